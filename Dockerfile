@@ -1,0 +1,23 @@
+# Two stages: a static binary, and an image that holds nothing else but certificates and an empty data folder.
+
+FROM docker.io/library/rust:1-bookworm AS build
+WORKDIR /src
+COPY . .
+# The GNU target links statically with this flag; the explicit target keeps it away from build scripts.
+RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
+ && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target "$target" --bin central-oauth \
+ && install -D "target/$target/release/central-oauth" /image/usr/local/bin/central-oauth \
+ && install -D /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ca-certificates.crt \
+ && install -d -m 0700 -o 65532 -g 65532 /image/data \
+ && install -d -m 1777 /image/tmp
+
+FROM scratch
+COPY --from=build /image /
+ENV CENTRAL_OAUTH_LISTEN_ADDR=0.0.0.0:8080 \
+    CENTRAL_OAUTH_DB_PATH=/data/db.sqlite3 \
+    SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+USER 65532:65532
+VOLUME /data
+EXPOSE 8080
+ENTRYPOINT ["/usr/local/bin/central-oauth"]
+CMD ["serve"]

@@ -1,0 +1,122 @@
+//! The Cipher port on AES-256-GCM-SIV (RFC 8452) and HMAC-SHA-256 (RFC 2104).
+//!
+//! A sealed value is `version (1 byte) | key id (4) | nonce (12) | ciphertext and tag`. The key id says which key
+//! opens it, so that several can be in use while an operator moves from one to the next. The header is bound to the
+//! ciphertext as associated data, beside the place that the domain names.
+
+mod key;
+
+use std::sync::Arc;
+
+use aes_gcm_siv::aead::{Aead, Payload};
+use aes_gcm_siv::{Aes256GcmSiv, KeyInit, Nonce};
+use central_oauth_domain::entropy::Entropy;
+use central_oauth_domain::ports::{Cipher, CipherError, HashKey};
+use central_oauth_domain::secret::{KeyedHash, Sealed};
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+pub use key::{MalformedKey, SecretKey};
+
+const VERSION: u8 = 1;
+const ID_LENGTH: usize = 4;
+const NONCE_LENGTH: usize = 12;
+const HEADER_LENGTH: usize = 1 + ID_LENGTH;
+
+/// Seals with one key; opens with that key and with previous ones.
+pub struct AesGcmSivCipher {
+    present: KeyedCipher,
+    previous: Vec<KeyedCipher>,
+    entropy: Arc<Entropy>,
+}
+
+struct KeyedCipher {
+    id: [u8; ID_LENGTH],
+    cipher: Aes256GcmSiv,
+}
+
+impl AesGcmSivCipher {
+    /// Takes the present key, previous keys that still open what they sealed, and the source of nonces.
+    #[must_use]
+    pub fn new(present: &SecretKey, previous: &[SecretKey], entropy: Arc<Entropy>) -> Self {
+        Self {
+            present: KeyedCipher::new(present),
+            previous: previous.iter().map(KeyedCipher::new).collect(),
+            entropy,
+        }
+    }
+
+    fn key(&self, id: &[u8]) -> Option<&KeyedCipher> {
+        std::iter::once(&self.present)
+            .chain(&self.previous)
+            .find(|key| key.id == id)
+    }
+}
+
+impl KeyedCipher {
+    fn new(key: &SecretKey) -> Self {
+        Self {
+            id: key.id(),
+            cipher: Aes256GcmSiv::new(key.expose().into()),
+        }
+    }
+
+    fn header(&self) -> [u8; HEADER_LENGTH] {
+        let mut header = [VERSION; HEADER_LENGTH];
+        header[1..].copy_from_slice(&self.id);
+        header
+    }
+}
+
+impl Cipher for AesGcmSivCipher {
+    fn seal(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<Sealed, CipherError> {
+        let header = self.present.header();
+        let nonce = self.entropy.bytes::<NONCE_LENGTH>();
+        let payload = Payload {
+            msg: plaintext,
+            aad: &[&header, associated_data].concat(),
+        };
+        let ciphertext = self
+            .present
+            .cipher
+            .encrypt(&Nonce::from(nonce), payload)
+            .map_err(|_| CipherError::TooLarge)?;
+        Ok(Sealed::from_bytes(
+            [&header, nonce.as_slice(), &ciphertext].concat(),
+        ))
+    }
+
+    fn open(
+        &self,
+        sealed: &Sealed,
+        associated_data: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, CipherError> {
+        let (header, rest) = sealed
+            .as_bytes()
+            .split_first_chunk::<HEADER_LENGTH>()
+            .filter(|(header, _)| header[0] == VERSION)
+            .ok_or(CipherError::Corrupt)?;
+        let (nonce, ciphertext) = rest
+            .split_first_chunk::<NONCE_LENGTH>()
+            .ok_or(CipherError::Corrupt)?;
+        let key = self.key(&header[1..]).ok_or(CipherError::UnknownKey)?;
+        let payload = Payload {
+            msg: ciphertext,
+            aad: &[header, associated_data].concat(),
+        };
+        key.cipher
+            .decrypt(&Nonce::from(*nonce), payload)
+            .map(Zeroizing::new)
+            .map_err(|_| CipherError::Corrupt)
+    }
+
+    fn keyed_hash(&self, key: &HashKey, value: &[u8]) -> KeyedHash {
+        // HMAC pads a key shorter than its block with zeros (RFC 2104 section 2); padded here, no length can be wrong.
+        let mut padded = Zeroizing::new([0; 64]);
+        padded[..32].copy_from_slice(key.expose());
+        let mut mac = <Hmac<Sha256> as KeyInit>::new((&*padded).into());
+        mac.update(value);
+        KeyedHash::from_bytes(mac.finalize().into_bytes().into())
+    }
+}

@@ -1,0 +1,46 @@
+//! The cipher keeps the contract of its port, and its format keeps its promises.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use central_oauth_cipher_aes_gcm_siv::{AesGcmSivCipher, SecretKey};
+use central_oauth_domain::entropy::Entropy;
+use central_oauth_domain::ports::{Cipher, CipherError, HashKey};
+use central_oauth_domain::testing::seeded_entropy;
+
+fn cipher(present: u8, previous: &[u8], entropy: &Arc<Entropy>) -> AesGcmSivCipher {
+    let key = |byte| SecretKey::from_bytes([byte; 32]);
+    let previous: Vec<_> = previous.iter().map(|byte| key(*byte)).collect();
+    AesGcmSivCipher::new(&key(present), &previous, Arc::clone(entropy))
+}
+
+#[test]
+fn keeps_the_contract() {
+    let entropy = Arc::new(seeded_entropy(1));
+    central_oauth_contract::cipher::run(|| Arc::new(cipher(1, &[], &entropy)));
+}
+
+#[test]
+fn a_previous_key_opens_what_it_sealed_and_another_key_does_not() {
+    let entropy = Arc::new(seeded_entropy(1));
+    let sealed = cipher(1, &[], &entropy).seal(b"value", b"place").unwrap();
+    let promoted = cipher(2, &[1], &entropy);
+    assert_eq!(*promoted.open(&sealed, b"place").unwrap(), b"value");
+    let stranger = cipher(2, &[3], &entropy);
+    assert_eq!(
+        stranger.open(&sealed, b"place"),
+        Err(CipherError::UnknownKey)
+    );
+}
+
+/// RFC 4231, test case 2, with the key padded by zeros as HMAC does itself.
+#[test]
+fn the_keyed_hash_is_hmac_sha_256() {
+    let mut key = [0; 32];
+    key[..4].copy_from_slice(b"Jefe");
+    let entropy = Arc::new(seeded_entropy(1));
+    let hash =
+        cipher(1, &[], &entropy).keyed_hash(&HashKey::new(key), b"what do ya want for nothing?");
+    let start = [0x5b, 0xdc, 0xc1, 0x46, 0xbf, 0x60, 0x75, 0x4e];
+    assert_eq!(hash.as_bytes()[..8], start);
+}

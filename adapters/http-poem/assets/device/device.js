@@ -1,0 +1,97 @@
+// What the page does a little better with a script: it turns by itself when the link moves on, counts down, copies the
+// code. Without it everything works too.
+"use strict";
+
+const POLL_EVERY_MS = 2000;
+
+function follow(live) {
+  const { stage, page, status } = live.dataset;
+  let asking = false;
+
+  async function ask() {
+    if (asking) return;
+    asking = true;
+    try {
+      const response = await fetch(status, { cache: "no-store", credentials: "same-origin" });
+      const isGone = response.status === 404;
+      if (isGone || (response.ok && (await response.json()).stage !== stage)) {
+        clearInterval(timer);
+        location.replace(page);
+      }
+    } catch {
+      // Offline for a moment: the next try is close.
+    } finally {
+      asking = false;
+    }
+  }
+
+  const timer = setInterval(ask, POLL_EVERY_MS);
+  // Browsers slow timers down behind other tabs: whoever comes back from the provider should not wait.
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") ask();
+  });
+}
+
+// Says a length of time just as the server does.
+function span(seconds) {
+  const units = [[86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]];
+  const [size, unit] = units.find(([size]) => seconds >= size) ?? [1, "second"];
+  const number = Math.floor(seconds / size);
+  return `${number} ${unit}${number === 1 ? "" : "s"}`;
+}
+
+function countDown(element) {
+  const end = Date.now() + Number(element.dataset.left) * 1000;
+  setInterval(() => {
+    const said = span(Math.max(0, Math.round((end - Date.now()) / 1000)));
+    if (element.textContent !== said) element.textContent = said;
+  }, 1000);
+}
+
+// The clipboard is there on https and on localhost only; elsewhere the selection has to do.
+async function copy(element) {
+  getSelection().selectAllChildren(element);
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(element.textContent.trim());
+  } else if (!document.execCommand("copy")) {
+    throw new Error("nothing copies here");
+  }
+}
+
+function offerCopy(button) {
+  const element = document.getElementById(button.dataset.copy);
+  button.hidden = false;
+  button.setAttribute("aria-live", "polite");
+  button.addEventListener("click", async () => {
+    try {
+      await copy(element);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Selected";
+    }
+    setTimeout(() => { button.textContent = "Copy"; }, 3000);
+  });
+}
+
+// The provider is given some seconds: say so, and take no second press.
+function showBusy(form) {
+  form.addEventListener("submit", (event) => {
+    if (event.submitter?.value !== "confirm") return;
+    const button = event.submitter;
+    const words = button.textContent;
+    // After the browser has read the form: a disabled button's value is not sent.
+    setTimeout(() => {
+      button.disabled = true;
+      button.textContent = form.dataset.busy;
+    });
+    addEventListener("pageshow", () => {
+      button.disabled = false;
+      button.textContent = words;
+    }, { once: true });
+  });
+}
+
+document.querySelectorAll("[data-live]").forEach(follow);
+document.querySelectorAll("[data-left]").forEach(countDown);
+document.querySelectorAll("[data-copy]").forEach(offerCopy);
+document.querySelectorAll("[data-busy]").forEach(showBusy);

@@ -1,0 +1,122 @@
+//! Where a request comes from.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use poem::{Endpoint, Request, Result};
+
+/// The address of the client that sent a request; the unspecified address where there is none to tell, as on a Unix
+/// socket.
+pub(crate) fn client_address(request: &Request) -> IpAddr {
+    request
+        .data::<ClientAddress>()
+        .map(|client| client.0)
+        .or_else(|| peer(request))
+        .unwrap_or(Ipv4Addr::UNSPECIFIED.into())
+}
+
+/// What the middleware found out.
+#[derive(Clone, Copy)]
+struct ClientAddress(IpAddr);
+
+/// Finds out where the request comes from, through the proxies that are trusted.
+pub(crate) async fn locate<E: Endpoint>(
+    next: Arc<E>,
+    mut request: Request,
+    proxies: Arc<[IpNet]>,
+) -> Result<E::Output> {
+    if let Some(peer) = peer(&request) {
+        let forwarded = request
+            .headers()
+            .get_all("x-forwarded-for")
+            .iter()
+            .flat_map(|value| value.to_str().unwrap_or_default().split(','));
+        let client = client(peer, forwarded, &proxies);
+        request.set_data(ClientAddress(client));
+    }
+    next.call(request).await
+}
+
+fn peer(request: &Request) -> Option<IpAddr> {
+    let peer = request.remote_addr().as_socket_addr()?;
+    Some(peer.ip().to_canonical())
+}
+
+/// Every proxy appends the address that it was asked from. Read from the right, what a trusted proxy wrote is true;
+/// what stands left of the first address that is no trusted proxy may be made up.
+fn client<'a>(
+    peer: IpAddr,
+    forwarded: impl DoubleEndedIterator<Item = &'a str>,
+    proxies: &[IpNet],
+) -> IpAddr {
+    let is_trusted = |address: &IpAddr| proxies.iter().any(|proxy| proxy.contains(address));
+    let mut client = peer;
+    for hop in forwarded.rev() {
+        match parse(hop) {
+            Some(address) if is_trusted(&client) => client = address,
+            _ => break,
+        }
+    }
+    client
+}
+
+/// An address as proxies write it: bare, with a port, or an IPv6 address in brackets.
+fn parse(hop: &str) -> Option<IpAddr> {
+    let hop = hop.trim();
+    let bare = hop.trim_start_matches('[').trim_end_matches(']');
+    let address = bare.parse::<IpAddr>().ok();
+    let with_port = || hop.parse::<SocketAddr>().ok().map(|socket| socket.ip());
+    Some(address.or_else(with_port)?.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(peer: &str, forwarded: &[&str]) -> String {
+        let proxies = ["10.0.0.0/8", "fd00::/8"].map(|net| net.parse().unwrap());
+        let peer = peer.parse::<IpAddr>().unwrap().to_canonical();
+        let hops = forwarded.iter().flat_map(|header| header.split(','));
+        client(peer, hops, &proxies).to_string()
+    }
+
+    #[test]
+    fn a_stranger_is_not_believed() {
+        assert_eq!(seen("192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
+        assert_eq!(seen("192.0.2.1", &[]), "192.0.2.1");
+    }
+
+    #[test]
+    fn the_last_address_that_is_no_proxy_counts() {
+        assert_eq!(seen("10.0.0.1", &["198.51.100.7"]), "198.51.100.7");
+        assert_eq!(
+            seen("::ffff:10.0.0.1", &["203.0.113.9, 198.51.100.7, 10.1.1.1"]),
+            "198.51.100.7"
+        );
+        assert_eq!(
+            seen("fd00::1", &["203.0.113.9", "2001:db8::7"]),
+            "2001:db8::7"
+        );
+        assert_eq!(seen("10.0.0.1", &["10.0.0.2"]), "10.0.0.2");
+    }
+
+    #[test]
+    fn addresses_come_in_many_clothes() {
+        for hop in [
+            " 198.51.100.7",
+            "198.51.100.7:4711",
+            "::ffff:198.51.100.7",
+            "[::ffff:198.51.100.7]:80",
+        ] {
+            assert_eq!(seen("10.0.0.1", &[hop]), "198.51.100.7", "{hop:?}");
+        }
+        assert_eq!(seen("10.0.0.1", &["[2001:db8::7]"]), "2001:db8::7");
+    }
+
+    #[test]
+    fn what_cannot_be_read_ends_the_search() {
+        assert_eq!(seen("10.0.0.1", &["203.0.113.9, unknown"]), "10.0.0.1");
+        assert_eq!(seen("10.0.0.1", &[""]), "10.0.0.1");
+    }
+}

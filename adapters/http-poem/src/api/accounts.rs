@@ -1,0 +1,114 @@
+//! Accounts.
+
+use std::sync::Arc;
+
+use central_oauth_domain::grant::AccountId;
+use central_oauth_domain::usecases::Broker;
+use poem_openapi::OpenApi;
+use poem_openapi::param::{Path, Query};
+use poem_openapi::payload::Json;
+
+use super::{Tag, cursor};
+use crate::auth::NeededBearer;
+use crate::dto::{AccountDetails, AccountList};
+use crate::failure::{Answer, Documented, Failure, STORE_UNAVAILABLE, UNAUTHORIZED};
+
+pub(crate) struct Accounts {
+    broker: Arc<Broker>,
+}
+
+impl Accounts {
+    pub(super) const fn new(broker: Arc<Broker>) -> Self {
+        Self { broker }
+    }
+}
+
+const fn page_size() -> u32 {
+    50
+}
+
+#[OpenApi(prefix_path = "/v1", tag = "Tag::Accounts")]
+impl Accounts {
+    /// List accounts
+    ///
+    /// The admin key sees all accounts, an access key its own.
+    #[oai(path = "/accounts", method = "get", operation_id = "list_accounts")]
+    async fn list(
+        &self,
+        bearer: NeededBearer,
+        /// The most accounts to return.
+        #[oai(
+            default = "page_size",
+            validator(minimum(value = "1"), maximum(value = "200"))
+        )]
+        limit: Query<u32>,
+        /// Where to go on: the `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<AccountList>, Failure<ListAccounts>> {
+        let caller = self.broker.authenticate(bearer.key()).await?;
+        let after = cursor.0.as_deref().map(cursor::read).transpose()?;
+        let limit = u64::from(limit.0);
+        let page = self.broker.list_accounts(&caller, after, limit).await?;
+        Ok(Json(AccountList {
+            items: page.items.into_iter().map(AccountDetails::from).collect(),
+            next_cursor: page.next.map(cursor::write),
+        }))
+    }
+
+    /// Get an account
+    ///
+    /// The admin key sees every account, an access key its own.
+    #[oai(path = "/accounts/:id", method = "get", operation_id = "get_account")]
+    async fn get(
+        &self,
+        bearer: NeededBearer,
+        /// The id of the account.
+        id: Path<String>,
+    ) -> Result<Json<AccountDetails>, Failure<GetAccount>> {
+        let caller = self.broker.authenticate(bearer.key()).await?;
+        let account = self.broker.account(&caller, account_id(&id)).await?;
+        Ok(Json(account.into()))
+    }
+}
+
+/// What is no id names no account. It is looked for all the same, as the id of none, so that a caller without a good
+/// key learns nothing from the answer.
+fn account_id(text: &str) -> AccountId {
+    const NONE: AccountId = AccountId(-1);
+    let parsed = text.parse::<AccountId>().ok();
+    // `+7` and `007` are numbers, not ids.
+    parsed.filter(|id| id.to_string() == text).unwrap_or(NONE)
+}
+
+struct ListAccounts;
+
+impl Documented for ListAccounts {
+    const PROBLEMS: &'static [Answer] = &[
+        Answer(
+            400,
+            "`invalid_request`: the limit or the cursor cannot be used",
+        ),
+        UNAUTHORIZED,
+        ENROLMENT_ONLY,
+        LINK_PENDING,
+        STORE_UNAVAILABLE,
+    ];
+}
+
+struct GetAccount;
+
+impl Documented for GetAccount {
+    const PROBLEMS: &'static [Answer] = &[
+        UNAUTHORIZED,
+        ENROLMENT_ONLY,
+        Answer(404, "`not_found`: there is no such account for this key"),
+        LINK_PENDING,
+        STORE_UNAVAILABLE,
+    ];
+}
+
+const ENROLMENT_ONLY: Answer = Answer(403, "`forbidden`: the enrolment key sees no accounts");
+const LINK_PENDING: Answer = Answer(
+    409,
+    "`link_pending`: the link of this key has not been completed",
+);

@@ -1,0 +1,62 @@
+//! Liveness and readiness.
+
+use std::sync::Arc;
+
+use central_oauth_domain::usecases::Broker;
+use poem_openapi::OpenApi;
+use poem_openapi::payload::Json;
+
+use super::Tag;
+use crate::dto::{ServiceState, ServiceStatus};
+use crate::error::{Code, Problem};
+use crate::failure::{Answer, Documented, Failure};
+
+pub(crate) struct Health {
+    broker: Arc<Broker>,
+}
+
+impl Health {
+    pub(super) const fn new(broker: Arc<Broker>) -> Self {
+        Self { broker }
+    }
+}
+
+#[OpenApi(prefix_path = "/v1", tag = "Tag::Health")]
+impl Health {
+    /// Ask whether the service runs
+    #[oai(path = "/healthz", method = "get", operation_id = "get_liveness")]
+    async fn liveness(&self) -> Result<Json<ServiceStatus>, Failure<GetLiveness>> {
+        Ok(Json(ServiceStatus {
+            status: ServiceState::Ok,
+        }))
+    }
+
+    /// Ask whether the service can do its work
+    ///
+    /// It can when its store answers and its secret key opens what is stored.
+    #[oai(path = "/readyz", method = "get", operation_id = "get_readiness")]
+    async fn readiness(&self) -> Result<Json<ServiceStatus>, Failure<GetReadiness>> {
+        self.broker.ready().await.map_err(|refusal| {
+            tracing::warn!(error = &refusal as &dyn std::error::Error, "not ready");
+            Problem::new(Code::NotReady, refusal.to_string())
+        })?;
+        Ok(Json(ServiceStatus {
+            status: ServiceState::Ready,
+        }))
+    }
+}
+
+struct GetLiveness;
+
+impl Documented for GetLiveness {
+    const PROBLEMS: &'static [Answer] = &[];
+}
+
+struct GetReadiness;
+
+impl Documented for GetReadiness {
+    const PROBLEMS: &'static [Answer] = &[Answer(
+        503,
+        "`not_ready`: the store does not answer, or the secret key does not open it",
+    )];
+}

@@ -1,0 +1,157 @@
+//! Link codes.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use central_oauth_domain::link::Requester;
+use central_oauth_domain::usecases::{Broker, LinkRequest};
+use poem::Request;
+use poem_openapi::param::Path;
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, OpenApi};
+use url::Url;
+
+use super::Tag;
+use crate::address::client_address;
+use crate::auth::OptionalBearer;
+use crate::body::OptionalJson;
+use crate::dto::{LinkReport, NewLink, StartedLink};
+use crate::failure::{Answer, Documented, Failure, STORE_UNAVAILABLE};
+use crate::limits::PollPace;
+
+pub(crate) struct Links {
+    broker: Arc<Broker>,
+    page: Url,
+    pace: PollPace,
+}
+
+impl Links {
+    pub(super) fn new(broker: Arc<Broker>, public_url: &Url) -> Self {
+        let pace = PollPace::new(broker.settings().poll_interval);
+        Self {
+            broker,
+            page: page(public_url),
+            pace,
+        }
+    }
+}
+
+/// The page, which may live below a path of a shared host.
+fn page(public_url: &Url) -> Url {
+    let mut page = public_url.clone();
+    let path = format!("{}/device", public_url.path().trim_end_matches('/'));
+    page.set_path(&path);
+    page
+}
+
+#[derive(ApiResponse)]
+enum Started {
+    /// The code is ready for the person.
+    #[oai(status = 201)]
+    Created(Json<StartedLink>),
+}
+
+#[OpenApi(prefix_path = "/v1", tag = "Tag::Links")]
+impl Links {
+    /// Ask for a link code
+    ///
+    /// Without a key this starts a new link; where the operator has set an enrolment key, that key is needed. With an
+    /// access key it links that key's account again: the answer has no new key, the old one polls, and the account
+    /// stays the same person's.
+    #[oai(path = "/link-code", method = "post", operation_id = "start_link")]
+    async fn start(
+        &self,
+        request: &Request,
+        bearer: OptionalBearer,
+        body: OptionalJson<NewLink>,
+    ) -> Result<Started, Failure<StartLink>> {
+        let caller = self.broker.authenticate(bearer.key()).await?;
+        let OptionalJson(asked) = body;
+        let wanted = LinkRequest {
+            provider: asked.provider,
+            requester: Requester {
+                client_name: asked.client_name,
+                address: known(client_address(request)),
+            },
+        };
+        let started = self.broker.start_link(&caller, wanted).await?;
+        Ok(Started::Created(Json(StartedLink::new(
+            started, &self.page,
+        ))))
+    }
+
+    /// Ask how a link stands
+    ///
+    /// Anybody who knows the code learns the status; the link's own access key also gets the account, or what went
+    /// wrong. Wait `interval` seconds between polls. Ended links answer for another day.
+    #[oai(path = "/poll/:link_code", method = "get", operation_id = "poll_link")]
+    async fn poll(
+        &self,
+        request: &Request,
+        bearer: OptionalBearer,
+        /// The link code; blanks and hyphens in it do not matter.
+        link_code: Path<String>,
+    ) -> Result<Json<LinkReport>, Failure<PollLink>> {
+        let caller = self.broker.authenticate(bearer.key()).await?;
+        let address = client_address(request);
+        let report = self.broker.poll_link(&link_code, &caller, address).await?;
+        self.pace.admit(&caller, address, &link_code)?;
+        Ok(Json(report.into()))
+    }
+}
+
+/// The person is shown where a request came from, or nothing.
+fn known(address: IpAddr) -> Option<String> {
+    (!address.is_unspecified()).then(|| address.to_string())
+}
+
+struct StartLink;
+
+impl Documented for StartLink {
+    const PROBLEMS: &'static [Answer] = &[
+        Answer(400, "`invalid_request`: the body is not JSON"),
+        Answer(
+            401,
+            "`unauthorized`: the enrolment key is needed, or the key is unknown, expired or revoked",
+        ),
+        Answer(
+            403,
+            "`forbidden`: this access key may not link its account again",
+        ),
+        Answer(
+            409,
+            "`link_pending`: the link of this access key has not been completed",
+        ),
+        Answer(
+            415,
+            "`unsupported_media_type`: the body is not application/json",
+        ),
+        Answer(
+            422,
+            "`unprocessable`: an unknown field, a wrong type, a client name that cannot be shown, or no such provider; \
+             the detail names the providers to choose from",
+        ),
+        Answer(
+            503,
+            "`provider_not_configured`: the operator has configured no provider; `over_capacity`: too many links are \
+             open; `store_unavailable`: the service cannot reach its store for now",
+        ),
+    ];
+}
+
+struct PollLink;
+
+impl Documented for PollLink {
+    const PROBLEMS: &'static [Answer] = &[
+        Answer(
+            401,
+            "`unauthorized`: the key is unknown, expired or revoked",
+        ),
+        Answer(404, "`not_found`: no link has this code"),
+        Answer(
+            429,
+            "`rate_limited`: asked faster than the interval allows, or too many wrong codes were tried",
+        ),
+        STORE_UNAVAILABLE,
+    ];
+}

@@ -1,0 +1,69 @@
+//! The operations, one file a resource.
+
+mod accounts;
+mod cursor;
+mod health;
+mod links;
+mod providers;
+mod token;
+
+use std::sync::Arc;
+
+use central_oauth_domain::usecases::Broker;
+use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
+use url::Url;
+
+use accounts::Accounts;
+use health::Health;
+use links::Links;
+use providers::Providers;
+use token::TokenApi;
+
+/// All operations, in the order of the document.
+pub(crate) type Api = (Links, TokenApi, Accounts, Providers, Health);
+
+#[derive(Tags)]
+enum Tag {
+    /// From a code to a consent.
+    Links,
+    /// A valid access token, now and for years.
+    Tokens,
+    /// Linked accounts and their health.
+    Accounts,
+    /// Where people can consent.
+    Providers,
+    /// The service itself.
+    Health,
+}
+
+/// The operations of a broker that people know by this address.
+pub(crate) fn new(broker: Arc<Broker>, public_url: &Url) -> Api {
+    (
+        Links::new(Arc::clone(&broker), public_url),
+        TokenApi::new(Arc::clone(&broker)),
+        Accounts::new(Arc::clone(&broker)),
+        Providers::new(Arc::clone(&broker)),
+        Health::new(broker),
+    )
+}
+
+/// Operations with what the document says about them all.
+pub(crate) fn service<T: OpenApi>(api: T) -> OpenApiService<T, ()> {
+    const LICENSE: &str = env!("CARGO_PKG_LICENSE");
+    let license =
+        LicenseObject::new(LICENSE).url(format!("https://spdx.org/licenses/{LICENSE}.html"));
+    OpenApiService::new(api, "Central OAuth", env!("CARGO_PKG_VERSION"))
+        .description(DESCRIPTION)
+        .license(license)
+        .server("/")
+}
+
+const DESCRIPTION: &str = "\
+Access tokens for programs that have no browser.
+
+A client asks for a link code (`POST /v1/link-code`) and shows it to a person. The person opens the verification URL, \
+confirms the code and consents at the provider. Meanwhile the client polls (`GET /v1/poll/{link_code}`) until the link \
+is `linked`, and from then on its access key gets a valid access token whenever it asks (`GET /v1/token`).
+
+Times are RFC 3339 in UTC, durations are whole seconds, and what is unknown is left out, never null. Errors are \
+problems as RFC 9457 describes them, with a `code` for programs. New fields and new codes may be added at any time.";

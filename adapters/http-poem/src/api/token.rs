@@ -1,0 +1,61 @@
+//! Access tokens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use central_oauth_domain::usecases::Broker;
+use poem_openapi::OpenApi;
+use poem_openapi::param::Query;
+use poem_openapi::payload::Json;
+
+use super::Tag;
+use crate::auth::NeededBearer;
+use crate::dto::Token;
+use crate::failure::{Answer, Documented, Failure, STORE_UNAVAILABLE, UNAUTHORIZED};
+
+pub(crate) struct TokenApi {
+    broker: Arc<Broker>,
+}
+
+impl TokenApi {
+    pub(super) const fn new(broker: Arc<Broker>) -> Self {
+        Self { broker }
+    }
+}
+
+#[OpenApi(prefix_path = "/v1", tag = "Tag::Tokens")]
+impl TokenApi {
+    /// Get a valid access token
+    ///
+    /// Ask again whenever a token is needed instead of keeping one. A `warning` comes with a token that works although
+    /// something is wrong.
+    #[oai(path = "/token", method = "get", operation_id = "get_token")]
+    async fn get(
+        &self,
+        bearer: NeededBearer,
+        /// How many seconds the token must still last. Asking for more than a fresh token lasts brings a `warning`.
+        #[oai(default)]
+        min_ttl: Query<u64>,
+    ) -> Result<Json<Token>, Failure<GetToken>> {
+        let caller = self.broker.authenticate(bearer.key()).await?;
+        let min_ttl = Duration::from_secs(min_ttl.0);
+        let token = self.broker.hand_out_token(&caller, min_ttl).await?;
+        Ok(Json(token.into()))
+    }
+}
+
+struct GetToken;
+
+impl Documented for GetToken {
+    const PROBLEMS: &'static [Answer] = &[
+        Answer(400, "`invalid_request`: `min_ttl` is no number of seconds"),
+        UNAUTHORIZED,
+        Answer(403, "`forbidden`: only an access key opens a token"),
+        Answer(
+            409,
+            "`link_pending`: the link of this key has not been completed; `relink_required`: the grant is over, and a \
+             person must consent again",
+        ),
+        STORE_UNAVAILABLE,
+    ];
+}

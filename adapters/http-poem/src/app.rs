@@ -1,0 +1,48 @@
+//! Routes and middleware, put together.
+
+use std::sync::Arc;
+
+use central_oauth_domain::usecases::Broker;
+use ipnet::IpNet;
+use poem::{Endpoint, EndpointExt as _, Response, Route};
+use url::Url;
+
+use crate::{address, api, docs, middleware, pages};
+
+/// What the HTTP surface needs to know beyond the broker.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// The address that people and clients know this service by.
+    pub public_url: Url,
+    /// The proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// The whole service as an endpoint that never fails: what goes wrong is answered as a problem (RFC 9457).
+///
+/// No answer allows another origin to read it (CORS): the clients are programs, which do not ask, and a web page that
+/// could call the API from a person's browser is one more that could leak a key.
+pub fn app(
+    broker: Arc<Broker>,
+    settings: HttpSettings,
+) -> impl Endpoint<Output = Response> + 'static {
+    let HttpSettings {
+        public_url,
+        trusted_proxies,
+    } = settings;
+    let proxies: Arc<[IpNet]> = trusted_proxies.into();
+    routes(broker, &public_url)
+        .around(middleware::limit_body)
+        .around(move |next, request| address::locate(next, request, Arc::clone(&proxies)))
+        .around(middleware::answer_problems)
+        .with(middleware::catch_panics())
+        .around(middleware::secure)
+        .around(middleware::trace)
+}
+
+fn routes(broker: Arc<Broker>, public_url: &Url) -> Route {
+    let device_page = pages::routes(Arc::clone(&broker), public_url);
+    docs::routes()
+        .nest_no_strip("/v1", api::service(api::new(broker, public_url)))
+        .nest("/device", device_page)
+}

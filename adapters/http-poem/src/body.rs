@@ -1,0 +1,83 @@
+//! What requests carry: JSON, or nothing.
+
+use poem::http::header;
+use poem::{Request, RequestBody, Result};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
+use poem_openapi::types::Type;
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::{Code, Problem};
+
+/// A JSON object that may be left out: an empty body, with or without a content type, is the default of `T`.
+pub(crate) struct OptionalJson<T>(pub(crate) T);
+
+const JSON: &str = "application/json";
+
+impl<'a, T: Type + DeserializeOwned + Default> ApiExtractor<'a> for OptionalJson<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(MetaRequest {
+            description: None,
+            content: vec![MetaMediaType {
+                content_type: JSON,
+                schema: T::schema_ref(),
+            }],
+            required: false,
+        })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<Self::ParamType>,
+    ) -> Result<Self> {
+        let bytes = body.take()?.into_bytes().await?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        check_content_type(request.header(header::CONTENT_TYPE))?;
+        Ok(Self(read(&bytes)?))
+    }
+}
+
+fn check_content_type(content_type: Option<&str>) -> Result<(), Problem> {
+    let essence = content_type.and_then(|value| value.split(';').next());
+    if essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(JSON)) {
+        return Ok(());
+    }
+    let detail = "the body must be JSON, with Content-Type: application/json";
+    Err(Problem::new(Code::UnsupportedMediaType, detail))
+}
+
+/// Two steps, so that text that is no JSON and JSON that is not meant get their own answers.
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| {
+        Problem::new(
+            Code::InvalidRequest,
+            format!("the body is not JSON: {error}"),
+        )
+    })?;
+    // An array in the order of the fields would be taken too, otherwise.
+    if !value.is_object() {
+        let detail = "the body must be a JSON object";
+        return Err(Problem::new(Code::Unprocessable, detail));
+    }
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let field = error.path().to_string();
+        let detail = match field.as_str() {
+            "." => error.inner().to_string(),
+            _ => format!("{field}: {}", error.inner()),
+        };
+        Problem::new(Code::Unprocessable, detail)
+    })
+}

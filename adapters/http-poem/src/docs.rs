@@ -1,0 +1,99 @@
+//! The OpenAPI document and Swagger UI, served with nothing from outside.
+
+use std::sync::LazyLock;
+
+use poem::endpoint::make_sync;
+use poem::http::header;
+use poem::{Response, Route, RouteMethod, get};
+use poem_openapi::OpenApiService;
+
+use crate::spec::{spec_json, spec_yaml};
+
+/// Swagger UI sets styles from its scripts, which no policy minds, and brings icons as `data:`.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Addresses are relative, so the page also works below a path of a shared host.
+const PAGE: &str = r#"<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Central OAuth API</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="docs/swagger-ui.css">
+<script src="docs/swagger-ui.js" defer></script>
+<script src="docs/start.js" defer></script>
+</head>
+<body>
+<noscript>Swagger UI needs JavaScript. The document itself is <a href="openapi.json">openapi.json</a>.</noscript>
+<div id="ui"></div>
+</body>
+</html>
+"#;
+
+/// `validatorUrl: null` keeps the address of this service from a validator on the internet.
+const START: &str = r##"SwaggerUIBundle({
+  url: "openapi.json",
+  dom_id: "#ui",
+  deepLinking: true,
+  validatorUrl: null,
+});
+"##;
+
+/// The parts of Swagger UI. poem-openapi embeds them in a page of its own, with the scripts and styles inline, which
+/// a strict policy forbids: so they are taken out of it again.
+struct Assets {
+    style: String,
+    script: String,
+}
+
+static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
+    let page = OpenApiService::new((), "", "").swagger_ui_html();
+    Assets {
+        style: inner(&page, "style"),
+        script: inner(&page, "script"),
+    }
+});
+static JSON: LazyLock<String> = LazyLock::new(spec_json);
+static YAML: LazyLock<String> = LazyLock::new(spec_yaml);
+
+/// What is in the first element of this name.
+fn inner(page: &str, element: &str) -> String {
+    let content = page
+        .split_once(&format!("<{element} charset=\"UTF-8\">"))
+        .and_then(|(_, rest)| rest.split_once(&format!("</{element}>")));
+    content.map_or_else(String::new, |(content, _)| content.to_owned())
+}
+
+/// The documents and the page.
+pub(crate) fn routes() -> Route {
+    const HOUR: &str = "public, max-age=3600";
+    Route::new()
+        .at("/openapi.json", file("application/json", "no-cache", &JSON))
+        .at("/openapi.yaml", file("application/yaml", "no-cache", &YAML))
+        .at("/docs", file("text/html; charset=utf-8", "no-cache", PAGE))
+        .at(
+            "/docs/swagger-ui.css",
+            file("text/css; charset=utf-8", HOUR, &ASSETS.style),
+        )
+        .at(
+            "/docs/swagger-ui.js",
+            file("text/javascript; charset=utf-8", HOUR, &ASSETS.script),
+        )
+        .at(
+            "/docs/start.js",
+            file("text/javascript; charset=utf-8", HOUR, START),
+        )
+}
+
+/// A file in memory.
+fn file(content_type: &'static str, keep: &'static str, text: &'static str) -> RouteMethod {
+    get(make_sync(move |_| {
+        Response::builder()
+            .content_type(content_type)
+            .header(header::CACHE_CONTROL, keep)
+            .header(header::CONTENT_SECURITY_POLICY, POLICY)
+            .body(text)
+    }))
+}

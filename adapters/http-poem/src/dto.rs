@@ -1,0 +1,97 @@
+//! What goes over the wire. Everything here is made from the domain's types, never the other way round, and what is
+//! unknown is left out, never null.
+
+mod account;
+mod link;
+mod problem;
+mod provider;
+mod status;
+mod token;
+
+use std::time::Duration;
+
+use central_oauth_domain::{Fault, Timestamp};
+use poem_openapi::Object;
+use time::OffsetDateTime;
+
+pub(crate) use account::{Account, AccountDetails, AccountList};
+pub(crate) use link::{LinkReport, NewLink, StartedLink};
+pub(crate) use problem::ProblemDetails;
+pub(crate) use provider::{Provider, ProviderList};
+pub(crate) use status::{ServiceState, ServiceStatus};
+pub(crate) use token::Token;
+
+/// Something that went wrong and still matters.
+#[derive(Object)]
+pub(crate) struct Trouble {
+    /// What went wrong, for programs.
+    code: String,
+    /// What went wrong, for people.
+    detail: String,
+}
+
+impl From<Fault> for Trouble {
+    fn from(fault: Fault) -> Self {
+        Self {
+            code: fault.code,
+            detail: fault.detail,
+        }
+    }
+}
+
+/// Whole seconds of the time that is left; nobody is told more than there is.
+pub(crate) const fn seconds_down(left: Duration) -> u64 {
+    left.as_secs()
+}
+
+/// Whole seconds of a time to wait; nobody comes back too early.
+pub(crate) const fn seconds_up(wait: Duration) -> u64 {
+    let whole = wait.as_secs();
+    if wait.subsec_nanos() == 0 {
+        whole
+    } else {
+        whole.saturating_add(1)
+    }
+}
+
+/// RFC 3339 ends with the year 9999; a provider may claim more.
+fn utc(instant: Timestamp) -> OffsetDateTime {
+    const LAST_SECOND: i64 = 253_402_300_799;
+    let seconds = instant.as_millis().div_euclid(1000);
+    OffsetDateTime::from_unix_timestamp(seconds.clamp(0, LAST_SECOND))
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+/// An instant for the examples.
+fn example_time(minutes: i64) -> OffsetDateTime {
+    const NOON_OF_A_DAY_IN_2026: i64 = 1_780_488_000;
+    utc(Timestamp::from_millis(
+        (NOON_OF_A_DAY_IN_2026 + minutes * 60) * 1000,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use poem_openapi::types::ToJSON as _;
+
+    use super::*;
+
+    #[test]
+    fn times_are_whole_seconds_in_utc() {
+        let shown = |millis| utc(Timestamp::from_millis(millis)).to_json();
+        assert_eq!(
+            shown(1_780_488_000_999),
+            Some("2026-06-03T12:00:00Z".into())
+        );
+        assert_eq!(shown(i64::MAX), Some("9999-12-31T23:59:59Z".into()));
+        assert_eq!(shown(-1), Some("1970-01-01T00:00:00Z".into()));
+    }
+
+    #[test]
+    fn what_is_left_is_rounded_down_and_waits_are_rounded_up() {
+        let almost_two = Duration::from_millis(1999);
+        assert_eq!((seconds_down(almost_two), seconds_up(almost_two)), (1, 2));
+        assert_eq!(seconds_up(Duration::from_secs(2)), 2);
+        assert_eq!(seconds_up(Duration::MAX), u64::MAX);
+    }
+}

@@ -1,0 +1,143 @@
+//! Accounts.
+
+use central_oauth_domain::grant;
+use poem_openapi::types::Example;
+use poem_openapi::{Enum, Object};
+use time::OffsetDateTime;
+
+use super::{Trouble, example_time, utc};
+
+/// An account, as it stands inside other answers.
+#[derive(Object)]
+pub(crate) struct Account {
+    /// This service's id of the account.
+    id: String,
+    /// The provider's name.
+    provider: String,
+    /// The provider's id of the person; a random one where the provider does not say who the person is.
+    account_id: String,
+    /// A name to show.
+    display_name: String,
+    status: AccountStatus,
+}
+
+/// How an account is: `active`; `degraded`, when refreshing fails for now; `relink_required`, when the grant is over
+/// and a person must consent again.
+#[derive(Enum, Clone, Copy)]
+#[oai(rename_all = "snake_case")]
+pub(crate) enum AccountStatus {
+    Active,
+    Degraded,
+    RelinkRequired,
+}
+
+/// An account and its health. It holds no token.
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none, example)]
+pub(crate) struct AccountDetails {
+    /// This service's id of the account.
+    id: String,
+    /// The provider's name.
+    provider: String,
+    /// The provider's id of the person; a random one where the provider does not say who the person is.
+    account_id: String,
+    /// A name to show.
+    display_name: String,
+    status: AccountStatus,
+    /// What was granted.
+    scopes: Vec<String>,
+    /// When the account was first linked.
+    created_at: OffsetDateTime,
+    /// When a person last consented.
+    linked_at: OffsetDateTime,
+    /// When the stored access token expires. Left out when it does not, as far as the provider says.
+    access_token_expires_at: Option<OffsetDateTime>,
+    /// When the tokens were last refreshed, if ever.
+    last_refreshed_at: Option<OffsetDateTime>,
+    /// When they are refreshed next, if that is planned.
+    next_refresh_at: Option<OffsetDateTime>,
+    last_error: Option<Trouble>,
+}
+
+/// One page of accounts.
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
+pub(crate) struct AccountList {
+    /// The accounts of this page, the oldest first.
+    pub(crate) items: Vec<AccountDetails>,
+    /// What to ask for as `cursor` to get the next page. Left out on the last one.
+    pub(crate) next_cursor: Option<String>,
+}
+
+impl From<grant::AccountStatus> for AccountStatus {
+    fn from(status: grant::AccountStatus) -> Self {
+        match status {
+            grant::AccountStatus::Active => Self::Active,
+            grant::AccountStatus::Degraded => Self::Degraded,
+            grant::AccountStatus::RelinkRequired => Self::RelinkRequired,
+        }
+    }
+}
+
+impl From<grant::Account> for Account {
+    fn from(account: grant::Account) -> Self {
+        Self {
+            id: account.id.to_string(),
+            provider: account.key.provider.to_string(),
+            account_id: account.key.account_id,
+            display_name: account.display_name,
+            status: account.status.into(),
+        }
+    }
+}
+
+impl From<grant::Account> for AccountDetails {
+    fn from(account: grant::Account) -> Self {
+        Self {
+            id: account.id.to_string(),
+            provider: account.key.provider.to_string(),
+            account_id: account.key.account_id,
+            display_name: account.display_name,
+            status: account.status.into(),
+            scopes: account.scopes,
+            created_at: utc(account.created_at),
+            linked_at: utc(account.linked_at),
+            access_token_expires_at: account.access_token_expires_at.map(utc),
+            last_refreshed_at: account.last_refreshed_at.map(utc),
+            next_refresh_at: account.next_refresh_at.map(utc),
+            last_error: account.last_error.map(Trouble::from),
+        }
+    }
+}
+
+impl Example for Account {
+    fn example() -> Self {
+        Self {
+            id: "42".to_owned(),
+            provider: "github".to_owned(),
+            account_id: "583231".to_owned(),
+            display_name: "Mona".to_owned(),
+            status: AccountStatus::Active,
+        }
+    }
+}
+
+impl Example for AccountDetails {
+    fn example() -> Self {
+        let account = Account::example();
+        Self {
+            id: account.id,
+            provider: account.provider,
+            account_id: account.account_id,
+            display_name: account.display_name,
+            status: account.status,
+            scopes: vec!["repo".to_owned(), "read:user".to_owned()],
+            created_at: example_time(0),
+            linked_at: example_time(0),
+            access_token_expires_at: Some(example_time(480)),
+            last_refreshed_at: None,
+            next_refresh_at: Some(example_time(432)),
+            last_error: None,
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Links.
+
+use central_oauth_domain::link::LinkStatus as Status;
+use central_oauth_domain::usecases;
+use poem_openapi::types::Example;
+use poem_openapi::{Enum, Object};
+use serde::Deserialize;
+use url::Url;
+
+use super::{Account, Trouble, seconds_down, seconds_up};
+
+/// What a client asks for.
+#[derive(Object, Deserialize, Default)]
+#[oai(skip_serializing_if_is_none, example)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewLink {
+    /// The provider's name. Needed only where several are configured and none is the default.
+    #[oai(nullable)]
+    pub(crate) provider: Option<String>,
+    /// Who asks, in at most 100 characters: the person sees it before they consent.
+    #[oai(nullable)]
+    pub(crate) client_name: Option<String>,
+}
+
+/// A link code and what belongs to it.
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none, example)]
+pub(crate) struct StartedLink {
+    /// The code for the person: eight digits.
+    link_code: String,
+    /// Where the person enters it.
+    verification_url: String,
+    /// The same place with the code filled in; the person still has to confirm it.
+    verification_url_complete: String,
+    /// How many seconds the code lives. Once the person has confirmed it, polls tell the new deadline.
+    expires_in: u64,
+    /// How many seconds to wait between polls.
+    interval: u64,
+    /// The client's key: it polls this link and, once linked, opens the account. It is handed out only here. Left out
+    /// when an account is linked again, where the old key goes on.
+    access_key: Option<String>,
+    /// The provider at which the person will consent.
+    provider: String,
+}
+
+impl StartedLink {
+    /// A link at a service with this page.
+    pub(crate) fn new(started: usecases::StartedLink, page: &Url) -> Self {
+        let code = started.code.digits();
+        let mut complete = page.clone();
+        complete.set_query(Some(&format!("code={code}")));
+        Self {
+            link_code: code.to_owned(),
+            verification_url: page.to_string(),
+            verification_url_complete: complete.into(),
+            expires_in: seconds_down(started.expires_in),
+            interval: seconds_up(started.interval),
+            access_key: started.access_key.map(|key| key.expose().to_owned()),
+            provider: started.provider.to_string(),
+        }
+    }
+}
+
+/// How a link stands: `pending` until somebody confirms the code, `authorizing` while the person is at the provider,
+/// then `linked`, `denied`, `expired` or `failed`, after which nothing more happens.
+#[derive(Enum, Clone, Copy)]
+#[oai(rename_all = "snake_case")]
+pub(crate) enum LinkStatus {
+    Pending,
+    Authorizing,
+    Linked,
+    Denied,
+    Expired,
+    Failed,
+}
+
+/// How a link stands, as far as the caller may know.
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none, example)]
+pub(crate) struct LinkReport {
+    status: LinkStatus,
+    /// How many seconds the link still lives; 0 once it has ended.
+    expires_in: u64,
+    /// How many seconds to wait between polls.
+    interval: u64,
+    account: Option<Account>,
+    error: Option<Trouble>,
+}
+
+impl From<&Status> for LinkStatus {
+    fn from(status: &Status) -> Self {
+        match status {
+            Status::Pending => Self::Pending,
+            Status::Authorizing => Self::Authorizing,
+            Status::Linked(_) => Self::Linked,
+            Status::Denied => Self::Denied,
+            Status::Expired => Self::Expired,
+            Status::Failed(_) => Self::Failed,
+        }
+    }
+}
+
+impl From<usecases::LinkReport> for LinkReport {
+    fn from(report: usecases::LinkReport) -> Self {
+        Self {
+            status: LinkStatus::from(&report.status),
+            expires_in: seconds_down(report.expires_in),
+            interval: seconds_up(report.interval),
+            account: report.account.map(Account::from),
+            error: report.error.map(Trouble::from),
+        }
+    }
+}
+
+impl Example for NewLink {
+    fn example() -> Self {
+        Self {
+            provider: Some("github".to_owned()),
+            client_name: Some("nightly backup on db1".to_owned()),
+        }
+    }
+}
+
+impl Example for StartedLink {
+    fn example() -> Self {
+        Self {
+            link_code: "12345678".to_owned(),
+            verification_url: "https://auth.example.com/device".to_owned(),
+            verification_url_complete: "https://auth.example.com/device?code=12345678".to_owned(),
+            expires_in: 600,
+            interval: 2,
+            access_key: Some("coak_0123456789abcdefghjkmnpqrstvwxyz01234567".to_owned()),
+            provider: "github".to_owned(),
+        }
+    }
+}
+
+impl Example for LinkReport {
+    fn example() -> Self {
+        Self {
+            status: LinkStatus::Linked,
+            expires_in: 0,
+            interval: 2,
+            account: Some(Account::example()),
+            error: None,
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Problems (RFC 9457).
+
+use poem_openapi::Object;
+use poem_openapi::types::Example;
+
+use crate::error::Code;
+
+/// Why a request was not granted (RFC 9457).
+#[derive(Object)]
+#[oai(rename = "Problem", example)]
+pub(crate) struct ProblemDetails {
+    /// Always `about:blank`: the code says more than an address could.
+    #[oai(rename = "type")]
+    kind: String,
+    /// The name of the HTTP status.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// What went wrong, for people.
+    detail: String,
+    /// What went wrong, for programs. A code never changes its meaning; new ones may be added, so treat one that you
+    /// do not know by the status alone.
+    code: String,
+}
+
+impl ProblemDetails {
+    pub(crate) fn new(code: Code, detail: String) -> Self {
+        let status = code.status();
+        Self {
+            kind: "about:blank".to_owned(),
+            title: status.canonical_reason().unwrap_or_default().to_owned(),
+            status: status.as_u16(),
+            detail,
+            code: code.as_str().to_owned(),
+        }
+    }
+}
+
+impl Example for ProblemDetails {
+    fn example() -> Self {
+        Self::new(Code::NotFound, "no link has this code".to_owned())
+    }
+}

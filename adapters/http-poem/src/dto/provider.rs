@@ -1,0 +1,33 @@
+//! Providers.
+
+use poem_openapi::Object;
+use poem_openapi::types::Example;
+
+/// A provider at which people can consent.
+#[derive(Object)]
+pub(crate) struct Provider {
+    /// Its name in requests and answers.
+    pub(crate) name: String,
+    /// What people call it.
+    pub(crate) display_name: String,
+}
+
+/// The configured providers.
+#[derive(Object)]
+#[oai(example)]
+pub(crate) struct ProviderList {
+    /// All of them, by name.
+    pub(crate) items: Vec<Provider>,
+}
+
+impl Example for ProviderList {
+    fn example() -> Self {
+        let github = Provider {
+            name: "github".to_owned(),
+            display_name: "GitHub".to_owned(),
+        };
+        Self {
+            items: vec![github],
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Tokens.
+
+use central_oauth_domain::usecases::HandedToken;
+use poem_openapi::Object;
+use poem_openapi::types::Example;
+use time::OffsetDateTime;
+
+use super::{Account, Trouble, example_time, seconds_down, utc};
+
+/// An access token of the provider, valid now.
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none, example)]
+pub(crate) struct Token {
+    /// The token.
+    access_token: String,
+    /// How it is to be used: always `Bearer`.
+    token_type: String,
+    /// When it expires. Left out when it does not, as far as the provider says.
+    expires_at: Option<OffsetDateTime>,
+    /// How many seconds it still lasts. Left out with `expires_at`.
+    expires_in: Option<u64>,
+    /// What was granted.
+    scopes: Vec<String>,
+    account: Account,
+    warning: Option<Trouble>,
+}
+
+impl From<HandedToken> for Token {
+    fn from(token: HandedToken) -> Self {
+        Self {
+            access_token: token.access_token.expose().to_owned(),
+            token_type: "Bearer".to_owned(),
+            expires_at: token.expires_at.map(utc),
+            expires_in: token.expires_in.map(seconds_down),
+            scopes: token.account.scopes.clone(),
+            account: token.account.into(),
+            warning: token.warning.map(Trouble::from),
+        }
+    }
+}
+
+impl Example for Token {
+    fn example() -> Self {
+        Self {
+            access_token: "gho_16C7e42F292c6912E7710c838347Ae178B4a".to_owned(),
+            token_type: "Bearer".to_owned(),
+            expires_at: Some(example_time(480)),
+            expires_in: Some(28_800),
+            scopes: vec!["repo".to_owned(), "read:user".to_owned()],
+            account: Account::example(),
+            warning: None,
+        }
+    }
+}

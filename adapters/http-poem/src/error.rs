@@ -1,0 +1,167 @@
+//! Errors on the wire: the one table from what the domain refuses to problem codes and statuses.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::time::Duration;
+
+use central_oauth_domain::ports::StoreError;
+use central_oauth_domain::usecases::Refusal;
+use poem::http::{HeaderValue, StatusCode, header};
+use poem::{Body, IntoResponse, Response};
+use poem_openapi::types::ToJSON as _;
+
+use crate::dto::{ProblemDetails, seconds_up};
+
+/// The media type of RFC 9457.
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+
+macro_rules! codes {
+    ($($name:ident $word:literal $status:ident;)+) => {
+        /// What went wrong, as programs tell it apart. A code never changes its meaning.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[expect(clippy::enum_variant_names, reason = "`code_in_use` is a word of the contract")]
+        pub(crate) enum Code { $($name),+ }
+
+        impl Code {
+            /// All of them.
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The word on the wire.
+            pub(crate) const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $word),+ }
+            }
+
+            /// Its HTTP status.
+            pub(crate) const fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status),+ }
+            }
+        }
+    };
+}
+
+codes! {
+    InvalidRequest "invalid_request" BAD_REQUEST;
+    Unauthorized "unauthorized" UNAUTHORIZED;
+    Forbidden "forbidden" FORBIDDEN;
+    NotFound "not_found" NOT_FOUND;
+    MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED;
+    LinkPending "link_pending" CONFLICT;
+    RelinkRequired "relink_required" CONFLICT;
+    CodeInUse "code_in_use" CONFLICT;
+    PayloadTooLarge "payload_too_large" PAYLOAD_TOO_LARGE;
+    UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE;
+    Unprocessable "unprocessable" UNPROCESSABLE_ENTITY;
+    RateLimited "rate_limited" TOO_MANY_REQUESTS;
+    InternalError "internal_error" INTERNAL_SERVER_ERROR;
+    ProviderError "provider_error" BAD_GATEWAY;
+    ProviderUnavailable "provider_unavailable" SERVICE_UNAVAILABLE;
+    ProviderNotConfigured "provider_not_configured" SERVICE_UNAVAILABLE;
+    OverCapacity "over_capacity" SERVICE_UNAVAILABLE;
+    StoreUnavailable "store_unavailable" SERVICE_UNAVAILABLE;
+    NotReady "not_ready" SERVICE_UNAVAILABLE;
+}
+
+/// Why a request was not granted, ready to be sent.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    code: Code,
+    detail: Cow<'static, str>,
+    retry_after: Option<Duration>,
+}
+
+impl Problem {
+    /// A problem with a sentence for people. The sentence must not hold a secret.
+    pub(crate) fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            retry_after: None,
+        }
+    }
+
+    /// The same, with the time after which asking again makes sense.
+    pub(crate) fn retry_after(self, wait: Duration) -> Self {
+        Self {
+            retry_after: Some(wait),
+            ..self
+        }
+    }
+
+    /// Something that is not the caller's business. The cause goes to the log.
+    pub(crate) fn internal(cause: &(dyn Error + 'static)) -> Self {
+        tracing::error!(error = cause, "a request failed");
+        Self::new(
+            Code::InternalError,
+            "something went wrong inside this service; its log says more",
+        )
+    }
+
+    fn store_unavailable(cause: &(dyn Error + 'static)) -> Self {
+        tracing::warn!(error = cause, "the store did not answer a request");
+        Self::new(
+            Code::StoreUnavailable,
+            "the service cannot reach its store for now",
+        )
+        .retry_after(SOON)
+    }
+}
+
+const SOON: Duration = Duration::from_secs(5);
+/// Links that are open live for minutes.
+const ONCE_LINKS_HAVE_ENDED: Duration = Duration::from_secs(60);
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let detail = refusal.to_string();
+        let problem = |code| Self::new(code, detail);
+        match refusal {
+            Refusal::Unauthorized(_) => problem(Code::Unauthorized),
+            Refusal::Forbidden(_) => problem(Code::Forbidden),
+            Refusal::NotFound(_) => problem(Code::NotFound),
+            Refusal::LinkPending => problem(Code::LinkPending),
+            Refusal::RelinkRequired(_) => problem(Code::RelinkRequired),
+            Refusal::CodeInUse => problem(Code::CodeInUse),
+            Refusal::Unprocessable(_) => problem(Code::Unprocessable),
+            Refusal::RateLimited { retry_after } => {
+                problem(Code::RateLimited).retry_after(retry_after)
+            }
+            Refusal::ProviderNotConfigured(_) => problem(Code::ProviderNotConfigured),
+            Refusal::ProviderUnavailable { retry_after, .. } => {
+                problem(Code::ProviderUnavailable).retry_after(retry_after)
+            }
+            Refusal::ProviderRefused(_) => problem(Code::ProviderError),
+            Refusal::OverCapacity => problem(Code::OverCapacity).retry_after(ONCE_LINKS_HAVE_ENDED),
+            Refusal::Store(error @ (StoreError::Conflict | StoreError::Unavailable(_))) => {
+                Self::store_unavailable(&error)
+            }
+            Refusal::Store(error @ StoreError::Corrupt(_)) => Self::internal(&error),
+            Refusal::Cipher(error) => Self::internal(&error),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.code.status();
+        let body = ProblemDetails::new(self.code, self.detail.into_owned()).to_json_string();
+        let mut response = Response::builder()
+            .status(status)
+            .content_type(PROBLEM_JSON)
+            .body(Body::from_string(body));
+        if let Some(wait) = self.retry_after {
+            // A client that comes back at once would only be refused again.
+            let wait = HeaderValue::from(seconds_up(wait).max(1));
+            response.headers_mut().insert(header::RETRY_AFTER, wait);
+        }
+        response
+    }
+}
+
+impl From<Problem> for poem::Error {
+    fn from(problem: Problem) -> Self {
+        Self::from_response(problem.into_response())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! How an operation's refusals come into the OpenAPI document.
+
+use std::marker::PhantomData;
+
+use poem_openapi::ApiResponse;
+use poem_openapi::registry::{
+    MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
+};
+use poem_openapi::types::Type as _;
+
+use crate::dto::ProblemDetails;
+use crate::error::{PROBLEM_JSON, Problem};
+
+/// What an operation answers when it does not do what it was asked, documented by `D`.
+pub(crate) struct Failure<D> {
+    problem: Problem,
+    documented_by: PhantomData<fn() -> D>,
+}
+
+/// What an operation can refuse; implemented beside each.
+pub(crate) trait Documented {
+    /// Its problem answers, besides those that every operation can give.
+    const PROBLEMS: &'static [Answer];
+}
+
+/// A problem answer in the OpenAPI document: the status, and the codes that come with it.
+#[derive(Clone, Copy)]
+pub(crate) struct Answer(pub(crate) u16, pub(crate) &'static str);
+
+/// Of every operation that a key opens.
+pub(crate) const UNAUTHORIZED: Answer = Answer(
+    401,
+    "`unauthorized`: no key, or one that is unknown, expired or revoked",
+);
+/// Of every operation that reads the store and knows no other reason for a 503.
+pub(crate) const STORE_UNAVAILABLE: Answer = Answer(
+    503,
+    "`store_unavailable`: the service cannot reach its store for now",
+);
+/// Of every operation.
+const COMMON: [Answer; 2] = [
+    Answer(413, "`payload_too_large`: the body is larger than 64 KiB"),
+    Answer(
+        500,
+        "`internal_error`: something went wrong inside the service; its log says more",
+    ),
+];
+
+impl<D, P: Into<Problem>> From<P> for Failure<D> {
+    fn from(problem: P) -> Self {
+        Self {
+            problem: problem.into(),
+            documented_by: PhantomData,
+        }
+    }
+}
+
+impl<D> From<Failure<D>> for poem::Error {
+    fn from(failure: Failure<D>) -> Self {
+        failure.problem.into()
+    }
+}
+
+impl<D: Documented> ApiResponse for Failure<D> {
+    fn meta() -> MetaResponses {
+        let answers = D::PROBLEMS.iter().chain(&COMMON);
+        MetaResponses {
+            responses: answers.map(Answer::meta).collect(),
+        }
+    }
+
+    fn register(registry: &mut Registry) {
+        ProblemDetails::register(registry);
+    }
+}
+
+impl Answer {
+    fn meta(&self) -> MetaResponse {
+        MetaResponse {
+            description: self.1,
+            status: Some(self.0),
+            status_range: None,
+            content: vec![MetaMediaType {
+                content_type: PROBLEM_JSON,
+                schema: ProblemDetails::schema_ref(),
+            }],
+            headers: self.header().into_iter().collect(),
+        }
+    }
+
+    fn header(&self) -> Option<MetaHeader> {
+        match self.0 {
+            401 => Some(meta_header(
+                "WWW-Authenticate",
+                "`Bearer`; with `error=\"invalid_token\"` when a bearer was shown",
+                MetaSchema::new("string"),
+            )),
+            429 | 503 => Some(meta_header(
+                "Retry-After",
+                "The seconds to wait before asking again, where that may help",
+                MetaSchema::new_with_format("integer", "int32"),
+            )),
+            _ => None,
+        }
+    }
+}
+
+fn meta_header(name: &str, description: &str, schema: MetaSchema) -> MetaHeader {
+    MetaHeader {
+        name: name.to_owned(),
+        description: Some(description.to_owned()),
+        required: false,
+        deprecated: false,
+        schema: MetaSchemaRef::Inline(Box::new(schema)),
+    }
+}

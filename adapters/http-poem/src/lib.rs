@@ -1,0 +1,36 @@
+//! The HTTP surface: the JSON API, its OpenAPI document, Swagger UI and the page at `/device`.
+//!
+//! # The map
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `app` | puts routes and middleware together |
+//! | `api` | the operations, one file a resource |
+//! | `dto` | what goes over the wire, made from the domain's types |
+//! | `error` | the one table from refusals to problem codes and statuses |
+//! | `failure` | how an operation's refusals come into the OpenAPI document |
+//! | `auth`, `body`, `address` | who asks, what they send, where they are |
+//! | `limits` | the pace of polling |
+//! | `middleware` | what holds for every request and every answer |
+//! | `spec`, `docs` | the OpenAPI document and Swagger UI |
+//! | `pages` | the page at `/device` |
+//!
+//! A new operation is a method in a file of `api`, its wire types in `dto`, and what it can refuse beside it; then
+//! print the document anew (see `openapi/README.md`).
+
+mod address;
+mod api;
+mod app;
+mod auth;
+mod body;
+mod docs;
+mod dto;
+mod error;
+mod failure;
+mod limits;
+mod middleware;
+mod pages;
+mod spec;
+
+pub use app::{HttpSettings, app};
+pub use spec::{spec_json, spec_yaml};

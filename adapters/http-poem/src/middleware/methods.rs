@@ -1,0 +1,59 @@
+//! Which methods an address takes, for the `Allow` of a 405.
+
+use std::sync::LazyLock;
+
+use poem::http::Method;
+use poem_openapi::OpenApi as _;
+
+use crate::api::Api;
+
+/// The documented addresses with their methods.
+static OPERATIONS: LazyLock<Vec<(String, Vec<Method>)>> = LazyLock::new(|| {
+    let paths = Api::meta().into_iter().flat_map(|api| api.paths);
+    paths
+        .map(|path| {
+            let methods = path.operations.into_iter().map(|op| op.method);
+            (path.path, methods.collect())
+        })
+        .collect()
+});
+
+/// What the address takes, as the header says it.
+pub(super) fn allowed(path: &str) -> String {
+    let documented = OPERATIONS.iter().find(|(known, _)| matches(known, path));
+    let methods = match (documented, path) {
+        (Some((_, methods)), _) => methods.as_slice(),
+        (None, "/device" | "/device/") => &[Method::GET, Method::POST],
+        (None, _) => &[Method::GET],
+    };
+    let mut names: Vec<&str> = methods.iter().map(Method::as_str).collect();
+    if methods.contains(&Method::GET) {
+        names.push(Method::HEAD.as_str());
+    }
+    names.join(", ")
+}
+
+/// Whether an address is the one that a template like `/v1/accounts/{id}` names.
+fn matches(template: &str, path: &str) -> bool {
+    let (mut known, mut asked) = (template.split('/'), path.split('/'));
+    loop {
+        match (known.next(), asked.next()) {
+            (None, None) => return true,
+            (Some(known), Some(asked)) if known == asked || known.starts_with('{') => {}
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_address_names_its_methods() {
+        assert_eq!(allowed("/v1/link-code"), "POST");
+        assert_eq!(allowed("/v1/poll/12345678"), "GET, HEAD");
+        assert_eq!(allowed("/openapi.json"), "GET, HEAD");
+        assert_eq!(allowed("/device"), "GET, POST, HEAD");
+    }
+}

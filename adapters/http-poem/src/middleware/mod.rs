@@ -1,0 +1,15 @@
+//! What holds for every request and every answer, from the outside in: `trace`, `secure`, `catch_panics`,
+//! `answer_problems`, `limit_body`.
+
+mod headers;
+mod limit_body;
+mod methods;
+mod panics;
+mod problems;
+mod trace;
+
+pub(crate) use headers::secure;
+pub(crate) use limit_body::limit_body;
+pub(crate) use panics::catch_panics;
+pub(crate) use problems::answer_problems;
+pub(crate) use trace::trace;

@@ -1,0 +1,30 @@
+//! A bug in one request is no reason to drop its connection, or anybody else's.
+
+use std::any::Any;
+
+use poem::middleware::{CatchPanic, PanicHandler};
+
+use crate::error::Problem;
+
+/// Answers a panic with a problem.
+pub(crate) fn catch_panics() -> CatchPanic<impl PanicHandler> {
+    CatchPanic::new().with_handler(|panic: Box<dyn Any + Send>| {
+        let message = panic
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("no message");
+        Problem::internal(&Panicked(message.to_owned()))
+    })
+}
+
+#[derive(Debug)]
+struct Panicked(String);
+
+impl std::fmt::Display for Panicked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "panicked: {}", self.0)
+    }
+}
+
+impl std::error::Error for Panicked {}

@@ -1,0 +1,101 @@
+//! Whatever goes wrong on the way, in poem or in poem-openapi, is answered in the one shape of a problem.
+
+use std::sync::Arc;
+
+use poem::error::{MethodNotAllowedError, NotFoundError, ReadBodyError};
+use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
+
+use poem::{Endpoint, Error, IntoResponse as _, PathPattern, Request, Response, Result};
+use poem_openapi::error::{ParseParamError, ParsePathError};
+
+use super::methods;
+use crate::auth::shows_bearer;
+use crate::error::{Code, Problem};
+
+/// Answers errors, and completes what an answer with 401 or 405 has to say.
+pub(crate) async fn answer_problems<E: Endpoint>(
+    next: Arc<E>,
+    request: Request,
+) -> Result<Response> {
+    let path = request.uri().path().to_owned();
+    let challenge = challenge(request.headers());
+    let mut response = match next.call(request).await {
+        Ok(output) => output.into_response(),
+        Err(error) => answer(error),
+    };
+    let status = response.status();
+    let headers = response.headers_mut();
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    if status == StatusCode::METHOD_NOT_ALLOWED && !headers.contains_key(header::ALLOW) {
+        let allowed = HeaderValue::try_from(methods::allowed(&path));
+        headers.extend(allowed.map(|allowed| (header::ALLOW, allowed)));
+    }
+    Ok(response)
+}
+
+/// RFC 6750 section 3.1: no error code where no bearer was shown.
+fn challenge(headers: &HeaderMap) -> HeaderValue {
+    HeaderValue::from_static(if shows_bearer(headers) {
+        "Bearer error=\"invalid_token\""
+    } else {
+        "Bearer"
+    })
+}
+
+fn answer(error: Error) -> Response {
+    if error.is_from_response() {
+        return error.into_response();
+    }
+    let pattern = error.data::<PathPattern>().cloned();
+    let mut response = problem(&error).into_response();
+    if let Some(pattern) = pattern {
+        response.set_data(pattern);
+    }
+    response
+}
+
+fn problem(error: &Error) -> Problem {
+    if error.is::<NotFoundError>() {
+        return Problem::new(Code::NotFound, "there is nothing at this address");
+    }
+    // What cannot be read as the name of something names nothing.
+    if error.is::<ParsePathError>() || error.is::<poem::error::ParsePathError>() {
+        return Problem::new(Code::NotFound, "there is nothing of this name");
+    }
+    if error.is::<MethodNotAllowedError>() {
+        return Problem::new(
+            Code::MethodNotAllowed,
+            "the address does not take this method",
+        );
+    }
+    if let Some(ReadBodyError::Io(_)) = error.downcast_ref() {
+        return Problem::new(Code::InvalidRequest, "the body did not arrive in full");
+    }
+    if let Some(ParseParamError { name, reason }) = error.downcast_ref() {
+        let detail = format!("the parameter {name} cannot be used: {reason}");
+        return Problem::new(Code::InvalidRequest, detail);
+    }
+    match code(error.status()) {
+        Some(code) => Problem::new(code, error.to_string()),
+        None => Problem::internal(error),
+    }
+}
+
+/// The code for an error that has nothing but a status; `None` for those that are not the caller's fault.
+fn code(status: StatusCode) -> Option<Code> {
+    let named = [
+        Code::Unauthorized,
+        Code::Forbidden,
+        Code::NotFound,
+        Code::PayloadTooLarge,
+        Code::UnsupportedMediaType,
+        Code::Unprocessable,
+    ];
+    let of_status = named.into_iter().find(|code| code.status() == status);
+    of_status.or(status.is_client_error().then_some(Code::InvalidRequest))
+}
+
+#[cfg(test)]
+mod tests;

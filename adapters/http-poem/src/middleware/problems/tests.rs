@@ -1,0 +1,83 @@
+use poem::test::{TestClient, TestResponse};
+use poem::{EndpointExt as _, Route, get, handler};
+
+use super::*;
+use crate::middleware::{catch_panics, limit_body, secure, trace};
+
+#[handler]
+fn panics() -> &'static str {
+    panic!("a bug in a test")
+}
+
+#[handler]
+fn breaks() -> Result<&'static str> {
+    let cause = std::io::Error::other("the secret of the machine room");
+    Err(poem::error::InternalServerError(cause))
+}
+
+#[handler]
+fn refuses(Status(status): Status) -> Result<&'static str> {
+    Err(Error::from_status(status))
+}
+
+struct Status(StatusCode);
+
+impl<'a> poem::FromRequest<'a> for Status {
+    async fn from_request(request: &'a Request, _: &mut poem::RequestBody) -> Result<Self> {
+        let status = request.raw_path_param("status").unwrap_or_default();
+        Ok(Self(status.parse().unwrap()))
+    }
+}
+
+async fn get_answer(path: &str) -> TestResponse {
+    let app = Route::new()
+        .at("/panics", get(panics))
+        .at("/breaks", get(breaks))
+        .at("/refuses/:status", get(refuses))
+        .around(limit_body)
+        .around(answer_problems)
+        .with(catch_panics())
+        .around(secure)
+        .around(trace);
+    TestClient::new(app).get(path).send().await
+}
+
+async fn assert_problem(path: &str, status: u16, code: &str) -> String {
+    let response = get_answer(path).await;
+    assert_eq!(response.0.status().as_u16(), status, "{path}");
+    response.assert_content_type("application/problem+json");
+    response.assert_header_exist("x-request-id");
+    response.assert_header("x-content-type-options", "nosniff");
+    let body = response.0.into_body().into_string().await.unwrap();
+    assert!(body.contains(&format!("{code:?}")), "{body}");
+    body
+}
+
+#[tokio::test]
+async fn bugs_are_answered_without_their_details() {
+    for path in ["/panics", "/breaks"] {
+        let body = assert_problem(path, 500, "internal_error").await;
+        assert!(!body.contains("bug") && !body.contains("secret"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn errors_with_nothing_but_a_status_get_a_code() {
+    for (theirs, ours, code) in [
+        (400, 400, "invalid_request"),
+        (401, 401, "unauthorized"),
+        (404, 404, "not_found"),
+        (413, 413, "payload_too_large"),
+        (415, 415, "unsupported_media_type"),
+        (422, 422, "unprocessable"),
+        (418, 400, "invalid_request"),
+        (502, 500, "internal_error"),
+    ] {
+        assert_problem(&format!("/refuses/{theirs}"), ours, code).await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_a_problem_too() {
+    assert_problem("/elsewhere", 404, "not_found").await;
+}

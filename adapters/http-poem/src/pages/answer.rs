@@ -1,0 +1,129 @@
+//! `POST /device`.
+
+use std::sync::Arc;
+
+use central_oauth_domain::link::{LinkCode, LinkStatus};
+use central_oauth_domain::usecases::{LinkView, Refusal};
+use poem::http::StatusCode;
+use poem::web::Data;
+use poem::{Body, Request, Response, handler};
+
+use super::form::{Action, Form};
+use super::site::Site;
+use super::templates::Confirm;
+use super::visit::Visit;
+use super::words::Moment;
+use super::{consent, progress, refused};
+
+/// Takes what a form of the page sends.
+#[handler]
+pub(super) async fn take(request: &Request, body: Body, Data(site): Data<&Arc<Site>>) -> Response {
+    let visit = Visit::of(site, request);
+    let form = match Form::read(request, body).await {
+        Ok(form) => form,
+        Err(no_form) => return refused::no_form(&visit, no_form),
+    };
+    if let Some(distrust) = visit.distrust(&form) {
+        return refused::distrusted(&visit, distrust, &form.code);
+    }
+    let Ok(code) = LinkCode::parse(&form.code) else {
+        return refused::malformed(&visit, &form.code);
+    };
+    let answer = match form.action {
+        Action::LookUp => look_up(&visit, &code).await,
+        Action::Confirm => confirm(&visit, &code).await,
+        Action::Cancel => cancel(&visit, &code).await,
+    };
+    answer.unwrap_or_else(|refusal| refused::answer(&visit, refusal, Some(&code)))
+}
+
+async fn look_up(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
+    if own_link(visit, code).await?.is_some() {
+        return Ok(visit.to_link(code));
+    }
+    let view = visit
+        .broker()
+        .look_up(code.digits(), &visit.visitor())
+        .await?;
+    Ok(match view.status {
+        LinkStatus::Pending => who_asks(visit, &view, code),
+        _ => refused::used(visit, &view.status),
+    })
+}
+
+/// Starts the provider's flow for a link that still waits for it; any other is shown as it stands.
+async fn confirm(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
+    let view = visit
+        .broker()
+        .look_up(code.digits(), &visit.visitor())
+        .await?;
+    if view.status == LinkStatus::Pending {
+        match consent::start(visit, code).await {
+            // The link has failed, and its page says why.
+            Ok(()) | Err(Refusal::ProviderRefused(_)) => {}
+            Err(Refusal::ProviderUnavailable { retry_after, .. }) => {
+                return Ok(match own_link(visit, code).await? {
+                    Some(view) if view.status == LinkStatus::Pending => {
+                        progress::unanswered(visit, &view, code, retry_after)
+                    }
+                    // Answered at the last moment, or cancelled in another tab.
+                    _ => visit.to_link(code),
+                });
+            }
+            Err(refusal) => return Err(refusal),
+        }
+    }
+    shown(visit, code, &view.status).await
+}
+
+async fn cancel(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
+    let view = visit
+        .broker()
+        .look_up(code.digits(), &visit.visitor())
+        .await?;
+    if view.status.is_final() {
+        return shown(visit, code, &view.status).await;
+    }
+    visit
+        .broker()
+        .cancel(code.digits(), &visit.visitor())
+        .await?;
+    Ok(match own_link(visit, code).await? {
+        Some(_) => visit.to_link(code),
+        // Nobody had confirmed it, so no browser has a page of it.
+        None => progress::denied(visit),
+    })
+}
+
+/// The page of the link for the browser that owns it; for any other the code is merely used up.
+async fn shown(
+    visit: &Visit<'_>,
+    code: &LinkCode,
+    status: &LinkStatus,
+) -> Result<Response, Refusal> {
+    Ok(match own_link(visit, code).await? {
+        Some(_) => visit.to_link(code),
+        None => refused::used(visit, status),
+    })
+}
+
+async fn own_link(visit: &Visit<'_>, code: &LinkCode) -> Result<Option<LinkView>, Refusal> {
+    let broker = visit.broker();
+    broker.confirmed_by(code.digits(), &visit.browser).await
+}
+
+fn who_asks(visit: &Visit<'_>, view: &LinkView, code: &LinkCode) -> Response {
+    let requester = &view.link.requester;
+    let page = Confirm {
+        frame: &visit.site.frame,
+        csrf: &visit.csrf,
+        code: &code.grouped(),
+        client: requester.client_name.as_deref(),
+        address: requester.address.as_deref(),
+        asked: Moment::of(view.link.created_at, view.now),
+        provider: &view.provider,
+        scopes: &view.scopes,
+        is_relink: view.link.relink_of.is_some(),
+    };
+    visit.page(StatusCode::OK, &page)
+}

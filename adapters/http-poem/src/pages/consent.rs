@@ -1,0 +1,90 @@
+//! Starting the provider's flow, with some patience.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use central_oauth_domain::link::LinkCode;
+use central_oauth_domain::secret::BrowserToken;
+use central_oauth_domain::usecases::{Broker, Refusal, Visitor};
+use tokio::time::{Instant, sleep, timeout};
+use tracing::Instrument as _;
+
+use super::visit::Visit;
+
+/// So long a person waits for the provider before the page offers to try again.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Between one try and the next.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Gives the link to this browser and starts the provider's flow. It goes on even if the person closes the tab, or the
+/// provider takes longer than the page waits: the page of the link shows what came of it.
+pub(super) async fn start(visit: &Visit<'_>, code: &LinkCode) -> Result<(), Refusal> {
+    let attempt = Attempt {
+        broker: Arc::clone(visit.broker()),
+        code: code.clone(),
+        browser: visit.browser.clone(),
+        address: visit.visitor().address,
+    };
+    let task = tokio::spawn(attempt.run().in_current_span());
+    match timeout(PATIENCE, task).await {
+        Ok(Ok(started)) => started,
+        Ok(Err(failed)) => match failed.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(unanswered("the service is stopping")),
+        },
+        Err(_) => Err(unanswered("the provider has not answered yet")),
+    }
+}
+
+struct Attempt {
+    broker: Arc<Broker>,
+    code: LinkCode,
+    browser: BrowserToken,
+    address: IpAddr,
+}
+
+impl Attempt {
+    async fn run(self) -> Result<(), Refusal> {
+        let visitor = Visitor {
+            browser: &self.browser,
+            address: self.address,
+        };
+        let link = self.broker.confirm(self.code.digits(), &visitor).await?;
+        let give_up_at = Instant::now() + PATIENCE;
+        loop {
+            match self.broker.start_consent(&link).await {
+                Err(Refusal::ProviderUnavailable { retry_after, .. })
+                    if is_worth_waiting(retry_after, give_up_at) => {}
+                result => return result,
+            }
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+/// A provider that asks for a longer pause than a person waits is left alone at once.
+fn is_worth_waiting(retry_after: Duration, give_up_at: Instant) -> bool {
+    retry_after <= PATIENCE && Instant::now() + PAUSE < give_up_at
+}
+
+fn unanswered(detail: &str) -> Refusal {
+    Refusal::ProviderUnavailable {
+        detail: detail.to_owned(),
+        retry_after: PAUSE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_has_an_end() {
+        let now = Instant::now();
+        let soon = Duration::from_secs(5);
+        assert!(is_worth_waiting(soon, now + PATIENCE));
+        assert!(!is_worth_waiting(soon, now + PAUSE));
+        assert!(!is_worth_waiting(Duration::from_secs(60), now + PATIENCE));
+    }
+}

@@ -1,0 +1,113 @@
+//! The cookie that a browser is recognised by, and the token that its forms carry.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use central_oauth_domain::secret::{BrowserToken, KeyedHash};
+use poem::Request;
+use poem::http::header;
+use url::Url;
+
+/// The name and the attributes of the cookie.
+pub(super) struct BrowserCookie {
+    name: &'static str,
+    attributes: &'static str,
+}
+
+/// As long as an ended link answers: the person may come back to see how it went.
+const HTTPS: BrowserCookie = BrowserCookie {
+    name: "__Host-central-oauth-browser",
+    attributes: "; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax; Secure",
+};
+const HTTP: BrowserCookie = BrowserCookie {
+    name: "central-oauth-browser",
+    attributes: "; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax",
+};
+
+impl BrowserCookie {
+    /// The cookie for a service at this address. On https its name forbids other hosts of the domain to set it.
+    pub(super) fn new(public_url: &Url) -> Self {
+        if public_url.scheme() == "https" {
+            HTTPS
+        } else {
+            HTTP
+        }
+    }
+
+    /// The token that a request shows, if it is one that we could have given out.
+    pub(super) fn read(&self, request: &Request) -> Option<BrowserToken> {
+        request
+            .headers()
+            .get_all(header::COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find(|(name, value)| *name == self.name && is_plausible(value))
+            .map(|(_, value)| BrowserToken::new(value))
+    }
+
+    /// The `Set-Cookie` that gives a token to a browser, or lets it keep it for longer.
+    pub(super) fn write(&self, browser: &BrowserToken) -> String {
+        format!("{}={}{}", self.name, browser.expose(), self.attributes)
+    }
+}
+
+/// Long enough to be random, short enough to hash on every request, and harmless in a header.
+fn is_plausible(value: &str) -> bool {
+    (20..=100).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
+/// The token as a form carries it.
+pub(super) fn csrf_field(token: &KeyedHash) -> String {
+    URL_SAFE_NO_PAD.encode(token.as_bytes())
+}
+
+/// Whether a form carried the token. All bytes are compared, whichever is the first to differ.
+pub(super) fn is_csrf_token(field: &str, token: &KeyedHash) -> bool {
+    let Ok(field) = URL_SAFE_NO_PAD.decode(field) else {
+        return false;
+    };
+    let token = token.as_bytes();
+    let difference = field.iter().zip(token).fold(0, |all, (a, b)| all | (a ^ b));
+    field.len() == token.len() && difference == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_token_itself_is_accepted() {
+        let token = KeyedHash::from_bytes([7; 32]);
+        let field = csrf_field(&token);
+        assert!(is_csrf_token(&field, &token));
+        assert!(!is_csrf_token(&field, &KeyedHash::from_bytes([8; 32])));
+        for wrong in [
+            "",
+            "AAAA",
+            &field[..40],
+            "not base64!",
+            &format!("{field}AA"),
+        ] {
+            assert!(!is_csrf_token(wrong, &token), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_cookie_is_found_among_others() {
+        let read = |cookies: &str| {
+            let request = Request::builder().header("cookie", cookies).finish();
+            HTTP.read(&request).map(|token| token.expose().to_owned())
+        };
+        let value = "a".repeat(32);
+        let mine = format!("central-oauth-browser={value}");
+        assert_eq!(read(&mine), Some(value.clone()));
+        assert_eq!(read(&format!("x=1; {mine};y=2")), Some(value.clone()));
+        assert_eq!(
+            read(&format!("central-oauth-browser=short; {mine}")),
+            Some(value)
+        );
+        assert_eq!(read("central-oauth-browser="), None);
+        assert_eq!(read(&format!("x{mine}")), None);
+    }
+}

@@ -1,0 +1,51 @@
+//! The page at `/device`: a person enters a link code, sees who asks, and goes on to the provider.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | [`show`] | `GET /device`: the form, or how this browser's link stands |
+//! | [`answer`] | `POST /device`: look up, confirm, cancel |
+//! | [`consent`] | starts the provider's flow, patiently |
+//! | [`progress`] | the page of a link that this browser confirmed |
+//! | [`status`] | `GET /device/status`: the same in one word, for the script |
+//! | [`refused`] | the pages that say why not |
+//! | [`cookie`], [`origin`] | which browser it is, and that a form came from our own page |
+
+mod answer;
+mod assets;
+mod consent;
+mod cookie;
+mod form;
+mod headers;
+mod origin;
+mod progress;
+mod refused;
+mod show;
+mod site;
+mod status;
+mod templates;
+#[cfg(test)]
+mod tests;
+mod visit;
+mod words;
+
+use std::sync::Arc;
+
+use central_oauth_domain::usecases::Broker;
+use poem::{EndpointExt as _, Route, get};
+use url::Url;
+
+use site::Site;
+
+/// The page's routes, to be mounted at `/device`.
+pub(crate) fn routes(broker: Arc<Broker>, public_url: &Url) -> Route {
+    let site = Arc::new(Site::new(broker, public_url));
+    let page = get(show::show)
+        .post(answer::take)
+        .data(Arc::clone(&site))
+        .with(headers::private());
+    let status = get(status::report).data(site).with(headers::private());
+    Route::new()
+        .at("/", page)
+        .at("/status", status)
+        .at("/assets/:name", get(assets::serve))
+}

@@ -1,0 +1,91 @@
+//! Where a form was sent from, as far as the browser says: a second line of defence behind the CSRF token.
+
+use poem::Request;
+use poem::http::header;
+use url::Url;
+
+/// Whether a form can have come from our own page. A browser that says nothing is believed, for its token decides.
+pub(super) fn is_own(request: &Request, public_url: &Url) -> bool {
+    // What the browser itself says needs no comparing of names, so it holds behind every proxy.
+    match request.header("sec-fetch-site") {
+        Some("same-origin" | "none") => true,
+        Some(_) => false,
+        None => request
+            .header(header::ORIGIN)
+            .is_none_or(|origin| is_ours(origin, request, public_url)),
+    }
+}
+
+/// The origin is the public one, or the one that this very request was sent to: people also reach a service under
+/// names that its operator did not write down.
+fn is_ours(origin: &str, request: &Request, public_url: &Url) -> bool {
+    let Ok(origin) = Url::parse(origin) else {
+        return false;
+    };
+    if origin.origin() == public_url.origin() {
+        return true;
+    }
+    let authority = request.original_uri().authority();
+    let host = request
+        .header(header::HOST)
+        .or_else(|| authority.map(|authority| authority.as_str()));
+    // A proxy may have taken the TLS off, so the scheme that counts is the one the browser saw.
+    host.and_then(|host| Url::parse(&format!("{}://{host}", origin.scheme())).ok())
+        .is_some_and(|addressed| addressed.origin() == origin.origin())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_own(headers: &[(&str, &str)]) -> bool {
+        let mut request = Request::builder();
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Url::parse("https://auth.example.com")
+            .is_ok_and(|url| super::is_own(&request.finish(), &url))
+    }
+
+    #[test]
+    fn our_own_page_is_recognised_behind_proxies_too() {
+        for headers in [
+            &[][..],
+            &[("origin", "https://auth.example.com")],
+            &[
+                ("origin", "https://auth.example.com:443"),
+                ("host", "10.0.0.1"),
+            ],
+            &[("origin", "http://box.lan:8080"), ("host", "box.lan:8080")],
+            &[
+                ("origin", "https://Other.example"),
+                ("host", "other.example:443"),
+            ],
+            &[
+                ("origin", "https://elsewhere.example"),
+                ("sec-fetch-site", "same-origin"),
+            ],
+        ] {
+            assert!(is_own(headers), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn other_sites_are_not() {
+        for headers in [
+            &[
+                ("origin", "https://evil.example"),
+                ("host", "auth.example.com"),
+            ][..],
+            &[("origin", "null"), ("host", "auth.example.com")],
+            &[("origin", "http://box.lan:9090"), ("host", "box.lan:8080")],
+            &[("sec-fetch-site", "cross-site")],
+            &[
+                ("origin", "https://auth.example.com"),
+                ("sec-fetch-site", "same-site"),
+            ],
+        ] {
+            assert!(!is_own(headers), "{headers:?}");
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The page of a link that this browser confirmed, whatever has become of it.
+
+use std::time::Duration;
+
+use central_oauth_domain::Fault;
+use central_oauth_domain::grant::Account;
+use central_oauth_domain::link::{LinkCode, LinkStatus};
+use central_oauth_domain::ports::Prompt;
+use central_oauth_domain::usecases::LinkView;
+use poem::Response;
+use poem::http::StatusCode;
+use url::Url;
+
+use super::site::Frame;
+use super::templates::{
+    AtProvider, ByHand, Ended, Finishing, Linked, LinkedAccount, Live, Mood, Waiting, Way,
+};
+use super::visit::Visit;
+use super::{refused, words};
+
+/// The word that tells the pages of a link apart: when it turns, so must the page.
+pub(super) fn stage(view: &LinkView) -> &'static str {
+    match (&view.status, &view.prompt) {
+        (LinkStatus::Pending, _) => "waiting",
+        (LinkStatus::Authorizing, Some(_)) => "at_provider",
+        (LinkStatus::Authorizing, None) => "finishing",
+        (LinkStatus::Linked(_), _) => "linked",
+        (LinkStatus::Denied, _) => "denied",
+        (LinkStatus::Expired, _) => "expired",
+        (LinkStatus::Failed(_), _) => "failed",
+    }
+}
+
+/// The page of a link as it stands.
+pub(super) fn page(
+    visit: &Visit<'_>,
+    view: &LinkView,
+    code: &LinkCode,
+    status: StatusCode,
+) -> Response {
+    let frame = &visit.site.frame;
+    let live = live(visit, view, code);
+    match &view.status {
+        LinkStatus::Pending => visit.page(status, &Waiting { frame, live }),
+        LinkStatus::Authorizing => match &view.prompt {
+            Some(prompt) => visit.page(status, &at_provider(frame, live, prompt)),
+            None => visit.page(status, &Finishing { frame, live }),
+        },
+        LinkStatus::Linked(_) => visit.page(status, &linked(visit, view)),
+        LinkStatus::Denied => denied(visit),
+        LinkStatus::Expired => visit.page(status, &expired(visit)),
+        LinkStatus::Failed(fault) => visit.page(status, &failed(visit, fault)),
+    }
+}
+
+/// The provider did not answer: the link waits, and may be tried again.
+pub(super) fn unanswered(
+    visit: &Visit<'_>,
+    view: &LinkView,
+    code: &LinkCode,
+    retry_after: Duration,
+) -> Response {
+    let page = page(visit, view, code, StatusCode::SERVICE_UNAVAILABLE);
+    refused::after(page, retry_after)
+}
+
+/// The person said no, here or at the provider.
+pub(super) fn denied(visit: &Visit<'_>) -> Response {
+    let page = Ended {
+        frame: &visit.site.frame,
+        mood: Mood::Calm,
+        heading: "Cancelled",
+        text: "You said no. The program gets no access, and it has been told so.",
+        advice: "You can close this tab.",
+        detail: None,
+    };
+    visit.page(StatusCode::OK, &page)
+}
+
+fn live<'a>(visit: &'a Visit<'_>, view: &'a LinkView, code: &'a LinkCode) -> Live<'a> {
+    let frame = &visit.site.frame;
+    let left = view.link.expires_in(view.now);
+    Live {
+        csrf: &visit.csrf,
+        code: code.digits(),
+        address: frame.link(code),
+        status: frame.status(code),
+        stage: stage(view),
+        provider: &view.provider,
+        client: view.link.requester.client_name.as_deref(),
+        seconds_left: left.as_secs(),
+        time_left: words::span(left),
+    }
+}
+
+fn at_provider<'a>(frame: &'a Frame, live: Live<'a>, prompt: &'a Prompt) -> AtProvider<'a> {
+    match prompt {
+        Prompt::UserCode {
+            user_code,
+            verification_uri,
+            verification_uri_complete,
+        } => {
+            let complete = verification_uri_complete.as_ref();
+            let complete = complete.and_then(|uri| Way::to(uri.expose(), true));
+            AtProvider {
+                frame,
+                live,
+                user_code: Some(user_code.expose()),
+                by_hand: complete.is_some().then(|| ByHand::at(verification_uri)),
+                way: complete.or_else(|| Way::to(verification_uri, false)),
+            }
+        }
+        Prompt::Visit { uri } => AtProvider {
+            frame,
+            live,
+            user_code: None,
+            way: Way::to(uri.expose(), true),
+            by_hand: None,
+        },
+    }
+}
+
+impl Way {
+    /// A link, unless the provider's address is one that no link of ours may have.
+    fn to(uri: &str, has_code: bool) -> Option<Self> {
+        let url = web_address(uri)?;
+        Some(Self {
+            host: url.host_str()?.to_owned(),
+            href: url.into(),
+            has_code,
+        })
+    }
+}
+
+impl<'a> ByHand<'a> {
+    fn at(uri: &'a str) -> Self {
+        Self {
+            text: uri,
+            href: web_address(uri).map(String::from),
+        }
+    }
+}
+
+/// The provider adapter lets nothing else through; a page that would run a `javascript:` link had better check again.
+fn web_address(uri: &str) -> Option<Url> {
+    let url = Url::parse(uri).ok()?;
+    matches!(url.scheme(), "http" | "https").then_some(url)
+}
+
+fn linked<'a>(visit: &'a Visit<'_>, view: &'a LinkView) -> Linked<'a> {
+    Linked {
+        frame: &visit.site.frame,
+        client: view.link.requester.client_name.as_deref(),
+        provider: &view.provider,
+        account: view.account.as_ref().map(whose),
+    }
+}
+
+fn whose(account: &Account) -> LinkedAccount<'_> {
+    let id = account.key.account_id.as_str();
+    LinkedAccount {
+        name: &account.display_name,
+        id: (id != account.display_name).then_some(id),
+        is_identified: account.identified,
+    }
+}
+
+fn expired<'a>(visit: &'a Visit<'_>) -> Ended<'a> {
+    Ended {
+        frame: &visit.site.frame,
+        mood: Mood::Careful,
+        heading: "The time is over",
+        text: "This code was not used in time. Nothing was linked.",
+        advice: "Ask the program for a new code and start again.",
+        detail: None,
+    }
+}
+
+fn failed<'a>(visit: &'a Visit<'_>, fault: &'a Fault) -> Ended<'a> {
+    let other_person = fault.code == "account_mismatch";
+    Ended {
+        frame: &visit.site.frame,
+        mood: Mood::Bad,
+        heading: "It did not work",
+        text: if other_person {
+            "You signed in with another account than the one that was to be linked again. Nothing was changed."
+        } else {
+            "The provider refused. Nothing was linked."
+        },
+        advice: if other_person {
+            "Ask the program for a new code, and sign in with the account that it used before."
+        } else {
+            "Trying again will hardly help. Tell the operator of this service, who can find out more in its log."
+        },
+        detail: Some(&fault.detail),
+    }
+}

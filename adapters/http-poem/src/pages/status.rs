@@ -1,0 +1,47 @@
+//! `GET /device/status`: how this browser's link stands, for the page's script.
+
+use std::sync::Arc;
+
+use poem::web::{Data, Json};
+use poem::{Request, Result, handler};
+use serde::Serialize;
+
+use super::site::Site;
+use super::visit::Visit;
+use super::{progress, show};
+use crate::error::{Code, Problem};
+
+/// What the script learns.
+#[derive(Serialize)]
+struct Report {
+    /// Turns when the page must.
+    stage: &'static str,
+    /// How long the link still lives, in seconds.
+    expires_in: u64,
+}
+
+/// Answers only the browser that confirmed the link; to any other there is no such link.
+#[handler]
+pub(super) async fn report(
+    request: &Request,
+    Data(site): Data<&Arc<Site>>,
+) -> Result<Json<Report>> {
+    let visit = Visit::of(site, request);
+    let view = match show::code_of(request) {
+        Some(code) if visit.is_known() => {
+            let confirmed = visit.broker().confirmed_by(code.digits(), &visit.browser);
+            confirmed.await.map_err(Problem::from)?
+        }
+        _ => None,
+    };
+    let view = view.ok_or_else(|| {
+        Problem::new(
+            Code::NotFound,
+            "this browser has confirmed no link with this code",
+        )
+    })?;
+    Ok(Json(Report {
+        stage: progress::stage(&view),
+        expires_in: view.link.expires_in(view.now).as_secs(),
+    }))
+}

@@ -1,0 +1,165 @@
+//! Pages that no whole service in memory comes to show.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use central_oauth_domain::link::LinkCode;
+use central_oauth_domain::ports::{CipherError, Prompt, StoreError};
+use central_oauth_domain::secret::UserCode;
+use central_oauth_domain::testing::{
+    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy,
+};
+use central_oauth_domain::usecases::{
+    Broker, Caller, LinkRequest, LinkView, Providers, Refusal, Settings, Visitor, unlock,
+};
+use poem::http::StatusCode;
+use poem::{Request, Response};
+
+use super::site::Site;
+use super::visit::Visit;
+use super::{progress, refused};
+
+async fn site() -> Site {
+    let (entropy, store) = (
+        Arc::new(seeded_entropy(3)),
+        Arc::new(MemoryStore::default()),
+    );
+    let vault = unlock(store.as_ref(), Arc::new(FakeCipher::default()), &entropy).await;
+    let provider = Arc::new(ScriptedProvider::new("scripted"));
+    let settings = Settings {
+        link_code_ttl: Duration::from_secs(600),
+        poll_interval: Duration::from_secs(2),
+        provider_timeout: Duration::from_secs(10),
+        admin_key: None,
+        enroll_key: None,
+    };
+    let broker = Broker::new(
+        store,
+        vault.unwrap(),
+        Arc::new(FixedClock::default()),
+        entropy,
+        Providers::new([provider as _], None),
+        settings,
+    );
+    Site::new(Arc::new(broker), &"https://auth.example".parse().unwrap())
+}
+
+/// A link whose person is at the provider.
+async fn at_the_provider(visit: &Visit<'_>) -> (LinkCode, LinkView) {
+    let (broker, visitor): (_, Visitor<'_>) = (visit.broker(), visit.visitor());
+    let started = broker.start_link(&Caller::Nobody, LinkRequest::default());
+    let code = started.await.unwrap().code;
+    let link = broker.confirm(code.digits(), &visitor).await.unwrap();
+    broker.start_consent(&link).await.unwrap();
+    let view = broker.look_up(code.digits(), &visitor).await.unwrap();
+    (code, view)
+}
+
+async fn html(mut response: Response) -> String {
+    response.take_body().into_string().await.unwrap()
+}
+
+#[tokio::test]
+async fn refusals_have_pages() {
+    let site = site().await;
+    let visit = Visit::of(&site, &Request::default());
+    let down = || StoreError::Unavailable("no route to host".into());
+    for (refusal, status, words, retry_after) in [
+        (Refusal::Store(down()), 503, "not available", Some("5")),
+        (
+            Refusal::Store(StoreError::Conflict),
+            503,
+            "not available",
+            Some("5"),
+        ),
+        (
+            Refusal::Store(StoreError::Corrupt("bits".into())),
+            500,
+            "went wrong",
+            None,
+        ),
+        (
+            Refusal::Cipher(CipherError::Corrupt),
+            500,
+            "went wrong",
+            None,
+        ),
+        (
+            Refusal::ProviderNotConfigured(String::new()),
+            503,
+            "provider is gone",
+            None,
+        ),
+        (Refusal::LinkPending, 500, "went wrong", None),
+    ] {
+        let response = refused::answer(&visit, refusal, None);
+        assert_eq!(response.status().as_u16(), status, "{words}");
+        assert_eq!(response.header("retry-after"), retry_after, "{words}");
+        let html = html(response).await;
+        assert!(html.contains(words), "{html}");
+        assert!(!html.contains("no route"), "{html}");
+    }
+}
+
+#[tokio::test]
+async fn every_prompt_has_its_way_to_the_provider() {
+    let site = site().await;
+    let visit = Visit::of(&site, &Request::default());
+    let (code, mut view) = at_the_provider(&visit).await;
+    let user_code = |uri: &str, complete: Option<&str>| Prompt::UserCode {
+        user_code: UserCode::new("<WDJB>"),
+        verification_uri: uri.to_owned(),
+        verification_uri_complete: complete.map(UserCode::new),
+    };
+    let visit_at = |uri: &str| Prompt::Visit {
+        uri: UserCode::new(uri),
+    };
+    for (prompt, has, lacks) in [
+        (
+            user_code("https://a.example/go", Some("https://a.example/go?c=1&d=2")),
+            &[
+                "href=\"https://a.example/go?c=1&#38;d=2\" target",
+                "href=\"https://a.example/go\"",
+                "&#60;WDJB&#62;</code>",
+            ][..],
+            "will ask for this code",
+        ),
+        (
+            user_code("https://a.example/go", None),
+            &[
+                "class=\"main\" href=\"https://a.example/go\"",
+                "will ask for this code",
+                "&#60;WDJB&#62;</code>",
+            ],
+            "It must be this one",
+        ),
+        (
+            user_code("https://a.example/go", Some("javascript:alert(1)")),
+            &["class=\"main\" href=\"https://a.example/go\""],
+            "javascript:",
+        ),
+        (
+            user_code("data:text/html,x", Some("https://a.example/go?c=1")),
+            &["<span class=\"mono\">data:text/html,x</span>"],
+            "href=\"data:",
+        ),
+        (
+            user_code("javascript:alert(1)", None),
+            &["does not open", "&#60;WDJB&#62;</code>"],
+            "javascript:",
+        ),
+        (
+            visit_at("https://a.example/authorize?state=1"),
+            &["class=\"main\" href=\"https://a.example/authorize?state=1\""],
+            "user-code",
+        ),
+        (visit_at("file:///etc/passwd"), &["does not open"], "passwd"),
+    ] {
+        view.prompt = Some(prompt);
+        let html = html(progress::page(&visit, &view, &code, StatusCode::OK)).await;
+        for words in has {
+            assert!(html.contains(words), "{words} is not in {html}");
+        }
+        assert!(!html.contains(lacks), "{lacks} is in {html}");
+    }
+}

@@ -1,0 +1,89 @@
+//! Times in words.
+
+use std::time::Duration;
+
+use central_oauth_domain::Timestamp;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// An instant in the three ways a page needs it.
+pub(super) struct Moment {
+    /// `2 minutes ago`.
+    pub(super) ago: String,
+    /// `3 June 2026, 14:05 UTC`.
+    pub(super) date: String,
+    /// RFC 3339, for programs.
+    pub(super) machine: String,
+}
+
+impl Moment {
+    pub(super) fn of(instant: Timestamp, now: Timestamp) -> Self {
+        let utc = OffsetDateTime::from_unix_timestamp(instant.as_millis().div_euclid(1000))
+            .unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        Self {
+            ago: ago(now.since(instant)),
+            date: format!(
+                "{} {} {}, {:02}:{:02} UTC",
+                utc.day(),
+                utc.month(),
+                utc.year(),
+                utc.hour(),
+                utc.minute()
+            ),
+            machine: utc.format(&Rfc3339).unwrap_or_default(),
+        }
+    }
+}
+
+fn ago(age: Duration) -> String {
+    match age.as_secs() {
+        0..10 => "just now".to_owned(),
+        _ => format!("{} ago", span(age)),
+    }
+}
+
+/// A length of time, rounded down to its largest unit: `9 minutes`. The page's script says it in the same way.
+pub(super) fn span(length: Duration) -> String {
+    let seconds = length.as_secs();
+    let (number, unit) = match seconds {
+        0..60 => (seconds, "second"),
+        60..3600 => (seconds / 60, "minute"),
+        3600..86_400 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {unit}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_read_well() {
+        let said = [0, 1, 59, 60, 119, 120, 3600, 86_400, 200_000]
+            .map(|seconds| span(Duration::from_secs(seconds)));
+        let expected = [
+            "0 seconds",
+            "1 second",
+            "59 seconds",
+            "1 minute",
+            "1 minute",
+            "2 minutes",
+            "1 hour",
+            "1 day",
+            "2 days",
+        ];
+        assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn a_moment_reads_well() {
+        let then = Timestamp::from_millis(1_780_495_500_999);
+        let moment = Moment::of(then, then + Duration::from_secs(150));
+        assert_eq!(moment.ago, "2 minutes ago");
+        assert_eq!(moment.date, "3 June 2026, 14:05 UTC");
+        assert_eq!(moment.machine, "2026-06-03T14:05:00Z");
+        assert_eq!(Moment::of(then, then).ago, "just now");
+    }
+}

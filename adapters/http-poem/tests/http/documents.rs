@@ -1,0 +1,167 @@
+//! The OpenAPI document and Swagger UI.
+
+use std::collections::BTreeSet;
+
+use central_oauth_http_poem::{spec_json, spec_yaml};
+use serde_json::Value;
+
+use crate::support::World;
+
+fn document() -> Value {
+    serde_json::from_str(&spec_json()).unwrap()
+}
+
+fn operations(document: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let paths = document["paths"].as_object().unwrap().iter();
+    paths.flat_map(|(path, operations)| {
+        let operations = operations.as_object().unwrap().values();
+        operations.map(|operation| (path.as_str(), operation))
+    })
+}
+
+#[test]
+fn the_published_documents_are_the_present_ones() {
+    let again = "`central-oauth openapi [--yaml]` prints it, see openapi/README.md";
+    let json = include_str!("../../../../openapi/openapi.json");
+    assert!(json == spec_json(), "openapi.json is out of date; {again}");
+    let yaml = include_str!("../../../../openapi/openapi.yaml");
+    assert!(yaml == spec_yaml(), "openapi.yaml is out of date; {again}");
+}
+
+#[test]
+fn both_documents_say_the_same() {
+    let yaml: Value = serde_yaml::from_str(&spec_yaml()).unwrap();
+    assert_eq!(yaml, document());
+}
+
+#[test]
+fn the_document_has_the_routes_of_the_contract() {
+    let document = document();
+    let paths: BTreeSet<_> = operations(&document).map(|(path, _)| path).collect();
+    let expected = [
+        "/v1/accounts",
+        "/v1/accounts/{id}",
+        "/v1/healthz",
+        "/v1/link-code",
+        "/v1/poll/{link_code}",
+        "/v1/providers",
+        "/v1/readyz",
+        "/v1/token",
+    ];
+    assert_eq!(paths, expected.into());
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.0."));
+    assert_eq!(document["servers"][0]["url"], "/");
+}
+
+#[test]
+fn every_operation_has_an_id_a_summary_security_and_problems() {
+    let document = document();
+    let mut ids = BTreeSet::new();
+    for (path, operation) in operations(&document) {
+        assert!(
+            ids.insert(operation["operationId"].as_str().unwrap()),
+            "{path}"
+        );
+        assert!(operation["summary"].is_string(), "{path}");
+        assert!(operation["security"].is_array(), "{path}");
+        let answers = operation["responses"].as_object().unwrap();
+        assert!(
+            answers.keys().any(|status| status.starts_with('4')),
+            "{path}"
+        );
+        let said = |answer: &Value| answer["description"].as_str().map_or(0, str::len);
+        assert!(answers.values().all(|answer| said(answer) > 10), "{path}");
+        for (status, answer) in answers
+            .iter()
+            .filter(|(status, _)| *status >= &"400".to_owned())
+        {
+            let content = answer["content"].as_object().unwrap();
+            assert!(
+                content.contains_key("application/problem+json"),
+                "{path} {status}"
+            );
+        }
+    }
+}
+
+#[test]
+fn security_is_said_as_it_is() {
+    let document = document();
+    let security = |path: &str, method: &str| document["paths"][path][method]["security"].clone();
+    let (key, none) = (serde_json::json!({"bearer": []}), serde_json::json!({}));
+    assert_eq!(security("/v1/token", "get"), Value::from(vec![key.clone()]));
+    let either = Value::from(vec![key, none]);
+    assert_eq!(security("/v1/link-code", "post"), either);
+    assert_eq!(security("/v1/poll/{link_code}", "get"), either);
+    assert_eq!(security("/v1/healthz", "get"), serde_json::json!([]));
+}
+
+#[test]
+fn generators_find_what_they_need() {
+    let document = document();
+    let text = document.to_string();
+    for odd in ["uint64", "uint32", "uint16", "charset"] {
+        assert!(!text.contains(odd), "{odd}");
+    }
+    let schemas = &document["components"]["schemas"];
+    assert_eq!(schemas["NewLink"]["additionalProperties"], false);
+    assert_eq!(
+        schemas["StartedLink"]["properties"]["expires_in"]["minimum"],
+        0
+    );
+    let required = schemas["Token"]["required"].as_array().unwrap();
+    assert!(!required.contains(&"expires_at".into()));
+    let codes = &schemas["Problem"]["properties"]["code"];
+    assert!(codes.get("enum").is_none() && codes["x-extensible-enum"].is_array());
+    let parameters = &document["paths"]["/v1/accounts"]["get"]["parameters"];
+    let limit = &parameters[0]["schema"];
+    assert_eq!(
+        (&limit["minimum"], &limit["maximum"]),
+        (&1.into(), &200.into())
+    );
+    assert_eq!(limit["default"], 50);
+}
+
+#[tokio::test]
+async fn the_documents_are_served() {
+    let world = World::new().await;
+    let json = world.get("/openapi.json").send().await;
+    json.assert(200);
+    assert_eq!(json.header("content-type"), Some("application/json"));
+    assert_eq!(json.text, spec_json());
+    let yaml = world.get("/openapi.yaml").send().await;
+    yaml.assert(200);
+    assert_eq!(yaml.header("content-type"), Some("application/yaml"));
+    assert_eq!(yaml.text, spec_yaml());
+}
+
+#[tokio::test]
+async fn swagger_ui_is_served_from_here_alone() {
+    let world = World::new().await;
+    let page = world.get("/docs").send().await;
+    page.assert(200);
+    assert!(!page.text.contains("http:") && !page.text.contains("https:"));
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(
+        !policy.contains("unsafe") && !policy.contains("http"),
+        "{policy}"
+    );
+    for (path, kind, least) in [
+        ("/docs/swagger-ui.css", "text/css; charset=utf-8", 100_000),
+        (
+            "/docs/swagger-ui.js",
+            "text/javascript; charset=utf-8",
+            1_000_000,
+        ),
+        ("/docs/start.js", "text/javascript; charset=utf-8", 50),
+    ] {
+        assert!(page.text.contains(&path[1..]), "{path}");
+        let file = world.get(path).send().await;
+        file.assert(200);
+        assert_eq!(file.header("content-type"), Some(kind));
+        assert!(
+            file.text.len() > least && !file.text.contains("</script>"),
+            "{path}"
+        );
+    }
+}

@@ -1,0 +1,87 @@
+//! Requests that fit no operation.
+
+use poem::http::Method;
+
+use crate::support::World;
+
+#[tokio::test]
+async fn an_unknown_address_is_not_found() {
+    let world = World::new().await;
+    for path in [
+        "/",
+        "/v1",
+        "/v1/",
+        "/v1/tokens",
+        "/v1/token/",
+        "/v1/poll",
+        "/v1/poll/",
+        "/v2/token",
+        "/docs/elsewhere.js",
+        "/openapi.toml",
+        "//v1/token",
+        "/metrics",
+    ] {
+        for method in [Method::GET, Method::POST] {
+            let answer = world.call(method, path).send().await;
+            answer.assert_problem(404, "not_found");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_told_the_right_ones() {
+    let world = World::new().await;
+    for (method, path, allowed) in [
+        (Method::GET, "/v1/link-code", "POST"),
+        (Method::HEAD, "/v1/link-code", "POST"),
+        (Method::PUT, "/v1/link-code", "POST"),
+        (Method::POST, "/v1/poll/12345678", "GET, HEAD"),
+        (Method::POST, "/v1/token", "GET, HEAD"),
+        (Method::OPTIONS, "/v1/token", "GET, HEAD"),
+        (Method::DELETE, "/v1/accounts", "GET, HEAD"),
+        (Method::PATCH, "/v1/accounts/1", "GET, HEAD"),
+        (Method::POST, "/v1/providers", "GET, HEAD"),
+        (Method::TRACE, "/v1/healthz", "GET, HEAD"),
+        (Method::POST, "/v1/readyz", "GET, HEAD"),
+        (Method::POST, "/openapi.json", "GET, HEAD"),
+        (Method::DELETE, "/docs", "GET, HEAD"),
+        (Method::DELETE, "/device", "GET, POST, HEAD"),
+    ] {
+        let is_head = method == Method::HEAD;
+        let answer = world.call(method, path).send().await;
+        answer.assert(405);
+        assert_eq!(answer.header("allow"), Some(allowed), "{path}");
+        if !is_head {
+            answer.assert_problem(405, "method_not_allowed");
+        }
+    }
+}
+
+#[tokio::test]
+async fn head_is_get_without_the_body() {
+    let world = World::new().await;
+    for path in ["/v1/healthz", "/openapi.json", "/docs"] {
+        let answer = world.call(Method::HEAD, path).send().await;
+        answer.assert(200);
+        assert_eq!(answer.text, "");
+    }
+}
+
+#[tokio::test]
+async fn a_body_has_a_limit() {
+    let world = World::new().await;
+    let padded = |length: usize| format!("{{}}{}", " ".repeat(length - 2));
+    let send = |body: String| {
+        let call = world.call(Method::POST, "/v1/link-code");
+        call.body("application/json", &body).send()
+    };
+    send(padded(64 * 1024)).await.assert(201);
+    let answer = send(padded(64 * 1024 + 1)).await;
+    answer.assert_problem(413, "payload_too_large");
+
+    let call = world.call(Method::POST, "/v1/link-code");
+    let answer = call.header("content-length", "1000000000000").send().await;
+    answer.assert_problem(413, "payload_too_large");
+    let call = world.get("/v1/healthz").bare_body(&padded(70_000));
+    call.send().await.assert_problem(413, "payload_too_large");
+}

@@ -1,0 +1,109 @@
+//! A provider whose people do as the test says.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use central_oauth_domain::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
+use central_oauth_domain::ports::{
+    Callback, Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
+};
+use central_oauth_domain::secret::{AccessToken, DeviceCode, IdToken, RefreshToken, UserCode};
+
+/// What the person at the provider does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Person {
+    /// The person with this number agrees.
+    Agrees(u32),
+    /// Whoever it is says no.
+    Denies,
+}
+
+pub(crate) struct ScriptedProvider {
+    name: ProviderName,
+    scopes: Vec<String>,
+    pub(crate) person: Mutex<Person>,
+    /// How long the access tokens last; `None` for as long as you like.
+    pub(crate) lifetime: Mutex<Option<Duration>>,
+}
+
+impl ScriptedProvider {
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            name: ProviderName::new(name),
+            scopes: vec!["read".to_owned(), "write".to_owned()],
+            person: Mutex::new(Person::Agrees(1)),
+            lifetime: Mutex::new(Some(Duration::from_secs(3600))),
+        }
+    }
+
+    fn person(&self) -> Person {
+        *self.person.lock().unwrap()
+    }
+}
+
+#[async_trait]
+impl OAuthProvider for ScriptedProvider {
+    fn name(&self) -> &ProviderName {
+        &self.name
+    }
+
+    fn display_name(&self) -> &str {
+        "The Scripted Provider"
+    }
+
+    fn scopes(&self) -> &[String] {
+        &self.scopes
+    }
+
+    async fn origin(&self) -> Result<TokenOrigin, ProviderError> {
+        Ok(TokenOrigin {
+            token_endpoint: "https://provider.example/token".to_owned(),
+            client_id: "client".to_owned(),
+        })
+    }
+
+    async fn begin_consent(&self, _: &ConsentRequest) -> Result<Consent, ProviderError> {
+        Ok(Consent {
+            handle: DeviceCode::new("device-code"),
+            prompt: Prompt::UserCode {
+                user_code: UserCode::new("USER-CODE"),
+                verification_uri: "https://provider.example/device".to_owned(),
+                verification_uri_complete: None,
+            },
+            expires_in: Duration::from_secs(900),
+            interval: None,
+        })
+    }
+
+    async fn redeem(
+        &self,
+        _: &DeviceCode,
+        _: Option<&Callback>,
+    ) -> Result<Redemption, ProviderError> {
+        let Person::Agrees(number) = self.person() else {
+            return Ok(Redemption::Denied);
+        };
+        Ok(Redemption::Granted(Box::new(TokenGrant {
+            access_token: AccessToken::new(format!("token-of-{number}")),
+            refresh_token: Some(RefreshToken::new("refresh-token")),
+            id_token: None,
+            expires_in: *self.lifetime.lock().unwrap(),
+            scopes: self.scopes.clone(),
+        })))
+    }
+
+    async fn identify(
+        &self,
+        _: &AccessToken,
+        _: Option<&IdToken>,
+    ) -> Result<Identity, ProviderError> {
+        match self.person() {
+            Person::Agrees(number) => Ok(Identity::Known {
+                account_id: format!("person-{number}"),
+                display_name: Some(format!("Person {number}")),
+            }),
+            Person::Denies => Ok(Identity::Unknown),
+        }
+    }
+}

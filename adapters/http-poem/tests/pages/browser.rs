@@ -1,0 +1,146 @@
+//! A browser with one cookie and one tab.
+
+use poem::http::{HeaderMap, StatusCode, header};
+use poem::test::{TestRequestBuilder, TestResponse};
+
+use super::world::Client;
+
+pub(crate) struct Browser<'a> {
+    client: &'a Client,
+    pub(crate) cookie: Option<String>,
+    /// What the last form on a page carried.
+    pub(crate) csrf: String,
+}
+
+/// What a browser got.
+pub(crate) struct Page {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) html: String,
+}
+
+impl<'a> Browser<'a> {
+    pub(crate) fn new(client: &'a Client) -> Self {
+        Self {
+            client,
+            cookie: None,
+            csrf: String::new(),
+        }
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Page {
+        let request = self.client.get(path);
+        self.send(request).await
+    }
+
+    /// Sends a form of the last page.
+    pub(crate) async fn post(&mut self, action: &str, code: &str) -> Page {
+        self.post_with(&[], action, code).await
+    }
+
+    pub(crate) async fn post_with(
+        &mut self,
+        headers: &[(&str, &str)],
+        action: &str,
+        code: &str,
+    ) -> Page {
+        let form = [
+            ("csrf", self.csrf.as_str()),
+            ("code", code),
+            ("action", action),
+        ];
+        let mut request = self.client.post("/device").form(&form);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request).await
+    }
+
+    /// Sends a form with the token and these fields alone.
+    pub(crate) async fn post_fields(&mut self, fields: &[(&str, &str)]) -> Page {
+        let form = [&[("csrf", self.csrf.as_str())], fields].concat();
+        let request = self.client.post("/device").form(&form);
+        self.send(request).await
+    }
+
+    /// Opens the page, and goes as far as the provider.
+    pub(crate) async fn confirm(&mut self, code: &str) -> Page {
+        self.get("/device").await;
+        self.post("look_up", code).await;
+        self.post("confirm", code).await
+    }
+
+    /// The page of a link.
+    pub(crate) async fn link(&mut self, code: &str) -> Page {
+        self.get(&format!("/device?code={code}")).await
+    }
+
+    /// What the script of the page hears.
+    pub(crate) async fn status(&mut self, code: &str) -> Page {
+        self.get(&format!("/device/status?code={code}")).await
+    }
+
+    pub(crate) async fn send(
+        &mut self,
+        request: TestRequestBuilder<'_, impl poem::Endpoint>,
+    ) -> Page {
+        let request = match &self.cookie {
+            Some(cookie) => request.header(header::COOKIE, cookie),
+            None => request,
+        };
+        let page = Page::read(request.send().await).await;
+        if let Some(cookie) = page.header("set-cookie").split(';').next() {
+            self.cookie = (!cookie.is_empty())
+                .then(|| cookie.to_owned())
+                .or(self.cookie.take());
+        }
+        if let Some(csrf) = between(&page.html, "name=\"csrf\" value=\"", "\"") {
+            self.csrf = csrf.to_owned();
+        }
+        page
+    }
+}
+
+impl Page {
+    async fn read(TestResponse(mut response): TestResponse) -> Self {
+        Self {
+            status: response.status(),
+            headers: response.headers().clone(),
+            html: response.take_body().into_string().await.unwrap(),
+        }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default()
+    }
+
+    #[track_caller]
+    pub(crate) fn assert(&self, status: u16, words: &[&str]) {
+        assert_eq!(self.status.as_u16(), status, "{}", self.html);
+        for words in words {
+            assert!(
+                self.html.contains(words),
+                "{words:?} is not in {}",
+                self.html
+            );
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_lacks(&self, words: &str) {
+        assert!(!self.html.contains(words), "{words:?} is in {}", self.html);
+    }
+
+    /// The browser is sent to the page of a link.
+    #[track_caller]
+    pub(crate) fn assert_leads_to(&self, code: &str) {
+        assert_eq!(self.status, StatusCode::SEE_OTHER, "{}", self.html);
+        assert_eq!(self.header("location"), format!("/device?code={code}"));
+    }
+}
+
+pub(crate) fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(before)?;
+    rest.split_once(after).map(|(found, _)| found)
+}

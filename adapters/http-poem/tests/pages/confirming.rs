@@ -1,0 +1,208 @@
+//! Confirming a code, and cancelling.
+
+use std::time::Duration;
+
+use central_oauth_domain::ports::ProviderError;
+
+use super::world::World;
+
+#[tokio::test]
+async fn confirming_leads_to_the_provider() {
+    let world = World::new().await;
+    let code = world.ask("cli").await;
+    let mut browser = world.browser();
+    browser
+        .confirm(code.digits())
+        .await
+        .assert_leads_to(code.digits());
+    let page = browser.link(code.digits()).await;
+    page.assert(
+        200,
+        &[
+            "href=\"https://provider.test/device?user_code=BCDF-GHJK\" target=\"_blank\" rel=\"noopener noreferrer\"",
+            "href=\"https://provider.test/device\"",
+            ">BCDF-GHJK</code>",
+            "<noscript><meta http-equiv=\"refresh\" content=\"5;",
+            "Sign in",
+            "value=\"cancel\"",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn pressing_twice_is_pressing_once() {
+    let world = World::new().await;
+    let code = world.ask("cli").await;
+    let mut browser = world.browser();
+    browser.get("/device").await;
+    browser.post("look_up", code.digits()).await;
+    let mut other_tab = world.browser();
+    other_tab.cookie.clone_from(&browser.cookie);
+    other_tab.csrf.clone_from(&browser.csrf);
+    let (first, second) = tokio::join!(
+        browser.post("confirm", code.digits()),
+        other_tab.post("confirm", code.digits())
+    );
+    first.assert_leads_to(code.digits());
+    second.assert_leads_to(code.digits());
+    browser
+        .post("confirm", code.digits())
+        .await
+        .assert_leads_to(code.digits());
+    browser
+        .post("look_up", code.digits())
+        .await
+        .assert_leads_to(code.digits());
+}
+
+#[tokio::test]
+async fn a_confirmed_code_belongs_to_its_browser() {
+    let world = World::new().await;
+    let code = world.ask("cli").await;
+    world
+        .browser()
+        .confirm(code.digits())
+        .await
+        .assert_leads_to(code.digits());
+
+    let mut stranger = world.browser();
+    stranger
+        .link(code.digits())
+        .await
+        .assert(200, &["Enter your code"]);
+    stranger
+        .status(code.digits())
+        .await
+        .assert(404, &["not_found"]);
+    for action in ["look_up", "confirm", "cancel"] {
+        let page = stranger.post(action, code.digits()).await;
+        page.assert(409, &["This code is in use"]);
+        page.assert_lacks("BCDF");
+    }
+}
+
+#[tokio::test]
+async fn cancelling_says_so() {
+    let world = World::new().await;
+    let mut browser = world.browser();
+    browser.get("/device").await;
+
+    let unconfirmed = world.ask("cli").await;
+    browser.post("look_up", unconfirmed.digits()).await;
+    browser
+        .post("cancel", unconfirmed.digits())
+        .await
+        .assert(200, &["Cancelled"]);
+    let again = browser.post("look_up", unconfirmed.digits()).await;
+    again.assert(410, &["Somebody has cancelled it"]);
+
+    let confirmed = world.ask("cli").await;
+    browser.confirm(confirmed.digits()).await;
+    let cancelled = browser.post("cancel", confirmed.digits()).await;
+    cancelled.assert_leads_to(confirmed.digits());
+    browser
+        .link(confirmed.digits())
+        .await
+        .assert(200, &["Cancelled"]);
+    browser
+        .post("cancel", confirmed.digits())
+        .await
+        .assert_leads_to(confirmed.digits());
+    browser
+        .post("confirm", confirmed.digits())
+        .await
+        .assert_leads_to(confirmed.digits());
+}
+
+#[tokio::test]
+async fn a_provider_that_comes_back_soon_is_waited_for() {
+    let world = World::new().await;
+    let code = world.ask("cli").await;
+    world.provider_is_down(None);
+    let mut browser = world.browser();
+    browser
+        .confirm(code.digits())
+        .await
+        .assert_leads_to(code.digits());
+    browser
+        .link(code.digits())
+        .await
+        .assert(200, &["BCDF-GHJK"]);
+}
+
+#[tokio::test]
+async fn a_provider_that_stays_away_can_be_tried_again() {
+    let world = World::new().await;
+    let code = world.ask("cli").await;
+    world.provider_is_down(Some(Duration::from_secs(60)));
+    let mut browser = world.browser();
+    let page = browser.confirm(code.digits()).await;
+    page.assert(
+        503,
+        &["has not answered", "Try again", "your code stays valid"],
+    );
+    assert_eq!(page.header("retry-after"), "60");
+    browser
+        .link(code.digits())
+        .await
+        .assert(200, &["Try again"]);
+    browser
+        .status(code.digits())
+        .await
+        .assert(200, &["\"stage\":\"waiting\""]);
+
+    browser
+        .post("confirm", code.digits())
+        .await
+        .assert_leads_to(code.digits());
+    browser
+        .link(code.digits())
+        .await
+        .assert(200, &["BCDF-GHJK"]);
+}
+
+#[tokio::test]
+async fn a_provider_that_refuses_needs_the_operator() {
+    let world = World::new().await;
+    let code = world.ask("cli").await;
+    world.provider.refuse_consent(ProviderError::Misconfigured {
+        code: "invalid_client".to_owned(),
+        detail: "<b>who are you?</b>".to_owned(),
+    });
+    let mut browser = world.browser();
+    browser
+        .confirm(code.digits())
+        .await
+        .assert_leads_to(code.digits());
+    let page = browser.link(code.digits()).await;
+    page.assert(
+        200,
+        &[
+            "It did not work",
+            "operator",
+            "invalid_client",
+            "&#60;b&#62;who",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn closing_the_tab_cancels_nothing() {
+    let world = World::new().await;
+    let code = world.ask("cli").await;
+    let mut browser = world.browser();
+    browser.get("/device").await;
+    browser.post("look_up", code.digits()).await;
+    world.provider_is_down(None);
+    let confirm = browser.post("confirm", code.digits());
+    let closed = tokio::time::timeout(Duration::from_millis(200), confirm).await;
+    assert!(
+        closed.is_err(),
+        "the provider was down, so the page was waiting"
+    );
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    browser
+        .link(code.digits())
+        .await
+        .assert(200, &["BCDF-GHJK"]);
+}

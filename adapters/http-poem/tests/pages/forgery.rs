@@ -1,0 +1,136 @@
+//! Forms that another site made up, and browsers that keep no cookies.
+
+use poem::http::header;
+
+use super::world::World;
+
+#[tokio::test]
+async fn a_form_without_the_browsers_token_is_refused_and_offered_anew() {
+    let world = World::new().await;
+    let code = world.ask("cli").await;
+    let mut victim = world.browser();
+    victim.get("/device").await;
+    let own = victim.csrf.clone();
+
+    let mut attacker = world.browser();
+    attacker.get("/device").await;
+    for forged in ["", "x", &attacker.csrf, &own[1..], &format!("{own}A")] {
+        victim.csrf = forged.to_owned();
+        let page = victim.post("confirm", code.digits()).await;
+        page.assert(403, &["cookie", &format!("value=\"{}\"", code.grouped())]);
+    }
+    // The form that came with the refusal works.
+    assert_eq!(victim.csrf, own);
+    victim
+        .post("look_up", code.digits())
+        .await
+        .assert(200, &["not verified"]);
+}
+
+#[tokio::test]
+async fn a_browser_without_cookies_is_told_so() {
+    let world = World::new().await;
+    let code = world.ask("cli").await;
+    let mut browser = world.browser();
+    for _ in 0..2 {
+        browser.get("/device").await;
+        browser.cookie = None;
+        let page = browser.post("look_up", code.digits()).await;
+        page.assert(403, &["Allow cookies", "http://127.0.0.1:8080/device"]);
+        browser.cookie = None;
+    }
+}
+
+#[tokio::test]
+async fn another_site_is_refused_even_with_the_token() {
+    let world = World::at("https://auth.example").await;
+    let code = world.ask("cli").await;
+    let mut browser = world.browser();
+    browser.get("/device").await;
+    for headers in [
+        &[("sec-fetch-site", "cross-site")][..],
+        &[
+            ("sec-fetch-site", "same-site"),
+            ("origin", "https://auth.example"),
+        ],
+        &[("origin", "https://evil.example"), ("host", "auth.example")],
+        &[("origin", "null")],
+    ] {
+        let page = browser.post_with(headers, "confirm", code.digits()).await;
+        page.assert(403, &["another website"]);
+    }
+    for headers in [
+        &[
+            ("sec-fetch-site", "same-origin"),
+            ("origin", "https://auth.example"),
+        ][..],
+        &[
+            ("origin", "https://auth.example"),
+            ("host", "10.0.0.7:8080"),
+        ],
+        &[
+            ("origin", "http://localhost:8080"),
+            ("host", "localhost:8080"),
+        ],
+    ] {
+        browser
+            .post_with(headers, "look_up", code.digits())
+            .await
+            .assert(200, &[]);
+    }
+}
+
+#[tokio::test]
+async fn the_cookie_is_as_narrow_as_it_can_be() {
+    let world = World::at("https://auth.example/broker/").await;
+    let mut browser = world.browser();
+    let page = browser.get("/device").await;
+    let cookie = page.header("set-cookie");
+    assert!(
+        cookie.starts_with("__Host-central-oauth-browser="),
+        "{cookie}"
+    );
+    for attribute in ["; Path=/;", "; HttpOnly", "; SameSite=Lax", "; Secure"] {
+        assert!(cookie.contains(attribute), "{cookie}");
+    }
+    assert!(!cookie.contains("Domain"), "{cookie}");
+    // Below a path, every address in the page says so.
+    page.assert(
+        200,
+        &[
+            "action=\"/broker/device\"",
+            "href=\"/broker/device/assets/device.css?v=",
+        ],
+    );
+    let again = browser.get("/device").await;
+    assert_eq!(again.header("set-cookie"), cookie);
+
+    let plain = World::new().await.browser().get("/device").await;
+    let cookie = plain.header("set-cookie");
+    assert!(cookie.starts_with("central-oauth-browser="), "{cookie}");
+    assert!(!cookie.contains("Secure"), "{cookie}");
+}
+
+#[tokio::test]
+async fn what_is_no_form_gets_a_clear_answer() {
+    let world = World::new().await;
+    let mut browser = world.browser();
+    browser.get("/device").await;
+    let post = |content_type: &str, body: String| {
+        let request = world.client.post("/device").body(body);
+        request.header(header::CONTENT_TYPE, content_type)
+    };
+    let form = "application/x-www-form-urlencoded; charset=UTF-8";
+    for (content_type, body, status) in [
+        ("application/json", "{}".to_owned(), 415),
+        ("multipart/form-data; boundary=x", String::new(), 415),
+        (form, format!("code={}", "1".repeat(5000)), 413),
+        (form, String::new(), 403),
+        (form, "\u{0}%ff%%&&==".to_owned(), 403),
+    ] {
+        browser
+            .send(post(content_type, body))
+            .await
+            .assert(status, &["<h1>"]);
+    }
+}

@@ -1,0 +1,11 @@
+//! The page at `/device`, as a browser sees it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod answers;
+mod browser;
+mod confirming;
+mod entering;
+mod forgery;
+mod progress;
+mod world;

@@ -1,0 +1,125 @@
+//! The page of a link that this browser confirmed.
+
+use central_oauth_domain::grant::Identity;
+use central_oauth_domain::ports::{ProviderError, Redemption};
+use central_oauth_domain::testing::ScriptedProvider;
+
+use super::browser::Browser;
+use super::world::World;
+
+async fn at_the_provider(world: &World) -> (String, Browser<'_>) {
+    let code = world.ask("nightly-backup").await.digits().to_owned();
+    let mut browser = world.browser();
+    browser.confirm(&code).await.assert_leads_to(&code);
+    browser
+        .status(&code)
+        .await
+        .assert(200, &["{\"stage\":\"at_provider\",\"expires_in\":"]);
+    (code, browser)
+}
+
+#[tokio::test]
+async fn linked_names_the_account() {
+    let world = World::new().await;
+    let (code, mut browser) = at_the_provider(&world).await;
+    world
+        .provider_answers(Ok(ScriptedProvider::grant("access", None)))
+        .await;
+    browser
+        .status(&code)
+        .await
+        .assert(200, &["\"stage\":\"linked\""]);
+    let page = browser.link(&code).await;
+    let words = [
+        "<h1>Linked</h1>",
+        "alice&#39;s name",
+        ">alice<",
+        "Scripted Provider",
+        "nightly-backup",
+    ];
+    page.assert(200, &words);
+    page.assert_lacks("http-equiv=\"refresh\"");
+    // Looking at it again changes nothing, and nobody else sees whose account it is.
+    browser.post("cancel", &code).await.assert_leads_to(&code);
+    browser.link(&code).await.assert(200, &["<h1>Linked</h1>"]);
+    let mut stranger = world.browser();
+    stranger.link(&code).await.assert_lacks("alice");
+    stranger
+        .post("look_up", &code)
+        .await
+        .assert(409, &["in use"]);
+}
+
+#[tokio::test]
+async fn an_account_that_the_provider_does_not_name() {
+    let world = World::new().await;
+    let (code, mut browser) = at_the_provider(&world).await;
+    world.provider.answer_identify(Ok(Identity::Unknown));
+    world
+        .provider_answers(Ok(ScriptedProvider::grant("access", None)))
+        .await;
+    let page = browser.link(&code).await;
+    page.assert(200, &["does not say whose it is", "anonymous-"]);
+}
+
+#[tokio::test]
+async fn denied_and_expired_say_so() {
+    for (answer, stage, words) in [
+        (Redemption::Denied, "denied", "Cancelled"),
+        (Redemption::Expired, "expired", "The time is over"),
+    ] {
+        let world = World::new().await;
+        let (code, mut browser) = at_the_provider(&world).await;
+        world.provider_answers(Ok(answer)).await;
+        let stage = format!("\"stage\":\"{stage}\"");
+        browser.status(&code).await.assert(200, &[&stage]);
+        browser.link(&code).await.assert(200, &[words]);
+    }
+}
+
+#[tokio::test]
+async fn a_deadline_that_passes_is_the_end() {
+    let world = World::new().await;
+    let (code, mut browser) = at_the_provider(&world).await;
+    world.clock.advance(ScriptedProvider::EXPIRES_IN);
+    browser.link(&code).await.assert(200, &["The time is over"]);
+}
+
+#[tokio::test]
+async fn failed_says_why() {
+    let world = World::new().await;
+    let (code, mut browser) = at_the_provider(&world).await;
+    let refusal = ProviderError::Refused {
+        code: "server_says_no".to_owned(),
+        detail: "not today".to_owned(),
+    };
+    world.provider_answers(Err(refusal)).await;
+    browser
+        .status(&code)
+        .await
+        .assert(200, &["\"stage\":\"failed\""]);
+    browser
+        .link(&code)
+        .await
+        .assert(200, &["It did not work", "not today"]);
+}
+
+#[tokio::test]
+async fn while_the_account_is_looked_up_the_page_waits() {
+    let world = World::new().await;
+    let (code, mut browser) = at_the_provider(&world).await;
+    world
+        .provider
+        .answer_identify(Err(ProviderError::Unavailable {
+            detail: "time-out".to_owned(),
+            retry_after: None,
+        }));
+    world
+        .provider_answers(Ok(ScriptedProvider::grant("access", None)))
+        .await;
+    browser
+        .status(&code)
+        .await
+        .assert(200, &["\"stage\":\"finishing\""]);
+    browser.link(&code).await.assert(200, &["Almost done"]);
+}

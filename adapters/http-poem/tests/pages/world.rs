@@ -1,0 +1,109 @@
+//! A service in memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use central_oauth_domain::link::{LinkCode, Requester};
+use central_oauth_domain::ports::{ProviderError, Redemption};
+use central_oauth_domain::testing::{
+    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy,
+};
+use central_oauth_domain::usecases::{
+    Broker, Caller, LinkRequest, Providers, Settings, StartedLink, unlock,
+};
+use central_oauth_http_poem::{HttpSettings, app};
+use poem::endpoint::BoxEndpoint;
+use poem::test::TestClient;
+use poem::{EndpointExt as _, Response};
+
+use super::browser::Browser;
+
+pub(crate) type Client = TestClient<BoxEndpoint<'static, Response>>;
+
+pub(crate) struct World {
+    pub(crate) clock: FixedClock,
+    pub(crate) provider: Arc<ScriptedProvider>,
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) client: Client,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::at("http://127.0.0.1:8080").await
+    }
+
+    pub(crate) async fn at(public_url: &str) -> Self {
+        let (clock, entropy) = (FixedClock::default(), Arc::new(seeded_entropy(7)));
+        let store = Arc::new(MemoryStore::default());
+        let vault = unlock(store.as_ref(), Arc::new(FakeCipher::default()), &entropy).await;
+        let provider = Arc::new(ScriptedProvider::new("scripted"));
+        let settings = Settings {
+            link_code_ttl: Duration::from_secs(600),
+            poll_interval: Duration::from_secs(2),
+            provider_timeout: Duration::from_secs(10),
+            admin_key: None,
+            enroll_key: None,
+        };
+        let broker = Arc::new(Broker::new(
+            store,
+            vault.unwrap(),
+            Arc::new(clock.clone()),
+            entropy,
+            Providers::new([Arc::clone(&provider) as _], None),
+            settings,
+        ));
+        let settings = HttpSettings {
+            public_url: public_url.parse().unwrap(),
+            trusted_proxies: Vec::new(),
+        };
+        let client = TestClient::new(app(Arc::clone(&broker), settings).boxed());
+        Self {
+            clock,
+            provider,
+            broker,
+            client,
+        }
+    }
+
+    /// A browser that has never been here.
+    pub(crate) fn browser(&self) -> Browser<'_> {
+        Browser::new(&self.client)
+    }
+
+    /// A program that asks for a link.
+    pub(crate) async fn ask(&self, client_name: &str) -> LinkCode {
+        let request = LinkRequest {
+            provider: None,
+            requester: Requester {
+                client_name: Some(client_name.to_owned()),
+                address: Some("192.0.2.44".to_owned()),
+            },
+        };
+        let started = self.broker.start_link(&Caller::Nobody, request).await;
+        let StartedLink { code, .. } = started.unwrap();
+        code
+    }
+
+    /// The next poll of the provider is answered so, and what follows from it happens.
+    pub(crate) async fn provider_answers(&self, answer: Result<Redemption, ProviderError>) {
+        self.provider.answer_redeem(answer);
+        self.clock.advance(ScriptedProvider::INTERVAL);
+        for mut link in self.broker.claim_due_polls(10).await.unwrap() {
+            loop {
+                let outcome = self.broker.advance(&link).await;
+                match self.broker.record(&link, &outcome).await.unwrap() {
+                    Some(next) => link = next,
+                    None => break,
+                }
+            }
+        }
+    }
+
+    /// The provider cannot be reached at the next attempt, and wants to be left alone for a while.
+    pub(crate) fn provider_is_down(&self, retry_after: Option<Duration>) {
+        self.provider.refuse_consent(ProviderError::Unavailable {
+            detail: "connection refused".to_owned(),
+            retry_after,
+        });
+    }
+}

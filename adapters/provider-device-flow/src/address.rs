@@ -1,0 +1,145 @@
+//! Which addresses secrets may be sent to.
+
+use std::net::IpAddr;
+
+use url::{Host, Url};
+
+/// What is wrong with an endpoint's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AddressFault {
+    /// Secrets would travel in the clear.
+    #[error("must be https (plain http is for loopback addresses only)")]
+    NotHttps,
+    /// A user name or password in the address would be sent along.
+    #[error("must not contain a user name or password")]
+    Credentials,
+    /// A public issuer names a host inside our own network (a server-side request forgery).
+    #[error("is a private address, named by a public issuer")]
+    Private,
+}
+
+/// Endpoints are https, save on loopback (RFC 6749 section 3.2: TLS is required).
+pub(crate) fn check(url: &Url) -> Result<(), AddressFault> {
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(AddressFault::Credentials);
+    }
+    match url.scheme() {
+        "https" if url.has_host() => Ok(()),
+        "http" if is_loopback(url) => Ok(()),
+        _ => Err(AddressFault::NotHttps),
+    }
+}
+
+/// What an issuer says about itself is less trusted than what the operator says: beyond [`check`], an issuer out there
+/// cannot point this service at a host in here. Only literal addresses can be judged without resolving names.
+pub(crate) fn check_discovered(issuer: &Url, url: &Url) -> Result<(), AddressFault> {
+    if is_inward(url) && !is_inward(issuer) {
+        return Err(AddressFault::Private);
+    }
+    check(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match literal(url) {
+        Some(ip) => ip.is_loopback(),
+        None => url.host() == Some(Host::Domain("localhost")),
+    }
+}
+
+fn is_inward(url: &Url) -> bool {
+    match literal(url) {
+        Some(IpAddr::V4(ip)) => {
+            // 100.64.0.0/10 is the shared space of RFC 6598.
+            let [a, b, ..] = ip.octets();
+            let is_shared = a == 100 && (64..128).contains(&b);
+            ip.is_loopback()
+                || ip.is_private()
+                || ip.is_link_local()
+                || ip.is_broadcast()
+                || ip.is_multicast()
+                || a == 0
+                || is_shared
+        }
+        Some(IpAddr::V6(ip)) => {
+            ip.is_loopback()
+                || ip.is_unspecified()
+                || ip.is_multicast()
+                || ip.is_unique_local()
+                || ip.is_unicast_link_local()
+        }
+        None => url
+            .host_str()
+            .is_some_and(|host| host == "localhost" || host.ends_with(".localhost")),
+    }
+}
+
+/// The address where the host is one; an IPv4 address in IPv6 clothes is that IPv4 address.
+fn literal(url: &Url) -> Option<IpAddr> {
+    match url.host()? {
+        Host::Ipv4(ip) => Some(IpAddr::V4(ip)),
+        Host::Ipv6(ip) => Some(IpAddr::V6(ip).to_canonical()),
+        Host::Domain(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).expect("an address")
+    }
+
+    #[test]
+    fn plain_http_is_for_loopback_only() {
+        for good in [
+            "https://id.example.com/token",
+            "http://127.0.0.1:9/token",
+            "http://[::1]/token",
+            "http://localhost/token",
+        ] {
+            assert_eq!(check(&url(good)), Ok(()), "{good}");
+        }
+        for bad in [
+            "http://id.example.com/token",
+            "http://10.0.0.1/token",
+            "http://localhost.example.com/token",
+            "ftp://localhost/token",
+        ] {
+            assert_eq!(check(&url(bad)), Err(AddressFault::NotHttps), "{bad}");
+        }
+        assert_eq!(
+            check(&url("https://me:pw@id.example.com")),
+            Err(AddressFault::Credentials)
+        );
+    }
+
+    #[test]
+    fn a_public_issuer_cannot_point_inwards() {
+        let public = url("https://id.example.com");
+        for inward in [
+            "https://127.0.0.1/t",
+            "https://10.1.2.3/t",
+            "https://192.168.0.1/t",
+            "https://172.16.0.1/t",
+            "https://169.254.169.254/t",
+            "https://100.64.0.1/t",
+            "https://0.0.0.0/t",
+            "https://2130706433/t",
+            "https://[::1]/t",
+            "https://[fd00::1]/t",
+            "https://[fe80::1]/t",
+            "https://[::ffff:10.0.0.1]/t",
+            "https://localhost/t",
+        ] {
+            let judged = check_discovered(&public, &url(inward));
+            assert_eq!(judged, Err(AddressFault::Private), "{inward}");
+        }
+        assert_eq!(check_discovered(&public, &url("https://8.8.8.8/t")), Ok(()));
+        let private = url("https://10.0.0.1");
+        assert_eq!(
+            check_discovered(&private, &url("https://10.0.0.2/t")),
+            Ok(())
+        );
+    }
+}

@@ -1,0 +1,141 @@
+//! How this service says who it is (RFC 6749 section 2.3).
+
+use std::str::FromStr;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use central_oauth_domain::ports::ProviderError;
+use secrecy::{ExposeSecret, SecretString};
+use url::form_urlencoded::byte_serialize;
+
+use crate::http::Request;
+
+/// How a client authenticates at the endpoints it posts to (OpenID Connect Core section 9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAuthMethod {
+    /// Client id and secret in the `Authorization` header: `client_secret_basic`.
+    Basic,
+    /// Client id and secret in the body: `client_secret_post`.
+    Post,
+    /// The client id alone, in the body: `none`.
+    None,
+}
+
+/// The text names no way of authenticating that this service has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be client_secret_basic, client_secret_post or none")]
+pub struct UnknownClientAuthMethod;
+
+impl FromStr for ClientAuthMethod {
+    type Err = UnknownClientAuthMethod;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "client_secret_basic" => Ok(Self::Basic),
+            "client_secret_post" => Ok(Self::Post),
+            "none" => Ok(Self::None),
+            _ => Err(UnknownClientAuthMethod),
+        }
+    }
+}
+
+impl ClientAuthMethod {
+    /// The best of what a server says it supports. Basic is the default of RFC 8414 section 2, and the one that RFC
+    /// 6749 section 2.3.1 demands of every server.
+    pub(crate) fn best_of(supported: Option<&[String]>) -> Self {
+        let supports = |name: &str| supported.is_some_and(|all| all.iter().any(|one| one == name));
+        if supports("client_secret_post") && !supports("client_secret_basic") {
+            Self::Post
+        } else {
+            Self::Basic
+        }
+    }
+}
+
+/// This service as a client of a provider.
+pub(crate) struct Client {
+    id: String,
+    secret: Option<SecretString>,
+}
+
+impl Client {
+    /// A client; public without a secret.
+    pub(crate) const fn new(id: String, secret: Option<SecretString>) -> Self {
+        Self { id, secret }
+    }
+
+    /// Its id.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Its secret, if it has one.
+    pub(crate) const fn secret(&self) -> Option<&SecretString> {
+        self.secret.as_ref()
+    }
+
+    /// Puts what the method wants into a request. Never two ways at once (RFC 6749 section 2.3): with Basic the id
+    /// stays out of the body, which some servers would take for a second way.
+    pub(crate) fn authenticate(
+        &self,
+        method: ClientAuthMethod,
+        request: &mut Request,
+    ) -> Result<(), ProviderError> {
+        let secret = self.secret.as_ref().map(ExposeSecret::expose_secret);
+        match (method, secret) {
+            (ClientAuthMethod::Basic, Some(secret)) => {
+                request.hide(secret);
+                request.authorize("Basic", &basic(&self.id, secret))
+            }
+            (ClientAuthMethod::Post, Some(secret)) => {
+                request.field("client_id", &self.id);
+                request.secret_field("client_secret", secret);
+                Ok(())
+            }
+            (ClientAuthMethod::None, _) | (_, None) => {
+                request.field("client_id", &self.id);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The credentials of the Basic scheme, form-urlencoded first (RFC 6749 section 2.3.1).
+fn basic(id: &str, secret: &str) -> String {
+    STANDARD.encode(format!("{}:{}", encode(id), encode(secret)))
+}
+
+/// `~` stays as it is: servers that decode take it either way, and those that do not, against the RFC, need it plain
+/// (Microsoft's secrets are full of it). A `%7E` cannot stem from a `%` in the text: that one has become `%25`.
+fn encode(text: &str) -> String {
+    byte_serialize(text.as_bytes())
+        .collect::<String>()
+        .replace("%7E", "~")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_character_survives_the_basic_scheme() {
+        assert_eq!(
+            encode("a:b+c%d/e&f g~h%7E"),
+            "a%3Ab%2Bc%25d%2Fe%26f+g~h%257E"
+        );
+        assert_eq!(basic("id:1", "p w"), STANDARD.encode("id%3A1:p+w"));
+    }
+
+    #[test]
+    fn basic_unless_the_server_only_takes_the_body() {
+        let names = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
+        let best = |all: &[&str]| ClientAuthMethod::best_of(Some(&names(all)));
+        assert_eq!(ClientAuthMethod::best_of(None), ClientAuthMethod::Basic);
+        assert_eq!(best(&["client_secret_post"]), ClientAuthMethod::Post);
+        assert_eq!(
+            best(&["client_secret_post", "client_secret_basic"]),
+            ClientAuthMethod::Basic
+        );
+        assert_eq!(best(&["private_key_jwt"]), ClientAuthMethod::Basic);
+    }
+}

@@ -1,0 +1,68 @@
+//! The answer that starts the flow (RFC 8628 section 3.2).
+
+use std::time::Duration;
+
+use central_oauth_domain::ports::{Consent, Prompt, ProviderError};
+use central_oauth_domain::secret::{DeviceCode, UserCode};
+use url::Url;
+
+use crate::http::Fields;
+
+/// How long a device code is taken to live when the answer does not say, or says 0. RFC 8628 requires `expires_in`, so
+/// this is for servers that break it; 900 s is what GitHub and Microsoft give. Too long does no harm: the provider
+/// tells when the code has expired.
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(900);
+/// Nobody types more than this.
+const LONGEST_USER_CODE: usize = 128;
+
+/// Reads it. Google names the addresses `verification_url` and `verification_url_complete`.
+pub(crate) fn read(fields: &Fields) -> Result<Consent, ProviderError> {
+    let device_code = fields
+        .text("device_code")
+        .ok_or_else(|| nonsense("no device_code"))?;
+    let complete = fields.first_text(&["verification_uri_complete", "verification_url_complete"]);
+    Ok(Consent {
+        handle: DeviceCode::new(device_code),
+        prompt: Prompt::UserCode {
+            user_code: user_code(fields)?,
+            verification_uri: verification_uri(
+                fields
+                    .first_text(&["verification_uri", "verification_url"])
+                    .ok_or_else(|| nonsense("no verification_uri"))?,
+            )?,
+            verification_uri_complete: complete
+                .map(verification_uri)
+                .transpose()?
+                .map(UserCode::new),
+        },
+        expires_in: fields
+            .seconds("expires_in")
+            .filter(|lifetime| !lifetime.is_zero())
+            .unwrap_or(DEFAULT_LIFETIME),
+        interval: fields.seconds("interval"),
+    })
+}
+
+fn user_code(fields: &Fields) -> Result<UserCode, ProviderError> {
+    let code = fields
+        .text("user_code")
+        .ok_or_else(|| nonsense("no user_code"))?;
+    if code.chars().count() > LONGEST_USER_CODE || code.chars().any(char::is_control) {
+        return Err(nonsense("a user_code that nobody can type"));
+    }
+    Ok(UserCode::new(code))
+}
+
+/// The person's browser goes there, so it must be a web page: `javascript:` and its like are refused.
+fn verification_uri(text: &str) -> Result<String, ProviderError> {
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "https" | "http") => Ok(url.into()),
+        _ => Err(nonsense("a verification_uri that is no web address")),
+    }
+}
+
+fn nonsense(what: &str) -> ProviderError {
+    ProviderError::Nonsense {
+        detail: format!("a device authorization answer with {what}"),
+    }
+}

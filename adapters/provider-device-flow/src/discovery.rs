@@ -1,0 +1,166 @@
+//! What an issuer says about itself (OpenID Connect Discovery 1.0, RFC 8414).
+
+use central_oauth_domain::ports::ProviderError;
+use url::Url;
+
+use crate::address;
+use crate::deadline::Deadline;
+use crate::http::{Fields, Http, Request};
+
+/// An issuer's metadata, as far as it is used. Everything but the issuer may be missing: some servers leave the device
+/// endpoint out, and OAuth-only ones have neither keys nor userinfo.
+pub(crate) struct Metadata {
+    /// The issuer exactly as it writes itself; ID tokens carry the same text.
+    pub(crate) issuer: String,
+    /// What methods of client authentication the token endpoint takes.
+    pub(crate) auth_methods: Option<Vec<String>>,
+    /// How ID tokens may be signed.
+    pub(crate) id_token_algorithms: Vec<String>,
+    configured_issuer: Url,
+    fields: Fields,
+}
+
+impl Metadata {
+    /// Looks where OpenID Connect has it, then where RFC 8414 has it.
+    pub(crate) async fn discover(
+        http: &Http,
+        issuer: &Url,
+        deadline: Deadline,
+    ) -> Result<Self, ProviderError> {
+        let mut refusal = None;
+        for location in locations(issuer) {
+            let answer = http.send(Request::get(&location), deadline).await?;
+            let status = answer.status();
+            match answer.success().map_err(ProviderError::from) {
+                Ok(fields) => return Self::read(issuer, fields),
+                Err(error @ ProviderError::Unavailable { .. }) => return Err(error),
+                Err(_) if status.is_client_error() => {
+                    refusal.get_or_insert(no_metadata(&location, status.as_u16()));
+                }
+                // A page for people at an unknown path, with 200.
+                Err(error) => refusal = refusal.or(Some(error)),
+            }
+        }
+        Err(refusal.unwrap_or_else(|| no_metadata(issuer, 404)))
+    }
+
+    fn read(configured_issuer: &Url, fields: Fields) -> Result<Self, ProviderError> {
+        let Some(issuer) = fields.text("issuer").map(str::to_owned) else {
+            return Err(ProviderError::Nonsense {
+                detail: "the metadata names no issuer".to_owned(),
+            });
+        };
+        if !is_same(configured_issuer, &issuer) {
+            return Err(misconfigured(
+                "issuer_mismatch",
+                &format!("asked {configured_issuer} for its metadata, got that of another issuer"),
+            ));
+        }
+        Ok(Self {
+            issuer,
+            auth_methods: fields.words("token_endpoint_auth_methods_supported"),
+            id_token_algorithms: fields
+                .words("id_token_signing_alg_values_supported")
+                .unwrap_or_default(),
+            configured_issuer: configured_issuer.clone(),
+            fields,
+        })
+    }
+
+    /// An address that the issuer names, if it may be used.
+    pub(crate) fn endpoint(&self, name: &str) -> Result<Option<Url>, ProviderError> {
+        let Some(text) = self.fields.text(name) else {
+            return Ok(None);
+        };
+        let fault = |words: String| {
+            let detail = format!("the discovered {name} {words}");
+            misconfigured("endpoint_refused", &detail)
+        };
+        let url = Url::parse(text).map_err(|_| fault("is no address".to_owned()))?;
+        match address::check_discovered(&self.configured_issuer, &url) {
+            Ok(()) => Ok(Some(url)),
+            Err(reason) => Err(fault(reason.to_string())),
+        }
+    }
+}
+
+/// An issuer's metadata lies below its path (OpenID Connect Discovery section 4.1) or beside it (RFC 8414 section 3.1);
+/// a slash at its end is left out in both.
+fn locations(issuer: &Url) -> [Url; 2] {
+    let path = issuer.path().trim_end_matches('/');
+    let at = |path: String| {
+        let mut url = issuer.clone();
+        url.set_path(&path);
+        url
+    };
+    [
+        at(format!("{path}/.well-known/openid-configuration")),
+        at(format!("/.well-known/oauth-authorization-server{path}")),
+    ]
+}
+
+/// The issuer in the metadata must be the one that was asked (OpenID Connect Discovery section 4.3). A slash at the end
+/// makes no difference here: people leave it out. In ID tokens it does.
+fn is_same(configured: &Url, named: &str) -> bool {
+    let bare = |url: &Url| url.as_str().trim_end_matches('/').to_owned();
+    Url::parse(named).is_ok_and(|named| bare(&named) == bare(configured))
+}
+
+fn no_metadata(location: &Url, status: u16) -> ProviderError {
+    let detail = format!("no metadata of the issuer at {location} (HTTP {status})");
+    misconfigured("no_metadata", &detail)
+}
+
+fn misconfigured(code: &str, detail: &str) -> ProviderError {
+    ProviderError::Misconfigured {
+        code: code.to_owned(),
+        detail: detail.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_and_a_slash_at_the_end_are_kept_apart() {
+        let at = |issuer: &str| {
+            let issuer = Url::parse(issuer).expect("an address");
+            locations(&issuer).map(|url| url.path().to_owned())
+        };
+        let root = [
+            "/.well-known/openid-configuration",
+            "/.well-known/oauth-authorization-server",
+        ];
+        assert_eq!(at("https://id.example.com"), root);
+        assert_eq!(at("https://id.example.com/"), root);
+        let realm = [
+            "/realms/work/.well-known/openid-configuration",
+            "/.well-known/oauth-authorization-server/realms/work",
+        ];
+        assert_eq!(at("https://id.example.com/realms/work"), realm);
+        assert_eq!(at("https://id.example.com/realms/work/"), realm);
+    }
+
+    #[test]
+    fn only_a_slash_at_the_end_makes_no_difference() {
+        let same = |configured: &str, named: &str| {
+            is_same(&Url::parse(configured).expect("an address"), named)
+        };
+        assert!(same("https://id.example.com", "https://id.example.com/"));
+        assert!(same(
+            "https://id.example.com/a/",
+            "https://id.example.com/a"
+        ));
+        assert!(!same(
+            "https://id.example.com/a",
+            "https://id.example.com/b"
+        ));
+        assert!(!same("https://id.example.com", "http://id.example.com"));
+        assert!(!same(
+            "https://id.example.com",
+            "https://id.example.com.evil"
+        ));
+        assert!(!same("https://id.example.com", "id.example.com"));
+    }
+}

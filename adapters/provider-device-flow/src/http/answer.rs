@@ -1,0 +1,133 @@
+//! What came back, normalised: what the body says counts, not the status alone.
+
+use std::time::Duration;
+
+use central_oauth_domain::ports::ProviderError;
+use reqwest::StatusCode;
+
+use super::{Body, Fields};
+use crate::oauth_error::{OAuthError, Wording};
+use crate::scrub::Scrubber;
+
+/// An answer of a provider. Whatever it tells in words is free of what was sent.
+pub(crate) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) body: Body,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) secrets: Scrubber,
+}
+
+/// Why an answer is no success.
+pub(crate) enum Rejection {
+    /// The protocol's own words.
+    Worded(OAuthError),
+    /// Anything else.
+    Failed(ProviderError),
+}
+
+impl From<Rejection> for ProviderError {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::Worded(error) => error.into(),
+            Rejection::Failed(error) => error,
+        }
+    }
+}
+
+impl Answer {
+    /// The status.
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Whether the body is a signed JWT.
+    pub(crate) const fn is_jwt(&self) -> bool {
+        matches!(self.body, Body::Jwt)
+    }
+
+    /// When the provider wants to be asked again.
+    pub(crate) const fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// The members of a success.
+    ///
+    /// A redirect or a 5xx says nothing about the question whatever its body claims. Otherwise an error code counts with
+    /// any status: GitHub sends it with 200, Google with 403 and 428, RFC 6749 section 5.2 with 400 and 401. A 429 is a
+    /// limit of requests unless it carries a word of the device flow.
+    pub(crate) fn success(self) -> Result<Fields, Rejection> {
+        let error = self.oauth_error();
+        if self.says_nothing(error.as_ref()) {
+            return Err(Rejection::Failed(self.unavailable()));
+        }
+        match (error, self.body) {
+            (Some(error), _) if !self.status.is_redirection() => Err(Rejection::Worded(error)),
+            (_, Body::Fields(fields)) if self.status.is_success() => Ok(fields),
+            (_, body) => Err(Rejection::Failed(nonsense(
+                self.status,
+                &body,
+                &self.secrets,
+            ))),
+        }
+    }
+
+    /// The provider's no in its own words, or in ours where it has none.
+    pub(crate) fn oauth_error(&self) -> Option<OAuthError> {
+        let Body::Fields(fields) = &self.body else {
+            return None;
+        };
+        let wording = Wording::of(fields);
+        Some(OAuthError {
+            code: self.secrets.code(wording.code?)?,
+            detail: self.describe(&wording),
+            interval: fields.seconds("interval"),
+            retry_after: self.retry_after,
+        })
+    }
+
+    fn says_nothing(&self, error: Option<&OAuthError>) -> bool {
+        let is_step = error.is_some_and(OAuthError::is_step);
+        self.status.is_server_error()
+            || self.status == StatusCode::REQUEST_TIMEOUT
+            || (self.status == StatusCode::TOO_MANY_REQUESTS && !is_step)
+    }
+
+    /// The answer as a failure that passes.
+    pub(crate) fn unavailable(&self) -> ProviderError {
+        let detail = match &self.body {
+            Body::Fields(fields) => self.describe(&Wording::of(fields)),
+            Body::Jwt | Body::Unusable(_) => http(self.status),
+        };
+        ProviderError::Unavailable {
+            detail,
+            retry_after: self.retry_after,
+        }
+    }
+
+    fn describe(&self, wording: &Wording<'_>) -> String {
+        match wording.description {
+            Some(words) => format!("{} ({})", self.secrets.text(words), http(self.status)),
+            None => http(self.status),
+        }
+    }
+}
+
+fn nonsense(status: StatusCode, body: &Body, secrets: &Scrubber) -> ProviderError {
+    let status_text = http(status);
+    let detail = match body {
+        _ if status.is_redirection() => {
+            format!("a redirect, which is not followed ({status_text})")
+        }
+        Body::Fields(fields) => match Wording::of(fields).description {
+            Some(words) => format!("no error code ({status_text}): {}", secrets.text(words)),
+            None => format!("no error code ({status_text})"),
+        },
+        Body::Jwt => format!("a JWT ({status_text})"),
+        Body::Unusable(what) => format!("{what} ({status_text})"),
+    };
+    ProviderError::Nonsense { detail }
+}
+
+fn http(status: StatusCode) -> String {
+    format!("HTTP {}", status.as_u16())
+}

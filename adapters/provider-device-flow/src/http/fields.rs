@@ -1,0 +1,115 @@
+//! Reading the members of an answer with the tolerance that real servers need.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+/// The members of an answer, whether it came as JSON or form-urlencoded.
+#[derive(Debug, Default)]
+pub(crate) struct Fields(Map<String, Value>);
+
+impl Fields {
+    /// Wraps what was parsed.
+    pub(crate) const fn new(members: Map<String, Value>) -> Self {
+        Self(members)
+    }
+
+    /// A member as it stands.
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// All of them, as one JSON value.
+    pub(crate) fn into_value(self) -> Value {
+        Value::Object(self.0)
+    }
+
+    /// A text. An empty one is no text: some servers send `"refresh_token": ""` where they mean none.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.as_str().filter(|text| !text.is_empty())
+    }
+
+    /// The first of these that is a text.
+    pub(crate) fn first_text(&self, names: &[&str]) -> Option<&str> {
+        names.iter().find_map(|name| self.text(name))
+    }
+
+    /// An identifier: a text or a whole number (GitHub's `id`).
+    pub(crate) fn identifier(&self, name: &str) -> Option<String> {
+        match self.get(name)? {
+            Value::Number(number) if !number.is_f64() => Some(number.to_string()),
+            _ => self.text(name).map(str::to_owned),
+        }
+    }
+
+    /// Seconds as a number, with a fraction or without, or as a text of one. Negative and absurd ones are none.
+    pub(crate) fn seconds(&self, name: &str) -> Option<Duration> {
+        match self.get(name)? {
+            Value::Number(number) => match number.as_u64() {
+                Some(whole) => Some(Duration::from_secs(whole)),
+                None => Duration::try_from_secs_f64(number.as_f64()?).ok(),
+            },
+            Value::String(text) => Duration::try_from_secs_f64(text.trim().parse().ok()?).ok(),
+            _ => None,
+        }
+    }
+
+    /// A list of words: separated by spaces (RFC 6749 section 3.3) or commas (GitHub), or an array (Twitch).
+    pub(crate) fn words(&self, name: &str) -> Option<Vec<String>> {
+        match self.get(name)? {
+            Value::String(text) => Some(split(text).map(str::to_owned).collect()),
+            Value::Array(items) => {
+                let texts = items.iter().filter_map(Value::as_str);
+                Some(texts.flat_map(split).map(str::to_owned).collect())
+            }
+            _ => None,
+        }
+    }
+}
+
+fn split(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| c == ',' || c.is_whitespace())
+        .filter(|word| !word.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(json: &str) -> Fields {
+        Fields::new(serde_json::from_str(json).expect("an object"))
+    }
+
+    #[test]
+    fn seconds_come_in_every_form() {
+        let secs = |json: &str| fields(&format!(r#"{{"n":{json}}}"#)).seconds("n");
+        assert_eq!(secs("3600"), Some(Duration::from_secs(3600)));
+        assert_eq!(secs("3600.5"), Some(Duration::from_millis(3_600_500)));
+        assert_eq!(secs("\" 3600 \""), Some(Duration::from_secs(3600)));
+        assert_eq!(
+            secs("18446744073709551615"),
+            Some(Duration::from_secs(u64::MAX))
+        );
+        for none in [
+            "-1", "1e300", "\"NaN\"", "\"inf\"", "\"soon\"", "null", "true",
+        ] {
+            assert_eq!(secs(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn scopes_come_in_every_form() {
+        let words = |json: &str| fields(&format!(r#"{{"n":{json}}}"#)).words("n");
+        let both = Some(vec!["repo".to_owned(), "user".to_owned()]);
+        for given in [
+            "\"repo user\"",
+            "\"repo,user\"",
+            "\"repo, user\"",
+            r#"["repo","user"]"#,
+        ] {
+            assert_eq!(words(given), both, "{given}");
+        }
+        assert_eq!(words("\"\""), Some(Vec::new()));
+        assert_eq!(words("null"), None);
+    }
+}

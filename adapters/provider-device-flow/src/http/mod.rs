@@ -1,0 +1,125 @@
+//! The one layer that talks HTTP. Whatever a server does, it gives an [`Answer`] or a [`ProviderError`], in bounded
+//! time and memory.
+
+mod answer;
+mod body;
+mod fields;
+mod request;
+mod retry_after;
+mod transport;
+
+pub(crate) use answer::{Answer, Rejection};
+pub(crate) use body::Body;
+pub(crate) use fields::Fields;
+pub(crate) use request::Request;
+pub use transport::ClientUnavailable;
+
+use std::sync::Arc;
+
+use central_oauth_domain::ports::{Clock, ProviderError};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use reqwest::{RequestBuilder, Response};
+use tokio::time::Instant;
+use url::Url;
+
+use crate::deadline::Deadline;
+use transport::Transport;
+
+/// The most that is read of a body.
+const MOST_BYTES: usize = 2 * 1024 * 1024;
+
+/// Carries requests to one provider.
+pub(crate) struct Http {
+    provider: String,
+    transport: Transport,
+    clock: Arc<dyn Clock>,
+}
+
+impl Http {
+    /// For the provider of this name; the clock reads dates in answers.
+    pub(crate) fn new(provider: &str, clock: Arc<dyn Clock>) -> Result<Self, ClientUnavailable> {
+        Ok(Self {
+            provider: provider.to_owned(),
+            transport: Transport::new()?,
+            clock,
+        })
+    }
+
+    /// Makes sure that this address can be talked to, so that a missing trust store shows at the start.
+    pub(crate) fn prepare(&self, url: &Url) -> Result<(), ClientUnavailable> {
+        self.transport.client(url).map(drop)
+    }
+
+    /// One exchange. Neither bodies nor secrets are logged.
+    pub(crate) async fn send(
+        &self,
+        request: Request,
+        deadline: Deadline,
+    ) -> Result<Answer, ProviderError> {
+        let (method, url) = (request.method.clone(), request.url.clone());
+        let started = Instant::now();
+        let outcome = deadline.bound(self.exchange(request)).await.flatten();
+        tracing::debug!(
+            provider = self.provider,
+            %method,
+            host = url.host_str(),
+            path = url.path(),
+            status = outcome.as_ref().ok().map(|answer| answer.status.as_u16()),
+            error = outcome.as_ref().err().map(tracing::field::display),
+            elapsed_ms = started.elapsed().as_millis(),
+            "asked the provider"
+        );
+        outcome
+    }
+
+    async fn exchange(&self, mut request: Request) -> Result<Answer, ProviderError> {
+        let mut response = self
+            .builder(&mut request)?
+            .send()
+            .await
+            .map_err(transport::unavailable)?;
+        let body = Body::parse(&content_type(&response), &read(&mut response).await?);
+        Ok(Answer {
+            status: response.status(),
+            body,
+            retry_after: retry_after::retry_after(response.headers(), self.clock.now()),
+            secrets: request.secrets,
+        })
+    }
+
+    fn builder(&self, request: &mut Request) -> Result<RequestBuilder, ProviderError> {
+        let client = self.transport.client(&request.url)?;
+        let mut builder = client
+            .request(request.method.clone(), request.url.clone())
+            .header(ACCEPT, "application/json");
+        if let Some(authorization) = request.authorization.take() {
+            builder = builder.header(AUTHORIZATION, authorization);
+        }
+        if let Some(form) = request.take_form() {
+            builder = builder
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(form);
+        }
+        Ok(builder)
+    }
+}
+
+fn content_type(response: &Response) -> String {
+    let header = response.headers().get(CONTENT_TYPE);
+    let text = header.and_then(|value| value.to_str().ok());
+    text.unwrap_or_default().to_owned()
+}
+
+/// Reads a body piece by piece, so that an endless one ends here.
+async fn read(response: &mut Response) -> Result<Vec<u8>, ProviderError> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(transport::unavailable)? {
+        if bytes.len() + piece.len() > MOST_BYTES {
+            return Err(ProviderError::Nonsense {
+                detail: format!("more than {MOST_BYTES} bytes"),
+            });
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,88 @@
+//! The HTTP clients underneath.
+
+use std::error::Error;
+use std::sync::OnceLock;
+
+use central_oauth_domain::ports::ProviderError;
+use reqwest::{Client, ClientBuilder, redirect};
+use url::Url;
+
+use crate::scrub::Scrubber;
+
+/// Why no client could be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no HTTPS client: {0} (SSL_CERT_FILE may name a file of CA certificates)")]
+pub struct ClientUnavailable(String);
+
+impl From<ClientUnavailable> for ProviderError {
+    fn from(error: ClientUnavailable) -> Self {
+        Self::Unavailable {
+            detail: error.to_string(),
+            retry_after: None,
+        }
+    }
+}
+
+/// A client for plain http on loopback, and one for https made when it is first needed: it wants CA certificates from
+/// the system, which a machine that only tries the sandbox may lack.
+pub(super) struct Transport {
+    plain: Client,
+    secure: OnceLock<Client>,
+}
+
+impl Transport {
+    pub(super) fn new() -> Result<Self, ClientUnavailable> {
+        // What is meant for loopback is not sent to a proxy from the environment, in the clear.
+        let plain = build(bare().no_proxy().tls_certs_only([]))?;
+        Ok(Self {
+            plain,
+            secure: OnceLock::new(),
+        })
+    }
+
+    /// The client for an address.
+    pub(super) fn client(&self, url: &Url) -> Result<&Client, ClientUnavailable> {
+        if url.scheme() == "http" {
+            return Ok(&self.plain);
+        }
+        if let Some(client) = self.secure.get() {
+            return Ok(client);
+        }
+        let client = build(bare().https_only(true))?;
+        Ok(self.secure.get_or_init(|| client))
+    }
+}
+
+/// Redirects are never followed: a token endpoint has no reason to redirect, and following one would send secrets to
+/// an address that nobody checked.
+fn bare() -> ClientBuilder {
+    Client::builder()
+        .redirect(redirect::Policy::none())
+        .user_agent(concat!("central-oauth/", env!("CARGO_PKG_VERSION")))
+}
+
+fn build(builder: ClientBuilder) -> Result<Client, ClientUnavailable> {
+    builder
+        .build()
+        .map_err(|error| ClientUnavailable(chain(&error)))
+}
+
+/// A failure to get an answer at all.
+pub(super) fn unavailable(error: reqwest::Error) -> ProviderError {
+    let words = chain(&error.without_url());
+    ProviderError::Unavailable {
+        detail: Scrubber::default().text(&words),
+        retry_after: None,
+    }
+}
+
+/// The error and its causes: only the innermost says "connection refused".
+fn chain(error: &dyn Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        words = format!("{words}: {inner}");
+        cause = inner.source();
+    }
+    words
+}

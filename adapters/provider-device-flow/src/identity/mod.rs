@@ -1,0 +1,49 @@
+//! Who consented.
+
+mod id_token;
+mod userinfo;
+
+pub(crate) use id_token::{Unverified, Verifier};
+pub(crate) use userinfo::ask as ask_userinfo;
+
+use central_oauth_domain::grant::Identity;
+use central_oauth_domain::ports::ProviderError;
+
+/// OpenID Connect Core section 2 allows 255 characters for `sub`; nobody's ids are longer.
+const LONGEST_ID: usize = 255;
+const LONGEST_NAME: usize = 200;
+
+/// A person as a provider describes them.
+pub(crate) struct Person {
+    /// Their id there.
+    pub(crate) id: String,
+    /// A name to show.
+    pub(crate) name: Option<String>,
+}
+
+impl Person {
+    fn new(id: String, name: Option<&str>) -> Result<Self, ProviderError> {
+        if id.is_empty() || id.len() > LONGEST_ID || id.chars().any(char::is_control) {
+            return Err(ProviderError::Nonsense {
+                detail: "an id of a person that is none".to_owned(),
+            });
+        }
+        let name = name.map(presentable).filter(|name| !name.is_empty());
+        Ok(Self { id, name })
+    }
+}
+
+impl From<Person> for Identity {
+    fn from(person: Person) -> Self {
+        Self::Known {
+            account_id: person.id,
+            display_name: person.name,
+        }
+    }
+}
+
+/// A name of bounded length that stays on its line.
+fn presentable(name: &str) -> String {
+    let visible = name.trim().chars().filter(|c| !c.is_control());
+    visible.take(LONGEST_NAME).collect()
+}

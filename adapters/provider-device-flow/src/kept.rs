@@ -1,0 +1,127 @@
+//! Things fetched from a provider and kept for a while: its metadata, its signing keys.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::ports::{Clock, ProviderError};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::deadline::Deadline;
+
+/// How long a value is believed.
+const KEPT_FOR: Duration = Duration::from_secs(60 * 60);
+/// How long an old value serves before it is looked for again, after that has failed.
+const RETRY_AFTER: Duration = Duration::from_secs(60);
+/// A value younger than this is not renewed, however often that is asked for.
+const RENEWED_AT_MOST_EVERY: Duration = Duration::from_secs(10);
+
+/// A value that is fetched when it is first needed. Callers at the same time share one fetch, its failure included; a
+/// failure is not kept beyond them, and an old value outlives failures to replace it.
+pub(crate) struct Kept<T> {
+    clock: Arc<dyn Clock>,
+    slot: Mutex<Slot<T>>,
+    failures: AtomicU64,
+}
+
+struct Slot<T> {
+    held: Option<Held<T>>,
+    last_failure: Option<ProviderError>,
+}
+
+struct Held<T> {
+    value: Arc<T>,
+    fetched_at: Timestamp,
+    stale_at: Timestamp,
+}
+
+impl<T> Kept<T> {
+    /// Holds nothing yet.
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            slot: Mutex::new(Slot {
+                held: None,
+                last_failure: None,
+            }),
+            failures: AtomicU64::new(0),
+        }
+    }
+
+    /// The value. A stale one is replaced by whoever notices, within half of their time and without the lock, so that
+    /// everybody else goes on with the old one.
+    pub(crate) async fn get<F>(
+        &self,
+        deadline: Deadline,
+        fetch: impl FnOnce(Deadline) -> F,
+    ) -> Result<Arc<T>, ProviderError>
+    where
+        F: Future<Output = Result<T, ProviderError>>,
+    {
+        let failures = self.failures.load(Ordering::Relaxed);
+        let mut slot = deadline.bound(self.slot.lock()).await?;
+        let now = self.clock.now();
+        match &mut slot.held {
+            Some(held) if now < held.stale_at => Ok(Arc::clone(&held.value)),
+            Some(held) => {
+                held.stale_at = now + RETRY_AFTER;
+                let old = Arc::clone(&held.value);
+                drop(slot);
+                match fetch(deadline.half()).await {
+                    Ok(value) => Ok(self.slot.lock().await.keep(value, now)),
+                    Err(_) => Ok(old),
+                }
+            }
+            None => match slot.last_failure.clone() {
+                Some(error) if self.failures.load(Ordering::Relaxed) != failures => Err(error),
+                _ => self.fill(slot, fetch(deadline).await),
+            },
+        }
+    }
+
+    /// A value that was fetched after this was called, or a moment before: what is held was found wanting.
+    pub(crate) async fn renew<F>(
+        &self,
+        deadline: Deadline,
+        fetch: impl FnOnce(Deadline) -> F,
+    ) -> Result<Arc<T>, ProviderError>
+    where
+        F: Future<Output = Result<T, ProviderError>>,
+    {
+        let slot = deadline.bound(self.slot.lock()).await?;
+        match &slot.held {
+            Some(held) if self.clock.now() < held.fetched_at + RENEWED_AT_MOST_EVERY => {
+                Ok(Arc::clone(&held.value))
+            }
+            _ => self.fill(slot, fetch(deadline).await),
+        }
+    }
+
+    fn fill(
+        &self,
+        mut slot: MutexGuard<'_, Slot<T>>,
+        fetched: Result<T, ProviderError>,
+    ) -> Result<Arc<T>, ProviderError> {
+        match fetched {
+            Ok(value) => Ok(slot.keep(value, self.clock.now())),
+            Err(error) => {
+                slot.last_failure = Some(error.clone());
+                self.failures.fetch_add(1, Ordering::Relaxed);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl<T> Slot<T> {
+    fn keep(&mut self, value: T, now: Timestamp) -> Arc<T> {
+        let value = Arc::new(value);
+        self.held = Some(Held {
+            value: Arc::clone(&value),
+            fetched_at: now,
+            stale_at: now + KEPT_FOR,
+        });
+        value
+    }
+}

@@ -1,0 +1,42 @@
+//! The [`OAuthProvider`] port on the device authorization grant (RFC 8628): any OpenID Connect issuer by discovery,
+//! and any plain OAuth 2.0 server by its endpoints.
+//!
+//! # The map
+//!
+//! | module | what it knows |
+//! | --- | --- |
+//! | `settings` | what the operator says about a provider, and what of it cannot be |
+//! | `server`, `discovery`, `kept` | the endpoints: given or discovered, and for how long they are believed |
+//! | `http` | one exchange: bounded, normalised to an `Answer`, and rid of our secrets |
+//! | `oauth_error` | what the error codes mean |
+//! | `client_auth` | how this service says who it is |
+//! | `device_authorization`, `token` | the two answers of the flow |
+//! | `identity` | who consented: ID token, userinfo |
+//!
+//! What servers really send differs from what the RFCs say. Each such difference is dealt with in one place, with its
+//! source beside it, and has a test in `tests/`.
+//!
+//! A process that uses this crate installs a default `rustls` crypto provider first.
+//!
+//! [`OAuthProvider`]: central_oauth_domain::ports::OAuthProvider
+
+mod address;
+mod client_auth;
+mod deadline;
+mod device_authorization;
+mod discovery;
+mod http;
+mod identity;
+mod kept;
+mod oauth_error;
+mod provider;
+mod scrub;
+mod server;
+mod settings;
+mod token;
+
+pub use address::AddressFault;
+pub use client_auth::{ClientAuthMethod, UnknownClientAuthMethod};
+pub use http::ClientUnavailable;
+pub use provider::DeviceFlowProvider;
+pub use settings::{ProviderSettings, SettingsError};

@@ -1,0 +1,229 @@
+//! The adapter itself.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use central_oauth_domain::grant::{Identity, ProviderName, TokenOrigin};
+use central_oauth_domain::ports::{
+    Callback, Clock, Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption,
+};
+use central_oauth_domain::secret::{AccessToken, DeviceCode, IdToken};
+use openidconnect::core::CoreJsonWebKeySet;
+use url::Url;
+
+use crate::client_auth::Client;
+use crate::deadline::Deadline;
+use crate::discovery::Metadata;
+use crate::http::{Answer, Http, Rejection, Request};
+use crate::identity::{Person, Unverified, Verifier, ask_userinfo};
+use crate::kept::Kept;
+use crate::oauth_error::{OAuthError, Step};
+use crate::server::{Issuer, Server};
+use crate::settings::{ProviderSettings, SettingsError};
+use crate::{device_authorization, token};
+
+/// RFC 8628 section 3.4.
+const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// A provider with a device flow.
+pub struct DeviceFlowProvider {
+    settings: ProviderSettings,
+    client: Client,
+    http: Http,
+    clock: Arc<dyn Clock>,
+    server: Kept<Server>,
+    keys: Kept<CoreJsonWebKeySet>,
+}
+
+impl DeviceFlowProvider {
+    /// Takes the settings; the provider is not asked anything yet. The clock judges ID tokens, dates in `Retry-After`
+    /// and the age of what was discovered.
+    ///
+    /// # Errors
+    /// When the settings cannot work, or this machine has no CA certificates for the https that they need.
+    ///
+    /// # Panics
+    /// When the process has no default `rustls` crypto provider.
+    pub fn new(settings: ProviderSettings, clock: Arc<dyn Clock>) -> Result<Self, SettingsError> {
+        settings.check()?;
+        let http = Http::new(settings.name.as_str(), Arc::clone(&clock))?;
+        for (_, url) in settings.addresses() {
+            http.prepare(url)?;
+        }
+        Ok(Self {
+            client: Client::new(settings.client_id.clone(), settings.client_secret.clone()),
+            http,
+            server: Kept::new(Arc::clone(&clock)),
+            keys: Kept::new(Arc::clone(&clock)),
+            clock,
+            settings,
+        })
+    }
+
+    fn deadline(&self) -> Deadline {
+        Deadline::after(self.settings.timeout)
+    }
+
+    async fn server(&self, deadline: Deadline) -> Result<Arc<Server>, ProviderError> {
+        let Some(issuer) = &self.settings.issuer else {
+            return Ok(Arc::new(Server::described(&self.settings)));
+        };
+        let discover = async |deadline| {
+            let metadata = Metadata::discover(&self.http, issuer, deadline).await?;
+            Server::discovered(&self.settings, &metadata)
+        };
+        self.server.get(deadline, discover).await
+    }
+
+    /// Posts a form with this client's credentials: how every endpoint but userinfo is asked.
+    async fn post(
+        &self,
+        server: &Server,
+        mut request: Request,
+        deadline: Deadline,
+    ) -> Result<Answer, ProviderError> {
+        self.client.authenticate(server.auth_method, &mut request)?;
+        self.http.send(request, deadline).await
+    }
+
+    async fn verify(
+        &self,
+        id_token: &IdToken,
+        issuer: &Issuer,
+        deadline: Deadline,
+    ) -> Result<Person, ProviderError> {
+        let verifier = Verifier::new(id_token, issuer, &self.client, self.clock.now())?;
+        let fetch = |deadline| self.fetch_keys(&issuer.jwks_uri, deadline);
+        let keys = self.keys.get(deadline, fetch).await?;
+        match verifier.person(&keys) {
+            // The issuer may have rotated its keys (OpenID Connect Core section 10.1.1).
+            Err(Unverified::UnknownKey) => {
+                let keys = self.keys.renew(deadline, fetch).await?;
+                Ok(verifier.person(&keys)?)
+            }
+            judged => Ok(judged?),
+        }
+    }
+
+    async fn fetch_keys(
+        &self,
+        jwks_uri: &Url,
+        deadline: Deadline,
+    ) -> Result<CoreJsonWebKeySet, ProviderError> {
+        let answer = self.http.send(Request::get(jwks_uri), deadline).await?;
+        serde_json::from_value(answer.success()?.into_value()).map_err(|_| {
+            ProviderError::Nonsense {
+                detail: "an answer that is no set of keys".to_owned(),
+            }
+        })
+    }
+
+    /// Adds a name from userinfo to a person whom the ID token left without one. Userinfo about somebody else must not
+    /// be used (OpenID Connect Core section 5.3.2); nothing but the name is lost when it fails.
+    async fn name(
+        &self,
+        person: Person,
+        server: &Server,
+        access_token: &AccessToken,
+        deadline: Deadline,
+    ) -> Person {
+        let (None, Some(url)) = (&person.name, &server.userinfo) else {
+            return person;
+        };
+        match ask_userinfo(&self.http, url, access_token, deadline).await {
+            Ok(described) if described.id == person.id => described,
+            _ => person,
+        }
+    }
+}
+
+#[async_trait]
+impl OAuthProvider for DeviceFlowProvider {
+    fn name(&self) -> &ProviderName {
+        &self.settings.name
+    }
+
+    fn display_name(&self) -> &str {
+        match self.settings.display_name.as_str() {
+            "" => self.settings.name.as_str(),
+            name => name,
+        }
+    }
+
+    fn scopes(&self) -> &[String] {
+        &self.settings.scopes
+    }
+
+    async fn origin(&self) -> Result<TokenOrigin, ProviderError> {
+        let token_endpoint = match &self.settings.token_endpoint {
+            Some(url) => url.to_string(),
+            None => self.server(self.deadline()).await?.token()?.to_string(),
+        };
+        Ok(TokenOrigin {
+            token_endpoint,
+            client_id: self.settings.client_id.clone(),
+        })
+    }
+
+    async fn begin_consent(&self, _: &ConsentRequest) -> Result<Consent, ProviderError> {
+        let deadline = self.deadline();
+        let server = self.server(deadline).await?;
+        let mut request = Request::post(server.device_authorization()?);
+        if !self.settings.scopes.is_empty() {
+            request.field("scope", &self.settings.scopes.join(" "));
+        }
+        let answer = self.post(&server, request, deadline).await?;
+        device_authorization::read(&answer.success()?)
+    }
+
+    async fn redeem(
+        &self,
+        handle: &DeviceCode,
+        _: Option<&Callback>,
+    ) -> Result<Redemption, ProviderError> {
+        let deadline = self.deadline();
+        let server = self.server(deadline).await?;
+        let mut request = Request::post(server.token()?);
+        request.field("grant_type", DEVICE_CODE_GRANT);
+        request.secret_field("device_code", handle.expose());
+        match self.post(&server, request, deadline).await?.success() {
+            Ok(fields) => {
+                let grant = token::read(&fields, &self.settings.scopes)?;
+                Ok(Redemption::Granted(Box::new(grant)))
+            }
+            Err(Rejection::Worded(error)) => unfinished(error),
+            Err(Rejection::Failed(error)) => Err(error),
+        }
+    }
+
+    async fn identify(
+        &self,
+        access_token: &AccessToken,
+        id_token: Option<&IdToken>,
+    ) -> Result<Identity, ProviderError> {
+        let deadline = self.deadline();
+        let server = self.server(deadline).await?;
+        let person = match (id_token, &server.issuer, &server.userinfo) {
+            (Some(id_token), Some(issuer), _) => {
+                let person = self.verify(id_token, issuer, deadline).await?;
+                self.name(person, &server, access_token, deadline).await
+            }
+            (_, _, Some(url)) => ask_userinfo(&self.http, url, access_token, deadline).await?,
+            _ => return Ok(Identity::Unknown),
+        };
+        Ok(person.into())
+    }
+}
+
+/// What an error of the token endpoint means for a flow that goes on (RFC 8628 section 3.5).
+fn unfinished(error: OAuthError) -> Result<Redemption, ProviderError> {
+    match error.step() {
+        Some(Step::Pending) => Ok(Redemption::Pending),
+        Some(Step::SlowDown) => Ok(Redemption::SlowDown {
+            interval: error.interval.or(error.retry_after),
+        }),
+        Some(Step::Denied) => Ok(Redemption::Denied),
+        Some(Step::Expired) => Ok(Redemption::Expired),
+        None => Err(error.into()),
+    }
+}

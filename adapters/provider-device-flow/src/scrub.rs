@@ -1,0 +1,82 @@
+//! Keeps what was sent to a provider out of what is told about its answer.
+
+use secrecy::{ExposeSecret, SecretString};
+use url::form_urlencoded::byte_serialize;
+
+/// Longest text that is quoted from a provider.
+const MOST_CHARACTERS: usize = 300;
+/// Longest error code that is quoted.
+const LONGEST_CODE: usize = 64;
+
+/// The secrets of one exchange. Providers do echo what they were sent ("device code XYZ is unknown"), so everything
+/// quoted from an answer goes through here first.
+#[derive(Default)]
+pub(crate) struct Scrubber(Vec<SecretString>);
+
+impl Scrubber {
+    /// Remembers a secret that is about to be sent, and the form it has in a form-urlencoded body.
+    pub(crate) fn add(&mut self, secret: &str) {
+        let encoded: String = byte_serialize(secret.as_bytes()).collect();
+        for form in [secret, encoded.as_str()] {
+            if !form.is_empty() {
+                self.0.push(SecretString::from(form));
+            }
+        }
+        // A secret that contains another goes first, so that no rest of it stays.
+        self.0
+            .sort_by_key(|known| usize::MAX - known.expose_secret().len());
+    }
+
+    /// A provider's words without our secrets and control characters, and of bounded length. It is cut last: half a
+    /// secret would no longer be recognised.
+    pub(crate) fn text(&self, words: &str) -> String {
+        let mut clean = words.to_owned();
+        for secret in &self.0 {
+            clean = clean.replace(secret.expose_secret(), "[removed]");
+        }
+        clean
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .take(MOST_CHARACTERS)
+            .collect()
+    }
+
+    /// An error code in lower case, if the text can be one: RFC 6749 section 5.2 lets it be printable ASCII; a space
+    /// in it tells a phrase such as "Not Found" from a code.
+    pub(crate) fn code(&self, word: &str) -> Option<String> {
+        let clean = self.text(word.trim());
+        let is_code = !clean.is_empty()
+            && clean.len() <= LONGEST_CODE
+            && clean.bytes().all(|byte| byte.is_ascii_graphic());
+        is_code.then(|| clean.to_ascii_lowercase())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_go_before_the_text_is_cut() {
+        let mut scrubber = Scrubber::default();
+        scrubber.add("s3cr3t");
+        scrubber.add("s3cr3t/longer");
+        let echo = format!("{}s3cr3t/longer s3cr3t%2Flonger", "x".repeat(290));
+        let clean = scrubber.text(&echo);
+        assert!(!clean.contains("s3cr3t") && !clean.contains("longer"));
+        assert_eq!(clean.chars().count(), MOST_CHARACTERS);
+        assert_eq!(scrubber.text("a\r\nb"), "a  b");
+    }
+
+    #[test]
+    fn a_phrase_is_no_code() {
+        let scrubber = Scrubber::default();
+        assert_eq!(
+            scrubber.code("Invalid_Grant").as_deref(),
+            Some("invalid_grant")
+        );
+        assert_eq!(scrubber.code("Not Found"), None);
+        assert_eq!(scrubber.code(""), None);
+        assert_eq!(scrubber.code(&"x".repeat(65)), None);
+    }
+}

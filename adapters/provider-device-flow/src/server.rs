@@ -1,0 +1,94 @@
+//! Where a provider's endpoints are: what the operator said wins over what was discovered.
+
+use central_oauth_domain::ports::ProviderError;
+use url::Url;
+
+use crate::client_auth::ClientAuthMethod;
+use crate::discovery::Metadata;
+use crate::settings::ProviderSettings;
+
+/// A provider's server.
+pub(crate) struct Server {
+    /// How this service authenticates there.
+    pub(crate) auth_method: ClientAuthMethod,
+    /// Where it says who a person is (OpenID Connect Core section 5.3).
+    pub(crate) userinfo: Option<Url>,
+    /// What ID tokens are verified with; `None` where they cannot be.
+    pub(crate) issuer: Option<Issuer>,
+    device_authorization: Option<Url>,
+    token: Option<Url>,
+}
+
+/// An issuer of ID tokens.
+pub(crate) struct Issuer {
+    /// Its name, letter for letter.
+    pub(crate) name: String,
+    /// Its keys.
+    pub(crate) jwks_uri: Url,
+    /// What it says it signs with.
+    pub(crate) algorithms: Vec<String>,
+}
+
+impl Server {
+    /// A server that the operator described in full.
+    pub(crate) fn described(settings: &ProviderSettings) -> Self {
+        Self {
+            auth_method: settings
+                .token_endpoint_auth_method
+                .unwrap_or(ClientAuthMethod::Basic),
+            userinfo: settings.userinfo_endpoint.clone(),
+            issuer: None,
+            device_authorization: settings.device_authorization_endpoint.clone(),
+            token: settings.token_endpoint.clone(),
+        }
+    }
+
+    /// A server that told the rest about itself. What the operator overrides is not judged.
+    pub(crate) fn discovered(
+        settings: &ProviderSettings,
+        metadata: &Metadata,
+    ) -> Result<Self, ProviderError> {
+        let pick = |given: &Option<Url>, name: &str| match given {
+            Some(url) => Ok(Some(url.clone())),
+            None => metadata.endpoint(name),
+        };
+        let jwks_uri = metadata.endpoint("jwks_uri")?;
+        Ok(Self {
+            auth_method: settings
+                .token_endpoint_auth_method
+                .unwrap_or_else(|| ClientAuthMethod::best_of(metadata.auth_methods.as_deref())),
+            userinfo: pick(&settings.userinfo_endpoint, "userinfo_endpoint")?,
+            issuer: jwks_uri.map(|jwks_uri| Issuer {
+                name: metadata.issuer.clone(),
+                jwks_uri,
+                algorithms: metadata.id_token_algorithms.clone(),
+            }),
+            device_authorization: pick(
+                &settings.device_authorization_endpoint,
+                "device_authorization_endpoint",
+            )?,
+            token: pick(&settings.token_endpoint, "token_endpoint")?,
+        })
+    }
+
+    /// The device authorization endpoint (RFC 8628 section 3.1).
+    pub(crate) fn device_authorization(&self) -> Result<&Url, ProviderError> {
+        present(&self.device_authorization, "device_authorization_endpoint")
+    }
+
+    /// The token endpoint (RFC 6749 section 3.2).
+    pub(crate) fn token(&self) -> Result<&Url, ProviderError> {
+        present(&self.token, "token_endpoint")
+    }
+}
+
+fn present<'a>(endpoint: &'a Option<Url>, name: &str) -> Result<&'a Url, ProviderError> {
+    endpoint
+        .as_ref()
+        .ok_or_else(|| ProviderError::Misconfigured {
+            code: "no_endpoint".to_owned(),
+            detail: format!(
+                "the issuer's metadata has no {name}; where the server has one, it can be configured"
+            ),
+        })
+}

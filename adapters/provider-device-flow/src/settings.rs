@@ -1,0 +1,170 @@
+//! What the operator says about a provider.
+
+use std::time::Duration;
+
+use central_oauth_domain::grant::ProviderName;
+use secrecy::SecretString;
+use url::Url;
+
+use crate::address::{self, AddressFault};
+use crate::client_auth::ClientAuthMethod;
+use crate::http::ClientUnavailable;
+
+/// A provider: an issuer to discover, or plain endpoints. An endpoint given here wins over the discovered one.
+#[derive(Debug, Clone)]
+pub struct ProviderSettings {
+    /// The name that the operator gave it.
+    pub name: ProviderName,
+    /// The name that people see; empty for the operator's.
+    pub display_name: String,
+    /// The issuer to discover. With or without a slash at its end.
+    pub issuer: Option<Url>,
+    /// This service's id there.
+    pub client_id: String,
+    /// This service's secret there; a public client has none.
+    pub client_secret: Option<SecretString>,
+    /// What is asked for.
+    pub scopes: Vec<String>,
+    /// RFC 8628 section 3.1.
+    pub device_authorization_endpoint: Option<Url>,
+    /// RFC 6749 section 3.2.
+    pub token_endpoint: Option<Url>,
+    /// RFC 7009 section 2.
+    pub revocation_endpoint: Option<Url>,
+    /// OpenID Connect Core section 5.3, or what else says who the owner of a token is.
+    pub userinfo_endpoint: Option<Url>,
+    /// How to authenticate; otherwise as the issuer's metadata says, and Basic without any.
+    pub token_endpoint_auth_method: Option<ClientAuthMethod>,
+    /// The longest that one call may take, discovery and all.
+    pub timeout: Duration,
+}
+
+/// Why settings cannot be used. The keys are named as operators write them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// There is no client id.
+    #[error("client_id is missing")]
+    NoClientId,
+    /// Neither given nor to be discovered.
+    #[error("{0} is missing: give it, or an issuer to discover it from")]
+    MissingEndpoint(&'static str),
+    /// An address that secrets must not be sent to.
+    #[error("{key} {fault}")]
+    Address {
+        /// Which one.
+        key: &'static str,
+        /// What is wrong with it.
+        fault: AddressFault,
+    },
+    /// RFC 8414 section 2: an issuer has neither.
+    #[error("issuer must not have a query or a fragment")]
+    IssuerWithQuery,
+    /// The method wants a secret.
+    #[error("token_endpoint_auth_method needs a client_secret")]
+    NoClientSecret,
+    /// RFC 6749 section 3.3.
+    #[error("{0:?} is no scope")]
+    Scope(String),
+    /// No time at all, or more than an hour.
+    #[error("the timeout must be between one millisecond and one hour")]
+    Timeout,
+    /// HTTPS does not work on this machine.
+    #[error(transparent)]
+    Client(#[from] ClientUnavailable),
+}
+
+impl ProviderSettings {
+    /// The timeout unless another is set.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// A public client of a provider of which nothing else is known yet.
+    pub fn new(name: ProviderName, client_id: impl Into<String>) -> Self {
+        Self {
+            display_name: name.as_str().to_owned(),
+            name,
+            issuer: None,
+            client_id: client_id.into(),
+            client_secret: None,
+            scopes: Vec::new(),
+            device_authorization_endpoint: None,
+            token_endpoint: None,
+            revocation_endpoint: None,
+            userinfo_endpoint: None,
+            token_endpoint_auth_method: None,
+            timeout: Self::DEFAULT_TIMEOUT,
+        }
+    }
+
+    /// Every address in these settings, by its key.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = (&'static str, &Url)> {
+        [
+            ("issuer", &self.issuer),
+            (
+                "device_authorization_endpoint",
+                &self.device_authorization_endpoint,
+            ),
+            ("token_endpoint", &self.token_endpoint),
+            ("revocation_endpoint", &self.revocation_endpoint),
+            ("userinfo_endpoint", &self.userinfo_endpoint),
+        ]
+        .into_iter()
+        .filter_map(|(key, url)| Some((key, url.as_ref()?)))
+    }
+
+    /// Finds what can be known to be wrong before the provider is asked.
+    pub(crate) fn check(&self) -> Result<(), SettingsError> {
+        self.check_addresses()?;
+        self.check_client()?;
+        if let Some(scope) = self.scopes.iter().find(|scope| !is_scope(scope)) {
+            return Err(SettingsError::Scope(scope.clone()));
+        }
+        let is_bounded =
+            (Duration::from_millis(1)..=Duration::from_secs(3600)).contains(&self.timeout);
+        is_bounded.then_some(()).ok_or(SettingsError::Timeout)
+    }
+
+    fn check_addresses(&self) -> Result<(), SettingsError> {
+        for (key, url) in self.addresses() {
+            address::check(url).map_err(|fault| SettingsError::Address { key, fault })?;
+        }
+        let Some(issuer) = &self.issuer else {
+            return self.check_described();
+        };
+        if issuer.query().is_some() || issuer.fragment().is_some() {
+            return Err(SettingsError::IssuerWithQuery);
+        }
+        Ok(())
+    }
+
+    fn check_described(&self) -> Result<(), SettingsError> {
+        if self.device_authorization_endpoint.is_none() {
+            return Err(SettingsError::MissingEndpoint(
+                "device_authorization_endpoint",
+            ));
+        }
+        if self.token_endpoint.is_none() {
+            return Err(SettingsError::MissingEndpoint("token_endpoint"));
+        }
+        Ok(())
+    }
+
+    fn check_client(&self) -> Result<(), SettingsError> {
+        let needs_secret = matches!(
+            self.token_endpoint_auth_method,
+            Some(ClientAuthMethod::Basic | ClientAuthMethod::Post)
+        );
+        if self.client_id.is_empty() {
+            Err(SettingsError::NoClientId)
+        } else if needs_secret && self.client_secret.is_none() {
+            Err(SettingsError::NoClientSecret)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// `scope-token` of RFC 6749 section 3.3.
+fn is_scope(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+    !text.is_empty() && text.bytes().all(is_allowed)
+}

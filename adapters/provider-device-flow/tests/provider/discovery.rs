@@ -1,0 +1,262 @@
+//! What an issuer says about itself.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use central_oauth_domain::ports::OAuthProvider;
+use central_oauth_provider_device_flow::ProviderSettings;
+use poem::Response;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::support::{
+    Seen, Stub, Subject, changed, error_of, issuer, json as reply_json, kind, metadata, reply, step,
+};
+
+const OIDC: &str = "/.well-known/openid-configuration";
+const OAUTH: &str = "/.well-known/oauth-authorization-server";
+
+/// An issuer whose metadata has been changed, and that lets everybody wait.
+fn issuer_with(changes: Value) -> impl Fn(&Seen, &str) -> Response + Send + Sync + 'static {
+    move |seen, base| match seen.path.as_str() {
+        OIDC => reply_json(200, &changed(metadata(base), changes.clone())),
+        _ => pending(),
+    }
+}
+
+fn pending() -> Response {
+    reply_json(400, &json!({"error": "authorization_pending"}))
+}
+
+async fn origin(subject: &Subject) -> String {
+    subject.provider.origin().await.unwrap().token_endpoint
+}
+
+// OpenID Connect Discovery section 4.
+#[tokio::test]
+async fn finds_the_endpoints_once() {
+    let stub = Stub::start(issuer_with(json!({}))).await;
+    let subject = Subject::new(issuer(&stub.base));
+    assert_eq!(stub.count(OIDC), 0);
+    for _ in 0..3 {
+        assert_eq!(step(&subject.redeem().await), "pending");
+    }
+    assert_eq!(stub.count(OIDC), 1);
+    assert_eq!(stub.count("/token"), 3);
+    let origin = subject.provider.origin().await.unwrap();
+    assert_eq!(origin.token_endpoint, format!("{}/token", stub.base));
+    assert_eq!(origin.client_id, "client-1");
+}
+
+// Keycloak's realms have a path, Auth0's issuers a slash at the end; operators mind neither.
+#[tokio::test]
+async fn issuers_with_a_path_or_a_slash() {
+    for named in ["", "/", "/realms/work", "/realms/work/"] {
+        for configured in [
+            named.trim_end_matches('/').to_owned(),
+            format!("{}/", named.trim_end_matches('/')),
+        ] {
+            let location = format!("{}{OIDC}", named.trim_end_matches('/'));
+            let stub = Stub::start(move |seen, base| {
+                let mut answer = metadata(base);
+                answer["issuer"] = format!("{base}{named}").into();
+                match seen.path == location {
+                    true => reply_json(200, &answer),
+                    false => reply(404, "text/plain", ""),
+                }
+            })
+            .await;
+            let subject = Subject::new(issuer(&format!("{}{configured}", stub.base)));
+            assert_eq!(origin(&subject).await, format!("{}/token", stub.base));
+        }
+    }
+}
+
+// RFC 8414 section 3.1: beside the path, for servers that know nothing of OpenID Connect.
+#[tokio::test]
+async fn metadata_of_a_plain_oauth_server() {
+    // A 404, or a page for people with 200.
+    for (status, content_type) in [(404, "text/plain"), (200, "text/html")] {
+        let stub = Stub::start(move |seen, base| match seen.path.as_str() {
+            "/.well-known/oauth-authorization-server/as" => reply_json(
+                200,
+                &json!({
+                    "issuer": format!("{base}/as"),
+                    "device_authorization_endpoint": format!("{base}/device"),
+                    "token_endpoint": format!("{base}/token"),
+                }),
+            ),
+            "/token" => pending(),
+            _ => reply(status, content_type, "<html>"),
+        })
+        .await;
+        let subject = Subject::new(issuer(&format!("{}/as", stub.base)));
+        assert_eq!(step(&subject.redeem().await), "pending");
+    }
+}
+
+// The stack notes: metadata without the device endpoint.
+#[tokio::test]
+async fn what_is_given_wins() {
+    let stub = Stub::start(issuer_with(json!({
+        "device_authorization_endpoint": null,
+        "token_endpoint": "http://id.example.com/not-used",
+    })))
+    .await;
+    let at = |path: &str| Some(Url::parse(&format!("{}{path}", stub.base)).unwrap());
+    let subject = Subject::new(ProviderSettings {
+        token_endpoint: at("/own-token"),
+        ..issuer(&stub.base)
+    });
+    // Known without asking.
+    assert_eq!(origin(&subject).await, format!("{}/own-token", stub.base));
+    assert_eq!(stub.count(OIDC), 0);
+    assert_eq!(step(&subject.redeem().await), "pending");
+    assert_eq!(stub.count("/own-token"), 1);
+    let error = error_of(subject.begin().await);
+    assert_eq!(kind(&error), ("misconfigured", "no_endpoint"));
+    assert!(error.to_string().contains("device_authorization_endpoint"));
+
+    let subject = Subject::new(ProviderSettings {
+        device_authorization_endpoint: at("/own-device"),
+        token_endpoint: at("/own-token"),
+        ..issuer(&stub.base)
+    });
+    assert!(subject.begin().await.is_err());
+    assert_eq!(stub.count("/own-device"), 1);
+}
+
+// OpenID Connect Discovery section 4.3, RFC 8414 section 3.3: the mix-up that an attacker would like.
+#[tokio::test]
+async fn another_issuer_is_refused() {
+    for named in ["https://id.example.com", "http://127.0.0.1:1", "nonsense"] {
+        let stub = Stub::start(issuer_with(json!({"issuer": named}))).await;
+        let error = error_of(Subject::new(issuer(&stub.base)).redeem().await);
+        assert_eq!(
+            kind(&error),
+            ("misconfigured", "issuer_mismatch"),
+            "{named}"
+        );
+    }
+    let stub = Stub::start(issuer_with(json!({"issuer": null}))).await;
+    let error = error_of(Subject::new(issuer(&stub.base)).redeem().await);
+    assert_eq!(kind(&error), ("nonsense", ""));
+}
+
+// Design, section 3: endpoints are https, save on loopback; that goes for discovered ones and the keys too.
+#[tokio::test]
+async fn plain_http_in_public_is_refused() {
+    for member in [
+        "device_authorization_endpoint",
+        "token_endpoint",
+        "userinfo_endpoint",
+        "jwks_uri",
+    ] {
+        for bad in [
+            "http://id.example.com/x",
+            "http://192.0.2.1/x",
+            "ftp://127.0.0.1/x",
+            "https://me:pw@id.example.com/x",
+            "/x",
+        ] {
+            let stub = Stub::start(issuer_with(json!({ member: bad }))).await;
+            let error = error_of(Subject::new(issuer(&stub.base)).begin().await);
+            assert_eq!(kind(&error), ("misconfigured", "endpoint_refused"));
+            assert!(error.to_string().contains(member), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_metadata_at_all() {
+    let stub = Stub::saying(404, "text/plain", "").await;
+    let error = error_of(Subject::new(issuer(&stub.base)).begin().await);
+    assert_eq!(kind(&error), ("misconfigured", "no_metadata"));
+    assert_eq!((stub.count(OIDC), stub.count(OAUTH)), (1, 1));
+
+    let stub = Stub::saying(200, "text/html", "<html>Welcome</html>").await;
+    let error = error_of(Subject::new(issuer(&stub.base)).begin().await);
+    assert_eq!(kind(&error), ("nonsense", ""));
+
+    let stub = Stub::saying(503, "text/plain", "").await;
+    let error = error_of(Subject::new(issuer(&stub.base)).begin().await);
+    assert_eq!(kind(&error), ("unavailable", ""));
+}
+
+/// An issuer that answers only while it is up, each time with another token endpoint.
+async fn moody(up: Arc<AtomicUsize>) -> Stub {
+    Stub::start(move |seen, base| {
+        let version = up.load(Ordering::Relaxed);
+        let mut answer = metadata(base);
+        answer["token_endpoint"] = format!("{base}/token{version}").into();
+        match (seen.path.as_str(), version) {
+            (OIDC, 0) => reply(503, "text/plain", ""),
+            (OIDC, _) => reply_json(200, &answer),
+            _ => pending(),
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn failures_are_not_kept() {
+    let up = Arc::new(AtomicUsize::new(0));
+    let stub = moody(Arc::clone(&up)).await;
+    let subject = Subject::new(issuer(&stub.base));
+    assert_eq!(step(&subject.redeem().await), "unavailable");
+    up.store(1, Ordering::Relaxed);
+    assert_eq!(step(&subject.redeem().await), "pending");
+}
+
+#[tokio::test]
+async fn looks_again_after_an_hour_and_outlives_a_failure() {
+    let hour = Duration::from_secs(3600);
+    let up = Arc::new(AtomicUsize::new(1));
+    let stub = moody(Arc::clone(&up)).await;
+    let subject = Subject::new(issuer(&stub.base));
+    let endpoint = |version: u8| format!("{}/token{version}", stub.base);
+    assert_eq!(origin(&subject).await, endpoint(1));
+
+    up.store(2, Ordering::Relaxed);
+    subject.clock.advance(hour - Duration::from_secs(1));
+    assert_eq!(origin(&subject).await, endpoint(1));
+    subject.clock.advance(Duration::from_secs(1));
+    assert_eq!(origin(&subject).await, endpoint(2));
+    assert_eq!(stub.count(OIDC), 2);
+
+    up.store(0, Ordering::Relaxed);
+    subject.clock.advance(hour);
+    assert_eq!(origin(&subject).await, endpoint(2));
+    assert_eq!(origin(&subject).await, endpoint(2));
+    assert_eq!(stub.count(OIDC), 3);
+
+    up.store(3, Ordering::Relaxed);
+    subject.clock.advance(Duration::from_secs(60));
+    assert_eq!(origin(&subject).await, endpoint(3));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_callers_share_one_discovery() {
+    for (status, expected) in [(200, "pending"), (503, "unavailable")] {
+        let stub = Stub::start(move |seen, base| match seen.path.as_str() {
+            OIDC => {
+                // Long enough for all of them to be there.
+                std::thread::sleep(Duration::from_millis(200));
+                reply_json(status, &metadata(base))
+            }
+            _ => pending(),
+        })
+        .await;
+        let subject = Arc::new(Subject::new(issuer(&stub.base)));
+        let ask = |_| {
+            let subject = Arc::clone(&subject);
+            tokio::spawn(async move { step(&subject.redeem().await) })
+        };
+        let tasks: Vec<_> = (0..20).map(ask).collect();
+        for task in tasks {
+            assert_eq!(task.await.unwrap(), expected);
+        }
+        assert_eq!(stub.count(OIDC), 1, "{expected}");
+    }
+}

@@ -1,0 +1,313 @@
+//! Who consented, from the ID token (OpenID Connect Core section 3.1.3.7).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use central_oauth_domain::grant::Identity;
+use central_oauth_domain::ports::ProviderError;
+use central_oauth_provider_device_flow::ProviderSettings;
+use openidconnect::PrivateSigningKey;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use crate::jwt::{
+    claims, claims_with, ed25519, key_set, rsa, sign, sign_ed25519, sign_hmac, sign_rsa,
+};
+use crate::support::{
+    Stub, Subject, TestClock, error_of, issuer, json as reply_json, kind, known, metadata, plain,
+    reply,
+};
+
+const INVALID: (&str, &str) = ("refused", "invalid_id_token");
+
+/// An issuer with one Ed25519 and one RSA key; userinfo answers as given.
+async fn start(userinfo: Value) -> Stub {
+    let keys = key_set(&[
+        ed25519("ed", 1).as_verification_key(),
+        rsa("rsa").as_verification_key(),
+    ]);
+    Stub::start(move |seen, base| match seen.path.as_str() {
+        "/.well-known/openid-configuration" => reply_json(200, &metadata(base)),
+        "/jwks" => reply_json(200, &keys),
+        "/userinfo" => reply_json(200, &userinfo),
+        _ => reply(404, "text/plain", ""),
+    })
+    .await
+}
+
+async fn identify(stub: &Stub, token: &str) -> Result<Identity, ProviderError> {
+    let subject = Subject::new(issuer(&stub.base));
+    subject.identify(Some(token)).await
+}
+
+fn good(claims: &Value) -> String {
+    sign_ed25519(&ed25519("ed", 1), "ed", claims)
+}
+
+#[tokio::test]
+async fn a_good_token_says_it_all() {
+    let stub = start(json!({})).await;
+    let person = identify(&stub, &good(&claims(&stub.base))).await;
+    assert_eq!(person, Ok(known("person-1", Some("Ada Lovelace"))));
+    assert_eq!(stub.count("/userinfo"), 0);
+    let token = sign_rsa(&rsa("rsa"), "rsa", &claims(&stub.base));
+    assert_eq!(identify(&stub, &token).await, person);
+}
+
+// Auth0 (updated_at as a date, email_verified as a text with Cognito), Zitadel (more audiences, with azp).
+#[tokio::test]
+async fn good_tokens_differ() {
+    let stub = start(json!({})).await;
+    for changes in [
+        json!({"updated_at": "2027-01-15T07:00:00.000Z"}),
+        json!({"email_verified": "true"}),
+        json!({"nickname": null, "locale": "de", "amr": ["pwd"], "nonce": "ignored"}),
+        json!({"aud": ["client-1"]}),
+        json!({"aud": ["client-1", "project-7"], "azp": "client-1"}),
+        json!({"azp": "client-1"}),
+        // Clocks differ by some seconds.
+        json!({"exp": TestClock::START - 30}),
+    ] {
+        let token = good(&claims_with(&stub.base, changes.clone()));
+        let person = identify(&stub, &token).await;
+        assert_eq!(
+            person,
+            Ok(known("person-1", Some("Ada Lovelace"))),
+            "{changes}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_best_name_there_is() {
+    let stub = start(json!({})).await;
+    for (changes, expected) in [
+        (
+            json!({"name": null, "preferred_username": "ada", "email": "a@b.c"}),
+            "ada",
+        ),
+        (
+            json!({"name": " ", "email": "a@b.c", "nickname": "Addie"}),
+            "a@b.c",
+        ),
+        (json!({"name": null, "nickname": "Addie"}), "Addie"),
+        (json!({"name": "Ada\r\nLovelace"}), "AdaLovelace"),
+    ] {
+        let token = good(&claims_with(&stub.base, changes));
+        let person = identify(&stub, &token).await;
+        assert_eq!(person, Ok(known("person-1", Some(expected))));
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_to_be_believed() {
+    let stub = start(json!({"sub": "person-1"})).await;
+    for changes in [
+        json!({"aud": "another-client"}),
+        json!({"aud": ["another-client", "project-7"]}),
+        json!({"aud": null}),
+        json!({"aud": ["client-1", "project-7"]}),
+        json!({"aud": ["client-1", "project-7"], "azp": "another-client"}),
+        json!({"azp": "another-client"}),
+        json!({"exp": TestClock::START - 61}),
+        json!({"exp": null}),
+        json!({"iss": "https://id.example.com"}),
+        // Letter for letter: the slash that is forgiven in the configuration is not forgiven here.
+        json!({"iss": format!("{}/", stub.base)}),
+        json!({"iss": null}),
+        json!({"sub": null}),
+    ] {
+        let token = good(&claims_with(&stub.base, changes.clone()));
+        let error = error_of(identify(&stub, &token).await);
+        assert_eq!(kind(&error), INVALID, "{changes}");
+    }
+    let nobody = good(&claims_with(&stub.base, json!({"sub": ""})));
+    assert_eq!(
+        kind(&error_of(identify(&stub, &nobody).await)).0,
+        "nonsense"
+    );
+}
+
+// RFC 8725 section 3.1: algorithms are ours to choose, not the token's.
+#[tokio::test]
+async fn a_signature_that_is_none() {
+    let stub = start(json!({"sub": "person-1"})).await;
+    let claims = claims(&stub.base);
+    let unsigned = |alg: &str| sign(&json!({ "alg": alg }), &claims, |_| Vec::new());
+    let other_key = sign_ed25519(&ed25519("ed", 2), "ed", &claims);
+    // The public key taken for a shared secret.
+    let public = serde_json::to_vec(&ed25519("ed", 1).as_verification_key()).unwrap();
+    let (head, signature) = good(&claims)
+        .rsplit_once('.')
+        .map(|(head, signature)| (head.to_owned(), signature.to_owned()))
+        .unwrap();
+    let (header, _) = head.split_once('.').unwrap();
+    let forged =
+        URL_SAFE_NO_PAD.encode(claims_with(&stub.base, json!({"sub": "person-2"})).to_string());
+    for token in [
+        unsigned("none"),
+        unsigned("None"),
+        unsigned("EdDSA"),
+        unsigned("ES512"),
+        other_key,
+        sign_hmac(&public, &claims),
+        sign_hmac(b"", &claims),
+        format!("{header}.{forged}.{signature}"),
+        head.clone(),
+        "opaque".to_owned(),
+        "a.b.c".to_owned(),
+    ] {
+        let error = error_of(identify(&stub, &token).await);
+        assert_eq!(kind(&error), INVALID, "{token}");
+        assert!(!error.to_string().contains(&token), "{error}");
+    }
+    assert_eq!(stub.count("/userinfo"), 0);
+}
+
+// OpenID Connect Core section 10.1: HS256 with the client secret, where the issuer says that it does that.
+#[tokio::test]
+async fn signed_with_the_client_secret() {
+    for (algorithms, expected) in [
+        (
+            json!(["HS256"]),
+            Ok(known("person-1", Some("Ada Lovelace"))),
+        ),
+        (json!(["RS256"]), Err(INVALID)),
+    ] {
+        let stub = Stub::start(move |seen, base| {
+            let mut answer = metadata(base);
+            answer["id_token_signing_alg_values_supported"] = algorithms.clone();
+            match seen.path.as_str() {
+                "/.well-known/openid-configuration" => reply_json(200, &answer),
+                _ => reply_json(200, &key_set(&[])),
+            }
+        })
+        .await;
+        let token = sign_hmac(b"the client secret", &claims(&stub.base));
+        let subject = Subject::new(ProviderSettings {
+            client_secret: Some(SecretString::from("the client secret")),
+            ..issuer(&stub.base)
+        });
+        let outcome = subject.identify(Some(&token)).await;
+        assert_eq!(
+            outcome.as_ref().map_err(kind),
+            expected.as_ref().map_err(|kind| *kind)
+        );
+        // To a public client, anybody could have made it.
+        assert_eq!(kind(&error_of(identify(&stub, &token).await)), INVALID);
+    }
+}
+
+/// An issuer that signs with the key of the number that it is told, and publishes only that one.
+async fn rotating(current: Arc<AtomicUsize>) -> Stub {
+    Stub::start(move |seen, base| {
+        let number = u8::try_from(current.load(Ordering::Relaxed)).unwrap();
+        match (seen.path.as_str(), number) {
+            ("/.well-known/openid-configuration", _) => reply_json(200, &metadata(base)),
+            (_, 0) => reply(503, "text/plain", ""),
+            _ => {
+                let key = ed25519(&number.to_string(), number);
+                reply_json(200, &key_set(&[key.as_verification_key()]))
+            }
+        }
+    })
+    .await
+}
+
+fn signed_by(number: u8, issuer: &str) -> String {
+    let kid = number.to_string();
+    sign_ed25519(&ed25519(&kid, number), &kid, &claims(issuer))
+}
+
+// OpenID Connect Core section 10.1.1: an unknown kid means that the keys were rotated.
+#[tokio::test]
+async fn keys_are_rotated() {
+    let current = Arc::new(AtomicUsize::new(1));
+    let stub = rotating(Arc::clone(&current)).await;
+    let subject = Subject::new(issuer(&stub.base));
+    let identify = async |number| {
+        let token = signed_by(number, &stub.base);
+        let outcome = subject.identify(Some(&token)).await;
+        outcome.map(drop).map_err(|error| kind(&error).0)
+    };
+    assert_eq!(identify(1).await, Ok(()));
+    assert_eq!(identify(1).await, Ok(()));
+    assert_eq!(stub.count("/jwks"), 1);
+
+    // Tokens with unknown keys do not make us ask all the time.
+    assert_eq!(identify(9).await, Err("refused"));
+    assert_eq!(stub.count("/jwks"), 1);
+
+    current.store(2, Ordering::Relaxed);
+    subject.clock.advance(Duration::from_secs(10));
+    assert_eq!(identify(2).await, Ok(()));
+    assert_eq!(stub.count("/jwks"), 2);
+
+    // Keys that cannot be had now are no reason to refuse anybody for good.
+    current.store(0, Ordering::Relaxed);
+    subject.clock.advance(Duration::from_secs(10));
+    assert_eq!(identify(3).await, Err("unavailable"));
+    assert_eq!(identify(2).await, Ok(()));
+}
+
+#[tokio::test]
+async fn keys_that_make_no_sense() {
+    for body in ["{}", "[]", r#"{"keys":7}"#, "<html>"] {
+        let stub = Stub::start(move |seen, base| match seen.path.as_str() {
+            "/.well-known/openid-configuration" => reply_json(200, &metadata(base)),
+            _ => reply(200, "application/json", body),
+        })
+        .await;
+        let error = error_of(identify(&stub, &good(&claims(&stub.base))).await);
+        assert_eq!(kind(&error), ("nonsense", ""), "{body}");
+    }
+}
+
+// RFC 7517 section 5: keys of unknown kinds are passed over.
+#[tokio::test]
+async fn unknown_keys_among_the_known() {
+    let mut keys = key_set(&[ed25519("ed", 1).as_verification_key()]);
+    let unknown = json!({"kty": "AKP", "alg": "ML-DSA-44", "kid": "pq", "pub": "AA"});
+    keys["keys"].as_array_mut().unwrap().insert(0, unknown);
+    let stub = Stub::start(move |seen, base| match seen.path.as_str() {
+        "/.well-known/openid-configuration" => reply_json(200, &metadata(base)),
+        _ => reply_json(200, &keys),
+    })
+    .await;
+    let person = identify(&stub, &good(&claims(&stub.base))).await;
+    assert_eq!(person, Ok(known("person-1", Some("Ada Lovelace"))));
+}
+
+// OpenID Connect Core section 5.3.2: sub must be the same.
+#[tokio::test]
+async fn userinfo_adds_a_name_and_nothing_else() {
+    for (userinfo, name) in [
+        (json!({"sub": "person-1", "name": "Ada"}), Some("Ada")),
+        (json!({"sub": "person-1"}), None),
+        (json!({"sub": "person-2", "name": "Mallory"}), None),
+        (json!({"error": "server_error"}), None),
+        (json!({"name": "Mallory"}), None),
+    ] {
+        let stub = start(userinfo).await;
+        let token = good(&claims_with(&stub.base, json!({"name": null})));
+        assert_eq!(identify(&stub, &token).await, Ok(known("person-1", name)));
+        assert_eq!(stub.count("/userinfo"), 1);
+    }
+}
+
+// A server that does not say who it is cannot have its ID tokens verified: userinfo decides, or nobody knows.
+#[tokio::test]
+async fn no_issuer_no_id_token() {
+    let stub = start(json!({"sub": "person-7", "name": "Grace"})).await;
+    let token = good(&claims(&stub.base));
+    let person = Subject::plain(&stub.base).identify(Some(&token)).await;
+    assert_eq!(person, Ok(known("person-7", Some("Grace"))));
+    let subject = Subject::new(ProviderSettings {
+        userinfo_endpoint: None,
+        ..plain(&stub.base)
+    });
+    assert_eq!(subject.identify(Some(&token)).await, Ok(Identity::Unknown));
+}

@@ -1,0 +1,16 @@
+//! The adapter against real HTTP on loopback: every deviation from the RFCs that is known of real servers, and servers
+//! that mean harm. Each test names its source.
+#![allow(clippy::unwrap_used, reason = "this is test code")]
+
+mod client_auth;
+mod device_answers;
+mod discovery;
+mod hostile;
+mod id_tokens;
+mod jwt;
+mod redemptions;
+mod secrets;
+mod settings;
+mod support;
+mod token_answers;
+mod userinfo;

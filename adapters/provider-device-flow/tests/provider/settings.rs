@@ -1,0 +1,164 @@
+//! What can be known to be wrong before anybody is asked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::ProviderName;
+use central_oauth_domain::ports::{Clock, OAuthProvider};
+use central_oauth_provider_device_flow::{
+    ClientAuthMethod, DeviceFlowProvider, ProviderSettings, UnknownClientAuthMethod,
+};
+use secrecy::SecretString;
+use url::Url;
+
+use crate::support::{Subject, client, issuer, plain};
+
+struct Never;
+
+impl Clock for Never {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(0)
+    }
+}
+
+fn complaint(settings: ProviderSettings) -> String {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match DeviceFlowProvider::new(settings, Arc::new(Never)) {
+        Ok(_) => panic!("no complaint"),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn url(text: &str) -> Option<Url> {
+    Some(Url::parse(text).unwrap())
+}
+
+const BASE: &str = "http://127.0.0.1:9";
+
+#[test]
+fn an_endpoint_is_missing() {
+    let told = complaint(client());
+    assert_eq!(
+        told,
+        "device_authorization_endpoint is missing: give it, or an issuer to discover it from"
+    );
+    let told = complaint(ProviderSettings {
+        token_endpoint: None,
+        ..plain(BASE)
+    });
+    assert!(told.starts_with("token_endpoint is missing"), "{told}");
+}
+
+#[test]
+fn addresses_that_secrets_must_not_go_to() {
+    let http = url("http://id.example.com/x");
+    for (key, settings) in [
+        ("issuer", issuer("http://id.example.com")),
+        (
+            "device_authorization_endpoint",
+            ProviderSettings {
+                device_authorization_endpoint: http.clone(),
+                ..plain(BASE)
+            },
+        ),
+        (
+            "token_endpoint",
+            ProviderSettings {
+                token_endpoint: http.clone(),
+                ..plain(BASE)
+            },
+        ),
+        (
+            "revocation_endpoint",
+            ProviderSettings {
+                revocation_endpoint: http.clone(),
+                ..plain(BASE)
+            },
+        ),
+        (
+            "userinfo_endpoint",
+            ProviderSettings {
+                userinfo_endpoint: http.clone(),
+                ..plain(BASE)
+            },
+        ),
+    ] {
+        let expected = format!("{key} must be https (plain http is for loopback addresses only)");
+        assert_eq!(complaint(settings), expected);
+    }
+    let told = complaint(issuer("https://id.example.com/?tenant=1"));
+    assert_eq!(told, "issuer must not have a query or a fragment");
+    let told = complaint(issuer("https://me:pw@id.example.com"));
+    assert_eq!(told, "issuer must not contain a user name or password");
+}
+
+#[test]
+fn a_client_that_cannot_be() {
+    let told = complaint(ProviderSettings {
+        client_id: String::new(),
+        ..plain(BASE)
+    });
+    assert_eq!(told, "client_id is missing");
+    for method in [ClientAuthMethod::Basic, ClientAuthMethod::Post] {
+        let told = complaint(ProviderSettings {
+            token_endpoint_auth_method: Some(method),
+            ..plain(BASE)
+        });
+        assert_eq!(told, "token_endpoint_auth_method needs a client_secret");
+    }
+}
+
+// RFC 6749 section 3.3.
+#[test]
+fn scopes_that_cannot_be() {
+    for scope in ["", "two words", "quo\"ted", "back\\slash", "größe"] {
+        let told = complaint(ProviderSettings {
+            scopes: vec![scope.to_owned()],
+            ..plain(BASE)
+        });
+        assert_eq!(told, format!("{scope:?} is no scope"));
+    }
+    for timeout in [Duration::ZERO, Duration::MAX] {
+        let told = complaint(ProviderSettings {
+            timeout,
+            ..plain(BASE)
+        });
+        assert!(told.starts_with("the timeout must be"), "{told}");
+    }
+}
+
+#[test]
+fn what_people_see() {
+    let named = ProviderSettings {
+        display_name: "Example Work".to_owned(),
+        ..plain(BASE)
+    };
+    let subject = Subject::new(named);
+    assert_eq!(subject.provider.display_name(), "Example Work");
+    assert_eq!(subject.provider.name(), &ProviderName::new("work"));
+    assert_eq!(subject.provider.scopes(), ["openid", "repo"]);
+    let unnamed = ProviderSettings {
+        display_name: String::new(),
+        ..plain(BASE)
+    };
+    assert_eq!(Subject::new(unnamed).provider.display_name(), "work");
+}
+
+#[test]
+fn methods_by_their_registered_names() {
+    let read = str::parse::<ClientAuthMethod>;
+    assert_eq!(read("client_secret_basic"), Ok(ClientAuthMethod::Basic));
+    assert_eq!(read("client_secret_post"), Ok(ClientAuthMethod::Post));
+    assert_eq!(read("none"), Ok(ClientAuthMethod::None));
+    assert_eq!(read("private_key_jwt"), Err(UnknownClientAuthMethod));
+}
+
+#[test]
+fn settings_print_no_secret() {
+    let settings = ProviderSettings {
+        client_secret: Some(SecretString::from("s3cret")),
+        ..plain(BASE)
+    };
+    assert!(!format!("{settings:?}").contains("s3cret"));
+}

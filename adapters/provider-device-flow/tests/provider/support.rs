@@ -1,0 +1,299 @@
+//! Servers to be had for one test, and a provider that talks to them.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::{Identity, ProviderName};
+use central_oauth_domain::ports::{
+    Clock, Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption,
+};
+use central_oauth_domain::secret::{AccessToken, DeviceCode, IdToken};
+use central_oauth_provider_device_flow::{DeviceFlowProvider, ProviderSettings};
+use poem::http::{HeaderMap, StatusCode};
+use poem::listener::TcpAcceptor;
+use poem::{Endpoint, Request, Response, Server};
+use serde_json::Value;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use url::Url;
+
+/// The device code that the tests send.
+pub(crate) const DEVICE_CODE: &str = "device-code+1/2=3";
+/// The access token that the tests send.
+pub(crate) const ACCESS_TOKEN: &str = "access-token-1234";
+
+/// What a server was asked.
+pub(crate) struct Seen {
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Seen {
+    /// A header's value; empty without one.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The parameters of the form.
+    pub(crate) fn form(&self) -> HashMap<String, String> {
+        url::form_urlencoded::parse(self.body.as_bytes())
+            .into_owned()
+            .collect()
+    }
+}
+
+/// A server that answers as a test says, and remembers what it was asked.
+pub(crate) struct Stub {
+    /// Where it is, without a slash at the end.
+    pub(crate) base: String,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    task: JoinHandle<()>,
+}
+
+impl Stub {
+    /// Starts one. `answer` gets the request and the server's own address.
+    pub(crate) async fn start(
+        answer: impl Fn(&Seen, &str) -> Response + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let seen = Arc::default();
+        let endpoint = endpoint(base.clone(), Arc::clone(&seen), answer);
+        let server = Server::new_with_acceptor(TcpAcceptor::from_tokio(listener).unwrap());
+        let task = tokio::spawn(async move { server.run(endpoint).await.unwrap() });
+        Self { base, seen, task }
+    }
+
+    /// A server with one answer to everything.
+    pub(crate) async fn saying(status: u16, content_type: &'static str, body: &str) -> Self {
+        let body = body.to_owned();
+        Self::start(move |_, _| reply(status, content_type, body.clone())).await
+    }
+
+    /// How often a path was asked for.
+    pub(crate) fn count(&self, path: &str) -> usize {
+        let seen = self.seen.lock().unwrap();
+        seen.iter().filter(|request| request.path == path).count()
+    }
+
+    /// Looks at the last request.
+    pub(crate) fn last<T>(&self, look: impl FnOnce(&Seen) -> T) -> T {
+        look(self.seen.lock().unwrap().last().expect("a request"))
+    }
+}
+
+impl Drop for Stub {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn endpoint(
+    base: String,
+    log: Arc<Mutex<Vec<Seen>>>,
+    answer: impl Fn(&Seen, &str) -> Response + Send + Sync + 'static,
+) -> impl Endpoint<Output = Response> {
+    let shared = Arc::new((base, log, answer));
+    poem::endpoint::make(move |mut request: Request| {
+        let shared = Arc::clone(&shared);
+        async move {
+            let (base, log, answer) = &*shared;
+            let seen = Seen {
+                path: request.uri().path().to_owned(),
+                headers: request.headers().clone(),
+                body: request.take_body().into_string().await.unwrap(),
+            };
+            let response = answer(&seen, base);
+            log.lock().unwrap().push(seen);
+            response
+        }
+    })
+}
+
+/// A server below HTTP: gets the socket once the request has arrived.
+pub(crate) async fn raw<F>(serve: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> String
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let _ = socket.read(&mut [0; 16 * 1024]).await;
+            tokio::spawn(serve(socket));
+        }
+    });
+    base
+}
+
+/// A response.
+pub(crate) fn reply(status: u16, content_type: &str, body: impl Into<poem::Body>) -> Response {
+    Response::builder()
+        .status(StatusCode::from_u16(status).unwrap())
+        .content_type(content_type)
+        .body(body)
+}
+
+/// A response in JSON.
+pub(crate) fn json(status: u16, body: &Value) -> Response {
+    reply(status, "application/json", body.to_string())
+}
+
+/// A clock that stands still until it is moved.
+pub(crate) struct TestClock(AtomicI64);
+
+impl TestClock {
+    /// 15 January 2027, 08:00:00 UTC.
+    pub(crate) const START: i64 = 1_800_000_000;
+
+    pub(crate) fn advance(&self, by: Duration) {
+        let millis = i64::try_from(by.as_millis()).unwrap();
+        self.0.fetch_add(millis, Ordering::Relaxed);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// A provider under test and its clock.
+pub(crate) struct Subject {
+    pub(crate) provider: DeviceFlowProvider,
+    pub(crate) clock: Arc<TestClock>,
+}
+
+impl Subject {
+    pub(crate) fn new(settings: ProviderSettings) -> Self {
+        // Another test may have been first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let clock = Arc::new(TestClock(AtomicI64::new(TestClock::START * 1000)));
+        let provider = DeviceFlowProvider::new(settings, clock.clone()).unwrap();
+        Self { provider, clock }
+    }
+
+    /// A plain OAuth 2.0 server at this address.
+    pub(crate) fn plain(base: &str) -> Self {
+        Self::new(plain(base))
+    }
+
+    pub(crate) async fn begin(&self) -> Result<Consent, ProviderError> {
+        let request = ConsentRequest {
+            state: String::new(),
+        };
+        self.provider.begin_consent(&request).await
+    }
+
+    pub(crate) async fn redeem(&self) -> Result<Redemption, ProviderError> {
+        let handle = DeviceCode::new(DEVICE_CODE);
+        self.provider.redeem(&handle, None).await
+    }
+
+    pub(crate) async fn identify(&self, id_token: Option<&str>) -> Result<Identity, ProviderError> {
+        let id_token = id_token.map(IdToken::new);
+        let access_token = AccessToken::new(ACCESS_TOKEN);
+        self.provider
+            .identify(&access_token, id_token.as_ref())
+            .await
+    }
+}
+
+/// Settings of a client that knows nothing but its id.
+pub(crate) fn client() -> ProviderSettings {
+    ProviderSettings {
+        scopes: vec!["openid".to_owned(), "repo".to_owned()],
+        timeout: Duration::from_secs(5),
+        ..ProviderSettings::new(ProviderName::new("work"), "client-1")
+    }
+}
+
+/// Settings for a plain OAuth 2.0 server.
+pub(crate) fn plain(base: &str) -> ProviderSettings {
+    let at = |path: &str| Some(Url::parse(&format!("{base}{path}")).unwrap());
+    ProviderSettings {
+        device_authorization_endpoint: at("/device"),
+        token_endpoint: at("/token"),
+        userinfo_endpoint: at("/userinfo"),
+        ..client()
+    }
+}
+
+/// Settings for an issuer.
+pub(crate) fn issuer(base: &str) -> ProviderSettings {
+    ProviderSettings {
+        issuer: Some(Url::parse(base).unwrap()),
+        ..client()
+    }
+}
+
+/// The metadata of an issuer that has everything.
+pub(crate) fn metadata(base: &str) -> Value {
+    serde_json::json!({
+        "issuer": base,
+        "device_authorization_endpoint": format!("{base}/device"),
+        "token_endpoint": format!("{base}/token"),
+        "userinfo_endpoint": format!("{base}/userinfo"),
+        "jwks_uri": format!("{base}/jwks"),
+        "id_token_signing_alg_values_supported": ["RS256", "EdDSA"],
+    })
+}
+
+/// A JSON object with some members replaced.
+pub(crate) fn changed(mut object: Value, changes: Value) -> Value {
+    let Value::Object(changes) = changes else {
+        panic!("an object");
+    };
+    for (name, value) in changes {
+        object[name] = value;
+    }
+    object
+}
+
+/// What is known of an identity.
+pub(crate) fn known(id: &str, name: Option<&str>) -> Identity {
+    Identity::Known {
+        account_id: id.to_owned(),
+        display_name: name.map(str::to_owned),
+    }
+}
+
+/// The error, where a success cannot be printed.
+pub(crate) fn error_of<T>(outcome: Result<T, ProviderError>) -> ProviderError {
+    match outcome {
+        Ok(_) => panic!("no error"),
+        Err(error) => error,
+    }
+}
+
+/// An error in short: its kind and its code.
+pub(crate) fn kind(error: &ProviderError) -> (&'static str, &str) {
+    match error {
+        ProviderError::Unavailable { .. } => ("unavailable", ""),
+        ProviderError::Nonsense { .. } => ("nonsense", ""),
+        ProviderError::Misconfigured { code, .. } => ("misconfigured", code),
+        ProviderError::Refused { code, .. } => ("refused", code),
+    }
+}
+
+/// A redemption in short.
+pub(crate) fn step(outcome: &Result<Redemption, ProviderError>) -> String {
+    match outcome {
+        Ok(Redemption::Granted(_)) => "granted".to_owned(),
+        Ok(Redemption::Pending) => "pending".to_owned(),
+        Ok(Redemption::SlowDown { interval }) => format!("slow down {interval:?}"),
+        Ok(Redemption::Denied) => "denied".to_owned(),
+        Ok(Redemption::Expired) => "expired".to_owned(),
+        Err(error) => {
+            let (kind, code) = kind(error);
+            format!("{kind} {code}").trim().to_owned()
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Answers of the token endpoint that bring tokens.
+
+use std::time::Duration;
+
+use central_oauth_domain::grant::TokenGrant;
+use central_oauth_domain::ports::{ProviderError, Redemption};
+use serde_json::{Value, json};
+
+use crate::support::{Stub, Subject, error_of, json as reply_json, kind};
+
+async fn redeem(status: u16, answer: Value) -> Result<TokenGrant, ProviderError> {
+    let stub = Stub::start(move |_, _| reply_json(status, &answer)).await;
+    match Subject::plain(&stub.base).redeem().await? {
+        Redemption::Granted(grant) => Ok(*grant),
+        _ => panic!("tokens"),
+    }
+}
+
+async fn granted(answer: Value) -> TokenGrant {
+    redeem(200, answer).await.ok().unwrap()
+}
+
+// RFC 6749 section 5.1, OpenID Connect Core section 3.1.3.3.
+#[tokio::test]
+async fn everything_there_is() {
+    let grant = granted(json!({
+        "access_token": "at", "refresh_token": "rt", "id_token": "it",
+        "token_type": "Bearer", "expires_in": 3600, "scope": "repo user",
+    }))
+    .await;
+    assert_eq!(grant.access_token.expose(), "at");
+    assert_eq!(grant.refresh_token.unwrap().expose(), "rt");
+    assert_eq!(grant.id_token.unwrap().expose(), "it");
+    assert_eq!(grant.expires_in, Some(Duration::from_secs(3600)));
+    assert_eq!(grant.scopes, ["repo", "user"]);
+}
+
+// GitHub's OAuth apps: no lifetime, no refresh token; RFC 6749 section 5.1: without scope, what was asked for.
+#[tokio::test]
+async fn the_least_there_is() {
+    let grant = granted(json!({"access_token": "at"})).await;
+    assert!(grant.refresh_token.is_none() && grant.id_token.is_none());
+    assert_eq!(grant.expires_in, None);
+    assert_eq!(grant.scopes, ["openid", "repo"]);
+    let empty = json!({"access_token": "at", "refresh_token": "", "id_token": null});
+    let grant = granted(empty).await;
+    assert!(grant.refresh_token.is_none() && grant.id_token.is_none());
+}
+
+// GitHub without Accept.
+#[tokio::test]
+async fn tokens_in_a_form() {
+    let form = "access_token=gho_16C7e42F&expires_in=28800&scope=repo%2Cgist&token_type=bearer";
+    let stub = Stub::saying(200, "application/x-www-form-urlencoded", form).await;
+    let Ok(Redemption::Granted(grant)) = Subject::plain(&stub.base).redeem().await else {
+        panic!("tokens");
+    };
+    assert_eq!(grant.access_token.expose(), "gho_16C7e42F");
+    assert_eq!(grant.expires_in, Some(Duration::from_secs(28800)));
+    assert_eq!(grant.scopes, ["repo", "gist"]);
+}
+
+// The stack notes; a lifetime of 0 stands for "never" or "unknown".
+#[tokio::test]
+async fn lifetimes_come_in_every_form() {
+    for (given, expected) in [
+        (json!(3), Some(3.0)),
+        (json!("3600"), Some(3600.0)),
+        (json!(3599.9), Some(3599.9)),
+        (json!(0), None),
+        (json!("0"), None),
+        (json!(-5), None),
+        (json!(null), None),
+        (json!("never"), None),
+    ] {
+        let grant = granted(json!({"access_token": "at", "expires_in": given})).await;
+        assert_eq!(grant.expires_in, expected.map(Duration::from_secs_f64));
+    }
+}
+
+// RFC 6749 section 3.3 (spaces), GitHub (commas), Twitch (an array).
+#[tokio::test]
+async fn scopes_come_in_every_form() {
+    for (given, expected) in [
+        (json!("repo user"), vec!["repo", "user"]),
+        (json!("repo,user"), vec!["repo", "user"]),
+        (json!(["repo", "user"]), vec!["repo", "user"]),
+        // A GitHub App: its permissions are no scopes.
+        (json!(""), vec![]),
+        (json!(null), vec!["openid", "repo"]),
+    ] {
+        let grant = granted(json!({"access_token": "at", "scope": given})).await;
+        assert_eq!(grant.scopes, expected);
+    }
+}
+
+// RFC 6749 sections 5.1 (any case) and 7.1 (an unknown type must not be used); RFC 9449 for DPoP.
+#[tokio::test]
+async fn only_bearer_tokens() {
+    for bearer in ["Bearer", "bearer", "BEARER", ""] {
+        granted(json!({"access_token": "at", "token_type": bearer})).await;
+    }
+    for other in ["DPoP", "mac", "N_A"] {
+        let answer = json!({"access_token": "at", "token_type": other});
+        let error = error_of(redeem(200, answer).await);
+        assert_eq!(kind(&error), ("refused", "unsupported_token_type"));
+    }
+}
+
+#[tokio::test]
+async fn a_success_without_a_token_makes_no_sense() {
+    for answer in [
+        json!({}),
+        json!({"access_token": ""}),
+        json!({"access_token": 7}),
+    ] {
+        let error = error_of(redeem(200, answer).await);
+        assert_eq!(kind(&error), ("nonsense", ""));
+    }
+}
+
+// RFC 6749 says 200; some servers say 201.
+#[tokio::test]
+async fn every_2xx_is_a_success() {
+    assert!(redeem(201, json!({"access_token": "at"})).await.is_ok());
+}

@@ -1,0 +1,114 @@
+//! The state that requests share, and the routes.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use poem::{Endpoint, EndpointExt as _, Route, get, post};
+
+use crate::clock::{Clock, Moment};
+use crate::model::{DeviceFlows, DeviceRules, Families, Lifetimes, Sessions};
+use crate::options::SandboxOptions;
+use crate::{oauth, pages};
+
+/// The addresses of a sandbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoints {
+    /// The issuer, and the base of all others.
+    pub issuer: String,
+    /// Where a client starts a flow (RFC 8628 section 3.1).
+    pub device_authorization: String,
+    /// Where a client asks for tokens.
+    pub token: String,
+    /// Where a client asks who consented.
+    pub userinfo: String,
+    /// Where a client gives tokens back (RFC 7009).
+    pub revocation: String,
+    /// Where people enter a user code.
+    pub verification: String,
+    /// An API that wants an access token.
+    pub hello: String,
+}
+
+impl Endpoints {
+    pub(crate) fn below(base: &str) -> Self {
+        Self {
+            issuer: base.to_owned(),
+            device_authorization: format!("{base}/device_authorization"),
+            token: format!("{base}/token"),
+            userinfo: format!("{base}/userinfo"),
+            revocation: format!("{base}/revoke"),
+            verification: format!("{base}/device"),
+            hello: format!("{base}/api/hello"),
+        }
+    }
+}
+
+/// What every request sees.
+pub(crate) struct App {
+    pub(crate) options: SandboxOptions,
+    pub(crate) endpoints: Endpoints,
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+/// Everything that is remembered.
+pub(crate) struct State {
+    pub(crate) flows: DeviceFlows,
+    pub(crate) families: Families,
+    pub(crate) sessions: Sessions,
+}
+
+impl App {
+    pub(crate) fn new(options: SandboxOptions, endpoints: Endpoints, clock: Clock) -> Arc<Self> {
+        let state = State {
+            flows: DeviceFlows::new(DeviceRules {
+                lifetime: options.device_code_ttl,
+                interval: options.interval,
+                auto_consent: options.auto_consent,
+            }),
+            families: Families::new(Lifetimes {
+                access: options.access_token_ttl,
+                refresh: options.refresh_token_ttl,
+            }),
+            sessions: Sessions::default(),
+        };
+        Arc::new(Self {
+            options,
+            endpoints,
+            clock,
+            state: Mutex::new(state),
+        })
+    }
+
+    pub(crate) fn now(&self) -> Moment {
+        (self.clock)()
+    }
+
+    /// The state, for a moment: nobody awaits while holding it.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All routes over one state.
+pub(crate) fn routes(app: Arc<App>) -> impl Endpoint {
+    Route::new()
+        .at("/device_authorization", post(oauth::start_flow))
+        .at("/token", post(oauth::issue_tokens))
+        .at("/userinfo", get(oauth::userinfo).post(oauth::userinfo))
+        .at("/revoke", post(oauth::revoke))
+        .at(
+            "/.well-known/oauth-authorization-server",
+            get(oauth::describe),
+        )
+        .at("/api/hello", get(oauth::hello))
+        .at("/", get(pages::index))
+        .at("/device", get(pages::ask_code).post(pages::take_code))
+        .at("/login", get(pages::ask_person).post(pages::take_person))
+        .at(
+            "/consent",
+            get(pages::ask_consent).post(pages::take_consent),
+        )
+        .at("/done", get(pages::done))
+        .at("/style.css", get(pages::style))
+        .data(app)
+}

@@ -1,0 +1,211 @@
+//! Token families: everything that grew out of one consent.
+//!
+//! Every refresh brings a new refresh token. Whoever presents an older one proves that two parties hold tokens of the
+//! family, one of them a thief, so the whole family ends (RFC 9700 section 4.14.2).
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use super::Person;
+use crate::clock::Moment;
+
+/// Families that live at one time; the one unused for longest makes room.
+const CAPACITY: usize = 10_000;
+/// Access tokens of one family that are valid at one time; the oldest makes room.
+const ACCESS_TOKENS: usize = 16;
+
+/// How long tokens last.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lifetimes {
+    pub(crate) access: Duration,
+    pub(crate) refresh: Duration,
+}
+
+/// The random parts of two new tokens.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    pub(crate) access: String,
+    pub(crate) refresh: String,
+}
+
+/// Two new tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Issued {
+    pub(crate) access_token: String,
+    pub(crate) refresh_token: String,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) expires_in: Duration,
+}
+
+/// Why a refresh brings no tokens.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum RefreshRefusal {
+    /// Never issued, or of a family that has ended.
+    Unknown,
+    Expired,
+    /// An older token of its family, which ends with this.
+    Reused,
+    /// The family lacks a scope that was asked for; the token is still good.
+    ScopeTooWide,
+}
+
+/// All families that live, and their access tokens.
+pub(crate) struct Families {
+    lifetimes: Lifetimes,
+    families: HashMap<String, Family>,
+    access: HashMap<String, Access>,
+}
+
+struct Family {
+    person: Person,
+    scopes: Vec<String>,
+    refresh_token: String,
+    expires_at: Moment,
+    access_tokens: VecDeque<String>,
+}
+
+struct Access {
+    family: String,
+    expires_at: Moment,
+}
+
+impl Families {
+    pub(crate) fn new(lifetimes: Lifetimes) -> Self {
+        Self {
+            lifetimes,
+            families: HashMap::new(),
+            access: HashMap::new(),
+        }
+    }
+
+    /// Starts a family under a secret name.
+    pub(crate) fn start(
+        &mut self,
+        family: &str,
+        (person, scopes): (Person, Vec<String>),
+        fresh: Fresh,
+        now: Moment,
+    ) -> Issued {
+        self.make_room(now);
+        let born = Family {
+            person,
+            scopes: scopes.clone(),
+            refresh_token: String::new(),
+            expires_at: now,
+            access_tokens: VecDeque::new(),
+        };
+        self.families.insert(family.to_owned(), born);
+        self.issue(family, scopes, fresh, now)
+    }
+
+    /// Exchanges a refresh token for two new tokens, with the scopes asked for or all that the family has.
+    pub(crate) fn refresh(
+        &mut self,
+        presented: &str,
+        asked_for: Option<Vec<String>>,
+        fresh: Fresh,
+        now: Moment,
+    ) -> Result<Issued, RefreshRefusal> {
+        let name = family_of(presented).ok_or(RefreshRefusal::Unknown)?;
+        let family = self.families.get(name).ok_or(RefreshRefusal::Unknown)?;
+        if family.refresh_token != presented {
+            self.end(name);
+            return Err(RefreshRefusal::Reused);
+        }
+        if now >= family.expires_at {
+            self.end(name);
+            return Err(RefreshRefusal::Expired);
+        }
+        let scopes = asked_for.unwrap_or_else(|| family.scopes.clone());
+        if !scopes.iter().all(|scope| family.scopes.contains(scope)) {
+            return Err(RefreshRefusal::ScopeTooWide);
+        }
+        Ok(self.issue(name, scopes, fresh, now))
+    }
+
+    /// Whose access token this is, while it is valid.
+    pub(crate) fn person(&self, access_token: &str, now: Moment) -> Option<&Person> {
+        let access = self.access.get(access_token)?;
+        let family = self.families.get(&access.family)?;
+        (now < access.expires_at).then_some(&family.person)
+    }
+
+    /// Gives a token back: a refresh token takes its family along, an access token only itself (RFC 7009 section 2.1).
+    /// An unknown one is as good as given back.
+    pub(crate) fn revoke(&mut self, token: &str) {
+        if self.access.remove(token).is_none()
+            && let Some(name) = family_of(token)
+        {
+            self.end(name);
+        }
+    }
+
+    /// Ends a family and all its tokens.
+    pub(crate) fn end(&mut self, name: &str) {
+        if let Some(family) = self.families.remove(name) {
+            for token in family.access_tokens {
+                self.access.remove(&token);
+            }
+        }
+    }
+
+    fn issue(
+        &mut self,
+        name: &str,
+        scopes: Vec<String>,
+        Fresh { access, refresh }: Fresh,
+        now: Moment,
+    ) -> Issued {
+        let issued = Issued {
+            access_token: format!("sandbox_at_{access}"),
+            refresh_token: format!("{REFRESH}{name}.{refresh}"),
+            scopes,
+            expires_in: self.lifetimes.access,
+        };
+        if let Some(family) = self.families.get_mut(name) {
+            family.refresh_token.clone_from(&issued.refresh_token);
+            family.expires_at = now + self.lifetimes.refresh;
+            family.access_tokens.push_back(issued.access_token.clone());
+            if family.access_tokens.len() > ACCESS_TOKENS
+                && let Some(oldest) = family.access_tokens.pop_front()
+            {
+                self.access.remove(&oldest);
+            }
+        }
+        let access = Access {
+            family: name.to_owned(),
+            expires_at: now + self.lifetimes.access,
+        };
+        self.access.insert(issued.access_token.clone(), access);
+        issued
+    }
+
+    /// Looks at all families only when there is no room, not at every start.
+    fn make_room(&mut self, now: Moment) {
+        if self.families.len() < CAPACITY {
+            return;
+        }
+        let mut by_expiry: Vec<_> = self
+            .families
+            .iter()
+            .map(|(n, f)| (f.expires_at, n))
+            .collect();
+        by_expiry.sort_unstable();
+        let expired = by_expiry.partition_point(|(expires_at, _)| *expires_at <= now);
+        let leaving = by_expiry.into_iter().take(expired.max(1));
+        for name in leaving.map(|(_, name)| name.clone()).collect::<Vec<_>>() {
+            self.end(&name);
+        }
+    }
+}
+
+const REFRESH: &str = "sandbox_rt_";
+
+/// A refresh token carries the secret name of its family, so even the oldest one is recognised without keeping it.
+fn family_of(refresh_token: &str) -> Option<&str> {
+    let (family, _) = refresh_token.strip_prefix(REFRESH)?.split_once('.')?;
+    Some(family)
+}
+
+#[cfg(test)]
+mod tests;

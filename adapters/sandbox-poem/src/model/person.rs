@@ -1,0 +1,78 @@
+//! Made-up people.
+
+/// Somebody who logged in by saying a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Person {
+    name: String,
+}
+
+impl Person {
+    /// The people that the login page offers.
+    pub(crate) const OFFERED: [&str; 2] = ["alice", "bob"];
+    const LONGEST: usize = 40;
+
+    /// The one who consents by herself where that is wished for.
+    pub(crate) fn alice() -> Self {
+        Self {
+            name: "alice".to_owned(),
+        }
+    }
+
+    /// Reads a name as people type it: letters and digits in any script, single spaces, dots, hyphens.
+    pub(crate) fn parse(typed: &str) -> Option<Self> {
+        let name = typed.split_whitespace().collect::<Vec<_>>().join(" ");
+        let fits = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '.' | '-' | '\'' | '_');
+        let length = name.chars().count();
+        let good = (1..=Self::LONGEST).contains(&length)
+            && name.chars().all(fits)
+            && name.chars().any(char::is_alphanumeric);
+        good.then_some(Self { name })
+    }
+
+    /// The name as shown: `Alice`.
+    pub(crate) fn name(&self) -> String {
+        let mut letters = self.name.chars();
+        letters
+            .next()
+            .into_iter()
+            .flat_map(char::to_uppercase)
+            .chain(letters)
+            .collect()
+    }
+
+    /// The name to log in with: one for `Bob Smith` and `bob  smith`.
+    pub(crate) fn username(&self) -> String {
+        self.name.to_lowercase().replace(' ', ".")
+    }
+
+    /// The identifier that never changes (`sub`).
+    pub(crate) fn subject(&self) -> String {
+        format!("sandbox-{}", self.username())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_name_is_the_same_person() {
+        for typed in ["Bob Smith", "  bob   smith ", "BOB SMITH"] {
+            let subject = Person::parse(typed).map(|person| person.subject());
+            assert_eq!(subject.as_deref(), Some("sandbox-bob.smith"), "{typed:?}");
+        }
+        assert_eq!(Person::alice().name(), "Alice");
+        assert_eq!(
+            Person::parse("zoë").map(|p| p.name()).as_deref(),
+            Some("Zoë")
+        );
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused() {
+        let long = "x".repeat(41);
+        for typed in ["", "   ", "--", "<b>", "a\u{0}", "a&b", long.as_str()] {
+            assert_eq!(Person::parse(typed), None, "{typed:?}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The parameters that a request brings.
+
+use poem::{FromRequest, Request, RequestBody};
+use url::form_urlencoded;
+
+use super::error::OAuthError;
+
+/// The largest body that is read.
+const LARGEST: usize = 16 * 1024;
+
+/// The fields of a form or a query.
+#[derive(Debug)]
+pub(crate) struct Params(Vec<(String, String)>);
+
+impl Params {
+    fn parse(encoded: &[u8]) -> Self {
+        Self(form_urlencoded::parse(encoded).into_owned().collect())
+    }
+
+    /// The fields in the query of a page's address.
+    pub(crate) fn of_query(request: &Request) -> Self {
+        Self::parse(request.uri().query().unwrap_or_default().as_bytes())
+    }
+
+    /// A field; an empty one counts as left out (RFC 6749 section 3.2).
+    ///
+    /// # Errors
+    /// When it is there twice.
+    pub(crate) fn optional(&self, name: &str) -> Result<Option<&str>, OAuthError> {
+        let mut values = self.0.iter().filter(|(key, _)| key == name);
+        let value = values.next().map(|(_, value)| value.as_str());
+        if values.next().is_some() {
+            let problem = format!("{name} is there more than once");
+            return Err(OAuthError::invalid_request(problem));
+        }
+        Ok(value.filter(|value| !value.is_empty()))
+    }
+
+    /// A field that has to be there.
+    ///
+    /// # Errors
+    /// When it is missing or there twice.
+    pub(crate) fn required(&self, name: &str) -> Result<&str, OAuthError> {
+        let missing = || OAuthError::invalid_request(format!("{name} is missing"));
+        self.optional(name)?.ok_or_else(missing)
+    }
+
+    /// The first field of this name, for pages, where nothing hangs on a second one.
+    pub(crate) fn first(&self, name: &str) -> &str {
+        let found = self.0.iter().find(|(key, _)| key == name);
+        found.map_or("", |(_, value)| value)
+    }
+
+    /// The scopes asked for (RFC 6749 section 3.3).
+    ///
+    /// # Errors
+    /// When one has a character that no scope may have.
+    pub(crate) fn scopes(&self) -> Result<Option<Vec<String>>, OAuthError> {
+        let Some(text) = self.optional("scope")? else {
+            return Ok(None);
+        };
+        let is_allowed = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\\');
+        let scopes: Vec<String> = text.split(' ').map(str::to_owned).collect();
+        if scopes
+            .iter()
+            .all(|s| !s.is_empty() && s.chars().all(is_allowed))
+        {
+            return Ok(Some(scopes));
+        }
+        Err(OAuthError::new("invalid_scope", "scope is malformed"))
+    }
+}
+
+/// The form in the body of a request.
+pub(crate) struct Form(pub(crate) Params);
+
+impl<'a> FromRequest<'a> for Form {
+    async fn from_request(request: &'a Request, body: &mut RequestBody) -> poem::Result<Self> {
+        let media_type = request.content_type().unwrap_or_default();
+        let essence = media_type.split(';').next().unwrap_or_default().trim();
+        if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            let problem = "the body must be application/x-www-form-urlencoded";
+            return Err(OAuthError::invalid_request(problem).into());
+        }
+        let bytes = body.take()?.into_bytes_limit(LARGEST).await?;
+        Ok(Self(Params::parse(&bytes)))
+    }
+}

@@ -1,0 +1,86 @@
+//! The browser that asks.
+
+use poem::http::HeaderValue;
+use poem::{Request, Response};
+
+use super::page::DeadEnd;
+use crate::app::App;
+use crate::model::Person;
+use crate::oauth::Params;
+use crate::random;
+
+const COOKIE: &str = "sandbox_session";
+
+/// A browser with a session.
+pub(super) struct Visitor {
+    id: String,
+    is_new: bool,
+    /// What its forms must bring along.
+    pub(super) csrf: String,
+    /// Who logged in.
+    pub(super) person: Option<Person>,
+}
+
+impl Visitor {
+    /// The browser that looks at a page; a new one gets a session.
+    pub(super) fn welcome(app: &App, request: &Request) -> Result<Self, DeadEnd> {
+        if let Some(known) = Self::known(app, request) {
+            return Ok(known);
+        }
+        let (id, csrf) = (random::secret()?, random::secret()?);
+        let now = app.now();
+        app.state().sessions.open(id.clone(), csrf.clone(), now);
+        Ok(Self {
+            id,
+            is_new: true,
+            csrf,
+            person: None,
+        })
+    }
+
+    /// The browser that sends a form, provided that the form is one of its own.
+    pub(super) fn of_form(app: &App, request: &Request, form: &Params) -> Result<Self, DeadEnd> {
+        Self::known(app, request)
+            .filter(|known| form.first("csrf") == known.csrf)
+            .ok_or(DeadEnd::StaleForm)
+    }
+
+    /// Remembers who it is.
+    pub(super) fn log_in(&self, app: &App, person: Person) {
+        let now = app.now();
+        if let Some(session) = app.state().sessions.find(&self.id, now) {
+            session.person = Some(person);
+        }
+    }
+
+    /// Adds the cookie of a new session.
+    pub(super) fn remember(&self, mut response: Response) -> Response {
+        let cookie = format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Lax", self.id);
+        if let (true, Ok(cookie)) = (self.is_new, HeaderValue::try_from(cookie)) {
+            response.headers_mut().append("set-cookie", cookie);
+        }
+        response
+    }
+
+    fn known(app: &App, request: &Request) -> Option<Self> {
+        let id = cookie(request)?;
+        let now = app.now();
+        let mut state = app.state();
+        let session = state.sessions.find(id, now)?;
+        Some(Self {
+            id: id.to_owned(),
+            is_new: false,
+            csrf: session.csrf.clone(),
+            person: session.person.clone(),
+        })
+    }
+}
+
+fn cookie(request: &Request) -> Option<&str> {
+    let headers = request.headers().get_all("cookie").into_iter();
+    headers
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(name, value)| (name == COOKIE).then_some(value))
+}

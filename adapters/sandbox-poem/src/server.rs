@@ -1,0 +1,140 @@
+//! Starting and stopping.
+
+use std::io;
+use std::time::Duration;
+
+use poem::Server;
+use poem::listener::TcpAcceptor;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::app::{self, App, Endpoints};
+use crate::clock;
+use crate::options::SandboxOptions;
+
+/// How long requests in flight may take when it stops.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A running sandbox. Dropping it stops it too, without waiting.
+pub struct Sandbox {
+    endpoints: Endpoints,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<io::Result<()>>,
+}
+
+impl Sandbox {
+    /// Starts a sandbox; on return it listens.
+    ///
+    /// # Errors
+    /// When the address is not a loopback address or cannot be listened on.
+    pub async fn start(options: SandboxOptions) -> io::Result<Self> {
+        options.check()?;
+        let listener = TcpListener::bind(options.listen).await?;
+        let endpoints = Endpoints::below(&format!("http://{}", listener.local_addr()?));
+        let acceptor = TcpAcceptor::from_tokio(listener)?;
+        let routes = app::routes(App::new(options, endpoints.clone(), clock::monotonic()));
+        let (stop, stopped) = oneshot::channel::<()>();
+        // The receiver also wakes up when the sender is dropped, so a forgotten sandbox ends as well.
+        let signal = async move { drop(stopped.await) };
+        let server = Server::new_with_acceptor(acceptor)
+            .name("sandbox")
+            .run_with_graceful_shutdown(routes, signal, Some(GRACE));
+        Ok(Self {
+            endpoints,
+            stop,
+            server: tokio::spawn(server),
+        })
+    }
+
+    /// Where it listens, without a slash at the end: `http://127.0.0.1:40123`. This is also its issuer.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.endpoints.issuer
+    }
+
+    /// Its endpoints.
+    #[must_use]
+    pub const fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// Stops listening, finishes the requests in flight, and forgets everything.
+    ///
+    /// # Errors
+    /// When the server had failed.
+    pub async fn stop(self) -> io::Result<()> {
+        // A server that has already ended cannot hear this; joining it tells why.
+        let _ = self.stop.send(());
+        self.server.await?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    async fn get(address: SocketAddr, path: &str) -> io::Result<String> {
+        let mut stream = TcpStream::connect(address).await?;
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok(answer)
+    }
+
+    fn address(sandbox: &Sandbox) -> SocketAddr {
+        let digits = sandbox.base_url().trim_start_matches("http://");
+        digits
+            .parse()
+            .unwrap_or_else(|error| panic!("{digits}: {error}"))
+    }
+
+    #[tokio::test]
+    async fn serves_until_it_is_stopped() {
+        let sandbox = Sandbox::start(SandboxOptions::default()).await.unwrap();
+        let address = address(&sandbox);
+        let path = "/.well-known/oauth-authorization-server";
+        let metadata = get(address, path).await.unwrap();
+        assert!(metadata.starts_with("HTTP/1.1 200"), "{metadata}");
+        assert!(metadata.contains(&sandbox.endpoints().token), "{metadata}");
+
+        // A browser keeps its connection open; that must not hold up the end.
+        let idle = TcpStream::connect(address).await.unwrap();
+        let stopping = tokio::time::timeout(2 * GRACE, sandbox.stop());
+        stopping.await.unwrap().unwrap();
+        assert!(TcpStream::connect(address).await.is_err());
+        drop(idle);
+    }
+
+    #[tokio::test]
+    async fn a_dropped_sandbox_stops_too() {
+        let sandbox = Sandbox::start(SandboxOptions::default()).await.unwrap();
+        let address = address(&sandbox);
+        drop(sandbox);
+        for _ in 0..100 {
+            if TcpStream::connect(address).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("still listening on {address}");
+    }
+
+    #[tokio::test]
+    async fn listens_on_loopback_only() {
+        let options = SandboxOptions {
+            listen: SocketAddr::from(([0, 0, 0, 0], 0)),
+            ..SandboxOptions::default()
+        };
+        let refused = Sandbox::start(options).await.map(|_| ());
+        let kind = refused.map_err(|error| error.kind());
+        assert_eq!(kind, Err(io::ErrorKind::InvalidInput));
+    }
+}

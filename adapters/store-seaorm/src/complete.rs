@@ -1,0 +1,151 @@
+//! The moment at which a link becomes an account.
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::{AccessKeyId, Account, AccountId, AccountKey, NewGrant};
+use central_oauth_domain::link::LinkId;
+use central_oauth_domain::ports::StoreError;
+use central_oauth_domain::secret::Sealed;
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+
+use crate::convert::{account_columns, ended_columns, token_columns};
+use crate::entities::accounts::Status;
+use crate::entities::device_codes::{self, State};
+use crate::entities::{accounts, tokens};
+use crate::error::{Unreadable, failed};
+use crate::links::{at, change};
+use crate::store::SeaOrmStore;
+use crate::{accounts as read, keys};
+
+/// An account that was linked before, with its tokens.
+type Known = (accounts::Model, tokens::Model);
+
+pub(crate) async fn link(
+    store: &SeaOrmStore,
+    link: LinkId,
+    version: i64,
+    grant: NewGrant,
+    now: Timestamp,
+) -> Result<Account, StoreError> {
+    let write = store.write().await?;
+    let db = &write.txn;
+    let row = at(db, link, version, &State::AT_THE_PROVIDER).await?;
+    let known = known(db, &grant.account).await?;
+    refuse_another_account(&row, known.as_ref())?;
+    let account = match known {
+        Some(known) => revive(db, known, &grant, now).await?,
+        None => create(db, &grant, now).await?,
+    };
+    keys::bind(db, AccessKeyId(row.access_key_id), account).await?;
+    let linked = device_codes::ActiveModel {
+        account_id: Set(Some(account.0)),
+        ..ended_columns(State::Linked, None, now)
+    };
+    change(db, link, version, &State::AT_THE_PROVIDER, linked).await?;
+    let account = read::find(db, account).await?;
+    write.commit().await?;
+    account.ok_or(StoreError::Conflict)
+}
+
+/// A relink's key opens an account already, so the link cannot lead to a second one.
+fn refuse_another_account(
+    link: &device_codes::Model,
+    known: Option<&Known>,
+) -> Result<(), StoreError> {
+    let account = known.map(|(account, _)| account.id);
+    if link.relink_of.is_some() && link.relink_of != account {
+        return Err(StoreError::Conflict);
+    }
+    Ok(())
+}
+
+async fn known(db: &impl ConnectionTrait, key: &AccountKey) -> Result<Option<Known>, StoreError> {
+    let row = accounts::Entity::find()
+        .filter(accounts::Column::Provider.eq(key.provider.as_str()))
+        .filter(accounts::Column::AccountId.eq(key.account_id.as_str()))
+        .find_also_related(tokens::Entity)
+        .one(db)
+        .await
+        .map_err(failed)?;
+    let Some((account, tokens)) = row else {
+        return Ok(None);
+    };
+    let without_tokens = Unreadable {
+        table: "accounts",
+        id: account.id,
+        column: "tokens",
+    };
+    Ok(Some((account, tokens.ok_or(without_tokens)?)))
+}
+
+async fn create(
+    db: &impl ConnectionTrait,
+    grant: &NewGrant,
+    now: Timestamp,
+) -> Result<AccountId, StoreError> {
+    let account = accounts::ActiveModel {
+        created_at: Set(now.as_millis()),
+        ..account_columns(grant, now)
+    };
+    let account = account.insert(db).await.map_err(failed)?;
+    let tokens = tokens::ActiveModel {
+        account_id: Set(account.id),
+        generation: Set(1),
+        refresh_token: Set(refresh_token(grant)),
+        lease_version: Set(0),
+        ambiguous: Set(false),
+        ..token_columns(grant, now)
+    };
+    tokens.insert(db).await.map_err(failed)?;
+    Ok(AccountId(account.id))
+}
+
+async fn revive(
+    db: &impl ConnectionTrait,
+    (account, tokens): Known,
+    grant: &NewGrant,
+    now: Timestamp,
+) -> Result<AccountId, StoreError> {
+    let replaced = if keeps_refresh_token(account.status, &tokens, grant) {
+        token_columns(grant, now)
+    } else {
+        replaced_columns(&tokens, grant, now)
+    };
+    let replaced = tokens::ActiveModel {
+        id: Set(tokens.id),
+        ..replaced
+    };
+    replaced.update(db).await.map_err(failed)?;
+    let revived = accounts::ActiveModel {
+        id: Set(account.id),
+        ..account_columns(grant, now)
+    };
+    revived.update(db).await.map_err(failed)?;
+    Ok(AccountId(account.id))
+}
+
+/// Some providers give a refresh token at the first consent alone.
+fn keeps_refresh_token(status: Status, old: &tokens::Model, grant: &NewGrant) -> bool {
+    let origin = &grant.origin;
+    grant.refresh_token.is_none()
+        && old.token_endpoint == origin.token_endpoint
+        && old.client_id == origin.client_id
+        && status != Status::RelinkRequired
+}
+
+/// What is known about the old refresh token, and who may be presenting it, goes with it.
+fn replaced_columns(old: &tokens::Model, grant: &NewGrant, now: Timestamp) -> tokens::ActiveModel {
+    tokens::ActiveModel {
+        generation: Set(old.generation + 1),
+        refresh_token: Set(refresh_token(grant)),
+        lease_until: Set(None),
+        lease_version: Set(old.lease_version + 1),
+        ambiguous: Set(false),
+        ..token_columns(grant, now)
+    }
+}
+
+fn refresh_token(grant: &NewGrant) -> Option<Vec<u8>> {
+    let bytes = |sealed: &Sealed| sealed.as_bytes().to_vec();
+    grant.refresh_token.as_ref().map(bytes)
+}

@@ -1,0 +1,116 @@
+//! Accounts and their tokens.
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::{
+    Account, AccountId, AccountKey, NewGrant, ProviderName, StoredTokens, TokenOrigin,
+};
+use central_oauth_domain::ports::StoreError;
+use central_oauth_domain::secret::Sealed;
+use sea_orm::ActiveValue::Set;
+use sea_orm::DerivePartialModel;
+
+use super::scalars::{bytes, fault, scopes, status, time};
+use crate::entities::{accounts, tokens};
+use crate::error::Unreadable;
+
+/// An account with what its tokens say about its health; the tokens themselves are not read.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "accounts::Entity")]
+pub(crate) struct AccountRow {
+    #[sea_orm(nested)]
+    pub(crate) account: accounts::Model,
+    #[sea_orm(nested)]
+    pub(crate) times: TokenTimes,
+}
+
+/// What a row of tokens says about an account's health.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "tokens::Entity")]
+pub(crate) struct TokenTimes {
+    pub(crate) access_token_expires_at: Option<i64>,
+    pub(crate) last_refreshed_at: Option<i64>,
+    pub(crate) next_refresh_at: Option<i64>,
+}
+
+impl TryFrom<AccountRow> for Account {
+    type Error = StoreError;
+
+    fn try_from(AccountRow { account, times }: AccountRow) -> Result<Self, StoreError> {
+        let unreadable = || Unreadable {
+            table: "accounts",
+            id: account.id,
+            column: "last_error_code",
+        };
+        Ok(Self {
+            id: AccountId(account.id),
+            key: AccountKey {
+                provider: ProviderName::new(account.provider),
+                account_id: account.account_id,
+            },
+            identified: account.identified,
+            display_name: account.display_name,
+            status: status(account.status),
+            scopes: scopes(&account.scopes),
+            created_at: Timestamp::from_millis(account.created_at),
+            linked_at: Timestamp::from_millis(account.linked_at),
+            access_token_expires_at: time(times.access_token_expires_at),
+            last_refreshed_at: time(times.last_refreshed_at),
+            next_refresh_at: time(times.next_refresh_at),
+            last_error: fault(account.last_error_code, account.last_error_detail)
+                .map_err(|()| unreadable())?,
+        })
+    }
+}
+
+pub(crate) fn stored_tokens(
+    account: accounts::Model,
+    tokens: tokens::Model,
+) -> Result<StoredTokens, StoreError> {
+    let times = TokenTimes {
+        access_token_expires_at: tokens.access_token_expires_at,
+        last_refreshed_at: tokens.last_refreshed_at,
+        next_refresh_at: tokens.next_refresh_at,
+    };
+    Ok(StoredTokens {
+        account: AccountRow { account, times }.try_into()?,
+        generation: tokens.generation,
+        access_token: Sealed::from_bytes(tokens.access_token),
+        refresh_token: tokens.refresh_token.map(Sealed::from_bytes),
+        origin: TokenOrigin {
+            token_endpoint: tokens.token_endpoint,
+            client_id: tokens.client_id,
+        },
+    })
+}
+
+/// What a person's consent says about the account: it is well again, whatever was wrong before.
+pub(crate) fn account_columns(grant: &NewGrant, now: Timestamp) -> accounts::ActiveModel {
+    accounts::ActiveModel {
+        provider: Set(grant.account.provider.as_str().to_owned()),
+        account_id: Set(grant.account.account_id.clone()),
+        identified: Set(grant.identified),
+        display_name: Set(grant.display_name.clone()),
+        status: Set(accounts::Status::Active),
+        scopes: Set(grant.scopes.join(" ")),
+        linked_at: Set(now.as_millis()),
+        last_error_code: Set(None),
+        last_error_detail: Set(None),
+        ..Default::default()
+    }
+}
+
+/// Everything about the tokens but the refresh token.
+pub(crate) fn token_columns(grant: &NewGrant, now: Timestamp) -> tokens::ActiveModel {
+    let expires_at = grant.access_token_expires_at;
+    tokens::ActiveModel {
+        access_token: Set(bytes(&grant.access_token)),
+        token_endpoint: Set(grant.origin.token_endpoint.clone()),
+        client_id: Set(grant.origin.client_id.clone()),
+        access_token_expires_at: Set(expires_at.map(Timestamp::as_millis)),
+        obtained_at: Set(now.as_millis()),
+        last_refreshed_at: Set(None),
+        next_refresh_at: Set(None),
+        failures: Set(0),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,64 @@
+//! Single values.
+
+use std::time::Duration;
+
+use central_oauth_domain::grant::{AccountStatus, KeyRole};
+use central_oauth_domain::secret::{KeyedHash, Sealed};
+use central_oauth_domain::{Fault, Timestamp};
+
+use crate::entities::access_keys::Role;
+use crate::entities::accounts::Status;
+
+pub(super) fn hash(bytes: &[u8]) -> Option<KeyedHash> {
+    bytes.try_into().ok().map(KeyedHash::from_bytes)
+}
+
+pub(super) fn bytes(sealed: &Sealed) -> Vec<u8> {
+    sealed.as_bytes().to_vec()
+}
+
+pub(super) fn time(millis: Option<i64>) -> Option<Timestamp> {
+    millis.map(Timestamp::from_millis)
+}
+
+/// A length of time beyond what a column holds is as good as endless.
+pub(super) fn millis(duration: Duration) -> i64 {
+    duration.as_millis().try_into().unwrap_or(i64::MAX)
+}
+
+pub(super) fn duration(millis: i64) -> Option<Duration> {
+    millis.try_into().ok().map(Duration::from_millis)
+}
+
+/// A number of rows that a database can count to; SeaORM panics at one that it cannot.
+pub(crate) fn row_count(rows: u64) -> u64 {
+    rows.min(i64::MAX.unsigned_abs())
+}
+
+pub(super) fn scopes(joined: &str) -> Vec<String> {
+    joined.split_ascii_whitespace().map(str::to_owned).collect()
+}
+
+/// A fault has both halves or neither.
+pub(super) fn fault(code: Option<String>, detail: Option<String>) -> Result<Option<Fault>, ()> {
+    match (code, detail) {
+        (Some(code), Some(detail)) => Ok(Some(Fault { code, detail })),
+        (None, None) => Ok(None),
+        _ => Err(()),
+    }
+}
+
+pub(crate) fn role(role: Role) -> KeyRole {
+    match role {
+        Role::Owner => KeyRole::Owner,
+        Role::Reader => KeyRole::Reader,
+    }
+}
+
+pub(super) fn status(status: Status) -> AccountStatus {
+    match status {
+        Status::Active => AccountStatus::Active,
+        Status::Degraded => AccountStatus::Degraded,
+        Status::RelinkRequired => AccountStatus::RelinkRequired,
+    }
+}

@@ -1,0 +1,43 @@
+//! Accounts.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "accounts")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    pub provider: String,
+    pub account_id: String,
+    pub identified: bool,
+    pub display_name: String,
+    pub status: Status,
+    /// Separated by spaces, which no scope contains (RFC 6749 section 3.3).
+    pub scopes: String,
+    pub created_at: i64,
+    pub linked_at: i64,
+    pub last_error_code: Option<String>,
+    pub last_error_detail: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+pub enum Status {
+    Active,
+    Degraded,
+    RelinkRequired,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+pub enum Relation {
+    #[sea_orm(has_one = "super::tokens::Entity")]
+    Tokens,
+}
+
+impl Related<super::tokens::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Tokens.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,11 @@
+//! The tables.
+#![allow(
+    unreachable_pub,
+    reason = "what SeaORM derives is pub, and may not show types that are less so"
+)]
+
+pub(crate) mod access_keys;
+pub(crate) mod accounts;
+pub(crate) mod device_codes;
+pub(crate) mod service_keys;
+pub(crate) mod tokens;

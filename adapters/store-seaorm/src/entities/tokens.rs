@@ -1,0 +1,46 @@
+//! Tokens.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "tokens")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    #[sea_orm(unique)]
+    pub account_id: i64,
+    pub generation: i64,
+    pub access_token: Vec<u8>,
+    pub refresh_token: Option<Vec<u8>>,
+    pub token_endpoint: String,
+    pub client_id: String,
+    pub access_token_expires_at: Option<i64>,
+    pub obtained_at: i64,
+    pub last_refreshed_at: Option<i64>,
+    pub next_refresh_at: Option<i64>,
+    pub lease_until: Option<i64>,
+    pub lease_version: i64,
+    /// The database works this one out.
+    pub refresh_due_at: Option<i64>,
+    pub failures: i64,
+    pub ambiguous: bool,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+pub enum Relation {
+    #[sea_orm(
+        belongs_to = "super::accounts::Entity",
+        from = "Column::AccountId",
+        to = "super::accounts::Column::Id",
+        on_delete = "Cascade"
+    )]
+    Account,
+}
+
+impl Related<super::accounts::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Account.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}

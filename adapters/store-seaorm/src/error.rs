@@ -1,0 +1,64 @@
+//! Which of the port's errors a database error is.
+
+use central_oauth_domain::ports::StoreError;
+use sea_orm::{DbErr, RuntimeErr, sqlx};
+
+/// A row whose columns do not fit together.
+#[derive(Debug, thiserror::Error)]
+#[error("row {id} of {table}: {column} makes no sense")]
+pub(crate) struct Unreadable {
+    pub(crate) table: &'static str,
+    pub(crate) id: i64,
+    pub(crate) column: &'static str,
+}
+
+impl From<Unreadable> for StoreError {
+    fn from(error: Unreadable) -> Self {
+        Self::Corrupt(Box::new(error))
+    }
+}
+
+/// Two rows that may not both exist, or a row pointing at one that has gone, mean that somebody else was faster.
+pub(crate) fn failed(error: DbErr) -> StoreError {
+    if error.sql_err().is_some() {
+        StoreError::Conflict
+    } else if is_unreadable(&error) {
+        StoreError::Corrupt(Box::new(error))
+    } else {
+        StoreError::Unavailable(Box::new(error))
+    }
+}
+
+fn is_unreadable(error: &DbErr) -> bool {
+    const CORRUPT: i32 = 11;
+    const NOT_A_DATABASE: i32 = 26;
+    match error {
+        DbErr::Type(_) | DbErr::TryIntoErr { .. } | DbErr::Json(_) => true,
+        _ => match sqlx_error(error) {
+            Some(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) => true,
+            _ => matches!(sqlite_code(error), Some(CORRUPT | NOT_A_DATABASE)),
+        },
+    }
+}
+
+/// Whether another process has the database to itself for a moment.
+pub(crate) fn is_locked(error: &DbErr) -> bool {
+    const BUSY: i32 = 5;
+    const LOCKED: i32 = 6;
+    matches!(sqlite_code(error), Some(BUSY | LOCKED))
+}
+
+/// SQLite's primary result code, which is the low byte of an extended one.
+fn sqlite_code(error: &DbErr) -> Option<i32> {
+    let code = sqlx_error(error)?.as_database_error()?.code()?;
+    Some(code.parse::<i32>().ok()? & 0xff)
+}
+
+fn sqlx_error(error: &DbErr) -> Option<&sqlx::Error> {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => None,
+    }
+}

@@ -1,0 +1,114 @@
+//! Links that the provider is to be asked about.
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::link::{Link, LinkId, PollSchedule, SealedGrant};
+use central_oauth_domain::ports::StoreError;
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, UpdateMany,
+};
+
+use crate::convert::{grant_columns, poll_columns, row_count};
+use crate::entities::device_codes::{ActiveModel, Column, Entity, State};
+use crate::error::failed;
+use crate::links::{change, change_alone};
+use crate::store::SeaOrmStore;
+
+pub(crate) async fn claim_due(
+    store: &SeaOrmStore,
+    now: Timestamp,
+    lease_until: Timestamp,
+    limit: u64,
+) -> Result<Vec<Link>, StoreError> {
+    let write = store.write().await?;
+    let mut rows = claim(now, lease_until, limit)
+        .exec_with_returning(&write.txn)
+        .await
+        .map_err(failed)?;
+    write.commit().await?;
+    // An update gives its rows back in any order.
+    rows.sort_by_key(|row| (row.poll_next_at, row.id));
+    rows.into_iter().map(Link::try_from).collect()
+}
+
+/// One statement finds and leases. On PostgreSQL it could meet a row that somebody else leases meanwhile: the
+/// condition is then put to the row as it has become, and the row is left alone.
+pub(crate) fn claim(now: Timestamp, lease_until: Timestamp, limit: u64) -> UpdateMany<Entity> {
+    let leased = ActiveModel {
+        lease_until: Set(Some(lease_until.as_millis())),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(leased)
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .filter(Column::Id.in_subquery(due(now, limit).into_query()))
+        .filter(Column::PollDueAt.lte(now.as_millis()))
+}
+
+fn due(now: Timestamp, limit: u64) -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::PollDueAt.lte(now.as_millis()))
+        .order_by_asc(Column::PollDueAt)
+        .order_by_asc(Column::Id)
+        .limit(row_count(limit))
+}
+
+pub(crate) async fn next_at(store: &SeaOrmStore) -> Result<Option<Timestamp>, StoreError> {
+    let next: Option<i64> = next_due()
+        .into_tuple()
+        .one(&store.db)
+        .await
+        .map_err(failed)?;
+    Ok(next.map(Timestamp::from_millis))
+}
+
+pub(crate) fn next_due() -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column(Column::PollDueAt)
+        .filter(Column::PollDueAt.is_not_null())
+        .order_by_asc(Column::PollDueAt)
+        .limit(1)
+}
+
+pub(crate) async fn postpone(
+    store: &SeaOrmStore,
+    link: LinkId,
+    version: i64,
+    poll: PollSchedule,
+) -> Result<(), StoreError> {
+    let released = ActiveModel {
+        lease_until: Set(None),
+        ..Default::default()
+    };
+    let postponed = poll_columns(Some(poll), released);
+    change_alone(store, link, version, &State::AT_THE_PROVIDER, postponed).await?;
+    Ok(())
+}
+
+pub(crate) async fn keep_redeemed(
+    store: &SeaOrmStore,
+    link: LinkId,
+    version: i64,
+    grant: SealedGrant,
+    poll: PollSchedule,
+    expires_at: Timestamp,
+) -> Result<Link, StoreError> {
+    let write = store.write().await?;
+    let redeemed = poll_columns(Some(poll), grant_columns(grant));
+    let row = change(&write.txn, link, version, &[State::Authorizing], redeemed).await?;
+    let row = if row.expires_at < expires_at.as_millis() {
+        let prolonged = ActiveModel {
+            expires_at: Set(expires_at.as_millis()),
+            ..Default::default()
+        };
+        change(&write.txn, link, row.version, &[State::Redeemed], prolonged).await?
+    } else {
+        row
+    };
+    write.commit().await?;
+    row.try_into()
+}

@@ -1,0 +1,60 @@
+//! Forgetting links that are over.
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::ports::StoreError;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, Select};
+
+use crate::entities::access_keys;
+use crate::entities::device_codes::{Column, Entity, State};
+use crate::error::failed;
+use crate::store::SeaOrmStore;
+
+/// A database takes only so many values in one statement, and a writer should not keep others waiting.
+const MOST_AT_ONCE: u64 = 1000;
+
+pub(crate) async fn links(
+    store: &SeaOrmStore,
+    ended_before: Timestamp,
+    limit: u64,
+) -> Result<u64, StoreError> {
+    let write = store.write().await?;
+    let over: Vec<(i64, i64)> = over_before(ended_before)
+        .limit(limit.min(MOST_AT_ONCE))
+        .into_tuple()
+        .all(&write.txn)
+        .await
+        .map_err(failed)?;
+    let (links, keys): (Vec<i64>, Vec<i64>) = over.into_iter().unzip();
+    let deleted = Entity::delete_many()
+        .filter(Column::Id.is_in(links))
+        .exec(&write.txn)
+        .await
+        .map_err(failed)?;
+    access_keys::Entity::delete_many()
+        .filter(access_keys::Column::Id.is_in(keys))
+        .filter(access_keys::Column::AccountId.is_null())
+        .exec(&write.txn)
+        .await
+        .map_err(failed)?;
+    write.commit().await?;
+    Ok(deleted.rows_affected)
+}
+
+/// Ended before that moment, or out of time before it. Time alone ends neither a link that somebody holds a lease of
+/// nor one whose tokens have arrived.
+pub(crate) fn over_before(moment: Timestamp) -> Select<Entity> {
+    let moment = moment.as_millis();
+    let not_leased = Condition::any()
+        .add(Column::LeaseUntil.is_null())
+        .add(Column::LeaseUntil.lt(moment));
+    let ran_out = Condition::all()
+        .add(Column::EndedAt.is_null())
+        .add(Column::ExpiresAt.lt(moment))
+        .add(Column::State.ne(State::Redeemed))
+        .add(not_leased);
+    let ended = Column::EndedAt.lt(moment);
+    Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::AccessKeyId])
+        .filter(Condition::any().add(ended).add(ran_out))
+}

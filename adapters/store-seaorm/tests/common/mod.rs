@@ -1,0 +1,178 @@
+//! Databases in temporary folders.
+#![allow(dead_code, reason = "no test file uses all of it")]
+#![allow(clippy::unwrap_used, reason = "this is test code")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use central_oauth_contract::token_store::Fixture;
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::{
+    Account, AccountId, AccountKey, NewGrant, ProviderName, TokenOrigin,
+};
+use central_oauth_domain::link::{Link, Requester, SealedConsent, SealedPrompt};
+use central_oauth_domain::ports::{LinkCreation, NewLink, NewLinkKey, TokenStore};
+use central_oauth_domain::secret::{KeyedHash, Sealed};
+use central_oauth_store_seaorm::{DatabaseUrl, SeaOrmStore};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use tempfile::TempDir;
+
+/// A folder for one database.
+pub(crate) struct Scratch {
+    folder: TempDir,
+}
+
+impl Scratch {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("store.sqlite3")
+    }
+
+    pub(crate) fn url(&self) -> DatabaseUrl {
+        DatabaseUrl::file(self.path())
+    }
+
+    /// Every file with its content.
+    pub(crate) fn files(&self) -> Vec<(String, Vec<u8>)> {
+        let entries = self.folder.path().read_dir().unwrap().map(Result::unwrap);
+        let mut files: Vec<_> = entries
+            .map(|entry| {
+                let content = std::fs::read(entry.path()).unwrap();
+                (entry.file_name().into_string().unwrap(), content)
+            })
+            .collect();
+        files.sort();
+        files
+    }
+
+    pub(crate) async fn open(&self) -> SeaOrmStore {
+        SeaOrmStore::open(&self.url()).await.unwrap()
+    }
+
+    pub(crate) async fn migrated(&self) -> SeaOrmStore {
+        let store = self.open().await;
+        store.migrate_up().await.unwrap();
+        store
+    }
+
+    /// A connection that knows nothing of the store.
+    pub(crate) async fn raw(&self) -> DatabaseConnection {
+        let url = format!("sqlite://{}", self.path().display());
+        Database::connect(url).await.unwrap()
+    }
+
+    /// Does something to the database behind the store's back.
+    pub(crate) async fn execute(&self, sql: &str) {
+        let db = self.raw().await;
+        db.execute_unprepared(sql).await.unwrap();
+        db.close().await.unwrap();
+    }
+}
+
+/// A migrated store in a folder of its own.
+pub(crate) struct OnDisk {
+    pub(crate) scratch: Scratch,
+    pub(crate) store: Arc<SeaOrmStore>,
+}
+
+impl OnDisk {
+    pub(crate) async fn new() -> Self {
+        let scratch = Scratch::new();
+        let store = Arc::new(scratch.migrated().await);
+        Self { scratch, store }
+    }
+}
+
+#[async_trait]
+impl Fixture for OnDisk {
+    fn store(&self) -> Arc<dyn TokenStore> {
+        self.store.clone()
+    }
+
+    async fn require_relink(&self, account: AccountId) {
+        let mark = format!("UPDATE accounts SET status = 'relink_required' WHERE id = {account}");
+        self.scratch.execute(&mark).await;
+    }
+}
+
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+pub(crate) const LATER: Timestamp = Timestamp::from_millis(1_790_000_600_000);
+
+pub(crate) fn code(n: u64) -> KeyedHash {
+    hash(1, n)
+}
+
+pub(crate) fn key(n: u64) -> KeyedHash {
+    hash(2, n)
+}
+
+fn hash(kind: u8, n: u64) -> KeyedHash {
+    let mut bytes = [kind; 32];
+    bytes[..8].copy_from_slice(&n.to_be_bytes());
+    KeyedHash::from_bytes(bytes)
+}
+
+pub(crate) fn sealed(text: &str) -> Sealed {
+    Sealed::from_bytes(text.as_bytes().to_vec())
+}
+
+pub(crate) async fn pending(store: &SeaOrmStore, n: u64) -> Link {
+    let link = NewLink {
+        code: code(n),
+        provider: ProviderName::new("github"),
+        requester: Requester::default(),
+        key: NewLinkKey::New(key(n)),
+        created_at: NOW,
+        expires_at: LATER,
+    };
+    match store.create_link(link, u64::MAX).await.unwrap() {
+        LinkCreation::Created(link) => *link,
+        refused => panic!("{refused:?}"),
+    }
+}
+
+pub(crate) async fn authorizing(store: &SeaOrmStore, n: u64) -> Link {
+    let link = pending(store, n).await;
+    let consent = SealedConsent {
+        handle: sealed("device code"),
+        prompt: SealedPrompt::Visit {
+            uri: sealed("address"),
+        },
+    };
+    store
+        .begin_consent(link.id, link.version, consent, None, LATER)
+        .await
+        .unwrap()
+}
+
+pub(crate) async fn linked(store: &SeaOrmStore, n: u64, person: &str) -> Account {
+    let link = authorizing(store, n).await;
+    store
+        .complete_link(link.id, link.version, grant(person), NOW)
+        .await
+        .unwrap()
+}
+
+pub(crate) fn grant(person: &str) -> NewGrant {
+    NewGrant {
+        account: AccountKey {
+            provider: ProviderName::new("github"),
+            account_id: person.to_owned(),
+        },
+        identified: true,
+        display_name: person.to_owned(),
+        scopes: vec!["repo".to_owned()],
+        access_token: sealed("access"),
+        refresh_token: Some(sealed("refresh")),
+        origin: TokenOrigin {
+            token_endpoint: "https://provider.example/token".to_owned(),
+            client_id: "broker".to_owned(),
+        },
+        access_token_expires_at: None,
+    }
+}

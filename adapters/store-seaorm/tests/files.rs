@@ -1,0 +1,150 @@
+//! What the database does on disk.
+#![allow(clippy::unwrap_used, reason = "this is test code")]
+
+mod common;
+
+use std::path::Path;
+
+use central_oauth_domain::grant::KeyBinding;
+use central_oauth_domain::ports::TokenStore;
+use central_oauth_store_seaorm::{DatabaseUrl, OpenError, SeaOrmStore, peek_hash_key};
+use common::{Scratch, code, key, linked, pending, sealed};
+
+#[cfg(unix)]
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().unwrap().permissions().mode() & 0o777
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_database_is_its_owners_alone() {
+    let scratch = Scratch::new();
+    let store = scratch.migrated().await;
+    pending(&store, 1).await;
+    let files = scratch.files();
+    let names: Vec<_> = files.iter().map(|(name, _)| name.as_str()).collect();
+    let expected = ["store.sqlite3", "store.sqlite3-shm", "store.sqlite3-wal"];
+    assert_eq!(names, expected);
+    for name in names {
+        assert_eq!(mode(&scratch.path().with_file_name(name)), 0o600, "{name}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn permissions_that_somebody_chose_stay() {
+    use std::os::unix::fs::PermissionsExt;
+    let scratch = Scratch::new();
+    scratch.migrated().await.close().await.unwrap();
+    let chosen = std::fs::Permissions::from_mode(0o640);
+    std::fs::set_permissions(scratch.path(), chosen).unwrap();
+    scratch.migrated().await;
+    assert_eq!(mode(&scratch.path()), 0o640);
+}
+
+#[tokio::test]
+async fn reopening_finds_everything() {
+    let scratch = Scratch::new();
+    let store = scratch.migrated().await;
+    let link = pending(&store, 1).await;
+    let account = linked(&store, 2, "ada").await;
+    let tokens = store.tokens(account.id).await.unwrap();
+    store.init_hash_key(sealed("hash key")).await.unwrap();
+    store.close().await.unwrap();
+    assert!(store.ping().await.is_err());
+
+    let store = scratch.migrated().await;
+    assert_eq!(store.find_link(&code(1)).await.unwrap(), Some(link));
+    assert_eq!(store.tokens(account.id).await.unwrap(), tokens);
+    let holder = store.find_key(&key(2)).await.unwrap().unwrap();
+    assert_eq!(holder.binding, KeyBinding::Account(account.id));
+    let kept = store.hash_key().await.unwrap();
+    assert_eq!(kept, Some(sealed("hash key")));
+}
+
+/// Looks into the database and makes sure that every file is as it was.
+async fn peek(scratch: &Scratch) -> Option<central_oauth_domain::secret::Sealed> {
+    let before = scratch.files();
+    let found = peek_hash_key(&scratch.url()).await.unwrap();
+    assert!(scratch.files() == before, "peeking changed a file");
+    found
+}
+
+#[tokio::test]
+async fn peeking_leaves_no_trace() {
+    let scratch = Scratch::new();
+    assert_eq!(peek(&scratch).await, None);
+
+    std::fs::write(scratch.path(), "").unwrap();
+    assert_eq!(peek(&scratch).await, None);
+
+    let store = scratch.migrated().await;
+    store.close().await.unwrap();
+    assert_eq!(peek(&scratch).await, None);
+
+    let store = scratch.open().await;
+    store.init_hash_key(sealed("hash key")).await.unwrap();
+    store.close().await.unwrap();
+    assert_eq!(peek(&scratch).await, Some(sealed("hash key")));
+}
+
+#[tokio::test]
+async fn peeking_sees_what_a_running_service_has_written() {
+    let scratch = Scratch::new();
+    let store = scratch.migrated().await;
+    store.init_hash_key(sealed("hash key")).await.unwrap();
+    let durable = |(name, _): &(String, Vec<u8>)| !name.ends_with("-shm");
+    let before: Vec<_> = scratch.files().into_iter().filter(durable).collect();
+    let found = peek_hash_key(&scratch.url()).await.unwrap();
+    assert_eq!(found, Some(sealed("hash key")));
+    let after: Vec<_> = scratch.files().into_iter().filter(durable).collect();
+    assert!(before == after);
+}
+
+#[tokio::test]
+async fn peeking_sees_what_a_crashed_service_has_written() {
+    let (running, crashed) = (Scratch::new(), Scratch::new());
+    let store = running.migrated().await;
+    store.init_hash_key(sealed("hash key")).await.unwrap();
+    for (name, content) in running.files() {
+        if !name.ends_with("-shm") {
+            std::fs::write(crashed.path().with_file_name(name), content).unwrap();
+        }
+    }
+    let found = peek_hash_key(&crashed.url()).await.unwrap();
+    assert_eq!(found, Some(sealed("hash key")));
+    let recovered = crashed.open().await.hash_key().await.unwrap();
+    assert_eq!(recovered, found);
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_is_named() {
+    let scratch = Scratch::new();
+    std::fs::write(scratch.path(), "this is no database, only some text").unwrap();
+    for refused in [
+        peek_hash_key(&scratch.url()).await.map(drop),
+        SeaOrmStore::open(&scratch.url()).await.map(drop),
+    ] {
+        let message = refused.unwrap_err().to_string();
+        assert!(message.contains("store.sqlite3"), "{message}");
+    }
+    let nowhere = DatabaseUrl::file(scratch.path().join("no/such/folder"));
+    let refused = SeaOrmStore::open(&nowhere).await.map(drop);
+    assert!(matches!(refused, Err(OpenError::File { .. })));
+}
+
+#[tokio::test]
+async fn odd_names_are_only_names() {
+    let scratch = Scratch::new();
+    let path = scratch.path().with_file_name("50% off?mode=memory&x #1");
+    let url = DatabaseUrl::file(&path);
+    let store = SeaOrmStore::open(&url).await.unwrap();
+    store.migrate_up().await.unwrap();
+    store.init_hash_key(sealed("hash key")).await.unwrap();
+    store.close().await.unwrap();
+    let found = peek_hash_key(&url).await.unwrap();
+    assert_eq!(found, Some(sealed("hash key")));
+    let is_named_so = |(name, _): &(String, _)| name.starts_with("50% off?mode=memory&x #1");
+    assert!(scratch.files().iter().all(is_named_so));
+}

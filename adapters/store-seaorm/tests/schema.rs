@@ -1,0 +1,104 @@
+//! Migrations.
+#![allow(clippy::unwrap_used, reason = "this is test code")]
+
+mod common;
+
+use central_oauth_domain::ports::{StoreError, TokenStore};
+use central_oauth_store_seaorm::{OpenError, SeaOrmStore, peek_hash_key};
+use common::{Scratch, linked, pending, sealed};
+use sea_orm::{ConnectionTrait, Statement};
+use tokio::task::JoinSet;
+
+/// Names and definitions of everything in the database.
+async fn definitions(scratch: &Scratch) -> Vec<String> {
+    let db = scratch.raw().await;
+    let query = "SELECT name || coalesce(sql, '') AS it FROM sqlite_master ORDER BY name";
+    let query = Statement::from_string(db.get_database_backend(), query);
+    let rows = db.query_all_raw(query).await.unwrap();
+    db.close().await.unwrap();
+    let rows = rows.iter().map(|row| row.try_get("", "it").unwrap());
+    rows.collect()
+}
+
+#[tokio::test]
+async fn up_and_down_and_up_again() {
+    let scratch = Scratch::new();
+    let store = scratch.open().await;
+    let pending_ones = store.pending_migrations().await.unwrap();
+    assert_eq!(pending_ones, ["m0001_initial"]);
+    store.migrate_up().await.unwrap();
+    assert!(store.pending_migrations().await.unwrap().is_empty());
+    let up = definitions(&scratch).await;
+    linked(&store, 1, "ada").await;
+    store.migrate_up().await.unwrap();
+    assert_eq!(store.accounts(None, 10).await.unwrap().len(), 1);
+
+    store.migrate_down(None).await.unwrap();
+    assert_eq!(store.pending_migrations().await.unwrap(), pending_ones);
+    let refused = store.accounts(None, 10).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))));
+
+    store.migrate_up().await.unwrap();
+    assert_eq!(definitions(&scratch).await, up);
+    assert!(store.accounts(None, 10).await.unwrap().is_empty());
+    linked(&store, 1, "ada").await;
+}
+
+#[tokio::test]
+async fn opening_migrates_nothing() {
+    let scratch = Scratch::new();
+    let store = scratch.open().await;
+    store.pending_migrations().await.unwrap();
+    assert!(definitions(&scratch).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_untouched() {
+    let scratch = Scratch::new();
+    let store = scratch.migrated().await;
+    store.init_hash_key(sealed("hash key")).await.unwrap();
+    store.close().await.unwrap();
+    let newer = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_newer', 0)";
+    scratch.execute(newer).await;
+    let before = scratch.files();
+
+    for refused in [
+        peek_hash_key(&scratch.url()).await.map(drop),
+        SeaOrmStore::open(&scratch.url()).await.map(drop),
+    ] {
+        let error = refused.unwrap_err();
+        assert!(matches!(error, OpenError::NewerSchema { .. }));
+        assert!(error.to_string().contains("m9999_newer"), "{error}");
+    }
+    assert!(scratch.files() == before);
+}
+
+#[tokio::test]
+async fn a_schema_that_grows_newer_meanwhile_is_not_migrated() {
+    let scratch = Scratch::new();
+    let store = scratch.migrated().await;
+    let newer = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_newer', 0)";
+    scratch.execute(newer).await;
+    for refused in [store.migrate_up().await, store.migrate_down(None).await] {
+        assert!(matches!(refused, Err(OpenError::NewerSchema { .. })));
+    }
+    pending(&store, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn many_starts_at_once() {
+    let scratch = Scratch::new();
+    let mut starts = JoinSet::new();
+    for n in 0..8 {
+        let url = scratch.url();
+        starts.spawn(async move {
+            let store = SeaOrmStore::open(&url).await?;
+            store.migrate_up().await?;
+            pending(&store, n).await;
+            Ok::<_, OpenError>(())
+        });
+    }
+    for started in starts.join_all().await {
+        started.unwrap();
+    }
+}

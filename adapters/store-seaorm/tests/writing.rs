@@ -1,0 +1,160 @@
+//! Many writers, writers that go away, and rows that make no sense.
+#![allow(clippy::unwrap_used, reason = "this is test code")]
+
+mod common;
+
+use std::time::Duration;
+
+use central_oauth_domain::grant::KeyBinding;
+use central_oauth_domain::link::Ending;
+use central_oauth_domain::ports::{StoreError, TokenStore};
+use common::{NOW, OnDisk, authorizing, code, grant, key, linked, pending};
+use sea_orm::{ConnectionTrait, Statement};
+use tokio::task::JoinSet;
+
+/// The life of a link, with a look at it in between.
+async fn live(store: &dyn TokenStore, on_disk: &OnDisk, n: u64) -> Result<(), StoreError> {
+    let link = authorizing(&on_disk.store, n).await;
+    store.find_key(&key(n)).await?;
+    if n.is_multiple_of(2) {
+        let person = format!("person {}", n % 6);
+        let completed = store.complete_link(link.id, link.version, grant(&person), NOW);
+        completed.await.map(drop)
+    } else {
+        store
+            .end_link(link.id, link.version, Ending::Denied, NOW)
+            .await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_wait_for_each_other() {
+    let on_disk = std::sync::Arc::new(OnDisk::new().await);
+    let other_process = std::sync::Arc::new(on_disk.scratch.open().await);
+    let mut tasks = JoinSet::new();
+    for task in 0..24 {
+        let on_disk = on_disk.clone();
+        // Every third one writes as another process would, without knowing whose turn it is.
+        let store = if task % 3 == 0 {
+            &other_process
+        } else {
+            &on_disk.store
+        }
+        .clone();
+        tasks.spawn(async move {
+            for n in 0..10 {
+                live(&*store, &on_disk, task * 10 + n).await?;
+            }
+            Ok::<_, StoreError>(())
+        });
+    }
+    for outcome in tasks.join_all().await {
+        outcome.unwrap();
+    }
+    assert_eq!(on_disk.store.accounts(None, 10).await.unwrap().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_that_go_away_harm_nobody() {
+    let on_disk = OnDisk::new().await;
+    let mut tasks = JoinSet::new();
+    for task in 0..4 {
+        let store = on_disk.store.clone();
+        tasks.spawn(async move {
+            for n in task * 50..task * 50 + 50 {
+                let patience = Duration::from_micros(n * 97 % 5000);
+                let outcome = tokio::time::timeout(patience, linked(&store, n, "ada"));
+                drop(outcome.await);
+            }
+        });
+    }
+    tasks.join_all().await;
+    linked(&on_disk.store, 1000, "bob").await;
+    for n in 0..200 {
+        let Some(holder) = on_disk.store.find_key(&key(n)).await.unwrap() else {
+            assert_eq!(on_disk.store.find_link(&code(n)).await.unwrap(), None);
+            continue;
+        };
+        if let KeyBinding::Account(account) = holder.binding {
+            assert!(on_disk.store.tokens(account).await.unwrap().is_some());
+        }
+    }
+}
+
+#[tokio::test]
+async fn deleting_an_account_deletes_all_that_opens_it() {
+    let on_disk = OnDisk::new().await;
+    let store = &on_disk.store;
+    let account = linked(store, 1, "ada").await;
+    linked(store, 2, "ada").await;
+    linked(store, 3, "bob").await;
+    let delete = format!("DELETE FROM accounts WHERE id = {}", account.id);
+    on_disk.scratch.execute(&delete).await;
+    assert_eq!(store.tokens(account.id).await.unwrap(), None);
+    for n in [1, 2] {
+        assert_eq!(store.find_key(&key(n)).await.unwrap(), None);
+        assert_eq!(store.find_link(&code(n)).await.unwrap(), None);
+    }
+    assert!(store.find_key(&key(3)).await.unwrap().is_some());
+    assert_eq!(count(&on_disk, "tokens").await, 1);
+}
+
+async fn count(on_disk: &OnDisk, table: &str) -> i64 {
+    let db = on_disk.scratch.raw().await;
+    let query = format!("SELECT count(*) AS it FROM {table}");
+    let query = Statement::from_string(db.get_database_backend(), query);
+    let row = db.query_one_raw(query).await.unwrap().unwrap();
+    row.try_get("", "it").unwrap()
+}
+
+#[tokio::test]
+async fn an_ended_link_keeps_nothing_sealed() {
+    let on_disk = OnDisk::new().await;
+    let store = &on_disk.store;
+    let link = authorizing(store, 1).await;
+    let ended = store.end_link(link.id, link.version, Ending::Denied, NOW);
+    ended.await.unwrap();
+    linked(store, 2, "ada").await;
+    let held = "device_codes WHERE coalesce(device_code, user_code, verification_uri, \
+        verification_page, access_token, refresh_token, id_token) IS NOT NULL";
+    assert_eq!(count(&on_disk, held).await, 0);
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_corrupt() {
+    let on_disk = OnDisk::new().await;
+    let store = &on_disk.store;
+    for (n, damage) in (1..).zip([
+        "state = 'no such state'",
+        "state = 'authorizing'",
+        "state = 'redeemed'",
+        "state = 'linked'",
+        "state = 'denied'",
+        "browser_hash = x'00'",
+        "poll_next_at = 5",
+        "poll_next_at = 5, poll_interval = -1, poll_failures = 0",
+        "poll_next_at = 5, poll_interval = 1, poll_failures = -1",
+        "version = 'seven'",
+    ]) {
+        let link = pending(store, n).await;
+        let damage = format!("UPDATE device_codes SET {damage} WHERE id = {}", link.id.0);
+        on_disk.scratch.execute(&damage).await;
+        let found = store.find_link(&code(n)).await;
+        assert!(
+            matches!(found, Err(StoreError::Corrupt(_))),
+            "{damage}: {found:?}"
+        );
+    }
+    let account = linked(store, 100, "ada").await;
+    for damage in ["status = 'fine'", "last_error_code = 'half'"] {
+        on_disk
+            .scratch
+            .execute(&format!("UPDATE accounts SET {damage}"))
+            .await;
+        let found = store.account(account.id).await;
+        assert!(
+            matches!(found, Err(StoreError::Corrupt(_))),
+            "{damage}: {found:?}"
+        );
+    }
+}

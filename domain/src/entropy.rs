@@ -1,0 +1,56 @@
+//! Randomness, handed in by the composition root.
+
+use std::sync::{Mutex, PoisonError};
+
+use rand_core::CryptoRng;
+
+/// A cryptographically secure random source; in production the operating system's.
+pub struct Entropy(Mutex<Box<dyn CryptoRng + Send>>);
+
+impl Entropy {
+    /// Wraps a generator.
+    pub fn new(rng: impl CryptoRng + Send + 'static) -> Self {
+        Self(Mutex::new(Box::new(rng)))
+    }
+
+    /// Fresh random bytes.
+    #[must_use]
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.lock().fill_bytes(&mut bytes);
+        bytes
+    }
+
+    /// A number below `bound`, each equally likely (rejection sampling).
+    ///
+    /// # Panics
+    /// When `bound` is zero.
+    #[must_use]
+    pub fn below(&self, bound: u32) -> u32 {
+        let unbiased = u32::MAX - u32::MAX % bound;
+        let mut rng = self.lock();
+        loop {
+            let number = rng.next_u32();
+            if number < unbiased {
+                return number % bound;
+            }
+        }
+    }
+
+    /// Random text of `length` characters, five bits each, from Crockford's alphabet: no padding, nothing to escape
+    /// in a header, a URL or a shell.
+    #[must_use]
+    pub fn text(&self, length: usize) -> String {
+        const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+        let mut bytes = vec![0; length];
+        self.lock().fill_bytes(&mut bytes);
+        bytes
+            .iter()
+            .map(|byte| char::from(ALPHABET[usize::from(byte & 31)]))
+            .collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Box<dyn CryptoRng + Send>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

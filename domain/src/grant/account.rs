@@ -1,0 +1,126 @@
+//! A person's account at a provider.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::entropy::Entropy;
+use crate::fault::Fault;
+use crate::time::Timestamp;
+
+/// The store's number of an account; a string on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId(pub i64);
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for AccountId {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+/// The name that the operator gave a provider.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProviderName(String);
+
+impl ProviderName {
+    /// Takes a name as it stands.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProviderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What an account is known by: the provider, and the provider's own id of the person. Tokens are sealed to it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AccountKey {
+    /// The provider.
+    pub provider: ProviderName,
+    /// The provider's id of the person, or a random one where the provider does not say who the person is.
+    pub account_id: String,
+}
+
+/// What every random account id starts with.
+pub const RANDOM_ACCOUNT_PREFIX: &str = "anonymous-";
+
+impl AccountKey {
+    /// An id of our own for a person whom the provider does not name.
+    #[must_use]
+    pub fn random(provider: ProviderName, entropy: &Entropy) -> Self {
+        Self {
+            provider,
+            account_id: format!("{RANDOM_ACCOUNT_PREFIX}{}", entropy.text(16)),
+        }
+    }
+}
+
+/// An account's health.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountStatus {
+    /// All is well.
+    Active,
+    /// Refreshing fails for now.
+    Degraded,
+    /// The grant is over: a person must consent again.
+    RelinkRequired,
+}
+
+/// An account and its health, without any secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The store's number.
+    pub id: AccountId,
+    /// Provider and the provider's id of the person.
+    pub key: AccountKey,
+    /// Whether the provider said who the person is; otherwise the id is a random one.
+    pub identified: bool,
+    /// A name to show.
+    pub display_name: String,
+    /// Health.
+    pub status: AccountStatus,
+    /// What was granted.
+    pub scopes: Vec<String>,
+    /// When the account was first linked.
+    pub created_at: Timestamp,
+    /// When a person last consented.
+    pub linked_at: Timestamp,
+    /// When the stored access token expires, if it does.
+    pub access_token_expires_at: Option<Timestamp>,
+    /// When the tokens were last refreshed.
+    pub last_refreshed_at: Option<Timestamp>,
+    /// When they are refreshed next.
+    pub next_refresh_at: Option<Timestamp>,
+    /// What last went wrong and still matters.
+    pub last_error: Option<Fault>,
+}
+
+/// Who consented, as far as the provider says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// The provider said who it is.
+    Known {
+        /// The provider's id of the person, stable and unique there.
+        account_id: String,
+        /// A name to show, if the provider gave one.
+        display_name: Option<String>,
+    },
+    /// A plain OAuth 2.0 server without an ID token or a userinfo endpoint.
+    Unknown,
+}

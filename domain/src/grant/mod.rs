@@ -1,0 +1,11 @@
+//! What a consent leaves behind: an account, its tokens, and the keys that open it.
+
+mod account;
+mod key;
+mod tokens;
+
+pub use account::{
+    Account, AccountId, AccountKey, AccountStatus, Identity, ProviderName, RANDOM_ACCOUNT_PREFIX,
+};
+pub use key::{AccessKeyId, KeyBinding, KeyHolder, KeyRole};
+pub use tokens::{NewGrant, StoredTokens, TokenGrant, TokenOrigin};

@@ -1,0 +1,40 @@
+//! The rules of Central OAuth, with no I/O of their own.
+//!
+//! # The map
+//!
+//! | module | what it decides |
+//! | --- | --- |
+//! | [`link`] | what a link code is, how a link lives and ends, how often codes may be guessed |
+//! | [`grant`] | accounts, their tokens and access keys |
+//! | [`secret`] | the values that must never be printed, and their sealed and hashed forms |
+//! | [`vault`] | how secrets are sealed to their place, opened and hashed |
+//! | [`ports`] | what the rules need from the outside: [`TokenStore`], [`Cipher`], [`OAuthProvider`], [`Clock`] |
+//! | [`usecases`] | what people and programs can do, on [`Broker`] |
+//!
+//! # Adding an adapter
+//!
+//! *A store*: implement [`TokenStore`] in a crate below `adapters/`, one transaction for each method, and run
+//! `central_oauth_contract::token_store` against it. *A provider*: implement [`OAuthProvider`], one HTTP exchange for
+//! each method; intervals, deadlines and retries are decided here. *A cipher*: implement [`Cipher`] and run
+//! `central_oauth_contract::cipher`. Then name the adapter in `src/wiring.rs`, the only place that knows it.
+//!
+//! [`TokenStore`]: ports::TokenStore
+//! [`Cipher`]: ports::Cipher
+//! [`OAuthProvider`]: ports::OAuthProvider
+//! [`Clock`]: ports::Clock
+//! [`Broker`]: usecases::Broker
+
+pub mod entropy;
+pub mod fault;
+pub mod grant;
+pub mod link;
+pub mod ports;
+pub mod secret;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod time;
+pub mod usecases;
+pub mod vault;
+
+pub use fault::Fault;
+pub use time::Timestamp;

@@ -1,0 +1,13 @@
+//! A link: one client's wish to act on one person's account, from the code to the consent.
+
+mod code;
+mod guesses;
+mod model;
+pub mod pace;
+
+pub use code::{LinkCode, MalformedLinkCode};
+pub use guesses::{Guess, GuessLimit, TooManyGuesses};
+pub use model::{
+    Ending, Link, LinkId, LinkState, LinkStatus, PollSchedule, Requester, SealedConsent,
+    SealedGrant, SealedPrompt,
+};

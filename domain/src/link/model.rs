@@ -1,0 +1,215 @@
+//! How a link lives and ends.
+
+use std::time::Duration;
+
+use crate::fault::Fault;
+use crate::grant::{AccessKeyId, AccountId, ProviderName, TokenOrigin};
+use crate::secret::{KeyedHash, Sealed};
+use crate::time::Timestamp;
+
+/// The store's number of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LinkId(pub i64);
+
+/// Who asks, shown to the person before anything starts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Requester {
+    /// The name that the client gave itself; nobody has checked it.
+    pub client_name: Option<String>,
+    /// The network address that the request came from.
+    pub address: Option<String>,
+}
+
+/// A link as the store knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The store's number.
+    pub id: LinkId,
+    /// Grows with every change; a change made from an older version is refused.
+    pub version: i64,
+    /// The keyed hash of the link code.
+    pub code: KeyedHash,
+    /// The key that polls this link and, once linked, opens the account.
+    pub key: AccessKeyId,
+    /// The account that this link is to bring back to life, when it is a relink.
+    pub relink_of: Option<AccountId>,
+    /// The provider at which the person consents.
+    pub provider: ProviderName,
+    /// Who asks.
+    pub requester: Requester,
+    /// When the code was handed out.
+    pub created_at: Timestamp,
+    /// When the link dies if nothing more comes of it.
+    pub expires_at: Timestamp,
+    /// The browser that confirmed the code, once one did.
+    pub browser: Option<KeyedHash>,
+    /// When the provider is asked next, while there is something to ask.
+    pub poll: Option<PollSchedule>,
+    /// Until when somebody is asking the provider about this link.
+    pub lease_until: Option<Timestamp>,
+    /// Where it stands.
+    pub state: LinkState,
+}
+
+/// Where a link stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkState {
+    /// The code has been handed out; the provider knows nothing yet.
+    Pending,
+    /// The provider's flow has started and waits for the person.
+    Authorizing(SealedConsent),
+    /// The provider has given tokens; who the person is remains to be found out.
+    Redeemed(SealedGrant),
+    /// Done: the key opens this account.
+    Linked {
+        /// The account.
+        account: AccountId,
+        /// When.
+        at: Timestamp,
+    },
+    /// Over without an account.
+    Ended {
+        /// How.
+        ending: Ending,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// How a link ended without an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// The person, or the provider for them, said no.
+    Denied,
+    /// Time ran out.
+    Expired,
+    /// Something else went wrong for good.
+    Failed(Fault),
+}
+
+/// The status words of the contract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkStatus {
+    /// Nobody has confirmed the code, or the provider could not be asked yet.
+    Pending,
+    /// The person is at the provider.
+    Authorizing,
+    /// The key opens this account.
+    Linked(AccountId),
+    /// The person said no.
+    Denied,
+    /// Time ran out.
+    Expired,
+    /// It failed for good.
+    Failed(Fault),
+}
+
+/// A provider's consent flow under way, sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedConsent {
+    /// The device code, or what redeems the consent in another flow.
+    pub handle: Sealed,
+    /// What the person is told to do.
+    pub prompt: SealedPrompt,
+}
+
+/// What the person is told to do, sealed where it would let somebody else do it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SealedPrompt {
+    /// Type a code at the provider (RFC 8628 section 3.3).
+    UserCode {
+        /// The code.
+        user_code: Sealed,
+        /// Where to type it.
+        verification_uri: String,
+        /// The same place with the code in it.
+        verification_uri_complete: Option<Sealed>,
+    },
+    /// Visit an address of the provider, which sends the browser back.
+    Visit {
+        /// The address.
+        uri: Sealed,
+    },
+}
+
+/// Tokens that arrived before their owner is known, sealed to the link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedGrant {
+    /// The access token.
+    pub access_token: Sealed,
+    /// The refresh token, if there is one.
+    pub refresh_token: Option<Sealed>,
+    /// The ID token, if there is one.
+    pub id_token: Option<Sealed>,
+    /// What was granted.
+    pub scopes: Vec<String>,
+    /// When the request was sent that brought them.
+    pub requested_at: Timestamp,
+    /// When the access token expires, if the provider said so.
+    pub access_token_expires_at: Option<Timestamp>,
+    /// Whose tokens they are: the only place the refresh token may be sent to.
+    pub origin: TokenOrigin,
+}
+
+/// When a provider is asked about a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PollSchedule {
+    /// The pace that the provider asked for; `slow_down` lengthens it for good (RFC 8628 section 3.5).
+    pub interval: Duration,
+    /// Attempts in a row that brought no answer.
+    pub failures: u32,
+    /// The next time.
+    pub next_at: Timestamp,
+}
+
+impl Link {
+    /// How long an ended link still answers and holds its code.
+    pub const KEPT_AFTER_END: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// The status at an instant. Time alone ends a link that nobody is asking the provider about; while somebody is,
+    /// the answer decides, so that a client never sees a link come back from `expired`.
+    #[must_use]
+    pub fn status(&self, now: Timestamp) -> LinkStatus {
+        let expired = self.expires_at <= now && self.lease_until.is_none_or(|until| until <= now);
+        match &self.state {
+            LinkState::Linked { account, .. } => LinkStatus::Linked(*account),
+            LinkState::Ended { ending, .. } => match ending {
+                Ending::Denied => LinkStatus::Denied,
+                Ending::Expired => LinkStatus::Expired,
+                Ending::Failed(fault) => LinkStatus::Failed(fault.clone()),
+            },
+            LinkState::Pending | LinkState::Authorizing(_) if expired => LinkStatus::Expired,
+            LinkState::Pending => LinkStatus::Pending,
+            LinkState::Authorizing(_) | LinkState::Redeemed(_) => LinkStatus::Authorizing,
+        }
+    }
+
+    /// How long the link still lives; zero once it has ended.
+    #[must_use]
+    pub fn expires_in(&self, now: Timestamp) -> Duration {
+        match self.state {
+            LinkState::Linked { .. } | LinkState::Ended { .. } => Duration::ZERO,
+            _ => self.expires_at.since(now),
+        }
+    }
+
+    /// Whether a browser may act on this link: nobody has confirmed it yet, or this browser did.
+    #[must_use]
+    pub fn is_open_to(&self, browser: &KeyedHash) -> bool {
+        self.browser.as_ref().is_none_or(|owner| owner == browser)
+    }
+
+    /// Whether this very browser confirmed the link.
+    #[must_use]
+    pub fn belongs_to(&self, browser: &KeyedHash) -> bool {
+        self.browser.as_ref() == Some(browser)
+    }
+}
+
+impl LinkStatus {
+    /// Whether nothing more will come of the link.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        !matches!(self, Self::Pending | Self::Authorizing)
+    }
+}

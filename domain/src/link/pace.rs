@@ -1,0 +1,121 @@
+//! When the provider is asked next (RFC 8628 section 3.5), and how long a consent may take.
+
+use std::time::Duration;
+
+use super::PollSchedule;
+use crate::time::Timestamp;
+
+/// The interval of a provider that names none (RFC 8628 section 3.2).
+pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
+/// What `slow_down` adds (RFC 8628 section 3.5).
+pub const SLOW_DOWN: Duration = Duration::from_secs(5);
+/// The longest a consent may take, whatever the provider allows.
+pub const LONGEST_CONSENT: Duration = Duration::from_secs(1800);
+/// How long the service tries to find out whose tokens it holds.
+pub const IDENTIFY_WITHIN: Duration = Duration::from_secs(600);
+/// The longest pause after attempts that brought no answer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The longest interval that a provider can impose; a longer one would outlive the consent unasked.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(300);
+
+impl PollSchedule {
+    /// The first question, one interval after the flow started. A provider that names zero still gets a second.
+    #[must_use]
+    pub fn start(interval: Option<Duration>, now: Timestamp) -> Self {
+        let interval = interval
+            .unwrap_or(DEFAULT_INTERVAL)
+            .clamp(Duration::from_secs(1), LONGEST_INTERVAL);
+        Self {
+            interval,
+            failures: 0,
+            next_at: now + interval,
+        }
+    }
+
+    /// After `authorization_pending`.
+    #[must_use]
+    pub fn still_pending(self, now: Timestamp) -> Self {
+        Self {
+            failures: 0,
+            next_at: now + self.interval,
+            ..self
+        }
+    }
+
+    /// After `slow_down`: five seconds more for all that follows, or the interval in the answer where that is longer.
+    #[must_use]
+    pub fn slowed_down(self, asked_for: Option<Duration>, now: Timestamp) -> Self {
+        let longer = self.interval.saturating_add(SLOW_DOWN);
+        let interval = longer
+            .max(asked_for.unwrap_or_default())
+            .min(LONGEST_INTERVAL);
+        Self {
+            interval,
+            failures: 0,
+            next_at: now + interval,
+        }
+    }
+
+    /// After an attempt without a usable answer: twice the pause each time, up to a minute, and never sooner than the
+    /// provider's `Retry-After`.
+    #[must_use]
+    pub fn unanswered(self, retry_after: Option<Duration>, now: Timestamp) -> Self {
+        let doubled = self.interval.saturating_mul(1 << self.failures.min(10));
+        let pause = doubled
+            .min(LONGEST_PAUSE)
+            .max(self.interval)
+            .max(retry_after.unwrap_or_default());
+        Self {
+            failures: self.failures.saturating_add(1),
+            next_at: now + pause,
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    fn secs(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn five_seconds_unless_the_provider_says_otherwise() {
+        assert_eq!(PollSchedule::start(None, NOW).next_at, NOW + secs(5));
+        assert_eq!(
+            PollSchedule::start(Some(secs(2)), NOW).next_at,
+            NOW + secs(2)
+        );
+        assert_eq!(
+            PollSchedule::start(Some(secs(0)), NOW).next_at,
+            NOW + secs(1)
+        );
+    }
+
+    #[test]
+    fn slow_down_lasts() {
+        let slowed = PollSchedule::start(Some(secs(5)), NOW).slowed_down(None, NOW);
+        assert_eq!(slowed.interval, secs(10));
+        assert_eq!(slowed.still_pending(NOW).next_at, NOW + secs(10));
+        assert_eq!(slowed.slowed_down(Some(secs(60)), NOW).interval, secs(60));
+        assert_eq!(slowed.slowed_down(Some(secs(1)), NOW).interval, secs(15));
+    }
+
+    #[test]
+    fn silence_backs_off_and_an_answer_resets_it() {
+        let mut poll = PollSchedule::start(Some(secs(5)), NOW);
+        let mut pauses = Vec::new();
+        for _ in 0..6 {
+            poll = poll.unanswered(None, NOW);
+            pauses.push(poll.next_at.since(NOW).as_secs());
+        }
+        assert_eq!(pauses, [5, 10, 20, 40, 60, 60]);
+        assert_eq!(poll.interval, secs(5));
+        assert_eq!(poll.still_pending(NOW).next_at, NOW + secs(5));
+        assert_eq!(poll.unanswered(Some(secs(90)), NOW).next_at, NOW + secs(90));
+    }
+}

@@ -1,0 +1,176 @@
+//! The OAuthProvider port.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
+use crate::secret::{AccessToken, DeviceCode, IdToken, UserCode};
+
+/// One provider at which people consent. Each method that talks to it is one exchange, bounded in time by the
+/// adapter (an exchange may first have to discover endpoints or fetch signing keys, which are then kept). Intervals,
+/// deadlines and retries belong to the domain.
+///
+/// Both ways of consenting fit: with the device flow (RFC 8628) the prompt is a user code and the service polls
+/// [`redeem`]; a flow that sends the person through a redirect gives [`Prompt::Visit`] and redeems once, with the
+/// [`Callback`].
+///
+/// [`redeem`]: OAuthProvider::redeem
+#[async_trait]
+pub trait OAuthProvider: Send + Sync {
+    /// The name that the operator gave it.
+    fn name(&self) -> &ProviderName;
+
+    /// The name that people see.
+    fn display_name(&self) -> &str;
+
+    /// The scopes that are asked for.
+    fn scopes(&self) -> &[String];
+
+    /// Where the tokens of this provider come from.
+    ///
+    /// # Errors
+    /// When the endpoints had to be discovered and could not be.
+    async fn origin(&self) -> Result<TokenOrigin, ProviderError>;
+
+    /// Starts the provider's flow (RFC 8628 section 3.1).
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    async fn begin_consent(&self, request: &ConsentRequest) -> Result<Consent, ProviderError>;
+
+    /// Asks for the tokens (RFC 8628 section 3.4). `callback` is what the redirect brought, in flows that have one.
+    ///
+    /// # Errors
+    /// See [`ProviderError`]; the answers that belong to the flow are [`Redemption`]s.
+    async fn redeem(
+        &self,
+        handle: &DeviceCode,
+        callback: Option<&Callback>,
+    ) -> Result<Redemption, ProviderError>;
+
+    /// Finds out who consented: from the verified ID token, else from userinfo.
+    ///
+    /// # Errors
+    /// See [`ProviderError`]; an ID token that does not verify is [`ProviderError::Refused`].
+    async fn identify(
+        &self,
+        access_token: &AccessToken,
+        id_token: Option<&IdToken>,
+    ) -> Result<Identity, ProviderError>;
+}
+
+/// What a flow may need to know before it starts.
+pub struct ConsentRequest {
+    /// A random value bound to the link and the browser (RFC 6749 section 10.12); the device flow has no use for it.
+    pub state: String,
+}
+
+/// What the redirect back from a provider brought.
+pub struct Callback {
+    /// The authorization code (RFC 6749 section 4.1.2).
+    pub code: DeviceCode,
+    /// The issuer that the answer names (RFC 9207).
+    pub issuer: Option<String>,
+}
+
+/// A flow that has started.
+pub struct Consent {
+    /// What redeems the consent: the device code, or what another flow needs in its place.
+    pub handle: DeviceCode,
+    /// What the person does next.
+    pub prompt: Prompt,
+    /// How long the provider waits for them.
+    pub expires_in: Duration,
+    /// The pace at which the provider wants to be asked, where it named one.
+    pub interval: Option<Duration>,
+}
+
+/// What the person does next.
+#[derive(Clone)]
+pub enum Prompt {
+    /// Type a code at the provider (RFC 8628 section 3.3).
+    UserCode {
+        /// The code.
+        user_code: UserCode,
+        /// Where to type it: http or https.
+        verification_uri: String,
+        /// The same place with the code in it.
+        verification_uri_complete: Option<UserCode>,
+    },
+    /// Visit an address of the provider, which sends the browser back.
+    Visit {
+        /// The address.
+        uri: UserCode,
+    },
+}
+
+/// What asking for the tokens brought.
+pub enum Redemption {
+    /// The tokens.
+    Granted(Box<TokenGrant>),
+    /// `authorization_pending`: the person has not answered yet.
+    Pending,
+    /// `slow_down`: ask less often from now on.
+    SlowDown {
+        /// The new interval, where the answer names one.
+        interval: Option<Duration>,
+    },
+    /// `access_denied`: the person said no.
+    Denied,
+    /// `expired_token`: the provider waits no longer.
+    Expired,
+}
+
+/// Why a provider did not do what it was asked. No variant holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProviderError {
+    /// No answer, or one that says nothing about the question: connection failures, time-outs, 429, 5xx.
+    #[error("the provider is unavailable: {detail}")]
+    Unavailable {
+        /// What happened.
+        detail: String,
+        /// When the provider wants to be asked again.
+        retry_after: Option<Duration>,
+    },
+    /// An answer that is no answer of the protocol: HTML, truncated JSON, more than 2 MiB, a redirect.
+    #[error("the provider's answer makes no sense: {detail}")]
+    Nonsense {
+        /// What was wrong with it.
+        detail: String,
+    },
+    /// The provider does not accept this service: `invalid_client`, `unauthorized_client`, `invalid_scope`, no device
+    /// flow. The operator must act.
+    #[error("the provider refuses this service: {code}: {detail}")]
+    Misconfigured {
+        /// The OAuth error code.
+        code: String,
+        /// The provider's words.
+        detail: String,
+    },
+    /// A definite no to this request, in the protocol's terms: `invalid_grant` and its like.
+    #[error("the provider refuses: {code}: {detail}")]
+    Refused {
+        /// The OAuth error code.
+        code: String,
+        /// The provider's words.
+        detail: String,
+    },
+}
+
+impl ProviderError {
+    /// Whether asking again may help.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Nonsense { .. })
+    }
+
+    /// When the provider wants to be asked again, where it said so.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unavailable { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}

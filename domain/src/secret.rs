@@ -1,0 +1,111 @@
+//! Secrets are types of their own. None of them implements `Debug` or `Display`, and their memory is wiped on drop.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::entropy::Entropy;
+
+macro_rules! secrets {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone)]
+        pub struct $name(SecretString);
+
+        impl $name {
+            /// Takes the secret in; the text is wiped when this value is dropped.
+            pub fn new(secret: impl Into<String>) -> Self {
+                Self(SecretString::from(secret.into()))
+            }
+
+            /// The secret itself. Every use of this is a place to review.
+            #[must_use]
+            pub fn expose(&self) -> &str {
+                self.0.expose_secret()
+            }
+        }
+    )+};
+}
+
+secrets! {
+    /// An OAuth access token (RFC 6749 section 1.4).
+    AccessToken,
+    /// An OAuth refresh token (RFC 6749 section 1.5). It never leaves the service but for the provider.
+    RefreshToken,
+    /// An OpenID Connect ID token, kept only until the person has been identified.
+    IdToken,
+    /// What redeems a consent: the device code (RFC 8628 section 3.2), or what another flow needs in its place.
+    DeviceCode,
+    /// What the person types at the provider (RFC 8628 section 3.2), or a link that holds it.
+    UserCode,
+    /// A client's key to one account.
+    AccessKey,
+    /// The random value in the cookie of the browser that a person uses at the page.
+    BrowserToken,
+}
+
+impl AccessKey {
+    /// What every access key starts with, so that scanners for leaked secrets recognise one.
+    pub const PREFIX: &'static str = "coak_";
+
+    /// A fresh key with 200 random bits.
+    #[must_use]
+    pub fn generate(entropy: &Entropy) -> Self {
+        Self::new(format!("{}{}", Self::PREFIX, entropy.text(40)))
+    }
+}
+
+impl BrowserToken {
+    /// A fresh token with 160 random bits.
+    #[must_use]
+    pub fn generate(entropy: &Entropy) -> Self {
+        Self::new(entropy.text(32))
+    }
+}
+
+/// An encrypted value as the store keeps it. It opens only in the place it was sealed for.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sealed(Vec<u8>);
+
+impl Sealed {
+    /// Wraps bytes that a cipher made or a store kept.
+    #[must_use]
+    pub const fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes to store.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Sealed({} bytes)", self.0.len())
+    }
+}
+
+/// The keyed hash of a link code, an access key or a browser's token: equal inputs give equal hashes, and without the
+/// service's hash key nothing can be tried against them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyedHash([u8; 32]);
+
+impl KeyedHash {
+    /// Wraps the 32 bytes of a hash.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes to store.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for KeyedHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeyedHash(..)")
+    }
+}

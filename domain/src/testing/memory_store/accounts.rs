@@ -1,0 +1,116 @@
+//! Accounts, tokens and keys in memory.
+
+use super::State;
+use super::links::{at_the_provider, close};
+use crate::grant::{
+    AccessKeyId, Account, AccountId, AccountKey, AccountStatus, KeyBinding, KeyHolder, NewGrant,
+    StoredTokens,
+};
+use crate::link::{LinkId, LinkState};
+use crate::ports::StoreError;
+use crate::secret::KeyedHash;
+use crate::time::Timestamp;
+
+impl State {
+    pub(super) fn complete_link(
+        &mut self,
+        link: LinkId,
+        version: i64,
+        grant: NewGrant,
+        now: Timestamp,
+    ) -> Result<Account, StoreError> {
+        let known = self.account_with(&grant.account);
+        let link = self.link_at(link, version, at_the_provider)?;
+        if link.relink_of.is_some() && link.relink_of != known {
+            return Err(StoreError::Conflict);
+        }
+        let (link_id, key) = (link.id, link.key);
+        let account = self.link_account(known, grant, now);
+        if let Some(key) = self.keys.get_mut(&key.0) {
+            key.account = Some(account.id);
+        }
+        if let Some(link) = self.links.get_mut(&link_id.0) {
+            let account = account.id;
+            close(link, LinkState::Linked { account, at: now });
+        }
+        Ok(account)
+    }
+
+    fn account_with(&self, key: &AccountKey) -> Option<AccountId> {
+        let mut accounts = self.accounts.values().map(|tokens| &tokens.account);
+        accounts.find(|a| a.key == *key).map(|a| a.id)
+    }
+
+    fn link_account(
+        &mut self,
+        known: Option<AccountId>,
+        grant: NewGrant,
+        now: Timestamp,
+    ) -> Account {
+        let id = known.unwrap_or_else(|| AccountId(self.next_number()));
+        let old = self.accounts.remove(&id.0);
+        let tokens = linked(id, old, grant, now);
+        let account = tokens.account.clone();
+        self.accounts.insert(id.0, tokens);
+        account
+    }
+
+    pub(super) fn find_key(&self, hash: &KeyedHash) -> Option<KeyHolder> {
+        let (number, key) = self.keys.iter().find(|(_, key)| key.hash == *hash)?;
+        let id = AccessKeyId(*number);
+        let binding = match key.account {
+            Some(account) => KeyBinding::Account(account),
+            None => {
+                let link = self.links.values().find(|link| link.key == id)?;
+                KeyBinding::Link(Box::new(link.clone()))
+            }
+        };
+        Some(KeyHolder {
+            id,
+            role: key.role,
+            expires_at: key.expires_at,
+            binding,
+        })
+    }
+}
+
+/// What linking leaves behind, given what there was.
+fn linked(
+    id: AccountId,
+    old: Option<StoredTokens>,
+    grant: NewGrant,
+    now: Timestamp,
+) -> StoredTokens {
+    let created_at = old.as_ref().map_or(now, |old| old.account.created_at);
+    let keeps_old = grant.refresh_token.is_none()
+        && old.as_ref().is_some_and(|old| {
+            old.origin == grant.origin && old.account.status != AccountStatus::RelinkRequired
+        });
+    let (old_generation, old_refresh_token) =
+        old.map_or((0, None), |old| (old.generation, old.refresh_token));
+    let (generation, refresh_token) = if keeps_old {
+        (old_generation, old_refresh_token)
+    } else {
+        (old_generation + 1, grant.refresh_token)
+    };
+    StoredTokens {
+        account: Account {
+            id,
+            key: grant.account,
+            identified: grant.identified,
+            display_name: grant.display_name,
+            status: AccountStatus::Active,
+            scopes: grant.scopes,
+            created_at,
+            linked_at: now,
+            access_token_expires_at: grant.access_token_expires_at,
+            last_refreshed_at: None,
+            next_refresh_at: None,
+            last_error: None,
+        },
+        generation,
+        access_token: grant.access_token,
+        refresh_token,
+        origin: grant.origin,
+    }
+}

@@ -1,0 +1,237 @@
+//! Links in memory.
+
+use super::{Key, State};
+use crate::grant::{AccessKeyId, KeyRole};
+use crate::link::{Link, LinkId, LinkState, PollSchedule, SealedConsent, SealedGrant};
+use crate::ports::{LinkCreation, NewLink, NewLinkKey, StoreError};
+use crate::secret::KeyedHash;
+use crate::time::Timestamp;
+
+/// When a link may be claimed: at its next poll, or once the lease on it lapses where that is later.
+pub(super) fn due_at(link: &Link) -> Option<Timestamp> {
+    let next_at = link.poll?.next_at;
+    Some(link.lease_until.map_or(next_at, |until| until.max(next_at)))
+}
+
+/// Ends a link, one way or another; what the old state held is gone.
+pub(super) fn close(link: &mut Link, state: LinkState) {
+    link.version += 1;
+    link.poll = None;
+    link.lease_until = None;
+    link.state = state;
+}
+
+impl State {
+    pub(super) fn create_link(
+        &mut self,
+        link: NewLink,
+        most_open: u64,
+    ) -> Result<LinkCreation, StoreError> {
+        let is_open = |kept: &&Link| ended_at(kept).is_none() && kept.expires_at > link.created_at;
+        if self.links.values().filter(is_open).count() as u64 >= most_open {
+            return Ok(LinkCreation::OverCapacity);
+        }
+        if self.links.values().any(|kept| kept.code == link.code) {
+            return Ok(LinkCreation::CodeTaken);
+        }
+        let key = self.key_of(link.key)?;
+        let relink_of = match link.key {
+            NewLinkKey::New(_) => None,
+            NewLinkKey::Relink { account, .. } => Some(account),
+        };
+        let kept = Link {
+            id: LinkId(self.next_number()),
+            version: 1,
+            code: link.code,
+            key,
+            relink_of,
+            provider: link.provider,
+            requester: link.requester,
+            created_at: link.created_at,
+            expires_at: link.expires_at,
+            browser: None,
+            poll: None,
+            lease_until: None,
+            state: LinkState::Pending,
+        };
+        self.links.insert(kept.id.0, kept.clone());
+        Ok(LinkCreation::Created(Box::new(kept)))
+    }
+
+    fn key_of(&mut self, key: NewLinkKey) -> Result<AccessKeyId, StoreError> {
+        match key {
+            NewLinkKey::Relink { key, account } => self
+                .keys
+                .get(&key.0)
+                .filter(|kept| kept.account == Some(account))
+                .map(|_| key)
+                .ok_or(StoreError::Conflict),
+            NewLinkKey::New(hash) => self.new_key(hash),
+        }
+    }
+
+    fn new_key(&mut self, hash: KeyedHash) -> Result<AccessKeyId, StoreError> {
+        if self.keys.values().any(|kept| kept.hash == hash) {
+            return Err(StoreError::Conflict);
+        }
+        let number = self.next_number();
+        let key = Key {
+            hash,
+            role: KeyRole::Owner,
+            expires_at: None,
+            account: None,
+        };
+        self.keys.insert(number, key);
+        Ok(AccessKeyId(number))
+    }
+
+    pub(super) fn reserve_link(
+        &mut self,
+        link: LinkId,
+        browser: KeyedHash,
+        now: Timestamp,
+    ) -> Result<Link, StoreError> {
+        let link = self
+            .links
+            .get_mut(&link.0)
+            .filter(|link| link.state == LinkState::Pending && link.expires_at > now)
+            .filter(|link| link.is_open_to(&browser))
+            .ok_or(StoreError::Conflict)?;
+        if link.browser.is_none() {
+            link.browser = Some(browser);
+            link.version += 1;
+        }
+        Ok(link.clone())
+    }
+
+    pub(super) fn begin_consent(
+        &mut self,
+        link: LinkId,
+        version: i64,
+        consent: SealedConsent,
+        poll: Option<PollSchedule>,
+        expires_at: Timestamp,
+    ) -> Result<Link, StoreError> {
+        let is_pending = |state: &LinkState| matches!(state, LinkState::Pending);
+        let link = self.link_at(link, version, is_pending)?;
+        link.version += 1;
+        link.poll = poll;
+        link.expires_at = expires_at;
+        link.state = LinkState::Authorizing(consent);
+        Ok(link.clone())
+    }
+
+    pub(super) fn claim_due_polls(
+        &mut self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u64,
+    ) -> Vec<Link> {
+        let mut due: Vec<_> = self
+            .links
+            .values_mut()
+            .filter_map(|link| Some((due_at(link)?, link)))
+            .filter(|(due_at, _)| *due_at <= now)
+            .collect();
+        due.sort_by_key(|(due_at, link)| (*due_at, link.id.0));
+        due.into_iter()
+            .take(usize::try_from(limit).unwrap_or(usize::MAX))
+            .map(|(_, link)| {
+                link.version += 1;
+                link.lease_until = Some(lease_until);
+                link.clone()
+            })
+            .collect()
+    }
+
+    pub(super) fn postpone_poll(
+        &mut self,
+        link: LinkId,
+        version: i64,
+        poll: PollSchedule,
+    ) -> Result<(), StoreError> {
+        let link = self.link_at(link, version, at_the_provider)?;
+        link.version += 1;
+        link.poll = Some(poll);
+        link.lease_until = None;
+        Ok(())
+    }
+
+    pub(super) fn keep_redeemed(
+        &mut self,
+        link: LinkId,
+        version: i64,
+        grant: SealedGrant,
+        poll: PollSchedule,
+        expires_at: Timestamp,
+    ) -> Result<Link, StoreError> {
+        let is_authorizing = |state: &LinkState| matches!(state, LinkState::Authorizing(_));
+        let link = self.link_at(link, version, is_authorizing)?;
+        link.version += 1;
+        link.poll = Some(poll);
+        link.expires_at = link.expires_at.max(expires_at);
+        link.state = LinkState::Redeemed(grant);
+        Ok(link.clone())
+    }
+
+    pub(super) fn open_link(
+        &mut self,
+        link: LinkId,
+        version: i64,
+    ) -> Result<&mut Link, StoreError> {
+        let is_open = |state: &LinkState| {
+            !matches!(state, LinkState::Linked { .. } | LinkState::Ended { .. })
+        };
+        self.link_at(link, version, is_open)
+    }
+
+    pub(super) fn link_at(
+        &mut self,
+        link: LinkId,
+        version: i64,
+        fits: impl Fn(&LinkState) -> bool,
+    ) -> Result<&mut Link, StoreError> {
+        self.links
+            .get_mut(&link.0)
+            .filter(|link| link.version == version && fits(&link.state))
+            .ok_or(StoreError::Conflict)
+    }
+
+    pub(super) fn purge_links(&mut self, ended_before: Timestamp, limit: u64) -> u64 {
+        let over: Vec<_> = self
+            .links
+            .values()
+            .filter(|link| is_over(link, ended_before))
+            .take(usize::try_from(limit).unwrap_or(usize::MAX))
+            .map(|link| (link.id, link.key))
+            .collect();
+        for (link, key) in &over {
+            self.links.remove(&link.0);
+            if self.keys.get(&key.0).is_some_and(|k| k.account.is_none()) {
+                self.keys.remove(&key.0);
+            }
+        }
+        over.len() as u64
+    }
+}
+
+/// Somebody may be asking the provider, and there is something to ask.
+pub(super) fn at_the_provider(state: &LinkState) -> bool {
+    matches!(state, LinkState::Authorizing(_) | LinkState::Redeemed(_))
+}
+
+fn ended_at(link: &Link) -> Option<Timestamp> {
+    match link.state {
+        LinkState::Linked { at, .. } | LinkState::Ended { at, .. } => Some(at),
+        _ => None,
+    }
+}
+
+/// Time alone ends neither a link that somebody holds a lease of nor one whose tokens have arrived.
+fn is_over(link: &Link, before: Timestamp) -> bool {
+    match (&link.state, ended_at(link)) {
+        (_, Some(at)) => at < before,
+        (LinkState::Redeemed(_), None) => false,
+        _ => link.expires_at < before && link.lease_until.is_none_or(|until| until < before),
+    }
+}

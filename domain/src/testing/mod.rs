@@ -1,0 +1,13 @@
+//! Fakes for tests.
+
+mod fake_cipher;
+mod fixed_clock;
+mod memory_store;
+mod scripted_provider;
+mod seeded_entropy;
+
+pub use fake_cipher::FakeCipher;
+pub use fixed_clock::FixedClock;
+pub use memory_store::MemoryStore;
+pub use scripted_provider::ScriptedProvider;
+pub use seeded_entropy::seeded_entropy;

@@ -1,0 +1,154 @@
+//! A provider that answers what a test told it to.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
+use crate::ports::{
+    Callback, Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
+};
+use crate::secret::{AccessToken, DeviceCode, IdToken, RefreshToken, UserCode};
+
+/// A provider that answers from a script. Where the script has ended, a consent starts, the person has not answered
+/// yet, and she is Alice.
+pub struct ScriptedProvider {
+    name: ProviderName,
+    scopes: Vec<String>,
+    script: Mutex<Script>,
+}
+
+#[derive(Default)]
+struct Script {
+    consents: VecDeque<ProviderError>,
+    redemptions: VecDeque<Result<Redemption, ProviderError>>,
+    identities: VecDeque<Result<Identity, ProviderError>>,
+    redeemed: usize,
+}
+
+impl ScriptedProvider {
+    /// How long its device codes live.
+    pub const EXPIRES_IN: Duration = Duration::from_secs(900);
+    /// How often it wants to be asked.
+    pub const INTERVAL: Duration = Duration::from_secs(5);
+
+    /// A provider of this name with nothing in its script.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: ProviderName::new(name),
+            scopes: vec!["profile".to_owned()],
+            script: Mutex::default(),
+        }
+    }
+
+    /// The next attempt to start a consent fails.
+    pub fn refuse_consent(&self, error: ProviderError) {
+        self.script().consents.push_back(error);
+    }
+
+    /// The next poll that has no answer yet is answered so.
+    pub fn answer_redeem(&self, answer: Result<Redemption, ProviderError>) {
+        self.script().redemptions.push_back(answer);
+    }
+
+    /// The next question who consented is answered so.
+    pub fn answer_identify(&self, answer: Result<Identity, ProviderError>) {
+        self.script().identities.push_back(answer);
+    }
+
+    /// How often it was asked for tokens.
+    #[must_use]
+    pub fn times_redeemed(&self) -> usize {
+        self.script().redeemed
+    }
+
+    /// Tokens that last an hour.
+    #[must_use]
+    pub fn grant(access_token: &str, refresh_token: Option<&str>) -> Redemption {
+        Redemption::Granted(Box::new(TokenGrant {
+            access_token: AccessToken::new(access_token),
+            refresh_token: refresh_token.map(RefreshToken::new),
+            id_token: None,
+            expires_in: Some(Duration::from_secs(3600)),
+            scopes: vec!["profile".to_owned()],
+        }))
+    }
+
+    /// A person whom the provider names.
+    #[must_use]
+    pub fn person(account_id: &str) -> Identity {
+        Identity::Known {
+            account_id: account_id.to_owned(),
+            display_name: Some(format!("{account_id}'s name")),
+        }
+    }
+
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl OAuthProvider for ScriptedProvider {
+    fn name(&self) -> &ProviderName {
+        &self.name
+    }
+
+    fn display_name(&self) -> &'static str {
+        "Scripted Provider"
+    }
+
+    fn scopes(&self) -> &[String] {
+        &self.scopes
+    }
+
+    async fn origin(&self) -> Result<TokenOrigin, ProviderError> {
+        Ok(TokenOrigin {
+            token_endpoint: "https://provider.test/token".to_owned(),
+            client_id: "client".to_owned(),
+        })
+    }
+
+    async fn begin_consent(&self, _: &ConsentRequest) -> Result<Consent, ProviderError> {
+        if let Some(error) = self.script().consents.pop_front() {
+            return Err(error);
+        }
+        Ok(Consent {
+            handle: DeviceCode::new("device-code"),
+            prompt: Prompt::UserCode {
+                user_code: UserCode::new("BCDF-GHJK"),
+                verification_uri: "https://provider.test/device".to_owned(),
+                verification_uri_complete: Some(UserCode::new(
+                    "https://provider.test/device?user_code=BCDF-GHJK",
+                )),
+            },
+            expires_in: Self::EXPIRES_IN,
+            interval: Some(Self::INTERVAL),
+        })
+    }
+
+    async fn redeem(
+        &self,
+        _: &DeviceCode,
+        _: Option<&Callback>,
+    ) -> Result<Redemption, ProviderError> {
+        let mut script = self.script();
+        script.redeemed += 1;
+        script
+            .redemptions
+            .pop_front()
+            .unwrap_or(Ok(Redemption::Pending))
+    }
+
+    async fn identify(
+        &self,
+        _: &AccessToken,
+        _: Option<&IdToken>,
+    ) -> Result<Identity, ProviderError> {
+        let next = self.script().identities.pop_front();
+        next.unwrap_or_else(|| Ok(Self::person("alice")))
+    }
+}

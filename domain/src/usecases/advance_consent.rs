@@ -1,0 +1,353 @@
+//! The device-code coordinator: asks the provider about the links whose time has come and records what it says.
+//!
+//! Claim (one transaction), ask the provider (none open), record (another): whoever drives this calls
+//! [`Broker::claim_due_polls`], then for each link [`Broker::advance`] and [`Broker::record`], the last one again and
+//! again while the store is unavailable, because the outcome may hold tokens that exist nowhere else.
+
+use std::time::Duration;
+
+use tokio::sync::futures::Notified;
+
+use super::{Broker, Refusal};
+use crate::fault::Fault;
+use crate::grant::{Account, AccountKey, Identity, NewGrant, TokenGrant, TokenOrigin};
+use crate::link::pace::IDENTIFY_WITHIN;
+use crate::link::{Ending, Link, LinkState, PollSchedule, SealedConsent, SealedGrant};
+use crate::ports::{ProviderError, Redemption, StoreError};
+use crate::time::Timestamp;
+
+/// What asking the provider brought, ready to be recorded.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// Nothing yet.
+    AskAgain(PollSchedule),
+    /// Tokens; their owner is still to be found out.
+    Redeemed(Box<SealedGrant>, PollSchedule),
+    /// Tokens and their owner.
+    Identified(Box<NewGrant>),
+    /// It is over.
+    Over(Ending),
+}
+
+/// A lease outlives the longest provider call by this much.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
+
+impl Broker {
+    /// Leases the links whose poll is due.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn claim_due_polls(&self, limit: u64) -> Result<Vec<Link>, StoreError> {
+        let now = self.clock.now();
+        let lease_until = now + self.settings.provider_timeout + LEASE_MARGIN;
+        self.store.claim_due_polls(now, lease_until, limit).await
+    }
+
+    /// How long nothing is due, unless a new consent starts: see [`Broker::consent_started`].
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn idle_for(&self) -> Result<Option<Duration>, StoreError> {
+        let next = self.store.next_poll_at().await?;
+        Ok(next.map(|at| at.since(self.clock.now())))
+    }
+
+    /// Completes when a consent has started since the last one was noticed.
+    pub fn consent_started(&self) -> Notified<'_> {
+        self.consent_started.notified()
+    }
+
+    /// Forgets links that ended more than a day ago.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn purge_links(&self, limit: u64) -> Result<u64, StoreError> {
+        let ended_before = self.clock.now() - Link::KEPT_AFTER_END;
+        self.store.purge_links(ended_before, limit).await
+    }
+
+    /// Whether the lease of a claimed link still outlasts a provider call that starts now.
+    #[must_use]
+    pub fn holds_lease(&self, link: &Link) -> bool {
+        let answered_by = self.clock.now() + self.settings.provider_timeout;
+        link.lease_until.is_some_and(|until| until > answered_by)
+    }
+
+    /// Asks the provider what a leased link needs to know next. Changes nothing that is stored.
+    pub async fn advance(&self, link: &Link) -> Outcome {
+        let poll = link
+            .poll
+            .unwrap_or_else(|| PollSchedule::start(None, self.clock.now()));
+        let asked = match &link.state {
+            LinkState::Authorizing(consent) => self.redeem(link, consent, poll).await,
+            LinkState::Redeemed(grant) => self.identify(link, grant).await,
+            LinkState::Pending | LinkState::Linked { .. } | LinkState::Ended { .. } => {
+                Ok(Outcome::AskAgain(poll))
+            }
+        };
+        asked.unwrap_or_else(|trouble| self.bear(trouble, link, poll))
+    }
+
+    async fn redeem(
+        &self,
+        link: &Link,
+        consent: &SealedConsent,
+        poll: PollSchedule,
+    ) -> Result<Outcome, Trouble> {
+        let requested_at = self.clock.now();
+        if link.expires_at <= requested_at {
+            return Ok(Outcome::Over(Ending::Expired));
+        }
+        let provider = self.providers.get(&link.provider)?;
+        // Known before the code is spent: nothing may fail between the answer and the store.
+        let origin = provider.origin().await?;
+        let handle = self.vault.open_device_code(&consent.handle, &link.code)?;
+        let redemption = provider.redeem(&handle, None).await?;
+        let now = self.clock.now();
+        Ok(match redemption {
+            Redemption::Granted(grant) => {
+                let sealed = self.seal_grant(link, &grant, origin, requested_at)?;
+                Outcome::Redeemed(Box::new(sealed), PollSchedule::start(None, now))
+            }
+            Redemption::Pending => ask_again(poll.still_pending(now), link),
+            Redemption::SlowDown { interval } => ask_again(poll.slowed_down(interval, now), link),
+            Redemption::Denied => Outcome::Over(Ending::Denied),
+            Redemption::Expired => Outcome::Over(Ending::Expired),
+        })
+    }
+
+    fn seal_grant(
+        &self,
+        link: &Link,
+        grant: &TokenGrant,
+        origin: TokenOrigin,
+        requested_at: Timestamp,
+    ) -> Result<SealedGrant, Trouble> {
+        let vault = &self.vault;
+        let refresh_token = grant.refresh_token.as_ref();
+        let id_token = grant.id_token.as_ref();
+        Ok(SealedGrant {
+            access_token: vault.seal_new_access_token(&grant.access_token, &link.code)?,
+            refresh_token: refresh_token
+                .map(|token| vault.seal_new_refresh_token(token, &link.code))
+                .transpose()?,
+            id_token: id_token
+                .map(|token| vault.seal_new_id_token(token, &link.code))
+                .transpose()?,
+            scopes: grant.scopes.clone(),
+            requested_at,
+            access_token_expires_at: grant.expires_in.map(|lifetime| requested_at + lifetime),
+            origin,
+        })
+    }
+
+    async fn identify(&self, link: &Link, grant: &SealedGrant) -> Result<Outcome, Trouble> {
+        let provider = self.providers.get(&link.provider)?;
+        let access_token = self
+            .vault
+            .open_new_access_token(&grant.access_token, &link.code)?;
+        let id_token = grant
+            .id_token
+            .as_ref()
+            .map(|token| self.vault.open_new_id_token(token, &link.code))
+            .transpose()?;
+        let identity = provider.identify(&access_token, id_token.as_ref()).await?;
+        let relinked = match link.relink_of {
+            Some(id) => Some(self.stored_account(id).await?),
+            None => None,
+        };
+        let Some(owner) = self.owner(link, identity, relinked) else {
+            let detail =
+                "another person consented than the one whose account was to be linked again";
+            let mismatch = Fault::new("account_mismatch", detail);
+            return Ok(Outcome::Over(Ending::Failed(mismatch)));
+        };
+        self.seal_to(owner, link, grant)
+    }
+
+    /// Whose account this becomes; `None` when it would be somebody else's than the one to be linked again. An
+    /// account under a random id is repaired only by a relink with its key.
+    fn owner(&self, link: &Link, identity: Identity, relinked: Option<Account>) -> Option<Owner> {
+        let provider = link.provider.clone();
+        match (identity, relinked) {
+            (
+                Identity::Known {
+                    account_id,
+                    display_name,
+                },
+                None,
+            ) => {
+                let display_name = display_name.unwrap_or_else(|| account_id.clone());
+                let key = AccountKey {
+                    provider,
+                    account_id,
+                };
+                Some(Owner {
+                    key,
+                    identified: true,
+                    display_name,
+                })
+            }
+            (
+                Identity::Known {
+                    account_id,
+                    display_name,
+                },
+                Some(account),
+            ) => {
+                let same = account.key.account_id == account_id;
+                (same || !account.identified).then(|| Owner {
+                    display_name: display_name.unwrap_or(account.display_name),
+                    identified: same,
+                    key: account.key,
+                })
+            }
+            (Identity::Unknown, None) => {
+                let key = AccountKey::random(provider, &self.entropy);
+                let display_name = key.account_id.clone();
+                Some(Owner {
+                    key,
+                    identified: false,
+                    display_name,
+                })
+            }
+            (Identity::Unknown, Some(account)) => (!account.identified).then_some(Owner {
+                display_name: account.display_name,
+                identified: false,
+                key: account.key,
+            }),
+        }
+    }
+
+    fn seal_to(&self, owner: Owner, link: &Link, grant: &SealedGrant) -> Result<Outcome, Trouble> {
+        let vault = &self.vault;
+        let access_token = vault.open_new_access_token(&grant.access_token, &link.code)?;
+        let refresh_token = grant
+            .refresh_token
+            .as_ref()
+            .map(|sealed| vault.open_new_refresh_token(sealed, &link.code))
+            .transpose()?;
+        Ok(Outcome::Identified(Box::new(NewGrant {
+            access_token: vault.seal_access_token(&access_token, &owner.key)?,
+            refresh_token: refresh_token
+                .map(|token| vault.seal_refresh_token(&token, &owner.key))
+                .transpose()?,
+            account: owner.key,
+            identified: owner.identified,
+            display_name: owner.display_name,
+            scopes: grant.scopes.clone(),
+            origin: grant.origin.clone(),
+            access_token_expires_at: grant.access_token_expires_at,
+        })))
+    }
+
+    /// What a failed attempt means for the link: passing trouble only costs time.
+    fn bear(&self, trouble: Trouble, link: &Link, poll: PollSchedule) -> Outcome {
+        let now = self.clock.now();
+        tracing::warn!(link = link.id.0, provider = %link.provider, %trouble, "asking the provider failed");
+        let in_time = link.expires_at > now;
+        match trouble {
+            Trouble::Provider(error) if error.is_passing() && in_time => {
+                ask_again(poll.unanswered(error.retry_after(), now), link)
+            }
+            // Some servers call an expired device code `invalid_grant`.
+            Trouble::Provider(ProviderError::Refused { code, .. })
+                if code == "invalid_grant" && link.expires_at <= now + poll.interval =>
+            {
+                Outcome::Over(Ending::Expired)
+            }
+            Trouble::Provider(error) => Outcome::Over(Ending::Failed(Fault::new(
+                "provider_error",
+                error.to_string(),
+            ))),
+            Trouble::Refusal(Refusal::Store(_)) if in_time => {
+                ask_again(poll.unanswered(None, now), link)
+            }
+            Trouble::Refusal(refusal) => Outcome::Over(Ending::Failed(Fault::new(
+                "internal_error",
+                refusal.to_string(),
+            ))),
+        }
+    }
+
+    /// Records an outcome. `Some(link)` is the link with more to do at once, under the same lease.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: call it again with the same outcome. [`StoreError::Conflict`]: the link ended or
+    /// went to somebody else in the meantime.
+    pub async fn record(&self, link: &Link, outcome: &Outcome) -> Result<Option<Link>, StoreError> {
+        let (id, version, now) = (link.id, link.version, self.clock.now());
+        match outcome {
+            Outcome::AskAgain(poll) => self.store.postpone_poll(id, version, *poll).await?,
+            Outcome::Redeemed(grant, poll) => return self.keep(link, grant, *poll).await.map(Some),
+            Outcome::Identified(grant) => {
+                let grant = NewGrant::clone(grant);
+                let account = self.store.complete_link(id, version, grant, now).await?;
+                tracing::info!(link = id.0, account = account.id.0, provider = %link.provider, "account linked");
+            }
+            Outcome::Over(ending) => {
+                self.store
+                    .end_link(id, version, ending.clone(), now)
+                    .await?;
+                tracing::info!(link = id.0, provider = %link.provider, ?ending, "link ended");
+            }
+        }
+        Ok(None)
+    }
+
+    /// Keeps tokens that just arrived. They exist nowhere else, so a lease lost meanwhile does not lose them: as long
+    /// as the link still waits for this very consent, they are its tokens.
+    async fn keep(
+        &self,
+        link: &Link,
+        grant: &SealedGrant,
+        poll: PollSchedule,
+    ) -> Result<Link, StoreError> {
+        let expires_at = self.clock.now() + IDENTIFY_WITHIN;
+        let mut version = link.version;
+        loop {
+            let kept = self
+                .store
+                .keep_redeemed(link.id, version, grant.clone(), poll, expires_at)
+                .await;
+            if !matches!(kept, Err(StoreError::Conflict)) {
+                return kept;
+            }
+            match self.store.find_link(&link.code).await? {
+                Some(current) if current.state == link.state && current.version != version => {
+                    version = current.version;
+                }
+                _ => return kept,
+            }
+        }
+    }
+}
+
+struct Owner {
+    key: AccountKey,
+    identified: bool,
+    display_name: String,
+}
+
+/// What can go wrong while a link advances.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    #[error(transparent)]
+    Refusal(#[from] Refusal),
+}
+
+impl From<crate::ports::CipherError> for Trouble {
+    fn from(error: crate::ports::CipherError) -> Self {
+        Self::Refusal(error.into())
+    }
+}
+
+/// The next question comes no later than the deadline, so that a link ends when its time is over.
+fn ask_again(poll: PollSchedule, link: &Link) -> Outcome {
+    Outcome::AskAgain(PollSchedule {
+        next_at: poll.next_at.min(link.expires_at),
+        ..poll
+    })
+}

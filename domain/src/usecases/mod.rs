@@ -1,0 +1,109 @@
+//! What people and programs can do. Each file is one intent, written as methods of [`Broker`].
+
+mod accounts;
+mod advance_consent;
+mod authenticate;
+mod enter_code;
+mod hand_out_token;
+mod poll_link;
+mod providers;
+mod refusal;
+mod start_link;
+#[cfg(test)]
+mod tests;
+mod unlock;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::entropy::Entropy;
+use crate::link::GuessLimit;
+use crate::ports::{CipherError, Clock, TokenStore};
+use crate::secret::AccessKey;
+use crate::vault::Vault;
+
+pub use accounts::AccountPage;
+pub use advance_consent::Outcome;
+pub use authenticate::Caller;
+pub use enter_code::{LinkView, Visitor};
+pub use hand_out_token::HandedToken;
+pub use poll_link::LinkReport;
+pub use providers::Providers;
+pub use refusal::Refusal;
+pub use start_link::{LinkRequest, StartedLink};
+pub use unlock::{UnlockError, unlock};
+
+/// The service without its surfaces: ports, rules and settings.
+pub struct Broker {
+    store: Arc<dyn TokenStore>,
+    vault: Vault,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<Entropy>,
+    providers: Providers,
+    guesses: GuessLimit,
+    settings: Settings,
+    consent_started: Notify,
+}
+
+/// What the operator decides.
+pub struct Settings {
+    /// How long a link code lives before it is confirmed.
+    pub link_code_ttl: Duration,
+    /// How often a client may poll a link.
+    pub poll_interval: Duration,
+    /// The most that one provider call takes.
+    pub provider_timeout: Duration,
+    /// The bearer that is admin.
+    pub admin_key: Option<AccessKey>,
+    /// The bearer that may ask for link codes; `None` lets anybody.
+    pub enroll_key: Option<AccessKey>,
+}
+
+impl Broker {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn TokenStore>,
+        vault: Vault,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<Entropy>,
+        providers: Providers,
+        settings: Settings,
+    ) -> Self {
+        Self {
+            store,
+            vault,
+            clock,
+            entropy,
+            providers,
+            guesses: GuessLimit::new(settings.link_code_ttl),
+            settings,
+            consent_started: Notify::new(),
+        }
+    }
+
+    /// The providers at which people can consent.
+    #[must_use]
+    pub const fn providers(&self) -> &Providers {
+        &self.providers
+    }
+
+    /// What the operator decided.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Whether the service can do its work: the store answers, and the key that was unlocked at the start still opens
+    /// it.
+    ///
+    /// # Errors
+    /// [`Refusal::Store`] or [`Refusal::Cipher`].
+    pub async fn ready(&self) -> Result<(), Refusal> {
+        let sealed = self.store.hash_key().await?;
+        let sealed = sealed.ok_or(CipherError::UnknownKey)?;
+        Ok(self.vault.verify(&sealed)?)
+    }
+}

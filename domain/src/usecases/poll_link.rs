@@ -1,0 +1,96 @@
+//! A client asks how its link stands.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::refusal::UNKNOWN_CODE;
+use super::{Broker, Caller, Refusal};
+use crate::fault::Fault;
+use crate::grant::Account;
+use crate::link::{Link, LinkCode, LinkStatus};
+
+/// How a link stands, as far as the caller may know.
+#[derive(Debug, Clone)]
+pub struct LinkReport {
+    /// The status word.
+    pub status: LinkStatus,
+    /// How long the link still lives.
+    pub expires_in: Duration,
+    /// How often to ask.
+    pub interval: Duration,
+    /// The linked account, for the link's own key.
+    pub account: Option<Account>,
+    /// Why it failed, for the link's own key.
+    pub error: Option<Fault>,
+}
+
+impl Broker {
+    /// Reports a link: its status to anybody who knows the code, the rest to its own key. Wrong codes are limited;
+    /// the link's own key is never slowed down by somebody else's guesses.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] for an unknown or malformed code, [`Refusal::RateLimited`] after too many of them.
+    pub async fn poll_link(
+        &self,
+        code: &str,
+        caller: &Caller,
+        address: IpAddr,
+    ) -> Result<LinkReport, Refusal> {
+        let code = LinkCode::parse(code)?;
+        let link = self
+            .store
+            .find_link(&self.vault.hash_link_code(&code))
+            .await?;
+        match link {
+            Some(link) if is_own(&link, caller) => self.full_report(&link).await,
+            other => {
+                let link = self.admit_guess(other, address)?;
+                Ok(self.bare_report(&link))
+            }
+        }
+    }
+
+    /// Passes a found link on, unless this address has guessed too often.
+    pub(super) fn admit_guess(
+        &self,
+        found: Option<Link>,
+        address: IpAddr,
+    ) -> Result<Link, Refusal> {
+        let guess = self.guesses.admit(address, self.clock.now())?;
+        let link = found.ok_or(UNKNOWN_CODE)?;
+        self.guesses.forgive(guess);
+        Ok(link)
+    }
+
+    fn bare_report(&self, link: &Link) -> LinkReport {
+        let now = self.clock.now();
+        LinkReport {
+            status: link.status(now),
+            expires_in: link.expires_in(now),
+            interval: self.settings.poll_interval,
+            account: None,
+            error: None,
+        }
+    }
+
+    async fn full_report(&self, link: &Link) -> Result<LinkReport, Refusal> {
+        let report = self.bare_report(link);
+        let account = match report.status {
+            LinkStatus::Linked(account) => Some(self.stored_account(account).await?),
+            _ => None,
+        };
+        let error = match &report.status {
+            LinkStatus::Failed(fault) => Some(fault.clone()),
+            _ => None,
+        };
+        Ok(LinkReport {
+            account,
+            error,
+            ..report
+        })
+    }
+}
+
+fn is_own(link: &Link, caller: &Caller) -> bool {
+    matches!(caller, Caller::Key(key) if key.id == link.key)
+}

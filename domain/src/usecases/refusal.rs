@@ -1,0 +1,95 @@
+//! Why a use case refused.
+
+use std::time::Duration;
+
+use crate::fault::Fault;
+use crate::link::{MalformedLinkCode, TooManyGuesses};
+use crate::ports::{CipherError, ProviderError, StoreError};
+
+/// Why something was not done, in terms that a caller can act on. The HTTP surface has one table from these to
+/// problem codes.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// No key, or one that is unknown, expired or revoked.
+    #[error("{0}")]
+    Unauthorized(&'static str),
+    /// A good key that may not do this.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// There is no such thing for this caller.
+    #[error("{0}")]
+    NotFound(&'static str),
+    /// The key's link has not been completed.
+    #[error("the link of this key has not been completed yet")]
+    LinkPending,
+    /// Only a person can bring the grant back.
+    #[error("{}", .0.detail)]
+    RelinkRequired(Fault),
+    /// Another browser has confirmed this code.
+    #[error("another browser has confirmed this code")]
+    CodeInUse,
+    /// The request is well formed and cannot be met.
+    #[error("{0}")]
+    Unprocessable(String),
+    /// Too much, too fast.
+    #[error("too many wrong codes have been tried")]
+    RateLimited {
+        /// When the next try is borne.
+        retry_after: Duration,
+    },
+    /// The operator has configured no provider, or not this one any more.
+    #[error("{0}")]
+    ProviderNotConfigured(String),
+    /// The provider gives no usable answer for now.
+    #[error("{detail}")]
+    ProviderUnavailable {
+        /// What happened.
+        detail: String,
+        /// When it makes sense to try again.
+        retry_after: Duration,
+    },
+    /// The provider refuses.
+    #[error("{0}")]
+    ProviderRefused(String),
+    /// Too many links are open.
+    #[error("too many links are open")]
+    OverCapacity,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A stored value does not open.
+    #[error("a stored value does not open")]
+    Cipher(#[from] CipherError),
+}
+
+impl From<MalformedLinkCode> for Refusal {
+    /// A malformed code names no link.
+    fn from(_: MalformedLinkCode) -> Self {
+        UNKNOWN_CODE
+    }
+}
+
+impl From<TooManyGuesses> for Refusal {
+    fn from(guesses: TooManyGuesses) -> Self {
+        Self::RateLimited {
+            retry_after: guesses.retry_after,
+        }
+    }
+}
+
+impl From<ProviderError> for Refusal {
+    fn from(error: ProviderError) -> Self {
+        const SOON: Duration = Duration::from_secs(5);
+        if error.is_passing() {
+            Self::ProviderUnavailable {
+                retry_after: error.retry_after().unwrap_or(SOON),
+                detail: error.to_string(),
+            }
+        } else {
+            Self::ProviderRefused(error.to_string())
+        }
+    }
+}
+
+/// What a code without a link gets.
+pub(super) const UNKNOWN_CODE: Refusal = Refusal::NotFound("no link has this code");

@@ -1,0 +1,163 @@
+//! A client asks for a link code.
+
+use std::time::Duration;
+
+use super::authenticate::KEY_NEEDED;
+use super::{Broker, Caller, Refusal};
+use crate::grant::{KeyHolder, KeyRole, ProviderName};
+use crate::link::{LinkCode, Requester};
+use crate::ports::{LinkCreation, NewLink, NewLinkKey};
+use crate::secret::AccessKey;
+
+/// What a client asks for.
+#[derive(Debug, Clone, Default)]
+pub struct LinkRequest {
+    /// The provider's name, if the client cares.
+    pub provider: Option<String>,
+    /// Who asks.
+    pub requester: Requester,
+}
+
+/// What the client gets.
+pub struct StartedLink {
+    /// The code for the person.
+    pub code: LinkCode,
+    /// The key that polls and, once linked, opens the account; `None` on a relink, where the old key does.
+    pub access_key: Option<AccessKey>,
+    /// The provider at which the person will consent.
+    pub provider: ProviderName,
+    /// How long the code lives unless somebody confirms it.
+    pub expires_in: Duration,
+    /// How often the client may poll.
+    pub interval: Duration,
+}
+
+impl Broker {
+    /// So many links may be open at once. More would make codes guessable: see [`crate::link::GuessLimit`].
+    pub const MOST_OPEN_LINKS: u64 = 10_000;
+
+    const MOST_NAME_CHARACTERS: usize = 100;
+
+    /// Hands out a link code; a holder of an access key relinks that key's account.
+    ///
+    /// # Errors
+    /// [`Refusal`]: a missing enrolment key, a provider that is not there, too many open links.
+    pub async fn start_link(
+        &self,
+        caller: &Caller,
+        request: LinkRequest,
+    ) -> Result<StartedLink, Refusal> {
+        let client_name = check_name(request.requester.client_name)?;
+        let requester = Requester {
+            client_name,
+            ..request.requester
+        };
+        let (provider, relink) = match caller {
+            Caller::Nobody if self.settings.enroll_key.is_some() => return Err(KEY_NEEDED),
+            Caller::Nobody | Caller::Enroller | Caller::Admin => {
+                let provider = self.providers.choose(request.provider.as_deref())?;
+                (provider.name().clone(), None)
+            }
+            Caller::Key(key) => self.relink(key, request.provider.as_deref()).await?,
+        };
+        self.keep_link(provider, requester, relink).await
+    }
+
+    async fn relink(
+        &self,
+        key: &KeyHolder,
+        named: Option<&str>,
+    ) -> Result<(ProviderName, Option<NewLinkKey>), Refusal> {
+        let account = self.account_of(key)?;
+        if key.role != KeyRole::Owner {
+            let detail = "this access key may read its account, not link it again";
+            return Err(Refusal::Forbidden(detail));
+        }
+        let account = self.stored_account(account).await?;
+        let provider = self.providers.get(&account.key.provider)?.name();
+        if named.is_some_and(|name| name != provider.as_str()) {
+            let detail = format!("the account of this key is one of the provider {provider}");
+            return Err(Refusal::Unprocessable(detail));
+        }
+        let relink = NewLinkKey::Relink {
+            key: key.id,
+            account: account.id,
+        };
+        Ok((provider.clone(), Some(relink)))
+    }
+
+    async fn keep_link(
+        &self,
+        provider: ProviderName,
+        requester: Requester,
+        relink: Option<NewLinkKey>,
+    ) -> Result<StartedLink, Refusal> {
+        let access_key = match relink {
+            Some(_) => None,
+            None => Some(AccessKey::generate(&self.entropy)),
+        };
+        let fresh = access_key
+            .as_ref()
+            .map(|key| NewLinkKey::New(self.vault.hash_access_key(key)));
+        let Some(key) = relink.or(fresh) else {
+            return Err(KEY_NEEDED);
+        };
+        let code = self
+            .keep_under_a_free_code(&provider, &requester, key)
+            .await?;
+        Ok(StartedLink {
+            code,
+            access_key,
+            provider,
+            expires_in: self.settings.link_code_ttl,
+            interval: self.settings.poll_interval,
+        })
+    }
+
+    async fn keep_under_a_free_code(
+        &self,
+        provider: &ProviderName,
+        requester: &Requester,
+        key: NewLinkKey,
+    ) -> Result<LinkCode, Refusal> {
+        const TRIES: usize = 20;
+        for _ in 0..TRIES {
+            let code = LinkCode::generate(&self.entropy);
+            let now = self.clock.now();
+            let link = NewLink {
+                code: self.vault.hash_link_code(&code),
+                provider: provider.clone(),
+                requester: requester.clone(),
+                key,
+                created_at: now,
+                expires_at: now + self.settings.link_code_ttl,
+            };
+            match self.store.create_link(link, Self::MOST_OPEN_LINKS).await? {
+                LinkCreation::Created(link) => {
+                    tracing::info!(link = link.id.0, %provider, relink = link.relink_of.is_some(), "link code handed out");
+                    return Ok(code);
+                }
+                LinkCreation::CodeTaken => {}
+                LinkCreation::OverCapacity => return Err(Refusal::OverCapacity),
+            }
+        }
+        Err(Refusal::OverCapacity)
+    }
+}
+
+/// The name stands on the page beside our own words: short, and nothing in it that could pass for them.
+fn check_name(name: Option<String>) -> Result<Option<String>, Refusal> {
+    let Some(name) = name else { return Ok(None) };
+    let name = name.trim();
+    let changes_direction = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if name.chars().any(|c| c.is_control() || changes_direction(c)) {
+        let detail = "client_name holds control characters";
+        return Err(Refusal::Unprocessable(detail.to_owned()));
+    }
+    let most = Broker::MOST_NAME_CHARACTERS;
+    if name.chars().count() > most {
+        let detail = format!("client_name is longer than {most} characters");
+        return Err(Refusal::Unprocessable(detail));
+    }
+    Ok((!name.is_empty()).then(|| name.to_owned()))
+}

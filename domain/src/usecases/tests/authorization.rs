@@ -1,0 +1,88 @@
+//! Who may do what.
+
+use super::*;
+
+#[tokio::test]
+async fn tokens_are_for_access_keys_of_linked_accounts() {
+    let stage = Stage::new().await;
+    let (_, pending) = stage.started().await;
+    let token = async |caller: Caller| stage.broker.hand_out_token(&caller, secs(0)).await;
+    assert!(matches!(
+        token(Caller::Nobody).await,
+        Err(Refusal::Unauthorized(_))
+    ));
+    assert!(matches!(
+        token(Caller::Admin).await,
+        Err(Refusal::Forbidden(_))
+    ));
+    assert!(matches!(
+        token(stage.caller(&pending).await).await,
+        Err(Refusal::LinkPending)
+    ));
+    let unknown = stage
+        .broker
+        .authenticate(Some(&AccessKey::new("coak_unknown")))
+        .await;
+    assert!(matches!(unknown, Err(Refusal::Unauthorized(_))));
+    let (_, key) = stage.linked().await;
+    let handed = token(stage.caller(&key).await).await.unwrap();
+    assert_eq!(handed.access_token.expose(), "access-1");
+    assert_eq!(handed.account.scopes, ["profile"]);
+}
+
+#[tokio::test]
+async fn a_token_that_will_not_last_comes_with_a_warning_and_an_expired_one_not_at_all() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    let token = async |min_ttl| {
+        let caller = stage.caller(&key).await;
+        stage.broker.hand_out_token(&caller, secs(min_ttl)).await
+    };
+    // The hour counts from when the request was sent, and no time has passed since.
+    assert_eq!(token(0).await.unwrap().expires_in, Some(secs(3600)));
+    assert!(token(3600).await.unwrap().warning.is_none());
+    assert_eq!(
+        token(3601).await.unwrap().warning.unwrap().code,
+        "min_ttl_unmet"
+    );
+    stage.clock.advance(secs(3600));
+    assert!(matches!(token(0).await, Err(Refusal::RelinkRequired(_))));
+}
+
+#[tokio::test]
+async fn an_access_key_sees_its_own_account_and_the_admin_all() {
+    let stage = Stage::new().await;
+    let (_, alice) = stage.linked().await;
+    stage
+        .provider
+        .answer_identify(Ok(ScriptedProvider::person("bob")));
+    let (_, bob) = stage.linked().await;
+    let (alice, bob) = (stage.caller(&alice).await, stage.caller(&bob).await);
+    let own = stage
+        .broker
+        .list_accounts(&bob, None, 50)
+        .await
+        .unwrap()
+        .items;
+    assert_eq!(own.len(), 1);
+    let hidden = stage.broker.account(&alice, own[0].id).await;
+    assert!(matches!(hidden, Err(Refusal::NotFound(_))));
+
+    let admin = stage.caller(&AccessKey::new(ADMIN)).await;
+    let first = stage.broker.list_accounts(&admin, None, 1).await.unwrap();
+    assert_eq!(first.items.len(), 1);
+    let rest = stage
+        .broker
+        .list_accounts(&admin, first.next, 1)
+        .await
+        .unwrap();
+    assert_eq!((rest.items.len(), rest.next), (1, None));
+    let nobody = stage.broker.list_accounts(&Caller::Nobody, None, 1).await;
+    assert!(matches!(nobody, Err(Refusal::Unauthorized(_))));
+}
+
+#[tokio::test]
+async fn readiness_opens_the_hash_key() {
+    let stage = Stage::new().await;
+    assert!(stage.broker.ready().await.is_ok());
+}

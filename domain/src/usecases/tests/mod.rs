@@ -1,0 +1,153 @@
+//! The use cases over the fakes, on a clock that stands still.
+#![allow(clippy::unwrap_used)]
+
+mod advance_consent;
+mod authorization;
+mod enter_code;
+mod poll_link;
+mod start_link;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{
+    Broker, Caller, LinkReport, LinkRequest, Providers, Refusal, Settings, StartedLink, Visitor,
+    unlock,
+};
+use crate::link::{Link, LinkStatus, Requester};
+use crate::ports::OAuthProvider;
+use crate::secret::{AccessKey, BrowserToken};
+use crate::testing::{FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy};
+
+/// A broker, and hands on what it stands on.
+struct Stage {
+    broker: Broker,
+    clock: FixedClock,
+    provider: Arc<ScriptedProvider>,
+    browser: BrowserToken,
+}
+
+const ADMIN: &str = "an-admin-key-of-the-test";
+
+impl Stage {
+    async fn new() -> Self {
+        Self::with_enroll_key(None).await
+    }
+
+    async fn with_enroll_key(enroll_key: Option<&str>) -> Self {
+        let clock = FixedClock::default();
+        let provider = Arc::new(ScriptedProvider::new("one"));
+        let entropy = Arc::new(seeded_entropy(7));
+        let store = Arc::new(MemoryStore::default());
+        let cipher = Arc::new(FakeCipher::default());
+        let vault = unlock(store.as_ref(), cipher, &entropy).await.unwrap();
+        let settings = Settings {
+            link_code_ttl: Duration::from_secs(600),
+            poll_interval: Duration::from_secs(2),
+            provider_timeout: Duration::from_secs(10),
+            admin_key: Some(AccessKey::new(ADMIN)),
+            enroll_key: enroll_key.map(AccessKey::new),
+        };
+        let providers = Providers::new([Arc::clone(&provider) as Arc<dyn OAuthProvider>], None);
+        let broker = Broker::new(
+            store,
+            vault,
+            Arc::new(clock.clone()),
+            entropy,
+            providers,
+            settings,
+        );
+        let browser = broker.new_browser();
+        Self {
+            broker,
+            clock,
+            provider,
+            browser,
+        }
+    }
+
+    fn visitor(&self) -> Visitor<'_> {
+        Visitor {
+            browser: &self.browser,
+            address: address(1),
+        }
+    }
+
+    async fn link_for(&self, caller: &Caller) -> Result<StartedLink, Refusal> {
+        let requester = Requester {
+            client_name: Some("cron".to_owned()),
+            address: None,
+        };
+        self.broker
+            .start_link(
+                caller,
+                LinkRequest {
+                    provider: None,
+                    requester,
+                },
+            )
+            .await
+    }
+
+    async fn started(&self) -> (String, AccessKey) {
+        let link = self.link_for(&Caller::Nobody).await.unwrap();
+        (link.code.digits().to_owned(), link.access_key.unwrap())
+    }
+
+    async fn confirm(&self, code: &str) -> Result<(), Refusal> {
+        let link = self.broker.confirm(code, &self.visitor()).await?;
+        self.broker.start_consent(&link).await
+    }
+
+    /// Lets the time of the next poll come and sees all due links through.
+    async fn poll_providers(&self) {
+        self.clock
+            .advance(self.broker.idle_for().await.unwrap().unwrap_or_default());
+        for link in self.broker.claim_due_polls(100).await.unwrap() {
+            self.see_through(link).await;
+        }
+    }
+
+    async fn see_through(&self, link: Link) {
+        let mut next = Some(link);
+        while let Some(link) = next {
+            let outcome = self.broker.advance(&link).await;
+            next = self.broker.record(&link, &outcome).await.unwrap();
+        }
+    }
+
+    async fn caller(&self, key: &AccessKey) -> Caller {
+        self.broker.authenticate(Some(key)).await.unwrap()
+    }
+
+    async fn report(&self, code: &str, key: &AccessKey) -> LinkReport {
+        let caller = self.caller(key).await;
+        self.broker
+            .poll_link(code, &caller, address(9))
+            .await
+            .unwrap()
+    }
+
+    async fn status(&self, code: &str, key: &AccessKey) -> LinkStatus {
+        self.report(code, key).await.status
+    }
+
+    /// A link that Alice has completed, and its key.
+    async fn linked(&self) -> (String, AccessKey) {
+        let (code, key) = self.started().await;
+        self.confirm(&code).await.unwrap();
+        self.provider
+            .answer_redeem(Ok(ScriptedProvider::grant("access-1", Some("refresh-1"))));
+        self.poll_providers().await;
+        (code, key)
+    }
+}
+
+fn address(last: u8) -> IpAddr {
+    IpAddr::from([198, 51, 100, last])
+}
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}

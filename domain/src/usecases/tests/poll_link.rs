@@ -1,0 +1,79 @@
+//! A client polls.
+
+use super::*;
+use crate::link::GuessLimit;
+
+#[tokio::test]
+async fn the_account_is_for_the_link_s_own_key_only() {
+    let stage = Stage::new().await;
+    let (code, key) = stage.linked().await;
+    let own = stage.report(&code, &key).await;
+    assert_eq!(own.account.unwrap().key.account_id, "alice");
+    for caller in [Caller::Nobody, stage.caller(&stage.started().await.1).await] {
+        let bare = stage
+            .broker
+            .poll_link(&code, &caller, address(3))
+            .await
+            .unwrap();
+        assert!(matches!(bare.status, LinkStatus::Linked(_)));
+        assert!(bare.account.is_none());
+    }
+}
+
+#[tokio::test]
+async fn unknown_and_malformed_codes_do_not_exist() {
+    let stage = Stage::new().await;
+    for code in ["00000000", "1", "abcdefgh", ""] {
+        let refused = stage
+            .broker
+            .poll_link(code, &Caller::Nobody, address(3))
+            .await;
+        assert!(matches!(refused, Err(Refusal::NotFound(_))), "{code:?}");
+    }
+}
+
+#[tokio::test]
+async fn guessing_is_limited_and_slows_no_client() {
+    let stage = Stage::new().await;
+    let (code, key) = stage.started().await;
+    let guess = |code: &'static str| stage.broker.poll_link(code, &Caller::Nobody, address(9));
+    for _ in 0..GuessLimit::PER_ADDRESS {
+        assert!(matches!(guess("00000000").await, Err(Refusal::NotFound(_))));
+    }
+    assert!(matches!(
+        guess("00000000").await,
+        Err(Refusal::RateLimited { .. })
+    ));
+    let right = stage
+        .broker
+        .poll_link(&code, &Caller::Nobody, address(9))
+        .await;
+    assert!(
+        matches!(right, Err(Refusal::RateLimited { .. })),
+        "a guesser learns no more"
+    );
+    assert_eq!(
+        stage.status(&code, &key).await,
+        LinkStatus::Pending,
+        "same address, own key"
+    );
+    stage.clock.advance(secs(600));
+    assert!(matches!(guess("00000000").await, Err(Refusal::NotFound(_))));
+}
+
+#[tokio::test]
+async fn an_ended_link_answers_for_a_day() {
+    let stage = Stage::new().await;
+    let (code, key) = stage.started().await;
+    stage.clock.advance(secs(600));
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
+    stage.clock.advance(secs(24 * 3600 - 1));
+    assert_eq!(stage.broker.purge_links(10).await.unwrap(), 0);
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
+    stage.clock.advance(secs(2));
+    assert_eq!(stage.broker.purge_links(10).await.unwrap(), 1);
+    assert!(matches!(
+        stage.broker.authenticate(Some(&key)).await,
+        Err(Refusal::Unauthorized(_))
+    ));
+}

@@ -1,0 +1,41 @@
+//! Opening the store's hash key at the start.
+
+use std::sync::Arc;
+
+use crate::entropy::Entropy;
+use crate::ports::{Cipher, CipherError, HashKey, StoreError, TokenStore};
+use crate::vault::Vault;
+
+/// Why the store could not be unlocked.
+#[derive(Debug, thiserror::Error)]
+pub enum UnlockError {
+    /// The configured key is not the one that this store was made with.
+    #[error("the secret key does not open this database")]
+    WrongKey(#[source] CipherError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Opens the hash key, making one at the first start.
+///
+/// # Errors
+/// [`UnlockError::WrongKey`] when the configured key does not open what is stored; nothing has been written then.
+pub async fn unlock(
+    store: &dyn TokenStore,
+    cipher: Arc<dyn Cipher>,
+    entropy: &Entropy,
+) -> Result<Vault, UnlockError> {
+    let sealed = match store.hash_key().await? {
+        Some(sealed) => sealed,
+        None => {
+            let fresh = HashKey::new(entropy.bytes());
+            let sealed = Vault::seal_hash_key(cipher.as_ref(), &fresh);
+            // Another process may have been first: what the store kept is what counts.
+            store
+                .init_hash_key(sealed.map_err(UnlockError::WrongKey)?)
+                .await?
+        }
+    };
+    Vault::unlock(cipher, &sealed).map_err(UnlockError::WrongKey)
+}

@@ -1,0 +1,156 @@
+//! Secrets on their way to the store and back: each sealed to the one place it belongs to.
+
+use std::sync::Arc;
+
+use crate::grant::AccountKey;
+use crate::link::LinkCode;
+use crate::ports::{Cipher, CipherError, HashKey};
+use crate::secret::{
+    AccessKey, AccessToken, BrowserToken, DeviceCode, IdToken, KeyedHash, RefreshToken, Sealed,
+    UserCode,
+};
+
+/// The cipher together with the hash key, in terms of the model.
+pub struct Vault {
+    cipher: Arc<dyn Cipher>,
+    hash_key: HashKey,
+}
+
+/// The place a value is sealed for: table, column and the row's natural key.
+struct Place<'a> {
+    table: &'static str,
+    column: &'static str,
+    natural_key: &'a [&'a [u8]],
+}
+
+impl Place<'_> {
+    /// Every part with its length in front, so that no two places give the same bytes.
+    fn associated_data(&self) -> Vec<u8> {
+        let names = [self.table.as_bytes(), self.column.as_bytes()];
+        let mut bytes = Vec::new();
+        for part in names.iter().chain(self.natural_key) {
+            bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(part);
+        }
+        bytes
+    }
+}
+
+const HASH_KEY: Place<'static> = Place {
+    table: "service_keys",
+    column: "hash_key",
+    natural_key: &[],
+};
+
+macro_rules! sealed_to {
+    ($table:literal, $owner:ident: $owner_type:ty, $key:expr;
+     $($column:literal $seal:ident $open:ident $secret:ident),+ $(,)?) => {$(
+        #[doc = concat!("Seals a value for `", $table, ".", $column, "`.")]
+        ///
+        /// # Errors
+        /// See [`Cipher::seal`].
+        pub fn $seal(&self, secret: &$secret, $owner: &$owner_type) -> Result<Sealed, CipherError> {
+            let place = Place { table: $table, column: $column, natural_key: $key };
+            self.cipher.seal(secret.expose().as_bytes(), &place.associated_data())
+        }
+
+        #[doc = concat!("Opens a value of `", $table, ".", $column, "`.")]
+        ///
+        /// # Errors
+        /// See [`Cipher::open`].
+        pub fn $open(&self, sealed: &Sealed, $owner: &$owner_type) -> Result<$secret, CipherError> {
+            let place = Place { table: $table, column: $column, natural_key: $key };
+            let plain = self.cipher.open(sealed, &place.associated_data())?;
+            let text = std::str::from_utf8(&plain).map_err(|_| CipherError::Corrupt)?;
+            Ok($secret::new(text))
+        }
+    )+};
+}
+
+impl Vault {
+    /// Seals a new hash key for the store.
+    ///
+    /// # Errors
+    /// See [`Cipher::seal`].
+    pub fn seal_hash_key(cipher: &dyn Cipher, key: &HashKey) -> Result<Sealed, CipherError> {
+        cipher.seal(key.expose(), &HASH_KEY.associated_data())
+    }
+
+    /// Opens the store's hash key: also the check that the configured key is the right one.
+    ///
+    /// # Errors
+    /// See [`Cipher::open`].
+    pub fn unlock(cipher: Arc<dyn Cipher>, sealed: &Sealed) -> Result<Self, CipherError> {
+        let plain = cipher.open(sealed, &HASH_KEY.associated_data())?;
+        let key = <[u8; 32]>::try_from(plain.as_slice()).map_err(|_| CipherError::Corrupt)?;
+        Ok(Self {
+            cipher,
+            hash_key: HashKey::new(key),
+        })
+    }
+
+    /// Whether this hash key of the store is the one in use.
+    ///
+    /// # Errors
+    /// See [`Cipher::open`]; [`CipherError::UnknownKey`] when it is another one.
+    pub fn verify(&self, sealed: &Sealed) -> Result<(), CipherError> {
+        let plain = self.cipher.open(sealed, &HASH_KEY.associated_data())?;
+        if plain.as_slice() == self.hash_key.expose() {
+            Ok(())
+        } else {
+            Err(CipherError::UnknownKey)
+        }
+    }
+
+    sealed_to! {
+        "tokens", owner: AccountKey, &[owner.provider.as_str().as_bytes(), owner.account_id.as_bytes()];
+        "access_token" seal_access_token open_access_token AccessToken,
+        "refresh_token" seal_refresh_token open_refresh_token RefreshToken,
+    }
+
+    sealed_to! {
+        "device_codes", link: KeyedHash, &[link.as_bytes()];
+        "device_code" seal_device_code open_device_code DeviceCode,
+        "user_code" seal_user_code open_user_code UserCode,
+        "verification_uri" seal_verification_uri open_verification_uri UserCode,
+        "access_token" seal_new_access_token open_new_access_token AccessToken,
+        "refresh_token" seal_new_refresh_token open_new_refresh_token RefreshToken,
+        "id_token" seal_new_id_token open_new_id_token IdToken,
+    }
+
+    /// The hash that a link code is found by.
+    #[must_use]
+    pub fn hash_link_code(&self, code: &LinkCode) -> KeyedHash {
+        self.hash("link_code", code.digits())
+    }
+
+    /// The hash that an access key is found by.
+    #[must_use]
+    pub fn hash_access_key(&self, key: &AccessKey) -> KeyedHash {
+        self.hash("access_key", key.expose())
+    }
+
+    /// The hash that a browser is recognised by.
+    #[must_use]
+    pub fn hash_browser(&self, browser: &BrowserToken) -> KeyedHash {
+        self.hash("browser", browser.expose())
+    }
+
+    /// The token that a browser's forms must carry: derived from its cookie, so another site cannot know it.
+    #[must_use]
+    pub fn csrf_token(&self, browser: &BrowserToken) -> KeyedHash {
+        self.hash("csrf", browser.expose())
+    }
+
+    /// The hash of an operator's key, for comparing without telling how much of it was right.
+    #[must_use]
+    pub fn hash_operator_key(&self, key: &AccessKey) -> KeyedHash {
+        self.hash("operator_key", key.expose())
+    }
+
+    /// The purpose in front keeps the hashes of different kinds of values apart; it contains no zero byte.
+    fn hash(&self, purpose: &str, value: &str) -> KeyedHash {
+        let input = zeroize::Zeroizing::new([purpose.as_bytes(), &[0], value.as_bytes()].concat());
+        self.cipher.keyed_hash(&self.hash_key, &input)
+    }
+}

@@ -1,0 +1,18 @@
+//! The database schema, version by version.
+//!
+//! Rules for a migration: portable types only (`BIGINT` for numbers and for times, which are milliseconds since the
+//! Unix epoch; `TEXT`; `BLOB`), an index for whatever a periodic scan looks for, and a working way down. A migration
+//! that has been released is never edited: the next one follows it.
+
+mod initial;
+
+use sea_orm_migration::prelude::*;
+
+/// All migrations, in order.
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(initial::Migration)]
+    }
+}

@@ -1,0 +1,135 @@
+//! `central-oauth dev`: the whole flow here and now, with nothing else installed.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use central_oauth_cipher_aes_gcm_siv::SecretKey;
+use central_oauth_domain::grant::ProviderName;
+use central_oauth_provider_device_flow::ProviderSettings;
+use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
+use central_oauth_store_seaorm::DatabaseUrl;
+use tempfile::TempDir;
+use url::Url;
+
+use super::{Exit, Failure, play};
+use crate::config::{
+    Environment, HttpConfig, Keys, LinkConfig, LogConfig, ProviderConfig, StoreConfig,
+};
+use crate::service::{Service, ServiceConfig};
+use crate::{runtime, telemetry, wiring};
+
+/// What `dev` takes.
+#[derive(clap::Args)]
+pub(super) struct Options {
+    /// Let the sandbox's person consent by itself, show every step with its request, end with a token that works.
+    #[arg(long)]
+    auto: bool,
+    /// The port of the service; 0 takes a free one.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+}
+
+const CLIENT_ID: &str = "central-oauth-dev";
+const SCOPES: [&str; 2] = ["profile", "offline_access"];
+
+pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
+    // What happens is told step by step; the log is for those who ask for it.
+    telemetry::install(LogConfig::read(environment)?, "warn");
+    let told_to_stop = runtime::stop_signal()?;
+    let folder = TempDir::new()?;
+    let sandbox = start_sandbox(options.auto).await?;
+    let service = Service::start(config(&options, &folder, &sandbox)?).await?;
+    let ended = if options.auto {
+        let played = play::run(service.url(), &sandbox.endpoints().hello).await;
+        let stopped = service.stop().await;
+        played.and(stopped)
+    } else {
+        invite(&service, &sandbox, folder.path());
+        service.run_until(told_to_stop).await
+    };
+    sandbox.stop().await?;
+    ended
+}
+
+async fn start_sandbox(auto: bool) -> Result<Sandbox, Failure> {
+    let options = SandboxOptions {
+        client_id: CLIENT_ID.to_owned(),
+        auto_consent: auto.then_some(Duration::from_secs(1)),
+        ..SandboxOptions::default()
+    };
+    Ok(Sandbox::start(options).await?)
+}
+
+fn config(
+    options: &Options,
+    folder: &TempDir,
+    sandbox: &Sandbox,
+) -> Result<ServiceConfig, Failure> {
+    let links = LinkConfig::default();
+    let endpoints = sandbox.endpoints();
+    let url = |text: &str| Url::parse(text).map(Some).map_err(Failure::other);
+    let provider = ProviderSettings {
+        display_name: "Sandbox".to_owned(),
+        scopes: SCOPES.map(str::to_owned).to_vec(),
+        device_authorization_endpoint: url(&endpoints.device_authorization)?,
+        token_endpoint: url(&endpoints.token)?,
+        revocation_endpoint: url(&endpoints.revocation)?,
+        userinfo_endpoint: url(&endpoints.userinfo)?,
+        timeout: links.provider_timeout,
+        ..ProviderSettings::new(ProviderName::new("sandbox"), CLIENT_ID)
+    };
+    Ok(ServiceConfig {
+        store: StoreConfig {
+            url: DatabaseUrl::file(folder.path().join("dev.sqlite3")),
+        },
+        keys: Keys {
+            secret: SecretKey::from_bytes(wiring::entropy().bytes()),
+            previous: Vec::new(),
+            admin: None,
+            enroll: None,
+        },
+        http: HttpConfig::at(free(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))),
+        links,
+        providers: ProviderConfig {
+            providers: vec![provider],
+            default: None,
+        },
+    })
+}
+
+/// This address, or one with a free port when something listens there already.
+fn free(address: SocketAddr) -> SocketAddr {
+    match std::net::TcpListener::bind(address) {
+        Ok(_) => address,
+        Err(_) => SocketAddr::new(address.ip(), 0),
+    }
+}
+
+fn invite(service: &Service, sandbox: &Sandbox, folder: &Path) {
+    let (url, hello, sandbox) = (
+        service.url(),
+        &sandbox.endpoints().hello,
+        sandbox.base_url(),
+    );
+    let program = std::env::args()
+        .next()
+        .unwrap_or_else(|| "central-oauth".to_owned());
+    println!("Central OAuth is running, for trying it out.\n");
+    println!("  the service   {url}   (its API: {url}docs)");
+    println!("  the sandbox   {sandbox}   a provider that knows only made-up people");
+    println!(
+        "  the database  {}   gone when this ends\n",
+        folder.display()
+    );
+    println!("Now, in another terminal:\n");
+    println!("  {program} link --server {url} --profile dev");
+    println!(
+        "      asks for a code; open the address it shows, enter the code, consent in the sandbox\n"
+    );
+    println!("  {program} token --profile dev");
+    println!("      prints an access token, now and whenever a script needs one\n");
+    println!("  curl -H \"Authorization: Bearer $({program} token --profile dev)\" {hello}");
+    println!("      shows that it works\n");
+    println!("Ctrl-C ends it.");
+}

@@ -1,0 +1,91 @@
+//! How a command ends: codes that a script can rely on.
+
+use std::error::Error;
+use std::fmt;
+use std::process::ExitCode;
+
+use crate::config::ConfigError;
+
+/// The codes, as `--help` shows them.
+pub(super) const HELP: &str = "\
+Exit codes:
+  0  done
+  1  something else went wrong; the message says what
+  2  the command line is wrong
+  3  no usable access key: not linked yet, or the key is unknown, expired or revoked
+  4  the person said no
+  5  the link code expired
+  6  the link failed
+  7  a person must consent again: central-oauth link --relink
+  8  the service or the provider cannot be reached for now; try again later";
+
+/// How a command ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Done = 0,
+    Other = 1,
+    NoKey = 3,
+    Denied = 4,
+    Expired = 5,
+    LinkFailed = 6,
+    RelinkRequired = 7,
+    Unavailable = 8,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command failed: one line for the person, and the code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: Exit,
+    message: String,
+}
+
+impl Failure {
+    pub(crate) fn new(code: Exit, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+        }
+    }
+
+    /// A failure without a code of its own, with its causes in one line.
+    pub(crate) fn other(error: impl Error) -> Self {
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let cause_text = cause.to_string();
+            if !message.contains(&cause_text) {
+                message = format!("{message}: {cause_text}");
+            }
+            source = cause.source();
+        }
+        Self::new(Exit::Other, message)
+    }
+
+    pub(crate) const fn code(&self) -> Exit {
+        self.code
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::other(error)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::other(error)
+    }
+}

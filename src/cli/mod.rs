@@ -1,0 +1,62 @@
+//! The command line: one file a subcommand.
+
+mod client;
+mod dev;
+mod exit;
+mod link;
+mod migrate;
+mod openapi;
+mod play;
+mod profile;
+mod qr;
+mod serve;
+mod token;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Environment;
+pub(crate) use exit::{Exit, Failure};
+
+/// A token broker for programs that have no browser: a person consents once at /device, the service keeps the grant,
+/// and the program asks for a valid access token whenever it needs one.
+#[derive(Parser)]
+#[command(name = "central-oauth", version, after_help = exit::HELP)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the service, configured by the environment.
+    Serve,
+    /// Try everything here and now: the service on loopback with a made-up key, a temporary database and a sandbox
+    /// provider.
+    Dev(dev::Options),
+    /// Ask for a link code, show it, and wait until a person has consented.
+    Link(link::Options),
+    /// Print a valid access token and nothing else, for scripts.
+    Token(token::Options),
+    /// Print the OpenAPI document of the service.
+    Openapi(openapi::Options),
+    /// Bring the database schema up to date, or take it down; `serve` brings it up to date by itself.
+    Migrate(migrate::Options),
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
+    let environment = Environment::new(std::env::vars_os())?;
+    let command = async {
+        match cli.command {
+            Command::Serve => serve::run(&environment).await,
+            Command::Dev(options) => dev::run(options, &environment).await,
+            Command::Link(options) => link::run(options, &environment).await,
+            Command::Token(options) => token::run(options, &environment).await,
+            Command::Openapi(options) => openapi::run(options),
+            Command::Migrate(options) => migrate::run(options, &environment).await,
+        }
+    };
+    tokio::runtime::Runtime::new()
+        .map_err(Failure::other)?
+        .block_on(Box::pin(command))
+}

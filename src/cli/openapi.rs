@@ -1,0 +1,21 @@
+//! `central-oauth openapi`: prints the published document.
+
+use super::{Exit, Failure};
+
+/// What `openapi` takes.
+#[derive(clap::Args)]
+pub(super) struct Options {
+    /// Print YAML instead of JSON.
+    #[arg(long)]
+    yaml: bool,
+}
+
+pub(super) fn run(options: Options) -> Result<Exit, Failure> {
+    let document = if options.yaml {
+        central_oauth_http_poem::spec_yaml()
+    } else {
+        central_oauth_http_poem::spec_json()
+    };
+    println!("{}", document.trim_end());
+    Ok(Exit::Done)
+}

@@ -1,0 +1,30 @@
+//! `central-oauth token`: prints a valid access token and nothing else.
+
+use super::client::Client;
+use super::profile::Target;
+use super::{Exit, Failure};
+use crate::config::{ClientConfig, Environment};
+
+/// What `token` takes.
+#[derive(clap::Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    target: Target,
+    /// How long the token should last at least, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    min_ttl: u64,
+}
+
+pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
+    let profile = options.target.profile(ClientConfig::read(environment)?)?;
+    let client = Client::new(profile.server)?;
+    let token = client.token(&profile.access_key, options.min_ttl).await?;
+    if let Some(warning) = token.warning {
+        eprintln!(
+            "central-oauth: warning: {} ({})",
+            warning.detail, warning.code
+        );
+    }
+    println!("{}", token.access_token);
+    Ok(Exit::Done)
+}

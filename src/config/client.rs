@@ -1,0 +1,49 @@
+//! What the client commands read from the environment.
+
+use central_oauth_domain::secret::AccessKey;
+use serde::Deserialize;
+use url::Url;
+
+use super::{ConfigError, Environment};
+
+#[derive(Deserialize)]
+struct Raw {
+    server: Option<String>,
+    access_key: Option<String>,
+    enroll_key: Option<String>,
+}
+
+/// What the client commands read from the environment.
+pub(crate) struct ClientConfig {
+    /// The service to ask.
+    pub(crate) server: Option<Url>,
+    /// A key to use instead of a saved one.
+    pub(crate) access_key: Option<AccessKey>,
+    /// The key that lets this client ask for link codes.
+    pub(crate) enroll_key: Option<AccessKey>,
+}
+
+impl ClientConfig {
+    pub(crate) fn read(environment: &Environment) -> Result<Self, ConfigError> {
+        let raw: Raw = environment.section()?;
+        let server = raw.server.as_deref().map(parse_server).transpose();
+        Ok(Self {
+            server: server.map_err(|problem| ConfigError::variable("SERVER", problem))?,
+            access_key: raw.access_key.map(AccessKey::new),
+            enroll_key: raw.enroll_key.map(AccessKey::new),
+        })
+    }
+}
+
+/// Reads the address of a service.
+pub(crate) fn parse_server(text: &str) -> Result<Url, &'static str> {
+    const PROBLEM: &str =
+        "is not the http or https URL of a service, like https://auth.example.com";
+    let url = Url::parse(text).map_err(|_| PROBLEM)?;
+    let plain = url.username().is_empty() && url.password().is_none();
+    if matches!(url.scheme(), "https" | "http") && url.has_host() && plain {
+        Ok(url)
+    } else {
+        Err(PROBLEM)
+    }
+}

@@ -1,0 +1,101 @@
+//! Where the service listens and how it is reached.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use ipnet::IpNet;
+use serde::Deserialize;
+use url::Url;
+
+use super::{ConfigError, Environment};
+
+#[derive(Deserialize)]
+struct Raw {
+    listen_addr: Option<String>,
+    public_url: Option<String>,
+    trusted_proxies: Option<String>,
+}
+
+/// Where the service listens and how it is reached.
+pub(crate) struct HttpConfig {
+    /// The address to bind.
+    pub(crate) listen: SocketAddr,
+    /// The base of the addresses that people open.
+    pub(crate) public_url: Option<Url>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub(crate) trusted_proxies: Vec<IpNet>,
+}
+
+impl HttpConfig {
+    const DEFAULT_LISTEN: &'static str = "127.0.0.1:8080";
+
+    /// A service at this address and nowhere else.
+    pub(crate) const fn at(listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            public_url: None,
+            trusted_proxies: Vec::new(),
+        }
+    }
+
+    pub(crate) fn read(environment: &Environment) -> Result<Self, ConfigError> {
+        let raw: Raw = environment.section()?;
+        let listen = raw.listen_addr.as_deref().unwrap_or(Self::DEFAULT_LISTEN);
+        let listen = listen.parse().map_err(|_| {
+            ConfigError::variable(
+                "LISTEN_ADDR",
+                "is not an address and port, like 127.0.0.1:8080",
+            )
+        })?;
+        let proxies = raw.trusted_proxies.unwrap_or_default();
+        let proxies = proxies
+            .split(',')
+            .map(str::trim)
+            .filter(|text| !text.is_empty());
+        Ok(Self {
+            listen,
+            public_url: raw.public_url.as_deref().map(public_url).transpose()?,
+            trusted_proxies: proxies.map(network).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The configured public URL, or the address that is listened on; a service bound to every address is reached at
+    /// loopback from this machine.
+    pub(crate) fn public_url(&self, mut bound: SocketAddr) -> Result<Url, ConfigError> {
+        if let Some(url) = &self.public_url {
+            return Ok(url.clone());
+        }
+        if bound.ip().is_unspecified() {
+            bound.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        public_url(&format!("http://{bound}"))
+    }
+}
+
+fn public_url(text: &str) -> Result<Url, ConfigError> {
+    let malformed = |problem| ConfigError::variable("PUBLIC_URL", problem);
+    let mut url =
+        Url::parse(text).map_err(|_| malformed("is not a URL, like https://auth.example.com"))?;
+    if !matches!(url.scheme(), "https" | "http") || !url.has_host() {
+        return Err(malformed("is not an http or https URL"));
+    }
+    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
+        return Err(malformed("has more than scheme, host, port and path"));
+    }
+    if !matches!(url.path(), "" | "/") {
+        return Err(malformed(
+            "has a path: the service answers at the root of its host",
+        ));
+    }
+    url.set_path("/");
+    Ok(url)
+}
+
+fn network(text: &str) -> Result<IpNet, ConfigError> {
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse().or_else(|_| address()).map_err(|_| {
+        ConfigError::variable(
+            "TRUSTED_PROXIES",
+            "holds something other than addresses and networks, like 10.0.0.0/8",
+        )
+    })
+}

@@ -1,0 +1,79 @@
+//! Times.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{ConfigError, Environment};
+
+#[derive(Deserialize)]
+struct Raw {
+    link_code_ttl: Option<String>,
+    poll_interval: Option<String>,
+    provider_timeout: Option<String>,
+}
+
+/// Times.
+pub(crate) struct LinkConfig {
+    /// How long a link code lives.
+    pub(crate) code_ttl: Duration,
+    /// How often a client may poll.
+    pub(crate) poll_interval: Duration,
+    /// The most that one provider call takes.
+    pub(crate) provider_timeout: Duration,
+}
+
+impl Default for LinkConfig {
+    fn default() -> Self {
+        Self {
+            code_ttl: Duration::from_secs(600),
+            poll_interval: Duration::from_secs(2),
+            provider_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl LinkConfig {
+    pub(crate) fn read(environment: &Environment) -> Result<Self, ConfigError> {
+        let raw: Raw = environment.section()?;
+        let mut config = Self::default();
+        read_seconds(
+            "LINK_CODE_TTL",
+            raw.link_code_ttl,
+            1..=1800,
+            &mut config.code_ttl,
+        )?;
+        read_seconds(
+            "POLL_INTERVAL",
+            raw.poll_interval,
+            1..=60,
+            &mut config.poll_interval,
+        )?;
+        read_seconds(
+            "PROVIDER_TIMEOUT",
+            raw.provider_timeout,
+            1..=120,
+            &mut config.provider_timeout,
+        )?;
+        Ok(config)
+    }
+}
+
+fn read_seconds(
+    name: &str,
+    value: Option<String>,
+    range: RangeInclusive<u64>,
+    setting: &mut Duration,
+) -> Result<(), ConfigError> {
+    let Some(value) = value else { return Ok(()) };
+    match value.parse() {
+        Ok(seconds) if range.contains(&seconds) => *setting = Duration::from_secs(seconds),
+        _ => {
+            let (least, most) = range.into_inner();
+            let problem = format!("is not a whole number of seconds from {least} to {most}");
+            return Err(ConfigError::variable(name, problem));
+        }
+    }
+    Ok(())
+}

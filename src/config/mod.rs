@@ -1,0 +1,79 @@
+//! The environment, read once and turned into types that can be trusted. One file a section: a raw `envy` struct of
+//! strings, and the validated type made from it.
+
+mod client;
+mod environment;
+mod http;
+mod keys;
+mod links;
+mod log;
+mod providers;
+mod store;
+
+pub(crate) use client::{ClientConfig, parse_server};
+pub(crate) use environment::Environment;
+pub(crate) use http::HttpConfig;
+pub(crate) use keys::Keys;
+pub(crate) use links::LinkConfig;
+pub(crate) use log::{LogConfig, LogFormat};
+pub(crate) use providers::ProviderConfig;
+pub(crate) use store::StoreConfig;
+
+/// Every variable that the binary knows, without the prefix.
+pub(crate) const KNOWN: &[&str] = &[
+    "ACCESS_KEY",
+    "ADMIN_KEY",
+    "DATABASE_URL",
+    "DB_PATH",
+    "ENROLL_KEY",
+    "LINK_CODE_TTL",
+    "LISTEN_ADDR",
+    "LOG",
+    "LOG_FORMAT",
+    "POLL_INTERVAL",
+    "PREVIOUS_SECRET_KEYS",
+    "PROVIDERS",
+    "PROVIDER_CLIENT_ID",
+    "PROVIDER_CLIENT_SECRET",
+    "PROVIDER_DEVICE_AUTHORIZATION_ENDPOINT",
+    "PROVIDER_DISPLAY_NAME",
+    "PROVIDER_ISSUER",
+    "PROVIDER_NAME",
+    "PROVIDER_REVOCATION_ENDPOINT",
+    "PROVIDER_SCOPES",
+    "PROVIDER_TIMEOUT",
+    "PROVIDER_TOKEN_ENDPOINT",
+    "PROVIDER_TOKEN_ENDPOINT_AUTH_METHOD",
+    "PROVIDER_USERINFO_ENDPOINT",
+    "PUBLIC_URL",
+    "SECRET_KEY",
+    "SERVER",
+    "TRUSTED_PROXIES",
+];
+
+/// A setting that cannot be used: where it stands and what is wrong with it, in one line and without its value, which
+/// may be a secret.
+#[derive(Debug, thiserror::Error)]
+#[error("{place}: {problem}")]
+pub(crate) struct ConfigError {
+    place: String,
+    problem: String,
+}
+
+impl ConfigError {
+    /// A problem with a variable, named here without the prefix.
+    pub(crate) fn variable(name: &str, problem: impl std::fmt::Display) -> Self {
+        Self {
+            place: format!("{}{name}", Environment::PREFIX),
+            problem: problem.to_string(),
+        }
+    }
+
+    /// A problem at a place in a file.
+    pub(crate) fn place(place: impl Into<String>, problem: impl std::fmt::Display) -> Self {
+        Self {
+            place: place.into(),
+            problem: problem.to_string(),
+        }
+    }
+}

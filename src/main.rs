@@ -1,0 +1,26 @@
+//! `central-oauth`: a token broker for programs that have no browser. This crate is the composition root: it parses,
+//! reads the environment, chooses adapters and runs.
+
+mod cli;
+mod config;
+mod runtime;
+mod service;
+mod telemetry;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    // The only TLS provider in the tree; an error means that it is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let command = cli::Cli::parse();
+    match cli::run(command) {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            eprintln!("central-oauth: {failure}");
+            failure.code().into()
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The running service: store, broker, HTTP server and what happens by itself, from start to stop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use central_oauth_http_poem::HttpSettings;
+use poem::Server;
+use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use url::Url;
+
+use crate::cli::{Exit, Failure};
+use crate::config::{
+    ConfigError, Environment, HttpConfig, Keys, LinkConfig, ProviderConfig, StoreConfig,
+};
+use crate::{runtime, wiring};
+
+/// Everything that the service needs to know before it starts.
+pub(crate) struct ServiceConfig {
+    pub(crate) store: StoreConfig,
+    pub(crate) keys: Keys,
+    pub(crate) http: HttpConfig,
+    pub(crate) links: LinkConfig,
+    pub(crate) providers: ProviderConfig,
+}
+
+impl ServiceConfig {
+    /// Reads all sections; the first malformed variable ends it.
+    pub(crate) fn read(environment: &Environment) -> Result<Self, ConfigError> {
+        let links = LinkConfig::read(environment)?;
+        Ok(Self {
+            store: StoreConfig::read(environment)?,
+            keys: Keys::read(environment)?,
+            http: HttpConfig::read(environment)?,
+            providers: ProviderConfig::read(environment, links.provider_timeout)?,
+            links,
+        })
+    }
+}
+
+/// A service that accepts requests.
+pub(crate) struct Service {
+    listen: SocketAddr,
+    public_url: Url,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<io::Result<()>>,
+    coordinator: JoinHandle<bool>,
+    purge: JoinHandle<()>,
+}
+
+impl Service {
+    /// Answers under way get this long to finish after the signal to stop.
+    const GRACE: Duration = Duration::from_secs(15);
+
+    /// Opens the store, brings its schema up to date and starts to serve.
+    pub(crate) async fn start(config: ServiceConfig) -> Result<Self, Failure> {
+        let http = config.http;
+        let broker = wiring::broker(config.store, &config.keys, &config.links, config.providers);
+        let broker = Arc::new(broker.await?);
+        if broker.providers().is_empty() {
+            tracing::warn!("no provider is configured: nobody can link an account");
+        }
+        let (acceptor, listen) = bind(http.listen).await?;
+        let public_url = http.public_url(listen)?;
+        let app = central_oauth_http_poem::app(
+            Arc::clone(&broker),
+            HttpSettings {
+                public_url: public_url.clone(),
+                trusted_proxies: http.trusted_proxies,
+            },
+        );
+        let (stop, stopped) = watch::channel(false);
+        let mut told = stopped.clone();
+        let server = Server::new_with_acceptor(acceptor).run_with_graceful_shutdown(
+            app,
+            async move {
+                // An error means that the sender is gone, which is the end as well.
+                let _ = told.wait_for(|stop| *stop).await;
+            },
+            Some(Self::GRACE),
+        );
+        Ok(Self {
+            listen,
+            public_url,
+            stop,
+            server: tokio::spawn(server),
+            coordinator: tokio::spawn(runtime::coordinate(Arc::clone(&broker), stopped.clone())),
+            purge: tokio::spawn(runtime::purge(broker, stopped)),
+        })
+    }
+
+    /// The address that is listened on.
+    pub(crate) const fn listen(&self) -> SocketAddr {
+        self.listen
+    }
+
+    /// Where people and programs reach the service.
+    pub(crate) const fn url(&self) -> &Url {
+        &self.public_url
+    }
+
+    /// Serves until `told_to_stop` completes, then finishes what is under way.
+    pub(crate) async fn run_until(
+        mut self,
+        told_to_stop: impl Future<Output = ()>,
+    ) -> Result<Exit, Failure> {
+        tokio::select! {
+            () = told_to_stop => self.stop().await,
+            ended = &mut self.server => {
+                ended.map_err(Failure::other)??;
+                Err(Failure::new(Exit::Other, "the server ended by itself"))
+            }
+        }
+    }
+
+    /// Takes no new work, finishes what is under way within a grace period, and ends.
+    pub(crate) async fn stop(self) -> Result<Exit, Failure> {
+        tracing::info!("stopping");
+        self.stop.send_replace(true);
+        self.server.await.map_err(Failure::other)??;
+        let recorded = self.coordinator.await.map_err(Failure::other)?;
+        self.purge.await.map_err(Failure::other)?;
+        if recorded {
+            tracing::info!("stopped");
+            Ok(Exit::Done)
+        } else {
+            let message = "stopped before every answer of a provider could be saved";
+            Err(Failure::new(Exit::Other, message))
+        }
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpAcceptor, SocketAddr), Failure> {
+    let failed = |error: io::Error| {
+        Failure::new(Exit::Other, format!("cannot listen on {address}: {error}"))
+    };
+    let acceptor = TcpListener::bind(address)
+        .into_acceptor()
+        .await
+        .map_err(failed)?;
+    let bound = acceptor.local_addr();
+    let bound = bound
+        .iter()
+        .find_map(|bound| bound.as_socket_addr().copied());
+    Ok((acceptor, bound.unwrap_or(address)))
+}

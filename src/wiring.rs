@@ -1,0 +1,89 @@
+//! From configuration to adapters to use cases: one function a port.
+
+use std::sync::Arc;
+
+use central_oauth_cipher_aes_gcm_siv::AesGcmSivCipher;
+use central_oauth_clock_system::SystemClock;
+use central_oauth_domain::entropy::Entropy;
+use central_oauth_domain::ports::{Cipher, Clock, OAuthProvider, TokenStore};
+use central_oauth_domain::usecases::{Broker, Providers, Settings, UnlockError, unlock};
+use central_oauth_domain::vault::Vault;
+use central_oauth_provider_device_flow::DeviceFlowProvider;
+use central_oauth_store_seaorm::{SeaOrmStore, peek_hash_key};
+use getrandom::SysRng;
+use getrandom::rand_core::UnwrapErr;
+
+use crate::cli::{Exit, Failure};
+use crate::config::{ConfigError, Keys, LinkConfig, ProviderConfig, StoreConfig};
+
+/// The operating system's random source. Nothing secret can be made without it, so its failure ends the process.
+pub(crate) fn entropy() -> Entropy {
+    Entropy::new(UnwrapErr(SysRng))
+}
+
+/// The store, its schema as it is.
+pub(crate) async fn store(config: &StoreConfig) -> Result<SeaOrmStore, Failure> {
+    SeaOrmStore::open(&config.url).await.map_err(Failure::other)
+}
+
+/// All ports and the rules over them, ready to serve. A wrong key is refused before anything is written.
+pub(crate) async fn broker(
+    config: StoreConfig,
+    keys: &Keys,
+    links: &LinkConfig,
+    providers: ProviderConfig,
+) -> Result<Broker, Failure> {
+    let entropy = Arc::new(entropy());
+    let cipher = AesGcmSivCipher::new(&keys.secret, &keys.previous, Arc::clone(&entropy));
+    let cipher: Arc<dyn Cipher> = Arc::new(cipher);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let providers = self::providers(providers, &clock)?;
+    check_key(&config, &cipher).await?;
+    let store = store(&config).await?;
+    store.migrate_up().await.map_err(Failure::other)?;
+    let vault = unlock(&store, cipher, &entropy).await.map_err(refused)?;
+    let store: Arc<dyn TokenStore> = Arc::new(store);
+    let settings = Settings {
+        link_code_ttl: links.code_ttl,
+        poll_interval: links.poll_interval,
+        provider_timeout: links.provider_timeout,
+        admin_key: keys.admin.clone(),
+        enroll_key: keys.enroll.clone(),
+    };
+    Ok(Broker::new(
+        store, vault, clock, entropy, providers, settings,
+    ))
+}
+
+/// Opens the hash key of an existing database, reading only.
+async fn check_key(config: &StoreConfig, cipher: &Arc<dyn Cipher>) -> Result<(), Failure> {
+    let sealed = peek_hash_key(&config.url).await;
+    match sealed.map_err(Failure::other)? {
+        Some(sealed) => Vault::unlock(Arc::clone(cipher), &sealed)
+            .map(|_| ())
+            .map_err(|error| refused(UnlockError::WrongKey(error))),
+        None => Ok(()),
+    }
+}
+
+fn refused(error: UnlockError) -> Failure {
+    match error {
+        UnlockError::WrongKey(cause) => {
+            let problem =
+                format!("does not open this database ({cause}); nothing has been written");
+            ConfigError::variable("SECRET_KEY", problem).into()
+        }
+        UnlockError::Store(error) => Failure::other(error),
+    }
+}
+
+fn providers(config: ProviderConfig, clock: &Arc<dyn Clock>) -> Result<Providers, Failure> {
+    let mut adapters = Vec::<Arc<dyn OAuthProvider>>::new();
+    for settings in config.providers {
+        let name = settings.name.clone();
+        let adapter = DeviceFlowProvider::new(settings, Arc::clone(clock))
+            .map_err(|error| Failure::new(Exit::Other, format!("provider {name}: {error}")))?;
+        adapters.push(Arc::new(adapter));
+    }
+    Ok(Providers::new(adapters, config.default))
+}

@@ -1,0 +1,126 @@
+//! The direction of the arrows: which crate may depend on which, read from cargo itself.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Crate name to the names of its direct dependencies, those for tests left out.
+type Edges = BTreeMap<String, BTreeSet<String>>;
+
+const OURS: &str = "central-oauth";
+
+fn edges() -> Edges {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "metadata",
+            "--no-deps",
+            "--offline",
+            "--format-version",
+            "1",
+        ])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "cargo metadata failed");
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    packages.iter().map(package).collect()
+}
+
+fn package(package: &Value) -> (String, BTreeSet<String>) {
+    let dependencies = package["dependencies"].as_array().unwrap();
+    let normal = dependencies.iter().filter(|d| d["kind"].is_null());
+    let names = normal.map(|d| d["name"].as_str().unwrap().to_owned());
+    (
+        package["name"].as_str().unwrap().to_owned(),
+        names.collect(),
+    )
+}
+
+fn ours(dependencies: &BTreeSet<String>) -> BTreeSet<&str> {
+    let ours = dependencies.iter().filter(|name| name.starts_with(OURS));
+    ours.map(String::as_str).collect()
+}
+
+#[test]
+fn the_domain_depends_on_nothing_that_does_io() {
+    let allowed = [
+        "async-trait",
+        "rand_core",
+        "secrecy",
+        "thiserror",
+        "tokio",
+        "tracing",
+        "zeroize",
+    ];
+    let edges = edges();
+    let domain = &edges["central-oauth-domain"];
+    let strangers: Vec<_> = domain
+        .iter()
+        .filter(|name| !allowed.contains(&name.as_str()))
+        .collect();
+    assert!(strangers.is_empty(), "domain depends on {strangers:?}");
+}
+
+#[test]
+fn the_domain_takes_only_sync_from_tokio() {
+    let manifest = include_str!("../domain/Cargo.toml");
+    let (dependencies, _) = manifest
+        .split_once("[dev-dependencies]")
+        .unwrap_or((manifest, ""));
+    let tokio = dependencies
+        .lines()
+        .find(|line| line.starts_with("tokio"))
+        .unwrap();
+    assert_eq!(
+        tokio,
+        r#"tokio = { workspace = true, features = ["sync"] }"#
+    );
+}
+
+#[test]
+fn adapters_know_the_domain_and_not_each_other() {
+    for (name, dependencies) in edges() {
+        let allowed: &[&str] = match name.as_str() {
+            "central-oauth" => continue,
+            "central-oauth-domain" | "central-oauth-migration" | "central-oauth-sandbox-poem" => {
+                &[]
+            }
+            "central-oauth-store-seaorm" => &["central-oauth-domain", "central-oauth-migration"],
+            _ => &["central-oauth-domain"],
+        };
+        let allowed: BTreeSet<_> = allowed.iter().copied().collect();
+        let extra: Vec<_> = ours(&dependencies).difference(&allowed).copied().collect();
+        assert!(extra.is_empty(), "{name} depends on {extra:?}");
+    }
+}
+
+#[test]
+fn only_the_wiring_names_concrete_adapters_for_a_port() {
+    let adapters = [
+        "SeaOrmStore",
+        "AesGcmSivCipher",
+        "DeviceFlowProvider",
+        "SystemClock",
+    ];
+    let mut named_in = BTreeSet::new();
+    let mut folders = vec![std::path::PathBuf::from(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/src"
+    ))];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if adapters
+                .iter()
+                .any(|name| std::fs::read_to_string(&path).unwrap().contains(name))
+            {
+                named_in.insert(path.file_name().unwrap().to_str().unwrap().to_owned());
+            }
+        }
+    }
+    assert_eq!(named_in, BTreeSet::from(["wiring.rs".to_owned()]));
+}

@@ -1,0 +1,94 @@
+//! What a store promises.
+
+mod accounts;
+mod completing;
+mod consenting;
+mod creating;
+mod ending;
+mod hash_key;
+mod keys;
+mod polling;
+mod purging;
+mod redeeming;
+mod relinking;
+mod reserving;
+mod samples;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use central_oauth_domain::grant::AccountId;
+use central_oauth_domain::ports::TokenStore;
+
+/// An empty store under test, and what is done to it behind the port's back.
+#[async_trait]
+pub trait Fixture: Send + Sync {
+    /// The store.
+    fn store(&self) -> Arc<dyn TokenStore>;
+
+    /// Marks an account's grant as over: what a provider's `invalid_grant` does.
+    async fn require_relink(&self, account: AccountId);
+}
+
+/// Runs one case after the other, each on a fixture of its own.
+macro_rules! run_each {
+    ($make:ident: $($module:ident::{$($case:ident),+ $(,)?}),+ $(,)?) => {$($({
+        eprintln!("case {}::{}", stringify!($module), stringify!($case));
+        let fixture = $make().await;
+        Box::pin($module::$case(&fixture)).await;
+    })+)+};
+}
+
+/// Runs the suite; `make` makes a fresh, empty store each time. Some cases use many tasks: run it on a runtime with
+/// several threads.
+///
+/// # Panics
+/// When the store breaks a promise.
+pub async fn run<M, Making, F>(make: M)
+where
+    M: Fn() -> Making,
+    Making: Future<Output = F>,
+    F: Fixture,
+{
+    run_each! { make:
+        hash_key::{answers, the_first_candidate_is_kept, one_of_many_candidates_is_kept},
+        creating::{
+            a_new_link_is_pending, a_taken_code_leaves_nothing, a_taken_key_is_a_conflict,
+            an_ended_link_holds_its_code, only_open_links_count, many_at_once_stay_below_the_limit,
+            many_at_once_share_no_code,
+        },
+        reserving::{
+            one_browser_has_it, it_is_there_to_be_had, of_two_browsers_one_gets_it,
+        },
+        consenting::{
+            keeps_what_the_person_is_told, starts_once, starts_from_the_present_version_alone,
+        },
+        polling::{
+            nothing_is_due_at_first, the_longest_due_comes_first, a_lease_keeps_others_away,
+            a_lapsed_lease_records_nothing, postponing_ends_the_lease,
+            a_flow_without_questions_is_never_due, expired_links_are_asked_about_too,
+            nobody_gets_the_same_link_twice,
+        },
+        redeeming::{
+            keeps_the_tokens_and_the_lease, a_later_deadline_stands, only_once_and_only_authorizing,
+            the_next_question_waits_for_schedule_and_lease,
+        },
+        completing::{
+            opens_the_account_to_the_key, needs_a_consent, a_stale_version_leaves_nothing,
+            the_same_person_has_one_account, another_provider_is_another_account,
+            a_missing_refresh_token_keeps_the_old_one, a_refresh_token_stays_with_its_origin,
+            a_dead_refresh_token_is_not_kept, linking_heals, many_links_of_one_person_at_once,
+        },
+        relinking::{
+            other_keys_keep_working, another_person_is_refused, the_key_must_open_the_account,
+            failing_takes_nothing_away,
+        },
+        ending::{every_ending_is_remembered, nothing_follows_the_end, nothing_is_asked_afterwards},
+        keys::{an_unknown_key_opens_nothing, a_new_key_opens_its_link},
+        accounts::{an_unknown_account_is_none, lists_come_in_pages},
+        purging::{
+            ended_links_go, with_their_inert_keys, time_ends_links_too, leased_and_redeemed_links_stay,
+            no_more_than_asked_for,
+        },
+    }
+}

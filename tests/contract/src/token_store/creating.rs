@@ -1,0 +1,144 @@
+//! New links.
+
+use central_oauth_domain::link::{Ending, LinkState, Requester};
+use central_oauth_domain::ports::{LinkCreation, NewLink, NewLinkKey, TokenStore};
+use tokio::task::JoinSet;
+
+use super::Fixture;
+use super::samples::*;
+
+pub(super) async fn a_new_link_is_pending(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let asked = new_link(1);
+    let link = keep(&*store, asked.clone()).await;
+    assert_eq!(link.state, LinkState::Pending);
+    assert_eq!(
+        (link.code, link.provider.clone()),
+        (asked.code, asked.provider)
+    );
+    assert_eq!(link.requester, asked.requester);
+    assert_eq!(link.created_at, asked.created_at);
+    assert_eq!(link.expires_at, asked.expires_at);
+    assert_eq!((link.relink_of, link.browser), (None, None));
+    assert_eq!((link.poll, link.lease_until), (None, None));
+    assert_eq!(found(&*store, 1).await, link);
+    assert_eq!(store.find_link(&code(2)).await.unwrap(), None);
+
+    let nobody = NewLink {
+        requester: Requester::default(),
+        ..new_link(2)
+    };
+    let second = keep(&*store, nobody).await;
+    assert_eq!(second.requester, Requester::default());
+    assert_ne!(second.id, link.id);
+    assert_ne!(second.key, link.key);
+}
+
+pub(super) async fn a_taken_code_leaves_nothing(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let first = pending(&*store, 1).await;
+    let second = NewLink {
+        key: NewLinkKey::New(key(2)),
+        ..new_link(1)
+    };
+    let refused = store.create_link(second, PLENTY).await.unwrap();
+    assert_eq!(refused, LinkCreation::CodeTaken);
+    assert_eq!(store.find_key(&key(2)).await.unwrap(), None);
+    assert_eq!(found(&*store, 1).await, first);
+}
+
+pub(super) async fn a_taken_key_is_a_conflict(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    pending(&*store, 1).await;
+    let second = NewLink {
+        key: NewLinkKey::New(key(1)),
+        ..new_link(2)
+    };
+    assert_conflict(store.create_link(second, PLENTY).await);
+    assert_eq!(store.find_link(&code(2)).await.unwrap(), None);
+}
+
+pub(super) async fn an_ended_link_holds_its_code(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let link = pending(&*store, 1).await;
+    end(&*store, 1).await;
+    let day = 24 * 60 * 60;
+    let again = |created: u64| NewLink {
+        key: NewLinkKey::New(key(2)),
+        created_at: at(created),
+        expires_at: at(created) + LIFETIME,
+        ..new_link(1)
+    };
+    store.purge_links(at(10), 10).await.unwrap();
+    let refused = store.create_link(again(day), PLENTY).await.unwrap();
+    assert_eq!(refused, LinkCreation::CodeTaken);
+    store.purge_links(at(11), 10).await.unwrap();
+    assert_ne!(keep(&*store, again(day + 11)).await.id, link.id);
+}
+
+pub(super) async fn only_open_links_count(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let create = |n: u8, now: u64| {
+        let store = fixture.store();
+        let link = NewLink {
+            created_at: at(now),
+            expires_at: at(now) + LIFETIME,
+            ..new_link(n)
+        };
+        async move { store.create_link(link, 2).await.unwrap() }
+    };
+    let kept = |creation| matches!(creation, LinkCreation::Created(_));
+    assert!(kept(create(1, 0).await));
+    assert!(kept(create(2, 0).await));
+    assert_eq!(create(3, 0).await, LinkCreation::OverCapacity);
+    assert_eq!(store.find_key(&key(3)).await.unwrap(), None);
+    // An ended one makes room, and so does time.
+    end(&*store, 1).await;
+    assert!(kept(create(3, 599).await));
+    assert_eq!(create(4, 599).await, LinkCreation::OverCapacity);
+    assert!(kept(create(4, 600).await));
+    let none = store.create_link(new_link(5), 0).await.unwrap();
+    assert_eq!(none, LinkCreation::OverCapacity);
+}
+
+async fn end(store: &dyn TokenStore, n: u8) {
+    let link = found(store, n).await;
+    let ended = store.end_link(link.id, link.version, Ending::Denied, at(10));
+    ended.await.unwrap();
+}
+
+pub(super) async fn many_at_once_stay_below_the_limit(fixture: &dyn Fixture) {
+    let created = create_at_once(fixture, 5, new_link).await;
+    let kept = created.iter().filter(|made| is_created(made)).count();
+    assert_eq!(kept, 5);
+    let refused = |made: &&LinkCreation| **made == LinkCreation::OverCapacity;
+    assert_eq!(created.iter().filter(refused).count(), 15);
+}
+
+pub(super) async fn many_at_once_share_no_code(fixture: &dyn Fixture) {
+    let same_code = |n| NewLink {
+        code: code(0),
+        ..new_link(n)
+    };
+    let created = create_at_once(fixture, PLENTY, same_code).await;
+    assert_eq!(created.iter().filter(|made| is_created(made)).count(), 1);
+    let taken = |made: &&LinkCreation| **made == LinkCreation::CodeTaken;
+    assert_eq!(created.iter().filter(taken).count(), 19);
+}
+
+async fn create_at_once(
+    fixture: &dyn Fixture,
+    most_open: u64,
+    link: impl Fn(u8) -> NewLink,
+) -> Vec<LinkCreation> {
+    let mut tasks = JoinSet::new();
+    for n in 1..=20 {
+        let (store, link) = (fixture.store(), link(n));
+        tasks.spawn(async move { store.create_link(link, most_open).await.unwrap() });
+    }
+    tasks.join_all().await
+}
+
+fn is_created(made: &LinkCreation) -> bool {
+    matches!(made, LinkCreation::Created(_))
+}

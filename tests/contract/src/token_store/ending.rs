@@ -1,0 +1,61 @@
+//! Links that end without an account.
+
+use central_oauth_domain::Fault;
+use central_oauth_domain::grant::KeyBinding;
+use central_oauth_domain::link::{Ending, LinkId, LinkState};
+
+use super::Fixture;
+use super::samples::*;
+
+pub(super) async fn every_ending_is_remembered(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let links = [
+        pending(&*store, 1).await,
+        redeemed(&*store, 2).await,
+        authorizing(&*store, 3, 5).await,
+    ];
+    let failed = Ending::Failed(Fault::new("account_mismatch", "somebody else consented"));
+    for (n, ending) in (1..).zip([Ending::Denied, Ending::Expired, failed]) {
+        let link = &links[usize::from(n) - 1];
+        let ended = store.end_link(link.id, link.version, ending.clone(), at(20));
+        ended.await.unwrap();
+        let after = found(&*store, n).await;
+        assert_closed(&after, &LinkState::Ended { ending, at: at(20) });
+        assert!(after.version > link.version);
+        assert_eq!(after.requester, link.requester);
+        let holder = store.find_key(&key(n)).await.unwrap().unwrap();
+        assert_eq!(holder.binding, KeyBinding::Link(Box::new(after)));
+    }
+}
+
+pub(super) async fn nothing_follows_the_end(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let end = |id, version| store.end_link(id, version, Ending::Denied, at(30));
+    assert_conflict(end(LinkId(77), 1).await);
+    let stale = pending(&*store, 1).await;
+    let link = begin(&*store, &stale, 5).await;
+    assert_conflict(end(stale.id, stale.version).await);
+    end(link.id, link.version).await.unwrap();
+    let ended = found(&*store, 1).await;
+    assert_conflict(end(ended.id, ended.version).await);
+    assert_conflict(complete(&*store, &ended, grant("ada", "one"), 31).await);
+    assert_conflict(store.postpone_poll(ended.id, ended.version, poll(40)).await);
+    assert_conflict(store.reserve_link(ended.id, browser(1), at(31)).await);
+    assert_eq!(found(&*store, 1).await, ended);
+
+    linked(&*store, 2, grant("ada", "one"), 10).await;
+    let done = found(&*store, 2).await;
+    assert_conflict(end(done.id, done.version).await);
+    assert_eq!(found(&*store, 2).await, done);
+}
+
+pub(super) async fn nothing_is_asked_afterwards(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    authorizing(&*store, 1, 5).await;
+    let link = claim_one(&*store, 5, 20).await;
+    let ended = store.end_link(link.id, link.version, Ending::Denied, at(6));
+    ended.await.unwrap();
+    assert_eq!(store.next_poll_at().await.unwrap(), None);
+    let claimed = store.claim_due_polls(at(9999), at(9999), 10).await;
+    assert_eq!(claimed.unwrap(), []);
+}

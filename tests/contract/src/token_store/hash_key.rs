@@ -1,0 +1,30 @@
+//! The sealed hash key.
+
+use tokio::task::JoinSet;
+
+use super::Fixture;
+use super::samples::sealed;
+
+pub(super) async fn answers(fixture: &dyn Fixture) {
+    fixture.store().ping().await.unwrap();
+}
+
+pub(super) async fn the_first_candidate_is_kept(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let (first, second) = (sealed("first"), sealed("second"));
+    assert_eq!(store.hash_key().await.unwrap(), None);
+    assert_eq!(store.init_hash_key(first.clone()).await.unwrap(), first);
+    assert_eq!(store.init_hash_key(second).await.unwrap(), first);
+    assert_eq!(store.hash_key().await.unwrap(), Some(first));
+}
+
+pub(super) async fn one_of_many_candidates_is_kept(fixture: &dyn Fixture) {
+    let mut tasks = JoinSet::new();
+    for n in 0..16 {
+        let store = fixture.store();
+        tasks.spawn(async move { store.init_hash_key(sealed(&n.to_string())).await });
+    }
+    let answers: Result<Vec<_>, _> = tasks.join_all().await.into_iter().collect();
+    let kept = fixture.store().hash_key().await.unwrap().unwrap();
+    assert!(answers.unwrap().into_iter().all(|answer| answer == kept));
+}

@@ -1,0 +1,129 @@
+//! Asking the provider: who does, and when.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use central_oauth_domain::link::{Ending, Link, PollSchedule};
+use tokio::task::JoinSet;
+
+use super::Fixture;
+use super::samples::*;
+
+pub(super) async fn nothing_is_due_at_first(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    pending(&*store, 1).await;
+    assert_eq!(store.next_poll_at().await.unwrap(), None);
+    let claimed = store.claim_due_polls(at(9999), at(9999), 10).await;
+    assert_eq!(claimed.unwrap(), []);
+}
+
+pub(super) async fn the_longest_due_comes_first(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    for (n, due) in [(1, 30), (2, 10), (3, 20), (4, 40)] {
+        authorizing(&*store, n, due).await;
+    }
+    assert_eq!(store.next_poll_at().await.unwrap(), Some(at(10)));
+    assert_eq!(store.claim_due_polls(at(9), at(60), 10).await.unwrap(), []);
+    assert_eq!(store.claim_due_polls(at(30), at(60), 0).await.unwrap(), []);
+    let codes = |links: Vec<Link>| links.iter().map(|link| link.code).collect::<Vec<_>>();
+    let first = store.claim_due_polls(at(30), at(60), 2).await.unwrap();
+    assert_eq!(codes(first), [code(2), code(3)]);
+    let second = store.claim_due_polls(at(30), at(60), 2).await.unwrap();
+    assert_eq!(codes(second), [code(1)]);
+    assert_eq!(store.next_poll_at().await.unwrap(), Some(at(40)));
+}
+
+pub(super) async fn a_lease_keeps_others_away(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let link = authorizing(&*store, 1, 5).await;
+    let claimed = claim_one(&*store, 5, 20).await;
+    assert!(claimed.version > link.version);
+    assert_eq!(claimed.lease_until, Some(at(20)));
+    assert_eq!(claimed.poll, link.poll);
+    assert_eq!(found(&*store, 1).await, claimed);
+    assert_eq!(store.next_poll_at().await.unwrap(), Some(at(20)));
+    assert_eq!(store.claim_due_polls(at(19), at(40), 10).await.unwrap(), []);
+    let again = claim_one(&*store, 20, 40).await;
+    assert_eq!(again.lease_until, Some(at(40)));
+    assert!(again.version > claimed.version);
+}
+
+pub(super) async fn a_lapsed_lease_records_nothing(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    authorizing(&*store, 1, 5).await;
+    let Link { id, version, .. } = claim_one(&*store, 5, 20).await;
+    let theirs = claim_one(&*store, 20, 40).await;
+    assert_conflict(store.postpone_poll(id, version, poll(50)).await);
+    let kept = store.keep_redeemed(id, version, sealed_grant(), poll(50), at(900));
+    assert_conflict(kept.await);
+    let completed = store.complete_link(id, version, grant("ada", "late"), at(21));
+    assert_conflict(completed.await);
+    assert_conflict(store.end_link(id, version, Ending::Expired, at(21)).await);
+    assert_eq!(found(&*store, 1).await, theirs);
+    // A lease that has lapsed but that nobody took over still counts.
+    let postponed = store.postpone_poll(id, theirs.version, poll(50));
+    postponed.await.unwrap();
+}
+
+pub(super) async fn postponing_ends_the_lease(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    authorizing(&*store, 1, 5).await;
+    let claimed = claim_one(&*store, 5, 60).await;
+    let slower = PollSchedule {
+        interval: Duration::from_millis(10_500),
+        failures: u32::MAX,
+        next_at: at(16),
+    };
+    let postponed = store.postpone_poll(claimed.id, claimed.version, slower);
+    postponed.await.unwrap();
+    let link = found(&*store, 1).await;
+    assert_eq!((link.poll, link.lease_until), (Some(slower), None));
+    assert!(link.version > claimed.version);
+    assert_eq!(link.state, claimed.state);
+    assert_eq!(store.next_poll_at().await.unwrap(), Some(at(16)));
+    claim_one(&*store, 16, 60).await;
+    // There is nothing to postpone about a link that nobody asks about.
+    let idle = pending(&*store, 2).await;
+    assert_conflict(store.postpone_poll(idle.id, idle.version, poll(9)).await);
+}
+
+pub(super) async fn a_flow_without_questions_is_never_due(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let link = pending(&*store, 1).await;
+    let begun = store.begin_consent(link.id, link.version, consent(), None, at(900));
+    assert_eq!(begun.await.unwrap().poll, None);
+    assert_eq!(store.next_poll_at().await.unwrap(), None);
+    let claimed = store.claim_due_polls(at(9999), at(9999), 10).await;
+    assert_eq!(claimed.unwrap(), []);
+}
+
+pub(super) async fn expired_links_are_asked_about_too(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    authorizing(&*store, 1, 5).await;
+    let claimed = claim_one(&*store, 5000, 5020).await;
+    assert!(claimed.expires_at < at(5000));
+}
+
+pub(super) async fn nobody_gets_the_same_link_twice(fixture: &dyn Fixture) {
+    for n in 1..=60 {
+        authorizing(&*fixture.store(), n, u64::from(n % 7)).await;
+    }
+    let mut tasks = JoinSet::new();
+    for _ in 0..8 {
+        let store = fixture.store();
+        tasks.spawn(async move {
+            let mut mine = Vec::new();
+            loop {
+                let claimed = store.claim_due_polls(at(10), at(60), 4).await.unwrap();
+                if claimed.is_empty() {
+                    return mine;
+                }
+                assert!(claimed.len() <= 4);
+                mine.extend(claimed.into_iter().map(|link| link.id));
+            }
+        });
+    }
+    let claimed = tasks.join_all().await.concat();
+    assert_eq!(claimed.len(), 60);
+    assert_eq!(claimed.into_iter().collect::<HashSet<_>>().len(), 60);
+}

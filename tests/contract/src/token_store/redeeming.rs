@@ -1,0 +1,71 @@
+//! Tokens whose owner is not known yet.
+
+use central_oauth_domain::link::{LinkState, SealedGrant};
+
+use super::Fixture;
+use super::samples::*;
+
+pub(super) async fn keeps_the_tokens_and_the_lease(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let bare = SealedGrant {
+        refresh_token: None,
+        id_token: None,
+        scopes: Vec::new(),
+        access_token_expires_at: None,
+        ..sealed_grant()
+    };
+    for (n, tokens) in [(1, sealed_grant()), (2, bare)] {
+        authorizing(&*store, n, 5).await;
+        let link = claim_one(&*store, 5, 60).await;
+        let kept = store
+            .keep_redeemed(link.id, link.version, tokens.clone(), poll(30), at(900))
+            .await
+            .unwrap();
+        assert_eq!(kept.state, LinkState::Redeemed(tokens));
+        assert_eq!(
+            (kept.poll, kept.lease_until),
+            (Some(poll(30)), Some(at(60)))
+        );
+        assert_eq!(kept.expires_at, at(900));
+        assert!(kept.version > link.version);
+        assert_eq!(found(&*store, n).await, kept);
+    }
+}
+
+pub(super) async fn a_later_deadline_stands(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let link = authorizing(&*store, 1, 5).await;
+    let kept = store.keep_redeemed(link.id, link.version, sealed_grant(), poll(9), at(1));
+    assert_eq!(kept.await.unwrap().expires_at, link.expires_at);
+}
+
+pub(super) async fn only_once_and_only_authorizing(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let keep = |id, version| store.keep_redeemed(id, version, sealed_grant(), poll(9), at(9));
+    let idle = pending(&*store, 1).await;
+    assert_conflict(keep(idle.id, idle.version).await);
+    let link = begin(&*store, &idle, 5).await;
+    let kept = keep(link.id, link.version).await.unwrap();
+    assert_conflict(keep(link.id, link.version).await);
+    assert_conflict(keep(kept.id, kept.version).await);
+    assert_eq!(found(&*store, 1).await, kept);
+}
+
+pub(super) async fn the_next_question_waits_for_schedule_and_lease(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    authorizing(&*store, 1, 5).await;
+    let link = claim_one(&*store, 5, 20).await;
+    let kept = store
+        .keep_redeemed(link.id, link.version, sealed_grant(), poll(30), at(900))
+        .await
+        .unwrap();
+    assert_eq!(store.next_poll_at().await.unwrap(), Some(at(30)));
+    assert_eq!(store.claim_due_polls(at(29), at(60), 1).await.unwrap(), []);
+    let claimed = claim_one(&*store, 30, 60).await;
+    assert_eq!(claimed.state, kept.state);
+    store
+        .postpone_poll(claimed.id, claimed.version, poll(40))
+        .await
+        .unwrap();
+    assert_eq!(found(&*store, 1).await.state, kept.state);
+}

@@ -1,0 +1,94 @@
+//! Links that bring an account back to life.
+
+use central_oauth_domain::Fault;
+use central_oauth_domain::grant::{AccessKeyId, Account, AccountId, KeyBinding};
+use central_oauth_domain::link::{Ending, Link, LinkState};
+use central_oauth_domain::ports::{NewLink, NewLinkKey, TokenStore};
+
+use super::Fixture;
+use super::samples::*;
+
+/// Link number `n`, with which the holder of the first link's key relinks an account.
+async fn relink(store: &dyn TokenStore, n: u8, account: AccountId) -> Link {
+    let holder = store.find_key(&key(1)).await.unwrap().unwrap();
+    let asked = asked(n, holder.id, account);
+    let link = keep(store, asked).await;
+    assert_eq!((link.key, link.relink_of), (holder.id, Some(account)));
+    begin(store, &link, 5).await
+}
+
+fn asked(n: u8, key: AccessKeyId, account: AccountId) -> NewLink {
+    NewLink {
+        key: NewLinkKey::Relink { key, account },
+        ..new_link(n)
+    }
+}
+
+async fn assert_opens(store: &dyn TokenStore, keys: &[u8], account: &Account) {
+    for n in keys {
+        let holder = store.find_key(&key(*n)).await.unwrap().unwrap();
+        assert_eq!(holder.binding, KeyBinding::Account(account.id), "key {n}");
+    }
+}
+
+pub(super) async fn other_keys_keep_working(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let account = linked(&*store, 1, grant("ada", "one"), 10).await;
+    linked(&*store, 2, grant("ada", "two"), 20).await;
+    fixture.require_relink(account.id).await;
+    let link = relink(&*store, 3, account.id).await;
+    assert_opens(&*store, &[1, 2], &account).await;
+    let again = complete(&*store, &link, grant("ada", "three"), 30).await;
+    assert_eq!(again.unwrap().id, account.id);
+    assert_opens(&*store, &[1, 2], &account).await;
+    let done = LinkState::Linked {
+        account: account.id,
+        at: at(30),
+    };
+    assert_closed(&found(&*store, 3).await, &done);
+}
+
+pub(super) async fn another_person_is_refused(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    let bob = linked(&*store, 2, grant("bob", "one"), 10).await;
+    let link = relink(&*store, 3, ada.id).await;
+    for person in ["bob", "somebody new"] {
+        assert_conflict(complete(&*store, &link, grant(person, "two"), 20).await);
+    }
+    let accounts = store.accounts(None, 10).await.unwrap();
+    assert_eq!(accounts, [ada.clone(), bob]);
+    assert_eq!(found(&*store, 3).await, link);
+    assert_opens(&*store, &[1], &ada).await;
+}
+
+pub(super) async fn the_key_must_open_the_account(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    let bob = linked(&*store, 2, grant("bob", "one"), 10).await;
+    let inert = pending(&*store, 3).await;
+    let adas = store.find_key(&key(1)).await.unwrap().unwrap();
+    for (key, account) in [
+        (AccessKeyId(777), ada.id),
+        (adas.id, bob.id),
+        (adas.id, AccountId(777)),
+        (inert.key, ada.id),
+    ] {
+        let refused = store.create_link(asked(9, key, account), PLENTY).await;
+        assert_conflict(refused);
+    }
+    assert_eq!(store.find_link(&code(9)).await.unwrap(), None);
+}
+
+pub(super) async fn failing_takes_nothing_away(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let account = linked(&*store, 1, grant("ada", "one"), 10).await;
+    let link = relink(&*store, 2, account.id).await;
+    let mismatch = Ending::Failed(Fault::new("account_mismatch", "another person consented"));
+    let ended = store.end_link(link.id, link.version, mismatch, at(20));
+    ended.await.unwrap();
+    assert_opens(&*store, &[1], &account).await;
+    // Nor does forgetting the link.
+    assert_eq!(store.purge_links(at(99), 10).await.unwrap(), 2);
+    assert_opens(&*store, &[1], &account).await;
+}

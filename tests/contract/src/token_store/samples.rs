@@ -1,0 +1,200 @@
+//! What the cases are made of.
+
+use std::time::Duration;
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::{Account, AccountKey, NewGrant, ProviderName, TokenOrigin};
+use central_oauth_domain::link::{
+    Link, LinkState, PollSchedule, Requester, SealedConsent, SealedGrant, SealedPrompt,
+};
+use central_oauth_domain::ports::{LinkCreation, NewLink, NewLinkKey, StoreError, TokenStore};
+use central_oauth_domain::secret::{KeyedHash, Sealed};
+
+/// More links than any case opens.
+pub(super) const PLENTY: u64 = 10_000;
+/// How long a new link lives.
+pub(super) const LIFETIME: Duration = secs(600);
+/// The pace of the samples' polls.
+pub(super) const INTERVAL: Duration = secs(5);
+
+pub(super) const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// So many seconds after the case began.
+pub(super) fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_millis(1_790_000_000_123) + secs(seconds)
+}
+
+/// The hash of the code of link number `n`.
+pub(super) fn code(n: u8) -> KeyedHash {
+    KeyedHash::from_bytes([n; 32])
+}
+
+/// The hash of the key of link number `n`.
+pub(super) fn key(n: u8) -> KeyedHash {
+    let mut bytes = [n; 32];
+    bytes[0] = !n;
+    KeyedHash::from_bytes(bytes)
+}
+
+/// The hash of a browser.
+pub(super) fn browser(n: u8) -> KeyedHash {
+    let mut bytes = [n; 32];
+    bytes[31] = !n;
+    KeyedHash::from_bytes(bytes)
+}
+
+pub(super) fn sealed(text: &str) -> Sealed {
+    Sealed::from_bytes(text.as_bytes().to_vec())
+}
+
+/// Link number `n`, made when the case began.
+pub(super) fn new_link(n: u8) -> NewLink {
+    NewLink {
+        code: code(n),
+        provider: ProviderName::new("github"),
+        requester: Requester {
+            client_name: Some("nightly build 🌙".to_owned()),
+            address: Some("192.0.2.7".to_owned()),
+        },
+        key: NewLinkKey::New(key(n)),
+        created_at: at(0),
+        expires_at: at(0) + LIFETIME,
+    }
+}
+
+pub(super) fn consent() -> SealedConsent {
+    SealedConsent {
+        handle: sealed("device code"),
+        prompt: SealedPrompt::UserCode {
+            user_code: sealed("user code"),
+            verification_uri: "https://provider.example/device".to_owned(),
+            verification_uri_complete: Some(sealed("complete")),
+        },
+    }
+}
+
+/// A poll that is due so many seconds after the case began.
+pub(super) fn poll(due: u64) -> PollSchedule {
+    PollSchedule {
+        interval: INTERVAL,
+        failures: 0,
+        next_at: at(due),
+    }
+}
+
+pub(super) fn origin() -> TokenOrigin {
+    TokenOrigin {
+        token_endpoint: "https://provider.example/token".to_owned(),
+        client_id: "broker".to_owned(),
+    }
+}
+
+pub(super) fn sealed_grant() -> SealedGrant {
+    SealedGrant {
+        access_token: sealed("access"),
+        refresh_token: Some(sealed("refresh")),
+        id_token: Some(sealed("id")),
+        scopes: vec!["repo".to_owned(), "read:user".to_owned()],
+        requested_at: at(9),
+        access_token_expires_at: Some(at(3600)),
+        origin: origin(),
+    }
+}
+
+/// The grant of a person at GitHub; its tokens are named after `which`.
+pub(super) fn grant(person: &str, which: &str) -> NewGrant {
+    NewGrant {
+        account: AccountKey {
+            provider: ProviderName::new("github"),
+            account_id: person.to_owned(),
+        },
+        identified: true,
+        display_name: format!("{person} ({which})"),
+        scopes: vec!["repo".to_owned(), which.to_owned()],
+        access_token: sealed(&format!("access {which}")),
+        refresh_token: Some(sealed(&format!("refresh {which}"))),
+        origin: origin(),
+        access_token_expires_at: Some(at(3600)),
+    }
+}
+
+/// Keeps a link that must be kept.
+pub(super) async fn keep(store: &dyn TokenStore, link: NewLink) -> Link {
+    match store.create_link(link, PLENTY).await.unwrap() {
+        LinkCreation::Created(link) => *link,
+        refused => panic!("not kept: {refused:?}"),
+    }
+}
+
+/// Link number `n`, pending.
+pub(super) async fn pending(store: &dyn TokenStore, n: u8) -> Link {
+    keep(store, new_link(n)).await
+}
+
+/// Link number `n` at the provider, its first poll due after so many seconds.
+pub(super) async fn authorizing(store: &dyn TokenStore, n: u8, due: u64) -> Link {
+    let link = pending(store, n).await;
+    begin(store, &link, due).await
+}
+
+pub(super) async fn begin(store: &dyn TokenStore, link: &Link, due: u64) -> Link {
+    let deadline = link.expires_at;
+    store
+        .begin_consent(link.id, link.version, consent(), Some(poll(due)), deadline)
+        .await
+        .unwrap()
+}
+
+/// Link number `n` with its tokens, leased for a minute from second 5 on.
+pub(super) async fn redeemed(store: &dyn TokenStore, n: u8) -> Link {
+    authorizing(store, n, 5).await;
+    let link = claim_one(store, 5, 65).await;
+    store
+        .keep_redeemed(link.id, link.version, sealed_grant(), poll(6), at(700))
+        .await
+        .unwrap()
+}
+
+/// Claims the one link that is due.
+pub(super) async fn claim_one(store: &dyn TokenStore, now: u64, lease_until: u64) -> Link {
+    let claimed = store.claim_due_polls(at(now), at(lease_until), 10).await;
+    let [link] = <[Link; 1]>::try_from(claimed.unwrap()).unwrap();
+    link
+}
+
+/// Completes link number `n` so many seconds after the case began.
+pub(super) async fn linked(store: &dyn TokenStore, n: u8, grant: NewGrant, now: u64) -> Account {
+    let link = authorizing(store, n, now).await;
+    complete(store, &link, grant, now).await.unwrap()
+}
+
+pub(super) async fn complete(
+    store: &dyn TokenStore,
+    link: &Link,
+    grant: NewGrant,
+    now: u64,
+) -> Result<Account, StoreError> {
+    store
+        .complete_link(link.id, link.version, grant, at(now))
+        .await
+}
+
+/// The link as it is now.
+pub(super) async fn found(store: &dyn TokenStore, n: u8) -> Link {
+    store.find_link(&code(n)).await.unwrap().unwrap()
+}
+
+pub(super) fn assert_conflict<T: std::fmt::Debug>(outcome: Result<T, StoreError>) {
+    match outcome {
+        Err(StoreError::Conflict) => {}
+        other => panic!("a conflict expected, not {other:?}"),
+    }
+}
+
+/// A link that holds nothing any more and of which nothing is expected.
+pub(super) fn assert_closed(link: &Link, state: &LinkState) {
+    assert_eq!(&link.state, state);
+    assert_eq!((link.poll, link.lease_until), (None, None));
+}

@@ -1,0 +1,133 @@
+//! The fixtures of the whole-system tests, tried on each other: a program and a person go through the device flow of
+//! the provider that the other tests rely on.
+
+mod support;
+
+use fantoccini::Locator;
+use reqwest::Client;
+use serde_json::Value;
+
+use support::browser::Browser;
+use support::http::{self, Answer};
+use support::oidc::{OidcOptions, OidcProvider};
+
+const SCOPES: &str = "openid profile email offline_access";
+const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+#[tokio::test]
+async fn a_person_consents_with_and_without_javascript() {
+    let provider = OidcProvider::start(OidcOptions {
+        path: "/realms/work",
+        ..OidcOptions::default()
+    })
+    .await;
+    let program = Program::new(&provider).await;
+
+    let alice = Browser::with_javascript().await;
+    let tokens = program.link(&alice, "alice").await;
+    program.expect_person(&tokens, "alice").await;
+    program.expect_rotation(&tokens).await;
+    alice.close().await;
+
+    let bob = Browser::without_javascript().await;
+    let tokens = program.link(&bob, "bob").await;
+    program.expect_person(&tokens, "bob").await;
+    bob.close().await;
+
+    program.expect_secret_is_checked().await;
+}
+
+/// A client of the provider.
+struct Program {
+    client: Client,
+    metadata: Answer,
+}
+
+impl Program {
+    async fn new(provider: &OidcProvider) -> Self {
+        let client = http::client();
+        let discovery = provider.url("/.well-known/openid-configuration");
+        let metadata = http::send(client.get(discovery)).await.expect(200);
+        assert_eq!(metadata.str("issuer"), provider.issuer);
+        Self { client, metadata }
+    }
+
+    async fn post(&self, endpoint: &str, form: &[(&str, &str)]) -> Answer {
+        let secret = OidcProvider::CLIENT_SECRET;
+        self.post_with(secret, endpoint, form).await
+    }
+
+    async fn post_with(&self, secret: &str, endpoint: &str, form: &[(&str, &str)]) -> Answer {
+        let request = self.client.post(self.metadata.str(endpoint)).form(form);
+        http::send(http::basic_auth(request, OidcProvider::CLIENT_ID, secret)).await
+    }
+
+    async fn begin(&self) -> Answer {
+        let endpoint = "device_authorization_endpoint";
+        self.post(endpoint, &[("scope", SCOPES)]).await.expect(200)
+    }
+
+    async fn poll(&self, device_code: &str) -> Answer {
+        let form = [
+            ("grant_type", DEVICE_CODE_GRANT),
+            ("device_code", device_code),
+        ];
+        self.post("token_endpoint", &form).await
+    }
+
+    /// The whole flow, up to the tokens.
+    async fn link(&self, browser: &Browser, name: &str) -> Answer {
+        let flow = self.begin().await;
+        let device_code = flow.str("device_code");
+        let pending = self.poll(device_code).await.expect(400);
+        assert_eq!(pending.str("error"), "authorization_pending");
+        consent(browser, flow.str("verification_uri_complete"), name).await;
+        self.poll(device_code).await.expect(200)
+    }
+
+    async fn expect_person(&self, tokens: &Answer, name: &str) {
+        let endpoint = self.metadata.str("userinfo_endpoint");
+        let request = self.client.get(endpoint);
+        let request = request.bearer_auth(tokens.str("access_token"));
+        let person = http::send(request).await.expect(200);
+        assert_eq!(person.str("sub"), name);
+        assert_eq!(person.str("email"), format!("{name}@example.test"));
+    }
+
+    async fn expect_rotation(&self, tokens: &Answer) {
+        let old = tokens.str("refresh_token");
+        let form = [("grant_type", "refresh_token"), ("refresh_token", old)];
+        let fresh = self.post("token_endpoint", &form).await.expect(200);
+        assert_ne!(fresh.str("refresh_token"), old);
+        assert_ne!(fresh.str("access_token"), tokens.str("access_token"));
+        self.expect_person(&fresh, "alice").await;
+    }
+
+    async fn expect_secret_is_checked(&self) {
+        let endpoint = "device_authorization_endpoint";
+        let refused = self
+            .post_with("wrong", endpoint, &[("scope", SCOPES)])
+            .await;
+        assert_eq!(
+            refused.expect(401).json["error"],
+            Value::from("invalid_client")
+        );
+    }
+}
+
+/// What a person does on the provider's pages. The first of them sends itself off where scripts may run.
+async fn consent(browser: &Browser, verification_uri: &str, name: &str) {
+    browser.goto(verification_uri).await;
+    let without_script = Locator::Css("noscript button");
+    if let Ok(button) = browser.client.find(without_script).await {
+        button.click().await.expect("cannot click");
+    }
+    browser.wait_for_text("Confirm Device").await;
+    browser.click("button[autofocus]").await;
+    browser.fill("input[name=login]", name).await;
+    browser.fill("input[name=password]", "any").await;
+    browser.click("button[type=submit]").await;
+    browser.wait_for_text("Authorize").await;
+    browser.click("button[type=submit]").await;
+    browser.wait_for_text("Sign-in Success").await;
+}

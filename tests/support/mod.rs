@@ -1,0 +1,20 @@
+//! What the whole-system tests share: real servers, a real browser, the real binary.
+//!
+//! | module | what it starts or does |
+//! | --- | --- |
+//! | [`oidc`] | a certified OpenID Connect provider |
+//! | [`browser`] | Chromium, with and without JavaScript |
+//! | [`service`] | the service itself |
+//! | [`http`] | requests as a program makes them |
+//! | [`process`] | children that end with their test, and time limits |
+//!
+//! What is missing on a machine, `tests/fixtures/install` installs. Everything here panics with the reason when it
+//! fails, and nothing waits for ever.
+
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+pub(crate) mod browser;
+pub(crate) mod http;
+pub(crate) mod oidc;
+pub(crate) mod process;
+pub(crate) mod service;

@@ -1,0 +1,146 @@
+//! A certified OpenID Connect provider: npm's oidc-provider, see `tests/fixtures/oidc-provider.mjs`.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, ChildStdout};
+
+use super::process::{self, within};
+
+/// The first start on a machine downloads the packages.
+const INSTALL_WITHIN: Duration = Duration::from_secs(300);
+const START_WITHIN: Duration = Duration::from_secs(30);
+
+/// How the provider behaves.
+#[derive(Debug, Clone)]
+pub(crate) struct OidcOptions {
+    /// Where it listens; a free port by default.
+    pub(crate) port: Option<u16>,
+    /// The path of its issuer, such as `/realms/work`; none by default.
+    pub(crate) path: &'static str,
+    /// How long an access token lasts.
+    pub(crate) access_token_ttl: Duration,
+    /// How long a refresh token lasts.
+    pub(crate) refresh_token_ttl: Duration,
+    /// How long people have to consent.
+    pub(crate) device_code_ttl: Duration,
+    /// Whether each refresh brings a new refresh token.
+    pub(crate) rotate: bool,
+}
+
+impl Default for OidcOptions {
+    fn default() -> Self {
+        Self {
+            port: None,
+            path: "",
+            access_token_ttl: Duration::from_secs(300),
+            refresh_token_ttl: Duration::from_secs(24 * 3600),
+            device_code_ttl: Duration::from_secs(600),
+            rotate: true,
+        }
+    }
+}
+
+/// A running provider; it ends with this handle. It lets in everybody, with any password.
+pub(crate) struct OidcProvider {
+    /// Its issuer.
+    pub(crate) issuer: String,
+    child: Child,
+    // Kept open: a child whose output nobody holds is killed by its next word.
+    _stdout: BufReader<ChildStdout>,
+    log: PathBuf,
+    _folder: TempDir,
+}
+
+impl OidcProvider {
+    /// The client that has a secret, with characters in both that need encoding in a Basic header.
+    pub(crate) const CLIENT_ID: &str = "whole:system";
+    /// Its secret.
+    pub(crate) const CLIENT_SECRET: &str = "s3cret:+%/& of the tests";
+    /// The client that has none.
+    pub(crate) const PUBLIC_CLIENT_ID: &str = "public-client";
+
+    /// Starts a provider; on return it listens.
+    pub(crate) async fn start(options: OidcOptions) -> Self {
+        let modules = modules().await;
+        let folder = tempfile::tempdir().expect("cannot make a temporary folder");
+        let log = folder.path().join("oidc-provider.log");
+        let mut command = process::command("node");
+        command
+            .arg(process::fixtures().join("oidc-provider.mjs"))
+            .arg(argument(&options).to_string())
+            .current_dir(modules)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(process::log_file(&log));
+        let mut child = command.spawn().expect("cannot start node");
+        let mut stdout = BufReader::new(child.stdout.take().expect("node has an output"));
+        let mut line = String::new();
+        let read = within(START_WITHIN, "oidc-provider", stdout.read_line(&mut line));
+        read.await.expect("cannot read from node");
+        let ready: Value = serde_json::from_str(&line).unwrap_or_default();
+        let Some(issuer) = ready["issuer"].as_str() else {
+            panic!("oidc-provider did not start:\n{}", process::read_log(&log));
+        };
+        Self {
+            issuer: issuer.to_owned(),
+            child,
+            _stdout: stdout,
+            log,
+            _folder: folder,
+        }
+    }
+
+    /// An address below its issuer.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer)
+    }
+
+    /// Ends it, for tests of an outage.
+    pub(crate) async fn stop(mut self) {
+        within(START_WITHIN, "ending oidc-provider", self.child.kill())
+            .await
+            .expect("cannot end oidc-provider");
+    }
+
+    /// What it has said so far.
+    pub(crate) fn logs(&self) -> String {
+        process::read_log(&self.log)
+    }
+}
+
+fn argument(options: &OidcOptions) -> Value {
+    json!({
+        "port": options.port.unwrap_or(0),
+        "path": options.path,
+        "rotate": options.rotate,
+        "clients": {
+            "confidential": {
+                "id": OidcProvider::CLIENT_ID,
+                "secret": OidcProvider::CLIENT_SECRET,
+            },
+            "public": { "id": OidcProvider::PUBLIC_CLIENT_ID },
+        },
+        "ttl": {
+            "accessToken": options.access_token_ttl.as_secs(),
+            "refreshToken": options.refresh_token_ttl.as_secs(),
+            "deviceCode": options.device_code_ttl.as_secs(),
+        },
+    })
+}
+
+/// Where the packages are, installing them first where need be.
+async fn modules() -> PathBuf {
+    let mut install = process::command(process::fixtures().join("install"));
+    install.args(["--modules", "oidc"]);
+    let output = within(INSTALL_WITHIN, "tests/fixtures/install", install.output())
+        .await
+        .expect("cannot run tests/fixtures/install");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
+}

@@ -1,0 +1,87 @@
+//! Children that end with their test, and time limits.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::future::Future;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use tokio::process::Command;
+
+/// A command whose child is killed when its handle is dropped, and by the kernel when the thread that spawned it dies,
+/// so that even a killed test leaves nothing behind. Spawn from the test itself or from a task, not from
+/// `spawn_blocking`, whose threads come and go.
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = if has_setpriv() {
+        let mut leashed = Command::new("setpriv");
+        leashed.args(["--pdeathsig", "KILL", "--"]).arg(program);
+        leashed
+    } else {
+        Command::new(program)
+    };
+    command.kill_on_drop(true).stdin(Stdio::null());
+    command
+}
+
+/// Part of util-linux; elsewhere children rely on their handles alone.
+fn has_setpriv() -> bool {
+    static FOUND: OnceLock<bool> = OnceLock::new();
+    *FOUND.get_or_init(|| {
+        let mut probe = std::process::Command::new("setpriv");
+        let quiet = probe.arg("--version").stdout(Stdio::null());
+        quiet.status().is_ok_and(|status| status.success())
+    })
+}
+
+/// Opens a file for a child's output, behind what is already there.
+pub(crate) fn log_file(path: &Path) -> File {
+    let opened = File::options().create(true).append(true).open(path);
+    opened.unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()))
+}
+
+/// What a child has written so far.
+pub(crate) fn read_log(path: &Path) -> String {
+    let bytes = std::fs::read(path).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A port on which nothing listens. It comes from below the range that the kernel hands out by itself, so it is
+/// likely to stay free while a service that owns it restarts.
+pub(crate) fn free_port() -> u16 {
+    const FIRST: u16 = 20_000;
+    const COUNT: u64 = 12_000;
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    // The standard library's only source of randomness is the one for its hash maps.
+    let random = || RandomState::new().build_hasher().finish() % COUNT;
+    (0..200)
+        .filter_map(|_| u16::try_from(random()).ok())
+        .map(|offset| FIRST + offset)
+        .find(is_free)
+        .expect("there is no free port")
+}
+
+/// Waits for a future, but not for ever.
+pub(crate) async fn within<F: Future>(limit: Duration, what: &str, future: F) -> F::Output {
+    match tokio::time::timeout(limit, future).await {
+        Ok(output) => output,
+        Err(_) => panic!("{what}: not within {limit:?}"),
+    }
+}
+
+/// Asks again and again until the answer is yes, but not for ever.
+pub(crate) async fn eventually(limit: Duration, what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so().await {
+        assert!(start.elapsed() < limit, "{what}: not within {limit:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The folder of the fixtures.
+pub(crate) fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}

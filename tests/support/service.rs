@@ -1,0 +1,167 @@
+//! The service itself: the real binary, as an operator starts it.
+
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::process::Child;
+
+use super::http;
+use super::process::{self, eventually, within};
+
+const START_WITHIN: Duration = Duration::from_secs(30);
+const STOP_WITHIN: Duration = Duration::from_secs(30);
+
+/// A service with a database, a key and a port of its own, which all survive a restart. It is killed with this handle.
+pub(crate) struct Service {
+    port: u16,
+    settings: Vec<(String, String)>,
+    folder: TempDir,
+    child: Option<Child>,
+}
+
+impl Service {
+    /// The key with which its database is encrypted.
+    pub(crate) const SECRET_KEY: &str =
+        "00112233445566778899aabbccddeeff102132435465768798a9bacbdcedfe0f";
+
+    /// Starts a service with these settings, named without `CENTRAL_OAUTH_`; on return it answers.
+    pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
+        let mut service = Self::prepare(settings);
+        service.run().await;
+        service
+    }
+
+    /// A service that has not been started.
+    pub(crate) fn prepare(settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("cannot make a temporary folder");
+        let port = process::free_port();
+        let database = folder.path().join("central-oauth.sqlite3");
+        let mut service = Self {
+            port,
+            settings: Vec::new(),
+            folder,
+            child: None,
+        };
+        service.set("LISTEN_ADDR", &format!("127.0.0.1:{port}"));
+        service.set("DB_PATH", &database.display().to_string());
+        service.set("SECRET_KEY", Self::SECRET_KEY);
+        for (name, value) in settings {
+            service.set(name, value);
+        }
+        service
+    }
+
+    /// Changes a setting for the next start.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.settings.retain(|(known, _)| known != name);
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// An address of the service.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// A file in the folder that is its own.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// What it has written to its output and its error output, over all its lives.
+    pub(crate) fn logs(&self) -> String {
+        process::read_log(&self.log())
+    }
+
+    /// Another command of the binary, with the same settings.
+    pub(crate) fn command(&self, arguments: &[&str]) -> tokio::process::Command {
+        let mut command = process::command(env!("CARGO_BIN_EXE_central-oauth"));
+        for (name, _) in std::env::vars_os() {
+            let foreign = name.to_string_lossy();
+            if foreign.starts_with("CENTRAL_OAUTH_") || foreign.starts_with("OTEL_") {
+                command.env_remove(&name);
+            }
+        }
+        for (name, value) in &self.settings {
+            command.env(format!("CENTRAL_OAUTH_{name}"), value);
+        }
+        command.args(arguments).current_dir(self.folder.path());
+        command
+    }
+
+    /// Starts it; on return it answers.
+    pub(crate) async fn run(&mut self) {
+        assert!(self.child.is_none(), "the service runs already");
+        self.child = Some(self.spawn());
+        let (client, health) = (http::client(), self.url("/v1/healthz"));
+        eventually(START_WITHIN, "the service", async || {
+            self.must_live();
+            let answer = http::try_send(client.get(&health)).await;
+            answer.is_ok_and(|answer| answer.status.is_success())
+        })
+        .await;
+    }
+
+    /// Starts it with settings that are expected to stop it, and waits for that.
+    pub(crate) async fn run_to_the_end(&mut self) -> ExitStatus {
+        let mut child = self.spawn();
+        let ended = within(START_WITHIN, "the end of the service", child.wait()).await;
+        ended.expect("cannot wait for the service")
+    }
+
+    /// Ends it as an operator does, and waits until it is gone.
+    pub(crate) async fn stop(&mut self) -> ExitStatus {
+        let child = self.child.as_ref().expect("the service does not run");
+        // The number stays this child's own for as long as nobody has waited for it.
+        let id = child.id().and_then(|id| i32::try_from(id).ok());
+        let id = id.and_then(Pid::from_raw).expect("the service has ended");
+        kill_process(id, Signal::TERM).expect("cannot send SIGTERM");
+        self.wait().await
+    }
+
+    /// Ends it as a crash does.
+    pub(crate) async fn kill(&mut self) {
+        let child = self.child.as_mut().expect("the service does not run");
+        child.start_kill().expect("cannot send SIGKILL");
+        self.wait().await;
+    }
+
+    /// Starts it again, on the same port and database; stops it first where it runs.
+    pub(crate) async fn restart(&mut self) {
+        if self.child.is_some() {
+            self.stop().await;
+        }
+        self.run().await;
+    }
+
+    fn log(&self) -> PathBuf {
+        self.file("service.log")
+    }
+
+    fn spawn(&self) -> Child {
+        let log = self.log();
+        self.command(&["serve"])
+            .stdout(process::log_file(&log))
+            .stderr(process::log_file(&log))
+            .spawn()
+            .expect("cannot start the service")
+    }
+
+    async fn wait(&mut self) -> ExitStatus {
+        let mut child = self.child.take().expect("the service does not run");
+        let ended = tokio::time::timeout(STOP_WITHIN, child.wait()).await;
+        let Ok(status) = ended else {
+            panic!("the service does not end:\n{}", self.logs());
+        };
+        status.expect("cannot wait for the service")
+    }
+
+    fn must_live(&mut self) {
+        let child = self.child.as_mut().expect("the service does not run");
+        if let Some(status) = child.try_wait().expect("cannot look at the service") {
+            panic!("the service ended with {status}:\n{}", self.logs());
+        }
+    }
+}

@@ -34,8 +34,10 @@ secrets! {
     IdToken,
     /// What redeems a consent: the device code (RFC 8628 section 3.2), or what another flow needs in its place.
     DeviceCode,
-    /// What the person types at the provider (RFC 8628 section 3.2), or a link that holds it.
+    /// What the person types at the provider (RFC 8628 section 3.2).
     UserCode,
+    /// An address at the provider that lets whoever opens it go on with one person's consent.
+    ConsentUri,
     /// A client's key to one account.
     AccessKey,
     /// The random value in the cookie of the browser that a person uses at the page.

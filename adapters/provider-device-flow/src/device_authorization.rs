@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use central_oauth_domain::ports::{Consent, Prompt, ProviderError};
-use central_oauth_domain::secret::{DeviceCode, UserCode};
+use central_oauth_domain::secret::{ConsentUri, DeviceCode, UserCode};
 use url::Url;
 
 use crate::http::Fields;
@@ -33,7 +33,7 @@ pub(crate) fn read(fields: &Fields) -> Result<Consent, ProviderError> {
             verification_uri_complete: complete
                 .map(verification_uri)
                 .transpose()?
-                .map(UserCode::new),
+                .map(ConsentUri::new),
         },
         expires_in: fields
             .seconds("expires_in")

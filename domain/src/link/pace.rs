@@ -56,15 +56,15 @@ impl PollSchedule {
         }
     }
 
-    /// After an attempt without a usable answer: twice the pause each time, up to a minute, and never sooner than the
-    /// provider's `Retry-After`.
+    /// After an attempt without a usable answer: twice the pause each time, up to a minute, and no sooner than the
+    /// provider's `Retry-After`, of which five minutes are believed.
     #[must_use]
     pub fn unanswered(self, retry_after: Option<Duration>, now: Timestamp) -> Self {
         let doubled = self.interval.saturating_mul(1 << self.failures.min(10));
         let pause = doubled
             .min(LONGEST_PAUSE)
             .max(self.interval)
-            .max(retry_after.unwrap_or_default());
+            .max(retry_after.unwrap_or_default().min(LONGEST_INTERVAL));
         Self {
             failures: self.failures.saturating_add(1),
             next_at: now + pause,
@@ -116,6 +116,9 @@ mod tests {
         assert_eq!(pauses, [5, 10, 20, 40, 60, 60]);
         assert_eq!(poll.interval, secs(5));
         assert_eq!(poll.still_pending(NOW).next_at, NOW + secs(5));
-        assert_eq!(poll.unanswered(Some(secs(90)), NOW).next_at, NOW + secs(90));
+        for (asked_for, borne) in [(90, 90), (86_400, 300)] {
+            let next = poll.unanswered(Some(secs(asked_for)), NOW).next_at;
+            assert_eq!(next, NOW + secs(borne));
+        }
     }
 }

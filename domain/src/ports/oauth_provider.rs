@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
-use crate::secret::{AccessToken, DeviceCode, IdToken, UserCode};
+use crate::secret::{AccessToken, ConsentUri, DeviceCode, IdToken, UserCode};
 
 /// One provider at which people consent. Each method that talks to it is one exchange, bounded in time by the
 /// adapter (an exchange may first have to discover endpoints or fetch signing keys, which are then kept). Intervals,
@@ -96,12 +96,12 @@ pub enum Prompt {
         /// Where to type it: http or https.
         verification_uri: String,
         /// The same place with the code in it.
-        verification_uri_complete: Option<UserCode>,
+        verification_uri_complete: Option<ConsentUri>,
     },
     /// Visit an address of the provider, which sends the browser back.
     Visit {
         /// The address.
-        uri: UserCode,
+        uri: ConsentUri,
     },
 }
 

@@ -10,7 +10,7 @@ use crate::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
 use crate::ports::{
     Callback, Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
 };
-use crate::secret::{AccessToken, DeviceCode, IdToken, RefreshToken, UserCode};
+use crate::secret::{AccessToken, ConsentUri, DeviceCode, IdToken, RefreshToken, UserCode};
 
 /// A provider that answers from a script. Where the script has ended, a consent starts, the person has not answered
 /// yet, and she is Alice.
@@ -121,7 +121,7 @@ impl OAuthProvider for ScriptedProvider {
             prompt: Prompt::UserCode {
                 user_code: UserCode::new("BCDF-GHJK"),
                 verification_uri: "https://provider.test/device".to_owned(),
-                verification_uri_complete: Some(UserCode::new(
+                verification_uri_complete: Some(ConsentUri::new(
                     "https://provider.test/device?user_code=BCDF-GHJK",
                 )),
             },

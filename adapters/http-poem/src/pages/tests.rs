@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use central_oauth_domain::link::LinkCode;
 use central_oauth_domain::ports::{CipherError, Prompt, StoreError};
-use central_oauth_domain::secret::UserCode;
+use central_oauth_domain::secret::{ConsentUri, UserCode};
 use central_oauth_domain::testing::{
     FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy,
 };
@@ -109,10 +109,10 @@ async fn every_prompt_has_its_way_to_the_provider() {
     let user_code = |uri: &str, complete: Option<&str>| Prompt::UserCode {
         user_code: UserCode::new("<WDJB>"),
         verification_uri: uri.to_owned(),
-        verification_uri_complete: complete.map(UserCode::new),
+        verification_uri_complete: complete.map(ConsentUri::new),
     };
     let visit_at = |uri: &str| Prompt::Visit {
-        uri: UserCode::new(uri),
+        uri: ConsentUri::new(uri),
     };
     for (prompt, has, lacks) in [
         (

@@ -140,13 +140,11 @@ async fn a_signature_that_is_none() {
     let other_key = sign_ed25519(&ed25519("ed", 2), "ed", &claims);
     // The public key taken for a shared secret.
     let public = serde_json::to_vec(&ed25519("ed", 1).as_verification_key()).unwrap();
-    let (head, signature) = good(&claims)
-        .rsplit_once('.')
-        .map(|(head, signature)| (head.to_owned(), signature.to_owned()))
-        .unwrap();
+    let genuine = good(&claims);
+    let (head, signature) = genuine.rsplit_once('.').unwrap();
     let (header, _) = head.split_once('.').unwrap();
-    let forged =
-        URL_SAFE_NO_PAD.encode(claims_with(&stub.base, json!({"sub": "person-2"})).to_string());
+    let other_claims = claims_with(&stub.base, json!({"sub": "person-2"}));
+    let forged = URL_SAFE_NO_PAD.encode(other_claims.to_string());
     for token in [
         unsigned("none"),
         unsigned("None"),
@@ -156,7 +154,7 @@ async fn a_signature_that_is_none() {
         sign_hmac(&public, &claims),
         sign_hmac(b"", &claims),
         format!("{header}.{forged}.{signature}"),
-        head.clone(),
+        head.to_owned(),
         "opaque".to_owned(),
         "a.b.c".to_owned(),
     ] {

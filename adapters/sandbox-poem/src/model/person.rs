@@ -1,5 +1,7 @@
 //! Made-up people.
 
+use url::form_urlencoded;
+
 /// Somebody who logged in by saying a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Person {
@@ -9,6 +11,7 @@ pub(crate) struct Person {
 impl Person {
     /// The people that the login page offers.
     pub(crate) const OFFERED: [&str; 2] = ["alice", "bob"];
+    /// In bytes, so that the encoded subject stays below the 255 characters of OpenID Connect.
     const LONGEST: usize = 40;
 
     /// The one who consents by herself where that is wished for.
@@ -22,8 +25,7 @@ impl Person {
     pub(crate) fn parse(typed: &str) -> Option<Self> {
         let name = typed.split_whitespace().collect::<Vec<_>>().join(" ");
         let fits = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '.' | '-' | '\'' | '_');
-        let length = name.chars().count();
-        let good = (1..=Self::LONGEST).contains(&length)
+        let good = name.len() <= Self::LONGEST
             && name.chars().all(fits)
             && name.chars().any(char::is_alphanumeric);
         good.then_some(Self { name })
@@ -45,9 +47,11 @@ impl Person {
         self.name.to_lowercase().replace(' ', ".")
     }
 
-    /// The identifier that never changes (`sub`).
+    /// The identifier that never changes (`sub`): ASCII, whatever the name.
     pub(crate) fn subject(&self) -> String {
-        format!("sandbox-{}", self.username())
+        let username = self.username();
+        let encoded = form_urlencoded::byte_serialize(username.as_bytes());
+        format!("sandbox-{}", encoded.collect::<String>())
     }
 }
 
@@ -61,6 +65,8 @@ mod tests {
             let subject = Person::parse(typed).map(|person| person.subject());
             assert_eq!(subject.as_deref(), Some("sandbox-bob.smith"), "{typed:?}");
         }
+        let zoe = Person::parse("ZOË").map(|person| person.subject());
+        assert_eq!(zoe.as_deref(), Some("sandbox-zo%C3%AB"));
         assert_eq!(Person::alice().name(), "Alice");
         assert_eq!(
             Person::parse("zoë").map(|p| p.name()).as_deref(),

@@ -8,7 +8,7 @@ use fantoccini::error::CmdError;
 use fantoccini::wd::Capabilities;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::process::within;
 
@@ -27,8 +27,10 @@ pub(crate) struct BrowserOptions {
     pub(crate) javascript: bool,
     /// Whether names other than localhost resolve.
     pub(crate) internet: bool,
-    /// The size of its window.
+    /// The size of its window. Chromium's own windows are 500 wide at least; a narrower one is a phone's.
     pub(crate) window: (u32, u32),
+    /// Whether the person prefers dark pages.
+    pub(crate) dark: bool,
 }
 
 impl Default for BrowserOptions {
@@ -37,6 +39,7 @@ impl Default for BrowserOptions {
             javascript: true,
             internet: false,
             window: (1280, 900),
+            dark: false,
         }
     }
 }
@@ -78,14 +81,14 @@ impl Browser {
 
     /// Opens a page.
     pub(crate) async fn goto(&self, url: &str) {
-        let opened = within(PATIENCE, url, self.client.goto(url)).await;
+        let opened = bounded(url, self.client.goto(url)).await;
         opened.unwrap_or_else(|error| panic!("cannot open {url}: {error}"));
     }
 
     /// Waits for an element.
     pub(crate) async fn find(&self, css: &str) -> Element {
         let wait = self.client.wait().at_most(PATIENCE);
-        match wait.for_element(Locator::Css(css)).await {
+        match bounded(css, wait.for_element(Locator::Css(css))).await {
             Ok(element) => element,
             Err(error) => self.give_up(css, &error).await,
         }
@@ -94,7 +97,7 @@ impl Browser {
     /// Types into an empty field.
     pub(crate) async fn fill(&self, css: &str, text: &str) {
         let field = self.find(css).await;
-        if let Err(error) = field.send_keys(text).await {
+        if let Err(error) = bounded(css, field.send_keys(text)).await {
             self.give_up(css, &error).await;
         }
     }
@@ -102,7 +105,7 @@ impl Browser {
     /// Clicks.
     pub(crate) async fn click(&self, css: &str) {
         let target = self.find(css).await;
-        if let Err(error) = target.click().await {
+        if let Err(error) = bounded(css, target.click()).await {
             self.give_up(css, &error).await;
         }
     }
@@ -111,7 +114,7 @@ impl Browser {
     pub(crate) async fn text(&self) -> String {
         let body = self.find("body").await;
         // The page may just be giving way to the next one.
-        body.text().await.unwrap_or_default()
+        bounded("the text", body.text()).await.unwrap_or_default()
     }
 
     /// Waits until the page shows these words.
@@ -128,48 +131,58 @@ impl Browser {
 
     /// Saves a picture of the window as PNG.
     pub(crate) async fn screenshot(&self, path: &Path) {
-        let picture = within(PATIENCE, "a screenshot", self.client.screenshot()).await;
+        let picture = bounded("a screenshot", self.client.screenshot()).await;
         let picture = picture.expect("the browser gives no picture");
         std::fs::write(path, picture).expect("cannot save the picture");
     }
 
     /// Ends the browser.
     pub(crate) async fn close(self) {
-        let closed = within(PATIENCE, "closing the browser", self.client.close()).await;
+        let closed = bounded("closing the browser", self.client.close()).await;
         closed.expect("cannot close the browser");
         self.driver.stop().await;
     }
 
     async fn give_up(&self, what: &str, error: &CmdError) -> ! {
-        let place = self.client.current_url().await;
+        let place = bounded("the address", self.client.current_url()).await;
         let place = place.map_or_else(|error| error.to_string(), |url| url.to_string());
         panic!("{what}: {error}\nat {place}\n{}", self.text_now().await);
     }
 
     /// Without the patience, for the last words.
     async fn text_now(&self) -> String {
-        match self.client.find(Locator::Css("body")).await {
-            Ok(body) => body.text().await.unwrap_or_default(),
+        match bounded("the page", self.client.find(Locator::Css("body"))).await {
+            Ok(body) => bounded("the text", body.text()).await.unwrap_or_default(),
             Err(error) => error.to_string(),
         }
     }
 }
 
+/// Waits for the browser, for longer than it has reason to take: it may have died.
+async fn bounded<F: Future>(what: &str, answer: F) -> F::Output {
+    within(2 * PATIENCE, what, answer).await
+}
+
 fn capabilities(options: BrowserOptions, profile: &Path) -> Capabilities {
-    let mut preferences = serde_json::Map::new();
+    let mut chromium = json!({ "args": arguments(options, profile) });
     if !options.javascript {
         let setting = "profile.managed_default_content_settings.javascript";
-        preferences.insert(setting.to_owned(), json!(2));
+        chromium["prefs"] = json!({ setting: 2 });
     }
-    let all = json!({
-        "browserName": "chrome",
-        "timeouts": { "implicit": 0, "pageLoad": 15_000, "script": 10_000 },
-        "goog:chromeOptions": { "args": arguments(options, profile), "prefs": preferences },
-    });
-    match all {
-        Value::Object(all) => all,
-        other => panic!("no object: {other}"),
+    let (width, height) = options.window;
+    if width < NARROWEST_WINDOW {
+        // Without touch: chromedriver sends taps then, and waits for ever for the one that leaves the page.
+        let screen = json!({ "width": width, "height": height, "pixelRatio": 2.0, "touch": false });
+        chromium["mobileEmulation"] = json!({ "deviceMetrics": screen });
     }
+    let mut all = Capabilities::new();
+    all.insert("browserName".to_owned(), json!("chrome"));
+    all.insert(
+        "timeouts".to_owned(),
+        json!({ "pageLoad": 15_000, "script": 10_000 }),
+    );
+    all.insert("goog:chromeOptions".to_owned(), chromium);
+    all
 }
 
 fn arguments(options: BrowserOptions, profile: &Path) -> Vec<String> {
@@ -182,8 +195,13 @@ fn arguments(options: BrowserOptions, profile: &Path) -> Vec<String> {
     if !options.internet {
         arguments.push(ONLY_LOCAL.to_owned());
     }
+    if options.dark {
+        arguments.push("--blink-settings=preferredColorScheme=0".to_owned());
+    }
     arguments
 }
+
+const NARROWEST_WINDOW: u32 = 500;
 
 const ONLY_LOCAL: &str =
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost";

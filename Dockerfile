@@ -8,11 +8,12 @@ RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
  && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target "$target" --bin central-oauth \
  && install -D "target/$target/release/central-oauth" /image/usr/local/bin/central-oauth \
  && install -D /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ca-certificates.crt \
- && install -d -m 0700 -o 65532 -g 65532 /image/data \
- && install -d -m 1777 /image/tmp
+ && mkdir -p /empty
 
 FROM scratch
 COPY --from=build /image /
+# The only folder that is written to; copying gives it its owner.
+COPY --from=build --chown=65532:65532 /empty /data
 ENV CENTRAL_OAUTH_LISTEN_ADDR=0.0.0.0:8080 \
     CENTRAL_OAUTH_DB_PATH=/data/db.sqlite3 \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt

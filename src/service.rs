@@ -54,6 +54,8 @@ pub(crate) struct Service {
 impl Service {
     /// Answers under way get this long to finish after the signal to stop.
     const GRACE: Duration = Duration::from_secs(15);
+    /// A connection on which nothing moves is closed: longer than any caller waits for an answer.
+    const IDLE: Duration = Duration::from_secs(75);
 
     /// Opens the store, brings its schema up to date and starts to serve.
     pub(crate) async fn start(config: ServiceConfig) -> Result<Self, Failure> {
@@ -74,7 +76,8 @@ impl Service {
         );
         let (stop, stopped) = watch::channel(false);
         let mut told = stopped.clone();
-        let server = Server::new_with_acceptor(acceptor).run_with_graceful_shutdown(
+        let server = Server::new_with_acceptor(acceptor).idle_timeout(Self::IDLE);
+        let server = server.run_with_graceful_shutdown(
             app,
             async move {
                 // An error means that the sender is gone, which is the end as well.

@@ -13,7 +13,7 @@ use central_oauth_store_seaorm::{SeaOrmStore, peek_hash_key};
 use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
 
-use crate::cli::{Exit, Failure};
+use crate::cli::Failure;
 use crate::config::{ConfigError, Keys, LinkConfig, ProviderConfig, StoreConfig};
 
 /// The operating system's random source. Nothing secret can be made without it, so its failure ends the process.
@@ -79,10 +79,9 @@ fn refused(error: UnlockError) -> Failure {
 
 fn providers(config: ProviderConfig, clock: &Arc<dyn Clock>) -> Result<Providers, Failure> {
     let mut adapters = Vec::<Arc<dyn OAuthProvider>>::new();
-    for settings in config.providers {
-        let name = settings.name.clone();
-        let adapter = DeviceFlowProvider::new(settings, Arc::clone(clock))
-            .map_err(|error| Failure::new(Exit::Other, format!("provider {name}: {error}")))?;
+    for provider in config.providers {
+        let adapter = DeviceFlowProvider::new(provider.settings.clone(), Arc::clone(clock));
+        let adapter = adapter.map_err(|error| provider.refused(&error))?;
         adapters.push(Arc::new(adapter));
     }
     Ok(Providers::new(adapters, config.default))

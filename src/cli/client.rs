@@ -1,12 +1,13 @@
 //! A client of the service's own API, for the client commands.
 
+use std::error::Error;
 use std::time::Duration;
 
 use central_oauth_domain::secret::AccessKey;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use url::Url;
+use url::{Host, Url};
 
 use super::{Exit, Failure};
 
@@ -70,7 +71,7 @@ pub(super) struct Token {
 
 /// Why the service did not answer as asked.
 pub(super) enum Refused {
-    /// It could not be reached, or what answered is no such service.
+    /// It could not be reached, or what answered is no such service; a sentence that names it.
     Unreachable(String),
     /// It answered with a problem (RFC 9457).
     Problem {
@@ -88,101 +89,133 @@ struct ProblemBody {
 }
 
 impl Client {
-    /// Longer than the service lets any caller wait.
-    const TIMEOUT: Duration = Duration::from_secs(30);
-
     pub(super) fn new(server: Url) -> Result<Self, Failure> {
-        let http = reqwest::Client::builder()
-            .timeout(Self::TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("central-oauth/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(Failure::other)?;
+        let http = http(&server)?;
         Ok(Self { http, server })
     }
 
     pub(super) async fn start_link(
         &self,
-        request: &LinkRequest<'_>,
+        wanted: &LinkRequest<'_>,
         bearer: Option<&AccessKey>,
     ) -> Result<LinkCode, Refused> {
-        let request = self
-            .request(Method::POST, "/v1/link-code", bearer)?
-            .json(request);
-        answer(request).await
+        let request = self.request(Method::POST, "/v1/link-code", bearer);
+        self.answer(request.json(wanted)).await
     }
 
     pub(super) async fn poll(&self, link_code: &str, key: &AccessKey) -> Result<Poll, Refused> {
         let path = format!("/v1/poll/{link_code}");
-        answer(self.request(Method::GET, &path, Some(key))?).await
+        self.answer(self.request(Method::GET, &path, Some(key)))
+            .await
     }
 
     pub(super) async fn token(&self, key: &AccessKey, min_ttl: u64) -> Result<Token, Refused> {
-        let request = self.request(Method::GET, "/v1/token", Some(key))?;
-        answer(request.query(&[("min_ttl", min_ttl)])).await
+        let request = self.request(Method::GET, "/v1/token", Some(key));
+        self.answer(request.query(&[("min_ttl", min_ttl)])).await
     }
 
-    fn request(
-        &self,
-        method: Method,
-        path: &str,
-        bearer: Option<&AccessKey>,
-    ) -> Result<RequestBuilder, Refused> {
-        let url = self.server.join(path);
-        let url = url.map_err(|error| Refused::Unreachable(error.to_string()))?;
+    /// A request to the service, which answers at the root of its host.
+    fn request(&self, method: Method, path: &str, bearer: Option<&AccessKey>) -> RequestBuilder {
+        let mut url = self.server.clone();
+        url.set_path(path);
+        url.set_query(None);
         let request = self.http.request(method, url);
-        Ok(match bearer {
+        match bearer {
             Some(key) => request.bearer_auth(key.expose()),
             None => request,
+        }
+    }
+
+    async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Refused> {
+        let unreachable = |error: reqwest::Error| {
+            let why = innermost(&error);
+            Refused::Unreachable(format!("{} cannot be reached: {why}", self.server))
+        };
+        let response = request.send().await.map_err(unreachable)?;
+        let status = response.status();
+        let retry_after = response
+            .headers()
+            .get(reqwest::header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.parse().ok())
+            .map(Duration::from_secs);
+        let body = response.bytes().await.map_err(unreachable)?;
+        let stranger = |_| {
+            let server = &self.server;
+            Refused::Unreachable(format!(
+                "{server} answered {status}, not as a Central OAuth service does"
+            ))
+        };
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(stranger);
+        }
+        let problem: ProblemBody = serde_json::from_slice(&body).map_err(stranger)?;
+        Err(Refused::Problem {
+            status,
+            code: problem.code,
+            detail: problem.detail,
+            retry_after,
         })
     }
 }
 
-async fn answer<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Refused> {
-    let unreachable = |error: reqwest::Error| Refused::Unreachable(causes(&error));
-    let response = request.send().await.map_err(unreachable)?;
-    let status = response.status();
-    let retry_after = response
-        .headers()
-        .get(reqwest::header::RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.parse().ok())
-        .map(Duration::from_secs);
-    let body = response.bytes().await.map_err(unreachable)?;
-    let stranger = || {
-        Refused::Unreachable(format!(
-            "it answered {status}, not as a Central OAuth service does"
-        ))
-    };
-    if status.is_success() {
-        return serde_json::from_slice(&body).map_err(|_| stranger());
+/// What every request of the client commands has in common, on the way to this server.
+pub(super) fn http(server: &Url) -> Result<reqwest::Client, Failure> {
+    /// Longer than the service lets any caller wait.
+    const TIMEOUT: Duration = Duration::from_secs(30);
+    let mut builder = reqwest::Client::builder()
+        .timeout(TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("central-oauth/", env!("CARGO_PKG_VERSION")));
+    if server.scheme() == "http" {
+        // A machine without CA certificates can still try the sandbox.
+        builder = builder.tls_certs_only([]);
     }
-    let problem: ProblemBody = serde_json::from_slice(&body).map_err(|_| stranger())?;
-    Err(Refused::Problem {
-        status,
-        code: problem.code,
-        detail: problem.detail,
-        retry_after,
-    })
+    if is_loopback(server) {
+        // No proxy knows the way to this very machine.
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(Failure::other)
 }
 
-/// An error with its causes; reqwest's own text stops at "error sending request".
-fn causes(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
+fn is_loopback(server: &Url) -> bool {
+    match server.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
     }
-    text
+}
+
+/// The cause of all causes: only that says "connection refused".
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
+impl Refused {
+    /// How long to wait at least before asking again, where that may help.
+    pub(super) fn may_pass_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unreachable(_) => Some(Duration::ZERO),
+            Self::Problem {
+                status,
+                retry_after,
+                ..
+            } => {
+                let passing = *status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
+                passing.then(|| retry_after.unwrap_or_default())
+            }
+        }
+    }
 }
 
 impl From<Refused> for Failure {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::Unreachable(why) => Self::new(
-                Exit::Unavailable,
-                format!("the service cannot be reached: {why}"),
-            ),
+            Refused::Unreachable(why) => Self::new(Exit::Unavailable, why),
             Refused::Problem {
                 status,
                 code,

@@ -12,7 +12,7 @@ use central_oauth_store_seaorm::DatabaseUrl;
 use tempfile::TempDir;
 use url::Url;
 
-use super::{Exit, Failure, play};
+use super::{Exit, Failure, play, print};
 use crate::config::{
     Environment, HttpConfig, Keys, LinkConfig, LogConfig, ProviderConfig, StoreConfig,
 };
@@ -25,7 +25,7 @@ pub(super) struct Options {
     /// Let the sandbox's person consent by itself, show every step with its request, end with a token that works.
     #[arg(long)]
     auto: bool,
-    /// The port of the service; 0 takes a free one.
+    /// The port of the service; where it is taken, or 0, a free one.
     #[arg(long, default_value_t = 8080)]
     port: u16,
 }
@@ -41,11 +41,15 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     let sandbox = start_sandbox(options.auto).await?;
     let service = Service::start(config(&options, &folder, &sandbox)?).await?;
     let ended = if options.auto {
-        let played = play::run(service.url(), &sandbox.endpoints().hello).await;
+        let api = Url::parse(&sandbox.endpoints().hello).map_err(Failure::other)?;
+        let played = tokio::select! {
+            played = play::run(service.url(), &api) => played,
+            () = told_to_stop => Err(Failure::new(Exit::Other, "stopped before the end")),
+        };
         let stopped = service.stop().await;
         played.and(stopped)
     } else {
-        invite(&service, &sandbox, folder.path());
+        invite(&service, &sandbox, folder.path())?;
         service.run_until(told_to_stop).await
     };
     sandbox.stop().await?;
@@ -91,10 +95,7 @@ fn config(
         },
         http: HttpConfig::at(free(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))),
         links,
-        providers: ProviderConfig {
-            providers: vec![provider],
-            default: None,
-        },
+        providers: ProviderConfig::built_in(provider),
     })
 }
 
@@ -106,30 +107,30 @@ fn free(address: SocketAddr) -> SocketAddr {
     }
 }
 
-fn invite(service: &Service, sandbox: &Sandbox, folder: &Path) {
-    let (url, hello, sandbox) = (
-        service.url(),
-        &sandbox.endpoints().hello,
-        sandbox.base_url(),
-    );
-    let program = std::env::args()
-        .next()
-        .unwrap_or_else(|| "central-oauth".to_owned());
-    println!("Central OAuth is running, for trying it out.\n");
-    println!("  the service   {url}   (its API: {url}docs)");
-    println!("  the sandbox   {sandbox}   a provider that knows only made-up people");
-    println!(
-        "  the database  {}   gone when this ends\n",
-        folder.display()
-    );
-    println!("Now, in another terminal:\n");
-    println!("  {program} link --server {url} --profile dev");
-    println!(
-        "      asks for a code; open the address it shows, enter the code, consent in the sandbox\n"
-    );
-    println!("  {program} token --profile dev");
-    println!("      prints an access token, now and whenever a script needs one\n");
-    println!("  curl -H \"Authorization: Bearer $({program} token --profile dev)\" {hello}");
-    println!("      shows that it works\n");
-    println!("Ctrl-C ends it.");
+fn invite(service: &Service, sandbox: &Sandbox, folder: &Path) -> Result<(), Failure> {
+    let (url, folder) = (service.url(), folder.display());
+    let (sandbox, hello) = (sandbox.base_url(), &sandbox.endpoints().hello);
+    let program = std::env::args_os().next();
+    let program = program.unwrap_or_else(|| "central-oauth".into());
+    let program = program.to_string_lossy();
+    print::result(format_args!(
+        r#"Central OAuth is running, for trying it out.
+
+  the service   {url}   (its API: {url}docs)
+  the sandbox   {sandbox}   a provider that knows only made-up people
+  the database  {folder}   gone when this ends
+
+Now, in another terminal:
+
+  {program} link --server {url} --profile dev
+      asks for a code; open the address it shows, enter the code, consent in the sandbox
+
+  {program} token --profile dev
+      prints an access token, now and whenever a script needs one
+
+  curl -H "Authorization: Bearer $({program} token --profile dev)" {hello}
+      shows that it works
+
+Ctrl-C ends it."#
+    ))
 }

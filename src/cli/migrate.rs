@@ -1,6 +1,6 @@
 //! `central-oauth migrate`: the database schema, up and down.
 
-use super::{Exit, Failure};
+use super::{Exit, Failure, print};
 use crate::config::{Environment, StoreConfig};
 use crate::wiring;
 
@@ -11,7 +11,7 @@ pub(super) struct Options {
     direction: Option<Direction>,
 }
 
-#[derive(clap::Subcommand, Clone, Copy)]
+#[derive(clap::Subcommand, Clone, Copy, PartialEq, Eq)]
 enum Direction {
     /// Bring the schema up to date (the default).
     Up,
@@ -22,18 +22,34 @@ enum Direction {
 }
 
 pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
-    let store = wiring::store(&StoreConfig::read(environment)?).await?;
-    match options.direction.unwrap_or(Direction::Up) {
+    let direction = options.direction.unwrap_or(Direction::Up);
+    let config = StoreConfig::read(environment)?;
+    if direction != Direction::Up {
+        must_exist(&config)?;
+    }
+    let store = wiring::store(&config).await?;
+    match direction {
         Direction::Up => store.migrate_up().await.map_err(Failure::other)?,
         Direction::Down => store.migrate_down(Some(1)).await.map_err(Failure::other)?,
         Direction::Status => {}
     }
     let pending = store.pending_migrations().await.map_err(Failure::other)?;
+    store.close().await.map_err(Failure::other)?;
     if pending.is_empty() {
-        println!("The schema is up to date.");
+        print::result("The schema is up to date.")?;
     }
     for name in pending {
-        println!("pending: {name}");
+        print::result(format_args!("pending: {name}"))?;
     }
     Ok(Exit::Done)
+}
+
+/// Opening a store makes its file; asking about one in the wrong folder should not.
+fn must_exist(config: &StoreConfig) -> Result<(), Failure> {
+    let path = config.url.path();
+    if path.exists() {
+        return Ok(());
+    }
+    let message = format!("there is no database at {}", path.display());
+    Err(Failure::new(Exit::Other, message))
 }

@@ -7,10 +7,12 @@ mod link;
 mod migrate;
 mod openapi;
 mod play;
+mod print;
 mod profile;
 mod qr;
 mod serve;
 mod token;
+mod wait;
 
 use clap::{Parser, Subcommand};
 
@@ -52,7 +54,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
             Command::Dev(options) => dev::run(options, &environment).await,
             Command::Link(options) => link::run(options, &environment).await,
             Command::Token(options) => token::run(options, &environment).await,
-            Command::Openapi(options) => openapi::run(options),
+            Command::Openapi(options) => openapi::run(&options),
             Command::Migrate(options) => migrate::run(options, &environment).await,
         }
     };

@@ -1,6 +1,6 @@
 //! `central-oauth openapi`: prints the published document.
 
-use super::{Exit, Failure};
+use super::{Exit, Failure, print};
 
 /// What `openapi` takes.
 #[derive(clap::Args)]
@@ -10,12 +10,12 @@ pub(super) struct Options {
     yaml: bool,
 }
 
-pub(super) fn run(options: Options) -> Result<Exit, Failure> {
+pub(super) fn run(options: &Options) -> Result<Exit, Failure> {
     let document = if options.yaml {
         central_oauth_http_poem::spec_yaml()
     } else {
         central_oauth_http_poem::spec_json()
     };
-    println!("{}", document.trim_end());
+    print::result(document.trim_end())?;
     Ok(Exit::Done)
 }

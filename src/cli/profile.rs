@@ -1,6 +1,6 @@
 //! Where a client keeps its access key: one file a profile, in the user's config folder, readable by its owner alone.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use central_oauth_domain::secret::AccessKey;
@@ -10,14 +10,14 @@ use tempfile::NamedTempFile;
 use url::Url;
 
 use super::{Exit, Failure};
-use crate::config::{ClientConfig, parse_server};
+use crate::config::{ClientConfig, is_bearer, parse_server};
 
 /// Which service, and which of the keys kept for it.
 #[derive(clap::Args)]
 pub(super) struct Target {
-    /// The service [default: the profile's, else CENTRAL_OAUTH_SERVER, else http://127.0.0.1:8080].
+    /// The service [default: CENTRAL_OAUTH_SERVER, else the one of the kept key, else http://127.0.0.1:8080].
     #[arg(long, value_name = "URL", value_parser = parse_server)]
-    pub(super) server: Option<Url>,
+    server: Option<Url>,
     /// The name under which the access key is kept.
     #[arg(long, value_name = "NAME", default_value = "default", value_parser = profile_name)]
     profile: String,
@@ -26,7 +26,7 @@ pub(super) struct Target {
     key_file: Option<PathBuf>,
 }
 
-/// A kept key and the service that it belongs to.
+/// A key and the service that it belongs to.
 pub(super) struct Profile {
     pub(super) server: Url,
     pub(super) access_key: AccessKey,
@@ -51,13 +51,21 @@ impl Target {
         Ok(folders.config_dir().join("central-oauth").join(file))
     }
 
-    /// The service to ask for a new link.
-    pub(super) fn server(&self, config: &ClientConfig) -> Result<Url, Failure> {
-        let given = self.server.as_ref().or(config.server.as_ref()).cloned();
-        match given {
-            Some(server) => Ok(server),
+    /// The service to ask.
+    pub(super) fn server(
+        &self,
+        config: &ClientConfig,
+        kept: Option<&Profile>,
+    ) -> Result<Url, Failure> {
+        let kept = kept.map(|kept| &kept.server);
+        match self.asked(config).or(kept) {
+            Some(server) => Ok(server.clone()),
             None => Url::parse(Self::DEFAULT_SERVER).map_err(Failure::other),
         }
+    }
+
+    fn asked<'a>(&'a self, config: &'a ClientConfig) -> Option<&'a Url> {
+        self.server.as_ref().or(config.server.as_ref())
     }
 
     /// What is kept under this profile, if anything is.
@@ -65,31 +73,28 @@ impl Target {
         let path = self.path()?;
         match std::fs::read_to_string(&path) {
             Ok(text) => parse(&text, &path).map(Some),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => {
-                let message = format!("{} cannot be read: {error}", path.display());
-                Err(Failure::new(Exit::Other, message))
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(&path, "cannot be read", &error)),
         }
     }
 
     /// The key to use, and the service that it may be sent to: a kept key goes to no other service than its own.
-    pub(super) fn profile(&self, config: ClientConfig) -> Result<Profile, Failure> {
-        let server = self.server(&config)?;
-        if let Some(access_key) = config.access_key {
+    pub(super) fn profile(&self, config: &ClientConfig) -> Result<Profile, Failure> {
+        if let Some(access_key) = config.access_key.clone() {
+            let server = self.server(config, None)?;
             return Ok(Profile { server, access_key });
         }
         let Some(kept) = self.load()? else {
             let message = format!(
-                "no access key is kept in {}; run `central-oauth link` first",
+                "no access key is kept in {}: run `central-oauth link` first",
                 self.path()?.display()
             );
             return Err(Failure::new(Exit::NoKey, message));
         };
-        match self.server.as_ref().or(config.server.as_ref()) {
+        match self.asked(config) {
             Some(asked) if asked.origin() != kept.server.origin() => {
                 let message = format!(
-                    "the kept access key belongs to {}, not to {asked}; choose another --profile",
+                    "the kept access key belongs to {}, not to {asked}: choose another --profile",
                     kept.server
                 );
                 Err(Failure::new(Exit::NoKey, message))
@@ -99,60 +104,65 @@ impl Target {
     }
 }
 
-/// A file prepared next to its final place, so that a key that has been handed out can also be kept.
-pub(super) struct Reserved {
-    file: NamedTempFile,
-    path: PathBuf,
-}
-
-impl Reserved {
-    /// Makes sure that a key can be kept there, before one is asked for.
-    pub(super) fn new(path: PathBuf) -> Result<Self, Failure> {
-        let prepare = || {
-            let folder = path
-                .parent()
-                .filter(|folder| !folder.as_os_str().is_empty());
-            let folder = folder.unwrap_or(Path::new("."));
-            std::fs::create_dir_all(folder)?;
-            // A temporary file is readable by its owner alone, and stays so under its final name.
-            NamedTempFile::new_in(folder)
-        };
-        match prepare() {
-            Ok(file) => Ok(Self { file, path }),
-            Err(error) => {
-                let message = format!("{} cannot be written: {error}", path.display());
-                Err(Failure::new(Exit::Other, message))
-            }
-        }
-    }
-
+impl Profile {
     /// Keeps the key, replacing what was there in one step.
-    pub(super) fn keep(mut self, profile: &Profile) -> Result<PathBuf, Failure> {
+    pub(super) fn keep(&self, path: &Path) -> Result<(), Failure> {
         let stored = Stored {
-            server: profile.server.to_string(),
-            access_key: profile.access_key.expose().to_owned(),
+            server: self.server.to_string(),
+            access_key: self.access_key.expose().to_owned(),
         };
         let text = toml::to_string(&stored).map_err(Failure::other)?;
-        self.file.write_all(text.as_bytes())?;
-        self.file.as_file().sync_all()?;
-        self.file.persist(&self.path).map_err(Failure::other)?;
-        Ok(self.path)
+        let write = || {
+            let mut file = neighbour(path)?;
+            file.write_all(text.as_bytes())?;
+            file.as_file().sync_all()?;
+            file.persist(path).map_err(std::io::Error::from)
+        };
+        let written = write();
+        written
+            .map(drop)
+            .map_err(|error| failed(path, "cannot be written", &error))
     }
+}
+
+/// Makes sure that a key can be kept there, before one is asked for: it is handed out only once.
+pub(super) fn check_writable(path: &Path) -> Result<(), Failure> {
+    let checked = if path.is_dir() {
+        Err(ErrorKind::IsADirectory.into())
+    } else {
+        neighbour(path).map(drop)
+    };
+    checked.map_err(|error| failed(path, "cannot be written", &error))
+}
+
+/// A temporary file in the folder of this one. It is readable by its owner alone, and stays so under its final name.
+fn neighbour(path: &Path) -> std::io::Result<NamedTempFile> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    NamedTempFile::new_in(folder)
 }
 
 fn parse(text: &str, path: &Path) -> Result<Profile, Failure> {
-    let broken = || {
+    let read = || {
+        let stored: Stored = toml::from_str(text).ok()?;
+        let server = parse_server(&stored.server).ok()?;
+        let access_key = AccessKey::new(stored.access_key);
+        is_bearer(&access_key).then_some(Profile { server, access_key })
+    };
+    read().ok_or_else(|| {
         let message = format!(
-            "{} does not hold a server and an access key",
+            "{} does not hold a server and an access key: `central-oauth link --force` replaces it",
             path.display()
         );
         Failure::new(Exit::Other, message)
-    };
-    let stored: Stored = toml::from_str(text).map_err(|_| broken())?;
-    Ok(Profile {
-        server: Url::parse(&stored.server).map_err(|_| broken())?,
-        access_key: AccessKey::new(stored.access_key),
     })
+}
+
+fn failed(path: &Path, how: &str, error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Other, format!("{} {how}: {error}", path.display()))
 }
 
 fn profile_name(text: &str) -> Result<String, &'static str> {

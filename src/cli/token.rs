@@ -2,7 +2,7 @@
 
 use super::client::Client;
 use super::profile::Target;
-use super::{Exit, Failure};
+use super::{Exit, Failure, print};
 use crate::config::{ClientConfig, Environment};
 
 /// What `token` takes.
@@ -16,15 +16,13 @@ pub(super) struct Options {
 }
 
 pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
-    let profile = options.target.profile(ClientConfig::read(environment)?)?;
+    let profile = options.target.profile(&ClientConfig::read(environment)?)?;
     let client = Client::new(profile.server)?;
     let token = client.token(&profile.access_key, options.min_ttl).await?;
     if let Some(warning) = token.warning {
-        eprintln!(
-            "central-oauth: warning: {} ({})",
-            warning.detail, warning.code
-        );
+        let (detail, code) = (warning.detail, warning.code);
+        print::tell(format_args!("central-oauth: warning: {detail} ({code})"));
     }
-    println!("{}", token.access_token);
+    print::result(token.access_token)?;
     Ok(Exit::Done)
 }

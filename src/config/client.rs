@@ -4,6 +4,7 @@ use central_oauth_domain::secret::AccessKey;
 use serde::Deserialize;
 use url::Url;
 
+use super::keys::bearer;
 use super::{ConfigError, Environment};
 
 #[derive(Deserialize)]
@@ -29,8 +30,8 @@ impl ClientConfig {
         let server = raw.server.as_deref().map(parse_server).transpose();
         Ok(Self {
             server: server.map_err(|problem| ConfigError::variable("SERVER", problem))?,
-            access_key: raw.access_key.map(AccessKey::new),
-            enroll_key: raw.enroll_key.map(AccessKey::new),
+            access_key: bearer("ACCESS_KEY", raw.access_key)?,
+            enroll_key: bearer("ENROLL_KEY", raw.enroll_key)?,
         })
     }
 }

@@ -48,6 +48,12 @@ impl Environment {
         Some(SecretString::from(value))
     }
 
+    /// Whether one of ours, named here without the prefix, has a value.
+    pub(crate) fn is_set(&self, name: &str) -> bool {
+        let mut names = self.ours.iter().map(|(name, _)| name);
+        names.any(|ours| ours.strip_prefix(Self::PREFIX) == Some(name))
+    }
+
     /// One section: a flat struct of optional strings.
     pub(crate) fn section<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         // Sections hold strings only, so nothing in them can be malformed at this level.

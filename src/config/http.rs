@@ -78,7 +78,8 @@ fn public_url(text: &str) -> Result<Url, ConfigError> {
     if !matches!(url.scheme(), "https" | "http") || !url.has_host() {
         return Err(malformed("is not an http or https URL"));
     }
-    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    if url.query().is_some() || url.fragment().is_some() || has_user {
         return Err(malformed("has more than scheme, host, port and path"));
     }
     if !matches!(url.path(), "" | "/") {

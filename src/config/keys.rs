@@ -27,9 +27,6 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// An operator's key shorter than this could be guessed.
-    const SHORTEST_BEARER: usize = 16;
-
     pub(crate) fn read(environment: &Environment) -> Result<Self, ConfigError> {
         let raw: Raw = environment.section()?;
         let missing = || {
@@ -57,11 +54,21 @@ fn key(name: &str, text: &str) -> Result<SecretKey, ConfigError> {
     SecretKey::from_hex(text).map_err(|problem| ConfigError::variable(name, problem))
 }
 
-fn bearer(name: &str, value: Option<String>) -> Result<Option<AccessKey>, ConfigError> {
-    let Some(value) = value else { return Ok(None) };
-    if value.len() < Keys::SHORTEST_BEARER || !value.bytes().all(|b| b.is_ascii_graphic()) {
-        let problem = "a key has at least 16 characters, visible ASCII only";
-        return Err(ConfigError::variable(name, problem));
+/// A key that somebody shows as a bearer. Secret stores like to end a value with a line feed.
+pub(super) fn bearer(name: &str, value: Option<String>) -> Result<Option<AccessKey>, ConfigError> {
+    let key = value.map(|value| AccessKey::new(value.trim()));
+    match key.as_ref().map(is_bearer) {
+        Some(false) => {
+            let problem = "is not a key: at least 16 characters, visible ASCII only";
+            Err(ConfigError::variable(name, problem))
+        }
+        _ => Ok(key),
     }
-    Ok(Some(AccessKey::new(value)))
+}
+
+/// Whether a text can be a bearer, and not be guessed.
+pub(crate) fn is_bearer(key: &AccessKey) -> bool {
+    const SHORTEST: usize = 16;
+    let key = key.expose();
+    key.len() >= SHORTEST && key.bytes().all(|b| b.is_ascii_graphic())
 }

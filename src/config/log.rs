@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::{ConfigError, Environment};
 
@@ -31,17 +32,7 @@ pub(crate) enum LogFormat {
 impl LogConfig {
     pub(crate) fn read(environment: &Environment) -> Result<Self, ConfigError> {
         let raw: Raw = environment.section()?;
-        let malformed = |_| {
-            ConfigError::variable(
-                "LOG",
-                "is not a level or filter, like info or central_oauth=debug",
-            )
-        };
-        let filter = raw
-            .log
-            .map(EnvFilter::try_new)
-            .transpose()
-            .map_err(malformed)?;
+        let filter = raw.log.as_deref().map(filter).transpose()?;
         let format = match raw.log_format.as_deref() {
             None | Some("text") => LogFormat::Text,
             Some("json") => LogFormat::Json,
@@ -54,4 +45,21 @@ impl LogConfig {
         };
         Ok(Self { filter, format })
     }
+}
+
+fn filter(text: &str) -> Result<EnvFilter, ConfigError> {
+    let malformed = || {
+        let problem = "is not a level or filter, like info or central_oauth=debug";
+        ConfigError::variable("LOG", problem)
+    };
+    if text.split(',').map(str::trim).any(is_no_level) {
+        return Err(malformed());
+    }
+    EnvFilter::try_new(text).map_err(|_| malformed())
+}
+
+/// A lone word that names no level would be taken for a module of that name, and silence everything else.
+fn is_no_level(directive: &str) -> bool {
+    let is_word = directive.chars().all(|c| c.is_alphanumeric() || c == '_');
+    is_word && directive.parse::<LevelFilter>().is_err()
 }

@@ -13,7 +13,7 @@ mod store;
 pub(crate) use client::{ClientConfig, parse_server};
 pub(crate) use environment::Environment;
 pub(crate) use http::HttpConfig;
-pub(crate) use keys::Keys;
+pub(crate) use keys::{Keys, is_bearer};
 pub(crate) use links::LinkConfig;
 pub(crate) use log::{LogConfig, LogFormat};
 pub(crate) use providers::ProviderConfig;

@@ -1,0 +1,132 @@
+//! Waiting until a person has consented, with progress.
+
+use std::time::Duration;
+
+use central_oauth_domain::secret::AccessKey;
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::time::{Instant, sleep};
+
+use super::client::{Client, LinkCode, Poll, Refused};
+use super::print::tell;
+use super::{Exit, Failure};
+
+/// A service that asks for more patience than this is asked again nevertheless.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Polls until the link has ended; the link that was made, or why there is none.
+pub(super) async fn wait(
+    client: &Client,
+    code: &LinkCode,
+    key: &AccessKey,
+) -> Result<Poll, Failure> {
+    let mut progress = Progress::new(code.expires_in);
+    let interval = Duration::from_secs(code.interval).clamp(Duration::from_secs(1), LONGEST_PAUSE);
+    let mut pause = interval;
+    loop {
+        sleep(pause).await;
+        pause = interval;
+        match client.poll(&code.link_code, key).await {
+            Ok(poll) => {
+                progress.heard(&poll);
+                if let Some(end) = ended(poll) {
+                    return end;
+                }
+            }
+            Err(refused) => {
+                let patience = refused.may_pass_after().filter(|_| progress.time_left());
+                let Some(patience) = patience else {
+                    return Err(refused.into());
+                };
+                progress.unheard(&refused);
+                pause = patience.clamp(interval, LONGEST_PAUSE);
+            }
+        }
+    }
+}
+
+fn ended(poll: Poll) -> Option<Result<Poll, Failure>> {
+    let failure = |exit, message: &str| Some(Err(Failure::new(exit, message)));
+    match poll.status.as_str() {
+        "linked" => Some(Ok(poll)),
+        "denied" => failure(Exit::Denied, "the person said no"),
+        "expired" => failure(
+            Exit::Expired,
+            "the link code expired before anybody consented",
+        ),
+        "failed" => {
+            let why = poll.error.map_or_else(
+                || "the link failed".to_owned(),
+                |error| format!("the link failed: {} ({})", error.detail, error.code),
+            );
+            failure(Exit::LinkFailed, &why)
+        }
+        _ => None,
+    }
+}
+
+/// Live progress at a terminal; elsewhere a line whenever something changes. The bar goes when this is dropped.
+struct Progress {
+    bar: ProgressBar,
+    deadline: Instant,
+    last: &'static str,
+}
+
+impl Progress {
+    /// How long after the end of the code a service that does not answer is still asked: it may be restarting, and
+    /// the code lives on in its database.
+    const GRACE: Duration = Duration::from_secs(30);
+    /// More than any code lives, whatever a service says.
+    const LONGEST: u64 = 24 * 3600;
+    const PENDING: &str = "waiting for the code to be entered";
+
+    fn new(expires_in: u64) -> Self {
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(120));
+        let mut progress = Self {
+            bar,
+            deadline: Self::deadline(expires_in),
+            last: "",
+        };
+        progress.show(Self::PENDING, Some(expires_in));
+        progress
+    }
+
+    fn deadline(expires_in: u64) -> Instant {
+        Instant::now() + Duration::from_secs(expires_in.min(Self::LONGEST)) + Self::GRACE
+    }
+
+    /// The service has said how the link stands. Confirming a code moves its end.
+    fn heard(&mut self, poll: &Poll) {
+        self.deadline = Self::deadline(poll.expires_in);
+        let what = match poll.status.as_str() {
+            "pending" => Self::PENDING,
+            "authorizing" => "waiting for consent at the provider",
+            _ => return,
+        };
+        self.show(what, Some(poll.expires_in));
+    }
+
+    /// The service has not answered the question.
+    fn unheard(&mut self, refused: &Refused) {
+        if matches!(refused, Refused::Unreachable(_)) {
+            self.show("the service cannot be reached, trying again", None);
+        }
+    }
+
+    fn show(&mut self, what: &'static str, left: Option<u64>) {
+        let left = left.map(|left| format!(", {}:{:02} left", left / 60, left % 60));
+        self.bar
+            .set_message(format!("{what}{}", left.unwrap_or_default()));
+        if self.bar.is_hidden() && self.last != what {
+            tell(what);
+            self.last = what;
+        }
+    }
+
+    fn time_left(&self) -> bool {
+        Instant::now() < self.deadline
+    }
+}

@@ -1,0 +1,26 @@
+//! The real binary, run the way users do: by hand, by scripts, by service managers, and by people who mistype.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+mod cli {
+    /// What the tests below share.
+    mod browser;
+    mod dev_run;
+    mod linking;
+    mod machine;
+    mod world;
+
+    /// The tests.
+    mod client_config;
+    mod database;
+    mod dev;
+    mod documents;
+    mod kept_keys;
+    mod link;
+    mod link_ends;
+    mod providers_file;
+    mod serve;
+    mod serve_config;
+    mod token;
+}

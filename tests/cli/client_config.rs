@@ -1,0 +1,40 @@
+//! Settings that the client commands cannot use.
+
+use super::machine::Machine;
+use crate::support::process::free_port;
+
+#[tokio::test]
+async fn each_mistake_is_one_line_that_names_the_variable() {
+    let machine = Machine::new();
+    let key = format!("coak_{}", "x".repeat(40));
+    for (variable, value) in [
+        ("SERVER", "auth.example.com"),
+        ("SERVER", "https://me:hunter2@auth.example.com"),
+        ("ACCESS_KEY", "hunter2"),
+        ("ACCESS_KEY", &format!("{key}\nhunter2")),
+        ("ENROLL_KEY", "hunter2"),
+    ] {
+        for command in ["link", "token"] {
+            let run = machine
+                .run_with(&[(variable, value)], &[command])
+                .await
+                .expect(1);
+            let expected = format!("central-oauth: CENTRAL_OAUTH_{variable}: is not ");
+            assert!(run.only_line().starts_with(&expected), "{run:?}");
+            assert!(!run.stderr.contains("hunter2"), "{run:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_and_a_server_are_all_that_ci_needs() {
+    let machine = Machine::new();
+    let server = format!("http://127.0.0.1:{}", free_port());
+    let key = format!("coak_{}", "x".repeat(40));
+    let settings = [("SERVER", server.as_str()), ("ACCESS_KEY", &key)];
+    let mut command = machine.command_with(&settings, &["token"]);
+    command.env_remove("HOME").env_remove("XDG_CONFIG_HOME");
+    let run = super::machine::Run::of(command).await.expect(8);
+    assert!(run.only_line().contains("cannot be reached"), "{run:?}");
+    assert!(!run.stderr.contains(&key), "{run:?}");
+}

@@ -1,0 +1,189 @@
+//! The database file: who may read it, which key opens it, and what leaves it alone.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::machine::{Machine, Run, mode, names};
+use crate::support::http;
+use crate::support::service::Service;
+
+const OTHER_KEY: &str = "ffeeddccbbaa99887766554433221100f0e0d0c0b0a090807060504030201000";
+
+/// A service whose database has a folder of its own.
+struct Kept {
+    machine: Machine,
+    service: Service,
+}
+
+impl Kept {
+    async fn start() -> Self {
+        let machine = Machine::new();
+        let path = machine.work().join("db.sqlite3");
+        let service = Service::start(&[("DB_PATH", path.to_str().unwrap())]).await;
+        Self { machine, service }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.machine.work().join("db.sqlite3")
+    }
+
+    async fn run(&self, settings: &[(&str, &str)], arguments: &[&str]) -> Run {
+        let good = [
+            ("DB_PATH", "db.sqlite3"),
+            ("LISTEN_ADDR", "127.0.0.1:0"),
+            ("SECRET_KEY", Service::SECRET_KEY),
+        ];
+        let settings = [&good[..], settings].concat();
+        self.machine.run_with(&settings, arguments).await
+    }
+
+    /// Starts `serve` with the other key, and expects it to change nothing.
+    async fn refuses_other_key(&self) {
+        let before = contents(&self.machine.work());
+        assert!(before.values().map(Vec::len).sum::<usize>() > 8192);
+        let run = self.run(&[("SECRET_KEY", OTHER_KEY)], &["serve"]).await;
+        let run = run.expect(1);
+        let expected = "central-oauth: CENTRAL_OAUTH_SECRET_KEY: does not open this database";
+        assert!(run.only_line().starts_with(expected), "{run:?}");
+        assert!(!run.stderr.contains(OTHER_KEY), "{run:?}");
+        // The shared memory of the log says who reads at this moment, and holds no data.
+        let data = |mut files: BTreeMap<String, Vec<u8>>| {
+            files
+                .entry("db.sqlite3-shm".to_owned())
+                .and_modify(Vec::clear);
+            files
+        };
+        assert!(data(before) == data(contents(&self.machine.work())));
+    }
+}
+
+fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let read = |name: String| {
+        let bytes = std::fs::read(folder.join(&name)).unwrap();
+        (name, bytes)
+    };
+    names(folder).into_iter().map(read).collect()
+}
+
+#[tokio::test]
+async fn a_new_file_can_be_read_by_its_owner_alone() {
+    let kept = Kept::start().await;
+    let files = names(&kept.machine.work());
+    assert!(files.contains(&"db.sqlite3".to_owned()), "{files:?}");
+    for file in files {
+        assert_eq!(mode(&kept.machine.work().join(&file)), 0o600, "{file}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_refused_and_changes_nothing() {
+    let mut kept = Kept::start().await;
+    kept.service.stop().await;
+    kept.run(&[], &["migrate"]).await.expect(0);
+    assert_eq!(names(&kept.machine.work()), ["db.sqlite3"]);
+    kept.refuses_other_key().await;
+}
+
+#[tokio::test]
+#[ignore = "src/service.rs does not close the store yet: everything stays in the log"]
+async fn a_stop_leaves_one_file() {
+    let mut kept = Kept::start().await;
+    assert!(kept.service.stop().await.success());
+    assert_eq!(names(&kept.machine.work()), ["db.sqlite3"]);
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_refused_after_a_crash_too() {
+    let mut kept = Kept::start().await;
+    kept.service.kill().await;
+    kept.refuses_other_key().await;
+    kept.service.run().await;
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_refused_beside_a_running_service() {
+    let kept = Kept::start().await;
+    kept.refuses_other_key().await;
+    let ready = http::client().get(kept.service.url("/v1/readyz"));
+    http::send(ready).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_previous_key_opens_it() {
+    let mut kept = Kept::start().await;
+    kept.service.stop().await;
+    let first = Service::SECRET_KEY;
+    kept.service.set("SECRET_KEY", OTHER_KEY);
+    kept.service.set(
+        "PREVIOUS_SECRET_KEYS",
+        &format!("{}, {first}", "0".repeat(64)),
+    );
+    kept.service.run().await;
+    let ready = http::client().get(kept.service.url("/v1/readyz"));
+    http::send(ready).await.expect(200);
+}
+
+#[tokio::test]
+async fn migrates_up_down_and_says_where_it_stands() {
+    const UP_TO_DATE: &str = "The schema is up to date.\n";
+    let machine = Machine::new();
+    for question in ["status", "down"] {
+        let run = machine.run(&["migrate", question]).await.expect(1);
+        assert!(
+            run.only_line().contains("there is no database at"),
+            "{run:?}"
+        );
+    }
+    assert_eq!(names(&machine.work()), [""; 0]);
+
+    let database = ("DATABASE_URL", "sqlite://here.sqlite3");
+    let migrate = async |arguments: &[&str]| {
+        let arguments = [&["migrate"], arguments].concat();
+        let run = machine.run_with(&[database], &arguments).await.expect(0);
+        assert_eq!(run.stderr, "");
+        run.stdout
+    };
+    assert_eq!(migrate(&[]).await, UP_TO_DATE);
+    assert_eq!(mode(&machine.work().join("here.sqlite3")), 0o600);
+    assert_eq!(migrate(&["status"]).await, UP_TO_DATE);
+    let pending = migrate(&["down"]).await;
+    assert!(pending.starts_with("pending: m"), "{pending}");
+    assert_eq!(migrate(&["status"]).await, pending);
+    assert_eq!(migrate(&["up"]).await, UP_TO_DATE);
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    let mut kept = Kept::start().await;
+    kept.service.stop().await;
+    let down = kept.run(&[], &["migrate", "down"]).await.expect(0);
+    let newest = down.stdout.lines().next().unwrap();
+    let newest = newest.strip_prefix("pending: ").unwrap().to_owned();
+    kept.run(&[], &["migrate", "up"]).await.expect(0);
+    rename_migration(&kept.path(), &newest);
+
+    let before = contents(&kept.machine.work());
+    for arguments in [
+        &["serve"][..],
+        &["migrate", "up"],
+        &["migrate", "down"],
+        &["migrate", "status"],
+    ] {
+        let run = kept.run(&[], arguments).await.expect(1);
+        assert!(run.only_line().contains("newer version"), "{run:?}");
+        assert!(before == contents(&kept.machine.work()), "{arguments:?}");
+    }
+}
+
+/// What a later version would have written: the file says so in plain text, in the table and in its index.
+fn rename_migration(path: &Path, name: &str) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let places: Vec<_> = (0..bytes.len())
+        .filter(|at| bytes[*at..].starts_with(name.as_bytes()))
+        .collect();
+    assert!(!places.is_empty(), "{name} is not in the file");
+    for at in places {
+        bytes[at + name.len() - 1] = b'~';
+    }
+    std::fs::write(path, bytes).unwrap();
+}

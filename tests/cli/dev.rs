@@ -1,0 +1,125 @@
+//! `dev`: the whole flow with nothing else installed.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::browser::Browser;
+use super::dev_run::{DevRun, send};
+use super::linking::Linking;
+use super::machine::{Machine, Run, names};
+use super::world::greeted;
+use crate::support::process::{free_port, within};
+
+const STEPS: [&str; 8] = [
+    "\n1. The client asks for a link code.",
+    "\n2. The person opens the page.",
+    "\n3. The person enters the code.",
+    "\n4. The person confirms",
+    "\n5. The sandbox's person consents",
+    "\n6. The client asks for an access token.",
+    "\n7. The client uses it at the provider.",
+    "Hello, Alice! Your access token works.",
+];
+
+/// Every step was shown, in order, and nothing is left behind.
+fn played(machine: &Machine, run: &Run) {
+    let mut rest = run.stdout.as_str();
+    for step in STEPS {
+        let found = rest.split_once(step);
+        rest = found.unwrap_or_else(|| panic!("no {step:?} in {run:?}")).1;
+    }
+    assert!(run.stdout.contains("POST http://127.0.0.1:"), "{run:?}");
+    assert_eq!(run.stderr, "");
+    assert_eq!(names(&machine.tmp()), [""; 0]);
+    assert_eq!(names(&machine.work()), [""; 0]);
+}
+
+#[tokio::test]
+async fn auto_plays_the_whole_flow_though_its_port_is_taken() {
+    // Whoever has it, this test or another program: it is taken.
+    let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 8080));
+    let machine = Machine::new();
+    let run = machine.run(&["dev", "--auto"]).await.expect(0);
+    played(&machine, &run);
+    assert!(!run.stdout.contains("127.0.0.1:8080"), "{run:?}");
+}
+
+#[tokio::test]
+async fn auto_needs_neither_certificates_nor_a_proxy() {
+    let machine = Machine::new();
+    let mut command = machine.command(&["dev", "--auto", "--port", "0"]);
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"] {
+        command.env(name, "http://127.0.0.1:1");
+    }
+    command.env("SSL_CERT_FILE", machine.tmp().join("nothing"));
+    command.env("SSL_CERT_DIR", machine.tmp().join("nothing"));
+    let run = Run::of(command).await.expect(0);
+    played(&machine, &run);
+}
+
+#[tokio::test]
+async fn auto_goes_on_when_nobody_reads() {
+    let machine = Machine::new();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = machine.command(&["dev", "--auto", "--port", "0"]);
+    let mut child = command.stdout(writer).spawn().unwrap();
+    let ended = within(Duration::from_secs(60), "the end of `dev`", child.wait());
+    assert_eq!(ended.await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn auto_can_be_interrupted() {
+    let machine = Machine::new();
+    let mut command = machine.command(&["dev", "--auto", "--port", "0"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    // The folder of its database is made once it listens for signals.
+    while names(&machine.tmp()).is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        assert!(child.try_wait().unwrap().is_none());
+    }
+    send(&child, Signal::INT);
+    let ended = within(
+        Duration::from_secs(30),
+        "the end of `dev`",
+        child.wait_with_output(),
+    );
+    let ended = ended.await.unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert_eq!(said, "central-oauth: stopped before the end\n");
+    assert_eq!(names(&machine.tmp()), [""; 0]);
+}
+
+#[tokio::test]
+async fn links_by_hand_as_it_tells_to() {
+    let machine = Machine::new();
+    let port = free_port().to_string();
+    let dev = DevRun::start(machine.command(&["dev", "--port", &port])).await;
+    assert_eq!(dev.service(), format!("http://127.0.0.1:{port}/"));
+
+    let link = ["link", "--server", dev.service(), "--profile", "dev"];
+    assert!(dev.said.contains(&link.join(" ")), "{}", dev.said);
+    let linking = Linking::start(machine.command(&link)).await;
+    let mut person = Browser::new();
+    person.consent(dev.service(), &linking.code, "alice").await;
+    linking.end().await.expect(0);
+
+    let token = machine.run(&["token", "--profile", "dev"]).await.expect(0);
+    let message = greeted(dev.hello(), token.stdout.trim()).await;
+    assert_eq!(message, "Hello, Alice! Your access token works.");
+
+    assert_eq!(dev.stop(Signal::TERM).await.code(), Some(0));
+    assert_eq!(names(&machine.tmp()), [""; 0]);
+}
+
+#[tokio::test]
+async fn ends_with_ctrl_c() {
+    let machine = Machine::new();
+    let dev = DevRun::start(machine.command(&["dev", "--port", "0"])).await;
+    assert_eq!(dev.stop(Signal::INT).await.code(), Some(0));
+    assert_eq!(names(&machine.tmp()), [""; 0]);
+}

@@ -1,0 +1,75 @@
+//! A `dev` in the background.
+
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+use crate::support::process::within;
+
+const STARTS_WITHIN: Duration = Duration::from_secs(30);
+
+/// A running `dev` that has said how to use it.
+pub(super) struct DevRun {
+    child: Child,
+    stdout: Lines<BufReader<ChildStdout>>,
+    /// All that it said.
+    pub(super) said: String,
+}
+
+impl DevRun {
+    /// Starts it; on return it has said its last line.
+    pub(super) async fn start(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+        let said = String::new();
+        let mut dev = Self {
+            child,
+            stdout,
+            said,
+        };
+        within(STARTS_WITHIN, "the invitation of `dev`", async {
+            while !dev.said.contains("Ctrl-C") {
+                let line = dev.stdout.next_line().await.unwrap();
+                let line = line.unwrap_or_else(|| panic!("`dev` has ended:\n{}", dev.said));
+                dev.said.push_str(&line);
+                dev.said.push('\n');
+            }
+        })
+        .await;
+        dev
+    }
+
+    /// The word behind these words.
+    #[track_caller]
+    pub(super) fn word_after(&self, words: &str) -> &str {
+        let rest = self.said.split_once(words).map(|(_, rest)| rest);
+        let word = rest.and_then(|rest| rest.split_whitespace().next());
+        word.unwrap_or_else(|| panic!("no {words:?} in {}", self.said))
+    }
+
+    /// Where the service listens.
+    pub(super) fn service(&self) -> &str {
+        self.word_after("the service ")
+    }
+
+    /// What the token opens.
+    pub(super) fn hello(&self) -> &str {
+        self.word_after("token --profile dev)\" ")
+    }
+
+    /// Ends it with a signal.
+    pub(super) async fn stop(mut self, signal: Signal) -> ExitStatus {
+        send(&self.child, signal);
+        let ended = within(STARTS_WITHIN, "the end of `dev`", self.child.wait()).await;
+        ended.unwrap()
+    }
+}
+
+/// Sends a signal to a child that nobody has waited for yet.
+pub(super) fn send(child: &Child, signal: Signal) {
+    let id = i32::try_from(child.id().unwrap()).unwrap();
+    kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+}

@@ -1,0 +1,137 @@
+//! What the binary says about itself, and what the documents say about it.
+
+use std::collections::BTreeSet;
+
+use super::machine::{Machine, Run};
+
+/// A file of the repository.
+fn read(path: &str) -> String {
+    let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The variables that the binary knows, without the prefix.
+pub(super) fn known_variables() -> BTreeSet<String> {
+    let source = read("src/config/mod.rs");
+    let (_, list) = source.split_once("KNOWN: &[&str] = &[").unwrap();
+    let (list, _) = list.split_once("];").unwrap();
+    let known: BTreeSet<_> = list
+        .split('"')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect();
+    assert!(known.len() > 20, "{known:?}");
+    known
+}
+
+/// The variables in the first column of the tables.
+fn documented_variables() -> BTreeSet<String> {
+    let text = read("docs/CONFIGURATION.md");
+    let rows = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `CENTRAL_OAUTH_"));
+    let names = rows.filter_map(|row| row.split('`').next());
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_variable_is_documented_and_every_documented_variable_is_known() {
+    assert_eq!(documented_variables(), known_variables());
+}
+
+#[test]
+fn every_variable_is_read() {
+    let sources = [
+        "client",
+        "http",
+        "keys",
+        "links",
+        "log",
+        "providers",
+        "store",
+    ];
+    let sources: String = sources
+        .iter()
+        .map(|name| read(&format!("src/config/{name}.rs")))
+        .collect();
+    for name in known_variables() {
+        let field = format!("    {}: Option<", name.to_lowercase());
+        assert!(sources.contains(&field), "nobody reads {name}");
+    }
+}
+
+#[test]
+fn variables_in_other_documents_are_known() {
+    let known = known_variables();
+    for path in [
+        "README.md",
+        "docs/OPERATIONS.md",
+        "docs/CONFIGURATION.md",
+        "docker-compose.yml",
+        "Dockerfile",
+    ] {
+        let text = read(path);
+        let is_name = |c: char| c.is_ascii_uppercase() || c == '_';
+        let mentioned: Vec<_> = text
+            .split("CENTRAL_OAUTH_")
+            .skip(1)
+            .filter_map(|rest| rest.split(|c| !is_name(c)).next())
+            // `CENTRAL_OAUTH_PROVIDER_*` and the like stand for many.
+            .filter(|name| !name.is_empty() && !name.ends_with('_'))
+            .collect();
+        assert!(!mentioned.is_empty(), "{path}");
+        for name in mentioned {
+            assert!(known.contains(name), "{path} mentions {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn openapi_prints_the_published_document() {
+    let machine = Machine::new();
+    for (arguments, path) in [
+        (&["openapi"][..], "openapi/openapi.json"),
+        (&["openapi", "--yaml"], "openapi/openapi.yaml"),
+    ] {
+        let run = machine.run(arguments).await.expect(0);
+        assert_eq!(run.stderr, "");
+        assert!(run.stdout == read(path), "{path} is out of date");
+    }
+}
+
+#[tokio::test]
+async fn openapi_may_be_read_in_part() {
+    let machine = Machine::new();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = machine.command(&["openapi"]);
+    let child = command.stdout(writer).spawn().unwrap();
+    let output = child.wait_with_output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}
+
+#[tokio::test]
+async fn help_names_the_commands_and_the_exit_codes() {
+    let machine = Machine::new();
+    let Run { stdout: help, .. } = machine.run(&["--help"]).await.expect(0);
+    for command in ["serve", "dev", "link", "token", "openapi", "migrate"] {
+        assert!(help.contains(&format!("\n  {command} ")), "{help}");
+        let own = machine.run(&[command, "--help"]).await.expect(0);
+        assert!(own.stdout.contains("Usage: central-oauth"), "{own:?}");
+    }
+    let (_, codes) = help.split_once("Exit codes:\n").unwrap();
+    let codes: Vec<_> = codes
+        .lines()
+        .filter_map(|line| line.trim().split(' ').next())
+        .collect();
+    assert_eq!(codes, ["0", "1", "2", "3", "4", "5", "6", "7", "8"]);
+}
+
+#[tokio::test]
+async fn version_is_that_of_the_package() {
+    let run = Machine::new().run(&["--version"]).await.expect(0);
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(run.stdout, format!("central-oauth {version}\n"));
+}

@@ -1,0 +1,173 @@
+//! Kept keys: which one is used, where it is sent, and when it is replaced.
+
+use super::browser::Browser;
+use super::linking::Linking;
+use super::machine::mode;
+use super::world::World;
+use crate::support::process::free_port;
+
+fn key_in(text: &str) -> String {
+    let line = text.lines().find(|line| line.starts_with("access_key"));
+    line.unwrap().split('"').nth(1).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_key_that_works_is_not_replaced_by_accident() {
+    let world = World::start().await;
+    world.link_as("alice", &["link"]).await.expect(0);
+    let file = world.machine.key_file("default");
+    let kept = std::fs::read_to_string(&file).unwrap();
+
+    let run = world.run(&["link"]).await.expect(1);
+    for way in ["--relink", "--profile", "--force"] {
+        assert!(run.only_line().contains(way), "{run:?}");
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), kept);
+
+    world.link_as("bob", &["link", "--force"]).await.expect(0);
+    assert_ne!(std::fs::read_to_string(&file).unwrap(), kept);
+    assert_eq!(mode(&file), 0o600);
+    let token = world.run(&["token"]).await.expect(0);
+    let greeting = world.greeted(token.stdout.trim()).await;
+    assert!(greeting.contains("Bob"), "{greeting}");
+}
+
+#[tokio::test]
+async fn a_key_that_may_still_work_is_not_replaced_either() {
+    let mut world = World::start().await;
+    world.link_as("alice", &["link"]).await.expect(0);
+    world.service.stop().await;
+    let run = world.run(&["link"]).await.expect(1);
+    assert!(run.only_line().contains("may still work"), "{run:?}");
+
+    let token = world.run(&["token"]).await.expect(8);
+    let server = world.service.url("/");
+    let expected = format!("central-oauth: {server} cannot be reached: Connection refused");
+    assert!(token.only_line().starts_with(&expected), "{token:?}");
+}
+
+#[tokio::test]
+async fn a_key_that_is_dead_is_replaced_at_its_own_service() {
+    let world = World::start().await;
+    world.link_as("alice", &["link"]).await.expect(0);
+    let file = world.machine.key_file("default");
+    let kept = std::fs::read_to_string(&file).unwrap();
+    let dead = format!("coak_{}", "x".repeat(40));
+    std::fs::write(&file, kept.replace(&key_in(&kept), &dead)).unwrap();
+    let token = world.run(&["token"]).await.expect(3);
+    assert!(token.only_line().ends_with("(unauthorized)"), "{token:?}");
+
+    // Without any setting the service is the one of the kept key.
+    let linking = Linking::start(world.machine.command(&["link"])).await;
+    let server = world.server();
+    Browser::new()
+        .consent(&server, &linking.code, "alice")
+        .await;
+    linking.end().await.expect(0);
+    world.machine.run(&["token"]).await.expect(0);
+}
+
+#[tokio::test]
+async fn a_broken_file_is_replaced_only_by_force() {
+    let world = World::start().await;
+    let file = world.machine.key_file("default");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    for broken in [
+        "",
+        "access_key = 1",
+        "server = \"http://h\"\naccess_key = \"a\\nb\"\n",
+    ] {
+        std::fs::write(&file, broken).unwrap();
+        for arguments in [&["link"][..], &["token"], &["link", "--relink"]] {
+            let run = world.run(arguments).await.expect(1);
+            assert!(run.only_line().contains("link --force"), "{run:?}");
+        }
+    }
+    world.link_as("alice", &["link", "--force"]).await.expect(0);
+    world.run(&["token"]).await.expect(0);
+}
+
+#[tokio::test]
+async fn relinking_keeps_the_key() {
+    let world = World::start().await;
+    let run = world.run(&["link", "--relink"]).await.expect(3);
+    assert!(run.only_line().contains("central-oauth link"), "{run:?}");
+
+    world.link_as("alice", &["link"]).await.expect(0);
+    let file = world.machine.key_file("default");
+    let kept = std::fs::read_to_string(&file).unwrap();
+    world
+        .link_as("alice", &["link", "--relink"])
+        .await
+        .expect(0);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), kept);
+    world.run(&["token"]).await.expect(0);
+}
+
+#[tokio::test]
+async fn a_kept_key_is_sent_to_no_other_service() {
+    let world = World::start().await;
+    world.link_as("alice", &["link"]).await.expect(0);
+    let other = format!("http://127.0.0.1:{}", free_port());
+    for arguments in [&["token"][..], &["link", "--relink"]] {
+        let asked = [arguments, &["--server", &other]].concat();
+        // Had it been sent, nobody would have been there: exit code 8.
+        let run = world.run(&asked).await.expect(3);
+        assert!(run.only_line().contains("belongs to"), "{run:?}");
+        let run = world
+            .machine
+            .run_with(&[("SERVER", &other)], arguments)
+            .await;
+        assert!(run.expect(3).only_line().contains("belongs to"));
+    }
+    let same = world.service.url("/");
+    world
+        .machine
+        .run(&["token", "--server", &same])
+        .await
+        .expect(0);
+}
+
+#[tokio::test]
+async fn profiles_and_files_stand_beside_each_other() {
+    let world = World::start().await;
+    let alice = ["link", "--profile", "alice"];
+    world.link_as("alice", &alice).await.expect(0);
+    world
+        .link_as("bob", &["link", "--key-file", "keys/bob.toml"])
+        .await
+        .expect(0);
+    let file = world.machine.work().join("keys/bob.toml");
+    assert_eq!(mode(&file), 0o600);
+    assert!(!world.machine.key_file("default").exists());
+    for (target, name) in [
+        (["--profile", "alice"], "Alice"),
+        (["--key-file", "keys/bob.toml"], "Bob"),
+    ] {
+        let arguments = [&["token"][..], &target].concat();
+        let token = world.machine.run(&arguments).await.expect(0);
+        let greeting = world.greeted(token.stdout.trim()).await;
+        assert!(greeting.contains(name), "{greeting}");
+    }
+    world.run(&["token"]).await.expect(3);
+}
+
+#[tokio::test]
+async fn a_key_of_the_environment_goes_first() {
+    let world = World::start().await;
+    world.link_as("alice", &["link"]).await.expect(0);
+    world
+        .link_as("bob", &["link", "--profile", "bob"])
+        .await
+        .expect(0);
+    let bob = std::fs::read_to_string(world.machine.key_file("bob")).unwrap();
+    let (server, key) = (world.server(), format!("{}\n", key_in(&bob)));
+    let settings = [("SERVER", server.as_str()), ("ACCESS_KEY", &key)];
+    let token = world
+        .machine
+        .run_with(&settings, &["token"])
+        .await
+        .expect(0);
+    let greeting = world.greeted(token.stdout.trim()).await;
+    assert!(greeting.contains("Bob"), "{greeting}");
+}

@@ -1,0 +1,175 @@
+//! How `link` ends when it does not end well.
+
+use super::browser::Browser;
+use super::linking::Linking;
+use super::machine::Machine;
+use super::world::World;
+use crate::support::http;
+use crate::support::process::free_port;
+use crate::support::service::Service;
+
+#[tokio::test]
+async fn denied_at_the_page() {
+    let world = World::start().await;
+    let linking = Linking::start(world.client(&["link"])).await;
+    let server = world.server();
+    Browser::new().cancel(&server, &linking.code).await;
+    let run = linking.end().await.expect(4);
+    assert!(
+        run.stderr.ends_with("central-oauth: the person said no\n"),
+        "{run:?}"
+    );
+    assert!(!world.machine.key_file("default").exists());
+}
+
+#[tokio::test]
+async fn denied_at_the_provider() {
+    let world = World::start().await;
+    let linking = Linking::start(world.client(&["link"])).await;
+    let mut person = Browser::new();
+    let server = world.server();
+    let sandbox = person.confirm(&server, &linking.code).await;
+    person.decide(&sandbox, "alice", "deny").await;
+    let run = linking.end().await.expect(4);
+    assert!(
+        run.stderr.contains("waiting for consent at the provider\n"),
+        "{run:?}"
+    );
+}
+
+#[tokio::test]
+async fn expired() {
+    let mut world = World::start().await;
+    world.service.set("LINK_CODE_TTL", "2");
+    world.service.restart().await;
+    let run = world.run(&["link"]).await.expect(5);
+    assert_eq!(run.stdout, "");
+    assert!(
+        run.stderr.contains("expired before anybody consented"),
+        "{run:?}"
+    );
+}
+
+#[tokio::test]
+async fn another_person_at_a_relink() {
+    let world = World::start().await;
+    world.link_as("alice", &["link"]).await.expect(0);
+    let run = world.link_as("bob", &["link", "--relink"]).await.expect(6);
+    assert!(run.stderr.contains("(account_mismatch)"), "{run:?}");
+    world.run(&["token"]).await.expect(0);
+}
+
+#[tokio::test]
+async fn nobody_there() {
+    let machine = Machine::new();
+    let server = format!("http://127.0.0.1:{}/", free_port());
+    let run = machine.run(&["link", "--server", &server]).await.expect(8);
+    let expected = format!("central-oauth: {server} cannot be reached: Connection refused");
+    assert!(run.only_line().starts_with(&expected), "{run:?}");
+}
+
+#[tokio::test]
+async fn somebody_else_there() {
+    let world = World::start().await;
+    let sandbox = world.sandbox.base_url();
+    let run = world.run(&["link", "--server", sandbox]).await.expect(8);
+    let stranger = "answered 404 Not Found, not as a Central OAuth service does";
+    assert!(run.only_line().ends_with(stranger), "{run:?}");
+}
+
+#[tokio::test]
+async fn no_provider() {
+    let service = Service::start(&[]).await;
+    assert!(
+        service.logs().contains("no provider is configured"),
+        "{}",
+        service.logs()
+    );
+    let request = http::client().post(service.url("/v1/link-code"));
+    let answer = http::send(request).await.expect(503);
+    assert_eq!(answer.str("code"), "provider_not_configured");
+
+    let server = service.url("");
+    let run = Machine::new()
+        .run(&["link", "--server", &server])
+        .await
+        .expect(1);
+    assert!(
+        run.only_line().ends_with("(provider_not_configured)"),
+        "{run:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_enrolment_key_is_needed_where_one_is_set() {
+    const KEY: &str = "enrol-0123456789abcdef";
+    let mut world = World::start().await;
+    world.service.set("ENROLL_KEY", KEY);
+    world.service.restart().await;
+    let run = world.run(&["link"]).await.expect(3);
+    assert!(run.only_line().ends_with("(unauthorized)"), "{run:?}");
+
+    let mut command = world.client(&["link"]);
+    // Secrets that come from a file end with a line feed more often than not.
+    command.env("CENTRAL_OAUTH_ENROLL_KEY", format!("{KEY}\n"));
+    let linking = Linking::start(command).await;
+    let server = world.server();
+    Browser::new().cancel(&server, &linking.code).await;
+    linking.end().await.expect(4);
+}
+
+#[tokio::test]
+async fn mistakes_on_the_command_line() {
+    let machine = Machine::new();
+    for arguments in [
+        &["link", "--server", "auth.example.com"][..],
+        &["link", "--server", "localhost:8080"],
+        &["link", "--server", "ftp://auth.example.com"],
+        &["link", "--server", "http://me:secret@auth.example.com"],
+        &["link", "--profile", "../elsewhere"],
+        &["link", "--profile", ""],
+        &["link", "--profile", "a", "--key-file", "b"],
+        &["link", "--force", "--relink"],
+        &["link", "--qr", "perhaps"],
+        &["token", "--min-ttl", "-1"],
+        &["token", "surplus"],
+        &["unknown"],
+        &[],
+    ] {
+        let run = machine.run(arguments).await.expect(2);
+        assert_eq!(run.stdout, "", "{arguments:?}");
+        assert!(
+            run.stderr.contains("Usage:") || run.stderr.contains("--help"),
+            "{run:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_place_that_cannot_be_written_is_found_before_a_code_is_asked_for() {
+    let machine = Machine::new();
+    // Nobody is asked: that nobody listens there would be exit code 8.
+    let server = format!("http://127.0.0.1:{}", free_port());
+    let folder = machine.work().display().to_string();
+    for file in [folder.as_str(), "/dev/null/key.toml"] {
+        for arguments in [
+            &["link", "--server", &server, "--key-file", file][..],
+            &["link", "--server", &server, "--key-file", file, "--force"],
+        ] {
+            let run = machine.run(arguments).await.expect(1);
+            assert!(run.only_line().contains(file), "{run:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_never_comes_back() {
+    let mut world = World::start().await;
+    world.service.set("LINK_CODE_TTL", "3");
+    world.service.restart().await;
+    let linking = Linking::start(world.client(&["link"])).await;
+    world.service.kill().await;
+    let run = linking.end().await.expect(8);
+    let trying = "\nthe service cannot be reached, trying again\n";
+    assert_eq!(run.stderr.matches(trying).count(), 1, "{run:?}");
+}

@@ -1,0 +1,132 @@
+//! A user's machine: folders of its own, and a clean environment.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::support::process::{self, within};
+
+const ENDS_WITHIN: Duration = Duration::from_secs(60);
+
+/// A home, a config folder, a temporary folder and a folder to work in, all gone with this.
+pub(super) struct Machine {
+    folder: TempDir,
+}
+
+/// How a command ended, and what it said.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) code: Option<i32>,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+}
+
+impl Machine {
+    pub(super) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["home", "config", "tmp", "work"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        Self { folder }
+    }
+
+    /// The folder that commands run in.
+    pub(super) fn work(&self) -> PathBuf {
+        self.folder.path().join("work")
+    }
+
+    /// The folder for temporary files.
+    pub(super) fn tmp(&self) -> PathBuf {
+        self.folder.path().join("tmp")
+    }
+
+    /// Where the key of a profile is kept.
+    pub(super) fn key_file(&self, profile: &str) -> PathBuf {
+        let folder = self.folder.path().join("config/central-oauth");
+        folder.join(format!("{profile}.toml"))
+    }
+
+    /// A command without a terminal, and with nothing of this process's environment but the way to programs.
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = process::command(env!("CARGO_BIN_EXE_central-oauth"));
+        let path = std::env::vars_os().find(|(name, _)| name == "PATH");
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(path)
+            .env("HOME", self.folder.path().join("home"))
+            .env("XDG_CONFIG_HOME", self.folder.path().join("config"))
+            .env("TMPDIR", self.tmp())
+            .current_dir(self.work())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// The same with settings, named without `CENTRAL_OAUTH_`.
+    pub(super) fn command_with(&self, settings: &[(&str, &str)], arguments: &[&str]) -> Command {
+        let mut command = self.command(arguments);
+        for (name, value) in settings {
+            command.env(format!("CENTRAL_OAUTH_{name}"), value);
+        }
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(super) async fn run(&self, arguments: &[&str]) -> Run {
+        Run::of(self.command(arguments)).await
+    }
+
+    /// Runs a command with settings to its end.
+    pub(super) async fn run_with(&self, settings: &[(&str, &str)], arguments: &[&str]) -> Run {
+        Run::of(self.command_with(settings, arguments)).await
+    }
+}
+
+impl Run {
+    pub(super) async fn of(mut command: Command) -> Self {
+        let output = within(ENDS_WITHIN, "the end of a command", command.output()).await;
+        let output = output.unwrap();
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Insists on an exit code.
+    #[track_caller]
+    pub(super) fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        self
+    }
+
+    /// The one line for people; nothing else may have been said.
+    #[track_caller]
+    pub(super) fn only_line(&self) -> &str {
+        assert_eq!(self.stdout, "", "{self:?}");
+        let line = self.stderr.strip_suffix('\n').unwrap();
+        assert!(!line.is_empty() && !line.contains('\n'), "{self:?}");
+        line
+    }
+}
+
+/// The names of what is in a folder.
+pub(super) fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// The permissions of a file.
+pub(super) fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}

@@ -1,0 +1,266 @@
+//! Settings that `serve` cannot use: one line that names the variable, and never its value where that is a secret.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+
+use super::documents::known_variables;
+use super::machine::{Machine, Run, names};
+use crate::support::service::Service;
+
+const KEY: &str = Service::SECRET_KEY;
+/// Part of every value below that must not be repeated.
+const SECRET: &str = "hunter2";
+
+/// The variable at fault, and the settings, one of which is wrong.
+type Mistake<'a> = (&'a str, &'a [(&'a str, &'a str)]);
+
+const MISTAKES: &[Mistake] = &[
+    ("SECRET_KEY", &[("SECRET_KEY", "")]),
+    ("SECRET_KEY", &[("SECRET_KEY", "hunter2")]),
+    (
+        "SECRET_KEY",
+        &[(
+            "SECRET_KEY",
+            "hunter2hunter2hunter2hunter2hunter2hunter2hunter2hunter2hunter2h",
+        )],
+    ),
+    (
+        "PREVIOUS_SECRET_KEYS",
+        &[("PREVIOUS_SECRET_KEYS", "hunter2")],
+    ),
+    (
+        "DATABASE_URL",
+        &[("DATABASE_URL", "postgres://me:hunter2@db/tokens")],
+    ),
+    ("DATABASE_URL", &[("DATABASE_URL", "hunter2")]),
+    (
+        "DATABASE_URL",
+        &[("DATABASE_URL", "sqlite://a"), ("DB_PATH", "b")],
+    ),
+    ("LISTEN_ADDR", &[("LISTEN_ADDR", "localhost:8080")]),
+    ("LISTEN_ADDR", &[("LISTEN_ADDR", "8080")]),
+    ("LISTEN_ADDR", &[("LISTEN_ADDR", "127.0.0.1:65536")]),
+    ("PUBLIC_URL", &[("PUBLIC_URL", "auth.example.com")]),
+    ("PUBLIC_URL", &[("PUBLIC_URL", "ftp://auth.example.com")]),
+    (
+        "PUBLIC_URL",
+        &[("PUBLIC_URL", "https://auth.example.com/oauth")],
+    ),
+    (
+        "PUBLIC_URL",
+        &[("PUBLIC_URL", "https://auth.example.com?a=b")],
+    ),
+    (
+        "PUBLIC_URL",
+        &[("PUBLIC_URL", "https://me:hunter2@auth.example.com")],
+    ),
+    (
+        "PUBLIC_URL",
+        &[("PUBLIC_URL", "https://:hunter2@auth.example.com")],
+    ),
+    ("TRUSTED_PROXIES", &[("TRUSTED_PROXIES", "10.0.0.0/33")]),
+    (
+        "TRUSTED_PROXIES",
+        &[("TRUSTED_PROXIES", "127.0.0.1, proxy.example.com")],
+    ),
+    ("ADMIN_KEY", &[("ADMIN_KEY", "hunter2")]),
+    ("ADMIN_KEY", &[("ADMIN_KEY", "hunter2 with blanks in it")]),
+    ("ENROLL_KEY", &[("ENROLL_KEY", "hunter2")]),
+    ("LINK_CODE_TTL", &[("LINK_CODE_TTL", "0")]),
+    ("LINK_CODE_TTL", &[("LINK_CODE_TTL", "1801")]),
+    ("LINK_CODE_TTL", &[("LINK_CODE_TTL", "10m")]),
+    ("POLL_INTERVAL", &[("POLL_INTERVAL", "0")]),
+    ("POLL_INTERVAL", &[("POLL_INTERVAL", "61")]),
+    ("PROVIDER_TIMEOUT", &[("PROVIDER_TIMEOUT", "0")]),
+    ("PROVIDER_TIMEOUT", &[("PROVIDER_TIMEOUT", "121")]),
+    ("PROVIDERS", &[("PROVIDERS", "missing.toml")]),
+    (
+        "PROVIDER_ISSUER",
+        &[CLIENT, ("PROVIDER_ISSUER", "login.example.com")],
+    ),
+    (
+        "PROVIDER_ISSUER",
+        &[CLIENT, ("PROVIDER_ISSUER", "http://login.example.com")],
+    ),
+    (
+        "PROVIDER_ISSUER",
+        &[
+            CLIENT,
+            ("PROVIDER_ISSUER", "https://me:hunter2@login.example.com"),
+        ],
+    ),
+    (
+        "PROVIDER_ISSUER",
+        &[("PROVIDER_ISSUER", "https://login.example.com")],
+    ),
+    (
+        "PROVIDER_CLIENT_SECRET",
+        &[("PROVIDER_CLIENT_SECRET", "hunter2")],
+    ),
+    ("PROVIDER_SCOPES", &[("PROVIDER_SCOPES", "profile")]),
+    (
+        "PROVIDER_SCOPES",
+        &[CLIENT, ISSUER, ("PROVIDER_SCOPES", "\"profile\"")],
+    ),
+    ("PROVIDER_NAME", &[("PROVIDER_NAME", "work")]),
+    (
+        "PROVIDER_NAME",
+        &[CLIENT, ISSUER, ("PROVIDER_NAME", "at work")],
+    ),
+    (
+        "PROVIDER_DISPLAY_NAME",
+        &[("PROVIDER_DISPLAY_NAME", "Work")],
+    ),
+    ("PROVIDER_DEVICE_AUTHORIZATION_ENDPOINT", &[CLIENT]),
+    (
+        "PROVIDER_DEVICE_AUTHORIZATION_ENDPOINT",
+        &[
+            CLIENT,
+            ISSUER,
+            ("PROVIDER_DEVICE_AUTHORIZATION_ENDPOINT", "/device"),
+        ],
+    ),
+    (
+        "PROVIDER_TOKEN_ENDPOINT",
+        &[
+            CLIENT,
+            (
+                "PROVIDER_DEVICE_AUTHORIZATION_ENDPOINT",
+                "https://login.example.com",
+            ),
+        ],
+    ),
+    (
+        "PROVIDER_TOKEN_ENDPOINT",
+        &[
+            CLIENT,
+            ISSUER,
+            ("PROVIDER_TOKEN_ENDPOINT", "http://login.example.com/token"),
+        ],
+    ),
+    (
+        "PROVIDER_REVOCATION_ENDPOINT",
+        &[
+            CLIENT,
+            ISSUER,
+            ("PROVIDER_REVOCATION_ENDPOINT", "http://10.0.0.1/"),
+        ],
+    ),
+    (
+        "PROVIDER_USERINFO_ENDPOINT",
+        &[
+            CLIENT,
+            ISSUER,
+            ("PROVIDER_USERINFO_ENDPOINT", "file:///etc/passwd"),
+        ],
+    ),
+    (
+        "PROVIDER_TOKEN_ENDPOINT_AUTH_METHOD",
+        &[
+            CLIENT,
+            ISSUER,
+            ("PROVIDER_TOKEN_ENDPOINT_AUTH_METHOD", "basic"),
+        ],
+    ),
+    (
+        "PROVIDER_TOKEN_ENDPOINT_AUTH_METHOD",
+        &[
+            CLIENT,
+            ISSUER,
+            ("PROVIDER_TOKEN_ENDPOINT_AUTH_METHOD", "client_secret_post"),
+        ],
+    ),
+    ("LOG", &[("LOG", "verbose")]),
+    ("LOG", &[("LOG", "info,central_oauth=loud")]),
+    ("LOG_FORMAT", &[("LOG_FORMAT", "xml")]),
+];
+
+const CLIENT: (&str, &str) = ("PROVIDER_CLIENT_ID", "central-oauth");
+const ISSUER: (&str, &str) = ("PROVIDER_ISSUER", "https://login.example.com");
+/// Good as long as nothing above says otherwise. Nothing outside of this machine is asked before a person comes.
+const GOOD: [(&str, &str); 2] = [("SECRET_KEY", KEY), ("LISTEN_ADDR", "127.0.0.1:0")];
+/// These have no wrong values of their own: the tests for the client commands and the database are about them.
+const ELSEWHERE: [&str; 4] = ["ACCESS_KEY", "DB_PATH", "PROVIDER_CLIENT_ID", "SERVER"];
+
+async fn serve(machine: &Machine, settings: &[(&str, &str)]) -> Run {
+    let settings = [&GOOD[..], settings].concat();
+    machine.run_with(&settings, &["serve"]).await.expect(1)
+}
+
+#[tokio::test]
+async fn each_mistake_is_one_line_that_names_the_variable() {
+    let machine = Machine::new();
+    for (variable, settings) in MISTAKES {
+        let run = serve(&machine, settings).await;
+        let line = run.only_line();
+        let expected = format!("central-oauth: CENTRAL_OAUTH_{variable}: ");
+        assert!(line.starts_with(&expected), "{settings:?}: {line}");
+        assert!(line.len() > expected.len() + 5, "{settings:?}: {line}");
+        assert!(!line.contains(SECRET), "{settings:?}: {line}");
+    }
+}
+
+#[test]
+fn every_variable_has_a_mistake() {
+    let tried: BTreeSet<_> = MISTAKES
+        .iter()
+        .map(|(name, _)| (*name).to_owned())
+        .collect();
+    let elsewhere = ELSEWHERE.map(str::to_owned);
+    let all: BTreeSet<_> = tried.into_iter().chain(elsewhere).collect();
+    assert_eq!(all, known_variables());
+}
+
+#[tokio::test]
+async fn what_is_not_utf_8_is_named() {
+    let machine = Machine::new();
+    let mut command = machine.command_with(&GOOD, &["serve"]);
+    command.env("CENTRAL_OAUTH_ADMIN_KEY", OsStr::from_bytes(b"hunter2\xff"));
+    let run = Run::of(command).await.expect(1);
+    let expected = "central-oauth: CENTRAL_OAUTH_ADMIN_KEY: is not UTF-8";
+    assert_eq!(run.only_line(), expected);
+}
+
+#[tokio::test]
+async fn a_place_without_a_database_is_one_line_too() {
+    let machine = Machine::new();
+    let folder = machine.work().display().to_string();
+    for path in ["/dev/null/db.sqlite3", "missing/db.sqlite3", &folder] {
+        let run = serve(&machine, &[("DB_PATH", path)]).await;
+        assert!(run.only_line().contains(path), "{run:?}");
+    }
+    std::fs::write(
+        machine.work().join("text"),
+        "not a database, but long enough".repeat(99),
+    )
+    .unwrap();
+    let run = serve(&machine, &[("DB_PATH", "text")]).await;
+    assert!(run.only_line().contains("text"), "{run:?}");
+    assert_eq!(names(&machine.work()), ["text"]);
+}
+
+#[tokio::test]
+async fn unknown_variables_are_only_warned_about() {
+    let service = Service::start(&[
+        // What Kubernetes adds by itself for a service of this name.
+        ("PORT", "tcp://10.0.0.1:8080"),
+        ("SERVICE_HOST", "10.0.0.1"),
+        ("SECRETKEY", "hunter2"),
+        ("PUBLIC_URI", ""),
+    ])
+    .await;
+    let logs = service.logs();
+    for expected in [
+        "CENTRAL_OAUTH_PORT is unknown",
+        "CENTRAL_OAUTH_SERVICE_HOST is unknown",
+        "CENTRAL_OAUTH_SECRETKEY is unknown; did you mean CENTRAL_OAUTH_SECRET_KEY?",
+    ] {
+        assert!(logs.contains(expected), "no {expected:?} in {logs}");
+    }
+    assert!(
+        !logs.contains("PUBLIC_URI"),
+        "an empty value counts as unset: {logs}"
+    );
+    assert!(!logs.contains(SECRET) && !logs.contains("tcp://"), "{logs}");
+}

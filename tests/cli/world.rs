@@ -1,0 +1,79 @@
+//! A service, a sandbox as its provider, and a user's machine.
+
+use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
+use tokio::process::Command;
+
+use super::browser::Browser;
+use super::linking::Linking;
+use super::machine::{Machine, Run};
+use crate::support::http;
+use crate::support::service::Service;
+
+/// All of them, running.
+pub(super) struct World {
+    pub(super) machine: Machine,
+    pub(super) service: Service,
+    pub(super) sandbox: Sandbox,
+}
+
+impl World {
+    /// A world in which a person has to consent.
+    pub(super) async fn start() -> Self {
+        let sandbox = Sandbox::start(SandboxOptions::default()).await.unwrap();
+        let at = sandbox.endpoints();
+        let service = Service::start(&[
+            ("POLL_INTERVAL", "1"),
+            ("PROVIDER_NAME", "sandbox"),
+            ("PROVIDER_CLIENT_ID", "sandbox-client"),
+            ("PROVIDER_SCOPES", "profile,offline_access"),
+            (
+                "PROVIDER_DEVICE_AUTHORIZATION_ENDPOINT",
+                &at.device_authorization,
+            ),
+            ("PROVIDER_TOKEN_ENDPOINT", &at.token),
+            ("PROVIDER_USERINFO_ENDPOINT", &at.userinfo),
+        ])
+        .await;
+        Self {
+            machine: Machine::new(),
+            service,
+            sandbox,
+        }
+    }
+
+    /// Where the service is.
+    pub(super) fn server(&self) -> String {
+        self.service.url("")
+    }
+
+    /// A client command for this service.
+    pub(super) fn client(&self, arguments: &[&str]) -> Command {
+        let server = self.server();
+        self.machine.command_with(&[("SERVER", &server)], arguments)
+    }
+
+    /// Runs a client command to its end.
+    pub(super) async fn run(&self, arguments: &[&str]) -> Run {
+        Run::of(self.client(arguments)).await
+    }
+
+    /// Starts a `link` and has this person consent.
+    pub(super) async fn link_as(&self, person: &str, arguments: &[&str]) -> Run {
+        let linking = Linking::start(self.client(arguments)).await;
+        let server = self.server();
+        Browser::new().consent(&server, &linking.code, person).await;
+        linking.end().await
+    }
+
+    /// Whom the sandbox greets when it sees this token.
+    pub(super) async fn greeted(&self, token: &str) -> String {
+        greeted(&self.sandbox.endpoints().hello, token).await
+    }
+}
+
+/// What an API says to the owner of a token.
+pub(super) async fn greeted(api: &str, token: &str) -> String {
+    let request = http::client().get(api).bearer_auth(token);
+    let answer = http::send(request).await.expect(200);
+    answer.str("message").to_owned()
+}

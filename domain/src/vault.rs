@@ -112,7 +112,7 @@ impl Vault {
         "device_codes", link: KeyedHash, &[link.as_bytes()];
         "device_code" seal_device_code open_device_code DeviceCode,
         "user_code" seal_user_code open_user_code UserCode,
-        "verification_uri" seal_verification_uri open_verification_uri ConsentUri,
+        "verification_uri_complete" seal_consent_uri open_consent_uri ConsentUri,
         "access_token" seal_new_access_token open_new_access_token AccessToken,
         "refresh_token" seal_new_refresh_token open_new_refresh_token RefreshToken,
         "id_token" seal_new_id_token open_new_id_token IdToken,

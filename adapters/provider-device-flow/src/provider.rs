@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{Identity, ProviderName, TokenOrigin};
 use central_oauth_domain::ports::{
     Callback, Clock, Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption,
@@ -30,14 +31,13 @@ pub struct DeviceFlowProvider {
     settings: ProviderSettings,
     client: Client,
     http: Http,
-    clock: Arc<dyn Clock>,
     server: Kept<Server>,
     keys: Kept<CoreJsonWebKeySet>,
 }
 
 impl DeviceFlowProvider {
-    /// Takes the settings; the provider is not asked anything yet. The clock judges ID tokens, dates in `Retry-After`
-    /// and the age of what was discovered.
+    /// Takes the settings; the provider is not asked anything yet. The clock judges dates in `Retry-After` and the
+    /// age of what was discovered.
     ///
     /// # Errors
     /// When the settings cannot work, or this machine has no CA certificates for the https that they need.
@@ -54,10 +54,16 @@ impl DeviceFlowProvider {
             client: Client::new(settings.client_id.clone(), settings.client_secret.clone()),
             http,
             server: Kept::new(Arc::clone(&clock)),
-            keys: Kept::new(Arc::clone(&clock)),
-            clock,
+            keys: Kept::new(clock),
             settings,
         })
+    }
+
+    fn origin_of(&self, token_endpoint: &Url) -> TokenOrigin {
+        TokenOrigin {
+            token_endpoint: token_endpoint.to_string(),
+            client_id: self.settings.client_id.clone(),
+        }
     }
 
     fn deadline(&self) -> Deadline {
@@ -90,9 +96,11 @@ impl DeviceFlowProvider {
         &self,
         id_token: &IdToken,
         issuer: &Issuer,
+        requested_at: Timestamp,
         deadline: Deadline,
     ) -> Result<Person, ProviderError> {
-        let verifier = Verifier::new(id_token, issuer, &self.client, self.clock.now())?;
+        // Judged as of when it was asked for: who it names does not change while the keys are out of reach.
+        let verifier = Verifier::new(id_token, issuer, &self.client, requested_at)?;
         let fetch = |deadline| self.fetch_keys(&issuer.jwks_uri, deadline);
         let keys = self.keys.get(deadline, fetch).await?;
         match verifier.person(&keys) {
@@ -155,14 +163,10 @@ impl OAuthProvider for DeviceFlowProvider {
     }
 
     async fn origin(&self) -> Result<TokenOrigin, ProviderError> {
-        let token_endpoint = match &self.settings.token_endpoint {
-            Some(url) => url.to_string(),
-            None => self.server(self.deadline()).await?.token()?.to_string(),
-        };
-        Ok(TokenOrigin {
-            token_endpoint,
-            client_id: self.settings.client_id.clone(),
-        })
+        match &self.settings.token_endpoint {
+            Some(given) => Ok(self.origin_of(given)),
+            None => Ok(self.origin_of(self.server(self.deadline()).await?.token()?)),
+        }
     }
 
     async fn begin_consent(&self, _: &ConsentRequest) -> Result<Consent, ProviderError> {
@@ -183,12 +187,17 @@ impl OAuthProvider for DeviceFlowProvider {
     ) -> Result<Redemption, ProviderError> {
         let deadline = self.deadline();
         let server = self.server(deadline).await?;
-        let mut request = Request::post(server.token()?);
+        let token_endpoint = server.token()?;
+        let mut request = Request::post(token_endpoint);
         request.field("grant_type", DEVICE_CODE_GRANT);
         request.secret_field("device_code", handle.expose());
         match self.post(&server, request, deadline).await?.success() {
             Ok(fields) => {
-                let grant = token::read(&fields, &self.settings.scopes)?;
+                let grant = token::read(
+                    &fields,
+                    &self.settings.scopes,
+                    self.origin_of(token_endpoint),
+                )?;
                 Ok(Redemption::Granted(Box::new(grant)))
             }
             Err(Rejection::Worded(error)) => unfinished(error),
@@ -200,12 +209,15 @@ impl OAuthProvider for DeviceFlowProvider {
         &self,
         access_token: &AccessToken,
         id_token: Option<&IdToken>,
+        requested_at: Timestamp,
     ) -> Result<Identity, ProviderError> {
         let deadline = self.deadline();
         let server = self.server(deadline).await?;
         let person = match (id_token, &server.issuer, &server.userinfo) {
             (Some(id_token), Some(issuer), _) => {
-                let person = self.verify(id_token, issuer, deadline).await?;
+                let person = self
+                    .verify(id_token, issuer, requested_at, deadline)
+                    .await?;
                 self.name(person, &server, access_token, deadline).await
             }
             (_, _, Some(url)) => ask_userinfo(&self.http, url, access_token, deadline).await?,

@@ -1,6 +1,6 @@
 //! Token answers (RFC 6749 section 5.1).
 
-use central_oauth_domain::grant::TokenGrant;
+use central_oauth_domain::grant::{TokenGrant, TokenOrigin};
 use central_oauth_domain::ports::ProviderError;
 use central_oauth_domain::secret::{AccessToken, IdToken, RefreshToken};
 
@@ -10,7 +10,11 @@ use crate::http::Fields;
 ///
 /// `expires_in` that is missing, zero or negative means that the provider did not say: a token that is dead on arrival
 /// would be of no use to anybody, and servers write 0 for "never". A missing `token_type` is taken for Bearer.
-pub(crate) fn read(fields: &Fields, asked_for: &[String]) -> Result<TokenGrant, ProviderError> {
+pub(crate) fn read(
+    fields: &Fields,
+    asked_for: &[String],
+    origin: TokenOrigin,
+) -> Result<TokenGrant, ProviderError> {
     let access_token = fields
         .text("access_token")
         .ok_or_else(|| ProviderError::Nonsense {
@@ -25,6 +29,7 @@ pub(crate) fn read(fields: &Fields, asked_for: &[String]) -> Result<TokenGrant, 
             .seconds("expires_in")
             .filter(|lifetime| !lifetime.is_zero()),
         scopes: fields.words("scope").unwrap_or_else(|| asked_for.to_vec()),
+        origin,
     })
 }
 

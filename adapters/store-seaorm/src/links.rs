@@ -146,17 +146,29 @@ pub(crate) async fn begin_consent(
     store: &SeaOrmStore,
     link: LinkId,
     version: i64,
-    consent: SealedConsent,
+    authorizing: ActiveModel,
+    now: Timestamp,
+) -> Result<Link, StoreError> {
+    let write = store.write().await?;
+    let pending = at(&write.txn, link, version, &[State::Pending]).await?;
+    if pending.expires_at <= now.as_millis() {
+        return Err(StoreError::Conflict);
+    }
+    let row = change(&write.txn, link, version, &[State::Pending], authorizing).await?;
+    write.commit().await?;
+    row.try_into()
+}
+
+/// A link at which the provider waits for the person until `expires_at`.
+pub(crate) fn authorizing(
+    consent: &SealedConsent,
     poll: Option<PollSchedule>,
     expires_at: Timestamp,
-) -> Result<Link, StoreError> {
-    let authorizing = ActiveModel {
+) -> ActiveModel {
+    ActiveModel {
         expires_at: Set(expires_at.as_millis()),
-        ..poll_columns(poll, consent_columns(&consent))
-    };
-    change_alone(store, link, version, &[State::Pending], authorizing)
-        .await?
-        .try_into()
+        ..poll_columns(poll, consent_columns(consent))
+    }
 }
 
 pub(crate) async fn end(

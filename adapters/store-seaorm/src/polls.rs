@@ -1,5 +1,7 @@
 //! Links that the provider is to be asked about.
 
+use std::error::Error;
+
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::link::{Link, LinkId, PollSchedule, SealedGrant};
 use central_oauth_domain::ports::StoreError;
@@ -10,7 +12,7 @@ use sea_orm::{
 };
 
 use crate::convert::{grant_columns, poll_columns, row_count};
-use crate::entities::device_codes::{ActiveModel, Column, Entity, State};
+use crate::entities::device_codes::{ActiveModel, Column, Entity, Model, State};
 use crate::error::failed;
 use crate::links::{change, change_alone};
 use crate::store::SeaOrmStore;
@@ -29,7 +31,21 @@ pub(crate) async fn claim_due(
     write.commit().await?;
     // An update gives its rows back in any order.
     rows.sort_by_key(|row| (row.poll_next_at, row.id));
-    rows.into_iter().map(Link::try_from).collect()
+    Ok(rows.into_iter().filter_map(readable).collect())
+}
+
+/// A row that cannot be understood keeps nobody from the others.
+fn readable(row: Model) -> Option<Link> {
+    let id = row.id;
+    let link = Link::try_from(row);
+    link.inspect_err(|error| {
+        tracing::error!(
+            link = id,
+            error = error as &dyn Error,
+            "a link cannot be read"
+        );
+    })
+    .ok()
 }
 
 /// One statement finds and leases. On PostgreSQL it could meet a row that somebody else leases meanwhile: the

@@ -124,8 +124,10 @@ impl TokenStore for SeaOrmStore {
         consent: SealedConsent,
         poll: Option<PollSchedule>,
         expires_at: Timestamp,
+        now: Timestamp,
     ) -> Result<Link, StoreError> {
-        links::begin_consent(self, link, version, consent, poll, expires_at).await
+        let authorizing = links::authorizing(&consent, poll, expires_at);
+        links::begin_consent(self, link, version, authorizing, now).await
     }
 
     async fn claim_due_polls(

@@ -116,7 +116,7 @@ async fn an_ended_link_keeps_nothing_sealed() {
     ended.await.unwrap();
     linked(store, 2, "ada").await;
     let held = "device_codes WHERE coalesce(device_code, user_code, verification_uri, \
-        verification_page, access_token, refresh_token, id_token) IS NOT NULL";
+        verification_uri_complete, access_token, refresh_token, id_token) IS NOT NULL";
     assert_eq!(count(&on_disk, held).await, 0);
 }
 

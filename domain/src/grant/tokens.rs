@@ -19,6 +19,8 @@ pub struct TokenGrant {
     pub expires_in: Option<Duration>,
     /// What was granted, where the provider said so; otherwise what was asked for (RFC 6749 section 5.1).
     pub scopes: Vec<String>,
+    /// Where they came from.
+    pub origin: TokenOrigin,
 }
 
 /// Where tokens came from. A refresh token is sent nowhere else.

@@ -64,7 +64,11 @@ impl GuessLimit {
         } else if mine.clone().count() >= Self::PER_ADDRESS {
             mine.next()
         } else {
+            let tries = mine.count() + 1;
             wrong.push_back(guess);
+            if tries == Self::PER_ADDRESS || wrong.len() == Self::SERVICE_WIDE {
+                tracing::warn!(%address, all = wrong.len(), "too many wrong link codes: no more are borne for now");
+            }
             return Ok(guess);
         };
         let free_at = oldest.map_or(now, |tried| tried.at + self.window);

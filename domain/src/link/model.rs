@@ -166,11 +166,13 @@ impl Link {
     /// How long an ended link still answers and holds its code.
     pub const KEPT_AFTER_END: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// The status at an instant. Time alone ends a link that nobody is asking the provider about; while somebody is,
-    /// the answer decides, so that a client never sees a link come back from `expired`.
+    /// The provider is asked one last time at the deadline; the answer decides if it comes within this time, so that a
+    /// client never sees a link come back from `expired`.
+    pub const LAST_WORD: Duration = Duration::from_secs(20);
+
+    /// The status at an instant.
     #[must_use]
     pub fn status(&self, now: Timestamp) -> LinkStatus {
-        let expired = self.expires_at <= now && self.lease_until.is_none_or(|until| until <= now);
         match &self.state {
             LinkState::Linked { account, .. } => LinkStatus::Linked(*account),
             LinkState::Ended { ending, .. } => match ending {
@@ -178,10 +180,23 @@ impl Link {
                 Ending::Expired => LinkStatus::Expired,
                 Ending::Failed(fault) => LinkStatus::Failed(fault.clone()),
             },
-            LinkState::Pending | LinkState::Authorizing(_) if expired => LinkStatus::Expired,
+            LinkState::Pending if self.is_past_deadline(now) => LinkStatus::Expired,
+            LinkState::Authorizing(_) if self.is_over(now) => LinkStatus::Expired,
             LinkState::Pending => LinkStatus::Pending,
             LinkState::Authorizing(_) | LinkState::Redeemed(_) => LinkStatus::Authorizing,
         }
+    }
+
+    /// Whether the time of the link is up.
+    #[must_use]
+    pub fn is_past_deadline(&self, now: Timestamp) -> bool {
+        self.expires_at <= now
+    }
+
+    /// Whether the time is up in which the provider could have the last word.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.expires_at + Self::LAST_WORD <= now
     }
 
     /// How long the link still lives; zero once it has ended.

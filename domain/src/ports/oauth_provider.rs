@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
-use crate::secret::{AccessToken, ConsentUri, DeviceCode, IdToken, UserCode};
+use crate::secret::{AccessToken, AuthorizationCode, ConsentUri, DeviceCode, IdToken, UserCode};
+use crate::time::Timestamp;
 
 /// One provider at which people consent. Each method that talks to it is one exchange, bounded in time by the
 /// adapter (an exchange may first have to discover endpoints or fetch signing keys, which are then kept). Intervals,
@@ -49,7 +50,7 @@ pub trait OAuthProvider: Send + Sync {
         callback: Option<&Callback>,
     ) -> Result<Redemption, ProviderError>;
 
-    /// Finds out who consented: from the verified ID token, else from userinfo.
+    /// Finds out who consented: from the ID token, verified as of when it was asked for, else from userinfo.
     ///
     /// # Errors
     /// See [`ProviderError`]; an ID token that does not verify is [`ProviderError::Refused`].
@@ -57,6 +58,7 @@ pub trait OAuthProvider: Send + Sync {
         &self,
         access_token: &AccessToken,
         id_token: Option<&IdToken>,
+        requested_at: Timestamp,
     ) -> Result<Identity, ProviderError>;
 }
 
@@ -69,7 +71,7 @@ pub struct ConsentRequest {
 /// What the redirect back from a provider brought.
 pub struct Callback {
     /// The authorization code (RFC 6749 section 4.1.2).
-    pub code: DeviceCode,
+    pub code: AuthorizationCode,
     /// The issuer that the answer names (RFC 9207).
     pub issuer: Option<String>,
 }

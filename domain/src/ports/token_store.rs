@@ -44,7 +44,7 @@ pub trait TokenStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Link, StoreError>;
 
-    /// Turns a pending link into an authorizing one, with a new deadline and the first poll.
+    /// Turns a pending, unexpired link into an authorizing one, with a new deadline and the first poll.
     async fn begin_consent(
         &self,
         link: LinkId,
@@ -52,6 +52,7 @@ pub trait TokenStore: Send + Sync {
         consent: SealedConsent,
         poll: Option<PollSchedule>,
         expires_at: Timestamp,
+        now: Timestamp,
     ) -> Result<Link, StoreError>;
 
     /// Leases up to `limit` links whose poll is due at `now` and which nobody holds a lease of, the longest due first.

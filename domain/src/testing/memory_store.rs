@@ -94,9 +94,10 @@ impl TokenStore for MemoryStore {
         consent: SealedConsent,
         poll: Option<PollSchedule>,
         expires_at: Timestamp,
+        now: Timestamp,
     ) -> Result<Link, StoreError> {
         self.lock()
-            .begin_consent(link, version, consent, poll, expires_at)
+            .begin_consent(link, version, consent, poll, expires_at, now)
     }
 
     async fn claim_due_polls(

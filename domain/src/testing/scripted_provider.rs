@@ -11,6 +11,7 @@ use crate::ports::{
     Callback, Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
 };
 use crate::secret::{AccessToken, ConsentUri, DeviceCode, IdToken, RefreshToken, UserCode};
+use crate::time::Timestamp;
 
 /// A provider that answers from a script. Where the script has ended, a consent starts, the person has not answered
 /// yet, and she is Alice.
@@ -74,7 +75,15 @@ impl ScriptedProvider {
             id_token: None,
             expires_in: Some(Duration::from_secs(3600)),
             scopes: vec!["profile".to_owned()],
+            origin: Self::origin(),
         }))
+    }
+
+    fn origin() -> TokenOrigin {
+        TokenOrigin {
+            token_endpoint: "https://provider.test/token".to_owned(),
+            client_id: "client".to_owned(),
+        }
     }
 
     /// A person whom the provider names.
@@ -106,10 +115,7 @@ impl OAuthProvider for ScriptedProvider {
     }
 
     async fn origin(&self) -> Result<TokenOrigin, ProviderError> {
-        Ok(TokenOrigin {
-            token_endpoint: "https://provider.test/token".to_owned(),
-            client_id: "client".to_owned(),
-        })
+        Ok(Self::origin())
     }
 
     async fn begin_consent(&self, _: &ConsentRequest) -> Result<Consent, ProviderError> {
@@ -147,6 +153,7 @@ impl OAuthProvider for ScriptedProvider {
         &self,
         _: &AccessToken,
         _: Option<&IdToken>,
+        _: Timestamp,
     ) -> Result<Identity, ProviderError> {
         let next = self.script().identities.pop_front();
         next.unwrap_or_else(|| Ok(Self::person("alice")))

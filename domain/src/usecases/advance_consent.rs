@@ -10,7 +10,7 @@ use tokio::sync::futures::Notified;
 
 use super::{Broker, Refusal};
 use crate::fault::Fault;
-use crate::grant::{Account, AccountKey, Identity, NewGrant, TokenGrant, TokenOrigin};
+use crate::grant::{Account, AccountKey, Identity, NewGrant, TokenGrant};
 use crate::link::pace::IDENTIFY_WITHIN;
 use crate::link::{Ending, Link, LinkState, PollSchedule, SealedConsent, SealedGrant};
 use crate::ports::{ProviderError, Redemption, StoreError};
@@ -95,18 +95,19 @@ impl Broker {
         poll: PollSchedule,
     ) -> Result<Outcome, Trouble> {
         let requested_at = self.clock.now();
-        if link.expires_at <= requested_at {
+        if link.is_over(requested_at) {
             return Ok(Outcome::Over(Ending::Expired));
         }
         let provider = self.providers.get(&link.provider)?;
-        // Known before the code is spent: nothing may fail between the answer and the store.
-        let origin = provider.origin().await?;
         let handle = self.vault.open_device_code(&consent.handle, &link.code)?;
         let redemption = provider.redeem(&handle, None).await?;
         let now = self.clock.now();
         Ok(match redemption {
+            Redemption::Pending | Redemption::SlowDown { .. } if link.is_past_deadline(now) => {
+                Outcome::Over(Ending::Expired)
+            }
             Redemption::Granted(grant) => {
-                let sealed = self.seal_grant(link, &grant, origin, requested_at)?;
+                let sealed = self.seal_grant(link, &grant, requested_at)?;
                 Outcome::Redeemed(Box::new(sealed), PollSchedule::start(None, now))
             }
             Redemption::Pending => ask_again(poll.still_pending(now), link),
@@ -120,7 +121,6 @@ impl Broker {
         &self,
         link: &Link,
         grant: &TokenGrant,
-        origin: TokenOrigin,
         requested_at: Timestamp,
     ) -> Result<SealedGrant, Trouble> {
         let vault = &self.vault;
@@ -137,7 +137,7 @@ impl Broker {
             scopes: grant.scopes.clone(),
             requested_at,
             access_token_expires_at: grant.expires_in.map(|lifetime| requested_at + lifetime),
-            origin,
+            origin: grant.origin.clone(),
         })
     }
 
@@ -151,7 +151,9 @@ impl Broker {
             .as_ref()
             .map(|token| self.vault.open_new_id_token(token, &link.code))
             .transpose()?;
-        let identity = provider.identify(&access_token, id_token.as_ref()).await?;
+        let identity = provider
+            .identify(&access_token, id_token.as_ref(), grant.requested_at)
+            .await?;
         let relinked = match link.relink_of {
             Some(id) => Some(self.stored_account(id).await?),
             None => None,
@@ -241,32 +243,19 @@ impl Broker {
         })))
     }
 
-    /// What a failed attempt means for the link: passing trouble only costs time.
+    /// What a failed attempt means for the link. Tokens that are stored already are not given up before their time:
+    /// whatever keeps the service from finding out whose they are may pass.
     fn bear(&self, trouble: Trouble, link: &Link, poll: PollSchedule) -> Outcome {
         let now = self.clock.now();
         tracing::warn!(link = link.id.0, provider = %link.provider, %trouble, "asking the provider failed");
-        let in_time = link.expires_at > now;
-        match trouble {
-            Trouble::Provider(error) if error.is_passing() && in_time => {
-                ask_again(poll.unanswered(error.retry_after(), now), link)
-            }
-            // Some servers call an expired device code `invalid_grant`.
-            Trouble::Provider(ProviderError::Refused { code, .. })
-                if code == "invalid_grant" && link.expires_at <= now + poll.interval =>
-            {
-                Outcome::Over(Ending::Expired)
-            }
-            Trouble::Provider(error) => Outcome::Over(Ending::Failed(Fault::new(
-                "provider_error",
-                error.to_string(),
-            ))),
-            Trouble::Refusal(Refusal::Store(_)) if in_time => {
-                ask_again(poll.unanswered(None, now), link)
-            }
-            Trouble::Refusal(refusal) => Outcome::Over(Ending::Failed(Fault::new(
-                "internal_error",
-                refusal.to_string(),
-            ))),
+        let again = ask_again(poll.unanswered(trouble.retry_after(), now), link);
+        let redeemed = matches!(link.state, LinkState::Redeemed(_));
+        let passing = redeemed || trouble.is_passing();
+        match link.is_past_deadline(now) {
+            false if passing => again,
+            true if passing && !redeemed => Outcome::Over(Ending::Expired),
+            _ if trouble.is_late(link, now + poll.interval) => Outcome::Over(Ending::Expired),
+            _ => Outcome::Over(Ending::Failed(trouble.into_fault())),
         }
     }
 
@@ -336,6 +325,38 @@ enum Trouble {
     Provider(#[from] ProviderError),
     #[error(transparent)]
     Refusal(#[from] Refusal),
+}
+
+impl Trouble {
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Provider(error) => error.is_passing(),
+            Self::Refusal(refusal) => matches!(refusal, Refusal::Store(_)),
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Provider(error) => error.retry_after(),
+            Self::Refusal(_) => None,
+        }
+    }
+
+    /// Some servers call an expired device code `invalid_grant`.
+    fn is_late(&self, link: &Link, soon: Timestamp) -> bool {
+        let code = match self {
+            Self::Provider(ProviderError::Refused { code, .. }) => code.as_str(),
+            _ => return false,
+        };
+        code == "invalid_grant" && link.is_past_deadline(soon)
+    }
+
+    fn into_fault(self) -> Fault {
+        match self {
+            Self::Provider(error) => Fault::new("provider_error", error.to_string()),
+            Self::Refusal(refusal) => Fault::new("internal_error", refusal.to_string()),
+        }
+    }
 }
 
 impl From<crate::ports::CipherError> for Trouble {

@@ -2,6 +2,7 @@
 
 use super::{Broker, Refusal};
 use crate::grant::{AccountId, KeyBinding, KeyHolder};
+use crate::link::LinkStatus;
 use crate::secret::AccessKey;
 
 /// Who is asking.
@@ -50,13 +51,19 @@ impl Broker {
 
     /// The account that a key opens.
     pub(super) fn account_of(&self, key: &KeyHolder) -> Result<AccountId, Refusal> {
-        match &key.binding {
-            KeyBinding::Account(account) => Ok(*account),
-            KeyBinding::Link(link) if link.status(self.clock.now()).is_final() => Err(UNKNOWN_KEY),
-            KeyBinding::Link(_) => Err(Refusal::LinkPending),
+        let link = match &key.binding {
+            KeyBinding::Account(account) => return Ok(*account),
+            KeyBinding::Link(link) => link,
+        };
+        match link.status(self.clock.now()) {
+            // Completed between the two reads that found the key and its link.
+            LinkStatus::Linked(account) => Ok(account),
+            status if status.is_final() => Err(UNKNOWN_KEY),
+            _ => Err(Refusal::LinkPending),
         }
     }
 }
 
-const UNKNOWN_KEY: Refusal = Refusal::Unauthorized("the key is unknown, revoked or was never used");
+pub(super) const UNKNOWN_KEY: Refusal =
+    Refusal::Unauthorized("the key is unknown, revoked or was never used");
 pub(super) const KEY_NEEDED: Refusal = Refusal::Unauthorized("this needs a key as bearer");

@@ -137,7 +137,7 @@ impl Broker {
         let expires_at = now + consent.expires_in.min(LONGEST_CONSENT);
         let started = self
             .store
-            .begin_consent(link.id, link.version, sealed, poll, expires_at)
+            .begin_consent(link.id, link.version, sealed, poll, expires_at, now)
             .await;
         match started {
             Ok(_) => {
@@ -145,7 +145,7 @@ impl Broker {
                 tracing::info!(link = link.id.0, provider = %link.provider, "consent started");
                 Ok(())
             }
-            // The same person pressed twice: the first press stands, and the provider forgets this flow.
+            // The same person pressed twice, or too late: what is stored stands, and the provider forgets this flow.
             Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -154,10 +154,24 @@ impl Broker {
     async fn consent_refused(&self, link: &Link, error: ProviderError) -> Result<(), Refusal> {
         tracing::warn!(link = link.id.0, provider = %link.provider, %error, "consent could not start");
         if !error.is_passing() {
-            let ending = Ending::Failed(Fault::new("provider_error", error.to_string()));
-            self.end(link.clone(), ending).await?;
+            self.fail(link, &error).await?;
         }
         Err(error.into())
+    }
+
+    /// Ends a link at which the provider refuses this service. A flow that another press of the button has started
+    /// meanwhile goes on.
+    async fn fail(&self, link: &Link, error: &ProviderError) -> Result<(), Refusal> {
+        let ending = Ending::Failed(Fault::new("provider_error", error.to_string()));
+        let now = self.clock.now();
+        match self
+            .store
+            .end_link(link.id, link.version, ending, now)
+            .await
+        {
+            Ok(()) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Ends a link because the person says so.
@@ -166,10 +180,10 @@ impl Broker {
     /// As [`Broker::look_up`].
     pub async fn cancel(&self, code: &str, visitor: &Visitor<'_>) -> Result<(), Refusal> {
         let link = self.entered(code, visitor).await?;
-        self.end(link, Ending::Denied).await
+        self.deny(link).await
     }
 
-    async fn end(&self, mut link: Link, ending: Ending) -> Result<(), Refusal> {
+    async fn deny(&self, mut link: Link) -> Result<(), Refusal> {
         const TRIES: usize = 5;
         for _ in 0..TRIES {
             let now = self.clock.now();
@@ -178,11 +192,11 @@ impl Broker {
             }
             match self
                 .store
-                .end_link(link.id, link.version, ending.clone(), now)
+                .end_link(link.id, link.version, Ending::Denied, now)
                 .await
             {
                 Ok(()) => {
-                    tracing::info!(link = link.id.0, provider = %link.provider, ?ending, "link ended");
+                    tracing::info!(link = link.id.0, provider = %link.provider, "the person cancelled the link");
                     return Ok(());
                 }
                 // A poll of the provider moved it on in between.
@@ -257,11 +271,11 @@ impl Broker {
                 verification_uri: verification_uri.clone(),
                 verification_uri_complete: verification_uri_complete
                     .as_ref()
-                    .map(|uri| vault.seal_verification_uri(uri, &link.code))
+                    .map(|uri| vault.seal_consent_uri(uri, &link.code))
                     .transpose()?,
             },
             Prompt::Visit { uri } => SealedPrompt::Visit {
-                uri: vault.seal_verification_uri(uri, &link.code)?,
+                uri: vault.seal_consent_uri(uri, &link.code)?,
             },
         };
         Ok(SealedConsent {
@@ -285,11 +299,11 @@ impl Broker {
                 verification_uri: verification_uri.clone(),
                 verification_uri_complete: verification_uri_complete
                     .as_ref()
-                    .map(|uri| vault.open_verification_uri(uri, &link.code))
+                    .map(|uri| vault.open_consent_uri(uri, &link.code))
                     .transpose()?,
             },
             SealedPrompt::Visit { uri } => Prompt::Visit {
-                uri: vault.open_verification_uri(uri, &link.code)?,
+                uri: vault.open_consent_uri(uri, &link.code)?,
             },
         }))
     }

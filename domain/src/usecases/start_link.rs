@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::authenticate::KEY_NEEDED;
+use super::authenticate::{KEY_NEEDED, UNKNOWN_KEY};
 use super::{Broker, Caller, Refusal};
 use crate::grant::{KeyHolder, KeyRole, ProviderName};
 use crate::link::{LinkCode, Requester};
-use crate::ports::{LinkCreation, NewLink, NewLinkKey};
+use crate::ports::{LinkCreation, NewLink, NewLinkKey, StoreError};
 use crate::secret::AccessKey;
 
 /// What a client asks for.
@@ -35,6 +35,8 @@ pub struct StartedLink {
 impl Broker {
     /// So many links may be open at once. More would make codes guessable: see [`crate::link::GuessLimit`].
     pub const MOST_OPEN_LINKS: u64 = 10_000;
+    /// What callers without a key may take up of that; the rest is kept for those with one.
+    pub const MOST_OPEN_FOR_STRANGERS: u64 = 9_000;
 
     const MOST_NAME_CHARACTERS: usize = 100;
 
@@ -52,22 +54,40 @@ impl Broker {
             client_name,
             ..request.requester
         };
-        let (provider, relink) = match caller {
+        let (provider, key, access_key) = match caller {
             Caller::Nobody if self.settings.enroll_key.is_some() => return Err(KEY_NEEDED),
             Caller::Nobody | Caller::Enroller | Caller::Admin => {
                 let provider = self.providers.choose(request.provider.as_deref())?;
-                (provider.name().clone(), None)
+                let access_key = AccessKey::generate(&self.entropy);
+                let key = NewLinkKey::New(self.vault.hash_access_key(&access_key));
+                (provider.name().clone(), key, Some(access_key))
             }
-            Caller::Key(key) => self.relink(key, request.provider.as_deref()).await?,
+            Caller::Key(holder) => {
+                let (provider, key) = self.relink(holder, request.provider.as_deref()).await?;
+                (provider, key, None)
+            }
         };
-        self.keep_link(provider, requester, relink).await
+        let most_open = match caller {
+            Caller::Nobody => Self::MOST_OPEN_FOR_STRANGERS,
+            _ => Self::MOST_OPEN_LINKS,
+        };
+        let code = self
+            .keep_link(&provider, &requester, key, most_open)
+            .await?;
+        Ok(StartedLink {
+            code,
+            access_key,
+            provider,
+            expires_in: self.settings.link_code_ttl,
+            interval: self.settings.poll_interval,
+        })
     }
 
     async fn relink(
         &self,
         key: &KeyHolder,
         named: Option<&str>,
-    ) -> Result<(ProviderName, Option<NewLinkKey>), Refusal> {
+    ) -> Result<(ProviderName, NewLinkKey), Refusal> {
         let account = self.account_of(key)?;
         if key.role != KeyRole::Owner {
             let detail = "this access key may read its account, not link it again";
@@ -83,42 +103,16 @@ impl Broker {
             key: key.id,
             account: account.id,
         };
-        Ok((provider.clone(), Some(relink)))
+        Ok((provider.clone(), relink))
     }
 
+    /// Keeps the link under a code that no other link holds.
     async fn keep_link(
-        &self,
-        provider: ProviderName,
-        requester: Requester,
-        relink: Option<NewLinkKey>,
-    ) -> Result<StartedLink, Refusal> {
-        let access_key = match relink {
-            Some(_) => None,
-            None => Some(AccessKey::generate(&self.entropy)),
-        };
-        let fresh = access_key
-            .as_ref()
-            .map(|key| NewLinkKey::New(self.vault.hash_access_key(key)));
-        let Some(key) = relink.or(fresh) else {
-            return Err(KEY_NEEDED);
-        };
-        let code = self
-            .keep_under_a_free_code(&provider, &requester, key)
-            .await?;
-        Ok(StartedLink {
-            code,
-            access_key,
-            provider,
-            expires_in: self.settings.link_code_ttl,
-            interval: self.settings.poll_interval,
-        })
-    }
-
-    async fn keep_under_a_free_code(
         &self,
         provider: &ProviderName,
         requester: &Requester,
         key: NewLinkKey,
+        most_open: u64,
     ) -> Result<LinkCode, Refusal> {
         const TRIES: usize = 20;
         for _ in 0..TRIES {
@@ -132,13 +126,16 @@ impl Broker {
                 created_at: now,
                 expires_at: now + self.settings.link_code_ttl,
             };
-            match self.store.create_link(link, Self::MOST_OPEN_LINKS).await? {
-                LinkCreation::Created(link) => {
+            match self.store.create_link(link, most_open).await {
+                Ok(LinkCreation::Created(link)) => {
                     tracing::info!(link = link.id.0, %provider, relink = link.relink_of.is_some(), "link code handed out");
                     return Ok(code);
                 }
-                LinkCreation::CodeTaken => {}
-                LinkCreation::OverCapacity => return Err(Refusal::OverCapacity),
+                Ok(LinkCreation::CodeTaken) => {}
+                Ok(LinkCreation::OverCapacity) => break,
+                // The key went with its account since it was shown.
+                Err(StoreError::Conflict) => return Err(UNKNOWN_KEY),
+                Err(error) => return Err(error.into()),
             }
         }
         Err(Refusal::OverCapacity)

@@ -34,8 +34,8 @@ pub(super) enum DeviceCodes {
     // Sealed, while the person is at the provider. Only the page to type the code at is no secret.
     DeviceCode,
     UserCode,
+    VerificationUriComplete,
     VerificationUri,
-    VerificationPage,
     // Sealed, until the owner of the tokens is known.
     AccessToken,
     RefreshToken,
@@ -91,8 +91,8 @@ fn add_sealed(table: &mut TableCreateStatement) {
     table
         .col(blob_null(DeviceCodes::DeviceCode))
         .col(blob_null(DeviceCodes::UserCode))
-        .col(blob_null(DeviceCodes::VerificationUri))
-        .col(text_null(DeviceCodes::VerificationPage))
+        .col(blob_null(DeviceCodes::VerificationUriComplete))
+        .col(text_null(DeviceCodes::VerificationUri))
         .col(blob_null(DeviceCodes::AccessToken))
         .col(blob_null(DeviceCodes::RefreshToken))
         .col(blob_null(DeviceCodes::IdToken))

@@ -61,7 +61,7 @@ where
             one_browser_has_it, it_is_there_to_be_had, of_two_browsers_one_gets_it,
         },
         consenting::{
-            keeps_what_the_person_is_told, starts_once, starts_from_the_present_version_alone,
+            keeps_what_the_person_is_told, starts_once, starts_in_time_only, starts_from_the_present_version_alone,
         },
         polling::{
             nothing_is_due_at_first, the_longest_due_comes_first, a_lease_keeps_others_away,

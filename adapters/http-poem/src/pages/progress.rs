@@ -177,21 +177,26 @@ fn expired<'a>(visit: &'a Visit<'_>) -> Ended<'a> {
 }
 
 fn failed<'a>(visit: &'a Visit<'_>, fault: &'a Fault) -> Ended<'a> {
-    let other_person = fault.code == "account_mismatch";
+    let (text, advice) = match fault.code.as_str() {
+        "account_mismatch" => (
+            "You signed in with another account than the one that was to be linked again. Nothing was changed.",
+            "Ask the program for a new code, and sign in with the account that it used before.",
+        ),
+        "provider_error" => (
+            "The provider refused. Nothing was linked.",
+            "Trying again will hardly help. Tell the operator of this service, who can find out more in its log.",
+        ),
+        _ => (
+            "This service could not finish it. Nothing was linked.",
+            "Tell the operator of this service, who can find out more in its log.",
+        ),
+    };
     Ended {
         frame: &visit.site.frame,
         mood: Mood::Bad,
         heading: "It did not work",
-        text: if other_person {
-            "You signed in with another account than the one that was to be linked again. Nothing was changed."
-        } else {
-            "The provider refused. Nothing was linked."
-        },
-        advice: if other_person {
-            "Ask the program for a new code, and sign in with the account that it used before."
-        } else {
-            "Trying again will hardly help. Tell the operator of this service, who can find out more in its log."
-        },
+        text,
+        advice,
         detail: Some(&fault.detail),
     }
 }

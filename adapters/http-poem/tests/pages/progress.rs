@@ -1,6 +1,7 @@
 //! The page of a link that this browser confirmed.
 
 use central_oauth_domain::grant::Identity;
+use central_oauth_domain::link::Link;
 use central_oauth_domain::ports::{ProviderError, Redemption};
 use central_oauth_domain::testing::ScriptedProvider;
 
@@ -81,7 +82,8 @@ async fn denied_and_expired_say_so() {
 async fn a_deadline_that_passes_is_the_end() {
     let world = World::new().await;
     let (code, mut browser) = at_the_provider(&world).await;
-    world.clock.advance(ScriptedProvider::EXPIRES_IN);
+    let over = ScriptedProvider::EXPIRES_IN + Link::LAST_WORD;
+    world.clock.advance(over);
     browser.link(&code).await.assert(200, &["The time is over"]);
 }
 

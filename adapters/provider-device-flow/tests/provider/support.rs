@@ -201,7 +201,7 @@ impl Subject {
         let id_token = id_token.map(IdToken::new);
         let access_token = AccessToken::new(ACCESS_TOKEN);
         self.provider
-            .identify(&access_token, id_token.as_ref())
+            .identify(&access_token, id_token.as_ref(), self.clock.now())
             .await
     }
 }

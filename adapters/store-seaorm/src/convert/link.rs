@@ -91,15 +91,15 @@ fn linked(row: &Model) -> Result<LinkState, Column> {
 
 fn consent(row: Model) -> Result<SealedConsent, Column> {
     let handle = row.device_code.map(Sealed::from_bytes);
-    let uri = row.verification_uri.map(Sealed::from_bytes);
+    let uri = row.verification_uri_complete.map(Sealed::from_bytes);
     let prompt = match row.user_code.map(Sealed::from_bytes) {
         Some(user_code) => SealedPrompt::UserCode {
             user_code,
-            verification_uri: row.verification_page.ok_or("verification_page")?,
+            verification_uri: row.verification_uri.ok_or("verification_uri")?,
             verification_uri_complete: uri,
         },
         None => SealedPrompt::Visit {
-            uri: uri.ok_or("verification_uri")?,
+            uri: uri.ok_or("verification_uri_complete")?,
         },
     };
     Ok(SealedConsent {
@@ -130,7 +130,7 @@ fn wiped() -> ActiveModel {
         device_code: Set(None),
         user_code: Set(None),
         verification_uri: Set(None),
-        verification_page: Set(None),
+        verification_uri_complete: Set(None),
         access_token: Set(None),
         refresh_token: Set(None),
         id_token: Set(None),
@@ -156,12 +156,12 @@ pub(crate) fn consent_columns(consent: &SealedConsent) -> ActiveModel {
             verification_uri_complete,
         } => ActiveModel {
             user_code: Set(Some(bytes(user_code))),
-            verification_page: Set(Some(verification_uri.clone())),
-            verification_uri: Set(verification_uri_complete.as_ref().map(bytes)),
+            verification_uri: Set(Some(verification_uri.clone())),
+            verification_uri_complete: Set(verification_uri_complete.as_ref().map(bytes)),
             ..row
         },
         SealedPrompt::Visit { uri } => ActiveModel {
-            verification_uri: Set(Some(bytes(uri))),
+            verification_uri_complete: Set(Some(bytes(uri))),
             ..row
         },
     }

@@ -35,9 +35,9 @@ pub struct Model {
     pub device_code: Option<Vec<u8>>,
     pub user_code: Option<Vec<u8>>,
     /// Sealed: the address with the code in it, or the one to visit.
-    pub verification_uri: Option<Vec<u8>>,
+    pub verification_uri_complete: Option<Vec<u8>>,
     /// The address to type the code at.
-    pub verification_page: Option<String>,
+    pub verification_uri: Option<String>,
 
     pub access_token: Option<Vec<u8>>,
     pub refresh_token: Option<Vec<u8>>,

@@ -145,7 +145,7 @@ pub(crate) async fn authorizing(store: &SeaOrmStore, n: u64) -> Link {
         },
     };
     store
-        .begin_consent(link.id, link.version, consent, None, LATER)
+        .begin_consent(link.id, link.version, consent, None, LATER, NOW)
         .await
         .unwrap()
 }

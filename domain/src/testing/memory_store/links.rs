@@ -111,9 +111,13 @@ impl State {
         consent: SealedConsent,
         poll: Option<PollSchedule>,
         expires_at: Timestamp,
+        now: Timestamp,
     ) -> Result<Link, StoreError> {
         let is_pending = |state: &LinkState| matches!(state, LinkState::Pending);
         let link = self.link_at(link, version, is_pending)?;
+        if link.is_past_deadline(now) {
+            return Err(StoreError::Conflict);
+        }
         link.version += 1;
         link.poll = poll;
         link.expires_at = expires_at;

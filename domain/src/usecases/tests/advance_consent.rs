@@ -112,17 +112,87 @@ async fn an_expired_device_code_may_be_called_invalid_grant() {
 }
 
 #[tokio::test]
-async fn the_service_keeps_its_own_deadline() {
+async fn the_provider_is_asked_a_last_time_at_the_deadline() {
     let stage = Stage::new().await;
     let (code, key) = authorizing(&stage).await;
     stage.clock.advance(ScriptedProvider::EXPIRES_IN);
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Authorizing);
+    stage.poll_providers().await;
+    assert_eq!(stage.provider.times_redeemed(), 1);
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
+
+    let (code, key) = authorizing(&stage).await;
+    stage.clock.advance(ScriptedProvider::EXPIRES_IN);
+    stage
+        .provider
+        .answer_redeem(Ok(ScriptedProvider::grant("just in time", None)));
+    stage.poll_providers().await;
+    assert!(matches!(
+        stage.status(&code, &key).await,
+        LinkStatus::Linked(_)
+    ));
+}
+
+#[tokio::test]
+async fn the_service_keeps_its_own_deadline() {
+    let stage = Stage::new().await;
+    let (code, key) = authorizing(&stage).await;
+    stage
+        .clock
+        .advance(ScriptedProvider::EXPIRES_IN + Link::LAST_WORD);
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
     stage
         .provider
         .answer_redeem(Ok(ScriptedProvider::grant("late", None)));
-    stage.poll_providers().await;
+    let claimed = stage.broker.claim_due_polls(1).await.unwrap().remove(0);
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
+    stage.see_through(claimed).await;
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
     assert_eq!(stage.provider.times_redeemed(), 0);
+}
+
+#[tokio::test]
+async fn a_deadline_during_an_outage_is_an_expiry() {
+    let stage = Stage::new().await;
+    let (code, key) = authorizing(&stage).await;
+    stage.clock.advance(ScriptedProvider::EXPIRES_IN);
+    stage.provider.answer_redeem(Err(unavailable(None)));
+    stage.poll_providers().await;
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
+}
+
+#[tokio::test]
+async fn tokens_are_not_given_up_because_their_owner_cannot_be_found_out_yet() {
+    let stage = Stage::new().await;
+    let (code, key) = authorizing(&stage).await;
+    stage
+        .provider
+        .answer_redeem(Ok(ScriptedProvider::grant("a", Some("r"))));
+    stage
+        .provider
+        .answer_identify(Err(refused("insufficient_scope")));
+    stage.poll_providers().await;
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Authorizing);
+    stage.poll_providers().await;
+    assert!(matches!(
+        stage.status(&code, &key).await,
+        LinkStatus::Linked(_)
+    ));
+
+    let (code, key) = authorizing(&stage).await;
+    stage
+        .provider
+        .answer_redeem(Ok(ScriptedProvider::grant("a", Some("r"))));
+    for _ in 0..200 {
+        stage
+            .provider
+            .answer_identify(Err(refused("insufficient_scope")));
+        stage.poll_providers().await;
+    }
+    let LinkStatus::Failed(fault) = stage.status(&code, &key).await else {
+        panic!()
+    };
+    assert_eq!(fault.code, "provider_error", "for good after ten minutes");
 }
 
 #[tokio::test]

@@ -160,3 +160,19 @@ async fn an_expired_code_starts_nothing() {
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
     assert_eq!(view(&stage, &code).await.status, LinkStatus::Expired);
 }
+
+#[tokio::test]
+async fn a_second_press_that_the_provider_refuses_leaves_the_first_flow_alone() {
+    let stage = Stage::new().await;
+    let (code, key) = stage.started().await;
+    let pressed = stage.broker.confirm(&code, &stage.visitor()).await.unwrap();
+    stage.broker.start_consent(&pressed).await.unwrap();
+    let (error, detail) = ("invalid_client".to_owned(), "no".to_owned());
+    stage.provider.refuse_consent(ProviderError::Misconfigured {
+        code: error,
+        detail,
+    });
+    let refused = stage.broker.start_consent(&pressed).await;
+    assert!(matches!(refused, Err(Refusal::ProviderRefused(_))));
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Authorizing);
+}

@@ -20,7 +20,14 @@ pub(super) async fn keeps_what_the_person_is_told(fixture: &dyn Fixture) {
             ..consent()
         };
         let begun = store
-            .begin_consent(link.id, link.version, told.clone(), Some(poll(5)), at(1800))
+            .begin_consent(
+                link.id,
+                link.version,
+                told.clone(),
+                Some(poll(5)),
+                at(1800),
+                at(0),
+            )
             .await
             .unwrap();
         assert_eq!(begun.state, LinkState::Authorizing(told));
@@ -33,7 +40,7 @@ pub(super) async fn keeps_what_the_person_is_told(fixture: &dyn Fixture) {
 
 pub(super) async fn starts_once(fixture: &dyn Fixture) {
     let store = fixture.store();
-    let begin = |id, version| store.begin_consent(id, version, consent(), None, at(900));
+    let begin = |id, version| store.begin_consent(id, version, consent(), None, at(900), at(0));
     assert_conflict(begin(LinkId(77), 1).await);
     let link = pending(&*store, 1).await;
     let begun = begin(link.id, link.version).await.unwrap();
@@ -42,9 +49,18 @@ pub(super) async fn starts_once(fixture: &dyn Fixture) {
     assert_eq!(found(&*store, 1).await, begun);
 }
 
+pub(super) async fn starts_in_time_only(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let link = pending(&*store, 1).await;
+    let begin = |now| store.begin_consent(link.id, link.version, consent(), None, at(9000), now);
+    assert_conflict(begin(link.expires_at).await);
+    assert_eq!(found(&*store, 1).await, link);
+    begin(at(0)).await.unwrap();
+}
+
 pub(super) async fn starts_from_the_present_version_alone(fixture: &dyn Fixture) {
     let store = fixture.store();
-    let begin = |id, version| store.begin_consent(id, version, consent(), None, at(900));
+    let begin = |id, version| store.begin_consent(id, version, consent(), None, at(900), at(0));
     let link = pending(&*store, 1).await;
     let mine = store
         .reserve_link(link.id, browser(1), at(1))

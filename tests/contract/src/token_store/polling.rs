@@ -90,7 +90,7 @@ pub(super) async fn postponing_ends_the_lease(fixture: &dyn Fixture) {
 pub(super) async fn a_flow_without_questions_is_never_due(fixture: &dyn Fixture) {
     let store = fixture.store();
     let link = pending(&*store, 1).await;
-    let begun = store.begin_consent(link.id, link.version, consent(), None, at(900));
+    let begun = store.begin_consent(link.id, link.version, consent(), None, at(900), at(0));
     assert_eq!(begun.await.unwrap().poll, None);
     assert_eq!(store.next_poll_at().await.unwrap(), None);
     let claimed = store.claim_due_polls(at(9999), at(9999), 10).await;

@@ -142,7 +142,14 @@ pub(super) async fn authorizing(store: &dyn TokenStore, n: u8, due: u64) -> Link
 pub(super) async fn begin(store: &dyn TokenStore, link: &Link, due: u64) -> Link {
     let deadline = link.expires_at;
     store
-        .begin_consent(link.id, link.version, consent(), Some(poll(due)), deadline)
+        .begin_consent(
+            link.id,
+            link.version,
+            consent(),
+            Some(poll(due)),
+            deadline,
+            at(0),
+        )
         .await
         .unwrap()
 }

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
 use central_oauth_domain::ports::{
     Callback, Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
@@ -84,12 +85,14 @@ impl OAuthProvider for ScriptedProvider {
         let Person::Agrees(number) = self.person() else {
             return Ok(Redemption::Denied);
         };
+        let lifetime = *self.lifetime.lock().unwrap();
         Ok(Redemption::Granted(Box::new(TokenGrant {
             access_token: AccessToken::new(format!("token-of-{number}")),
             refresh_token: Some(RefreshToken::new("refresh-token")),
             id_token: None,
-            expires_in: *self.lifetime.lock().unwrap(),
+            expires_in: lifetime,
             scopes: self.scopes.clone(),
+            origin: self.origin().await?,
         })))
     }
 
@@ -97,6 +100,7 @@ impl OAuthProvider for ScriptedProvider {
         &self,
         _: &AccessToken,
         _: Option<&IdToken>,
+        _: Timestamp,
     ) -> Result<Identity, ProviderError> {
         match self.person() {
             Person::Agrees(number) => Ok(Identity::Known {

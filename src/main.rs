@@ -8,6 +8,7 @@ mod service;
 mod telemetry;
 mod wiring;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -19,7 +20,8 @@ fn main() -> ExitCode {
     match cli::run(command) {
         Ok(code) => code.into(),
         Err(failure) => {
-            eprintln!("central-oauth: {failure}");
+            // Where nobody listens the code has to say it all.
+            let _ = writeln!(io::stderr(), "central-oauth: {failure}");
             failure.code().into()
         }
     }

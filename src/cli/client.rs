@@ -114,11 +114,10 @@ impl Client {
         self.answer(request.query(&[("min_ttl", min_ttl)])).await
     }
 
-    /// A request to the service, which answers at the root of its host.
+    /// A request to the service, which may live below a path of a shared host.
     fn request(&self, method: Method, path: &str, bearer: Option<&AccessKey>) -> RequestBuilder {
         let mut url = self.server.clone();
-        url.set_path(path);
-        url.set_query(None);
+        url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
         let request = self.http.request(method, url);
         match bearer {
             Some(key) => request.bearer_auth(key.expose()),

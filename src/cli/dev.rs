@@ -35,7 +35,7 @@ const SCOPES: [&str; 2] = ["profile", "offline_access"];
 
 pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
     // What happens is told step by step; the log is for those who ask for it.
-    telemetry::install(LogConfig::read(environment)?, "warn");
+    telemetry::install(LogConfig::read(environment, "warn")?);
     let told_to_stop = runtime::stop_signal()?;
     let folder = TempDir::new()?;
     let sandbox = start_sandbox(options.auto).await?;

@@ -5,10 +5,11 @@ use std::io::IsTerminal;
 use central_oauth_domain::link;
 use central_oauth_domain::secret::AccessKey;
 use reqwest::StatusCode;
+use url::Url;
 
 use super::client::{Client, LinkCode, LinkRequest, Poll, Refused};
 use super::print::tell;
-use super::profile::{self, Profile, Target};
+use super::profile::{self, Pending, Profile, Target};
 use super::wait::wait;
 use super::{Exit, Failure, qr};
 use crate::config::{ClientConfig, Environment};
@@ -59,6 +60,14 @@ async fn link(options: &Options, config: &ClientConfig) -> Result<Exit, Failure>
         kept => kept?,
     };
     let server = options.target.server(config, kept.as_ref())?;
+    let pending = Pending::beside(&path);
+    if !options.force && adopt(&pending, &server).await? {
+        tell(format_args!(
+            "An earlier link was completed meanwhile: its access key is kept in {}.",
+            path.display()
+        ));
+        return Ok(Exit::Done);
+    }
     if let Some(kept) = kept.filter(|_| !options.force) {
         let holds = format!("{} holds an access key for {}", path.display(), kept.server);
         refuse_if_it_works(kept, &holds).await?;
@@ -70,9 +79,18 @@ async fn link(options: &Options, config: &ClientConfig) -> Result<Exit, Failure>
         let message = "the service handed out no access key";
         return Err(Failure::new(Exit::Other, message));
     };
+    // Handed out once, so kept before anybody can consent: an interruption from here on loses no grant.
+    let profile = Profile { server, access_key };
+    pending.keep(&profile)?;
     show(&code, options.qr);
-    let linked = wait(&client, &code, &access_key).await?;
-    Profile { server, access_key }.keep(&path)?;
+    let linked = wait(&client, &code, &profile.access_key).await;
+    if let Err(failure) = &linked
+        && failure.code() != Exit::Unavailable
+    {
+        pending.forget();
+    }
+    let linked = linked?;
+    pending.promote()?;
     tell(describe(&linked));
     tell(format_args!(
         "The access key is kept in {}.",
@@ -82,6 +100,19 @@ async fn link(options: &Options, config: &ClientConfig) -> Result<Exit, Failure>
         tell("CENTRAL_OAUTH_ACCESS_KEY is set and goes first: unset it to use this one.");
     }
     Ok(Exit::Done)
+}
+
+/// Takes up the key of a link that was interrupted here and completed all the same.
+async fn adopt(pending: &Pending, server: &Url) -> Result<bool, Failure> {
+    let Some(profile) = pending.load().filter(|kept| kept.server == *server) else {
+        return Ok(false);
+    };
+    let client = Client::new(profile.server)?;
+    if client.token(&profile.access_key, 0).await.is_err() {
+        return Ok(false);
+    }
+    pending.promote()?;
+    Ok(true)
 }
 
 async fn relink(options: &Options, config: &ClientConfig) -> Result<Exit, Failure> {

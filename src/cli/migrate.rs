@@ -15,8 +15,12 @@ pub(super) struct Options {
 enum Direction {
     /// Bring the schema up to date (the default).
     Up,
-    /// Take the newest version of the schema back, with all that only it can hold.
-    Down,
+    /// Take the newest version of the schema back, with all that only it can hold. The first version holds everything.
+    Down {
+        /// Yes, delete it.
+        #[arg(long, required = true)]
+        delete_data: bool,
+    },
     /// Say which migrations are pending.
     Status,
 }
@@ -30,7 +34,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     let store = wiring::store(&config).await?;
     match direction {
         Direction::Up => store.migrate_up().await.map_err(Failure::other)?,
-        Direction::Down => store.migrate_down(Some(1)).await.map_err(Failure::other)?,
+        Direction::Down { .. } => store.migrate_down(Some(1)).await.map_err(Failure::other)?,
         Direction::Status => {}
     }
     let pending = store.pending_migrations().await.map_err(Failure::other)?;

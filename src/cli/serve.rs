@@ -8,8 +8,11 @@ use crate::telemetry;
 
 pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     let config = ServiceConfig::read(environment)?;
-    telemetry::install(LogConfig::read(environment)?, "info");
+    telemetry::install(LogConfig::read(environment, "info")?);
     for warning in environment.warnings() {
+        tracing::warn!("{warning}");
+    }
+    for warning in config.http.warnings() {
         tracing::warn!("{warning}");
     }
     let told_to_stop = runtime::stop_signal()?;

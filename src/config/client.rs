@@ -42,6 +42,7 @@ pub(crate) fn parse_server(text: &str) -> Result<Url, &'static str> {
         "is not the http or https URL of a service, like https://auth.example.com";
     let url = Url::parse(text).map_err(|_| PROBLEM)?;
     let plain = url.username().is_empty() && url.password().is_none();
+    let plain = plain && url.query().is_none() && url.fragment().is_none();
     if matches!(url.scheme(), "https" | "http") && url.has_host() && plain {
         Ok(url)
     } else {

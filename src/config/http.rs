@@ -58,6 +58,28 @@ impl HttpConfig {
         })
     }
 
+    /// What an operator should know about these settings before somebody meets it.
+    pub(crate) fn warnings(&self) -> Vec<&'static str> {
+        let mut warnings = Vec::new();
+        let https = self
+            .public_url
+            .as_ref()
+            .is_some_and(|url| url.scheme() == "https");
+        if self.public_url.is_none() && self.listen.ip().is_unspecified() {
+            warnings.push(
+                "CENTRAL_OAUTH_PUBLIC_URL is not set: people are sent to a loopback address, which only this machine \
+                 reaches",
+            );
+        }
+        if https && self.trusted_proxies.is_empty() {
+            warnings.push(
+                "CENTRAL_OAUTH_TRUSTED_PROXIES is not set: behind a proxy everybody has its address, and shares one \
+                 limit of wrong codes",
+            );
+        }
+        warnings
+    }
+
     /// The configured public URL, or the address that is listened on; a service bound to every address is reached at
     /// loopback from this machine.
     pub(crate) fn public_url(&self, mut bound: SocketAddr) -> Result<Url, ConfigError> {
@@ -82,12 +104,9 @@ fn public_url(text: &str) -> Result<Url, ConfigError> {
     if url.query().is_some() || url.fragment().is_some() || has_user {
         return Err(malformed("has more than scheme, host, port and path"));
     }
-    if !matches!(url.path(), "" | "/") {
-        return Err(malformed(
-            "has a path: the service answers at the root of its host",
-        ));
-    }
-    url.set_path("/");
+    // A base ends with a slash, or joining would replace its last part.
+    let path = format!("{}/", url.path().trim_end_matches('/'));
+    url.set_path(&path);
     Ok(url)
 }
 

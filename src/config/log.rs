@@ -14,8 +14,8 @@ struct Raw {
 
 /// What is logged, and how.
 pub(crate) struct LogConfig {
-    /// The directives of the filter; `None` when nobody asked for any.
-    pub(crate) filter: Option<EnvFilter>,
+    /// Which events.
+    pub(crate) filter: EnvFilter,
     /// The shape of a line.
     pub(crate) format: LogFormat,
 }
@@ -30,9 +30,10 @@ pub(crate) enum LogFormat {
 }
 
 impl LogConfig {
-    pub(crate) fn read(environment: &Environment) -> Result<Self, ConfigError> {
+    /// Reads the section; without a filter in it, this level counts.
+    pub(crate) fn read(environment: &Environment, level: &str) -> Result<Self, ConfigError> {
         let raw: Raw = environment.section()?;
-        let filter = raw.log.as_deref().map(filter).transpose()?;
+        let filter = filter(raw.log.as_deref().unwrap_or(level))?;
         let format = match raw.log_format.as_deref() {
             None | Some("text") => LogFormat::Text,
             Some("json") => LogFormat::Json,
@@ -47,6 +48,11 @@ impl LogConfig {
     }
 }
 
+/// The directives with those in front that keep libraries from telling at `info` what an operator has no use for.
+fn quieted(directives: &str) -> String {
+    format!("poem=warn,sea_orm_migration=warn,{directives}")
+}
+
 fn filter(text: &str) -> Result<EnvFilter, ConfigError> {
     let malformed = || {
         let problem = "is not a level or filter, like info or central_oauth=debug";
@@ -55,7 +61,7 @@ fn filter(text: &str) -> Result<EnvFilter, ConfigError> {
     if text.split(',').map(str::trim).any(is_no_level) {
         return Err(malformed());
     }
-    EnvFilter::try_new(text).map_err(|_| malformed())
+    EnvFilter::try_new(quieted(text)).map_err(|_| malformed())
 }
 
 /// A lone word that names no level would be taken for a module of that name, and silence everything else.

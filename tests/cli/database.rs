@@ -127,8 +127,9 @@ async fn a_previous_key_opens_it() {
 async fn migrates_up_down_and_says_where_it_stands() {
     const UP_TO_DATE: &str = "The schema is up to date.\n";
     let machine = Machine::new();
-    for question in ["status", "down"] {
-        let run = machine.run(&["migrate", question]).await.expect(1);
+    for question in [&["status"][..], &["down", "--delete-data"]] {
+        let arguments = [&["migrate"], question].concat();
+        let run = machine.run(&arguments).await.expect(1);
         assert!(
             run.only_line().contains("there is no database at"),
             "{run:?}"
@@ -146,7 +147,10 @@ async fn migrates_up_down_and_says_where_it_stands() {
     assert_eq!(migrate(&[]).await, UP_TO_DATE);
     assert_eq!(mode(&machine.work().join("here.sqlite3")), 0o600);
     assert_eq!(migrate(&["status"]).await, UP_TO_DATE);
-    let pending = migrate(&["down"]).await;
+    let unsure = machine.run_with(&[database], &["migrate", "down"]).await;
+    unsure.expect(2);
+    assert_eq!(migrate(&["status"]).await, UP_TO_DATE);
+    let pending = migrate(&["down", "--delete-data"]).await;
     assert!(pending.starts_with("pending: m"), "{pending}");
     assert_eq!(migrate(&["status"]).await, pending);
     assert_eq!(migrate(&["up"]).await, UP_TO_DATE);
@@ -156,7 +160,8 @@ async fn migrates_up_down_and_says_where_it_stands() {
 async fn a_newer_schema_is_refused() {
     let mut kept = Kept::start().await;
     kept.service.stop().await;
-    let down = kept.run(&[], &["migrate", "down"]).await.expect(0);
+    let down = ["migrate", "down", "--delete-data"];
+    let down = kept.run(&[], &down).await.expect(0);
     let newest = down.stdout.lines().next().unwrap();
     let newest = newest.strip_prefix("pending: ").unwrap().to_owned();
     kept.run(&[], &["migrate", "up"]).await.expect(0);
@@ -166,7 +171,7 @@ async fn a_newer_schema_is_refused() {
     for arguments in [
         &["serve"][..],
         &["migrate", "up"],
-        &["migrate", "down"],
+        &["migrate", "down", "--delete-data"],
         &["migrate", "status"],
     ] {
         let run = kept.run(&[], arguments).await.expect(1);

@@ -9,7 +9,7 @@ use super::dev_run::send;
 use super::linking::Linking;
 use super::machine::{mode, names};
 use super::world::World;
-use crate::support::process::within;
+use crate::support::process::{eventually, within};
 
 #[tokio::test]
 async fn keeps_a_key_that_gets_tokens() {
@@ -59,13 +59,31 @@ async fn draws_a_qr_code_when_asked_to() {
 }
 
 #[tokio::test]
-async fn an_interrupted_link_leaves_nothing_behind() {
+async fn an_interrupted_link_is_taken_up_by_the_next() {
     let world = World::start().await;
     let linking = Linking::start(world.client(&["link"])).await;
     send(linking.child(), Signal::INT);
+    let code = linking.code.clone();
     assert_eq!(linking.end().await.code, None);
     let folder = world.machine.key_file("default");
-    assert_eq!(names(folder.parent().unwrap()), [""; 0]);
+    let pending = folder.with_file_name("default.toml.pending");
+    assert_eq!(names(folder.parent().unwrap()), ["default.toml.pending"]);
+    assert_eq!(mode(&pending), 0o600);
+
+    // The person consents although nobody waits any more.
+    Browser::new().consent(&world.server(), &code, "bob").await;
+    let with_pending = ["token", "--key-file", pending.to_str().unwrap()];
+    eventually(Duration::from_secs(20), "the consent", async || {
+        world.run(&with_pending).await.code == Some(0)
+    })
+    .await;
+    let run = world.run(&["link"]).await.expect(0);
+    assert!(
+        run.stderr.contains("An earlier link was completed"),
+        "{run:?}"
+    );
+    assert_eq!(names(folder.parent().unwrap()), ["default.toml"]);
+    world.run(&["token"]).await.expect(0);
 }
 
 #[tokio::test]

@@ -45,7 +45,7 @@ const MISTAKES: &[Mistake] = &[
     ("PUBLIC_URL", &[("PUBLIC_URL", "ftp://auth.example.com")]),
     (
         "PUBLIC_URL",
-        &[("PUBLIC_URL", "https://auth.example.com/oauth")],
+        &[("PUBLIC_URL", "https://auth.example.com/#part")],
     ),
     (
         "PUBLIC_URL",

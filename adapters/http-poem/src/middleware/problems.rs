@@ -12,7 +12,7 @@ use super::methods;
 use crate::auth::shows_bearer;
 use crate::error::{Code, Problem};
 
-/// Answers errors, and completes what an answer with 401 or 405 has to say.
+/// Answers errors, and completes what an answer with 401, 405 or 413 has to say.
 pub(crate) async fn answer_problems<E: Endpoint>(
     next: Arc<E>,
     request: Request,
@@ -31,6 +31,11 @@ pub(crate) async fn answer_problems<E: Endpoint>(
     if status == StatusCode::METHOD_NOT_ALLOWED && !headers.contains_key(header::ALLOW) {
         let allowed = HeaderValue::try_from(methods::allowed(&path));
         headers.extend(allowed.map(|allowed| (header::ALLOW, allowed)));
+    }
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
+        // The rest of the body stays unread, so the connection serves no further request: a client that was not told so
+        // would send its next one into the void.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response)
 }

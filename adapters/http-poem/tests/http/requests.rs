@@ -78,6 +78,8 @@ async fn a_body_has_a_limit() {
     send(padded(64 * 1024)).await.assert(201);
     let answer = send(padded(64 * 1024 + 1)).await;
     answer.assert_problem(413, "payload_too_large");
+    // The rest of it is not read, so nothing else can come over this connection.
+    assert_eq!(answer.header("connection"), Some("close"));
 
     let call = world.call(Method::POST, "/v1/link-code");
     let answer = call.header("content-length", "1000000000000").send().await;

@@ -1,0 +1,129 @@
+//! Guessers and hurried pollers: they are slowed down, and nobody else is.
+
+use std::time::{Duration, Instant};
+
+use reqwest::RequestBuilder;
+use tokio::time::sleep;
+
+use super::api::expect_problem;
+use super::person::Person;
+use super::scene::Scene;
+use crate::support::http::{self, Answer};
+
+/// What one address may get wrong, and all together.
+const PER_ADDRESS: usize = 20;
+const SERVICE_WIDE: usize = 100;
+
+#[tokio::test]
+async fn a_guesser_is_stopped_and_the_right_client_is_not() {
+    let mut scene = Scene::new(&[]).await;
+    let link = scene.begin().await;
+    for number in 0..PER_ADDRESS {
+        // An address that somebody claims to have makes no new guesser.
+        let guess = claim(guess(&scene, number), number);
+        expect_problem("guess", &http::send(guess).await, 404, "not_found");
+    }
+    let guess = claim(guess(&scene, 99), 99);
+    let stopped = http::send(guess).await;
+    expect_problem("one too many", &stopped, 429, "rate_limited");
+    // Not even the right code tells anything now, to anybody there without its key.
+    let right = scene.get(&format!("/v1/poll/{}", link.code));
+    expect_problem("right", &http::send(right).await, 429, "rate_limited");
+    let page = link.person.press("look_up", "00000000").await.expect(429);
+    assert!(page.text.contains("Too many wrong codes"), "{}", page.text);
+    assert!(!page.header("retry-after").is_empty());
+    for _ in 0..3 {
+        scene.expect_status(&link, "pending").await;
+    }
+    scene
+        .end(&["status=429", "too many wrong link codes"])
+        .await;
+}
+
+/// A guesser with many addresses, behind a proxy that tells them apart.
+#[tokio::test]
+async fn many_addresses_do_not_make_more_guesses() {
+    let mut scene = Scene::new(&[("TRUSTED_PROXIES", "127.0.0.0/8")]).await;
+    let link = scene.begin().await;
+    let person = Person::arrive(&scene.service).await;
+    person.press("confirm", &link.code).await.expect(303);
+    for number in 0..SERVICE_WIDE {
+        let guess = claim(guess(&scene, number), number / PER_ADDRESS);
+        expect_problem("guess", &http::send(guess).await, 404, "not_found");
+    }
+    let fresh = claim(guess(&scene, 0), 200);
+    expect_problem("fresh", &http::send(fresh).await, 429, "rate_limited");
+    // The client polls on, and the person whose browser has confirmed the code goes on.
+    scene.provider.consent(true);
+    let page = person.look(&link.code).await.expect(200);
+    assert!(page.text.contains("Continue at"), "{}", page.text);
+    scene.wait_for(&link, "linked").await;
+    scene.hide(person.cookie_value());
+    scene
+        .end(&["too many wrong link codes", "account linked"])
+        .await;
+}
+
+fn guess(scene: &Scene, number: usize) -> RequestBuilder {
+    scene.get(&format!("/v1/poll/{number:08}"))
+}
+
+fn claim(request: RequestBuilder, host: usize) -> RequestBuilder {
+    request.header("x-forwarded-for", format!("192.0.2.{host}"))
+}
+
+/// Three polls at once, then one an interval, each poller for itself.
+#[tokio::test]
+async fn hurried_pollers_are_told_to_wait() {
+    let mut scene = Scene::new(&[("POLL_INTERVAL", "2")]).await;
+    let link = scene.begin().await;
+    let path = format!("/v1/poll/{}", link.code);
+    let own = async || http::send(scene.get(&path).bearer_auth(&link.key)).await;
+    let started = Instant::now();
+    for _ in 0..3 {
+        assert_eq!(own().await.expect(200).number("interval"), 2);
+    }
+    let hurried = own().await;
+    // On a machine this slow nobody was hurried.
+    assert!(
+        started.elapsed() < Duration::from_secs(2),
+        "too slow to tell"
+    );
+    expect_problem("hurried", &hurried, 429, "rate_limited");
+    // Whoever knows nothing but the code has a pace of their own, however they write it.
+    for written in [&path, &path.replace(&link.code, &spaced(&link.code)), &path] {
+        http::send(scene.get(written)).await.expect(200);
+    }
+    let stranger = http::send(scene.get(&path)).await;
+    expect_problem("stranger", &stranger, 429, "rate_limited");
+    sleep(wait(&hurried)).await;
+    own().await.expect(200);
+    scene.end(&["status=429"]).await;
+}
+
+fn spaced(code: &str) -> String {
+    format!("{}%20{}", &code[..4], &code[4..])
+}
+
+fn wait(answer: &Answer) -> Duration {
+    let wait: u64 = answer.header("retry-after").parse().unwrap();
+    assert!((1..=2).contains(&wait), "{wait}");
+    Duration::from_secs(wait)
+}
+
+/// Time runs out for a code that nobody enters.
+#[tokio::test]
+async fn an_old_code_is_told_so() {
+    let mut scene = Scene::new(&[("LINK_CODE_TTL", "2")]).await;
+    let link = scene.begin().await;
+    scene.expect_status(&link, "pending").await;
+    let ended = scene.wait_for(&link, "expired").await;
+    assert_eq!(ended.number("expires_in"), 0);
+    for action in ["look_up", "confirm"] {
+        let page = link.person.press(action, &link.code).await.expect(410);
+        assert!(page.text.contains("not used in time"), "{}", page.text);
+    }
+    let request = scene.get("/v1/token").bearer_auth(&link.key);
+    expect_problem("its key", &http::send(request).await, 401, "unauthorized");
+    scene.end(&["status=410"]).await;
+}

@@ -1,0 +1,69 @@
+//! What Redocly's linter says, with its recommended rules.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::document::published;
+use crate::support::process::{self, within};
+
+/// The first time on a machine downloads the linter.
+const INSTALL_WITHIN: Duration = Duration::from_secs(300);
+const LINT_WITHIN: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn the_linter_has_nothing_to_say() {
+    let linter = Linter::new().await;
+    for name in ["openapi.json", "openapi.yaml"] {
+        let report = linter.lint(name, &published(name)).await;
+        assert_eq!(report["totals"]["errors"], 0, "{name}: {report:#}");
+        assert_eq!(report["totals"]["warnings"], 0, "{name}: {report:#}");
+    }
+    // A linter that finds nothing anywhere would be of no use.
+    let broken = published("openapi.json").replace("\"/v1/healthz\"", "\"/v1/{healthz}/\"");
+    let report = linter.lint("broken.json", &broken).await;
+    assert!(report["totals"]["errors"].as_u64() > Some(0), "{report:#}");
+}
+
+struct Linter {
+    command: PathBuf,
+    folder: TempDir,
+}
+
+impl Linter {
+    async fn new() -> Self {
+        let mut install = process::command(process::fixtures().join("install"));
+        install.args(["--modules", "lint"]);
+        let output = within(INSTALL_WITHIN, "tests/fixtures/install", install.output());
+        let output = output.await.unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        let modules = String::from_utf8_lossy(&output.stdout);
+        Self {
+            command: Path::new(modules.trim()).join("node_modules/.bin/redocly"),
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// Its report about a document.
+    async fn lint(&self, name: &str, document: &str) -> Value {
+        std::fs::write(self.folder.path().join(name), document).unwrap();
+        let mut command = process::command(&self.command);
+        command
+            .args(["lint", "--extends=recommended", "--format=json", name])
+            // Away from any configuration of a linter that may lie about.
+            .current_dir(self.folder.path())
+            .env("HOME", self.folder.path())
+            // It tells nobody what it does, and asks nobody for news.
+            .env("REDOCLY_TELEMETRY", "off")
+            .env("REDOCLY_SUPPRESS_NOTIFICATIONS", "true");
+        let output = within(LINT_WITHIN, "the linter", command.output())
+            .await
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        let report = serde_json::from_slice(&output.stdout);
+        report.unwrap_or_else(|error| panic!("no report: {error}\n{said}"))
+    }
+}

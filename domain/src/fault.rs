@@ -11,6 +11,9 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// The code of what passes by itself: no answer of the provider, or none that can be understood.
+    pub const UNAVAILABLE: &str = "provider_unavailable";
+
     const MOST_CHARACTERS: usize = 500;
 
     /// A fault whose detail is cut to 500 characters, control characters taken out.

@@ -2,6 +2,7 @@
 
 mod account;
 mod key;
+pub mod refresh;
 mod tokens;
 
 pub use account::{

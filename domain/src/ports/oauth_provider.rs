@@ -174,3 +174,25 @@ impl ProviderError {
         }
     }
 }
+
+/// Why a refresh brought no tokens.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{cause}")]
+pub struct RefreshError {
+    /// What the provider did.
+    #[source]
+    pub cause: ProviderError,
+    /// Whether the provider may have rotated the refresh token although nobody learned of it: the request went out, and
+    /// what came back is nothing, a failure of the server or something broken.
+    pub may_have_acted: bool,
+}
+
+impl From<ProviderError> for RefreshError {
+    /// A failure that certainly changed nothing at the provider.
+    fn from(cause: ProviderError) -> Self {
+        Self {
+            cause,
+            may_have_acted: false,
+        }
+    }
+}

@@ -9,4 +9,4 @@ pub use account::{
     Account, AccountId, AccountKey, AccountStatus, Identity, ProviderName, RANDOM_ACCOUNT_PREFIX,
 };
 pub use key::{AccessKeyId, KeyBinding, KeyHolder, KeyRole};
-pub use tokens::{NewGrant, StoredTokens, TokenGrant, TokenOrigin};
+pub use tokens::{Lease, NewGrant, RefreshedTokens, StoredTokens, TokenGrant, TokenOrigin};

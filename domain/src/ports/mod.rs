@@ -11,4 +11,4 @@ pub use oauth_provider::{
     Callback, Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
     RefreshError,
 };
-pub use token_store::{LinkCreation, NewLink, NewLinkKey, StoreError, TokenStore};
+pub use token_store::{LinkCreation, NewLink, NewLinkKey, Recorded, StoreError, TokenStore};

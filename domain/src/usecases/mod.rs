@@ -55,6 +55,8 @@ pub struct Settings {
     pub poll_interval: Duration,
     /// The most that one provider call takes.
     pub provider_timeout: Duration,
+    /// How often tokens are refreshed at least, asked for or not: refresh tokens die of disuse.
+    pub refresh_at_least_every: Duration,
     /// The bearer that is admin.
     pub admin_key: Option<AccessKey>,
     /// The bearer that may ask for link codes; `None` lets anybody.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
-use crate::secret::{AccessToken, ConsentUri, DeviceCode, IdToken, UserCode};
+use crate::secret::{AccessToken, ConsentUri, DeviceCode, IdToken, RefreshToken, UserCode};
 
 /// One provider at which people consent. Each method that talks to it is one exchange, bounded in time by the
 /// adapter (an exchange may first have to discover endpoints or fetch signing keys, which are then kept). Intervals,
@@ -48,6 +48,18 @@ pub trait OAuthProvider: Send + Sync {
         handle: &DeviceCode,
         callback: Option<&Callback>,
     ) -> Result<Redemption, ProviderError>;
+
+    /// Presents a refresh token for new tokens (RFC 6749 section 6). `granted` is what the tokens are good for so far;
+    /// it holds on where the answer does not say otherwise. An answer without a refresh token leaves the old one good.
+    ///
+    /// # Errors
+    /// See [`RefreshError`]. A refresh token that is dead is [`ProviderError::Refused`] with the code `invalid_grant`,
+    /// however the provider spells it; a refusal without a code of its own gets one of the adapter's.
+    async fn refresh(
+        &self,
+        refresh_token: &RefreshToken,
+        granted: &[String],
+    ) -> Result<TokenGrant, RefreshError>;
 
     /// Finds out who consented: from the verified ID token, else from userinfo.
     ///

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use central_oauth_domain::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
 use central_oauth_domain::ports::{
     Callback, Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
+    RefreshError,
 };
 use central_oauth_domain::secret::{AccessToken, DeviceCode, IdToken, RefreshToken, UserCode};
 
@@ -25,6 +26,8 @@ pub(crate) struct ScriptedProvider {
     pub(crate) person: Mutex<Person>,
     /// How long the access tokens last; `None` for as long as you like.
     pub(crate) lifetime: Mutex<Option<Duration>>,
+    /// What becomes of refreshes, when something is wrong.
+    pub(crate) trouble: Mutex<Option<ProviderError>>,
 }
 
 impl ScriptedProvider {
@@ -34,6 +37,7 @@ impl ScriptedProvider {
             scopes: vec!["read".to_owned(), "write".to_owned()],
             person: Mutex::new(Person::Agrees(1)),
             lifetime: Mutex::new(Some(Duration::from_secs(3600))),
+            trouble: Mutex::default(),
         }
     }
 
@@ -91,6 +95,23 @@ impl OAuthProvider for ScriptedProvider {
             expires_in: *self.lifetime.lock().unwrap(),
             scopes: self.scopes.clone(),
         })))
+    }
+
+    async fn refresh(
+        &self,
+        _: &RefreshToken,
+        granted: &[String],
+    ) -> Result<TokenGrant, RefreshError> {
+        if let Some(cause) = self.trouble.lock().unwrap().clone() {
+            return Err(cause.into());
+        }
+        Ok(TokenGrant {
+            access_token: AccessToken::new("refreshed-token"),
+            refresh_token: None,
+            id_token: None,
+            expires_in: *self.lifetime.lock().unwrap(),
+            scopes: granted.to_vec(),
+        })
     }
 
     async fn identify(

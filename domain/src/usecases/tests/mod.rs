@@ -5,6 +5,7 @@ mod advance_consent;
 mod authorization;
 mod enter_code;
 mod poll_link;
+mod refresh;
 mod start_link;
 
 use std::net::IpAddr;
@@ -25,6 +26,7 @@ struct Stage {
     broker: Broker,
     clock: FixedClock,
     provider: Arc<ScriptedProvider>,
+    store: Arc<MemoryStore>,
     browser: BrowserToken,
 }
 
@@ -52,7 +54,7 @@ impl Stage {
         };
         let providers = Providers::new([Arc::clone(&provider) as Arc<dyn OAuthProvider>], None);
         let broker = Broker::new(
-            store,
+            Arc::clone(&store) as _,
             vault,
             Arc::new(clock.clone()),
             entropy,
@@ -64,6 +66,7 @@ impl Stage {
             broker,
             clock,
             provider,
+            store,
             browser,
         }
     }

@@ -2,6 +2,8 @@
 //! whoever goes away.
 
 mod flights;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::error::Error;

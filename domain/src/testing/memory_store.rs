@@ -30,6 +30,7 @@ struct State {
     links: BTreeMap<i64, Link>,
     keys: BTreeMap<i64, Key>,
     accounts: BTreeMap<i64, StoredTokens>,
+    recordings_to_refuse: u32,
 }
 
 struct Key {
@@ -40,6 +41,11 @@ struct Key {
 }
 
 impl MemoryStore {
+    /// Is away for the next so many attempts to record refreshed tokens.
+    pub fn refuse_recordings(&self, times: u32) {
+        self.lock().recordings_to_refuse = times;
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -230,7 +236,12 @@ impl TokenStore for MemoryStore {
         tokens: RefreshedTokens,
         now: Timestamp,
     ) -> Result<Recorded, StoreError> {
-        self.lock().record_refresh(account, generation, tokens, now)
+        let mut state = self.lock();
+        if let Some(left) = state.recordings_to_refuse.checked_sub(1) {
+            state.recordings_to_refuse = left;
+            return Err(StoreError::Unavailable("away, as the test wants it".into()));
+        }
+        state.record_refresh(account, generation, tokens, now)
     }
 
     async fn record_refresh_failure(

@@ -32,9 +32,10 @@ async fn sandbox(port: u16) -> Sandbox {
     Sandbox::start(options).await.expect("no sandbox")
 }
 
-async fn service(sandbox: &Sandbox) -> Service {
+/// A service that has not been started.
+fn service_at(sandbox: &Sandbox) -> Service {
     let at = sandbox.endpoints();
-    Service::start(&[
+    Service::prepare(&[
         ("ADMIN_KEY", ADMIN),
         ("PROVIDER_CLIENT_ID", "sandbox-client"),
         ("PROVIDER_TOKEN_ENDPOINT", &at.token),
@@ -45,7 +46,12 @@ async fn service(sandbox: &Sandbox) -> Service {
         ("PROVIDER_USERINFO_ENDPOINT", &at.userinfo),
         ("PROVIDER_TIMEOUT", "3"),
     ])
-    .await
+}
+
+async fn service(sandbox: &Sandbox) -> Service {
+    let mut service = service_at(sandbox);
+    service.run().await;
+    service
 }
 
 /// Asks for a code, confirms it as a person does, and waits for the link; the access key.
@@ -176,6 +182,42 @@ async fn many_callers_always_get_a_token_that_works() {
         generations.len()
     );
     assert!(service.stop().await.success());
+    sandbox.stop().await.expect("the sandbox failed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_on_one_database_share_a_grant() {
+    let sandbox = sandbox(0).await;
+    let mut first = service(&sandbox).await;
+    let mut second = service_at(&sandbox);
+    let database = first.file("central-oauth.sqlite3");
+    second.set("DB_PATH", &database.display().to_string());
+    second.run().await;
+    let key = link(&first).await;
+    let over = Arc::new(AtomicBool::new(false));
+    let mut callers = JoinSet::new();
+    for n in 0..16 {
+        let url = if n % 2 == 0 { &first } else { &second }.url("/v1/token?min_ttl=1");
+        let hello = sandbox.endpoints().hello.clone();
+        callers.spawn(ask(url, hello, key.clone(), Arc::clone(&over)));
+    }
+    sleep(Duration::from_secs(12)).await;
+    over.store(true, Ordering::Relaxed);
+    let results = callers.join_all().await;
+    let bad: Vec<_> = results.into_iter().flat_map(|(_, bad)| bad).collect();
+    assert!(
+        bad.is_empty(),
+        "{} of them: {:?}",
+        bad.len(),
+        &bad[..bad.len().min(5)]
+    );
+    let well = account(&http::client(), &second).await;
+    assert_eq!(well["status"], "active", "{well}");
+    let refreshes = |service: &Service| service.logs().matches(" refreshed ").count();
+    let (here, there) = (refreshes(&first), refreshes(&second));
+    eprintln!("{here} refreshes by the one, {there} by the other");
+    assert!((3..=5).contains(&(here + there)));
+    assert!(second.stop().await.success() && first.stop().await.success());
     sandbox.stop().await.expect("the sandbox failed");
 }
 

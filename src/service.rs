@@ -16,6 +16,7 @@ use crate::cli::{Exit, Failure};
 use crate::config::{
     ConfigError, Environment, HttpConfig, Keys, LinkConfig, ProviderConfig, StoreConfig,
 };
+use crate::runtime::Refreshes;
 use crate::{runtime, wiring};
 
 /// Everything that the service needs to know before it starts.
@@ -49,6 +50,8 @@ pub(crate) struct Service {
     server: JoinHandle<io::Result<()>>,
     coordinator: JoinHandle<bool>,
     purge: JoinHandle<()>,
+    scheduler: JoinHandle<()>,
+    refreshes: Refreshes,
 }
 
 impl Service {
@@ -61,7 +64,9 @@ impl Service {
     pub(crate) async fn start(config: ServiceConfig) -> Result<Self, Failure> {
         let http = config.http;
         let broker = wiring::broker(config.store, &config.keys, &config.links, config.providers);
-        let broker = Arc::new(broker.await?);
+        let broker = broker.await?;
+        let refreshes = Refreshes::new(Arc::clone(broker.grants()));
+        let broker = Arc::new(broker.refreshing_through(Arc::new(refreshes.clone())));
         if broker.providers().is_empty() {
             tracing::warn!("no provider is configured: nobody can link an account");
         }
@@ -91,7 +96,9 @@ impl Service {
             stop,
             server: tokio::spawn(server),
             coordinator: tokio::spawn(runtime::coordinate(Arc::clone(&broker), stopped.clone())),
-            purge: tokio::spawn(runtime::purge(broker, stopped)),
+            purge: tokio::spawn(runtime::purge(broker, stopped.clone())),
+            scheduler: tokio::spawn(refreshes.clone().schedule(stopped)),
+            refreshes,
         })
     }
 
@@ -126,7 +133,9 @@ impl Service {
         self.server.await.map_err(Failure::other)??;
         let recorded = self.coordinator.await.map_err(Failure::other)?;
         self.purge.await.map_err(Failure::other)?;
-        if recorded {
+        self.scheduler.await.map_err(Failure::other)?;
+        let saved = self.refreshes.finish().await;
+        if recorded && saved {
             tracing::info!("stopped");
             Ok(Exit::Done)
         } else {

@@ -47,6 +47,7 @@ pub(crate) async fn broker(
         link_code_ttl: links.code_ttl,
         poll_interval: links.poll_interval,
         provider_timeout: links.provider_timeout,
+        refresh_at_least_every: links.refresh_at_least,
         admin_key: keys.admin.clone(),
         enroll_key: keys.enroll.clone(),
     };

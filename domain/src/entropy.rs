@@ -37,6 +37,12 @@ impl Entropy {
         }
     }
 
+    /// A number from 0 to just below 1.
+    #[must_use]
+    pub fn fraction(&self) -> f64 {
+        f64::from(self.lock().next_u32()) / 2_f64.powi(32)
+    }
+
     /// Random text of `length` characters, five bits each, from Crockford's alphabet: no padding, nothing to escape
     /// in a header, a URL or a shell.
     #[must_use]

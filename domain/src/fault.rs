@@ -11,6 +11,12 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// The code of what passes by itself: no answer of the provider, or none that can be understood.
+    pub const UNAVAILABLE: &str = "provider_unavailable";
+
+    /// The code of tokens that came from elsewhere than where the configuration points now.
+    pub const CLIENT_CHANGED: &str = "client_changed";
+
     const MOST_CHARACTERS: usize = 500;
 
     /// A fault whose detail is cut to 500 characters, control characters taken out.

@@ -5,11 +5,11 @@
 //! | module | what it decides |
 //! | --- | --- |
 //! | [`link`] | what a link code is, how a link lives and ends, how often codes may be guessed |
-//! | [`grant`] | accounts, their tokens and access keys |
+//! | [`grant`] | accounts, their tokens and access keys; when tokens are refreshed and what a failure means |
 //! | [`secret`] | the values that must never be printed, and their sealed and hashed forms |
 //! | [`vault`] | how secrets are sealed to their place, opened and hashed |
 //! | [`ports`] | what the rules need from the outside: [`TokenStore`], [`Cipher`], [`OAuthProvider`], [`Clock`] |
-//! | [`usecases`] | what people and programs can do, on [`Broker`] |
+//! | [`usecases`] | what people and programs can do, on [`Broker`]; what keeps grants alive, on [`Grants`] |
 //!
 //! # Adding an adapter
 //!
@@ -23,6 +23,7 @@
 //! [`OAuthProvider`]: ports::OAuthProvider
 //! [`Clock`]: ports::Clock
 //! [`Broker`]: usecases::Broker
+//! [`Grants`]: usecases::Grants
 
 pub mod entropy;
 pub mod fault;

@@ -10,10 +10,11 @@ use crate::secret::{
     Sealed, UserCode,
 };
 
-/// The cipher together with the hash key, in terms of the model.
+/// The cipher together with the hash key, in terms of the model. Clones share both.
+#[derive(Clone)]
 pub struct Vault {
     cipher: Arc<dyn Cipher>,
-    hash_key: HashKey,
+    hash_key: Arc<HashKey>,
 }
 
 /// The place a value is sealed for: table, column and the row's natural key.
@@ -85,7 +86,7 @@ impl Vault {
         let key = <[u8; 32]>::try_from(plain.as_slice()).map_err(|_| CipherError::Corrupt)?;
         Ok(Self {
             cipher,
-            hash_key: HashKey::new(key),
+            hash_key: Arc::new(HashKey::new(key)),
         })
     }
 

@@ -3,7 +3,7 @@
 use super::{Exit, Failure, print};
 
 /// What `openapi` takes.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone, Copy)]
 pub(super) struct Options {
     /// Print YAML instead of JSON.
     #[arg(long)]

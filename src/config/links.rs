@@ -12,6 +12,7 @@ struct Raw {
     link_code_ttl: Option<String>,
     poll_interval: Option<String>,
     provider_timeout: Option<String>,
+    refresh_at_least: Option<String>,
 }
 
 /// Times.
@@ -22,6 +23,8 @@ pub(crate) struct LinkConfig {
     pub(crate) poll_interval: Duration,
     /// The most that one provider call takes.
     pub(crate) provider_timeout: Duration,
+    /// How often tokens are refreshed at least.
+    pub(crate) refresh_at_least: Duration,
 }
 
 impl Default for LinkConfig {
@@ -30,6 +33,7 @@ impl Default for LinkConfig {
             code_ttl: Duration::from_secs(600),
             poll_interval: Duration::from_secs(2),
             provider_timeout: Duration::from_secs(10),
+            refresh_at_least: Duration::from_secs(86_400),
         }
     }
 }
@@ -55,6 +59,12 @@ impl LinkConfig {
             raw.provider_timeout,
             1..=120,
             &mut config.provider_timeout,
+        )?;
+        read_seconds(
+            "REFRESH_AT_LEAST",
+            raw.refresh_at_least,
+            60..=31_536_000,
+            &mut config.refresh_at_least,
         )?;
         Ok(config)
     }

@@ -46,6 +46,7 @@ pub(crate) const KNOWN: &[&str] = &[
     "PROVIDER_TOKEN_ENDPOINT_AUTH_METHOD",
     "PROVIDER_USERINFO_ENDPOINT",
     "PUBLIC_URL",
+    "REFRESH_AT_LEAST",
     "SECRET_KEY",
     "SERVER",
     "TRUSTED_PROXIES",

@@ -10,7 +10,7 @@
 //! | `http` | one exchange: bounded, normalised to an `Answer`, and rid of our secrets |
 //! | `oauth_error` | what the error codes mean |
 //! | `client_auth` | how this service says who it is |
-//! | `device_authorization`, `token` | the two answers of the flow |
+//! | `device_authorization`, `token`, `refresh` | the answers of the flow and of refreshing |
 //! | `identity` | who consented: ID token, userinfo |
 //!
 //! What servers really send differs from what the RFCs say. Each such difference is dealt with in one place, with its
@@ -30,6 +30,7 @@ mod identity;
 mod kept;
 mod oauth_error;
 mod provider;
+mod refresh;
 mod scrub;
 mod server;
 mod settings;

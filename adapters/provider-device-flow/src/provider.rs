@@ -4,24 +4,25 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::grant::{Identity, ProviderName, TokenOrigin};
+use central_oauth_domain::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
 use central_oauth_domain::ports::{
     Callback, Clock, Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption,
+    RefreshError,
 };
-use central_oauth_domain::secret::{AccessToken, DeviceCode, IdToken};
+use central_oauth_domain::secret::{AccessToken, DeviceCode, IdToken, RefreshToken};
 use openidconnect::core::CoreJsonWebKeySet;
 use url::Url;
 
 use crate::client_auth::Client;
 use crate::deadline::Deadline;
 use crate::discovery::Metadata;
-use crate::http::{Answer, Http, Rejection, Request};
+use crate::http::{Answer, Http, Rejection, Request, Unanswered};
 use crate::identity::{Person, Unverified, Verifier, ask_userinfo};
 use crate::kept::Kept;
 use crate::oauth_error::{OAuthError, Step};
 use crate::server::{Issuer, Server};
 use crate::settings::{ProviderSettings, SettingsError};
-use crate::{device_authorization, token};
+use crate::{device_authorization, refresh, token};
 
 /// RFC 8628 section 3.4.
 const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -87,7 +88,7 @@ impl DeviceFlowProvider {
         server: &Server,
         mut request: Request,
         deadline: Deadline,
-    ) -> Result<Answer, ProviderError> {
+    ) -> Result<Answer, Unanswered> {
         self.client.authenticate(server.auth_method, &mut request)?;
         self.http.send(request, deadline).await
     }
@@ -203,6 +204,21 @@ impl OAuthProvider for DeviceFlowProvider {
             Err(Rejection::Worded(error)) => unfinished(error),
             Err(Rejection::Failed(error)) => Err(error),
         }
+    }
+
+    async fn refresh(
+        &self,
+        refresh_token: &RefreshToken,
+        granted: &[String],
+    ) -> Result<TokenGrant, RefreshError> {
+        let deadline = self.deadline();
+        let server = self.server(deadline).await?;
+        let token_endpoint = server.token()?;
+        let mut request = Request::post(token_endpoint);
+        request.field("grant_type", "refresh_token");
+        request.secret_field("refresh_token", refresh_token.expose());
+        let answer = self.post(&server, request, deadline).await?;
+        refresh::read(answer, granted, self.origin_of(token_endpoint))
     }
 
     async fn identify(

@@ -1,15 +1,15 @@
 //! The moment at which a link becomes an account.
 
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::grant::{AccessKeyId, Account, AccountId, AccountKey, NewGrant};
+use central_oauth_domain::grant::{
+    AccessKeyId, Account, AccountId, AccountKey, NewGrant, TokenOrigin,
+};
 use central_oauth_domain::link::LinkId;
 use central_oauth_domain::ports::StoreError;
-use central_oauth_domain::secret::Sealed;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
-use crate::convert::{account_columns, ended_columns, token_columns};
-use crate::entities::accounts::Status;
+use crate::convert::{account_columns, bytes, ended_columns, status, token_columns};
 use crate::entities::device_codes::{self, State};
 use crate::entities::{accounts, tokens};
 use crate::error::{Unreadable, failed};
@@ -94,7 +94,7 @@ async fn create(
         refresh_token: Set(refresh_token(grant)),
         lease_version: Set(0),
         ambiguous: Set(false),
-        ..token_columns(grant, now)
+        ..token_columns(grant, grant.refresh_token.is_some(), now)
     };
     tokens.insert(db).await.map_err(failed)?;
     Ok(AccountId(account.id))
@@ -106,8 +106,12 @@ async fn revive(
     grant: &NewGrant,
     now: Timestamp,
 ) -> Result<AccountId, StoreError> {
-    let replaced = if keeps_refresh_token(account.status, &tokens, grant) {
-        token_columns(grant, now)
+    let origin = TokenOrigin {
+        token_endpoint: tokens.token_endpoint.clone(),
+        client_id: tokens.client_id.clone(),
+    };
+    let replaced = if grant.keeps_refresh_token(&origin, status(account.status)) {
+        token_columns(grant, tokens.refresh_token.is_some(), now)
     } else {
         replaced_columns(&tokens, grant, now)
     };
@@ -124,28 +128,19 @@ async fn revive(
     Ok(AccountId(account.id))
 }
 
-/// Some providers give a refresh token at the first consent alone.
-fn keeps_refresh_token(status: Status, old: &tokens::Model, grant: &NewGrant) -> bool {
-    let origin = &grant.origin;
-    grant.refresh_token.is_none()
-        && old.token_endpoint == origin.token_endpoint
-        && old.client_id == origin.client_id
-        && status != Status::RelinkRequired
-}
-
 /// What is known about the old refresh token, and who may be presenting it, goes with it.
 fn replaced_columns(old: &tokens::Model, grant: &NewGrant, now: Timestamp) -> tokens::ActiveModel {
     tokens::ActiveModel {
         generation: Set(old.generation + 1),
         refresh_token: Set(refresh_token(grant)),
+        spare_refresh_token: Set(None),
         lease_until: Set(None),
         lease_version: Set(old.lease_version + 1),
         ambiguous: Set(false),
-        ..token_columns(grant, now)
+        ..token_columns(grant, grant.refresh_token.is_some(), now)
     }
 }
 
 fn refresh_token(grant: &NewGrant) -> Option<Vec<u8>> {
-    let bytes = |sealed: &Sealed| sealed.as_bytes().to_vec();
     grant.refresh_token.as_ref().map(bytes)
 }

@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | `store` | [`SeaOrmStore`], and how it writes: one `BEGIN IMMEDIATE` transaction at a time |
 //! | `url`, `open`, `peek`, `schema` | where the database is, how it is opened, looked into and migrated |
-//! | `links`, `polls`, `complete`, `purge`, `accounts`, `keys`, `hash_key` | the port's methods, by what they work on |
+//! | `links`, `polls`, `complete`, `purge`, `accounts`, `refreshes`, `refreshed`, `keys`, `hash_key` | the port's methods, by what they work on |
 //! | `entities`, `convert` | the tables, and what their rows mean |
 //! | `error` | which of the port's errors a database error is |
 //!
@@ -25,6 +25,8 @@ mod open;
 mod peek;
 mod polls;
 mod purge;
+mod refreshed;
+mod refreshes;
 mod schema;
 mod store;
 mod url;

@@ -2,11 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::grant::AccessKeyId;
+use central_oauth_domain::grant::{AccessKeyId, AccountId, ProviderName};
 use central_oauth_domain::secret::KeyedHash;
 use sea_orm::{ConnectionTrait, DbBackend, QuerySelect, QueryTrait, Statement};
 
-use crate::{DatabaseUrl, SeaOrmStore, keys, links, polls, purge};
+use crate::{DatabaseUrl, SeaOrmStore, keys, links, polls, purge, refreshes};
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
@@ -54,6 +54,22 @@ async fn due_polls_are_claimed_by_an_index() {
     let query = polls::claim(NOW, NOW, 10);
     assert_uses(query, &["ix_device_codes_poll_due_at"]).await;
     assert_uses(polls::next_due(), &["ix_device_codes_poll_due_at"]).await;
+}
+
+#[tokio::test]
+async fn due_refreshes_are_claimed_by_an_index() {
+    let index = ["ix_tokens_refresh_due_at"];
+    assert_uses(refreshes::claim_due_rows(NOW, NOW, 10, &[]), &index).await;
+    assert_uses(refreshes::next_due(&[]), &index).await;
+    let busy = [ProviderName::new("github")];
+    assert_uses(refreshes::claim_due_rows(NOW, NOW, 10, &busy), &index).await;
+    assert_uses(refreshes::next_due(&busy), &index).await;
+}
+
+#[tokio::test]
+async fn one_account_is_claimed_by_its_number() {
+    let query = refreshes::claim_row(AccountId(1), 1, NOW, NOW);
+    assert_uses(query, &["(account_id=?)"]).await;
 }
 
 #[tokio::test]

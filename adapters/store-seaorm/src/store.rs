@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::grant::{Account, AccountId, KeyHolder, NewGrant, StoredTokens};
+use central_oauth_domain::grant::refresh::RefreshFailure;
+use central_oauth_domain::grant::{
+    Account, AccountId, KeyHolder, NewGrant, ProviderName, RefreshedTokens, StoredTokens,
+};
 use central_oauth_domain::link::{Ending, Link, LinkId, PollSchedule, SealedConsent, SealedGrant};
-use central_oauth_domain::ports::{LinkCreation, NewLink, StoreError, TokenStore};
+use central_oauth_domain::ports::{LinkCreation, NewLink, Recorded, StoreError, TokenStore};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
 use sea_orm::{
     DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
@@ -17,7 +20,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::error::failed;
 use crate::open::{self, OpenError};
 use crate::url::DatabaseUrl;
-use crate::{accounts, complete, hash_key, keys, links, peek, polls, purge};
+use crate::{accounts, complete, hash_key, keys, links, peek, polls, purge, refreshed, refreshes};
 
 /// Links, accounts, tokens and keys in an SQLite database.
 pub struct SeaOrmStore {
@@ -201,6 +204,70 @@ impl TokenStore for SeaOrmStore {
 
     async fn tokens(&self, id: AccountId) -> Result<Option<StoredTokens>, StoreError> {
         accounts::tokens(self, id).await
+    }
+
+    async fn claim_due_refreshes(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u64,
+        busy: &[ProviderName],
+    ) -> Result<Vec<StoredTokens>, StoreError> {
+        refreshes::claim_due(self, now, lease_until, limit, busy).await
+    }
+
+    async fn claim_refresh(
+        &self,
+        account: AccountId,
+        lease_version: i64,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<StoredTokens, StoreError> {
+        refreshes::claim(self, account, lease_version, now, lease_until).await
+    }
+
+    async fn next_refresh_at(
+        &self,
+        busy: &[ProviderName],
+    ) -> Result<Option<Timestamp>, StoreError> {
+        refreshes::next_at(self, busy).await
+    }
+
+    async fn release_refresh(
+        &self,
+        account: AccountId,
+        lease_version: i64,
+    ) -> Result<(), StoreError> {
+        refreshes::release(self, account, lease_version).await
+    }
+
+    async fn record_refresh(
+        &self,
+        account: AccountId,
+        generation: i64,
+        tokens: RefreshedTokens,
+        now: Timestamp,
+    ) -> Result<Recorded, StoreError> {
+        refreshed::record(self, account, generation, &tokens, now).await
+    }
+
+    async fn record_refresh_failure(
+        &self,
+        account: AccountId,
+        generation: i64,
+        lease_version: i64,
+        failure: RefreshFailure,
+    ) -> Result<bool, StoreError> {
+        refreshed::record_failure(self, account, generation, lease_version, failure).await
+    }
+
+    async fn promote_spare(
+        &self,
+        account: AccountId,
+        generation: i64,
+        lease_version: i64,
+    ) -> Result<Option<StoredTokens>, StoreError> {
+        refreshed::promote_spare(self, account, generation, lease_version).await
     }
 
     async fn purge_links(&self, ended_before: Timestamp, limit: u64) -> Result<u64, StoreError> {

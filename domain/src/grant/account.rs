@@ -111,6 +111,21 @@ pub struct Account {
     pub last_error: Option<Fault>,
 }
 
+impl Account {
+    /// The account as it is at `now`. Nothing is planned for an account without a refresh token, so nobody notes when
+    /// its access token expires: from then on only a person can help.
+    #[must_use]
+    pub fn as_of(mut self, now: Timestamp) -> Self {
+        let expired = self.access_token_expires_at.is_some_and(|at| at <= now);
+        if expired && self.status == AccountStatus::Active && self.next_refresh_at.is_none() {
+            self.status = AccountStatus::RelinkRequired;
+            let words = "the access token has expired, and the provider gave no refresh token";
+            self.last_error = Some(Fault::new("access_token_expired", words));
+        }
+        self
+    }
+}
+
 /// Who consented, as far as the provider says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {

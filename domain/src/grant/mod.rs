@@ -2,10 +2,11 @@
 
 mod account;
 mod key;
+pub mod refresh;
 mod tokens;
 
 pub use account::{
     Account, AccountId, AccountKey, AccountStatus, Identity, ProviderName, RANDOM_ACCOUNT_PREFIX,
 };
 pub use key::{AccessKeyId, KeyBinding, KeyHolder, KeyRole};
-pub use tokens::{NewGrant, StoredTokens, TokenGrant, TokenOrigin};
+pub use tokens::{Lease, NewGrant, RefreshedTokens, StoredTokens, TokenGrant, TokenOrigin};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Account, AccountKey};
+use super::refresh::Attempts;
+use super::{Account, AccountKey, AccountStatus};
 use crate::secret::{AccessToken, IdToken, RefreshToken, Sealed};
 use crate::time::Timestamp;
 
@@ -51,6 +52,53 @@ pub struct NewGrant {
     pub origin: TokenOrigin,
     /// When the access token expires, if it does.
     pub access_token_expires_at: Option<Timestamp>,
+    /// When to refresh next, if there is a refresh token in the end, be it a kept one.
+    pub next_refresh_at: Option<Timestamp>,
+}
+
+impl NewGrant {
+    /// Whether a stored refresh token stays: some providers give one at the first consent alone. One of another origin
+    /// or of a grant that is over is of no use.
+    #[must_use]
+    pub fn keeps_refresh_token(&self, origin: &TokenOrigin, status: AccountStatus) -> bool {
+        self.refresh_token.is_none()
+            && *origin == self.origin
+            && status != AccountStatus::RelinkRequired
+    }
+}
+
+/// What a refresh brought, sealed to the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefreshedTokens {
+    /// The access token.
+    pub access_token: Sealed,
+    /// The new refresh token; `None` when the old one stays good.
+    pub refresh_token: Option<Sealed>,
+    /// What is granted now.
+    pub scopes: Vec<String>,
+    /// When they were asked for.
+    pub requested_at: Timestamp,
+    /// When the access token expires, if it does.
+    pub access_token_expires_at: Option<Timestamp>,
+    /// When to refresh next.
+    pub next_refresh_at: Option<Timestamp>,
+}
+
+/// Who may present a refresh token: nobody else while a lease runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lease {
+    /// Grows with every claim: tells one lease from the next.
+    pub version: i64,
+    /// Until when it runs; `None` when nobody has claimed since the last result.
+    pub until: Option<Timestamp>,
+}
+
+impl Lease {
+    /// Whether somebody holds it.
+    #[must_use]
+    pub fn is_held(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until > now)
+    }
 }
 
 /// The one row of tokens of an account.
@@ -64,6 +112,14 @@ pub struct StoredTokens {
     pub access_token: Sealed,
     /// The refresh token, if there is one.
     pub refresh_token: Option<Sealed>,
+    /// A refresh token that came too late to be the stored one: tried once before a grant is given up.
+    pub spare_refresh_token: Option<Sealed>,
     /// Where they came from.
     pub origin: TokenOrigin,
+    /// When the access token was got.
+    pub obtained_at: Timestamp,
+    /// Who may present the refresh token.
+    pub lease: Lease,
+    /// How refreshing has gone since it last succeeded.
+    pub attempts: Attempts,
 }

@@ -9,5 +9,6 @@ pub use cipher::{Cipher, CipherError, HashKey};
 pub use clock::Clock;
 pub use oauth_provider::{
     Callback, Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
+    RefreshError,
 };
-pub use token_store::{LinkCreation, NewLink, NewLinkKey, StoreError, TokenStore};
+pub use token_store::{LinkCreation, NewLink, NewLinkKey, Recorded, StoreError, TokenStore};

@@ -5,7 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
-use crate::secret::{AccessToken, AuthorizationCode, ConsentUri, DeviceCode, IdToken, UserCode};
+use crate::secret::{
+    AccessToken, AuthorizationCode, ConsentUri, DeviceCode, IdToken, RefreshToken, UserCode,
+};
 use crate::time::Timestamp;
 
 /// One provider at which people consent. Each method that talks to it is one exchange, bounded in time by the
@@ -49,6 +51,18 @@ pub trait OAuthProvider: Send + Sync {
         handle: &DeviceCode,
         callback: Option<&Callback>,
     ) -> Result<Redemption, ProviderError>;
+
+    /// Presents a refresh token for new tokens (RFC 6749 section 6). `granted` is what the tokens are good for so far;
+    /// it holds on where the answer does not say otherwise. An answer without a refresh token leaves the old one good.
+    ///
+    /// # Errors
+    /// See [`RefreshError`]. A refresh token that is dead is [`ProviderError::Refused`] with the code `invalid_grant`,
+    /// however the provider spells it; a refusal without a code of its own gets one of the adapter's.
+    async fn refresh(
+        &self,
+        refresh_token: &RefreshToken,
+        granted: &[String],
+    ) -> Result<TokenGrant, RefreshError>;
 
     /// Finds out who consented: from the ID token, verified as of when it was asked for, else from userinfo.
     ///
@@ -173,6 +187,28 @@ impl ProviderError {
         match self {
             Self::Unavailable { retry_after, .. } => *retry_after,
             _ => None,
+        }
+    }
+}
+
+/// Why a refresh brought no tokens.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{cause}")]
+pub struct RefreshError {
+    /// What the provider did.
+    #[source]
+    pub cause: ProviderError,
+    /// Whether the provider may have rotated the refresh token although nobody learned of it: the request went out, and
+    /// what came back is nothing, a failure of the server or something broken.
+    pub may_have_acted: bool,
+}
+
+impl From<ProviderError> for RefreshError {
+    /// A failure that certainly changed nothing at the provider.
+    fn from(cause: ProviderError) -> Self {
+        Self {
+            cause,
+            may_have_acted: false,
         }
     }
 }

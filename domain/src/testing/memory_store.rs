@@ -2,15 +2,19 @@
 
 mod accounts;
 mod links;
+mod refreshes;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::grant::{Account, AccountId, AccountStatus, KeyHolder, KeyRole, NewGrant, StoredTokens};
+use crate::grant::refresh::RefreshFailure;
+use crate::grant::{
+    Account, AccountId, KeyHolder, KeyRole, NewGrant, ProviderName, RefreshedTokens, StoredTokens,
+};
 use crate::link::{Ending, Link, LinkId, LinkState, PollSchedule, SealedConsent, SealedGrant};
-use crate::ports::{LinkCreation, NewLink, StoreError, TokenStore};
+use crate::ports::{LinkCreation, NewLink, Recorded, StoreError, TokenStore};
 use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
 
@@ -26,6 +30,7 @@ struct State {
     links: BTreeMap<i64, Link>,
     keys: BTreeMap<i64, Key>,
     accounts: BTreeMap<i64, StoredTokens>,
+    recordings_to_refuse: u32,
 }
 
 struct Key {
@@ -36,11 +41,9 @@ struct Key {
 }
 
 impl MemoryStore {
-    /// Marks an account's grant as over: what a provider's `invalid_grant` does.
-    pub fn require_relink(&self, account: AccountId) {
-        if let Some(tokens) = self.lock().accounts.get_mut(&account.0) {
-            tokens.account.status = AccountStatus::RelinkRequired;
-        }
+    /// Is away for the next so many attempts to record refreshed tokens.
+    pub fn refuse_recordings(&self, times: u32) {
+        self.lock().recordings_to_refuse = times;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -184,6 +187,85 @@ impl TokenStore for MemoryStore {
 
     async fn tokens(&self, id: AccountId) -> Result<Option<StoredTokens>, StoreError> {
         Ok(self.lock().accounts.get(&id.0).cloned())
+    }
+
+    async fn claim_due_refreshes(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u64,
+        busy: &[ProviderName],
+    ) -> Result<Vec<StoredTokens>, StoreError> {
+        Ok(self
+            .lock()
+            .claim_due_refreshes(now, lease_until, limit, busy))
+    }
+
+    async fn claim_refresh(
+        &self,
+        account: AccountId,
+        lease_version: i64,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<StoredTokens, StoreError> {
+        self.lock()
+            .claim_refresh(account, lease_version, now, lease_until)
+    }
+
+    async fn next_refresh_at(
+        &self,
+        busy: &[ProviderName],
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let state = self.lock();
+        let open = refreshes::not_at(state.accounts.values(), busy);
+        Ok(open.filter_map(refreshes::due_at).min())
+    }
+
+    async fn release_refresh(
+        &self,
+        account: AccountId,
+        lease_version: i64,
+    ) -> Result<(), StoreError> {
+        self.lock().release_refresh(account, lease_version);
+        Ok(())
+    }
+
+    async fn record_refresh(
+        &self,
+        account: AccountId,
+        generation: i64,
+        tokens: RefreshedTokens,
+        now: Timestamp,
+    ) -> Result<Recorded, StoreError> {
+        let mut state = self.lock();
+        if let Some(left) = state.recordings_to_refuse.checked_sub(1) {
+            state.recordings_to_refuse = left;
+            return Err(StoreError::Unavailable("away, as the test wants it".into()));
+        }
+        state.record_refresh(account, generation, tokens, now)
+    }
+
+    async fn record_refresh_failure(
+        &self,
+        account: AccountId,
+        generation: i64,
+        lease_version: i64,
+        failure: RefreshFailure,
+    ) -> Result<bool, StoreError> {
+        Ok(self
+            .lock()
+            .record_refresh_failure(account, generation, lease_version, failure))
+    }
+
+    async fn promote_spare(
+        &self,
+        account: AccountId,
+        generation: i64,
+        lease_version: i64,
+    ) -> Result<Option<StoredTokens>, StoreError> {
+        Ok(self
+            .lock()
+            .promote_spare(account, generation, lease_version))
     }
 
     async fn purge_links(&self, ended_before: Timestamp, limit: u64) -> Result<u64, StoreError> {

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use crate::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
 use crate::ports::{
     Callback, Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
+    RefreshError,
 };
 use crate::secret::{AccessToken, ConsentUri, DeviceCode, IdToken, RefreshToken, UserCode};
 use crate::time::Timestamp;
@@ -26,7 +27,10 @@ struct Script {
     consents: VecDeque<ProviderError>,
     redemptions: VecDeque<Result<Redemption, ProviderError>>,
     identities: VecDeque<Result<Identity, ProviderError>>,
+    refreshes: VecDeque<Result<TokenGrant, RefreshError>>,
     redeemed: usize,
+    presented: Vec<String>,
+    moved_to: Option<TokenOrigin>,
 }
 
 impl ScriptedProvider {
@@ -60,23 +64,45 @@ impl ScriptedProvider {
         self.script().identities.push_back(answer);
     }
 
+    /// The next refresh that has no answer yet is answered so; without an answer there are tokens.
+    pub fn answer_refresh(&self, answer: Result<TokenGrant, RefreshError>) {
+        self.script().refreshes.push_back(answer);
+    }
+
+    /// The refresh tokens that were presented, in order.
+    #[must_use]
+    pub fn presented(&self) -> Vec<String> {
+        self.script().presented.clone()
+    }
+
+    /// The operator changes the configuration, or with `None` puts it back.
+    pub fn move_to(&self, origin: Option<TokenOrigin>) {
+        self.script().moved_to = origin;
+    }
+
     /// How often it was asked for tokens.
     #[must_use]
     pub fn times_redeemed(&self) -> usize {
         self.script().redeemed
     }
 
-    /// Tokens that last an hour.
+    /// Tokens that last an hour, for a redeemed device code.
     #[must_use]
     pub fn grant(access_token: &str, refresh_token: Option<&str>) -> Redemption {
-        Redemption::Granted(Box::new(TokenGrant {
+        Redemption::Granted(Box::new(Self::tokens(access_token, refresh_token)))
+    }
+
+    /// Tokens that last an hour.
+    #[must_use]
+    pub fn tokens(access_token: &str, refresh_token: Option<&str>) -> TokenGrant {
+        TokenGrant {
             access_token: AccessToken::new(access_token),
             refresh_token: refresh_token.map(RefreshToken::new),
             id_token: None,
             expires_in: Some(Duration::from_secs(3600)),
             scopes: vec!["profile".to_owned()],
             origin: Self::origin(),
-        }))
+        }
     }
 
     fn origin() -> TokenOrigin {
@@ -115,7 +141,8 @@ impl OAuthProvider for ScriptedProvider {
     }
 
     async fn origin(&self) -> Result<TokenOrigin, ProviderError> {
-        Ok(Self::origin())
+        let moved_to = self.script().moved_to.clone();
+        Ok(moved_to.unwrap_or_else(Self::origin))
     }
 
     async fn begin_consent(&self, _: &ConsentRequest) -> Result<Consent, ProviderError> {
@@ -147,6 +174,20 @@ impl OAuthProvider for ScriptedProvider {
             .redemptions
             .pop_front()
             .unwrap_or(Ok(Redemption::Pending))
+    }
+
+    async fn refresh(
+        &self,
+        refresh_token: &RefreshToken,
+        _: &[String],
+    ) -> Result<TokenGrant, RefreshError> {
+        let mut script = self.script();
+        script.presented.push(refresh_token.expose().to_owned());
+        let number = script.presented.len();
+        script.refreshes.pop_front().unwrap_or_else(|| {
+            let (access, refresh) = (format!("refreshed-{number}"), format!("rotated-{number}"));
+            Ok(Self::tokens(&access, Some(&refresh)))
+        })
     }
 
     async fn identify(

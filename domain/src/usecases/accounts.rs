@@ -49,6 +49,9 @@ impl Broker {
         let more = items.len() > most;
         items.truncate(most);
         let next = items.last().filter(|_| more).map(|account| account.id);
+        let now = self.clock.now();
+        let items = items.into_iter().map(|account| account.as_of(now));
+        let items = items.collect();
         Ok(AccountPage { items, next })
     }
 
@@ -67,6 +70,7 @@ impl Broker {
     }
 
     pub(super) async fn stored_account(&self, id: AccountId) -> Result<Account, Refusal> {
-        self.store.account(id).await?.ok_or(NO_SUCH_ACCOUNT)
+        let account = self.store.account(id).await?.ok_or(NO_SUCH_ACCOUNT)?;
+        Ok(account.as_of(self.clock.now()))
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::futures::Notified;
 
 use super::{Broker, Refusal};
 use crate::fault::Fault;
+use crate::grant::refresh::due_at;
 use crate::grant::{Account, AccountKey, Identity, NewGrant, TokenGrant};
 use crate::link::pace::IDENTIFY_WITHIN;
 use crate::link::{Ending, Link, LinkState, PollSchedule, SealedConsent, SealedGrant};
@@ -240,6 +241,13 @@ impl Broker {
             scopes: grant.scopes.clone(),
             origin: grant.origin.clone(),
             access_token_expires_at: grant.access_token_expires_at,
+            next_refresh_at: due_at(
+                grant.requested_at,
+                grant.access_token_expires_at,
+                true,
+                self.settings.refresh_at_least_every,
+                self.entropy.fraction(),
+            ),
         })))
     }
 

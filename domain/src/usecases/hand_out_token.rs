@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::authenticate::KEY_NEEDED;
+use super::refresh_account::no_token_now;
 use super::{Broker, Caller, Refusal};
 use crate::fault::Fault;
-use crate::grant::{Account, StoredTokens};
+use crate::grant::{Account, AccountStatus, StoredTokens};
 use crate::secret::AccessToken;
 use crate::time::Timestamp;
 
@@ -24,11 +25,12 @@ pub struct HandedToken {
 }
 
 impl Broker {
-    /// Hands out the stored access token while it is valid.
+    /// Hands out the stored access token while it is valid for `min_ttl` at least; otherwise refreshes it first. A
+    /// token that is valid is handed out whatever becomes of that.
     ///
     /// # Errors
-    /// [`Refusal`]: no or no good key, [`Refusal::Forbidden`] for operators, [`Refusal::LinkPending`],
-    /// [`Refusal::RelinkRequired`] once the token has expired.
+    /// [`Refusal`]: no or no good key, [`Refusal::Forbidden`] for operators, [`Refusal::LinkPending`]; once the token
+    /// has expired, [`Refusal::RelinkRequired`] or [`Refusal::ProviderUnavailable`].
     pub async fn hand_out_token(
         &self,
         caller: &Caller,
@@ -42,19 +44,23 @@ impl Broker {
                 return Err(Refusal::Forbidden(detail));
             }
         };
-        let account = self.account_of(key)?;
-        let gone = Refusal::Unauthorized("the account of this key is gone");
-        let tokens = self.store.tokens(account).await?.ok_or(gone)?;
+        let tokens = self.stored_tokens(self.account_of(key)?).await;
+        let mut tokens = tokens.map_err(|refusal| match refusal {
+            Refusal::NotFound(_) => Refusal::Unauthorized("the account of this key is gone"),
+            other => other,
+        })?;
+        if wants_refresh(&tokens, min_ttl, self.clock.now()) {
+            tokens = self.refreshed(tokens).await?;
+        }
         self.hand_out(tokens, min_ttl)
     }
 
     fn hand_out(&self, tokens: StoredTokens, min_ttl: Duration) -> Result<HandedToken, Refusal> {
+        let now = self.clock.now();
         let expires_at = tokens.account.access_token_expires_at;
-        let expires_in = expires_at.map(|at| at.since(self.clock.now()));
+        let expires_in = expires_at.map(|at| at.since(now));
         if expires_in.is_some_and(|left| left.is_zero()) {
-            let expired = "the access token has expired; link the account again";
-            let fault = Fault::new("access_token_expired", expired);
-            return Err(Refusal::RelinkRequired(fault));
+            return Err(no_token_now(&tokens, now));
         }
         Ok(HandedToken {
             access_token: self
@@ -66,6 +72,22 @@ impl Broker {
             account: tokens.account,
         })
     }
+}
+
+/// Whether a refresh is worth its while. A token that has not expired and whose grant was given up is handed out as it
+/// is. One that a refresh could not make last long enough, or hardly, is refreshed in the second half of its life
+/// only: a caller that wants more than there is gets a refresh now and then, not with every request.
+fn wants_refresh(tokens: &StoredTokens, min_ttl: Duration, now: Timestamp) -> bool {
+    let Some(expires_at) = tokens.account.access_token_expires_at else {
+        return false;
+    };
+    let left = expires_at.since(now);
+    let lifetime = expires_at.since(tokens.obtained_at);
+    if tokens.account.status == AccountStatus::RelinkRequired {
+        return false;
+    }
+    let within_reach = min_ttl <= lifetime - lifetime / 20;
+    left.is_zero() || left < min_ttl && (within_reach || left < lifetime / 2)
 }
 
 fn warning(account: &Account, expires_in: Option<Duration>, min_ttl: Duration) -> Option<Fault> {

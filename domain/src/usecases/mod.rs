@@ -4,9 +4,11 @@ mod accounts;
 mod advance_consent;
 mod authenticate;
 mod enter_code;
+mod grants;
 mod hand_out_token;
 mod poll_link;
 mod providers;
+mod refresh_account;
 mod refusal;
 mod start_link;
 #[cfg(test)]
@@ -28,6 +30,7 @@ pub use accounts::AccountPage;
 pub use advance_consent::Outcome;
 pub use authenticate::Caller;
 pub use enter_code::{LinkView, Visitor};
+pub use grants::{Claim, Exchange, Grants, RefreshOnDemand, RefreshWish};
 pub use hand_out_token::HandedToken;
 pub use poll_link::LinkReport;
 pub use providers::Providers;
@@ -45,6 +48,8 @@ pub struct Broker {
     guesses: GuessLimit,
     settings: Settings,
     consent_started: Notify,
+    grants: Arc<Grants>,
+    refresher: Arc<dyn RefreshOnDemand>,
 }
 
 /// What the operator decides.
@@ -55,6 +60,8 @@ pub struct Settings {
     pub poll_interval: Duration,
     /// The most that one provider call takes.
     pub provider_timeout: Duration,
+    /// How often tokens are refreshed at least, asked for or not: refresh tokens die of disuse.
+    pub refresh_at_least_every: Duration,
     /// The bearer that is admin.
     pub admin_key: Option<AccessKey>,
     /// The bearer that may ask for link codes; `None` lets anybody.
@@ -72,7 +79,18 @@ impl Broker {
         providers: Providers,
         settings: Settings,
     ) -> Self {
+        let grants = Arc::new(Grants {
+            store: Arc::clone(&store),
+            vault: vault.clone(),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+            providers: providers.clone(),
+            provider_timeout: settings.provider_timeout,
+            at_least_every: settings.refresh_at_least_every,
+        });
         Self {
+            refresher: Arc::clone(&grants) as _,
+            grants,
             store,
             vault,
             clock,
@@ -82,6 +100,19 @@ impl Broker {
             settings,
             consent_started: Notify::new(),
         }
+    }
+
+    /// Has refreshes that callers wait for done by somebody who sees them through when the callers go away. Until then
+    /// they are done in the callers' own tasks.
+    #[must_use]
+    pub fn refreshing_through(self, refresher: Arc<dyn RefreshOnDemand>) -> Self {
+        Self { refresher, ..self }
+    }
+
+    /// What keeps the grants alive.
+    #[must_use]
+    pub const fn grants(&self) -> &Arc<Grants> {
+        &self.grants
     }
 
     /// The providers at which people can consent.

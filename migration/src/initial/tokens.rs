@@ -14,6 +14,8 @@ pub(super) enum Tokens {
     Generation,
     AccessToken,
     RefreshToken,
+    /// A refresh token that came too late to be the stored one.
+    SpareRefreshToken,
     TokenEndpoint,
     ClientId,
     AccessTokenExpiresAt,
@@ -29,6 +31,8 @@ pub(super) enum Tokens {
     Failures,
     /// Whether an answer got lost that may have spent the refresh token.
     Ambiguous,
+    /// Since when the provider refuses without saying that the grant is over.
+    RefusedSince,
 }
 
 pub(super) fn table() -> TableCreateStatement {
@@ -39,6 +43,7 @@ pub(super) fn table() -> TableCreateStatement {
         .col(big_integer(Tokens::Generation))
         .col(blob(Tokens::AccessToken))
         .col(blob_null(Tokens::RefreshToken))
+        .col(blob_null(Tokens::SpareRefreshToken))
         .col(text(Tokens::TokenEndpoint))
         .col(text(Tokens::ClientId))
         .col(big_integer_null(Tokens::AccessTokenExpiresAt))
@@ -54,6 +59,7 @@ pub(super) fn table() -> TableCreateStatement {
         ))
         .col(big_integer(Tokens::Failures))
         .col(boolean(Tokens::Ambiguous))
+        .col(big_integer_null(Tokens::RefusedSince))
         .foreign_key(&mut cascade(
             (Tokens::Table, Tokens::AccountId),
             (Accounts::Table, Accounts::Id),

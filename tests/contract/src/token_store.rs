@@ -10,24 +10,20 @@ mod keys;
 mod polling;
 mod purging;
 mod redeeming;
+mod refresh_claims;
+mod refresh_results;
 mod relinking;
 mod reserving;
 mod samples;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use central_oauth_domain::grant::AccountId;
 use central_oauth_domain::ports::TokenStore;
 
-/// An empty store under test, and what is done to it behind the port's back.
-#[async_trait]
+/// An empty store under test.
 pub trait Fixture: Send + Sync {
     /// The store.
     fn store(&self) -> Arc<dyn TokenStore>;
-
-    /// Marks an account's grant as over: what a provider's `invalid_grant` does.
-    async fn require_relink(&self, account: AccountId);
 }
 
 /// Runs one case after the other, each on a fixture of its own.
@@ -84,6 +80,20 @@ where
             failing_takes_nothing_away,
         },
         ending::{every_ending_is_remembered, nothing_follows_the_end, nothing_is_asked_afterwards},
+        refresh_claims::{
+            linking_plans_the_first_one, without_a_refresh_token_nothing_is_due, the_longest_due_comes_first,
+            busy_providers_are_left_alone, a_lease_keeps_others_away, a_lapsed_lease_is_ambiguous,
+            one_account_can_be_claimed_at_any_time, only_by_who_saw_the_present_lease, a_lease_can_be_given_back,
+            nobody_gets_the_same_account_twice, of_many_claims_of_one_account_one_succeeds,
+        },
+        refresh_results::{
+            a_success_replaces_the_tokens, the_old_refresh_token_may_stay, a_success_counts_without_the_lease,
+            a_success_heals, a_late_success_becomes_the_spare, a_late_success_replaces_a_dead_token,
+            recording_twice_changes_nothing, a_failure_is_kept_and_ends_the_lease, a_late_failure_is_dropped,
+            a_failure_without_the_lease_is_dropped, the_spare_takes_the_place_of_a_dead_token,
+            a_spare_is_promoted_by_the_claimer_alone, linking_forgets_the_spare,
+            nothing_comes_of_an_account_that_is_gone, of_many_successes_one_is_stored,
+        },
         keys::{an_unknown_key_opens_nothing, a_new_key_opens_its_link},
         accounts::{an_unknown_account_is_none, lists_come_in_pages},
         purging::{

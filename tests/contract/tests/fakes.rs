@@ -3,23 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use central_oauth_contract::token_store::Fixture;
 use central_oauth_contract::{cipher, clock, token_store};
-use central_oauth_domain::grant::AccountId;
 use central_oauth_domain::ports::{Cipher, CipherError, Clock, TokenStore};
 use central_oauth_domain::testing::{FakeCipher, FixedClock, MemoryStore, seeded_entropy};
 
 struct InMemory(Arc<MemoryStore>);
 
-#[async_trait]
 impl Fixture for InMemory {
     fn store(&self) -> Arc<dyn TokenStore> {
         self.0.clone()
-    }
-
-    async fn require_relink(&self, account: AccountId) {
-        self.0.require_relink(account);
     }
 }
 

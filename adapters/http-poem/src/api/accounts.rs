@@ -69,6 +69,29 @@ impl Accounts {
         let account = self.broker.account(&caller, account_id(&id)).await?;
         Ok(Json(account.into()))
     }
+
+    /// Refresh an account
+    ///
+    /// Gets new tokens from the provider now, due or not: for the admin key, and for the key that came with a link code
+    /// of the account. An account with `relink_required` is tried once more; a success heals it.
+    #[oai(
+        path = "/accounts/:id/refresh",
+        method = "post",
+        operation_id = "refresh_account"
+    )]
+    async fn refresh(
+        &self,
+        bearer: NeededBearer,
+        /// The id of the account.
+        id: Path<String>,
+    ) -> Result<Json<AccountDetails>, Failure<RefreshAccount>> {
+        let caller = self.broker.authenticate(bearer.key()).await?;
+        let account = self
+            .broker
+            .refresh_account(&caller, account_id(&id))
+            .await?;
+        Ok(Json(account.into()))
+    }
 }
 
 /// What is no id names no account. It is looked for all the same, as the id of none, so that a caller without a good
@@ -104,6 +127,30 @@ impl Documented for GetAccount {
         Answer(404, "`not_found`: there is no such account for this key"),
         LINK_PENDING,
         STORE_UNAVAILABLE,
+    ];
+}
+
+struct RefreshAccount;
+
+impl Documented for RefreshAccount {
+    const PROBLEMS: &'static [Answer] = &[
+        UNAUTHORIZED,
+        Answer(
+            403,
+            "`forbidden`: the enrolment key sees no accounts, and a key that was made for an account later refreshes none",
+        ),
+        Answer(404, "`not_found`: there is no such account for this key"),
+        Answer(
+            409,
+            "`link_pending`: the link of this key has not been completed; `relink_required`: the grant is over, and a \
+             person must consent again",
+        ),
+        Answer(502, "`provider_error`: the provider refuses for now"),
+        Answer(
+            503,
+            "`provider_unavailable`: the provider gives no usable answer, or gave none a moment ago; \
+             `store_unavailable`: the service cannot reach its store for now",
+        ),
     ];
 }
 

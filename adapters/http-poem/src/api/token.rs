@@ -11,7 +11,7 @@ use poem_openapi::payload::Json;
 use super::Tag;
 use crate::auth::NeededBearer;
 use crate::dto::Token;
-use crate::failure::{Answer, Documented, Failure, STORE_UNAVAILABLE, UNAUTHORIZED};
+use crate::failure::{Answer, Documented, Failure, UNAUTHORIZED};
 
 pub(crate) struct TokenApi {
     broker: Arc<Broker>,
@@ -27,8 +27,8 @@ impl TokenApi {
 impl TokenApi {
     /// Get a valid access token
     ///
-    /// Ask again whenever a token is needed instead of keeping one. A `warning` comes with a token that works although
-    /// something is wrong.
+    /// Ask again whenever a token is needed instead of keeping one. A token that does not last long enough is refreshed
+    /// first, which takes 15 seconds at the most. A `warning` comes with a token that works although something is wrong.
     #[oai(path = "/token", method = "get", operation_id = "get_token")]
     async fn get(
         &self,
@@ -56,6 +56,10 @@ impl Documented for GetToken {
             "`link_pending`: the link of this key has not been completed; `relink_required`: the grant is over, and a \
              person must consent again",
         ),
-        STORE_UNAVAILABLE,
+        Answer(
+            503,
+            "`provider_unavailable`: the token has expired and the provider gives no usable answer for now; \
+             `store_unavailable`: the service cannot reach its store for now",
+        ),
     ];
 }

@@ -41,6 +41,7 @@ fn the_document_has_the_routes_of_the_contract() {
     let expected = [
         "/v1/accounts",
         "/v1/accounts/{id}",
+        "/v1/accounts/{id}/refresh",
         "/v1/healthz",
         "/v1/link-code",
         "/v1/poll/{link_code}",

@@ -8,6 +8,7 @@ mod health;
 mod links;
 mod log;
 mod poll;
+mod refresh;
 mod requests;
 mod support;
 mod token;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use central_oauth_domain::ports::ProviderError;
 use serde_json::json;
 
 use crate::support::{ADMIN, World};
@@ -80,6 +81,10 @@ async fn min_ttl_is_a_number_of_seconds() {
 async fn an_expired_token_is_not_handed_out() {
     let world = World::new().await;
     let key = world.link(1).await;
+    *world.provider.trouble.lock().unwrap() = Some(ProviderError::Refused {
+        code: "invalid_grant".to_owned(),
+        detail: "no".to_owned(),
+    });
     world.clock.advance(Duration::from_secs(3600));
     let answer = world.get("/v1/token").key(&key).send().await;
     answer.assert_problem(409, "relink_required");

@@ -41,6 +41,7 @@ impl World {
             link_code_ttl: Duration::from_secs(600),
             poll_interval: Duration::from_secs(2),
             provider_timeout: Duration::from_secs(10),
+            refresh_at_least_every: Duration::from_secs(86_400),
             admin_key: None,
             enroll_key: None,
         };

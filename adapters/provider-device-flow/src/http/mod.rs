@@ -7,12 +7,14 @@ mod fields;
 mod request;
 mod retry_after;
 mod transport;
+mod unanswered;
 
 pub(crate) use answer::{Answer, Rejection};
 pub(crate) use body::Body;
 pub(crate) use fields::Fields;
 pub(crate) use request::Request;
 pub use transport::ClientUnavailable;
+pub(crate) use unanswered::Unanswered;
 
 use std::sync::Arc;
 
@@ -55,30 +57,33 @@ impl Http {
         &self,
         request: Request,
         deadline: Deadline,
-    ) -> Result<Answer, ProviderError> {
+    ) -> Result<Answer, Unanswered> {
         let (method, url) = (request.method.clone(), request.url.clone());
         let started = Instant::now();
-        let outcome = deadline.bound(self.exchange(request)).await.flatten();
+        let in_time = deadline.bound(self.exchange(request)).await;
+        let outcome = in_time.unwrap_or_else(|late| Err(Unanswered::after_sending(late)));
         tracing::debug!(
             provider = self.provider,
             %method,
             host = url.host_str(),
             path = url.path(),
             status = outcome.as_ref().ok().map(|answer| answer.status.as_u16()),
-            error = outcome.as_ref().err().map(tracing::field::display),
+            error = outcome.as_ref().err().map(|error| tracing::field::display(&error.cause)),
             elapsed_ms = started.elapsed().as_millis(),
             "asked the provider"
         );
         outcome
     }
 
-    async fn exchange(&self, mut request: Request) -> Result<Answer, ProviderError> {
+    async fn exchange(&self, mut request: Request) -> Result<Answer, Unanswered> {
         let mut response = self
             .builder(&mut request)?
             .send()
             .await
-            .map_err(transport::unavailable)?;
-        let body = Body::parse(&content_type(&response), &read(&mut response).await?);
+            .map_err(Unanswered::by_transport)?;
+        let bytes = read(&mut response).await;
+        let bytes = bytes.map_err(Unanswered::after_sending)?;
+        let body = Body::parse(&content_type(&response), &bytes);
         Ok(Answer {
             status: response.status(),
             body,

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use central_oauth_domain::ports::ProviderError;
 use reqwest::{Client, ClientBuilder, redirect};
@@ -53,10 +54,15 @@ impl Transport {
     }
 }
 
+/// A host that does not even shake hands is known to have acted on nothing, which a mere lack of an answer does not
+/// tell.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
 /// Redirects are never followed: a token endpoint has no reason to redirect, and following one would send secrets to
 /// an address that nobody checked.
 fn bare() -> ClientBuilder {
     Client::builder()
+        .connect_timeout(CONNECT_WITHIN)
         .redirect(redirect::Policy::none())
         .user_agent(concat!("central-oauth/", env!("CARGO_PKG_VERSION")))
 }

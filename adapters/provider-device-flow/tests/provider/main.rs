@@ -9,6 +9,7 @@ mod hostile;
 mod id_tokens;
 mod jwt;
 mod redemptions;
+mod refreshes;
 mod secrets;
 mod settings;
 mod support;

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::grant::{Identity, ProviderName};
+use central_oauth_domain::grant::{Identity, ProviderName, TokenGrant};
 use central_oauth_domain::ports::{
-    Clock, Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption,
+    Clock, Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption, RefreshError,
 };
-use central_oauth_domain::secret::{AccessToken, DeviceCode, IdToken};
+use central_oauth_domain::secret::{AccessToken, DeviceCode, IdToken, RefreshToken};
 use central_oauth_provider_device_flow::{DeviceFlowProvider, ProviderSettings};
 use poem::http::{HeaderMap, StatusCode};
 use poem::listener::TcpAcceptor;
@@ -25,6 +25,9 @@ use url::Url;
 pub(crate) const DEVICE_CODE: &str = "device-code+1/2=3";
 /// The access token that the tests send.
 pub(crate) const ACCESS_TOKEN: &str = "access-token-1234";
+
+/// The refresh token that the tests send.
+pub(crate) const REFRESH_TOKEN: &str = "refresh-token+1/2=3";
 
 /// What a server was asked.
 pub(crate) struct Seen {
@@ -195,6 +198,12 @@ impl Subject {
     pub(crate) async fn redeem(&self) -> Result<Redemption, ProviderError> {
         let handle = DeviceCode::new(DEVICE_CODE);
         self.provider.redeem(&handle, None).await
+    }
+
+    pub(crate) async fn refresh(&self) -> Result<TokenGrant, RefreshError> {
+        let granted = ["openid".to_owned(), "granted".to_owned()];
+        let refresh_token = RefreshToken::new(REFRESH_TOKEN);
+        self.provider.refresh(&refresh_token, &granted).await
     }
 
     pub(crate) async fn identify(&self, id_token: Option<&str>) -> Result<Identity, ProviderError> {

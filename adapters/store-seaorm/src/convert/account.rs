@@ -1,8 +1,9 @@
 //! Accounts and their tokens.
 
 use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::refresh::Attempts;
 use central_oauth_domain::grant::{
-    Account, AccountId, AccountKey, NewGrant, ProviderName, StoredTokens, TokenOrigin,
+    Account, AccountId, AccountKey, Lease, NewGrant, ProviderName, StoredTokens, TokenOrigin,
 };
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::secret::Sealed;
@@ -76,9 +77,20 @@ pub(crate) fn stored_tokens(
         generation: tokens.generation,
         access_token: Sealed::from_bytes(tokens.access_token),
         refresh_token: tokens.refresh_token.map(Sealed::from_bytes),
+        spare_refresh_token: tokens.spare_refresh_token.map(Sealed::from_bytes),
         origin: TokenOrigin {
             token_endpoint: tokens.token_endpoint,
             client_id: tokens.client_id,
+        },
+        obtained_at: Timestamp::from_millis(tokens.obtained_at),
+        lease: Lease {
+            version: tokens.lease_version,
+            until: time(tokens.lease_until),
+        },
+        attempts: Attempts {
+            failures: tokens.failures.try_into().unwrap_or(u32::MAX),
+            ambiguous: tokens.ambiguous,
+            refused_since: time(tokens.refused_since),
         },
     })
 }
@@ -100,7 +112,12 @@ pub(crate) fn account_columns(grant: &NewGrant, now: Timestamp) -> accounts::Act
 }
 
 /// Everything about the tokens but the refresh token.
-pub(crate) fn token_columns(grant: &NewGrant, now: Timestamp) -> tokens::ActiveModel {
+pub(crate) fn token_columns(
+    grant: &NewGrant,
+    has_refresh_token: bool,
+    now: Timestamp,
+) -> tokens::ActiveModel {
+    let next_refresh_at = grant.next_refresh_at.filter(|_| has_refresh_token);
     let expires_at = grant.access_token_expires_at;
     tokens::ActiveModel {
         access_token: Set(bytes(&grant.access_token)),
@@ -109,8 +126,9 @@ pub(crate) fn token_columns(grant: &NewGrant, now: Timestamp) -> tokens::ActiveM
         access_token_expires_at: Set(expires_at.map(Timestamp::as_millis)),
         obtained_at: Set(now.as_millis()),
         last_refreshed_at: Set(None),
-        next_refresh_at: Set(None),
+        next_refresh_at: Set(next_refresh_at.map(Timestamp::as_millis)),
         failures: Set(0),
+        refused_since: Set(None),
         ..Default::default()
     }
 }

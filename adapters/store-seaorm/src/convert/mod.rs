@@ -6,4 +6,4 @@ mod scalars;
 
 pub(crate) use account::{AccountRow, account_columns, stored_tokens, token_columns};
 pub(crate) use link::{consent_columns, ended_columns, grant_columns, poll_columns};
-pub(crate) use scalars::{role, row_count};
+pub(crate) use scalars::{bytes, role, row_count, status, status_column};

@@ -13,7 +13,7 @@ pub(super) fn hash(bytes: &[u8]) -> Option<KeyedHash> {
     bytes.try_into().ok().map(KeyedHash::from_bytes)
 }
 
-pub(super) fn bytes(sealed: &Sealed) -> Vec<u8> {
+pub(crate) fn bytes(sealed: &Sealed) -> Vec<u8> {
     sealed.as_bytes().to_vec()
 }
 
@@ -55,10 +55,18 @@ pub(crate) fn role(role: Role) -> KeyRole {
     }
 }
 
-pub(super) fn status(status: Status) -> AccountStatus {
+pub(crate) fn status(status: Status) -> AccountStatus {
     match status {
         Status::Active => AccountStatus::Active,
         Status::Degraded => AccountStatus::Degraded,
         Status::RelinkRequired => AccountStatus::RelinkRequired,
+    }
+}
+
+pub(crate) fn status_column(status: AccountStatus) -> Status {
+    match status {
+        AccountStatus::Active => Status::Active,
+        AccountStatus::Degraded => Status::Degraded,
+        AccountStatus::RelinkRequired => Status::RelinkRequired,
     }
 }

@@ -12,6 +12,7 @@ pub struct Model {
     pub generation: i64,
     pub access_token: Vec<u8>,
     pub refresh_token: Option<Vec<u8>>,
+    pub spare_refresh_token: Option<Vec<u8>>,
     pub token_endpoint: String,
     pub client_id: String,
     pub access_token_expires_at: Option<i64>,
@@ -24,6 +25,7 @@ pub struct Model {
     pub refresh_due_at: Option<i64>,
     pub failures: i64,
     pub ambiguous: bool,
+    pub refused_since: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -5,12 +5,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use central_oauth_contract::token_store::Fixture;
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::grant::{
-    Account, AccountId, AccountKey, NewGrant, ProviderName, TokenOrigin,
-};
+use central_oauth_domain::grant::{Account, AccountKey, NewGrant, ProviderName, TokenOrigin};
 use central_oauth_domain::link::{Link, Requester, SealedConsent, SealedPrompt};
 use central_oauth_domain::ports::{LinkCreation, NewLink, NewLinkKey, TokenStore};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
@@ -88,15 +85,9 @@ impl OnDisk {
     }
 }
 
-#[async_trait]
 impl Fixture for OnDisk {
     fn store(&self) -> Arc<dyn TokenStore> {
         self.store.clone()
-    }
-
-    async fn require_relink(&self, account: AccountId) {
-        let mark = format!("UPDATE accounts SET status = 'relink_required' WHERE id = {account}");
-        self.scratch.execute(&mark).await;
     }
 }
 
@@ -174,5 +165,6 @@ pub(crate) fn grant(person: &str) -> NewGrant {
             client_id: "broker".to_owned(),
         },
         access_token_expires_at: None,
+        next_refresh_at: None,
     }
 }

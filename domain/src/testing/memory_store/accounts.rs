@@ -2,13 +2,14 @@
 
 use super::State;
 use super::links::{at_the_provider, close};
+use crate::grant::refresh::Attempts;
 use crate::grant::{
-    AccessKeyId, Account, AccountId, AccountKey, AccountStatus, KeyBinding, KeyHolder, NewGrant,
-    StoredTokens,
+    AccessKeyId, Account, AccountId, AccountKey, AccountStatus, KeyBinding, KeyHolder, Lease,
+    NewGrant, StoredTokens,
 };
 use crate::link::{LinkId, LinkState};
 use crate::ports::StoreError;
-use crate::secret::KeyedHash;
+use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
 
 impl State {
@@ -49,7 +50,7 @@ impl State {
     ) -> Account {
         let id = known.unwrap_or_else(|| AccountId(self.next_number()));
         let old = self.accounts.remove(&id.0);
-        let tokens = linked(id, old, grant, now);
+        let tokens = linked(id, old.as_ref(), grant, now);
         let account = tokens.account.clone();
         self.accounts.insert(id.0, tokens);
         account
@@ -77,22 +78,32 @@ impl State {
 /// What linking leaves behind, given what there was.
 fn linked(
     id: AccountId,
-    old: Option<StoredTokens>,
+    old: Option<&StoredTokens>,
     grant: NewGrant,
     now: Timestamp,
 ) -> StoredTokens {
-    let created_at = old.as_ref().map_or(now, |old| old.account.created_at);
-    let keeps_old = grant.refresh_token.is_none()
-        && old.as_ref().is_some_and(|old| {
-            old.origin == grant.origin && old.account.status != AccountStatus::RelinkRequired
-        });
-    let (old_generation, old_refresh_token) =
-        old.map_or((0, None), |old| (old.generation, old.refresh_token));
-    let (generation, refresh_token) = if keeps_old {
-        (old_generation, old_refresh_token)
-    } else {
-        (old_generation + 1, grant.refresh_token)
+    let created_at = old.map_or(now, |old| old.account.created_at);
+    let keeps_old = |old: &StoredTokens| grant.keeps_refresh_token(&old.origin, old.account.status);
+    let kept = old.filter(|old| keeps_old(old)).cloned();
+    let generation = old.map_or(0, |old| old.generation) + 1;
+    let version = old.map_or(0, |old| old.lease.version) + 1;
+    let replaced = Kept {
+        generation,
+        refresh_token: grant.refresh_token,
+        spare: None,
+        lease: Lease {
+            version,
+            until: None,
+        },
+        ambiguous: false,
     };
+    let kept = kept.map_or(replaced, |old| Kept {
+        generation: old.generation,
+        refresh_token: old.refresh_token,
+        spare: old.spare_refresh_token,
+        lease: old.lease,
+        ambiguous: old.attempts.ambiguous,
+    });
     StoredTokens {
         account: Account {
             id,
@@ -105,12 +116,30 @@ fn linked(
             linked_at: now,
             access_token_expires_at: grant.access_token_expires_at,
             last_refreshed_at: None,
-            next_refresh_at: None,
+            next_refresh_at: grant
+                .next_refresh_at
+                .filter(|_| kept.refresh_token.is_some()),
             last_error: None,
         },
-        generation,
+        generation: kept.generation,
         access_token: grant.access_token,
-        refresh_token,
+        refresh_token: kept.refresh_token,
+        spare_refresh_token: kept.spare,
         origin: grant.origin,
+        obtained_at: now,
+        lease: kept.lease,
+        attempts: Attempts {
+            ambiguous: kept.ambiguous,
+            ..Attempts::default()
+        },
     }
+}
+
+/// What goes with a refresh token, whether it is a new one or stays.
+struct Kept {
+    generation: i64,
+    refresh_token: Option<Sealed>,
+    spare: Option<Sealed>,
+    lease: Lease,
+    ambiguous: bool,
 }

@@ -1,6 +1,7 @@
 //! Who may do what.
 
 use super::*;
+use crate::ports::ProviderError;
 
 #[tokio::test]
 async fn tokens_are_for_access_keys_of_linked_accounts() {
@@ -46,6 +47,11 @@ async fn a_token_that_will_not_last_comes_with_a_warning_and_an_expired_one_not_
         "min_ttl_unmet"
     );
     stage.clock.advance(secs(3600));
+    let over = ProviderError::Refused {
+        code: "invalid_grant".to_owned(),
+        detail: "no".to_owned(),
+    };
+    stage.provider.answer_refresh(Err(over.into()));
     assert!(matches!(token(0).await, Err(Refusal::RelinkRequired(_))));
 }
 

@@ -5,6 +5,7 @@ mod advance_consent;
 mod authorization;
 mod enter_code;
 mod poll_link;
+mod refresh;
 mod start_link;
 
 use std::net::IpAddr;
@@ -25,6 +26,7 @@ struct Stage {
     broker: Broker,
     clock: FixedClock,
     provider: Arc<ScriptedProvider>,
+    store: Arc<MemoryStore>,
     browser: BrowserToken,
 }
 
@@ -46,12 +48,13 @@ impl Stage {
             link_code_ttl: Duration::from_secs(600),
             poll_interval: Duration::from_secs(2),
             provider_timeout: Duration::from_secs(10),
+            refresh_at_least_every: Duration::from_secs(86_400),
             admin_key: Some(AccessKey::new(ADMIN)),
             enroll_key: enroll_key.map(AccessKey::new),
         };
         let providers = Providers::new([Arc::clone(&provider) as Arc<dyn OAuthProvider>], None);
         let broker = Broker::new(
-            store,
+            Arc::clone(&store) as _,
             vault,
             Arc::new(clock.clone()),
             entropy,
@@ -63,6 +66,7 @@ impl Stage {
             broker,
             clock,
             provider,
+            store,
             browser,
         }
     }

@@ -28,7 +28,7 @@ pub(super) async fn opens_the_account_to_the_key(fixture: &dyn Fixture) {
     assert_eq!(account.access_token_expires_at, Some(at(3600)));
     assert_eq!(
         (account.last_refreshed_at, account.next_refresh_at),
-        (None, None)
+        (None, Some(at(3400)))
     );
     assert_eq!(account.last_error, None);
     assert_eq!(
@@ -166,7 +166,7 @@ pub(super) async fn a_dead_refresh_token_is_not_kept(fixture: &dyn Fixture) {
     let store = fixture.store();
     let account = linked(&*store, 1, grant("ada", "one"), 10).await;
     let before = tokens(&*store, &account.key).await;
-    fixture.require_relink(account.id).await;
+    require_relink(&*store, account.id).await;
     let healed = linked(&*store, 2, without_refresh_token("two"), 20).await;
     assert_eq!(healed.status, AccountStatus::Active);
     let after = tokens(&*store, &account.key).await;
@@ -177,7 +177,7 @@ pub(super) async fn a_dead_refresh_token_is_not_kept(fixture: &dyn Fixture) {
 pub(super) async fn linking_heals(fixture: &dyn Fixture) {
     let store = fixture.store();
     let account = linked(&*store, 1, grant("ada", "one"), 10).await;
-    fixture.require_relink(account.id).await;
+    require_relink(&*store, account.id).await;
     let ill = store.account(account.id).await.unwrap().unwrap();
     assert_eq!(ill.status, AccountStatus::RelinkRequired);
     let healed = linked(&*store, 2, grant("ada", "two"), 20).await;

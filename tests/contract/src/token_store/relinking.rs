@@ -35,7 +35,7 @@ pub(super) async fn other_keys_keep_working(fixture: &dyn Fixture) {
     let store = fixture.store();
     let account = linked(&*store, 1, grant("ada", "one"), 10).await;
     linked(&*store, 2, grant("ada", "two"), 20).await;
-    fixture.require_relink(account.id).await;
+    require_relink(&*store, account.id).await;
     let link = relink(&*store, 3, account.id).await;
     assert_opens(&*store, &[1, 2], &account).await;
     let again = complete(&*store, &link, grant("ada", "three"), 30).await;

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use central_oauth_domain::Timestamp;
-use central_oauth_domain::grant::{Account, AccountKey, NewGrant, ProviderName, TokenOrigin};
+use central_oauth_domain::grant::refresh::{Attempts, RefreshFailure};
+use central_oauth_domain::grant::{
+    Account, AccountId, AccountKey, AccountStatus, NewGrant, ProviderName, StoredTokens,
+    TokenOrigin,
+};
 use central_oauth_domain::link::{
     Link, LinkState, PollSchedule, Requester, SealedConsent, SealedGrant, SealedPrompt,
 };
 use central_oauth_domain::ports::{LinkCreation, NewLink, NewLinkKey, StoreError, TokenStore};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
+use central_oauth_domain::{Fault, Timestamp};
 
 /// More links than any case opens.
 pub(super) const PLENTY: u64 = 10_000;
@@ -117,6 +121,7 @@ pub(super) fn grant(person: &str, which: &str) -> NewGrant {
         refresh_token: Some(sealed(&format!("refresh {which}"))),
         origin: origin(),
         access_token_expires_at: Some(at(3600)),
+        next_refresh_at: Some(at(3400)),
     }
 }
 
@@ -204,4 +209,49 @@ pub(super) fn assert_conflict<T: std::fmt::Debug>(outcome: Result<T, StoreError>
 pub(super) fn assert_closed(link: &Link, state: &LinkState) {
     assert_eq!(&link.state, state);
     assert_eq!((link.poll, link.lease_until), (None, None));
+}
+
+/// The account with its tokens as it is now.
+pub(super) async fn stored(store: &dyn TokenStore, account: AccountId) -> StoredTokens {
+    store.tokens(account).await.unwrap().unwrap()
+}
+
+/// Claims an account for a refresh, due or not.
+pub(super) async fn claim_refresh(
+    store: &dyn TokenStore,
+    account: AccountId,
+    now: u64,
+    lease_until: u64,
+) -> StoredTokens {
+    let seen = stored(store, account).await.lease.version;
+    let claimed = store.claim_refresh(account, seen, at(now), at(lease_until));
+    claimed.await.unwrap()
+}
+
+/// What a refresh that failed leaves behind, with the next attempt so many seconds after the case began.
+pub(super) fn failure(next: u64) -> RefreshFailure {
+    RefreshFailure {
+        status: AccountStatus::Degraded,
+        fault: Fault::new("provider_unavailable", "gone"),
+        next_refresh_at: Some(at(next)),
+        attempts: Attempts {
+            failures: 3,
+            ambiguous: true,
+            refused_since: Some(at(1)),
+        },
+    }
+}
+
+/// What `invalid_grant` does.
+pub(super) async fn require_relink(store: &dyn TokenStore, account: AccountId) {
+    let claimed = claim_refresh(store, account, 15, 30).await;
+    let over = RefreshFailure {
+        status: AccountStatus::RelinkRequired,
+        fault: Fault::new("invalid_grant", "the person said no"),
+        next_refresh_at: None,
+        attempts: Attempts::default(),
+    };
+    let (generation, lease) = (claimed.generation, claimed.lease.version);
+    let kept = store.record_refresh_failure(account, generation, lease, over);
+    assert!(kept.await.unwrap());
 }

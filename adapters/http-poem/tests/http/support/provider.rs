@@ -8,6 +8,7 @@ use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
 use central_oauth_domain::ports::{
     Callback, Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
+    RefreshError,
 };
 use central_oauth_domain::secret::{AccessToken, DeviceCode, IdToken, RefreshToken, UserCode};
 
@@ -26,6 +27,8 @@ pub(crate) struct ScriptedProvider {
     pub(crate) person: Mutex<Person>,
     /// How long the access tokens last; `None` for as long as you like.
     pub(crate) lifetime: Mutex<Option<Duration>>,
+    /// What becomes of refreshes, when something is wrong.
+    pub(crate) trouble: Mutex<Option<ProviderError>>,
 }
 
 impl ScriptedProvider {
@@ -35,6 +38,7 @@ impl ScriptedProvider {
             scopes: vec!["read".to_owned(), "write".to_owned()],
             person: Mutex::new(Person::Agrees(1)),
             lifetime: Mutex::new(Some(Duration::from_secs(3600))),
+            trouble: Mutex::default(),
         }
     }
 
@@ -94,6 +98,25 @@ impl OAuthProvider for ScriptedProvider {
             scopes: self.scopes.clone(),
             origin: self.origin().await?,
         })))
+    }
+
+    async fn refresh(
+        &self,
+        _: &RefreshToken,
+        granted: &[String],
+    ) -> Result<TokenGrant, RefreshError> {
+        if let Some(cause) = self.trouble.lock().unwrap().clone() {
+            return Err(cause.into());
+        }
+        let lifetime = *self.lifetime.lock().unwrap();
+        Ok(TokenGrant {
+            access_token: AccessToken::new("refreshed-token"),
+            refresh_token: None,
+            id_token: None,
+            expires_in: lifetime,
+            scopes: granted.to_vec(),
+            origin: self.origin().await?,
+        })
     }
 
     async fn identify(

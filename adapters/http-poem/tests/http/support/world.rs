@@ -67,6 +67,7 @@ impl World {
             link_code_ttl: Duration::from_millis(600_900),
             poll_interval: options.poll_interval,
             provider_timeout: Duration::from_secs(10),
+            refresh_at_least_every: Duration::from_secs(86_400),
             admin_key: Some(AccessKey::new(ADMIN)),
             enroll_key: options.enroll_key.map(AccessKey::new),
         };

@@ -1,9 +1,7 @@
-//! Drives what happens by itself: polls of providers, purges. No rules here: the domain says what is due, what an
-//! answer means and when to come back.
+//! Polls of providers for the links that wait for consent.
 
 use std::collections::HashMap;
 use std::error::Error;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,26 +9,14 @@ use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::link::Link;
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::usecases::{Broker, Outcome};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// Links claimed in one transaction.
-const BATCH: u64 = 100;
+use super::{BATCH, GRACE, LONGEST_IDLE, STORE_PAUSE, Stop};
+
 /// Questions to one provider under way at once; a provider that is down holds up no other.
 const MOST_PER_PROVIDER: usize = 16;
-/// The store is asked for due work at least this often: another process may have added some.
-const LONGEST_IDLE: Duration = Duration::from_secs(1);
-/// The pause after the store failed.
-const STORE_PAUSE: Duration = Duration::from_millis(500);
-/// How often ended links are forgotten.
-const PURGE_EVERY: Duration = Duration::from_secs(300);
-/// Work under way gets this long to finish after the signal to stop: a provider call and its recording.
-const GRACE: Duration = Duration::from_secs(20);
-
-/// Tells everything that runs to stop; all clones see it.
-pub(crate) type Stop = watch::Receiver<bool>;
 
 /// Polls providers for the links that wait for consent, until told to stop; then finishes what is under way.
 /// Returns whether everything was recorded.
@@ -139,36 +125,4 @@ async fn record(broker: &Broker, link: &Link, outcome: &Outcome) -> Option<Link>
             }
         }
     }
-}
-
-/// Forgets what has ended long ago, until told to stop.
-pub(crate) async fn purge(broker: Arc<Broker>, mut stop: Stop) {
-    while !*stop.borrow() {
-        match broker.purge_links(BATCH).await {
-            Ok(BATCH) => continue,
-            Ok(_) => {}
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn Error,
-                    "ended links could not be purged"
-                );
-            }
-        }
-        tokio::select! {
-            () = sleep(PURGE_EVERY) => {}
-            _ = stop.changed() => {}
-        }
-    }
-}
-
-/// Listens from now on for the signal to end (SIGTERM, or Ctrl-C at a terminal); the future completes with it.
-pub(crate) fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
 }

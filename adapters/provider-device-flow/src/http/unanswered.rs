@@ -1,0 +1,60 @@
+//! No answer, and what that may mean.
+
+use central_oauth_domain::ports::{ProviderError, RefreshError};
+
+use super::transport;
+
+/// Why there is no answer, and whether the request may have arrived all the same.
+pub(crate) struct Unanswered {
+    pub(crate) cause: ProviderError,
+    may_have_arrived: bool,
+}
+
+impl Unanswered {
+    /// Whatever happens once the request is on its way leaves open how far it got.
+    pub(super) const fn after_sending(cause: ProviderError) -> Self {
+        Self {
+            cause,
+            may_have_arrived: true,
+        }
+    }
+
+    /// A name that does not resolve, a refused connection, a failed handshake: nothing was sent yet.
+    pub(super) fn by_transport(error: reqwest::Error) -> Self {
+        Self {
+            may_have_arrived: !(error.is_connect() || error.is_builder()),
+            cause: transport::unavailable(error),
+        }
+    }
+}
+
+impl From<ProviderError> for Unanswered {
+    /// A request that could not be made.
+    fn from(cause: ProviderError) -> Self {
+        Self {
+            cause,
+            may_have_arrived: false,
+        }
+    }
+}
+
+impl From<transport::ClientUnavailable> for Unanswered {
+    fn from(error: transport::ClientUnavailable) -> Self {
+        ProviderError::from(error).into()
+    }
+}
+
+impl From<Unanswered> for ProviderError {
+    fn from(unanswered: Unanswered) -> Self {
+        unanswered.cause
+    }
+}
+
+impl From<Unanswered> for RefreshError {
+    fn from(unanswered: Unanswered) -> Self {
+        Self {
+            cause: unanswered.cause,
+            may_have_acted: unanswered.may_have_arrived,
+        }
+    }
+}

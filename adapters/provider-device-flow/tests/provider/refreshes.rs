@@ -1,0 +1,218 @@
+//! Refreshing: RFC 6749 section 6, and what servers make of it.
+
+use std::time::Duration;
+
+use central_oauth_domain::grant::TokenGrant;
+use central_oauth_domain::ports::{ProviderError, RefreshError};
+use poem::Response;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+
+use crate::support::{
+    REFRESH_TOKEN, Stub, Subject, issuer, json as reply_json, kind, metadata, plain, raw, reply,
+};
+
+async fn answered(
+    answer: impl Fn() -> Response + Send + Sync + 'static,
+) -> Result<TokenGrant, RefreshError> {
+    let stub = Stub::start(move |_, _| answer()).await;
+    Subject::plain(&stub.base).refresh().await
+}
+
+async fn granted(answer: Value) -> TokenGrant {
+    let grant = answered(move || reply_json(200, &answer)).await;
+    grant.ok().unwrap()
+}
+
+/// Kind and code of the failure, and whether the refresh token may be spent.
+fn verdict(outcome: Result<TokenGrant, RefreshError>) -> (&'static str, String, bool) {
+    let error = outcome.err().expect("an error");
+    let (kind, code) = kind(&error.cause);
+    (kind, code.to_owned(), error.may_have_acted)
+}
+
+async fn judged(status: u16, answer: Value) -> (&'static str, String, bool) {
+    verdict(answered(move || reply_json(status, &answer)).await)
+}
+
+#[tokio::test]
+async fn the_refresh_token_is_presented_and_nothing_else() {
+    let stub = Stub::start(|_, _| reply_json(200, &json!({"access_token": "at"}))).await;
+    Subject::plain(&stub.base).refresh().await.ok().unwrap();
+    stub.last(|seen| {
+        assert_eq!(seen.path, "/token");
+        assert_eq!(seen.form()["grant_type"], "refresh_token");
+        assert_eq!(seen.form()["refresh_token"], REFRESH_TOKEN);
+        assert!(!seen.form().contains_key("scope"));
+    });
+}
+
+// RFC 6749 section 6: a new refresh token may come; a scope that is not named is the one that was granted.
+#[tokio::test]
+async fn what_comes_and_what_stays() {
+    let grant = granted(json!({
+        "access_token": "at", "refresh_token": "rt", "expires_in": "60", "scope": "openid",
+    }))
+    .await;
+    assert_eq!(grant.access_token.expose(), "at");
+    assert_eq!(grant.refresh_token.unwrap().expose(), "rt");
+    assert_eq!(grant.expires_in, Some(Duration::from_secs(60)));
+    assert_eq!(grant.scopes, ["openid"]);
+    for none in [json!(null), json!("")] {
+        let grant = granted(json!({"access_token": "at", "refresh_token": none})).await;
+        assert!(grant.refresh_token.is_none());
+        assert_eq!(grant.scopes, ["openid", "granted"]);
+    }
+}
+
+// OpenID Connect Core section 12.2: an ID token may come; nobody asks it anything.
+#[tokio::test]
+async fn a_bad_id_token_discards_nothing() {
+    let answer = json!({"access_token": "at", "refresh_token": "rt", "id_token": "no.jwt.at-all"});
+    let stub = Stub::start(move |seen, base| match seen.path.as_str() {
+        "/.well-known/openid-configuration" => reply_json(200, &metadata(base)),
+        _ => reply_json(200, &answer),
+    })
+    .await;
+    let grant = Subject::new(issuer(&stub.base)).refresh().await;
+    assert_eq!(grant.ok().unwrap().refresh_token.unwrap().expose(), "rt");
+    assert_eq!(stub.count("/jwks"), 0);
+}
+
+// RFC 6749 section 5.2; GitHub, "Refreshing user access tokens" (with 200); Slack, "Token rotation".
+#[tokio::test]
+async fn a_dead_refresh_token_has_several_names() {
+    for (status, code) in [
+        (400, "invalid_grant"),
+        (401, "INVALID_GRANT"),
+        (200, "bad_refresh_token"),
+        (200, "invalid_refresh_token"),
+    ] {
+        let answer = json!({"error": code, "error_description": "expired"});
+        let expected = ("refused", "invalid_grant".to_owned(), false);
+        assert_eq!(judged(status, answer).await, expected, "{code}");
+    }
+    let outcome = answered(|| reply_json(200, &json!({"error": "bad_refresh_token"}))).await;
+    let words = outcome.err().unwrap().to_string();
+    assert!(words.contains("bad_refresh_token"), "{words}");
+}
+
+#[tokio::test]
+async fn the_operator_s_mistakes_are_no_dead_tokens() {
+    for (status, code) in [(401, "invalid_client"), (400, "unauthorized_client")] {
+        let expected = ("misconfigured", code.to_owned(), false);
+        assert_eq!(judged(status, json!({"error": code})).await, expected);
+    }
+}
+
+// The stack notes: 400 with an empty body, 404, 401 with a word of their own.
+#[tokio::test]
+async fn refusals_that_do_not_say_so() {
+    for (status, content_type, body, code) in [
+        (400, "application/json", "", "http_400"),
+        (404, "text/html", "<html>", "http_404"),
+        (400, "application/json", r#"{"message":"no"}"#, "http_400"),
+        (
+            401,
+            "application/json",
+            r#"{"error":"token_gone"}"#,
+            "token_gone",
+        ),
+    ] {
+        let outcome = answered(move || reply(status, content_type, body)).await;
+        assert_eq!(verdict(outcome), ("refused", code.to_owned(), false));
+    }
+}
+
+#[tokio::test]
+async fn a_limit_says_nothing_and_nothing_was_done() {
+    let limited = || {
+        let answer = reply(429, "text/plain", "slow down");
+        answer.with_header_value("retry-after", "30")
+    };
+    let error = answered(limited).await.err().unwrap();
+    assert!(!error.may_have_acted);
+    assert_eq!(error.cause.retry_after(), Some(Duration::from_secs(30)));
+}
+
+#[tokio::test]
+async fn answers_that_leave_it_open() {
+    for (status, body) in [
+        (500, "{}"),
+        (503, r#"{"error":"invalid_grant"}"#),
+        (502, "<html>"),
+        (200, "<html>"),
+        (200, r#"{"access_token": "at", "refresh_t"#),
+        (200, r#"{"refresh_token":"rt"}"#),
+        (200, r#"{"access_token":"at","token_type":"mac"}"#),
+        (302, ""),
+    ] {
+        let outcome = answered(move || reply(status, "application/json", body)).await;
+        let error = outcome.err().unwrap();
+        assert!(error.may_have_acted, "{status} {body}");
+        assert_ne!(kind(&error.cause), ("refused", "invalid_grant"));
+    }
+}
+
+#[tokio::test]
+async fn answers_that_get_lost_leave_it_open() {
+    // Closed once the request has arrived.
+    let closes = raw(|socket| async { drop(socket) }).await;
+    // Cut off in the middle of the body.
+    let stops = raw(|mut socket| async move {
+        let head = b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"access_token\":";
+        socket.write_all(head).await.unwrap();
+    })
+    .await;
+    for base in [closes, stops] {
+        let outcome = Subject::plain(&base).refresh().await;
+        assert_eq!(verdict(outcome), ("unavailable", String::new(), true));
+    }
+    let silent = raw(|socket| async move {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        drop(socket);
+    })
+    .await;
+    let mut settings = plain(&silent);
+    settings.timeout = Duration::from_millis(300);
+    let outcome = Subject::new(settings).refresh().await;
+    assert_eq!(verdict(outcome), ("unavailable", String::new(), true));
+}
+
+#[tokio::test]
+async fn what_was_never_sent_leaves_nothing_open() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let expected = ("unavailable", String::new(), false);
+    assert_eq!(verdict(Subject::plain(&nobody).refresh().await), expected);
+    // Nor does discovery that fails.
+    let stub = Stub::saying(500, "text/plain", "no").await;
+    let outcome = Subject::new(issuer(&stub.base)).refresh().await;
+    assert!(!outcome.err().unwrap().may_have_acted);
+}
+
+#[tokio::test]
+async fn the_refresh_token_is_not_repeated() {
+    let echo =
+        json!({"error": "invalid_grant", "error_description": format!("no {REFRESH_TOKEN}")});
+    let error = answered(move || reply_json(400, &echo))
+        .await
+        .err()
+        .unwrap();
+    assert!(!error.to_string().contains(REFRESH_TOKEN), "{error}");
+    assert!(matches!(error.cause, ProviderError::Refused { .. }));
+}
+
+trait WithHeader {
+    fn with_header_value(self, name: &'static str, value: &'static str) -> Self;
+}
+
+impl WithHeader for Response {
+    fn with_header_value(mut self, name: &'static str, value: &'static str) -> Self {
+        let value = poem::http::HeaderValue::from_static(value);
+        self.headers_mut().insert(name, value);
+        self
+    }
+}

@@ -1,0 +1,178 @@
+//! What became of refreshes. The generation of the presented refresh token decides, never the lease.
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::refresh::{Attempts, RefreshFailure};
+use central_oauth_domain::grant::{AccountId, AccountStatus, RefreshedTokens, StoredTokens};
+use central_oauth_domain::ports::{Recorded, StoreError};
+use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+
+use crate::convert::{bytes, status_column};
+use crate::entities::accounts;
+use crate::entities::tokens::{ActiveModel, Column, Entity, Model};
+use crate::error::failed;
+use crate::refreshes::with_accounts;
+use crate::store::SeaOrmStore;
+
+pub(crate) async fn record(
+    store: &SeaOrmStore,
+    account: AccountId,
+    generation: i64,
+    tokens: &RefreshedTokens,
+    now: Timestamp,
+) -> Result<Recorded, StoreError> {
+    let write = store.write().await?;
+    let db = &write.txn;
+    let row = accounts::Entity::find_by_id(account.0)
+        .find_also_related(Entity)
+        .one(db)
+        .await
+        .map_err(failed)?;
+    let Some((owner, Some(row))) = row else {
+        return Err(StoreError::Conflict);
+    };
+    let recorded = if row.access_token == tokens.access_token.as_bytes() {
+        Recorded::Stored
+    } else if row.generation == generation || owner.status == accounts::Status::RelinkRequired {
+        replace(db, &row, tokens, now).await?;
+        Recorded::Stored
+    } else {
+        keep_spare(db, &row, tokens).await?;
+        Recorded::Superseded
+    };
+    write.commit().await?;
+    Ok(recorded)
+}
+
+async fn replace(
+    db: &impl ConnectionTrait,
+    row: &Model,
+    tokens: &RefreshedTokens,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let expires_at = tokens.access_token_expires_at;
+    let refresh_token = tokens.refresh_token.as_ref();
+    let replaced = ActiveModel {
+        id: Set(row.id),
+        generation: Set(row.generation + 1),
+        access_token: Set(bytes(&tokens.access_token)),
+        refresh_token: refresh_token.map_or(NotSet, |token| Set(Some(bytes(token)))),
+        spare_refresh_token: Set(None),
+        access_token_expires_at: Set(expires_at.map(Timestamp::as_millis)),
+        obtained_at: Set(tokens.requested_at.as_millis()),
+        last_refreshed_at: Set(Some(now.as_millis())),
+        next_refresh_at: Set(tokens.next_refresh_at.map(Timestamp::as_millis)),
+        lease_until: Set(None),
+        ..attempts_columns(Attempts::default())
+    };
+    replaced.update(db).await.map_err(failed)?;
+    let well = accounts::ActiveModel {
+        id: Set(row.account_id),
+        status: Set(status_column(AccountStatus::Active)),
+        scopes: Set(tokens.scopes.join(" ")),
+        last_error_code: Set(None),
+        last_error_detail: Set(None),
+        ..Default::default()
+    };
+    well.update(db).await.map_err(failed)?;
+    Ok(())
+}
+
+async fn keep_spare(
+    db: &impl ConnectionTrait,
+    row: &Model,
+    tokens: &RefreshedTokens,
+) -> Result<(), StoreError> {
+    let Some(refresh_token) = &tokens.refresh_token else {
+        return Ok(());
+    };
+    let spare = ActiveModel {
+        id: Set(row.id),
+        spare_refresh_token: Set(Some(bytes(refresh_token))),
+        ..Default::default()
+    };
+    spare.update(db).await.map_err(failed)?;
+    Ok(())
+}
+
+pub(crate) async fn record_failure(
+    store: &SeaOrmStore,
+    account: AccountId,
+    generation: i64,
+    lease_version: i64,
+    failure: RefreshFailure,
+) -> Result<bool, StoreError> {
+    let write = store.write().await?;
+    let Some(row) = claimed(&write.txn, account, generation, lease_version).await? else {
+        return Ok(false);
+    };
+    let failed_once_more = ActiveModel {
+        id: Set(row.id),
+        next_refresh_at: Set(failure.next_refresh_at.map(Timestamp::as_millis)),
+        lease_until: Set(None),
+        ..attempts_columns(failure.attempts)
+    };
+    failed_once_more.update(&write.txn).await.map_err(failed)?;
+    let ill = accounts::ActiveModel {
+        id: Set(account.0),
+        status: Set(status_column(failure.status)),
+        last_error_code: Set(Some(failure.fault.code)),
+        last_error_detail: Set(Some(failure.fault.detail)),
+        ..Default::default()
+    };
+    ill.update(&write.txn).await.map_err(failed)?;
+    write.commit().await?;
+    Ok(true)
+}
+
+pub(crate) async fn promote_spare(
+    store: &SeaOrmStore,
+    account: AccountId,
+    generation: i64,
+    lease_version: i64,
+) -> Result<Option<StoredTokens>, StoreError> {
+    let write = store.write().await?;
+    let db = &write.txn;
+    let Some(row) = claimed(db, account, generation, lease_version).await? else {
+        return Ok(None);
+    };
+    let Some(spare) = row.spare_refresh_token else {
+        return Ok(None);
+    };
+    let promoted = ActiveModel {
+        id: Set(row.id),
+        generation: Set(generation + 1),
+        refresh_token: Set(Some(spare)),
+        spare_refresh_token: Set(None),
+        ..Default::default()
+    };
+    let row = promoted.update(db).await.map_err(failed)?;
+    let promoted = with_accounts(db, vec![row]).await?;
+    write.commit().await?;
+    Ok(promoted.into_iter().next())
+}
+
+/// The row as it was claimed, if it still is.
+async fn claimed(
+    db: &impl ConnectionTrait,
+    account: AccountId,
+    generation: i64,
+    lease_version: i64,
+) -> Result<Option<Model>, StoreError> {
+    Entity::find()
+        .filter(Column::AccountId.eq(account.0))
+        .filter(Column::Generation.eq(generation))
+        .filter(Column::LeaseVersion.eq(lease_version))
+        .one(db)
+        .await
+        .map_err(failed)
+}
+
+fn attempts_columns(attempts: Attempts) -> ActiveModel {
+    ActiveModel {
+        failures: Set(i64::from(attempts.failures)),
+        ambiguous: Set(attempts.ambiguous),
+        refused_since: Set(attempts.refused_since.map(Timestamp::as_millis)),
+        ..Default::default()
+    }
+}

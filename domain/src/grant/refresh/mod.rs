@@ -1,0 +1,7 @@
+//! When tokens are refreshed, and what a refresh that failed means.
+
+mod schedule;
+mod verdict;
+
+pub use schedule::{due_at, pause_after};
+pub use verdict::{Attempts, RefreshFailure, judge, wait_for_operator};

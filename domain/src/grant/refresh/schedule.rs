@@ -1,0 +1,136 @@
+//! When tokens are refreshed next. `spread` is a random number from 0 to just below 1 in all of this, so that what
+//! began together does not stay together.
+
+use std::time::Duration;
+
+use crate::time::Timestamp;
+
+/// A token that lasts shorter than this is refreshed no faster: nobody could use it anyway.
+const FASTEST: Duration = Duration::from_secs(1);
+/// The pause after the first failure.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause that the service takes by itself.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// The longest `Retry-After` that is believed.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
+
+/// When tokens that were asked for at `requested_at` are refreshed: ahead of their expiry by half a tenth to a tenth of
+/// their lifetime, and every `at_least_every` at the latest, because refresh tokens die of disuse. `None` for what needs
+/// no refreshing or cannot be refreshed.
+#[must_use]
+pub fn due_at(
+    requested_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    has_refresh_token: bool,
+    at_least_every: Duration,
+    spread: f64,
+) -> Option<Timestamp> {
+    let expires_at = expires_at.filter(|_| has_refresh_token)?;
+    let margin = (expires_at.since(requested_at) / 10).mul_f64(0.5 + spread / 2.0);
+    let latest = at_least_every.saturating_sub((at_least_every / 10).mul_f64(spread));
+    let due = (expires_at - margin).min(requested_at + latest);
+    Some(due.max(requested_at + FASTEST))
+}
+
+/// How long to wait after so many failures in a row: a second, doubling up to five minutes, and no less than the
+/// provider's `Retry-After`, of which an hour is believed; up to a quarter of the pause on top.
+#[must_use]
+pub fn pause_after(failures: u32, retry_after: Option<Duration>, spread: f64) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    let pause = FIRST_PAUSE.saturating_mul(1 << doublings);
+    let pause = pause.min(LONGEST_PAUSE);
+    let asked_for = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
+    pause.max(asked_for) + (pause / 4).mul_f64(spread)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn due_in(lifetime: Duration, spread: f64) -> Duration {
+        let start = at(0);
+        let due = due_at(start, Some(start + lifetime), true, DAY, spread);
+        due.map_or(Duration::MAX, |due| due.since(start))
+    }
+
+    #[test]
+    fn margins_scale_with_the_lifetime() {
+        let secs = Duration::from_secs;
+        assert_eq!(due_in(secs(3), 0.0), Duration::from_millis(2850));
+        assert_eq!(due_in(secs(60), 0.0), secs(57));
+        assert_eq!(due_in(secs(3600), 0.0), secs(3420));
+        assert_eq!(due_in(secs(3600), 0.5), secs(3330));
+        assert_eq!(due_in(secs(90 * 86_400), 0.0), DAY);
+    }
+
+    #[test]
+    fn what_cannot_be_refreshed_or_needs_not_is_left_alone() {
+        assert_eq!(due_at(at(0), None, true, DAY, 0.0), None);
+        assert_eq!(due_at(at(0), Some(at(9000)), false, DAY, 0.0), None);
+    }
+
+    #[test]
+    fn pauses_double_up_to_five_minutes() {
+        let pauses = [0, 1, 2, 3, 9, 10, u32::MAX].map(|n| pause_after(n, None, 0.0).as_secs());
+        assert_eq!(pauses, [1, 1, 2, 4, 256, 300, 300]);
+    }
+
+    #[test]
+    fn retry_after_is_honoured_up_to_an_hour() {
+        let secs = Duration::from_secs;
+        assert_eq!(pause_after(1, Some(secs(40)), 0.0), secs(40));
+        assert_eq!(pause_after(10, Some(secs(40)), 0.0), secs(300));
+        assert_eq!(pause_after(1, Some(Duration::MAX), 0.0), secs(3600));
+    }
+
+    proptest! {
+        #[test]
+        fn due_ahead_of_expiry_and_within_the_margin(
+            start in 0..4_000_000_000_000_i64,
+            lifetime in 2_000..10_000_000_000_i64,
+            every in 60..1_000_000_u64,
+            spread in 0.0..1.0_f64,
+        ) {
+            let (start, expiry) = (at(start), at(start + lifetime));
+            let every = Duration::from_secs(every);
+            let due = due_at(start, Some(expiry), true, every, spread);
+            let due = due.ok_or_else(|| TestCaseError::fail("not due"))?;
+            prop_assert!(due > start && due < expiry);
+            prop_assert!(due <= start + every);
+            let ahead = expiry.since(due);
+            let tenth = expiry.since(start) / 10;
+            prop_assert!(ahead + Duration::from_millis(1) >= tenth / 2);
+            // Earlier only because of the other rule.
+            prop_assert!(ahead <= tenth + Duration::from_millis(1) || due >= start + every.mul_f64(0.89));
+        }
+
+        #[test]
+        fn no_lifetime_overflows(
+            start in any::<i64>(), expiry in any::<i64>(), every in any::<u64>(), spread in 0.0..1.0_f64,
+        ) {
+            let every = Duration::from_secs(every);
+            let due = due_at(at(start), Some(at(expiry)), true, every, spread);
+            prop_assert!(due >= Some(at(start)));
+        }
+
+        #[test]
+        fn pauses_are_bounded(
+            failures in any::<u32>(), asked_for in proptest::option::of(any::<u64>()), spread in 0.0..1.0_f64,
+        ) {
+            let asked_for = asked_for.map(Duration::from_secs);
+            let pause = pause_after(failures, asked_for, spread);
+            prop_assert!(pause >= FIRST_PAUSE);
+            prop_assert!(pause <= LONGEST_RETRY_AFTER + LONGEST_PAUSE / 4);
+            prop_assert!(asked_for.is_some() || pause <= LONGEST_PAUSE * 5 / 4);
+            prop_assert!(pause >= pause_after(failures.saturating_sub(1), asked_for, 0.0));
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! What a refresh that failed means for the grant. Only a definite `invalid_grant` ends one; everything else costs time.
+
+use std::time::Duration;
+
+use super::pause_after;
+use crate::fault::Fault;
+use crate::grant::AccountStatus;
+use crate::ports::{ProviderError, RefreshError};
+use crate::time::Timestamp;
+
+/// Some servers refuse a dead refresh token without saying so. After this long such refusals are believed.
+const BELIEVED_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// How often it is looked whether the operator has put the configuration right.
+const OPERATOR_PAUSE: Duration = Duration::from_secs(300);
+
+/// How refreshing has gone since it last succeeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Attempts {
+    /// Failures in a row.
+    pub failures: u32,
+    /// Whether an answer got lost that may have spent the refresh token.
+    pub ambiguous: bool,
+    /// Since when the provider refuses without the word that would end the grant.
+    pub refused_since: Option<Timestamp>,
+}
+
+/// What a refresh that failed leaves behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefreshFailure {
+    /// The account's health from now on.
+    pub status: AccountStatus,
+    /// What went wrong.
+    pub fault: Fault,
+    /// When to try again, if ever by ourselves.
+    pub next_refresh_at: Option<Timestamp>,
+    /// The attempts so far.
+    pub attempts: Attempts,
+}
+
+/// Judges a failed attempt by what the provider did, and by what had happened before.
+#[must_use]
+pub fn judge(
+    before: Attempts,
+    error: &RefreshError,
+    now: Timestamp,
+    spread: f64,
+) -> RefreshFailure {
+    let failures = before.failures.saturating_add(1);
+    let mut attempts = Attempts {
+        failures,
+        ambiguous: before.ambiguous || error.may_have_acted,
+        ..before
+    };
+    let cause = &error.cause;
+    let over = match cause {
+        ProviderError::Refused { code, .. } if code == INVALID_GRANT => Some(Fault::new(
+            INVALID_GRANT,
+            last_words(cause, before.ambiguous),
+        )),
+        ProviderError::Refused { code, .. } => {
+            let since = *attempts.refused_since.get_or_insert(now);
+            let words = format!("{cause}; so it has been for over a day");
+            (now.since(since) >= BELIEVED_AFTER).then(|| Fault::new(code, words))
+        }
+        _ => None,
+    };
+    match over {
+        Some(fault) => RefreshFailure {
+            status: AccountStatus::RelinkRequired,
+            fault,
+            next_refresh_at: None,
+            attempts,
+        },
+        None => RefreshFailure {
+            status: AccountStatus::Degraded,
+            fault: passing(cause),
+            next_refresh_at: Some(now + pause_after(failures, cause.retry_after(), spread)),
+            attempts,
+        },
+    }
+}
+
+/// The attempt that was not made, because only the operator can make it possible again. Nothing was sent, so this is no
+/// failure of the provider's; it is looked again every five minutes.
+#[must_use]
+pub fn wait_for_operator(before: Attempts, fault: Fault, now: Timestamp) -> RefreshFailure {
+    RefreshFailure {
+        status: AccountStatus::Degraded,
+        fault,
+        next_refresh_at: Some(now + OPERATOR_PAUSE),
+        attempts: Attempts {
+            failures: before.failures.saturating_add(1),
+            ..before
+        },
+    }
+}
+
+/// The one word that ends a grant (RFC 6749 section 5.2); adapters turn a provider's own spelling into it.
+const INVALID_GRANT: &str = "invalid_grant";
+
+fn last_words(error: &ProviderError, ambiguous: bool) -> String {
+    if ambiguous {
+        format!(
+            "{error}; the answer to an earlier attempt was lost, which may have spent the refresh token"
+        )
+    } else {
+        error.to_string()
+    }
+}
+
+fn passing(error: &ProviderError) -> Fault {
+    let code = match error {
+        ProviderError::Unavailable { .. } | ProviderError::Nonsense { .. } => Fault::UNAVAILABLE,
+        ProviderError::Misconfigured { code, .. } | ProviderError::Refused { code, .. } => code,
+    };
+    Fault::new(code, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn refused(code: &str) -> ProviderError {
+        ProviderError::Refused {
+            code: code.to_owned(),
+            detail: "the provider's words".to_owned(),
+        }
+    }
+
+    fn unavailable(retry_after: Option<Duration>) -> ProviderError {
+        ProviderError::Unavailable {
+            detail: "gone".to_owned(),
+            retry_after,
+        }
+    }
+
+    fn lost(cause: ProviderError) -> RefreshError {
+        RefreshError {
+            cause,
+            may_have_acted: true,
+        }
+    }
+
+    #[test]
+    fn invalid_grant_ends_it_with_the_provider_s_words() {
+        let failure = judge(
+            Attempts::default(),
+            &refused("invalid_grant").into(),
+            NOW,
+            0.0,
+        );
+        assert_eq!(failure.status, AccountStatus::RelinkRequired);
+        assert_eq!(failure.next_refresh_at, None);
+        assert_eq!(failure.fault.code, "invalid_grant");
+        assert!(failure.fault.detail.contains("the provider's words"));
+        assert!(!failure.fault.detail.contains("lost"));
+    }
+
+    #[test]
+    fn an_ambiguous_attempt_before_it_is_told() {
+        let first = judge(Attempts::default(), &lost(unavailable(None)), NOW, 0.0);
+        assert_eq!(first.status, AccountStatus::Degraded);
+        let later = judge(first.attempts, &unavailable(None).into(), NOW, 0.0);
+        assert!(later.attempts.ambiguous, "it is remembered");
+        let end = judge(later.attempts, &refused("invalid_grant").into(), NOW, 0.0);
+        assert!(end.fault.detail.contains("was lost"), "{:?}", end.fault);
+    }
+
+    #[test]
+    fn an_unsaid_refusal_is_believed_after_a_day() {
+        let (mut attempts, mut now) = (Attempts::default(), NOW);
+        for _ in 0..24 {
+            let failure = judge(attempts, &refused("http_404").into(), now, 0.0);
+            assert_eq!(failure.status, AccountStatus::Degraded);
+            (attempts, now) = (failure.attempts, now + HOUR);
+        }
+        let failure = judge(attempts, &refused("http_404").into(), now, 0.0);
+        assert_eq!(failure.status, AccountStatus::RelinkRequired);
+        assert_eq!(failure.fault.code, "http_404");
+    }
+
+    #[test]
+    fn the_operator_s_mistakes_end_nothing() {
+        let error = ProviderError::Misconfigured {
+            code: "invalid_client".to_owned(),
+            detail: String::new(),
+        };
+        let year_ago = Attempts {
+            refused_since: Some(NOW - 8760 * HOUR),
+            ..Attempts::default()
+        };
+        let failure = judge(year_ago, &error.into(), NOW, 0.0);
+        assert_eq!(failure.status, AccountStatus::Degraded);
+        assert_eq!(failure.fault.code, "invalid_client");
+        let fault = Fault::new("client_changed", "the client id has changed");
+        let failure = wait_for_operator(year_ago, fault, NOW);
+        assert_eq!(failure.status, AccountStatus::Degraded);
+        assert_eq!(failure.next_refresh_at, Some(NOW + OPERATOR_PAUSE));
+    }
+
+    proptest! {
+        #[test]
+        fn passing_failures_never_end_a_grant(
+            failures in any::<u32>(),
+            ambiguous in any::<bool>(),
+            since in proptest::option::of(any::<i64>()),
+            retry_after in proptest::option::of(any::<u64>()),
+            spread in 0.0..1.0_f64,
+        ) {
+            let before = Attempts {
+                failures, ambiguous, refused_since: since.map(Timestamp::from_millis),
+            };
+            let error = lost(unavailable(retry_after.map(Duration::from_secs)));
+            let failure = judge(before, &error, NOW, spread);
+            prop_assert_eq!(failure.status, AccountStatus::Degraded);
+            let next = failure.next_refresh_at.ok_or_else(|| TestCaseError::fail("no next"))?;
+            prop_assert!(next > NOW && next <= NOW + 2 * HOUR);
+        }
+    }
+}

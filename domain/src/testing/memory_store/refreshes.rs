@@ -1,0 +1,162 @@
+//! Leases and results of refreshes in memory.
+
+use super::State;
+use crate::grant::refresh::{Attempts, RefreshFailure};
+use crate::grant::{AccountId, AccountStatus, Lease, ProviderName, RefreshedTokens, StoredTokens};
+use crate::ports::{Recorded, StoreError};
+use crate::time::Timestamp;
+
+/// When an account may be claimed: at its next refresh, or once the lease on it lapses where that is later.
+pub(super) fn due_at(tokens: &StoredTokens) -> Option<Timestamp> {
+    let next_at = tokens.account.next_refresh_at?;
+    Some(
+        tokens
+            .lease
+            .until
+            .map_or(next_at, |until| until.max(next_at)),
+    )
+}
+
+/// Those at providers that are not busy.
+pub(super) fn not_at<'a>(
+    all: impl Iterator<Item = &'a StoredTokens>,
+    busy: &[ProviderName],
+) -> impl Iterator<Item = &'a StoredTokens> {
+    all.filter(|tokens| !busy.contains(&tokens.account.key.provider))
+}
+
+fn claim(tokens: &mut StoredTokens, until: Timestamp) -> StoredTokens {
+    tokens.attempts.ambiguous |= tokens.lease.until.is_some();
+    tokens.lease = Lease {
+        version: tokens.lease.version + 1,
+        until: Some(until),
+    };
+    tokens.clone()
+}
+
+fn store(tokens: &mut StoredTokens, refreshed: RefreshedTokens, now: Timestamp) {
+    tokens.generation += 1;
+    tokens.access_token = refreshed.access_token;
+    if refreshed.refresh_token.is_some() {
+        tokens.refresh_token = refreshed.refresh_token;
+    }
+    tokens.spare_refresh_token = None;
+    tokens.obtained_at = refreshed.requested_at;
+    tokens.lease.until = None;
+    tokens.attempts = Attempts::default();
+    let account = &mut tokens.account;
+    account.status = AccountStatus::Active;
+    account.scopes = refreshed.scopes;
+    account.access_token_expires_at = refreshed.access_token_expires_at;
+    account.last_refreshed_at = Some(now);
+    account.next_refresh_at = refreshed.next_refresh_at;
+    account.last_error = None;
+}
+
+impl State {
+    pub(super) fn claim_due_refreshes(
+        &mut self,
+        now: Timestamp,
+        until: Timestamp,
+        limit: u64,
+        busy: &[ProviderName],
+    ) -> Vec<StoredTokens> {
+        let mut due: Vec<_> = not_at(self.accounts.values(), busy)
+            .filter_map(|tokens| Some((due_at(tokens)?, tokens.account.id.0)))
+            .filter(|(due_at, _)| *due_at <= now)
+            .collect();
+        due.sort_unstable();
+        due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        due.into_iter()
+            .filter_map(|(_, id)| Some(claim(self.accounts.get_mut(&id)?, until)))
+            .collect()
+    }
+
+    pub(super) fn claim_refresh(
+        &mut self,
+        account: AccountId,
+        version: i64,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<StoredTokens, StoreError> {
+        let tokens = self
+            .accounts
+            .get_mut(&account.0)
+            .filter(|tokens| tokens.lease.version == version && !tokens.lease.is_held(now))
+            .filter(|tokens| tokens.refresh_token.is_some())
+            .ok_or(StoreError::Conflict)?;
+        let planned = tokens.account.next_refresh_at;
+        tokens.account.next_refresh_at = planned.map(|planned| planned.min(now));
+        Ok(claim(tokens, until))
+    }
+
+    pub(super) fn release_refresh(&mut self, account: AccountId, version: i64) {
+        let tokens = self.accounts.get_mut(&account.0);
+        if let Some(tokens) = tokens.filter(|tokens| tokens.lease.version == version) {
+            tokens.lease.until = None;
+        }
+    }
+
+    pub(super) fn record_refresh(
+        &mut self,
+        account: AccountId,
+        generation: i64,
+        refreshed: RefreshedTokens,
+        now: Timestamp,
+    ) -> Result<Recorded, StoreError> {
+        let tokens = self.accounts.get_mut(&account.0);
+        let tokens = tokens.ok_or(StoreError::Conflict)?;
+        if tokens.access_token == refreshed.access_token {
+            return Ok(Recorded::Stored);
+        }
+        let given_up = tokens.account.status == AccountStatus::RelinkRequired;
+        if tokens.generation == generation || given_up {
+            store(tokens, refreshed, now);
+            return Ok(Recorded::Stored);
+        }
+        if refreshed.refresh_token.is_some() {
+            tokens.spare_refresh_token = refreshed.refresh_token;
+        }
+        Ok(Recorded::Superseded)
+    }
+
+    pub(super) fn record_refresh_failure(
+        &mut self,
+        account: AccountId,
+        generation: i64,
+        version: i64,
+        failure: RefreshFailure,
+    ) -> bool {
+        let Some(tokens) = self.claimed(account, generation, version) else {
+            return false;
+        };
+        tokens.lease.until = None;
+        tokens.attempts = failure.attempts;
+        tokens.account.status = failure.status;
+        tokens.account.last_error = Some(failure.fault);
+        tokens.account.next_refresh_at = failure.next_refresh_at;
+        true
+    }
+
+    pub(super) fn promote_spare(
+        &mut self,
+        account: AccountId,
+        generation: i64,
+        version: i64,
+    ) -> Option<StoredTokens> {
+        let tokens = self.claimed(account, generation, version)?;
+        tokens.refresh_token = Some(tokens.spare_refresh_token.take()?);
+        tokens.generation += 1;
+        Some(tokens.clone())
+    }
+
+    fn claimed(
+        &mut self,
+        account: AccountId,
+        generation: i64,
+        version: i64,
+    ) -> Option<&mut StoredTokens> {
+        let tokens = self.accounts.get_mut(&account.0)?;
+        (tokens.generation == generation && tokens.lease.version == version).then_some(tokens)
+    }
+}

@@ -1,0 +1,123 @@
+//! Keeping grants alive: who refreshes, what the provider says, what is kept of it.
+//!
+//! Claim (one transaction), present the refresh token (none open), record (another): whoever drives this claims with
+//! [`Grants::claim_due`] or [`Grants::claim`], then calls [`Grants::exchange`] and [`Grants::record`], the last one
+//! again and again while the store is away, because the outcome may hold a refresh token that exists nowhere else.
+
+mod exchange;
+mod on_demand;
+mod record;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::entropy::Entropy;
+use crate::grant::{AccountStatus, ProviderName, StoredTokens};
+use crate::ports::{Clock, StoreError, TokenStore};
+use crate::time::Timestamp;
+use crate::vault::Vault;
+
+use super::Providers;
+
+pub use exchange::Exchange;
+pub use on_demand::{RefreshOnDemand, RefreshWish};
+
+/// A lease outlives the longest provider call by this much.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
+
+/// Refreshes tokens, ahead of their expiry and when asked to.
+pub struct Grants {
+    pub(super) store: Arc<dyn TokenStore>,
+    pub(super) vault: Vault,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<Entropy>,
+    pub(super) providers: Providers,
+    pub(super) provider_timeout: Duration,
+    pub(super) at_least_every: Duration,
+}
+
+/// What comes of wanting to refresh one account.
+#[derive(Debug)]
+pub enum Claim {
+    /// The refresh token is the caller's to present.
+    Mine(Box<StoredTokens>),
+    /// Somebody else has it: look again soon.
+    Theirs,
+    /// There is nothing to be done, or not now.
+    Settled,
+}
+
+impl Grants {
+    /// Leases accounts whose refresh is due, save those at busy providers.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn claim_due(
+        &self,
+        limit: u64,
+        busy: &[ProviderName],
+    ) -> Result<Vec<StoredTokens>, StoreError> {
+        let now = self.clock.now();
+        let until = self.lease_until(now);
+        self.store
+            .claim_due_refreshes(now, until, limit, busy)
+            .await
+    }
+
+    /// How long nothing is due at a provider that is not busy.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn idle_for(&self, busy: &[ProviderName]) -> Result<Option<Duration>, StoreError> {
+        let next = self.store.next_refresh_at(busy).await?;
+        Ok(next.map(|at| at.since(self.clock.now())))
+    }
+
+    /// Leases one account, if it still is as the wish knew it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn claim(&self, wish: &RefreshWish) -> Result<Claim, StoreError> {
+        let tokens = self.store.tokens(wish.account).await?;
+        let now = self.clock.now();
+        let Some(tokens) = tokens.filter(|tokens| wish.is_open(tokens) && may_try(tokens, now))
+        else {
+            return Ok(Claim::Settled);
+        };
+        if tokens.lease.is_held(now) {
+            return Ok(Claim::Theirs);
+        }
+        let (version, until) = (tokens.lease.version, self.lease_until(now));
+        let claimed = self
+            .store
+            .claim_refresh(wish.account, version, now, until)
+            .await;
+        match claimed {
+            Ok(claimed) => Ok(Claim::Mine(Box::new(claimed))),
+            Err(StoreError::Conflict) => Ok(Claim::Theirs),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gives a lease back under which nothing was sent.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn release(&self, lease: &StoredTokens) -> Result<(), StoreError> {
+        let (account, version) = (lease.account.id, lease.lease.version);
+        self.store.release_refresh(account, version).await
+    }
+
+    fn lease_until(&self, now: Timestamp) -> Timestamp {
+        now + self.provider_timeout + LEASE_MARGIN
+    }
+}
+
+/// Whether a refresh could be tried now: there is something to present, and no caller overrides the pause after a
+/// failure. An account that was given up pauses no more; who asks for it has a reason.
+pub(super) fn may_try(tokens: &StoredTokens, now: Timestamp) -> bool {
+    let failed = tokens.attempts.failures > 0;
+    let given_up = tokens.account.status == AccountStatus::RelinkRequired;
+    let pauses = tokens.account.next_refresh_at.is_some_and(|at| at > now);
+    tokens.refresh_token.is_some() && (given_up || !(failed && pauses))
+}

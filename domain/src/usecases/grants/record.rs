@@ -1,0 +1,71 @@
+//! Keeping what a refresh brought.
+
+use super::{Exchange, Grants};
+use crate::grant::refresh::RefreshFailure;
+use crate::grant::{AccountStatus, RefreshedTokens, StoredTokens};
+use crate::ports::{Recorded, StoreError};
+
+impl Grants {
+    /// Records what presenting the refresh token of a lease brought. `Some(lease)` is the account with another refresh
+    /// token to present at once, under the same lease.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`]: the account is gone. With any other, call it again with the same exchange.
+    pub async fn record(
+        &self,
+        lease: &StoredTokens,
+        exchange: &Exchange,
+    ) -> Result<Option<StoredTokens>, StoreError> {
+        match exchange {
+            Exchange::Refreshed(tokens) => self.keep(lease, tokens).await.map(|()| None),
+            Exchange::Failed(failure) => self.keep_failure(lease, failure).await,
+            Exchange::Unsent => self.release(lease).await.map(|()| None),
+        }
+    }
+
+    async fn keep(&self, lease: &StoredTokens, tokens: &RefreshedTokens) -> Result<(), StoreError> {
+        let (account, now) = (&lease.account, self.clock.now());
+        let recorded = self
+            .store
+            .record_refresh(account.id, lease.generation, tokens.clone(), now);
+        let (id, provider) = (account.id.0, &account.key.provider);
+        match recorded.await? {
+            Recorded::Stored => tracing::info!(account = id, %provider, "refreshed"),
+            Recorded::Superseded => {
+                tracing::warn!(account = id, %provider, "refreshed too late: others came first");
+            }
+        }
+        Ok(())
+    }
+
+    /// Before a grant is given up, a refresh token that came too late once gets its chance.
+    async fn keep_failure(
+        &self,
+        lease: &StoredTokens,
+        failure: &RefreshFailure,
+    ) -> Result<Option<StoredTokens>, StoreError> {
+        let (account, generation) = (lease.account.id, lease.generation);
+        let (version, over) = (
+            lease.lease.version,
+            failure.status == AccountStatus::RelinkRequired,
+        );
+        if over {
+            let spare = self.store.promote_spare(account, generation, version);
+            if let Some(promoted) = spare.await? {
+                tracing::warn!(
+                    account = account.0,
+                    "the refresh token is dead: trying the spare"
+                );
+                return Ok(Some(promoted));
+            }
+        }
+        let kept = self
+            .store
+            .record_refresh_failure(account, generation, version, failure.clone());
+        let kept = kept.await?;
+        let (code, detail) = (&failure.fault.code, &failure.fault.detail);
+        let provider = &lease.account.key.provider;
+        tracing::warn!(account = account.0, %provider, %code, %detail, over, kept, "not refreshed");
+        Ok(None)
+    }
+}

@@ -1,0 +1,88 @@
+//! Somebody wants an account refreshed now.
+
+use std::time::Duration;
+
+use super::grants::{RefreshWish, may_try};
+use super::{Broker, Caller, Refusal};
+use crate::fault::Fault;
+use crate::grant::{Account, AccountId, AccountStatus, KeyRole, StoredTokens};
+use crate::time::Timestamp;
+
+/// The longest that a caller waits for a refresh; with all else no answer takes more than 15 s.
+const PATIENCE: Duration = Duration::from_secs(14);
+
+impl Broker {
+    /// Refreshes an account now, due or not: any for the admin, its own for the key that was handed out with a link
+    /// code. The refresh token of a grant that was given up is tried once more; a success heals.
+    ///
+    /// # Errors
+    /// [`Refusal`]: no or no good key, no such account, [`Refusal::RelinkRequired`], [`Refusal::ProviderUnavailable`]
+    /// also while the pause after a failure lasts, [`Refusal::ProviderRefused`].
+    pub async fn refresh_account(
+        &self,
+        caller: &Caller,
+        id: AccountId,
+    ) -> Result<Account, Refusal> {
+        self.account(caller, id).await?;
+        if matches!(caller, Caller::Key(key) if key.role != KeyRole::Owner) {
+            let detail = "this key may read the token, not refresh it";
+            return Err(Refusal::Forbidden(detail));
+        }
+        let before = self.stored_tokens(id).await?;
+        let after = self.refreshed(before.clone()).await?;
+        if after.generation == before.generation {
+            return Err(self.why_not(&after));
+        }
+        Ok(after.account)
+    }
+
+    /// The tokens after a refresh that was tried, if one could be.
+    pub(super) async fn refreshed(&self, tokens: StoredTokens) -> Result<StoredTokens, Refusal> {
+        if !may_try(&tokens, self.clock.now()) {
+            return Ok(tokens);
+        }
+        let wish = RefreshWish::for_better_than(&tokens);
+        self.refresher.refresh(wish, PATIENCE).await;
+        self.stored_tokens(tokens.account.id).await
+    }
+
+    pub(super) async fn stored_tokens(&self, id: AccountId) -> Result<StoredTokens, Refusal> {
+        let gone = Refusal::NotFound("the account is gone");
+        let mut tokens = self.store.tokens(id).await?.ok_or(gone)?;
+        tokens.account = tokens.account.as_of(self.clock.now());
+        Ok(tokens)
+    }
+
+    /// Why there are no fresher tokens than these.
+    fn why_not(&self, tokens: &StoredTokens) -> Refusal {
+        match &tokens.account.last_error {
+            Some(fault) if !is_over(tokens) && fault.code != Fault::UNAVAILABLE => {
+                Refusal::ProviderRefused(fault.detail.clone())
+            }
+            _ => no_token_now(tokens, self.clock.now()),
+        }
+    }
+}
+
+/// Why an account whose token no longer serves has no other.
+pub(super) fn no_token_now(tokens: &StoredTokens, now: Timestamp) -> Refusal {
+    let fault = tokens.account.last_error.clone();
+    if is_over(tokens) {
+        let over = || Fault::new("no_refresh_token", "the provider gave no refresh token");
+        return Refusal::RelinkRequired(fault.unwrap_or_else(over));
+    }
+    let next = tokens.account.next_refresh_at;
+    let under_way = || "the token is being refreshed; ask again".to_owned();
+    Refusal::ProviderUnavailable {
+        detail: fault.map_or_else(under_way, |fault| fault.detail),
+        retry_after: next.map_or(Duration::ZERO, |at| at.since(now)),
+    }
+}
+
+/// Whether waiting helps nothing: somebody must consent, or change the configuration.
+fn is_over(tokens: &StoredTokens) -> bool {
+    let changed = |fault: &Fault| fault.code == Fault::CLIENT_CHANGED;
+    tokens.refresh_token.is_none()
+        || tokens.account.status == AccountStatus::RelinkRequired
+        || tokens.account.last_error.as_ref().is_some_and(changed)
+}

@@ -1,0 +1,348 @@
+//! Keeping a grant alive, whatever happens.
+
+use super::*;
+use crate::grant::{Account, AccountStatus, StoredTokens, TokenOrigin};
+use crate::ports::{ProviderError, RefreshError, TokenStore};
+use crate::usecases::{Exchange, HandedToken};
+
+fn gone() -> ProviderError {
+    ProviderError::Unavailable {
+        detail: "gone".to_owned(),
+        retry_after: None,
+    }
+}
+
+fn refused(code: &str) -> ProviderError {
+    ProviderError::Refused {
+        code: code.to_owned(),
+        detail: "no".to_owned(),
+    }
+}
+
+impl Stage {
+    async fn token(&self, key: &AccessKey, min_ttl: u64) -> Result<HandedToken, Refusal> {
+        let caller = self.caller(key).await;
+        self.broker.hand_out_token(&caller, secs(min_ttl)).await
+    }
+
+    async fn only_account(&self) -> Account {
+        self.stored().await.account
+    }
+
+    async fn stored(&self) -> StoredTokens {
+        let id = self.store.accounts(None, 1).await.unwrap()[0].id;
+        self.store.tokens(id).await.unwrap().unwrap()
+    }
+
+    /// What the scheduler does once: claims what is due and sees it through.
+    async fn refresh_due(&self) -> usize {
+        let leases = self.broker.grants().claim_due(10, &[]).await.unwrap();
+        let claimed = leases.len();
+        for lease in leases {
+            self.see_lease_through(lease).await;
+        }
+        claimed
+    }
+
+    async fn see_lease_through(&self, lease: StoredTokens) {
+        let grants = self.broker.grants();
+        let mut next = Some(lease);
+        while let Some(lease) = next {
+            let exchange = grants.exchange(&lease).await;
+            next = grants.record(&lease, &exchange).await.unwrap();
+        }
+    }
+
+    /// Waits until the next refresh is due.
+    async fn until_due(&self) {
+        let idle = self.broker.grants().idle_for(&[]).await.unwrap();
+        self.clock.advance(idle.expect("nothing is planned"));
+    }
+
+    async fn claim_due_one(&self) -> StoredTokens {
+        let mut leases = self.broker.grants().claim_due(10, &[]).await.unwrap();
+        assert_eq!(leases.len(), 1);
+        leases.remove(0)
+    }
+}
+
+#[tokio::test]
+async fn ahead_of_expiry_asked_for_or_not() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    let first = stage.only_account().await;
+    for round in 1..=5 {
+        stage.until_due().await;
+        let expires_at = stage.only_account().await.access_token_expires_at.unwrap();
+        let left = expires_at.since(stage.broker.clock.now());
+        assert!((180..=360).contains(&left.as_secs()), "{left:?}");
+        assert_eq!(stage.refresh_due().await, 1);
+        assert_eq!(stage.refresh_due().await, 0);
+        let token = stage.token(&key, 0).await.unwrap();
+        assert_eq!(token.access_token.expose(), format!("refreshed-{round}"));
+        assert!(token.warning.is_none());
+    }
+    let presented = [
+        "refresh-1",
+        "rotated-1",
+        "rotated-2",
+        "rotated-3",
+        "rotated-4",
+    ];
+    assert_eq!(stage.provider.presented(), presented);
+    let last = stage.only_account().await;
+    assert_eq!((last.id, last.linked_at), (first.id, first.linked_at));
+    assert!(last.last_refreshed_at > Some(last.linked_at));
+}
+
+#[tokio::test]
+async fn a_token_that_lasts_too_short_is_refreshed_once() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    stage.clock.advance(secs(600));
+    let token = stage.token(&key, 3300).await.unwrap();
+    assert_eq!(token.access_token.expose(), "refreshed-1");
+    for min_ttl in [3300, 3600, 99_999] {
+        let token = stage.token(&key, min_ttl).await.unwrap();
+        assert_eq!(token.access_token.expose(), "refreshed-1");
+        let warned = token
+            .warning
+            .is_some_and(|fault| fault.code == "min_ttl_unmet");
+        assert_eq!(warned, min_ttl > 3300);
+        stage.clock.advance(secs(10));
+    }
+    assert_eq!(stage.provider.presented().len(), 1);
+    // Much later even the insatiable get a fresh one.
+    stage.clock.advance(secs(1800));
+    stage.token(&key, 99_999).await.unwrap();
+    assert_eq!(stage.provider.presented().len(), 2);
+}
+
+#[tokio::test]
+async fn an_outage_costs_time_and_callers_do_not_override_the_pause() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    stage.until_due().await;
+    stage.provider.answer_refresh(Err(gone().into()));
+    stage.refresh_due().await;
+    assert_eq!(stage.only_account().await.status, AccountStatus::Degraded);
+    let token = stage.token(&key, 3000).await.unwrap();
+    assert_eq!(token.access_token.expose(), "access-1");
+    assert_eq!(token.warning.unwrap().code, "provider_unavailable");
+    assert_eq!(stage.provider.presented().len(), 1, "the pause lasts");
+
+    for _ in 0..12 {
+        stage.until_due().await;
+        stage.provider.answer_refresh(Err(gone().into()));
+        stage.refresh_due().await;
+    }
+    let refusal = stage.token(&key, 0).await.err().unwrap();
+    let Refusal::ProviderUnavailable { retry_after, .. } = refusal else {
+        panic!("{refusal:?}");
+    };
+    assert!(
+        (300..=375).contains(&retry_after.as_secs()),
+        "{retry_after:?}"
+    );
+    let presented = stage.provider.presented();
+    assert!(presented.iter().all(|token| token == "refresh-1"));
+
+    stage.clock.advance(retry_after);
+    let token = stage.token(&key, 0).await.unwrap();
+    assert!(token.warning.is_none());
+    assert_eq!(stage.only_account().await.status, AccountStatus::Active);
+}
+
+#[tokio::test]
+async fn a_crash_presents_the_same_token_again_and_says_so_at_the_end() {
+    let stage = Stage::new().await;
+    stage.linked().await;
+    stage.until_due().await;
+    let crashed = stage.claim_due_one().await;
+    stage.broker.grants().exchange(&crashed).await;
+    assert_eq!(stage.refresh_due().await, 0, "the lease lasts");
+    stage.until_due().await;
+    stage
+        .provider
+        .answer_refresh(Err(refused("invalid_grant").into()));
+    assert_eq!(stage.refresh_due().await, 1);
+    assert_eq!(stage.provider.presented(), ["refresh-1", "refresh-1"]);
+    let account = stage.only_account().await;
+    assert_eq!(account.status, AccountStatus::RelinkRequired);
+    let fault = account.last_error.unwrap();
+    assert!(fault.detail.contains("was lost"), "{fault:?}");
+}
+
+#[tokio::test]
+async fn a_late_success_is_kept_and_saves_the_grant() {
+    let stage = Stage::new().await;
+    stage.linked().await;
+    stage.until_due().await;
+    let late = stage.claim_due_one().await;
+    let answer = stage.broker.grants().exchange(&late).await;
+    stage.until_due().await;
+    stage.refresh_due().await;
+    let recorded = stage.broker.grants().record(&late, &answer).await;
+    assert_eq!(recorded.unwrap(), None);
+    assert!(stage.stored().await.spare_refresh_token.is_some());
+    // The provider took the first answer for the one that counts.
+    stage.until_due().await;
+    stage
+        .provider
+        .answer_refresh(Err(refused("invalid_grant").into()));
+    stage.refresh_due().await;
+    let presented = ["refresh-1", "refresh-1", "rotated-2", "rotated-1"];
+    assert_eq!(stage.provider.presented(), presented);
+    assert_eq!(stage.only_account().await.status, AccountStatus::Active);
+}
+
+#[tokio::test]
+async fn a_lease_that_is_over_sends_nothing() {
+    let stage = Stage::new().await;
+    stage.linked().await;
+    stage.until_due().await;
+    let slow = stage.claim_due_one().await;
+    stage.clock.advance(secs(6));
+    let exchange = stage.broker.grants().exchange(&slow).await;
+    assert!(matches!(exchange, Exchange::Unsent));
+    stage
+        .broker
+        .grants()
+        .record(&slow, &exchange)
+        .await
+        .unwrap();
+    assert!(stage.provider.presented().is_empty());
+    assert_eq!(stage.refresh_due().await, 1);
+
+    // Somebody linked the account again in between.
+    stage.until_due().await;
+    let stale = stage.claim_due_one().await;
+    stage.linked().await;
+    let exchange = stage.broker.grants().exchange(&stale).await;
+    assert!(matches!(exchange, Exchange::Unsent));
+    stage
+        .broker
+        .grants()
+        .record(&stale, &exchange)
+        .await
+        .unwrap();
+    assert_eq!(stage.stored().await.account.status, AccountStatus::Active);
+}
+
+#[tokio::test]
+async fn a_refresh_token_goes_nowhere_else() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    stage.provider.move_to(Some(TokenOrigin {
+        token_endpoint: "https://elsewhere.test/token".to_owned(),
+        client_id: "client".to_owned(),
+    }));
+    stage.until_due().await;
+    stage.refresh_due().await;
+    let account = stage.only_account().await;
+    assert_eq!(account.status, AccountStatus::Degraded);
+    assert_eq!(account.last_error.unwrap().code, "client_changed");
+    assert!(stage.token(&key, 0).await.is_ok());
+    stage.clock.advance(secs(200));
+    stage.clock.advance(secs(200));
+    let refusal = stage.token(&key, 0).await.err().unwrap();
+    assert!(matches!(refusal, Refusal::RelinkRequired(_)), "{refusal:?}");
+    assert!(stage.provider.presented().is_empty());
+    // Put back, it heals by itself.
+    stage.provider.move_to(None);
+    stage.until_due().await;
+    stage.refresh_due().await;
+    assert!(stage.token(&key, 0).await.unwrap().warning.is_none());
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_retried_with_the_same_token() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    stage.until_due().await;
+    stage.provider.answer_refresh(Err(RefreshError {
+        cause: gone(),
+        may_have_acted: true,
+    }));
+    stage.refresh_due().await;
+    assert!(stage.stored().await.attempts.ambiguous);
+    stage.until_due().await;
+    stage.refresh_due().await;
+    assert_eq!(stage.provider.presented(), ["refresh-1", "refresh-1"]);
+    assert!(!stage.stored().await.attempts.ambiguous);
+    assert!(stage.token(&key, 0).await.unwrap().warning.is_none());
+}
+
+#[tokio::test]
+async fn the_operator_s_mistake_degrades() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    let mistake = ProviderError::Misconfigured {
+        code: "invalid_client".to_owned(),
+        detail: "who?".to_owned(),
+    };
+    stage.until_due().await;
+    stage.provider.answer_refresh(Err(mistake.into()));
+    stage.refresh_due().await;
+    let account = stage.only_account().await;
+    assert_eq!(account.status, AccountStatus::Degraded);
+    assert_eq!(account.last_error.unwrap().code, "invalid_client");
+    let caller = stage.caller(&key).await;
+    let refusal = stage.broker.refresh_account(&caller, account.id).await;
+    assert!(matches!(refusal, Err(Refusal::ProviderRefused(_))));
+}
+
+#[tokio::test]
+async fn without_a_refresh_token_the_token_serves_out_its_time() {
+    let stage = Stage::new().await;
+    let (code, key) = stage.started().await;
+    stage.confirm(&code).await.unwrap();
+    stage
+        .provider
+        .answer_redeem(Ok(ScriptedProvider::grant("access-1", None)));
+    stage.poll_providers().await;
+    assert_eq!(stage.only_account().await.next_refresh_at, None);
+    let token = stage.token(&key, 9999).await.unwrap();
+    assert_eq!(token.warning.unwrap().code, "min_ttl_unmet");
+    let caller = stage.caller(&key).await;
+    let refused = stage
+        .broker
+        .refresh_account(&caller, token.account.id)
+        .await;
+    assert!(matches!(refused, Err(Refusal::RelinkRequired(_))));
+    stage.clock.advance(secs(3600));
+    let refusal = stage.token(&key, 0).await.err().unwrap();
+    assert!(matches!(refusal, Refusal::RelinkRequired(_)), "{refusal:?}");
+    let seen = stage.broker.account(&Caller::Admin, token.account.id).await;
+    assert_eq!(seen.unwrap().status, AccountStatus::RelinkRequired);
+}
+
+#[tokio::test]
+async fn a_grant_that_was_given_up_can_be_tried() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    stage.until_due().await;
+    stage
+        .provider
+        .answer_refresh(Err(refused("invalid_grant").into()));
+    stage.refresh_due().await;
+    let account = stage.only_account().await;
+    assert_eq!(stage.broker.grants().idle_for(&[]).await.unwrap(), None);
+    assert!(
+        stage.token(&key, 9999).await.is_ok(),
+        "it serves out its time"
+    );
+    let caller = stage.caller(&key).await;
+    // An outage does not bring it back to life.
+    stage.provider.answer_refresh(Err(gone().into()));
+    let refusal = stage.broker.refresh_account(&caller, account.id).await;
+    assert!(matches!(refusal, Err(Refusal::RelinkRequired(_))));
+    let still = stage.only_account().await;
+    assert_eq!(
+        (still.status, &still.last_error),
+        (account.status, &account.last_error)
+    );
+    let healed = stage.broker.refresh_account(&caller, account.id).await;
+    assert_eq!(healed.unwrap().status, AccountStatus::Active);
+    assert_eq!(stage.provider.presented().len(), 3);
+}

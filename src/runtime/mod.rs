@@ -1,0 +1,64 @@
+//! Drives what happens by itself: polls of providers, refreshes, purges. No rules here: the domain says what is due,
+//! what an answer means and when to come back.
+
+mod polls;
+mod refreshes;
+
+pub(crate) use polls::coordinate;
+pub(crate) use refreshes::Refreshes;
+
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use central_oauth_domain::usecases::Broker;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+/// Links claimed, or purged, in one transaction.
+const BATCH: u64 = 100;
+/// The store is asked for due work at least this often: another process may have added some.
+const LONGEST_IDLE: Duration = Duration::from_secs(1);
+/// The pause after the store failed.
+const STORE_PAUSE: Duration = Duration::from_millis(500);
+/// How often ended links are forgotten.
+const PURGE_EVERY: Duration = Duration::from_secs(300);
+/// Work under way gets this long to finish after the signal to stop: a provider call and its recording.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// Tells everything that runs to stop; all clones see it.
+pub(crate) type Stop = watch::Receiver<bool>;
+
+/// Forgets what has ended long ago, until told to stop.
+pub(crate) async fn purge(broker: Arc<Broker>, mut stop: Stop) {
+    while !*stop.borrow() {
+        match broker.purge_links(BATCH).await {
+            Ok(BATCH) => continue,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn Error,
+                    "ended links could not be purged"
+                );
+            }
+        }
+        tokio::select! {
+            () = sleep(PURGE_EVERY) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Listens from now on for the signal to end (SIGTERM, or Ctrl-C at a terminal); the future completes with it.
+pub(crate) fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,229 @@
+//! Refreshes: ahead of expiry and on demand, one flight for each account, bounded for each provider, seen through
+//! whoever goes away.
+
+mod flights;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use central_oauth_domain::grant::{ProviderName, StoredTokens};
+use central_oauth_domain::ports::StoreError;
+use central_oauth_domain::usecases::{Claim, Exchange, Grants, RefreshOnDemand, RefreshWish};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, timeout};
+
+use self::flights::Flights;
+use super::{GRACE, LONGEST_IDLE, STORE_PAUSE, Stop};
+
+/// Refreshes at one provider under way at once; a provider that is down holds up no other.
+const MOST_PER_PROVIDER: usize = 32;
+/// How often it is looked what became of a refresh that somebody else has in hand, perhaps another process.
+const LOOK_EVERY: Duration = Duration::from_millis(150);
+/// How long that is done: longer than any caller waits.
+const LOOK_FOR: Duration = Duration::from_secs(15);
+/// The longest pause between two attempts to save tokens.
+const LONGEST_SAVE_PAUSE: Duration = Duration::from_secs(10);
+/// Attempts to record what is no token: it can be found out again.
+const TRIES_WITHOUT_TOKENS: u32 = 10;
+
+/// All refreshes of this process. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Refreshes(Arc<Inner>);
+
+struct Inner {
+    grants: Arc<Grants>,
+    places: Mutex<HashMap<ProviderName, Arc<Semaphore>>>,
+    flights: Flights,
+    /// A place has become free.
+    landed: Notify,
+    stopping: AtomicBool,
+    /// Answers with tokens that the store has not taken yet.
+    unsaved: AtomicUsize,
+}
+
+#[async_trait]
+impl RefreshOnDemand for Refreshes {
+    async fn refresh(&self, wish: RefreshWish, patience: Duration) {
+        let account = wish.account;
+        let landed = self
+            .0
+            .flights
+            .join(account, || Arc::clone(&self.0).see_to(wish));
+        // Whether it has landed or the patience is at an end: the store says how things are.
+        let _ = timeout(patience, landed.wait()).await;
+    }
+}
+
+impl Refreshes {
+    pub(crate) fn new(grants: Arc<Grants>) -> Self {
+        Self(Arc::new(Inner {
+            grants,
+            places: Mutex::default(),
+            flights: Flights::default(),
+            landed: Notify::new(),
+            stopping: AtomicBool::new(false),
+            unsaved: AtomicUsize::new(0),
+        }))
+    }
+
+    /// Refreshes what is due, until told to stop.
+    pub(crate) async fn schedule(self, mut stop: Stop) {
+        while !*stop.borrow() {
+            let (busy, room) = self.0.room();
+            let pause = self.0.start_due(&busy, room).await;
+            tokio::select! {
+                () = sleep(pause.min(LONGEST_IDLE)) => {}
+                () = self.0.landed.notified(), if !busy.is_empty() => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// Waits for all that is under way, once nothing new is started. Returns whether all tokens were saved.
+    pub(crate) async fn finish(self) -> bool {
+        self.0.stopping.store(true, Ordering::SeqCst);
+        let all_landed = timeout(GRACE, self.0.flights.finish()).await.is_ok();
+        all_landed || self.0.unsaved.load(Ordering::SeqCst) == 0
+    }
+}
+
+impl Inner {
+    /// The providers that have no free place, and how many accounts may be claimed at the others: what is claimed
+    /// starts at once, so that no lease runs out in a queue.
+    fn room(&self) -> (Vec<ProviderName>, u64) {
+        let (mut busy, mut room) = (Vec::new(), MOST_PER_PROVIDER);
+        for (name, places) in lock(&self.places).iter() {
+            match places.available_permits() {
+                0 => busy.push(name.clone()),
+                free => room = room.min(free),
+            }
+        }
+        (busy, u64::try_from(room).unwrap_or(u64::MAX))
+    }
+
+    /// Starts what is due; how long nothing more is due then.
+    async fn start_due(self: &Arc<Self>, busy: &[ProviderName], room: u64) -> Duration {
+        let claimed = match self.grants.idle_for(busy).await {
+            // Only what is due is worth a write transaction.
+            Ok(Some(Duration::ZERO)) => self.grants.claim_due(room, busy).await,
+            Ok(idle) => return idle.unwrap_or(LONGEST_IDLE),
+            Err(error) => Err(error),
+        };
+        match claimed {
+            Ok(leases) => {
+                leases.into_iter().for_each(|lease| self.start(lease));
+                Duration::ZERO
+            }
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn Error,
+                    "due refreshes could not be read"
+                );
+                STORE_PAUSE
+            }
+        }
+    }
+
+    fn start(self: &Arc<Self>, lease: StoredTokens) {
+        let (inner, account) = (Arc::clone(self), lease.account.id);
+        // Taken here, so that the next look around sees it taken.
+        let place = self.places_at(&lease.account.key.provider);
+        let place = place.try_acquire_owned();
+        self.flights.start(account, async move {
+            match place {
+                Ok(place) => inner.see_through(lease, place).await,
+                // A caller's wish took the last place in between: the account is due still.
+                Err(_) => drop(inner.record(&lease, &Exchange::Unsent).await),
+            }
+        });
+    }
+
+    /// Refreshes one account because somebody asked, or waits until somebody else has done so.
+    async fn see_to(self: Arc<Self>, wish: RefreshWish) {
+        let deadline = Instant::now() + LOOK_FOR;
+        while Instant::now() < deadline {
+            // Never closed.
+            let Ok(place) = self.places_at(&wish.provider).acquire_owned().await else {
+                return;
+            };
+            if self.stopping.load(Ordering::SeqCst) {
+                return;
+            }
+            match self.grants.claim(&wish).await {
+                Ok(Claim::Mine(lease)) => return self.see_through(*lease, place).await,
+                Ok(Claim::Theirs) => {}
+                Ok(Claim::Settled) => return,
+                Err(error) => {
+                    let error = &error as &dyn Error;
+                    tracing::error!(error, "a refresh could not be claimed");
+                    return;
+                }
+            }
+            drop(place);
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    fn places_at(&self, provider: &ProviderName) -> Arc<Semaphore> {
+        let mut places = lock(&self.places);
+        let places = places.entry(provider.clone());
+        Arc::clone(places.or_insert_with(|| Arc::new(Semaphore::new(MOST_PER_PROVIDER))))
+    }
+
+    /// Presents and records until the account has nothing more to present under this lease.
+    async fn see_through(&self, lease: StoredTokens, place: OwnedSemaphorePermit) {
+        let mut next = Some(lease);
+        while let Some(lease) = next {
+            let exchange = self.grants.exchange(&lease).await;
+            next = self.record(&lease, &exchange).await;
+        }
+        drop(place);
+        self.landed.notify_one();
+    }
+
+    async fn record(&self, lease: &StoredTokens, exchange: &Exchange) -> Option<StoredTokens> {
+        if !matches!(exchange, Exchange::Refreshed(_)) {
+            return self.try_record(lease, exchange, TRIES_WITHOUT_TOKENS).await;
+        }
+        self.unsaved.fetch_add(1, Ordering::SeqCst);
+        let next = self.try_record(lease, exchange, u32::MAX).await;
+        self.unsaved.fetch_sub(1, Ordering::SeqCst);
+        next
+    }
+
+    /// Records while the store is away: tokens exist nowhere else until it has them.
+    async fn try_record(
+        &self,
+        lease: &StoredTokens,
+        exchange: &Exchange,
+        tries: u32,
+    ) -> Option<StoredTokens> {
+        let (account, mut pause) = (lease.account.id.0, STORE_PAUSE);
+        for _ in 0..tries {
+            match self.grants.record(lease, exchange).await {
+                Ok(next) => return next,
+                Err(StoreError::Conflict) => {
+                    tracing::debug!(account, "the account is gone");
+                    return None;
+                }
+                Err(error) => {
+                    let error = &error as &dyn Error;
+                    tracing::error!(account, error, "a refresh is not recorded yet");
+                }
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_SAVE_PAUSE);
+        }
+        None
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,205 @@
+//! Callers, tasks and a store that is away, over the fakes.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use central_oauth_domain::grant::AccountId;
+use central_oauth_domain::link::Requester;
+use central_oauth_domain::ports::{OAuthProvider, TokenStore};
+use central_oauth_domain::testing::{
+    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy,
+};
+use central_oauth_domain::usecases::{
+    Broker, Caller, LinkRequest, Providers, Settings, Visitor, unlock,
+};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::*;
+
+/// One linked account, and who refreshes it.
+struct Stage {
+    refreshes: Refreshes,
+    store: Arc<MemoryStore>,
+    provider: Arc<ScriptedProvider>,
+    clock: FixedClock,
+    account: AccountId,
+}
+
+const SOON: Duration = Duration::from_secs(5);
+
+impl Stage {
+    async fn new() -> Self {
+        let (clock, entropy) = (FixedClock::default(), Arc::new(seeded_entropy(5)));
+        let (store, provider) = (
+            Arc::new(MemoryStore::default()),
+            Arc::new(ScriptedProvider::new("one")),
+        );
+        let vault = unlock(store.as_ref(), Arc::new(FakeCipher::default()), &entropy).await;
+        let settings = Settings {
+            link_code_ttl: Duration::from_secs(600),
+            poll_interval: Duration::from_secs(2),
+            provider_timeout: Duration::from_secs(10),
+            refresh_at_least_every: Duration::from_secs(86_400),
+            admin_key: None,
+            enroll_key: None,
+        };
+        let providers = Providers::new([Arc::clone(&provider) as Arc<dyn OAuthProvider>], None);
+        let broker = Broker::new(
+            Arc::clone(&store) as _,
+            vault.unwrap(),
+            Arc::new(clock.clone()),
+            entropy,
+            providers,
+            settings,
+        );
+        link(&broker, &provider, &clock).await;
+        let account = store.accounts(None, 1).await.unwrap()[0].id;
+        Self {
+            refreshes: Refreshes::new(Arc::clone(broker.grants())),
+            store,
+            provider,
+            clock,
+            account,
+        }
+    }
+
+    async fn stored(&self) -> StoredTokens {
+        self.store.tokens(self.account).await.unwrap().unwrap()
+    }
+
+    async fn wish(&self) -> RefreshWish {
+        RefreshWish::for_better_than(&self.stored().await)
+    }
+
+    /// What another process does.
+    async fn claimed_elsewhere(&self) -> StoredTokens {
+        let (seen, now) = (self.stored().await.lease.version, self.now());
+        let until = now + Duration::from_secs(15);
+        let claimed = self.store.claim_refresh(self.account, seen, now, until);
+        claimed.await.unwrap()
+    }
+
+    fn now(&self) -> central_oauth_domain::Timestamp {
+        use central_oauth_domain::ports::Clock as _;
+        self.clock.now()
+    }
+}
+
+async fn link(broker: &Broker, provider: &ScriptedProvider, clock: &FixedClock) {
+    let request = LinkRequest {
+        provider: None,
+        requester: Requester::default(),
+    };
+    let started = broker.start_link(&Caller::Nobody, request).await.unwrap();
+    let visitor = Visitor {
+        browser: &broker.new_browser(),
+        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+    };
+    let link = broker.confirm(started.code.digits(), &visitor).await;
+    broker.start_consent(&link.unwrap()).await.unwrap();
+    provider.answer_redeem(Ok(ScriptedProvider::grant("access", Some("refresh"))));
+    clock.advance(ScriptedProvider::INTERVAL);
+    let mut next = broker.claim_due_polls(1).await.unwrap().pop();
+    while let Some(link) = next {
+        let outcome = broker.advance(&link).await;
+        next = broker.record(&link, &outcome).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_number_of_callers_share_one_flight() {
+    let stage = Stage::new().await;
+    // The store is away for a moment, so that all of them come while it is under way.
+    stage.store.refuse_recordings(1);
+    let wish = stage.wish().await;
+    let mut callers = JoinSet::new();
+    for _ in 0..200 {
+        let (refreshes, wish) = (stage.refreshes.clone(), wish.clone());
+        callers.spawn(async move { refreshes.refresh(wish, SOON).await });
+    }
+    callers.join_all().await;
+    assert_eq!(stage.provider.presented(), ["refresh"]);
+    assert_eq!(stage.stored().await.generation, 2);
+    // Whoever comes later with the same wish finds it fulfilled.
+    stage.refreshes.refresh(wish, SOON).await;
+    assert_eq!(stage.provider.presented().len(), 1);
+    assert!(stage.refreshes.finish().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_goes_away_cancels_nothing() {
+    let stage = Stage::new().await;
+    stage.store.refuse_recordings(1);
+    let wish = stage.wish().await;
+    let caller = stage.refreshes.refresh(wish, SOON);
+    let gone = timeout(Duration::from_millis(50), caller).await;
+    assert!(gone.is_err());
+    assert_eq!(stage.stored().await.generation, 1);
+    assert!(stage.refreshes.clone().finish().await, "tokens were saved");
+    assert_eq!(stage.stored().await.generation, 2);
+    assert_eq!(stage.provider.presented(), ["refresh"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_outlive_a_store_that_is_away() {
+    let stage = Stage::new().await;
+    stage.store.refuse_recordings(3);
+    stage.refreshes.refresh(stage.wish().await, SOON).await;
+    let stored = stage.stored().await;
+    assert_eq!((stored.generation, stored.lease.until), (2, None));
+    assert_eq!(stage.provider.presented(), ["refresh"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_process_has_in_hand_is_waited_for() {
+    let stage = Stage::new().await;
+    let wish = stage.wish().await;
+    let theirs = stage.claimed_elsewhere().await;
+    let waiting = {
+        let refreshes = stage.refreshes.clone();
+        tokio::spawn(async move { refreshes.refresh(wish, SOON).await })
+    };
+    sleep(Duration::from_millis(200)).await;
+    assert!(!waiting.is_finished());
+    let exchange = stage.refreshes.0.grants.exchange(&theirs).await;
+    stage.refreshes.0.record(&theirs, &exchange).await;
+    timeout(Duration::from_secs(1), waiting)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(stage.provider.presented(), ["refresh"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_longer_than_the_patience_lasts() {
+    let stage = Stage::new().await;
+    let wish = stage.wish().await;
+    stage.claimed_elsewhere().await;
+    let started = Instant::now();
+    let patience = Duration::from_millis(300);
+    stage.refreshes.refresh(wish, patience).await;
+    assert!((patience..10 * patience).contains(&started.elapsed()));
+    assert!(stage.provider.presented().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_due_is_refreshed_until_the_signal_to_stop() {
+    let stage = Stage::new().await;
+    let (stop, stopped) = watch::channel(false);
+    let scheduler = tokio::spawn(stage.refreshes.clone().schedule(stopped));
+    sleep(Duration::from_millis(100)).await;
+    assert!(stage.provider.presented().is_empty(), "nothing is due");
+    stage.clock.advance(Duration::from_secs(3500));
+    let refreshed = async {
+        while stage.stored().await.generation == 1 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(SOON, refreshed).await.unwrap();
+    stop.send_replace(true);
+    timeout(SOON, scheduler).await.unwrap().unwrap();
+    assert!(stage.refreshes.clone().finish().await);
+    stage.clock.advance(Duration::from_secs(3500));
+    sleep(Duration::from_millis(100)).await;
+    assert_eq!(stage.provider.presented(), ["refresh"]);
+}

@@ -1,0 +1,269 @@
+//! What becomes of refreshes: the generation decides.
+
+use central_oauth_domain::grant::{Account, AccountId, AccountStatus, RefreshedTokens};
+use central_oauth_domain::ports::{Recorded, TokenStore};
+use tokio::task::JoinSet;
+
+use super::Fixture;
+use super::samples::*;
+
+/// Tokens named after `which`, asked for at second 20.
+fn fresh(which: &str) -> RefreshedTokens {
+    RefreshedTokens {
+        access_token: sealed(&format!("access {which}")),
+        refresh_token: Some(sealed(&format!("refresh {which}"))),
+        scopes: vec!["repo".to_owned(), "more".to_owned()],
+        requested_at: at(20),
+        access_token_expires_at: Some(at(7200)),
+        next_refresh_at: Some(at(7000)),
+    }
+}
+
+async fn ada(store: &dyn TokenStore) -> Account {
+    linked(store, 1, grant("ada", "one"), 10).await
+}
+
+async fn record(
+    store: &dyn TokenStore,
+    account: AccountId,
+    generation: i64,
+    tokens: RefreshedTokens,
+) -> Recorded {
+    let recorded = store.record_refresh(account, generation, tokens, at(21));
+    recorded.await.unwrap()
+}
+
+pub(super) async fn a_success_replaces_the_tokens(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = ada(&*store).await.id;
+    let claimed = claim_refresh(&*store, id, 19, 34).await;
+    let recorded = record(&*store, id, claimed.generation, fresh("two")).await;
+    assert_eq!(recorded, Recorded::Stored);
+    let now = stored(&*store, id).await;
+    assert!(now.generation > claimed.generation);
+    assert_eq!(now.access_token, sealed("access two"));
+    assert_eq!(now.refresh_token, Some(sealed("refresh two")));
+    assert_eq!((now.obtained_at, now.lease.until), (at(20), None));
+    assert_eq!(now.attempts, Default::default());
+    assert_eq!(now.account.scopes, ["repo", "more"]);
+    assert_eq!(now.account.access_token_expires_at, Some(at(7200)));
+    assert_eq!(now.account.last_refreshed_at, Some(at(21)));
+    assert_eq!(now.account.next_refresh_at, Some(at(7000)));
+    assert_eq!(now.account.linked_at, at(10));
+    assert_eq!(store.account(id).await.unwrap(), Some(now.account));
+    assert_eq!(store.next_refresh_at(&[]).await.unwrap(), Some(at(7000)));
+}
+
+pub(super) async fn the_old_refresh_token_may_stay(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = ada(&*store).await.id;
+    let claimed = claim_refresh(&*store, id, 19, 34).await;
+    let bare = RefreshedTokens {
+        refresh_token: None,
+        access_token_expires_at: None,
+        next_refresh_at: None,
+        ..fresh("two")
+    };
+    record(&*store, id, claimed.generation, bare).await;
+    let now = stored(&*store, id).await;
+    assert_eq!(now.refresh_token, Some(sealed("refresh one")));
+    assert!(now.generation > claimed.generation);
+    assert_eq!(now.account.access_token_expires_at, None);
+    assert_eq!(store.next_refresh_at(&[]).await.unwrap(), None);
+}
+
+pub(super) async fn a_success_counts_without_the_lease(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = ada(&*store).await.id;
+    let late = claim_refresh(&*store, id, 10, 20).await;
+    let theirs = claim_refresh(&*store, id, 20, 40).await;
+    assert_eq!(late.generation, theirs.generation);
+    let recorded = record(&*store, id, late.generation, fresh("late")).await;
+    assert_eq!(recorded, Recorded::Stored);
+    let now = stored(&*store, id).await;
+    assert_eq!(now.access_token, sealed("access late"));
+    assert_eq!(now.lease.until, None, "there is something new to present");
+}
+
+pub(super) async fn a_success_heals(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = ada(&*store).await.id;
+    let before = stored(&*store, id).await;
+    require_relink(&*store, id).await;
+    record(&*store, id, before.generation, fresh("two")).await;
+    let account = store.account(id).await.unwrap().unwrap();
+    assert_eq!(account.status, AccountStatus::Active);
+    assert_eq!(account.last_error, None);
+    assert_eq!(account.next_refresh_at, Some(at(7000)));
+}
+
+pub(super) async fn a_late_success_becomes_the_spare(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = ada(&*store).await.id;
+    let late = claim_refresh(&*store, id, 10, 20).await;
+    let theirs = claim_refresh(&*store, id, 20, 40).await;
+    record(&*store, id, theirs.generation, fresh("theirs")).await;
+    let before = stored(&*store, id).await;
+    let recorded = record(&*store, id, late.generation, fresh("late")).await;
+    assert_eq!(recorded, Recorded::Superseded);
+    let after = stored(&*store, id).await;
+    assert_eq!(after.spare_refresh_token, Some(sealed("refresh late")));
+    assert_eq!(after.access_token, before.access_token);
+    assert_eq!(after.refresh_token, before.refresh_token);
+    assert_eq!(after.generation, before.generation);
+    assert_eq!(after.account, before.account);
+    // Once the stored one has proved good, the spare is of no use.
+    record(&*store, id, after.generation, fresh("three")).await;
+    assert_eq!(stored(&*store, id).await.spare_refresh_token, None);
+}
+
+pub(super) async fn a_late_success_replaces_a_dead_token(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = ada(&*store).await.id;
+    let late = claim_refresh(&*store, id, 10, 12).await;
+    let theirs = claim_refresh(&*store, id, 12, 14).await;
+    record(&*store, id, theirs.generation, fresh("theirs")).await;
+    require_relink(&*store, id).await;
+    let recorded = record(&*store, id, late.generation, fresh("late")).await;
+    assert_eq!(recorded, Recorded::Stored);
+    let now = stored(&*store, id).await;
+    assert_eq!(now.refresh_token, Some(sealed("refresh late")));
+    assert_eq!(now.account.status, AccountStatus::Active);
+}
+
+pub(super) async fn recording_twice_changes_nothing(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = ada(&*store).await.id;
+    let claimed = claim_refresh(&*store, id, 19, 34).await;
+    record(&*store, id, claimed.generation, fresh("two")).await;
+    let once = stored(&*store, id).await;
+    let again = record(&*store, id, claimed.generation, fresh("two")).await;
+    assert_eq!(again, Recorded::Stored);
+    assert_eq!(stored(&*store, id).await, once);
+}
+
+pub(super) async fn a_failure_is_kept_and_ends_the_lease(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = ada(&*store).await.id;
+    let claimed = claim_refresh(&*store, id, 19, 34).await;
+    let (generation, lease) = (claimed.generation, claimed.lease.version);
+    let kept = store.record_refresh_failure(id, generation, lease, failure(22));
+    assert!(kept.await.unwrap());
+    let now = stored(&*store, id).await;
+    assert_eq!(now.lease.until, None);
+    assert_eq!(now.attempts, failure(22).attempts);
+    assert_eq!(now.account.status, AccountStatus::Degraded);
+    assert_eq!(now.account.last_error, Some(failure(22).fault));
+    assert_eq!(now.refresh_token, claimed.refresh_token);
+    assert_eq!(
+        (now.generation, now.access_token),
+        (claimed.generation, claimed.access_token)
+    );
+    assert_eq!(store.next_refresh_at(&[]).await.unwrap(), Some(at(22)));
+    let due = store.claim_due_refreshes(at(22), at(40), 10, &[]);
+    assert_eq!(due.await.unwrap().len(), 1);
+}
+
+pub(super) async fn a_late_failure_is_dropped(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = ada(&*store).await.id;
+    let late = claim_refresh(&*store, id, 10, 20).await;
+    let theirs = claim_refresh(&*store, id, 20, 40).await;
+    record(&*store, id, theirs.generation, fresh("theirs")).await;
+    let before = stored(&*store, id).await;
+    for lease in [late.lease.version, theirs.lease.version] {
+        let kept = store.record_refresh_failure(id, late.generation, lease, failure(22));
+        assert!(!kept.await.unwrap());
+    }
+    assert_eq!(stored(&*store, id).await, before);
+}
+
+pub(super) async fn a_failure_without_the_lease_is_dropped(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = ada(&*store).await.id;
+    let late = claim_refresh(&*store, id, 10, 20).await;
+    let theirs = claim_refresh(&*store, id, 20, 40).await;
+    let kept = store.record_refresh_failure(id, late.generation, late.lease.version, failure(22));
+    assert!(
+        !kept.await.unwrap(),
+        "whoever has it now will learn the same"
+    );
+    assert_eq!(stored(&*store, id).await, theirs);
+}
+
+/// Ada with a spare, claimed until second 60.
+async fn with_spare(store: &dyn TokenStore) -> central_oauth_domain::grant::StoredTokens {
+    let id = ada(store).await.id;
+    let late = claim_refresh(store, id, 10, 20).await;
+    let theirs = claim_refresh(store, id, 20, 40).await;
+    record(store, id, theirs.generation, fresh("theirs")).await;
+    record(store, id, late.generation, fresh("late")).await;
+    claim_refresh(store, id, 45, 60).await
+}
+
+pub(super) async fn the_spare_takes_the_place_of_a_dead_token(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let claimed = with_spare(&*store).await;
+    let (id, lease) = (claimed.account.id, claimed.lease.version);
+    let promoted = store.promote_spare(id, claimed.generation, lease);
+    let promoted = promoted.await.unwrap().unwrap();
+    assert_eq!(promoted, stored(&*store, id).await);
+    assert_eq!(promoted.refresh_token, Some(sealed("refresh late")));
+    assert_eq!(promoted.spare_refresh_token, None);
+    assert!(promoted.generation > claimed.generation);
+    assert_eq!(promoted.lease, claimed.lease, "to be tried at once");
+    assert_eq!(promoted.access_token, claimed.access_token);
+    let again = store.promote_spare(id, promoted.generation, lease).await;
+    assert_eq!(again.unwrap(), None);
+}
+
+pub(super) async fn a_spare_is_promoted_by_the_claimer_alone(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let claimed = with_spare(&*store).await;
+    let (id, generation, lease) = (
+        claimed.account.id,
+        claimed.generation,
+        claimed.lease.version,
+    );
+    for (generation, lease) in [(generation - 1, lease), (generation, lease - 1)] {
+        let promoted = store.promote_spare(id, generation, lease).await;
+        assert_eq!(promoted.unwrap(), None);
+    }
+    assert_eq!(stored(&*store, id).await, claimed);
+}
+
+pub(super) async fn linking_forgets_the_spare(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let claimed = with_spare(&*store).await;
+    let account = linked(&*store, 2, grant("ada", "again"), 50).await;
+    let now = stored(&*store, account.id).await;
+    assert_eq!((now.spare_refresh_token, now.lease.until), (None, None));
+    assert!(now.generation > claimed.generation);
+    assert!(now.lease.version > claimed.lease.version);
+}
+
+pub(super) async fn nothing_comes_of_an_account_that_is_gone(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let gone = AccountId(777);
+    assert_conflict(store.record_refresh(gone, 1, fresh("two"), at(21)).await);
+    let kept = store.record_refresh_failure(gone, 1, 1, failure(22)).await;
+    assert!(!kept.unwrap());
+    assert_eq!(store.promote_spare(gone, 1, 1).await.unwrap(), None);
+}
+
+pub(super) async fn of_many_successes_one_is_stored(fixture: &dyn Fixture) {
+    let id = ada(&*fixture.store()).await.id;
+    let generation = stored(&*fixture.store(), id).await.generation;
+    let mut tasks = JoinSet::new();
+    for n in 0..12 {
+        let store = fixture.store();
+        let tokens = fresh(&n.to_string());
+        tasks.spawn(async move { record(&*store, id, generation, tokens).await });
+    }
+    let recorded = tasks.join_all().await;
+    let stored_ones = recorded.iter().filter(|r| **r == Recorded::Stored);
+    assert_eq!(stored_ones.count(), 1);
+    let now = stored(&*fixture.store(), id).await;
+    assert_eq!(now.generation, generation + 1);
+    assert!(now.spare_refresh_token.is_some());
+}

@@ -87,8 +87,12 @@ impl Refreshes {
 
     /// Waits for all that is under way, once nothing new is started. Returns whether all tokens were saved.
     pub(crate) async fn finish(self) -> bool {
+        self.finish_within(GRACE).await
+    }
+
+    async fn finish_within(self, grace: Duration) -> bool {
         self.0.stopping.store(true, Ordering::SeqCst);
-        let all_landed = timeout(GRACE, self.0.flights.finish()).await.is_ok();
+        let all_landed = timeout(grace, self.0.flights.finish()).await.is_ok();
         all_landed || self.0.unsaved.load(Ordering::SeqCst) == 0
     }
 }

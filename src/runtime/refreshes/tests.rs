@@ -151,6 +151,15 @@ async fn tokens_outlive_a_store_that_is_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tokens_that_cannot_be_saved_are_told_at_the_end() {
+    let stage = Stage::new().await;
+    stage.store.refuse_recordings(u32::MAX);
+    let patience = Duration::from_millis(100);
+    stage.refreshes.refresh(stage.wish().await, patience).await;
+    assert!(!stage.refreshes.clone().finish_within(patience).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_another_process_has_in_hand_is_waited_for() {
     let stage = Stage::new().await;
     let wish = stage.wish().await;

@@ -17,6 +17,7 @@ use crate::config::{
     ConfigError, Environment, HttpConfig, Keys, LinkConfig, ProviderConfig, StoreConfig,
 };
 use crate::runtime::Refreshes;
+use crate::wiring::OpenStore;
 use crate::{runtime, wiring};
 
 /// Everything that the service needs to know before it starts.
@@ -52,6 +53,7 @@ pub(crate) struct Service {
     purge: JoinHandle<()>,
     scheduler: JoinHandle<()>,
     refreshes: Refreshes,
+    store: OpenStore,
 }
 
 impl Service {
@@ -63,8 +65,8 @@ impl Service {
     /// Opens the store, brings its schema up to date and starts to serve.
     pub(crate) async fn start(config: ServiceConfig) -> Result<Self, Failure> {
         let http = config.http;
-        let broker = wiring::broker(config.store, &config.keys, &config.links, config.providers);
-        let broker = broker.await?;
+        let wired = wiring::broker(config.store, &config.keys, &config.links, config.providers);
+        let (broker, store) = wired.await?;
         let refreshes = Refreshes::new(Arc::clone(broker.grants()));
         let broker = Arc::new(broker.refreshing_through(Arc::new(refreshes.clone())));
         if broker.providers().is_empty() {
@@ -99,6 +101,7 @@ impl Service {
             purge: tokio::spawn(runtime::purge(broker, stopped.clone())),
             scheduler: tokio::spawn(refreshes.clone().schedule(stopped)),
             refreshes,
+            store,
         })
     }
 
@@ -121,8 +124,11 @@ impl Service {
             () = told_to_stop => self.stop().await,
             ended = &mut self.server => {
                 ended.map_err(Failure::other)??;
-                Err(Failure::new(Exit::Other, "the server ended by itself"))
+                Err(ended_by_itself("the server"))
             }
+            // Links or grants that nobody looks after are worth a restart.
+            _ = &mut self.coordinator => Err(ended_by_itself("polling for links")),
+            _ = &mut self.scheduler => Err(ended_by_itself("refreshing")),
         }
     }
 
@@ -135,6 +141,7 @@ impl Service {
         self.purge.await.map_err(Failure::other)?;
         self.scheduler.await.map_err(Failure::other)?;
         let saved = self.refreshes.finish().await;
+        self.store.close().await?;
         if recorded && saved {
             tracing::info!("stopped");
             Ok(Exit::Done)
@@ -143,6 +150,10 @@ impl Service {
             Err(Failure::new(Exit::Other, message))
         }
     }
+}
+
+fn ended_by_itself(what: &str) -> Failure {
+    Failure::new(Exit::Other, format!("{what} ended by itself"))
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpAcceptor, SocketAddr), Failure> {

@@ -26,13 +26,23 @@ pub(crate) async fn store(config: &StoreConfig) -> Result<SeaOrmStore, Failure> 
     SeaOrmStore::open(&config.url).await.map_err(Failure::other)
 }
 
+/// The store behind a broker, to be closed when nobody asks it any more.
+pub(crate) struct OpenStore(Arc<SeaOrmStore>);
+
+impl OpenStore {
+    /// Writes what is in the log into the file and lets go of both.
+    pub(crate) async fn close(self) -> Result<(), Failure> {
+        self.0.close().await.map_err(Failure::other)
+    }
+}
+
 /// All ports and the rules over them, ready to serve. A wrong key is refused before anything is written.
 pub(crate) async fn broker(
     config: StoreConfig,
     keys: &Keys,
     links: &LinkConfig,
     providers: ProviderConfig,
-) -> Result<Broker, Failure> {
+) -> Result<(Broker, OpenStore), Failure> {
     let entropy = Arc::new(entropy());
     let cipher = AesGcmSivCipher::new(&keys.secret, &keys.previous, Arc::clone(&entropy));
     let cipher: Arc<dyn Cipher> = Arc::new(cipher);
@@ -42,7 +52,8 @@ pub(crate) async fn broker(
     let store = store(&config).await?;
     store.migrate_up().await.map_err(Failure::other)?;
     let vault = unlock(&store, cipher, &entropy).await.map_err(refused)?;
-    let store: Arc<dyn TokenStore> = Arc::new(store);
+    let open = OpenStore(Arc::new(store));
+    let store: Arc<dyn TokenStore> = open.0.clone();
     let settings = Settings {
         link_code_ttl: links.code_ttl,
         poll_interval: links.poll_interval,
@@ -51,9 +62,8 @@ pub(crate) async fn broker(
         admin_key: keys.admin.clone(),
         enroll_key: keys.enroll.clone(),
     };
-    Ok(Broker::new(
-        store, vault, clock, entropy, providers, settings,
-    ))
+    let broker = Broker::new(store, vault, clock, entropy, providers, settings);
+    Ok((broker, open))
 }
 
 /// Opens the hash key of an existing database, reading only.

@@ -1,6 +1,7 @@
 //! Drives what happens by itself: polls of providers, refreshes, purges. No rules here: the domain says what is due,
 //! what an answer means and when to come back.
 
+mod places;
 mod polls;
 mod refreshes;
 
@@ -9,7 +10,7 @@ pub(crate) use refreshes::Refreshes;
 
 use std::error::Error;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use central_oauth_domain::usecases::Broker;
@@ -17,7 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-/// Links claimed, or purged, in one transaction.
+/// Links purged in one transaction.
 const BATCH: u64 = 100;
 /// The store is asked for due work at least this often: another process may have added some.
 const LONGEST_IDLE: Duration = Duration::from_secs(1);
@@ -61,4 +62,9 @@ pub(crate) fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+/// What a panic left in the middle is still of use: the maps and counters here are whole at every point.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,5 @@
 //! Polls of providers for the links that wait for consent.
 
-use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +8,11 @@ use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::link::Link;
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::usecases::{Broker, Outcome};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 
-use super::{BATCH, GRACE, LONGEST_IDLE, STORE_PAUSE, Stop};
+use super::places::Places;
+use super::{GRACE, LONGEST_IDLE, STORE_PAUSE, Stop};
 
 /// Questions to one provider under way at once; a provider that is down holds up no other.
 const MOST_PER_PROVIDER: usize = 16;
@@ -23,29 +22,33 @@ const MOST_PER_PROVIDER: usize = 16;
 pub(crate) async fn coordinate(broker: Arc<Broker>, mut stop: Stop) -> bool {
     let mut coordinator = Coordinator {
         broker,
-        places: HashMap::new(),
+        places: Places::new(MOST_PER_PROVIDER),
         tasks: JoinSet::new(),
     };
     while !*stop.borrow() {
-        while coordinator.tasks.try_join_next().is_some() {}
-        let pause = coordinator.start_due().await;
-        coordinator.rest(pause, &mut stop).await;
+        let (busy, room) = coordinator.places.room();
+        let pause = coordinator.start_due(&busy, room).await;
+        tokio::select! {
+            () = sleep(pause.min(LONGEST_IDLE)) => {}
+            Some(ended) = coordinator.tasks.join_next() => told(ended),
+            _ = stop.changed() => {}
+        }
     }
     coordinator.finish().await
 }
 
 struct Coordinator {
     broker: Arc<Broker>,
-    places: HashMap<ProviderName, Arc<Semaphore>>,
+    places: Places,
     tasks: JoinSet<()>,
 }
 
 impl Coordinator {
-    /// Starts a task for each due link; how long nothing more is due then.
-    async fn start_due(&mut self) -> Duration {
-        let claimed = match self.broker.idle_for().await {
+    /// Starts a task for each due link that there is room for; how long nothing more is due then.
+    async fn start_due(&mut self, busy: &[ProviderName], room: u64) -> Duration {
+        let claimed = match self.broker.idle_for(busy).await {
             // Only what is due is worth a write transaction.
-            Ok(Some(Duration::ZERO)) => self.broker.claim_due_polls(BATCH).await,
+            Ok(Some(Duration::ZERO)) => self.broker.claim_due_polls(room, busy).await,
             Ok(idle) => return idle.unwrap_or(LONGEST_IDLE),
             Err(error) => Err(error),
         };
@@ -62,30 +65,33 @@ impl Coordinator {
     }
 
     fn start(&mut self, link: Link) {
-        let places = self.places.entry(link.provider.clone());
-        let places = places.or_insert_with(|| Arc::new(Semaphore::new(MOST_PER_PROVIDER)));
-        let (broker, places) = (Arc::clone(&self.broker), Arc::clone(places));
+        // Taken here, so that the next look around sees it taken; there was room when the link was claimed.
+        let place = self.places.at(&link.provider).try_acquire_owned();
+        let broker = Arc::clone(&self.broker);
         self.tasks.spawn(async move {
-            // Never closed; and a link whose lease ran out while it waited for a place is somebody else's now.
-            let place = places.acquire_owned().await;
             if place.is_ok() && broker.holds_lease(&link) {
                 see_through(&broker, link).await;
             }
         });
     }
 
-    /// Waits until something may be due, a consent starts, or the signal to stop comes.
-    async fn rest(&self, pause: Duration, stop: &mut Stop) {
-        tokio::select! {
-            () = sleep(pause.min(LONGEST_IDLE)) => {}
-            () = self.broker.consent_started() => {}
-            _ = stop.changed() => {}
-        }
-    }
-
     async fn finish(mut self) -> bool {
-        let all = async { while self.tasks.join_next().await.is_some() {} };
+        let all = async {
+            while let Some(ended) = self.tasks.join_next().await {
+                told(ended);
+            }
+        };
         timeout(GRACE, all).await.is_ok()
+    }
+}
+
+/// A task that panicked leaves its link to the next lease.
+fn told(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(
+            error = &error as &dyn Error,
+            "a link could not be seen through"
+        );
     }
 }
 

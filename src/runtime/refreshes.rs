@@ -5,20 +5,20 @@ mod flights;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::error::Error;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use central_oauth_domain::grant::{ProviderName, StoredTokens};
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::usecases::{Claim, Exchange, Grants, RefreshOnDemand, RefreshWish};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::{Instant, sleep, timeout};
 
 use self::flights::Flights;
+use super::places::Places;
 use super::{GRACE, LONGEST_IDLE, STORE_PAUSE, Stop};
 
 /// Refreshes at one provider under way at once; a provider that is down holds up no other.
@@ -38,7 +38,7 @@ pub(crate) struct Refreshes(Arc<Inner>);
 
 struct Inner {
     grants: Arc<Grants>,
-    places: Mutex<HashMap<ProviderName, Arc<Semaphore>>>,
+    places: Places,
     flights: Flights,
     /// A place has become free.
     landed: Notify,
@@ -64,7 +64,7 @@ impl Refreshes {
     pub(crate) fn new(grants: Arc<Grants>) -> Self {
         Self(Arc::new(Inner {
             grants,
-            places: Mutex::default(),
+            places: Places::new(MOST_PER_PROVIDER),
             flights: Flights::default(),
             landed: Notify::new(),
             stopping: AtomicBool::new(false),
@@ -75,7 +75,7 @@ impl Refreshes {
     /// Refreshes what is due, until told to stop.
     pub(crate) async fn schedule(self, mut stop: Stop) {
         while !*stop.borrow() {
-            let (busy, room) = self.0.room();
+            let (busy, room) = self.0.places.room();
             let pause = self.0.start_due(&busy, room).await;
             tokio::select! {
                 () = sleep(pause.min(LONGEST_IDLE)) => {}
@@ -98,19 +98,6 @@ impl Refreshes {
 }
 
 impl Inner {
-    /// The providers that have no free place, and how many accounts may be claimed at the others: what is claimed
-    /// starts at once, so that no lease runs out in a queue.
-    fn room(&self) -> (Vec<ProviderName>, u64) {
-        let (mut busy, mut room) = (Vec::new(), MOST_PER_PROVIDER);
-        for (name, places) in lock(&self.places).iter() {
-            match places.available_permits() {
-                0 => busy.push(name.clone()),
-                free => room = room.min(free),
-            }
-        }
-        (busy, u64::try_from(room).unwrap_or(u64::MAX))
-    }
-
     /// Starts what is due; how long nothing more is due then.
     async fn start_due(self: &Arc<Self>, busy: &[ProviderName], room: u64) -> Duration {
         let claimed = match self.grants.idle_for(busy).await {
@@ -137,7 +124,7 @@ impl Inner {
     fn start(self: &Arc<Self>, lease: StoredTokens) {
         let (inner, account) = (Arc::clone(self), lease.account.id);
         // Taken here, so that the next look around sees it taken.
-        let place = self.places_at(&lease.account.key.provider);
+        let place = self.places.at(&lease.account.key.provider);
         let place = place.try_acquire_owned();
         self.flights.start(account, async move {
             match place {
@@ -153,7 +140,7 @@ impl Inner {
         let deadline = Instant::now() + LOOK_FOR;
         while Instant::now() < deadline {
             // Never closed.
-            let Ok(place) = self.places_at(&wish.provider).acquire_owned().await else {
+            let Ok(place) = self.places.at(&wish.provider).acquire_owned().await else {
                 return;
             };
             if self.stopping.load(Ordering::SeqCst) {
@@ -172,12 +159,6 @@ impl Inner {
             drop(place);
             sleep(LOOK_EVERY).await;
         }
-    }
-
-    fn places_at(&self, provider: &ProviderName) -> Arc<Semaphore> {
-        let mut places = lock(&self.places);
-        let places = places.entry(provider.clone());
-        Arc::clone(places.or_insert_with(|| Arc::new(Semaphore::new(MOST_PER_PROVIDER))))
     }
 
     /// Presents and records until the account has nothing more to present under this lease.
@@ -226,8 +207,4 @@ impl Inner {
         }
         None
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -85,7 +85,6 @@ async fn a_wrong_key_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-#[ignore = "src/service.rs does not close the store yet: everything stays in the log"]
 async fn a_stop_leaves_one_file() {
     let mut kept = Kept::start().await;
     assert!(kept.service.stop().await.success());

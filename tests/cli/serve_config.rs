@@ -72,6 +72,7 @@ const MISTAKES: &[Mistake] = &[
     ("LINK_CODE_TTL", &[("LINK_CODE_TTL", "10m")]),
     ("POLL_INTERVAL", &[("POLL_INTERVAL", "0")]),
     ("POLL_INTERVAL", &[("POLL_INTERVAL", "61")]),
+    ("REFRESH_AT_LEAST", &[("REFRESH_AT_LEAST", "daily")]),
     ("PROVIDER_TIMEOUT", &[("PROVIDER_TIMEOUT", "0")]),
     ("PROVIDER_TIMEOUT", &[("PROVIDER_TIMEOUT", "121")]),
     ("PROVIDERS", &[("PROVIDERS", "missing.toml")]),

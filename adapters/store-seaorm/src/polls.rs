@@ -3,12 +3,14 @@
 use std::error::Error;
 
 use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::link::{Link, LinkId, PollSchedule, SealedGrant};
 use central_oauth_domain::ports::StoreError;
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, UpdateMany,
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    UpdateMany,
 };
 
 use crate::convert::{grant_columns, poll_columns, row_count};
@@ -22,9 +24,10 @@ pub(crate) async fn claim_due(
     now: Timestamp,
     lease_until: Timestamp,
     limit: u64,
+    busy: &[ProviderName],
 ) -> Result<Vec<Link>, StoreError> {
     let write = store.write().await?;
-    let mut rows = claim(now, lease_until, limit)
+    let mut rows = claim(now, lease_until, limit, busy)
         .exec_with_returning(&write.txn)
         .await
         .map_err(failed)?;
@@ -50,7 +53,12 @@ fn readable(row: Model) -> Option<Link> {
 
 /// One statement finds and leases. On PostgreSQL it could meet a row that somebody else leases meanwhile: the
 /// condition is then put to the row as it has become, and the row is left alone.
-pub(crate) fn claim(now: Timestamp, lease_until: Timestamp, limit: u64) -> UpdateMany<Entity> {
+pub(crate) fn claim(
+    now: Timestamp,
+    lease_until: Timestamp,
+    limit: u64,
+    busy: &[ProviderName],
+) -> UpdateMany<Entity> {
     let leased = ActiveModel {
         lease_until: Set(Some(lease_until.as_millis())),
         ..Default::default()
@@ -58,22 +66,32 @@ pub(crate) fn claim(now: Timestamp, lease_until: Timestamp, limit: u64) -> Updat
     Entity::update_many()
         .set(leased)
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(Column::Id.in_subquery(due(now, limit).into_query()))
+        .filter(Column::Id.in_subquery(due(now, limit, busy).into_query()))
         .filter(Column::PollDueAt.lte(now.as_millis()))
 }
 
-fn due(now: Timestamp, limit: u64) -> Select<Entity> {
+fn due(now: Timestamp, limit: u64, busy: &[ProviderName]) -> Select<Entity> {
     Entity::find()
         .select_only()
         .column(Column::Id)
         .filter(Column::PollDueAt.lte(now.as_millis()))
+        .filter(not_at(busy))
         .order_by_asc(Column::PollDueAt)
         .order_by_asc(Column::Id)
         .limit(row_count(limit))
 }
 
-pub(crate) async fn next_at(store: &SeaOrmStore) -> Result<Option<Timestamp>, StoreError> {
-    let next: Option<i64> = next_due()
+/// Asked row by row, in the order of the index.
+fn not_at(busy: &[ProviderName]) -> Condition {
+    let names = busy.iter().map(ProviderName::as_str);
+    Condition::all().add_option((!busy.is_empty()).then(|| Column::Provider.is_not_in(names)))
+}
+
+pub(crate) async fn next_at(
+    store: &SeaOrmStore,
+    busy: &[ProviderName],
+) -> Result<Option<Timestamp>, StoreError> {
+    let next: Option<i64> = next_due(busy)
         .into_tuple()
         .one(&store.db)
         .await
@@ -81,11 +99,12 @@ pub(crate) async fn next_at(store: &SeaOrmStore) -> Result<Option<Timestamp>, St
     Ok(next.map(Timestamp::from_millis))
 }
 
-pub(crate) fn next_due() -> Select<Entity> {
+pub(crate) fn next_due(busy: &[ProviderName]) -> Select<Entity> {
     Entity::find()
         .select_only()
         .column(Column::PollDueAt)
         .filter(Column::PollDueAt.is_not_null())
+        .filter(not_at(busy))
         .order_by_asc(Column::PollDueAt)
         .limit(1)
 }

@@ -51,9 +51,10 @@ async fn keys_are_found_by_their_hash_and_links_by_their_key() {
 
 #[tokio::test]
 async fn due_polls_are_claimed_by_an_index() {
-    let query = polls::claim(NOW, NOW, 10);
+    let busy = [ProviderName::new("github")];
+    let query = polls::claim(NOW, NOW, 10, &busy);
     assert_uses(query, &["ix_device_codes_poll_due_at"]).await;
-    assert_uses(polls::next_due(), &["ix_device_codes_poll_due_at"]).await;
+    assert_uses(polls::next_due(&busy), &["ix_device_codes_poll_due_at"]).await;
 }
 
 #[tokio::test]

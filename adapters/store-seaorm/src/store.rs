@@ -99,10 +99,6 @@ impl TokenStore for SeaOrmStore {
         hash_key::init(self, candidate).await
     }
 
-    async fn ping(&self) -> Result<(), StoreError> {
-        self.hash_key().await.map(drop)
-    }
-
     async fn create_link(&self, link: NewLink, most_open: u64) -> Result<LinkCreation, StoreError> {
         links::create(self, link, most_open).await
     }
@@ -138,12 +134,13 @@ impl TokenStore for SeaOrmStore {
         now: Timestamp,
         lease_until: Timestamp,
         limit: u64,
+        busy: &[ProviderName],
     ) -> Result<Vec<Link>, StoreError> {
-        polls::claim_due(self, now, lease_until, limit).await
+        polls::claim_due(self, now, lease_until, limit, busy).await
     }
 
-    async fn next_poll_at(&self) -> Result<Option<Timestamp>, StoreError> {
-        polls::next_at(self).await
+    async fn next_poll_at(&self, busy: &[ProviderName]) -> Result<Option<Timestamp>, StoreError> {
+        polls::next_at(self, busy).await
     }
 
     async fn postpone_poll(

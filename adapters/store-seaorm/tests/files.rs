@@ -52,7 +52,7 @@ async fn reopening_finds_everything() {
     let tokens = store.tokens(account.id).await.unwrap();
     store.init_hash_key(sealed("hash key")).await.unwrap();
     store.close().await.unwrap();
-    assert!(store.ping().await.is_err());
+    assert!(store.hash_key().await.is_err());
 
     let store = scratch.migrated().await;
     assert_eq!(store.find_link(&code(1)).await.unwrap(), Some(link));

@@ -29,9 +29,6 @@ pub trait TokenStore: Send + Sync {
     /// Keeps `candidate` as the hash key unless there is one already; returns the one that is kept.
     async fn init_hash_key(&self, candidate: Sealed) -> Result<Sealed, StoreError>;
 
-    /// Whether the store answers.
-    async fn ping(&self) -> Result<(), StoreError>;
-
     /// Keeps a new link and, unless it relinks, its inert key.
     async fn create_link(&self, link: NewLink, most_open: u64) -> Result<LinkCreation, StoreError>;
 
@@ -57,17 +54,18 @@ pub trait TokenStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Link, StoreError>;
 
-    /// Leases up to `limit` links whose poll is due at `now` and which nobody holds a lease of, the longest due first.
-    /// Claiming raises a link's version, so whoever held an older lease can record nothing any more.
+    /// Leases up to `limit` links whose poll is due at `now` and which nobody holds a lease of, the longest due first;
+    /// those at the providers in `busy` are left alone. Claiming raises a link's version, so whoever held an older lease can record nothing any more.
     async fn claim_due_polls(
         &self,
         now: Timestamp,
         lease_until: Timestamp,
         limit: u64,
+        busy: &[ProviderName],
     ) -> Result<Vec<Link>, StoreError>;
 
-    /// When the next poll is due, leases counted in.
-    async fn next_poll_at(&self) -> Result<Option<Timestamp>, StoreError>;
+    /// When the next poll is due at a provider that is not `busy`, leases counted in.
+    async fn next_poll_at(&self, busy: &[ProviderName]) -> Result<Option<Timestamp>, StoreError>;
 
     /// Ends a lease with nothing decided: the provider is asked again later.
     async fn postpone_poll(

@@ -68,10 +68,6 @@ impl TokenStore for MemoryStore {
         Ok(self.lock().hash_key.get_or_insert(candidate).clone())
     }
 
-    async fn ping(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
-
     async fn create_link(&self, link: NewLink, most_open: u64) -> Result<LinkCreation, StoreError> {
         self.lock().create_link(link, most_open)
     }
@@ -108,12 +104,18 @@ impl TokenStore for MemoryStore {
         now: Timestamp,
         lease_until: Timestamp,
         limit: u64,
+        busy: &[ProviderName],
     ) -> Result<Vec<Link>, StoreError> {
-        Ok(self.lock().claim_due_polls(now, lease_until, limit))
+        Ok(self.lock().claim_due_polls(now, lease_until, limit, busy))
     }
 
-    async fn next_poll_at(&self) -> Result<Option<Timestamp>, StoreError> {
-        Ok(self.lock().links.values().filter_map(links::due_at).min())
+    async fn next_poll_at(&self, busy: &[ProviderName]) -> Result<Option<Timestamp>, StoreError> {
+        let state = self.lock();
+        let open = state
+            .links
+            .values()
+            .filter(|link| !busy.contains(&link.provider));
+        Ok(open.filter_map(links::due_at).min())
     }
 
     async fn postpone_poll(

@@ -6,12 +6,10 @@
 
 use std::time::Duration;
 
-use tokio::sync::futures::Notified;
-
 use super::{Broker, Refusal};
 use crate::fault::Fault;
 use crate::grant::refresh::due_at;
-use crate::grant::{Account, AccountKey, Identity, NewGrant, TokenGrant};
+use crate::grant::{Account, AccountKey, Identity, NewGrant, ProviderName, TokenGrant};
 use crate::link::pace::IDENTIFY_WITHIN;
 use crate::link::{Ending, Link, LinkState, PollSchedule, SealedConsent, SealedGrant};
 use crate::ports::{ProviderError, Redemption, StoreError};
@@ -34,28 +32,29 @@ pub enum Outcome {
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
 
 impl Broker {
-    /// Leases the links whose poll is due.
+    /// Leases the links whose poll is due, save those at busy providers.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn claim_due_polls(&self, limit: u64) -> Result<Vec<Link>, StoreError> {
+    pub async fn claim_due_polls(
+        &self,
+        limit: u64,
+        busy: &[ProviderName],
+    ) -> Result<Vec<Link>, StoreError> {
         let now = self.clock.now();
         let lease_until = now + self.settings.provider_timeout + LEASE_MARGIN;
-        self.store.claim_due_polls(now, lease_until, limit).await
+        self.store
+            .claim_due_polls(now, lease_until, limit, busy)
+            .await
     }
 
-    /// How long nothing is due, unless a new consent starts: see [`Broker::consent_started`].
+    /// How long nothing is due at a provider that is not busy.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn idle_for(&self) -> Result<Option<Duration>, StoreError> {
-        let next = self.store.next_poll_at().await?;
+    pub async fn idle_for(&self, busy: &[ProviderName]) -> Result<Option<Duration>, StoreError> {
+        let next = self.store.next_poll_at(busy).await?;
         Ok(next.map(|at| at.since(self.clock.now())))
-    }
-
-    /// Completes when a consent has started since the last one was noticed.
-    pub fn consent_started(&self) -> Notified<'_> {
-        self.consent_started.notified()
     }
 
     /// Forgets links that ended more than a day ago.

@@ -141,7 +141,6 @@ impl Broker {
             .await;
         match started {
             Ok(_) => {
-                self.consent_started.notify_one();
                 tracing::info!(link = link.id.0, provider = %link.provider, "consent started");
                 Ok(())
             }

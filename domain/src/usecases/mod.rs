@@ -18,8 +18,6 @@ mod unlock;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
-
 use crate::entropy::Entropy;
 use crate::link::GuessLimit;
 use crate::ports::{CipherError, Clock, TokenStore};
@@ -47,7 +45,6 @@ pub struct Broker {
     providers: Providers,
     guesses: GuessLimit,
     settings: Settings,
-    consent_started: Notify,
     grants: Arc<Grants>,
     refresher: Arc<dyn RefreshOnDemand>,
 }
@@ -98,7 +95,6 @@ impl Broker {
             providers,
             guesses: GuessLimit::new(settings.link_code_ttl),
             settings,
-            consent_started: Notify::new(),
         }
     }
 

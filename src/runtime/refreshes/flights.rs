@@ -7,7 +7,7 @@ use central_oauth_domain::grant::AccountId;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::lock;
+use crate::runtime::lock;
 
 /// The refreshes that are under way, each in a task of its own.
 #[derive(Default)]

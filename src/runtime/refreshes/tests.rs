@@ -99,7 +99,7 @@ async fn link(broker: &Broker, provider: &ScriptedProvider, clock: &FixedClock) 
     broker.start_consent(&link.unwrap()).await.unwrap();
     provider.answer_redeem(Ok(ScriptedProvider::grant("access", Some("refresh"))));
     clock.advance(ScriptedProvider::INTERVAL);
-    let mut next = broker.claim_due_polls(1).await.unwrap().pop();
+    let mut next = broker.claim_due_polls(1, &[]).await.unwrap().pop();
     while let Some(link) = next {
         let outcome = broker.advance(&link).await;
         next = broker.record(&link, &outcome).await.unwrap();

@@ -60,7 +60,7 @@ where
             keeps_what_the_person_is_told, starts_once, starts_in_time_only, starts_from_the_present_version_alone,
         },
         polling::{
-            nothing_is_due_at_first, the_longest_due_comes_first, a_lease_keeps_others_away,
+            nothing_is_due_at_first, links_at_busy_providers_wait, the_longest_due_comes_first, a_lease_keeps_others_away,
             a_lapsed_lease_records_nothing, postponing_ends_the_lease,
             a_flow_without_questions_is_never_due, expired_links_are_asked_about_too,
             nobody_gets_the_same_link_twice,

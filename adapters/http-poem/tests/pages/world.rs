@@ -89,7 +89,7 @@ impl World {
     pub(crate) async fn provider_answers(&self, answer: Result<Redemption, ProviderError>) {
         self.provider.answer_redeem(answer);
         self.clock.advance(ScriptedProvider::INTERVAL);
-        for mut link in self.broker.claim_due_polls(10).await.unwrap() {
+        for mut link in self.broker.claim_due_polls(10, &[]).await.unwrap() {
             loop {
                 let outcome = self.broker.advance(&link).await;
                 match self.broker.record(&link, &outcome).await.unwrap() {

@@ -1,7 +1,7 @@
 //! Links in memory.
 
 use super::{Key, State};
-use crate::grant::{AccessKeyId, KeyRole};
+use crate::grant::{AccessKeyId, KeyRole, ProviderName};
 use crate::link::{Link, LinkId, LinkState, PollSchedule, SealedConsent, SealedGrant};
 use crate::ports::{LinkCreation, NewLink, NewLinkKey, StoreError};
 use crate::secret::KeyedHash;
@@ -130,10 +130,12 @@ impl State {
         now: Timestamp,
         lease_until: Timestamp,
         limit: u64,
+        busy: &[ProviderName],
     ) -> Vec<Link> {
         let mut due: Vec<_> = self
             .links
             .values_mut()
+            .filter(|link| !busy.contains(&link.provider))
             .filter_map(|link| Some((due_at(link)?, link)))
             .filter(|(due_at, _)| *due_at <= now)
             .collect();

@@ -13,7 +13,7 @@ async fn authorizing(stage: &Stage) -> (String, AccessKey) {
 }
 
 async fn pause(stage: &Stage) -> Duration {
-    stage.broker.idle_for().await.unwrap().unwrap()
+    stage.broker.idle_for(&[]).await.unwrap().unwrap()
 }
 
 fn refused(code: &str) -> ProviderError {
@@ -144,7 +144,12 @@ async fn the_service_keeps_its_own_deadline() {
     stage
         .provider
         .answer_redeem(Ok(ScriptedProvider::grant("late", None)));
-    let claimed = stage.broker.claim_due_polls(1).await.unwrap().remove(0);
+    let claimed = stage
+        .broker
+        .claim_due_polls(1, &[])
+        .await
+        .unwrap()
+        .remove(0);
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
     stage.see_through(claimed).await;
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
@@ -225,10 +230,20 @@ async fn tokens_are_kept_even_when_the_lease_ran_out() {
         .provider
         .answer_redeem(Ok(ScriptedProvider::grant("a", Some("r"))));
     stage.clock.advance(secs(5));
-    let stalled = stage.broker.claim_due_polls(1).await.unwrap().remove(0);
+    let stalled = stage
+        .broker
+        .claim_due_polls(1, &[])
+        .await
+        .unwrap()
+        .remove(0);
     let outcome = stage.broker.advance(&stalled).await;
     stage.clock.advance(secs(60));
-    let taken_over = stage.broker.claim_due_polls(1).await.unwrap().remove(0);
+    let taken_over = stage
+        .broker
+        .claim_due_polls(1, &[])
+        .await
+        .unwrap()
+        .remove(0);
     assert!(!stage.broker.holds_lease(&stalled));
     let kept = stage
         .broker
@@ -257,7 +272,12 @@ async fn cancelling_wins_over_an_answer_that_comes_later() {
         .provider
         .answer_redeem(Ok(ScriptedProvider::grant("a", None)));
     stage.clock.advance(secs(5));
-    let claimed = stage.broker.claim_due_polls(1).await.unwrap().remove(0);
+    let claimed = stage
+        .broker
+        .claim_due_polls(1, &[])
+        .await
+        .unwrap()
+        .remove(0);
     let outcome = stage.broker.advance(&claimed).await;
     stage.broker.cancel(&code, &stage.visitor()).await.unwrap();
     let recorded = stage.broker.record(&claimed, &outcome).await;

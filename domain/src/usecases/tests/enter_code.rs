@@ -93,9 +93,15 @@ async fn pressing_twice_starts_one_flow() {
         view(&stage, &code).await.link.state,
         LinkState::Authorizing(_)
     ));
-    assert_eq!(stage.broker.claim_due_polls(10).await.unwrap().len(), 0);
+    assert_eq!(
+        stage.broker.claim_due_polls(10, &[]).await.unwrap().len(),
+        0
+    );
     stage.clock.advance(ScriptedProvider::INTERVAL);
-    assert_eq!(stage.broker.claim_due_polls(10).await.unwrap().len(), 1);
+    assert_eq!(
+        stage.broker.claim_due_polls(10, &[]).await.unwrap().len(),
+        1
+    );
 }
 
 #[tokio::test]

@@ -107,8 +107,8 @@ impl Stage {
     /// Lets the time of the next poll come and sees all due links through.
     async fn poll_providers(&self) {
         self.clock
-            .advance(self.broker.idle_for().await.unwrap().unwrap_or_default());
-        for link in self.broker.claim_due_polls(100).await.unwrap() {
+            .advance(self.broker.idle_for(&[]).await.unwrap().unwrap_or_default());
+        for link in self.broker.claim_due_polls(100, &[]).await.unwrap() {
             self.see_through(link).await;
         }
     }

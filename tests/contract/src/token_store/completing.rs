@@ -46,7 +46,7 @@ pub(super) async fn opens_the_account_to_the_key(fixture: &dyn Fixture) {
         },
     );
     assert!(after.version > link.version);
-    assert_eq!(store.next_poll_at().await.unwrap(), None);
+    assert_eq!(store.next_poll_at(&[]).await.unwrap(), None);
     let holder = store.find_key(&key(1)).await.unwrap().unwrap();
     assert_eq!(holder.binding, KeyBinding::Account(id));
     assert_eq!(holder.id, link.key);

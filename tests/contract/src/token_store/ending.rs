@@ -55,7 +55,7 @@ pub(super) async fn nothing_is_asked_afterwards(fixture: &dyn Fixture) {
     let link = claim_one(&*store, 5, 20).await;
     let ended = store.end_link(link.id, link.version, Ending::Denied, at(6));
     ended.await.unwrap();
-    assert_eq!(store.next_poll_at().await.unwrap(), None);
-    let claimed = store.claim_due_polls(at(9999), at(9999), 10).await;
+    assert_eq!(store.next_poll_at(&[]).await.unwrap(), None);
+    let claimed = store.claim_due_polls(at(9999), at(9999), 10, &[]).await;
     assert_eq!(claimed.unwrap(), []);
 }

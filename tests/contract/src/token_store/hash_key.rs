@@ -6,7 +6,7 @@ use super::Fixture;
 use super::samples::sealed;
 
 pub(super) async fn answers(fixture: &dyn Fixture) {
-    fixture.store().ping().await.unwrap();
+    fixture.store().hash_key().await.unwrap();
 }
 
 pub(super) async fn the_first_candidate_is_kept(fixture: &dyn Fixture) {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::link::{Ending, Link, PollSchedule};
 use tokio::task::JoinSet;
 
@@ -12,8 +13,8 @@ use super::samples::*;
 pub(super) async fn nothing_is_due_at_first(fixture: &dyn Fixture) {
     let store = fixture.store();
     pending(&*store, 1).await;
-    assert_eq!(store.next_poll_at().await.unwrap(), None);
-    let claimed = store.claim_due_polls(at(9999), at(9999), 10).await;
+    assert_eq!(store.next_poll_at(&[]).await.unwrap(), None);
+    let claimed = store.claim_due_polls(at(9999), at(9999), 10, &[]).await;
     assert_eq!(claimed.unwrap(), []);
 }
 
@@ -22,15 +23,33 @@ pub(super) async fn the_longest_due_comes_first(fixture: &dyn Fixture) {
     for (n, due) in [(1, 30), (2, 10), (3, 20), (4, 40)] {
         authorizing(&*store, n, due).await;
     }
-    assert_eq!(store.next_poll_at().await.unwrap(), Some(at(10)));
-    assert_eq!(store.claim_due_polls(at(9), at(60), 10).await.unwrap(), []);
-    assert_eq!(store.claim_due_polls(at(30), at(60), 0).await.unwrap(), []);
+    assert_eq!(store.next_poll_at(&[]).await.unwrap(), Some(at(10)));
+    assert_eq!(
+        store.claim_due_polls(at(9), at(60), 10, &[]).await.unwrap(),
+        []
+    );
+    assert_eq!(
+        store.claim_due_polls(at(30), at(60), 0, &[]).await.unwrap(),
+        []
+    );
     let codes = |links: Vec<Link>| links.iter().map(|link| link.code).collect::<Vec<_>>();
-    let first = store.claim_due_polls(at(30), at(60), 2).await.unwrap();
+    let first = store.claim_due_polls(at(30), at(60), 2, &[]).await.unwrap();
     assert_eq!(codes(first), [code(2), code(3)]);
-    let second = store.claim_due_polls(at(30), at(60), 2).await.unwrap();
+    let second = store.claim_due_polls(at(30), at(60), 2, &[]).await.unwrap();
     assert_eq!(codes(second), [code(1)]);
-    assert_eq!(store.next_poll_at().await.unwrap(), Some(at(40)));
+    assert_eq!(store.next_poll_at(&[]).await.unwrap(), Some(at(40)));
+}
+
+pub(super) async fn links_at_busy_providers_wait(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let link = authorizing(&*store, 1, 10).await;
+    let busy = [link.provider.clone()];
+    assert_eq!(store.next_poll_at(&busy).await.unwrap(), None);
+    let claimed = store.claim_due_polls(at(30), at(60), 10, &busy).await;
+    assert_eq!(claimed.unwrap(), []);
+    let others = [ProviderName::new("another")];
+    let claimed = store.claim_due_polls(at(30), at(60), 10, &others).await;
+    assert_eq!(claimed.unwrap().len(), 1);
 }
 
 pub(super) async fn a_lease_keeps_others_away(fixture: &dyn Fixture) {
@@ -41,8 +60,14 @@ pub(super) async fn a_lease_keeps_others_away(fixture: &dyn Fixture) {
     assert_eq!(claimed.lease_until, Some(at(20)));
     assert_eq!(claimed.poll, link.poll);
     assert_eq!(found(&*store, 1).await, claimed);
-    assert_eq!(store.next_poll_at().await.unwrap(), Some(at(20)));
-    assert_eq!(store.claim_due_polls(at(19), at(40), 10).await.unwrap(), []);
+    assert_eq!(store.next_poll_at(&[]).await.unwrap(), Some(at(20)));
+    assert_eq!(
+        store
+            .claim_due_polls(at(19), at(40), 10, &[])
+            .await
+            .unwrap(),
+        []
+    );
     let again = claim_one(&*store, 20, 40).await;
     assert_eq!(again.lease_until, Some(at(40)));
     assert!(again.version > claimed.version);
@@ -80,7 +105,7 @@ pub(super) async fn postponing_ends_the_lease(fixture: &dyn Fixture) {
     assert_eq!((link.poll, link.lease_until), (Some(slower), None));
     assert!(link.version > claimed.version);
     assert_eq!(link.state, claimed.state);
-    assert_eq!(store.next_poll_at().await.unwrap(), Some(at(16)));
+    assert_eq!(store.next_poll_at(&[]).await.unwrap(), Some(at(16)));
     claim_one(&*store, 16, 60).await;
     // There is nothing to postpone about a link that nobody asks about.
     let idle = pending(&*store, 2).await;
@@ -92,8 +117,8 @@ pub(super) async fn a_flow_without_questions_is_never_due(fixture: &dyn Fixture)
     let link = pending(&*store, 1).await;
     let begun = store.begin_consent(link.id, link.version, consent(), None, at(900), at(0));
     assert_eq!(begun.await.unwrap().poll, None);
-    assert_eq!(store.next_poll_at().await.unwrap(), None);
-    let claimed = store.claim_due_polls(at(9999), at(9999), 10).await;
+    assert_eq!(store.next_poll_at(&[]).await.unwrap(), None);
+    let claimed = store.claim_due_polls(at(9999), at(9999), 10, &[]).await;
     assert_eq!(claimed.unwrap(), []);
 }
 
@@ -114,7 +139,7 @@ pub(super) async fn nobody_gets_the_same_link_twice(fixture: &dyn Fixture) {
         tasks.spawn(async move {
             let mut mine = Vec::new();
             loop {
-                let claimed = store.claim_due_polls(at(10), at(60), 4).await.unwrap();
+                let claimed = store.claim_due_polls(at(10), at(60), 4, &[]).await.unwrap();
                 if claimed.is_empty() {
                     return mine;
                 }

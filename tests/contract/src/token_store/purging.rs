@@ -51,7 +51,7 @@ pub(super) async fn time_ends_links_too(fixture: &dyn Fixture) {
     assert_eq!(store.purge_links(at(600), 10).await.unwrap(), 0);
     assert_eq!(store.purge_links(at(601), 10).await.unwrap(), 2);
     assert_eq!(store.find_key(&key(1)).await.unwrap(), None);
-    assert_eq!(store.next_poll_at().await.unwrap(), None);
+    assert_eq!(store.next_poll_at(&[]).await.unwrap(), None);
 }
 
 pub(super) async fn leased_and_redeemed_links_stay(fixture: &dyn Fixture) {

@@ -171,7 +171,9 @@ pub(super) async fn redeemed(store: &dyn TokenStore, n: u8) -> Link {
 
 /// Claims the one link that is due.
 pub(super) async fn claim_one(store: &dyn TokenStore, now: u64, lease_until: u64) -> Link {
-    let claimed = store.claim_due_polls(at(now), at(lease_until), 10).await;
+    let claimed = store
+        .claim_due_polls(at(now), at(lease_until), 10, &[])
+        .await;
     let [link] = <[Link; 1]>::try_from(claimed.unwrap()).unwrap();
     link
 }

@@ -122,7 +122,7 @@ impl World {
         *self.provider.person.lock().unwrap() = person;
         self.confirm(code).await;
         self.clock.advance(Duration::from_secs(5));
-        for mut link in self.broker.claim_due_polls(10).await.unwrap() {
+        for mut link in self.broker.claim_due_polls(10, &[]).await.unwrap() {
             loop {
                 let outcome = self.broker.advance(&link).await;
                 match self.broker.record(&link, &outcome).await.unwrap() {

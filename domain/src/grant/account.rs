@@ -58,7 +58,7 @@ pub struct AccountKey {
 }
 
 /// What every random account id starts with.
-pub const RANDOM_ACCOUNT_PREFIX: &str = "anonymous-";
+const RANDOM_ACCOUNT_PREFIX: &str = "anonymous-";
 
 impl AccountKey {
     /// An id of our own for a person whom the provider does not name.

@@ -5,8 +5,6 @@ mod key;
 pub mod refresh;
 mod tokens;
 
-pub use account::{
-    Account, AccountId, AccountKey, AccountStatus, Identity, ProviderName, RANDOM_ACCOUNT_PREFIX,
-};
+pub use account::{Account, AccountId, AccountKey, AccountStatus, Identity, ProviderName};
 pub use key::{AccessKeyId, KeyBinding, KeyHolder, KeyRole};
 pub use tokens::{Lease, NewGrant, RefreshedTokens, StoredTokens, TokenGrant, TokenOrigin};

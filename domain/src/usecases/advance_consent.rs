@@ -6,13 +6,12 @@
 
 use std::time::Duration;
 
-use super::{Broker, Refusal};
-use crate::fault::Fault;
-use crate::grant::refresh::due_at;
-use crate::grant::{Account, AccountKey, Identity, NewGrant, ProviderName, TokenGrant};
+use super::Broker;
+use super::trouble::Trouble;
+use crate::grant::{NewGrant, ProviderName, TokenGrant};
 use crate::link::pace::IDENTIFY_WITHIN;
 use crate::link::{Ending, Link, LinkState, PollSchedule, SealedConsent, SealedGrant};
-use crate::ports::{ProviderError, Redemption, StoreError};
+use crate::ports::{Redemption, StoreError};
 use crate::time::Timestamp;
 
 /// What asking the provider brought, ready to be recorded.
@@ -141,115 +140,6 @@ impl Broker {
         })
     }
 
-    async fn identify(&self, link: &Link, grant: &SealedGrant) -> Result<Outcome, Trouble> {
-        let provider = self.providers.get(&link.provider)?;
-        let access_token = self
-            .vault
-            .open_new_access_token(&grant.access_token, &link.code)?;
-        let id_token = grant
-            .id_token
-            .as_ref()
-            .map(|token| self.vault.open_new_id_token(token, &link.code))
-            .transpose()?;
-        let identity = provider
-            .identify(&access_token, id_token.as_ref(), grant.requested_at)
-            .await?;
-        let relinked = match link.relink_of {
-            Some(id) => Some(self.stored_account(id).await?),
-            None => None,
-        };
-        let Some(owner) = self.owner(link, identity, relinked) else {
-            let detail =
-                "another person consented than the one whose account was to be linked again";
-            let mismatch = Fault::new("account_mismatch", detail);
-            return Ok(Outcome::Over(Ending::Failed(mismatch)));
-        };
-        self.seal_to(owner, link, grant)
-    }
-
-    /// Whose account this becomes; `None` when it would be somebody else's than the one to be linked again. An
-    /// account under a random id is repaired only by a relink with its key.
-    fn owner(&self, link: &Link, identity: Identity, relinked: Option<Account>) -> Option<Owner> {
-        let provider = link.provider.clone();
-        match (identity, relinked) {
-            (
-                Identity::Known {
-                    account_id,
-                    display_name,
-                },
-                None,
-            ) => {
-                let display_name = display_name.unwrap_or_else(|| account_id.clone());
-                let key = AccountKey {
-                    provider,
-                    account_id,
-                };
-                Some(Owner {
-                    key,
-                    identified: true,
-                    display_name,
-                })
-            }
-            (
-                Identity::Known {
-                    account_id,
-                    display_name,
-                },
-                Some(account),
-            ) => {
-                let same = account.key.account_id == account_id;
-                (same || !account.identified).then(|| Owner {
-                    display_name: display_name.unwrap_or(account.display_name),
-                    identified: same,
-                    key: account.key,
-                })
-            }
-            (Identity::Unknown, None) => {
-                let key = AccountKey::random(provider, &self.entropy);
-                let display_name = key.account_id.clone();
-                Some(Owner {
-                    key,
-                    identified: false,
-                    display_name,
-                })
-            }
-            (Identity::Unknown, Some(account)) => (!account.identified).then_some(Owner {
-                display_name: account.display_name,
-                identified: false,
-                key: account.key,
-            }),
-        }
-    }
-
-    fn seal_to(&self, owner: Owner, link: &Link, grant: &SealedGrant) -> Result<Outcome, Trouble> {
-        let vault = &self.vault;
-        let access_token = vault.open_new_access_token(&grant.access_token, &link.code)?;
-        let refresh_token = grant
-            .refresh_token
-            .as_ref()
-            .map(|sealed| vault.open_new_refresh_token(sealed, &link.code))
-            .transpose()?;
-        Ok(Outcome::Identified(Box::new(NewGrant {
-            access_token: vault.seal_access_token(&access_token, &owner.key)?,
-            refresh_token: refresh_token
-                .map(|token| vault.seal_refresh_token(&token, &owner.key))
-                .transpose()?,
-            account: owner.key,
-            identified: owner.identified,
-            display_name: owner.display_name,
-            scopes: grant.scopes.clone(),
-            origin: grant.origin.clone(),
-            access_token_expires_at: grant.access_token_expires_at,
-            next_refresh_at: due_at(
-                grant.requested_at,
-                grant.access_token_expires_at,
-                true,
-                self.settings.refresh_at_least_every,
-                self.entropy.fraction(),
-            ),
-        })))
-    }
-
     /// What a failed attempt means for the link. Tokens that are stored already are not given up before their time:
     /// whatever keeps the service from finding out whose they are may pass.
     fn bear(&self, trouble: Trouble, link: &Link, poll: PollSchedule) -> Outcome {
@@ -316,59 +206,6 @@ impl Broker {
                 _ => return kept,
             }
         }
-    }
-}
-
-struct Owner {
-    key: AccountKey,
-    identified: bool,
-    display_name: String,
-}
-
-/// What can go wrong while a link advances.
-#[derive(Debug, thiserror::Error)]
-enum Trouble {
-    #[error(transparent)]
-    Provider(#[from] ProviderError),
-    #[error(transparent)]
-    Refusal(#[from] Refusal),
-}
-
-impl Trouble {
-    fn is_passing(&self) -> bool {
-        match self {
-            Self::Provider(error) => error.is_passing(),
-            Self::Refusal(refusal) => matches!(refusal, Refusal::Store(_)),
-        }
-    }
-
-    fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Provider(error) => error.retry_after(),
-            Self::Refusal(_) => None,
-        }
-    }
-
-    /// Some servers call an expired device code `invalid_grant`.
-    fn is_late(&self, link: &Link, soon: Timestamp) -> bool {
-        let code = match self {
-            Self::Provider(ProviderError::Refused { code, .. }) => code.as_str(),
-            _ => return false,
-        };
-        code == "invalid_grant" && link.is_past_deadline(soon)
-    }
-
-    fn into_fault(self) -> Fault {
-        match self {
-            Self::Provider(error) => Fault::new("provider_error", error.to_string()),
-            Self::Refusal(refusal) => Fault::new("internal_error", refusal.to_string()),
-        }
-    }
-}
-
-impl From<crate::ports::CipherError> for Trouble {
-    fn from(error: crate::ports::CipherError) -> Self {
-        Self::Refusal(error.into())
     }
 }
 

@@ -6,6 +6,7 @@ mod authenticate;
 mod enter_code;
 mod grants;
 mod hand_out_token;
+mod identify;
 mod poll_link;
 mod providers;
 mod refresh_account;
@@ -13,6 +14,7 @@ mod refusal;
 mod start_link;
 #[cfg(test)]
 mod tests;
+mod trouble;
 mod unlock;
 
 use std::sync::Arc;

@@ -1,0 +1,59 @@
+//! What can go wrong while a link advances.
+
+use std::time::Duration;
+
+use super::Refusal;
+use crate::fault::Fault;
+use crate::link::Link;
+use crate::ports::{CipherError, ProviderError};
+use crate::time::Timestamp;
+
+/// A question that brought no answer, or an answer that could not be dealt with.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    #[error(transparent)]
+    Refusal(#[from] Refusal),
+}
+
+impl Trouble {
+    /// Whether asking again may help.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::Provider(error) => error.is_passing(),
+            Self::Refusal(refusal) => matches!(refusal, Refusal::Store(_)),
+        }
+    }
+
+    /// When the provider wants to be asked again, where it said so.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Provider(error) => error.retry_after(),
+            Self::Refusal(_) => None,
+        }
+    }
+
+    /// Some servers call an expired device code `invalid_grant`.
+    pub(super) fn is_late(&self, link: &Link, soon: Timestamp) -> bool {
+        let code = match self {
+            Self::Provider(ProviderError::Refused { code, .. }) => code.as_str(),
+            _ => return false,
+        };
+        code == "invalid_grant" && link.is_past_deadline(soon)
+    }
+
+    /// What is remembered of it.
+    pub(super) fn into_fault(self) -> Fault {
+        match self {
+            Self::Provider(error) => Fault::new("provider_error", error.to_string()),
+            Self::Refusal(refusal) => Fault::new("internal_error", refusal.to_string()),
+        }
+    }
+}
+
+impl From<CipherError> for Trouble {
+    fn from(error: CipherError) -> Self {
+        Self::Refusal(error.into())
+    }
+}

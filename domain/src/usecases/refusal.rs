@@ -79,7 +79,7 @@ impl From<TooManyGuesses> for Refusal {
 
 impl From<ProviderError> for Refusal {
     fn from(error: ProviderError) -> Self {
-        const SOON: Duration = Duration::from_secs(5);
+        const SOON: Duration = Duration::from_secs(1);
         if error.is_passing() {
             Self::ProviderUnavailable {
                 retry_after: error.retry_after().unwrap_or(SOON),

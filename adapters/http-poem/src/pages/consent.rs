@@ -53,19 +53,22 @@ impl Attempt {
         let link = self.broker.confirm(self.code.digits(), &visitor).await?;
         let give_up_at = Instant::now() + PATIENCE;
         loop {
-            match self.broker.start_consent(&link).await {
+            let pause = match self.broker.start_consent(&link).await {
                 Err(Refusal::ProviderUnavailable { retry_after, .. })
-                    if is_worth_waiting(retry_after, give_up_at) => {}
+                    if is_worth_waiting(retry_after, give_up_at) =>
+                {
+                    retry_after.max(PAUSE)
+                }
                 result => return result,
-            }
-            sleep(PAUSE).await;
+            };
+            sleep(pause).await;
         }
     }
 }
 
 /// A provider that asks for a longer pause than a person waits is left alone at once.
 fn is_worth_waiting(retry_after: Duration, give_up_at: Instant) -> bool {
-    retry_after <= PATIENCE && Instant::now() + PAUSE < give_up_at
+    Instant::now() + retry_after.max(PAUSE) < give_up_at
 }
 
 fn unanswered(detail: &str) -> Refusal {
@@ -84,7 +87,8 @@ mod tests {
         let now = Instant::now();
         let soon = Duration::from_secs(5);
         assert!(is_worth_waiting(soon, now + PATIENCE));
-        assert!(!is_worth_waiting(soon, now + PAUSE));
+        assert!(!is_worth_waiting(soon, now + soon));
+        assert!(!is_worth_waiting(Duration::ZERO, now + PAUSE));
         assert!(!is_worth_waiting(Duration::from_secs(60), now + PATIENCE));
     }
 }

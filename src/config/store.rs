@@ -1,7 +1,5 @@
 //! Where the data is.
 
-use std::fmt::Display;
-
 use central_oauth_store_seaorm::{DatabaseUrl, InvalidDatabaseUrl};
 use serde::Deserialize;
 
@@ -23,17 +21,12 @@ impl StoreConfig {
 
     pub(crate) fn read(environment: &Environment) -> Result<Self, ConfigError> {
         let raw: Raw = environment.section()?;
-        let wrong = |problem: &dyn Display| ConfigError::variable("DATABASE_URL", problem);
-        let url = match (raw.database_url, raw.db_path) {
-            (Some(_), Some(_)) => {
-                return Err(wrong(
-                    &"is set beside CENTRAL_OAUTH_DB_PATH: give one of them",
-                ));
-            }
-            (Some(url), None) => url
-                .parse()
-                .map_err(|error: InvalidDatabaseUrl| wrong(&error))?,
-            (None, path) => DatabaseUrl::file(path.as_deref().unwrap_or(Self::DEFAULT_PATH)),
+        // The container image sets a path; an operator's URL goes before it.
+        let url = match raw.database_url {
+            Some(url) => url.parse().map_err(|error: InvalidDatabaseUrl| {
+                ConfigError::variable("DATABASE_URL", error)
+            })?,
+            None => DatabaseUrl::file(raw.db_path.as_deref().unwrap_or(Self::DEFAULT_PATH)),
         };
         Ok(Self { url })
     }

@@ -136,17 +136,22 @@ async fn migrates_up_down_and_says_where_it_stands() {
     }
     assert_eq!(names(&machine.work()), [""; 0]);
 
-    let database = ("DATABASE_URL", "sqlite://here.sqlite3");
+    // The URL goes before the path, which the container image sets.
+    let database = [
+        ("DATABASE_URL", "sqlite://here.sqlite3"),
+        ("DB_PATH", "elsewhere.sqlite3"),
+    ];
     let migrate = async |arguments: &[&str]| {
         let arguments = [&["migrate"], arguments].concat();
-        let run = machine.run_with(&[database], &arguments).await.expect(0);
+        let run = machine.run_with(&database, &arguments).await.expect(0);
         assert_eq!(run.stderr, "");
         run.stdout
     };
     assert_eq!(migrate(&[]).await, UP_TO_DATE);
+    assert_eq!(names(&machine.work()), ["here.sqlite3"]);
     assert_eq!(mode(&machine.work().join("here.sqlite3")), 0o600);
     assert_eq!(migrate(&["status"]).await, UP_TO_DATE);
-    let unsure = machine.run_with(&[database], &["migrate", "down"]).await;
+    let unsure = machine.run_with(&database, &["migrate", "down"]).await;
     unsure.expect(2);
     assert_eq!(migrate(&["status"]).await, UP_TO_DATE);
     let pending = migrate(&["down", "--delete-data"]).await;

@@ -34,10 +34,6 @@ const MISTAKES: &[Mistake] = &[
         &[("DATABASE_URL", "postgres://me:hunter2@db/tokens")],
     ),
     ("DATABASE_URL", &[("DATABASE_URL", "hunter2")]),
-    (
-        "DATABASE_URL",
-        &[("DATABASE_URL", "sqlite://a"), ("DB_PATH", "b")],
-    ),
     ("LISTEN_ADDR", &[("LISTEN_ADDR", "localhost:8080")]),
     ("LISTEN_ADDR", &[("LISTEN_ADDR", "8080")]),
     ("LISTEN_ADDR", &[("LISTEN_ADDR", "127.0.0.1:65536")]),

@@ -16,7 +16,7 @@ use crate::cli::{Exit, Failure};
 use crate::config::{
     ConfigError, Environment, HttpConfig, Keys, LinkConfig, ProviderConfig, StoreConfig,
 };
-use crate::runtime::Refreshes;
+use crate::runtime::{Outbox, Refreshes};
 use crate::wiring::OpenStore;
 use crate::{runtime, wiring};
 
@@ -50,9 +50,11 @@ pub(crate) struct Service {
     stop: watch::Sender<bool>,
     server: JoinHandle<io::Result<()>>,
     coordinator: JoinHandle<bool>,
-    purge: JoinHandle<()>,
+    housekeeping: JoinHandle<()>,
     scheduler: JoinHandle<()>,
     refreshes: Refreshes,
+    worker: JoinHandle<()>,
+    outbox: Outbox,
     store: OpenStore,
 }
 
@@ -68,7 +70,11 @@ impl Service {
         let wired = wiring::broker(config.store, &config.keys, &config.links, config.providers);
         let (broker, store) = wired.await?;
         let refreshes = Refreshes::new(Arc::clone(broker.grants()));
-        let broker = Arc::new(broker.refreshing_through(Arc::new(refreshes.clone())));
+        let outbox = Outbox::new(Arc::clone(broker.revocations()));
+        let broker = broker
+            .refreshing_through(Arc::new(refreshes.clone()))
+            .revoking_through(Arc::new(outbox.clone()));
+        let broker = Arc::new(broker);
         if broker.providers().is_empty() {
             tracing::warn!("no provider is configured: nobody can link an account");
         }
@@ -98,9 +104,11 @@ impl Service {
             stop,
             server: tokio::spawn(server),
             coordinator: tokio::spawn(runtime::coordinate(Arc::clone(&broker), stopped.clone())),
-            purge: tokio::spawn(runtime::purge(broker, stopped.clone())),
-            scheduler: tokio::spawn(refreshes.clone().schedule(stopped)),
+            housekeeping: tokio::spawn(runtime::keep_house(broker, stopped.clone())),
+            scheduler: tokio::spawn(refreshes.clone().schedule(stopped.clone())),
             refreshes,
+            worker: tokio::spawn(outbox.clone().work_off(stopped)),
+            outbox,
             store,
         })
     }
@@ -129,6 +137,7 @@ impl Service {
             // Links or grants that nobody looks after are worth a restart.
             _ = &mut self.coordinator => Err(ended_by_itself("polling for links")),
             _ = &mut self.scheduler => Err(ended_by_itself("refreshing")),
+            _ = &mut self.worker => Err(ended_by_itself("revoking")),
         }
     }
 
@@ -136,12 +145,29 @@ impl Service {
     pub(crate) async fn stop(self) -> Result<Exit, Failure> {
         tracing::info!("stopping");
         self.stop.send_replace(true);
-        self.server.await.map_err(Failure::other)??;
-        let recorded = self.coordinator.await.map_err(Failure::other)?;
-        self.purge.await.map_err(Failure::other)?;
-        self.scheduler.await.map_err(Failure::other)?;
-        let saved = self.refreshes.finish().await;
+        // All at once: whoever supervises this process has patience for one grace period, not for three.
+        let refreshing = async {
+            let scheduled = self.scheduler.await;
+            let saved = self.refreshes.finish().await;
+            scheduled.map(|()| saved)
+        };
+        let revoking = async {
+            let worked = self.worker.await;
+            self.outbox.finish().await;
+            worked
+        };
+        let (server, recorded, tidied, saved, revoked) = tokio::join!(
+            self.server,
+            self.coordinator,
+            self.housekeeping,
+            refreshing,
+            revoking
+        );
         self.store.close().await?;
+        server.map_err(Failure::other)??;
+        tidied.and(revoked).map_err(Failure::other)?;
+        let recorded = recorded.map_err(Failure::other)?;
+        let saved = saved.map_err(Failure::other)?;
         if recorded && saved {
             tracing::info!("stopped");
             Ok(Exit::Done)

@@ -6,7 +6,9 @@ use central_oauth_cipher_aes_gcm_siv::AesGcmSivCipher;
 use central_oauth_clock_system::SystemClock;
 use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::ports::{Cipher, Clock, OAuthProvider, TokenStore};
-use central_oauth_domain::usecases::{Broker, Providers, Settings, UnlockError, unlock};
+use central_oauth_domain::usecases::{
+    Broker, Providers, Settings, UnlockError, require_all_keys, unlock,
+};
 use central_oauth_domain::vault::Vault;
 use central_oauth_provider_device_flow::DeviceFlowProvider;
 use central_oauth_store_seaorm::{SeaOrmStore, peek_hash_key};
@@ -36,7 +38,8 @@ impl OpenStore {
     }
 }
 
-/// All ports and the rules over them, ready to serve. A wrong key is refused before anything is written.
+/// All ports and the rules over them, ready to serve. A wrong key is refused before anything is written, a missing one
+/// before anything is served.
 pub(crate) async fn broker(
     config: StoreConfig,
     keys: &Keys,
@@ -44,14 +47,11 @@ pub(crate) async fn broker(
     providers: ProviderConfig,
 ) -> Result<(Broker, OpenStore), Failure> {
     let entropy = Arc::new(entropy());
-    let cipher = AesGcmSivCipher::new(&keys.secret, &keys.previous, Arc::clone(&entropy));
-    let cipher: Arc<dyn Cipher> = Arc::new(cipher);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let providers = self::providers(providers, &clock)?;
-    check_key(&config, &cipher).await?;
-    let store = store(&config).await?;
-    store.migrate_up().await.map_err(Failure::other)?;
-    let vault = unlock(&store, cipher, &entropy).await.map_err(refused)?;
+    let (store, vault) = unlocked_store(&config, keys, &entropy).await?;
+    let required = require_all_keys(&store, &vault).await;
+    required.map_err(refused)?;
     let open = OpenStore(Arc::new(store));
     let store: Arc<dyn TokenStore> = open.0.clone();
     let settings = Settings {
@@ -64,6 +64,21 @@ pub(crate) async fn broker(
     };
     let broker = Broker::new(store, vault, clock, entropy, providers, settings);
     Ok((broker, open))
+}
+
+/// The store with its schema up to date, and what opens its values.
+pub(crate) async fn unlocked_store(
+    config: &StoreConfig,
+    keys: &Keys,
+    entropy: &Arc<Entropy>,
+) -> Result<(SeaOrmStore, Vault), Failure> {
+    let cipher = AesGcmSivCipher::new(&keys.secret, &keys.previous, Arc::clone(entropy));
+    let cipher: Arc<dyn Cipher> = Arc::new(cipher);
+    check_key(config, &cipher).await?;
+    let store = store(config).await?;
+    store.migrate_up().await.map_err(Failure::other)?;
+    let vault = unlock(&store, cipher, entropy).await.map_err(refused)?;
+    Ok((store, vault))
 }
 
 /// Opens the hash key of an existing database, reading only.
@@ -83,6 +98,12 @@ fn refused(error: UnlockError) -> Failure {
             let problem =
                 format!("does not open this database ({cause}); nothing has been written");
             ConfigError::variable("SECRET_KEY", problem).into()
+        }
+        UnlockError::MissingKeys(_) => {
+            let problem = format!(
+                "lacks a key: {error}; put it back, or run `central-oauth rekey` with it first"
+            );
+            ConfigError::variable("PREVIOUS_SECRET_KEYS", problem).into()
         }
         UnlockError::Store(error) => Failure::other(error),
     }

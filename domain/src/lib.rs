@@ -5,18 +5,18 @@
 //! | module | what it decides |
 //! | --- | --- |
 //! | [`link`] | what a link code is, how a link lives and ends, how often codes may be guessed |
-//! | [`grant`] | accounts, their tokens and access keys; when tokens are refreshed and what a failure means |
+//! | [`grant`] | accounts, their tokens and access keys; when tokens are refreshed and revoked, and what a failure means |
 //! | [`secret`] | the values that must never be printed, and their sealed and hashed forms |
 //! | [`vault`] | how secrets are sealed to their place, opened and hashed |
 //! | [`ports`] | what the rules need from the outside: [`TokenStore`], [`Cipher`], [`OAuthProvider`], [`Clock`] |
-//! | [`usecases`] | what people and programs can do, on [`Broker`]; what keeps grants alive, on [`Grants`] |
+//! | [`usecases`] | what people and programs can do, on [`Broker`]; what keeps grants alive, on [`Grants`]; what ends them, on [`Revocations`] |
 //!
 //! # Adding an adapter
 //!
-//! *A store*: implement [`TokenStore`] in a crate below `adapters/`, one transaction for each method, and run
-//! `central_oauth_contract::token_store` against it. *A provider*: implement [`OAuthProvider`], one HTTP exchange for
-//! each method; intervals, deadlines and retries are decided here. *A cipher*: implement [`Cipher`] and run
-//! `central_oauth_contract::cipher`. Then name the adapter in `src/wiring.rs`, the only place that knows it.
+//! *A store*: implement the six traits that make a [`TokenStore`] in a crate below `adapters/`, one transaction for each
+//! method, and run `central_oauth_contract::token_store` against it. *A provider*: implement [`OAuthProvider`], one HTTP
+//! exchange for each method; intervals, deadlines and retries are decided here. *A cipher*: implement [`Cipher`] and
+//! run `central_oauth_contract::cipher`. Then name the adapter in `src/wiring.rs`, the only place that knows it.
 //!
 //! [`TokenStore`]: ports::TokenStore
 //! [`Cipher`]: ports::Cipher
@@ -24,6 +24,7 @@
 //! [`Clock`]: ports::Clock
 //! [`Broker`]: usecases::Broker
 //! [`Grants`]: usecases::Grants
+//! [`Revocations`]: usecases::Revocations
 
 pub mod entropy;
 pub mod fault;

@@ -83,6 +83,29 @@ impl Sealed {
     }
 }
 
+impl Sealed {
+    /// Which key sealed it; `None` for what no cipher made.
+    #[must_use]
+    pub fn seal_id(&self) -> Option<SealId> {
+        self.0.first_chunk().copied().map(SealId)
+    }
+}
+
+/// What every sealed value starts with: the version of the format, and the id of the key that opens it. No secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SealId(pub [u8; Self::LENGTH]);
+
+impl SealId {
+    /// A byte for the version, four for the key.
+    pub const LENGTH: usize = 5;
+}
+
+impl std::fmt::Display for SealId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 impl std::fmt::Debug for Sealed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Sealed({} bytes)", self.0.len())

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use crate::grant::AccountKey;
+use crate::grant::revocation::RevocationReference;
 use crate::link::LinkCode;
-use crate::ports::{Cipher, CipherError, HashKey};
+use crate::ports::{Cipher, CipherError, HashKey, SealedColumn, SealedTo, SealedValue};
 use crate::secret::{
     AccessKey, AccessToken, BrowserToken, ConsentUri, DeviceCode, IdToken, KeyedHash, RefreshToken,
-    Sealed, UserCode,
+    SealId, Sealed, UserCode,
 };
 
 /// The cipher together with the hash key, in terms of the model. Clones share both.
@@ -42,6 +43,37 @@ const HASH_KEY: Place<'static> = Place {
     column: "hash_key",
     natural_key: &[],
 };
+
+fn place_of(owner: &SealedTo, column: SealedColumn) -> (&'static str, &'static str) {
+    let table = match owner {
+        SealedTo::Service => "service_keys",
+        SealedTo::Account(_) => "tokens",
+        SealedTo::Link(_) => "device_codes",
+        SealedTo::Revocation(_) => "revocations",
+    };
+    let column = match (owner, column) {
+        // It becomes the refresh token as it is.
+        (SealedTo::Account(_), SealedColumn::SpareRefreshToken) => "refresh_token",
+        (_, SealedColumn::SpareRefreshToken) => "spare_refresh_token",
+        (_, SealedColumn::HashKey) => "hash_key",
+        (_, SealedColumn::AccessToken) => "access_token",
+        (_, SealedColumn::RefreshToken) => "refresh_token",
+        (_, SealedColumn::IdToken) => "id_token",
+        (_, SealedColumn::DeviceCode) => "device_code",
+        (_, SealedColumn::UserCode) => "user_code",
+        (_, SealedColumn::VerificationUriComplete) => "verification_uri_complete",
+    };
+    (table, column)
+}
+
+fn natural_key(owner: &SealedTo) -> Vec<&[u8]> {
+    match owner {
+        SealedTo::Service => vec![],
+        SealedTo::Account(key) => vec![key.provider.as_str().as_bytes(), key.account_id.as_bytes()],
+        SealedTo::Link(code) => vec![code.as_bytes()],
+        SealedTo::Revocation(reference) => vec![reference.as_bytes()],
+    }
+}
 
 macro_rules! sealed_to {
     ($table:literal, $owner:ident: $owner_type:ty, $key:expr;
@@ -117,6 +149,43 @@ impl Vault {
         "access_token" seal_new_access_token open_new_access_token AccessToken,
         "refresh_token" seal_new_refresh_token open_new_refresh_token RefreshToken,
         "id_token" seal_new_id_token open_new_id_token IdToken,
+    }
+
+    sealed_to! {
+        "revocations", to: RevocationReference, &[to.as_bytes()];
+        "access_token" seal_revocable_access_token open_revocable_access_token AccessToken,
+        "refresh_token" seal_revocable_refresh_token open_revocable_refresh_token RefreshToken,
+        "spare_refresh_token" seal_revocable_spare open_revocable_spare RefreshToken,
+        "id_token" seal_revocable_id_token open_revocable_id_token IdToken,
+    }
+
+    /// What values sealed from now on start with.
+    #[must_use]
+    pub fn present(&self) -> SealId {
+        self.cipher.present()
+    }
+
+    /// Whether a configured key opens values that start so.
+    #[must_use]
+    pub fn knows(&self, seal: SealId) -> bool {
+        self.cipher.knows(seal)
+    }
+
+    /// Seals a value of a row with the present key, at the place where it stands.
+    ///
+    /// # Errors
+    /// See [`Cipher::open`] and [`Cipher::seal`].
+    pub fn reseal(&self, owner: &SealedTo, value: &SealedValue) -> Result<Sealed, CipherError> {
+        let (table, column) = place_of(owner, value.column);
+        let natural_key = &natural_key(owner);
+        let place = Place {
+            table,
+            column,
+            natural_key,
+        };
+        let place = place.associated_data();
+        let plain = self.cipher.open(&value.sealed, &place)?;
+        self.cipher.seal(&plain, &place)
     }
 
     /// The hash that a link code is found by.

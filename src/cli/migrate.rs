@@ -49,7 +49,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
 }
 
 /// Opening a store makes its file; asking about one in the wrong folder should not.
-fn must_exist(config: &StoreConfig) -> Result<(), Failure> {
+pub(super) fn must_exist(config: &StoreConfig) -> Result<(), Failure> {
     let path = config.url.path();
     if path.exists() {
         return Ok(());

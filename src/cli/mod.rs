@@ -10,6 +10,7 @@ mod play;
 mod print;
 mod profile;
 mod qr;
+mod rekey;
 mod serve;
 mod token;
 mod wait;
@@ -41,6 +42,9 @@ enum Command {
     Token(token::Options),
     /// Print the OpenAPI document of the service.
     Openapi(openapi::Options),
+    /// Seal everything in the database with the present key, so that PREVIOUS_SECRET_KEYS can go. The service may run
+    /// meanwhile, and this may be stopped and started again at any time.
+    Rekey,
     /// Bring the database schema up to date, or take it down; `serve` brings it up to date by itself.
     Migrate(migrate::Options),
 }
@@ -55,6 +59,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
             Command::Link(options) => link::run(options, &environment).await,
             Command::Token(options) => token::run(options, &environment).await,
             Command::Openapi(options) => openapi::run(&options),
+            Command::Rekey => rekey::run(&environment).await,
             Command::Migrate(options) => migrate::run(options, &environment).await,
         }
     };

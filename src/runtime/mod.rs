@@ -1,56 +1,35 @@
-//! Drives what happens by itself: polls of providers, refreshes, purges. No rules here: the domain says what is due,
+//! Drives what happens by itself: polls of providers, refreshes, revocations, purges. No rules here: the domain says what is due,
 //! what an answer means and when to come back.
 
+mod due;
+mod flights;
+mod housekeeping;
 mod places;
 mod polls;
 mod refreshes;
+mod revocations;
 
+pub(crate) use housekeeping::keep_house;
 pub(crate) use polls::coordinate;
 pub(crate) use refreshes::Refreshes;
+pub(crate) use revocations::Outbox;
 
-use std::error::Error;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use central_oauth_domain::usecases::Broker;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::sleep;
 
-/// Links purged in one transaction.
-const BATCH: u64 = 100;
 /// The store is asked for due work at least this often: another process may have added some.
 const LONGEST_IDLE: Duration = Duration::from_secs(1);
 /// The pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
-/// How often ended links are forgotten.
-const PURGE_EVERY: Duration = Duration::from_secs(300);
 /// Work under way gets this long to finish after the signal to stop: a provider call and its recording.
 const GRACE: Duration = Duration::from_secs(20);
 
 /// Tells everything that runs to stop; all clones see it.
 pub(crate) type Stop = watch::Receiver<bool>;
-
-/// Forgets what has ended long ago, until told to stop.
-pub(crate) async fn purge(broker: Arc<Broker>, mut stop: Stop) {
-    while !*stop.borrow() {
-        match broker.purge_links(BATCH).await {
-            Ok(BATCH) => continue,
-            Ok(_) => {}
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn Error,
-                    "ended links could not be purged"
-                );
-            }
-        }
-        tokio::select! {
-            () = sleep(PURGE_EVERY) => {}
-            _ = stop.changed() => {}
-        }
-    }
-}
 
 /// Listens from now on for the signal to end (SIGTERM, or Ctrl-C at a terminal); the future completes with it.
 pub(crate) fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::grant::ProviderName;
-use central_oauth_domain::link::Link;
+use central_oauth_domain::link::{Link, LinkId};
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::usecases::{Broker, Outcome};
-use tokio::task::{JoinError, JoinSet};
+use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
+use super::due::due;
+use super::flights::Flights;
 use super::places::Places;
 use super::{GRACE, LONGEST_IDLE, STORE_PAUSE, Stop};
 
@@ -20,78 +22,57 @@ const MOST_PER_PROVIDER: usize = 16;
 /// Polls providers for the links that wait for consent, until told to stop; then finishes what is under way.
 /// Returns whether everything was recorded.
 pub(crate) async fn coordinate(broker: Arc<Broker>, mut stop: Stop) -> bool {
-    let mut coordinator = Coordinator {
+    let coordinator = Coordinator {
         broker,
         places: Places::new(MOST_PER_PROVIDER),
-        tasks: JoinSet::new(),
+        flights: Flights::default(),
+        landed: Arc::default(),
     };
     while !*stop.borrow() {
         let (busy, room) = coordinator.places.room();
         let pause = coordinator.start_due(&busy, room).await;
         tokio::select! {
             () = sleep(pause.min(LONGEST_IDLE)) => {}
-            Some(ended) = coordinator.tasks.join_next() => told(ended),
+            () = coordinator.landed.notified(), if !busy.is_empty() => {}
             _ = stop.changed() => {}
         }
     }
-    coordinator.finish().await
+    timeout(GRACE, coordinator.flights.finish()).await.is_ok()
 }
 
 struct Coordinator {
     broker: Arc<Broker>,
     places: Places,
-    tasks: JoinSet<()>,
+    flights: Flights<LinkId>,
+    /// A place has become free.
+    landed: Arc<Notify>,
 }
 
 impl Coordinator {
     /// Starts a task for each due link that there is room for; how long nothing more is due then.
-    async fn start_due(&mut self, busy: &[ProviderName], room: u64) -> Duration {
-        let claimed = match self.broker.idle_for(busy).await {
-            // Only what is due is worth a write transaction.
-            Ok(Some(Duration::ZERO)) => self.broker.claim_due_polls(room, busy).await,
-            Ok(idle) => return idle.unwrap_or(LONGEST_IDLE),
-            Err(error) => Err(error),
-        };
-        match claimed {
-            Ok(links) => {
-                links.into_iter().for_each(|link| self.start(link));
-                Duration::ZERO
-            }
-            Err(error) => {
-                tracing::error!(error = &error as &dyn Error, "due links could not be read");
-                STORE_PAUSE
-            }
-        }
+    async fn start_due(&self, busy: &[ProviderName], room: u64) -> Duration {
+        let idle = self.broker.idle_for(busy);
+        let (links, idle) = due("polls", idle, self.broker.claim_due_polls(room, busy)).await;
+        links.into_iter().for_each(|link| self.start(link));
+        idle
     }
 
-    fn start(&mut self, link: Link) {
+    /// Starts to see a lease through. While this process has the link in hand already, the device code may have been
+    /// redeemed: the machine was suspended, say, and the lease has lapsed over it. Then it is due again once this one
+    /// has lapsed too.
+    fn start(&self, link: Link) {
         // Taken here, so that the next look around sees it taken; there was room when the link was claimed.
-        let place = self.places.at(&link.provider).try_acquire_owned();
-        let broker = Arc::clone(&self.broker);
-        self.tasks.spawn(async move {
-            if place.is_ok() && broker.holds_lease(&link) {
+        let Ok(place) = self.places.at(&link.provider).try_acquire_owned() else {
+            return;
+        };
+        let (broker, landed) = (Arc::clone(&self.broker), Arc::clone(&self.landed));
+        self.flights.start(link.id, async move {
+            if broker.holds_lease(&link) {
                 see_through(&broker, link).await;
             }
+            drop(place);
+            landed.notify_one();
         });
-    }
-
-    async fn finish(mut self) -> bool {
-        let all = async {
-            while let Some(ended) = self.tasks.join_next().await {
-                told(ended);
-            }
-        };
-        timeout(GRACE, all).await.is_ok()
-    }
-}
-
-/// A task that panicked leaves its link to the next lease.
-fn told(ended: Result<(), JoinError>) {
-    if let Err(error) = ended {
-        tracing::error!(
-            error = &error as &dyn Error,
-            "a link could not be seen through"
-        );
     }
 }
 

@@ -1,7 +1,6 @@
 //! Refreshes: ahead of expiry and on demand, one flight for each account, bounded for each provider, seen through
 //! whoever goes away.
 
-mod flights;
 #[cfg(test)]
 mod tests;
 
@@ -11,13 +10,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use central_oauth_domain::grant::{ProviderName, StoredTokens};
+use central_oauth_domain::grant::{AccountId, ProviderName, StoredTokens};
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::usecases::{Claim, Exchange, Grants, RefreshOnDemand, RefreshWish};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::{Instant, sleep, timeout};
 
-use self::flights::Flights;
+use super::due::due;
+use super::flights::Flights;
 use super::places::Places;
 use super::{GRACE, LONGEST_IDLE, STORE_PAUSE, Stop};
 
@@ -39,7 +39,7 @@ pub(crate) struct Refreshes(Arc<Inner>);
 struct Inner {
     grants: Arc<Grants>,
     places: Places,
-    flights: Flights,
+    flights: Flights<AccountId>,
     /// A place has become free.
     landed: Notify,
     stopping: AtomicBool,
@@ -100,39 +100,31 @@ impl Refreshes {
 impl Inner {
     /// Starts what is due; how long nothing more is due then.
     async fn start_due(self: &Arc<Self>, busy: &[ProviderName], room: u64) -> Duration {
-        let claimed = match self.grants.idle_for(busy).await {
-            // Only what is due is worth a write transaction.
-            Ok(Some(Duration::ZERO)) => self.grants.claim_due(room, busy).await,
-            Ok(idle) => return idle.unwrap_or(LONGEST_IDLE),
-            Err(error) => Err(error),
-        };
-        match claimed {
-            Ok(leases) => {
-                leases.into_iter().for_each(|lease| self.start(lease));
-                Duration::ZERO
-            }
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn Error,
-                    "due refreshes could not be read"
-                );
-                STORE_PAUSE
+        let idle = self.grants.idle_for(busy);
+        let (leases, idle) = due("refreshes", idle, self.grants.claim_due(room, busy)).await;
+        let mut all_started = true;
+        for lease in leases {
+            if !self.start(&lease) {
+                all_started = false;
+                self.record(&lease, &Exchange::Unsent).await;
             }
         }
+        if all_started { idle } else { LOOK_EVERY }
     }
 
-    fn start(self: &Arc<Self>, lease: StoredTokens) {
-        let (inner, account) = (Arc::clone(self), lease.account.id);
-        // Taken here, so that the next look around sees it taken.
+    /// Starts to see a lease through, if it can be done at once. While this process has the account in hand already, the
+    /// refresh token may have been spent: the machine was suspended or its clock set forward, or the store has been away
+    /// since the provider answered, and the lease has lapsed over it.
+    fn start(self: &Arc<Self>, lease: &StoredTokens) -> bool {
+        // Taken here, so that the next look around sees it taken. A caller's wish may have taken the last one meanwhile.
         let place = self.places.at(&lease.account.key.provider);
-        let place = place.try_acquire_owned();
-        self.flights.start(account, async move {
-            match place {
-                Ok(place) => inner.see_through(lease, place).await,
-                // A caller's wish took the last place in between: the account is due still.
-                Err(_) => drop(inner.record(&lease, &Exchange::Unsent).await),
-            }
-        });
+        let Ok(place) = place.try_acquire_owned() else {
+            return false;
+        };
+        let (inner, lease) = (Arc::clone(self), lease.clone());
+        self.flights.start(lease.account.id, async move {
+            inner.see_through(lease, place).await;
+        })
     }
 
     /// Refreshes one account because somebody asked, or waits until somebody else has done so.

@@ -17,7 +17,8 @@ async fn every_operation_answers_as_documented() {
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
             for key in [None, Some("coak_unknown"), Some(ADMIN)] {
-                let answer = call(&service, method, path, key).await;
+                let body = body(&document, operation);
+                let answer = call(&service, method, path, key, body).await;
                 let what = format!(
                     "{method} {path} with {key:?}: {} {}",
                     answer.status, answer.text
@@ -27,16 +28,35 @@ async fn every_operation_answers_as_documented() {
             count += 1;
         }
     }
-    assert!(count >= 8, "{count} operations");
+    assert!(count >= 14, "{count} operations");
 }
 
-async fn call(service: &Service, method: &str, path: &str, key: Option<&str>) -> Answer {
+/// The example of a body that must be there.
+fn body<'a>(document: &'a Value, operation: &Value) -> Option<&'a Value> {
+    let request = operation.get("requestBody")?;
+    let schema = &request["content"]["application/json"]["schema"]["$ref"];
+    let name = schema.as_str().unwrap().rsplit('/').next().unwrap();
+    let example = &document["components"]["schemas"][name]["example"];
+    assert!(example.is_object(), "{name} has no example");
+    (request["required"] == true).then_some(example)
+}
+
+async fn call(
+    service: &Service,
+    method: &str,
+    path: &str,
+    key: Option<&str>,
+    body: Option<&Value>,
+) -> Answer {
     let address = path
         .replace("{link_code}", "00000000")
         .replace("{id}", "1")
         .replace("{key_id}", "1");
     let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-    let request = http::client().request(method, service.url(&address));
+    let mut request = http::client().request(method, service.url(&address));
+    if let Some(body) = body {
+        request = request.json(body);
+    }
     http::send(match key {
         Some(key) => request.bearer_auth(key),
         None => request,

@@ -12,7 +12,7 @@ use aes_gcm_siv::aead::{Aead, Payload};
 use aes_gcm_siv::{Aes256GcmSiv, KeyInit, Nonce};
 use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::ports::{Cipher, CipherError, HashKey};
-use central_oauth_domain::secret::{KeyedHash, Sealed};
+use central_oauth_domain::secret::{KeyedHash, SealId, Sealed};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -20,9 +20,7 @@ use zeroize::Zeroizing;
 pub use key::{MalformedKey, SecretKey};
 
 const VERSION: u8 = 1;
-const ID_LENGTH: usize = 4;
 const NONCE_LENGTH: usize = 12;
-const HEADER_LENGTH: usize = 1 + ID_LENGTH;
 
 /// Seals with one key; opens with that key and with previous ones.
 pub struct AesGcmSivCipher {
@@ -32,7 +30,7 @@ pub struct AesGcmSivCipher {
 }
 
 struct KeyedCipher {
-    id: [u8; ID_LENGTH],
+    id: SealId,
     cipher: Aes256GcmSiv,
 }
 
@@ -47,7 +45,7 @@ impl AesGcmSivCipher {
         }
     }
 
-    fn key(&self, id: &[u8]) -> Option<&KeyedCipher> {
+    fn key(&self, id: SealId) -> Option<&KeyedCipher> {
         std::iter::once(&self.present)
             .chain(&self.previous)
             .find(|key| key.id == id)
@@ -56,22 +54,17 @@ impl AesGcmSivCipher {
 
 impl KeyedCipher {
     fn new(key: &SecretKey) -> Self {
+        let [a, b, c, d] = key.id();
         Self {
-            id: key.id(),
+            id: SealId([VERSION, a, b, c, d]),
             cipher: Aes256GcmSiv::new(key.expose().into()),
         }
-    }
-
-    fn header(&self) -> [u8; HEADER_LENGTH] {
-        let mut header = [VERSION; HEADER_LENGTH];
-        header[1..].copy_from_slice(&self.id);
-        header
     }
 }
 
 impl Cipher for AesGcmSivCipher {
     fn seal(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<Sealed, CipherError> {
-        let header = self.present.header();
+        let SealId(header) = self.present.id;
         let nonce = self.entropy.bytes::<NONCE_LENGTH>();
         let payload = Payload {
             msg: plaintext,
@@ -92,23 +85,30 @@ impl Cipher for AesGcmSivCipher {
         sealed: &Sealed,
         associated_data: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, CipherError> {
-        let (header, rest) = sealed
-            .as_bytes()
-            .split_first_chunk::<HEADER_LENGTH>()
-            .filter(|(header, _)| header[0] == VERSION)
+        let id = sealed
+            .seal_id()
+            .filter(|SealId(header)| header[0] == VERSION)
             .ok_or(CipherError::Corrupt)?;
-        let (nonce, ciphertext) = rest
+        let (nonce, ciphertext) = sealed.as_bytes()[SealId::LENGTH..]
             .split_first_chunk::<NONCE_LENGTH>()
             .ok_or(CipherError::Corrupt)?;
-        let key = self.key(&header[1..]).ok_or(CipherError::UnknownKey)?;
+        let key = self.key(id).ok_or(CipherError::UnknownKey)?;
         let payload = Payload {
             msg: ciphertext,
-            aad: &[header, associated_data].concat(),
+            aad: &[id.0.as_slice(), associated_data].concat(),
         };
         key.cipher
             .decrypt(&Nonce::from(*nonce), payload)
             .map(Zeroizing::new)
             .map_err(|_| CipherError::Corrupt)
+    }
+
+    fn present(&self) -> SealId {
+        self.present.id
+    }
+
+    fn knows(&self, seal: SealId) -> bool {
+        self.key(seal).is_some()
     }
 
     fn keyed_hash(&self, key: &HashKey, value: &[u8]) -> KeyedHash {

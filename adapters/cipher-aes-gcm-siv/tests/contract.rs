@@ -33,6 +33,24 @@ fn a_previous_key_opens_what_it_sealed_and_another_key_does_not() {
     );
 }
 
+#[test]
+fn knows_the_keys_that_it_was_given() {
+    let entropy = Arc::new(seeded_entropy(1));
+    let first = cipher(1, &[], &entropy).present();
+    let second = cipher(2, &[1], &entropy);
+    assert_ne!(second.present(), first);
+    assert!(second.knows(second.present()) && second.knows(first));
+    assert!(!cipher(1, &[], &entropy).knows(second.present()));
+    assert!(!cipher(2, &[3], &entropy).knows(first));
+}
+
+/// The same key gives the same id in every process, and in databases of years ago.
+#[test]
+fn the_seal_id_is_a_version_and_the_start_of_a_hash() {
+    let present = cipher(1, &[], &Arc::new(seeded_entropy(1))).present();
+    assert_eq!(present.to_string(), "01a242c73b");
+}
+
 /// RFC 4231, test case 2, with the key padded by zeros as HMAC does itself.
 #[test]
 fn the_keyed_hash_is_hmac_sha_256() {

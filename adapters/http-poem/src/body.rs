@@ -15,6 +15,9 @@ pub(crate) struct OptionalJson<T>(pub(crate) T);
 
 const JSON: &str = "application/json";
 
+/// A JSON object that must be there.
+pub(crate) struct NeededJson<T>(pub(crate) T);
+
 impl<'a, T: Type + DeserializeOwned + Default> ApiExtractor<'a> for OptionalJson<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
 
@@ -26,14 +29,7 @@ impl<'a, T: Type + DeserializeOwned + Default> ApiExtractor<'a> for OptionalJson
     }
 
     fn request_meta() -> Option<MetaRequest> {
-        Some(MetaRequest {
-            description: None,
-            content: vec![MetaMediaType {
-                content_type: JSON,
-                schema: T::schema_ref(),
-            }],
-            required: false,
-        })
+        Some(meta::<T>(false))
     }
 
     async fn from_request(
@@ -41,13 +37,55 @@ impl<'a, T: Type + DeserializeOwned + Default> ApiExtractor<'a> for OptionalJson
         body: &mut RequestBody,
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
-        let bytes = body.take()?.into_bytes().await?;
-        if bytes.is_empty() {
-            return Ok(Self(T::default()));
-        }
-        check_content_type(request.header(header::CONTENT_TYPE))?;
-        Ok(Self(read(&bytes)?))
+        let sent = sent(request, body).await?;
+        Ok(Self(sent.unwrap_or_default()))
     }
+}
+
+impl<'a, T: Type + DeserializeOwned> ApiExtractor<'a> for NeededJson<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(meta::<T>(true))
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<Self::ParamType>,
+    ) -> Result<Self> {
+        let sent = sent(request, body).await?;
+        let missing = || Problem::new(Code::InvalidRequest, "this needs a JSON object as body");
+        Ok(Self(sent.ok_or_else(missing)?))
+    }
+}
+
+fn meta<T: Type>(required: bool) -> MetaRequest {
+    MetaRequest {
+        description: None,
+        content: vec![MetaMediaType {
+            content_type: JSON,
+            schema: T::schema_ref(),
+        }],
+        required,
+    }
+}
+
+/// What the body holds; `None` when it is empty.
+async fn sent<T: DeserializeOwned>(request: &Request, body: &mut RequestBody) -> Result<Option<T>> {
+    let bytes = body.take()?.into_bytes().await?;
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    check_content_type(request.header(header::CONTENT_TYPE))?;
+    Ok(Some(read(&bytes)?))
 }
 
 fn check_content_type(content_type: Option<&str>) -> Result<(), Problem> {

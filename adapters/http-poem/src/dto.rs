@@ -2,10 +2,13 @@
 //! unknown is left out, never null.
 
 mod account;
+mod key;
 mod link;
 mod problem;
 mod provider;
+mod revocation;
 mod status;
+mod time_text;
 mod token;
 
 use std::time::Duration;
@@ -15,9 +18,11 @@ use poem_openapi::Object;
 use time::OffsetDateTime;
 
 pub(crate) use account::{Account, AccountDetails, AccountList};
+pub(crate) use key::{AccessKeyDetails, AccessKeyList, CreatedAccessKey, NewAccessKey};
 pub(crate) use link::{LinkReport, NewLink, StartedLink};
 pub(crate) use problem::ProblemDetails;
 pub(crate) use provider::{Provider, ProviderList};
+pub(crate) use revocation::{DeletedAccount, Revocation, RevocationList};
 pub(crate) use status::{ServiceState, ServiceStatus};
 pub(crate) use token::Token;
 
@@ -61,6 +66,9 @@ fn utc(instant: Timestamp) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(seconds.clamp(0, LAST_SECOND))
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
+
+/// In the minutes of the examples.
+const A_DECADE: i64 = 3652 * 24 * 60;
 
 /// An instant for the examples.
 fn example_time(minutes: i64) -> OffsetDateTime {

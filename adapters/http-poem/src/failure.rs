@@ -37,6 +37,28 @@ pub(crate) const STORE_UNAVAILABLE: Answer = Answer(
     503,
     "`store_unavailable`: the service cannot reach its store for now",
 );
+/// Of every operation that knows accounts.
+pub(crate) const ENROLMENT_ONLY: Answer =
+    Answer(403, "`forbidden`: the enrolment key sees no accounts");
+/// Of every operation that only the admin key and the key that came with a link code may do.
+pub(crate) const OWNERS_ONLY: Answer = Answer(
+    403,
+    "`forbidden`: the enrolment key sees no accounts, and a key that was made for an account later only reads the \
+     token and the account",
+);
+/// Of every operation on one account.
+pub(crate) const NO_SUCH_ACCOUNT: Answer =
+    Answer(404, "`not_found`: there is no such account for this key");
+/// Of every operation on what a key opens.
+pub(crate) const LINK_PENDING: Answer = Answer(
+    409,
+    "`link_pending`: the link of this key has not been completed",
+);
+/// Of every operation that needs a body.
+pub(crate) const NOT_JSON: Answer = Answer(
+    415,
+    "`unsupported_media_type`: the body is not application/json",
+);
 /// Of every operation.
 const COMMON: [Answer; 2] = [
     Answer(413, "`payload_too_large`: the body is larger than 64 KiB"),

@@ -14,6 +14,8 @@ pub(crate) struct Metadata {
     pub(crate) issuer: String,
     /// What methods of client authentication the token endpoint takes.
     pub(crate) auth_methods: Option<Vec<String>>,
+    /// The same of the revocation endpoint, where it is said.
+    pub(crate) revocation_auth_methods: Option<Vec<String>>,
     /// How ID tokens may be signed.
     pub(crate) id_token_algorithms: Vec<String>,
     configured_issuer: Url,
@@ -59,6 +61,7 @@ impl Metadata {
         Ok(Self {
             issuer,
             auth_methods: fields.words("token_endpoint_auth_methods_supported"),
+            revocation_auth_methods: fields.words("revocation_endpoint_auth_methods_supported"),
             id_token_algorithms: fields
                 .words("id_token_signing_alg_values_supported")
                 .unwrap_or_default(),

@@ -11,6 +11,7 @@
 //! | `oauth_error` | what the error codes mean |
 //! | `client_auth` | how this service says who it is |
 //! | `device_authorization`, `token`, `refresh` | the answers of the flow and of refreshing |
+//! | `revocation` | giving tokens back |
 //! | `identity` | who consented: ID token, userinfo |
 //!
 //! What servers really send differs from what the RFCs say. Each such difference is dealt with in one place, with its
@@ -31,6 +32,7 @@ mod kept;
 mod oauth_error;
 mod provider;
 mod refresh;
+mod revocation;
 mod scrub;
 mod server;
 mod settings;

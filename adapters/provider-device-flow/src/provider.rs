@@ -7,13 +7,13 @@ use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
 use central_oauth_domain::ports::{
     Callback, Clock, Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption,
-    RefreshError,
+    RefreshError, Revoked, TokenToRevoke,
 };
 use central_oauth_domain::secret::{AccessToken, DeviceCode, IdToken, RefreshToken};
 use openidconnect::core::CoreJsonWebKeySet;
 use url::Url;
 
-use crate::client_auth::Client;
+use crate::client_auth::{Client, ClientAuthMethod};
 use crate::deadline::Deadline;
 use crate::discovery::Metadata;
 use crate::http::{Answer, Http, Rejection, Request, Unanswered};
@@ -22,7 +22,7 @@ use crate::kept::Kept;
 use crate::oauth_error::{OAuthError, Step};
 use crate::server::{Issuer, Server};
 use crate::settings::{ProviderSettings, SettingsError};
-use crate::{device_authorization, refresh, token};
+use crate::{device_authorization, refresh, revocation, token};
 
 /// RFC 8628 section 3.4.
 const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -85,11 +85,11 @@ impl DeviceFlowProvider {
     /// Posts a form with this client's credentials: how every endpoint but userinfo is asked.
     async fn post(
         &self,
-        server: &Server,
+        auth_method: ClientAuthMethod,
         mut request: Request,
         deadline: Deadline,
     ) -> Result<Answer, Unanswered> {
-        self.client.authenticate(server.auth_method, &mut request)?;
+        self.client.authenticate(auth_method, &mut request)?;
         self.http.send(request, deadline).await
     }
 
@@ -177,7 +177,7 @@ impl OAuthProvider for DeviceFlowProvider {
         if !self.settings.scopes.is_empty() {
             request.field("scope", &self.settings.scopes.join(" "));
         }
-        let answer = self.post(&server, request, deadline).await?;
+        let answer = self.post(server.auth_method, request, deadline).await?;
         device_authorization::read(&answer.success()?)
     }
 
@@ -192,7 +192,8 @@ impl OAuthProvider for DeviceFlowProvider {
         let mut request = Request::post(token_endpoint);
         request.field("grant_type", DEVICE_CODE_GRANT);
         request.secret_field("device_code", handle.expose());
-        match self.post(&server, request, deadline).await?.success() {
+        let answer = self.post(server.auth_method, request, deadline).await?;
+        match answer.success() {
             Ok(fields) => {
                 let grant = token::read(
                     &fields,
@@ -217,8 +218,19 @@ impl OAuthProvider for DeviceFlowProvider {
         let mut request = Request::post(token_endpoint);
         request.field("grant_type", "refresh_token");
         request.secret_field("refresh_token", refresh_token.expose());
-        let answer = self.post(&server, request, deadline).await?;
+        let answer = self.post(server.auth_method, request, deadline).await?;
         refresh::read(answer, granted, self.origin_of(token_endpoint))
+    }
+
+    async fn revoke(&self, token: TokenToRevoke<'_>) -> Result<Revoked, ProviderError> {
+        let deadline = self.deadline();
+        let server = self.server(deadline).await?;
+        let Some(endpoint) = server.revocation()? else {
+            return Ok(Revoked::Unsupported);
+        };
+        let request = revocation::request(endpoint, token);
+        let auth_method = server.revocation_auth_method;
+        revocation::read(self.post(auth_method, request, deadline).await?)
     }
 
     async fn identify(

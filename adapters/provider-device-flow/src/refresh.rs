@@ -4,7 +4,7 @@ use central_oauth_domain::grant::{TokenGrant, TokenOrigin};
 use central_oauth_domain::ports::{ProviderError, RefreshError};
 use reqwest::StatusCode;
 
-use crate::http::{Answer, Rejection};
+use crate::http::{Answer, Rejection, unworded};
 use crate::oauth_error::OAuthError;
 use crate::token;
 
@@ -23,7 +23,7 @@ pub(crate) fn read(
             may_have_acted: true,
         }),
         Err(Rejection::Worded(error)) => Err(ProviderError::from(spelled_alike(error)).into()),
-        Err(Rejection::Failed(cause)) if is_refusal(status) => Err(unsaid(cause, status).into()),
+        Err(Rejection::Failed(cause)) if is_refusal(status) => Err(unworded(cause, status).into()),
         Err(Rejection::Failed(cause)) => Err(RefreshError {
             may_have_acted: status != StatusCode::TOO_MANY_REQUESTS,
             cause,
@@ -48,15 +48,4 @@ fn is_refusal(status: StatusCode) -> bool {
     status.is_client_error()
         && status != StatusCode::REQUEST_TIMEOUT
         && status != StatusCode::TOO_MANY_REQUESTS
-}
-
-/// Some servers refuse a dead refresh token without a word of the protocol: 400 with an empty body, 404, HTML.
-fn unsaid(cause: ProviderError, status: StatusCode) -> ProviderError {
-    match cause {
-        ProviderError::Nonsense { detail } => ProviderError::Refused {
-            code: format!("http_{}", status.as_u16()),
-            detail,
-        },
-        other => other,
-    }
 }

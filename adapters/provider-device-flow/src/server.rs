@@ -11,12 +11,15 @@ use crate::settings::ProviderSettings;
 pub(crate) struct Server {
     /// How this service authenticates there.
     pub(crate) auth_method: ClientAuthMethod,
+    /// The same at the revocation endpoint.
+    pub(crate) revocation_auth_method: ClientAuthMethod,
     /// Where it says who a person is (OpenID Connect Core section 5.3).
     pub(crate) userinfo: Option<Url>,
     /// What ID tokens are verified with; `None` where they cannot be.
     pub(crate) issuer: Option<Issuer>,
     device_authorization: Option<Url>,
     token: Option<Url>,
+    revocation: Result<Option<Url>, ProviderError>,
 }
 
 /// An issuer of ID tokens.
@@ -32,14 +35,17 @@ pub(crate) struct Issuer {
 impl Server {
     /// A server that the operator described in full.
     pub(crate) fn described(settings: &ProviderSettings) -> Self {
+        let auth_method = settings
+            .token_endpoint_auth_method
+            .unwrap_or(ClientAuthMethod::Basic);
         Self {
-            auth_method: settings
-                .token_endpoint_auth_method
-                .unwrap_or(ClientAuthMethod::Basic),
+            auth_method,
+            revocation_auth_method: auth_method,
             userinfo: settings.userinfo_endpoint.clone(),
             issuer: None,
             device_authorization: settings.device_authorization_endpoint.clone(),
             token: settings.token_endpoint.clone(),
+            revocation: Ok(settings.revocation_endpoint.clone()),
         }
     }
 
@@ -52,11 +58,18 @@ impl Server {
             Some(url) => Ok(Some(url.clone())),
             None => metadata.endpoint(name),
         };
+        let auth_method = |supported: Option<&[String]>| {
+            let given = settings.token_endpoint_auth_method;
+            given.unwrap_or_else(|| ClientAuthMethod::best_of(supported))
+        };
+        let methods = metadata.auth_methods.as_deref();
         let jwks_uri = metadata.endpoint("jwks_uri")?;
         Ok(Self {
-            auth_method: settings
-                .token_endpoint_auth_method
-                .unwrap_or_else(|| ClientAuthMethod::best_of(metadata.auth_methods.as_deref())),
+            auth_method: auth_method(methods),
+            // RFC 8414 section 2 has Basic where nothing is said; servers mean what they say of the token endpoint.
+            revocation_auth_method: auth_method(
+                metadata.revocation_auth_methods.as_deref().or(methods),
+            ),
             userinfo: pick(&settings.userinfo_endpoint, "userinfo_endpoint")?,
             issuer: jwks_uri.map(|jwks_uri| Issuer {
                 name: metadata.issuer.clone(),
@@ -68,6 +81,8 @@ impl Server {
                 "device_authorization_endpoint",
             )?,
             token: pick(&settings.token_endpoint, "token_endpoint")?,
+            // A bad one must not keep grants from being refreshed: it shows when it is used.
+            revocation: pick(&settings.revocation_endpoint, "revocation_endpoint"),
         })
     }
 
@@ -79,6 +94,14 @@ impl Server {
     /// The token endpoint (RFC 6749 section 3.2).
     pub(crate) fn token(&self) -> Result<&Url, ProviderError> {
         present(&self.token, "token_endpoint")
+    }
+
+    /// The revocation endpoint (RFC 7009 section 2), which a server need not have.
+    pub(crate) fn revocation(&self) -> Result<Option<&Url>, ProviderError> {
+        match &self.revocation {
+            Ok(endpoint) => Ok(endpoint.as_ref()),
+            Err(fault) => Err(fault.clone()),
+        }
     }
 }
 

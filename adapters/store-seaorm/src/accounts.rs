@@ -1,7 +1,9 @@
-//! Accounts and their tokens, read.
+//! Accounts and their tokens, as they are read and as they end.
 
+use async_trait::async_trait;
+use central_oauth_domain::grant::revocation::{NewRevocation, RevocationLease};
 use central_oauth_domain::grant::{Account, AccountId, StoredTokens};
-use central_oauth_domain::ports::StoreError;
+use central_oauth_domain::ports::{AccountStore, StoreError};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
@@ -9,7 +11,64 @@ use sea_orm::{
 use crate::convert::{AccountRow, row_count, stored_tokens};
 use crate::entities::{accounts, tokens};
 use crate::error::failed;
+use crate::outbox;
 use crate::store::SeaOrmStore;
+
+#[async_trait]
+impl AccountStore for SeaOrmStore {
+    async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
+        find(&self.db, id).await
+    }
+
+    async fn accounts(
+        &self,
+        after: Option<AccountId>,
+        limit: u64,
+    ) -> Result<Vec<Account>, StoreError> {
+        let rows = with_times()
+            .filter(accounts::Column::Id.gt(after.map_or(0, |after| after.0)))
+            .order_by_asc(accounts::Column::Id)
+            .limit(row_count(limit))
+            .into_partial_model::<AccountRow>()
+            .all(&self.db)
+            .await
+            .map_err(failed)?;
+        rows.into_iter().map(Account::try_from).collect()
+    }
+
+    async fn tokens(&self, id: AccountId) -> Result<Option<StoredTokens>, StoreError> {
+        read_tokens(&self.db, id).await
+    }
+
+    async fn delete_account(
+        &self,
+        seen: &StoredTokens,
+        revocation: NewRevocation,
+    ) -> Result<RevocationLease, StoreError> {
+        let id = seen.account.id;
+        let write = self.write().await?;
+        let stored = read_tokens(&write.txn, id).await?;
+        if !stored.is_some_and(|stored| are_same(&stored, seen)) {
+            return Err(StoreError::Conflict);
+        }
+        // Its tokens, its keys and their links go with it.
+        accounts::Entity::delete_by_id(id.0)
+            .exec(&write.txn)
+            .await
+            .map_err(failed)?;
+        let lease = outbox::insert(&write.txn, revocation).await?;
+        write.commit().await?;
+        Ok(lease)
+    }
+}
+
+/// Whether what was seen is what there is to be revoked.
+fn are_same(stored: &StoredTokens, seen: &StoredTokens) -> bool {
+    stored.generation == seen.generation
+        && stored.access_token == seen.access_token
+        && stored.refresh_token == seen.refresh_token
+        && stored.spare_refresh_token == seen.spare_refresh_token
+}
 
 pub(crate) async fn find(
     db: &impl ConnectionTrait,
@@ -24,33 +83,17 @@ pub(crate) async fn find(
     row.map(Account::try_from).transpose()
 }
 
-pub(crate) async fn list(
-    store: &SeaOrmStore,
-    after: Option<AccountId>,
-    limit: u64,
-) -> Result<Vec<Account>, StoreError> {
-    let rows = with_times()
-        .filter(accounts::Column::Id.gt(after.map_or(0, |after| after.0)))
-        .order_by_asc(accounts::Column::Id)
-        .limit(row_count(limit))
-        .into_partial_model::<AccountRow>()
-        .all(&store.db)
-        .await
-        .map_err(failed)?;
-    rows.into_iter().map(Account::try_from).collect()
-}
-
 fn with_times() -> Select<accounts::Entity> {
     accounts::Entity::find().inner_join(tokens::Entity)
 }
 
-pub(crate) async fn tokens(
-    store: &SeaOrmStore,
+async fn read_tokens(
+    db: &impl ConnectionTrait,
     id: AccountId,
 ) -> Result<Option<StoredTokens>, StoreError> {
     let row = accounts::Entity::find_by_id(id.0)
         .find_also_related(tokens::Entity)
-        .one(&store.db)
+        .one(db)
         .await
         .map_err(failed)?;
     let Some((account, Some(tokens))) = row else {

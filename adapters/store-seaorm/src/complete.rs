@@ -9,13 +9,13 @@ use central_oauth_domain::ports::StoreError;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
+use crate::changes::{at, change};
 use crate::convert::{account_columns, bytes, ended_columns, status, token_columns};
 use crate::entities::device_codes::{self, State};
 use crate::entities::{accounts, tokens};
 use crate::error::{Unreadable, failed};
-use crate::links::{at, change};
 use crate::store::SeaOrmStore;
-use crate::{accounts as read, keys};
+use crate::{accounts as read, keys, outbox};
 
 /// An account that was linked before, with its tokens.
 type Known = (accounts::Model, tokens::Model);
@@ -37,6 +37,7 @@ pub(crate) async fn link(
         None => create(db, &grant, now).await?,
     };
     keys::bind(db, AccessKeyId(row.access_key_id), account).await?;
+    outbox::cancel(db, &grant.account, now).await?;
     let linked = device_codes::ActiveModel {
         account_id: Set(Some(account.0)),
         ..ended_columns(State::Linked, None, now)

@@ -1,40 +1,134 @@
 //! Access keys.
 
+use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::grant::{AccessKeyId, AccountId, KeyBinding, KeyHolder};
+use central_oauth_domain::grant::{
+    AccessKeyId, AccountId, KeyBinding, KeyHolder, KeyRecord, NewKey,
+};
 use central_oauth_domain::link::Link;
-use central_oauth_domain::ports::StoreError;
+use central_oauth_domain::ports::{KeyCreation, KeyStore, StoreError};
 use central_oauth_domain::secret::KeyedHash;
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, Select, UpdateMany,
+};
 
-use crate::convert::role;
+use crate::convert::{key_holder, key_record, row_count};
 use crate::entities::access_keys::{ActiveModel, Column, Entity, Role};
-use crate::entities::device_codes;
+use crate::entities::{accounts, device_codes};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
 
-pub(crate) async fn find(
-    store: &SeaOrmStore,
-    hash: &KeyedHash,
-) -> Result<Option<KeyHolder>, StoreError> {
-    let row = with_hash(hash).one(&store.db).await.map_err(failed)?;
-    let Some(key) = row else { return Ok(None) };
-    let id = AccessKeyId(key.id);
-    let binding = match key.account_id {
-        Some(account) => KeyBinding::Account(AccountId(account)),
-        None => match link_of(store, id).await? {
-            Some(link) => KeyBinding::Link(Box::new(link)),
-            // Both were purged between the two questions.
-            None => return Ok(None),
-        },
+#[async_trait]
+impl KeyStore for SeaOrmStore {
+    async fn find_key(&self, key: &KeyedHash) -> Result<Option<KeyHolder>, StoreError> {
+        let row = with_hash(key).one(&self.db).await.map_err(failed)?;
+        let Some(key) = row else { return Ok(None) };
+        let binding = match key.account_id {
+            Some(account) => KeyBinding::Account(AccountId(account)),
+            None => match link_of(self, AccessKeyId(key.id)).await? {
+                Some(link) => KeyBinding::Link(Box::new(link)),
+                // Both were purged between the two questions.
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(key_holder(&key, binding)))
+    }
+
+    async fn keys(
+        &self,
+        account: AccountId,
+        after: Option<AccessKeyId>,
+        limit: u64,
+    ) -> Result<Vec<KeyRecord>, StoreError> {
+        let rows = keys_of(account, after).limit(row_count(limit));
+        let rows = rows.all(&self.db).await.map_err(failed)?;
+        Ok(rows.into_iter().map(key_record).collect())
+    }
+
+    async fn create_key(&self, key: NewKey, most: u64) -> Result<KeyCreation, StoreError> {
+        let write = self.write().await?;
+        let account = accounts::Entity::find_by_id(key.account.0);
+        if account.one(&write.txn).await.map_err(failed)?.is_none() {
+            return Err(StoreError::Conflict);
+        }
+        if is_full(&write.txn, key.account, most).await? {
+            return Ok(KeyCreation::Full);
+        }
+        let row = ActiveModel {
+            hash: Set(key.hash.as_bytes().to_vec()),
+            role: Set(Role::Reader),
+            name: Set(Some(key.name)),
+            account_id: Set(Some(key.account.0)),
+            expires_at: Set(key.expires_at.map(Timestamp::as_millis)),
+            created_at: Set(key.created_at.as_millis()),
+            ..Default::default()
+        };
+        let row = row.insert(&write.txn).await.map_err(failed)?;
+        write.commit().await?;
+        Ok(KeyCreation::Created(key_record(row)))
+    }
+
+    async fn delete_key(&self, account: AccountId, key: AccessKeyId) -> Result<bool, StoreError> {
+        let write = self.write().await?;
+        let deleted = Entity::delete_many()
+            .filter(Column::Id.eq(key.0))
+            .filter(Column::AccountId.eq(account.0))
+            .exec(&write.txn)
+            .await
+            .map_err(failed)?;
+        write.commit().await?;
+        Ok(deleted.rows_affected > 0)
+    }
+
+    async fn note_key_uses(&self, uses: &[(AccessKeyId, Timestamp)]) -> Result<(), StoreError> {
+        if uses.is_empty() {
+            return Ok(());
+        }
+        let write = self.write().await?;
+        for (key, at) in uses {
+            let noted = note_use(*key, *at).exec(&write.txn).await;
+            noted.map_err(failed)?;
+        }
+        write.commit().await
+    }
+}
+
+pub(crate) fn keys_of(account: AccountId, after: Option<AccessKeyId>) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::AccountId.eq(account.0))
+        .filter(Column::Id.gt(after.map_or(0, |after| after.0)))
+        .order_by_asc(Column::Id)
+}
+
+/// Whether an account has `most` keys already: whether there is a last one of that many.
+async fn is_full(
+    db: &impl ConnectionTrait,
+    account: AccountId,
+    most: u64,
+) -> Result<bool, StoreError> {
+    let Some(others) = most.checked_sub(1) else {
+        return Ok(true);
     };
-    Ok(Some(KeyHolder {
-        id,
-        role: role(key.role),
-        expires_at: key.expires_at.map(Timestamp::from_millis),
-        binding,
-    }))
+    let last = keys_of(account, None).offset(row_count(others)).limit(1);
+    let last = last.one(db).await.map_err(failed)?;
+    Ok(last.is_some())
+}
+
+pub(crate) fn note_use(key: AccessKeyId, at: Timestamp) -> UpdateMany<Entity> {
+    let at = at.as_millis();
+    let not_later = Condition::any()
+        .add(Column::LastUsedAt.is_null())
+        .add(Column::LastUsedAt.lt(at));
+    let used = ActiveModel {
+        last_used_at: Set(Some(at)),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(used)
+        .filter(Column::Id.eq(key.0))
+        .filter(not_later)
 }
 
 pub(crate) fn with_hash(hash: &KeyedHash) -> Select<Entity> {
@@ -51,14 +145,17 @@ pub(crate) fn links_of(key: AccessKeyId) -> Select<device_codes::Entity> {
     device_codes::Entity::find().filter(device_codes::Column::AccessKeyId.eq(key.0))
 }
 
+/// The key of a new link, named after the client that asks for it.
 pub(crate) async fn insert_inert(
     db: &impl ConnectionTrait,
     hash: KeyedHash,
+    name: Option<String>,
     now: Timestamp,
 ) -> Result<AccessKeyId, StoreError> {
     let key = ActiveModel {
         hash: Set(hash.as_bytes().to_vec()),
         role: Set(Role::Owner),
+        name: Set(name),
         created_at: Set(now.as_millis()),
         ..Default::default()
     };

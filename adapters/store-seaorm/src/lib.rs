@@ -6,7 +6,8 @@
 //! | --- | --- |
 //! | `store` | [`SeaOrmStore`], and how it writes: one `BEGIN IMMEDIATE` transaction at a time |
 //! | `url`, `open`, `peek`, `schema` | where the database is, how it is opened, looked into and migrated |
-//! | `links`, `polls`, `complete`, `purge`, `accounts`, `refreshes`, `refreshed`, `keys`, `hash_key` | the port's methods, by what they work on |
+//! | `links`, `accounts`, `refreshes`, `keys`, `revocations`, `seals` | the port's traits, one each |
+//! | `changes`, `polls`, `complete`, `purge`, `refreshed`, `outbox`, `sealed_rows` | what would make those too long, or what several of them need |
 //! | `entities`, `convert` | the tables, and what their rows mean |
 //! | `error` | which of the port's errors a database error is |
 //!
@@ -14,20 +15,24 @@
 //! PostgreSQL understand differently is kept out of queries; what is SQLite's own is in `open` and `peek`.
 
 mod accounts;
+mod changes;
 mod complete;
 mod convert;
 mod entities;
 mod error;
-mod hash_key;
 mod keys;
 mod links;
 mod open;
+mod outbox;
 mod peek;
 mod polls;
 mod purge;
 mod refreshed;
 mod refreshes;
+mod revocations;
 mod schema;
+mod sealed_rows;
+mod seals;
 mod store;
 mod url;
 

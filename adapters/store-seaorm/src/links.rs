@@ -1,9 +1,13 @@
 //! Links, from the code to their end.
 
+use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::grant::{AccessKeyId, AccountId};
-use central_oauth_domain::link::{Ending, Link, LinkId, PollSchedule, Requester, SealedConsent};
-use central_oauth_domain::ports::{LinkCreation, NewLink, NewLinkKey, StoreError};
+use central_oauth_domain::grant::revocation::NewRevocation;
+use central_oauth_domain::grant::{AccessKeyId, Account, AccountId, NewGrant, ProviderName};
+use central_oauth_domain::link::{
+    Ending, Link, LinkId, PollSchedule, Requester, SealedConsent, SealedGrant,
+};
+use central_oauth_domain::ports::{LinkCreation, LinkStore, NewLink, NewLinkKey, StoreError};
 use central_oauth_domain::secret::KeyedHash;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
@@ -11,38 +15,180 @@ use sea_orm::{
     QuerySelect, Select, SqlErr,
 };
 
+use crate::changes::{at, change};
 use crate::convert::{consent_columns, ended_columns, poll_columns, row_count};
-use crate::entities::device_codes::{ActiveModel, Column, Entity, Model, State};
+use crate::entities::device_codes::{ActiveModel, Column, Entity, State};
 use crate::error::failed;
-use crate::keys;
 use crate::store::SeaOrmStore;
+use crate::{complete, keys, outbox, polls, purge};
 
-pub(crate) async fn create(
-    store: &SeaOrmStore,
-    link: NewLink,
-    most_open: u64,
-) -> Result<LinkCreation, StoreError> {
-    let write = store.write().await?;
-    if is_full(&write.txn, link.created_at, most_open).await? {
-        return Ok(LinkCreation::OverCapacity);
+#[async_trait]
+impl LinkStore for SeaOrmStore {
+    async fn create_link(&self, link: NewLink, most_open: u64) -> Result<LinkCreation, StoreError> {
+        let write = self.write().await?;
+        if is_full(&write.txn, link.created_at, most_open).await? {
+            return Ok(LinkCreation::OverCapacity);
+        }
+        let (key, relink_of) = key_of(&write.txn, &link).await?;
+        match new_row(link, key, relink_of).insert(&write.txn).await {
+            Ok(row) => {
+                write.commit().await?;
+                Ok(LinkCreation::Created(Box::new(row.try_into()?)))
+            }
+            Err(error) if is_taken(&error) => Ok(LinkCreation::CodeTaken),
+            Err(error) => Err(failed(error)),
+        }
     }
-    let (key, relink_of) = match link.key {
+
+    async fn find_link(&self, code: &KeyedHash) -> Result<Option<Link>, StoreError> {
+        let row = with_code(code).one(&self.db).await.map_err(failed)?;
+        row.map(Link::try_from).transpose()
+    }
+
+    async fn reserve_link(
+        &self,
+        link: LinkId,
+        browser: KeyedHash,
+        now: Timestamp,
+    ) -> Result<Link, StoreError> {
+        let write = self.write().await?;
+        let row = Entity::find_by_id(link.0)
+            .filter(Column::State.eq(State::Pending))
+            .filter(Column::ExpiresAt.gt(now.as_millis()))
+            .one(&write.txn)
+            .await
+            .map_err(failed)?
+            .ok_or(StoreError::Conflict)?;
+        let kept = Link::try_from(row)?;
+        if kept.belongs_to(&browser) {
+            return Ok(kept);
+        }
+        if !kept.is_open_to(&browser) {
+            return Err(StoreError::Conflict);
+        }
+        let reserved = ActiveModel {
+            browser_hash: Set(Some(browser.as_bytes().to_vec())),
+            ..Default::default()
+        };
+        let row = change(&write.txn, link, kept.version, &[State::Pending], reserved).await?;
+        write.commit().await?;
+        row.try_into()
+    }
+
+    async fn begin_consent(
+        &self,
+        link: LinkId,
+        version: i64,
+        consent: SealedConsent,
+        poll: Option<PollSchedule>,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Link, StoreError> {
+        let authorizing = ActiveModel {
+            expires_at: Set(expires_at.as_millis()),
+            ..poll_columns(poll, consent_columns(&consent))
+        };
+        let write = self.write().await?;
+        let pending = at(&write.txn, link, version, &[State::Pending]).await?;
+        if pending.expires_at <= now.as_millis() {
+            return Err(StoreError::Conflict);
+        }
+        let row = change(&write.txn, link, version, &[State::Pending], authorizing).await?;
+        write.commit().await?;
+        row.try_into()
+    }
+
+    async fn claim_due_polls(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u64,
+        busy: &[ProviderName],
+    ) -> Result<Vec<Link>, StoreError> {
+        polls::claim_due(self, now, lease_until, limit, busy).await
+    }
+
+    async fn next_poll_at(&self, busy: &[ProviderName]) -> Result<Option<Timestamp>, StoreError> {
+        polls::next_at(self, busy).await
+    }
+
+    async fn postpone_poll(
+        &self,
+        link: LinkId,
+        version: i64,
+        poll: PollSchedule,
+    ) -> Result<(), StoreError> {
+        polls::postpone(self, link, version, poll).await
+    }
+
+    async fn keep_redeemed(
+        &self,
+        link: LinkId,
+        version: i64,
+        grant: SealedGrant,
+        poll: PollSchedule,
+        expires_at: Timestamp,
+    ) -> Result<Link, StoreError> {
+        polls::keep_redeemed(self, link, version, grant, poll, expires_at).await
+    }
+
+    async fn complete_link(
+        &self,
+        link: LinkId,
+        version: i64,
+        grant: NewGrant,
+        now: Timestamp,
+    ) -> Result<Account, StoreError> {
+        complete::link(self, link, version, grant, now).await
+    }
+
+    async fn end_link(
+        &self,
+        link: LinkId,
+        version: i64,
+        ending: Ending,
+        stray: Option<NewRevocation>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (state, fault) = match ending {
+            Ending::Denied => (State::Denied, None),
+            Ending::Expired => (State::Expired, None),
+            Ending::Failed(fault) => (State::Failed, Some(fault)),
+        };
+        let ended = ended_columns(state, fault, now);
+        let write = self.write().await?;
+        change(&write.txn, link, version, &State::OPEN, ended).await?;
+        if let Some(stray) = stray {
+            outbox::keep_stray(&write.txn, stray).await?;
+        }
+        write.commit().await
+    }
+
+    async fn open_relinks(&self, account: AccountId) -> Result<Vec<Link>, StoreError> {
+        let rows = relinks_of(account).all(&self.db).await.map_err(failed)?;
+        rows.into_iter().map(Link::try_from).collect()
+    }
+
+    async fn purge_links(&self, ended_before: Timestamp, limit: u64) -> Result<u64, StoreError> {
+        purge::links(self, ended_before, limit).await
+    }
+}
+
+/// The key of a new link, and the account that it relinks.
+async fn key_of(
+    db: &impl ConnectionTrait,
+    link: &NewLink,
+) -> Result<(AccessKeyId, Option<AccountId>), StoreError> {
+    match link.key {
         NewLinkKey::New(hash) => {
-            let key = keys::insert_inert(&write.txn, hash, link.created_at).await?;
-            (key, None)
+            let name = link.requester.client_name.clone();
+            let key = keys::insert_inert(db, hash, name, link.created_at).await?;
+            Ok((key, None))
         }
         NewLinkKey::Relink { key, account } => {
-            keys::require(&write.txn, key, account).await?;
-            (key, Some(account))
+            keys::require(db, key, account).await?;
+            Ok((key, Some(account)))
         }
-    };
-    match new_row(link, key, relink_of).insert(&write.txn).await {
-        Ok(row) => {
-            write.commit().await?;
-            Ok(LinkCreation::Created(Box::new(row.try_into()?)))
-        }
-        Err(error) if is_taken(&error) => Ok(LinkCreation::CodeTaken),
-        Err(error) => Err(failed(error)),
     }
 }
 
@@ -100,143 +246,13 @@ pub(crate) fn open_links(now: Timestamp) -> Select<Entity> {
         .order_by_asc(Column::ExpiresAt)
 }
 
-pub(crate) async fn find(
-    store: &SeaOrmStore,
-    code: &KeyedHash,
-) -> Result<Option<Link>, StoreError> {
-    let row = with_code(code).one(&store.db).await.map_err(failed)?;
-    row.map(Link::try_from).transpose()
-}
-
 pub(crate) fn with_code(code: &KeyedHash) -> Select<Entity> {
     Entity::find().filter(Column::CodeHash.eq(code.as_bytes().to_vec()))
 }
 
-pub(crate) async fn reserve(
-    store: &SeaOrmStore,
-    link: LinkId,
-    browser: KeyedHash,
-    now: Timestamp,
-) -> Result<Link, StoreError> {
-    let write = store.write().await?;
-    let row = Entity::find_by_id(link.0)
-        .filter(Column::State.eq(State::Pending))
-        .filter(Column::ExpiresAt.gt(now.as_millis()))
-        .one(&write.txn)
-        .await
-        .map_err(failed)?
-        .ok_or(StoreError::Conflict)?;
-    let kept = Link::try_from(row)?;
-    if kept.belongs_to(&browser) {
-        return Ok(kept);
-    }
-    if !kept.is_open_to(&browser) {
-        return Err(StoreError::Conflict);
-    }
-    let reserved = ActiveModel {
-        browser_hash: Set(Some(browser.as_bytes().to_vec())),
-        ..Default::default()
-    };
-    let row = change(&write.txn, link, kept.version, &[State::Pending], reserved).await?;
-    write.commit().await?;
-    row.try_into()
-}
-
-pub(crate) async fn begin_consent(
-    store: &SeaOrmStore,
-    link: LinkId,
-    version: i64,
-    authorizing: ActiveModel,
-    now: Timestamp,
-) -> Result<Link, StoreError> {
-    let write = store.write().await?;
-    let pending = at(&write.txn, link, version, &[State::Pending]).await?;
-    if pending.expires_at <= now.as_millis() {
-        return Err(StoreError::Conflict);
-    }
-    let row = change(&write.txn, link, version, &[State::Pending], authorizing).await?;
-    write.commit().await?;
-    row.try_into()
-}
-
-/// A link at which the provider waits for the person until `expires_at`.
-pub(crate) fn authorizing(
-    consent: &SealedConsent,
-    poll: Option<PollSchedule>,
-    expires_at: Timestamp,
-) -> ActiveModel {
-    ActiveModel {
-        expires_at: Set(expires_at.as_millis()),
-        ..poll_columns(poll, consent_columns(consent))
-    }
-}
-
-pub(crate) async fn end(
-    store: &SeaOrmStore,
-    link: LinkId,
-    version: i64,
-    ending: Ending,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let (state, fault) = match ending {
-        Ending::Denied => (State::Denied, None),
-        Ending::Expired => (State::Expired, None),
-        Ending::Failed(fault) => (State::Failed, Some(fault)),
-    };
-    let ended = ended_columns(state, fault, now);
-    change_alone(store, link, version, &State::OPEN, ended).await?;
-    Ok(())
-}
-
-/// A change of one link that is a transaction of its own.
-pub(crate) async fn change_alone(
-    store: &SeaOrmStore,
-    link: LinkId,
-    version: i64,
-    from: &[State],
-    to: ActiveModel,
-) -> Result<Model, StoreError> {
-    let write = store.write().await?;
-    let row = change(&write.txn, link, version, from, to).await?;
-    write.commit().await?;
-    Ok(row)
-}
-
-/// The row of a link that is still at `version`, in one of these states.
-pub(crate) async fn at(
-    db: &impl ConnectionTrait,
-    link: LinkId,
-    version: i64,
-    states: &[State],
-) -> Result<Model, StoreError> {
-    let row = Entity::find_by_id(link.0)
-        .filter(Column::Version.eq(version))
-        .filter(Column::State.is_in(states.iter().copied()))
-        .one(db)
-        .await
-        .map_err(failed)?;
-    row.ok_or(StoreError::Conflict)
-}
-
-/// Changes a link that is still at `version`, in one of the states that the change starts from.
-pub(crate) async fn change(
-    db: &impl ConnectionTrait,
-    link: LinkId,
-    version: i64,
-    from: &[State],
-    to: ActiveModel,
-) -> Result<Model, StoreError> {
-    let raised = ActiveModel {
-        version: Set(version + 1),
-        ..to
-    };
-    let changed = Entity::update_many()
-        .set(raised)
-        .filter(Column::Id.eq(link.0))
-        .filter(Column::Version.eq(version))
-        .filter(Column::State.is_in(from.iter().copied()))
-        .exec_with_returning(db)
-        .await
-        .map_err(failed)?;
-    changed.into_iter().next().ok_or(StoreError::Conflict)
+pub(crate) fn relinks_of(account: AccountId) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::RelinkOf.eq(account.0))
+        .filter(Column::EndedAt.is_null())
+        .order_by_asc(Column::Id)
 }

@@ -10,7 +10,7 @@ use sea_orm_migration::SchemaManager;
 
 use crate::open::{OpenError, connect};
 use crate::url::DatabaseUrl;
-use crate::{hash_key, schema};
+use crate::{schema, seals};
 
 /// Reads the sealed hash key and writes nothing, not even a new file: what a wrong secret key is refused by. `None`
 /// when there is no database yet, or none that has been set up.
@@ -44,7 +44,7 @@ async fn read(db: &DatabaseConnection, path: &Path) -> Result<Option<Sealed>, Op
     if !is_set_up.map_err(OpenError::at(path))? {
         return Ok(None);
     }
-    hash_key::read(db).await.map_err(OpenError::at(path))
+    seals::read_hash_key(db).await.map_err(OpenError::at(path))
 }
 
 /// Opens a database for reading alone, if there is one.

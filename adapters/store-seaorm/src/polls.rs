@@ -13,10 +13,10 @@ use sea_orm::{
     UpdateMany,
 };
 
+use crate::changes::{change, change_alone};
 use crate::convert::{grant_columns, poll_columns, row_count};
 use crate::entities::device_codes::{ActiveModel, Column, Entity, Model, State};
 use crate::error::failed;
-use crate::links::{change, change_alone};
 use crate::store::SeaOrmStore;
 
 pub(crate) async fn claim_due(

@@ -10,7 +10,7 @@ use crate::error::failed;
 use crate::store::SeaOrmStore;
 
 /// A database takes only so many values in one statement, and a writer should not keep others waiting.
-const MOST_AT_ONCE: u64 = 1000;
+pub(crate) const MOST_AT_ONCE: u64 = 1000;
 
 pub(crate) async fn links(
     store: &SeaOrmStore,

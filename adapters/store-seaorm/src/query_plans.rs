@@ -2,11 +2,15 @@
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::grant::{AccessKeyId, AccountId, ProviderName};
-use central_oauth_domain::secret::KeyedHash;
+use central_oauth_domain::grant::{AccessKeyId, AccountId, AccountKey, ProviderName};
+use central_oauth_domain::secret::{KeyedHash, SealId};
 use sea_orm::{ConnectionTrait, DbBackend, QuerySelect, QueryTrait, Statement};
 
-use crate::{DatabaseUrl, SeaOrmStore, keys, links, polls, purge, refreshes};
+use crate::entities::{device_codes, revocations as outgoing};
+use crate::{
+    DatabaseUrl, SeaOrmStore, keys, links, outbox, polls, purge, refreshes, revocations,
+    sealed_rows, seals,
+};
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
@@ -83,4 +87,88 @@ async fn open_links_are_counted_in_an_index() {
 async fn links_that_are_over_are_found_by_indexes() {
     let indexes = ["ix_device_codes_ended_at", "ix_device_codes_expires_at"];
     assert_uses(purge::over_before(NOW).limit(10), &indexes).await;
+}
+
+#[tokio::test]
+async fn due_revocations_are_claimed_by_an_index() {
+    let index = ["ix_revocations_due_at"];
+    for busy in [vec![], vec![ProviderName::new("github")]] {
+        let claim = revocations::claim_due_rows(NOW, NOW, 10, &busy);
+        assert_uses(claim, &index).await;
+        assert_uses(revocations::next_due(&busy), &index).await;
+    }
+}
+
+#[tokio::test]
+async fn revocations_that_are_over_are_found_by_an_index() {
+    let query = revocations::delete_over(NOW, 10);
+    assert_uses(query, &["ix_revocations_ended_at"]).await;
+}
+
+#[tokio::test]
+async fn what_is_pending_of_a_person_is_cancelled_by_an_index() {
+    let (provider, account_id) = (ProviderName::new("github"), "ada".to_owned());
+    let person = AccountKey {
+        provider,
+        account_id,
+    };
+    let index = ["ix_revocations_provider_person (provider=? AND person=?)"];
+    assert_uses(outbox::pending_of(&person, NOW), &index).await;
+}
+
+#[tokio::test]
+async fn live_accounts_are_found_by_indexes() {
+    let provider = ProviderName::new("github");
+    let ada = outbox::live_accounts(&provider, Some("ada"));
+    assert_uses(ada, &["(provider=? AND account_id=?)"]).await;
+    let anybody = outbox::live_accounts(&provider, None);
+    assert_uses(anybody, &["ix_accounts_provider"]).await;
+}
+
+#[tokio::test]
+async fn keys_and_relinks_of_an_account_are_found_by_indexes() {
+    let account = AccountId(1);
+    for after in [None, Some(AccessKeyId(7))] {
+        let query = keys::keys_of(account, after).limit(10);
+        assert_uses(query, &["ix_access_keys_account_id"]).await;
+    }
+    let note = keys::note_use(AccessKeyId(1), NOW);
+    assert_uses(note, &["INTEGER PRIMARY KEY (rowid=?)"]).await;
+    let query = links::relinks_of(account);
+    assert_uses(query, &["ix_device_codes_relink_of"]).await;
+}
+
+#[tokio::test]
+async fn keys_of_tokens_are_found_by_skipping_in_an_index() {
+    let index = ["ix_tokens_sealed_with (sealed_with>?)"];
+    for last in [None, Some(vec![1; 10])] {
+        assert_uses(seals::next_seals(last.as_ref()), &index).await;
+    }
+}
+
+#[tokio::test]
+async fn tokens_of_other_keys_are_found_by_an_index() {
+    let query = seals::tokens_sealed_with(vec![1; 10], 7, 10);
+    assert_uses(query, &["ix_tokens_sealed_with (sealed_with=? AND id>?)"]).await;
+}
+
+/// What has not ended is read as a whole, and nothing else.
+#[tokio::test]
+async fn keys_of_what_passes_are_found_in_what_has_not_ended() {
+    let links = sealed_rows::starts::<device_codes::Entity>();
+    let links = plan(links.build(DbBackend::Sqlite)).await;
+    assert!(
+        links.contains("USING INDEX ix_device_codes_expires_at"),
+        "{links}"
+    );
+    let outgoing = sealed_rows::starts::<outgoing::Entity>();
+    let outgoing = plan(outgoing.build(DbBackend::Sqlite)).await;
+    let index = "USING INDEX ix_revocations_provider_person";
+    assert!(outgoing.contains(index), "{outgoing}");
+}
+
+#[tokio::test]
+async fn rows_of_other_keys_come_in_the_order_of_their_numbers() {
+    let query = sealed_rows::sealed_otherwise::<device_codes::Entity>(SealId([1; 5]), 7, 10);
+    assert_uses(query, &["INTEGER PRIMARY KEY (rowid>?)"]).await;
 }

@@ -1,8 +1,10 @@
 //! Tokens that are to be refreshed: who may do it, and when.
 
+use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::grant::{AccountId, ProviderName, StoredTokens};
-use central_oauth_domain::ports::StoreError;
+use central_oauth_domain::grant::refresh::RefreshFailure;
+use central_oauth_domain::grant::{AccountId, ProviderName, RefreshedTokens, StoredTokens};
+use central_oauth_domain::ports::{Recorded, RefreshStore, StoreError};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{
@@ -14,26 +16,106 @@ use crate::convert::{row_count, stored_tokens};
 use crate::entities::accounts;
 use crate::entities::tokens::{ActiveModel, Column, Entity, Model};
 use crate::error::failed;
+use crate::refreshed;
 use crate::store::SeaOrmStore;
 
-pub(crate) async fn claim_due(
-    store: &SeaOrmStore,
-    now: Timestamp,
-    lease_until: Timestamp,
-    limit: u64,
-    busy: &[ProviderName],
-) -> Result<Vec<StoredTokens>, StoreError> {
-    let write = store.write().await?;
-    let claim = claim_due_rows(now, lease_until, limit, busy);
-    let rows = claim
-        .exec_with_returning(&write.txn)
-        .await
-        .map_err(failed)?;
-    let mut claimed = with_accounts(&write.txn, rows).await?;
-    write.commit().await?;
-    // An update gives its rows back in any order.
-    claimed.sort_by_key(|tokens| (tokens.account.next_refresh_at, tokens.account.id));
-    Ok(claimed)
+#[async_trait]
+impl RefreshStore for SeaOrmStore {
+    async fn claim_due_refreshes(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u64,
+        busy: &[ProviderName],
+    ) -> Result<Vec<StoredTokens>, StoreError> {
+        let mut claimed = self
+            .leased(claim_due_rows(now, lease_until, limit, busy))
+            .await?;
+        // An update gives its rows back in any order.
+        claimed.sort_by_key(|tokens| (tokens.account.next_refresh_at, tokens.account.id));
+        Ok(claimed)
+    }
+
+    async fn claim_refresh(
+        &self,
+        account: AccountId,
+        lease_version: i64,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<StoredTokens, StoreError> {
+        let claimed = self
+            .leased(claim_row(account, lease_version, now, lease_until))
+            .await?;
+        claimed.into_iter().next().ok_or(StoreError::Conflict)
+    }
+
+    async fn next_refresh_at(
+        &self,
+        busy: &[ProviderName],
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let next = next_due(busy).into_tuple::<i64>().one(&self.db).await;
+        Ok(next.map_err(failed)?.map(Timestamp::from_millis))
+    }
+
+    async fn release_refresh(
+        &self,
+        account: AccountId,
+        lease_version: i64,
+    ) -> Result<(), StoreError> {
+        let released = ActiveModel {
+            lease_until: Set(None),
+            ..Default::default()
+        };
+        let write = self.write().await?;
+        Entity::update_many()
+            .set(released)
+            .filter(Column::AccountId.eq(account.0))
+            .filter(Column::LeaseVersion.eq(lease_version))
+            .exec(&write.txn)
+            .await
+            .map_err(failed)?;
+        write.commit().await
+    }
+
+    async fn record_refresh(
+        &self,
+        account: AccountId,
+        generation: i64,
+        tokens: RefreshedTokens,
+        now: Timestamp,
+    ) -> Result<Recorded, StoreError> {
+        refreshed::record(self, account, generation, &tokens, now).await
+    }
+
+    async fn record_refresh_failure(
+        &self,
+        account: AccountId,
+        generation: i64,
+        lease_version: i64,
+        failure: RefreshFailure,
+    ) -> Result<bool, StoreError> {
+        refreshed::record_failure(self, account, generation, lease_version, failure).await
+    }
+
+    async fn promote_spare(
+        &self,
+        account: AccountId,
+        generation: i64,
+        lease_version: i64,
+    ) -> Result<Option<StoredTokens>, StoreError> {
+        refreshed::promote_spare(self, account, generation, lease_version).await
+    }
+}
+
+impl SeaOrmStore {
+    /// Claims, in a transaction of its own, and reads what was claimed.
+    async fn leased(&self, claim: UpdateMany<Entity>) -> Result<Vec<StoredTokens>, StoreError> {
+        let write = self.write().await?;
+        let rows = claim.exec_with_returning(&write.txn).await;
+        let claimed = with_accounts(&write.txn, rows.map_err(failed)?).await?;
+        write.commit().await?;
+        Ok(claimed)
+    }
 }
 
 /// One statement finds and leases, as with polls.
@@ -75,24 +157,6 @@ fn not_at(busy: &[ProviderName]) -> Condition {
         .and_where(accounts::Column::Provider.is_not_in(names))
         .take();
     Condition::all().add(Expr::exists(open))
-}
-
-pub(crate) async fn claim(
-    store: &SeaOrmStore,
-    account: AccountId,
-    lease_version: i64,
-    now: Timestamp,
-    lease_until: Timestamp,
-) -> Result<StoredTokens, StoreError> {
-    let write = store.write().await?;
-    let claim = claim_row(account, lease_version, now, lease_until);
-    let rows = claim
-        .exec_with_returning(&write.txn)
-        .await
-        .map_err(failed)?;
-    let claimed = with_accounts(&write.txn, rows).await?;
-    write.commit().await?;
-    claimed.into_iter().next().ok_or(StoreError::Conflict)
 }
 
 pub(crate) fn claim_row(
@@ -151,18 +215,6 @@ pub(crate) async fn with_accounts(
         .collect()
 }
 
-pub(crate) async fn next_at(
-    store: &SeaOrmStore,
-    busy: &[ProviderName],
-) -> Result<Option<Timestamp>, StoreError> {
-    let next: Option<i64> = next_due(busy)
-        .into_tuple()
-        .one(&store.db)
-        .await
-        .map_err(failed)?;
-    Ok(next.map(Timestamp::from_millis))
-}
-
 pub(crate) fn next_due(busy: &[ProviderName]) -> Select<Entity> {
     Entity::find()
         .select_only()
@@ -171,24 +223,4 @@ pub(crate) fn next_due(busy: &[ProviderName]) -> Select<Entity> {
         .filter(not_at(busy))
         .order_by_asc(Column::RefreshDueAt)
         .limit(1)
-}
-
-pub(crate) async fn release(
-    store: &SeaOrmStore,
-    account: AccountId,
-    lease_version: i64,
-) -> Result<(), StoreError> {
-    let released = ActiveModel {
-        lease_until: Set(None),
-        ..Default::default()
-    };
-    let write = store.write().await?;
-    Entity::update_many()
-        .set(released)
-        .filter(Column::AccountId.eq(account.0))
-        .filter(Column::LeaseVersion.eq(lease_version))
-        .exec(&write.txn)
-        .await
-        .map_err(failed)?;
-    write.commit().await
 }

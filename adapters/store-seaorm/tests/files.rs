@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 
 use central_oauth_domain::grant::KeyBinding;
-use central_oauth_domain::ports::TokenStore;
+use central_oauth_domain::ports::{AccountStore, KeyStore, LinkStore, SealStore};
 use central_oauth_store_seaorm::{DatabaseUrl, OpenError, SeaOrmStore, peek_hash_key};
 use common::{Scratch, code, key, linked, pending, sealed};
 

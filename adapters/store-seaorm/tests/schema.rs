@@ -3,7 +3,7 @@
 
 mod common;
 
-use central_oauth_domain::ports::{StoreError, TokenStore};
+use central_oauth_domain::ports::{AccountStore, SealStore, StoreError};
 use central_oauth_store_seaorm::{OpenError, SeaOrmStore, peek_hash_key};
 use common::{Scratch, linked, pending, sealed};
 use sea_orm::{ConnectionTrait, Statement};

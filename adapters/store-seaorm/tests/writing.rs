@@ -5,10 +5,15 @@ mod common;
 
 use std::time::Duration;
 
-use central_oauth_domain::grant::KeyBinding;
+use central_oauth_domain::grant::revocation::{
+    NewRevocation, RevocableTokens, RevocationReference,
+};
+use central_oauth_domain::grant::{KeyBinding, ProviderName};
 use central_oauth_domain::link::Ending;
-use central_oauth_domain::ports::{StoreError, TokenStore};
-use common::{NOW, OnDisk, authorizing, code, grant, key, linked, pending};
+use central_oauth_domain::ports::{
+    AccountStore, KeyStore, LinkStore, RevocationStore, StoreError, TokenStore,
+};
+use common::{LATER, NOW, OnDisk, authorizing, code, grant, key, linked, pending};
 use sea_orm::{ConnectionTrait, Statement};
 use tokio::task::JoinSet;
 
@@ -22,7 +27,7 @@ async fn live(store: &dyn TokenStore, on_disk: &OnDisk, n: u64) -> Result<(), St
         completed.await.map(drop)
     } else {
         store
-            .end_link(link.id, link.version, Ending::Denied, NOW)
+            .end_link(link.id, link.version, Ending::Denied, None, NOW)
             .await
     }
 }
@@ -112,7 +117,7 @@ async fn an_ended_link_keeps_nothing_sealed() {
     let on_disk = OnDisk::new().await;
     let store = &on_disk.store;
     let link = authorizing(store, 1).await;
-    let ended = store.end_link(link.id, link.version, Ending::Denied, NOW);
+    let ended = store.end_link(link.id, link.version, Ending::Denied, None, NOW);
     ended.await.unwrap();
     linked(store, 2, "ada").await;
     let held = "device_codes WHERE coalesce(device_code, user_code, verification_uri, \
@@ -157,4 +162,38 @@ async fn what_makes_no_sense_is_corrupt() {
             "{damage}: {found:?}"
         );
     }
+}
+
+fn stray(n: u8) -> NewRevocation {
+    NewRevocation {
+        reference: RevocationReference::from_bytes([n; 16]),
+        provider: ProviderName::new("github"),
+        person: None,
+        account: None,
+        origin: grant("ada").origin,
+        tokens: RevocableTokens::default(),
+        requested_at: NOW,
+        created_at: NOW,
+        lease_until: None,
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_that_makes_no_sense_holds_up_no_other() {
+    let on_disk = OnDisk::new().await;
+    let store = &on_disk.store;
+    for n in 1..=4 {
+        store.keep_stray(stray(n)).await.unwrap();
+    }
+    for damage in [
+        "reference = x'00' WHERE id = 1",
+        "last_error_code = 'half' WHERE id = 3",
+    ] {
+        let damage = format!("UPDATE revocations SET {damage}");
+        on_disk.scratch.execute(&damage).await;
+    }
+    let claimed = store.claim_due_revocations(NOW, LATER, 10, &[]).await;
+    let claimed = claimed.unwrap().into_iter().map(|lease| lease.reference);
+    let expected = [2, 4].map(|n| RevocationReference::from_bytes([n; 16]));
+    assert_eq!(claimed.collect::<Vec<_>>(), expected);
 }

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::secret::{KeyedHash, Sealed};
+use crate::secret::{KeyedHash, SealId, Sealed};
 
 /// Authenticated encryption under the operator's key, and the keyed hash.
 pub trait Cipher: Send + Sync {
@@ -22,6 +22,12 @@ pub trait Cipher: Send + Sync {
         sealed: &Sealed,
         associated_data: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, CipherError>;
+
+    /// What values sealed with the present key start with.
+    fn present(&self) -> SealId;
+
+    /// Whether a configured key opens values that start so.
+    fn knows(&self, seal: SealId) -> bool;
 
     /// The keyed hash of a value.
     fn keyed_hash(&self, key: &HashKey, value: &[u8]) -> KeyedHash;

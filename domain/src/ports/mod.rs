@@ -9,6 +9,10 @@ pub use cipher::{Cipher, CipherError, HashKey};
 pub use clock::Clock;
 pub use oauth_provider::{
     Callback, Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
-    RefreshError,
+    RefreshError, Revoked, TokenToRevoke,
 };
-pub use token_store::{LinkCreation, NewLink, NewLinkKey, Recorded, StoreError, TokenStore};
+pub use token_store::{
+    AccountStore, KeyCreation, KeyStore, LinkCreation, LinkStore, NewLink, NewLinkKey, Recorded,
+    RefreshStore, Resealing, RevocationStore, SealStore, SealedColumn, SealedRow, SealedTable,
+    SealedTo, SealedValue, StoreError, TokenStore,
+};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::fault::Fault;
 use crate::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
 use crate::secret::{
     AccessToken, AuthorizationCode, ConsentUri, DeviceCode, IdToken, RefreshToken, UserCode,
@@ -63,6 +64,12 @@ pub trait OAuthProvider: Send + Sync {
         refresh_token: &RefreshToken,
         granted: &[String],
     ) -> Result<TokenGrant, RefreshError>;
+
+    /// Gives a token back (RFC 7009). A token that the provider does not know any more counts as revoked.
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    async fn revoke(&self, token: TokenToRevoke<'_>) -> Result<Revoked, ProviderError>;
 
     /// Finds out who consented: from the ID token, verified as of when it was asked for, else from userinfo.
     ///
@@ -138,6 +145,24 @@ pub enum Redemption {
     Expired,
 }
 
+/// A token that is given back, and of which type it is (RFC 7009 section 2.1, `token_type_hint`).
+#[derive(Clone, Copy)]
+pub enum TokenToRevoke<'a> {
+    /// A refresh token; the provider takes the access tokens of the grant along, as RFC 7009 asks it to.
+    Refresh(&'a RefreshToken),
+    /// An access token.
+    Access(&'a AccessToken),
+}
+
+/// What giving a token back brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revoked {
+    /// The token is worth nothing any more.
+    Revoked,
+    /// The provider revokes no tokens, or none of this type (RFC 7009 section 2.2.1, `unsupported_token_type`).
+    Unsupported,
+}
+
 /// Why a provider did not do what it was asked. No variant holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProviderError {
@@ -188,6 +213,16 @@ impl ProviderError {
             Self::Unavailable { retry_after, .. } => *retry_after,
             _ => None,
         }
+    }
+}
+
+impl From<&ProviderError> for Fault {
+    fn from(error: &ProviderError) -> Self {
+        let code = match error {
+            ProviderError::Unavailable { .. } | ProviderError::Nonsense { .. } => Self::UNAVAILABLE,
+            ProviderError::Misconfigured { code, .. } | ProviderError::Refused { code, .. } => code,
+        };
+        Self::new(code, error.to_string())
     }
 }
 

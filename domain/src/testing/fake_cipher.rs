@@ -6,44 +6,57 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use zeroize::Zeroizing;
 
 use crate::ports::{Cipher, CipherError, HashKey};
-use crate::secret::{KeyedHash, Sealed};
+use crate::secret::{KeyedHash, SealId, Sealed};
 
 /// A toy cipher: what it seals opens with the same key at the same place alone, and damage is noticed, but by nobody
-/// who means harm. The sealed form is the key, a counter as nonce, a tag and the masked value.
+/// who means harm. The sealed form is a version, the key, a counter as nonce, a tag and the masked value.
 pub struct FakeCipher {
-    key: u64,
+    key: u32,
+    previous: Vec<u32>,
     nonces: AtomicU64,
 }
 
 const WORD: usize = size_of::<u64>();
+const VERSION: u8 = 1;
 
 impl FakeCipher {
     /// A cipher with this key; another number is another key.
     #[must_use]
-    pub const fn new(key: u64) -> Self {
+    pub const fn new(key: u32) -> Self {
         Self {
             key,
+            previous: Vec::new(),
             nonces: AtomicU64::new(0),
         }
     }
 
-    fn tag(&self, nonce: u64, masked: &[u8], associated_data: &[u8]) -> u64 {
-        let key = self.key.to_be_bytes();
-        digest(&[&key, &nonce.to_be_bytes(), masked, associated_data])
+    /// One that also opens what these keys sealed.
+    #[must_use]
+    pub fn also_opening(self, previous: &[u32]) -> Self {
+        let previous = previous.to_vec();
+        Self { previous, ..self }
     }
 
-    /// Applied twice, the mask is gone again.
-    fn mask(&self, nonce: u64, bytes: &[u8]) -> Vec<u8> {
-        let mut masked = bytes.to_vec();
-        for (block, chunk) in masked.chunks_mut(WORD).enumerate() {
-            let key = self.key.to_be_bytes();
-            let pad = digest(&[&key, &nonce.to_be_bytes(), &block.to_be_bytes()]);
-            for (byte, pad) in chunk.iter_mut().zip(pad.to_be_bytes()) {
-                *byte ^= pad;
-            }
-        }
-        masked
+    fn seal_id(key: u32) -> SealId {
+        let [a, b, c, d] = key.to_be_bytes();
+        SealId([VERSION, a, b, c, d])
     }
+}
+
+fn tag(key: SealId, nonce: u64, masked: &[u8], associated_data: &[u8]) -> u64 {
+    digest(&[&key.0, &nonce.to_be_bytes(), masked, associated_data])
+}
+
+/// Applied twice, the mask is gone again.
+fn mask(key: SealId, nonce: u64, bytes: &[u8]) -> Vec<u8> {
+    let mut masked = bytes.to_vec();
+    for (block, chunk) in masked.chunks_mut(WORD).enumerate() {
+        let pad = digest(&[&key.0, &nonce.to_be_bytes(), &block.to_be_bytes()]);
+        for (byte, pad) in chunk.iter_mut().zip(pad.to_be_bytes()) {
+            *byte ^= pad;
+        }
+    }
+    masked
 }
 
 impl Default for FakeCipher {
@@ -55,12 +68,12 @@ impl Default for FakeCipher {
 impl Cipher for FakeCipher {
     fn seal(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<Sealed, CipherError> {
         let nonce = self.nonces.fetch_add(1, Ordering::Relaxed);
-        let masked = self.mask(nonce, plaintext);
-        let tag = self.tag(nonce, &masked, associated_data);
-        let header = [self.key, nonce, tag].map(u64::to_be_bytes);
-        Ok(Sealed::from_bytes(
-            [header.as_flattened(), masked.as_slice()].concat(),
-        ))
+        let key = self.present();
+        let masked = mask(key, nonce, plaintext);
+        let tag = tag(key, nonce, &masked, associated_data);
+        let words = [nonce, tag].map(u64::to_be_bytes);
+        let parts = [key.0.as_slice(), words.as_flattened(), &masked];
+        Ok(Sealed::from_bytes(parts.concat()))
     }
 
     fn open(
@@ -68,16 +81,28 @@ impl Cipher for FakeCipher {
         sealed: &Sealed,
         associated_data: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, CipherError> {
-        let (key, rest) = split_word(sealed.as_bytes())?;
-        let (nonce, rest) = split_word(rest)?;
-        let (tag, masked) = split_word(rest)?;
-        if key != self.key {
-            return Err(CipherError::UnknownKey);
-        }
-        if tag != self.tag(nonce, masked, associated_data) {
+        let key = sealed.seal_id().ok_or(CipherError::Corrupt)?;
+        let (nonce, rest) = split_word(&sealed.as_bytes()[SealId::LENGTH..])?;
+        let (stored, masked) = split_word(rest)?;
+        if key.0[0] != VERSION {
             return Err(CipherError::Corrupt);
         }
-        Ok(Zeroizing::new(self.mask(nonce, masked)))
+        if !self.knows(key) {
+            return Err(CipherError::UnknownKey);
+        }
+        if stored != tag(key, nonce, masked, associated_data) {
+            return Err(CipherError::Corrupt);
+        }
+        Ok(Zeroizing::new(mask(key, nonce, masked)))
+    }
+
+    fn present(&self) -> SealId {
+        Self::seal_id(self.key)
+    }
+
+    fn knows(&self, seal: SealId) -> bool {
+        let mut keys = std::iter::once(&self.key).chain(&self.previous);
+        keys.any(|key| Self::seal_id(*key) == seal)
     }
 
     fn keyed_hash(&self, key: &HashKey, value: &[u8]) -> KeyedHash {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use crate::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
 use crate::ports::{
     Callback, Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
-    RefreshError,
+    RefreshError, Revoked, TokenToRevoke,
 };
 use crate::secret::{AccessToken, ConsentUri, DeviceCode, IdToken, RefreshToken, UserCode};
 use crate::time::Timestamp;
@@ -30,6 +30,8 @@ struct Script {
     refreshes: VecDeque<Result<TokenGrant, RefreshError>>,
     redeemed: usize,
     presented: Vec<String>,
+    revocations: VecDeque<Result<Revoked, ProviderError>>,
+    revoked: Vec<String>,
     moved_to: Option<TokenOrigin>,
 }
 
@@ -69,10 +71,26 @@ impl ScriptedProvider {
         self.script().refreshes.push_back(answer);
     }
 
+    /// The answers that refreshes have not had yet are not given any more.
+    pub fn forget_refreshes(&self) {
+        self.script().refreshes.clear();
+    }
+
     /// The refresh tokens that were presented, in order.
     #[must_use]
     pub fn presented(&self) -> Vec<String> {
         self.script().presented.clone()
+    }
+
+    /// The next token that is given back is answered so; without an answer it is revoked.
+    pub fn answer_revoke(&self, answer: Result<Revoked, ProviderError>) {
+        self.script().revocations.push_back(answer);
+    }
+
+    /// The tokens that were given back, in order.
+    #[must_use]
+    pub fn revoked(&self) -> Vec<String> {
+        self.script().revoked.clone()
     }
 
     /// The operator changes the configuration, or with `None` puts it back.
@@ -188,6 +206,17 @@ impl OAuthProvider for ScriptedProvider {
             let (access, refresh) = (format!("refreshed-{number}"), format!("rotated-{number}"));
             Ok(Self::tokens(&access, Some(&refresh)))
         })
+    }
+
+    async fn revoke(&self, token: TokenToRevoke<'_>) -> Result<Revoked, ProviderError> {
+        let token = match token {
+            TokenToRevoke::Refresh(token) => token.expose(),
+            TokenToRevoke::Access(token) => token.expose(),
+        };
+        let mut script = self.script();
+        script.revoked.push(token.to_owned());
+        let next = script.revocations.pop_front();
+        next.unwrap_or(Ok(Revoked::Revoked))
     }
 
     async fn identify(

@@ -1,19 +1,16 @@
 //! Accounts and their health.
 
 use super::authenticate::KEY_NEEDED;
+use super::page::Page;
 use super::{Broker, Caller, Refusal};
-use crate::grant::{Account, AccountId};
+use crate::grant::{Account, AccountId, KeyRole};
 
 /// One page of accounts.
-#[derive(Debug, Clone)]
-pub struct AccountPage {
-    /// The accounts, in the order of their numbers.
-    pub items: Vec<Account>,
-    /// Where the next page starts, if there is one.
-    pub next: Option<AccountId>,
-}
+pub type AccountPage = Page<Account, AccountId>;
 
-const NO_SUCH_ACCOUNT: Refusal = Refusal::NotFound("there is no such account");
+pub(super) const NO_SUCH_ACCOUNT: Refusal = Refusal::NotFound("there is no such account");
+pub(super) const READING_ONLY: Refusal =
+    Refusal::Forbidden("this key may read the token and the account, and nothing else");
 const ENROLMENT_ONLY: Refusal = Refusal::Forbidden("the enrolment key only asks for link codes");
 
 impl Broker {
@@ -44,15 +41,10 @@ impl Broker {
         after: Option<AccountId>,
         limit: u64,
     ) -> Result<AccountPage, Refusal> {
-        let most = usize::try_from(limit).unwrap_or(usize::MAX);
-        let mut items = self.store.accounts(after, limit.saturating_add(1)).await?;
-        let more = items.len() > most;
-        items.truncate(most);
-        let next = items.last().filter(|_| more).map(|account| account.id);
+        let asked = self.store.accounts(after, limit.saturating_add(1));
         let now = self.clock.now();
-        let items = items.into_iter().map(|account| account.as_of(now));
-        let items = items.collect();
-        Ok(AccountPage { items, next })
+        let items = asked.await?.into_iter().map(|account| account.as_of(now));
+        Ok(Page::cut(items.collect(), limit, |account| account.id))
     }
 
     /// One account: any to the admin, its own to an access key; another's does not exist for it.
@@ -66,6 +58,19 @@ impl Broker {
             Caller::Admin => self.stored_account(id).await,
             Caller::Key(key) if self.account_of(key)? == id => self.stored_account(id).await,
             Caller::Key(_) => Err(NO_SUCH_ACCOUNT),
+        }
+    }
+
+    /// One account, to whoever may do everything with it: the admin, and the key that was handed out with a link code.
+    pub(super) async fn owned_account(
+        &self,
+        caller: &Caller,
+        id: AccountId,
+    ) -> Result<Account, Refusal> {
+        let account = self.account(caller, id).await?;
+        match caller {
+            Caller::Key(key) if key.role != KeyRole::Owner => Err(READING_ONLY),
+            _ => Ok(account),
         }
     }
 

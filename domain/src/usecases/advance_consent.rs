@@ -165,16 +165,14 @@ impl Broker {
         let (id, version, now) = (link.id, link.version, self.clock.now());
         match outcome {
             Outcome::AskAgain(poll) => self.store.postpone_poll(id, version, *poll).await?,
-            Outcome::Redeemed(grant, poll) => return self.keep(link, grant, *poll).await.map(Some),
+            Outcome::Redeemed(grant, poll) => return self.keep(link, grant, *poll).await,
             Outcome::Identified(grant) => {
                 let grant = NewGrant::clone(grant);
                 let account = self.store.complete_link(id, version, grant, now).await?;
                 tracing::info!(link = id.0, account = account.id.0, provider = %link.provider, "account linked");
             }
             Outcome::Over(ending) => {
-                self.store
-                    .end_link(id, version, ending.clone(), now)
-                    .await?;
+                self.end(link, ending.clone()).await?;
                 tracing::info!(link = id.0, provider = %link.provider, ?ending, "link ended");
             }
         }
@@ -182,13 +180,13 @@ impl Broker {
     }
 
     /// Keeps tokens that just arrived. They exist nowhere else, so a lease lost meanwhile does not lose them: as long
-    /// as the link still waits for this very consent, they are its tokens.
+    /// as the link still waits for this very consent, they are its tokens. Once it does not, they are revoked.
     async fn keep(
         &self,
         link: &Link,
         grant: &SealedGrant,
         poll: PollSchedule,
-    ) -> Result<Link, StoreError> {
+    ) -> Result<Option<Link>, StoreError> {
         let expires_at = self.clock.now() + IDENTIFY_WITHIN;
         let mut version = link.version;
         loop {
@@ -197,13 +195,32 @@ impl Broker {
                 .keep_redeemed(link.id, version, grant.clone(), poll, expires_at)
                 .await;
             if !matches!(kept, Err(StoreError::Conflict)) {
-                return kept;
+                return kept.map(Some);
             }
-            match self.store.find_link(&link.code).await? {
-                Some(current) if current.state == link.state && current.version != version => {
-                    version = current.version;
+            let current = self.store.find_link(&link.code).await?;
+            match current.as_ref().map(|current| &current.state) {
+                Some(LinkState::Ended { .. }) | None => {
+                    return self.give_back(link, grant).await.map(|()| None);
                 }
-                _ => return kept,
+                // A link has one consent, and somebody else's lease on it does not matter.
+                Some(LinkState::Authorizing(_)) => {}
+                // A device code is redeemed once: these are the tokens, kept by a try that seemed to fail.
+                Some(LinkState::Redeemed(_)) => {
+                    return Ok(current.filter(|current| current.version == version + 1));
+                }
+                Some(LinkState::Linked { .. } | LinkState::Pending) => return Ok(None),
+            }
+            version = current.map_or(version, |current| current.version);
+        }
+    }
+
+    /// The link ended while its tokens were on their way.
+    async fn give_back(&self, link: &Link, grant: &SealedGrant) -> Result<(), StoreError> {
+        match self.revocations.of_link(link, grant) {
+            Ok(stray) => self.revocations.keep_stray(stray).await,
+            Err(error) => {
+                tracing::error!(link = link.id.0, %error, "tokens of an ended link are not revoked");
+                Ok(())
             }
         }
     }

@@ -35,6 +35,7 @@ impl Broker {
         let hash = self.vault.hash_access_key(bearer);
         match self.store.find_key(&hash).await? {
             Some(key) if key.expires_at.is_none_or(|at| at > self.clock.now()) => {
+                self.key_uses.note(key.id, self.clock.now());
                 Ok(Caller::Key(Box::new(key)))
             }
             Some(_) => Err(Refusal::Unauthorized("this access key has expired")),

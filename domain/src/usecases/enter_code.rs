@@ -162,12 +162,7 @@ impl Broker {
     /// meanwhile goes on.
     async fn fail(&self, link: &Link, error: &ProviderError) -> Result<(), Refusal> {
         let ending = Ending::Failed(Fault::new("provider_error", error.to_string()));
-        let now = self.clock.now();
-        match self
-            .store
-            .end_link(link.id, link.version, ending, now)
-            .await
-        {
+        match self.end(link, ending).await {
             Ok(()) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -189,11 +184,7 @@ impl Broker {
             if link.status(now).is_final() {
                 return Ok(());
             }
-            match self
-                .store
-                .end_link(link.id, link.version, Ending::Denied, now)
-                .await
-            {
+            match self.end(&link, Ending::Denied).await {
                 Ok(()) => {
                     tracing::info!(link = link.id.0, provider = %link.provider, "the person cancelled the link");
                     return Ok(());

@@ -1,16 +1,24 @@
 //! What people and programs can do. Each file is one intent, written as methods of [`Broker`].
 
+mod access_keys;
 mod accounts;
 mod advance_consent;
 mod authenticate;
+mod delete_account;
 mod enter_code;
 mod grants;
 mod hand_out_token;
 mod identify;
+mod key_uses;
+mod list_revocations;
+mod name;
+mod page;
 mod poll_link;
 mod providers;
 mod refresh_account;
 mod refusal;
+mod rekey;
+mod revocations;
 mod start_link;
 #[cfg(test)]
 mod tests;
@@ -26,15 +34,23 @@ use crate::ports::{CipherError, Clock, TokenStore};
 use crate::secret::AccessKey;
 use crate::vault::Vault;
 
+use self::key_uses::KeyUses;
+
+pub use access_keys::{HandedKey, KeyPage, KeyRequest};
 pub use accounts::AccountPage;
 pub use advance_consent::Outcome;
 pub use authenticate::Caller;
 pub use enter_code::{LinkView, Visitor};
+use grants::Outages;
 pub use grants::{Claim, Exchange, Grants, RefreshOnDemand, RefreshWish};
 pub use hand_out_token::HandedToken;
+pub use list_revocations::RevocationPage;
+pub use page::Page;
 pub use poll_link::LinkReport;
 pub use providers::Providers;
 pub use refusal::Refusal;
+pub use rekey::{Rekeyed, rekey, require_all_keys};
+pub use revocations::{Revocations, RevokeOnDemand};
 pub use start_link::{LinkRequest, StartedLink};
 pub use unlock::{UnlockError, unlock};
 
@@ -47,8 +63,11 @@ pub struct Broker {
     providers: Providers,
     guesses: GuessLimit,
     settings: Settings,
+    key_uses: KeyUses,
     grants: Arc<Grants>,
     refresher: Arc<dyn RefreshOnDemand>,
+    revocations: Arc<Revocations>,
+    revoker: Arc<dyn RevokeOnDemand>,
 }
 
 /// What the operator decides.
@@ -78,6 +97,14 @@ impl Broker {
         providers: Providers,
         settings: Settings,
     ) -> Self {
+        let revocations = Arc::new(Revocations {
+            store: Arc::clone(&store),
+            vault: vault.clone(),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+            providers: providers.clone(),
+            provider_timeout: settings.provider_timeout,
+        });
         let grants = Arc::new(Grants {
             store: Arc::clone(&store),
             vault: vault.clone(),
@@ -86,10 +113,15 @@ impl Broker {
             providers: providers.clone(),
             provider_timeout: settings.provider_timeout,
             at_least_every: settings.refresh_at_least_every,
+            revocations: Arc::clone(&revocations),
+            outages: Outages::default(),
         });
         Self {
             refresher: Arc::clone(&grants) as _,
             grants,
+            revoker: Arc::clone(&revocations) as _,
+            revocations,
+            key_uses: KeyUses::default(),
             store,
             vault,
             clock,
@@ -105,6 +137,18 @@ impl Broker {
     #[must_use]
     pub fn refreshing_through(self, refresher: Arc<dyn RefreshOnDemand>) -> Self {
         Self { refresher, ..self }
+    }
+
+    /// Has revocations that callers wait for done by somebody who sees them through, likewise.
+    #[must_use]
+    pub fn revoking_through(self, revoker: Arc<dyn RevokeOnDemand>) -> Self {
+        Self { revoker, ..self }
+    }
+
+    /// What gives tokens back to providers.
+    #[must_use]
+    pub const fn revocations(&self) -> &Arc<Revocations> {
+        &self.revocations
     }
 
     /// What keeps the grants alive.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::grants::{RefreshWish, may_try};
 use super::{Broker, Caller, Refusal};
 use crate::fault::Fault;
-use crate::grant::{Account, AccountId, AccountStatus, KeyRole, StoredTokens};
+use crate::grant::{Account, AccountId, AccountStatus, StoredTokens};
 use crate::time::Timestamp;
 
 /// The longest that a caller waits for a refresh; with all else no answer takes more than 15 s.
@@ -23,11 +23,7 @@ impl Broker {
         caller: &Caller,
         id: AccountId,
     ) -> Result<Account, Refusal> {
-        self.account(caller, id).await?;
-        if matches!(caller, Caller::Key(key) if key.role != KeyRole::Owner) {
-            let detail = "this key may read the token, not refresh it";
-            return Err(Refusal::Forbidden(detail));
-        }
+        self.owned_account(caller, id).await?;
         let before = self.stored_tokens(id).await?;
         let after = self.refreshed(before.clone()).await?;
         if after.generation == before.generation {

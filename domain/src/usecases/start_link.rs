@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use super::accounts::READING_ONLY;
 use super::authenticate::{KEY_NEEDED, UNKNOWN_KEY};
+use super::name::checked;
 use super::{Broker, Caller, Refusal};
 use crate::grant::{KeyHolder, KeyRole, ProviderName};
 use crate::link::{LinkCode, Requester};
@@ -38,8 +40,6 @@ impl Broker {
     /// What callers without a key may take up of that; the rest is kept for those with one.
     pub const MOST_OPEN_FOR_STRANGERS: u64 = 9_000;
 
-    const MOST_NAME_CHARACTERS: usize = 100;
-
     /// Hands out a link code; a holder of an access key relinks that key's account.
     ///
     /// # Errors
@@ -49,7 +49,7 @@ impl Broker {
         caller: &Caller,
         request: LinkRequest,
     ) -> Result<StartedLink, Refusal> {
-        let client_name = check_name(request.requester.client_name)?;
+        let client_name = client_name(request.requester.client_name)?;
         let requester = Requester {
             client_name,
             ..request.requester
@@ -90,8 +90,7 @@ impl Broker {
     ) -> Result<(ProviderName, NewLinkKey), Refusal> {
         let account = self.account_of(key)?;
         if key.role != KeyRole::Owner {
-            let detail = "this access key may read its account, not link it again";
-            return Err(Refusal::Forbidden(detail));
+            return Err(READING_ONLY);
         }
         let account = self.stored_account(account).await?;
         let provider = self.providers.get(&account.key.provider)?.name();
@@ -142,19 +141,7 @@ impl Broker {
     }
 }
 
-/// The name stands on the page beside our own words: short, and nothing in it that could pass for them.
-fn check_name(name: Option<String>) -> Result<Option<String>, Refusal> {
-    let Some(name) = name else { return Ok(None) };
-    let name = name.trim();
-    let changes_direction = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if name.chars().any(|c| c.is_control() || changes_direction(c)) {
-        let detail = "client_name holds control characters";
-        return Err(Refusal::Unprocessable(detail.to_owned()));
-    }
-    let most = Broker::MOST_NAME_CHARACTERS;
-    if name.chars().count() > most {
-        let detail = format!("client_name is longer than {most} characters");
-        return Err(Refusal::Unprocessable(detail));
-    }
-    Ok((!name.is_empty()).then(|| name.to_owned()))
+fn client_name(name: Option<String>) -> Result<Option<String>, Refusal> {
+    let name = name.map(|name| checked("client_name", &name)).transpose()?;
+    Ok(name.filter(|name| !name.is_empty()))
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::entropy::Entropy;
 use crate::ports::{Cipher, CipherError, HashKey, StoreError, TokenStore};
+use crate::secret::SealId;
 use crate::vault::Vault;
 
 /// Why the store could not be unlocked.
@@ -12,9 +13,18 @@ pub enum UnlockError {
     /// The configured key is not the one that this store was made with.
     #[error("the secret key does not open this database")]
     WrongKey(#[source] CipherError),
+    /// Stored values need keys that are not configured.
+    #[error("stored values need {} that {} not configured", keys(.0), if .0.len() == 1 { "is" } else { "are" })]
+    MissingKeys(Vec<SealId>),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+fn keys(missing: &[SealId]) -> String {
+    let ids: Vec<_> = missing.iter().map(SealId::to_string).collect();
+    let noun = if missing.len() == 1 { "a key" } else { "keys" };
+    format!("{noun} ({})", ids.join(", "))
 }
 
 /// Opens the hash key, making one at the first start.

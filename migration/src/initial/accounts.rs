@@ -2,6 +2,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use super::index;
+
 #[derive(DeriveIden)]
 pub(super) enum Accounts {
     Table,
@@ -40,4 +42,12 @@ pub(super) fn table() -> TableCreateStatement {
                 .unique(),
         )
         .to_owned()
+}
+
+pub(super) fn indexes() -> Vec<IndexCreateStatement> {
+    // Tokens whose person the provider does not name may be those of any such account.
+    let unnamed = index(Accounts::Table, Accounts::Provider)
+        .and_where(Expr::col(Accounts::Identified).not())
+        .to_owned();
+    vec![unnamed]
 }

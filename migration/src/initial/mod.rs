@@ -1,8 +1,9 @@
-//! The first schema: links, accounts, tokens and keys.
+//! The first schema: links, accounts, tokens, keys and revocations.
 
 mod access_keys;
 mod accounts;
 mod device_codes;
+mod revocations;
 mod service_keys;
 mod tokens;
 
@@ -23,16 +24,19 @@ impl MigrationTrait for Migration {
         for table in [
             service_keys::table(),
             accounts::table(),
-            tokens::table(),
+            tokens::table(manager.get_database_backend()),
             access_keys::table(),
             device_codes::table(),
+            revocations::table(),
         ] {
             manager.create_table(table).await?;
         }
         let indexes = [
+            accounts::indexes(),
             tokens::indexes(),
             access_keys::indexes(),
             device_codes::indexes(),
+            revocations::indexes(),
         ];
         for index in indexes.into_iter().flatten() {
             manager.create_index(index).await?;
@@ -42,6 +46,7 @@ impl MigrationTrait for Migration {
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for table in [
+            revocations::Revocations::Table.into_iden(),
             device_codes::DeviceCodes::Table.into_iden(),
             access_keys::AccessKeys::Table.into_iden(),
             tokens::Tokens::Table.into_iden(),

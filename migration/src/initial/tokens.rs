@@ -1,5 +1,6 @@
 //! One row of tokens an account, with what keeps the grant alive.
 
+use sea_orm_migration::sea_orm::DbBackend;
 use sea_orm_migration::{prelude::*, schema::*};
 
 use super::accounts::Accounts;
@@ -16,6 +17,8 @@ pub(super) enum Tokens {
     RefreshToken,
     /// A refresh token that came too late to be the stored one.
     SpareRefreshToken,
+    /// What the sealed values start with, one after the other.
+    SealedWith,
     TokenEndpoint,
     ClientId,
     AccessTokenExpiresAt,
@@ -35,7 +38,7 @@ pub(super) enum Tokens {
     RefusedSince,
 }
 
-pub(super) fn table() -> TableCreateStatement {
+pub(super) fn table(backend: DbBackend) -> TableCreateStatement {
     Table::create()
         .table(Tokens::Table)
         .col(big_pk_auto(Tokens::Id))
@@ -44,6 +47,7 @@ pub(super) fn table() -> TableCreateStatement {
         .col(blob(Tokens::AccessToken))
         .col(blob_null(Tokens::RefreshToken))
         .col(blob_null(Tokens::SpareRefreshToken))
+        .col(sealed_with(backend))
         .col(text(Tokens::TokenEndpoint))
         .col(text(Tokens::ClientId))
         .col(big_integer_null(Tokens::AccessTokenExpiresAt))
@@ -67,9 +71,31 @@ pub(super) fn table() -> TableCreateStatement {
         .to_owned()
 }
 
+/// Which keys the row needs: the first bytes of each sealed value name its key, and where a value is missing there is
+/// nothing. SQLite makes a text of whatever it joins, hence the cast, whose type is the only thing in which the
+/// databases differ. The length is a part of the format of sealed values.
+fn sealed_with(backend: DbBackend) -> ColumnDef {
+    let bytes = match backend {
+        DbBackend::Postgres => "bytea",
+        _ => "blob",
+    };
+    let start = |column| format!("coalesce(substr({column}, 1, 5), substr(access_token, 1, 0))");
+    let starts = ["access_token", "refresh_token", "spare_refresh_token"].map(start);
+    let joined = format!("CAST({} AS {bytes})", starts.join(" || "));
+    ColumnDef::new(Tokens::SealedWith)
+        .blob()
+        .generated(Expr::cust(joined), true)
+        .to_owned()
+}
+
 pub(super) fn indexes() -> Vec<IndexCreateStatement> {
     let due = index(Tokens::Table, Tokens::RefreshDueAt)
         .and_where(Expr::col(Tokens::RefreshDueAt).is_not_null())
         .to_owned();
-    vec![due]
+    // Few values, each of many rows: the keys in use are found by skipping from one value to the next, and the rows that
+    // need a key by that value, in the order of their numbers.
+    let sealed_with = index(Tokens::Table, Tokens::SealedWith)
+        .col(Tokens::Id)
+        .to_owned();
+    vec![due, sealed_with]
 }

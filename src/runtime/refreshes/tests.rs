@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use central_oauth_domain::grant::AccountId;
 use central_oauth_domain::link::Requester;
-use central_oauth_domain::ports::{OAuthProvider, TokenStore};
+use central_oauth_domain::ports::{AccountStore, OAuthProvider, RefreshStore};
 use central_oauth_domain::testing::{
     FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy,
 };
@@ -211,4 +211,30 @@ async fn what_is_due_is_refreshed_until_the_signal_to_stop() {
     stage.clock.advance(Duration::from_secs(3500));
     sleep(Duration::from_millis(100)).await;
     assert_eq!(stage.provider.presented(), ["refresh"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_lapses_over_tokens_in_hand_is_not_presented_again() {
+    let stage = Stage::new().await;
+    let (stop, stopped) = watch::channel(false);
+    // The provider has answered, the store is away, and the clock runs on: the machine was suspended.
+    stage.store.refuse_recordings(4);
+    let wish = stage.wish().await;
+    let patience = Duration::from_millis(100);
+    stage.refreshes.refresh(wish, patience).await;
+    assert_eq!(stage.provider.presented(), ["refresh"]);
+    stage.clock.advance(Duration::from_secs(3590));
+    let scheduler = tokio::spawn(stage.refreshes.clone().schedule(stopped));
+    let saved = async {
+        while stage.stored().await.generation == 1 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(15), saved).await.unwrap();
+    stop.send_replace(true);
+    scheduler.await.unwrap();
+    assert!(stage.refreshes.clone().finish().await);
+    let presented = stage.provider.presented();
+    let refresh_again = presented.iter().filter(|token| *token == "refresh");
+    assert_eq!(refresh_again.count(), 1, "{presented:?}");
 }

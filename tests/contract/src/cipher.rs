@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use central_oauth_domain::ports::{Cipher, CipherError, HashKey};
-use central_oauth_domain::secret::Sealed;
+use central_oauth_domain::secret::{SealId, Sealed};
 
 const PLACE: &[u8] = b"tokens.refresh_token of ada";
 const SECRET: &[u8] = b"a refresh token";
@@ -21,6 +21,9 @@ pub fn run(make: impl Fn() -> Arc<dyn Cipher>) {
     notices_every_changed_byte(cipher);
     notices_every_other_length(cipher);
     never_seals_alike(cipher);
+    says_which_key_seals(cipher);
+    knows_no_other_key(cipher);
+    is_known_to_one_made_alike(cipher, make().as_ref());
     does_not_show_the_value(cipher);
     hashes_alike_what_is_alike(cipher);
     hashes_depend_on_key_and_value(cipher);
@@ -73,6 +76,36 @@ fn notices_every_other_length(cipher: &dyn Cipher) {
 fn never_seals_alike(cipher: &dyn Cipher) {
     let sealed = (0..1000).map(|_| seal(cipher, SECRET).as_bytes().to_vec());
     assert_eq!(sealed.collect::<HashSet<_>>().len(), 1000);
+}
+
+fn says_which_key_seals(cipher: &dyn Cipher) {
+    let present = cipher.present();
+    for value in [b"".as_slice(), SECRET] {
+        let sealed = seal(cipher, value);
+        assert!(sealed.as_bytes().starts_with(&present.0));
+        assert_eq!(sealed.seal_id(), Some(present));
+    }
+    assert!(cipher.knows(present));
+}
+
+/// What starts with an id that the cipher does not know, it does not open either.
+fn knows_no_other_key(cipher: &dyn Cipher) {
+    let sealed = seal(cipher, SECRET);
+    for index in 0..SealId::LENGTH {
+        let mut bytes = sealed.as_bytes().to_vec();
+        bytes[index] ^= 1;
+        let other = Sealed::from_bytes(bytes);
+        assert!(!other.seal_id().is_some_and(|seal| cipher.knows(seal)));
+        assert!(cipher.open(&other, PLACE).is_err());
+    }
+}
+
+/// Ids are kept for longer than a process lives.
+fn is_known_to_one_made_alike(cipher: &dyn Cipher, other: &dyn Cipher) {
+    assert_eq!(cipher.present(), other.present());
+    assert!(other.knows(cipher.present()));
+    let opened = other.open(&seal(cipher, SECRET), PLACE).unwrap();
+    assert_eq!(opened.as_slice(), SECRET);
 }
 
 fn does_not_show_the_value(cipher: &dyn Cipher) {

@@ -4,6 +4,7 @@ mod accounts;
 mod completing;
 mod consenting;
 mod creating;
+mod deleting;
 mod ending;
 mod hash_key;
 mod keys;
@@ -14,7 +15,9 @@ mod refresh_claims;
 mod refresh_results;
 mod relinking;
 mod reserving;
+mod revocations;
 mod samples;
+mod seals;
 
 use std::sync::Arc;
 
@@ -77,9 +80,12 @@ where
         },
         relinking::{
             other_keys_keep_working, another_person_is_refused, the_key_must_open_the_account,
-            failing_takes_nothing_away,
+            failing_takes_nothing_away, open_ones_can_be_looked_up,
         },
-        ending::{every_ending_is_remembered, nothing_follows_the_end, nothing_is_asked_afterwards},
+        ending::{
+            every_ending_is_remembered, nothing_follows_the_end, nothing_is_asked_afterwards,
+            tokens_that_it_held_are_to_be_revoked,
+        },
         refresh_claims::{
             linking_plans_the_first_one, without_a_refresh_token_nothing_is_due, the_longest_due_comes_first,
             busy_providers_are_left_alone, a_lease_keeps_others_away, a_lapsed_lease_is_ambiguous,
@@ -94,8 +100,33 @@ where
             a_spare_is_promoted_by_the_claimer_alone, linking_forgets_the_spare,
             nothing_comes_of_an_account_that_is_gone, of_many_successes_one_is_stored,
         },
-        keys::{an_unknown_key_opens_nothing, a_new_key_opens_its_link},
+        keys::{
+            an_unknown_key_opens_nothing, a_new_key_opens_its_link, a_further_key_opens_the_account,
+            a_link_s_key_is_named_after_the_client, an_account_s_keys_come_in_pages, an_account_has_only_so_many,
+            a_key_needs_an_account_and_a_hash_of_its_own, many_at_once_stay_below_the_most,
+            deleting_one_takes_its_links_along, only_an_account_s_own_keys_are_deleted, the_latest_use_is_noted,
+            uses_noted_at_once_leave_the_latest,
+        },
         accounts::{an_unknown_account_is_none, lists_come_in_pages},
+        deleting::{
+            takes_keys_and_links_along, leaves_a_leased_revocation, what_has_changed_since_is_a_conflict,
+            a_refresh_under_way_does_not_keep_it, an_account_is_deleted_once,
+            a_refresh_at_the_same_time_loses_no_tokens, a_person_who_links_again_has_a_new_account,
+        },
+        revocations::{
+            there_are_none_at_first, strays_are_due_at_once, keeping_one_again_changes_nothing,
+            of_many_that_keep_one_it_is_kept_once, a_live_person_s_tokens_are_not_kept, the_longest_due_comes_first,
+            busy_providers_are_left_alone, a_lease_keeps_others_away, a_failed_attempt_is_made_again,
+            what_has_ended_holds_nothing, a_person_found_out_is_noted, an_unknown_person_may_be_any_unknown_one,
+            linking_again_cancels, a_link_that_fails_cancels_nothing, nobody_gets_the_same_one_twice,
+            lists_come_in_pages, what_ended_long_ago_is_forgotten,
+        },
+        seals::{
+            an_empty_store_needs_no_key, every_value_needs_its_key, many_rows_may_share_a_few_keys,
+            what_is_gone_needs_no_key, rows_say_what_they_are_sealed_to, one_other_value_is_enough,
+            resealing_changes_nothing_else, what_has_changed_is_left_alone, what_has_gone_stays_gone,
+            refreshed_tokens_are_never_put_back, values_too_short_for_a_key_do_no_harm,
+        },
         purging::{
             ended_links_go, with_their_inert_keys, time_ends_links_too, leased_and_redeemed_links_stay,
             no_more_than_asked_for,

@@ -8,10 +8,14 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 
-use super::{Tag, cursor};
+use super::cursor::{ACCOUNTS, page_size};
+use super::{Tag, id};
 use crate::auth::NeededBearer;
-use crate::dto::{AccountDetails, AccountList};
-use crate::failure::{Answer, Documented, Failure, STORE_UNAVAILABLE, UNAUTHORIZED};
+use crate::dto::{AccountDetails, AccountList, DeletedAccount};
+use crate::failure::{
+    Answer, Documented, ENROLMENT_ONLY, Failure, LINK_PENDING, NO_SUCH_ACCOUNT, OWNERS_ONLY,
+    STORE_UNAVAILABLE, UNAUTHORIZED,
+};
 
 pub(crate) struct Accounts {
     broker: Arc<Broker>,
@@ -21,10 +25,6 @@ impl Accounts {
     pub(super) const fn new(broker: Arc<Broker>) -> Self {
         Self { broker }
     }
-}
-
-const fn page_size() -> u32 {
-    50
 }
 
 #[OpenApi(prefix_path = "/v1", tag = "Tag::Accounts")]
@@ -46,12 +46,12 @@ impl Accounts {
         cursor: Query<Option<String>>,
     ) -> Result<Json<AccountList>, Failure<ListAccounts>> {
         let caller = self.broker.authenticate(bearer.key()).await?;
-        let after = cursor.0.as_deref().map(cursor::read).transpose()?;
+        let after = ACCOUNTS.read(cursor.0.as_deref())?;
         let limit = u64::from(limit.0);
         let page = self.broker.list_accounts(&caller, after, limit).await?;
         Ok(Json(AccountList {
             items: page.items.into_iter().map(AccountDetails::from).collect(),
-            next_cursor: page.next.map(cursor::write),
+            next_cursor: page.next.map(|id| ACCOUNTS.write(id)),
         }))
     }
 
@@ -68,6 +68,27 @@ impl Accounts {
         let caller = self.broker.authenticate(bearer.key()).await?;
         let account = self.broker.account(&caller, account_id(&id)).await?;
         Ok(Json(account.into()))
+    }
+
+    /// Delete an account
+    ///
+    /// Wipes the account with its tokens, links and keys, whatever the provider says, and has the tokens revoked there:
+    /// for the admin key, and for the key that came with a link code of the account. It takes 15 seconds at the most. A
+    /// person who comes back later gets a new account and needs new keys.
+    #[oai(
+        path = "/accounts/:id",
+        method = "delete",
+        operation_id = "delete_account"
+    )]
+    async fn delete(
+        &self,
+        bearer: NeededBearer,
+        /// The id of the account.
+        id: Path<String>,
+    ) -> Result<Json<DeletedAccount>, Failure<DeleteAccount>> {
+        let caller = self.broker.authenticate(bearer.key()).await?;
+        let status = self.broker.delete_account(&caller, account_id(&id)).await?;
+        Ok(Json(status.into()))
     }
 
     /// Refresh an account
@@ -94,13 +115,9 @@ impl Accounts {
     }
 }
 
-/// What is no id names no account. It is looked for all the same, as the id of none, so that a caller without a good
-/// key learns nothing from the answer.
-fn account_id(text: &str) -> AccountId {
-    const NONE: AccountId = AccountId(-1);
-    let parsed = text.parse::<AccountId>().ok();
-    // `+7` and `007` are numbers, not ids.
-    parsed.filter(|id| id.to_string() == text).unwrap_or(NONE)
+/// The account that an address names.
+pub(super) fn account_id(text: &str) -> AccountId {
+    id::read(text, AccountId(-1))
 }
 
 struct ListAccounts;
@@ -124,7 +141,19 @@ impl Documented for GetAccount {
     const PROBLEMS: &'static [Answer] = &[
         UNAUTHORIZED,
         ENROLMENT_ONLY,
-        Answer(404, "`not_found`: there is no such account for this key"),
+        NO_SUCH_ACCOUNT,
+        LINK_PENDING,
+        STORE_UNAVAILABLE,
+    ];
+}
+
+struct DeleteAccount;
+
+impl Documented for DeleteAccount {
+    const PROBLEMS: &'static [Answer] = &[
+        UNAUTHORIZED,
+        OWNERS_ONLY,
+        NO_SUCH_ACCOUNT,
         LINK_PENDING,
         STORE_UNAVAILABLE,
     ];
@@ -135,11 +164,8 @@ struct RefreshAccount;
 impl Documented for RefreshAccount {
     const PROBLEMS: &'static [Answer] = &[
         UNAUTHORIZED,
-        Answer(
-            403,
-            "`forbidden`: the enrolment key sees no accounts, and a key that was made for an account later refreshes none",
-        ),
-        Answer(404, "`not_found`: there is no such account for this key"),
+        OWNERS_ONLY,
+        NO_SUCH_ACCOUNT,
         Answer(
             409,
             "`link_pending`: the link of this key has not been completed; `relink_required`: the grant is over, and a \
@@ -153,9 +179,3 @@ impl Documented for RefreshAccount {
         ),
     ];
 }
-
-const ENROLMENT_ONLY: Answer = Answer(403, "`forbidden`: the enrolment key sees no accounts");
-const LINK_PENDING: Answer = Answer(
-    409,
-    "`link_pending`: the link of this key has not been completed",
-);

@@ -1,46 +1,71 @@
-//! Where a page of accounts ends. Clients hand a cursor back as they got it; what is in it is our business.
+//! Where a page of a list ends. Clients hand a cursor back as they got it; what is in it is our business.
+
+use std::fmt::Display;
+use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use central_oauth_domain::grant::AccountId;
 
 use crate::error::{Code, Problem};
 
-/// Keeps cursors of different lists apart.
-const PREFIX: &str = "account:";
+/// What the cursors of a list begin with: it keeps those of different lists apart.
+pub(super) struct Cursors(&'static str);
 
-/// The cursor after an account.
-pub(super) fn write(after: AccountId) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{PREFIX}{after}"))
+/// Of accounts.
+pub(super) const ACCOUNTS: Cursors = Cursors("account:");
+/// Of an account's keys.
+pub(super) const KEYS: Cursors = Cursors("key:");
+/// Of revocations.
+pub(super) const REVOCATIONS: Cursors = Cursors("revocation:");
+
+/// How many items a page has unless the caller says otherwise.
+pub(super) const fn page_size() -> u32 {
+    50
 }
 
-/// The account that a cursor comes after.
-pub(super) fn read(cursor: &str) -> Result<AccountId, Problem> {
-    let text = URL_SAFE_NO_PAD
-        .decode(cursor)
-        .ok()
-        .and_then(|bytes| String::from_utf8(bytes).ok());
-    text.and_then(|text| text.strip_prefix(PREFIX)?.parse().ok())
-        .ok_or_else(|| {
-            let detail = "the parameter cursor is none that this service gave out";
+impl Cursors {
+    /// The cursor after an item.
+    pub(super) fn write(&self, after: impl Display) -> String {
+        URL_SAFE_NO_PAD.encode(format!("{}{after}", self.0))
+    }
+
+    /// The item that the caller's cursor, if there is one, comes after.
+    pub(super) fn read<Id: FromStr>(&self, cursor: Option<&str>) -> Result<Option<Id>, Problem> {
+        let Some(cursor) = cursor else {
+            return Ok(None);
+        };
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
+        let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+        let id = text.and_then(|text| text.strip_prefix(self.0)?.parse().ok());
+        id.map(Some).ok_or_else(|| {
+            let detail = "the parameter cursor is none that this service gave out for this list";
             Problem::new(Code::InvalidRequest, detail)
         })
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use central_oauth_domain::grant::AccountId;
+
     use super::*;
+
+    fn read(cursor: &str) -> Result<Option<AccountId>, Problem> {
+        ACCOUNTS.read(Some(cursor))
+    }
 
     #[test]
     fn cursors_come_back_as_they_went() {
-        for id in [1, 42, i64::MAX] {
-            assert_eq!(read(&write(AccountId(id))).unwrap(), AccountId(id));
+        for id in [1, 42, i64::MAX].map(AccountId) {
+            assert_eq!(read(&ACCOUNTS.write(id)).unwrap(), Some(id));
         }
+        assert_eq!(ACCOUNTS.read::<AccountId>(None).unwrap(), None);
     }
 
     #[test]
     fn other_texts_are_refused() {
-        for text in ["", "1", "!", "YWNjb3VudDo", "a2V5OjE"] {
+        let of_another_list = KEYS.write(1);
+        for text in ["", "1", "!", "YWNjb3VudDo", &of_another_list] {
             assert!(read(text).is_err(), "{text:?}");
         }
     }

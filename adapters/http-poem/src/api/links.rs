@@ -16,7 +16,7 @@ use crate::address::client_address;
 use crate::auth::OptionalBearer;
 use crate::body::OptionalJson;
 use crate::dto::{LinkReport, NewLink, StartedLink};
-use crate::failure::{Answer, Documented, Failure, STORE_UNAVAILABLE};
+use crate::failure::{Answer, Documented, Failure, LINK_PENDING, NOT_JSON, STORE_UNAVAILABLE};
 use crate::limits::PollPace;
 
 pub(crate) struct Links {
@@ -118,14 +118,8 @@ impl Documented for StartLink {
             403,
             "`forbidden`: this access key may not link its account again",
         ),
-        Answer(
-            409,
-            "`link_pending`: the link of this access key has not been completed",
-        ),
-        Answer(
-            415,
-            "`unsupported_media_type`: the body is not application/json",
-        ),
+        LINK_PENDING,
+        NOT_JSON,
         Answer(
             422,
             "`unprocessable`: an unknown field, a wrong type, a client name that cannot be shown, or no such provider; \

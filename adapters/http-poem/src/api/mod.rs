@@ -3,8 +3,11 @@
 mod accounts;
 mod cursor;
 mod health;
+mod id;
+mod keys;
 mod links;
 mod providers;
+mod revocations;
 mod token;
 
 use std::sync::Arc;
@@ -15,12 +18,22 @@ use url::Url;
 
 use accounts::Accounts;
 use health::Health;
+use keys::Keys;
 use links::Links;
 use providers::Providers;
+use revocations::Revocations;
 use token::TokenApi;
 
 /// All operations, in the order of the document.
-pub(crate) type Api = (Links, TokenApi, Accounts, Providers, Health);
+pub(crate) type Api = (
+    Links,
+    TokenApi,
+    Accounts,
+    Keys,
+    Revocations,
+    Providers,
+    Health,
+);
 
 #[derive(Tags)]
 enum Tag {
@@ -30,6 +43,10 @@ enum Tag {
     Tokens,
     /// Linked accounts and their health.
     Accounts,
+    /// Further access keys to one account.
+    Keys,
+    /// What became of tokens that were given back to their providers.
+    Revocations,
     /// Where people can consent.
     Providers,
     /// The service itself.
@@ -42,6 +59,8 @@ pub(crate) fn new(broker: Arc<Broker>, public_url: &Url) -> Api {
         Links::new(Arc::clone(&broker), public_url),
         TokenApi::new(Arc::clone(&broker)),
         Accounts::new(Arc::clone(&broker)),
+        Keys::new(Arc::clone(&broker)),
+        Revocations::new(Arc::clone(&broker)),
         Providers::new(Arc::clone(&broker)),
         Health::new(broker),
     )

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use central_oauth_http_poem::{spec_json, spec_yaml};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::World;
 
@@ -41,12 +41,15 @@ fn the_document_has_the_routes_of_the_contract() {
     let expected = [
         "/v1/accounts",
         "/v1/accounts/{id}",
+        "/v1/accounts/{id}/keys",
+        "/v1/accounts/{id}/keys/{key_id}",
         "/v1/accounts/{id}/refresh",
         "/v1/healthz",
         "/v1/link-code",
         "/v1/poll/{link_code}",
         "/v1/providers",
         "/v1/readyz",
+        "/v1/revocations",
         "/v1/token",
     ];
     assert_eq!(paths, expected.into());
@@ -105,7 +108,20 @@ fn generators_find_what_they_need() {
         assert!(!text.contains(odd), "{odd}");
     }
     let schemas = &document["components"]["schemas"];
-    assert_eq!(schemas["NewLink"]["additionalProperties"], false);
+    for request in ["NewLink", "NewAccessKey"] {
+        assert_eq!(schemas[request]["additionalProperties"], false, "{request}");
+    }
+    let expires_at = &schemas["NewAccessKey"]["properties"]["expires_at"];
+    assert_eq!(expires_at["format"], "date-time");
+    assert_eq!(schemas["NewAccessKey"]["required"], json!(["name"]));
+    for (path, needed) in [("/v1/link-code", false), ("/v1/accounts/{id}/keys", true)] {
+        let body = &document["paths"][path]["post"]["requestBody"];
+        assert_eq!(
+            body["required"].as_bool().unwrap_or(false),
+            needed,
+            "{path}"
+        );
+    }
     assert_eq!(
         schemas["StartedLink"]["properties"]["expires_in"]["minimum"],
         0

@@ -3,12 +3,16 @@
 
 mod accounts;
 mod answers;
+mod deletion;
 mod documents;
 mod health;
+mod keys;
 mod links;
 mod log;
+mod new_keys;
 mod poll;
 mod refresh;
 mod requests;
+mod revocations;
 mod support;
 mod token;

@@ -104,11 +104,31 @@ impl Answer {
         }
     }
 
+    /// The provider's words for people, as they came: to be recognised, not to be told.
+    pub(crate) fn description(&self) -> Option<&str> {
+        match &self.body {
+            Body::Fields(fields) => Wording::of(fields).description,
+            Body::Jwt | Body::Unusable(_) => None,
+        }
+    }
+
     fn describe(&self, wording: &Wording<'_>) -> String {
         match wording.description {
             Some(words) => format!("{} ({})", self.secrets.text(words), http(self.status)),
             None => http(self.status),
         }
+    }
+}
+
+/// Some servers refuse a token without a word of the protocol: 400 with an empty body, 404, HTML. The status has to
+/// serve as a code.
+pub(crate) fn unworded(cause: ProviderError, status: StatusCode) -> ProviderError {
+    match cause {
+        ProviderError::Nonsense { detail } if status.is_client_error() => ProviderError::Refused {
+            code: format!("http_{}", status.as_u16()),
+            detail,
+        },
+        other => other,
     }
 }
 

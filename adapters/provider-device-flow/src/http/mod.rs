@@ -9,7 +9,7 @@ mod retry_after;
 mod transport;
 mod unanswered;
 
-pub(crate) use answer::{Answer, Rejection};
+pub(crate) use answer::{Answer, Rejection, unworded};
 pub(crate) use body::Body;
 pub(crate) use fields::Fields;
 pub(crate) use request::Request;

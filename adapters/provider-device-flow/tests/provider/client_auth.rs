@@ -20,7 +20,7 @@ fn confidential(settings: ProviderSettings) -> ProviderSettings {
     }
 }
 
-/// What the server learns of the client at both endpoints: id and secret of the header, id and secret of the body.
+/// What the server learns of the client at every endpoint: id and secret of the header, id and secret of the body.
 type Credentials = [Option<String>; 4];
 
 async fn credentials(stub: &Stub, settings: ProviderSettings) -> Credentials {
@@ -30,6 +30,8 @@ async fn credentials(stub: &Stub, settings: ProviderSettings) -> Credentials {
     assert!(subject.redeem().await.is_err());
     let at_token = stub.last(read);
     assert_eq!(at_device, at_token);
+    assert!(subject.revoke().await.is_err());
+    assert_eq!(at_token, stub.last(read));
     at_token
 }
 
@@ -120,6 +122,36 @@ async fn as_the_issuer_says() {
             false => [None, None, own(ID), own(SECRET)],
         };
         assert_eq!(sent, expected);
+    }
+}
+
+// RFC 8414 section 2: revocation_endpoint_auth_methods_supported, where it says something of its own.
+#[tokio::test]
+async fn as_the_issuer_says_of_revocation() {
+    for (at_token, at_revocation, in_header) in [
+        ("client_secret_basic", "client_secret_post", false),
+        ("client_secret_post", "client_secret_basic", true),
+    ] {
+        let stub = Stub::start(move |seen, base| {
+            let mut answer = metadata(base);
+            answer["token_endpoint_auth_methods_supported"] = json!([at_token]);
+            answer["revocation_endpoint_auth_methods_supported"] = json!([at_revocation]);
+            match seen.path.as_str() {
+                "/revoke" => reply_json(400, &json!({"error": "invalid_request"})),
+                _ => reply_json(200, &answer),
+            }
+        })
+        .await;
+        let subject = Subject::new(confidential(issuer(&stub.base)));
+        assert!(subject.revoke().await.is_err());
+        assert_eq!(stub.last(read)[0].is_some(), in_header, "{at_revocation}");
+        // What the operator says goes for both.
+        let subject = Subject::new(ProviderSettings {
+            token_endpoint_auth_method: Some(ClientAuthMethod::Basic),
+            ..confidential(issuer(&stub.base))
+        });
+        assert!(subject.revoke().await.is_err());
+        assert_eq!(stub.last(read)[0], own(ID));
     }
 }
 

@@ -91,6 +91,7 @@ async fn a_redirect_is_not_followed() {
         for error in [
             error_of(subject.begin().await),
             error_of(subject.redeem().await),
+            error_of(subject.revoke().await),
             error_of(subject.identify(None).await),
         ] {
             assert_eq!(kind(&error), ("nonsense", ""));

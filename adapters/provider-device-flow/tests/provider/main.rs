@@ -10,6 +10,7 @@ mod id_tokens;
 mod jwt;
 mod redemptions;
 mod refreshes;
+mod revocations;
 mod secrets;
 mod settings;
 mod support;

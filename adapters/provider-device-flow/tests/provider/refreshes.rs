@@ -10,7 +10,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
 use crate::support::{
-    REFRESH_TOKEN, Stub, Subject, issuer, json as reply_json, kind, metadata, plain, raw, reply,
+    REFRESH_TOKEN, Stub, Subject, WithHeader, issuer, json as reply_json, kind, metadata, plain,
+    raw, reply,
 };
 
 async fn answered(
@@ -203,16 +204,4 @@ async fn the_refresh_token_is_not_repeated() {
         .unwrap();
     assert!(!error.to_string().contains(REFRESH_TOKEN), "{error}");
     assert!(matches!(error.cause, ProviderError::Refused { .. }));
-}
-
-trait WithHeader {
-    fn with_header_value(self, name: &'static str, value: &'static str) -> Self;
-}
-
-impl WithHeader for Response {
-    fn with_header_value(mut self, name: &'static str, value: &'static str) -> Self {
-        let value = poem::http::HeaderValue::from_static(value);
-        self.headers_mut().insert(name, value);
-        self
-    }
 }

@@ -4,13 +4,15 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use central_oauth_domain::grant::ProviderName;
+use central_oauth_domain::ports::Revoked;
 use central_oauth_provider_device_flow::{ClientAuthMethod, ProviderSettings};
 use secrecy::SecretString;
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::support::{
-    ACCESS_TOKEN, DEVICE_CODE, Seen, Stub, Subject, error_of, json as reply_json, plain,
+    ACCESS_TOKEN, DEVICE_CODE, REFRESH_TOKEN, Seen, Stub, Subject, error_of, json as reply_json,
+    plain,
 };
 
 const SECRET: &str = "client s3cret/1";
@@ -24,9 +26,13 @@ fn echo(seen: &Seen) -> String {
 }
 
 async fn parrot(status: u16) -> Stub {
+    parrot_saying("invalid_grant", status).await
+}
+
+async fn parrot_saying(code: &'static str, status: u16) -> Stub {
     Stub::start(move |seen, _| {
         let description = echo(seen);
-        let body = json!({"error": "invalid_grant", "error_description": description});
+        let body = json!({"error": code, "error_description": description});
         reply_json(status, &body)
     })
     .await
@@ -51,6 +57,8 @@ fn assert_clean(text: &str) {
         DEVICE_CODE,
         "device-code%2B1%2F2%3D3",
         ACCESS_TOKEN,
+        REFRESH_TOKEN,
+        "refresh-token%2B1%2F2%3D3",
     ] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
@@ -72,6 +80,33 @@ async fn not_in_errors() {
                 assert_clean(&text);
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn not_in_errors_of_revocation() {
+    for status in [302, 400, 401, 404, 429, 503] {
+        let stub = parrot_saying("invalid_request", status).await;
+        for method in [ClientAuthMethod::Basic, ClientAuthMethod::Post] {
+            let subject = Subject::new(settings(&stub.base, method));
+            for error in [
+                error_of(subject.revoke().await),
+                error_of(subject.revoke_access_token().await),
+            ] {
+                let text = format!("{error} {error:?}");
+                // Of a redirect nothing is quoted.
+                assert!(status == 302 || text.contains("[removed]"), "{text}");
+                assert_clean(&text);
+            }
+        }
+    }
+    for body in [
+        json!({"error": REFRESH_TOKEN}),
+        json!({"message": REFRESH_TOKEN}),
+    ] {
+        let stub = Stub::start(move |_, _| reply_json(400, &body)).await;
+        let error = error_of(Subject::plain(&stub.base).revoke().await);
+        assert_clean(&format!("{error} {error:?}"));
     }
 }
 
@@ -137,11 +172,12 @@ async fn not_in_the_log() {
     });
     assert!(subject.redeem().await.is_err());
     assert!(subject.identify(None).await.is_err());
+    assert_eq!(subject.revoke().await, Ok(Revoked::Revoked));
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert_clean(&text);
     let is_ours = |line: &&str| line.contains("provider=\"logged\"");
     let lines: Vec<_> = text.lines().filter(is_ours).collect();
-    assert_eq!(lines.len(), 2, "one line for each exchange: {text}");
+    assert_eq!(lines.len(), 3, "one line for each exchange: {text}");
     for part in [
         "DEBUG",
         "host=\"127.0.0.1\"",

@@ -9,6 +9,7 @@ use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{Identity, ProviderName, TokenGrant};
 use central_oauth_domain::ports::{
     Clock, Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption, RefreshError,
+    Revoked, TokenToRevoke,
 };
 use central_oauth_domain::secret::{AccessToken, DeviceCode, IdToken, RefreshToken};
 use central_oauth_provider_device_flow::{DeviceFlowProvider, ProviderSettings};
@@ -89,6 +90,19 @@ impl Stub {
     /// Looks at the last request.
     pub(crate) fn last<T>(&self, look: impl FnOnce(&Seen) -> T) -> T {
         look(self.seen.lock().unwrap().last().expect("a request"))
+    }
+}
+
+/// A response with one more header.
+pub(crate) trait WithHeader {
+    fn with_header_value(self, name: &'static str, value: &'static str) -> Self;
+}
+
+impl WithHeader for Response {
+    fn with_header_value(mut self, name: &'static str, value: &'static str) -> Self {
+        let value = poem::http::HeaderValue::from_static(value);
+        self.headers_mut().insert(name, value);
+        self
     }
 }
 
@@ -206,6 +220,19 @@ impl Subject {
         self.provider.refresh(&refresh_token, &granted).await
     }
 
+    /// Gives the refresh token back.
+    pub(crate) async fn revoke(&self) -> Result<Revoked, ProviderError> {
+        let refresh_token = RefreshToken::new(REFRESH_TOKEN);
+        let token = TokenToRevoke::Refresh(&refresh_token);
+        self.provider.revoke(token).await
+    }
+
+    pub(crate) async fn revoke_access_token(&self) -> Result<Revoked, ProviderError> {
+        let access_token = AccessToken::new(ACCESS_TOKEN);
+        let token = TokenToRevoke::Access(&access_token);
+        self.provider.revoke(token).await
+    }
+
     pub(crate) async fn identify(&self, id_token: Option<&str>) -> Result<Identity, ProviderError> {
         let id_token = id_token.map(IdToken::new);
         let access_token = AccessToken::new(ACCESS_TOKEN);
@@ -230,6 +257,7 @@ pub(crate) fn plain(base: &str) -> ProviderSettings {
     ProviderSettings {
         device_authorization_endpoint: at("/device"),
         token_endpoint: at("/token"),
+        revocation_endpoint: at("/revoke"),
         userinfo_endpoint: at("/userinfo"),
         ..client()
     }
@@ -249,6 +277,7 @@ pub(crate) fn metadata(base: &str) -> Value {
         "issuer": base,
         "device_authorization_endpoint": format!("{base}/device"),
         "token_endpoint": format!("{base}/token"),
+        "revocation_endpoint": format!("{base}/revoke"),
         "userinfo_endpoint": format!("{base}/userinfo"),
         "jwks_uri": format!("{base}/jwks"),
         "id_token_signing_alg_values_supported": ["RS256", "EdDSA"],

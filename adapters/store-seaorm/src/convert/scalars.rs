@@ -9,7 +9,7 @@ use central_oauth_domain::{Fault, Timestamp};
 use crate::entities::access_keys::Role;
 use crate::entities::accounts::Status;
 
-pub(super) fn hash(bytes: &[u8]) -> Option<KeyedHash> {
+pub(crate) fn hash(bytes: &[u8]) -> Option<KeyedHash> {
     bytes.try_into().ok().map(KeyedHash::from_bytes)
 }
 
@@ -48,7 +48,7 @@ pub(super) fn fault(code: Option<String>, detail: Option<String>) -> Result<Opti
     }
 }
 
-pub(crate) fn role(role: Role) -> KeyRole {
+pub(super) fn role(role: Role) -> KeyRole {
     match role {
         Role::Owner => KeyRole::Owner,
         Role::Reader => KeyRole::Reader,

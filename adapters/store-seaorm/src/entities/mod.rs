@@ -7,5 +7,6 @@
 pub(crate) mod access_keys;
 pub(crate) mod accounts;
 pub(crate) mod device_codes;
+pub(crate) mod revocations;
 pub(crate) mod service_keys;
 pub(crate) mod tokens;

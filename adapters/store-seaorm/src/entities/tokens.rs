@@ -13,6 +13,8 @@ pub struct Model {
     pub access_token: Vec<u8>,
     pub refresh_token: Option<Vec<u8>>,
     pub spare_refresh_token: Option<Vec<u8>>,
+    /// What the sealed values start with, one after the other. The database works this one out.
+    pub sealed_with: Option<Vec<u8>>,
     pub token_endpoint: String,
     pub client_id: String,
     pub access_token_expires_at: Option<i64>,

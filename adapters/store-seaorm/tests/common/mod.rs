@@ -9,7 +9,7 @@ use central_oauth_contract::token_store::Fixture;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{Account, AccountKey, NewGrant, ProviderName, TokenOrigin};
 use central_oauth_domain::link::{Link, Requester, SealedConsent, SealedPrompt};
-use central_oauth_domain::ports::{LinkCreation, NewLink, NewLinkKey, TokenStore};
+use central_oauth_domain::ports::{LinkCreation, LinkStore, NewLink, NewLinkKey, TokenStore};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
 use central_oauth_store_seaorm::{DatabaseUrl, SeaOrmStore};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection};

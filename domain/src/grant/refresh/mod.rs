@@ -4,4 +4,4 @@ mod schedule;
 mod verdict;
 
 pub use schedule::{due_at, pause_after};
-pub use verdict::{Attempts, RefreshFailure, judge, wait_for_operator};
+pub use verdict::{Attempts, RefreshFailure, judge, wait_for_operator, wait_for_provider};

@@ -10,6 +10,11 @@ use crate::time::Timestamp;
 
 /// Some servers refuse a dead refresh token without saying so. After this long such refusals are believed.
 const BELIEVED_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// And after this long if the provider refreshes other grants all the while.
+const BELIEVED_AMONG_OTHERS_AFTER: Duration = Duration::from_secs(3 * 3600);
+/// What waits for the end of an outage is spread over so long.
+const SHORTEST_SPREAD: Duration = Duration::from_secs(1);
+const LONGEST_SPREAD: Duration = Duration::from_secs(60);
 /// How often it is looked whether the operator has put the configuration right.
 const OPERATOR_PAUSE: Duration = Duration::from_secs(300);
 
@@ -37,11 +42,13 @@ pub struct RefreshFailure {
     pub attempts: Attempts,
 }
 
-/// Judges a failed attempt by what the provider did, and by what had happened before.
+/// Judges a failed attempt by what the provider did, by what had happened before, and by when the provider last
+/// refreshed another grant, as far as that is known.
 #[must_use]
 pub fn judge(
     before: Attempts,
     error: &RefreshError,
+    others_refreshed_at: Option<Timestamp>,
     now: Timestamp,
     spread: f64,
 ) -> RefreshFailure {
@@ -59,8 +66,11 @@ pub fn judge(
         )),
         ProviderError::Refused { code, .. } => {
             let since = *attempts.refused_since.get_or_insert(now);
-            let words = format!("{cause}; so it has been for over a day");
-            (now.since(since) >= BELIEVED_AFTER).then(|| Fault::new(code, words))
+            is_believed(since, others_refreshed_at, now).then(|| {
+                let hours = now.since(since).as_secs() / 3600;
+                let words = format!("{cause}; so it has been for {hours} hours");
+                Fault::new(code, words)
+            })
         }
         _ => None,
     };
@@ -73,11 +83,20 @@ pub fn judge(
         },
         None => RefreshFailure {
             status: AccountStatus::Degraded,
-            fault: passing(cause),
+            fault: cause.into(),
             next_refresh_at: Some(now + pause_after(failures, cause.retry_after(), spread)),
             attempts,
         },
     }
+}
+
+/// Whether a refusal that has lasted since then ends the grant. While the provider refreshes others, it is this grant
+/// that it refuses.
+fn is_believed(since: Timestamp, others_refreshed_at: Option<Timestamp>, now: Timestamp) -> bool {
+    let lasts = now.since(since);
+    let others = others_refreshed_at
+        .is_some_and(|at| at >= since && now.since(at) < BELIEVED_AMONG_OTHERS_AFTER / 3);
+    lasts >= BELIEVED_AFTER || others && lasts >= BELIEVED_AMONG_OTHERS_AFTER
 }
 
 /// The attempt that was not made, because only the operator can make it possible again. Nothing was sent, so this is no
@@ -88,6 +107,30 @@ pub fn wait_for_operator(before: Attempts, fault: Fault, now: Timestamp) -> Refr
         status: AccountStatus::Degraded,
         fault,
         next_refresh_at: Some(now + OPERATOR_PAUSE),
+        attempts: Attempts {
+            failures: before.failures.saturating_add(1),
+            ..before
+        },
+    }
+}
+
+/// The attempt that was not made, because the provider is down and probed by somebody else. What waits for the same
+/// probe goes on spread over as long again, a minute at the most, so that the end of an outage brings no storm.
+#[must_use]
+pub fn wait_for_provider(
+    before: Attempts,
+    probe_at: Timestamp,
+    now: Timestamp,
+    spread: f64,
+) -> RefreshFailure {
+    let pause = probe_at.since(now).max(SHORTEST_SPREAD).min(LONGEST_SPREAD);
+    RefreshFailure {
+        status: AccountStatus::Degraded,
+        fault: Fault::new(
+            Fault::UNAVAILABLE,
+            "the provider is down; it is being probed",
+        ),
+        next_refresh_at: Some(probe_at + pause.mul_f64(spread)),
         attempts: Attempts {
             failures: before.failures.saturating_add(1),
             ..before
@@ -106,14 +149,6 @@ fn last_words(error: &ProviderError, ambiguous: bool) -> String {
     } else {
         error.to_string()
     }
-}
-
-fn passing(error: &ProviderError) -> Fault {
-    let code = match error {
-        ProviderError::Unavailable { .. } | ProviderError::Nonsense { .. } => Fault::UNAVAILABLE,
-        ProviderError::Misconfigured { code, .. } | ProviderError::Refused { code, .. } => code,
-    };
-    Fault::new(code, error.to_string())
 }
 
 #[cfg(test)]
@@ -151,6 +186,7 @@ mod tests {
         let failure = judge(
             Attempts::default(),
             &refused("invalid_grant").into(),
+            None,
             NOW,
             0.0,
         );
@@ -163,11 +199,23 @@ mod tests {
 
     #[test]
     fn an_ambiguous_attempt_before_it_is_told() {
-        let first = judge(Attempts::default(), &lost(unavailable(None)), NOW, 0.0);
+        let first = judge(
+            Attempts::default(),
+            &lost(unavailable(None)),
+            None,
+            NOW,
+            0.0,
+        );
         assert_eq!(first.status, AccountStatus::Degraded);
-        let later = judge(first.attempts, &unavailable(None).into(), NOW, 0.0);
+        let later = judge(first.attempts, &unavailable(None).into(), None, NOW, 0.0);
         assert!(later.attempts.ambiguous, "it is remembered");
-        let end = judge(later.attempts, &refused("invalid_grant").into(), NOW, 0.0);
+        let end = judge(
+            later.attempts,
+            &refused("invalid_grant").into(),
+            None,
+            NOW,
+            0.0,
+        );
         assert!(end.fault.detail.contains("was lost"), "{:?}", end.fault);
     }
 
@@ -175,13 +223,36 @@ mod tests {
     fn an_unsaid_refusal_is_believed_after_a_day() {
         let (mut attempts, mut now) = (Attempts::default(), NOW);
         for _ in 0..24 {
-            let failure = judge(attempts, &refused("http_404").into(), now, 0.0);
+            let failure = judge(attempts, &refused("http_404").into(), None, now, 0.0);
             assert_eq!(failure.status, AccountStatus::Degraded);
             (attempts, now) = (failure.attempts, now + HOUR);
         }
-        let failure = judge(attempts, &refused("http_404").into(), now, 0.0);
+        let failure = judge(attempts, &refused("http_404").into(), None, now, 0.0);
         assert_eq!(failure.status, AccountStatus::RelinkRequired);
         assert_eq!(failure.fault.code, "http_404");
+    }
+
+    #[test]
+    fn an_unsaid_refusal_is_believed_sooner_while_others_are_refreshed() {
+        let refused_for = |age: Duration| Attempts {
+            refused_since: Some(NOW - age),
+            ..Attempts::default()
+        };
+        let status = |age, others: Option<Duration>| {
+            let others = others.map(|ago| NOW - ago);
+            let error = refused("http_404").into();
+            judge(refused_for(age), &error, others, NOW, 0.0).status
+        };
+        let minute = Duration::from_secs(60);
+        assert_eq!(status(2 * HOUR, Some(minute)), AccountStatus::Degraded);
+        assert_eq!(
+            status(3 * HOUR, Some(minute)),
+            AccountStatus::RelinkRequired
+        );
+        assert_eq!(status(3 * HOUR, None), AccountStatus::Degraded);
+        // It has stopped refreshing others too, or had before it all began.
+        assert_eq!(status(4 * HOUR, Some(2 * HOUR)), AccountStatus::Degraded);
+        assert_eq!(status(4 * HOUR, Some(5 * HOUR)), AccountStatus::Degraded);
     }
 
     #[test]
@@ -194,7 +265,7 @@ mod tests {
             refused_since: Some(NOW - 8760 * HOUR),
             ..Attempts::default()
         };
-        let failure = judge(year_ago, &error.into(), NOW, 0.0);
+        let failure = judge(year_ago, &error.into(), None, NOW, 0.0);
         assert_eq!(failure.status, AccountStatus::Degraded);
         assert_eq!(failure.fault.code, "invalid_client");
         let fault = Fault::new("client_changed", "the client id has changed");
@@ -216,7 +287,7 @@ mod tests {
                 failures, ambiguous, refused_since: since.map(Timestamp::from_millis),
             };
             let error = lost(unavailable(retry_after.map(Duration::from_secs)));
-            let failure = judge(before, &error, NOW, spread);
+            let failure = judge(before, &error, None, NOW, spread);
             prop_assert_eq!(failure.status, AccountStatus::Degraded);
             let next = failure.next_refresh_at.ok_or_else(|| TestCaseError::fail("no next"))?;
             prop_assert!(next > NOW && next <= NOW + 2 * HOUR);

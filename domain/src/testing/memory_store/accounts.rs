@@ -1,16 +1,52 @@
 //! Accounts, tokens and keys in memory.
 
-use super::State;
+use async_trait::async_trait;
+
 use super::links::{at_the_provider, close};
+use super::{MemoryStore, State};
 use crate::grant::refresh::Attempts;
-use crate::grant::{
-    AccessKeyId, Account, AccountId, AccountKey, AccountStatus, KeyBinding, KeyHolder, Lease,
-    NewGrant, StoredTokens,
-};
+use crate::grant::revocation::{NewRevocation, RevocationLease};
+use crate::grant::{Account, AccountId, AccountKey, AccountStatus, Lease, NewGrant, StoredTokens};
 use crate::link::{LinkId, LinkState};
-use crate::ports::StoreError;
-use crate::secret::{KeyedHash, Sealed};
+use crate::ports::{AccountStore, StoreError};
+use crate::secret::Sealed;
 use crate::time::Timestamp;
+
+#[async_trait]
+impl AccountStore for MemoryStore {
+    async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
+        let state = self.lock();
+        Ok(state.accounts.get(&id.0).map(|t| t.account.clone()))
+    }
+
+    async fn accounts(
+        &self,
+        after: Option<AccountId>,
+        limit: u64,
+    ) -> Result<Vec<Account>, StoreError> {
+        let state = self.lock();
+        let later = state
+            .accounts
+            .values()
+            .filter(|tokens| after.is_none_or(|after| tokens.account.id > after));
+        Ok(later
+            .take(usize::try_from(limit).unwrap_or(usize::MAX))
+            .map(|tokens| tokens.account.clone())
+            .collect())
+    }
+
+    async fn tokens(&self, id: AccountId) -> Result<Option<StoredTokens>, StoreError> {
+        Ok(self.lock().accounts.get(&id.0).cloned())
+    }
+
+    async fn delete_account(
+        &self,
+        seen: &StoredTokens,
+        revocation: NewRevocation,
+    ) -> Result<RevocationLease, StoreError> {
+        self.lock().delete_account(seen, revocation)
+    }
+}
 
 impl State {
     pub(super) fn complete_link(
@@ -27,6 +63,7 @@ impl State {
         }
         let (link_id, key) = (link.id, link.key);
         let account = self.link_account(known, grant, now);
+        self.cancel_revocations(&account.key, now);
         if let Some(key) = self.keys.get_mut(&key.0) {
             key.account = Some(account.id);
         }
@@ -56,23 +93,37 @@ impl State {
         account
     }
 
-    pub(super) fn find_key(&self, hash: &KeyedHash) -> Option<KeyHolder> {
-        let (number, key) = self.keys.iter().find(|(_, key)| key.hash == *hash)?;
-        let id = AccessKeyId(*number);
-        let binding = match key.account {
-            Some(account) => KeyBinding::Account(account),
-            None => {
-                let link = self.links.values().find(|link| link.key == id)?;
-                KeyBinding::Link(Box::new(link.clone()))
-            }
-        };
-        Some(KeyHolder {
-            id,
-            role: key.role,
-            expires_at: key.expires_at,
-            binding,
-        })
+    fn delete_account(
+        &mut self,
+        seen: &StoredTokens,
+        revocation: NewRevocation,
+    ) -> Result<RevocationLease, StoreError> {
+        let id = seen.account.id;
+        let stored = self.accounts.get(&id.0).ok_or(StoreError::Conflict)?;
+        if !same_tokens(stored, seen) {
+            return Err(StoreError::Conflict);
+        }
+        self.accounts.remove(&id.0);
+        let keys = &mut self.keys;
+        keys.retain(|_, key| key.account != Some(id));
+        self.links.retain(|_, link| {
+            let linked = matches!(link.state, LinkState::Linked { account, .. } if account == id);
+            !linked && link.relink_of != Some(id) && keys.contains_key(&link.key.0)
+        });
+        Ok(self.insert_revocation(revocation))
     }
+}
+
+fn same_tokens(one: &StoredTokens, other: &StoredTokens) -> bool {
+    let tokens = |t: &StoredTokens| {
+        (
+            t.generation,
+            t.access_token.clone(),
+            t.refresh_token.clone(),
+            t.spare_refresh_token.clone(),
+        )
+    };
+    tokens(one) == tokens(other)
 }
 
 /// What linking leaves behind, given what there was.

@@ -1,11 +1,128 @@
 //! Links in memory.
 
-use super::{Key, State};
-use crate::grant::{AccessKeyId, KeyRole, ProviderName};
-use crate::link::{Link, LinkId, LinkState, PollSchedule, SealedConsent, SealedGrant};
-use crate::ports::{LinkCreation, NewLink, NewLinkKey, StoreError};
+use async_trait::async_trait;
+
+use super::{MemoryStore, State};
+use crate::grant::revocation::NewRevocation;
+use crate::grant::{AccessKeyId, Account, AccountId, NewGrant, ProviderName};
+use crate::link::{Ending, Link, LinkId, LinkState, PollSchedule, SealedConsent, SealedGrant};
+use crate::ports::{LinkCreation, LinkStore, NewLink, NewLinkKey, StoreError};
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
+
+#[async_trait]
+impl LinkStore for MemoryStore {
+    async fn create_link(&self, link: NewLink, most_open: u64) -> Result<LinkCreation, StoreError> {
+        self.lock().create_link(link, most_open)
+    }
+
+    async fn find_link(&self, code: &KeyedHash) -> Result<Option<Link>, StoreError> {
+        let state = self.lock();
+        Ok(state.links.values().find(|l| l.code == *code).cloned())
+    }
+
+    async fn reserve_link(
+        &self,
+        link: LinkId,
+        browser: KeyedHash,
+        now: Timestamp,
+    ) -> Result<Link, StoreError> {
+        self.lock().reserve_link(link, browser, now)
+    }
+
+    async fn begin_consent(
+        &self,
+        link: LinkId,
+        version: i64,
+        consent: SealedConsent,
+        poll: Option<PollSchedule>,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Link, StoreError> {
+        self.lock()
+            .begin_consent(link, version, consent, poll, expires_at, now)
+    }
+
+    async fn claim_due_polls(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u64,
+        busy: &[ProviderName],
+    ) -> Result<Vec<Link>, StoreError> {
+        Ok(self.lock().claim_due_polls(now, lease_until, limit, busy))
+    }
+
+    async fn next_poll_at(&self, busy: &[ProviderName]) -> Result<Option<Timestamp>, StoreError> {
+        let state = self.lock();
+        let open = state
+            .links
+            .values()
+            .filter(|link| !busy.contains(&link.provider));
+        Ok(open.filter_map(due_at).min())
+    }
+
+    async fn postpone_poll(
+        &self,
+        link: LinkId,
+        version: i64,
+        poll: PollSchedule,
+    ) -> Result<(), StoreError> {
+        self.lock().postpone_poll(link, version, poll)
+    }
+
+    async fn keep_redeemed(
+        &self,
+        link: LinkId,
+        version: i64,
+        grant: SealedGrant,
+        poll: PollSchedule,
+        expires_at: Timestamp,
+    ) -> Result<Link, StoreError> {
+        self.lock()
+            .keep_redeemed(link, version, grant, poll, expires_at)
+    }
+
+    async fn complete_link(
+        &self,
+        link: LinkId,
+        version: i64,
+        grant: NewGrant,
+        now: Timestamp,
+    ) -> Result<Account, StoreError> {
+        self.lock().complete_link(link, version, grant, now)
+    }
+
+    async fn end_link(
+        &self,
+        link: LinkId,
+        version: i64,
+        ending: Ending,
+        stray: Option<NewRevocation>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        let link = state.open_link(link, version)?;
+        close(link, LinkState::Ended { ending, at: now });
+        if let Some(stray) = stray {
+            state.keep_stray(stray);
+        }
+        Ok(())
+    }
+
+    async fn purge_links(&self, ended_before: Timestamp, limit: u64) -> Result<u64, StoreError> {
+        Ok(self.lock().purge_links(ended_before, limit))
+    }
+
+    async fn open_relinks(&self, account: AccountId) -> Result<Vec<Link>, StoreError> {
+        let state = self.lock();
+        let relinks = state
+            .links
+            .values()
+            .filter(|link| link.relink_of == Some(account) && ended_at(link).is_none());
+        Ok(relinks.cloned().collect())
+    }
+}
 
 /// When a link may be claimed: at its next poll, or once the lease on it lapses where that is later.
 pub(super) fn due_at(link: &Link) -> Option<Timestamp> {
@@ -34,7 +151,7 @@ impl State {
         if self.links.values().any(|kept| kept.code == link.code) {
             return Ok(LinkCreation::CodeTaken);
         }
-        let key = self.key_of(link.key)?;
+        let key = self.key_of(&link)?;
         let relink_of = match link.key {
             NewLinkKey::New(_) => None,
             NewLinkKey::Relink { account, .. } => Some(account),
@@ -58,31 +175,16 @@ impl State {
         Ok(LinkCreation::Created(Box::new(kept)))
     }
 
-    fn key_of(&mut self, key: NewLinkKey) -> Result<AccessKeyId, StoreError> {
-        match key {
+    fn key_of(&mut self, link: &NewLink) -> Result<AccessKeyId, StoreError> {
+        match link.key {
             NewLinkKey::Relink { key, account } => self
                 .keys
                 .get(&key.0)
                 .filter(|kept| kept.account == Some(account))
                 .map(|_| key)
                 .ok_or(StoreError::Conflict),
-            NewLinkKey::New(hash) => self.new_key(hash),
+            NewLinkKey::New(hash) => self.new_link_key(hash, link),
         }
-    }
-
-    fn new_key(&mut self, hash: KeyedHash) -> Result<AccessKeyId, StoreError> {
-        if self.keys.values().any(|kept| kept.hash == hash) {
-            return Err(StoreError::Conflict);
-        }
-        let number = self.next_number();
-        let key = Key {
-            hash,
-            role: KeyRole::Owner,
-            expires_at: None,
-            account: None,
-        };
-        self.keys.insert(number, key);
-        Ok(AccessKeyId(number))
     }
 
     pub(super) fn reserve_link(

@@ -1,10 +1,94 @@
 //! Leases and results of refreshes in memory.
 
-use super::State;
+use async_trait::async_trait;
+
+use super::{MemoryStore, State};
 use crate::grant::refresh::{Attempts, RefreshFailure};
 use crate::grant::{AccountId, AccountStatus, Lease, ProviderName, RefreshedTokens, StoredTokens};
-use crate::ports::{Recorded, StoreError};
+use crate::ports::{Recorded, RefreshStore, StoreError};
 use crate::time::Timestamp;
+
+#[async_trait]
+impl RefreshStore for MemoryStore {
+    async fn claim_due_refreshes(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u64,
+        busy: &[ProviderName],
+    ) -> Result<Vec<StoredTokens>, StoreError> {
+        Ok(self
+            .lock()
+            .claim_due_refreshes(now, lease_until, limit, busy))
+    }
+
+    async fn claim_refresh(
+        &self,
+        account: AccountId,
+        lease_version: i64,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<StoredTokens, StoreError> {
+        self.lock()
+            .claim_refresh(account, lease_version, now, lease_until)
+    }
+
+    async fn next_refresh_at(
+        &self,
+        busy: &[ProviderName],
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let state = self.lock();
+        let open = not_at(state.accounts.values(), busy);
+        Ok(open.filter_map(due_at).min())
+    }
+
+    async fn release_refresh(
+        &self,
+        account: AccountId,
+        lease_version: i64,
+    ) -> Result<(), StoreError> {
+        self.lock().release_refresh(account, lease_version);
+        Ok(())
+    }
+
+    async fn record_refresh(
+        &self,
+        account: AccountId,
+        generation: i64,
+        tokens: RefreshedTokens,
+        now: Timestamp,
+    ) -> Result<Recorded, StoreError> {
+        let mut state = self.lock();
+        if let Some(left) = state.recordings_to_refuse.checked_sub(1) {
+            state.recordings_to_refuse = left;
+            return Err(StoreError::Unavailable("away, as the test wants it".into()));
+        }
+        state.record_refresh(account, generation, tokens, now)
+    }
+
+    async fn record_refresh_failure(
+        &self,
+        account: AccountId,
+        generation: i64,
+        lease_version: i64,
+        failure: RefreshFailure,
+    ) -> Result<bool, StoreError> {
+        Ok(self
+            .lock()
+            .record_refresh_failure(account, generation, lease_version, failure))
+    }
+
+    async fn promote_spare(
+        &self,
+        account: AccountId,
+        generation: i64,
+        lease_version: i64,
+    ) -> Result<Option<StoredTokens>, StoreError> {
+        Ok(self
+            .lock()
+            .promote_spare(account, generation, lease_version))
+    }
+}
 
 /// When an account may be claimed: at its next refresh, or once the lease on it lapses where that is later.
 pub(super) fn due_at(tokens: &StoredTokens) -> Option<Timestamp> {

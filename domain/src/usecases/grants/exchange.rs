@@ -2,8 +2,8 @@
 
 use super::Grants;
 use crate::fault::Fault;
-use crate::grant::refresh::{RefreshFailure, due_at, judge, wait_for_operator};
-use crate::grant::{AccountStatus, RefreshedTokens, StoredTokens, TokenGrant};
+use crate::grant::refresh::{RefreshFailure, due_at, judge, wait_for_operator, wait_for_provider};
+use crate::grant::{AccountStatus, ProviderName, RefreshedTokens, StoredTokens, TokenGrant};
 use crate::ports::{CipherError, ProviderError, RefreshError};
 use crate::time::Timestamp;
 
@@ -23,6 +23,10 @@ enum Trouble {
     Provider(RefreshError),
     /// Only the operator can do something about it.
     Operator(Fault),
+    /// The provider is down, and somebody else finds out when it is up again.
+    Outage {
+        probe_at: Timestamp,
+    },
     LeaseLost,
 }
 
@@ -36,19 +40,22 @@ impl From<CipherError> for Trouble {
 impl Grants {
     /// Presents the refresh token of a lease. Changes nothing that is stored.
     pub async fn exchange(&self, lease: &StoredTokens) -> Exchange {
-        match self.present(lease).await {
-            Ok(tokens) => Exchange::Refreshed(Box::new(tokens)),
-            Err(Trouble::LeaseLost) => Exchange::Unsent,
-            Err(Trouble::Provider(error)) => {
-                let spread = self.entropy.fraction();
-                let failure = judge(lease.attempts, &error, self.clock.now(), spread);
-                Exchange::Failed(Box::new(still_over(failure, lease)))
+        let trouble = match self.present(lease).await {
+            Ok(tokens) => return Exchange::Refreshed(Box::new(tokens)),
+            Err(trouble) => trouble,
+        };
+        let (before, now) = (lease.attempts, self.clock.now());
+        let spread = self.entropy.fraction();
+        let failure = match trouble {
+            Trouble::LeaseLost => return Exchange::Unsent,
+            Trouble::Operator(fault) => wait_for_operator(before, fault, now),
+            Trouble::Outage { probe_at } => wait_for_provider(before, probe_at, now, spread),
+            Trouble::Provider(error) => {
+                let others = self.outages.last_refresh(&lease.account.key.provider);
+                judge(before, &error, others, now, spread)
             }
-            Err(Trouble::Operator(fault)) => {
-                let failure = wait_for_operator(lease.attempts, fault, self.clock.now());
-                Exchange::Failed(Box::new(still_over(failure, lease)))
-            }
-        }
+        };
+        Exchange::Failed(Box::new(still_over(failure, lease)))
     }
 
     async fn present(&self, lease: &StoredTokens) -> Result<RefreshedTokens, Trouble> {
@@ -56,10 +63,15 @@ impl Grants {
         let provider = self.providers.get(&key.provider).map_err(|refusal| {
             Trouble::Operator(Fault::new("provider_not_configured", refusal.to_string()))
         })?;
-        let origin = provider
-            .origin()
-            .await
-            .map_err(|cause| Trouble::Provider(cause.into()))?;
+        let admitted = self
+            .outages
+            .admit(&key.provider, self.clock.now(), self.provider_timeout);
+        admitted.map_err(|probe_at| Trouble::Outage { probe_at })?;
+        let origin = provider.origin().await.map_err(|cause| {
+            let error = RefreshError::from(cause);
+            self.note(&key.provider, Some(&error));
+            Trouble::Provider(error)
+        })?;
         if origin != lease.origin {
             return Err(Trouble::Operator(client_changed()));
         }
@@ -71,10 +83,25 @@ impl Grants {
         let requested_at = self.clock.now();
         let granted = provider
             .refresh(&refresh_token, &lease.account.scopes)
-            .await
-            .map_err(Trouble::Provider)?;
+            .await;
+        self.note(&key.provider, granted.as_ref().err());
+        let granted = granted.map_err(Trouble::Provider)?;
         self.seal(lease, &granted, requested_at)
             .map_err(|error| Trouble::Provider(unsealable(error)))
+    }
+
+    /// Remembers whether the provider answers.
+    fn note(&self, provider: &ProviderName, error: Option<&RefreshError>) {
+        let now = self.clock.now();
+        match error.map(|error| &error.cause) {
+            None => self.outages.refreshed(provider, now),
+            Some(cause) if cause.is_passing() => {
+                let spread = self.entropy.fraction();
+                self.outages
+                    .failed(provider, cause.retry_after(), now, spread);
+            }
+            Some(_) => self.outages.answered(provider),
+        }
     }
 
     /// Whether the lease outlasts a provider call that starts now, and nothing has come in between.

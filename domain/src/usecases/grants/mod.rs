@@ -6,6 +6,7 @@
 
 mod exchange;
 mod on_demand;
+mod outages;
 mod record;
 
 use std::sync::Arc;
@@ -17,10 +18,11 @@ use crate::ports::{Clock, StoreError, TokenStore};
 use crate::time::Timestamp;
 use crate::vault::Vault;
 
-use super::Providers;
+use super::{Providers, Revocations};
 
 pub use exchange::Exchange;
 pub use on_demand::{RefreshOnDemand, RefreshWish};
+pub(super) use outages::Outages;
 
 /// A lease outlives the longest provider call by this much.
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
@@ -34,6 +36,8 @@ pub struct Grants {
     pub(super) providers: Providers,
     pub(super) provider_timeout: Duration,
     pub(super) at_least_every: Duration,
+    pub(super) revocations: Arc<Revocations>,
+    pub(super) outages: Outages,
 }
 
 /// What comes of wanting to refresh one account.

@@ -10,7 +10,7 @@ impl Grants {
     /// token to present at once, under the same lease.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`]: the account is gone. With any other, call it again with the same exchange.
+    /// When the store fails: call it again with the same exchange.
     pub async fn record(
         &self,
         lease: &StoredTokens,
@@ -29,13 +29,33 @@ impl Grants {
             .store
             .record_refresh(account.id, lease.generation, tokens.clone(), now);
         let (id, provider) = (account.id.0, &account.key.provider);
-        match recorded.await? {
+        let recorded = match recorded.await {
+            Err(StoreError::Conflict) => return self.give_back(lease, tokens).await,
+            recorded => recorded?,
+        };
+        match recorded {
             Recorded::Stored => tracing::info!(account = id, %provider, "refreshed"),
             Recorded::Superseded => {
                 tracing::warn!(account = id, %provider, "refreshed too late: others came first");
             }
         }
         Ok(())
+    }
+
+    /// The account was deleted while its tokens were on their way.
+    async fn give_back(
+        &self,
+        lease: &StoredTokens,
+        tokens: &RefreshedTokens,
+    ) -> Result<(), StoreError> {
+        match self.revocations.of_refresh(lease, tokens) {
+            Ok(stray) => self.revocations.keep_stray(stray).await,
+            Err(error) => {
+                let account = lease.account.id.0;
+                tracing::error!(account, %error, "tokens of a deleted account are not revoked");
+                Ok(())
+            }
+        }
     }
 
     /// Before a grant is given up, a refresh token that came too late once gets its chance.

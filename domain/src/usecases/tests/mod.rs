@@ -1,12 +1,16 @@
 //! The use cases over the fakes, on a clock that stands still.
 #![allow(clippy::unwrap_used)]
 
+mod access_keys;
 mod advance_consent;
 mod authorization;
+mod delete_account;
 mod enter_code;
 mod poll_link;
 mod refresh;
+mod rekey;
 mod start_link;
+mod strays;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,10 +20,13 @@ use super::{
     Broker, Caller, LinkReport, LinkRequest, Providers, Refusal, Settings, StartedLink, Visitor,
     unlock,
 };
+use crate::grant::AccountId;
+use crate::grant::revocation::{Revocation, RevocationStatus};
 use crate::link::{Link, LinkStatus, Requester};
-use crate::ports::OAuthProvider;
+use crate::ports::{AccountStore, OAuthProvider};
 use crate::secret::{AccessKey, BrowserToken};
 use crate::testing::{FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy};
+use crate::time::Timestamp;
 
 /// A broker, and hands on what it stands on.
 struct Stage {
@@ -135,6 +142,34 @@ impl Stage {
 
     async fn status(&self, code: &str, key: &AccessKey) -> LinkStatus {
         self.report(code, key).await.status
+    }
+
+    fn clock_now(&self) -> Timestamp {
+        self.broker.clock.now()
+    }
+
+    /// The account that was linked last.
+    async fn last_account(&self) -> AccountId {
+        let accounts = self.store.accounts(None, 100).await.unwrap();
+        accounts.last().unwrap().id
+    }
+
+    /// What the runtime does once: claims the revocations that are due and sees them through.
+    async fn revoke_due(&self) -> usize {
+        let revocations = self.broker.revocations();
+        let leases = revocations.claim_due(10, &[]).await.unwrap();
+        let claimed = leases.len();
+        for lease in leases {
+            let result = revocations.attempt(&lease).await;
+            revocations.record(&lease, result.as_ref()).await.unwrap();
+        }
+        claimed
+    }
+
+    /// How the revocations stand.
+    async fn revocations(&self) -> Vec<Revocation> {
+        let listed = self.broker.list_revocations(&Caller::Admin, None, 100);
+        listed.await.unwrap().items
     }
 
     /// A link that Alice has completed, and its key.

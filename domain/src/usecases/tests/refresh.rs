@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::grant::{Account, AccountStatus, StoredTokens, TokenOrigin};
-use crate::ports::{ProviderError, RefreshError, TokenStore};
+use crate::ports::{AccountStore, ProviderError, RefreshError};
 use crate::usecases::{Exchange, HandedToken};
 
 fn gone() -> ProviderError {
@@ -345,4 +345,39 @@ async fn a_grant_that_was_given_up_can_be_tried() {
     let healed = stage.broker.refresh_account(&caller, account.id).await;
     assert_eq!(healed.unwrap().status, AccountStatus::Active);
     assert_eq!(stage.provider.presented().len(), 3);
+}
+
+#[tokio::test]
+async fn a_provider_that_is_down_is_probed_by_one_at_a_time() {
+    let stage = Stage::new().await;
+    for person in 0..20 {
+        let person = ScriptedProvider::person(&format!("person-{person}"));
+        stage.provider.answer_identify(Ok(person));
+        stage.linked().await;
+    }
+    // All of them are due, and have not expired yet.
+    stage.clock.advance(secs(3500));
+    let down = || stage.provider.answer_refresh(Err(gone().into()));
+    (0..200).for_each(|_| down());
+    while stage.refresh_due().await > 0 {}
+    assert_eq!(stage.provider.presented().len(), 5, "then it is an outage");
+    let mut accounts = stage.store.accounts(None, 100).await.unwrap();
+    assert!(accounts.iter().all(|a| a.status == AccountStatus::Degraded));
+    let from = stage.clock_now();
+    while stage.clock_now().since(from) < secs(300) {
+        stage.until_due().await;
+        stage.refresh_due().await;
+    }
+    let probes = stage.provider.presented().len() - 5;
+    assert!((3..20).contains(&probes), "{probes}");
+
+    // It is up again: the next probe finds out, and all recover within a few minutes.
+    stage.provider.forget_refreshes();
+    let from = stage.clock_now();
+    while accounts.iter().any(|a| a.status != AccountStatus::Active) {
+        stage.until_due().await;
+        stage.refresh_due().await;
+        accounts = stage.store.accounts(None, 100).await.unwrap();
+        assert!(stage.clock_now().since(from) < secs(1200));
+    }
 }

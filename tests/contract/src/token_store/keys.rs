@@ -1,6 +1,12 @@
-//! Keys that somebody shows.
+//! Keys: what somebody shows, and what an account's owner sees of them.
 
-use central_oauth_domain::grant::{KeyBinding, KeyHolder, KeyRole};
+use std::collections::HashSet;
+
+use central_oauth_domain::grant::{
+    AccessKeyId, AccountId, KeyBinding, KeyHolder, KeyRecord, KeyRole, NewKey,
+};
+use central_oauth_domain::ports::{KeyCreation, TokenStore};
+use tokio::task::JoinSet;
 
 use super::Fixture;
 use super::samples::*;
@@ -25,4 +31,201 @@ pub(super) async fn a_new_key_opens_its_link(fixture: &dyn Fixture) {
         binding: KeyBinding::Link(Box::new(link)),
     };
     assert_eq!(store.find_key(&key(2)).await.unwrap(), Some(expected));
+}
+
+async fn create(store: &dyn TokenStore, n: u8, account: AccountId) -> KeyRecord {
+    let created = store.create_key(new_key(n, account), PLENTY).await;
+    match created.unwrap() {
+        KeyCreation::Created(record) => record,
+        KeyCreation::Full => panic!("not kept"),
+    }
+}
+
+async fn all(store: &dyn TokenStore, account: AccountId) -> Vec<KeyRecord> {
+    store.keys(account, None, u64::MAX).await.unwrap()
+}
+
+pub(super) async fn a_further_key_opens_the_account(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    let record = create(&*store, 2, ada.id).await;
+    let expected = KeyRecord {
+        id: record.id,
+        role: KeyRole::Reader,
+        name: Some("reader 2".to_owned()),
+        created_at: at(15),
+        expires_at: Some(at(9000)),
+        last_used_at: None,
+    };
+    assert_eq!(record, expected);
+    let holder = KeyHolder {
+        id: record.id,
+        role: KeyRole::Reader,
+        expires_at: Some(at(9000)),
+        binding: KeyBinding::Account(ada.id),
+    };
+    assert_eq!(store.find_key(&key(2)).await.unwrap(), Some(holder));
+    let endless = NewKey {
+        expires_at: None,
+        ..new_key(3, ada.id)
+    };
+    store.create_key(endless, PLENTY).await.unwrap();
+    let holder = store.find_key(&key(3)).await.unwrap().unwrap();
+    assert_eq!(holder.expires_at, None);
+}
+
+pub(super) async fn a_link_s_key_is_named_after_the_client(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    let [record] = <[KeyRecord; 1]>::try_from(all(&*store, ada.id).await).unwrap();
+    let expected = KeyRecord {
+        id: found(&*store, 1).await.key,
+        role: KeyRole::Owner,
+        name: new_link(1).requester.client_name,
+        created_at: at(0),
+        expires_at: None,
+        last_used_at: None,
+    };
+    assert_eq!(record, expected);
+}
+
+pub(super) async fn an_account_s_keys_come_in_pages(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    let bob = linked(&*store, 2, grant("bob", "one"), 10).await;
+    pending(&*store, 3).await;
+    for n in 11..15 {
+        create(&*store, n, ada.id).await;
+    }
+    let keys = all(&*store, ada.id).await;
+    assert_eq!(keys.len(), 5);
+    assert!(keys.is_sorted_by_key(|key| key.id));
+    let page = |after| store.keys(ada.id, after, 2);
+    assert_eq!(page(None).await.unwrap(), keys[..2]);
+    assert_eq!(page(Some(keys[1].id)).await.unwrap(), keys[2..4]);
+    assert_eq!(page(Some(keys[4].id)).await.unwrap(), []);
+    assert_eq!(all(&*store, bob.id).await.len(), 1);
+    assert_eq!(all(&*store, AccountId(777)).await, []);
+    assert_eq!(store.keys(ada.id, None, 0).await.unwrap(), []);
+}
+
+pub(super) async fn an_account_has_only_so_many(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    let bob = linked(&*store, 2, grant("bob", "one"), 10).await;
+    create(&*store, 11, ada.id).await;
+    for most in [0, 1, 2] {
+        let refused = store.create_key(new_key(12, ada.id), most).await;
+        assert_eq!(refused.unwrap(), KeyCreation::Full);
+    }
+    assert_eq!(store.find_key(&key(12)).await.unwrap(), None);
+    let others = store.create_key(new_key(12, bob.id), 2).await.unwrap();
+    assert!(matches!(others, KeyCreation::Created(_)));
+}
+
+pub(super) async fn a_key_needs_an_account_and_a_hash_of_its_own(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    for most in [0, PLENTY] {
+        let nobodys = store.create_key(new_key(2, AccountId(777)), most).await;
+        assert_conflict(nobodys);
+    }
+    assert_conflict(store.create_key(new_key(1, ada.id), PLENTY).await);
+    assert_eq!(all(&*store, ada.id).await.len(), 1);
+}
+
+pub(super) async fn many_at_once_stay_below_the_most(fixture: &dyn Fixture) {
+    let ada = linked(&*fixture.store(), 1, grant("ada", "one"), 10).await;
+    let mut tasks = JoinSet::new();
+    for n in 11..31 {
+        let store = fixture.store();
+        tasks.spawn(async move { store.create_key(new_key(n, ada.id), 5).await.unwrap() });
+    }
+    let created = tasks.join_all().await.into_iter();
+    let created: HashSet<_> = created
+        .filter_map(|made| match made {
+            KeyCreation::Created(record) => Some(record.id),
+            KeyCreation::Full => None,
+        })
+        .collect();
+    assert_eq!(created.len(), 4);
+    assert_eq!(all(&*fixture.store(), ada.id).await.len(), 5);
+}
+
+pub(super) async fn deleting_one_takes_its_links_along(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    linked(&*store, 2, grant("ada", "two"), 11).await;
+    let (first, second) = (found(&*store, 1).await.key, found(&*store, 2).await.key);
+    keep(&*store, new_relink(3, first, ada.id)).await;
+    keep(&*store, new_relink(4, second, ada.id)).await;
+    assert!(store.delete_key(ada.id, first).await.unwrap());
+    assert_eq!(store.find_key(&key(1)).await.unwrap(), None);
+    for n in [1, 3] {
+        assert_eq!(store.find_link(&code(n)).await.unwrap(), None);
+    }
+    found(&*store, 2).await;
+    found(&*store, 4).await;
+    let left: Vec<_> = all(&*store, ada.id).await.iter().map(|k| k.id).collect();
+    assert_eq!(left, [second]);
+    assert!(store.account(ada.id).await.unwrap().is_some());
+    assert!(!store.delete_key(ada.id, first).await.unwrap());
+}
+
+pub(super) async fn only_an_account_s_own_keys_are_deleted(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    let bob = linked(&*store, 2, grant("bob", "one"), 10).await;
+    let hers = found(&*store, 1).await.key;
+    let inert = pending(&*store, 3).await.key;
+    for (account, key) in [
+        (bob.id, hers),
+        (ada.id, inert),
+        (ada.id, AccessKeyId(777)),
+        (AccountId(777), hers),
+    ] {
+        assert!(!store.delete_key(account, key).await.unwrap());
+    }
+    for n in [1, 2, 3] {
+        assert!(store.find_key(&key(n)).await.unwrap().is_some(), "key {n}");
+    }
+}
+
+pub(super) async fn the_latest_use_is_noted(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    let first = found(&*store, 1).await.key;
+    let second = create(&*store, 2, ada.id).await.id;
+    let gone = AccessKeyId(777);
+    let mut noted = Vec::new();
+    for uses in [
+        vec![],
+        vec![(gone, at(30)), (first, at(30)), (first, at(20))],
+        vec![(second, at(25)), (first, at(29))],
+        vec![(second, at(40))],
+    ] {
+        store.note_key_uses(&uses).await.unwrap();
+        let keys = all(&*store, ada.id).await;
+        noted.push([keys[0].last_used_at, keys[1].last_used_at]);
+    }
+    let expected = [
+        [None, None],
+        [Some(at(30)), None],
+        [Some(at(30)), Some(at(25))],
+        [Some(at(30)), Some(at(40))],
+    ];
+    assert_eq!(noted, expected);
+}
+
+pub(super) async fn uses_noted_at_once_leave_the_latest(fixture: &dyn Fixture) {
+    let ada = linked(&*fixture.store(), 1, grant("ada", "one"), 10).await;
+    let id = found(&*fixture.store(), 1).await.key;
+    let mut tasks = JoinSet::new();
+    for n in 0..16 {
+        let store = fixture.store();
+        tasks.spawn(async move { store.note_key_uses(&[(id, at(n))]).await.unwrap() });
+    }
+    tasks.join_all().await;
+    let keys = all(&*fixture.store(), ada.id).await;
+    assert_eq!(keys[0].last_used_at, Some(at(15)));
 }

@@ -83,7 +83,11 @@ pub(super) async fn a_lapsed_lease_records_nothing(fixture: &dyn Fixture) {
     assert_conflict(kept.await);
     let completed = store.complete_link(id, version, grant("ada", "late"), at(21));
     assert_conflict(completed.await);
-    assert_conflict(store.end_link(id, version, Ending::Expired, at(21)).await);
+    assert_conflict(
+        store
+            .end_link(id, version, Ending::Expired, None, at(21))
+            .await,
+    );
     assert_eq!(found(&*store, 1).await, theirs);
     // A lease that has lapsed but that nobody took over still counts.
     let postponed = store.postpone_poll(id, theirs.version, poll(50));

@@ -7,18 +7,6 @@ use tokio::task::JoinSet;
 use super::Fixture;
 use super::samples::*;
 
-/// Tokens named after `which`, asked for at second 20.
-fn fresh(which: &str) -> RefreshedTokens {
-    RefreshedTokens {
-        access_token: sealed(&format!("access {which}")),
-        refresh_token: Some(sealed(&format!("refresh {which}"))),
-        scopes: vec!["repo".to_owned(), "more".to_owned()],
-        requested_at: at(20),
-        access_token_expires_at: Some(at(7200)),
-        next_refresh_at: Some(at(7000)),
-    }
-}
-
 async fn ada(store: &dyn TokenStore) -> Account {
     linked(store, 1, grant("ada", "one"), 10).await
 }

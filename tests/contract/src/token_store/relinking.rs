@@ -3,7 +3,7 @@
 use central_oauth_domain::Fault;
 use central_oauth_domain::grant::{AccessKeyId, Account, AccountId, KeyBinding};
 use central_oauth_domain::link::{Ending, Link, LinkState};
-use central_oauth_domain::ports::{NewLink, NewLinkKey, TokenStore};
+use central_oauth_domain::ports::TokenStore;
 
 use super::Fixture;
 use super::samples::*;
@@ -11,17 +11,9 @@ use super::samples::*;
 /// Link number `n`, with which the holder of the first link's key relinks an account.
 async fn relink(store: &dyn TokenStore, n: u8, account: AccountId) -> Link {
     let holder = store.find_key(&key(1)).await.unwrap().unwrap();
-    let asked = asked(n, holder.id, account);
-    let link = keep(store, asked).await;
+    let link = keep(store, new_relink(n, holder.id, account)).await;
     assert_eq!((link.key, link.relink_of), (holder.id, Some(account)));
     begin(store, &link, 5).await
-}
-
-fn asked(n: u8, key: AccessKeyId, account: AccountId) -> NewLink {
-    NewLink {
-        key: NewLinkKey::Relink { key, account },
-        ..new_link(n)
-    }
 }
 
 async fn assert_opens(store: &dyn TokenStore, keys: &[u8], account: &Account) {
@@ -74,7 +66,7 @@ pub(super) async fn the_key_must_open_the_account(fixture: &dyn Fixture) {
         (adas.id, AccountId(777)),
         (inert.key, ada.id),
     ] {
-        let refused = store.create_link(asked(9, key, account), PLENTY).await;
+        let refused = store.create_link(new_relink(9, key, account), PLENTY).await;
         assert_conflict(refused);
     }
     assert_eq!(store.find_link(&code(9)).await.unwrap(), None);
@@ -85,10 +77,30 @@ pub(super) async fn failing_takes_nothing_away(fixture: &dyn Fixture) {
     let account = linked(&*store, 1, grant("ada", "one"), 10).await;
     let link = relink(&*store, 2, account.id).await;
     let mismatch = Ending::Failed(Fault::new("account_mismatch", "another person consented"));
-    let ended = store.end_link(link.id, link.version, mismatch, at(20));
+    let ended = store.end_link(link.id, link.version, mismatch, None, at(20));
     ended.await.unwrap();
     assert_opens(&*store, &[1], &account).await;
     // Nor does forgetting the link.
     assert_eq!(store.purge_links(at(99), 10).await.unwrap(), 2);
     assert_opens(&*store, &[1], &account).await;
+}
+
+pub(super) async fn open_ones_can_be_looked_up(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    let bob = linked(&*store, 2, grant("bob", "one"), 10).await;
+    assert_eq!(store.open_relinks(ada.id).await.unwrap(), []);
+    let first = relink(&*store, 3, ada.id).await;
+    let second = relink(&*store, 4, ada.id).await;
+    let pending = keep(&*store, new_relink(5, first.key, ada.id)).await;
+    let open = store.open_relinks(ada.id).await.unwrap();
+    assert_eq!(open, [first.clone(), second.clone(), pending.clone()]);
+    assert_eq!(store.open_relinks(bob.id).await.unwrap(), []);
+    assert_eq!(store.open_relinks(AccountId(777)).await.unwrap(), []);
+
+    let completed = complete(&*store, &first, grant("ada", "two"), 30).await;
+    completed.unwrap();
+    let ended = store.end_link(second.id, second.version, Ending::Denied, None, at(31));
+    ended.await.unwrap();
+    assert_eq!(store.open_relinks(ada.id).await.unwrap(), [pending]);
 }

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use central_oauth_domain::grant::refresh::{Attempts, RefreshFailure};
+use central_oauth_domain::grant::revocation::{
+    NewRevocation, RevocableTokens, RevocationLease, RevocationReference,
+};
 use central_oauth_domain::grant::{
-    Account, AccountId, AccountKey, AccountStatus, NewGrant, ProviderName, StoredTokens,
-    TokenOrigin,
+    AccessKeyId, Account, AccountId, AccountKey, AccountStatus, NewGrant, NewKey, ProviderName,
+    RefreshedTokens, StoredTokens, TokenOrigin,
 };
 use central_oauth_domain::link::{
     Link, LinkState, PollSchedule, Requester, SealedConsent, SealedGrant, SealedPrompt,
@@ -256,4 +259,82 @@ pub(super) async fn require_relink(store: &dyn TokenStore, account: AccountId) {
     let (generation, lease) = (claimed.generation, claimed.lease.version);
     let kept = store.record_refresh_failure(account, generation, lease, over);
     assert!(kept.await.unwrap());
+}
+
+/// Tokens named after `which`, asked for at second 20.
+pub(super) fn fresh(which: &str) -> RefreshedTokens {
+    RefreshedTokens {
+        access_token: sealed(&format!("access {which}")),
+        refresh_token: Some(sealed(&format!("refresh {which}"))),
+        scopes: vec!["repo".to_owned(), "more".to_owned()],
+        requested_at: at(20),
+        access_token_expires_at: Some(at(7200)),
+        next_refresh_at: Some(at(7000)),
+    }
+}
+
+/// A link with which the holder of a key relinks an account.
+pub(super) fn new_relink(n: u8, key: AccessKeyId, account: AccountId) -> NewLink {
+    NewLink {
+        key: NewLinkKey::Relink { key, account },
+        ..new_link(n)
+    }
+}
+
+/// A further key of an account, made at second 15; its hash is that of link number `n`.
+pub(super) fn new_key(n: u8, account: AccountId) -> NewKey {
+    NewKey {
+        account,
+        hash: key(n),
+        name: format!("reader {n}"),
+        created_at: at(15),
+        expires_at: Some(at(9000)),
+    }
+}
+
+/// Tokens at GitHub, number `n`, that are to be revoked from second 10 on.
+pub(super) fn new_revocation(n: u8, person: Option<&str>) -> NewRevocation {
+    NewRevocation {
+        reference: RevocationReference::from_bytes([n; 16]),
+        provider: ProviderName::new("github"),
+        person: person.map(str::to_owned),
+        account: None,
+        origin: origin(),
+        tokens: RevocableTokens {
+            access_token: Some(sealed("stray access")),
+            refresh_token: Some(sealed("stray refresh")),
+            spare_refresh_token: Some(sealed("stray spare")),
+            id_token: Some(sealed("stray id")),
+        },
+        requested_at: at(8),
+        created_at: at(10),
+        lease_until: None,
+    }
+}
+
+/// Keeps what must be kept.
+pub(super) async fn stray(store: &dyn TokenStore, n: u8, person: Option<&str>) {
+    let kept = store.keep_stray(new_revocation(n, person)).await;
+    assert!(kept.unwrap());
+}
+
+pub(super) async fn claim_revocations(
+    store: &dyn TokenStore,
+    now: u64,
+    until: u64,
+    limit: u64,
+) -> Vec<RevocationLease> {
+    let claimed = store.claim_due_revocations(at(now), at(until), limit, &[]);
+    claimed.await.unwrap()
+}
+
+/// Claims the one revocation that is due.
+pub(super) async fn claim_revocation(
+    store: &dyn TokenStore,
+    now: u64,
+    until: u64,
+) -> RevocationLease {
+    let claimed = claim_revocations(store, now, until, 10).await;
+    let [lease] = <[RevocationLease; 1]>::try_from(claimed).unwrap();
+    lease
 }

@@ -8,7 +8,7 @@ use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
 use central_oauth_domain::ports::{
     Callback, Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
-    RefreshError,
+    RefreshError, Revoked, TokenToRevoke,
 };
 use central_oauth_domain::secret::{AccessToken, DeviceCode, IdToken, RefreshToken, UserCode};
 
@@ -29,6 +29,8 @@ pub(crate) struct ScriptedProvider {
     pub(crate) lifetime: Mutex<Option<Duration>>,
     /// What becomes of refreshes, when something is wrong.
     pub(crate) trouble: Mutex<Option<ProviderError>>,
+    /// What becomes of revocations.
+    pub(crate) revocation: Mutex<Result<Revoked, ProviderError>>,
 }
 
 impl ScriptedProvider {
@@ -39,6 +41,7 @@ impl ScriptedProvider {
             person: Mutex::new(Person::Agrees(1)),
             lifetime: Mutex::new(Some(Duration::from_secs(3600))),
             trouble: Mutex::default(),
+            revocation: Mutex::new(Ok(Revoked::Revoked)),
         }
     }
 
@@ -117,6 +120,10 @@ impl OAuthProvider for ScriptedProvider {
             scopes: granted.to_vec(),
             origin: self.origin().await?,
         })
+    }
+
+    async fn revoke(&self, _: TokenToRevoke<'_>) -> Result<Revoked, ProviderError> {
+        self.revocation.lock().unwrap().clone()
     }
 
     async fn identify(

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_domain::ports::OAuthProvider;
+use central_oauth_domain::ports::{Clock as _, OAuthProvider};
 use central_oauth_domain::secret::AccessKey;
 use central_oauth_domain::testing::{FakeCipher, FixedClock, MemoryStore, seeded_entropy};
 use central_oauth_domain::usecases::{Broker, Providers, Settings, Visitor, unlock};
@@ -13,6 +13,9 @@ use poem::endpoint::BoxEndpoint;
 use poem::http::Method;
 use poem::test::TestClient;
 use poem::{EndpointExt as _, Response};
+use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::call::Call;
 use super::{Answer, Person, ScriptedProvider, log};
@@ -141,6 +144,33 @@ impl World {
         };
         let link = self.broker.confirm(code, &visitor).await.unwrap();
         self.broker.start_consent(&link).await.unwrap();
+    }
+
+    /// A key that somebody made for an account; returns its id and the key.
+    pub(crate) async fn reader(&self, account: &str, name: &str) -> (String, String) {
+        let path = format!("/v1/accounts/{account}/keys");
+        let call = self.call(Method::POST, &path).key(ADMIN);
+        let made = call.json(&json!({"name": name})).send().await;
+        made.assert(201);
+        (made.text_at("id"), made.text_at("access_key"))
+    }
+
+    /// Asks the providers to revoke what is due, once.
+    pub(crate) async fn revoke_what_is_due(&self) -> usize {
+        let revocations = self.broker.revocations();
+        let due = revocations.claim_due(10, &[]).await.unwrap();
+        for lease in &due {
+            let result = revocations.attempt(lease).await;
+            revocations.record(lease, result.as_ref()).await.unwrap();
+        }
+        due.len()
+    }
+
+    /// A time so far from now, as requests write it.
+    pub(crate) fn time_in(&self, seconds: i64) -> String {
+        let now = self.clock.now().as_millis() / 1000;
+        let time = OffsetDateTime::from_unix_timestamp(now + seconds).unwrap();
+        time.format(&Rfc3339).unwrap()
     }
 
     /// The id of the account that a key opens.

@@ -1,0 +1,181 @@
+//! Further access keys to one account.
+
+use std::sync::Arc;
+
+use central_oauth_domain::grant::AccessKeyId;
+use central_oauth_domain::usecases::Broker;
+use poem_openapi::param::{Path, Query};
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, OpenApi};
+
+use super::accounts::account_id;
+use super::cursor::{KEYS, page_size};
+use super::{Tag, id};
+use crate::auth::NeededBearer;
+use crate::body::NeededJson;
+use crate::dto::{AccessKeyDetails, AccessKeyList, CreatedAccessKey, NewAccessKey};
+use crate::failure::{
+    Answer, Documented, Failure, LINK_PENDING, NO_SUCH_ACCOUNT, NOT_JSON, OWNERS_ONLY,
+    STORE_UNAVAILABLE, UNAUTHORIZED,
+};
+
+pub(crate) struct Keys {
+    broker: Arc<Broker>,
+}
+
+impl Keys {
+    pub(super) const fn new(broker: Arc<Broker>) -> Self {
+        Self { broker }
+    }
+}
+
+#[derive(ApiResponse)]
+enum Created {
+    /// The key works.
+    #[oai(status = 201)]
+    Created(Json<CreatedAccessKey>),
+}
+
+#[derive(ApiResponse)]
+enum Deleted {
+    /// The key opens nothing any more.
+    #[oai(status = 204)]
+    Deleted,
+}
+
+#[OpenApi(prefix_path = "/v1", tag = "Tag::Keys")]
+impl Keys {
+    /// List an account's access keys
+    ///
+    /// All that open the account, never the keys themselves: for the admin key, and for the key that came with a link
+    /// code of the account.
+    #[oai(
+        path = "/accounts/:id/keys",
+        method = "get",
+        operation_id = "list_access_keys"
+    )]
+    async fn list(
+        &self,
+        bearer: NeededBearer,
+        /// The id of the account.
+        id: Path<String>,
+        /// The most keys to return.
+        #[oai(
+            default = "page_size",
+            validator(minimum(value = "1"), maximum(value = "200"))
+        )]
+        limit: Query<u32>,
+        /// Where to go on: the `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<AccessKeyList>, Failure<ListKeys>> {
+        let caller = self.broker.authenticate(bearer.key()).await?;
+        let after = KEYS.read(cursor.0.as_deref())?;
+        let (id, limit) = (account_id(&id), u64::from(limit.0));
+        let page = self.broker.list_keys(&caller, id, after, limit).await?;
+        Ok(Json(AccessKeyList {
+            items: page.items.into_iter().map(AccessKeyDetails::from).collect(),
+            next_cursor: page.next.map(|id| KEYS.write(id)),
+        }))
+    }
+
+    /// Make an access key
+    ///
+    /// The new key reads the token and the account, and does nothing else: it makes no keys, links nothing again,
+    /// refreshes and deletes nothing. Only this answer holds it. For the admin key, and for the key that came with a
+    /// link code of the account.
+    #[oai(
+        path = "/accounts/:id/keys",
+        method = "post",
+        operation_id = "create_access_key"
+    )]
+    async fn create(
+        &self,
+        bearer: NeededBearer,
+        /// The id of the account.
+        id: Path<String>,
+        body: NeededJson<NewAccessKey>,
+    ) -> Result<Created, Failure<CreateKey>> {
+        let caller = self.broker.authenticate(bearer.key()).await?;
+        let NeededJson(asked) = body;
+        let request = asked.read()?;
+        let id = account_id(&id);
+        let key = self.broker.create_key(&caller, id, request).await?;
+        Ok(Created::Created(Json(key.into())))
+    }
+
+    /// Delete an access key
+    ///
+    /// Its links go with it; the account and its other keys stay. For the admin key, and for the key that came with a
+    /// link code of the account, which may delete itself.
+    #[oai(
+        path = "/accounts/:id/keys/:key_id",
+        method = "delete",
+        operation_id = "delete_access_key"
+    )]
+    async fn delete(
+        &self,
+        bearer: NeededBearer,
+        /// The id of the account.
+        id: Path<String>,
+        /// The id of the key.
+        key_id: Path<String>,
+    ) -> Result<Deleted, Failure<DeleteKey>> {
+        let caller = self.broker.authenticate(bearer.key()).await?;
+        let (id, key) = (account_id(&id), id::read(&key_id, AccessKeyId(-1)));
+        self.broker.delete_key(&caller, id, key).await?;
+        Ok(Deleted::Deleted)
+    }
+}
+
+struct ListKeys;
+
+impl Documented for ListKeys {
+    const PROBLEMS: &'static [Answer] = &[
+        Answer(
+            400,
+            "`invalid_request`: the limit or the cursor cannot be used",
+        ),
+        UNAUTHORIZED,
+        OWNERS_ONLY,
+        NO_SUCH_ACCOUNT,
+        LINK_PENDING,
+        STORE_UNAVAILABLE,
+    ];
+}
+
+struct CreateKey;
+
+impl Documented for CreateKey {
+    const PROBLEMS: &'static [Answer] = &[
+        Answer(
+            400,
+            "`invalid_request`: the body is missing or not JSON, or `expires_at` is no time",
+        ),
+        UNAUTHORIZED,
+        OWNERS_ONLY,
+        NO_SUCH_ACCOUNT,
+        LINK_PENDING,
+        NOT_JSON,
+        Answer(
+            422,
+            "`unprocessable`: an unknown field, a wrong type, a name that is missing or cannot be shown, an \
+             `expires_at` that is over, or an account that has as many keys as it may have",
+        ),
+        STORE_UNAVAILABLE,
+    ];
+}
+
+struct DeleteKey;
+
+impl Documented for DeleteKey {
+    const PROBLEMS: &'static [Answer] = &[
+        UNAUTHORIZED,
+        OWNERS_ONLY,
+        Answer(
+            404,
+            "`not_found`: there is no such account for this key, or the account has no such key",
+        ),
+        LINK_PENDING,
+        STORE_UNAVAILABLE,
+    ];
+}

@@ -1,0 +1,72 @@
+//! What became of tokens that nobody needs any more.
+
+use std::sync::Arc;
+
+use central_oauth_domain::usecases::Broker;
+use poem_openapi::OpenApi;
+use poem_openapi::param::Query;
+use poem_openapi::payload::Json;
+
+use super::Tag;
+use super::cursor::{REVOCATIONS, page_size};
+use crate::auth::NeededBearer;
+use crate::dto::{Revocation, RevocationList};
+use crate::failure::{Answer, Documented, Failure, STORE_UNAVAILABLE, UNAUTHORIZED};
+
+pub(crate) struct Revocations {
+    broker: Arc<Broker>,
+}
+
+impl Revocations {
+    pub(super) const fn new(broker: Arc<Broker>) -> Self {
+        Self { broker }
+    }
+}
+
+#[OpenApi(prefix_path = "/v1", tag = "Tag::Revocations")]
+impl Revocations {
+    /// List revocations
+    ///
+    /// What is to be revoked at the providers, and for a week what became of it: the tokens of accounts that were
+    /// deleted, and tokens that arrived when nobody waited for them any more. For the admin key.
+    #[oai(
+        path = "/revocations",
+        method = "get",
+        operation_id = "list_revocations"
+    )]
+    async fn list(
+        &self,
+        bearer: NeededBearer,
+        /// The most revocations to return.
+        #[oai(
+            default = "page_size",
+            validator(minimum(value = "1"), maximum(value = "200"))
+        )]
+        limit: Query<u32>,
+        /// Where to go on: the `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<RevocationList>, Failure<ListRevocations>> {
+        let caller = self.broker.authenticate(bearer.key()).await?;
+        let after = REVOCATIONS.read(cursor.0.as_deref())?;
+        let limit = u64::from(limit.0);
+        let page = self.broker.list_revocations(&caller, after, limit).await?;
+        Ok(Json(RevocationList {
+            items: page.items.into_iter().map(Revocation::from).collect(),
+            next_cursor: page.next.map(|id| REVOCATIONS.write(id)),
+        }))
+    }
+}
+
+struct ListRevocations;
+
+impl Documented for ListRevocations {
+    const PROBLEMS: &'static [Answer] = &[
+        Answer(
+            400,
+            "`invalid_request`: the limit or the cursor cannot be used",
+        ),
+        UNAUTHORIZED,
+        Answer(403, "`forbidden`: only the admin key sees revocations"),
+        STORE_UNAVAILABLE,
+    ];
+}

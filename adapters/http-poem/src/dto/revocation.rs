@@ -1,0 +1,168 @@
+//! Revocations.
+
+use central_oauth_domain::grant::revocation;
+use poem_openapi::types::Example;
+use poem_openapi::{Enum, Object};
+use time::OffsetDateTime;
+
+use super::{Trouble, example_time, utc};
+
+/// Whether the provider has revoked the tokens: `revoked`; `unsupported`, when it revokes no tokens; `failed`, when it
+/// has not confirmed it yet. What has failed is tried again for a day. It is `failed` too, and not tried again, once the
+/// person is linked again: revoking the old tokens might end the new grant.
+#[derive(Enum, Clone, Copy)]
+#[oai(rename_all = "snake_case")]
+pub(crate) enum ProviderRevocation {
+    Revoked,
+    Unsupported,
+    Failed,
+}
+
+/// An account that is gone, with its tokens, links and keys.
+#[derive(Object)]
+#[oai(example)]
+pub(crate) struct DeletedAccount {
+    provider_revocation: ProviderRevocation,
+}
+
+/// How a revocation stands: `pending` until the provider has confirmed it; then `revoked`, or `unsupported` when the
+/// provider revokes no tokens, `failed` when it has not confirmed it for a day, `cancelled` when the person has a
+/// live account again, whose grant it might have ended.
+#[derive(Enum, Clone, Copy)]
+#[oai(rename_all = "snake_case")]
+pub(crate) enum RevocationStatus {
+    Pending,
+    Revoked,
+    Unsupported,
+    Failed,
+    Cancelled,
+}
+
+/// Tokens that are to be revoked at their provider, or what became of that. It holds no token.
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none, example)]
+pub(crate) struct Revocation {
+    /// The id of the revocation.
+    id: String,
+    /// The provider's name.
+    provider: String,
+    /// The provider's id of the person. Left out while it is not known.
+    account_id: Option<String>,
+    /// This service's id of the account that was deleted. Left out when the tokens were of none.
+    deleted_account: Option<String>,
+    status: RevocationStatus,
+    /// When the tokens came to be revoked.
+    created_at: OffsetDateTime,
+    /// When nothing more was to be done. Left out while it is pending.
+    ended_at: Option<OffsetDateTime>,
+    /// When the provider is asked next, if it is.
+    next_attempt_at: Option<OffsetDateTime>,
+    /// How many attempts have failed.
+    attempts_failed: u32,
+    last_error: Option<Trouble>,
+}
+
+/// One page of revocations.
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
+pub(crate) struct RevocationList {
+    /// The revocations of this page, the oldest first.
+    pub(crate) items: Vec<Revocation>,
+    /// What to ask for as `cursor` to get the next page. Left out on the last one.
+    pub(crate) next_cursor: Option<String>,
+}
+
+impl From<revocation::RevocationStatus> for DeletedAccount {
+    fn from(status: revocation::RevocationStatus) -> Self {
+        use revocation::RevocationStatus as Status;
+        let provider_revocation = match status {
+            Status::Revoked => ProviderRevocation::Revoked,
+            Status::Unsupported => ProviderRevocation::Unsupported,
+            // The provider has confirmed none of these.
+            Status::Pending | Status::Failed | Status::Cancelled => ProviderRevocation::Failed,
+        };
+        Self {
+            provider_revocation,
+        }
+    }
+}
+
+impl From<revocation::RevocationStatus> for RevocationStatus {
+    fn from(status: revocation::RevocationStatus) -> Self {
+        use revocation::RevocationStatus as Status;
+        match status {
+            Status::Pending => Self::Pending,
+            Status::Revoked => Self::Revoked,
+            Status::Unsupported => Self::Unsupported,
+            Status::Failed => Self::Failed,
+            Status::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+impl From<revocation::Revocation> for Revocation {
+    fn from(revocation: revocation::Revocation) -> Self {
+        Self {
+            id: revocation.id.to_string(),
+            provider: revocation.provider.to_string(),
+            account_id: revocation.person,
+            deleted_account: revocation.account.map(|id| id.to_string()),
+            status: revocation.status.into(),
+            created_at: utc(revocation.created_at),
+            ended_at: revocation.ended_at.map(utc),
+            next_attempt_at: revocation.next_attempt_at.map(utc),
+            attempts_failed: revocation.failures,
+            last_error: revocation.last_error.map(Trouble::from),
+        }
+    }
+}
+
+impl Example for DeletedAccount {
+    fn example() -> Self {
+        Self {
+            provider_revocation: ProviderRevocation::Revoked,
+        }
+    }
+}
+
+impl Example for Revocation {
+    fn example() -> Self {
+        Self {
+            id: "3".to_owned(),
+            provider: "github".to_owned(),
+            account_id: Some("583231".to_owned()),
+            deleted_account: Some("42".to_owned()),
+            status: RevocationStatus::Pending,
+            created_at: example_time(0),
+            ended_at: None,
+            next_attempt_at: Some(example_time(5)),
+            attempts_failed: 9,
+            last_error: Some(Trouble {
+                code: "provider_unavailable".to_owned(),
+                detail: "the provider did not answer".to_owned(),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use poem_openapi::types::ToJSON as _;
+    use revocation::RevocationStatus as Status;
+
+    use super::*;
+
+    #[test]
+    fn what_the_provider_has_not_confirmed_has_failed_for_now() {
+        for (status, word) in [
+            (Status::Revoked, "revoked"),
+            (Status::Unsupported, "unsupported"),
+            (Status::Pending, "failed"),
+            (Status::Failed, "failed"),
+            (Status::Cancelled, "failed"),
+        ] {
+            let said = DeletedAccount::from(status).provider_revocation.to_json();
+            assert_eq!(said, Some(word.into()), "{status:?}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Times that callers write.
+
+use std::borrow::Cow;
+
+use central_oauth_domain::Timestamp;
+use poem_openapi::registry::MetaSchemaRef;
+use poem_openapi::types::{Example, ParseFromJSON, ParseResult, ToJSON, Type};
+use serde::Deserialize;
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::{A_DECADE, example_time};
+use crate::error::{Code, Problem};
+
+/// A time as it came: a text that is no time is answered as a malformed request, not as a wrong type.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(crate) struct TimeText(String);
+
+impl TimeText {
+    /// The instant that a field names.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRequest`] when it names none.
+    pub(super) fn read(&self, field: &str) -> Result<Timestamp, Problem> {
+        let time = OffsetDateTime::parse(&self.0, &Rfc3339).map_err(|_| {
+            let detail = format!(
+                "{field}: this is no time as RFC 3339 writes it, like 2026-12-31T23:59:59Z"
+            );
+            Problem::new(Code::InvalidRequest, detail)
+        })?;
+        let millis = i64::from(time.millisecond());
+        Ok(Timestamp::from_millis(
+            time.unix_timestamp() * 1000 + millis,
+        ))
+    }
+}
+
+/// In the document it is the time that it should be.
+impl Type for TimeText {
+    const IS_REQUIRED: bool = true;
+
+    type RawValueType = Self;
+    type RawElementValueType = Self;
+
+    fn name() -> Cow<'static, str> {
+        OffsetDateTime::name()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        OffsetDateTime::schema_ref()
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+        Box::new(self.as_raw_value().into_iter())
+    }
+}
+
+impl ParseFromJSON for TimeText {
+    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+        let text = String::parse_from_json(value);
+        text.map(Self).map_err(|error| error.propagate())
+    }
+}
+
+impl ToJSON for TimeText {
+    fn to_json(&self) -> Option<Value> {
+        self.0.to_json()
+    }
+}
+
+/// Years ahead, so that the example can be tried out.
+impl Example for TimeText {
+    fn example() -> Self {
+        let time = example_time(A_DECADE).format(&Rfc3339);
+        Self(time.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<i64, Problem> {
+        let instant = TimeText(text.to_owned()).read("expires_at");
+        instant.map(Timestamp::as_millis)
+    }
+
+    #[test]
+    fn times_are_read_wherever_their_clock_stands() {
+        for text in [
+            "2026-06-03T12:00:00Z",
+            "2026-06-03t12:00:00.000999z",
+            "2026-06-03T14:00:00+02:00",
+            "2026-06-02T23:30:00-12:30",
+        ] {
+            assert_eq!(read(text).unwrap(), 1_780_488_000_000, "{text}");
+        }
+        assert_eq!(read("1969-12-31T23:59:59.5Z").unwrap(), -500);
+        assert!(read("9999-12-31T23:59:59-23:59").is_ok());
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        for text in [
+            "",
+            "tomorrow",
+            "1780488000",
+            "2026-06-03",
+            "2026-06-03T12:00:00",
+            "2026-06-03T25:00:00Z",
+            "2026-02-30T12:00:00Z",
+            "+12026-06-03T12:00:00Z",
+        ] {
+            assert!(read(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! `/v1/accounts/{id}/keys`: who may do what with which key.
+
+use std::time::Duration;
+
+use poem::http::Method;
+use serde_json::{Value, json};
+
+use crate::support::{ADMIN, Answer, Person, World};
+
+impl World {
+    pub(crate) async fn create_key(&self, id: &str, key: &str, body: &Value) -> Answer {
+        let path = format!("/v1/accounts/{id}/keys");
+        let call = self.call(Method::POST, &path).key(key);
+        call.json(body).send().await
+    }
+
+    pub(crate) async fn list_keys(&self, id: &str, key: &str) -> Answer {
+        let path = format!("/v1/accounts/{id}/keys");
+        self.get(&path).key(key).send().await
+    }
+
+    async fn delete_key(&self, id: &str, key_id: &str, key: &str) -> Answer {
+        let path = format!("/v1/accounts/{id}/keys/{key_id}");
+        self.call(Method::DELETE, &path).key(key).send().await
+    }
+
+    /// A linked account: its id and the key of the link.
+    pub(crate) async fn account(&self) -> (String, String) {
+        let key = self.link(1).await;
+        (self.account_of(&key).await, key)
+    }
+}
+
+#[tokio::test]
+async fn keys_are_listed_with_their_last_use() {
+    let world = World::new().await;
+    let call = world.call(Method::POST, "/v1/link-code");
+    let started = call.json(&json!({"client_name": "the night shift"})).send();
+    let started = started.await;
+    let owner = started.text_at("access_key");
+    let code = started.text_at("link_code");
+    let linked_at = world.time_in(0);
+    let consent = world.consent(&code, Person::Agrees(1));
+    consent.await;
+    let id = world.account_of(&owner).await;
+    let made_at = world.time_in(0);
+    let (reader_id, reader) = world.reader(&id, "the build").await;
+
+    let list = world.list_keys(&id, &owner).await;
+    list.assert(200);
+    let expected = json!({"items": [
+        {
+            "id": list.body["items"][0]["id"],
+            "name": "the night shift",
+            "role": "owner",
+            "created_at": linked_at,
+            "last_used_at": made_at,
+        },
+        {"id": reader_id, "name": "the build", "role": "reader", "created_at": made_at},
+    ]});
+    assert_eq!(list.body, expected);
+
+    world.clock.advance(Duration::from_secs(120));
+    world.get("/v1/token").key(&reader).send().await.assert(200);
+    let list = world.list_keys(&id, ADMIN).await;
+    let used = &list.body["items"][1]["last_used_at"];
+    assert_eq!(*used, world.time_in(0));
+    assert_eq!(list.body["items"][0]["last_used_at"], made_at);
+}
+
+#[tokio::test]
+async fn a_client_without_a_name_has_a_key_without_one() {
+    let world = World::new().await;
+    let (id, owner) = world.account().await;
+    let list = world.list_keys(&id, &owner).await;
+    assert!(list.body["items"][0].get("name").is_none());
+}
+
+#[tokio::test]
+async fn a_reader_reads_and_nothing_else() {
+    let world = World::new().await;
+    let (id, _) = world.account().await;
+    let (reader_id, reader) = world.reader(&id, "reader").await;
+    let token = world.get("/v1/token").key(&reader).send().await;
+    token.assert(200);
+    assert_eq!(token.body["access_token"], "token-of-1");
+    for path in ["/v1/accounts".to_owned(), format!("/v1/accounts/{id}")] {
+        world.get(&path).key(&reader).send().await.assert(200);
+    }
+
+    let relink = world.call(Method::POST, "/v1/link-code").key(&reader);
+    for answer in [
+        relink.send().await,
+        world.create_key(&id, &reader, &json!({"name": "x"})).await,
+        world.list_keys(&id, &reader).await,
+        world.delete_key(&id, &reader_id, &reader).await,
+        world.delete_account(&id, &reader).await,
+        world.get("/v1/revocations").key(&reader).send().await,
+        world
+            .call(Method::POST, &format!("/v1/accounts/{id}/refresh"))
+            .key(&reader)
+            .send()
+            .await,
+    ] {
+        answer.assert_problem(403, "forbidden");
+    }
+    // What is not its own does not exist for it.
+    let other = world.link(2).await;
+    let other = world.account_of(&other).await;
+    for answer in [
+        world.list_keys(&other, &reader).await,
+        world.delete_account(&other, &reader).await,
+    ] {
+        answer.assert_problem(404, "not_found");
+    }
+}
+
+#[tokio::test]
+async fn a_key_expires() {
+    let world = World::new().await;
+    let (id, owner) = world.account().await;
+    let body = json!({"name": "brief", "expires_at": world.time_in(60)});
+    let made = world.create_key(&id, &owner, &body).await;
+    let key = made.text_at("access_key");
+    world.clock.advance(Duration::from_secs(59));
+    world.get("/v1/token").key(&key).send().await.assert(200);
+    world.clock.advance(Duration::from_secs(1));
+    for path in ["/v1/token".to_owned(), format!("/v1/accounts/{id}")] {
+        let answer = world.get(&path).key(&key).send().await;
+        answer.assert_problem(401, "unauthorized");
+        let challenge = Some("Bearer error=\"invalid_token\"");
+        assert_eq!(answer.header("www-authenticate"), challenge);
+    }
+    // It is still there to be seen, and to be deleted.
+    let list = world.list_keys(&id, &owner).await;
+    assert_eq!(list.body["items"][1]["expires_at"], made.body["expires_at"]);
+    let answer = world.delete_key(&id, &made.text_at("id"), &owner).await;
+    answer.assert(204);
+}
+
+#[tokio::test]
+async fn a_deleted_key_opens_nothing() {
+    let world = World::new().await;
+    let (id, owner) = world.account().await;
+    for by in [ADMIN, &owner] {
+        let (key_id, key) = world.reader(&id, "reader").await;
+        world.get("/v1/token").key(&key).send().await.assert(200);
+        let answer = world.delete_key(&id, &key_id, by).await;
+        answer.assert(204);
+        assert_eq!(answer.text, "");
+        assert_eq!(answer.header("content-type"), None);
+        let answer = world.get("/v1/token").key(&key).send().await;
+        answer.assert_problem(401, "unauthorized");
+        let answer = world.delete_key(&id, &key_id, by).await;
+        answer.assert_problem(404, "not_found");
+    }
+    world.get("/v1/token").key(&owner).send().await.assert(200);
+}
+
+#[tokio::test]
+async fn a_key_takes_its_links_along() {
+    let world = World::new().await;
+    let (code, owner) = world.start_link().await;
+    let consent = world.consent(&code, Person::Agrees(1));
+    consent.await;
+    let id = world.account_of(&owner).await;
+    let relink = world.call(Method::POST, "/v1/link-code").key(&owner).send();
+    let relink = relink.await.text_at("link_code");
+    let list = world.list_keys(&id, &owner).await;
+    let own_id = list.body["items"][0]["id"].as_str().unwrap();
+    // The owner may give up its own key; the account stays.
+    world.delete_key(&id, own_id, &owner).await.assert(204);
+    for code in [code, relink] {
+        let path = format!("/v1/poll/{code}");
+        let answer = world.get(&path).send().await;
+        answer.assert_problem(404, "not_found");
+        let answer = world.get(&path).key(&owner).send().await;
+        answer.assert_problem(401, "unauthorized");
+    }
+    let account = world.get(&format!("/v1/accounts/{id}")).key(ADMIN).send();
+    account.await.assert(200);
+}
+
+#[tokio::test]
+async fn what_is_no_key_is_not_found() {
+    let world = World::new().await;
+    let (id, owner) = world.account().await;
+    let (key_id, _) = world.reader(&id, "reader").await;
+    for wrong in [
+        "0",
+        "-1",
+        "x",
+        "%2B1",
+        "99999999999999999999",
+        &format!("0{key_id}"),
+    ] {
+        for by in [ADMIN, &owner] {
+            let answer = world.delete_key(&id, wrong, by).await;
+            answer.assert_problem(404, "not_found");
+        }
+    }
+    // Nor is a key of another account.
+    let other = world.link(2).await;
+    let other_id = world.account_of(&other).await;
+    for (account, by) in [(&other_id, &other), (&id, &other), (&other_id, &owner)] {
+        let answer = world.delete_key(account, &key_id, by).await;
+        answer.assert_problem(404, "not_found");
+    }
+    let answer = world.delete_key(&other_id, &key_id, ADMIN).await;
+    answer.assert_problem(404, "not_found");
+    for wrong in ["x", "99", "%2B1"] {
+        for answer in [
+            world.list_keys(wrong, ADMIN).await,
+            world.create_key(wrong, ADMIN, &json!({"name": "x"})).await,
+            world.delete_key(wrong, &key_id, ADMIN).await,
+        ] {
+            answer.assert_problem(404, "not_found");
+        }
+    }
+    assert_eq!(
+        world.list_keys(&id, &owner).await.body["items"][1]["id"],
+        key_id
+    );
+}
+
+#[tokio::test]
+async fn keys_are_not_for_everybody() {
+    let world = World::with(|options| options.enroll_key = Some("enroll-me")).await;
+    let started = world.call(Method::POST, "/v1/link-code").key("enroll-me");
+    let pending = started.send().await.text_at("access_key");
+    for (key, status, code) in [
+        ("coak_guessed", 401, "unauthorized"),
+        ("enroll-me", 403, "forbidden"),
+        (&pending, 409, "link_pending"),
+    ] {
+        for answer in [
+            world.list_keys("1", key).await,
+            world.create_key("1", key, &json!({"name": "x"})).await,
+            world.delete_key("1", "1", key).await,
+        ] {
+            answer.assert_problem(status, code);
+        }
+    }
+    let path = "/v1/accounts/1/keys";
+    let nameless = || world.call(Method::POST, path).json(&json!({"name": "x"}));
+    for answer in [
+        world.get(path).send().await,
+        nameless().send().await,
+        world
+            .call(Method::DELETE, "/v1/accounts/1/keys/1")
+            .send()
+            .await,
+    ] {
+        answer.assert_problem(401, "unauthorized");
+        assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+    }
+}
+
+#[tokio::test]
+async fn keys_come_in_pages() {
+    let world = World::new().await;
+    let (id, owner) = world.account().await;
+    for number in 1..=4 {
+        world.reader(&id, &format!("reader {number}")).await;
+    }
+    let all = world.list_keys(&id, &owner).await;
+    assert!(all.body.get("next_cursor").is_none());
+    let (mut seen, mut query) = (Vec::new(), "limit=2".to_owned());
+    for count in [2, 2, 1] {
+        let path = format!("/v1/accounts/{id}/keys?{query}");
+        let page = world.get(&path).key(&owner).send().await;
+        page.assert(200);
+        let items = page.body["items"].as_array().unwrap();
+        assert_eq!(items.len(), count);
+        seen.extend(items.iter().map(|item| item["id"].clone()));
+        match page.body.get("next_cursor").and_then(Value::as_str) {
+            Some(cursor) => query = format!("limit=2&cursor={cursor}"),
+            None => assert_eq!(count, 1),
+        }
+    }
+    let expected = all.body["items"].as_array().unwrap().iter();
+    assert_eq!(
+        seen,
+        Vec::from_iter(expected.map(|item| item["id"].clone()))
+    );
+
+    for query in ["limit=0", "limit=201", "cursor=x", "cursor=YWNjb3VudDox"] {
+        let path = format!("/v1/accounts/{id}/keys?{query}");
+        let answer = world.get(&path).key(&owner).send().await;
+        answer.assert_problem(400, "invalid_request");
+    }
+}

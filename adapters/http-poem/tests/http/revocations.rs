@@ -1,0 +1,137 @@
+//! `GET /v1/revocations`.
+
+use std::time::Duration;
+
+use poem::http::Method;
+use serde_json::{Value, json};
+
+use crate::deletion::unavailable;
+use crate::support::{ADMIN, Person, World};
+
+impl World {
+    async fn revocations(&self, query: &str) -> Value {
+        let path = format!("/v1/revocations{query}");
+        let list = self.get(&path).key(ADMIN).send().await;
+        list.assert(200);
+        list.body
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_tells_how_it_stands_and_no_token() {
+    let world = World::new().await;
+    assert_eq!(world.revocations("").await, json!({"items": []}));
+    let key = world.link(3).await;
+    let id = world.account_of(&key).await;
+    world.revoking_brings(Err(unavailable()));
+    world.delete_account(&id, &key).await.assert(200);
+
+    let pending = world.revocations("").await["items"][0].clone();
+    let expected = json!({
+        "id": pending["id"],
+        "provider": "scripted",
+        "account_id": "person-3",
+        "deleted_account": id,
+        "status": "pending",
+        "created_at": world.time_in(0),
+        "next_attempt_at": pending["next_attempt_at"],
+        "attempts_failed": 1,
+        "last_error": {
+            "code": "provider_unavailable",
+            "detail": pending["last_error"]["detail"],
+        },
+    });
+    assert_eq!(pending, expected);
+    assert!(pending["id"].is_string());
+    let next = pending["next_attempt_at"].as_str().unwrap();
+    assert!(next.ends_with('Z') && next >= world.time_in(0).as_str());
+    assert!(!pending.to_string().contains("token-of"));
+}
+
+#[tokio::test]
+async fn every_status_has_its_word() {
+    let world = World::new().await;
+    let key = world.link(1).await;
+    let id = world.account_of(&key).await;
+    world.revoking_brings(Err(unavailable()));
+    world.delete_account(&id, &key).await.assert(200);
+    // Linked again, the person must not lose the new grant.
+    world.link(1).await;
+    let cancelled = world.revocations("").await["items"][0].clone();
+    assert_eq!(cancelled["status"], "cancelled");
+    assert_eq!(cancelled["ended_at"], world.time_in(0));
+    assert!(cancelled.get("next_attempt_at").is_none());
+
+    let key = world.link(2).await;
+    let id = world.account_of(&key).await;
+    world.delete_account(&id, &key).await.assert(200);
+    world.clock.advance(Duration::from_secs(24 * 3600));
+    assert_eq!(world.revoke_what_is_due().await, 1);
+    let failed = world.revocations("").await["items"][1].clone();
+    assert_eq!(failed["status"], "failed");
+    assert_eq!(failed["deleted_account"], id);
+    assert!(failed["last_error"].is_object());
+}
+
+#[tokio::test]
+async fn the_admin_turns_pages() {
+    let world = World::new().await;
+    let mut deleted = Vec::new();
+    for person in 1..=5 {
+        let key = world.link(person).await;
+        let id = world.account_of(&key).await;
+        world.delete_account(&id, &key).await.assert(200);
+        deleted.push(id);
+    }
+    let (mut seen, mut query) = (Vec::new(), "?limit=2".to_owned());
+    for count in [2, 2, 1] {
+        let page = world.revocations(&query).await;
+        let items = page["items"].as_array().unwrap();
+        assert_eq!(items.len(), count);
+        let accounts = items.iter().map(|item| item["deleted_account"].as_str());
+        seen.extend(accounts.map(|id| id.unwrap().to_owned()));
+        match page.get("next_cursor").and_then(Value::as_str) {
+            Some(cursor) => query = format!("?limit=2&cursor={cursor}"),
+            None => assert_eq!(count, 1),
+        }
+    }
+    assert_eq!(seen, deleted);
+}
+
+#[tokio::test]
+async fn limits_and_cursors_are_checked() {
+    let world = World::new().await;
+    for query in [
+        "limit=0",
+        "limit=201",
+        "limit=x",
+        "cursor=x",
+        "cursor=YWNjb3VudDox",
+    ] {
+        let path = format!("/v1/revocations?{query}");
+        let answer = world.get(&path).key(ADMIN).send().await;
+        answer.assert_problem(400, "invalid_request");
+    }
+}
+
+#[tokio::test]
+async fn revocations_are_for_the_admin() {
+    let world = World::with(|options| options.enroll_key = Some("enroll-me")).await;
+    let started = world.call(Method::POST, "/v1/link-code");
+    let started = started.key("enroll-me").send().await;
+    let (code, key) = (started.text_at("link_code"), started.text_at("access_key"));
+    world.consent(&code, Person::Agrees(1)).await;
+    let (_, reader) = world.reader(&world.account_of(&key).await, "reader").await;
+    let answer = world.get("/v1/revocations").send().await;
+    answer.assert_problem(401, "unauthorized");
+    let answer = world
+        .get("/v1/revocations")
+        .key("coak_guessed")
+        .send()
+        .await;
+    answer.assert_problem(401, "unauthorized");
+    for key in ["enroll-me", &key, &reader] {
+        let answer = world.get("/v1/revocations").key(key).send().await;
+        answer.assert_problem(403, "forbidden");
+    }
+}

@@ -1,0 +1,276 @@
+//! Giving tokens back: RFC 7009, and what servers make of it.
+
+use std::time::Duration;
+
+use central_oauth_domain::ports::{ProviderError, Revoked};
+use central_oauth_provider_device_flow::ProviderSettings;
+use poem::Response;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use url::Url;
+
+use crate::support::{
+    ACCESS_TOKEN, REFRESH_TOKEN, Stub, Subject, WithHeader, changed, error_of, issuer,
+    json as reply_json, kind, metadata, plain, raw, reply,
+};
+
+const OIDC: &str = "/.well-known/openid-configuration";
+
+async fn answered(
+    answer: impl Fn() -> Response + Send + Sync + 'static,
+) -> Result<Revoked, ProviderError> {
+    let stub = Stub::start(move |_, _| answer()).await;
+    Subject::plain(&stub.base).revoke().await
+}
+
+async fn said(status: u16, answer: Value) -> Result<Revoked, ProviderError> {
+    answered(move || reply_json(status, &answer)).await
+}
+
+/// An issuer that revokes, and whose metadata has been changed.
+async fn issuer_with(changes: Value) -> Stub {
+    Stub::start(move |seen, base| match seen.path.as_str() {
+        OIDC => reply_json(200, &changed(metadata(base), changes.clone())),
+        "/token" => reply_json(200, &json!({"access_token": "at"})),
+        _ => reply(200, "text/plain", ""),
+    })
+    .await
+}
+
+// Section 2.1.
+#[tokio::test]
+async fn the_token_goes_out_with_its_type_and_nothing_else() {
+    let stub = Stub::saying(200, "text/plain", "").await;
+    let subject = Subject::plain(&stub.base);
+    let check = |token: &str, hint: &str| {
+        stub.last(|seen| {
+            assert_eq!(seen.path, "/revoke");
+            let form_type = "application/x-www-form-urlencoded";
+            assert_eq!(seen.header("content-type"), form_type);
+            let form = seen.form();
+            assert_eq!(form["token"], token);
+            assert_eq!(form["token_type_hint"], hint);
+            assert_eq!(form["client_id"], "client-1");
+            assert_eq!(form.len(), 3, "{form:?}");
+        });
+    };
+    assert_eq!(subject.revoke().await, Ok(Revoked::Revoked));
+    check(REFRESH_TOKEN, "refresh_token");
+    assert_eq!(subject.revoke_access_token().await, Ok(Revoked::Revoked));
+    check(ACCESS_TOKEN, "access_token");
+    assert_eq!(stub.count("/revoke"), 2);
+}
+
+// Section 2.2: the content of the body is ignored. Auth0 documents one with `error`.
+#[tokio::test]
+async fn every_2xx_is_a_success() {
+    for (status, content_type, body) in [
+        (200, "text/plain", ""),
+        (200, "application/json", "{}"),
+        (200, "text/html", "<html>bye"),
+        (200, "application/json", r#"{"error":"invalid_request"}"#),
+        (202, "application/json", r#"{"revo"#),
+        (204, "text/plain", ""),
+    ] {
+        let outcome = answered(move || reply(status, content_type, body)).await;
+        assert_eq!(outcome, Ok(Revoked::Revoked), "{status} {body}");
+    }
+}
+
+// Google's answer; oauthlib and others; Twitch, "Revoking access tokens". By section 2.2 all of them would be 200.
+#[tokio::test]
+async fn a_token_that_is_not_known_is_worth_nothing() {
+    for body in [
+        json!({"error": "invalid_token", "error_description": "Token expired or revoked"}),
+        json!({"error": "Invalid_Grant"}),
+        json!({"error": {"code": "invalid_token", "message": "unknown"}}),
+        json!({"status": 400, "message": "Invalid token"}),
+    ] {
+        let outcome = said(400, body.clone()).await;
+        assert_eq!(outcome, Ok(Revoked::Revoked), "{body}");
+    }
+}
+
+// Section 2.2.1; the status is that of RFC 6749 section 5.2, or another.
+#[tokio::test]
+async fn a_type_that_cannot_be_revoked() {
+    for status in [400, 401, 403, 501] {
+        let outcome = said(status, json!({"error": "unsupported_token_type"})).await;
+        match status {
+            501 => assert_eq!(kind(&error_of(outcome)), ("unavailable", "")),
+            _ => assert_eq!(outcome, Ok(Revoked::Unsupported), "{status}"),
+        }
+    }
+}
+
+// RFC 6749 section 5.2: 401 is about the client. A bearer token demanded by mistake is `invalid_token` (RFC 6750).
+#[tokio::test]
+async fn the_operator_s_mistakes_are_no_revocations() {
+    for (status, code) in [
+        (401, "invalid_client"),
+        (400, "invalid_client"),
+        (400, "unauthorized_client"),
+        (401, "invalid_token"),
+        (401, "token_gone"),
+    ] {
+        let error = error_of(said(status, json!({"error": code})).await);
+        assert_eq!(kind(&error), ("misconfigured", code), "{status}");
+    }
+    let error = error_of(answered(|| reply(401, "text/html", "<html>")).await);
+    assert_eq!(kind(&error), ("misconfigured", "http_401"));
+}
+
+// The stack notes: 400 for an unknown token, with an empty body; who knows what else it is said for.
+#[tokio::test]
+async fn refusals_that_say_too_little() {
+    for (status, body, code) in [
+        (400, "", "http_400"),
+        (400, "{}", "http_400"),
+        (400, r#"{"message":"no"}"#, "http_400"),
+        (400, r#"{"error":"invalid_request"}"#, "invalid_request"),
+        (403, r#"{"error":"invalid_token"}"#, "invalid_token"),
+        (403, r#"{"message":"Invalid token"}"#, "http_403"),
+        (404, "<html>", "http_404"),
+        (405, "", "http_405"),
+    ] {
+        let outcome = answered(move || reply(status, "application/json", body)).await;
+        assert_eq!(kind(&error_of(outcome)), ("refused", code), "{body}");
+    }
+}
+
+// Section 2.2.1: after a 503 the client must assume that the token still exists, and may ask again after Retry-After.
+#[tokio::test]
+async fn a_server_that_cannot_now() {
+    for (status, body) in [
+        (429, "slow down"),
+        (429, r#"{"error":"invalid_token"}"#),
+        (429, r#"{"error":"slow_down"}"#),
+        (500, ""),
+        (502, "<html>"),
+        (503, r#"{"error":"invalid_grant"}"#),
+        (400, r#"{"error":"temporarily_unavailable"}"#),
+    ] {
+        for header in ["retry-after", "x-retry-after"] {
+            let answer = move || {
+                let answer = reply(status, "application/json", body);
+                answer.with_header_value(header, "30")
+            };
+            let error = error_of(answered(answer).await);
+            assert_eq!(kind(&error), ("unavailable", ""), "{status} {body}");
+            assert_eq!(error.retry_after(), Some(Duration::from_secs(30)));
+        }
+    }
+    let error = error_of(answered(|| reply(408, "text/plain", "")).await);
+    assert_eq!(kind(&error), ("unavailable", ""));
+}
+
+#[tokio::test]
+async fn answers_that_do_not_come() {
+    let closes = raw(|socket| async { drop(socket) }).await;
+    let stops = raw(|mut socket| async move {
+        let head = b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{";
+        socket.write_all(head).await.unwrap();
+    })
+    .await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    for base in [closes, stops, nobody] {
+        let error = error_of(Subject::plain(&base).revoke().await);
+        assert_eq!(kind(&error), ("unavailable", ""));
+    }
+    let silent = raw(|socket| async move {
+        std::future::pending::<()>().await;
+        drop(socket);
+    })
+    .await;
+    let error = error_of(
+        Subject::new(ProviderSettings {
+            timeout: Duration::from_millis(300),
+            ..plain(&silent)
+        })
+        .revoke()
+        .await,
+    );
+    assert_eq!(kind(&error), ("unavailable", ""));
+}
+
+// Design, section 3: bodies are bounded. The token is given back again: that does no harm.
+#[tokio::test]
+async fn more_than_anybody_reads() {
+    for status in [200, 400] {
+        let outcome = answered(move || reply(status, "text/plain", "x".repeat(3 << 20))).await;
+        assert_eq!(kind(&error_of(outcome)), ("nonsense", ""));
+    }
+}
+
+// RFC 8414 section 2: revocation_endpoint is optional.
+#[tokio::test]
+async fn without_an_endpoint_the_token_goes_nowhere() {
+    let stub = Stub::saying(200, "text/plain", "").await;
+    let subject = Subject::new(ProviderSettings {
+        revocation_endpoint: None,
+        ..plain(&stub.base)
+    });
+    for outcome in [subject.revoke().await, subject.revoke_access_token().await] {
+        assert_eq!(outcome, Ok(Revoked::Unsupported));
+    }
+    for path in ["/revoke", "/token"] {
+        assert_eq!(stub.count(path), 0);
+    }
+    let stub = issuer_with(json!({"revocation_endpoint": null})).await;
+    let outcome = Subject::new(issuer(&stub.base)).revoke().await;
+    assert_eq!(outcome, Ok(Revoked::Unsupported));
+    // Only the metadata was asked for.
+    stub.last(|seen| assert_eq!(seen.path, OIDC));
+    assert_eq!(stub.count(OIDC), 1);
+}
+
+#[tokio::test]
+async fn the_endpoint_that_is_given_wins() {
+    let stub = issuer_with(json!({})).await;
+    let outcome = Subject::new(issuer(&stub.base)).revoke().await;
+    assert_eq!(outcome, Ok(Revoked::Revoked));
+    assert_eq!(stub.count("/revoke"), 1);
+    for discovered in [
+        json!(format!("{}/revoke", stub.base)),
+        json!(null),
+        // What the operator overrides is not judged.
+        json!("http://id.example.com/revoke"),
+    ] {
+        let stub = issuer_with(json!({"revocation_endpoint": discovered})).await;
+        let own = Url::parse(&format!("{}/own", stub.base)).unwrap();
+        let subject = Subject::new(ProviderSettings {
+            revocation_endpoint: Some(own),
+            ..issuer(&stub.base)
+        });
+        assert_eq!(subject.revoke().await, Ok(Revoked::Revoked));
+        assert_eq!((stub.count("/own"), stub.count("/revoke")), (1, 0));
+    }
+}
+
+// Design, section 5: grants are kept alive whatever else is wrong.
+#[tokio::test]
+async fn a_bad_endpoint_stops_revocations_alone() {
+    for bad in [
+        "http://id.example.com/revoke",
+        "https://me:pw@id.example.com/x",
+        "/x",
+    ] {
+        let stub = issuer_with(json!({"revocation_endpoint": bad})).await;
+        let subject = Subject::new(issuer(&stub.base));
+        let error = error_of(subject.revoke().await);
+        assert_eq!(kind(&error), ("misconfigured", "endpoint_refused"));
+        assert!(error.to_string().contains("revocation_endpoint"), "{error}");
+        assert!(subject.refresh().await.is_ok());
+    }
+}
+
+// No answer of discovery is no answer of the revocation endpoint.
+#[tokio::test]
+async fn an_issuer_that_cannot_be_discovered_has_not_said_no() {
+    let stub = Stub::saying(503, "text/plain", "").await;
+    let error = error_of(Subject::new(issuer(&stub.base)).revoke().await);
+    assert_eq!(kind(&error), ("unavailable", ""));
+}

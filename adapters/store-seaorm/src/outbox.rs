@@ -1,0 +1,85 @@
+//! What goes into the outbox of revocations, and what is taken out of it, as a part of other changes.
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::revocation::{NewRevocation, RevocationLease, RevocationStatus};
+use central_oauth_domain::grant::{AccountKey, ProviderName};
+use central_oauth_domain::ports::StoreError;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select,
+    UpdateMany,
+};
+
+use crate::convert::{ended_revocation, new_revocation};
+use crate::entities::accounts;
+use crate::entities::revocations::{Column, Entity};
+use crate::error::failed;
+
+pub(crate) async fn keep_stray(
+    db: &impl ConnectionTrait,
+    stray: NewRevocation,
+) -> Result<bool, StoreError> {
+    let reference = stray.reference.as_bytes().to_vec();
+    let known = Entity::find().filter(Column::Reference.eq(reference));
+    if known.one(db).await.map_err(failed)?.is_some() {
+        return Ok(true);
+    }
+    if let Some(person) = &stray.person
+        && is_alive(db, &stray.provider, Some(person)).await?
+    {
+        return Ok(false);
+    }
+    insert(db, stray).await.map(|_| true)
+}
+
+pub(crate) async fn insert(
+    db: &impl ConnectionTrait,
+    revocation: NewRevocation,
+) -> Result<RevocationLease, StoreError> {
+    let row = new_revocation(revocation).insert(db).await;
+    row.map_err(failed)?.try_into()
+}
+
+/// Whether a person has a live account; with `None`, whether anybody has whom the provider does not name.
+pub(crate) async fn is_alive(
+    db: &impl ConnectionTrait,
+    provider: &ProviderName,
+    person: Option<&str>,
+) -> Result<bool, StoreError> {
+    let live = live_accounts(provider, person).into_tuple::<i64>();
+    Ok(live.one(db).await.map_err(failed)?.is_some())
+}
+
+pub(crate) fn live_accounts(
+    provider: &ProviderName,
+    person: Option<&str>,
+) -> Select<accounts::Entity> {
+    let accounts = accounts::Entity::find()
+        .select_only()
+        .column(accounts::Column::Id)
+        .filter(accounts::Column::Provider.eq(provider.as_str()))
+        .limit(1);
+    match person {
+        Some(person) => accounts.filter(accounts::Column::AccountId.eq(person)),
+        // As it stands in the index.
+        None => accounts.filter(Expr::col(accounts::Column::Identified).not()),
+    }
+}
+
+/// Whatever is still to be revoked of a person is not any more.
+pub(crate) async fn cancel(
+    db: &impl ConnectionTrait,
+    person: &AccountKey,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let cancelled = pending_of(person, now).exec(db).await;
+    cancelled.map(drop).map_err(failed)
+}
+
+pub(crate) fn pending_of(person: &AccountKey, now: Timestamp) -> UpdateMany<Entity> {
+    Entity::update_many()
+        .set(ended_revocation(RevocationStatus::Cancelled, now))
+        .filter(Column::Provider.eq(person.provider.as_str()))
+        .filter(Column::Person.eq(person.account_id.as_str()))
+        .filter(Column::EndedAt.is_null())
+}

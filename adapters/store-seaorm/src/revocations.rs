@@ -1,0 +1,236 @@
+//! The outbox of tokens that are to be revoked: who sees to them, and what became of it.
+
+use std::error::Error;
+
+use async_trait::async_trait;
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::ProviderName;
+use central_oauth_domain::grant::revocation::{
+    NewRevocation, Revocation, RevocationId, RevocationLease, RevocationResult, RevocationStatus,
+};
+use central_oauth_domain::ports::{RevocationStore, StoreError};
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DeleteMany, EntityTrait,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, UpdateMany,
+};
+
+use crate::convert::{ended_revocation, revocation_fault, row_count};
+use crate::entities::revocations::{ActiveModel, Column, Entity, Model};
+use crate::error::failed;
+use crate::outbox;
+use crate::purge::MOST_AT_ONCE;
+use crate::store::SeaOrmStore;
+
+#[async_trait]
+impl RevocationStore for SeaOrmStore {
+    async fn keep_stray(&self, stray: NewRevocation) -> Result<bool, StoreError> {
+        let write = self.write().await?;
+        let kept = outbox::keep_stray(&write.txn, stray).await?;
+        write.commit().await?;
+        Ok(kept)
+    }
+
+    async fn claim_due_revocations(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u64,
+        busy: &[ProviderName],
+    ) -> Result<Vec<RevocationLease>, StoreError> {
+        let write = self.write().await?;
+        let claim = claim_due_rows(now, lease_until, limit, busy);
+        let rows = claim.exec_with_returning(&write.txn).await;
+        let mut rows = rows.map_err(failed)?;
+        write.commit().await?;
+        // An update gives its rows back in any order.
+        rows.sort_by_key(|row| (row.next_attempt_at, row.id));
+        Ok(rows.into_iter().filter_map(readable).collect())
+    }
+
+    async fn next_revocation_at(
+        &self,
+        busy: &[ProviderName],
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let next = next_due(busy).into_tuple::<i64>().one(&self.db).await;
+        Ok(next.map_err(failed)?.map(Timestamp::from_millis))
+    }
+
+    async fn attribute_revocation(
+        &self,
+        id: RevocationId,
+        lease_version: i64,
+        person: Option<&str>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let write = self.write().await?;
+        let Some(row) = leased(&write.txn, id, lease_version).await? else {
+            return Ok(false);
+        };
+        let provider = ProviderName::new(row.provider);
+        let is_alive = outbox::is_alive(&write.txn, &provider, person).await?;
+        let attributed = if is_alive {
+            ended_revocation(RevocationStatus::Cancelled, now)
+        } else {
+            <ActiveModel as Default>::default()
+        };
+        let attributed = ActiveModel {
+            id: Set(row.id),
+            person: Set(person.map(str::to_owned)),
+            ..attributed
+        };
+        attributed.update(&write.txn).await.map_err(failed)?;
+        write.commit().await?;
+        Ok(!is_alive)
+    }
+
+    async fn record_revocation(
+        &self,
+        id: RevocationId,
+        lease_version: i64,
+        result: RevocationResult,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let write = self.write().await?;
+        let Some(row) = leased(&write.txn, id, lease_version).await? else {
+            return Ok(false);
+        };
+        let recorded = ActiveModel {
+            id: Set(row.id),
+            ..result_columns(result, row.failures, now)
+        };
+        recorded.update(&write.txn).await.map_err(failed)?;
+        write.commit().await?;
+        Ok(true)
+    }
+
+    async fn revocation(&self, id: RevocationId) -> Result<Option<Revocation>, StoreError> {
+        let row = Entity::find_by_id(id.0).one(&self.db).await;
+        row.map_err(failed)?.map(Revocation::try_from).transpose()
+    }
+
+    async fn revocations(
+        &self,
+        after: Option<RevocationId>,
+        limit: u64,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        let rows = Entity::find()
+            .filter(Column::Id.gt(after.map_or(0, |after| after.0)))
+            .order_by_asc(Column::Id)
+            .limit(row_count(limit))
+            .all(&self.db)
+            .await
+            .map_err(failed)?;
+        rows.into_iter().map(Revocation::try_from).collect()
+    }
+
+    async fn purge_revocations(
+        &self,
+        ended_before: Timestamp,
+        limit: u64,
+    ) -> Result<u64, StoreError> {
+        let write = self.write().await?;
+        let deleted = delete_over(ended_before, limit).exec(&write.txn).await;
+        let deleted = deleted.map_err(failed)?;
+        write.commit().await?;
+        Ok(deleted.rows_affected)
+    }
+}
+
+/// A row that cannot be understood keeps nobody from the others.
+fn readable(row: Model) -> Option<RevocationLease> {
+    let id = row.id;
+    let lease = RevocationLease::try_from(row);
+    lease
+        .inspect_err(|error| {
+            let error = error as &dyn Error;
+            tracing::error!(revocation = id, error, "a revocation cannot be read");
+        })
+        .ok()
+}
+
+/// One statement finds and leases, as with polls.
+pub(crate) fn claim_due_rows(
+    now: Timestamp,
+    lease_until: Timestamp,
+    limit: u64,
+    busy: &[ProviderName],
+) -> UpdateMany<Entity> {
+    let leased = ActiveModel {
+        lease_until: Set(Some(lease_until.as_millis())),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(leased)
+        .col_expr(Column::LeaseVersion, Expr::col(Column::LeaseVersion).add(1))
+        .filter(Column::Id.in_subquery(due(now, limit, busy).into_query()))
+        .filter(Column::DueAt.lte(now.as_millis()))
+}
+
+fn due(now: Timestamp, limit: u64, busy: &[ProviderName]) -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::DueAt.lte(now.as_millis()))
+        .filter(not_at(busy))
+        .order_by_asc(Column::DueAt)
+        .order_by_asc(Column::Id)
+        .limit(row_count(limit))
+}
+
+/// Asked row by row, in the order of the index.
+fn not_at(busy: &[ProviderName]) -> Condition {
+    let names = busy.iter().map(ProviderName::as_str);
+    Condition::all().add_option((!busy.is_empty()).then(|| Column::Provider.is_not_in(names)))
+}
+
+pub(crate) fn next_due(busy: &[ProviderName]) -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column(Column::DueAt)
+        .filter(Column::DueAt.is_not_null())
+        .filter(not_at(busy))
+        .order_by_asc(Column::DueAt)
+        .limit(1)
+}
+
+/// The row as it was claimed, if it still is and has not ended.
+async fn leased(
+    db: &impl ConnectionTrait,
+    id: RevocationId,
+    lease_version: i64,
+) -> Result<Option<Model>, StoreError> {
+    Entity::find_by_id(id.0)
+        .filter(Column::LeaseVersion.eq(lease_version))
+        .filter(Column::EndedAt.is_null())
+        .one(db)
+        .await
+        .map_err(failed)
+}
+
+fn result_columns(result: RevocationResult, failures: i64, now: Timestamp) -> ActiveModel {
+    match result {
+        RevocationResult::Ended { status, fault } => {
+            revocation_fault(fault, ended_revocation(status, now))
+        }
+        RevocationResult::Again { at, fault } => {
+            let again = ActiveModel {
+                next_attempt_at: Set(Some(at.as_millis())),
+                lease_until: Set(None),
+                failures: Set(failures.saturating_add(1)),
+                ..Default::default()
+            };
+            revocation_fault(Some(fault), again)
+        }
+    }
+}
+
+pub(crate) fn delete_over(ended_before: Timestamp, limit: u64) -> DeleteMany<Entity> {
+    let over = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::EndedAt.lt(ended_before.as_millis()))
+        .limit(Ord::min(limit, MOST_AT_ONCE));
+    Entity::delete_many().filter(Column::Id.in_subquery(over.into_query()))
+}

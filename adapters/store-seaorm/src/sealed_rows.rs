@@ -1,0 +1,202 @@
+//! Rows as the sealed values that they hold.
+
+use central_oauth_domain::grant::{AccountKey, ProviderName};
+use central_oauth_domain::ports::{
+    Resealing, SealedColumn, SealedRow, SealedTo, SealedValue, StoreError,
+};
+use central_oauth_domain::secret::{SealId, Sealed};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, SimpleExpr};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, ModelTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    UpdateMany, Value,
+};
+
+use crate::convert::{bytes, hash, reference, row_count};
+use crate::entities::{accounts, device_codes, revocations, service_keys, tokens};
+use crate::error::Unreadable;
+
+/// A table with sealed values.
+pub(crate) trait Sealing: EntityTrait {
+    /// Its number.
+    const ID: Self::Column;
+    /// The columns with sealed values.
+    const SEALED: &'static [(SealedColumn, Self::Column)];
+
+    /// Which rows hold any.
+    fn holding() -> Condition;
+}
+
+impl Sealing for service_keys::Entity {
+    const ID: Self::Column = service_keys::Column::Id;
+    const SEALED: &'static [(SealedColumn, Self::Column)] =
+        &[(SealedColumn::HashKey, service_keys::Column::HashKey)];
+
+    fn holding() -> Condition {
+        Condition::all()
+    }
+}
+
+impl Sealing for tokens::Entity {
+    const ID: Self::Column = tokens::Column::Id;
+    const SEALED: &'static [(SealedColumn, Self::Column)] = &[
+        (SealedColumn::AccessToken, tokens::Column::AccessToken),
+        (SealedColumn::RefreshToken, tokens::Column::RefreshToken),
+        (
+            SealedColumn::SpareRefreshToken,
+            tokens::Column::SpareRefreshToken,
+        ),
+    ];
+
+    fn holding() -> Condition {
+        Condition::all()
+    }
+}
+
+impl Sealing for device_codes::Entity {
+    const ID: Self::Column = device_codes::Column::Id;
+    const SEALED: &'static [(SealedColumn, Self::Column)] = &[
+        (SealedColumn::DeviceCode, device_codes::Column::DeviceCode),
+        (SealedColumn::UserCode, device_codes::Column::UserCode),
+        (
+            SealedColumn::VerificationUriComplete,
+            device_codes::Column::VerificationUriComplete,
+        ),
+        (SealedColumn::AccessToken, device_codes::Column::AccessToken),
+        (
+            SealedColumn::RefreshToken,
+            device_codes::Column::RefreshToken,
+        ),
+        (SealedColumn::IdToken, device_codes::Column::IdToken),
+    ];
+
+    /// Ended links hold nothing, and those that have not ended are few.
+    fn holding() -> Condition {
+        Condition::all().add(device_codes::Column::EndedAt.is_null())
+    }
+}
+
+impl Sealing for revocations::Entity {
+    const ID: Self::Column = revocations::Column::Id;
+    const SEALED: &'static [(SealedColumn, Self::Column)] = &[
+        (SealedColumn::AccessToken, revocations::Column::AccessToken),
+        (
+            SealedColumn::RefreshToken,
+            revocations::Column::RefreshToken,
+        ),
+        (
+            SealedColumn::SpareRefreshToken,
+            revocations::Column::SpareRefreshToken,
+        ),
+        (SealedColumn::IdToken, revocations::Column::IdToken),
+    ];
+
+    /// Ended revocations hold nothing, and those that have not ended are few.
+    fn holding() -> Condition {
+        Condition::all().add(revocations::Column::EndedAt.is_null())
+    }
+}
+
+/// A row of a table with sealed values, which knows what they are sealed to.
+pub(crate) trait Owned: ModelTrait {
+    fn owner(&self) -> Result<SealedTo, StoreError>;
+}
+
+impl Owned for service_keys::Model {
+    fn owner(&self) -> Result<SealedTo, StoreError> {
+        Ok(SealedTo::Service)
+    }
+}
+
+impl Owned for device_codes::Model {
+    fn owner(&self) -> Result<SealedTo, StoreError> {
+        let (table, id, column) = ("device_codes", self.id, "code_hash");
+        let code = hash(&self.code_hash).map(SealedTo::Link);
+        code.ok_or_else(|| Unreadable { table, id, column }.into())
+    }
+}
+
+impl Owned for revocations::Model {
+    fn owner(&self) -> Result<SealedTo, StoreError> {
+        reference(self).map(SealedTo::Revocation)
+    }
+}
+
+/// Tokens are sealed to their account, which is a row of another table.
+pub(crate) fn account_of(
+    row: &tokens::Model,
+    account: Option<accounts::Model>,
+) -> Result<SealedTo, StoreError> {
+    let (table, id, column) = ("tokens", row.id, "account_id");
+    let account = account.ok_or(Unreadable { table, id, column })?;
+    Ok(SealedTo::Account(AccountKey {
+        provider: ProviderName::new(account.provider),
+        account_id: account.account_id,
+    }))
+}
+
+pub(crate) fn sealed_row<M>(id: i64, row: &M, owner: SealedTo) -> SealedRow
+where
+    M: ModelTrait,
+    M::Entity: Sealing,
+{
+    let sealed = M::Entity::SEALED.iter();
+    let values = sealed.filter_map(|(column, place)| match row.get(*place) {
+        Value::Bytes(Some(bytes)) => Some(SealedValue {
+            column: *column,
+            sealed: Sealed::from_bytes(bytes),
+        }),
+        _ => None,
+    });
+    SealedRow {
+        id,
+        owner,
+        values: values.collect(),
+    }
+}
+
+/// What a sealed value starts with: the key that opens it.
+fn start<C: ColumnTrait>(column: C) -> SimpleExpr {
+    // 32 bits each: PostgreSQL has no such function of larger numbers.
+    let length = i32::try_from(SealId::LENGTH).unwrap_or(i32::MAX);
+    Func::cust("substr")
+        .arg(Expr::col(column.as_column_ref()))
+        .arg(1_i32)
+        .arg(length)
+        .into()
+}
+
+/// What the values of rows start with, each combination once.
+pub(crate) fn starts<E: Sealing>() -> Select<E> {
+    let none = E::find().select_only().filter(E::holding()).distinct();
+    E::SEALED.iter().fold(none, |query, (_, column)| {
+        query.expr(start::<E::Column>(*column))
+    })
+}
+
+/// Rows of which a value was sealed with another key, in the order of their numbers.
+pub(crate) fn sealed_otherwise<E: Sealing>(present: SealId, after: i64, limit: u64) -> Select<E> {
+    let otherwise = E::SEALED.iter().fold(Condition::any(), |any, (_, column)| {
+        any.add(start::<E::Column>(*column).ne(present.0.to_vec()))
+    });
+    E::find()
+        .filter(E::holding())
+        .filter(otherwise)
+        .filter(E::ID.gt(after))
+        .order_by_asc(E::ID)
+        .limit(row_count(limit))
+}
+
+/// Replaces the values of a row that holds what was read, and nothing else.
+pub(crate) fn replace<E: Sealing>(resealing: &Resealing) -> UpdateMany<E> {
+    let row = &resealing.row;
+    let this = E::update_many().filter(E::ID.eq(row.id));
+    E::SEALED.iter().fold(this, |update, (kind, column)| {
+        let mut values = row.values.iter().zip(&resealing.values);
+        match values.find(|(old, _)| old.column == *kind) {
+            Some((old, new)) => update
+                .col_expr(*column, Expr::value(bytes(new)))
+                .filter(column.eq(bytes(&old.sealed))),
+            None => update.filter(column.is_null()),
+        }
+    })
+}

@@ -1,0 +1,212 @@
+//! Sealed values as such: which keys they need, and how they move from one key to the next.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use central_oauth_domain::ports::{
+    Resealing, SealStore, SealedRow, SealedTable, SealedTo, StoreError,
+};
+use central_oauth_domain::secret::{SealId, Sealed};
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, Select, SelectTwo,
+};
+
+use crate::convert::row_count;
+use crate::entities::{accounts, device_codes, revocations, service_keys, tokens};
+use crate::error::{Unreadable, failed};
+use crate::sealed_rows::{
+    Owned, Sealing, account_of, replace, sealed_otherwise, sealed_row, starts,
+};
+use crate::store::SeaOrmStore;
+
+/// The number of the hash key.
+const ONLY_ROW: i64 = 1;
+
+#[async_trait]
+impl SealStore for SeaOrmStore {
+    async fn hash_key(&self) -> Result<Option<Sealed>, StoreError> {
+        read_hash_key(&self.db).await.map_err(failed)
+    }
+
+    async fn init_hash_key(&self, candidate: Sealed) -> Result<Sealed, StoreError> {
+        let write = self.write().await?;
+        let row = service_keys::ActiveModel {
+            id: Set(ONLY_ROW),
+            hash_key: Set(candidate.as_bytes().to_vec()),
+        };
+        let unless_there = OnConflict::column(service_keys::Column::Id)
+            .do_nothing()
+            .to_owned();
+        service_keys::Entity::insert(row)
+            .on_conflict(unless_there)
+            .exec_without_returning(&write.txn)
+            .await
+            .map_err(failed)?;
+        let kept = read_hash_key(&write.txn).await.map_err(failed)?;
+        write.commit().await?;
+        kept.ok_or_else(|| {
+            let (table, column) = ("service_keys", "hash_key");
+            let id = ONLY_ROW;
+            Unreadable { table, id, column }.into()
+        })
+    }
+
+    /// The tables are read in the order in which tokens move from one to the next, so that none is missed.
+    async fn seals_in_use(&self) -> Result<BTreeSet<SealId>, StoreError> {
+        let db = &self.db;
+        let mut seals = BTreeSet::new();
+        seals.extend(read_starts(db, starts::<service_keys::Entity>()).await?);
+        seals.extend(read_starts(db, starts::<device_codes::Entity>()).await?);
+        let of_tokens = seals_of_tokens(db).await?;
+        seals.extend(of_tokens.iter().flat_map(|seals| seal_ids(seals)).flatten());
+        seals.extend(read_starts(db, starts::<revocations::Entity>()).await?);
+        Ok(seals)
+    }
+
+    async fn rows_sealed_otherwise(
+        &self,
+        table: SealedTable,
+        present: SealId,
+        after: i64,
+        limit: u64,
+    ) -> Result<Vec<SealedRow>, StoreError> {
+        let db = &self.db;
+        match table {
+            SealedTable::ServiceKeys => {
+                let query = sealed_otherwise::<service_keys::Entity>(present, after, limit);
+                read(query.all(db).await, |row| row.id)
+            }
+            SealedTable::Tokens => tokens_sealed_otherwise(db, present, after, limit).await,
+            SealedTable::DeviceCodes => {
+                let query = sealed_otherwise::<device_codes::Entity>(present, after, limit);
+                read(query.all(db).await, |row| row.id)
+            }
+            SealedTable::Revocations => {
+                let query = sealed_otherwise::<revocations::Entity>(present, after, limit);
+                read(query.all(db).await, |row| row.id)
+            }
+        }
+    }
+
+    async fn reseal(&self, rows: &[Resealing]) -> Result<u64, StoreError> {
+        let write = self.write().await?;
+        let mut changed = 0;
+        for row in rows.iter().filter(|row| !row.values.is_empty()) {
+            changed += reseal_row(&write.txn, row).await.map_err(failed)?;
+        }
+        write.commit().await?;
+        Ok(changed)
+    }
+}
+
+pub(crate) async fn read_hash_key(db: &impl ConnectionTrait) -> Result<Option<Sealed>, DbErr> {
+    let row = service_keys::Entity::find_by_id(ONLY_ROW).one(db).await?;
+    Ok(row.map(|row| Sealed::from_bytes(row.hash_key)))
+}
+
+async fn read_starts<E: Sealing>(
+    db: &impl ConnectionTrait,
+    starts: Select<E>,
+) -> Result<BTreeSet<SealId>, StoreError> {
+    let query = starts.build(db.get_database_backend());
+    let mut seals = BTreeSet::new();
+    for row in db.query_all_raw(query).await.map_err(failed)? {
+        for n in 0..E::SEALED.len() {
+            let start: Option<Vec<u8>> = row.try_get_by_index(n).map_err(failed)?;
+            seals.extend(start.and_then(|start| Sealed::from_bytes(start).seal_id()));
+        }
+    }
+    Ok(seals)
+}
+
+/// The combinations of keys that rows of tokens were sealed with. There are few, so they are found by skipping from one
+/// to the next in their index, past all the rows that share one.
+async fn seals_of_tokens(db: &impl ConnectionTrait) -> Result<Vec<Vec<u8>>, StoreError> {
+    let mut found = Vec::<Vec<u8>>::new();
+    loop {
+        let next = next_seals(found.last()).into_tuple::<Vec<u8>>();
+        let Some(next) = next.one(db).await.map_err(failed)? else {
+            return Ok(found);
+        };
+        found.push(next);
+    }
+}
+
+pub(crate) fn next_seals(last: Option<&Vec<u8>>) -> Select<tokens::Entity> {
+    let later = last.map(|last| tokens::Column::SealedWith.gt(last.clone()));
+    tokens::Entity::find()
+        .select_only()
+        .column(tokens::Column::SealedWith)
+        .filter(later.unwrap_or_else(|| tokens::Column::SealedWith.is_not_null()))
+        .order_by_asc(tokens::Column::SealedWith)
+        .limit(1)
+}
+
+/// The keys of a combination; `None` for what no cipher made.
+fn seal_ids(seals: &[u8]) -> impl Iterator<Item = Option<SealId>> {
+    let starts = seals.chunks(SealId::LENGTH);
+    starts.map(|start| start.try_into().ok().map(SealId))
+}
+
+/// One query for each combination with another key in it: each follows an index.
+async fn tokens_sealed_otherwise(
+    db: &impl ConnectionTrait,
+    present: SealId,
+    after: i64,
+    limit: u64,
+) -> Result<Vec<SealedRow>, StoreError> {
+    let mut found = Vec::new();
+    for seals in seals_of_tokens(db).await? {
+        if seal_ids(&seals).all(|key| key == Some(present)) {
+            continue;
+        }
+        let rows = tokens_sealed_with(seals, after, limit).all(db).await;
+        for (row, account) in rows.map_err(failed)? {
+            let owner = account_of(&row, account)?;
+            found.push(sealed_row(row.id, &row, owner));
+        }
+    }
+    found.sort_unstable_by_key(|row| row.id);
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(found)
+}
+
+pub(crate) fn tokens_sealed_with(
+    seals: Vec<u8>,
+    after: i64,
+    limit: u64,
+) -> SelectTwo<tokens::Entity, accounts::Entity> {
+    tokens::Entity::find()
+        .find_also_related(accounts::Entity)
+        .filter(tokens::Column::SealedWith.eq(seals))
+        .filter(tokens::Column::Id.gt(after))
+        .order_by_asc(tokens::Column::Id)
+        .limit(row_count(limit))
+}
+
+fn read<M>(
+    rows: Result<Vec<M>, DbErr>,
+    id: impl Fn(&M) -> i64,
+) -> Result<Vec<SealedRow>, StoreError>
+where
+    M: Owned,
+    M::Entity: Sealing,
+{
+    let rows = rows.map_err(failed)?;
+    let row = |row: &M| Ok(sealed_row(id(row), row, row.owner()?));
+    rows.iter().map(row).collect()
+}
+
+/// How many rows were changed: one, or none that has moved on.
+async fn reseal_row(db: &impl ConnectionTrait, row: &Resealing) -> Result<u64, DbErr> {
+    let changed = match row.row.owner {
+        SealedTo::Service => replace::<service_keys::Entity>(row).exec(db).await,
+        SealedTo::Account(_) => replace::<tokens::Entity>(row).exec(db).await,
+        SealedTo::Link(_) => replace::<device_codes::Entity>(row).exec(db).await,
+        SealedTo::Revocation(_) => replace::<revocations::Entity>(row).exec(db).await,
+    };
+    Ok(changed?.rows_affected)
+}

@@ -1,0 +1,233 @@
+//! Tokens that nobody needs any more are given back to the provider (RFC 7009).
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::refresh::pause_after;
+use super::{AccountId, Lease, ProviderName, TokenOrigin};
+use crate::fault::Fault;
+use crate::secret::Sealed;
+use crate::time::Timestamp;
+
+/// How long a provider is asked again.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// How long what became of it can be read.
+pub const KEPT_AFTER_END: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// The store's number of a revocation; a string on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RevocationId(pub i64);
+
+impl fmt::Display for RevocationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for RevocationId {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+/// What the tokens of a revocation are sealed to: random, and made before the store has a number for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RevocationReference([u8; 16]);
+
+impl RevocationReference {
+    /// Wraps the 16 bytes of a reference.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes to store.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+/// The tokens of one grant, sealed to the reference of their revocation.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RevocableTokens {
+    /// The access token.
+    pub access_token: Option<Sealed>,
+    /// The refresh token.
+    pub refresh_token: Option<Sealed>,
+    /// A refresh token that came late.
+    pub spare_refresh_token: Option<Sealed>,
+    /// The ID token, while it is not known whose tokens they are.
+    pub id_token: Option<Sealed>,
+}
+
+/// Tokens to be kept until they are revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRevocation {
+    /// What they are sealed to.
+    pub reference: RevocationReference,
+    /// The provider.
+    pub provider: ProviderName,
+    /// The provider's id of the person; `None` where that is still to be found out.
+    pub person: Option<String>,
+    /// The account that they were of, if they were of one.
+    pub account: Option<AccountId>,
+    /// Where they came from: they are sent nowhere else.
+    pub origin: TokenOrigin,
+    /// The tokens.
+    pub tokens: RevocableTokens,
+    /// When they were asked for.
+    pub requested_at: Timestamp,
+    /// Now: they are due at once.
+    pub created_at: Timestamp,
+    /// Until when the caller sees to them, if at all.
+    pub lease_until: Option<Timestamp>,
+}
+
+/// How a revocation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RevocationStatus {
+    /// The provider has not confirmed it yet.
+    Pending,
+    /// The provider has confirmed it.
+    Revoked,
+    /// The provider revokes no tokens.
+    Unsupported,
+    /// The provider has not confirmed it for a day: the tokens are forgotten here and end by themselves there.
+    Failed,
+    /// The person has a live account again, whose grant it might have ended.
+    Cancelled,
+}
+
+/// A revocation, without any token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revocation {
+    /// The store's number.
+    pub id: RevocationId,
+    /// The provider.
+    pub provider: ProviderName,
+    /// The provider's id of the person, once known.
+    pub person: Option<String>,
+    /// The account that the tokens were of, if they were of one.
+    pub account: Option<AccountId>,
+    /// How it stands.
+    pub status: RevocationStatus,
+    /// When the tokens came to be revoked.
+    pub created_at: Timestamp,
+    /// When nothing more was to be done.
+    pub ended_at: Option<Timestamp>,
+    /// When the provider is asked next.
+    pub next_attempt_at: Option<Timestamp>,
+    /// Attempts that failed.
+    pub failures: u32,
+    /// What last went wrong.
+    pub last_error: Option<Fault>,
+    /// Who sees to it.
+    pub lease: Lease,
+}
+
+/// A revocation that is the caller's to see to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevocationLease {
+    /// The revocation.
+    pub revocation: Revocation,
+    /// What its tokens are sealed to.
+    pub reference: RevocationReference,
+    /// Where they came from.
+    pub origin: TokenOrigin,
+    /// The tokens.
+    pub tokens: RevocableTokens,
+    /// When they were asked for.
+    pub requested_at: Timestamp,
+}
+
+/// What an attempt leaves behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RevocationResult {
+    /// Nothing more is to be done, and the tokens are forgotten.
+    Ended {
+        /// How it ended.
+        status: RevocationStatus,
+        /// Why, where it is not as it should be.
+        fault: Option<Fault>,
+    },
+    /// The provider is asked again.
+    Again {
+        /// When.
+        at: Timestamp,
+        /// What went wrong.
+        fault: Fault,
+    },
+}
+
+impl Revocation {
+    /// What a failed attempt means: pauses double up to five minutes, and after a day it is over.
+    #[must_use]
+    pub fn failed(
+        &self,
+        fault: Fault,
+        retry_after: Option<Duration>,
+        now: Timestamp,
+        spread: f64,
+    ) -> RevocationResult {
+        let failures = self.failures.saturating_add(1);
+        let at = now + pause_after(failures, retry_after, spread);
+        if at > self.created_at + GIVE_UP_AFTER {
+            return RevocationResult::Ended {
+                status: RevocationStatus::Failed,
+                fault: Some(fault),
+            };
+        }
+        RevocationResult::Again { at, fault }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pending(failures: u32) -> Revocation {
+        Revocation {
+            id: RevocationId(1),
+            provider: ProviderName::new("one"),
+            person: None,
+            account: None,
+            status: RevocationStatus::Pending,
+            created_at: Timestamp::from_millis(0),
+            ended_at: None,
+            next_attempt_at: None,
+            failures,
+            last_error: None,
+            lease: Lease::default(),
+        }
+    }
+
+    #[test]
+    fn a_provider_is_asked_for_a_day() {
+        let (mut revocation, mut now) = (pending(0), Timestamp::from_millis(0));
+        let mut asked = 0;
+        let status = loop {
+            let fault = Fault::new(Fault::UNAVAILABLE, "gone");
+            match revocation.failed(fault, None, now, 0.5) {
+                RevocationResult::Again { at, .. } => now = at,
+                RevocationResult::Ended { status, .. } => break status,
+            }
+            (asked, revocation.failures) = (asked + 1, revocation.failures + 1);
+        };
+        assert_eq!(status, RevocationStatus::Failed);
+        assert!(now <= revocation.created_at + GIVE_UP_AFTER);
+        assert!((200..400).contains(&asked), "{asked}");
+    }
+
+    #[test]
+    fn the_provider_s_pause_is_kept() {
+        let (now, hour) = (Timestamp::from_millis(0), Duration::from_secs(3600));
+        let fault = Fault::new(Fault::UNAVAILABLE, "later");
+        let result = pending(0).failed(fault.clone(), Some(hour), now, 0.0);
+        let at = now + hour;
+        assert_eq!(result, RevocationResult::Again { at, fault });
+    }
+}

@@ -1,0 +1,33 @@
+//! Accounts in the store.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::grant::revocation::{NewRevocation, RevocationLease};
+use crate::grant::{Account, AccountId, StoredTokens};
+
+/// Accounts and their tokens, as they are read and as they end.
+#[async_trait]
+pub trait AccountStore: Send + Sync {
+    /// An account.
+    async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError>;
+
+    /// Up to `limit` accounts in the order of their numbers, those after `after` only.
+    async fn accounts(
+        &self,
+        after: Option<AccountId>,
+        limit: u64,
+    ) -> Result<Vec<Account>, StoreError>;
+
+    /// An account with its tokens.
+    async fn tokens(&self, id: AccountId) -> Result<Option<StoredTokens>, StoreError>;
+
+    /// Deletes an account with its tokens, its keys and their links, and keeps what is to be revoked, leased to the
+    /// caller until [`NewRevocation::lease_until`]. [`StoreError::Conflict`] when the account is gone, or its tokens
+    /// are not those of `seen` any more.
+    async fn delete_account(
+        &self,
+        seen: &StoredTokens,
+        revocation: NewRevocation,
+    ) -> Result<RevocationLease, StoreError>;
+}

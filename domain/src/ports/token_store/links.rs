@@ -1,0 +1,147 @@
+//! Links in the store.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::grant::revocation::NewRevocation;
+use crate::grant::{AccessKeyId, Account, AccountId, NewGrant, ProviderName};
+use crate::link::{Ending, Link, LinkId, PollSchedule, Requester, SealedConsent, SealedGrant};
+use crate::secret::KeyedHash;
+use crate::time::Timestamp;
+
+/// From the code to the account, or to another end.
+///
+/// Methods that take a `version` change the link only if it is still at that version and raise it; otherwise they
+/// change nothing and return [`StoreError::Conflict`].
+#[async_trait]
+pub trait LinkStore: Send + Sync {
+    /// Keeps a new link and, unless it relinks, its inert key.
+    async fn create_link(&self, link: NewLink, most_open: u64) -> Result<LinkCreation, StoreError>;
+
+    /// The link with this code.
+    async fn find_link(&self, code: &KeyedHash) -> Result<Option<Link>, StoreError>;
+
+    /// Gives a pending, unexpired link to a browser, unless another one has it ([`StoreError::Conflict`]).
+    async fn reserve_link(
+        &self,
+        link: LinkId,
+        browser: KeyedHash,
+        now: Timestamp,
+    ) -> Result<Link, StoreError>;
+
+    /// Turns a pending, unexpired link into an authorizing one, with a new deadline and the first poll.
+    async fn begin_consent(
+        &self,
+        link: LinkId,
+        version: i64,
+        consent: SealedConsent,
+        poll: Option<PollSchedule>,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Link, StoreError>;
+
+    /// Leases up to `limit` links whose poll is due at `now` and which nobody holds a lease of, the longest due first;
+    /// those at the providers in `busy` are left alone. Claiming raises a link's version, so whoever held an older lease can record nothing any more.
+    async fn claim_due_polls(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u64,
+        busy: &[ProviderName],
+    ) -> Result<Vec<Link>, StoreError>;
+
+    /// When the next poll is due at a provider that is not `busy`, leases counted in.
+    async fn next_poll_at(&self, busy: &[ProviderName]) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Ends a lease with nothing decided: the provider is asked again later.
+    async fn postpone_poll(
+        &self,
+        link: LinkId,
+        version: i64,
+        poll: PollSchedule,
+    ) -> Result<(), StoreError>;
+
+    /// Turns an authorizing link into a redeemed one: the device code is forgotten, the tokens are kept, the lease
+    /// stays with the caller. The link lives until `expires_at` at least.
+    async fn keep_redeemed(
+        &self,
+        link: LinkId,
+        version: i64,
+        grant: SealedGrant,
+        poll: PollSchedule,
+        expires_at: Timestamp,
+    ) -> Result<Link, StoreError>;
+
+    /// Completes a link: creates the account or brings it back to life, replaces its tokens, opens it to the link's
+    /// key, and wipes what the link held. See [`NewGrant::refresh_token`] for what happens without one. What was to be
+    /// revoked of the same person is not any more: some providers revoke by person, and would end the new grant too.
+    async fn complete_link(
+        &self,
+        link: LinkId,
+        version: i64,
+        grant: NewGrant,
+        now: Timestamp,
+    ) -> Result<Account, StoreError>;
+
+    /// Ends a link without an account and wipes what it held. Tokens that it held are kept as `stray` in the same
+    /// transaction; see [`RevocationStore::keep_stray`].
+    ///
+    /// [`RevocationStore::keep_stray`]: super::RevocationStore::keep_stray
+    async fn end_link(
+        &self,
+        link: LinkId,
+        version: i64,
+        ending: Ending,
+        stray: Option<NewRevocation>,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// The links that are to bring this account back to life and have not ended.
+    async fn open_relinks(&self, account: AccountId) -> Result<Vec<Link>, StoreError>;
+
+    /// Deletes up to `limit` links that ended before `ended_before`, and those of their keys that never opened
+    /// anything. A link that ran out of time ended at its deadline. Returns how many links went.
+    async fn purge_links(&self, ended_before: Timestamp, limit: u64) -> Result<u64, StoreError>;
+}
+
+/// A link to be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewLink {
+    /// The keyed hash of its code.
+    pub code: KeyedHash,
+    /// The provider.
+    pub provider: ProviderName,
+    /// Who asks.
+    pub requester: Requester,
+    /// The key that will open the account.
+    pub key: NewLinkKey,
+    /// Now.
+    pub created_at: Timestamp,
+    /// When it dies if nobody confirms it.
+    pub expires_at: Timestamp,
+}
+
+/// The key of a new link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewLinkKey {
+    /// A new key, inert until the link is complete.
+    New(KeyedHash),
+    /// A key of the account that is to be linked again.
+    Relink {
+        /// The key.
+        key: AccessKeyId,
+        /// Its account.
+        account: AccountId,
+    },
+}
+
+/// What became of a new link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkCreation {
+    /// It is kept.
+    Created(Box<Link>),
+    /// Another link holds that code: try another.
+    CodeTaken,
+    /// So many links are open that codes could be guessed.
+    OverCapacity,
+}

@@ -1,0 +1,48 @@
+//! The TokenStore port, by what its methods are about.
+
+mod accounts;
+mod keys;
+mod links;
+mod refreshes;
+mod revocations;
+mod seals;
+
+use std::error::Error;
+
+pub use accounts::AccountStore;
+pub use keys::{KeyCreation, KeyStore};
+pub use links::{LinkCreation, LinkStore, NewLink, NewLinkKey};
+pub use refreshes::{Recorded, RefreshStore};
+pub use revocations::RevocationStore;
+pub use seals::{
+    Resealing, SealStore, SealedColumn, SealedRow, SealedTable, SealedTo, SealedValue,
+};
+
+/// Keeps links, accounts, tokens, keys and what is to be revoked. One method is one intent and one transaction; what a
+/// method returns `Ok` for is durable. The store takes only sealed and hashed values, so no plaintext can be persisted
+/// by mistake.
+///
+/// An adapter implements the six traits; this one follows.
+pub trait TokenStore:
+    LinkStore + AccountStore + RefreshStore + KeyStore + RevocationStore + SealStore
+{
+}
+
+impl<T> TokenStore for T where
+    T: LinkStore + AccountStore + RefreshStore + KeyStore + RevocationStore + SealStore
+{
+}
+
+/// Why a store did not do what it was asked. The cause is for the log.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The row has changed or gone since it was read.
+    #[error("the row has changed since it was read")]
+    Conflict,
+    /// What is stored cannot be understood.
+    #[error("what is stored cannot be understood")]
+    Corrupt(#[source] Box<dyn Error + Send + Sync>),
+    /// The store cannot be reached, or not in time.
+    #[error("the store is unavailable")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+}

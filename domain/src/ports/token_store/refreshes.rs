@@ -1,0 +1,87 @@
+//! Refreshes in the store.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::grant::refresh::RefreshFailure;
+use crate::grant::{AccountId, ProviderName, RefreshedTokens, StoredTokens};
+use crate::time::Timestamp;
+
+/// Who may present a refresh token, and what became of it.
+#[async_trait]
+pub trait RefreshStore: Send + Sync {
+    /// Leases up to `limit` accounts whose refresh is due at `now` and which nobody holds a lease of, the longest due
+    /// first; those at the providers in `busy` are left alone. Claiming raises the lease's version. A claim that takes
+    /// over a lease which nobody recorded anything under marks the attempts as ambiguous: whoever held it may have
+    /// presented the refresh token before it died.
+    async fn claim_due_refreshes(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u64,
+        busy: &[ProviderName],
+    ) -> Result<Vec<StoredTokens>, StoreError>;
+
+    /// Leases one account, due or not, if its lease still has the version that the caller saw and nobody holds it
+    /// ([`StoreError::Conflict`] otherwise, and without a refresh token). A refresh that was planned is due from now
+    /// on, so that one that is cut short goes on as soon as the lease lapses.
+    async fn claim_refresh(
+        &self,
+        account: AccountId,
+        lease_version: i64,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<StoredTokens, StoreError>;
+
+    /// When the next refresh is due at a provider that is not `busy`, leases counted in.
+    async fn next_refresh_at(&self, busy: &[ProviderName])
+    -> Result<Option<Timestamp>, StoreError>;
+
+    /// Gives a lease back with nothing sent. Without effect if it is somebody else's by now.
+    async fn release_refresh(
+        &self,
+        account: AccountId,
+        lease_version: i64,
+    ) -> Result<(), StoreError>;
+
+    /// Keeps the tokens that presenting the refresh token of a generation brought. The generation alone decides,
+    /// whoever holds the lease: if it is still the stored one, they replace what is stored, the generation grows, and
+    /// the account is well again, whatever was wrong before. If it has moved on, a new refresh token among them is kept
+    /// as the spare; but if the grant has been given up meanwhile, they replace what is stored all the same. Recording
+    /// the same tokens again changes nothing. [`StoreError::Conflict`] when the account is gone.
+    async fn record_refresh(
+        &self,
+        account: AccountId,
+        generation: i64,
+        tokens: RefreshedTokens,
+        now: Timestamp,
+    ) -> Result<Recorded, StoreError>;
+
+    /// Keeps what a failure means and ends the lease, if generation and lease are still those of the claim; otherwise
+    /// the failure is of no interest any more. Returns whether it was kept.
+    async fn record_refresh_failure(
+        &self,
+        account: AccountId,
+        generation: i64,
+        lease_version: i64,
+        failure: RefreshFailure,
+    ) -> Result<bool, StoreError>;
+
+    /// Puts the spare refresh token in the place of the stored one, which is dead; the generation grows and the lease
+    /// stays with the caller. `None` without a spare, or when generation or lease have moved on.
+    async fn promote_spare(
+        &self,
+        account: AccountId,
+        generation: i64,
+        lease_version: i64,
+    ) -> Result<Option<StoredTokens>, StoreError>;
+}
+
+/// What became of refreshed tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// They are the stored ones now.
+    Stored,
+    /// Others had come first.
+    Superseded,
+}

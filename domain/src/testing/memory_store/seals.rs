@@ -1,0 +1,170 @@
+//! Sealed values in memory.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+
+use super::{MemoryStore, State};
+use crate::grant::StoredTokens;
+use crate::grant::revocation::RevocationLease;
+use crate::link::{Link, LinkState, SealedPrompt};
+use crate::ports::{
+    Resealing, SealStore, SealedColumn, SealedRow, SealedTable, SealedTo, SealedValue, StoreError,
+};
+use crate::secret::{SealId, Sealed};
+
+#[async_trait]
+impl SealStore for MemoryStore {
+    async fn hash_key(&self) -> Result<Option<Sealed>, StoreError> {
+        Ok(self.lock().hash_key.clone())
+    }
+
+    async fn init_hash_key(&self, candidate: Sealed) -> Result<Sealed, StoreError> {
+        Ok(self.lock().hash_key.get_or_insert(candidate).clone())
+    }
+
+    async fn seals_in_use(&self) -> Result<BTreeSet<SealId>, StoreError> {
+        let mut state = self.lock();
+        let rows = SealedTable::ALL.map(|table| state.sealed_rows(table));
+        let values = rows.iter().flatten().flat_map(|row| &row.values);
+        Ok(values.filter_map(|value| value.sealed.seal_id()).collect())
+    }
+
+    async fn rows_sealed_otherwise(
+        &self,
+        table: SealedTable,
+        present: SealId,
+        after: i64,
+        limit: u64,
+    ) -> Result<Vec<SealedRow>, StoreError> {
+        let otherwise = |value: &SealedValue| value.sealed.seal_id() != Some(present);
+        let mut rows = self.lock().sealed_rows(table);
+        rows.retain(|row| row.id > after && row.values.iter().any(otherwise));
+        rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(rows)
+    }
+
+    async fn reseal(&self, rows: &[Resealing]) -> Result<u64, StoreError> {
+        let mut state = self.lock();
+        let changed = rows.iter().filter(|resealing| state.reseal(resealing));
+        Ok(changed.count() as u64)
+    }
+}
+
+/// A column and the place of its value.
+type Slot<'a> = (SealedColumn, &'a mut Sealed);
+
+impl State {
+    fn sealed_rows(&mut self, table: SealedTable) -> Vec<SealedRow> {
+        let mut rows = Vec::new();
+        match table {
+            SealedTable::ServiceKeys => {
+                let slots = slot(SealedColumn::HashKey, &mut self.hash_key);
+                rows.extend((!slots.is_empty()).then(|| row(1, SealedTo::Service, slots)));
+            }
+            SealedTable::Tokens => rows.extend(self.accounts.iter_mut().map(|(id, tokens)| {
+                let owner = SealedTo::Account(tokens.account.key.clone());
+                row(*id, owner, of_tokens(tokens))
+            })),
+            SealedTable::DeviceCodes => rows.extend(self.links.iter_mut().map(|(id, link)| {
+                let owner = SealedTo::Link(link.code);
+                row(*id, owner, of_link(link))
+            })),
+            SealedTable::Revocations => {
+                rows.extend(self.revocations.iter_mut().map(|(id, kept)| {
+                    let owner = SealedTo::Revocation(kept.reference);
+                    row(*id, owner, of_revocation(kept))
+                }));
+            }
+        }
+        rows
+    }
+
+    fn reseal(&mut self, resealing: &Resealing) -> bool {
+        let row = &resealing.row;
+        let slots = match &row.owner {
+            SealedTo::Service => slot(SealedColumn::HashKey, &mut self.hash_key),
+            SealedTo::Account(_) => self.accounts.get_mut(&row.id).map_or(vec![], of_tokens),
+            SealedTo::Link(_) => self.links.get_mut(&row.id).map_or(vec![], of_link),
+            SealedTo::Revocation(_) => self
+                .revocations
+                .get_mut(&row.id)
+                .map_or(vec![], of_revocation),
+        };
+        let unchanged = slots.len() == row.values.len()
+            && slots
+                .iter()
+                .zip(&row.values)
+                .all(|((column, now), read)| *column == read.column && **now == read.sealed);
+        if unchanged {
+            for ((_, place), new) in slots.into_iter().zip(&resealing.values) {
+                *place = new.clone();
+            }
+        }
+        unchanged
+    }
+}
+
+fn row(id: i64, owner: SealedTo, slots: Vec<Slot<'_>>) -> SealedRow {
+    let values = slots.into_iter().map(|(column, sealed)| SealedValue {
+        column,
+        sealed: sealed.clone(),
+    });
+    SealedRow {
+        id,
+        owner,
+        values: values.collect(),
+    }
+}
+
+fn slot(column: SealedColumn, value: &mut Option<Sealed>) -> Vec<Slot<'_>> {
+    Vec::from_iter(value.as_mut().map(|value| (column, value)))
+}
+
+fn of_tokens(tokens: &mut StoredTokens) -> Vec<Slot<'_>> {
+    let mut slots = vec![(SealedColumn::AccessToken, &mut tokens.access_token)];
+    slots.extend(slot(SealedColumn::RefreshToken, &mut tokens.refresh_token));
+    let spare = &mut tokens.spare_refresh_token;
+    slots.extend(slot(SealedColumn::SpareRefreshToken, spare));
+    slots
+}
+
+fn of_link(link: &mut Link) -> Vec<Slot<'_>> {
+    match &mut link.state {
+        LinkState::Authorizing(consent) => {
+            let mut slots = vec![(SealedColumn::DeviceCode, &mut consent.handle)];
+            match &mut consent.prompt {
+                SealedPrompt::UserCode {
+                    user_code,
+                    verification_uri_complete,
+                    ..
+                } => {
+                    slots.push((SealedColumn::UserCode, user_code));
+                    let complete = SealedColumn::VerificationUriComplete;
+                    slots.extend(slot(complete, verification_uri_complete));
+                }
+                SealedPrompt::Visit { uri } => {
+                    slots.push((SealedColumn::VerificationUriComplete, uri));
+                }
+            }
+            slots
+        }
+        LinkState::Redeemed(grant) => {
+            let mut slots = vec![(SealedColumn::AccessToken, &mut grant.access_token)];
+            slots.extend(slot(SealedColumn::RefreshToken, &mut grant.refresh_token));
+            slots.extend(slot(SealedColumn::IdToken, &mut grant.id_token));
+            slots
+        }
+        LinkState::Pending | LinkState::Linked { .. } | LinkState::Ended { .. } => vec![],
+    }
+}
+
+fn of_revocation(kept: &mut RevocationLease) -> Vec<Slot<'_>> {
+    let tokens = &mut kept.tokens;
+    let mut slots = slot(SealedColumn::AccessToken, &mut tokens.access_token);
+    slots.extend(slot(SealedColumn::RefreshToken, &mut tokens.refresh_token));
+    let spare = &mut tokens.spare_refresh_token;
+    slots.extend(slot(SealedColumn::SpareRefreshToken, spare));
+    slots.extend(slot(SealedColumn::IdToken, &mut tokens.id_token));
+    slots
+}

@@ -1,0 +1,143 @@
+//! Which providers answer. A provider that is down is probed with one refresh at a time, not with all that are due.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::grant::ProviderName;
+use crate::grant::refresh::pause_after;
+use crate::time::Timestamp;
+
+/// So many failures in a row, over all accounts of a provider, are an outage.
+const OUTAGE_AFTER: u32 = 5;
+
+/// What this process has seen of each provider since it started. Kept in memory: a process that starts in the middle
+/// of an outage finds out for itself.
+#[derive(Default)]
+pub(in crate::usecases) struct Outages(Mutex<HashMap<ProviderName, Seen>>);
+
+#[derive(Default)]
+struct Seen {
+    refreshed_at: Option<Timestamp>,
+    failures: u32,
+    probe_at: Option<Timestamp>,
+}
+
+impl Outages {
+    /// Whether a provider may be asked now; otherwise when the next probe is. Whoever is let in during an outage is the
+    /// probe, and alone with it for as long as its answer may take.
+    pub(super) fn admit(
+        &self,
+        provider: &ProviderName,
+        now: Timestamp,
+        answer_takes: Duration,
+    ) -> Result<(), Timestamp> {
+        let mut seen = self.lock();
+        let Some(seen) = seen.get_mut(provider) else {
+            return Ok(());
+        };
+        match seen.probe_at {
+            Some(probe_at) if probe_at > now => Err(probe_at),
+            Some(_) => {
+                seen.probe_at = Some(now + answer_takes);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The provider has refreshed a token.
+    pub(super) fn refreshed(&self, provider: &ProviderName, now: Timestamp) {
+        let seen = Seen {
+            refreshed_at: Some(now),
+            ..Seen::default()
+        };
+        self.lock().insert(provider.clone(), seen);
+    }
+
+    /// The provider has given an answer of the protocol, if not the one that was hoped for.
+    pub(super) fn answered(&self, provider: &ProviderName) {
+        if let Some(seen) = self.lock().get_mut(provider) {
+            (seen.failures, seen.probe_at) = (0, None);
+        }
+    }
+
+    /// The provider has given none.
+    pub(super) fn failed(
+        &self,
+        provider: &ProviderName,
+        retry_after: Option<Duration>,
+        now: Timestamp,
+        spread: f64,
+    ) {
+        let mut seen = self.lock();
+        let seen = seen.entry(provider.clone()).or_default();
+        seen.failures = seen.failures.saturating_add(1);
+        let probes = seen.failures.checked_sub(OUTAGE_AFTER);
+        seen.probe_at = probes.map(|probes| now + pause_after(probes + 1, retry_after, spread));
+    }
+
+    /// When the provider last refreshed a token, as far as this process knows.
+    pub(super) fn last_refresh(&self, provider: &ProviderName) -> Option<Timestamp> {
+        self.lock().get(provider)?.refreshed_at
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ProviderName, Seen>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+    const TAKES: Duration = Duration::from_secs(10);
+
+    fn down(times: u32) -> (Outages, ProviderName) {
+        let (outages, one) = (Outages::default(), ProviderName::new("one"));
+        for _ in 0..times {
+            assert!(outages.admit(&one, NOW, TAKES).is_ok());
+            outages.failed(&one, None, NOW, 0.0);
+        }
+        (outages, one)
+    }
+
+    #[test]
+    fn a_few_failures_are_no_outage() {
+        let (outages, one) = down(OUTAGE_AFTER - 1);
+        assert!(outages.admit(&one, NOW, TAKES).is_ok());
+    }
+
+    #[test]
+    fn an_outage_lets_one_probe_in_at_a_time() {
+        let (outages, one) = down(OUTAGE_AFTER);
+        let second = Duration::from_secs(1);
+        assert_eq!(outages.admit(&one, NOW, TAKES), Err(NOW + second));
+        let probe = NOW + second;
+        assert!(outages.admit(&one, probe, TAKES).is_ok());
+        assert_eq!(outages.admit(&one, probe, TAKES), Err(probe + TAKES));
+        outages.failed(&one, None, probe, 0.0);
+        assert_eq!(outages.admit(&one, probe, TAKES), Err(probe + 2 * second));
+        assert!(outages.admit(&ProviderName::new("two"), NOW, TAKES).is_ok());
+    }
+
+    #[test]
+    fn any_answer_ends_it() {
+        let (outages, one) = down(OUTAGE_AFTER);
+        outages.answered(&one);
+        assert!(outages.admit(&one, NOW, TAKES).is_ok());
+        let (outages, one) = down(OUTAGE_AFTER);
+        outages.refreshed(&one, NOW);
+        assert!(outages.admit(&one, NOW, TAKES).is_ok());
+        assert_eq!(outages.last_refresh(&one), Some(NOW));
+    }
+
+    #[test]
+    fn the_provider_s_pause_is_kept() {
+        let (outages, one) = down(OUTAGE_AFTER - 1);
+        let minute = Duration::from_secs(60);
+        outages.failed(&one, Some(minute), NOW, 0.0);
+        assert_eq!(outages.admit(&one, NOW, TAKES), Err(NOW + minute));
+    }
+}

@@ -1,0 +1,99 @@
+//! Moving all sealed values to the present key.
+
+use super::UnlockError;
+use crate::ports::{Resealing, SealedRow, SealedTable, StoreError, TokenStore};
+use crate::secret::{SealId, Sealed};
+use crate::vault::Vault;
+
+/// Rows read at a time.
+const BATCH: u64 = 100;
+/// A service that still seals with an old key could keep this going for ever.
+const MOST_PASSES: u32 = 10;
+
+/// What moving the values brought.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rekeyed {
+    /// Rows that were sealed anew.
+    pub resealed: u64,
+    /// Rows that changed while they were sealed anew, and had to be looked at again.
+    pub overtaken: u64,
+    /// Rows with a value that does not open; they stay as they are.
+    pub unreadable: u64,
+    /// The other keys that stored values still need.
+    pub left: Vec<SealId>,
+}
+
+/// Seals everything in the store anew that another key than the present one sealed. It may run while the service
+/// does, and may be killed and started again at any time: each row moves by itself, and only if it is still as it was
+/// read, so that a token which was refreshed meanwhile is never put back.
+///
+/// # Errors
+/// When the store fails; what has moved stays moved.
+pub async fn rekey(store: &dyn TokenStore, vault: &Vault) -> Result<Rekeyed, StoreError> {
+    let mut total = Rekeyed::default();
+    for _ in 0..MOST_PASSES {
+        let pass = one_pass(store, vault).await?;
+        total.resealed += pass.resealed;
+        total.overtaken += pass.overtaken;
+        total.unreadable = pass.unreadable;
+        if pass.resealed + pass.overtaken == 0 {
+            break;
+        }
+    }
+    let in_use = store.seals_in_use().await?;
+    let others = in_use.into_iter().filter(|seal| *seal != vault.present());
+    total.left = others.collect();
+    Ok(total)
+}
+
+async fn one_pass(store: &dyn TokenStore, vault: &Vault) -> Result<Rekeyed, StoreError> {
+    let mut pass = Rekeyed::default();
+    for table in SealedTable::ALL {
+        let mut after = 0;
+        loop {
+            let rows = store.rows_sealed_otherwise(table, vault.present(), after, BATCH);
+            let rows = rows.await?;
+            let Some(last) = rows.last() else { break };
+            after = last.id;
+            let found = rows.len() as u64;
+            let resealings: Vec<_> = rows
+                .into_iter()
+                .filter_map(|row| resealing(vault, row))
+                .collect();
+            let resealed = store.reseal(&resealings).await?;
+            pass.resealed += resealed;
+            pass.overtaken += resealings.len() as u64 - resealed;
+            pass.unreadable += found - resealings.len() as u64;
+        }
+    }
+    Ok(pass)
+}
+
+fn resealing(vault: &Vault, row: SealedRow) -> Option<Resealing> {
+    let values: Result<Vec<Sealed>, _> = row
+        .values
+        .iter()
+        .map(|value| vault.reseal(&row.owner, value))
+        .collect();
+    match values {
+        Ok(values) => Some(Resealing { row, values }),
+        Err(error) => {
+            tracing::error!(row = row.id, %error, "a row cannot be sealed anew");
+            None
+        }
+    }
+}
+
+/// Refuses to go on while a stored value needs a key that is not configured: it would look like a lost grant.
+///
+/// # Errors
+/// [`UnlockError::MissingKeys`], or when the store fails.
+pub async fn require_all_keys(store: &dyn TokenStore, vault: &Vault) -> Result<(), UnlockError> {
+    let in_use = store.seals_in_use().await?;
+    let missing = in_use.into_iter().filter(|seal| !vault.knows(*seal));
+    let missing: Vec<_> = missing.collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(UnlockError::MissingKeys(missing))
+}

@@ -1,0 +1,183 @@
+//! Asking a provider to revoke.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Revocations;
+use crate::fault::Fault;
+use crate::grant::Identity;
+use crate::grant::revocation::{RevocationLease, RevocationResult, RevocationStatus};
+use crate::ports::{CipherError, OAuthProvider, ProviderError, Revoked, StoreError, TokenToRevoke};
+
+/// The pause after a definite no.
+const AFTER_A_NO: Duration = Duration::from_secs(3600);
+
+/// Why there is no answer yet.
+enum Trouble {
+    Provider(ProviderError),
+    /// Only the operator can do something about it.
+    Operator(Fault),
+    Store(StoreError),
+    /// The lease is over, or the revocation is called off.
+    Off,
+}
+
+impl From<ProviderError> for Trouble {
+    fn from(error: ProviderError) -> Self {
+        Self::Provider(error)
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<CipherError> for Trouble {
+    fn from(error: CipherError) -> Self {
+        let words = format!("a token that is to be revoked does not open: {error}");
+        Self::Operator(Fault::new("internal_error", words))
+    }
+}
+
+impl Revocations {
+    /// Gives the tokens of a lease back. Changes nothing that is stored, save whose they are. `None` when there is
+    /// nothing more to do under this lease.
+    pub async fn attempt(&self, lease: &RevocationLease) -> Option<RevocationResult> {
+        let trouble = match self.revoke_all(lease).await {
+            Ok(status) => {
+                let fault = None;
+                return Some(RevocationResult::Ended { status, fault });
+            }
+            Err(trouble) => trouble,
+        };
+        let (fault, retry_after) = match trouble {
+            Trouble::Off => return None,
+            Trouble::Operator(fault) => (fault, None),
+            Trouble::Store(error) => (Fault::new("store_unavailable", error.to_string()), None),
+            Trouble::Provider(error) => (Fault::from(&error), pause(&error)),
+        };
+        let spread = self.entropy.fraction();
+        let now = self.clock.now();
+        Some(lease.revocation.failed(fault, retry_after, now, spread))
+    }
+
+    async fn revoke_all(&self, lease: &RevocationLease) -> Result<RevocationStatus, Trouble> {
+        let provider = self.provider(lease).await?;
+        if lease.revocation.person.is_none() {
+            self.attribute(provider.as_ref(), lease).await?;
+        }
+        let (vault, to, tokens) = (&self.vault, &lease.reference, &lease.tokens);
+        let mut status = RevocationStatus::Unsupported;
+        if let Some(sealed) = &tokens.refresh_token {
+            let token = vault.open_revocable_refresh_token(sealed, to)?;
+            let token = TokenToRevoke::Refresh(&token);
+            status = self.give_back(&*provider, token, lease, status).await?;
+        }
+        if let Some(sealed) = &tokens.spare_refresh_token {
+            let token = vault.open_revocable_spare(sealed, to)?;
+            let token = TokenToRevoke::Refresh(&token);
+            status = self.give_back(&*provider, token, lease, status).await?;
+        }
+        if let Some(sealed) = &tokens.access_token {
+            let token = vault.open_revocable_access_token(sealed, to)?;
+            let token = TokenToRevoke::Access(&token);
+            status = self.give_back(&*provider, token, lease, status).await?;
+        }
+        Ok(status)
+    }
+
+    /// The provider, if it still is the one that the tokens came from.
+    async fn provider(&self, lease: &RevocationLease) -> Result<Arc<dyn OAuthProvider>, Trouble> {
+        let provider = self.providers.get(&lease.revocation.provider);
+        let provider = provider.map_err(|refusal| {
+            Trouble::Operator(Fault::new("provider_not_configured", refusal.to_string()))
+        })?;
+        if provider.origin().await? == lease.origin {
+            return Ok(Arc::clone(provider));
+        }
+        let words = "the tokens came from another token endpoint or client id than the one that is configured now";
+        Err(Trouble::Operator(Fault::new(Fault::CLIENT_CHANGED, words)))
+    }
+
+    /// Some providers revoke by person: whoever has a live account here must not lose its grant.
+    async fn attribute(
+        &self,
+        provider: &dyn OAuthProvider,
+        lease: &RevocationLease,
+    ) -> Result<(), Trouble> {
+        let (vault, to, tokens) = (&self.vault, &lease.reference, &lease.tokens);
+        let Some(sealed) = &tokens.access_token else {
+            return Ok(());
+        };
+        let access_token = vault.open_revocable_access_token(sealed, to)?;
+        let id_token = tokens.id_token.as_ref();
+        let id_token = id_token
+            .map(|sealed| vault.open_revocable_id_token(sealed, to))
+            .transpose()?;
+        self.check(lease).await?;
+        let identity = provider
+            .identify(&access_token, id_token.as_ref(), lease.requested_at)
+            .await?;
+        let person = match &identity {
+            Identity::Known { account_id, .. } => Some(account_id.as_str()),
+            Identity::Unknown => None,
+        };
+        let revocation = &lease.revocation;
+        let attributed = self.store.attribute_revocation(
+            revocation.id,
+            revocation.lease.version,
+            person,
+            self.clock.now(),
+        );
+        if attributed.await? {
+            Ok(())
+        } else {
+            Err(Trouble::Off)
+        }
+    }
+
+    /// Gives one token back, after others of the grant that fared so. One that was revoked is enough to say so: a
+    /// provider need not revoke those of every type, and may not know the others of a grant that is gone.
+    async fn give_back(
+        &self,
+        provider: &dyn OAuthProvider,
+        token: TokenToRevoke<'_>,
+        lease: &RevocationLease,
+        so_far: RevocationStatus,
+    ) -> Result<RevocationStatus, Trouble> {
+        self.check(lease).await?;
+        match provider.revoke(token).await {
+            Ok(Revoked::Revoked) => Ok(RevocationStatus::Revoked),
+            Ok(Revoked::Unsupported) => Ok(so_far),
+            Err(error) if !error.is_passing() && so_far == RevocationStatus::Revoked => Ok(so_far),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether the lease outlasts a provider call that starts now, and nobody has called the revocation off.
+    async fn check(&self, lease: &RevocationLease) -> Result<(), Trouble> {
+        let (held, answered_by) = (
+            lease.revocation.lease,
+            self.clock.now() + self.provider_timeout,
+        );
+        let stored = self.store.revocation(lease.revocation.id).await?;
+        let stands = stored.is_some_and(|stored| {
+            stored.status == RevocationStatus::Pending && stored.lease == held
+        });
+        if stands && held.until > Some(answered_by) {
+            Ok(())
+        } else {
+            Err(Trouble::Off)
+        }
+    }
+}
+
+/// A definite no will hardly become a yes within minutes.
+fn pause(error: &ProviderError) -> Option<Duration> {
+    match error {
+        ProviderError::Refused { .. } => Some(AFTER_A_NO),
+        _ => error.retry_after(),
+    }
+}

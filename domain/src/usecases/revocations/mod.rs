@@ -1,0 +1,123 @@
+//! Giving back tokens that nobody needs any more.
+//!
+//! Claim (one transaction), ask the provider (none open), record (another): whoever drives this claims with
+//! [`Revocations::claim_due`], or gets a lease from deleting an account, then calls [`Revocations::attempt`] and
+//! [`Revocations::record`].
+
+mod attempt;
+mod intake;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::Providers;
+use crate::entropy::Entropy;
+use crate::grant::ProviderName;
+use crate::grant::revocation::{KEPT_AFTER_END, RevocationLease, RevocationResult};
+use crate::ports::{Clock, StoreError, TokenStore};
+use crate::time::Timestamp;
+use crate::vault::Vault;
+
+/// An attempt asks who the person is, and gives back two refresh tokens and an access token.
+const MOST_EXCHANGES: u32 = 4;
+/// A lease outlives the longest attempt by this much.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
+
+/// Revokes tokens at providers (RFC 7009), again and again for a day.
+pub struct Revocations {
+    pub(super) store: Arc<dyn TokenStore>,
+    pub(super) vault: Vault,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<Entropy>,
+    pub(super) providers: Providers,
+    pub(super) provider_timeout: Duration,
+}
+
+/// What somebody who deletes an account waits on.
+#[async_trait]
+pub trait RevokeOnDemand: Send + Sync {
+    /// Sees a leased revocation through, whether or not the caller waits; returns once an attempt is over, or after
+    /// `patience`. How it went is in the store afterwards.
+    async fn revoke(&self, lease: RevocationLease, patience: Duration);
+}
+
+impl Revocations {
+    /// Leases revocations that are due, save those at busy providers.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn claim_due(
+        &self,
+        limit: u64,
+        busy: &[ProviderName],
+    ) -> Result<Vec<RevocationLease>, StoreError> {
+        let now = self.clock.now();
+        let until = self.lease_until(now);
+        self.store
+            .claim_due_revocations(now, until, limit, busy)
+            .await
+    }
+
+    /// How long nothing is due at a provider that is not busy.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn idle_for(&self, busy: &[ProviderName]) -> Result<Option<Duration>, StoreError> {
+        let next = self.store.next_revocation_at(busy).await?;
+        Ok(next.map(|at| at.since(self.clock.now())))
+    }
+
+    /// Records what an attempt brought; `None` is a lease that is over, or a revocation that is called off.
+    ///
+    /// # Errors
+    /// When the store fails: call it again with the same result.
+    pub async fn record(
+        &self,
+        lease: &RevocationLease,
+        result: Option<&RevocationResult>,
+    ) -> Result<(), StoreError> {
+        let Some(result) = result else { return Ok(()) };
+        let (id, version) = (lease.revocation.id, lease.revocation.lease.version);
+        let now = self.clock.now();
+        let recorded = self
+            .store
+            .record_revocation(id, version, result.clone(), now);
+        let kept = recorded.await?;
+        let (revocation, provider) = (id.0, &lease.revocation.provider);
+        match result {
+            RevocationResult::Ended { status, fault } => {
+                let detail = fault.as_ref().map(|fault| &fault.detail);
+                tracing::info!(revocation, %provider, ?status, detail, kept, "revocation ended");
+            }
+            RevocationResult::Again { fault, .. } => {
+                let (code, detail) = (&fault.code, &fault.detail);
+                tracing::warn!(revocation, %provider, %code, %detail, kept, "not revoked yet");
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what ended more than a week ago.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn purge(&self, limit: u64) -> Result<u64, StoreError> {
+        let ended_before = self.clock.now() - KEPT_AFTER_END;
+        self.store.purge_revocations(ended_before, limit).await
+    }
+
+    fn lease_until(&self, now: Timestamp) -> Timestamp {
+        now + self.provider_timeout * MOST_EXCHANGES + LEASE_MARGIN
+    }
+}
+
+/// Revokes in the caller's own task: enough for tests, where no caller goes away. A service wants one that spawns.
+#[async_trait]
+impl RevokeOnDemand for Revocations {
+    async fn revoke(&self, lease: RevocationLease, _: Duration) {
+        let result = self.attempt(&lease).await;
+        let _ = self.record(&lease, result.as_ref()).await;
+    }
+}

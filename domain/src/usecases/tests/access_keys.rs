@@ -1,0 +1,153 @@
+//! Further keys to an account.
+
+use super::*;
+use crate::usecases::{HandedKey, KeyRequest};
+
+fn request(name: &str) -> KeyRequest {
+    KeyRequest {
+        name: name.to_owned(),
+        expires_at: None,
+    }
+}
+
+impl Stage {
+    async fn create(&self, caller: &Caller, request: KeyRequest) -> Result<HandedKey, Refusal> {
+        let account = self.last_account().await;
+        self.broker.create_key(caller, account, request).await
+    }
+}
+
+#[tokio::test]
+async fn a_further_key_reads_and_does_nothing_else() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    let owner = stage.caller(&key).await;
+    let handed = stage.create(&owner, request(" backup ")).await.unwrap();
+    assert_eq!(handed.record.name.as_deref(), Some("backup"));
+    let (reader, account) = (
+        stage.caller(&handed.access_key).await,
+        stage.last_account().await,
+    );
+    let broker = &stage.broker;
+    assert!(broker.hand_out_token(&reader, secs(0)).await.is_ok());
+    assert!(broker.account(&reader, account).await.is_ok());
+    let forbidden = [
+        broker
+            .create_key(&reader, account, request("x"))
+            .await
+            .err(),
+        broker.list_keys(&reader, account, None, 9).await.err(),
+        broker
+            .delete_key(&reader, account, handed.record.id)
+            .await
+            .err(),
+        broker.delete_account(&reader, account).await.err(),
+        broker.refresh_account(&reader, account).await.err(),
+        stage.link_for(&reader).await.err(),
+    ];
+    for refusal in forbidden {
+        assert!(
+            matches!(refusal, Some(Refusal::Forbidden(_))),
+            "{refusal:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn keys_expire_and_are_deleted() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    let owner = stage.caller(&key).await;
+    let expires_at = Some(stage.broker.clock.now() + secs(60));
+    let short = KeyRequest {
+        expires_at,
+        ..request("short")
+    };
+    let short = stage.create(&owner, short).await.unwrap();
+    let long = stage.create(&owner, request("long")).await.unwrap();
+    assert!(
+        stage
+            .broker
+            .authenticate(Some(&short.access_key))
+            .await
+            .is_ok()
+    );
+    stage.clock.advance(secs(60));
+    let expired = stage.broker.authenticate(Some(&short.access_key)).await;
+    assert!(matches!(expired, Err(Refusal::Unauthorized(_))));
+    let account = stage.last_account().await;
+    let delete = async |id| stage.broker.delete_key(&owner, account, id).await;
+    delete(long.record.id).await.unwrap();
+    let deleted = stage.broker.authenticate(Some(&long.access_key)).await;
+    assert!(matches!(deleted, Err(Refusal::Unauthorized(_))));
+    let again = delete(long.record.id).await;
+    assert!(matches!(again, Err(Refusal::NotFound(_))));
+    let over = KeyRequest {
+        expires_at,
+        ..request("over")
+    };
+    let refused = stage.create(&owner, over).await.err();
+    assert!(matches!(refused, Some(Refusal::Unprocessable(_))));
+}
+
+#[tokio::test]
+async fn names_are_checked_and_keys_are_not_without_number() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    let owner = stage.caller(&key).await;
+    for bad in ["", "  ", "a\nb", &"x".repeat(101)] {
+        let refused = stage.create(&owner, request(bad)).await.err();
+        assert!(
+            matches!(refused, Some(Refusal::Unprocessable(_))),
+            "{bad:?}"
+        );
+    }
+    for _ in 1..Broker::MOST_KEYS {
+        stage.create(&owner, request("one more")).await.unwrap();
+    }
+    let refused = stage.create(&owner, request("too many")).await.err();
+    assert!(matches!(refused, Some(Refusal::Unprocessable(_))));
+}
+
+#[tokio::test]
+async fn uses_are_noted_without_a_write_for_each() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    let account = stage.last_account().await;
+    let listed = async || {
+        let keys = stage
+            .broker
+            .list_keys(&Caller::Admin, account, None, 9)
+            .await;
+        keys.unwrap().items[0].clone()
+    };
+    assert_eq!(listed().await.name.as_deref(), Some("cron"));
+    stage.clock.advance(secs(30));
+    stage.caller(&key).await;
+    let noted = Some(stage.broker.clock.now());
+    assert_eq!(listed().await.last_used_at, noted, "before it is written");
+    stage.broker.note_key_uses().await.unwrap();
+    assert_eq!(listed().await.last_used_at, noted);
+}
+
+#[tokio::test]
+async fn keys_of_others_do_not_exist() {
+    let stage = Stage::new().await;
+    let (_, alice) = stage.linked().await;
+    let alice_s = stage.last_account().await;
+    let bob = ScriptedProvider::person("bob");
+    stage.provider.answer_identify(Ok(bob));
+    let (_, bob) = stage.linked().await;
+    let (alice, bob) = (stage.caller(&alice).await, stage.caller(&bob).await);
+    let keys = stage
+        .broker
+        .list_keys(&alice, alice_s, None, 9)
+        .await
+        .unwrap();
+    let foreign = stage.broker.list_keys(&bob, alice_s, None, 9).await;
+    assert!(matches!(foreign, Err(Refusal::NotFound(_))));
+    let bob_s = stage.last_account().await;
+    let id = keys.items[0].id;
+    let deleted = stage.broker.delete_key(&bob, bob_s, id).await;
+    assert!(matches!(deleted, Err(Refusal::NotFound(_))));
+}

@@ -1,0 +1,114 @@
+//! Moving from one secret key to the next.
+
+use super::*;
+use crate::ports::SealStore;
+use crate::usecases::{UnlockError, rekey, require_all_keys};
+use crate::vault::Vault;
+
+/// Opens the stage's store with a cipher.
+async fn vault(stage: &Stage, cipher: FakeCipher) -> Result<Vault, UnlockError> {
+    unlock(stage.store.as_ref(), Arc::new(cipher), &seeded_entropy(3)).await
+}
+
+/// A store with something sealed in every table.
+async fn full_stage() -> Stage {
+    let stage = Stage::new().await;
+    stage.linked().await;
+    stage
+        .provider
+        .answer_identify(Ok(ScriptedProvider::person("bob")));
+    let (_, bob) = stage.linked().await;
+    let gone = crate::ports::ProviderError::Unavailable {
+        detail: "gone".to_owned(),
+        retry_after: None,
+    };
+    stage.provider.answer_revoke(Err(gone));
+    let (caller, account) = (stage.caller(&bob).await, stage.last_account().await);
+    stage.broker.delete_account(&caller, account).await.unwrap();
+    let (code, _) = stage.started().await;
+    stage.confirm(&code).await.unwrap();
+    stage
+}
+
+#[tokio::test]
+async fn everything_moves_to_the_present_key() {
+    let stage = full_stage().await;
+    let store = stage.store.as_ref();
+    let both = vault(&stage, FakeCipher::new(2).also_opening(&[1]))
+        .await
+        .unwrap();
+    require_all_keys(store, &both).await.unwrap();
+    let moved = rekey(store, &both).await.unwrap();
+    assert_eq!(
+        (moved.resealed, moved.overtaken, moved.unreadable),
+        (4, 0, 0)
+    );
+    assert!(moved.left.is_empty());
+    assert_eq!(rekey(store, &both).await.unwrap().resealed, 0);
+
+    let new = vault(&stage, FakeCipher::new(2)).await.unwrap();
+    require_all_keys(store, &new).await.unwrap();
+    let tokens = store.accounts(None, 1).await.unwrap().remove(0);
+    let tokens = store.tokens(tokens.id).await.unwrap().unwrap();
+    let opened = new.open_refresh_token(&tokens.refresh_token.unwrap(), &tokens.account.key);
+    assert!(opened.is_ok_and(|token| token.expose() == "refresh-1"));
+    assert!(
+        vault(&stage, FakeCipher::new(1)).await.is_err(),
+        "the old key opens nothing"
+    );
+}
+
+#[tokio::test]
+async fn a_key_that_is_still_needed_is_missed() {
+    let stage = full_stage().await;
+    let store = stage.store.as_ref();
+    let both = vault(&stage, FakeCipher::new(2).also_opening(&[1]))
+        .await
+        .unwrap();
+    // Killed after the hash key: the rest still needs the old one.
+    let table = crate::ports::SealedTable::ServiceKeys;
+    let row = store.rows_sealed_otherwise(table, both.present(), 0, 1);
+    let row = row.await.unwrap().remove(0);
+    let values = vec![both.reseal(&row.owner, &row.values[0]).unwrap()];
+    let resealing = crate::ports::Resealing { row, values };
+    assert_eq!(store.reseal(&[resealing]).await.unwrap(), 1);
+
+    let new = vault(&stage, FakeCipher::new(2)).await.unwrap();
+    let refused = require_all_keys(store, &new).await;
+    assert!(matches!(refused, Err(UnlockError::MissingKeys(keys)) if keys.len() == 1));
+    // Nothing is lost, and the next run finishes it.
+    let moved = rekey(store, &new).await.unwrap();
+    assert_eq!((moved.resealed, moved.unreadable), (0, 3));
+    assert_eq!(moved.left.len(), 1);
+    assert_eq!(rekey(store, &both).await.unwrap().resealed, 3);
+    require_all_keys(store, &new).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_that_was_refreshed_meanwhile_is_never_put_back() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    let store = stage.store.as_ref();
+    let both = vault(&stage, FakeCipher::new(2).also_opening(&[1]))
+        .await
+        .unwrap();
+    let table = crate::ports::SealedTable::Tokens;
+    let row = store.rows_sealed_otherwise(table, both.present(), 0, 1);
+    let row = row.await.unwrap().remove(0);
+    let values = row
+        .values
+        .iter()
+        .map(|value| both.reseal(&row.owner, value).unwrap());
+    let values = values.collect();
+    let account = stage.last_account().await;
+    stage
+        .broker
+        .refresh_account(&Caller::Admin, account)
+        .await
+        .unwrap();
+    let resealing = crate::ports::Resealing { row, values };
+    assert_eq!(store.reseal(&[resealing]).await.unwrap(), 0);
+    let caller = stage.caller(&key).await;
+    let token = stage.broker.hand_out_token(&caller, secs(0)).await.unwrap();
+    assert_eq!(token.access_token.expose(), "refreshed-1");
+}

@@ -1,0 +1,127 @@
+//! One flight for each account, or whatever else is seen to: whoever wants the same joins.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+
+use super::lock;
+
+/// What is under way, each in a task of its own.
+pub(super) struct Flights<K: Key> {
+    running: Running<K>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+/// What a flight is known by.
+pub(super) trait Key: Copy + Eq + Hash + Send + 'static {}
+
+impl<T: Copy + Eq + Hash + Send + 'static> Key for T {}
+
+type Running<K> = Arc<Mutex<HashMap<K, Landed>>>;
+
+impl<K: Key> Default for Flights<K> {
+    fn default() -> Self {
+        Self {
+            running: Running::default(),
+            tasks: Mutex::default(),
+        }
+    }
+}
+
+/// The end of a flight.
+#[derive(Clone)]
+pub(super) struct Landed(watch::Receiver<()>);
+
+impl Landed {
+    /// Completes when the flight has ended, however it did.
+    pub(super) async fn wait(mut self) {
+        // Nothing is ever sent: the sender goes with the flight.
+        while self.0.changed().await.is_ok() {}
+    }
+}
+
+/// Goes with a flight, also when it panics.
+struct Landing<K: Key> {
+    key: K,
+    running: Running<K>,
+    _until: watch::Sender<()>,
+}
+
+impl<K: Key> Drop for Landing<K> {
+    fn drop(&mut self) {
+        lock(&self.running).remove(&self.key);
+    }
+}
+
+impl<K: Key> Flights<K> {
+    /// The flight of this key that is under way, or a new one.
+    pub(super) fn join<F>(&self, key: K, flight: impl FnOnce() -> F) -> Landed
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let mut running = lock(&self.running);
+        if let Some(landed) = running.get(&key) {
+            return landed.clone();
+        }
+        let (sender, receiver) = watch::channel(());
+        let landed = Landed(receiver);
+        running.insert(key, landed.clone());
+        drop(running);
+        let landing = Landing {
+            key,
+            running: Arc::clone(&self.running),
+            _until: sender,
+        };
+        let flight = flight();
+        self.spawn(async move {
+            flight.await;
+            drop(landing);
+        });
+        landed
+    }
+
+    /// Starts a flight, for callers to join, unless there is one of this key; whether it did.
+    pub(super) fn start<F>(&self, key: K, flight: F) -> bool
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let mut started = false;
+        self.join(key, || {
+            started = true;
+            flight
+        });
+        started
+    }
+
+    /// Waits for all flights.
+    pub(super) async fn finish(&self) {
+        loop {
+            let mut tasks = std::mem::take(&mut *lock(&self.tasks));
+            if tasks.is_empty() {
+                return;
+            }
+            while let Some(landed) = tasks.join_next().await {
+                told(landed);
+            }
+        }
+    }
+
+    fn spawn(&self, flight: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = lock(&self.tasks);
+        while let Some(landed) = tasks.try_join_next() {
+            told(landed);
+        }
+        tasks.spawn(flight);
+    }
+}
+
+/// Whoever was seen to by a task that panicked is due again when the lease lapses.
+fn told(landed: Result<(), JoinError>) {
+    if let Err(error) = landed {
+        tracing::error!(error = &error as &dyn Error, "a task ended too early");
+    }
+}

@@ -1,0 +1,179 @@
+//! Accounts that are deleted.
+
+use central_oauth_domain::grant::revocation::{NewRevocation, RevocationStatus};
+use central_oauth_domain::grant::{AccountId, Lease, StoredTokens};
+use central_oauth_domain::ports::{Recorded, StoreError, TokenStore};
+use tokio::task::JoinSet;
+
+use super::Fixture;
+use super::samples::*;
+
+/// What deleting an account at second 10 leaves to be revoked, leased until second 40.
+fn left_by(seen: &StoredTokens, n: u8) -> NewRevocation {
+    NewRevocation {
+        account: Some(seen.account.id),
+        lease_until: Some(at(40)),
+        ..new_revocation(n, Some(&seen.account.key.account_id))
+    }
+}
+
+async fn delete(store: &dyn TokenStore, account: AccountId) {
+    let seen = stored(store, account).await;
+    let deleted = store.delete_account(&seen, left_by(&seen, 9)).await;
+    deleted.unwrap();
+}
+
+pub(super) async fn takes_keys_and_links_along(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    linked(&*store, 2, grant("ada", "two"), 10).await;
+    let bob = linked(&*store, 3, grant("bob", "one"), 10).await.id;
+    let hers = found(&*store, 1).await.key;
+    keep(&*store, new_relink(4, hers, ada.id)).await;
+    let reader = store.create_key(new_key(5, ada.id), PLENTY).await;
+    reader.unwrap();
+    let bobs = stored(&*store, bob).await;
+
+    delete(&*store, ada.id).await;
+    assert_eq!(store.account(ada.id).await.unwrap(), None);
+    assert_eq!(store.tokens(ada.id).await.unwrap(), None);
+    assert_eq!(
+        store.account(bob).await.unwrap().as_ref(),
+        Some(&bobs.account)
+    );
+    assert_eq!(store.accounts(None, 10).await.unwrap().len(), 1);
+    for n in [1, 2, 4, 5] {
+        assert_eq!(store.find_link(&code(n)).await.unwrap(), None, "link {n}");
+        assert_eq!(store.find_key(&key(n)).await.unwrap(), None, "key {n}");
+    }
+    assert_eq!(stored(&*store, bob).await, bobs);
+    assert!(store.find_key(&key(3)).await.unwrap().is_some());
+    let due = store.claim_due_refreshes(at(9000), at(9001), 10, &[]);
+    assert_eq!(due.await.unwrap().len(), 1);
+}
+
+pub(super) async fn leaves_a_leased_revocation(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    let seen = stored(&*store, ada.id).await;
+    let new = left_by(&seen, 1);
+    let lease = store.delete_account(&seen, new.clone()).await.unwrap();
+    assert_eq!(
+        (lease.reference, &lease.tokens),
+        (new.reference, &new.tokens)
+    );
+    assert_eq!((&lease.origin, lease.requested_at), (&new.origin, at(8)));
+    let revocation = &lease.revocation;
+    assert_eq!(revocation.provider, new.provider);
+    assert_eq!(revocation.person.as_deref(), Some("ada"));
+    assert_eq!(revocation.account, Some(ada.id));
+    assert_eq!(revocation.status, RevocationStatus::Pending);
+    assert_eq!((revocation.created_at, revocation.ended_at), (at(10), None));
+    assert_eq!((revocation.failures, &revocation.last_error), (0, &None));
+    let until = Some(at(40));
+    assert_eq!(revocation.lease, Lease { version: 1, until });
+    let kept = store.revocation(revocation.id).await.unwrap();
+    assert_eq!(kept.as_ref(), Some(revocation));
+    assert_eq!(store.next_revocation_at(&[]).await.unwrap(), Some(at(40)));
+    assert_eq!(claim_revocations(&*store, 39, 60, 10).await, []);
+    // Whoever deleted it has died.
+    let again = claim_revocation(&*store, 40, 60).await;
+    assert_eq!(again.tokens, lease.tokens);
+    assert!(again.revocation.lease.version > 1);
+}
+
+pub(super) async fn what_has_changed_since_is_a_conflict(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    let first = stored(&*store, ada.id).await;
+    let refreshed = store.record_refresh(ada.id, first.generation, fresh("two"), at(21));
+    refreshed.await.unwrap();
+    let second = stored(&*store, ada.id).await;
+    // Only the spare is new.
+    let late = store.record_refresh(ada.id, first.generation, fresh("late"), at(22));
+    assert_eq!(late.await.unwrap(), Recorded::Superseded);
+    let third = stored(&*store, ada.id).await;
+    let sealed_anew = StoredTokens {
+        access_token: sealed("the same under another key"),
+        ..third.clone()
+    };
+    for stale in [first, second, sealed_anew] {
+        let refused = store.delete_account(&stale, left_by(&stale, 1)).await;
+        assert_conflict(refused);
+    }
+    assert_eq!(stored(&*store, ada.id).await, third);
+    assert!(store.find_key(&key(1)).await.unwrap().is_some());
+    assert_eq!(store.revocations(None, 10).await.unwrap(), []);
+}
+
+pub(super) async fn a_refresh_under_way_does_not_keep_it(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    let seen = stored(&*store, ada.id).await;
+    let claimed = claim_refresh(&*store, ada.id, 19, 34).await;
+    let deleted = store.delete_account(&seen, left_by(&seen, 1)).await;
+    deleted.unwrap();
+    let late = store.record_refresh(ada.id, claimed.generation, fresh("two"), at(21));
+    assert_conflict(late.await);
+    assert_eq!(store.account(ada.id).await.unwrap(), None);
+}
+
+pub(super) async fn an_account_is_deleted_once(fixture: &dyn Fixture) {
+    let ada = linked(&*fixture.store(), 1, grant("ada", "one"), 10).await;
+    let seen = stored(&*fixture.store(), ada.id).await;
+    let mut tasks = JoinSet::new();
+    for n in 1..=12 {
+        let (store, seen) = (fixture.store(), seen.clone());
+        tasks.spawn(async move { store.delete_account(&seen, left_by(&seen, n)).await });
+    }
+    let (deleted, refused): (Vec<_>, Vec<_>) =
+        tasks.join_all().await.into_iter().partition(Result::is_ok);
+    assert_eq!(deleted.len(), 1);
+    refused.into_iter().for_each(assert_conflict);
+    let kept = fixture.store().revocations(None, 20).await.unwrap();
+    assert_eq!(kept.len(), 1);
+}
+
+/// Either the new tokens are stored, or they arrive too late and their caller knows it: none is lost on the way.
+pub(super) async fn a_refresh_at_the_same_time_loses_no_tokens(fixture: &dyn Fixture) {
+    let mut tasks = JoinSet::new();
+    for n in 1..=16 {
+        let person = format!("person {n}");
+        let id = linked(&*fixture.store(), n, grant(&person, "one"), 10)
+            .await
+            .id;
+        let seen = stored(&*fixture.store(), id).await;
+        let (deleter, refresher) = (fixture.store(), fixture.store());
+        let (deleting, generation) = (seen.clone(), seen.generation);
+        tasks.spawn(async move {
+            let deleted = tokio::spawn(async move {
+                let revocation = left_by(&deleting, n);
+                deleter.delete_account(&deleting, revocation).await
+            });
+            let recorded = refresher.record_refresh(id, generation, fresh("two"), at(21));
+            match (deleted.await.unwrap(), recorded.await) {
+                (Ok(_), Err(StoreError::Conflict)) => {
+                    assert_eq!(refresher.tokens(id).await.unwrap(), None);
+                }
+                (Err(StoreError::Conflict), Ok(Recorded::Stored)) => {
+                    let now = stored(&*refresher, id).await;
+                    assert_eq!(now.access_token, sealed("access two"));
+                }
+                other => panic!("{other:?}"),
+            }
+        });
+    }
+    tasks.join_all().await;
+}
+
+pub(super) async fn a_person_who_links_again_has_a_new_account(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    delete(&*store, ada.id).await;
+    let again = linked(&*store, 2, grant("ada", "two"), 20).await;
+    assert_ne!(again.id, ada.id);
+    assert_eq!((again.created_at, again.linked_at), (at(20), at(20)));
+    let revocations = store.revocations(None, 10).await.unwrap();
+    assert_eq!(revocations[0].status, RevocationStatus::Cancelled);
+    assert_eq!(revocations[0].ended_at, Some(at(20)));
+}

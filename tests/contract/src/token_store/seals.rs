@@ -1,0 +1,431 @@
+//! Which keys sealed what, and how it moves from one key to the next.
+
+use std::collections::BTreeSet;
+
+use central_oauth_domain::grant::revocation::{
+    RevocableTokens, RevocationReference, RevocationResult, RevocationStatus,
+};
+use central_oauth_domain::grant::{AccountId, AccountKey, NewGrant, RefreshedTokens};
+use central_oauth_domain::link::{Ending, LinkState, SealedConsent, SealedGrant, SealedPrompt};
+use central_oauth_domain::ports::{
+    Resealing, SealedColumn, SealedRow, SealedTable, SealedTo, TokenStore,
+};
+use central_oauth_domain::secret::{SealId, Sealed};
+use tokio::task::JoinSet;
+
+use super::Fixture;
+use super::samples::*;
+
+/// What values of key number `n` start with. Zeros and bytes that are no text are as good as any.
+const fn seal(n: u8) -> SealId {
+    SealId([1, 0, n, 0xff, !n])
+}
+
+fn by(n: u8, text: &str) -> Sealed {
+    Sealed::from_bytes([&seal(n).0, text.as_bytes()].concat())
+}
+
+fn seals(numbers: impl IntoIterator<Item = u8>) -> BTreeSet<SealId> {
+    numbers.into_iter().map(seal).collect()
+}
+
+async fn in_use(store: &dyn TokenStore) -> BTreeSet<SealId> {
+    store.seals_in_use().await.unwrap()
+}
+
+/// All rows of a table of which a value was sealed with another key.
+async fn otherwise(store: &dyn TokenStore, table: SealedTable, present: u8) -> Vec<SealedRow> {
+    let rows = store.rows_sealed_otherwise(table, seal(present), 0, u64::MAX);
+    rows.await.unwrap()
+}
+
+fn columns(row: &SealedRow) -> Vec<SealedColumn> {
+    row.values.iter().map(|value| value.column).collect()
+}
+
+/// The row under key number `n`.
+fn moved(row: &SealedRow, n: u8) -> Resealing {
+    let values = row.values.iter();
+    let values = values.map(|value| by(n, &format!("{:?}", value.column)));
+    Resealing {
+        row: row.clone(),
+        values: values.collect(),
+    }
+}
+
+async fn reseal(store: &dyn TokenStore, rows: &[Resealing]) -> u64 {
+    store.reseal(rows).await.unwrap()
+}
+
+fn grant_by(person: &str, access: u8, refresh: u8) -> NewGrant {
+    NewGrant {
+        access_token: by(access, "access"),
+        refresh_token: Some(by(refresh, "refresh")),
+        ..grant(person, "one")
+    }
+}
+
+/// Link number `n` with one key a value, from `first` on.
+async fn consent_by(store: &dyn TokenStore, n: u8, first: u8) {
+    let link = pending(store, n).await;
+    let consent = SealedConsent {
+        handle: by(first, "handle"),
+        prompt: SealedPrompt::UserCode {
+            user_code: by(first + 1, "code"),
+            verification_uri: "https://provider.example/device".to_owned(),
+            verification_uri_complete: Some(by(first + 2, "complete")),
+        },
+    };
+    let (id, version, deadline) = (link.id, link.version, link.expires_at);
+    store
+        .begin_consent(id, version, consent, Some(poll(5)), deadline, at(0))
+        .await
+        .unwrap();
+}
+
+async fn redeemed_by(store: &dyn TokenStore, n: u8, first: u8) {
+    consent_by(store, n, first).await;
+    let link = claim_one(store, 5, 600).await;
+    let grant = SealedGrant {
+        access_token: by(first, "access"),
+        refresh_token: Some(by(first + 1, "refresh")),
+        id_token: Some(by(first + 2, "id")),
+        ..sealed_grant()
+    };
+    let kept = store.keep_redeemed(link.id, link.version, grant, poll(6), at(700));
+    kept.await.unwrap();
+}
+
+/// An account with a spare, with one key a value, from `first` on.
+async fn account_by(store: &dyn TokenStore, n: u8, person: &str, first: u8) -> AccountId {
+    let grant = grant_by(person, first, first + 1);
+    let id = linked(store, n, grant, 10).await.id;
+    let late = RefreshedTokens {
+        refresh_token: Some(by(first + 2, "spare")),
+        ..fresh("late")
+    };
+    let superseded = store.record_refresh(id, 0, late, at(21)).await;
+    superseded.unwrap();
+    id
+}
+
+async fn revocation_by(store: &dyn TokenStore, n: u8, first: u8) {
+    let mut new = new_revocation(n, None);
+    new.tokens = RevocableTokens {
+        access_token: Some(by(first, "access")),
+        refresh_token: Some(by(first + 1, "refresh")),
+        spare_refresh_token: Some(by(first + 2, "spare")),
+        id_token: Some(by(first + 3, "id")),
+    };
+    assert!(store.keep_stray(new).await.unwrap());
+}
+
+/// One row in each table and one of both kinds of links; their keys are 1, 2 to 4, 12 to 14, 22 to 24, and 32 to 35.
+async fn everything(store: &dyn TokenStore) -> AccountId {
+    store.init_hash_key(by(1, "hash key")).await.unwrap();
+    redeemed_by(store, 1, 2).await;
+    consent_by(store, 2, 12).await;
+    revocation_by(store, 1, 32).await;
+    account_by(store, 3, "ada", 22).await
+}
+
+pub(super) async fn an_empty_store_needs_no_key(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    assert_eq!(in_use(&*store).await, seals([]));
+    for table in SealedTable::ALL {
+        assert_eq!(otherwise(&*store, table, 1).await, []);
+    }
+    assert_eq!(reseal(&*store, &[]).await, 0);
+}
+
+pub(super) async fn every_value_needs_its_key(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    everything(&*store).await;
+    let all = [1].into_iter().chain(2..=4).chain(12..=14);
+    let all = all.chain(22..=24).chain(32..=35);
+    assert_eq!(in_use(&*store).await, seals(all));
+}
+
+pub(super) async fn many_rows_may_share_a_few_keys(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    for n in 1..=20 {
+        let grant = grant_by(&format!("person {n}"), n % 3, n % 2);
+        linked(&*store, n, grant, 10).await;
+    }
+    let bare = NewGrant {
+        refresh_token: None,
+        ..grant_by("bare", 9, 9)
+    };
+    linked(&*store, 21, bare, 10).await;
+    assert_eq!(in_use(&*store).await, seals([0, 1, 2, 9]));
+    let rows = otherwise(&*store, SealedTable::Tokens, 1).await;
+    assert!(rows.is_sorted_by_key(|row| row.id));
+    // All but the numbers 1, 7, 13 and 19, both of whose tokens are of key 1.
+    assert_eq!(rows.len(), 17);
+    let mut pages = Vec::new();
+    while let Some(page) = {
+        let after = pages.last().map_or(0, |row: &SealedRow| row.id);
+        let page = store.rows_sealed_otherwise(SealedTable::Tokens, seal(1), after, 5);
+        Some(page.await.unwrap()).filter(|page| !page.is_empty())
+    } {
+        assert!(page.len() <= 5);
+        pages.extend(page);
+    }
+    assert_eq!(pages, rows);
+    let none = store.rows_sealed_otherwise(SealedTable::Tokens, seal(1), 0, 0);
+    assert_eq!(none.await.unwrap(), []);
+}
+
+pub(super) async fn what_is_gone_needs_no_key(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = everything(&*store).await;
+    for n in [1, 2] {
+        let link = found(&*store, n).await;
+        let ended = store.end_link(link.id, link.version, Ending::Denied, None, at(20));
+        ended.await.unwrap();
+    }
+    let seen = stored(&*store, id).await;
+    let mut new = new_revocation(2, None);
+    new.tokens = RevocableTokens {
+        refresh_token: Some(by(40, "refresh")),
+        ..RevocableTokens::default()
+    };
+    store.delete_account(&seen, new).await.unwrap();
+    assert_eq!(in_use(&*store).await, seals([1, 32, 33, 34, 35, 40]));
+    for table in [SealedTable::Tokens, SealedTable::DeviceCodes] {
+        assert_eq!(otherwise(&*store, table, 1).await, []);
+    }
+}
+
+/// What `everything` leaves in a table: whose rows, and which values of them.
+fn rows_of(table: SealedTable, account: AccountKey) -> Vec<(SealedTo, Vec<SealedColumn>)> {
+    use SealedColumn::*;
+    match table {
+        SealedTable::ServiceKeys => vec![(SealedTo::Service, vec![HashKey])],
+        SealedTable::Tokens => {
+            let values = vec![AccessToken, RefreshToken, SpareRefreshToken];
+            vec![(SealedTo::Account(account), values)]
+        }
+        SealedTable::DeviceCodes => {
+            let redeemed = vec![AccessToken, RefreshToken, IdToken];
+            let asked = vec![DeviceCode, UserCode, VerificationUriComplete];
+            let [one, two] = [1, 2].map(|n| SealedTo::Link(code(n)));
+            vec![(one, redeemed), (two, asked)]
+        }
+        SealedTable::Revocations => {
+            let reference = RevocationReference::from_bytes([1; 16]);
+            let values = vec![AccessToken, RefreshToken, SpareRefreshToken, IdToken];
+            vec![(SealedTo::Revocation(reference), values)]
+        }
+    }
+}
+
+pub(super) async fn rows_say_what_they_are_sealed_to(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = everything(&*store).await;
+    let tokens = stored(&*store, id).await;
+    for table in SealedTable::ALL {
+        let rows = otherwise(&*store, table, 99).await;
+        let found = rows.iter().map(|row| (row.owner.clone(), columns(row)));
+        let expected = rows_of(table, tokens.account.key.clone());
+        assert_eq!(found.collect::<Vec<_>>(), expected, "{table:?}");
+        if table == SealedTable::Tokens {
+            let values = rows[0].values.iter().map(|value| value.sealed.clone());
+            let expected = [
+                tokens.access_token.clone(),
+                by(23, "refresh"),
+                by(24, "spare"),
+            ];
+            assert_eq!(values.collect::<Vec<_>>(), expected);
+        }
+    }
+}
+
+pub(super) async fn one_other_value_is_enough(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = everything(&*store).await;
+    for table in SealedTable::ALL {
+        let rows = otherwise(&*store, table, 99).await;
+        let all_but_the_last = rows.iter().map(|row| {
+            let mut moved = moved(row, 50);
+            let last = &row.values[row.values.len() - 1];
+            *moved.values.last_mut().unwrap() = last.sealed.clone();
+            moved
+        });
+        let all_but_the_last: Vec<_> = all_but_the_last.collect();
+        let changed = reseal(&*store, &all_but_the_last).await;
+        assert_eq!(changed, rows.len() as u64);
+        let left = otherwise(&*store, table, 50).await;
+        assert_eq!(left.len(), rows.len(), "{table:?}");
+        let rest: Vec<_> = left.iter().map(|row| moved(row, 50)).collect();
+        reseal(&*store, &rest).await;
+        assert_eq!(otherwise(&*store, table, 50).await, [], "{table:?}");
+    }
+    assert_eq!(in_use(&*store).await, seals([50]));
+    let tokens = stored(&*store, id).await;
+    assert_eq!(tokens.access_token, by(50, "AccessToken"));
+    assert_eq!(tokens.refresh_token, Some(by(50, "RefreshToken")));
+    let spare = by(50, "SpareRefreshToken");
+    assert_eq!(tokens.spare_refresh_token, Some(spare));
+    let kept = store.hash_key().await.unwrap();
+    assert_eq!(kept, Some(by(50, "HashKey")));
+}
+
+pub(super) async fn resealing_changes_nothing_else(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = everything(&*store).await;
+    let (tokens, link) = (stored(&*store, id).await, found(&*store, 2).await);
+    let revocations = store.revocations(None, 10).await.unwrap();
+    for table in SealedTable::ALL {
+        let rows = otherwise(&*store, table, 50).await;
+        let rows: Vec<_> = rows.iter().map(|row| moved(row, 50)).collect();
+        assert_eq!(reseal(&*store, &rows).await, rows.len() as u64);
+    }
+    let mut expected = tokens;
+    let now = stored(&*store, id).await;
+    expected.access_token = now.access_token.clone();
+    expected.refresh_token = now.refresh_token.clone();
+    expected.spare_refresh_token = now.spare_refresh_token.clone();
+    assert_eq!(now, expected);
+    let kept = found(&*store, 2).await;
+    assert_eq!((kept.version, kept.poll), (link.version, link.poll));
+    let LinkState::Authorizing(consent) = kept.state else {
+        panic!("{:?}", kept.state);
+    };
+    assert_eq!(consent.handle, by(50, "DeviceCode"));
+    assert_eq!(store.revocations(None, 10).await.unwrap(), revocations);
+    let lease = claim_revocation(&*store, 10, 30).await;
+    assert_eq!(lease.tokens.id_token, Some(by(50, "IdToken")));
+}
+
+pub(super) async fn what_has_changed_is_left_alone(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant_by("ada", 1, 1), 10).await.id;
+    let bob = linked(&*store, 2, grant_by("bob", 1, 1), 10).await.id;
+    let cid = account_by(&*store, 3, "cid", 1).await;
+    let dan = linked(&*store, 4, grant_by("dan", 1, 1), 10).await.id;
+    let rows = otherwise(&*store, SealedTable::Tokens, 50).await;
+    let rows: Vec<_> = rows.iter().map(|row| moved(row, 50)).collect();
+    // One refreshed, one with a spare that was not there, one whose spare has gone.
+    let generation = stored(&*store, ada).await.generation;
+    let refreshed = RefreshedTokens {
+        access_token: by(1, "new access"),
+        refresh_token: None,
+        ..fresh("two")
+    };
+    let recorded = store.record_refresh(ada, generation, refreshed, at(21));
+    recorded.await.unwrap();
+    let spare = store.record_refresh(bob, 0, fresh("late"), at(21)).await;
+    spare.unwrap();
+    let claimed = claim_refresh(&*store, cid, 22, 30).await;
+    let (generation, lease) = (claimed.generation, claimed.lease.version);
+    let promoted = store.promote_spare(cid, generation, lease).await;
+    assert!(promoted.unwrap().is_some());
+
+    let mut before = Vec::new();
+    for id in [ada, bob, cid] {
+        before.push(stored(&*store, id).await);
+    }
+    assert_eq!(reseal(&*store, &rows).await, 1);
+    for tokens in before {
+        assert_eq!(stored(&*store, tokens.account.id).await, tokens);
+    }
+    let access = stored(&*store, dan).await.access_token;
+    assert_eq!(access, by(50, "AccessToken"));
+}
+
+pub(super) async fn what_has_gone_stays_gone(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = everything(&*store).await;
+    let mut rows = Vec::new();
+    for table in [
+        SealedTable::Tokens,
+        SealedTable::DeviceCodes,
+        SealedTable::Revocations,
+    ] {
+        let read = otherwise(&*store, table, 50).await;
+        rows.extend(read.iter().map(|row| moved(row, 50)));
+    }
+    let seen = stored(&*store, id).await;
+    let mut gone = new_revocation(2, None);
+    gone.tokens = RevocableTokens::default();
+    store.delete_account(&seen, gone).await.unwrap();
+    let link = found(&*store, 1).await;
+    complete(&*store, &link, grant_by("bob", 60, 60), 20)
+        .await
+        .unwrap();
+    let link = found(&*store, 2).await;
+    let ended = store.end_link(link.id, link.version, Ending::Denied, None, at(20));
+    ended.await.unwrap();
+    for lease in claim_revocations(&*store, 10, 30, 10).await {
+        let (id, version) = (lease.revocation.id, lease.revocation.lease.version);
+        let over = RevocationResult::Ended {
+            status: RevocationStatus::Revoked,
+            fault: None,
+        };
+        store
+            .record_revocation(id, version, over, at(11))
+            .await
+            .unwrap();
+    }
+    assert_eq!(reseal(&*store, &rows).await, 0);
+    assert_eq!(in_use(&*store).await, seals([1, 60]));
+}
+
+/// Whichever comes first, the refreshed tokens are there in the end.
+pub(super) async fn refreshed_tokens_are_never_put_back(fixture: &dyn Fixture) {
+    let mut ids = Vec::new();
+    for n in 1..=16 {
+        let grant = grant_by(&format!("person {n}"), 1, 1);
+        ids.push(linked(&*fixture.store(), n, grant, 10).await.id);
+    }
+    let rows = otherwise(&*fixture.store(), SealedTable::Tokens, 50).await;
+    let mut tasks = JoinSet::new();
+    for row in rows {
+        let store = fixture.store();
+        tasks.spawn(async move {
+            reseal(&*store, &[moved(&row, 50)]).await;
+        });
+    }
+    for id in ids.clone() {
+        let store = fixture.store();
+        tasks.spawn(async move {
+            let recorded = store.record_refresh(id, 1, fresh("two"), at(21)).await;
+            recorded.unwrap();
+        });
+    }
+    tasks.join_all().await;
+    for id in ids {
+        let tokens = stored(&*fixture.store(), id).await;
+        assert_eq!(tokens.access_token, sealed("access two"));
+        assert_eq!(tokens.refresh_token, Some(sealed("refresh two")));
+    }
+}
+
+/// They are no cipher's, so nobody has a key for them; they keep nobody from the others.
+pub(super) async fn values_too_short_for_a_key_do_no_harm(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    store.init_hash_key(sealed("x")).await.unwrap();
+    let short = NewGrant {
+        access_token: sealed("ab"),
+        refresh_token: Some(sealed("")),
+        ..grant("ada", "one")
+    };
+    let id = linked(&*store, 1, short, 10).await.id;
+    linked(&*store, 2, grant_by("bob", 1, 1), 10).await;
+    redeemed(&*store, 3).await;
+    assert!(in_use(&*store).await.contains(&seal(1)));
+    for table in [
+        SealedTable::ServiceKeys,
+        SealedTable::Tokens,
+        SealedTable::DeviceCodes,
+    ] {
+        let rows = otherwise(&*store, table, 1).await;
+        assert_eq!(rows.len(), 1, "{table:?}");
+        assert_eq!(reseal(&*store, &[moved(&rows[0], 1)]).await, 1);
+        assert_eq!(otherwise(&*store, table, 1).await, [], "{table:?}");
+    }
+    let tokens = stored(&*store, id).await;
+    assert_eq!(tokens.access_token, by(1, "AccessToken"));
+    assert_eq!(in_use(&*store).await, seals([1]));
+}

@@ -12,6 +12,7 @@ mod cli {
     mod world;
 
     /// The tests.
+    mod accounts;
     mod client_config;
     mod database;
     mod dev;
@@ -20,6 +21,7 @@ mod cli {
     mod link;
     mod link_ends;
     mod providers_file;
+    mod revoke;
     mod serve;
     mod serve_config;
     mod token;

@@ -1,72 +1,28 @@
 //! A client of the service's own API, for the client commands.
 
+mod answers;
+
 use std::error::Error;
 use std::time::Duration;
 
 use central_oauth_domain::secret::AccessKey;
+use reqwest::header::{DATE, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
 use url::{Host, Url};
 
 use super::{Exit, Failure};
+use answers::ProblemBody;
+pub(super) use answers::{
+    AccountDetails, AccountList, Deleted, LinkCode, LinkRequest, Poll, Token,
+};
 
 /// Talks to one service.
 pub(super) struct Client {
     http: reqwest::Client,
     server: Url,
-}
-
-/// The body of `POST /v1/link-code`.
-#[derive(Serialize)]
-pub(super) struct LinkRequest<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) provider: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) client_name: Option<&'a str>,
-}
-
-/// The answer to it.
-#[derive(Deserialize)]
-pub(super) struct LinkCode {
-    pub(super) link_code: String,
-    pub(super) verification_url: String,
-    pub(super) verification_url_complete: String,
-    pub(super) expires_in: u64,
-    pub(super) interval: u64,
-    pub(super) access_key: Option<String>,
-    pub(super) provider: String,
-}
-
-/// The answer to `GET /v1/poll/{link_code}`.
-#[derive(Deserialize)]
-pub(super) struct Poll {
-    pub(super) status: String,
-    pub(super) expires_in: u64,
-    pub(super) account: Option<Account>,
-    pub(super) error: Option<Trouble>,
-}
-
-/// An account inside another answer.
-#[derive(Deserialize)]
-pub(super) struct Account {
-    pub(super) provider: String,
-    pub(super) display_name: String,
-}
-
-/// A `{code, detail}`.
-#[derive(Deserialize)]
-pub(super) struct Trouble {
-    pub(super) code: String,
-    pub(super) detail: String,
-}
-
-/// The answer to `GET /v1/token`.
-#[derive(Deserialize)]
-pub(super) struct Token {
-    pub(super) access_token: String,
-    pub(super) expires_in: Option<u64>,
-    pub(super) warning: Option<Trouble>,
 }
 
 /// Why the service did not answer as asked.
@@ -80,12 +36,6 @@ pub(super) enum Refused {
         detail: String,
         retry_after: Option<Duration>,
     },
-}
-
-#[derive(Deserialize)]
-struct ProblemBody {
-    code: String,
-    detail: String,
 }
 
 impl Client {
@@ -114,6 +64,39 @@ impl Client {
         self.answer(request.query(&[("min_ttl", min_ttl)])).await
     }
 
+    /// One page of the accounts that a key sees, and what time it is there.
+    pub(super) async fn accounts(
+        &self,
+        key: &AccessKey,
+        cursor: Option<&str>,
+    ) -> Result<(AccountList, Option<OffsetDateTime>), Refused> {
+        const LIMIT: (&str, &str) = ("limit", "200");
+        let mut query = vec![LIMIT];
+        query.extend(cursor.map(|cursor| ("cursor", cursor)));
+        let request = self.request(Method::GET, "/v1/accounts", Some(key));
+        self.dated_answer(request.query(&query)).await
+    }
+
+    pub(super) async fn account(
+        &self,
+        key: &AccessKey,
+        id: &str,
+    ) -> Result<AccountDetails, Refused> {
+        let path = format!("/v1/accounts/{id}");
+        self.answer(self.request(Method::GET, &path, Some(key)))
+            .await
+    }
+
+    pub(super) async fn delete_account(
+        &self,
+        key: &AccessKey,
+        id: &str,
+    ) -> Result<Deleted, Refused> {
+        let path = format!("/v1/accounts/{id}");
+        self.answer(self.request(Method::DELETE, &path, Some(key)))
+            .await
+    }
+
     /// A request to the service, which may live below a path of a shared host.
     fn request(&self, method: Method, path: &str, bearer: Option<&AccessKey>) -> RequestBuilder {
         let mut url = self.server.clone();
@@ -126,17 +109,24 @@ impl Client {
     }
 
     async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Refused> {
+        Ok(self.dated_answer(request).await?.0)
+    }
+
+    /// The answer, and when it was given, by the clock of the service.
+    async fn dated_answer<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<(T, Option<OffsetDateTime>), Refused> {
         let unreachable = |error: reqwest::Error| {
             let why = innermost(&error);
             Refused::Unreachable(format!("{} cannot be reached: {why}", self.server))
         };
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status();
-        let retry_after = response
-            .headers()
-            .get(reqwest::header::RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.parse().ok())
-            .map(Duration::from_secs);
+        let header = |name| response.headers().get(name)?.to_str().ok();
+        let retry_after = header(RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
+        let retry_after = retry_after.map(Duration::from_secs);
+        let date = header(DATE).and_then(|date| OffsetDateTime::parse(date, &Rfc2822).ok());
         let body = response.bytes().await.map_err(unreachable)?;
         let stranger = |_| {
             let server = &self.server;
@@ -145,7 +135,8 @@ impl Client {
             ))
         };
         if status.is_success() {
-            return serde_json::from_slice(&body).map_err(stranger);
+            let body = serde_json::from_slice(&body).map_err(stranger)?;
+            return Ok((body, date));
         }
         let problem: ProblemBody = serde_json::from_slice(&body).map_err(stranger)?;
         Err(Refused::Problem {

@@ -24,6 +24,7 @@ Exit codes:
 pub(crate) enum Exit {
     Done = 0,
     Other = 1,
+    Usage = 2,
     NoKey = 3,
     Denied = 4,
     Expired = 5,

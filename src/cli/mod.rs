@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod accounts;
 mod client;
 mod dev;
 mod exit;
@@ -11,6 +12,7 @@ mod print;
 mod profile;
 mod qr;
 mod rekey;
+mod revoke;
 mod serve;
 mod token;
 mod wait;
@@ -40,6 +42,11 @@ enum Command {
     Link(link::Options),
     /// Print a valid access token and nothing else, for scripts.
     Token(token::Options),
+    /// Show how the account of the kept key is, or to the operator all accounts: their health, never a token.
+    Accounts(accounts::Options),
+    /// Delete the account of the kept key, or to the operator any account: its tokens, here and at the provider, and
+    /// its keys.
+    Revoke(revoke::Options),
     /// Print the OpenAPI document of the service.
     Openapi(openapi::Options),
     /// Seal everything in the database with the present key, so that PREVIOUS_SECRET_KEYS can go. The service may run
@@ -58,6 +65,8 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
             Command::Dev(options) => dev::run(options, &environment).await,
             Command::Link(options) => link::run(options, &environment).await,
             Command::Token(options) => token::run(options, &environment).await,
+            Command::Accounts(options) => accounts::run(options, &environment).await,
+            Command::Revoke(options) => revoke::run(options, &environment).await,
             Command::Openapi(options) => openapi::run(&options),
             Command::Rekey => rekey::run(&environment).await,
             Command::Migrate(options) => migrate::run(options, &environment).await,

@@ -22,3 +22,55 @@ pub(super) fn result(line: impl Display) -> Result<(), Failure> {
 pub(super) fn tell(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
+
+/// Words of others as a terminal may have them: what it would obey, or what turns the order of letters, is a blank.
+pub(super) fn printable(words: &str) -> String {
+    let blank = |c| if is_command(c) { ' ' } else { c };
+    words.chars().map(blank).collect()
+}
+
+/// JSON that a terminal may have, and programs read as the same: only strings can hold such characters.
+pub(super) fn printable_json(json: &str) -> String {
+    let mut printable = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            c if c != '\n' && is_command(c) => {
+                printable.push_str(&format!("\\u{:04x}", u32::from(c)));
+            }
+            c => printable.push(c),
+        }
+    }
+    printable
+}
+
+fn is_command(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_is_left() {
+        let name = "Eve\u{1b}[2J\u{9b}31m\r\u{202e}ecilA 愛 👩‍🚀";
+        assert_eq!(printable(name), "Eve [2J 31m  ecilA 愛 👩‍🚀");
+    }
+
+    #[test]
+    fn json_stays_the_same_to_programs() {
+        let value = serde_json::json!([{ "name": "Eve\u{1b}[2J\u{9b}31m\u{202e}ecilA 愛\n" }]);
+        let printed = printable_json(&format!("{value:#}"));
+        assert!(
+            !printed.contains(['\u{1b}', '\u{9b}', '\u{202e}']),
+            "{printed}"
+        );
+        assert!(
+            printed.contains('愛') && printed.contains('\n'),
+            "{printed}"
+        );
+        let read: serde_json::Value = serde_json::from_str(&printed).unwrap();
+        assert_eq!(read, value);
+    }
+}

@@ -1,5 +1,7 @@
 //! Where a client keeps its access key: one file a profile, in the user's config folder, readable by its owner alone.
 
+mod pending;
+
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +13,7 @@ use url::Url;
 
 use super::{Exit, Failure};
 use crate::config::{ClientConfig, is_bearer, parse_server};
+pub(super) use pending::Pending;
 
 /// Which service, and which of the keys kept for it.
 #[derive(clap::Args)]
@@ -18,9 +21,9 @@ pub(super) struct Target {
     /// The service [default: CENTRAL_OAUTH_SERVER, else the one of the kept key, else http://127.0.0.1:8080].
     #[arg(long, value_name = "URL", value_parser = parse_server)]
     server: Option<Url>,
-    /// The name under which the access key is kept.
-    #[arg(long, value_name = "NAME", default_value = "default", value_parser = profile_name)]
-    profile: String,
+    /// The name under which the access key is kept [default: default].
+    #[arg(long, value_name = "NAME", value_parser = profile_name)]
+    profile: Option<String>,
     /// The file that the access key is kept in [default: central-oauth/NAME.toml in the user's config folder].
     #[arg(long, value_name = "FILE", conflicts_with = "profile")]
     key_file: Option<PathBuf>,
@@ -40,6 +43,7 @@ struct Stored {
 
 impl Target {
     const DEFAULT_SERVER: &'static str = "http://127.0.0.1:8080";
+    const DEFAULT_PROFILE: &'static str = "default";
 
     /// The file of this profile.
     pub(super) fn path(&self) -> Result<PathBuf, Failure> {
@@ -47,7 +51,8 @@ impl Target {
             return Ok(path.clone());
         }
         let folders = etcetera::choose_base_strategy().map_err(Failure::other)?;
-        let file = format!("{}.toml", self.profile);
+        let name = self.profile.as_deref().unwrap_or(Self::DEFAULT_PROFILE);
+        let file = format!("{name}.toml");
         Ok(folders.config_dir().join("central-oauth").join(file))
     }
 
@@ -102,6 +107,42 @@ impl Target {
             _ => Ok(kept),
         }
     }
+
+    /// The operator's key, if the environment has it and the command line does not ask for a kept one. It goes where
+    /// the operator says: no kept key decides that.
+    pub(super) fn operator(&self, config: &ClientConfig) -> Result<Option<Profile>, Failure> {
+        let asks_for_kept = self.profile.is_some() || self.key_file.is_some();
+        let Some(access_key) = config.admin_key.clone().filter(|_| !asks_for_kept) else {
+            return Ok(None);
+        };
+        let server = self.server(config, None)?;
+        Ok(Some(Profile { server, access_key }))
+    }
+
+    /// The options that name this profile again, for commands that people are told to run.
+    pub(super) fn again(&self) -> String {
+        match (&self.profile, &self.key_file) {
+            (_, Some(file)) => format!(" --key-file {}", file.display()),
+            (Some(name), None) => format!(" --profile {name}"),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// Removes the file of a key that opens nothing any more; where it was, if this key was there.
+    pub(super) fn forget(&self, dead: &Profile) -> Result<Option<PathBuf>, Failure> {
+        let is_dead = |kept: &Profile| {
+            let same_key = kept.access_key.expose() == dead.access_key.expose();
+            same_key && kept.server.origin() == dead.server.origin()
+        };
+        if !self.load()?.as_ref().is_some_and(is_dead) {
+            return Ok(None);
+        }
+        let path = self.path()?;
+        match std::fs::remove_file(&path) {
+            Ok(()) => Ok(Some(path)),
+            Err(error) => Err(failed(&path, "cannot be removed", &error)),
+        }
+    }
 }
 
 impl Profile {
@@ -122,45 +163,6 @@ impl Profile {
         written
             .map(drop)
             .map_err(|error| failed(path, "cannot be written", &error))
-    }
-}
-
-/// A key whose link is not complete yet: a file beside its profile's.
-pub(super) struct Pending {
-    path: PathBuf,
-    profile: PathBuf,
-}
-
-impl Pending {
-    /// The file beside this one.
-    pub(super) fn beside(profile: &Path) -> Self {
-        let mut name = profile.file_name().unwrap_or_default().to_owned();
-        name.push(".pending");
-        Self {
-            path: profile.with_file_name(name),
-            profile: profile.to_owned(),
-        }
-    }
-
-    /// What an interrupted link left, if it can be read.
-    pub(super) fn load(&self) -> Option<Profile> {
-        let text = std::fs::read_to_string(&self.path).ok()?;
-        parse(&text, &self.path).ok()
-    }
-
-    pub(super) fn keep(&self, profile: &Profile) -> Result<(), Failure> {
-        profile.keep(&self.path)
-    }
-
-    /// The link is complete: the key takes its place.
-    pub(super) fn promote(&self) -> Result<(), Failure> {
-        let moved = std::fs::rename(&self.path, &self.profile);
-        moved.map_err(|error| failed(&self.profile, "cannot be written", &error))
-    }
-
-    /// The link has ended: the key opens nothing. A file that cannot be removed does no harm.
-    pub(super) fn forget(&self) {
-        let _ = std::fs::remove_file(&self.path);
     }
 }
 

@@ -12,6 +12,7 @@ struct Raw {
     server: Option<String>,
     access_key: Option<String>,
     enroll_key: Option<String>,
+    admin_key: Option<String>,
 }
 
 /// What the client commands read from the environment.
@@ -22,6 +23,8 @@ pub(crate) struct ClientConfig {
     pub(crate) access_key: Option<AccessKey>,
     /// The key that lets this client ask for link codes.
     pub(crate) enroll_key: Option<AccessKey>,
+    /// The operator's key, for those commands that an operator uses.
+    pub(crate) admin_key: Option<AccessKey>,
 }
 
 impl ClientConfig {
@@ -32,6 +35,7 @@ impl ClientConfig {
             server: server.map_err(|problem| ConfigError::variable("SERVER", problem))?,
             access_key: bearer("ACCESS_KEY", raw.access_key)?,
             enroll_key: bearer("ENROLL_KEY", raw.enroll_key)?,
+            admin_key: bearer("ADMIN_KEY", raw.admin_key)?,
         })
     }
 }

@@ -13,8 +13,9 @@ async fn each_mistake_is_one_line_that_names_the_variable() {
         ("ACCESS_KEY", "hunter2"),
         ("ACCESS_KEY", &format!("{key}\nhunter2")),
         ("ENROLL_KEY", "hunter2"),
+        ("ADMIN_KEY", "hunter2"),
     ] {
-        for command in ["link", "token"] {
+        for command in ["link", "token", "accounts", "revoke"] {
             let run = machine
                 .run_with(&[(variable, value)], &[command])
                 .await

@@ -1,0 +1,38 @@
+//! Columns for people.
+
+use unicode_width::UnicodeWidthStr as _;
+
+/// Lays rows out in columns as wide as what is in them, without a line end after the last.
+pub(super) fn lay_out<const N: usize>(rows: &[[String; N]]) -> String {
+    let widths: [usize; N] = std::array::from_fn(|column| {
+        let widths = rows.iter().map(|row| row[column].width());
+        widths.max().unwrap_or(0)
+    });
+    let lines: Vec<_> = rows.iter().map(|row| line(row, &widths)).collect();
+    lines.join("\n")
+}
+
+fn line<const N: usize>(row: &[String; N], widths: &[usize; N]) -> String {
+    const GAP: usize = 2;
+    let mut line = String::new();
+    for (cell, width) in row.iter().zip(widths) {
+        // Padding counts characters, and a character may take two places or none.
+        let blanks = width + GAP - cell.width();
+        line.push_str(cell);
+        line.extend(std::iter::repeat_n(' ', blanks));
+    }
+    line.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_fit_what_is_in_them() {
+        let rows = [["ID", "NAME", "X"], ["1", "Al", "y"], ["1234", "愛子", ""]];
+        let rows = rows.map(|row| row.map(str::to_owned));
+        let expected = "ID    NAME  X\n1     Al    y\n1234  愛子";
+        assert_eq!(lay_out(&rows), expected);
+    }
+}

@@ -1,0 +1,125 @@
+//! An account's health in words.
+
+use time::OffsetDateTime;
+
+use crate::cli::client::AccountDetails;
+
+pub(super) const HEAD: [&str; 7] = [
+    "ID",
+    "PROVIDER",
+    "ACCOUNT",
+    "STATUS",
+    "TOKEN EXPIRES",
+    "NEXT REFRESH",
+    "LAST ERROR",
+];
+
+const NOTHING: &str = "-";
+
+/// What stands below [`HEAD`].
+pub(super) fn row(account: &AccountDetails, now: Option<OffsetDateTime>) -> [String; 7] {
+    let error = account.last_error.as_ref();
+    [
+        account.id.clone(),
+        account.provider.clone(),
+        account.display_name.clone(),
+        account.status.clone(),
+        expiry(account.access_token_expires_at, now),
+        next_refresh(account.next_refresh_at, now).unwrap_or_else(|| NOTHING.to_owned()),
+        error.map_or(NOTHING, |error| &error.code).to_owned(),
+    ]
+}
+
+/// How to consent again with a key that is kept here.
+pub(super) fn relink(target: &str) -> String {
+    format!("consent again with `central-oauth link --relink{target}`")
+}
+
+/// How to consent again, told to the operator, who has no key of the account.
+pub(super) fn relink_elsewhere() -> String {
+    let here = relink("");
+    format!("{here} where its access key is kept")
+}
+
+/// What is wrong with an account and what helps; nothing where all is well.
+pub(super) fn advice(
+    account: &AccountDetails,
+    relink: &str,
+    now: Option<OffsetDateTime>,
+) -> Option<String> {
+    let help = match account.status.as_str() {
+        "active" => return None,
+        "relink_required" => relink.to_owned(),
+        "degraded" => patience(account, now),
+        _ => "see the documentation of the service".to_owned(),
+    };
+    let (id, name, provider) = (&account.id, &account.display_name, &account.provider);
+    let wrong = match &account.last_error {
+        Some(error) => format!("{} ({})", error.detail, error.code),
+        None => account.status.clone(),
+    };
+    Some(format!("{id} ({name} at {provider}): {wrong}; {help}"))
+}
+
+/// What passes by itself, and what the operator has to mend first.
+fn patience(account: &AccountDetails, now: Option<OffsetDateTime>) -> String {
+    const PASSING: &str = "provider_unavailable";
+    let again = next_refresh(account.next_refresh_at, now)
+        .map_or_else(String::new, |next| format!(" {next}"));
+    match &account.last_error {
+        Some(error) if error.code != PASSING => format!(
+            "if this lasts, the operator should check the provider's settings; the service tries again{again}"
+        ),
+        _ => format!("the service tries again{again}"),
+    }
+}
+
+fn expiry(at: Option<OffsetDateTime>, now: Option<OffsetDateTime>) -> String {
+    match at.map(|at| until(at, now)) {
+        None => "never".to_owned(),
+        Some(Until::In(distance)) => format!("in {distance}"),
+        Some(Until::Ago(distance)) => format!("expired {distance} ago"),
+        Some(Until::Unknown(at)) => at,
+    }
+}
+
+fn next_refresh(at: Option<OffsetDateTime>, now: Option<OffsetDateTime>) -> Option<String> {
+    Some(match until(at?, now) {
+        Until::In(distance) => format!("in {distance}"),
+        Until::Ago(_) => "now".to_owned(),
+        Until::Unknown(at) => at,
+    })
+}
+
+enum Until {
+    In(String),
+    Ago(String),
+    /// Nobody said what time it is: the time itself.
+    Unknown(String),
+}
+
+fn until(at: OffsetDateTime, now: Option<OffsetDateTime>) -> Until {
+    let Some(now) = now else {
+        return Until::Unknown(at.to_string());
+    };
+    let seconds = (at - now).whole_seconds();
+    let distance = distance(seconds.unsigned_abs());
+    if seconds > 0 {
+        Until::In(distance)
+    } else {
+        Until::Ago(distance)
+    }
+}
+
+fn distance(seconds: u64) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
+    match seconds {
+        0..MINUTE => format!("{seconds} s"),
+        MINUTE..HOUR => format!("{} min", seconds / MINUTE),
+        // "1 d" would say too little.
+        HOUR..172_800 => format!("{} h", seconds / HOUR),
+        _ => format!("{} d", seconds / DAY),
+    }
+}

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
 use reqwest::Client;
-use reqwest::header::{COOKIE, SET_COOKIE};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use support::http::{self, Answer};
+use support::linking::link;
 use support::process::{eventually, free_port};
 use support::service::Service;
 
@@ -52,42 +52,6 @@ async fn service(sandbox: &Sandbox) -> Service {
     let mut service = service_at(sandbox);
     service.run().await;
     service
-}
-
-/// Asks for a code, confirms it as a person does, and waits for the link; the access key.
-async fn link(service: &Service) -> String {
-    let client = http::client();
-    let code = http::send(client.post(service.url("/v1/link-code")))
-        .await
-        .expect(201);
-    let key = code.str("access_key").to_owned();
-    confirm(&client, service, code.str("link_code")).await;
-    let poll = service.url(&format!("/v1/poll/{}", code.str("link_code")));
-    eventually(Duration::from_secs(30), "the link", async || {
-        let answer = http::send(client.get(&poll)).await;
-        answer.json["status"] == "linked"
-    })
-    .await;
-    key
-}
-
-async fn confirm(client: &Client, service: &Service, code: &str) {
-    let page = service.url("/device");
-    let opened = http::send(client.get(&page)).await.expect(200);
-    let cookie = opened.headers[SET_COOKIE].to_str().unwrap_or_default();
-    let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
-    let csrf = opened
-        .text
-        .split("<input")
-        .find(|input| input.contains("name=\"csrf\""));
-    let csrf = csrf.and_then(|input| input.split("value=\"").nth(1)?.split('"').next());
-    let csrf = csrf.expect("the page has no form");
-    for action in ["look_up", "confirm"] {
-        let form = [("csrf", csrf), ("code", code), ("action", action)];
-        let request = client.post(&page).header(COOKIE, &cookie).form(&form);
-        let answer = http::send(request).await;
-        assert!(answer.status.as_u16() < 400, "{}", answer.text);
-    }
 }
 
 async fn token(client: &Client, service: &Service, key: &str) -> Answer {

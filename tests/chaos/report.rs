@@ -1,0 +1,273 @@
+//! What came of a run.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use central_oauth_sandbox_poem::{Ledger, RefreshOutcome};
+
+use super::accounts::Lost;
+use super::asking::{Account, Rejection, Tally};
+use super::judge::{Ambiguity, Repeat, end_of};
+use super::scenario::{Scenario, Size};
+
+/// How many of each kind of problem are told.
+const TOLD: usize = 5;
+
+/// What came of a run.
+pub(super) struct Report {
+    pub(super) scenario: Scenario,
+    pub(super) size: Size,
+    pub(super) seed: u64,
+    pub(super) took: Duration,
+    pub(super) accounts: Arc<Vec<Account>>,
+    /// As it was before the accounts were looked at.
+    pub(super) ledger: Ledger,
+    pub(super) kills: usize,
+    pub(super) tally: Tally,
+    pub(super) lost: Vec<Lost>,
+    pub(super) repeats: Vec<Repeat>,
+    /// What each process has logged.
+    pub(super) logs: Vec<String>,
+}
+
+/// How a token that was not taken is to be seen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Staleness {
+    /// The service had promised more.
+    Stale,
+    /// It expired between the answer and its use.
+    OnTheWay,
+    /// Its grant was lost, and that is excused.
+    Ended,
+}
+
+impl Report {
+    /// Everything that breaks the promise.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut tell = |what: &str, all: Vec<String>| {
+            if !all.is_empty() {
+                let shown = all[..all.len().min(TOLD)].join("\n  ");
+                problems.push(format!("{} {what}:\n  {shown}", all.len()));
+            }
+        };
+        tell("grants lost without excuse", self.lost_without_excuse());
+        tell("refresh tokens presented twice", self.presented_twice());
+        tell("wrong tokens", self.wrong());
+        tell("stale tokens", self.told(Staleness::Stale));
+        tell("unexpected answers", self.unexpected());
+        if !self.ledger.is_complete() {
+            problems.push("the ledger is full".to_owned());
+        }
+        if self.kills < self.size.kills {
+            problems.push(format!("only {} kills", self.kills));
+        }
+        if !problems.is_empty() {
+            problems.extend(self.logs.iter().map(|log| trouble_in(log)));
+        }
+        problems
+    }
+
+    /// What excuses the loss of an account's grant.
+    fn excuse(&self, account: usize) -> Option<&Repeat> {
+        let end = end_of(self.accounts[account].family, &self.repeats)?;
+        (!self.scenario.forgiving && end.excuse.is_some()).then_some(end)
+    }
+
+    fn excused(&self) -> HashSet<usize> {
+        let lost = self.lost.iter().map(|lost| lost.account);
+        lost.filter(|account| self.excuse(*account).is_some())
+            .collect()
+    }
+
+    fn lost_without_excuse(&self) -> Vec<String> {
+        let excused = self.excused();
+        let lost = self.lost.iter();
+        lost.filter(|lost| !excused.contains(&lost.account))
+            .map(|lost| {
+                let account = &self.accounts[lost.account];
+                let history = self.history(account.family);
+                format!("{}: {}\n    {history}", account.person, lost.why)
+            })
+            .collect()
+    }
+
+    /// The last uses of a family's refresh tokens.
+    fn history(&self, family: usize) -> String {
+        let all = self.ledger.presentations().iter();
+        let all: Vec<_> = all.filter(|one| one.family == Some(family)).collect();
+        let last = all[all.len().saturating_sub(TOLD)..].iter();
+        let last = last.map(|one| format!("{one:?}"));
+        last.collect::<Vec<_>>().join("\n    ")
+    }
+
+    fn presented_twice(&self) -> Vec<String> {
+        let all = self.repeats.iter().filter(|one| one.excuse.is_none());
+        all.map(|one| format!("{:?}\n    {:?}", one.before, one.again))
+            .collect()
+    }
+
+    fn wrong(&self) -> Vec<String> {
+        let by_use = self.tally.wrong.iter();
+        let by_use = by_use.map(|(account, what)| (*account, what.clone()));
+        let served = self.tally.seen.iter().filter_map(|(token, account)| {
+            let known = self.ledger.access_token(token);
+            match known {
+                Some(entry) if entry.family == self.accounts[*account].family => None,
+                other => Some((*account, format!("{other:?}"))),
+            }
+        });
+        by_use
+            .chain(served)
+            .map(|(account, what)| format!("{} got {what}", self.accounts[account].person))
+            .collect()
+    }
+
+    /// A token is stale when it had expired before it was asked for, or did not last as long as the service said,
+    /// counted from the question.
+    fn staleness(&self, rejection: &Rejection) -> Staleness {
+        let Rejection { asked_at, .. } = *rejection;
+        let entry = self.ledger.access_token(&rejection.token);
+        let was_dead = entry.is_none_or(|entry| entry.expires_at <= asked_at);
+        let promised = asked_at + Duration::from_secs(rejection.expires_in);
+        if !was_dead && rejection.rejected_at >= promised {
+            Staleness::OnTheWay
+        } else if self.excused().contains(&rejection.account) {
+            Staleness::Ended
+        } else {
+            Staleness::Stale
+        }
+    }
+
+    fn told(&self, staleness: Staleness) -> Vec<String> {
+        let rejected = self.tally.rejected.iter();
+        rejected
+            .filter(|rejection| self.staleness(rejection) == staleness)
+            .map(|rejection| {
+                let entry = self.ledger.access_token(&rejection.token);
+                let Rejection {
+                    asked_at,
+                    rejected_at,
+                    expires_in,
+                    ..
+                } = rejection;
+                format!("asked at {asked_at:?}, rejected at {rejected_at:?}, said to last {expires_in} s, {entry:?}")
+            })
+            .collect()
+    }
+
+    /// An account whose grant was lost says so.
+    fn unexpected(&self) -> Vec<String> {
+        let excused = self.excused();
+        let all = self.tally.unexpected.iter();
+        all.filter(|(account, what)| !(excused.contains(account) && what.starts_with("409 ")))
+            .map(|(account, what)| format!("{}: {what}", self.accounts[*account].person))
+            .collect()
+    }
+
+    fn count(&self, outcomes: &[RefreshOutcome]) -> usize {
+        let all = self.ledger.presentations().iter();
+        all.filter(|one| outcomes.contains(&one.outcome)).count()
+    }
+
+    fn ambiguous(&self, is_it: impl Fn(Ambiguity) -> bool) -> usize {
+        let excuses = self.repeats.iter().filter_map(|repeat| repeat.excuse);
+        excuses.filter(|excuse| is_it(*excuse)).count()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use RefreshOutcome::{Retried, Rotated};
+        let Self {
+            scenario,
+            size,
+            tally,
+            ..
+        } = self;
+        let mut line = |name: &str, value: String| writeln!(f, "  {name:<44}{value}");
+        line("scenario", scenario.name.to_owned())?;
+        line("seed", self.seed.to_string())?;
+        let what = format!(
+            "{} accounts, {} clients, {} process(es), {:.0} s",
+            size.accounts,
+            size.clients,
+            scenario.processes,
+            self.took.as_secs_f64()
+        );
+        line("size", what)?;
+        line("kills (SIGKILL)", self.kills.to_string())?;
+        line("access tokens served", tally.served.to_string())?;
+        line("refreshes", self.count(&[Rotated, Retried]).to_string())?;
+        line("grants lost", self.lost.len().to_string())?;
+        let unexcused = self.lost_without_excuse().len();
+        line("  of these without excuse", unexcused.to_string())?;
+        line(
+            "refresh tokens presented twice",
+            self.presented_twice().len().to_string(),
+        )?;
+        line("wrong tokens served", self.wrong().len().to_string())?;
+        let count = |staleness| self.told(staleness).len().to_string();
+        line("stale tokens served", count(Staleness::Stale))?;
+        line(
+            "  expired between answer and use",
+            count(Staleness::OnTheWay),
+        )?;
+        line("  of grants lost with an excuse", count(Staleness::Ended))?;
+        line("unexpected answers", self.unexpected().len().to_string())?;
+        let killed = self.ambiguous(|why| matches!(why, Ambiguity::Killed(_)));
+        line("retries after a kill in between", killed.to_string())?;
+        let lost = self.ambiguous(|why| why == Ambiguity::AnswerLost);
+        line("retries after a lost answer", lost.to_string())?;
+        let late = self.ambiguous(|why| why == Ambiguity::TooLate);
+        line(
+            "retries after an answer that was too late",
+            late.to_string(),
+        )?;
+        line(
+            "requests put off (503, Retry-After)",
+            tally.put_off.to_string(),
+        )?;
+        line("requests without an answer", tally.unanswered.to_string())?;
+        let longest = format!("{:.1} s", tally.longest_outage.as_secs_f64());
+        line("longest time without a token, one account", longest)?;
+        self.name_losses(f)
+    }
+}
+
+impl Report {
+    /// Each loss that is excused, by name.
+    fn name_losses(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for lost in &self.lost {
+            let Some(end) = self.excuse(lost.account) else {
+                continue;
+            };
+            let person = &self.accounts[lost.account].person;
+            let at = end.before.arrived_at.as_secs_f64();
+            let again = end.again.arrived_at.as_secs_f64();
+            let why = match end.excuse {
+                Some(Ambiguity::Killed(after)) => {
+                    format!("process killed {} ms later", after.as_millis())
+                }
+                Some(Ambiguity::AnswerLost) => "answer lost".to_owned(),
+                Some(Ambiguity::TooLate) | None => "answer too late".to_owned(),
+            };
+            writeln!(
+                f,
+                "  lost: {person}, presented at {at:.3} s, {why}, presented again at {again:.3} s"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// The lines of a log that tell of trouble.
+fn trouble_in(log: &str) -> String {
+    let lines = log
+        .lines()
+        .filter(|line| line.contains("ERROR") || line.contains("WARN"));
+    let lines: Vec<_> = lines.collect();
+    lines[lines.len().saturating_sub(40)..].join("\n")
+}

@@ -91,11 +91,11 @@ pub(super) async fn look_at_all(
 async fn look_at(sandbox: &Sandbox, url: &str, account: &Account) -> Option<String> {
     let (http, start) = (http::client(), Instant::now());
     loop {
-        let Err(answer) = look_once(&http, sandbox, url, account).await else {
+        let Err(why) = look_once(&http, sandbox, url, account).await else {
             return None;
         };
-        if answer.status == 409 || start.elapsed() > PATIENCE {
-            return Some(format!("{} {}", answer.status, answer.text));
+        if why.starts_with("409 ") || start.elapsed() > PATIENCE {
+            return Some(why);
         }
         sleep(PAUSE).await;
     }
@@ -106,7 +106,7 @@ async fn look_once(
     sandbox: &Sandbox,
     url: &str,
     account: &Account,
-) -> Result<(), Answer> {
+) -> Result<(), String> {
     let refresh = format!("{url}/v1/accounts/{}/refresh", account.id);
     works(http, sandbox, url, account).await?;
     good(http::send(http.post(refresh).bearer_auth(ADMIN)).await)?;
@@ -118,7 +118,7 @@ async fn works(
     sandbox: &Sandbox,
     url: &str,
     account: &Account,
-) -> Result<(), Answer> {
+) -> Result<(), String> {
     let request = http.get(format!("{url}/v1/token"));
     let answer = good(http::send(request.bearer_auth(&account.key)).await)?;
     let used = use_token(http, sandbox, answer.str("access_token")).await;
@@ -127,10 +127,9 @@ async fn works(
     Ok(())
 }
 
-fn good(answer: Answer) -> Result<Answer, Answer> {
-    if answer.status == 200 {
-        Ok(answer)
-    } else {
-        Err(answer)
+fn good(answer: Answer) -> Result<Answer, String> {
+    match answer.status.as_u16() {
+        200 => Ok(answer),
+        status => Err(format!("{status} {}", answer.text)),
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use crate::support::http::{self, Answer};
 
 /// How long a client waits for an answer: some go away while a refresh is under way, which must cancel nothing.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_millis(500);
 /// The pause after nobody was there to ask.
 const NOBODY: Duration = Duration::from_millis(20);
 

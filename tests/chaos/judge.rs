@@ -3,13 +3,12 @@
 //! A refresh token that comes to the provider a second time has been presented twice, unless the use before it was
 //! ambiguous: the service could not know its outcome. It was, and only then, when before the second use
 //!
-//! - the answer was lost: a fault took it or put something else into its place, or whoever asked had hung up before it
-//!   was sent ([`Ambiguity::AnswerLost`]);
+//! - a fault had taken the answer or put something else into its place ([`Ambiguity::AnswerLost`]);
 //! - the process that had sent it was killed between sending and commit ([`Ambiguity::Killed`]): the connection on which
-//!   the token came ended with a kill, at most [`COMMIT_WITHIN`] after the answer left, and the access token of that
-//!   answer was never served to anybody, which would have proved the commit;
-//! - the answer left, but the connection ended just when the service's patience with the provider ran out: it had given
-//!   up ([`Ambiguity::TooLate`]).
+//!   the token came ended with a kill, before the answer left or at most [`COMMIT_WITHIN`] after it, and the access token
+//!   of that answer was never served to anybody, which would have proved the commit;
+//! - the connection ended just when the service's patience with the provider runs out: it had given up
+//!   ([`Ambiguity::TooLate`]). A service that hangs up earlier has no excuse.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -37,11 +36,11 @@ pub(super) struct Case<'a> {
 /// Why the service could not know what had come of a use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ambiguity {
-    /// Nobody got the answer.
+    /// A fault took the answer.
     AnswerLost,
     /// The process died before it had stored the answer, this long after the token had come to the provider.
     Killed(Duration),
-    /// The answer came when the service had given up on it.
+    /// The service had given up on the answer.
     TooLate,
 }
 
@@ -81,33 +80,27 @@ pub(super) fn end_of(family: usize, repeats: &[Repeat]) -> Option<&Repeat> {
 impl Case<'_> {
     /// Why nobody could know by `then` what had come of a use.
     fn ambiguity(&self, before: &Presentation, then: Duration) -> Option<Ambiguity> {
-        let closed_at = before.connection.and_then(self.closed_at);
-        let closed_at = closed_at.filter(|closed_at| *closed_at <= then);
-        match before.delivery {
+        if before.delivery == Delivery::Lost {
             // Not while it was still under way.
-            Delivery::Lost => (before.answered_at <= Some(then)).then_some(Ambiguity::AnswerLost),
-            Delivery::Unsent => closed_at.map(|_| Ambiguity::AnswerLost),
-            Delivery::Sent => {
-                let (answered_at, closed_at) = (before.answered_at?, closed_at?);
-                self.killed(before, answered_at, closed_at)
-                    .or_else(|| self.too_late(before, closed_at))
-            }
+            return (before.answered_at <= Some(then)).then_some(Ambiguity::AnswerLost);
         }
+        let closed_at = (self.closed_at)(before.connection?)?;
+        if closed_at > then {
+            return None;
+        }
+        self.killed(before, closed_at)
+            .or_else(|| self.too_late(before, closed_at))
     }
 
-    fn killed(
-        &self,
-        before: &Presentation,
-        answered_at: Duration,
-        closed_at: Duration,
-    ) -> Option<Ambiguity> {
+    fn killed(&self, before: &Presentation, closed_at: Duration) -> Option<Ambiguity> {
         let is_committed = before
             .access_token
             .is_some_and(|token| self.served.contains(&token));
+        let latest = before.answered_at.map(|at| at + COMMIT_WITHIN);
         let by = |kill: &&Kill| {
             (kill.from..=kill.to + NOTICED_WITHIN).contains(&closed_at)
                 && kill.to >= before.arrived_at
-                && kill.from <= answered_at + COMMIT_WITHIN
+                && latest.is_none_or(|latest| kill.from <= latest)
         };
         let kill = self.kills.iter().find(by).filter(|_| !is_committed)?;
         let after = kill.to.saturating_sub(before.arrived_at);

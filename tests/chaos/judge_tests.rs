@@ -130,15 +130,25 @@ fn a_lost_answer_is_an_excuse_once_it_is_lost() {
 }
 
 #[test]
-fn hanging_up_is_an_excuse_and_asking_twice_at_once_is_none() {
+fn a_kill_before_the_answer_left_is_an_excuse_whenever_it_came() {
+    let mut story = Story::killed(6000);
+    story.first.delivery = Delivery::Unsent;
+    story.first.answered_at = None;
+    assert_eq!(story.told(), Some(Ambiguity::Killed(at(5002))));
+}
+
+#[test]
+fn giving_up_is_an_excuse_when_patience_ends_and_not_before() {
     let mut story = Story::new();
     story.first.delivery = Delivery::Unsent;
     story.first.answered_at = None;
-    assert_eq!(story.told(), None);
-    story.closed_at = Some(at(4500));
-    assert_eq!(story.told(), Some(Ambiguity::AnswerLost));
-    story.closed_at = Some(at(9001));
-    assert_eq!(story.told(), None);
+    assert_eq!(story.told(), None, "asked twice at once");
+    story.closed_at = Some(at(1500));
+    assert_eq!(story.told(), None, "hung up early");
+    story.closed_at = Some(at(4010));
+    assert_eq!(story.told(), Some(Ambiguity::TooLate));
+    story.again.arrived_at = at(4000);
+    assert_eq!(story.told(), None, "asked again before giving up");
 }
 
 #[test]

@@ -222,10 +222,7 @@ impl fmt::Display for Report {
         let lost = self.ambiguous(|why| why == Ambiguity::AnswerLost);
         line("retries after a lost answer", lost.to_string())?;
         let late = self.ambiguous(|why| why == Ambiguity::TooLate);
-        line(
-            "retries after an answer that was too late",
-            late.to_string(),
-        )?;
+        line("retries after the provider timeout", late.to_string())?;
         line(
             "requests put off (503, Retry-After)",
             tally.put_off.to_string(),
@@ -252,7 +249,7 @@ impl Report {
                     format!("process killed {} ms later", after.as_millis())
                 }
                 Some(Ambiguity::AnswerLost) => "answer lost".to_owned(),
-                Some(Ambiguity::TooLate) | None => "answer too late".to_owned(),
+                Some(Ambiguity::TooLate) | None => "provider timeout".to_owned(),
             };
             writeln!(
                 f,

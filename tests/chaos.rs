@@ -1,8 +1,8 @@
 //! The promise, put to the test: a grant outlives crashes at any moment, and no refresh token is presented twice.
 //!
-//! The real binary is killed again and again while clients ask it for tokens without pause. The sandbox, whose rotation
-//! ends a family when a refresh token comes back, keeps a ledger of every use; the judge compares it with the moments of
-//! the kills. docs/TESTING.md tells what is counted and how.
+//! The real binary is killed again and again while clients ask it for tokens without pause. The sandbox, whose
+//! rotation ends a family when a refresh token comes back, keeps a ledger of every use; the judge compares it with the
+//! moments of the kills. docs/TESTING.md tells what is counted and how.
 //!
 //! The short runs are part of `cargo test`. The long ones, with 200 accounts, 32 clients and 100 kills each:
 //!

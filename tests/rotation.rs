@@ -1,5 +1,5 @@
-//! Rotation in reality: a certified provider that ends the grant when a rotated refresh token comes back, tokens of a few
-//! seconds, and restarts in between. It keeps no ledger that could be read; `tests/chaos.rs` looks closer.
+//! Rotation in reality: a certified provider that ends the grant when a rotated refresh token comes back, tokens of a
+//! few seconds, and restarts in between. It keeps no ledger that could be read; `tests/chaos.rs` looks closer.
 
 mod support;
 

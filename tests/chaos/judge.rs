@@ -4,9 +4,9 @@
 //! ambiguous: the service could not know its outcome. It was, and only then, when before the second use
 //!
 //! - a fault had taken the answer or put something else into its place ([`Ambiguity::AnswerLost`]);
-//! - the process that had sent it was killed between sending and commit ([`Ambiguity::Killed`]): the connection on which
-//!   the token came ended with a kill, before the answer left or at most [`COMMIT_WITHIN`] after it, and the access token
-//!   of that answer was never served to anybody, which would have proved the commit;
+//! - the process that had sent it was killed between sending and commit ([`Ambiguity::Killed`]): the connection on
+//!   which the token came ended with a kill, before the answer left or at most [`COMMIT_WITHIN`] after it, and the
+//!   access token of that answer was never served to anybody, which would have proved the commit;
 //! - the connection ended just when the service's patience with the provider runs out: it had given up
 //!   ([`Ambiguity::TooLate`]). A service that hangs up earlier has no excuse.
 
@@ -20,7 +20,7 @@ use super::killing::Kill;
 /// The longest time between an answer and its commit that a kill can excuse.
 const COMMIT_WITHIN: Duration = Duration::from_secs(2);
 /// How soon the sandbox notices that a connection has ended.
-const NOTICED_WITHIN: Duration = Duration::from_millis(500);
+const NOTICED_WITHIN: Duration = Duration::from_secs(1);
 
 /// What the judge looks at.
 pub(super) struct Case<'a> {

@@ -125,14 +125,21 @@ impl Report {
             .collect()
     }
 
-    /// A token is stale when it had expired before it was asked for, or did not last as long as the service said,
-    /// counted from the question.
+    /// A token is stale when it had expired before it was asked for, did not last as long as the service said, counted
+    /// from the question, or had not expired at all: then the provider had taken it back.
     fn staleness(&self, rejection: &Rejection) -> Staleness {
-        let Rejection { asked_at, .. } = *rejection;
+        let Rejection {
+            asked_at,
+            rejected_at,
+            expires_in,
+            ..
+        } = *rejection;
+        let promised = asked_at + Duration::from_secs(expires_in);
         let entry = self.ledger.access_token(&rejection.token);
-        let was_dead = entry.is_none_or(|entry| entry.expires_at <= asked_at);
-        let promised = asked_at + Duration::from_secs(rejection.expires_in);
-        if !was_dead && rejection.rejected_at >= promised {
+        let expired_in_between = entry.is_some_and(|entry| {
+            (asked_at..=rejected_at).contains(&entry.expires_at) && promised <= rejected_at
+        });
+        if expired_in_between {
             Staleness::OnTheWay
         } else if self.excused().contains(&rejection.account) {
             Staleness::Ended

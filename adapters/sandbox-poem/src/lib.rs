@@ -9,15 +9,15 @@
 //!
 //! | module | what is in it |
 //! | --- | --- |
-//! | `model` | the rules, pure: time and random secrets are handed in. Token families are in `model::families`, the ledger in `model::ledger` |
+//! | `model` | the rules and the ledger, pure: time and random secrets are handed in. Families are in `families` |
 //! | `oauth` | the endpoints that programs use |
 //! | `pages` | the pages that people use |
 //! | `faults` | what goes wrong between the rules and the client, and the connections on which it does |
 //! | `app` | the state that they share, and the routes |
 //! | `server` | starting and stopping |
 //!
-//! For tests of what a client does with its refresh tokens, a [`Ledger`] names every use of every refresh token and what
-//! became of the answer, and [`Faults`] lose, delay or garble answers after the rules have run.
+//! For tests of what a client does with its refresh tokens, a [`Ledger`] names every use of every refresh token and
+//! what became of the answer, and [`Faults`] lose, delay or garble answers after the rules have run.
 
 mod app;
 mod clock;

@@ -29,14 +29,14 @@ pub enum Reuse {
     #[default]
     Forbidden,
     /// The token directly before the current one may come back this often, as long as the current one has not been
-    /// used: its answer may have got lost. It is answered with fresh tokens, and those of the lost answer die. Any other
-    /// reuse ends the family.
+    /// used: its answer may have got lost. It is answered with fresh tokens, and those of the lost answer die. Any
+    /// other reuse ends the family.
     ///
-    /// So do [Airlock IAM](https://docs.airlock.com/iam/7.7/data/data/1594920812889.html) ("grace period for single-use
-    /// refresh tokens": until the new tokens are used, and only the most recent pair is valid) and, by time alone,
+    /// So does [Airlock IAM](https://docs.airlock.com/iam/7.7/data/data/1594920812889.html) ("grace period for
+    /// single-use refresh tokens": until the new tokens are used, and only the latest pair is valid), and by time alone
     /// [Auth0](https://support.auth0.com/center/s/article/Refresh-token-leeway) ("reuse interval": the previous
     /// generation only, an older one ends all) and
-    /// [Okta](https://developer.okta.com/docs/guides/refresh-tokens/refresh-token-rotation/) ("grace period").
+    /// [Okta](https://developer.okta.com/docs/guides/refresh-tokens/refresh-token-rotation/) ("grace period") do.
     Retries(u32),
 }
 

@@ -26,12 +26,16 @@ mod chaos {
     pub(super) mod scenario;
 }
 
+use std::time::Duration;
+
 use chaos::scenario::{Scenario, Size};
 
 /// Kills at any moment, one process, a provider that answers a retry.
 const CRASHES: Scenario = Scenario {
     name: "A: crashes, a provider that grants the retry",
     processes: 1,
+    lives: Duration::from_millis(1500),
+    answers_within: Duration::from_millis(150),
     forgiving: true,
     faults: false,
 };
@@ -41,9 +45,12 @@ const TWO_PROCESSES: Scenario = Scenario {
     processes: 2,
     ..CRASHES
 };
-/// A provider that ends the grant with the first retry.
+/// A provider that ends the grant with the first retry. Each kill in between costs a grant here: with fewer of them some
+/// are left to the end.
 const STRICT: Scenario = Scenario {
     name: "C: crashes, a provider that forgives nothing",
+    lives: Duration::from_secs(6),
+    answers_within: Duration::from_millis(20),
     forgiving: false,
     ..CRASHES
 };
@@ -51,6 +58,8 @@ const STRICT: Scenario = Scenario {
 const FAULTS: Scenario = Scenario {
     name: "D: crashes and a network that fails",
     faults: true,
+    // Sometimes longer than the service waits.
+    answers_within: Duration::from_secs(4),
     ..CRASHES
 };
 

@@ -18,7 +18,7 @@ use super::asking::{Account, use_token};
 use super::scenario::ADMIN;
 
 /// Accounts that are linked, or looked at, at one time.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 25;
 /// How long the last retries may take before a grant counts as lost.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The pause between two looks.

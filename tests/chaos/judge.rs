@@ -21,6 +21,8 @@ use super::killing::Kill;
 const COMMIT_WITHIN: Duration = Duration::from_secs(2);
 /// How soon the sandbox notices that a connection has ended.
 const NOTICED_WITHIN: Duration = Duration::from_secs(1);
+/// How long a request is on its way to the sandbox.
+const ARRIVES_WITHIN: Duration = Duration::from_millis(500);
 
 /// What the judge looks at.
 pub(super) struct Case<'a> {
@@ -108,8 +110,9 @@ impl Case<'_> {
     }
 
     fn too_late(&self, before: &Presentation, closed_at: Duration) -> Option<Ambiguity> {
-        let lasted = closed_at.saturating_sub(before.arrived_at);
-        let gave_up = lasted.abs_diff(self.provider_timeout) <= NOTICED_WITHIN;
+        // The service has been waiting since a little before the request arrived.
+        let ends = before.arrived_at + self.provider_timeout;
+        let gave_up = (ends - ARRIVES_WITHIN..=ends + NOTICED_WITHIN).contains(&closed_at);
         gave_up.then_some(Ambiguity::TooLate)
     }
 }

@@ -109,7 +109,7 @@ fn the_kill_of_another_process_is_none() {
     let mut story = Story::killed(1020);
     story.closed_at = None;
     assert_eq!(story.told(), None);
-    story.closed_at = Some(at(5000));
+    story.closed_at = Some(at(6000));
     assert_eq!(story.told(), None);
 }
 

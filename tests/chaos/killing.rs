@@ -8,8 +8,6 @@ use tokio::time::sleep;
 
 use crate::support::service::Service;
 
-/// The longest time that a process lives after it answers again.
-const LIVES: Duration = Duration::from_millis(1500);
 /// The longest time that it stays down.
 const DOWN: Duration = Duration::from_millis(800);
 /// The longest time that the provider is down, where it ever is.
@@ -29,6 +27,8 @@ pub(super) struct Killing {
     pub(super) sandbox: Arc<Sandbox>,
     pub(super) services: Vec<Service>,
     pub(super) dice: fastrand::Rng,
+    /// The longest time that a process lives after it answers again.
+    pub(super) lives: Duration,
     /// Whether the provider goes down, too, now and then.
     pub(super) outages: bool,
 }
@@ -38,7 +38,7 @@ impl Killing {
     pub(super) async fn run(mut self, times: usize) -> (Vec<Service>, Vec<Kill>) {
         let mut kills = Vec::new();
         while kills.len() < times {
-            self.pause(LIVES).await;
+            self.pause(self.lives).await;
             let first = self.dice.usize(..self.services.len());
             // Where there are several, now and then all of them die together.
             let all = self.dice.u8(..4) == 0;

@@ -20,14 +20,20 @@ use super::report::Report;
 pub(super) const ADMIN: &str = "the-admin-key-of-the-test";
 /// How long access tokens last.
 const LIFETIME: Duration = Duration::from_secs(5);
+/// How long the service waits for an answer of the provider.
 const PROVIDER_TIMEOUT: Duration = Duration::from_secs(3);
-/// A refresh that was cut short goes on when its lease lapses.
-const LEASE: Duration = Duration::from_secs(3 + 5);
+/// A refresh that was cut short goes on when its lease lapses, 5 s after that.
+const LEASE: Duration = Duration::from_secs(8);
+
 /// What is tested.
 #[derive(Clone, Copy)]
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) processes: usize,
+    /// The longest time that a process lives after it answers again.
+    pub(crate) lives: Duration,
+    /// How long an answer of the token endpoint takes at most, as over a network, so that kills hit refreshes in flight.
+    pub(crate) answers_within: Duration,
     /// Whether the provider answers a retry after a lost answer.
     pub(crate) forgiving: bool,
     /// Whether the network fails, too.
@@ -40,6 +46,8 @@ pub(crate) struct Size {
     pub(super) accounts: usize,
     pub(super) clients: usize,
     pub(super) kills: usize,
+    /// No process lives longer.
+    lives: Duration,
     /// A whole run takes no longer.
     limit: Duration,
 }
@@ -49,12 +57,14 @@ impl Size {
         accounts: 20,
         clients: 4,
         kills: 10,
+        lives: Duration::from_millis(1500),
         limit: Duration::from_secs(240),
     };
     pub(crate) const LONG: Self = Self {
         accounts: 200,
         clients: 32,
         kills: 100,
+        lives: Duration::MAX,
         limit: Duration::from_secs(3600),
     };
 }
@@ -83,6 +93,7 @@ impl Scenario {
             sandbox: Arc::clone(&sandbox),
             services,
             dice: fastrand::Rng::with_seed(seed),
+            lives: self.lives.min(size.lives),
             outages: self.faults,
         };
         let (services, kills) = killing.run(size.kills).await;
@@ -146,21 +157,18 @@ impl Scenario {
         services
     }
 
-    /// Answers take a while, as over a network, so that kills hit refreshes in flight: less of them where each such hit
-    /// costs a grant.
     fn odds(&self) -> Odds {
         if !self.faults {
             return Odds {
                 slow: 0.8,
-                longest_delay: Duration::from_millis(if self.forgiving { 150 } else { 20 }),
+                longest_delay: self.answers_within,
                 ..Odds::default()
             };
         }
         Odds {
             faults: Fault::ALL.map(|fault| (fault, 0.05)).to_vec(),
             slow: 0.2,
-            // Sometimes longer than the service waits.
-            longest_delay: PROVIDER_TIMEOUT + PROVIDER_TIMEOUT / 3,
+            longest_delay: self.answers_within,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::{Ledger, RefreshOutcome};
+use central_oauth_sandbox_poem::{Delivery, Ledger, RefreshOutcome};
 
 use super::accounts::Lost;
 use super::asking::{Account, Rejection, Tally};
@@ -179,6 +179,14 @@ impl Report {
         all.filter(|one| outcomes.contains(&one.outcome)).count()
     }
 
+    /// Kills between answer and commit.
+    fn answered(&self) -> usize {
+        let all = self.repeats.iter();
+        all.filter(|one| matches!(one.excuse, Some(Ambiguity::Killed(_))))
+            .filter(|one| one.before.delivery == Delivery::Sent)
+            .count()
+    }
+
     fn ambiguous(&self, is_it: impl Fn(Ambiguity) -> bool) -> usize {
         let excuses = self.repeats.iter().filter_map(|repeat| repeat.excuse);
         excuses.filter(|excuse| is_it(*excuse)).count()
@@ -226,6 +234,10 @@ impl fmt::Display for Report {
         line("unexpected answers", self.unexpected().len().to_string())?;
         let killed = self.ambiguous(|why| matches!(why, Ambiguity::Killed(_)));
         line("retries after a kill in between", killed.to_string())?;
+        line(
+            "  of these after the answer had left",
+            self.answered().to_string(),
+        )?;
         let lost = self.ambiguous(|why| why == Ambiguity::AnswerLost);
         line("retries after a lost answer", lost.to_string())?;
         let late = self.ambiguous(|why| why == Ambiguity::TooLate);

@@ -22,6 +22,9 @@ mod chaos {
     mod judge_tests;
     /// Processes that are killed and started again.
     mod killing;
+    /// The report as it is printed.
+    mod printing;
+    /// What came of a run.
     mod report;
     pub(super) mod scenario;
 }

@@ -41,11 +41,11 @@ pub(super) struct Rejection {
 /// What all clients have seen.
 #[derive(Clone, Default)]
 pub(super) struct Tally {
-    pub(super) served: u64,
+    pub(super) served: usize,
     /// 503 with `Retry-After`.
-    pub(super) put_off: u64,
+    pub(super) put_off: usize,
     /// Nobody was there, the answer broke off, or it took too long.
-    pub(super) unanswered: u64,
+    pub(super) unanswered: usize,
     /// Account and token of another person.
     pub(super) wrong: Vec<(usize, String)>,
     pub(super) rejected: Vec<Rejection>,

@@ -1,7 +1,6 @@
 //! What came of a run.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +33,7 @@ pub(super) struct Report {
 
 /// How a token that was not taken is to be seen.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Staleness {
+pub(super) enum Staleness {
     /// The service had promised more.
     Stale,
     /// It expired between the answer and its use.
@@ -71,7 +70,7 @@ impl Report {
     }
 
     /// What excuses the loss of an account's grant.
-    fn excuse(&self, account: usize) -> Option<&Repeat> {
+    pub(super) fn excuse(&self, account: usize) -> Option<&Repeat> {
         let end = end_of(self.accounts[account].family, &self.repeats)?;
         (!self.scenario.forgiving && end.excuse.is_some()).then_some(end)
     }
@@ -82,7 +81,7 @@ impl Report {
             .collect()
     }
 
-    fn lost_without_excuse(&self) -> Vec<String> {
+    pub(super) fn lost_without_excuse(&self) -> Vec<String> {
         let excused = self.excused();
         let lost = self.lost.iter();
         lost.filter(|lost| !excused.contains(&lost.account))
@@ -103,13 +102,13 @@ impl Report {
         last.collect::<Vec<_>>().join("\n    ")
     }
 
-    fn presented_twice(&self) -> Vec<String> {
+    pub(super) fn presented_twice(&self) -> Vec<String> {
         let all = self.repeats.iter().filter(|one| one.excuse.is_none());
         all.map(|one| format!("{:?}\n    {:?}", one.before, one.again))
             .collect()
     }
 
-    fn wrong(&self) -> Vec<String> {
+    pub(super) fn wrong(&self) -> Vec<String> {
         let by_use = self.tally.wrong.iter();
         let by_use = by_use.map(|(account, what)| (*account, what.clone()));
         let served = self.tally.seen.iter().filter_map(|(token, account)| {
@@ -148,7 +147,7 @@ impl Report {
         }
     }
 
-    fn told(&self, staleness: Staleness) -> Vec<String> {
+    pub(super) fn told(&self, staleness: Staleness) -> Vec<String> {
         let rejected = self.tally.rejected.iter();
         rejected
             .filter(|rejection| self.staleness(rejection) == staleness)
@@ -166,7 +165,7 @@ impl Report {
     }
 
     /// An account whose grant was lost says so.
-    fn unexpected(&self) -> Vec<String> {
+    pub(super) fn unexpected(&self) -> Vec<String> {
         let excused = self.excused();
         let all = self.tally.unexpected.iter();
         all.filter(|(account, what)| !(excused.contains(account) && what.starts_with("409 ")))
@@ -174,108 +173,22 @@ impl Report {
             .collect()
     }
 
-    fn count(&self, outcomes: &[RefreshOutcome]) -> usize {
+    pub(super) fn count(&self, outcomes: &[RefreshOutcome]) -> usize {
         let all = self.ledger.presentations().iter();
         all.filter(|one| outcomes.contains(&one.outcome)).count()
     }
 
     /// Kills between answer and commit.
-    fn answered(&self) -> usize {
+    pub(super) fn answered(&self) -> usize {
         let all = self.repeats.iter();
         all.filter(|one| matches!(one.excuse, Some(Ambiguity::Killed(_))))
             .filter(|one| one.before.delivery == Delivery::Sent)
             .count()
     }
 
-    fn ambiguous(&self, is_it: impl Fn(Ambiguity) -> bool) -> usize {
+    pub(super) fn ambiguous(&self, is_it: impl Fn(Ambiguity) -> bool) -> usize {
         let excuses = self.repeats.iter().filter_map(|repeat| repeat.excuse);
         excuses.filter(|excuse| is_it(*excuse)).count()
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use RefreshOutcome::{Retried, Rotated};
-        let Self {
-            scenario,
-            size,
-            tally,
-            ..
-        } = self;
-        let mut line = |name: &str, value: String| writeln!(f, "  {name:<44}{value}");
-        line("scenario", scenario.name.to_owned())?;
-        line("seed", self.seed.to_string())?;
-        let what = format!(
-            "{} accounts, {} clients, {} process(es), {:.0} s",
-            size.accounts,
-            size.clients,
-            scenario.processes,
-            self.took.as_secs_f64()
-        );
-        line("size", what)?;
-        line("kills (SIGKILL)", self.kills.to_string())?;
-        line("access tokens served", tally.served.to_string())?;
-        line("refreshes", self.count(&[Rotated, Retried]).to_string())?;
-        line("grants lost", self.lost.len().to_string())?;
-        let unexcused = self.lost_without_excuse().len();
-        line("  of these without excuse", unexcused.to_string())?;
-        line(
-            "refresh tokens presented twice",
-            self.presented_twice().len().to_string(),
-        )?;
-        line("wrong tokens served", self.wrong().len().to_string())?;
-        let count = |staleness| self.told(staleness).len().to_string();
-        line("stale tokens served", count(Staleness::Stale))?;
-        line(
-            "  expired between answer and use",
-            count(Staleness::OnTheWay),
-        )?;
-        line("  of grants lost with an excuse", count(Staleness::Ended))?;
-        line("unexpected answers", self.unexpected().len().to_string())?;
-        let killed = self.ambiguous(|why| matches!(why, Ambiguity::Killed(_)));
-        line("retries after a kill in between", killed.to_string())?;
-        line(
-            "  of these after the answer had left",
-            self.answered().to_string(),
-        )?;
-        let lost = self.ambiguous(|why| why == Ambiguity::AnswerLost);
-        line("retries after a lost answer", lost.to_string())?;
-        let late = self.ambiguous(|why| why == Ambiguity::TooLate);
-        line("retries after the provider timeout", late.to_string())?;
-        line(
-            "requests put off (503, Retry-After)",
-            tally.put_off.to_string(),
-        )?;
-        line("requests without an answer", tally.unanswered.to_string())?;
-        let longest = format!("{:.1} s", tally.longest_outage.as_secs_f64());
-        line("longest time without a token, one account", longest)?;
-        self.name_losses(f)
-    }
-}
-
-impl Report {
-    /// Each loss that is excused, by name.
-    fn name_losses(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for lost in &self.lost {
-            let Some(end) = self.excuse(lost.account) else {
-                continue;
-            };
-            let person = &self.accounts[lost.account].person;
-            let at = end.before.arrived_at.as_secs_f64();
-            let again = end.again.arrived_at.as_secs_f64();
-            let why = match end.excuse {
-                Some(Ambiguity::Killed(after)) => {
-                    format!("process killed {} ms later", after.as_millis())
-                }
-                Some(Ambiguity::AnswerLost) => "answer lost".to_owned(),
-                Some(Ambiguity::TooLate) | None => "provider timeout".to_owned(),
-            };
-            writeln!(
-                f,
-                "  lost: {person}, presented at {at:.3} s, {why}, presented again at {again:.3} s"
-            )?;
-        }
-        Ok(())
     }
 }
 

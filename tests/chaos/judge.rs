@@ -101,7 +101,6 @@ impl Case<'_> {
         let latest = before.answered_at.map(|at| at + COMMIT_WITHIN);
         let by = |kill: &&Kill| {
             (kill.from..=kill.to + NOTICED_WITHIN).contains(&closed_at)
-                && kill.to >= before.arrived_at
                 && latest.is_none_or(|latest| kill.from <= latest)
         };
         let kill = self.kills.iter().find(by).filter(|_| !is_committed)?;

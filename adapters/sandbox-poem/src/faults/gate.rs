@@ -40,6 +40,11 @@ pub(crate) async fn pass<E: Endpoint>(
     });
     request.extensions_mut().insert(Arc::clone(&visit));
     let answer = next.get_response(request).await;
+    let is_gone = || line.as_ref().is_some_and(|line| line.has_ended());
+    if let (Some(line), true) = (&line, is_gone()) {
+        // The end of the connection may have come before the ledger knew that it matters.
+        app.closed(line.number);
+    }
     if !fate.delay.is_zero() {
         tokio::time::sleep(fate.delay).await;
     }
@@ -47,8 +52,7 @@ pub(crate) async fn pass<E: Endpoint>(
     if fate.fault == Some(Fault::Lost) {
         Lines::cut(line.as_deref());
     }
-    let is_gone = line.as_ref().is_some_and(|line| line.has_ended());
-    if let (Some(entry), false) = (visit.entry.get(), is_gone) {
+    if let (Some(entry), false) = (visit.entry.get(), is_gone()) {
         app.answered(*entry, delivery(fate));
     }
     Ok(answer)

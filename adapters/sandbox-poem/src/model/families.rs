@@ -32,11 +32,12 @@ pub enum Reuse {
     /// used: its answer may have got lost. It is answered with fresh tokens, and those of the lost answer die. Any
     /// other reuse ends the family.
     ///
-    /// So does [Airlock IAM](https://docs.airlock.com/iam/7.7/data/data/1594920812889.html) ("grace period for
-    /// single-use refresh tokens": until the new tokens are used, and only the latest pair is valid), and by time alone
+    /// Modelled after [Airlock IAM](https://docs.airlock.com/iam/7.7/data/data/1594920812889.html): its "grace period
+    /// for single-use refresh tokens" lasts until the new tokens are used, and only the latest pair is valid.
     /// [Auth0](https://support.auth0.com/center/s/article/Refresh-token-leeway) ("reuse interval": the previous
     /// generation only, an older one ends all) and
-    /// [Okta](https://developer.okta.com/docs/guides/refresh-tokens/refresh-token-rotation/) ("grace period") do.
+    /// [Okta](https://developer.okta.com/docs/guides/refresh-tokens/refresh-token-rotation/) ("grace period") go by
+    /// time alone.
     Retries(u32),
 }
 

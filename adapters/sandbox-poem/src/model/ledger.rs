@@ -180,10 +180,10 @@ impl Ledger {
         }
     }
 
-    /// Records the end of a connection, if a refresh token has come on it.
+    /// Records the end of a connection, once, if a refresh token has come on it.
     pub(crate) fn closed(&mut self, connection: u64, now: Moment) {
         if let Some(closed) = self.closed.get_mut(&connection) {
-            *closed = Some(now);
+            closed.get_or_insert(now);
         }
     }
 

@@ -65,8 +65,9 @@ fn device_code(app: &App, params: &Params) -> Result<Issued, OAuthError> {
 fn refresh(app: &App, params: &Params, visit: Option<&Arc<Visit>>) -> Result<Issued, OAuthError> {
     let presented = params.required("refresh_token")?;
     let (scopes, fresh) = (params.scopes()?, fresh()?);
-    let now = app.now();
     let mut state = app.state();
+    // In the order of the ledger, whoever had to wait.
+    let now = app.now();
     let State {
         families, ledger, ..
     } = &mut *state;

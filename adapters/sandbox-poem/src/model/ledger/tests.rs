@@ -119,6 +119,7 @@ fn deliveries_and_the_ends_of_connections_come_later() {
 
     assert_eq!(ledger.closed_at(7), None);
     ledger.closed(7, at(3));
+    ledger.closed(7, at(4));
     ledger.closed(8, at(3));
     assert_eq!(
         (ledger.closed_at(7), ledger.closed_at(8)),

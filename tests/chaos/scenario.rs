@@ -14,7 +14,7 @@ use crate::support::service::Service;
 use super::accounts::{link_all, look_at_all};
 use super::asking::Asking;
 use super::judge::{Case, repeats};
-use super::killing::Killing;
+use super::killing::{Kill, Killing};
 use super::report::Report;
 
 pub(super) const ADMIN: &str = "the-admin-key-of-the-test";
@@ -86,18 +86,8 @@ impl Scenario {
         let urls: Vec<_> = services.iter().map(|service| service.url("")).collect();
         let accounts = link_all(&sandbox, &services[0], size.accounts).await;
 
-        sandbox.faults().seed(seed);
-        sandbox.faults().set(Place::Token, self.odds());
         let asking = Asking::start(&sandbox, &urls, &accounts, size.clients, seed);
-        let killing = Killing {
-            sandbox: Arc::clone(&sandbox),
-            services,
-            dice: fastrand::Rng::with_seed(seed),
-            lives: self.lives.min(size.lives),
-            outages: self.faults,
-        };
-        let (services, kills) = killing.run(size.kills).await;
-        sandbox.faults().clear();
+        let (services, kills) = self.kill(&sandbox, services, size, seed).await;
         sleep(LEASE + Duration::from_secs(2)).await;
         let tally = asking.stop().await;
 
@@ -123,6 +113,28 @@ impl Scenario {
             repeats,
             logs: end(services).await,
         }
+    }
+
+    /// Kills, with whatever else goes wrong meanwhile.
+    async fn kill(
+        &self,
+        sandbox: &Arc<Sandbox>,
+        services: Vec<Service>,
+        size: Size,
+        seed: u64,
+    ) -> (Vec<Service>, Vec<Kill>) {
+        sandbox.faults().seed(seed);
+        sandbox.faults().set(Place::Token, self.odds());
+        let killing = Killing {
+            sandbox: Arc::clone(sandbox),
+            services,
+            dice: fastrand::Rng::with_seed(seed),
+            lives: self.lives.min(size.lives),
+            outages: self.faults,
+        };
+        let killed = killing.run(size.kills).await;
+        sandbox.faults().clear();
+        killed
     }
 
     async fn sandbox(&self) -> Sandbox {

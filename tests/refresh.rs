@@ -17,7 +17,6 @@ use support::linking::link;
 use support::process::{eventually, free_port};
 use support::service::Service;
 
-const ADMIN: &str = "the-admin-key-of-the-test";
 const LIFETIME: Duration = Duration::from_secs(4);
 
 /// A sandbox at a port, whose alice consents by herself at once.
@@ -32,24 +31,8 @@ async fn sandbox(port: u16) -> Sandbox {
     Sandbox::start(options).await.expect("no sandbox")
 }
 
-/// A service that has not been started.
-fn service_at(sandbox: &Sandbox) -> Service {
-    let at = sandbox.endpoints();
-    Service::prepare(&[
-        ("ADMIN_KEY", ADMIN),
-        ("PROVIDER_CLIENT_ID", "sandbox-client"),
-        ("PROVIDER_TOKEN_ENDPOINT", &at.token),
-        (
-            "PROVIDER_DEVICE_AUTHORIZATION_ENDPOINT",
-            &at.device_authorization,
-        ),
-        ("PROVIDER_USERINFO_ENDPOINT", &at.userinfo),
-        ("PROVIDER_TIMEOUT", "3"),
-    ])
-}
-
 async fn service(sandbox: &Sandbox) -> Service {
-    let mut service = service_at(sandbox);
+    let mut service = Service::prepare_for(sandbox);
     service.run().await;
     service
 }
@@ -65,7 +48,9 @@ async fn works(client: &Client, sandbox: &Sandbox, token: &str) -> bool {
 }
 
 async fn account(client: &Client, service: &Service) -> serde_json::Value {
-    let request = client.get(service.url("/v1/accounts")).bearer_auth(ADMIN);
+    let request = client
+        .get(service.url("/v1/accounts"))
+        .bearer_auth(Service::ADMIN_KEY);
     let list = http::send(request).await.expect(200);
     list.json["items"][0].clone()
 }
@@ -153,7 +138,7 @@ async fn many_callers_always_get_a_token_that_works() {
 async fn two_processes_on_one_database_share_a_grant() {
     let sandbox = sandbox(0).await;
     let mut first = service(&sandbox).await;
-    let mut second = service_at(&sandbox);
+    let mut second = Service::prepare_for(&sandbox);
     let database = first.file("central-oauth.sqlite3");
     second.set("DB_PATH", &database.display().to_string());
     second.run().await;

@@ -15,7 +15,6 @@ use crate::support::linking::link;
 use crate::support::service::Service;
 
 use super::asking::{Account, use_token};
-use super::scenario::ADMIN;
 
 /// Accounts that are linked, or looked at, at one time.
 const AT_ONCE: usize = 25;
@@ -109,7 +108,7 @@ async fn look_once(
 ) -> Result<(), String> {
     let refresh = format!("{url}/v1/accounts/{}/refresh", account.id);
     works(http, sandbox, url, account).await?;
-    good(http::send(http.post(refresh).bearer_auth(ADMIN)).await)?;
+    good(http::send(http.post(refresh).bearer_auth(Service::ADMIN_KEY)).await)?;
     works(http, sandbox, url, account).await
 }
 

@@ -17,7 +17,6 @@ use super::judge::{Case, repeats};
 use super::killing::{Kill, Killing};
 use super::report::Report;
 
-pub(super) const ADMIN: &str = "the-admin-key-of-the-test";
 /// How long access tokens last.
 const LIFETIME: Duration = Duration::from_secs(5);
 /// How long the service waits for an answer of the provider.
@@ -158,7 +157,9 @@ impl Scenario {
     async fn services(&self, sandbox: &Sandbox) -> Vec<Service> {
         let mut services = Vec::new();
         for _ in 0..self.processes {
-            let mut service = service_at(sandbox);
+            let mut service = Service::prepare_for(sandbox);
+            let timeout = PROVIDER_TIMEOUT.as_secs().to_string();
+            service.set("PROVIDER_TIMEOUT", &timeout);
             if let Some(first) = services.first() {
                 let database = Service::file(first, "central-oauth.sqlite3");
                 service.set("DB_PATH", &database.display().to_string());
@@ -205,19 +206,4 @@ async fn end(services: Vec<Service>) -> Vec<String> {
         logs.push(service.logs());
     }
     logs
-}
-
-fn service_at(sandbox: &Sandbox) -> Service {
-    let at = sandbox.endpoints();
-    Service::prepare(&[
-        ("ADMIN_KEY", ADMIN),
-        ("PROVIDER_CLIENT_ID", "sandbox-client"),
-        ("PROVIDER_TOKEN_ENDPOINT", &at.token),
-        (
-            "PROVIDER_DEVICE_AUTHORIZATION_ENDPOINT",
-            &at.device_authorization,
-        ),
-        ("PROVIDER_USERINFO_ENDPOINT", &at.userinfo),
-        ("PROVIDER_TIMEOUT", &PROVIDER_TIMEOUT.as_secs().to_string()),
-    ])
 }

@@ -3,13 +3,12 @@
 
 mod support;
 
-use fantoccini::Locator;
 use reqwest::Client;
 use serde_json::Value;
 
 use support::browser::Browser;
 use support::http::{self, Answer};
-use support::oidc::{OidcOptions, OidcProvider};
+use support::oidc::{OidcOptions, OidcProvider, consent};
 
 const SCOPES: &str = "openid profile email offline_access";
 const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -113,21 +112,4 @@ impl Program {
             Value::from("invalid_client")
         );
     }
-}
-
-/// What a person does on the provider's pages. The first of them sends itself off where scripts may run.
-async fn consent(browser: &Browser, verification_uri: &str, name: &str) {
-    browser.goto(verification_uri).await;
-    let without_script = Locator::Css("noscript button");
-    if let Ok(button) = browser.client.find(without_script).await {
-        button.click().await.expect("cannot click");
-    }
-    browser.wait_for_text("Confirm Device").await;
-    browser.click("button[autofocus]").await;
-    browser.fill("input[name=login]", name).await;
-    browser.fill("input[name=password]", "any").await;
-    browser.click("button[type=submit]").await;
-    browser.wait_for_text("Authorize").await;
-    browser.click("button[type=submit]").await;
-    browser.wait_for_text("Sign-in Success").await;
 }

@@ -9,15 +9,14 @@ use std::time::{Duration, Instant};
 
 use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
 use reqwest::Client;
-use reqwest::header::{COOKIE, SET_COOKIE};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use support::http::{self, Answer};
+use support::linking::link;
 use support::process::{eventually, free_port};
 use support::service::Service;
 
-const ADMIN: &str = "the-admin-key-of-the-test";
 const LIFETIME: Duration = Duration::from_secs(4);
 
 /// A sandbox at a port, whose alice consents by herself at once.
@@ -32,62 +31,10 @@ async fn sandbox(port: u16) -> Sandbox {
     Sandbox::start(options).await.expect("no sandbox")
 }
 
-/// A service that has not been started.
-fn service_at(sandbox: &Sandbox) -> Service {
-    let at = sandbox.endpoints();
-    Service::prepare(&[
-        ("ADMIN_KEY", ADMIN),
-        ("PROVIDER_CLIENT_ID", "sandbox-client"),
-        ("PROVIDER_TOKEN_ENDPOINT", &at.token),
-        (
-            "PROVIDER_DEVICE_AUTHORIZATION_ENDPOINT",
-            &at.device_authorization,
-        ),
-        ("PROVIDER_USERINFO_ENDPOINT", &at.userinfo),
-        ("PROVIDER_TIMEOUT", "3"),
-    ])
-}
-
 async fn service(sandbox: &Sandbox) -> Service {
-    let mut service = service_at(sandbox);
+    let mut service = Service::prepare_for(sandbox);
     service.run().await;
     service
-}
-
-/// Asks for a code, confirms it as a person does, and waits for the link; the access key.
-async fn link(service: &Service) -> String {
-    let client = http::client();
-    let code = http::send(client.post(service.url("/v1/link-code")))
-        .await
-        .expect(201);
-    let key = code.str("access_key").to_owned();
-    confirm(&client, service, code.str("link_code")).await;
-    let poll = service.url(&format!("/v1/poll/{}", code.str("link_code")));
-    eventually(Duration::from_secs(30), "the link", async || {
-        let answer = http::send(client.get(&poll)).await;
-        answer.json["status"] == "linked"
-    })
-    .await;
-    key
-}
-
-async fn confirm(client: &Client, service: &Service, code: &str) {
-    let page = service.url("/device");
-    let opened = http::send(client.get(&page)).await.expect(200);
-    let cookie = opened.headers[SET_COOKIE].to_str().unwrap_or_default();
-    let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
-    let csrf = opened
-        .text
-        .split("<input")
-        .find(|input| input.contains("name=\"csrf\""));
-    let csrf = csrf.and_then(|input| input.split("value=\"").nth(1)?.split('"').next());
-    let csrf = csrf.expect("the page has no form");
-    for action in ["look_up", "confirm"] {
-        let form = [("csrf", csrf), ("code", code), ("action", action)];
-        let request = client.post(&page).header(COOKIE, &cookie).form(&form);
-        let answer = http::send(request).await;
-        assert!(answer.status.as_u16() < 400, "{}", answer.text);
-    }
 }
 
 async fn token(client: &Client, service: &Service, key: &str) -> Answer {
@@ -101,7 +48,9 @@ async fn works(client: &Client, sandbox: &Sandbox, token: &str) -> bool {
 }
 
 async fn account(client: &Client, service: &Service) -> serde_json::Value {
-    let request = client.get(service.url("/v1/accounts")).bearer_auth(ADMIN);
+    let request = client
+        .get(service.url("/v1/accounts"))
+        .bearer_auth(Service::ADMIN_KEY);
     let list = http::send(request).await.expect(200);
     list.json["items"][0].clone()
 }
@@ -189,7 +138,7 @@ async fn many_callers_always_get_a_token_that_works() {
 async fn two_processes_on_one_database_share_a_grant() {
     let sandbox = sandbox(0).await;
     let mut first = service(&sandbox).await;
-    let mut second = service_at(&sandbox);
+    let mut second = Service::prepare_for(&sandbox);
     let database = first.file("central-oauth.sqlite3");
     second.set("DB_PATH", &database.display().to_string());
     second.run().await;

@@ -5,6 +5,7 @@
 //! | [`oidc`] | a certified OpenID Connect provider |
 //! | [`browser`] | Chromium, with and without JavaScript |
 //! | [`service`] | the service itself |
+//! | [`linking`] | links an account without a browser |
 //! | [`http`] | requests as a program makes them |
 //! | [`process`] | children that end with their test, and time limits |
 //!
@@ -15,6 +16,7 @@
 
 pub(crate) mod browser;
 pub(crate) mod http;
+pub(crate) mod linking;
 pub(crate) mod oidc;
 pub(crate) mod process;
 pub(crate) mod service;

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
+use fantoccini::Locator;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdout};
 
+use super::browser::Browser;
 use super::process::{self, within};
 
 /// The first start on a machine downloads the packages.
@@ -143,4 +145,21 @@ async fn modules() -> PathBuf {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
+}
+
+/// What a person does on the provider's pages. The first of them sends itself off where scripts may run.
+pub(crate) async fn consent(browser: &Browser, verification_uri: &str, name: &str) {
+    browser.goto(verification_uri).await;
+    let without_script = Locator::Css("noscript button");
+    if let Ok(button) = browser.client.find(without_script).await {
+        button.click().await.expect("cannot click");
+    }
+    browser.wait_for_text("Confirm Device").await;
+    browser.click("button[autofocus]").await;
+    browser.fill("input[name=login]", name).await;
+    browser.fill("input[name=password]", "any").await;
+    browser.click("button[type=submit]").await;
+    browser.wait_for_text("Authorize").await;
+    browser.click("button[type=submit]").await;
+    browser.wait_for_text("Sign-in Success").await;
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use central_oauth_sandbox_poem::Sandbox;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::process::Child;
@@ -26,6 +27,9 @@ impl Service {
     /// The key with which its database is encrypted.
     pub(crate) const SECRET_KEY: &str =
         "00112233445566778899aabbccddeeff102132435465768798a9bacbdcedfe0f";
+
+    /// The admin key of a service for the sandbox.
+    pub(crate) const ADMIN_KEY: &str = "the-admin-key-of-the-test";
 
     /// Starts a service with these settings, named without `CENTRAL_OAUTH_`; on return it answers.
     pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
@@ -52,6 +56,22 @@ impl Service {
             service.set(name, value);
         }
         service
+    }
+
+    /// A service of the sandbox's client, which has not been started.
+    pub(crate) fn prepare_for(sandbox: &Sandbox) -> Self {
+        let at = sandbox.endpoints();
+        Self::prepare(&[
+            ("ADMIN_KEY", Self::ADMIN_KEY),
+            ("PROVIDER_CLIENT_ID", "sandbox-client"),
+            ("PROVIDER_TOKEN_ENDPOINT", &at.token),
+            (
+                "PROVIDER_DEVICE_AUTHORIZATION_ENDPOINT",
+                &at.device_authorization,
+            ),
+            ("PROVIDER_USERINFO_ENDPOINT", &at.userinfo),
+            ("PROVIDER_TIMEOUT", "3"),
+        ])
     }
 
     /// Changes a setting for the next start.

@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use poem::{Endpoint, EndpointExt as _, Route, get, post};
+use poem::{Endpoint, EndpointExt as _, Request, Route, get, post};
 
 use crate::clock::{Clock, Moment};
-use crate::model::{DeviceFlows, DeviceRules, Families, Lifetimes, Sessions};
+use crate::faults::{self, Faults, Lines};
+use crate::model::{Delivery, DeviceFlows, DeviceRules, Families, Ledger, Lifetimes, Sessions};
 use crate::options::SandboxOptions;
 use crate::{oauth, pages};
 
@@ -46,6 +47,8 @@ impl Endpoints {
 pub(crate) struct App {
     pub(crate) options: SandboxOptions,
     pub(crate) endpoints: Endpoints,
+    pub(crate) faults: Faults,
+    pub(crate) lines: Arc<Lines>,
     clock: Clock,
     state: Mutex<State>,
 }
@@ -55,25 +58,32 @@ pub(crate) struct State {
     pub(crate) flows: DeviceFlows,
     pub(crate) families: Families,
     pub(crate) sessions: Sessions,
+    /// Where one is kept.
+    pub(crate) ledger: Option<Ledger>,
 }
 
 impl App {
     pub(crate) fn new(options: SandboxOptions, endpoints: Endpoints, clock: Clock) -> Arc<Self> {
+        let lifetimes = Lifetimes {
+            access: options.access_token_ttl,
+            refresh: options.refresh_token_ttl,
+        };
         let state = State {
             flows: DeviceFlows::new(DeviceRules {
                 lifetime: options.device_code_ttl,
                 interval: options.interval,
                 auto_consent: options.auto_consent,
+                auto_person: options.auto_person,
             }),
-            families: Families::new(Lifetimes {
-                access: options.access_token_ttl,
-                refresh: options.refresh_token_ttl,
-            }),
+            families: Families::new(lifetimes, options.reuse),
             sessions: Sessions::default(),
+            ledger: options.keep_ledger.then(Ledger::default),
         };
         Arc::new(Self {
             options,
             endpoints,
+            faults: Faults::new(Arc::clone(&clock)),
+            lines: Arc::default(),
             clock,
             state: Mutex::new(state),
         })
@@ -81,6 +91,22 @@ impl App {
 
     pub(crate) fn now(&self) -> Moment {
         (self.clock)()
+    }
+
+    /// Writes down what became of an answer.
+    pub(crate) fn answered(&self, entry: usize, delivery: Delivery) {
+        let now = self.now();
+        if let Some(ledger) = &mut self.state().ledger {
+            ledger.answered(entry, delivery, now);
+        }
+    }
+
+    /// Writes down the end of a connection.
+    pub(crate) fn closed(&self, connection: u64) {
+        let now = self.now();
+        if let Some(ledger) = &mut self.state().ledger {
+            ledger.closed(connection, now);
+        }
     }
 
     /// The state, for a moment: nobody awaits while holding it.
@@ -91,6 +117,7 @@ impl App {
 
 /// All routes over one state.
 pub(crate) fn routes(app: Arc<App>) -> impl Endpoint {
+    let gatekeeper = Arc::clone(&app);
     Route::new()
         .at("/device_authorization", post(oauth::start_flow))
         .at("/token", post(oauth::issue_tokens))
@@ -111,4 +138,5 @@ pub(crate) fn routes(app: Arc<App>) -> impl Endpoint {
         .at("/done", get(pages::done))
         .at("/style.css", get(pages::style))
         .data(app)
+        .around(move |next, request: Request| faults::pass(Arc::clone(&gatekeeper), next, request))
 }

@@ -9,18 +9,19 @@
 //!
 //! | module | what is in it |
 //! | --- | --- |
-//! | `model` | the rules, pure: time and random secrets are handed in. Token families are in `model::families` |
+//! | `model` | the rules and the ledger, pure: time and random secrets are handed in. Families are in `families` |
 //! | `oauth` | the endpoints that programs use |
 //! | `pages` | the pages that people use |
+//! | `faults` | what goes wrong between the rules and the client, and the connections on which it does |
 //! | `app` | the state that they share, and the routes |
 //! | `server` | starting and stopping |
 //!
-//! A ledger belongs where `oauth::token` receives the outcome of `Families::refresh`, which names every use of every
-//! refresh token; faults belong in a middleware around the routes of `app`, where an answer can be lost, delayed or
-//! garbled after the rules have already run.
+//! For tests of what a client does with its refresh tokens, a [`Ledger`] names every use of every refresh token and
+//! what became of the answer, and [`Faults`] lose, delay or garble answers after the rules have run.
 
 mod app;
 mod clock;
+mod faults;
 mod model;
 mod oauth;
 mod options;
@@ -31,5 +32,9 @@ mod server;
 mod testing;
 
 pub use app::Endpoints;
+pub use faults::{Fault, Faults, Odds, Place};
+pub use model::{
+    AccessTokenEntry, AutoPerson, Delivery, Ledger, Presentation, RefreshOutcome, Reuse, TokenMark,
+};
 pub use options::SandboxOptions;
 pub use server::Sandbox;

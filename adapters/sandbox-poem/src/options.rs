@@ -4,6 +4,8 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use crate::model::{AutoPerson, Reuse};
+
 /// How a sandbox behaves. Start from [`SandboxOptions::default`].
 #[derive(Clone)]
 pub struct SandboxOptions {
@@ -15,8 +17,10 @@ pub struct SandboxOptions {
     pub client_secret: Option<String>,
     /// The name that people read on the consent page.
     pub client_name: String,
-    /// A made-up person, alice, consents by herself this long after a flow has started.
+    /// A made-up person consents unasked this long after a flow has started.
     pub auto_consent: Option<Duration>,
+    /// Who that is.
+    pub auto_person: AutoPerson,
     /// How long people have to consent.
     pub device_code_ttl: Duration,
     /// The pace at which a client may ask for its tokens.
@@ -25,6 +29,10 @@ pub struct SandboxOptions {
     pub access_token_ttl: Duration,
     /// How long a refresh token lasts; each rotation starts it anew.
     pub refresh_token_ttl: Duration,
+    /// What becomes of a refresh token that is presented twice.
+    pub reuse: Reuse,
+    /// Whether every use of a refresh token is written down, for [`Sandbox::ledger`](crate::Sandbox::ledger).
+    pub keep_ledger: bool,
 }
 
 impl Default for SandboxOptions {
@@ -35,10 +43,13 @@ impl Default for SandboxOptions {
             client_secret: None,
             client_name: "Central OAuth".to_owned(),
             auto_consent: None,
+            auto_person: AutoPerson::default(),
             device_code_ttl: Duration::from_secs(600),
             interval: Duration::from_secs(2),
             access_token_ttl: Duration::from_secs(300),
             refresh_token_ttl: Duration::from_secs(30 * 24 * 3600),
+            reuse: Reuse::default(),
+            keep_ledger: false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Starting and stopping.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use poem::Server;
@@ -11,6 +12,8 @@ use tokio::task::JoinHandle;
 
 use crate::app::{self, App, Endpoints};
 use crate::clock;
+use crate::faults::{Faults, Watched};
+use crate::model::Ledger;
 use crate::options::SandboxOptions;
 
 /// How long requests in flight may take when it stops.
@@ -18,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// A running sandbox. Dropping it stops it too, without waiting.
 pub struct Sandbox {
-    endpoints: Endpoints,
+    app: Arc<App>,
     stop: oneshot::Sender<()>,
     server: JoinHandle<io::Result<()>>,
 }
@@ -33,7 +36,11 @@ impl Sandbox {
         let listener = TcpListener::bind(options.listen).await?;
         let endpoints = Endpoints::below(&format!("http://{}", listener.local_addr()?));
         let acceptor = TcpAcceptor::from_tokio(listener)?;
-        let routes = app::routes(App::new(options, endpoints.clone(), clock::monotonic()));
+        let app = App::new(options, endpoints, clock::monotonic());
+        let witness = Arc::clone(&app);
+        let on_end = move |connection| witness.closed(connection);
+        let acceptor = Watched::new(acceptor, Arc::clone(&app.lines), on_end);
+        let routes = app::routes(Arc::clone(&app));
         let (stop, stopped) = oneshot::channel::<()>();
         // The receiver also wakes up when the sender is dropped, so a forgotten sandbox ends as well.
         let signal = async move { drop(stopped.await) };
@@ -41,7 +48,7 @@ impl Sandbox {
             .name("sandbox")
             .run_with_graceful_shutdown(routes, signal, Some(GRACE));
         Ok(Self {
-            endpoints,
+            app,
             stop,
             server: tokio::spawn(server),
         })
@@ -50,13 +57,31 @@ impl Sandbox {
     /// Where it listens, without a slash at the end: `http://127.0.0.1:40123`. This is also its issuer.
     #[must_use]
     pub fn base_url(&self) -> &str {
-        &self.endpoints.issuer
+        &self.app.endpoints.issuer
     }
 
     /// Its endpoints.
     #[must_use]
-    pub const fn endpoints(&self) -> &Endpoints {
-        &self.endpoints
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.app.endpoints
+    }
+
+    /// What goes wrong.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.app.faults
+    }
+
+    /// The ledger as it is now, where one is kept ([`SandboxOptions::keep_ledger`]).
+    #[must_use]
+    pub fn ledger(&self) -> Option<Ledger> {
+        self.app.state().ledger.clone()
+    }
+
+    /// The time since it started, which the ledger counts in.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.app.now()
     }
 
     /// Stops listening, finishes the requests in flight, and forgets everything.

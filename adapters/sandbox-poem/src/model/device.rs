@@ -20,18 +20,33 @@ pub(crate) struct DeviceRules {
     pub(crate) lifetime: Duration,
     /// The pace of polling.
     pub(crate) interval: Duration,
-    /// When alice consents by herself.
+    /// When somebody consents unasked.
     pub(crate) auto_consent: Option<Duration>,
+    /// Who that is.
+    pub(crate) auto_person: AutoPerson,
+}
+
+/// Who consents where nobody is asked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AutoPerson {
+    /// Alice, always.
+    #[default]
+    Alice,
+    /// Somebody new in each flow: `person-0001`, `person-0002` and so on.
+    SomebodyNew,
 }
 
 /// All flows, by device code.
 pub(crate) struct DeviceFlows {
     rules: DeviceRules,
     flows: HashMap<String, Flow>,
+    started: u64,
 }
 
 struct Flow {
     request: Request,
+    /// Counts all flows that ever started.
+    number: u64,
     started_at: Moment,
     interval: Duration,
     polled_at: Option<Moment>,
@@ -83,6 +98,7 @@ impl DeviceFlows {
         Self {
             rules,
             flows: HashMap::new(),
+            started: 0,
         }
     }
 
@@ -100,8 +116,10 @@ impl DeviceFlows {
         if self.flows.len() >= CAPACITY || self.flows.values().any(is_taken) {
             return Err(Full);
         }
+        self.started += 1;
         let flow = Flow {
             request,
+            number: self.started,
             started_at: now,
             interval: self.rules.interval,
             polled_at: None,
@@ -180,13 +198,16 @@ impl Flow {
         now >= self.started_at + rules.lifetime
     }
 
-    /// Lets alice consent when her time has come.
+    /// Lets somebody consent when the time has come.
     fn settle(&mut self, rules: &DeviceRules, now: Moment) {
         let due = rules
             .auto_consent
             .is_some_and(|delay| now >= self.started_at + delay);
         if due && matches!(self.state, State::Waiting) {
-            self.state = State::Allowed(Person::alice());
+            self.state = State::Allowed(match rules.auto_person {
+                AutoPerson::Alice => Person::alice(),
+                AutoPerson::SomebodyNew => Person::numbered(self.number),
+            });
         }
     }
 

@@ -1,7 +1,8 @@
 //! Token families: everything that grew out of one consent.
 //!
 //! Every refresh brings a new refresh token. Whoever presents an older one proves that two parties hold tokens of the
-//! family, one of them a thief, so the whole family ends (RFC 9700 section 4.14.2).
+//! family, one of them a thief, so the whole family ends (RFC 9700 section 4.14.2). [`Reuse`] can make one exception,
+//! for a client that lost an answer.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -21,6 +22,25 @@ pub(crate) struct Lifetimes {
     pub(crate) refresh: Duration,
 }
 
+/// What becomes of a refresh token that is presented although it has been exchanged before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reuse {
+    /// Its family ends, whatever the reason (RFC 9700 section 4.14.2).
+    #[default]
+    Forbidden,
+    /// The token directly before the current one may come back this often, as long as the current one has not been
+    /// used: its answer may have got lost. It is answered with fresh tokens, and those of the lost answer die. Any
+    /// other reuse ends the family.
+    ///
+    /// Modelled after [Airlock IAM](https://docs.airlock.com/iam/7.7/data/data/1594920812889.html): its "grace period
+    /// for single-use refresh tokens" lasts until the new tokens are used, and only the latest pair is valid.
+    /// [Auth0](https://support.auth0.com/center/s/article/Refresh-token-leeway) ("reuse interval": the previous
+    /// generation only, an older one ends all) and
+    /// [Okta](https://developer.okta.com/docs/guides/refresh-tokens/refresh-token-rotation/) ("grace period") go by
+    /// time alone.
+    Retries(u32),
+}
+
 /// The random parts of two new tokens.
 #[derive(Debug)]
 pub(crate) struct Fresh {
@@ -35,6 +55,8 @@ pub(crate) struct Issued {
     pub(crate) refresh_token: String,
     pub(crate) scopes: Vec<String>,
     pub(crate) expires_in: Duration,
+    /// Whether they stand in for tokens whose answer got lost.
+    pub(crate) is_retry: bool,
 }
 
 /// Why a refresh brings no tokens.
@@ -52,6 +74,7 @@ pub(crate) enum RefreshRefusal {
 /// All families that live, and their access tokens.
 pub(crate) struct Families {
     lifetimes: Lifetimes,
+    reuse: Reuse,
     families: HashMap<String, Family>,
     access: HashMap<String, Access>,
 }
@@ -60,6 +83,10 @@ struct Family {
     person: Person,
     scopes: Vec<String>,
     refresh_token: String,
+    /// The refresh token before this one.
+    previous: Option<String>,
+    /// How often the one before has come back.
+    retries: u32,
     expires_at: Moment,
     access_tokens: VecDeque<String>,
 }
@@ -70,9 +97,10 @@ struct Access {
 }
 
 impl Families {
-    pub(crate) fn new(lifetimes: Lifetimes) -> Self {
+    pub(crate) fn new(lifetimes: Lifetimes, reuse: Reuse) -> Self {
         Self {
             lifetimes,
+            reuse,
             families: HashMap::new(),
             access: HashMap::new(),
         }
@@ -91,6 +119,8 @@ impl Families {
             person,
             scopes: scopes.clone(),
             refresh_token: String::new(),
+            previous: None,
+            retries: 0,
             expires_at: now,
             access_tokens: VecDeque::new(),
         };
@@ -108,7 +138,8 @@ impl Families {
     ) -> Result<Issued, RefreshRefusal> {
         let name = family_of(presented).ok_or(RefreshRefusal::Unknown)?;
         let family = self.families.get(name).ok_or(RefreshRefusal::Unknown)?;
-        if family.refresh_token != presented {
+        let is_retry = family.may_retry(presented, self.reuse);
+        if family.refresh_token != presented && !is_retry {
             self.end(name);
             return Err(RefreshRefusal::Reused);
         }
@@ -120,7 +151,23 @@ impl Families {
         if !scopes.iter().all(|scope| family.scopes.contains(scope)) {
             return Err(RefreshRefusal::ScopeTooWide);
         }
-        Ok(self.issue(name, scopes, fresh, now))
+        if is_retry {
+            self.give_up_latest(name);
+        }
+        let issued = self.issue(name, scopes, fresh, now);
+        if let Some(family) = self.families.get_mut(name) {
+            family.retries = if is_retry { family.retries + 1 } else { 0 };
+            family.previous = Some(presented.to_owned());
+        }
+        Ok(Issued { is_retry, ..issued })
+    }
+
+    /// The access token of an answer that got lost dies with it.
+    fn give_up_latest(&mut self, name: &str) {
+        let family = self.families.get_mut(name);
+        if let Some(lost) = family.and_then(|family| family.access_tokens.pop_back()) {
+            self.access.remove(&lost);
+        }
     }
 
     /// Whose access token this is, while it is valid.
@@ -161,6 +208,7 @@ impl Families {
             refresh_token: format!("{REFRESH}{name}.{refresh}"),
             scopes,
             expires_in: self.lifetimes.access,
+            is_retry: false,
         };
         if let Some(family) = self.families.get_mut(name) {
             family.refresh_token.clone_from(&issued.refresh_token);
@@ -199,10 +247,20 @@ impl Families {
     }
 }
 
+impl Family {
+    /// Whether this is the token directly before the current one, and may come back.
+    fn may_retry(&self, presented: &str, reuse: Reuse) -> bool {
+        let Reuse::Retries(most) = reuse else {
+            return false;
+        };
+        self.previous.as_deref() == Some(presented) && self.retries < most
+    }
+}
+
 const REFRESH: &str = "sandbox_rt_";
 
 /// A refresh token carries the secret name of its family, so even the oldest one is recognised without keeping it.
-fn family_of(refresh_token: &str) -> Option<&str> {
+pub(crate) fn family_of(refresh_token: &str) -> Option<&str> {
     let (family, _) = refresh_token.strip_prefix(REFRESH)?.split_once('.')?;
     Some(family)
 }

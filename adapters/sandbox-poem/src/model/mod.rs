@@ -2,12 +2,16 @@
 
 mod device;
 mod families;
+mod ledger;
 mod person;
 mod sessions;
 mod user_code;
 
+pub use device::AutoPerson;
 pub(crate) use device::{DeviceFlows, DeviceRules, Outcome, PollRefusal, Request};
+pub use families::Reuse;
 pub(crate) use families::{Families, Fresh, Issued, Lifetimes, RefreshRefusal};
+pub use ledger::{AccessTokenEntry, Delivery, Ledger, Presentation, RefreshOutcome, TokenMark};
 pub(crate) use person::Person;
 pub(crate) use sessions::Sessions;
 pub(crate) use user_code::UserCode;

@@ -21,6 +21,13 @@ impl Person {
         }
     }
 
+    /// A person of whom nobody has heard before: `person-0001` and so on.
+    pub(crate) fn numbered(number: u64) -> Self {
+        Self {
+            name: format!("person-{number:04}"),
+        }
+    }
+
     /// Reads a name as people type it: letters and digits in any script, single spaces, dots, hyphens.
     pub(crate) fn parse(typed: &str) -> Option<Self> {
         let name = typed.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -9,7 +9,8 @@ use serde_json::json;
 use super::error::OAuthError;
 use super::params::{Form, Params};
 use super::{DEVICE_CODE_GRANT, client_auth, secret_json};
-use crate::app::App;
+use crate::app::{App, State};
+use crate::faults::Visit;
 use crate::model::{Fresh, Issued, PollRefusal, RefreshRefusal};
 use crate::random;
 
@@ -23,7 +24,7 @@ pub(crate) fn issue_tokens(
     client_auth::authenticate(&app.options, request, &params)?;
     let issued = match params.required("grant_type")? {
         DEVICE_CODE_GRANT => device_code(app, &params)?,
-        "refresh_token" => refresh(app, &params)?,
+        "refresh_token" => refresh(app, &params, request.data::<Arc<Visit>>())?,
         other => {
             let problem = format!("no such grant here: {other}");
             return Err(OAuthError::new("unsupported_grant_type", problem));
@@ -44,7 +45,14 @@ fn device_code(app: &App, params: &Params) -> Result<Issued, OAuthError> {
     let now = app.now();
     let mut state = app.state();
     match state.flows.redeem(code, &family, now) {
-        Ok(granted) => Ok(state.families.start(&family, granted, fresh, now)),
+        Ok(granted) => {
+            let subject = granted.0.subject();
+            let issued = state.families.start(&family, granted, fresh, now);
+            if let Some(ledger) = &mut state.ledger {
+                ledger.started(&family, subject, &issued, now);
+            }
+            Ok(issued)
+        }
         Err(refusal) => {
             if let PollRefusal::Redeemed { family } = &refusal {
                 state.families.end(family);
@@ -54,11 +62,24 @@ fn device_code(app: &App, params: &Params) -> Result<Issued, OAuthError> {
     }
 }
 
-fn refresh(app: &App, params: &Params) -> Result<Issued, OAuthError> {
+fn refresh(app: &App, params: &Params, visit: Option<&Arc<Visit>>) -> Result<Issued, OAuthError> {
     let presented = params.required("refresh_token")?;
     let (scopes, fresh) = (params.scopes()?, fresh()?);
+    let mut state = app.state();
+    // In the order of the ledger, whoever had to wait.
     let now = app.now();
-    let outcome = app.state().families.refresh(presented, scopes, fresh, now);
+    let State {
+        families, ledger, ..
+    } = &mut *state;
+    let outcome = families.refresh(presented, scopes, fresh, now);
+    if let Some(ledger) = ledger {
+        let connection = visit.and_then(|visit| visit.connection);
+        let entry = ledger.presented(presented, &outcome, connection, now);
+        if let (Some(visit), Some(entry)) = (visit, entry) {
+            // Set once: a request presents one refresh token.
+            let _ = visit.entry.set(entry);
+        }
+    }
     Ok(outcome?)
 }
 

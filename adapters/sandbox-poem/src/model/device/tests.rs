@@ -4,6 +4,7 @@ const RULES: DeviceRules = DeviceRules {
     lifetime: Duration::from_secs(600),
     interval: Duration::from_secs(5),
     auto_consent: None,
+    auto_person: AutoPerson::Alice,
 };
 
 fn at(seconds: u64) -> Moment {
@@ -91,6 +92,26 @@ fn alice_consents_by_herself_when_wished_for() {
     });
     assert_eq!(poll(&mut flows, 2), Err(PollRefusal::Pending));
     assert_eq!(poll(&mut flows, 7), Ok("alice".to_owned()));
+}
+
+#[test]
+fn somebody_new_consents_in_each_flow_when_wished_for() {
+    let mut flows = DeviceFlows::new(DeviceRules {
+        auto_consent: Some(Duration::ZERO),
+        auto_person: AutoPerson::SomebodyNew,
+        ..RULES
+    });
+    for number in 1..=3 {
+        let request = Request {
+            user_code: UserCode::from_number(number),
+            scopes: Vec::new(),
+        };
+        let device_code = number.to_string();
+        assert_eq!(flows.start(device_code.clone(), request, at(0)), Ok(()));
+        let redeemed = flows.redeem(&device_code, "family", at(1));
+        let person = redeemed.map(|(person, _)| person.subject());
+        assert_eq!(person, Ok(format!("sandbox-person-000{number}")));
+    }
 }
 
 #[test]

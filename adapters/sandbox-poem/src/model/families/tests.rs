@@ -22,7 +22,7 @@ fn grant() -> (Person, Vec<String>) {
 }
 
 fn started() -> (Families, Issued) {
-    let mut families = Families::new(LIFETIMES);
+    let mut families = Families::new(LIFETIMES, Reuse::Forbidden);
     let first = families.start("f", grant(), fresh("1"), at(0));
     (families, first)
 }
@@ -71,6 +71,63 @@ fn a_reused_refresh_token_ends_its_family_and_no_other() {
     let latest = families.refresh(&second.refresh_token, None, fresh("4"), at(12));
     assert_eq!(latest, Err(RefreshRefusal::Unknown));
     assert!(is_valid(&families, &other, 12));
+}
+
+fn forgiving(retries: u32) -> (Families, Issued) {
+    let mut families = Families::new(LIFETIMES, Reuse::Retries(retries));
+    let first = families.start("f", grant(), fresh("1"), at(0));
+    (families, first)
+}
+
+fn refresh(families: &mut Families, token: &Issued, mark: &str) -> Result<Issued, RefreshRefusal> {
+    families.refresh(&token.refresh_token, None, fresh(mark), at(1))
+}
+
+#[test]
+fn a_lost_answer_is_given_again_and_the_lost_tokens_die() {
+    let (mut families, first) = forgiving(1);
+    let lost = refresh(&mut families, &first, "lost").unwrap();
+    let second = refresh(&mut families, &first, "2").unwrap();
+    assert!(!lost.is_retry && second.is_retry);
+    assert!(is_valid(&families, &first, 2) && is_valid(&families, &second, 2));
+    assert!(!is_valid(&families, &lost, 2));
+    assert!(refresh(&mut families, &second, "3").is_ok());
+    let dead = refresh(&mut families, &lost, "4");
+    assert_eq!(dead, Err(RefreshRefusal::Reused));
+}
+
+#[test]
+fn no_more_retries_than_granted() {
+    let (mut families, first) = forgiving(1);
+    assert!(refresh(&mut families, &first, "2").is_ok());
+    assert!(refresh(&mut families, &first, "3").is_ok());
+    let third = refresh(&mut families, &first, "4");
+    assert_eq!(third, Err(RefreshRefusal::Reused));
+
+    let (mut families, first) = forgiving(2);
+    for mark in ["2", "3", "4"] {
+        assert!(refresh(&mut families, &first, mark).is_ok(), "{mark}");
+    }
+    assert!(refresh(&mut families, &first, "5").is_err());
+}
+
+#[test]
+fn no_retry_once_the_successor_is_used() {
+    let (mut families, first) = forgiving(u32::MAX);
+    let second = refresh(&mut families, &first, "2").unwrap();
+    let third = refresh(&mut families, &second, "3").unwrap();
+    let old = refresh(&mut families, &first, "4");
+    assert_eq!(old, Err(RefreshRefusal::Reused));
+    assert!(!is_valid(&families, &third, 2));
+}
+
+#[test]
+fn every_rotation_grants_its_own_retry() {
+    let (mut families, mut latest) = forgiving(1);
+    for round in 0..3 {
+        assert!(refresh(&mut families, &latest, &format!("lost {round}")).is_ok());
+        latest = refresh(&mut families, &latest, &format!("kept {round}")).unwrap();
+    }
 }
 
 #[test]

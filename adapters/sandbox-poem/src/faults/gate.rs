@@ -1,0 +1,93 @@
+//! What every request of a program passes, and every answer on its way back.
+
+use std::sync::{Arc, OnceLock};
+
+use poem::http::StatusCode;
+use poem::{Endpoint, IntoResponse as _, Request, Response};
+
+use super::plan::{Fate, Fault, Place};
+use super::{Lines, Verdict};
+use crate::app::App;
+use crate::model::Delivery;
+
+/// What the gate and the endpoints tell each other about one request.
+#[derive(Default)]
+pub(crate) struct Visit {
+    /// The connection on which it came.
+    pub(crate) connection: Option<u64>,
+    /// Its place in the ledger, once it has one.
+    pub(crate) entry: OnceLock<usize>,
+}
+
+/// Lets a request through to the rules, and does to the answer what chance demands. Where whoever asked has hung up in
+/// between, the answer stays unsent in the ledger.
+pub(crate) async fn pass<E: Endpoint>(
+    app: Arc<App>,
+    next: Arc<E>,
+    mut request: Request,
+) -> poem::Result<Response> {
+    let Some(place) = Place::at(request.uri().path()) else {
+        return next.call(request).await.map(|out| out.into_response());
+    };
+    let line = app.lines.of(request.remote_addr());
+    let Verdict::Up(fate) = app.faults.judge(place) else {
+        Lines::cut(line.as_deref());
+        return Ok(StatusCode::SERVICE_UNAVAILABLE.into_response());
+    };
+    let visit = Arc::new(Visit {
+        connection: line.as_ref().map(|line| line.number),
+        ..Visit::default()
+    });
+    request.extensions_mut().insert(Arc::clone(&visit));
+    let answer = next.get_response(request).await;
+    let is_gone = || line.as_ref().is_some_and(|line| line.has_ended());
+    if let (Some(line), true) = (&line, is_gone()) {
+        // The end of the connection may have come before the ledger knew that it matters.
+        app.closed(line.number);
+    }
+    if !fate.delay.is_zero() {
+        tokio::time::sleep(fate.delay).await;
+    }
+    let answer = spoil(answer, fate).await;
+    if fate.fault == Some(Fault::Lost) {
+        Lines::cut(line.as_deref());
+    }
+    if let (Some(entry), false) = (visit.entry.get(), is_gone()) {
+        app.answered(*entry, delivery(fate));
+    }
+    Ok(answer)
+}
+
+const fn delivery(fate: Fate) -> Delivery {
+    match fate.fault {
+        Some(_) => Delivery::Lost,
+        None => Delivery::Sent,
+    }
+}
+
+async fn spoil(answer: Response, fate: Fate) -> Response {
+    let json = |status, body: &'static str| {
+        let answer = Response::builder().status(status);
+        answer.content_type("application/json").body(body)
+    };
+    match fate.fault {
+        // Nothing of it is sent: the connection is cut.
+        None | Some(Fault::Lost) => answer,
+        Some(Fault::Html) => Response::builder()
+            .content_type("text/html; charset=utf-8")
+            .body("<!doctype html><title>Welcome</title><p>Please accept our cookies."),
+        Some(Fault::Truncated) => truncate(answer).await,
+        Some(Fault::ErrorWith200) => json(
+            StatusCode::OK,
+            r#"{"error":"temporarily_unavailable","error_description":"try again later"}"#,
+        ),
+        Some(Fault::ServerError) => json(StatusCode::BAD_GATEWAY, r#"{"error":"server_error"}"#),
+    }
+}
+
+async fn truncate(mut answer: Response) -> Response {
+    let body = answer.take_body().into_vec().await.unwrap_or_default();
+    let half = body[..body.len() / 2].to_vec();
+    answer.set_body(half);
+    answer
+}

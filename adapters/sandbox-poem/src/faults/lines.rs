@@ -1,0 +1,193 @@
+//! Connections that can be cut, and whose end is noticed.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use poem::http::uri::Scheme;
+use poem::listener::{Acceptor, TcpAcceptor};
+use poem::web::{LocalAddr, RemoteAddr};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// Told of the end of each connection.
+type OnEnd = Box<dyn Fn(u64) + Send + Sync>;
+
+/// One connection.
+pub(crate) struct Line {
+    /// Counts all connections.
+    pub(crate) number: u64,
+    is_cut: AtomicBool,
+    has_ended: AtomicBool,
+}
+
+impl Line {
+    /// Whether the other end is gone, so that nothing reaches it any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::SeqCst)
+    }
+}
+
+/// All connections that are open, by the address at their other end.
+#[derive(Default)]
+pub(crate) struct Lines(Mutex<Open>);
+
+#[derive(Default)]
+struct Open {
+    lines: HashMap<SocketAddr, Arc<Line>>,
+    count: u64,
+}
+
+impl Lines {
+    /// The connection from an address.
+    pub(crate) fn of(&self, remote: &RemoteAddr) -> Option<Arc<Line>> {
+        self.lock().lines.get(remote.as_socket_addr()?).cloned()
+    }
+
+    /// Lets nothing more out on a connection; the attempt ends it.
+    pub(crate) fn cut(line: Option<&Line>) {
+        if let Some(line) = line {
+            line.is_cut.store(true, Ordering::SeqCst);
+        }
+    }
+
+    fn open(&self, from: SocketAddr) -> Arc<Line> {
+        let mut open = self.lock();
+        open.count += 1;
+        let line = Arc::new(Line {
+            number: open.count,
+            is_cut: AtomicBool::new(false),
+            has_ended: AtomicBool::new(false),
+        });
+        open.lines.insert(from, Arc::clone(&line));
+        line
+    }
+
+    fn close(&self, from: SocketAddr, number: u64) {
+        let mut open = self.lock();
+        // The address may have been taken again in between.
+        if open
+            .lines
+            .get(&from)
+            .is_some_and(|line| line.number == number)
+        {
+            open.lines.remove(&from);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A listener whose connections are known.
+pub(crate) struct Watched {
+    acceptor: TcpAcceptor,
+    lines: Arc<Lines>,
+    on_end: Arc<OnEnd>,
+}
+
+impl Watched {
+    pub(crate) fn new(
+        acceptor: TcpAcceptor,
+        lines: Arc<Lines>,
+        on_end: impl Fn(u64) + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            acceptor,
+            lines,
+            on_end: Arc::new(Box::new(on_end)),
+        }
+    }
+}
+
+impl Acceptor for Watched {
+    type Io = Stream;
+
+    fn local_addr(&self) -> Vec<LocalAddr> {
+        self.acceptor.local_addr()
+    }
+
+    async fn accept(&mut self) -> io::Result<(Stream, LocalAddr, RemoteAddr, Scheme)> {
+        let (inner, local, remote, scheme) = self.acceptor.accept().await?;
+        let from = inner.peer_addr()?;
+        let stream = Stream {
+            inner,
+            from,
+            line: self.lines.open(from),
+            lines: Arc::clone(&self.lines),
+            on_end: Arc::clone(&self.on_end),
+        };
+        Ok((stream, local, remote, scheme))
+    }
+}
+
+/// A connection that fails once it is cut.
+pub(crate) struct Stream {
+    inner: TcpStream,
+    from: SocketAddr,
+    line: Arc<Line>,
+    lines: Arc<Lines>,
+    on_end: Arc<OnEnd>,
+}
+
+impl Stream {
+    fn end(&self) {
+        if !self.line.has_ended.swap(true, Ordering::SeqCst) {
+            (self.on_end)(self.line.number);
+        }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.lines.close(self.from, self.line.number);
+        self.end();
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.inner).poll_read(context, buffer);
+        // The server keeps a connection until the request on it is done, so its end is noticed here.
+        let is_over = match &read {
+            Poll::Ready(Ok(())) => buffer.filled().len() == before,
+            Poll::Ready(Err(_)) => true,
+            Poll::Pending => false,
+        };
+        if is_over {
+            self.end();
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.line.is_cut.load(Ordering::SeqCst) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        Pin::new(&mut self.inner).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}

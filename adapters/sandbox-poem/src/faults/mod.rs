@@ -1,0 +1,92 @@
+//! Faults: answers that are lost, late or garbage, and outages. The rules run first; what happens then is up to chance,
+//! with a seed, and can be changed while the sandbox runs.
+
+mod gate;
+mod lines;
+mod plan;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::clock::{Clock, Moment};
+
+pub(crate) use gate::{Visit, pass};
+pub(crate) use lines::{Lines, Watched};
+pub use plan::{Fault, Odds, Place};
+
+use plan::Fate;
+
+/// What goes wrong from now on. Nothing does until told so. Clones steer the same sandbox.
+#[derive(Clone)]
+pub struct Faults {
+    clock: Clock,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    dice: fastrand::Rng,
+    odds: HashMap<Place, Odds>,
+    down_until: Moment,
+}
+
+/// How one request goes.
+enum Verdict {
+    /// Nobody is there: the rules do not run.
+    Down,
+    /// The rules run, then this happens.
+    Up(Fate),
+}
+
+impl Faults {
+    pub(crate) fn new(clock: Clock) -> Self {
+        let state = State {
+            dice: fastrand::Rng::with_seed(0),
+            odds: HashMap::new(),
+            down_until: Moment::ZERO,
+        };
+        Self {
+            clock,
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    /// Throws the dice from this seed on.
+    pub fn seed(&self, seed: u64) {
+        self.lock().dice = fastrand::Rng::with_seed(seed);
+    }
+
+    /// Sets what goes wrong at one place.
+    pub fn set(&self, place: Place, odds: Odds) {
+        self.lock().odds.insert(place, odds);
+    }
+
+    /// Nobody answers anywhere for so long, as if the sandbox were down; it forgets nothing.
+    pub fn go_down_for(&self, duration: Duration) {
+        self.lock().down_until = (self.clock)() + duration;
+    }
+
+    /// All is well again.
+    pub fn clear(&self) {
+        let mut state = self.lock();
+        state.odds.clear();
+        state.down_until = Moment::ZERO;
+    }
+
+    fn judge(&self, place: Place) -> Verdict {
+        let mut state = self.lock();
+        if (self.clock)() < state.down_until {
+            return Verdict::Down;
+        }
+        let State { dice, odds, .. } = &mut *state;
+        let odds = odds.get(&place);
+        Verdict::Up(odds.map(|odds| odds.throw(dice)).unwrap_or_default())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

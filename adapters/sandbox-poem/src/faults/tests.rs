@@ -1,0 +1,160 @@
+use std::time::Instant;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::*;
+use crate::{AutoPerson, Delivery, Ledger, RefreshOutcome, Sandbox, SandboxOptions};
+
+async fn sandbox() -> Sandbox {
+    let options = SandboxOptions {
+        auto_consent: Some(Duration::ZERO),
+        auto_person: AutoPerson::SomebodyNew,
+        keep_ledger: true,
+        ..SandboxOptions::default()
+    };
+    Sandbox::start(options).await.unwrap()
+}
+
+/// Posts a form; the head and the body of the answer, empty where the connection was closed without one.
+async fn post(sandbox: &Sandbox, path: &str, form: &str) -> (String, String) {
+    let mut stream = ask(sandbox, path, form, "close").await;
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).await;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+    (head.to_owned(), body.to_owned())
+}
+
+async fn ask(sandbox: &Sandbox, path: &str, form: &str, connection: &str) -> TcpStream {
+    let address = sandbox.base_url().trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let body = format!("client_id=sandbox-client&{form}");
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: {connection}\r\ncontent-length: {}\r\n\
+         content-type: application/x-www-form-urlencoded\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+}
+
+fn text(body: &str, name: &str) -> String {
+    let json: serde_json::Value = serde_json::from_str(body).unwrap();
+    json[name].as_str().unwrap().to_owned()
+}
+
+async fn refresh_token(sandbox: &Sandbox) -> String {
+    let (_, flow) = post(sandbox, "/device_authorization", "").await;
+    let grant_type = "urn:ietf:params:oauth:grant-type:device_code";
+    let device_code = text(&flow, "device_code");
+    let form = format!("grant_type={grant_type}&device_code={device_code}");
+    let (_, tokens) = post(sandbox, "/token", &form).await;
+    text(&tokens, "refresh_token")
+}
+
+async fn refresh(sandbox: &Sandbox, token: &str) -> (String, String) {
+    let form = format!("grant_type=refresh_token&refresh_token={token}");
+    post(sandbox, "/token", &form).await
+}
+
+fn certainly(fault: Fault) -> Odds {
+    Odds {
+        faults: vec![(fault, 1.0)],
+        ..Odds::default()
+    }
+}
+
+fn ledger(sandbox: &Sandbox) -> Ledger {
+    sandbox.ledger().unwrap()
+}
+
+#[tokio::test]
+async fn the_rules_have_run_whatever_becomes_of_the_answer() {
+    let sandbox = sandbox().await;
+    for (number, fault) in Fault::ALL.into_iter().enumerate() {
+        let token = refresh_token(&sandbox).await;
+        sandbox.faults().set(Place::Token, certainly(fault));
+        let (head, body) = refresh(&sandbox, &token).await;
+        let parsed: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
+        assert!(parsed["refresh_token"].is_null(), "{fault:?}: {body}");
+        let status = head.split(' ').nth(1).unwrap_or_default();
+        let expected = match fault {
+            Fault::Lost => "",
+            Fault::ServerError => "502",
+            _ => "200",
+        };
+        assert_eq!(status, expected, "{fault:?}: {head}");
+        sandbox.faults().clear();
+        let ledger = ledger(&sandbox);
+        let last = ledger.presentations().last().unwrap();
+        assert_eq!(last.family, Some(number));
+        assert_eq!(last.outcome, RefreshOutcome::Rotated, "{fault:?}");
+        assert_eq!(last.delivery, Delivery::Lost, "{fault:?}");
+    }
+    sandbox.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn answers_are_sent_whole_when_nothing_goes_wrong() {
+    let sandbox = sandbox().await;
+    let token = refresh_token(&sandbox).await;
+    let (_, body) = refresh(&sandbox, &token).await;
+    let ledger = ledger(&sandbox);
+    let first = &ledger.presentations()[0];
+    assert_eq!(first.delivery, Delivery::Sent);
+    let access_token = text(&body, "access_token");
+    let entry = ledger.access_token(&access_token).unwrap();
+    assert_eq!(entry.person, "sandbox-person-0001");
+    assert!(first.connection.is_some() && first.answered_at >= Some(first.arrived_at));
+    sandbox.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_hangs_up_was_sent_nothing_and_the_end_of_the_connection_is_noticed() {
+    let sandbox = sandbox().await;
+    let token = refresh_token(&sandbox).await;
+    let slow = Odds {
+        slow: 1.0,
+        longest_delay: Duration::from_secs(3600),
+        ..Odds::default()
+    };
+    sandbox.faults().set(Place::Token, slow);
+    let form = format!("grant_type=refresh_token&refresh_token={token}");
+    let stream = ask(&sandbox, "/token", &form, "keep-alive").await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    drop(stream);
+    let start = Instant::now();
+    loop {
+        let ledger = ledger(&sandbox);
+        let first = &ledger.presentations()[0];
+        assert_eq!(first.delivery, Delivery::Unsent);
+        let closed_at = ledger.closed_at(first.connection.unwrap());
+        if closed_at.is_some_and(|at| at > first.arrived_at) {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(10), "not noticed");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    sandbox.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn while_it_is_down_no_rule_runs_and_nothing_is_forgotten() {
+    let sandbox = sandbox().await;
+    let token = refresh_token(&sandbox).await;
+    sandbox.faults().go_down_for(Duration::from_secs(3600));
+    let (head, _) = refresh(&sandbox, &token).await;
+    assert_eq!(head, "");
+    assert!(ledger(&sandbox).presentations().is_empty());
+    sandbox.faults().clear();
+    let (head, _) = refresh(&sandbox, &token).await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    sandbox.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn no_ledger_is_kept_unasked() {
+    let sandbox = Sandbox::start(SandboxOptions::default()).await.unwrap();
+    assert!(sandbox.ledger().is_none());
+    sandbox.stop().await.unwrap();
+}

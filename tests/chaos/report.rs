@@ -1,0 +1,202 @@
+//! What came of a run.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use central_oauth_sandbox_poem::{Delivery, Ledger, RefreshOutcome};
+
+use super::accounts::Lost;
+use super::asking::{Account, Rejection, Tally};
+use super::judge::{Ambiguity, Repeat, end_of};
+use super::scenario::{Scenario, Size};
+
+/// How many of each kind of problem are told.
+const TOLD: usize = 5;
+
+/// What came of a run.
+pub(super) struct Report {
+    pub(super) scenario: Scenario,
+    pub(super) size: Size,
+    pub(super) seed: u64,
+    pub(super) took: Duration,
+    pub(super) accounts: Arc<Vec<Account>>,
+    /// As it was before the accounts were looked at.
+    pub(super) ledger: Ledger,
+    pub(super) kills: usize,
+    pub(super) tally: Tally,
+    pub(super) lost: Vec<Lost>,
+    pub(super) repeats: Vec<Repeat>,
+    /// What each process has logged.
+    pub(super) logs: Vec<String>,
+}
+
+/// How a token that was not taken is to be seen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Staleness {
+    /// The service had promised more.
+    Stale,
+    /// It expired between the answer and its use.
+    OnTheWay,
+    /// Its grant was lost, and that is excused.
+    Ended,
+}
+
+impl Report {
+    /// Everything that breaks the promise.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut tell = |what: &str, all: Vec<String>| {
+            if !all.is_empty() {
+                let shown = all[..all.len().min(TOLD)].join("\n  ");
+                problems.push(format!("{} {what}:\n  {shown}", all.len()));
+            }
+        };
+        tell("grants lost without excuse", self.lost_without_excuse());
+        tell("refresh tokens presented twice", self.presented_twice());
+        tell("wrong tokens", self.wrong());
+        tell("stale tokens", self.told(Staleness::Stale));
+        tell("unexpected answers", self.unexpected());
+        if !self.ledger.is_complete() {
+            problems.push("the ledger is full".to_owned());
+        }
+        if self.kills < self.size.kills {
+            problems.push(format!("only {} kills", self.kills));
+        }
+        if !problems.is_empty() {
+            problems.extend(self.logs.iter().map(|log| trouble_in(log)));
+        }
+        problems
+    }
+
+    /// What excuses the loss of an account's grant.
+    pub(super) fn excuse(&self, account: usize) -> Option<&Repeat> {
+        let end = end_of(self.accounts[account].family, &self.repeats)?;
+        (!self.scenario.forgiving && end.excuse.is_some()).then_some(end)
+    }
+
+    fn excused(&self) -> HashSet<usize> {
+        let lost = self.lost.iter().map(|lost| lost.account);
+        lost.filter(|account| self.excuse(*account).is_some())
+            .collect()
+    }
+
+    pub(super) fn lost_without_excuse(&self) -> Vec<String> {
+        let excused = self.excused();
+        let lost = self.lost.iter();
+        lost.filter(|lost| !excused.contains(&lost.account))
+            .map(|lost| {
+                let account = &self.accounts[lost.account];
+                let history = self.history(account.family);
+                format!("{}: {}\n    {history}", account.person, lost.why)
+            })
+            .collect()
+    }
+
+    /// The last uses of a family's refresh tokens.
+    fn history(&self, family: usize) -> String {
+        let all = self.ledger.presentations().iter();
+        let all: Vec<_> = all.filter(|one| one.family == Some(family)).collect();
+        let last = all[all.len().saturating_sub(TOLD)..].iter();
+        let last = last.map(|one| format!("{one:?}"));
+        last.collect::<Vec<_>>().join("\n    ")
+    }
+
+    pub(super) fn presented_twice(&self) -> Vec<String> {
+        let all = self.repeats.iter().filter(|one| one.excuse.is_none());
+        all.map(|one| format!("{:?}\n    {:?}", one.before, one.again))
+            .collect()
+    }
+
+    pub(super) fn wrong(&self) -> Vec<String> {
+        let by_use = self.tally.wrong.iter();
+        let by_use = by_use.map(|(account, what)| (*account, what.clone()));
+        let served = self.tally.seen.iter().filter_map(|(token, account)| {
+            let known = self.ledger.access_token(token);
+            match known {
+                Some(entry) if entry.family == self.accounts[*account].family => None,
+                other => Some((*account, format!("{other:?}"))),
+            }
+        });
+        by_use
+            .chain(served)
+            .map(|(account, what)| format!("{} got {what}", self.accounts[account].person))
+            .collect()
+    }
+
+    /// A token is stale when it had expired before it was asked for, did not last as long as the service said, counted
+    /// from the question, or had not expired at all: then the provider had taken it back.
+    fn staleness(&self, rejection: &Rejection) -> Staleness {
+        let Rejection {
+            asked_at,
+            rejected_at,
+            expires_in,
+            ..
+        } = *rejection;
+        let promised = asked_at + Duration::from_secs(expires_in);
+        let entry = self.ledger.access_token(&rejection.token);
+        let expired_in_between = entry.is_some_and(|entry| {
+            (asked_at..=rejected_at).contains(&entry.expires_at) && promised <= rejected_at
+        });
+        if expired_in_between {
+            Staleness::OnTheWay
+        } else if self.excused().contains(&rejection.account) {
+            Staleness::Ended
+        } else {
+            Staleness::Stale
+        }
+    }
+
+    pub(super) fn told(&self, staleness: Staleness) -> Vec<String> {
+        let rejected = self.tally.rejected.iter();
+        rejected
+            .filter(|rejection| self.staleness(rejection) == staleness)
+            .map(|rejection| {
+                let entry = self.ledger.access_token(&rejection.token);
+                let Rejection {
+                    asked_at,
+                    rejected_at,
+                    expires_in,
+                    ..
+                } = rejection;
+                format!("asked at {asked_at:?}, rejected at {rejected_at:?}, said to last {expires_in} s, {entry:?}")
+            })
+            .collect()
+    }
+
+    /// An account whose grant was lost says so.
+    pub(super) fn unexpected(&self) -> Vec<String> {
+        let excused = self.excused();
+        let all = self.tally.unexpected.iter();
+        all.filter(|(account, what)| !(excused.contains(account) && what.starts_with("409 ")))
+            .map(|(account, what)| format!("{}: {what}", self.accounts[*account].person))
+            .collect()
+    }
+
+    pub(super) fn count(&self, outcomes: &[RefreshOutcome]) -> usize {
+        let all = self.ledger.presentations().iter();
+        all.filter(|one| outcomes.contains(&one.outcome)).count()
+    }
+
+    /// Kills between answer and commit.
+    pub(super) fn answered(&self) -> usize {
+        let all = self.repeats.iter();
+        all.filter(|one| matches!(one.excuse, Some(Ambiguity::Killed(_))))
+            .filter(|one| one.before.delivery == Delivery::Sent)
+            .count()
+    }
+
+    pub(super) fn ambiguous(&self, is_it: impl Fn(Ambiguity) -> bool) -> usize {
+        let excuses = self.repeats.iter().filter_map(|repeat| repeat.excuse);
+        excuses.filter(|excuse| is_it(*excuse)).count()
+    }
+}
+
+/// The lines of a log that tell of trouble.
+fn trouble_in(log: &str) -> String {
+    let lines = log
+        .lines()
+        .filter(|line| line.contains("ERROR") || line.contains("WARN"));
+    let lines: Vec<_> = lines.collect();
+    lines[lines.len().saturating_sub(40)..].join("\n")
+}

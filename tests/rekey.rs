@@ -1,0 +1,165 @@
+//! From one secret key to the next: the real binary, while clients ask and tokens are refreshed, killed at any moment.
+
+mod support;
+
+use std::process::Output;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use central_oauth_sandbox_poem::{AutoPerson, Sandbox, SandboxOptions};
+use tokio::time::sleep;
+
+use support::http;
+use support::linking::link;
+use support::process::within;
+use support::service::Service;
+
+const NEW_KEY: &str = "ffeeddccbbaa99887766554433221100f0e0d0c0b0a090807060504030201000";
+const ACCOUNTS: usize = 12;
+const LIFETIME: Duration = Duration::from_secs(4);
+
+/// A sandbox where everybody consents at once and is somebody else.
+async fn sandbox() -> Sandbox {
+    let options = SandboxOptions {
+        auto_consent: Some(Duration::ZERO),
+        interval: Duration::from_secs(1),
+        access_token_ttl: LIFETIME,
+        auto_person: AutoPerson::SomebodyNew,
+        ..SandboxOptions::default()
+    };
+    Sandbox::start(options).await.expect("no sandbox")
+}
+
+async fn linked(service: &Service) -> Vec<String> {
+    let mut keys = Vec::new();
+    for _ in 0..ACCOUNTS {
+        keys.push(link(service).await);
+    }
+    keys
+}
+
+async fn rekey(service: &Service) -> Output {
+    let mut command = service.command(&["rekey"]);
+    let output = command.output();
+    let output = within(Duration::from_secs(30), "rekey", output).await;
+    output.expect("rekey does not run")
+}
+
+/// Asks for every account's token in turn, without pause; what came that is no token.
+async fn ask(
+    token: String,
+    hello: String,
+    keys: Vec<String>,
+    over: Arc<AtomicBool>,
+) -> Vec<String> {
+    let (client, mut bad) = (http::client(), Vec::new());
+    for key in keys.iter().cycle() {
+        if over.load(Ordering::Relaxed) {
+            break;
+        }
+        let answer = http::send(client.get(&token).bearer_auth(key)).await;
+        if answer.status != 200 {
+            bad.push(format!("{} {}", answer.status, answer.text));
+            continue;
+        }
+        let used = client.get(&hello).bearer_auth(answer.str("access_token"));
+        let used = http::send(used).await;
+        if used.status != 200 && answer.number("expires_in") > 0 {
+            bad.push(format!("{} {}", used.status, used.text));
+        }
+    }
+    bad
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_moves_while_clients_ask() {
+    let sandbox = sandbox().await;
+    let mut service = Service::prepare_for(&sandbox);
+    service.run().await;
+    let keys = linked(&service).await;
+    service.set("SECRET_KEY", NEW_KEY);
+    assert!(!service_starts(&mut service).await, "the old key is needed");
+    service.set("PREVIOUS_SECRET_KEYS", Service::SECRET_KEY);
+    service.run().await;
+
+    let over = Arc::new(AtomicBool::new(false));
+    let hello = sandbox.endpoints().hello.clone();
+    let asking = ask(
+        service.url("/v1/token"),
+        hello,
+        keys.clone(),
+        Arc::clone(&over),
+    );
+    let asking = tokio::spawn(asking);
+    for delay in 0..8_u64 {
+        let mut killed = service
+            .command(&["rekey"])
+            .spawn()
+            .expect("rekey does not run");
+        sleep(Duration::from_millis(10 + 15 * delay)).await;
+        killed.kill().await.expect("cannot kill rekey");
+    }
+    let output = rekey(&service).await;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}{complained}");
+    assert!(
+        said.contains("PREVIOUS_SECRET_KEYS is needed no more"),
+        "{said}"
+    );
+    sleep(2 * LIFETIME).await;
+    over.store(true, Ordering::Relaxed);
+    assert_eq!(asking.await.expect("no asking"), Vec::<String>::new());
+
+    assert!(service.stop().await.success());
+    service.set("PREVIOUS_SECRET_KEYS", "");
+    service.run().await;
+    let client = http::client();
+    for key in &keys {
+        let list = client.get(service.url("/v1/accounts")).bearer_auth(key);
+        let list = http::send(list).await.expect(200);
+        let id = list.json["items"][0]["id"].as_str().unwrap_or_default();
+        let refresh = service.url(&format!("/v1/accounts/{id}/refresh"));
+        let refreshed = http::send(client.post(refresh).bearer_auth(key))
+            .await
+            .expect(200);
+        assert_eq!(refreshed.str("status"), "active");
+    }
+    assert!(service.stop().await.success());
+}
+
+/// Stops the service and starts it with its present settings; whether it does.
+async fn service_starts(service: &mut Service) -> bool {
+    assert!(service.stop().await.success());
+    service.run_to_the_end().await.success()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_still_needed_is_asked_for() {
+    let sandbox = sandbox().await;
+    let mut service = Service::prepare_for(&sandbox);
+    service.run().await;
+    let key = link(&service).await;
+    service.stop().await;
+    service.set("SECRET_KEY", NEW_KEY);
+    service.set("PREVIOUS_SECRET_KEYS", Service::SECRET_KEY);
+    // A start alone moves nothing, so that the old key is needed still.
+    service.run().await;
+    service.stop().await;
+    service.set("PREVIOUS_SECRET_KEYS", "");
+    assert!(!service.run_to_the_end().await.success());
+    let logs = service.logs();
+    assert!(
+        logs.contains("CENTRAL_OAUTH_SECRET_KEY does not open this database"),
+        "{logs}"
+    );
+
+    service.set("PREVIOUS_SECRET_KEYS", Service::SECRET_KEY);
+    assert!(rekey(&service).await.status.success());
+    service.set("PREVIOUS_SECRET_KEYS", "");
+    service.run().await;
+    let client = http::client();
+    let token = client.get(service.url("/v1/token")).bearer_auth(&key);
+    http::send(token).await.expect(200);
+}

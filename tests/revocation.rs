@@ -1,0 +1,137 @@
+//! Grants that end because somebody says so: the real binary against the sandbox and against npm's oidc-provider.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
+use reqwest::{Client, RequestBuilder};
+
+use support::browser::Browser;
+use support::http::{self, Answer};
+use support::linking::{self, link};
+use support::oidc::{OidcOptions, OidcProvider, consent};
+use support::process::eventually;
+use support::service::Service;
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// A sandbox whose alice consents by herself at once.
+async fn sandbox() -> Sandbox {
+    let options = SandboxOptions {
+        auto_consent: Some(Duration::ZERO),
+        interval: Duration::from_secs(1),
+        ..SandboxOptions::default()
+    };
+    Sandbox::start(options).await.expect("no sandbox")
+}
+
+async fn service(sandbox: &Sandbox) -> Service {
+    let mut service = Service::prepare_for(sandbox);
+    let endpoint = &sandbox.endpoints().revocation;
+    service.set("PROVIDER_REVOCATION_ENDPOINT", endpoint);
+    service.run().await;
+    service
+}
+
+async fn token(client: &Client, service: &Service, key: &str) -> Answer {
+    http::send(client.get(service.url("/v1/token")).bearer_auth(key)).await
+}
+
+/// Deletes the account of a key, with that key.
+async fn delete(client: &Client, service: &Service, key: &str) -> Answer {
+    let list = client.get(service.url("/v1/accounts")).bearer_auth(key);
+    let list = http::send(list).await.expect(200);
+    let id = list.json["items"][0]["id"].as_str().unwrap_or_default();
+    let path = service.url(&format!("/v1/accounts/{id}"));
+    http::send(client.delete(path).bearer_auth(key)).await
+}
+
+async fn revocation(client: &Client, service: &Service) -> serde_json::Value {
+    let request = client.get(service.url("/v1/revocations"));
+    let list = http::send(request.bearer_auth(Service::ADMIN_KEY)).await;
+    list.expect(200).json["items"][0].clone()
+}
+
+async fn is_accepted(request: RequestBuilder, token: &Answer) -> bool {
+    let request = request.bearer_auth(token.str("access_token"));
+    http::send(request).await.status.is_success()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleting_ends_access_here_and_at_the_provider() {
+    let sandbox = sandbox().await;
+    let (service, client) = (service(&sandbox).await, http::client());
+    let (first, second) = (link(&service).await, link(&service).await);
+    let held = token(&client, &service, &first).await.expect(200);
+    let hello = || client.get(&sandbox.endpoints().hello);
+    assert!(is_accepted(hello(), &held).await);
+
+    let deleted = delete(&client, &service, &first).await.expect(200);
+    assert_eq!(deleted.str("provider_revocation"), "revoked");
+    assert!(!is_accepted(hello(), &held).await);
+    for key in [&first, &second] {
+        token(&client, &service, key).await.expect(401);
+    }
+    assert_eq!(revocation(&client, &service).await["status"], "revoked");
+    // The same person starts anew, with an account of another number.
+    let again = link(&service).await;
+    let fresh = token(&client, &service, &again).await.expect(200);
+    assert!(is_accepted(hello(), &fresh).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_was_down_is_told_after_a_crash() {
+    let sandbox = sandbox().await;
+    let (mut service, client) = (service(&sandbox).await, http::client());
+    let key = link(&service).await;
+    let held = token(&client, &service, &key).await.expect(200);
+    let faults = sandbox.faults();
+    faults.go_down_for(Duration::from_secs(3600));
+
+    let asked = Instant::now();
+    let deleted = delete(&client, &service, &key).await.expect(200);
+    assert!(asked.elapsed() < Duration::from_secs(15));
+    assert_eq!(deleted.str("provider_revocation"), "failed");
+    token(&client, &service, &key).await.expect(401);
+    let pending = revocation(&client, &service).await;
+    assert_eq!(pending["status"], "pending", "{pending}");
+    assert_eq!(pending["last_error"]["code"], "provider_unavailable");
+
+    service.kill().await;
+    faults.clear();
+    let hello = || client.get(&sandbox.endpoints().hello);
+    assert!(is_accepted(hello(), &held).await, "nobody has told it yet");
+    service.run().await;
+    // A lease of the crashed process may have to lapse first.
+    eventually(2 * SOON, "the revocation", async || {
+        revocation(&client, &service).await["status"] == "revoked"
+    })
+    .await;
+    assert!(!is_accepted(hello(), &held).await);
+    assert!(service.stop().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certified_provider_takes_the_grant_back() {
+    let provider = OidcProvider::start(OidcOptions::default()).await;
+    let service = Service::start(&[
+        ("PROVIDER_ISSUER", provider.issuer.as_str()),
+        ("PROVIDER_CLIENT_ID", OidcProvider::CLIENT_ID),
+        ("PROVIDER_CLIENT_SECRET", OidcProvider::CLIENT_SECRET),
+        ("PROVIDER_SCOPES", "openid profile offline_access"),
+    ])
+    .await;
+    let (browser, client) = (Browser::without_javascript().await, http::client());
+    let confirmed = linking::ask(&service).await;
+    consent(&browser, confirmed.verification_uri(), "alice").await;
+    confirmed.wait_until_linked().await;
+    browser.close().await;
+    let held = token(&client, &service, &confirmed.key).await.expect(200);
+    let me = || client.get(provider.url("/me"));
+    assert!(is_accepted(me(), &held).await);
+    let deleted = delete(&client, &service, &confirmed.key).await.expect(200);
+    assert_eq!(deleted.str("provider_revocation"), "revoked");
+    assert!(!is_accepted(me(), &held).await);
+    provider.stop().await;
+}

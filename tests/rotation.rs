@@ -1,0 +1,98 @@
+//! Rotation in reality: a certified provider that ends the grant when a rotated refresh token comes back, tokens of a
+//! few seconds, and restarts in between. It keeps no ledger that could be read; `tests/chaos.rs` looks closer.
+
+mod support;
+
+use std::time::Duration;
+
+use reqwest::Client;
+use tokio::time::sleep;
+
+use support::browser::Browser;
+use support::http::{self, Answer};
+use support::linking::{self, Confirmed};
+use support::oidc::{OidcOptions, OidcProvider, consent};
+use support::process::eventually;
+use support::service::Service;
+
+const SCOPES: &str = "openid profile offline_access";
+const LIFETIME: Duration = Duration::from_secs(4);
+
+async fn provider() -> OidcProvider {
+    let options = OidcOptions {
+        access_token_ttl: LIFETIME,
+        rotate: true,
+        ..OidcOptions::default()
+    };
+    OidcProvider::start(options).await
+}
+
+async fn service(provider: &OidcProvider) -> Service {
+    let settings = [
+        ("PROVIDER_ISSUER", provider.issuer.as_str()),
+        ("PROVIDER_CLIENT_ID", OidcProvider::CLIENT_ID),
+        ("PROVIDER_CLIENT_SECRET", OidcProvider::CLIENT_SECRET),
+        ("PROVIDER_SCOPES", SCOPES),
+        ("PROVIDER_TIMEOUT", "3"),
+    ];
+    Service::start(&settings).await
+}
+
+/// One person with one account, consenting in a browser.
+async fn link(service: &Service, browser: &Browser, name: &str) -> Confirmed {
+    let confirmed = linking::ask(service).await;
+    consent(browser, confirmed.verification_uri(), name).await;
+    confirmed.wait_until_linked().await;
+    confirmed
+}
+
+async fn token(client: &Client, service: &Service, link: &Confirmed) -> Answer {
+    let request = client.get(service.url("/v1/token"));
+    http::send(request.bearer_auth(&link.key)).await
+}
+
+/// The provider itself says whose token it is.
+async fn expect_accepted(client: &Client, provider: &OidcProvider, token: &Answer, name: &str) {
+    let request = client.get(provider.url("/me"));
+    let person = http::send(request.bearer_auth(token.str("access_token"))).await;
+    assert_eq!(person.expect(200).str("sub"), name);
+    assert_eq!(token.json["account"]["status"], "active", "{}", token.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_outlives_its_rotations_and_restarts() {
+    let provider = provider().await;
+    let mut service = service(&provider).await;
+    let browser = Browser::without_javascript().await;
+    let link = link(&service, &browser, "alice").await;
+    browser.close().await;
+    let (client, mut known) = (http::client(), String::new());
+    // Shortly after a refresh, so that none is in flight: this provider would not forgive that. Down beyond the expiry
+    // or not, killed or told to stop.
+    for (kills, is_down) in [
+        (true, 0),
+        (false, 0),
+        (true, 4500),
+        (false, 4500),
+        (true, 1000),
+    ] {
+        eventually(Duration::from_secs(20), "a refresh", async || {
+            let answer = token(&client, &service, &link).await.expect(200);
+            let fresh = answer.str("access_token").to_owned();
+            std::mem::replace(&mut known, fresh.clone()) != fresh
+        })
+        .await;
+        sleep(Duration::from_millis(500)).await;
+        if kills {
+            service.kill().await;
+        } else {
+            assert!(service.stop().await.success());
+        }
+        sleep(Duration::from_millis(is_down)).await;
+        service.run().await;
+        let answer = token(&client, &service, &link).await.expect(200);
+        expect_accepted(&client, &provider, &answer, "alice").await;
+    }
+    assert!(service.stop().await.success());
+    provider.stop().await;
+}

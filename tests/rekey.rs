@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use central_oauth_sandbox_poem::{AutoPerson, Sandbox, SandboxOptions};
+use futures_util::future::join_all;
 use tokio::time::sleep;
 
 use support::http;
@@ -32,11 +33,7 @@ async fn sandbox() -> Sandbox {
 }
 
 async fn linked(service: &Service) -> Vec<String> {
-    let mut keys = Vec::new();
-    for _ in 0..ACCOUNTS {
-        keys.push(link(service).await);
-    }
-    keys
+    join_all((0..ACCOUNTS).map(|_| link(service))).await
 }
 
 async fn rekey(service: &Service) -> Output {
@@ -151,7 +148,7 @@ async fn a_key_that_is_still_needed_is_asked_for() {
     assert!(!service.run_to_the_end().await.success());
     let logs = service.logs();
     assert!(
-        logs.contains("CENTRAL_OAUTH_SECRET_KEY does not open this database"),
+        logs.contains("CENTRAL_OAUTH_SECRET_KEY: does not open this database"),
         "{logs}"
     );
 

@@ -10,7 +10,7 @@ use central_oauth_domain::usecases::{
     Broker, Providers, Settings, UnlockError, require_all_keys, unlock,
 };
 use central_oauth_domain::vault::Vault;
-use central_oauth_provider_device_flow::DeviceFlowProvider;
+use central_oauth_provider_openidconnect::OpenIdConnectProvider;
 use central_oauth_store_seaorm::{SeaOrmStore, peek_hash_key};
 use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
@@ -112,7 +112,7 @@ fn refused(error: UnlockError) -> Failure {
 fn providers(config: ProviderConfig, clock: &Arc<dyn Clock>) -> Result<Providers, Failure> {
     let mut adapters = Vec::<Arc<dyn OAuthProvider>>::new();
     for provider in config.providers {
-        let adapter = DeviceFlowProvider::new(provider.settings.clone(), Arc::clone(clock));
+        let adapter = OpenIdConnectProvider::new(provider.settings.clone(), Arc::clone(clock));
         let adapter = adapter.map_err(|error| provider.refused(&error))?;
         adapters.push(Arc::new(adapter));
     }

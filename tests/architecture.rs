@@ -101,7 +101,7 @@ fn only_the_wiring_names_concrete_adapters_for_a_port() {
     let adapters = [
         "SeaOrmStore",
         "AesGcmSivCipher",
-        "DeviceFlowProvider",
+        "OpenIdConnectProvider",
         "SystemClock",
     ];
     let mut named_in = BTreeSet::new();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use central_oauth_cipher_aes_gcm_siv::SecretKey;
 use central_oauth_domain::grant::ProviderName;
-use central_oauth_provider_device_flow::ProviderSettings;
+use central_oauth_provider_openidconnect::ProviderSettings;
 use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
 use central_oauth_store_seaorm::DatabaseUrl;
 use tempfile::TempDir;

@@ -7,7 +7,7 @@ mod table;
 use std::time::Duration;
 
 use central_oauth_domain::grant::ProviderName;
-use central_oauth_provider_device_flow::{ProviderSettings, SettingsError};
+use central_oauth_provider_openidconnect::{ProviderSettings, SettingsError};
 use secrecy::SecretString;
 use serde::Deserialize;
 

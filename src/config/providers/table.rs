@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use central_oauth_domain::grant::ProviderName;
-use central_oauth_provider_device_flow::{ProviderSettings, UnknownClientAuthMethod};
+use central_oauth_provider_openidconnect::{ProviderSettings, UnknownClientAuthMethod};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;

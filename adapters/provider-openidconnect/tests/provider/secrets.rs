@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::ports::Revoked;
-use central_oauth_provider_device_flow::{ClientAuthMethod, ProviderSettings};
+use central_oauth_provider_openidconnect::{ClientAuthMethod, ProviderSettings};
 use secrecy::SecretString;
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
@@ -161,7 +161,7 @@ async fn not_in_the_log() {
     let log = Log::default();
     // For all threads: what other tests do first would otherwise decide what is logged here.
     tracing_subscriber::fmt()
-        .with_env_filter("central_oauth_provider_device_flow=trace")
+        .with_env_filter("central_oauth_provider_openidconnect=trace")
         .with_writer(log.clone())
         .with_ansi(false)
         .init();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use central_oauth_domain::ports::{ProviderError, Revoked};
-use central_oauth_provider_device_flow::ProviderSettings;
+use central_oauth_provider_openidconnect::ProviderSettings;
 use poem::Response;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;

@@ -41,5 +41,5 @@ mod token;
 pub use address::AddressFault;
 pub use client_auth::{ClientAuthMethod, UnknownClientAuthMethod};
 pub use http::ClientUnavailable;
-pub use provider::DeviceFlowProvider;
+pub use provider::OpenIdConnectProvider;
 pub use settings::{ProviderSettings, SettingsError};

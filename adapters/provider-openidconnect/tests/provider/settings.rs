@@ -6,8 +6,8 @@ use std::time::Duration;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::ports::{Clock, OAuthProvider};
-use central_oauth_provider_device_flow::{
-    ClientAuthMethod, DeviceFlowProvider, ProviderSettings, UnknownClientAuthMethod,
+use central_oauth_provider_openidconnect::{
+    ClientAuthMethod, OpenIdConnectProvider, ProviderSettings, UnknownClientAuthMethod,
 };
 use secrecy::SecretString;
 use url::Url;
@@ -24,7 +24,7 @@ impl Clock for Never {
 
 fn complaint(settings: ProviderSettings) -> String {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match DeviceFlowProvider::new(settings, Arc::new(Never)) {
+    match OpenIdConnectProvider::new(settings, Arc::new(Never)) {
         Ok(_) => panic!("no complaint"),
         Err(error) => error.to_string(),
     }

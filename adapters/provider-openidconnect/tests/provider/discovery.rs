@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use central_oauth_domain::ports::OAuthProvider;
-use central_oauth_provider_device_flow::ProviderSettings;
+use central_oauth_provider_openidconnect::ProviderSettings;
 use poem::Response;
 use serde_json::{Value, json};
 use url::Url;

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use central_oauth_domain::grant::Identity;
 use central_oauth_domain::ports::ProviderError;
-use central_oauth_provider_device_flow::ProviderSettings;
+use central_oauth_provider_openidconnect::ProviderSettings;
 use openidconnect::PrivateSigningKey;
 use secrecy::SecretString;
 use serde_json::{Value, json};

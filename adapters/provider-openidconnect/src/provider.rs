@@ -28,7 +28,7 @@ use crate::{device_authorization, refresh, revocation, token};
 const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// A provider with a device flow.
-pub struct DeviceFlowProvider {
+pub struct OpenIdConnectProvider {
     settings: ProviderSettings,
     client: Client,
     http: Http,
@@ -36,7 +36,7 @@ pub struct DeviceFlowProvider {
     keys: Kept<CoreJsonWebKeySet>,
 }
 
-impl DeviceFlowProvider {
+impl OpenIdConnectProvider {
     /// Takes the settings; the provider is not asked anything yet. The clock judges dates in `Retry-After` and the
     /// age of what was discovered.
     ///
@@ -147,7 +147,7 @@ impl DeviceFlowProvider {
 }
 
 #[async_trait]
-impl OAuthProvider for DeviceFlowProvider {
+impl OAuthProvider for OpenIdConnectProvider {
     fn name(&self) -> &ProviderName {
         &self.settings.name
     }

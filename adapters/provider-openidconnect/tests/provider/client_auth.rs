@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use central_oauth_provider_device_flow::{ClientAuthMethod, ProviderSettings};
+use central_oauth_provider_openidconnect::{ClientAuthMethod, ProviderSettings};
 use secrecy::SecretString;
 use serde_json::json;
 

@@ -12,7 +12,7 @@ use central_oauth_domain::ports::{
     Revoked, TokenToRevoke,
 };
 use central_oauth_domain::secret::{AccessToken, DeviceCode, IdToken, RefreshToken};
-use central_oauth_provider_device_flow::{DeviceFlowProvider, ProviderSettings};
+use central_oauth_provider_openidconnect::{OpenIdConnectProvider, ProviderSettings};
 use poem::http::{HeaderMap, StatusCode};
 use poem::listener::TcpAcceptor;
 use poem::{Endpoint, Request, Response, Server};
@@ -184,7 +184,7 @@ impl Clock for TestClock {
 
 /// A provider under test and its clock.
 pub(crate) struct Subject {
-    pub(crate) provider: DeviceFlowProvider,
+    pub(crate) provider: OpenIdConnectProvider,
     pub(crate) clock: Arc<TestClock>,
 }
 
@@ -193,7 +193,7 @@ impl Subject {
         // Another test may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let clock = Arc::new(TestClock(AtomicI64::new(TestClock::START * 1000)));
-        let provider = DeviceFlowProvider::new(settings, clock.clone()).unwrap();
+        let provider = OpenIdConnectProvider::new(settings, clock.clone()).unwrap();
         Self { provider, clock }
     }
 

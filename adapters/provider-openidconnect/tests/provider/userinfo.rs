@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use central_oauth_domain::grant::Identity;
 use central_oauth_domain::ports::ProviderError;
-use central_oauth_provider_device_flow::ProviderSettings;
+use central_oauth_provider_openidconnect::ProviderSettings;
 use serde_json::{Value, json};
 
 use crate::support::{

@@ -107,7 +107,7 @@ impl Scenario {
             took: started.elapsed(),
             accounts,
             ledger,
-            kills: kills.len(),
+            kills,
             tally,
             lost,
             repeats,

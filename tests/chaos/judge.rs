@@ -6,7 +6,8 @@
 //! - a fault had taken the answer or put something else into its place ([`Ambiguity::AnswerLost`]);
 //! - the process that had sent it was killed between sending and commit ([`Ambiguity::Killed`]): the connection on
 //!   which the token came ended with a kill, before the answer left or at most [`COMMIT_WITHIN`] after it, and the
-//!   access token of that answer was never served to anybody, which would have proved the commit;
+//!   access token of that answer was never served to anybody, which would have proved the commit. Where a fault has cut
+//!   the connection in between, any kill in that time will do;
 //! - the connection ended just when the service's patience with the provider runs out: it had given up
 //!   ([`Ambiguity::TooLate`]). A service that hangs up earlier has no excuse.
 
@@ -29,6 +30,8 @@ pub(super) struct Case<'a> {
     pub(super) presentations: &'a [Presentation],
     /// When a connection ended, if it has.
     pub(super) closed_at: &'a dyn Fn(u64) -> Option<Duration>,
+    /// Whether a fault ended a connection.
+    pub(super) was_cut: &'a dyn Fn(u64) -> bool,
     pub(super) kills: &'a [Kill],
     /// The access tokens that were served.
     pub(super) served: HashSet<TokenMark>,
@@ -90,18 +93,25 @@ impl Case<'_> {
         if closed_at > then {
             return None;
         }
-        self.killed(before, closed_at)
+        self.killed(before, closed_at, then)
             .or_else(|| self.too_late(before, closed_at))
     }
 
-    fn killed(&self, before: &Presentation, closed_at: Duration) -> Option<Ambiguity> {
+    fn killed(
+        &self,
+        before: &Presentation,
+        closed_at: Duration,
+        then: Duration,
+    ) -> Option<Ambiguity> {
         let is_committed = before
             .access_token
             .is_some_and(|token| self.served.contains(&token));
         let latest = before.answered_at.map(|at| at + COMMIT_WITHIN);
+        let was_cut = before.connection.is_some_and(self.was_cut);
         let by = |kill: &&Kill| {
-            (kill.from..=kill.to + NOTICED_WITHIN).contains(&closed_at)
-                && latest.is_none_or(|latest| kill.from <= latest)
+            let ended_with_it = (kill.from..=kill.to + NOTICED_WITHIN).contains(&closed_at);
+            let ended_before = was_cut && (closed_at..=then).contains(&kill.to);
+            (ended_with_it || ended_before) && latest.is_none_or(|latest| kill.from <= latest)
         };
         let kill = self.kills.iter().find(by).filter(|_| !is_committed)?;
         let after = kill.to.saturating_sub(before.arrived_at);

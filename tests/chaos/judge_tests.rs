@@ -20,6 +20,7 @@ struct Story {
     first: Presentation,
     again: Presentation,
     closed_at: Option<Duration>,
+    was_cut: bool,
     kills: Vec<Kill>,
     served: HashSet<TokenMark>,
 }
@@ -51,6 +52,7 @@ impl Story {
             first,
             again,
             closed_at: None,
+            was_cut: false,
             kills: Vec::new(),
             served: HashSet::new(),
         }
@@ -72,6 +74,7 @@ impl Story {
         let repeats = repeats(&Case {
             presentations: &[self.first.clone(), self.again.clone()],
             closed_at: &closed_at,
+            was_cut: &|_| self.was_cut,
             kills: &self.kills,
             served: self.served.clone(),
             provider_timeout: TIMEOUT,
@@ -111,6 +114,17 @@ fn the_kill_of_another_process_is_none() {
     story.closed_at = None;
     assert_eq!(story.told(), None);
     story.closed_at = Some(at(6000));
+    assert_eq!(story.told(), None);
+}
+
+#[test]
+fn a_connection_that_a_fault_cut_before_the_kill_tells_nothing() {
+    let mut story = Story::killed(1200);
+    story.closed_at = Some(at(1100));
+    assert_eq!(story.told(), None);
+    story.was_cut = true;
+    assert_eq!(story.told(), Some(Ambiguity::Killed(at(202))));
+    story.kills.clear();
     assert_eq!(story.told(), None);
 }
 

@@ -56,7 +56,7 @@ impl Report {
         let killed = |why| matches!(why, Ambiguity::Killed(_));
         let told = |staleness| self.told(staleness).len();
         [
-            ("kills (SIGKILL)", self.kills),
+            ("kills (SIGKILL)", self.kills.len()),
             ("access tokens served", self.tally.served),
             (
                 "  expired between answer and use",

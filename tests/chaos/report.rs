@@ -9,6 +9,7 @@ use central_oauth_sandbox_poem::{Delivery, Ledger, RefreshOutcome};
 use super::accounts::Lost;
 use super::asking::{Account, Rejection, Tally};
 use super::judge::{Ambiguity, Repeat, end_of};
+use super::killing::Kill;
 use super::scenario::{Scenario, Size};
 
 /// How many of each kind of problem are told.
@@ -23,7 +24,7 @@ pub(super) struct Report {
     pub(super) accounts: Arc<Vec<Account>>,
     /// As it was before the accounts were looked at.
     pub(super) ledger: Ledger,
-    pub(super) kills: usize,
+    pub(super) kills: Vec<Kill>,
     pub(super) tally: Tally,
     pub(super) lost: Vec<Lost>,
     pub(super) repeats: Vec<Repeat>,
@@ -60,8 +61,8 @@ impl Report {
         if !self.ledger.is_complete() {
             problems.push("the ledger is full".to_owned());
         }
-        if self.kills < self.size.kills {
-            problems.push(format!("only {} kills", self.kills));
+        if self.kills.len() < self.size.kills {
+            problems.push(format!("only {} kills", self.kills.len()));
         }
         if !problems.is_empty() {
             problems.extend(self.logs.iter().map(|log| trouble_in(log)));
@@ -104,8 +105,19 @@ impl Report {
 
     pub(super) fn presented_twice(&self) -> Vec<String> {
         let all = self.repeats.iter().filter(|one| one.excuse.is_none());
-        all.map(|one| format!("{:?}\n    {:?}", one.before, one.again))
-            .collect()
+        all.map(|one| {
+            let connection = one.before.connection;
+            let closed_at = connection.and_then(|connection| self.ledger.closed_at(connection));
+            let kills = self.kills.iter().filter(|kill| {
+                (one.before.arrived_at..one.again.arrived_at).contains(&kill.to)
+            });
+            let kills: Vec<_> = kills.collect();
+            format!(
+                "{:?}\n    its connection closed at {closed_at:?}, kills in between: {kills:?}\n    {:?}",
+                one.before, one.again
+            )
+        })
+        .collect()
     }
 
     pub(super) fn wrong(&self) -> Vec<String> {

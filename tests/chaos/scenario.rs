@@ -95,6 +95,7 @@ impl Scenario {
         let repeats = repeats(&Case {
             presentations: ledger.presentations(),
             closed_at: &|connection| ledger.closed_at(connection),
+            was_cut: &|connection| ledger.was_cut(connection),
             kills: &kills,
             served: tally.seen.keys().map(|token| ledger.mark(token)).collect(),
             provider_timeout: PROVIDER_TIMEOUT,
@@ -106,7 +107,7 @@ impl Scenario {
             took: started.elapsed(),
             accounts,
             ledger,
-            kills: kills.len(),
+            kills,
             tally,
             lost,
             repeats,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use poem::{Endpoint, EndpointExt as _, Request, Route, get, post};
 
 use crate::clock::{Clock, Moment};
-use crate::faults::{self, Faults, Lines};
+use crate::faults::{self, Faults, Line, Lines};
 use crate::model::{Delivery, DeviceFlows, DeviceRules, Families, Ledger, Lifetimes, Sessions};
 use crate::options::SandboxOptions;
 use crate::{oauth, pages};
@@ -107,6 +107,15 @@ impl App {
         if let Some(ledger) = &mut self.state().ledger {
             ledger.closed(connection, now);
         }
+    }
+
+    /// Ends a connection, and writes that down.
+    pub(crate) fn cut(&self, line: Option<&Line>) {
+        let Some(line) = line else { return };
+        if let Some(ledger) = &mut self.state().ledger {
+            ledger.cut(line.number);
+        }
+        line.cut();
     }
 
     /// The state, for a moment: nobody awaits while holding it.

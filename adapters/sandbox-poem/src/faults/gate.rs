@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use poem::http::StatusCode;
 use poem::{Endpoint, IntoResponse as _, Request, Response};
 
+use super::Verdict;
 use super::plan::{Fate, Fault, Place};
-use super::{Lines, Verdict};
 use crate::app::App;
 use crate::model::Delivery;
 
@@ -31,7 +31,7 @@ pub(crate) async fn pass<E: Endpoint>(
     };
     let line = app.lines.of(request.remote_addr());
     let Verdict::Up(fate) = app.faults.judge(place) else {
-        Lines::cut(line.as_deref());
+        app.cut(line.as_deref());
         return Ok(StatusCode::SERVICE_UNAVAILABLE.into_response());
     };
     let visit = Arc::new(Visit {
@@ -50,7 +50,7 @@ pub(crate) async fn pass<E: Endpoint>(
     }
     let answer = spoil(answer, fate).await;
     if fate.fault == Some(Fault::Lost) {
-        Lines::cut(line.as_deref());
+        app.cut(line.as_deref());
     }
     if let (Some(entry), false) = (visit.entry.get(), is_gone()) {
         app.answered(*entry, delivery(fate));

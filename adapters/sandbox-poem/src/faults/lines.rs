@@ -26,6 +26,11 @@ pub(crate) struct Line {
 }
 
 impl Line {
+    /// Lets nothing more out; the attempt ends it.
+    pub(crate) fn cut(&self) {
+        self.is_cut.store(true, Ordering::SeqCst);
+    }
+
     /// Whether the other end is gone, so that nothing reaches it any more.
     pub(crate) fn has_ended(&self) -> bool {
         self.has_ended.load(Ordering::SeqCst)
@@ -46,13 +51,6 @@ impl Lines {
     /// The connection from an address.
     pub(crate) fn of(&self, remote: &RemoteAddr) -> Option<Arc<Line>> {
         self.lock().lines.get(remote.as_socket_addr()?).cloned()
-    }
-
-    /// Lets nothing more out on a connection; the attempt ends it.
-    pub(crate) fn cut(line: Option<&Line>) {
-        if let Some(line) = line {
-            line.is_cut.store(true, Ordering::SeqCst);
-        }
     }
 
     fn open(&self, from: SocketAddr) -> Arc<Line> {

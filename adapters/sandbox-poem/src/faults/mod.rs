@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::clock::{Clock, Moment};
 
 pub(crate) use gate::{Visit, pass};
-pub(crate) use lines::{Lines, Watched};
+pub(crate) use lines::{Line, Lines, Watched};
 pub use plan::{Fault, Odds, Place};
 
 use plan::Fate;

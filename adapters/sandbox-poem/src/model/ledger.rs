@@ -1,6 +1,6 @@
 //! The ledger: every use of every refresh token, and whose each access token is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
@@ -93,6 +93,7 @@ pub struct Ledger {
     /// Family number and person, by the mark of the family's secret name.
     families: HashMap<TokenMark, (usize, String)>,
     closed: HashMap<u64, Option<Moment>>,
+    cut: HashSet<u64>,
     is_full: bool,
 }
 
@@ -119,6 +120,12 @@ impl Ledger {
     #[must_use]
     pub fn closed_at(&self, connection: u64) -> Option<Duration> {
         self.closed.get(&connection).copied().flatten()
+    }
+
+    /// Whether a fault ended a connection on which a refresh token came: then its end tells nothing about the other side.
+    #[must_use]
+    pub fn was_cut(&self, connection: u64) -> bool {
+        self.cut.contains(&connection)
     }
 
     /// Whether nothing was left out for want of room.
@@ -184,6 +191,13 @@ impl Ledger {
     pub(crate) fn closed(&mut self, connection: u64, now: Moment) {
         if let Some(closed) = self.closed.get_mut(&connection) {
             closed.get_or_insert(now);
+        }
+    }
+
+    /// Records that a fault ends a connection, if a refresh token has come on it.
+    pub(crate) fn cut(&mut self, connection: u64) {
+        if self.closed.get(&connection).is_some_and(Option::is_none) {
+            self.cut.insert(connection);
         }
     }
 

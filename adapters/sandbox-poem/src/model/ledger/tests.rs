@@ -128,6 +128,17 @@ fn deliveries_and_the_ends_of_connections_come_later() {
 }
 
 #[test]
+fn connections_that_a_fault_ends_are_told_from_others() {
+    let (mut watched, first) = Watched::new();
+    watched.present(&first.refresh_token, 1);
+    let ledger = &mut watched.ledger;
+    ledger.cut(8);
+    assert!(!ledger.was_cut(7) && !ledger.was_cut(8));
+    ledger.cut(7);
+    assert!(ledger.was_cut(7));
+}
+
+#[test]
 fn what_is_shown_of_it_holds_no_token() {
     let (mut watched, first) = Watched::new();
     watched.present(&first.refresh_token, 1);

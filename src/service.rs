@@ -67,7 +67,10 @@ impl Service {
     /// Opens the store, brings its schema up to date and starts to serve.
     pub(crate) async fn start(config: ServiceConfig) -> Result<Self, Failure> {
         let http = config.http;
-        let wired = wiring::broker(config.store, &config.keys, &config.links, config.providers);
+        let (acceptor, listen) = bind(http.listen).await?;
+        let public_url = http.public_url(listen)?;
+        let (keys, links) = (&config.keys, &config.links);
+        let wired = wiring::broker(config.store, keys, links, config.providers, &public_url);
         let (broker, store) = wired.await?;
         let refreshes = Refreshes::new(Arc::clone(broker.grants()));
         let outbox = Outbox::new(Arc::clone(broker.revocations()));
@@ -78,8 +81,6 @@ impl Service {
         if broker.providers().is_empty() {
             tracing::warn!("no provider is configured: nobody can link an account");
         }
-        let (acceptor, listen) = bind(http.listen).await?;
-        let public_url = http.public_url(listen)?;
         let app = central_oauth_http_poem::app(
             Arc::clone(&broker),
             HttpSettings {

@@ -14,6 +14,7 @@ use central_oauth_provider_openidconnect::OpenIdConnectProvider;
 use central_oauth_store_seaorm::{SeaOrmStore, peek_hash_key};
 use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
+use url::Url;
 
 use crate::cli::Failure;
 use crate::config::{ConfigError, Keys, LinkConfig, ProviderConfig, StoreConfig};
@@ -45,16 +46,18 @@ pub(crate) async fn broker(
     keys: &Keys,
     links: &LinkConfig,
     providers: ProviderConfig,
+    public_url: &Url,
 ) -> Result<(Broker, OpenStore), Failure> {
     let entropy = Arc::new(entropy());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let providers = self::providers(providers, &clock)?;
+    let providers = self::providers(providers, &clock, &entropy)?;
     let (store, vault) = unlocked_store(&config, keys, &entropy).await?;
     let required = require_all_keys(&store, &vault).await;
     required.map_err(refused)?;
     let open = OpenStore(Arc::new(store));
     let store: Arc<dyn TokenStore> = open.0.clone();
     let settings = Settings {
+        public_url: public_url.as_str().trim_end_matches('/').to_owned(),
         link_code_ttl: links.code_ttl,
         poll_interval: links.poll_interval,
         provider_timeout: links.provider_timeout,
@@ -109,10 +112,15 @@ fn refused(error: UnlockError) -> Failure {
     }
 }
 
-fn providers(config: ProviderConfig, clock: &Arc<dyn Clock>) -> Result<Providers, Failure> {
+fn providers(
+    config: ProviderConfig,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<Entropy>,
+) -> Result<Providers, Failure> {
     let mut adapters = Vec::<Arc<dyn OAuthProvider>>::new();
     for provider in config.providers {
-        let adapter = OpenIdConnectProvider::new(provider.settings.clone(), Arc::clone(clock));
+        let settings = provider.settings.clone();
+        let adapter = OpenIdConnectProvider::new(settings, Arc::clone(clock), Arc::clone(entropy));
         let adapter = adapter.map_err(|error| provider.refused(&error))?;
         adapters.push(Arc::new(adapter));
     }

@@ -34,8 +34,8 @@ secrets! {
     IdToken,
     /// What redeems a consent: the device code (RFC 8628 section 3.2), or what another flow needs in its place.
     DeviceCode,
-    /// What a redirect brings back for the tokens (RFC 6749 section 4.1.2).
-    AuthorizationCode,
+    /// The query with which a provider sends the browser back (RFC 6749 section 4.1.2): an authorization code is in it.
+    CallbackQuery,
     /// What the person types at the provider (RFC 8628 section 3.2).
     UserCode,
     /// An address at the provider that lets whoever opens it go on with one person's consent.

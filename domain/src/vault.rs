@@ -7,8 +7,8 @@ use crate::grant::revocation::RevocationReference;
 use crate::link::LinkCode;
 use crate::ports::{Cipher, CipherError, HashKey, SealedColumn, SealedTo, SealedValue};
 use crate::secret::{
-    AccessKey, AccessToken, BrowserToken, ConsentUri, DeviceCode, IdToken, KeyedHash, RefreshToken,
-    SealId, Sealed, UserCode,
+    AccessKey, AccessToken, BrowserToken, CallbackQuery, ConsentUri, DeviceCode, IdToken,
+    KeyedHash, RefreshToken, SealId, Sealed, UserCode,
 };
 
 /// The cipher together with the hash key, in terms of the model. Clones share both.
@@ -44,6 +44,25 @@ const HASH_KEY: Place<'static> = Place {
     natural_key: &[],
 };
 
+fn state_of(browser: &KeyedHash) -> Vec<u8> {
+    let place = Place {
+        table: "state",
+        column: "link_code",
+        natural_key: &[browser.as_bytes()],
+    };
+    place.associated_data()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    rest.is_empty().then(|| pairs.iter().map(byte).collect())?
+}
+
 fn place_of(owner: &SealedTo, column: SealedColumn) -> (&'static str, &'static str) {
     let table = match owner {
         SealedTo::Service => "service_keys",
@@ -61,6 +80,7 @@ fn place_of(owner: &SealedTo, column: SealedColumn) -> (&'static str, &'static s
         (_, SealedColumn::IdToken) => "id_token",
         (_, SealedColumn::DeviceCode) => "device_code",
         (_, SealedColumn::UserCode) => "user_code",
+        (_, SealedColumn::Callback) => "callback",
         (_, SealedColumn::VerificationUriComplete) => "verification_uri_complete",
     };
     (table, column)
@@ -145,6 +165,7 @@ impl Vault {
         "device_codes", link: KeyedHash, &[link.as_bytes()];
         "device_code" seal_device_code open_device_code DeviceCode,
         "user_code" seal_user_code open_user_code UserCode,
+        "callback" seal_callback open_callback CallbackQuery,
         "verification_uri_complete" seal_consent_uri open_consent_uri ConsentUri,
         "access_token" seal_new_access_token open_new_access_token AccessToken,
         "refresh_token" seal_new_refresh_token open_new_refresh_token RefreshToken,
@@ -157,6 +178,29 @@ impl Vault {
         "refresh_token" seal_revocable_refresh_token open_revocable_refresh_token RefreshToken,
         "spare_refresh_token" seal_revocable_spare open_revocable_spare RefreshToken,
         "id_token" seal_revocable_id_token open_revocable_id_token IdToken,
+    }
+
+    /// The `state` with which a provider sends a browser back (RFC 6749 section 10.12): the code of its link, which only
+    /// this service can have sealed for this browser.
+    ///
+    /// # Errors
+    /// See [`Cipher::seal`].
+    pub fn seal_state(&self, code: &LinkCode, browser: &KeyedHash) -> Result<String, CipherError> {
+        let place = state_of(browser);
+        let sealed = self.cipher.seal(code.digits().as_bytes(), &place)?;
+        Ok(hex(sealed.as_bytes()))
+    }
+
+    /// The link that a browser comes back to.
+    ///
+    /// # Errors
+    /// [`CipherError::Corrupt`] for a state that was made for another browser, or by somebody else.
+    pub fn open_state(&self, state: &str, browser: &KeyedHash) -> Result<LinkCode, CipherError> {
+        let sealed = unhex(state).ok_or(CipherError::Corrupt)?;
+        let place = state_of(browser);
+        let plain = self.cipher.open(&Sealed::from_bytes(sealed), &place)?;
+        let text = std::str::from_utf8(&plain).map_err(|_| CipherError::Corrupt)?;
+        LinkCode::parse(text).map_err(|_| CipherError::Corrupt)
     }
 
     /// What values sealed from now on start with.

@@ -32,6 +32,8 @@ pub(crate) struct OidcOptions {
     pub(crate) device_code_ttl: Duration,
     /// Whether each refresh brings a new refresh token.
     pub(crate) rotate: bool,
+    /// Where browsers may be sent back to with an authorization code.
+    pub(crate) redirect_uri: Option<String>,
 }
 
 impl Default for OidcOptions {
@@ -43,6 +45,7 @@ impl Default for OidcOptions {
             refresh_token_ttl: Duration::from_secs(24 * 3600),
             device_code_ttl: Duration::from_secs(600),
             rotate: true,
+            redirect_uri: None,
         }
     }
 }
@@ -120,6 +123,7 @@ fn argument(options: &OidcOptions) -> Value {
         "port": options.port.unwrap_or(0),
         "path": options.path,
         "rotate": options.rotate,
+        "redirectUris": Vec::from_iter(options.redirect_uri.as_ref()),
         "clients": {
             "confidential": {
                 "id": OidcProvider::CLIENT_ID,

@@ -41,8 +41,7 @@ pub fn app(
 }
 
 fn routes(broker: Arc<Broker>, public_url: &Url) -> Route {
-    let device_page = pages::routes(Arc::clone(&broker), public_url);
-    docs::routes()
-        .nest_no_strip("/v1", api::service(api::new(broker, public_url)))
-        .nest("/device", device_page)
+    let api = api::service(api::new(Arc::clone(&broker), public_url));
+    let route = docs::routes().nest_no_strip("/v1", api);
+    pages::routes(route, broker, public_url)
 }

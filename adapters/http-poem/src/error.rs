@@ -120,6 +120,7 @@ impl From<Refusal> for Problem {
             Refusal::NotFound(_) => problem(Code::NotFound),
             Refusal::LinkPending => problem(Code::LinkPending),
             Refusal::RelinkRequired(_) => problem(Code::RelinkRequired),
+            Refusal::ForeignCallback(_) => problem(Code::InvalidRequest),
             Refusal::CodeInUse => problem(Code::CodeInUse),
             Refusal::Unprocessable(_) => problem(Code::Unprocessable),
             Refusal::RateLimited { retry_after } => {

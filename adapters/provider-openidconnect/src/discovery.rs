@@ -18,6 +18,8 @@ pub(crate) struct Metadata {
     pub(crate) revocation_auth_methods: Option<Vec<String>>,
     /// How ID tokens may be signed.
     pub(crate) id_token_algorithms: Vec<String>,
+    /// `authorization_response_iss_parameter_supported` (RFC 9207 section 3).
+    pub(crate) names_issuer_in_responses: bool,
     configured_issuer: Url,
     fields: Fields,
 }
@@ -65,6 +67,9 @@ impl Metadata {
             id_token_algorithms: fields
                 .words("id_token_signing_alg_values_supported")
                 .unwrap_or_default(),
+            names_issuer_in_responses: fields
+                .get("authorization_response_iss_parameter_supported")
+                .is_some_and(|flag| flag == true),
             configured_issuer: configured_issuer.clone(),
             fields,
         })

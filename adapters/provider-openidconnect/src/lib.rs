@@ -1,5 +1,5 @@
-//! The [`OAuthProvider`] port on the device authorization grant (RFC 8628): any OpenID Connect issuer by discovery,
-//! and any plain OAuth 2.0 server by its endpoints.
+//! The [`OAuthProvider`] port on the device authorization grant (RFC 8628) and on the authorization code grant with PKCE
+//! (RFC 6749, RFC 7636): any OpenID Connect issuer by discovery, and any plain OAuth 2.0 server by its endpoints.
 //!
 //! # The map
 //!
@@ -10,7 +10,9 @@
 //! | `http` | one exchange: bounded, normalised to an `Answer`, and rid of our secrets |
 //! | `oauth_error` | what the error codes mean |
 //! | `client_auth` | how this service says who it is |
-//! | `device_authorization`, `token`, `refresh` | the answers of the flow and of refreshing |
+//! | `device_authorization` | the answer that starts a device flow |
+//! | `authorization_code` | where a person is sent, and what the browser brings back |
+//! | `token`, `refresh` | token answers, and those to refreshes |
 //! | `revocation` | giving tokens back |
 //! | `identity` | who consented: ID token, userinfo |
 //!
@@ -22,6 +24,7 @@
 //! [`OAuthProvider`]: central_oauth_domain::ports::OAuthProvider
 
 mod address;
+mod authorization_code;
 mod client_auth;
 mod deadline;
 mod device_authorization;
@@ -42,4 +45,4 @@ pub use address::AddressFault;
 pub use client_auth::{ClientAuthMethod, UnknownClientAuthMethod};
 pub use http::ClientUnavailable;
 pub use provider::OpenIdConnectProvider;
-pub use settings::{ProviderSettings, SettingsError};
+pub use settings::{Flow, ProviderSettings, SettingsError, UnknownFlow};

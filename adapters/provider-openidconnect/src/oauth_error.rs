@@ -6,6 +6,7 @@ use central_oauth_domain::ports::ProviderError;
 use serde_json::Value;
 
 use crate::http::Fields;
+use crate::scrub::Scrubber;
 
 /// An error in the protocol's terms (RFC 6749 section 5.2, RFC 8628 section 3.5), free of secrets.
 pub(crate) struct OAuthError {
@@ -35,6 +36,22 @@ impl OAuthError {
     /// The step of the device flow that this is, if it is one.
     pub(crate) fn step(&self) -> Option<Step> {
         step(&self.code)
+    }
+
+    /// Reads an error, if the members are one; the provider's words are rid of these secrets.
+    pub(crate) fn read(fields: &Fields, secrets: &Scrubber) -> Option<Self> {
+        let wording = Wording::of(fields);
+        Some(Self {
+            code: secrets.code(wording.code?)?,
+            detail: secrets.text(wording.description.unwrap_or_default()),
+            interval: None,
+            retry_after: None,
+        })
+    }
+
+    /// Whether the person said no.
+    pub(crate) fn is_denial(&self) -> bool {
+        matches!(self.step(), Some(Step::Denied))
     }
 
     /// Whether it belongs to the device flow.

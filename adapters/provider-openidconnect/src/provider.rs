@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
+use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
 use central_oauth_domain::ports::{
-    Callback, Clock, Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption,
-    RefreshError, Revoked, TokenToRevoke,
+    Clock, Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption, RefreshError,
+    Revoked, TokenToRevoke,
 };
-use central_oauth_domain::secret::{AccessToken, DeviceCode, IdToken, RefreshToken};
+use central_oauth_domain::secret::{AccessToken, CallbackQuery, DeviceCode, IdToken, RefreshToken};
 use openidconnect::core::CoreJsonWebKeySet;
 use url::Url;
 
+use crate::authorization_code::{Brought, Errand};
 use crate::client_auth::{Client, ClientAuthMethod};
 use crate::deadline::Deadline;
 use crate::discovery::Metadata;
@@ -21,15 +23,16 @@ use crate::identity::{Person, Unverified, Verifier, ask_userinfo};
 use crate::kept::Kept;
 use crate::oauth_error::{OAuthError, Step};
 use crate::server::{Issuer, Server};
-use crate::settings::{ProviderSettings, SettingsError};
-use crate::{device_authorization, refresh, revocation, token};
+use crate::settings::{Flow, ProviderSettings, SettingsError};
+use crate::{authorization_code, device_authorization, refresh, revocation, token};
 
 /// RFC 8628 section 3.4.
 const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// A provider with a device flow.
+/// A provider, with the flow that its settings say.
 pub struct OpenIdConnectProvider {
     settings: ProviderSettings,
+    entropy: Arc<Entropy>,
     client: Client,
     http: Http,
     server: Kept<Server>,
@@ -38,14 +41,18 @@ pub struct OpenIdConnectProvider {
 
 impl OpenIdConnectProvider {
     /// Takes the settings; the provider is not asked anything yet. The clock judges dates in `Retry-After` and the
-    /// age of what was discovered.
+    /// age of what was discovered; the random source makes what ties an authorization code to its request.
     ///
     /// # Errors
     /// When the settings cannot work, or this machine has no CA certificates for the https that they need.
     ///
     /// # Panics
     /// When the process has no default `rustls` crypto provider.
-    pub fn new(settings: ProviderSettings, clock: Arc<dyn Clock>) -> Result<Self, SettingsError> {
+    pub fn new(
+        settings: ProviderSettings,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<Entropy>,
+    ) -> Result<Self, SettingsError> {
         settings.check()?;
         let http = Http::new(settings.name.as_str(), Arc::clone(&clock))?;
         for (_, url) in settings.addresses() {
@@ -56,6 +63,7 @@ impl OpenIdConnectProvider {
             http,
             server: Kept::new(Arc::clone(&clock)),
             keys: Kept::new(clock),
+            entropy,
             settings,
         })
     }
@@ -91,6 +99,65 @@ impl OpenIdConnectProvider {
     ) -> Result<Answer, Unanswered> {
         self.client.authenticate(auth_method, &mut request)?;
         self.http.send(request, deadline).await
+    }
+
+    async fn begin_device_flow(
+        &self,
+        server: &Server,
+        deadline: Deadline,
+    ) -> Result<Consent, ProviderError> {
+        let mut request = Request::post(server.device_authorization()?);
+        if !self.settings.scopes.is_empty() {
+            request.field("scope", &self.settings.scopes.join(" "));
+        }
+        let answer = self.post(server.auth_method, request, deadline).await?;
+        device_authorization::read(&answer.success()?)
+    }
+
+    async fn redeem_device_code(
+        &self,
+        device_code: &DeviceCode,
+        server: &Server,
+        deadline: Deadline,
+    ) -> Result<Redemption, ProviderError> {
+        let token_endpoint = server.token()?;
+        let mut request = Request::post(token_endpoint);
+        request.field("grant_type", DEVICE_CODE_GRANT);
+        request.secret_field("device_code", device_code.expose());
+        let answer = self.post(server.auth_method, request, deadline).await?;
+        match answer.success() {
+            Ok(fields) => {
+                let grant = token::read(
+                    &fields,
+                    &self.settings.scopes,
+                    self.origin_of(token_endpoint),
+                )?;
+                Ok(Redemption::Granted(Box::new(grant)))
+            }
+            Err(Rejection::Worded(error)) => unfinished(error),
+            Err(Rejection::Failed(error)) => Err(error),
+        }
+    }
+
+    async fn redeem_code(
+        &self,
+        handle: &DeviceCode,
+        callback: &CallbackQuery,
+        server: &Server,
+        deadline: Deadline,
+    ) -> Result<Redemption, ProviderError> {
+        let errand = Errand::from_handle(handle)?;
+        let code = match authorization_code::read(callback, server)? {
+            Brought::Code(code) => code,
+            Brought::Denied => return Ok(Redemption::Denied),
+        };
+        let token_endpoint = server.token()?;
+        let request = errand.token_request(token_endpoint, &code);
+        let answer = self.post(server.auth_method, request, deadline).await?;
+        let origin = self.origin_of(token_endpoint);
+        let grant = token::read(&answer.success()?, &self.settings.scopes, origin)?;
+        errand.check_nonce(grant.id_token.as_ref())?;
+        Ok(Redemption::Granted(Box::new(grant)))
     }
 
     async fn verify(
@@ -170,40 +237,27 @@ impl OAuthProvider for OpenIdConnectProvider {
         }
     }
 
-    async fn begin_consent(&self, _: &ConsentRequest) -> Result<Consent, ProviderError> {
+    async fn begin_consent(&self, wanted: &ConsentRequest) -> Result<Consent, ProviderError> {
         let deadline = self.deadline();
         let server = self.server(deadline).await?;
-        let mut request = Request::post(server.device_authorization()?);
-        if !self.settings.scopes.is_empty() {
-            request.field("scope", &self.settings.scopes.join(" "));
+        match self.settings.flow {
+            Flow::Device => self.begin_device_flow(&server, deadline).await,
+            Flow::AuthorizationCode => {
+                authorization_code::begin(&self.settings, &server, wanted, &self.entropy)
+            }
         }
-        let answer = self.post(server.auth_method, request, deadline).await?;
-        device_authorization::read(&answer.success()?)
     }
 
     async fn redeem(
         &self,
         handle: &DeviceCode,
-        _: Option<&Callback>,
+        callback: Option<&CallbackQuery>,
     ) -> Result<Redemption, ProviderError> {
         let deadline = self.deadline();
         let server = self.server(deadline).await?;
-        let token_endpoint = server.token()?;
-        let mut request = Request::post(token_endpoint);
-        request.field("grant_type", DEVICE_CODE_GRANT);
-        request.secret_field("device_code", handle.expose());
-        let answer = self.post(server.auth_method, request, deadline).await?;
-        match answer.success() {
-            Ok(fields) => {
-                let grant = token::read(
-                    &fields,
-                    &self.settings.scopes,
-                    self.origin_of(token_endpoint),
-                )?;
-                Ok(Redemption::Granted(Box::new(grant)))
-            }
-            Err(Rejection::Worded(error)) => unfinished(error),
-            Err(Rejection::Failed(error)) => Err(error),
+        match callback {
+            Some(callback) => self.redeem_code(handle, callback, &server, deadline).await,
+            None => self.redeem_device_code(handle, &server, deadline).await,
         }
     }
 

@@ -17,6 +17,10 @@ pub(crate) struct Server {
     pub(crate) userinfo: Option<Url>,
     /// What ID tokens are verified with; `None` where they cannot be.
     pub(crate) issuer: Option<Issuer>,
+    /// Whether it says that it names itself in authorization responses (RFC 9207 section 3).
+    pub(crate) names_issuer_in_responses: bool,
+    response_issuer: Option<String>,
+    authorization: Option<Url>,
     device_authorization: Option<Url>,
     token: Option<Url>,
     revocation: Result<Option<Url>, ProviderError>,
@@ -43,6 +47,9 @@ impl Server {
             revocation_auth_method: auth_method,
             userinfo: settings.userinfo_endpoint.clone(),
             issuer: None,
+            names_issuer_in_responses: false,
+            response_issuer: None,
+            authorization: settings.authorization_endpoint.clone(),
             device_authorization: settings.device_authorization_endpoint.clone(),
             token: settings.token_endpoint.clone(),
             revocation: Ok(settings.revocation_endpoint.clone()),
@@ -76,6 +83,9 @@ impl Server {
                 jwks_uri,
                 algorithms: metadata.id_token_algorithms.clone(),
             }),
+            names_issuer_in_responses: metadata.names_issuer_in_responses,
+            response_issuer: Some(metadata.issuer.clone()),
+            authorization: pick(&settings.authorization_endpoint, "authorization_endpoint")?,
             device_authorization: pick(
                 &settings.device_authorization_endpoint,
                 "device_authorization_endpoint",
@@ -84,6 +94,16 @@ impl Server {
             // A bad one must not keep grants from being refreshed: it shows when it is used.
             revocation: pick(&settings.revocation_endpoint, "revocation_endpoint"),
         })
+    }
+
+    /// The authorization endpoint (RFC 6749 section 3.1).
+    pub(crate) fn authorization(&self) -> Result<&Url, ProviderError> {
+        present(&self.authorization, "authorization_endpoint")
+    }
+
+    /// How it names itself in authorization responses, letter for letter (RFC 9207 section 2.4).
+    pub(crate) fn response_issuer(&self) -> Option<&str> {
+        self.response_issuer.as_deref()
     }
 
     /// The device authorization endpoint (RFC 8628 section 3.1).

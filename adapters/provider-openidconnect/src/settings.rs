@@ -1,5 +1,6 @@
 //! What the operator says about a provider.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use central_oauth_domain::grant::ProviderName;
@@ -25,6 +26,12 @@ pub struct ProviderSettings {
     pub client_secret: Option<SecretString>,
     /// What is asked for.
     pub scopes: Vec<String>,
+    /// How people consent.
+    pub flow: Flow,
+    /// RFC 6749 section 3.1.
+    pub authorization_endpoint: Option<Url>,
+    /// What is added to every authorization request, beside what the grant itself wants.
+    pub authorization_parameters: Vec<(String, String)>,
     /// RFC 8628 section 3.1.
     pub device_authorization_endpoint: Option<Url>,
     /// RFC 6749 section 3.2.
@@ -37,6 +44,33 @@ pub struct ProviderSettings {
     pub token_endpoint_auth_method: Option<ClientAuthMethod>,
     /// The longest that one call may take, discovery and all.
     pub timeout: Duration,
+}
+
+/// How people consent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Flow {
+    /// They type a code at the provider (RFC 8628): `device`.
+    #[default]
+    Device,
+    /// They are sent to the provider and back, with PKCE (RFC 6749 section 4.1, RFC 7636): `authorization_code`.
+    AuthorizationCode,
+}
+
+/// The text names no flow that this service has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be device or authorization_code")]
+pub struct UnknownFlow;
+
+impl FromStr for Flow {
+    type Err = UnknownFlow;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "device" => Ok(Self::Device),
+            "authorization_code" => Ok(Self::AuthorizationCode),
+            _ => Err(UnknownFlow),
+        }
+    }
 }
 
 /// Why settings cannot be used. The keys are named as operators write them.
@@ -86,6 +120,9 @@ impl ProviderSettings {
             client_id: client_id.into(),
             client_secret: None,
             scopes: Vec::new(),
+            flow: Flow::default(),
+            authorization_endpoint: None,
+            authorization_parameters: Vec::new(),
             device_authorization_endpoint: None,
             token_endpoint: None,
             revocation_endpoint: None,
@@ -99,6 +136,7 @@ impl ProviderSettings {
     pub(crate) fn addresses(&self) -> impl Iterator<Item = (&'static str, &Url)> {
         [
             ("issuer", &self.issuer),
+            ("authorization_endpoint", &self.authorization_endpoint),
             (
                 "device_authorization_endpoint",
                 &self.device_authorization_endpoint,
@@ -137,10 +175,15 @@ impl ProviderSettings {
     }
 
     fn check_described(&self) -> Result<(), SettingsError> {
-        if self.device_authorization_endpoint.is_none() {
-            return Err(SettingsError::MissingEndpoint(
+        let (starts, key) = match self.flow {
+            Flow::Device => (
+                &self.device_authorization_endpoint,
                 "device_authorization_endpoint",
-            ));
+            ),
+            Flow::AuthorizationCode => (&self.authorization_endpoint, "authorization_endpoint"),
+        };
+        if starts.is_none() {
+            return Err(SettingsError::MissingEndpoint(key));
         }
         if self.token_endpoint.is_none() {
             return Err(SettingsError::MissingEndpoint("token_endpoint"));

@@ -8,7 +8,7 @@ use central_oauth_domain::link::{
     Ending, Link, LinkId, PollSchedule, Requester, SealedConsent, SealedGrant,
 };
 use central_oauth_domain::ports::{LinkCreation, LinkStore, NewLink, NewLinkKey, StoreError};
-use central_oauth_domain::secret::KeyedHash;
+use central_oauth_domain::secret::{KeyedHash, Sealed};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
@@ -16,7 +16,7 @@ use sea_orm::{
 };
 
 use crate::changes::{at, change};
-use crate::convert::{consent_columns, ended_columns, poll_columns, row_count};
+use crate::convert::{bytes, consent_columns, ended_columns, poll_columns, row_count};
 use crate::entities::device_codes::{ActiveModel, Column, Entity, State};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
@@ -94,6 +94,28 @@ impl LinkStore for SeaOrmStore {
             return Err(StoreError::Conflict);
         }
         let row = change(&write.txn, link, version, &[State::Pending], authorizing).await?;
+        write.commit().await?;
+        row.try_into()
+    }
+
+    async fn keep_callback(
+        &self,
+        link: LinkId,
+        version: i64,
+        callback: Sealed,
+        poll: PollSchedule,
+    ) -> Result<Link, StoreError> {
+        let kept = ActiveModel {
+            callback: Set(Some(bytes(&callback))),
+            ..Default::default()
+        };
+        let kept = poll_columns(Some(poll), kept);
+        let write = self.write().await?;
+        let waiting = at(&write.txn, link, version, &[State::Authorizing]).await?;
+        if waiting.callback.is_some() {
+            return Err(StoreError::Conflict);
+        }
+        let row = change(&write.txn, link, version, &[State::Authorizing], kept).await?;
         write.commit().await?;
         row.try_into()
     }

@@ -11,10 +11,13 @@ use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
 
 use crate::error::is_locked;
 
-/// One connection writes, the others read.
-const CONNECTIONS: u32 = 4;
+/// Connections that read.
+const READERS: u32 = 4;
 /// How long a statement waits for another process that writes.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the writer waits at a time. SQLite looks for its turn less and less often, every 100 ms in the end: beside a
+/// process that writes without pause it would wait for seconds, longer than a lease of a refresh may last.
+const TURN_TIMEOUT: Duration = Duration::from_millis(5);
 /// How long a caller waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Turning WAL on wants the database for itself and ignores the busy timeout.
@@ -71,12 +74,31 @@ impl OpenError {
     }
 }
 
+/// The connections to a database.
+pub(crate) struct Connections {
+    /// Those that read.
+    pub(crate) readers: DatabaseConnection,
+    /// The one that writes: what is to be saved never waits behind readers.
+    pub(crate) writer: DatabaseConnection,
+}
+
 /// Opens the database for reading and writing; a new file can be read by its owner alone.
-pub(crate) async fn read_write(path: &Path) -> Result<DatabaseConnection, OpenError> {
+pub(crate) async fn read_write(path: &Path) -> Result<Connections, OpenError> {
     create_private(path).map_err(|source| OpenError::file(path, source))?;
+    Ok(Connections {
+        writer: patiently(path, 1, writing).await?,
+        readers: patiently(path, READERS, durable).await?,
+    })
+}
+
+async fn patiently(
+    path: &Path,
+    connections: u32,
+    tune: fn(SqliteConnectOptions) -> SqliteConnectOptions,
+) -> Result<DatabaseConnection, OpenError> {
     let mut attempts_left = CONNECT_ATTEMPTS;
     loop {
-        match connect(path, CONNECTIONS, durable).await {
+        match connect(path, connections, tune).await {
             Err(error) if is_locked(&error) && attempts_left > 0 => attempts_left -= 1,
             outcome => return outcome.map_err(OpenError::at(path)),
         }
@@ -115,6 +137,10 @@ fn durable(options: SqliteConnectOptions) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
 }
 
+fn writing(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    durable(options).busy_timeout(TURN_TIMEOUT)
+}
+
 /// Makes the file, unless it is there: SQLite would make it readable by everybody, and it gives its companion files
 /// the same permissions.
 fn create_private(path: &Path) -> io::Result<()> {
@@ -138,9 +164,10 @@ mod tests {
     async fn every_connection_is_durable_and_patient() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.sqlite3");
-        let db = read_write(&path).await.unwrap();
+        let Connections { readers, writer } = read_write(&path).await.unwrap();
         let mut held = Vec::new();
-        for _ in 0..CONNECTIONS {
+        let readers = std::iter::repeat_n(&readers, READERS as usize);
+        for db in readers.chain([&writer]) {
             let pragma = async |name: &str| -> String {
                 let query = format!("SELECT CAST({name} AS TEXT) AS it FROM pragma_{name}");
                 let query = sea_orm::Statement::from_string(db.get_database_backend(), query);
@@ -150,7 +177,7 @@ mod tests {
             assert_eq!(pragma("journal_mode").await, "wal");
             assert_eq!(pragma("synchronous").await, "2");
             assert_eq!(pragma("foreign_keys").await, "1");
-            held.push(sea_orm::TransactionTrait::begin(&db).await.unwrap());
+            held.push(sea_orm::TransactionTrait::begin(db).await.unwrap());
         }
     }
 }

@@ -56,6 +56,7 @@ impl Sealing for device_codes::Entity {
     const ID: Self::Column = device_codes::Column::Id;
     const SEALED: &'static [(SealedColumn, Self::Column)] = &[
         (SealedColumn::DeviceCode, device_codes::Column::DeviceCode),
+        (SealedColumn::Callback, device_codes::Column::Callback),
         (SealedColumn::UserCode, device_codes::Column::UserCode),
         (
             SealedColumn::VerificationUriComplete,

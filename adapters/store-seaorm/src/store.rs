@@ -8,18 +8,20 @@ use sea_orm::{
     TransactionTrait,
 };
 use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::Instant;
 
-use crate::error::failed;
-use crate::open::{self, OpenError};
+use crate::error::{failed, is_locked};
+use crate::open::{self, Connections, OpenError};
 use crate::peek;
 use crate::url::DatabaseUrl;
 
 /// Links, accounts, tokens, keys and revocations in an SQLite database.
 pub struct SeaOrmStore {
+    /// For reading.
     pub(crate) db: DatabaseConnection,
+    writer: DatabaseConnection,
     path: PathBuf,
-    /// Whose turn it is to write. SQLite lets one connection write at a time and has the others poll for their turn;
-    /// here they queue, fairly and without holding a connection that a reader could use.
+    /// Whose turn it is to write. SQLite lets one connection write at a time; within this process they queue, fairly.
     turn: Mutex<()>,
 }
 
@@ -37,8 +39,10 @@ impl SeaOrmStore {
     /// When the file cannot be used, or has been migrated by a newer version.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, OpenError> {
         peek::refuse_newer(url.path()).await?;
+        let Connections { readers, writer } = open::read_write(url.path()).await?;
         Ok(Self {
-            db: open::read_write(url.path()).await?,
+            db: readers,
+            writer,
             path: url.path().to_owned(),
             turn: Mutex::default(),
         })
@@ -50,8 +54,9 @@ impl SeaOrmStore {
     /// # Errors
     /// When the database reports trouble on closing.
     pub async fn close(&self) -> Result<(), OpenError> {
-        let closed = self.db.close_by_ref().await;
-        closed.map_err(OpenError::at(&self.path))
+        let at = OpenError::at(&self.path);
+        self.writer.close_by_ref().await.map_err(&at)?;
+        self.db.close_by_ref().await.map_err(&at)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -59,14 +64,21 @@ impl SeaOrmStore {
     }
 
     /// Begins to write. The lock is taken at the start: a transaction that begins by reading and is refused the lock
-    /// later fails at once, without any waiting.
+    /// later fails at once, without any waiting. While another process has the lock it is asked for again and again, in
+    /// short intervals, as that process may let go of it for moments only.
     pub(crate) async fn begin(&self) -> Result<Write<'_>, DbErr> {
         let turn = self.turn.lock().await;
         let immediate = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        let txn = self.db.begin_with_options(immediate).await?;
+        let give_up_at = Instant::now() + open::BUSY_TIMEOUT;
+        let txn = loop {
+            match self.writer.begin_with_options(immediate).await {
+                Err(error) if is_locked(&error) && Instant::now() < give_up_at => {}
+                begun => break begun?,
+            }
+        };
         Ok(Write { txn, _turn: turn })
     }
 

@@ -13,7 +13,7 @@ use central_oauth_domain::link::Ending;
 use central_oauth_domain::ports::{
     AccountStore, KeyStore, LinkStore, RevocationStore, StoreError, TokenStore,
 };
-use common::{LATER, NOW, OnDisk, authorizing, code, grant, key, linked, pending};
+use common::{LATER, NOW, OnDisk, authorizing, code, grant, key, linked, pending, returned};
 use sea_orm::{ConnectionTrait, Statement};
 use tokio::task::JoinSet;
 
@@ -116,12 +116,14 @@ async fn count(on_disk: &OnDisk, table: &str) -> i64 {
 async fn an_ended_link_keeps_nothing_sealed() {
     let on_disk = OnDisk::new().await;
     let store = &on_disk.store;
-    let link = authorizing(store, 1).await;
+    let link = returned(store, 1).await;
     let ended = store.end_link(link.id, link.version, Ending::Denied, None, NOW);
     ended.await.unwrap();
-    linked(store, 2, "ada").await;
+    let link = returned(store, 2).await;
+    let completed = store.complete_link(link.id, link.version, grant("ada"), NOW);
+    completed.await.unwrap();
     let held = "device_codes WHERE coalesce(device_code, user_code, verification_uri, \
-        verification_uri_complete, access_token, refresh_token, id_token) IS NOT NULL";
+        verification_uri_complete, callback, access_token, refresh_token, id_token) IS NOT NULL";
     assert_eq!(count(&on_disk, held).await, 0);
 }
 

@@ -111,6 +111,8 @@ pub struct SealedConsent {
     pub handle: Sealed,
     /// What the person is told to do.
     pub prompt: SealedPrompt,
+    /// What the provider has sent the browser back with, in flows that do.
+    pub callback: Option<Sealed>,
 }
 
 /// What the person is told to do, sealed where it would let somebody else do it.

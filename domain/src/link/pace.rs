@@ -32,6 +32,15 @@ impl PollSchedule {
         }
     }
 
+    /// The one question of a flow in which the browser has brought back what redeems it.
+    #[must_use]
+    pub fn at_once(now: Timestamp) -> Self {
+        Self {
+            next_at: now,
+            ..Self::start(None, now)
+        }
+    }
+
     /// After `authorization_pending`.
     #[must_use]
     pub fn still_pending(self, now: Timestamp) -> Self {

@@ -8,8 +8,8 @@ mod token_store;
 pub use cipher::{Cipher, CipherError, HashKey};
 pub use clock::Clock;
 pub use oauth_provider::{
-    Callback, Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
-    RefreshError, Revoked, TokenToRevoke,
+    Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption, RefreshError,
+    Revoked, TokenToRevoke,
 };
 pub use token_store::{
     AccountStore, KeyCreation, KeyStore, LinkCreation, LinkStore, NewLink, NewLinkKey, Recorded,

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use crate::fault::Fault;
 use crate::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
 use crate::secret::{
-    AccessToken, AuthorizationCode, ConsentUri, DeviceCode, IdToken, RefreshToken, UserCode,
+    AccessToken, CallbackQuery, ConsentUri, DeviceCode, IdToken, RefreshToken, UserCode,
 };
 use crate::time::Timestamp;
 
@@ -16,8 +16,8 @@ use crate::time::Timestamp;
 /// deadlines and retries belong to the domain.
 ///
 /// Both ways of consenting fit: with the device flow (RFC 8628) the prompt is a user code and the service polls
-/// [`redeem`]; a flow that sends the person through a redirect gives [`Prompt::Visit`] and redeems once, with the
-/// [`Callback`].
+/// [`redeem`]; a flow that sends the person through a redirect gives [`Prompt::Visit`] and redeems with what the browser
+/// brought back.
 ///
 /// [`redeem`]: OAuthProvider::redeem
 #[async_trait]
@@ -43,14 +43,15 @@ pub trait OAuthProvider: Send + Sync {
     /// See [`ProviderError`].
     async fn begin_consent(&self, request: &ConsentRequest) -> Result<Consent, ProviderError>;
 
-    /// Asks for the tokens (RFC 8628 section 3.4). `callback` is what the redirect brought, in flows that have one.
+    /// Asks for the tokens (RFC 8628 section 3.4). `callback` is what the redirect brought, in flows that have one: a
+    /// code, or the provider's no.
     ///
     /// # Errors
     /// See [`ProviderError`]; the answers that belong to the flow are [`Redemption`]s.
     async fn redeem(
         &self,
         handle: &DeviceCode,
-        callback: Option<&Callback>,
+        callback: Option<&CallbackQuery>,
     ) -> Result<Redemption, ProviderError>;
 
     /// Presents a refresh token for new tokens (RFC 6749 section 6). `granted` is what the tokens are good for so far;
@@ -83,18 +84,12 @@ pub trait OAuthProvider: Send + Sync {
     ) -> Result<Identity, ProviderError>;
 }
 
-/// What a flow may need to know before it starts.
+/// What a flow may need to know before it starts; the device flow has no use for it.
 pub struct ConsentRequest {
-    /// A random value bound to the link and the browser (RFC 6749 section 10.12); the device flow has no use for it.
+    /// A value that only this service can have made for this link and this browser (RFC 6749 section 10.12).
     pub state: String,
-}
-
-/// What the redirect back from a provider brought.
-pub struct Callback {
-    /// The authorization code (RFC 6749 section 4.1.2).
-    pub code: AuthorizationCode,
-    /// The issuer that the answer names (RFC 9207).
-    pub issuer: Option<String>,
+    /// Where the provider sends the browser back to (RFC 6749 section 3.1.2).
+    pub redirect_uri: String,
 }
 
 /// A flow that has started.

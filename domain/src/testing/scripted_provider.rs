@@ -8,10 +8,12 @@ use async_trait::async_trait;
 
 use crate::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
 use crate::ports::{
-    Callback, Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
-    RefreshError, Revoked, TokenToRevoke,
+    Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption, RefreshError,
+    Revoked, TokenToRevoke,
 };
-use crate::secret::{AccessToken, ConsentUri, DeviceCode, IdToken, RefreshToken, UserCode};
+use crate::secret::{
+    AccessToken, CallbackQuery, ConsentUri, DeviceCode, IdToken, RefreshToken, UserCode,
+};
 use crate::time::Timestamp;
 
 /// A provider that answers from a script. Where the script has ended, a consent starts, the person has not answered
@@ -29,6 +31,8 @@ struct Script {
     identities: VecDeque<Result<Identity, ProviderError>>,
     refreshes: VecDeque<Result<TokenGrant, RefreshError>>,
     redeemed: usize,
+    by_redirect: bool,
+    callbacks: Vec<String>,
     presented: Vec<String>,
     revocations: VecDeque<Result<Revoked, ProviderError>>,
     revoked: Vec<String>,
@@ -49,6 +53,17 @@ impl ScriptedProvider {
             scopes: vec!["profile".to_owned()],
             script: Mutex::default(),
         }
+    }
+
+    /// People consent by visiting the provider, which sends them back, from now on.
+    pub fn send_people_back(&self) {
+        self.script().by_redirect = true;
+    }
+
+    /// What browsers have brought back, in order.
+    #[must_use]
+    pub fn callbacks(&self) -> Vec<String> {
+        self.script().callbacks.clone()
     }
 
     /// The next attempt to start a consent fails.
@@ -163,9 +178,21 @@ impl OAuthProvider for ScriptedProvider {
         Ok(moved_to.unwrap_or_else(Self::origin))
     }
 
-    async fn begin_consent(&self, _: &ConsentRequest) -> Result<Consent, ProviderError> {
+    async fn begin_consent(&self, request: &ConsentRequest) -> Result<Consent, ProviderError> {
         if let Some(error) = self.script().consents.pop_front() {
             return Err(error);
+        }
+        if self.script().by_redirect {
+            let (state, back) = (&request.state, &request.redirect_uri);
+            let uri = format!("https://provider.test/authorize?state={state}&redirect_uri={back}");
+            return Ok(Consent {
+                handle: DeviceCode::new("verifier"),
+                prompt: Prompt::Visit {
+                    uri: ConsentUri::new(uri),
+                },
+                expires_in: Self::EXPIRES_IN,
+                interval: None,
+            });
         }
         Ok(Consent {
             handle: DeviceCode::new("device-code"),
@@ -184,10 +211,12 @@ impl OAuthProvider for ScriptedProvider {
     async fn redeem(
         &self,
         _: &DeviceCode,
-        _: Option<&Callback>,
+        callback: Option<&CallbackQuery>,
     ) -> Result<Redemption, ProviderError> {
         let mut script = self.script();
         script.redeemed += 1;
+        let brought = callback.map(|callback| callback.expose().to_owned());
+        script.callbacks.extend(brought);
         script
             .redemptions
             .pop_front()

@@ -99,7 +99,10 @@ impl Broker {
         }
         let provider = self.providers.get(&link.provider)?;
         let handle = self.vault.open_device_code(&consent.handle, &link.code)?;
-        let redemption = provider.redeem(&handle, None).await?;
+        let callback = consent.callback.as_ref();
+        let callback = callback.map(|sealed| self.vault.open_callback(sealed, &link.code));
+        let callback = callback.transpose()?;
+        let redemption = provider.redeem(&handle, callback.as_ref()).await?;
         let now = self.clock.now();
         Ok(match redemption {
             Redemption::Pending | Redemption::SlowDown { .. } if link.is_past_deadline(now) => {

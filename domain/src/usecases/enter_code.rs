@@ -107,18 +107,23 @@ impl Broker {
         }
     }
 
-    /// Starts the provider's flow for a link that was just confirmed; does nothing when it has started already.
+    /// Starts the provider's flow for a link that was just confirmed by its code; does nothing when it has started
+    /// already, or nobody has confirmed it.
     ///
     /// # Errors
     /// [`Refusal::ProviderUnavailable`] leaves the link pending, to be tried again. [`Refusal::ProviderRefused`] has
     /// ended it.
-    pub async fn start_consent(&self, link: &Link) -> Result<(), Refusal> {
+    pub async fn start_consent(&self, code: &LinkCode, link: &Link) -> Result<(), Refusal> {
+        let Some(browser) = &link.browser else {
+            return Ok(());
+        };
         if link.status(self.clock.now()) != LinkStatus::Pending {
             return Ok(());
         }
         let provider = Arc::clone(self.providers.get(&link.provider)?);
         let request = ConsentRequest {
-            state: self.entropy.text(32),
+            state: self.vault.seal_state(code, browser)?,
+            redirect_uri: self.settings.callback_uri(&link.provider),
         };
         match provider.begin_consent(&request).await {
             Ok(consent) => self.keep_consent(link, &consent).await,
@@ -271,12 +276,15 @@ impl Broker {
         Ok(SealedConsent {
             handle: vault.seal_device_code(&consent.handle, &link.code)?,
             prompt,
+            callback: None,
         })
     }
 
     fn open_prompt(&self, link: &Link) -> Result<Option<Prompt>, Refusal> {
-        let LinkState::Authorizing(consent) = &link.state else {
-            return Ok(None);
+        let consent = match &link.state {
+            // Once the person is back there is nothing more to do for them.
+            LinkState::Authorizing(consent) if consent.callback.is_none() => consent,
+            _ => return Ok(None),
         };
         let vault = &self.vault;
         Ok(Some(match &consent.prompt {

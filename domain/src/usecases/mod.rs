@@ -20,6 +20,7 @@ mod refusal;
 mod rekey;
 mod revocations;
 mod start_link;
+mod take_callback;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::entropy::Entropy;
+use crate::grant::ProviderName;
 use crate::link::GuessLimit;
 use crate::ports::{CipherError, Clock, TokenStore};
 use crate::secret::AccessKey;
@@ -52,6 +54,7 @@ pub use refusal::Refusal;
 pub use rekey::{Rekeyed, rekey, require_all_keys};
 pub use revocations::{Revocations, RevokeOnDemand};
 pub use start_link::{LinkRequest, StartedLink};
+pub use take_callback::Callback;
 pub use unlock::{UnlockError, unlock};
 
 /// The service without its surfaces: ports, rules and settings.
@@ -72,6 +75,8 @@ pub struct Broker {
 
 /// What the operator decides.
 pub struct Settings {
+    /// Where people reach the service, without a slash at the end.
+    pub public_url: String,
     /// How long a link code lives before it is confirmed.
     pub link_code_ttl: Duration,
     /// How often a client may poll a link.
@@ -84,6 +89,14 @@ pub struct Settings {
     pub admin_key: Option<AccessKey>,
     /// The bearer that may ask for link codes; `None` lets anybody.
     pub enroll_key: Option<AccessKey>,
+}
+
+impl Settings {
+    /// Where a provider sends browsers back to.
+    #[must_use]
+    pub fn callback_uri(&self, provider: &ProviderName) -> String {
+        format!("{}/callback/{provider}", self.public_url)
+    }
 }
 
 impl Broker {

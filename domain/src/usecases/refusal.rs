@@ -25,6 +25,9 @@ pub enum Refusal {
     /// Only a person can bring the grant back.
     #[error("{}", .0.detail)]
     RelinkRequired(Fault),
+    /// What a browser came back with belongs to no consent that it has under way.
+    #[error("{0}")]
+    ForeignCallback(&'static str),
     /// Another browser has confirmed this code.
     #[error("another browser has confirmed this code")]
     CodeInUse,

@@ -36,6 +36,8 @@ pub(super) enum DeviceCodes {
     UserCode,
     VerificationUriComplete,
     VerificationUri,
+    /// What the provider has sent the browser back with.
+    Callback,
     // Sealed, until the owner of the tokens is known.
     AccessToken,
     RefreshToken,
@@ -93,6 +95,7 @@ fn add_sealed(table: &mut TableCreateStatement) {
         .col(blob_null(DeviceCodes::UserCode))
         .col(blob_null(DeviceCodes::VerificationUriComplete))
         .col(text_null(DeviceCodes::VerificationUri))
+        .col(blob_null(DeviceCodes::Callback))
         .col(blob_null(DeviceCodes::AccessToken))
         .col(blob_null(DeviceCodes::RefreshToken))
         .col(blob_null(DeviceCodes::IdToken))

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use central_oauth_domain::grant::ProviderName;
-use central_oauth_provider_openidconnect::{ProviderSettings, UnknownClientAuthMethod};
+use central_oauth_provider_openidconnect::{
+    ProviderSettings, UnknownClientAuthMethod, UnknownFlow,
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
@@ -29,6 +31,7 @@ pub(super) struct Table {
     pub(super) client_secret_file: Option<String>,
     #[serde(default)]
     pub(super) scopes: Vec<String>,
+    pub(super) authorization_endpoint: Option<String>,
     pub(super) device_authorization_endpoint: Option<String>,
     pub(super) token_endpoint: Option<String>,
     pub(super) revocation_endpoint: Option<String>,
@@ -50,6 +53,14 @@ impl Table {
             name: ProviderName::new(name),
             client_secret: self.secret(environment)?,
             issuer: url("issuer", self.issuer)?,
+            flow: self
+                .flow
+                .map(|flow| flow.parse())
+                .transpose()
+                .map_err(|error: UnknownFlow| format!("flow {error}"))?
+                .unwrap_or_default(),
+            authorization_endpoint: url("authorization_endpoint", self.authorization_endpoint)?,
+            authorization_parameters: Vec::new(),
             device_authorization_endpoint: url(
                 "device_authorization_endpoint",
                 self.device_authorization_endpoint,
@@ -75,8 +86,6 @@ impl Table {
     fn check_version(&self) -> Result<(), &'static str> {
         if self.preset.is_some() {
             Err("preset is unknown to this version: give issuer, or the endpoints")
-        } else if !matches!(self.flow.as_deref(), None | Some("device")) {
-            Err("flow can only be \"device\" in this version")
         } else {
             Ok(())
         }

@@ -36,6 +36,7 @@ impl Stage {
         );
         let vault = unlock(store.as_ref(), Arc::new(FakeCipher::default()), &entropy).await;
         let settings = Settings {
+            public_url: "https://auth.test".to_owned(),
             link_code_ttl: Duration::from_secs(600),
             poll_interval: Duration::from_secs(2),
             provider_timeout: Duration::from_secs(10),
@@ -96,7 +97,8 @@ async fn link(broker: &Broker, provider: &ScriptedProvider, clock: &FixedClock) 
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
     };
     let link = broker.confirm(started.code.digits(), &visitor).await;
-    broker.start_consent(&link.unwrap()).await.unwrap();
+    let link = link.unwrap();
+    broker.start_consent(&started.code, &link).await.unwrap();
     provider.answer_redeem(Ok(ScriptedProvider::grant("access", Some("refresh"))));
     clock.advance(ScriptedProvider::INTERVAL);
     let mut next = broker.claim_due_polls(1, &[]).await.unwrap().pop();

@@ -1,6 +1,7 @@
 //! What a store promises.
 
 mod accounts;
+mod callbacks;
 mod completing;
 mod consenting;
 mod creating;
@@ -68,6 +69,11 @@ where
             a_flow_without_questions_is_never_due, expired_links_are_asked_about_too,
             nobody_gets_the_same_link_twice,
         },
+        callbacks::{
+            one_is_kept_and_plans_the_question, the_question_waits_for_the_lease, putting_off_the_question_keeps_it,
+            only_the_first_is_kept, of_many_at_once_one_is_kept, only_at_the_present_version, only_while_authorizing,
+            redeemed_links_hold_none, ended_links_hold_none,
+        },
         redeeming::{
             keeps_the_tokens_and_the_lease, a_later_deadline_stands, only_once_and_only_authorizing,
             the_next_question_waits_for_schedule_and_lease,
@@ -125,6 +131,7 @@ where
             an_empty_store_needs_no_key, every_value_needs_its_key, many_rows_may_share_a_few_keys,
             what_is_gone_needs_no_key, rows_say_what_they_are_sealed_to, one_other_value_is_enough,
             resealing_changes_nothing_else, what_has_changed_is_left_alone, what_has_gone_stays_gone,
+            a_callback_comes_before_or_after_resealing,
             refreshed_tokens_are_never_put_back, values_too_short_for_a_key_do_no_harm,
         },
         purging::{

@@ -46,6 +46,7 @@ async fn every_refusal_has_its_code_and_status() {
             None,
         ),
         (Refusal::CodeInUse, 409, "code_in_use", None),
+        (Refusal::ForeignCallback("x"), 400, "invalid_request", None),
         (Refusal::Unprocessable(text()), 422, "unprocessable", None),
         (
             Refusal::RateLimited { retry_after: wait },

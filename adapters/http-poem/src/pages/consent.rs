@@ -53,7 +53,7 @@ impl Attempt {
         let link = self.broker.confirm(self.code.digits(), &visitor).await?;
         let give_up_at = Instant::now() + PATIENCE;
         loop {
-            let pause = match self.broker.start_consent(&link).await {
+            let pause = match self.broker.start_consent(&self.code, &link).await {
                 Err(Refusal::ProviderUnavailable { retry_after, .. })
                     if is_worth_waiting(retry_after, give_up_at) =>
                 {

@@ -5,6 +5,7 @@
 //! | [`show`] | `GET /device`: the form, or how this browser's link stands |
 //! | [`answer`] | `POST /device`: look up, confirm, cancel |
 //! | [`consent`] | starts the provider's flow, patiently |
+//! | [`callback`] | `GET /callback/{provider}`: a provider sends the browser back |
 //! | [`progress`] | the page of a link that this browser confirmed |
 //! | [`status`] | `GET /device/status`: the same in one word, for the script |
 //! | [`refused`] | the pages that say why not |
@@ -12,6 +13,7 @@
 
 mod answer;
 mod assets;
+mod callback;
 mod consent;
 mod cookie;
 mod form;
@@ -36,16 +38,22 @@ use url::Url;
 
 use site::Site;
 
-/// The page's routes, to be mounted at `/device`.
-pub(crate) fn routes(broker: Arc<Broker>, public_url: &Url) -> Route {
+/// The pages' routes: those of the page at `/device`, and where providers send browsers back to.
+pub(crate) fn routes(route: Route, broker: Arc<Broker>, public_url: &Url) -> Route {
     let site = Arc::new(Site::new(broker, public_url));
+    let callback = get(callback::take)
+        .data(Arc::clone(&site))
+        .with(headers::private());
     let page = get(show::show)
         .post(answer::take)
         .data(Arc::clone(&site))
         .with(headers::private());
     let status = get(status::report).data(site).with(headers::private());
-    Route::new()
+    let device = Route::new()
         .at("/", page)
         .at("/status", status)
-        .at("/assets/:name", get(assets::serve))
+        .at("/assets/:name", get(assets::serve));
+    route
+        .nest("/device", device)
+        .at("/callback/:provider", callback)
 }

@@ -114,7 +114,7 @@ fn at_provider<'a>(frame: &'a Frame, live: Live<'a>, prompt: &'a Prompt) -> AtPr
             frame,
             live,
             user_code: None,
-            way: Way::to(uri.expose(), true),
+            way: Way::there_and_back(uri.expose()),
             by_hand: None,
         },
     }
@@ -128,7 +128,14 @@ impl Way {
             host: url.host_str()?.to_owned(),
             href: url.into(),
             has_code,
+            leads_back: false,
         })
+    }
+
+    /// A way that leads back here.
+    fn there_and_back(uri: &str) -> Option<Self> {
+        let leads_back = true;
+        Self::to(uri, true).map(|way| Self { leads_back, ..way })
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) fn answer(visit: &Visit<'_>, refusal: Refusal, code: Option<&LinkCode
     match refusal {
         Refusal::NotFound(_) => unknown(visit, code),
         Refusal::CodeInUse => in_use(visit),
+        Refusal::ForeignCallback(why) => foreign(visit, why),
         Refusal::RateLimited { retry_after } => too_many(visit, retry_after),
         Refusal::ProviderUnavailable { retry_after, .. } => after(
             unavailable(visit, "The provider does not answer"),
@@ -140,6 +141,18 @@ fn in_use(visit: &Visit<'_>) -> Response {
         text: "It has been confirmed in another browser, and belongs to that browser now.",
         advice: "If that was you, go on there. If it was not, ask the program for a new code, \
                  and do not show that one to anybody.",
+    };
+    page(visit, &words, Mood::Careful)
+}
+
+/// A provider has sent the browser back with something that fits nothing.
+fn foreign(visit: &Visit<'_>, why: &str) -> Response {
+    tracing::info!(why, "a callback was refused");
+    let words = Words {
+        status: StatusCode::BAD_REQUEST,
+        heading: "This sign-in cannot be used",
+        text: "It was started in another browser, has been used already, or took too long. Nothing was linked by it.",
+        advice: "Go back to the page on which you entered the code, or ask the program for a new code.",
     };
     page(visit, &words, Mood::Careful)
 }

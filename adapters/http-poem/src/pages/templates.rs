@@ -85,8 +85,10 @@ pub(super) struct Way {
     pub(super) href: String,
     /// The host that it leads to.
     pub(super) host: String,
-    /// Whether the code is in it.
+    /// Whether the code is in it, or there is none to type.
     pub(super) has_code: bool,
+    /// Whether the provider sends the browser back to this page by itself.
+    pub(super) leads_back: bool,
 }
 
 /// Where a code is typed, as the provider wrote it; a link where that is safe.

@@ -27,6 +27,7 @@ async fn site() -> Site {
     let vault = unlock(store.as_ref(), Arc::new(FakeCipher::default()), &entropy).await;
     let provider = Arc::new(ScriptedProvider::new("scripted"));
     let settings = Settings {
+        public_url: "https://auth.example".to_owned(),
         link_code_ttl: Duration::from_secs(600),
         poll_interval: Duration::from_secs(2),
         provider_timeout: Duration::from_secs(10),
@@ -51,7 +52,7 @@ async fn at_the_provider(visit: &Visit<'_>) -> (LinkCode, LinkView) {
     let started = broker.start_link(&Caller::Nobody, LinkRequest::default());
     let code = started.await.unwrap().code;
     let link = broker.confirm(code.digits(), &visitor).await.unwrap();
-    broker.start_consent(&link).await.unwrap();
+    broker.start_consent(&code, &link).await.unwrap();
     let view = broker.look_up(code.digits(), &visitor).await.unwrap();
     (code, view)
 }

@@ -38,6 +38,7 @@ impl World {
         let vault = unlock(store.as_ref(), Arc::new(FakeCipher::default()), &entropy).await;
         let provider = Arc::new(ScriptedProvider::new("scripted"));
         let settings = Settings {
+            public_url: "https://auth.example".to_owned(),
             link_code_ttl: Duration::from_secs(600),
             poll_interval: Duration::from_secs(2),
             provider_timeout: Duration::from_secs(10),

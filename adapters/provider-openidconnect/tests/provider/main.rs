@@ -2,6 +2,7 @@
 //! that mean harm. Each test names its source.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
+mod authorization_code;
 mod client_auth;
 mod device_answers;
 mod discovery;

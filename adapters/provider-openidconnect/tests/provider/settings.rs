@@ -6,6 +6,7 @@ use std::time::Duration;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::ports::{Clock, OAuthProvider};
+use central_oauth_domain::testing::seeded_entropy;
 use central_oauth_provider_openidconnect::{
     ClientAuthMethod, OpenIdConnectProvider, ProviderSettings, UnknownClientAuthMethod,
 };
@@ -24,7 +25,7 @@ impl Clock for Never {
 
 fn complaint(settings: ProviderSettings) -> String {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match OpenIdConnectProvider::new(settings, Arc::new(Never)) {
+    match OpenIdConnectProvider::new(settings, Arc::new(Never), Arc::new(seeded_entropy(1))) {
         Ok(_) => panic!("no complaint"),
         Err(error) => error.to_string(),
     }

@@ -12,6 +12,7 @@ use central_oauth_domain::ports::{
     Revoked, TokenToRevoke,
 };
 use central_oauth_domain::secret::{AccessToken, DeviceCode, IdToken, RefreshToken};
+use central_oauth_domain::testing::seeded_entropy;
 use central_oauth_provider_openidconnect::{OpenIdConnectProvider, ProviderSettings};
 use poem::http::{HeaderMap, StatusCode};
 use poem::listener::TcpAcceptor;
@@ -29,6 +30,11 @@ pub(crate) const ACCESS_TOKEN: &str = "access-token-1234";
 
 /// The refresh token that the tests send.
 pub(crate) const REFRESH_TOKEN: &str = "refresh-token+1/2=3";
+
+/// What ties a callback to its link.
+pub(crate) const STATE: &str = "state+1/2=3";
+/// Where the browser comes back to.
+pub(crate) const REDIRECT_URI: &str = "https://broker.example.com/callback/work";
 
 /// What a server was asked.
 pub(crate) struct Seen {
@@ -193,7 +199,8 @@ impl Subject {
         // Another test may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let clock = Arc::new(TestClock(AtomicI64::new(TestClock::START * 1000)));
-        let provider = OpenIdConnectProvider::new(settings, clock.clone()).unwrap();
+        let entropy = Arc::new(seeded_entropy(1));
+        let provider = OpenIdConnectProvider::new(settings, clock.clone(), entropy).unwrap();
         Self { provider, clock }
     }
 
@@ -204,7 +211,8 @@ impl Subject {
 
     pub(crate) async fn begin(&self) -> Result<Consent, ProviderError> {
         let request = ConsentRequest {
-            state: String::new(),
+            state: STATE.to_owned(),
+            redirect_uri: REDIRECT_URI.to_owned(),
         };
         self.provider.begin_consent(&request).await
     }

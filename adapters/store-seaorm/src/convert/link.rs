@@ -105,6 +105,7 @@ fn consent(row: Model) -> Result<SealedConsent, Column> {
     Ok(SealedConsent {
         handle: handle.ok_or("device_code")?,
         prompt,
+        callback: row.callback.map(Sealed::from_bytes),
     })
 }
 
@@ -131,6 +132,7 @@ fn wiped() -> ActiveModel {
         user_code: Set(None),
         verification_uri: Set(None),
         verification_uri_complete: Set(None),
+        callback: Set(None),
         access_token: Set(None),
         refresh_token: Set(None),
         id_token: Set(None),
@@ -147,6 +149,7 @@ pub(crate) fn consent_columns(consent: &SealedConsent) -> ActiveModel {
     let row = ActiveModel {
         state: Set(State::Authorizing),
         device_code: Set(Some(bytes(&consent.handle))),
+        callback: Set(consent.callback.as_ref().map(bytes)),
         ..wiped()
     };
     match &consent.prompt {

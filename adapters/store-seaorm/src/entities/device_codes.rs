@@ -38,6 +38,8 @@ pub struct Model {
     pub verification_uri_complete: Option<Vec<u8>>,
     /// The address to type the code at.
     pub verification_uri: Option<String>,
+    /// Sealed: what the provider has sent the browser back with.
+    pub callback: Option<Vec<u8>>,
 
     pub access_token: Option<Vec<u8>>,
     pub refresh_token: Option<Vec<u8>>,

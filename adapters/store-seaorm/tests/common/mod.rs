@@ -8,7 +8,7 @@ use std::sync::Arc;
 use central_oauth_contract::token_store::Fixture;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{Account, AccountKey, NewGrant, ProviderName, TokenOrigin};
-use central_oauth_domain::link::{Link, Requester, SealedConsent, SealedPrompt};
+use central_oauth_domain::link::{Link, PollSchedule, Requester, SealedConsent, SealedPrompt};
 use central_oauth_domain::ports::{LinkCreation, LinkStore, NewLink, NewLinkKey, TokenStore};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
 use central_oauth_store_seaorm::{DatabaseUrl, SeaOrmStore};
@@ -134,9 +134,20 @@ pub(crate) async fn authorizing(store: &SeaOrmStore, n: u64) -> Link {
         prompt: SealedPrompt::Visit {
             uri: sealed("address"),
         },
+        callback: None,
     };
     store
         .begin_consent(link.id, link.version, consent, None, LATER, NOW)
+        .await
+        .unwrap()
+}
+
+/// The person is back from the provider.
+pub(crate) async fn returned(store: &SeaOrmStore, n: u64) -> Link {
+    let link = authorizing(store, n).await;
+    let poll = PollSchedule::at_once(NOW);
+    store
+        .keep_callback(link.id, link.version, sealed("callback"), poll)
         .await
         .unwrap()
 }

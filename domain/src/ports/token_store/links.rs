@@ -6,7 +6,7 @@ use super::StoreError;
 use crate::grant::revocation::NewRevocation;
 use crate::grant::{AccessKeyId, Account, AccountId, NewGrant, ProviderName};
 use crate::link::{Ending, Link, LinkId, PollSchedule, Requester, SealedConsent, SealedGrant};
-use crate::secret::KeyedHash;
+use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
 
 /// From the code to the account, or to another end.
@@ -38,6 +38,16 @@ pub trait LinkStore: Send + Sync {
         poll: Option<PollSchedule>,
         expires_at: Timestamp,
         now: Timestamp,
+    ) -> Result<Link, StoreError>;
+
+    /// Keeps what the provider has sent the browser of an authorizing link back with, once, and plans the question that
+    /// redeems it.
+    async fn keep_callback(
+        &self,
+        link: LinkId,
+        version: i64,
+        callback: Sealed,
+        poll: PollSchedule,
     ) -> Result<Link, StoreError>;
 
     /// Leases up to `limit` links whose poll is due at `now` and which nobody holds a lease of, the longest due first;

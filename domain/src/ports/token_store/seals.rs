@@ -76,6 +76,8 @@ pub enum SealedColumn {
     DeviceCode,
     /// A user code.
     UserCode,
+    /// What a browser came back with.
+    Callback,
     /// A consent address.
     VerificationUriComplete,
 }

@@ -7,7 +7,7 @@ use crate::grant::revocation::NewRevocation;
 use crate::grant::{AccessKeyId, Account, AccountId, NewGrant, ProviderName};
 use crate::link::{Ending, Link, LinkId, LinkState, PollSchedule, SealedConsent, SealedGrant};
 use crate::ports::{LinkCreation, LinkStore, NewLink, NewLinkKey, StoreError};
-use crate::secret::KeyedHash;
+use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
 
 #[async_trait]
@@ -41,6 +41,25 @@ impl LinkStore for MemoryStore {
     ) -> Result<Link, StoreError> {
         self.lock()
             .begin_consent(link, version, consent, poll, expires_at, now)
+    }
+
+    async fn keep_callback(
+        &self,
+        link: LinkId,
+        version: i64,
+        callback: Sealed,
+        poll: PollSchedule,
+    ) -> Result<Link, StoreError> {
+        let waits =
+            |state: &LinkState| matches!(state, LinkState::Authorizing(c) if c.callback.is_none());
+        let mut state = self.lock();
+        let link = state.link_at(link, version, waits)?;
+        if let LinkState::Authorizing(consent) = &mut link.state {
+            consent.callback = Some(callback);
+        }
+        link.version += 1;
+        link.poll = Some(poll);
+        Ok(link.clone())
     }
 
     async fn claim_due_polls(

@@ -133,6 +133,7 @@ fn of_link(link: &mut Link) -> Vec<Slot<'_>> {
     match &mut link.state {
         LinkState::Authorizing(consent) => {
             let mut slots = vec![(SealedColumn::DeviceCode, &mut consent.handle)];
+            slots.extend(slot(SealedColumn::Callback, &mut consent.callback));
             match &mut consent.prompt {
                 SealedPrompt::UserCode {
                     user_code,

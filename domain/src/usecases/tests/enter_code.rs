@@ -81,14 +81,26 @@ async fn a_confirmed_code_belongs_to_that_browser() {
     );
 }
 
+fn parsed(code: &str) -> LinkCode {
+    LinkCode::parse(code).unwrap()
+}
+
 #[tokio::test]
 async fn pressing_twice_starts_one_flow() {
     let stage = Stage::new().await;
     let (code, _) = stage.started().await;
     let first = stage.broker.confirm(&code, &stage.visitor()).await.unwrap();
     let second = stage.broker.confirm(&code, &stage.visitor()).await.unwrap();
-    stage.broker.start_consent(&first).await.unwrap();
-    stage.broker.start_consent(&second).await.unwrap();
+    stage
+        .broker
+        .start_consent(&parsed(&code), &first)
+        .await
+        .unwrap();
+    stage
+        .broker
+        .start_consent(&parsed(&code), &second)
+        .await
+        .unwrap();
     assert!(matches!(
         view(&stage, &code).await.link.state,
         LinkState::Authorizing(_)
@@ -162,7 +174,11 @@ async fn an_expired_code_starts_nothing() {
     let (code, key) = stage.started().await;
     let confirmed = stage.broker.confirm(&code, &stage.visitor()).await.unwrap();
     stage.clock.advance(secs(600));
-    stage.broker.start_consent(&confirmed).await.unwrap();
+    stage
+        .broker
+        .start_consent(&parsed(&code), &confirmed)
+        .await
+        .unwrap();
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
     assert_eq!(view(&stage, &code).await.status, LinkStatus::Expired);
 }
@@ -172,13 +188,17 @@ async fn a_second_press_that_the_provider_refuses_leaves_the_first_flow_alone() 
     let stage = Stage::new().await;
     let (code, key) = stage.started().await;
     let pressed = stage.broker.confirm(&code, &stage.visitor()).await.unwrap();
-    stage.broker.start_consent(&pressed).await.unwrap();
+    stage
+        .broker
+        .start_consent(&parsed(&code), &pressed)
+        .await
+        .unwrap();
     let (error, detail) = ("invalid_client".to_owned(), "no".to_owned());
     stage.provider.refuse_consent(ProviderError::Misconfigured {
         code: error,
         detail,
     });
-    let refused = stage.broker.start_consent(&pressed).await;
+    let refused = stage.broker.start_consent(&parsed(&code), &pressed).await;
     assert!(matches!(refused, Err(Refusal::ProviderRefused(_))));
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Authorizing);
 }

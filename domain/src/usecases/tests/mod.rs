@@ -11,6 +11,7 @@ mod refresh;
 mod rekey;
 mod start_link;
 mod strays;
+mod take_callback;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use super::{
 };
 use crate::grant::AccountId;
 use crate::grant::revocation::{Revocation, RevocationStatus};
-use crate::link::{Link, LinkStatus, Requester};
+use crate::link::{Link, LinkCode, LinkStatus, Requester};
 use crate::ports::{AccountStore, OAuthProvider};
 use crate::secret::{AccessKey, BrowserToken};
 use crate::testing::{FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy};
@@ -52,6 +53,7 @@ impl Stage {
         let cipher = Arc::new(FakeCipher::default());
         let vault = unlock(store.as_ref(), cipher, &entropy).await.unwrap();
         let settings = Settings {
+            public_url: "https://auth.test".to_owned(),
             link_code_ttl: Duration::from_secs(600),
             poll_interval: Duration::from_secs(2),
             provider_timeout: Duration::from_secs(10),
@@ -108,7 +110,8 @@ impl Stage {
 
     async fn confirm(&self, code: &str) -> Result<(), Refusal> {
         let link = self.broker.confirm(code, &self.visitor()).await?;
-        self.broker.start_consent(&link).await
+        let code = LinkCode::parse(code).unwrap();
+        self.broker.start_consent(&code, &link).await
     }
 
     /// Lets the time of the next poll come and sees all due links through.

@@ -13,10 +13,16 @@ pub(super) async fn keeps_what_the_person_is_told(fixture: &dyn Fixture) {
         verification_uri_complete: None,
     };
     let visit = SealedPrompt::Visit { uri: sealed("uri") };
-    for (n, prompt) in [(1, consent().prompt), (2, without_link), (3, visit)] {
+    let back = Some(sealed("callback"));
+    for (n, prompt, callback) in [
+        (1, consent().prompt, None),
+        (2, without_link, None),
+        (3, visit, back),
+    ] {
         let link = pending(&*store, n).await;
         let told = SealedConsent {
             prompt,
+            callback,
             ..consent()
         };
         let begun = store

@@ -79,6 +79,7 @@ pub(super) fn consent() -> SealedConsent {
             verification_uri: "https://provider.example/device".to_owned(),
             verification_uri_complete: Some(sealed("complete")),
         },
+        callback: None,
     }
 }
 

@@ -6,7 +6,9 @@ use central_oauth_domain::grant::revocation::{
     RevocableTokens, RevocationReference, RevocationResult, RevocationStatus,
 };
 use central_oauth_domain::grant::{AccountId, AccountKey, NewGrant, RefreshedTokens};
-use central_oauth_domain::link::{Ending, LinkState, SealedConsent, SealedGrant, SealedPrompt};
+use central_oauth_domain::link::{
+    Ending, Link, LinkState, SealedConsent, SealedGrant, SealedPrompt,
+};
 use central_oauth_domain::ports::{
     Resealing, SealedColumn, SealedRow, SealedTable, SealedTo, TokenStore,
 };
@@ -65,7 +67,7 @@ fn grant_by(person: &str, access: u8, refresh: u8) -> NewGrant {
     }
 }
 
-/// Link number `n` with one key a value, from `first` on.
+/// Link number `n` with one key a value, from `first` on. No flow has them all.
 async fn consent_by(store: &dyn TokenStore, n: u8, first: u8) {
     let link = pending(store, n).await;
     let consent = SealedConsent {
@@ -75,12 +77,13 @@ async fn consent_by(store: &dyn TokenStore, n: u8, first: u8) {
             verification_uri: "https://provider.example/device".to_owned(),
             verification_uri_complete: Some(by(first + 2, "complete")),
         },
+        callback: None,
     };
     let (id, version, deadline) = (link.id, link.version, link.expires_at);
-    store
-        .begin_consent(id, version, consent, Some(poll(5)), deadline, at(0))
-        .await
-        .unwrap();
+    let begun = store.begin_consent(id, version, consent, None, deadline, at(0));
+    let version = begun.await.unwrap().version;
+    let kept = store.keep_callback(id, version, by(first + 3, "callback"), poll(5));
+    kept.await.unwrap();
 }
 
 async fn redeemed_by(store: &dyn TokenStore, n: u8, first: u8) {
@@ -120,7 +123,7 @@ async fn revocation_by(store: &dyn TokenStore, n: u8, first: u8) {
     assert!(store.keep_stray(new).await.unwrap());
 }
 
-/// One row in each table and one of both kinds of links; their keys are 1, 2 to 4, 12 to 14, 22 to 24, and 32 to 35.
+/// One row in each table and one of both kinds of links; their keys are 1, 2 to 4, 12 to 15, 22 to 24, and 32 to 35.
 async fn everything(store: &dyn TokenStore) -> AccountId {
     store.init_hash_key(by(1, "hash key")).await.unwrap();
     redeemed_by(store, 1, 2).await;
@@ -141,7 +144,7 @@ pub(super) async fn an_empty_store_needs_no_key(fixture: &dyn Fixture) {
 pub(super) async fn every_value_needs_its_key(fixture: &dyn Fixture) {
     let store = fixture.store();
     everything(&*store).await;
-    let all = [1].into_iter().chain(2..=4).chain(12..=14);
+    let all = [1].into_iter().chain(2..=4).chain(12..=15);
     let all = all.chain(22..=24).chain(32..=35);
     assert_eq!(in_use(&*store).await, seals(all));
 }
@@ -208,7 +211,7 @@ fn rows_of(table: SealedTable, account: AccountKey) -> Vec<(SealedTo, Vec<Sealed
         }
         SealedTable::DeviceCodes => {
             let redeemed = vec![AccessToken, RefreshToken, IdToken];
-            let asked = vec![DeviceCode, UserCode, VerificationUriComplete];
+            let asked = vec![DeviceCode, Callback, UserCode, VerificationUriComplete];
             let [one, two] = [1, 2].map(|n| SealedTo::Link(code(n)));
             vec![(one, redeemed), (two, asked)]
         }
@@ -293,6 +296,7 @@ pub(super) async fn resealing_changes_nothing_else(fixture: &dyn Fixture) {
         panic!("{:?}", kept.state);
     };
     assert_eq!(consent.handle, by(50, "DeviceCode"));
+    assert_eq!(consent.callback, Some(by(50, "Callback")));
     assert_eq!(store.revocations(None, 10).await.unwrap(), revocations);
     let lease = claim_revocation(&*store, 10, 30).await;
     assert_eq!(lease.tokens.id_token, Some(by(50, "IdToken")));
@@ -370,6 +374,23 @@ pub(super) async fn what_has_gone_stays_gone(fixture: &dyn Fixture) {
     }
     assert_eq!(reseal(&*store, &rows).await, 0);
     assert_eq!(in_use(&*store).await, seals([1, 60]));
+}
+
+pub(super) async fn a_callback_comes_before_or_after_resealing(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let before = authorizing(&*store, 1, 5).await;
+    let after = authorizing(&*store, 2, 5).await;
+    let rows = otherwise(&*store, SealedTable::DeviceCodes, 50).await;
+    let rows: Vec<_> = rows.iter().map(|row| moved(row, 50)).collect();
+    let keep = |link: &Link| store.keep_callback(link.id, link.version, by(50, "new"), poll(6));
+    let kept = keep(&before).await.unwrap();
+    assert_eq!(reseal(&*store, &rows).await, 1);
+    assert_eq!(found(&*store, 1).await, kept);
+    let LinkState::Authorizing(consent) = keep(&after).await.unwrap().state else {
+        panic!("not authorizing any more");
+    };
+    assert_eq!(consent.handle, by(50, "DeviceCode"));
+    assert_eq!(consent.callback, Some(by(50, "new")));
 }
 
 /// Whichever comes first, the refreshed tokens are there in the end.

@@ -7,10 +7,12 @@ use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
 use central_oauth_domain::ports::{
-    Callback, Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
-    RefreshError, Revoked, TokenToRevoke,
+    Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption, RefreshError,
+    Revoked, TokenToRevoke,
 };
-use central_oauth_domain::secret::{AccessToken, DeviceCode, IdToken, RefreshToken, UserCode};
+use central_oauth_domain::secret::{
+    AccessToken, CallbackQuery, DeviceCode, IdToken, RefreshToken, UserCode,
+};
 
 /// What the person at the provider does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +89,7 @@ impl OAuthProvider for ScriptedProvider {
     async fn redeem(
         &self,
         _: &DeviceCode,
-        _: Option<&Callback>,
+        _: Option<&CallbackQuery>,
     ) -> Result<Redemption, ProviderError> {
         let Person::Agrees(number) = self.person() else {
             return Ok(Redemption::Denied);

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use central_oauth_domain::link::LinkCode;
 use central_oauth_domain::ports::{Clock as _, OAuthProvider};
 use central_oauth_domain::secret::AccessKey;
 use central_oauth_domain::testing::{FakeCipher, FixedClock, MemoryStore, seeded_entropy};
@@ -67,6 +68,7 @@ impl World {
             store = Arc::default();
         }
         let settings = Settings {
+            public_url: "https://auth.example".to_owned(),
             link_code_ttl: Duration::from_millis(600_900),
             poll_interval: options.poll_interval,
             provider_timeout: Duration::from_secs(10),
@@ -143,7 +145,8 @@ impl World {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         };
         let link = self.broker.confirm(code, &visitor).await.unwrap();
-        self.broker.start_consent(&link).await.unwrap();
+        let code = LinkCode::parse(code).unwrap();
+        self.broker.start_consent(&code, &link).await.unwrap();
     }
 
     /// A key that somebody made for an account; returns its id and the key.

@@ -1,0 +1,214 @@
+//! Where providers depart from the RFCs: named behaviours that a profile switches on. What is left out keeps to the RFCs.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::client_auth::ClientAuthMethod;
+
+/// All of them. Which provider does what, and by which source, stands in the profiles.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Quirks {
+    /// What is asked for (RFC 6749 section 3.3).
+    pub scopes: ScopeQuirks,
+    /// The authorization request and its answer (RFC 6749 section 4.1.1, RFC 9207).
+    pub authorization: AuthorizationQuirks,
+    /// The device flow (RFC 8628).
+    pub device: DeviceQuirks,
+    /// Token requests and answers (RFC 6749 section 5).
+    pub token: TokenQuirks,
+    /// Refreshing (RFC 6749 section 6).
+    pub refresh: RefreshQuirks,
+    /// Words of the provider, by what they mean.
+    pub errors: ErrorWords,
+    /// Who consented (OpenID Connect Core sections 2 and 5.3).
+    pub identity: IdentityQuirks,
+    /// Giving tokens back (RFC 7009).
+    pub revocation: RevocationQuirks,
+    /// What to do about an error, by its code, its whole description, or the description's first word (`AADSTS50076`).
+    pub advice: BTreeMap<String, String>,
+}
+
+/// Scopes.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScopeQuirks {
+    /// What joins them in requests; a space by RFC 6749 section 3.3.
+    pub separator: Option<String>,
+    /// One of these must be asked for, or no refresh token comes.
+    pub for_refresh: Vec<String>,
+    /// One of these must be asked for, or the provider does not say who the person is.
+    pub for_identity: Vec<String>,
+    /// The device flow gives these only.
+    pub device_flow_gives: Vec<String>,
+}
+
+/// The authorization request and its answer.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthorizationQuirks {
+    /// How the server names itself in its answers where no metadata says so (RFC 9207 section 2).
+    pub response_issuer: Option<String>,
+    /// The provider refuses the parameters of RFC 7636. The state still binds the answer to the browser.
+    pub refuses_pkce: bool,
+}
+
+/// The device flow.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeviceQuirks {
+    /// Added to the device authorization request. Values may have placeholders.
+    pub parameters: BTreeMap<String, String>,
+    /// Which parameter holds the scopes; `scope` by RFC 8628 section 3.1.
+    pub scope_parameter: Option<String>,
+    /// Polls name the scopes again.
+    pub polls_repeat_scopes: bool,
+    /// `grant_type` of polls, in place of the URN of RFC 8628 section 3.4.
+    pub grant_type: Option<String>,
+    /// Which parameter of polls holds the device code; `device_code` by RFC 8628 section 3.4.
+    pub code_parameter: Option<String>,
+    /// `expires_in` and `interval` come in milliseconds.
+    pub times_in_milliseconds: bool,
+    /// `verification_uri` has the user code in it already, as `verification_uri_complete` would.
+    pub verification_uri_is_complete: bool,
+    /// The client secret must be left out: grants of this flow belong to a public client, refreshes included.
+    pub refuses_secret: bool,
+}
+
+/// Token requests and answers.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TokenQuirks {
+    /// Requests are JSON objects, not forms; at the revocation endpoint too.
+    pub json_requests: bool,
+    /// Values of `token_type` that stand for bearer tokens.
+    pub bearer_types: Vec<String>,
+    /// Seconds that access tokens last although no answer says so.
+    pub default_expires_in: Option<u64>,
+    /// Where answers list the scopes: JSON pointers (RFC 6901), the first that is there. `/scope` otherwise.
+    pub scopes_at: Vec<String>,
+}
+
+/// Refreshing.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RefreshQuirks {
+    /// Codes and whole messages that mean a dead refresh token here, beside `invalid_grant`.
+    pub dead: Vec<String>,
+    /// `invalid_grant` has been seen for healthy tokens: it is believed only when it stays.
+    pub dead_is_doubtful: bool,
+    /// Codes of failures that may have spent the refresh token.
+    pub may_have_acted: Vec<String>,
+}
+
+/// Words of a provider: error codes, or whole messages where it sends no codes. Case does not matter.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ErrorWords {
+    /// `authorization_pending`.
+    pub pending: Vec<String>,
+    /// `slow_down`.
+    pub slow_down: Vec<String>,
+    /// `access_denied`.
+    pub denied: Vec<String>,
+    /// `expired_token`.
+    pub expired: Vec<String>,
+    /// `temporarily_unavailable`: limits and failures of the moment.
+    pub passing: Vec<String>,
+    /// The operator must act: `invalid_client` and its like. Never ends a grant.
+    pub misconfigured: Vec<String>,
+}
+
+/// Who consented.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IdentityQuirks {
+    /// JSON pointers into userinfo. All of them, joined by colons, are the person's id; `/sub`, else `/id`, otherwise.
+    pub id: Vec<String>,
+    /// JSON pointers into userinfo: the first text is the name to show.
+    pub name: Vec<String>,
+    /// Userinfo is asked with POST.
+    pub post: bool,
+    /// Headers of the userinfo request.
+    pub headers: BTreeMap<String, String>,
+    /// The authorization scheme at userinfo; `Bearer` by RFC 6750 section 2.1.
+    pub scheme: Option<String>,
+    /// One issuer for many tenants: `{tenantid}` stands for the claim `tid` of the ID token.
+    pub issuer_template: Option<String>,
+}
+
+/// Giving tokens back.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RevocationQuirks {
+    /// The request takes tokens of this type only.
+    pub takes: Option<TokenType>,
+    /// The method is DELETE.
+    pub delete: bool,
+    /// Where the token goes.
+    pub token_in: TokenPlace,
+    /// The token's parameter; `token` by RFC 7009 section 2.1.
+    pub parameter: Option<String>,
+    /// How this service authenticates; as at the token endpoint otherwise.
+    pub auth_method: Option<RevocationAuth>,
+    /// Statuses that mean that the token was gone.
+    pub gone_statuses: Vec<u16>,
+    /// Codes and whole messages that mean that the token was gone.
+    pub gone: Vec<String>,
+    /// A success says so in this member; without it, 200 is none.
+    pub success_member: Option<String>,
+}
+
+/// What a revocation request takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenType {
+    /// `access_token` of RFC 7009 section 2.1.
+    AccessToken,
+    /// `refresh_token`.
+    RefreshToken,
+}
+
+/// Where a revocation request carries the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenPlace {
+    /// In a form (RFC 7009 section 2.1).
+    #[default]
+    Form,
+    /// In a JSON object.
+    Json,
+    /// In the `Authorization` header, as a bearer token: it revokes itself.
+    Bearer,
+}
+
+/// How this service authenticates when it gives tokens back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevocationAuth {
+    /// Id and secret in the header. Without a secret the request is of no use.
+    ClientSecretBasic,
+    /// The client id alone, in the body.
+    ClientId,
+    /// Not at all: the token is enough.
+    None,
+}
+
+impl ScopeQuirks {
+    /// Scopes as the text of a request.
+    pub(crate) fn join(&self, scopes: &[String]) -> String {
+        scopes.join(self.separator.as_deref().unwrap_or(" "))
+    }
+}
+
+impl DeviceQuirks {
+    /// How this service authenticates in grants of this flow.
+    pub(crate) fn auth_method(&self, otherwise: ClientAuthMethod) -> ClientAuthMethod {
+        if self.refuses_secret {
+            ClientAuthMethod::None
+        } else {
+            otherwise
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! The authorization code grant with PKCE (RFC 6749 section 4.1, RFC 7636, RFC 9207).
+
+use std::collections::HashMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use central_oauth_domain::grant::TokenGrant;
+use central_oauth_domain::ports::{Consent, OAuthProvider, Prompt, ProviderError, Redemption};
+use central_oauth_domain::secret::{CallbackQuery, DeviceCode};
+use central_oauth_provider_openidconnect::{Flow, ProviderSettings};
+use openidconnect::{PkceCodeChallenge, PkceCodeVerifier};
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::support::{
+    DEVICE_CODE, REDIRECT_URI, STATE, Stub, Subject, changed, error_of, issuer, json as reply_json,
+    kind, metadata, plain, step,
+};
+
+const CODE: &str = "auth-code+1/2=3";
+const CALLBACK: &str = "code=auth-code%2B1%2F2%3D3&state=x";
+const OIDC: &str = "/.well-known/openid-configuration";
+
+fn code_flow(base: &str) -> ProviderSettings {
+    ProviderSettings {
+        flow: Flow::AuthorizationCode,
+        authorization_endpoint: Some(Url::parse(&format!("{base}/authorize")).unwrap()),
+        ..plain(base)
+    }
+}
+
+fn address(consent: &Consent) -> Url {
+    match &consent.prompt {
+        Prompt::Visit { uri } => Url::parse(uri.expose()).unwrap(),
+        Prompt::UserCode { .. } => panic!("an address"),
+    }
+}
+
+fn query(url: &Url) -> HashMap<String, String> {
+    url.query_pairs().into_owned().collect()
+}
+
+async fn come_back(
+    subject: &Subject,
+    handle: &DeviceCode,
+    callback: &str,
+) -> Result<Redemption, ProviderError> {
+    let callback = CallbackQuery::new(callback);
+    subject.provider.redeem(handle, Some(&callback)).await
+}
+
+/// Goes there and comes back with this.
+async fn round_trip(
+    settings: ProviderSettings,
+    callback: &str,
+) -> Result<Redemption, ProviderError> {
+    let subject = Subject::new(settings);
+    let consent = subject.begin().await.ok().unwrap();
+    come_back(&subject, &consent.handle, callback).await
+}
+
+async fn granting() -> Stub {
+    Stub::start(|_, _| reply_json(200, &json!({"access_token": "at", "refresh_token": "rt"}))).await
+}
+
+/// An issuer whose metadata and token answer are as given.
+async fn issuing(changes: Value, token_answer: Value) -> Stub {
+    Stub::start(move |seen, base| match seen.path.as_str() {
+        OIDC => {
+            let whole = json!({"authorization_endpoint": format!("{base}/authorize")});
+            reply_json(
+                200,
+                &changed(changed(metadata(base), whole), changes.clone()),
+            )
+        }
+        _ => reply_json(200, &token_answer),
+    })
+    .await
+}
+
+fn at_issuer(base: &str) -> ProviderSettings {
+    ProviderSettings {
+        flow: Flow::AuthorizationCode,
+        ..issuer(base)
+    }
+}
+
+// RFC 6749 section 4.1.1, RFC 7636 section 4.3, OpenID Connect Core section 3.1.2.1.
+#[tokio::test]
+async fn where_the_person_is_sent() {
+    let subject = Subject::new(code_flow("http://127.0.0.1:9"));
+    let consent = subject.begin().await.ok().unwrap();
+    let url = address(&consent);
+    assert!(
+        url.as_str().starts_with("http://127.0.0.1:9/authorize?"),
+        "{url}"
+    );
+    let query = query(&url);
+    for (name, value) in [
+        ("response_type", "code"),
+        ("client_id", "client-1"),
+        ("redirect_uri", REDIRECT_URI),
+        ("state", STATE),
+        ("code_challenge_method", "S256"),
+        ("scope", "openid repo"),
+    ] {
+        assert_eq!(query[name], value, "{name}");
+    }
+    assert_eq!(query["code_challenge"].len(), 43);
+    assert!(query["nonce"].len() >= 22);
+    assert_eq!(query.len(), 8, "{query:?}");
+    assert!(consent.expires_in.as_secs() > 0);
+    assert_eq!(consent.interval, None);
+}
+
+// RFC 6749 section 3.1: the endpoint's own query is kept. Providers want more: Google's `access_type`.
+#[tokio::test]
+async fn what_the_endpoint_and_the_profile_add() {
+    let settings = ProviderSettings {
+        authorization_endpoint: Url::parse("http://127.0.0.1:9/go?realm=a%26b").ok(),
+        authorization_parameters: vec![("access_type".to_owned(), "offline".to_owned())],
+        scopes: vec!["repo".to_owned()],
+        ..code_flow("http://127.0.0.1:9")
+    };
+    let subject = Subject::new(settings);
+    let query = query(&address(&subject.begin().await.ok().unwrap()));
+    assert_eq!(query["realm"], "a&b");
+    assert_eq!(query["access_type"], "offline");
+    assert_eq!(query["client_id"], "client-1");
+    assert!(!query.contains_key("nonce"), "nobody asks who it is");
+}
+
+#[tokio::test]
+async fn every_request_is_another() {
+    let subject = Subject::new(code_flow("http://127.0.0.1:9"));
+    let first = query(&address(&subject.begin().await.ok().unwrap()));
+    let second = query(&address(&subject.begin().await.ok().unwrap()));
+    for name in ["code_challenge", "nonce"] {
+        assert_ne!(first[name], second[name], "{name}");
+    }
+}
+
+// RFC 6749 section 4.1.3, RFC 7636 section 4.5: the verifier is the one whose hash went ahead.
+#[tokio::test]
+async fn the_code_is_redeemed_with_its_verifier() {
+    let stub = granting().await;
+    let subject = Subject::new(code_flow(&stub.base));
+    let consent = subject.begin().await.ok().unwrap();
+    assert_eq!(stub.count("/token"), 0);
+    let outcome = come_back(&subject, &consent.handle, CALLBACK).await;
+    let Ok(Redemption::Granted(grant)) = outcome else {
+        panic!("{}", step(&outcome));
+    };
+    let TokenGrant {
+        access_token,
+        refresh_token,
+        scopes,
+        ..
+    } = *grant;
+    assert_eq!(access_token.expose(), "at");
+    assert_eq!(refresh_token.unwrap().expose(), "rt");
+    assert_eq!(scopes, ["openid", "repo"]);
+    stub.last(|seen| {
+        let form = seen.form();
+        assert_eq!(form["grant_type"], "authorization_code");
+        assert_eq!(form["code"], CODE);
+        assert_eq!(form["redirect_uri"], REDIRECT_URI);
+        assert_eq!(form["client_id"], "client-1");
+        assert_eq!(form.len(), 5, "{form:?}");
+        let verifier = PkceCodeVerifier::new(form["code_verifier"].clone());
+        let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier);
+        let sent = query(&address(&consent));
+        assert_eq!(sent["code_challenge"], challenge.as_str());
+    });
+}
+
+// RFC 6749 section 4.1.2.1.
+#[tokio::test]
+async fn the_person_says_no() {
+    let stub = granting().await;
+    for callback in [
+        "error=access_denied&state=x",
+        "error=access_denied&error_description=The+user+said+no",
+        "error=authorization_declined",
+    ] {
+        let outcome = round_trip(code_flow(&stub.base), callback).await;
+        assert_eq!(step(&outcome), "denied", "{callback}");
+    }
+    assert_eq!(stub.count("/token"), 0);
+}
+
+// An error in a callback does not go away by asking again, whatever it is called.
+#[tokio::test]
+async fn other_errors_end_the_link() {
+    for (callback, code) in [
+        ("error=server_error", "server_error"),
+        ("error=temporarily_unavailable", "temporarily_unavailable"),
+        ("error=invalid_scope&error_description=x", "invalid_scope"),
+        ("error=unauthorized_client", "unauthorized_client"),
+        ("error=slow_down", "slow_down"),
+        ("error=authorization_pending", "authorization_pending"),
+        ("error=access_denied&error=server_error", "server_error"),
+        ("error=", "invalid_callback"),
+        ("error=two+words", "invalid_callback"),
+        ("error=&code=c", "invalid_callback"),
+        ("", "invalid_callback"),
+        ("code=", "invalid_callback"),
+        ("state=x&id_token=y", "invalid_callback"),
+    ] {
+        let stub = granting().await;
+        let error = error_of(round_trip(code_flow(&stub.base), callback).await);
+        assert_eq!(kind(&error), ("refused", code), "{callback}");
+        assert!(!error.is_passing());
+        assert_eq!(stub.count("/token"), 0, "{callback}");
+    }
+}
+
+// RFC 9207 section 2.4: compared letter for letter, errors included; missing is refused where it is announced.
+#[tokio::test]
+async fn the_answer_must_come_from_the_right_server() {
+    let announced = json!({"authorization_response_iss_parameter_supported": true});
+    for (changes, named, expected) in [
+        (announced.clone(), "right", "granted"),
+        (announced.clone(), "wrong", "refused issuer_mismatch"),
+        (announced.clone(), "slash", "refused issuer_mismatch"),
+        (announced, "", "refused issuer_missing"),
+        (json!({}), "right", "granted"),
+        (json!({}), "wrong", "refused issuer_mismatch"),
+        (json!({}), "", "granted"),
+    ] {
+        let stub = issuing(changes.clone(), json!({"access_token": "at"})).await;
+        let named = match named {
+            "right" => format!("&iss={}", stub.base),
+            "slash" => format!("&iss={}/", stub.base),
+            "wrong" => "&iss=https://evil.example.com".to_owned(),
+            _ => String::new(),
+        };
+        let outcome = round_trip(at_issuer(&stub.base), &format!("{CALLBACK}{named}")).await;
+        assert_eq!(step(&outcome), expected, "{changes} {named}");
+        let refused = usize::from(expected == "granted");
+        assert_eq!(stub.count("/token"), refused, "the code must not go out");
+        let denial = format!("error=access_denied{named}");
+        let outcome = round_trip(at_issuer(&stub.base), &denial).await;
+        let expected = expected.replace("granted", "denied");
+        assert_eq!(step(&outcome), expected, "{changes} {denial}");
+    }
+}
+
+// OpenID Connect Core section 3.1.3.7, 11.
+#[tokio::test]
+async fn the_id_token_must_answer_this_request() {
+    let encode = |claims: Value| format!("h.{}.s", URL_SAFE_NO_PAD.encode(claims.to_string()));
+    for id_token in [
+        encode(json!({"nonce": "another"})),
+        encode(json!({"nonce": null})),
+        encode(json!({})),
+        "no.jwt".to_owned(),
+    ] {
+        let answer = json!({"access_token": "at", "id_token": id_token});
+        let stub = issuing(json!({}), answer).await;
+        let error = error_of(round_trip(at_issuer(&stub.base), CALLBACK).await);
+        assert_eq!(kind(&error), ("refused", "invalid_id_token"), "{id_token}");
+    }
+}
+
+#[tokio::test]
+async fn the_right_nonce_passes() {
+    // The stub learns the nonce from the verifier's companion: it is told by the test through the code.
+    let stub = Stub::start(|seen, base| match seen.path.as_str() {
+        OIDC => {
+            let more = json!({"authorization_endpoint": format!("{base}/authorize")});
+            reply_json(200, &changed(metadata(base), more))
+        }
+        _ => {
+            let claims = json!({"nonce": seen.form()["code"]}).to_string();
+            let id_token = format!("h.{}.s", URL_SAFE_NO_PAD.encode(claims));
+            reply_json(200, &json!({"access_token": "at", "id_token": id_token}))
+        }
+    })
+    .await;
+    let subject = Subject::new(at_issuer(&stub.base));
+    let consent = subject.begin().await.ok().unwrap();
+    let nonce = query(&address(&consent))["nonce"].clone();
+    let outcome = come_back(&subject, &consent.handle, &format!("code={nonce}")).await;
+    assert_eq!(step(&outcome), "granted");
+}
+
+// After a change of the configuration: neither flow takes what the other left behind.
+#[tokio::test]
+async fn a_handle_of_the_other_flow() {
+    let stub = granting().await;
+    let subject = Subject::new(code_flow(&stub.base));
+    for handle in [DEVICE_CODE, "{}", r#"{"verifier":"v"}"#, "[1]"] {
+        let outcome = come_back(&subject, &DeviceCode::new(handle), CALLBACK).await;
+        assert_eq!(step(&outcome), "refused flow_changed", "{handle}");
+    }
+    assert_eq!(stub.count("/token"), 0);
+}
+
+// RFC 6749 section 5.2: a code that is used, expired or another client's.
+#[tokio::test]
+async fn a_code_is_good_for_one_redemption() {
+    for (status, error, expected) in [
+        (400, "invalid_grant", "refused invalid_grant"),
+        // GitHub, "Troubleshooting OAuth app access token request errors".
+        (
+            200,
+            "bad_verification_code",
+            "refused bad_verification_code",
+        ),
+        (401, "invalid_client", "misconfigured invalid_client"),
+        (503, "invalid_grant", "unavailable"),
+    ] {
+        let stub = Stub::start(move |_, _| reply_json(status, &json!({"error": error}))).await;
+        let outcome = round_trip(code_flow(&stub.base), CALLBACK).await;
+        assert_eq!(step(&outcome), expected, "{error}");
+        assert_eq!(stub.count("/token"), 1);
+    }
+}
+
+#[tokio::test]
+async fn neither_code_nor_verifier_is_repeated() {
+    for status in [200, 400, 401, 429, 503] {
+        let stub = Stub::start(move |seen, _| {
+            let form = seen.form();
+            let echo = format!("{} {} {}", form["code"], form["code_verifier"], seen.body);
+            reply_json(
+                status,
+                &json!({"error": "invalid_grant", "error_description": echo}),
+            )
+        })
+        .await;
+        let error = error_of(round_trip(code_flow(&stub.base), CALLBACK).await);
+        let text = format!("{error} {error:?}");
+        assert!(text.contains("[removed]"), "{text}");
+        let verifier = stub.last(|seen| seen.form()["code_verifier"].clone());
+        for secret in [CODE, "auth-code%2B1%2F2%3D3", &verifier] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+    }
+}
+
+// What a callback says besides is somebody else's text: bounded, on one line.
+#[tokio::test]
+async fn words_of_a_callback_are_bounded() {
+    let long = format!(
+        "error=invalid_request&error_description=a%0Ab{}",
+        "x".repeat(5000)
+    );
+    let error = error_of(round_trip(code_flow("http://127.0.0.1:9"), &long).await);
+    let text = error.to_string();
+    assert!(
+        text.len() < 500 && !text.chars().any(char::is_control),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_without_the_endpoint() {
+    let stub = issuing(json!({"authorization_endpoint": null}), json!({})).await;
+    let subject = Subject::new(at_issuer(&stub.base));
+    let error = error_of(subject.begin().await);
+    assert_eq!(kind(&error), ("misconfigured", "no_endpoint"));
+}

@@ -1,0 +1,132 @@
+//! Consents that end with the browser being sent back.
+
+use super::*;
+use crate::ports::Prompt;
+use crate::secret::CallbackQuery;
+use crate::usecases::Callback;
+
+/// A link whose person is at the provider, which will send them back: its code, its key and the state.
+async fn away(stage: &Stage) -> (String, AccessKey, String) {
+    stage.provider.send_people_back();
+    let (code, key) = stage.started().await;
+    stage.confirm(&code).await.unwrap();
+    let view = stage.broker.confirmed_by(&code, &stage.browser).await;
+    let Some(Prompt::Visit { uri }) = view.unwrap().unwrap().prompt else {
+        panic!("nothing to visit");
+    };
+    let state = uri.expose().split("state=").nth(1).unwrap();
+    let (state, back) = state.split_once("&redirect_uri=").unwrap();
+    assert_eq!(back, "https://auth.test/callback/one");
+    (code, key, state.to_owned())
+}
+
+impl Stage {
+    async fn back(&self, provider: &str, state: &str) -> Result<LinkCode, Refusal> {
+        let callback = Callback {
+            provider,
+            state,
+            query: CallbackQuery::new("code=c0de"),
+        };
+        self.broker.take_callback(&callback, &self.browser).await
+    }
+}
+
+#[tokio::test]
+async fn what_the_browser_brings_back_is_redeemed() {
+    let stage = Stage::new().await;
+    let (code, key, state) = away(&stage).await;
+    assert!(
+        stage.broker.idle_for(&[]).await.unwrap().is_none(),
+        "nothing to poll"
+    );
+    let granted = ScriptedProvider::grant("access-1", Some("refresh-1"));
+    stage.provider.answer_redeem(Ok(granted));
+    assert_eq!(stage.back("one", &state).await.unwrap().digits(), code);
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Authorizing);
+    stage.poll_providers().await;
+    assert_eq!(stage.provider.callbacks(), ["code=c0de"]);
+    let status = stage.status(&code, &key).await;
+    assert!(matches!(status, LinkStatus::Linked(_)));
+}
+
+#[tokio::test]
+async fn it_is_taken_once() {
+    let stage = Stage::new().await;
+    let (code, key, state) = away(&stage).await;
+    stage.back("one", &state).await.unwrap();
+    let again = stage.back("one", &state).await;
+    assert!(matches!(again, Err(Refusal::ForeignCallback(_))));
+    let granted = ScriptedProvider::grant("access-1", None);
+    stage.provider.answer_redeem(Ok(granted));
+    stage.poll_providers().await;
+    let late = stage.back("one", &state).await;
+    assert!(matches!(late, Err(Refusal::ForeignCallback(_))));
+    assert_eq!(stage.provider.times_redeemed(), 1);
+    let status = stage.status(&code, &key).await;
+    assert!(matches!(status, LinkStatus::Linked(_)));
+}
+
+#[tokio::test]
+async fn another_browser_another_provider_and_made_up_states_are_refused() {
+    let stage = Stage::new().await;
+    let (code, key, state) = away(&stage).await;
+    let mut tampered = state.clone();
+    let last = tampered.pop().unwrap();
+    tampered.push(if last == '0' { '1' } else { '0' });
+    let made_up = [
+        "",
+        "0",
+        "zz",
+        "00".repeat(40).as_str(),
+        &tampered,
+        "\u{e9}\u{e9}",
+    ]
+    .map(str::to_owned);
+    for state in made_up {
+        let refused = stage.back("one", &state).await;
+        assert!(
+            matches!(refused, Err(Refusal::ForeignCallback(_))),
+            "{state:?}"
+        );
+    }
+    let elsewhere = stage.back("two", &state).await;
+    assert!(matches!(elsewhere, Err(Refusal::ForeignCallback(_))));
+    let thief = stage.broker.new_browser();
+    let callback = Callback {
+        provider: "one",
+        state: &state,
+        query: CallbackQuery::new("code=stolen"),
+    };
+    let stolen = stage.broker.take_callback(&callback, &thief).await;
+    assert!(matches!(stolen, Err(Refusal::ForeignCallback(_))));
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Authorizing);
+    assert_eq!(stage.provider.times_redeemed(), 0);
+}
+
+#[tokio::test]
+async fn a_link_that_has_ended_takes_nothing() {
+    let stage = Stage::new().await;
+    let (code, _, state) = away(&stage).await;
+    stage.broker.cancel(&code, &stage.visitor()).await.unwrap();
+    let cancelled = stage.back("one", &state).await;
+    assert!(matches!(cancelled, Err(Refusal::ForeignCallback(_))));
+
+    let (_, _, state) = away(&stage).await;
+    stage.clock.advance(ScriptedProvider::EXPIRES_IN);
+    let late = stage.back("one", &state).await;
+    assert!(matches!(late, Err(Refusal::ForeignCallback(_))));
+    assert_eq!(stage.provider.times_redeemed(), 0);
+}
+
+#[tokio::test]
+async fn the_state_of_a_device_flow_brings_nothing_back() {
+    let stage = Stage::new().await;
+    let (code, _) = stage.started().await;
+    stage.confirm(&code).await.unwrap();
+    let link = stage.broker.confirmed_by(&code, &stage.browser).await;
+    let browser = link.unwrap().unwrap().link.browser.unwrap();
+    let code = LinkCode::parse(&code).unwrap();
+    let state = stage.broker.vault.seal_state(&code, &browser).unwrap();
+    let refused = stage.back("one", &state).await;
+    assert!(matches!(refused, Err(Refusal::ForeignCallback(_))));
+}

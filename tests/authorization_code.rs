@@ -1,0 +1,183 @@
+//! Consent by redirect (authorization code with PKCE) behind the same page: the real binary, a certified authorization
+//! server, a real browser. The program sees no difference.
+//!
+//! With `CENTRAL_OAUTH_TEST_PICTURES=folder` pictures are taken of the pages.
+#![allow(clippy::unwrap_used)]
+
+#[path = "link_flow/client.rs"]
+mod client;
+mod support;
+
+use std::path::Path;
+use std::time::Duration;
+
+use client::Program;
+use fantoccini::Locator;
+use support::browser::Browser;
+use support::http;
+use support::oidc::{OidcOptions, OidcProvider};
+use support::process::eventually;
+use support::service::Service;
+
+const SCOPES: &str = "openid profile email offline_access";
+
+/// A service with this flow, and its provider.
+async fn started(client_id: &str, secret: Option<&str>) -> (OidcProvider, Service) {
+    let mut service = Service::prepare(&[
+        ("PROVIDER_FLOW", "authorization_code"),
+        ("PROVIDER_CLIENT_ID", client_id),
+        ("PROVIDER_SCOPES", SCOPES),
+        ("PROVIDER_DISPLAY_NAME", "Example Work"),
+        ("LOG", "trace"),
+    ]);
+    let options = OidcOptions {
+        path: "/realms/work",
+        redirect_uri: Some(service.url("/callback/default")),
+        access_token_ttl: Duration::from_secs(5),
+        ..OidcOptions::default()
+    };
+    let provider = OidcProvider::start(options).await;
+    service.set("PROVIDER_ISSUER", &provider.issuer);
+    if let Some(secret) = secret {
+        service.set("PROVIDER_CLIENT_SECRET", secret);
+    }
+    service.run().await;
+    (provider, service)
+}
+
+/// Enters the code, confirms it and follows the way to the provider.
+async fn go_to_provider(browser: &Browser, program: &Program<'_>) {
+    browser.goto(program.verification_url_complete()).await;
+    browser.click("button[value=look_up]").await;
+    browser.click("button[value=confirm]").await;
+    browser.wait_for_text("You are then sent back here").await;
+    picture(browser, "prompt").await;
+    browser.click("a.main").await;
+}
+
+async fn sign_in(browser: &Browser, name: &str) {
+    browser.fill("input[name=login]", name).await;
+    browser.fill("input[name=password]", "any").await;
+    browser.click("button[type=submit]").await;
+    browser.wait_for_text("Authorize").await;
+}
+
+async fn address(browser: &Browser) -> String {
+    browser.client.current_url().await.unwrap().into()
+}
+
+async fn picture(browser: &Browser, page: &str) {
+    #[expect(clippy::disallowed_methods, reason = "a wish of whoever runs the test")]
+    let folder = std::env::var_os("CENTRAL_OAUTH_TEST_PICTURES");
+    if let Some(folder) = folder {
+        let file = format!("redirect-{page}.png");
+        browser.screenshot(&Path::new(&folder).join(file)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_person_goes_to_the_provider_and_is_sent_back() {
+    let secret = OidcProvider::CLIENT_SECRET;
+    let (provider, mut service) = started(OidcProvider::CLIENT_ID, Some(secret)).await;
+    let program = Program::ask(&service, "nightly backup").await;
+    let browser = Browser::with_javascript().await;
+    go_to_provider(&browser, &program).await;
+    program.expect_status("authorizing").await;
+    sign_in(&browser, "alice").await;
+    browser.click("button[type=submit]").await;
+    browser.wait_for_text("can now use this account").await;
+    picture(&browser, "linked").await;
+    let shown = address(&browser).await;
+    assert!(
+        !shown.contains("state="),
+        "the code has left the address bar: {shown}"
+    );
+
+    let account = program.wait_until_linked().await;
+    assert_eq!(account["account_id"], "alice");
+    let token = program.token().await;
+    program.expect_accepted_by(&provider, &token, "alice").await;
+    // It came with a refresh token, and is refreshed like any other.
+    eventually(Duration::from_secs(20), "a refresh", async || {
+        program.token().await != token
+    })
+    .await;
+    let fresh = program.token().await;
+    program.expect_accepted_by(&provider, &fresh, "alice").await;
+    browser.close().await;
+    program.expect_nothing_in_the_clear(&[&token]).await;
+    assert!(service.stop().await.success());
+}
+
+#[tokio::test]
+async fn a_public_client_without_scripts_and_a_crash_while_the_person_is_away() {
+    let (provider, mut service) = started(OidcProvider::PUBLIC_CLIENT_ID, None).await;
+    let program = Program::ask(&service, "cron").await;
+    let browser = Browser::without_javascript().await;
+    go_to_provider(&browser, &program).await;
+    sign_in(&browser, "bob").await;
+    service.kill().await;
+    service.run().await;
+    browser.click("button[type=submit]").await;
+    browser.wait_for_text("can now use this account").await;
+    let account = program.wait_until_linked().await;
+    assert_eq!(account["account_id"], "bob");
+    let token = program.token().await;
+    program.expect_accepted_by(&provider, &token, "bob").await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_no_foreign_browsers_and_answers_used_twice() {
+    let secret = OidcProvider::CLIENT_SECRET;
+    let (_provider, service) = started(OidcProvider::CLIENT_ID, Some(secret)).await;
+    let browser = Browser::with_javascript().await;
+    let denied = Program::ask(&service, "denied").await;
+    go_to_provider(&browser, &denied).await;
+    sign_in(&browser, "carol").await;
+    let cancel = Locator::LinkText("[ Cancel ]");
+    let cancel = browser.client.find(cancel).await.unwrap();
+    cancel.click().await.unwrap();
+    browser.wait_for_text("You said no").await;
+    denied.wait_for("denied").await;
+    denied.expect_no_token("unauthorized").await;
+
+    // Somebody else's browser brings an answer that was meant for this one.
+    let linked = Program::ask(&service, "linked").await;
+    browser.goto(linked.verification_url_complete()).await;
+    browser.click("button[value=look_up]").await;
+    browser.click("button[value=confirm]").await;
+    let way = browser
+        .find("a.main")
+        .await
+        .attr("href")
+        .await
+        .unwrap()
+        .unwrap();
+    let state = way.split("state=").nth(1).unwrap();
+    let state = state.split('&').next().unwrap();
+    let callback = service.url(&format!("/callback/default?code=stolen&state={state}"));
+    let client = http::client();
+    let refused = http::send(client.get(&callback)).await.expect(400);
+    assert!(refused.text.contains("cannot be used"), "{}", refused.text);
+    assert_eq!(refused.header("cache-control"), "no-store");
+    for nonsense in ["", "?code=1", "?state=00", "?error=access_denied&state=zz"] {
+        let url = service.url(&format!("/callback/default{nonsense}"));
+        http::send(client.get(url)).await.expect(400);
+    }
+    http::send(client.get(service.url("/callback/another?state=00")))
+        .await
+        .expect(400);
+    linked.expect_status("authorizing").await;
+
+    // An answer that names another issuer is refused, and ends the link: its person can start anew.
+    let mixed_up = format!("{callback}&iss=https%3A%2F%2Fevil.example");
+    browser.goto(&mixed_up).await;
+    browser.wait_for_text("It did not work").await;
+    browser.wait_for_text("another issuer").await;
+    linked.wait_for("failed").await;
+    browser.goto(&mixed_up).await;
+    browser.wait_for_text("cannot be used").await;
+    picture(&browser, "refused").await;
+    browser.close().await;
+}

@@ -70,10 +70,9 @@ async fn ask(
             bad.push(format!("{} {}", answer.status, answer.text));
             continue;
         }
-        let got = Instant::now();
         let used = http::send(client.get(&hello).bearer_auth(answer.str("access_token"))).await;
-        // On a crowded machine the use itself can come after the expiry.
-        let too_late = answer.number("expires_in") == 0 && got.elapsed().as_millis() > 100;
+        // Less than a second was left, and on a crowded machine the use itself can come after it.
+        let too_late = answer.number("expires_in") == 0;
         match used.status.as_u16() {
             200 => good += 1,
             _ if too_late => {}

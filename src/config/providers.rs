@@ -33,6 +33,7 @@ pub(crate) struct Provider {
 struct Raw {
     providers: Option<String>,
     provider_name: Option<String>,
+    provider_preset: Option<String>,
     provider_display_name: Option<String>,
     provider_issuer: Option<String>,
     provider_client_id: Option<String>,
@@ -45,6 +46,11 @@ struct Raw {
     provider_revocation_endpoint: Option<String>,
     provider_userinfo_endpoint: Option<String>,
     provider_token_endpoint_auth_method: Option<String>,
+    provider_host: Option<String>,
+    provider_domain: Option<String>,
+    provider_realm: Option<String>,
+    provider_tenant: Option<String>,
+    provider_audience: Option<String>,
 }
 
 impl ProviderConfig {
@@ -135,6 +141,7 @@ impl Raw {
         let scopes = scopes.filter(|scope| !scope.is_empty()).map(str::to_owned);
         Table {
             scopes: scopes.collect(),
+            preset: self.provider_preset,
             display_name: self.provider_display_name,
             issuer: self.provider_issuer,
             client_id: self.provider_client_id,
@@ -146,6 +153,11 @@ impl Raw {
             revocation_endpoint: self.provider_revocation_endpoint,
             userinfo_endpoint: self.provider_userinfo_endpoint,
             token_endpoint_auth_method: self.provider_token_endpoint_auth_method,
+            host: self.provider_host,
+            domain: self.provider_domain,
+            realm: self.provider_realm,
+            tenant: self.provider_tenant,
+            audience: self.provider_audience,
             ..Table::default()
         }
     }

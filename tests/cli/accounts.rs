@@ -56,6 +56,7 @@ async fn a_kept_key_shows_its_own_account() {
         "STATUS",
         "TOKEN EXPIRES",
         "NEXT REFRESH",
+        "GRANT ENDS",
         "LAST ERROR",
     ];
     assert_eq!(rows[0], head);
@@ -64,7 +65,7 @@ async fn a_kept_key_shows_its_own_account() {
     for when in [rows[1][4], rows[1][5]] {
         assert!(when == "in 5 min" || when == "in 4 min", "{run:?}");
     }
-    assert_eq!(rows[1][6], "-");
+    assert_eq!(rows[1][6..], ["-", "-"]);
     // All is well, so there is nothing to say below.
     assert_eq!(run.stdout.lines().count(), 2, "{run:?}");
     let widths = run.stdout.lines().map(|line| line.find("STATUS"));
@@ -199,6 +200,7 @@ async fn every_page_is_read_and_every_trouble_told() {
         "items": [account("9", "degraded", &json!({
             "access_token_expires_at": "2026-01-05T08:42:30Z",
             "next_refresh_at": "2026-01-05T07:59:59Z",
+            "refresh_token_expires_at": "2026-01-10T09:00:00Z",
             "last_error": { "code": "invalid_client", "detail": "wrong secret" },
         }))],
     });
@@ -209,10 +211,10 @@ async fn every_page_is_read_and_every_trouble_told() {
     let machine = Machine::new();
     let run = machine.run_with(&settings, &["accounts"]).await.expect(0);
     let expected = "\
-ID  PROVIDER  ACCOUNT      STATUS           TOKEN EXPIRES    NEXT REFRESH  LAST ERROR
-7   work      愛 [2J 31m   active           never            -             -
-8   work      Al           relink_required  expired 3 h ago  -             invalid_grant
-9   work      Al           degraded         in 42 min        now           invalid_client
+ID  PROVIDER  ACCOUNT      STATUS           TOKEN EXPIRES    NEXT REFRESH  GRANT ENDS  LAST ERROR
+7   work      愛 [2J 31m   active           never            -             -           -
+8   work      Al           relink_required  expired 3 h ago  -             -           invalid_grant
+9   work      Al           degraded         in 42 min        now           in 5 d      invalid_client
 
 8 (Al at work): the provider refuses (invalid_grant); consent again with `central-oauth link --relink` where its \
 access key is kept

@@ -77,7 +77,54 @@ const MISTAKES: &[(&str, &[&str])] = &[
         &["exclude each other"],
     ),
     ("[work]\nclient_id = \"a\"\nflow = \"code\"\n", &["flow"]),
-    ("[work]\npreset = \"github\"\n", &["preset"]),
+    (
+        "[work]\npreset = \"github\"\n",
+        &["table \"work\"", "client_id is missing"],
+    ),
+    (
+        "[work]\nclient_id = \"a\"\npreset = \"hunter2\"\n",
+        &[
+            "preset is unknown",
+            "atlassian, auth0",
+            "github, github-app",
+            "zoom",
+        ],
+    ),
+    (
+        "[work]\nclient_id = \"a\"\npreset = \"okta\"\n",
+        &["domain is missing", "such as example.okta.com"],
+    ),
+    (
+        "[work]\nclient_id = \"a\"\npreset = \"okta\"\ndomain = \"https://hunter2.example\"\n",
+        &["domain must be a name without a scheme"],
+    ),
+    (
+        "[work]\nclient_id = \"a\"\npreset = \"okta\"\ndomain = \"a b\"\n",
+        &["issuer cannot be made of the values"],
+    ),
+    (
+        "[work]\nclient_id = \"a\"\npreset = \"github\"\ntenant = \"hunter2\"\n",
+        &["tenant means nothing to this preset"],
+    ),
+    (
+        "[work]\nclient_id = \"a\"\nissuer = \"https://a.example\"\ntenant = \"hunter2\"\n",
+        &["tenant means nothing without a preset"],
+    ),
+    (
+        "[work]\nclient_id = \"a\"\npreset = \"slack\"\nflow = \"device\"\n",
+        &["flow must be authorization_code"],
+    ),
+    (
+        "[work]\nclient_id = \"a\"\npreset = \"entra\"\nscopes = [\"openid\"]\n",
+        &["scopes lacks \"offline_access\"", "no refresh token"],
+    ),
+    (
+        "[work]\nclient_id = \"a\"\npreset = \"google\"\nflow = \"device\"\nscopes = [\"https://mail.google.com/\"]\n",
+        &[
+            "scopes has \"https://mail.google.com/\"",
+            "flow must be authorization_code",
+        ],
+    ),
     (
         "[\"my\\nwork\"]\nclient_id = \"a\"\n",
         &["table \"my\\nwork\"", "name can have"],
@@ -114,6 +161,56 @@ async fn providers_keep_out_of_each_others_way() {
     let run = refuse(&provider("work", ""), &environment).await;
     let expected = "central-oauth: CENTRAL_OAUTH_PROVIDER_NAME: belongs to a provider of the file";
     assert!(run.starts_with(expected), "{run}");
+}
+
+// The same mistakes in the environment name the variable.
+#[tokio::test]
+async fn a_preset_without_a_file() {
+    for (settings, expected) in [
+        (
+            &[("PROVIDER_PRESET", "hunter2")][..],
+            "PRESET: is unknown; there are atlassian",
+        ),
+        (
+            &[
+                ("PROVIDER_PRESET", "keycloak"),
+                ("PROVIDER_HOST", "a.example"),
+            ],
+            "REALM: is missing",
+        ),
+        (
+            &[("PROVIDER_PRESET", "entra"), ("PROVIDER_SCOPES", "openid")],
+            "SCOPES: lacks",
+        ),
+        (
+            &[("PROVIDER_TENANT", "hunter2")],
+            "TENANT: means nothing without a preset",
+        ),
+    ] {
+        let settings = [settings, &[("PROVIDER_CLIENT_ID", "a")]].concat();
+        let line = refuse("", &settings).await;
+        let expected = format!("central-oauth: CENTRAL_OAUTH_PROVIDER_{expected}");
+        assert!(line.starts_with(&expected), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn presets_serve() {
+    let machine = Machine::new();
+    let file = machine.work().join("providers.toml");
+    let text = "[code]\nclient_id = \"a\"\npreset = \"github\"\ndefault = true\n\
+        [work]\nclient_id = \"a\"\npreset = \"entra\"\ntenant = \"contoso.example\"\ndisplay_name = \"At work\"\n\
+        [kc]\nclient_id = \"a\"\npreset = \"keycloak\"\nissuer = \"http://127.0.0.1:9/realms/x\"\n";
+    std::fs::write(&file, text).unwrap();
+    let service = Service::start(&[("PROVIDERS", file.to_str().unwrap())]).await;
+    let request = http::client().get(service.url("/v1/providers"));
+    let answer = http::send(request).await.expect(200);
+    for name in ["GitHub", "At work", "Keycloak"] {
+        assert!(answer.text.contains(name), "{}", answer.text);
+    }
+    let request = http::client().post(service.url("/v1/link-code"));
+    let answer = http::send(request).await.expect(201);
+    assert_eq!(answer.str("provider"), "code");
 }
 
 #[tokio::test]

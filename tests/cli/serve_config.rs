@@ -137,6 +137,21 @@ const MISTAKES: &[Mistake] = &[
         ],
     ),
     (
+        "PROVIDER_FLOW",
+        &[CLIENT, ISSUER, ("PROVIDER_FLOW", "implicit")],
+    ),
+    (
+        "PROVIDER_AUTHORIZATION_ENDPOINT",
+        &[
+            CLIENT,
+            ISSUER,
+            (
+                "PROVIDER_AUTHORIZATION_ENDPOINT",
+                "http://login.example.com/authorize",
+            ),
+        ],
+    ),
+    (
         "PROVIDER_REVOCATION_ENDPOINT",
         &[
             CLIENT,

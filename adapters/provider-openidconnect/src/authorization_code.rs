@@ -4,8 +4,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::ports::{Consent, ConsentRequest, Prompt, ProviderError};
 use central_oauth_domain::secret::{CallbackQuery, ConsentUri, DeviceCode, IdToken};
@@ -13,8 +11,11 @@ use openidconnect::{PkceCodeChallenge, PkceCodeVerifier};
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
+use crate::dialect::{Dialect, Meaning};
 use crate::http::{Fields, Request};
+use crate::identity::unverified_claims;
 use crate::oauth_error::OAuthError;
+use crate::quirks::Quirks;
 use crate::scrub::Scrubber;
 use crate::server::Server;
 use crate::settings::ProviderSettings;
@@ -63,12 +64,14 @@ impl Errand {
     }
 
     /// Asks for the tokens (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
-    pub(crate) fn token_request(&self, endpoint: &Url, code: &str) -> Request {
-        let mut request = Request::post(endpoint);
+    pub(crate) fn token_request(&self, endpoint: &Url, code: &str, quirks: &Quirks) -> Request {
+        let mut request = Request::post(endpoint).json_if(quirks.token.json_requests);
         request.field("grant_type", "authorization_code");
         request.secret_field("code", code);
         request.field("redirect_uri", &self.redirect_uri);
-        request.secret_field("code_verifier", &self.verifier);
+        if !quirks.authorization.refuses_pkce {
+            request.secret_field("code_verifier", &self.verifier);
+        }
         request
     }
 
@@ -78,18 +81,14 @@ impl Errand {
         let (Some(expected), Some(id_token)) = (&self.nonce, id_token) else {
             return Ok(());
         };
-        if nonce_of(id_token.expose()).as_ref() == Some(expected) {
+        let claims = unverified_claims(id_token);
+        let nonce = claims.as_ref().and_then(|claims| claims["nonce"].as_str());
+        if nonce == Some(expected.as_str()) {
             return Ok(());
         }
         let words = "the ID token does not verify: it answers another request (nonce)";
         Err(refused("invalid_id_token", words))
     }
-}
-
-fn nonce_of(id_token: &str) -> Option<String> {
-    let payload = URL_SAFE_NO_PAD.decode(id_token.split('.').nth(1)?).ok()?;
-    let claims: Value = serde_json::from_slice(&payload).ok()?;
-    claims["nonce"].as_str().map(str::to_owned)
 }
 
 /// Where the person is sent (RFC 6749 section 4.1.1), and what is kept meanwhile.
@@ -112,11 +111,14 @@ pub(crate) fn begin(
             .append_pair("response_type", "code")
             .append_pair("client_id", &settings.client_id)
             .append_pair("redirect_uri", &errand.redirect_uri)
-            .append_pair("state", &request.state)
-            .append_pair("code_challenge", challenge.as_str())
-            .append_pair("code_challenge_method", challenge.method().as_str());
+            .append_pair("state", &request.state);
+        if !settings.quirks.authorization.refuses_pkce {
+            query
+                .append_pair("code_challenge", challenge.as_str())
+                .append_pair("code_challenge_method", challenge.method().as_str());
+        }
         if !settings.scopes.is_empty() {
-            query.append_pair("scope", &settings.scopes.join(" "));
+            query.append_pair("scope", &settings.quirks.scopes.join(&settings.scopes));
         }
         if let Some(nonce) = &errand.nonce {
             query.append_pair("nonce", nonce);
@@ -156,12 +158,16 @@ pub(crate) enum Brought {
 }
 
 /// Reads what the browser brought back, if it comes from the server that the person was sent to.
-pub(crate) fn read(callback: &CallbackQuery, server: &Server) -> Result<Brought, ProviderError> {
+pub(crate) fn read(
+    callback: &CallbackQuery,
+    server: &Server,
+    dialect: &Dialect,
+) -> Result<Brought, ProviderError> {
     let pairs = form_urlencoded::parse(callback.expose().as_bytes());
     let pairs: BTreeMap<String, String> = pairs.into_owned().collect();
     check_issuer(pairs.get("iss").map(String::as_str), server)?;
     if pairs.contains_key("error") {
-        return no(&pairs);
+        return no(&pairs, dialect);
     }
     let code = pairs.get("code").filter(|code| !code.is_empty());
     let missing = || refused("invalid_callback", "the provider sent no code");
@@ -184,13 +190,17 @@ fn check_issuer(named: Option<&str>, server: &Server) -> Result<(), ProviderErro
 }
 
 /// RFC 6749 section 4.1.2.1. Asking again would bring the same words, so none of them passes.
-fn no(pairs: &BTreeMap<String, String>) -> Result<Brought, ProviderError> {
+fn no(pairs: &BTreeMap<String, String>, dialect: &Dialect) -> Result<Brought, ProviderError> {
     let members = pairs
         .iter()
         .map(|(name, value)| (name.clone(), Value::String(value.clone())));
-    let error = OAuthError::read(&Fields::new(members.collect()), &Scrubber::default());
+    let error = OAuthError::read(
+        &Fields::new(members.collect()),
+        dialect,
+        &Scrubber::default(),
+    );
     match error {
-        Some(error) if error.is_denial() => Ok(Brought::Denied),
+        Some(error) if error.meaning == Meaning::Denied => Ok(Brought::Denied),
         Some(error) => {
             let OAuthError { code, detail, .. } = error;
             Err(ProviderError::Refused { code, detail })

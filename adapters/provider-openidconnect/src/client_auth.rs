@@ -6,18 +6,22 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use central_oauth_domain::ports::ProviderError;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 use url::form_urlencoded::byte_serialize;
 
 use crate::http::Request;
 
 /// How a client authenticates at the endpoints it posts to (OpenID Connect Core section 9).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum ClientAuthMethod {
     /// Client id and secret in the `Authorization` header: `client_secret_basic`.
+    #[serde(rename = "client_secret_basic")]
     Basic,
     /// Client id and secret in the body: `client_secret_post`.
+    #[serde(rename = "client_secret_post")]
     Post,
     /// The client id alone, in the body: `none`.
+    #[serde(rename = "none")]
     None,
 }
 

@@ -7,6 +7,7 @@ use central_oauth_domain::secret::{ConsentUri, DeviceCode, UserCode};
 use url::Url;
 
 use crate::http::Fields;
+use crate::quirks::DeviceQuirks;
 
 /// How long a device code is taken to live when the answer does not say, or says 0. RFC 8628 requires `expires_in`, so
 /// this is for servers that break it; 900 s is what GitHub and Microsoft give. Too long does no harm: the provider
@@ -16,30 +17,36 @@ const DEFAULT_LIFETIME: Duration = Duration::from_secs(900);
 const LONGEST_USER_CODE: usize = 128;
 
 /// Reads it. Google names the addresses `verification_url` and `verification_url_complete`.
-pub(crate) fn read(fields: &Fields) -> Result<Consent, ProviderError> {
+pub(crate) fn read(fields: &Fields, quirks: &DeviceQuirks) -> Result<Consent, ProviderError> {
     let device_code = fields
         .text("device_code")
         .ok_or_else(|| nonsense("no device_code"))?;
-    let complete = fields.first_text(&["verification_uri_complete", "verification_url_complete"]);
+    let uri = fields
+        .first_text(&["verification_uri", "verification_url"])
+        .ok_or_else(|| nonsense("no verification_uri"))?;
+    let complete = fields
+        .first_text(&["verification_uri_complete", "verification_url_complete"])
+        .or(quirks.verification_uri_is_complete.then_some(uri));
+    let unit = if quirks.times_in_milliseconds {
+        1000
+    } else {
+        1
+    };
+    let time = |name: &str| fields.seconds(name).map(|time| time / unit);
     Ok(Consent {
         handle: DeviceCode::new(device_code),
         prompt: Prompt::UserCode {
             user_code: user_code(fields)?,
-            verification_uri: verification_uri(
-                fields
-                    .first_text(&["verification_uri", "verification_url"])
-                    .ok_or_else(|| nonsense("no verification_uri"))?,
-            )?,
+            verification_uri: verification_uri(uri)?,
             verification_uri_complete: complete
                 .map(verification_uri)
                 .transpose()?
                 .map(ConsentUri::new),
         },
-        expires_in: fields
-            .seconds("expires_in")
+        expires_in: time("expires_in")
             .filter(|lifetime| !lifetime.is_zero())
             .unwrap_or(DEFAULT_LIFETIME),
-        interval: fields.seconds("interval"),
+        interval: time("interval"),
     })
 }
 

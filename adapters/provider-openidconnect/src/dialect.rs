@@ -49,7 +49,9 @@ impl Dialect {
         Self {
             own: own(&quirks.errors),
             dead: quirks.refresh.dead.iter().map(lower).collect(),
-            advice: advice.map(|(key, words)| (lower(key), words.clone())).collect(),
+            advice: advice
+                .map(|(key, words)| (lower(key), words.clone()))
+                .collect(),
         }
     }
 
@@ -83,10 +85,10 @@ impl Dialect {
         DEAD.contains(&code.as_str()) && !words.any(|word| self.own.contains_key(word))
     }
 
-    /// What to do about it.
+    /// What to do about it, if the profile knows; what stands before a colon is Microsoft's number of the error.
     pub(crate) fn advice(&self, code: &str, description: Option<&str>) -> Option<&str> {
         let description = description.unwrap_or_default();
-        let first = description.split([':', ' ']).next().unwrap_or_default();
+        let first = description.split(':').next().unwrap_or_default();
         let mut keys = [first, description, code].into_iter();
         keys.find_map(|key| self.advice.get(&normal(key)))
             .map(String::as_str)
@@ -102,9 +104,7 @@ const DEAD: [&str; 3] = [
 
 fn own(words: &ErrorWords) -> BTreeMap<String, Meaning> {
     let all = [
-        (&words.pending, Meaning::Pending),
         (&words.slow_down, Meaning::SlowDown),
-        (&words.denied, Meaning::Denied),
         (&words.expired, Meaning::Expired),
         (&words.passing, Meaning::Passing),
         (&words.misconfigured, Meaning::Misconfigured),
@@ -158,12 +158,21 @@ mod tests {
         let words = dialect();
         let said = |code: &str, description: &str| {
             let description = Some(description);
-            (words.meaning(code, description), words.is_dead(code, description))
+            (
+                words.meaning(code, description),
+                words.is_dead(code, description),
+            )
         };
         assert_eq!(said("invalid_grant", "gone"), (Meaning::Refused, true));
         let other = "unsupported GRANT type";
-        assert_eq!(said("invalid_grant", other), (Meaning::Misconfigured, false));
-        assert_eq!(said("unauthorized_client", ""), (Meaning::Misconfigured, false));
+        assert_eq!(
+            said("invalid_grant", other),
+            (Meaning::Misconfigured, false)
+        );
+        assert_eq!(
+            said("unauthorized_client", ""),
+            (Meaning::Misconfigured, false)
+        );
         assert!(said("unauthorized_client", "refresh_token is invalid").1);
         assert_eq!(said("access denied", "").0, Meaning::Passing);
         assert_eq!(said("access_denied", "").0, Meaning::Denied);

@@ -6,6 +6,7 @@ use url::Url;
 use crate::address;
 use crate::deadline::Deadline;
 use crate::http::{Fields, Http, Request};
+use crate::server::{TENANT_ID, is_guid};
 
 /// An issuer's metadata, as far as it is used. Everything but the issuer may be missing: some servers leave the device
 /// endpoint out, and OAuth-only ones have neither keys nor userinfo.
@@ -20,6 +21,10 @@ pub(crate) struct Metadata {
     pub(crate) id_token_algorithms: Vec<String>,
     /// `authorization_response_iss_parameter_supported` (RFC 9207 section 3).
     pub(crate) names_issuer_in_responses: bool,
+    /// Where it was found.
+    pub(crate) location: Url,
+    /// `scopes_supported` (RFC 8414 section 2), which need not name all.
+    pub(crate) scopes: Option<Vec<String>>,
     configured_issuer: Url,
     fields: Fields,
 }
@@ -29,6 +34,7 @@ impl Metadata {
     pub(crate) async fn discover(
         http: &Http,
         issuer: &Url,
+        template: Option<&str>,
         deadline: Deadline,
     ) -> Result<Self, ProviderError> {
         let mut refusal = None;
@@ -36,7 +42,7 @@ impl Metadata {
             let answer = http.send(Request::get(&location), deadline).await?;
             let status = answer.status();
             match answer.success().map_err(ProviderError::from) {
-                Ok(fields) => return Self::read(issuer, fields),
+                Ok(fields) => return Self::read(location, issuer, template, fields),
                 Err(error @ ProviderError::Unavailable { .. }) => return Err(error),
                 Err(_) if status.is_client_error() => {
                     refusal.get_or_insert(no_metadata(&location, status.as_u16()));
@@ -48,13 +54,19 @@ impl Metadata {
         Err(refusal.unwrap_or_else(|| no_metadata(issuer, 404)))
     }
 
-    fn read(configured_issuer: &Url, fields: Fields) -> Result<Self, ProviderError> {
+    fn read(
+        location: Url,
+        configured_issuer: &Url,
+        template: Option<&str>,
+        fields: Fields,
+    ) -> Result<Self, ProviderError> {
         let Some(issuer) = fields.text("issuer").map(str::to_owned) else {
             return Err(ProviderError::Nonsense {
                 detail: "the metadata names no issuer".to_owned(),
             });
         };
-        if !is_same(configured_issuer, &issuer) {
+        let is_tenant = template.is_some_and(|it| is_one_of(it, configured_issuer, &issuer));
+        if !is_tenant && !is_same(configured_issuer, &issuer) {
             return Err(misconfigured(
                 "issuer_mismatch",
                 &format!("asked {configured_issuer} for its metadata, got that of another issuer"),
@@ -70,6 +82,8 @@ impl Metadata {
             names_issuer_in_responses: fields
                 .get("authorization_response_iss_parameter_supported")
                 .is_some_and(|flag| flag == true),
+            scopes: fields.words("scopes_supported"),
+            location,
             configured_issuer: configured_issuer.clone(),
             fields,
         })
@@ -114,6 +128,24 @@ fn is_same(configured: &Url, named: &str) -> bool {
     Url::parse(named).is_ok_and(|named| bare(&named) == bare(configured))
 }
 
+/// Microsoft's metadata names the tenant by its GUID, or as `{tenantid}` where it is for many tenants, whatever name the
+/// tenant was asked by (OpenID Connect Discovery section 4.3 would have them equal). Who asks by GUID gets that tenant.
+fn is_one_of(template: &str, configured: &Url, named: &str) -> bool {
+    let Some((before, after)) = template.split_once(TENANT_ID) else {
+        return false;
+    };
+    let tenant = |issuer: &str| {
+        let rest = issuer.strip_prefix(before)?.strip_suffix(after)?;
+        Some(rest.to_owned())
+    };
+    match (tenant(configured.as_str()), tenant(named)) {
+        (Some(asked), Some(answer)) => {
+            !is_guid(&asked) && (answer == TENANT_ID || is_guid(&answer))
+        }
+        _ => false,
+    }
+}
+
 fn no_metadata(location: &Url, status: u16) -> ProviderError {
     let detail = format!("no metadata of the issuer at {location} (HTTP {status})");
     misconfigured("no_metadata", &detail)
@@ -148,6 +180,24 @@ mod tests {
         ];
         assert_eq!(at("https://id.example.com/realms/work"), realm);
         assert_eq!(at("https://id.example.com/realms/work/"), realm);
+    }
+
+    #[test]
+    fn tenants_have_names_and_ids() {
+        let guid = "9188040d-6c67-4c5b-b112-36a304b66dad";
+        let other = "00000000-0000-0000-0000-000000000000";
+        let at = |tenant: &str| format!("https://login.example.com/{tenant}/v2.0");
+        let is_one = |asked: &str, answer: &str| {
+            let asked = Url::parse(&at(asked)).expect("an address");
+            is_one_of(&at(TENANT_ID), &asked, &at(answer))
+        };
+        assert!(is_one("common", TENANT_ID));
+        assert!(is_one("consumers", guid));
+        assert!(is_one("contoso.example", guid));
+        assert!(!is_one(guid, TENANT_ID));
+        assert!(!is_one(guid, other));
+        assert!(!is_one("common", "a/b"));
+        assert!(!is_one("common", "common/v2.0/x"));
     }
 
     #[test]

@@ -8,7 +8,9 @@
 //! | `settings` | what the operator says about a provider, and what of it cannot be |
 //! | `server`, `discovery`, `kept` | the endpoints: given or discovered, and for how long they are believed |
 //! | `http` | one exchange: bounded, normalised to an `Answer`, and rid of our secrets |
-//! | `oauth_error` | what the error codes mean |
+//! | `profile` | known providers, as the files in `profiles/` describe them |
+//! | `quirks` | where providers depart from the RFCs |
+//! | `oauth_error`, `dialect` | where an answer says what is wrong, and what the words mean |
 //! | `client_auth` | how this service says who it is |
 //! | `device_authorization` | the answer that starts a device flow |
 //! | `authorization_code` | where a person is sent, and what the browser brings back |
@@ -28,12 +30,16 @@ mod authorization_code;
 mod client_auth;
 mod deadline;
 mod device_authorization;
+mod dialect;
 mod discovery;
+mod doctor;
 mod http;
 mod identity;
 mod kept;
 mod oauth_error;
+mod profile;
 mod provider;
+pub mod quirks;
 mod refresh;
 mod revocation;
 mod scrub;
@@ -43,6 +49,8 @@ mod token;
 
 pub use address::AddressFault;
 pub use client_auth::{ClientAuthMethod, UnknownClientAuthMethod};
+pub use doctor::{Finding, Subject, Verdict};
 pub use http::ClientUnavailable;
+pub use profile::{Endpoints, Facts, Placeholder, Profile, ProfileError, Setup, UnknownProfile};
 pub use provider::OpenIdConnectProvider;
 pub use settings::{Flow, ProviderSettings, SettingsError, UnknownFlow};

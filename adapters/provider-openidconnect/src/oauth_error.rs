@@ -1,10 +1,11 @@
-//! What the error codes of providers mean.
+//! Errors in the protocol's terms, and where answers say them.
 
 use std::time::Duration;
 
 use central_oauth_domain::ports::ProviderError;
 use serde_json::Value;
 
+use crate::dialect::{Dialect, Meaning};
 use crate::http::Fields;
 use crate::scrub::Scrubber;
 
@@ -12,81 +13,59 @@ use crate::scrub::Scrubber;
 pub(crate) struct OAuthError {
     /// The code, in lower case.
     pub(crate) code: String,
-    /// The provider's words and the status.
+    /// What to do about it, the provider's words, and the status.
     pub(crate) detail: String,
+    /// What it says.
+    pub(crate) meaning: Meaning,
+    /// Whether it shows, at a refresh, that the refresh token is dead.
+    pub(crate) is_dead: bool,
     /// The interval that the answer names (GitHub with `slow_down`).
     pub(crate) interval: Option<Duration>,
     /// When the provider wants to be asked again.
     pub(crate) retry_after: Option<Duration>,
 }
 
-/// A step of the device flow that is told as an error.
-pub(crate) enum Step {
-    /// The person has not answered yet.
-    Pending,
-    /// Ask less often.
-    SlowDown,
-    /// The person said no.
-    Denied,
-    /// The device code is dead.
-    Expired,
-}
-
 impl OAuthError {
-    /// The step of the device flow that this is, if it is one.
-    pub(crate) fn step(&self) -> Option<Step> {
-        step(&self.code)
-    }
-
     /// Reads an error, if the members are one; the provider's words are rid of these secrets.
-    pub(crate) fn read(fields: &Fields, secrets: &Scrubber) -> Option<Self> {
-        let wording = Wording::of(fields);
+    pub(crate) fn read(fields: &Fields, dialect: &Dialect, secrets: &Scrubber) -> Option<Self> {
+        let Wording { code, description } = Wording::of(fields, dialect);
+        let word = code?;
+        let words = secrets.text(description.unwrap_or_default());
         Some(Self {
-            code: secrets.code(wording.code?)?,
-            detail: secrets.text(wording.description.unwrap_or_default()),
+            code: code_of(word, dialect, secrets)?,
+            detail: match dialect.advice(word, description) {
+                Some(advice) => format!("{advice} {words}").trim_end().to_owned(),
+                None => words,
+            },
+            meaning: dialect.meaning(word, description),
+            is_dead: dialect.is_dead(word, description),
             interval: None,
             retry_after: None,
         })
     }
-
-    /// Whether the person said no.
-    pub(crate) fn is_denial(&self) -> bool {
-        matches!(self.step(), Some(Step::Denied))
-    }
-
-    /// Whether it belongs to the device flow.
-    pub(crate) fn is_step(&self) -> bool {
-        self.step().is_some()
-    }
 }
 
-/// `authorization_declined` is Microsoft's word, `token_expired` an older one of GitHub's documentation.
-fn step(code: &str) -> Option<Step> {
-    match code {
-        "authorization_pending" => Some(Step::Pending),
-        "slow_down" => Some(Step::SlowDown),
-        "access_denied" | "authorization_declined" => Some(Step::Denied),
-        "expired_token" | "token_expired" => Some(Step::Expired),
-        _ => None,
+/// Phrases that stand in a code's place ("Access Denied") are codes if the profile knows them.
+fn code_of(word: &str, dialect: &Dialect, secrets: &Scrubber) -> Option<String> {
+    if dialect.is_word(word) {
+        secrets.code(&word.trim().replace(' ', "_"))
+    } else {
+        secrets.code(word)
     }
 }
 
 impl From<OAuthError> for ProviderError {
     fn from(error: OAuthError) -> Self {
         let OAuthError { code, detail, .. } = error;
-        match code.as_str() {
-            "server_error" | "temporarily_unavailable" | "slow_down" => Self::Unavailable {
+        match error.meaning {
+            Meaning::Passing | Meaning::SlowDown => Self::Unavailable {
                 detail: format!("{code}: {detail}"),
                 retry_after: error.retry_after.or(error.interval),
             },
-            // The last two are GitHub's.
-            "invalid_client"
-            | "unauthorized_client"
-            | "invalid_scope"
-            | "unsupported_grant_type"
-            | "device_flow_disabled"
-            | "incorrect_client_credentials" => Self::Misconfigured { code, detail },
-            _ => Self::Refused { code, detail },
+            Meaning::Misconfigured => Self::Misconfigured { code, detail },
+            Meaning::Pending | Meaning::Denied | Meaning::Expired | Meaning::Refused => {
+                Self::Refused { code, detail }
+            }
         }
     }
 }
@@ -101,8 +80,9 @@ pub(crate) struct Wording<'a> {
 
 impl<'a> Wording<'a> {
     /// Looks for them: `error` is a text by RFC 6749, an object with `code` or `status` and `message` in other APIs,
-    /// and Twitch has `{"status": 400, "message": "authorization_pending"}`.
-    pub(crate) fn of(fields: &'a Fields) -> Self {
+    /// Twitch has `{"status": 400, "message": "authorization_pending"}`, Google `error_code` for a quota, and Zoom says
+    /// `reason` for `error_description`.
+    pub(crate) fn of(fields: &'a Fields, dialect: &Dialect) -> Self {
         let message = fields.text("message");
         let inner = fields.get("error").and_then(Value::as_object);
         let nested = |names: &[&str]| {
@@ -111,12 +91,13 @@ impl<'a> Wording<'a> {
         };
         Self {
             code: message
-                .filter(|word| step(word).is_some())
-                .or_else(|| fields.text("error"))
+                .filter(|word| dialect.is_word(word))
+                .or_else(|| fields.first_text(&["error", "error_code"]))
                 .or_else(|| nested(&["code", "error", "type", "status"])),
             description: fields
                 .text("error_description")
                 .or_else(|| nested(&["message", "error_description"]))
+                .or_else(|| fields.text("reason"))
                 .or(message),
         }
     }

@@ -17,11 +17,12 @@ use url::Url;
 use crate::authorization_code::{Brought, Errand};
 use crate::client_auth::{Client, ClientAuthMethod};
 use crate::deadline::Deadline;
+use crate::dialect::{Dialect, Meaning};
 use crate::discovery::Metadata;
-use crate::http::{Answer, Http, Rejection, Request, Unanswered};
+use crate::http::{Answer, Fields, Http, Rejection, Request, Unanswered};
 use crate::identity::{Person, Unverified, Verifier, ask_userinfo};
 use crate::kept::Kept;
-use crate::oauth_error::{OAuthError, Step};
+use crate::oauth_error::OAuthError;
 use crate::server::{Issuer, Server};
 use crate::settings::{Flow, ProviderSettings, SettingsError};
 use crate::{authorization_code, device_authorization, refresh, revocation, token};
@@ -31,10 +32,10 @@ const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// A provider, with the flow that its settings say.
 pub struct OpenIdConnectProvider {
-    settings: ProviderSettings,
+    pub(crate) settings: ProviderSettings,
     entropy: Arc<Entropy>,
     client: Client,
-    http: Http,
+    pub(crate) http: Http,
     server: Kept<Server>,
     keys: Kept<CoreJsonWebKeySet>,
 }
@@ -54,7 +55,15 @@ impl OpenIdConnectProvider {
         entropy: Arc<Entropy>,
     ) -> Result<Self, SettingsError> {
         settings.check()?;
-        let http = Http::new(settings.name.as_str(), Arc::clone(&clock))?;
+        if let Some(scope) = settings.missing_identity_scope() {
+            tracing::warn!(
+                provider = settings.name.as_str(),
+                scope,
+                "without this scope the provider does not say who consents, and no link can be completed"
+            );
+        }
+        let dialect = Dialect::new(&settings.quirks);
+        let http = Http::new(settings.name.as_str(), dialect, Arc::clone(&clock))?;
         for (_, url) in settings.addresses() {
             http.prepare(url)?;
         }
@@ -75,16 +84,17 @@ impl OpenIdConnectProvider {
         }
     }
 
-    fn deadline(&self) -> Deadline {
+    pub(crate) fn deadline(&self) -> Deadline {
         Deadline::after(self.settings.timeout)
     }
 
-    async fn server(&self, deadline: Deadline) -> Result<Arc<Server>, ProviderError> {
+    pub(crate) async fn server(&self, deadline: Deadline) -> Result<Arc<Server>, ProviderError> {
         let Some(issuer) = &self.settings.issuer else {
             return Ok(Arc::new(Server::described(&self.settings)));
         };
         let discover = async |deadline| {
-            let metadata = Metadata::discover(&self.http, issuer, deadline).await?;
+            let template = self.settings.quirks.identity.issuer_template.as_deref();
+            let metadata = Metadata::discover(&self.http, issuer, template, deadline).await?;
             Server::discovered(&self.settings, &metadata)
         };
         self.server.get(deadline, discover).await
@@ -106,12 +116,15 @@ impl OpenIdConnectProvider {
         server: &Server,
         deadline: Deadline,
     ) -> Result<Consent, ProviderError> {
+        let quirks = &self.settings.quirks.device;
         let mut request = Request::post(server.device_authorization()?);
-        if !self.settings.scopes.is_empty() {
-            request.field("scope", &self.settings.scopes.join(" "));
+        self.name_scopes(&mut request);
+        for (name, value) in &quirks.parameters {
+            request.field(name, value);
         }
-        let answer = self.post(server.auth_method, request, deadline).await?;
-        device_authorization::read(&answer.success()?)
+        let auth_method = quirks.auth_method(server.auth_method);
+        let answer = self.post(auth_method, request, deadline).await?;
+        device_authorization::read(&answer.success()?, quirks)
     }
 
     async fn redeem_device_code(
@@ -120,23 +133,54 @@ impl OpenIdConnectProvider {
         server: &Server,
         deadline: Deadline,
     ) -> Result<Redemption, ProviderError> {
+        let quirks = &self.settings.quirks.device;
         let token_endpoint = server.token()?;
-        let mut request = Request::post(token_endpoint);
-        request.field("grant_type", DEVICE_CODE_GRANT);
-        request.secret_field("device_code", device_code.expose());
-        let answer = self.post(server.auth_method, request, deadline).await?;
+        let polled = self.settings.device_token_endpoint.as_ref();
+        let mut request = Request::post(polled.unwrap_or(token_endpoint));
+        let grant_type = quirks.grant_type.as_deref().unwrap_or(DEVICE_CODE_GRANT);
+        request.field("grant_type", grant_type);
+        let parameter = quirks.code_parameter.as_deref().unwrap_or("device_code");
+        request.secret_field(parameter, device_code.expose());
+        if quirks.polls_repeat_scopes {
+            self.name_scopes(&mut request);
+        }
+        let auth_method = quirks.auth_method(server.auth_method);
+        let answer = self.post(auth_method, request, deadline).await?;
         match answer.success() {
             Ok(fields) => {
-                let grant = token::read(
-                    &fields,
-                    &self.settings.scopes,
-                    self.origin_of(token_endpoint),
-                )?;
+                let grant = self.read_tokens(&fields, self.origin_of(token_endpoint))?;
                 Ok(Redemption::Granted(Box::new(grant)))
             }
             Err(Rejection::Worded(error)) => unfinished(error),
             Err(Rejection::Failed(error)) => Err(error),
         }
+    }
+
+    /// Puts the scopes into a request of the device flow (RFC 8628 section 3.1).
+    fn name_scopes(&self, request: &mut Request) {
+        let (scopes, quirks) = (&self.settings.scopes, &self.settings.quirks);
+        if !scopes.is_empty() {
+            let parameter = quirks.device.scope_parameter.as_deref();
+            request.field(parameter.unwrap_or("scope"), &quirks.scopes.join(scopes));
+        }
+    }
+
+    fn read_tokens(
+        &self,
+        fields: &Fields,
+        origin: TokenOrigin,
+    ) -> Result<TokenGrant, ProviderError> {
+        token::read(fields, &self.settings.scopes, origin, &self.settings.quirks)
+    }
+
+    async fn ask_userinfo(
+        &self,
+        url: &Url,
+        access_token: &AccessToken,
+        deadline: Deadline,
+    ) -> Result<Person, ProviderError> {
+        let quirks = &self.settings.quirks.identity;
+        ask_userinfo(&self.http, url, access_token, quirks, deadline).await
     }
 
     async fn redeem_code(
@@ -147,15 +191,15 @@ impl OpenIdConnectProvider {
         deadline: Deadline,
     ) -> Result<Redemption, ProviderError> {
         let errand = Errand::from_handle(handle)?;
-        let code = match authorization_code::read(callback, server)? {
+        let code = match authorization_code::read(callback, server, self.http.dialect())? {
             Brought::Code(code) => code,
             Brought::Denied => return Ok(Redemption::Denied),
         };
         let token_endpoint = server.token()?;
-        let request = errand.token_request(token_endpoint, &code);
+        let request = errand.token_request(token_endpoint, &code, &self.settings.quirks);
         let answer = self.post(server.auth_method, request, deadline).await?;
         let origin = self.origin_of(token_endpoint);
-        let grant = token::read(&answer.success()?, &self.settings.scopes, origin)?;
+        let grant = self.read_tokens(&answer.success()?, origin)?;
         errand.check_nonce(grant.id_token.as_ref())?;
         Ok(Redemption::Granted(Box::new(grant)))
     }
@@ -206,8 +250,11 @@ impl OpenIdConnectProvider {
         let (None, Some(url)) = (&person.name, &server.userinfo) else {
             return person;
         };
-        match ask_userinfo(&self.http, url, access_token, deadline).await {
-            Ok(described) if described.id == person.id => described,
+        match self.ask_userinfo(url, access_token, deadline).await {
+            Ok(described) if described.id == person.id => Person {
+                name: described.name,
+                ..person
+            },
             _ => person,
         }
     }
@@ -269,11 +316,17 @@ impl OAuthProvider for OpenIdConnectProvider {
         let deadline = self.deadline();
         let server = self.server(deadline).await?;
         let token_endpoint = server.token()?;
-        let mut request = Request::post(token_endpoint);
+        let quirks = &self.settings.quirks;
+        let mut request = Request::post(token_endpoint).json_if(quirks.token.json_requests);
         request.field("grant_type", "refresh_token");
         request.secret_field("refresh_token", refresh_token.expose());
-        let answer = self.post(server.auth_method, request, deadline).await?;
-        refresh::read(answer, granted, self.origin_of(token_endpoint))
+        let auth_method = match self.settings.flow {
+            Flow::Device => quirks.device.auth_method(server.auth_method),
+            Flow::AuthorizationCode => server.auth_method,
+        };
+        let answer = self.post(auth_method, request, deadline).await?;
+        let origin = self.origin_of(token_endpoint);
+        refresh::read(answer, granted, origin, quirks)
     }
 
     async fn revoke(&self, token: TokenToRevoke<'_>) -> Result<Revoked, ProviderError> {
@@ -282,9 +335,18 @@ impl OAuthProvider for OpenIdConnectProvider {
         let Some(endpoint) = server.revocation()? else {
             return Ok(Revoked::Unsupported);
         };
-        let request = revocation::request(endpoint, token);
-        let auth_method = server.revocation_auth_method;
-        revocation::read(self.post(auth_method, request, deadline).await?)
+        let quirks = &self.settings.quirks.revocation;
+        if !revocation::takes(token, quirks) {
+            return Ok(Revoked::Unsupported);
+        }
+        let request = revocation::request(endpoint, token, quirks)?;
+        let has_secret = self.client.secret().is_some();
+        let usual = server.revocation_auth_method;
+        let answer = match revocation::auth_method(quirks, has_secret, usual)? {
+            Some(auth_method) => self.post(auth_method, request, deadline).await?,
+            None => self.http.send(request, deadline).await?,
+        };
+        revocation::read(answer, quirks)
     }
 
     async fn identify(
@@ -302,7 +364,7 @@ impl OAuthProvider for OpenIdConnectProvider {
                     .await?;
                 self.name(person, &server, access_token, deadline).await
             }
-            (_, _, Some(url)) => ask_userinfo(&self.http, url, access_token, deadline).await?,
+            (_, _, Some(url)) => self.ask_userinfo(url, access_token, deadline).await?,
             _ => return Ok(Identity::Unknown),
         };
         Ok(person.into())
@@ -311,13 +373,13 @@ impl OAuthProvider for OpenIdConnectProvider {
 
 /// What an error of the token endpoint means for a flow that goes on (RFC 8628 section 3.5).
 fn unfinished(error: OAuthError) -> Result<Redemption, ProviderError> {
-    match error.step() {
-        Some(Step::Pending) => Ok(Redemption::Pending),
-        Some(Step::SlowDown) => Ok(Redemption::SlowDown {
+    match error.meaning {
+        Meaning::Pending => Ok(Redemption::Pending),
+        Meaning::SlowDown => Ok(Redemption::SlowDown {
             interval: error.interval.or(error.retry_after),
         }),
-        Some(Step::Denied) => Ok(Redemption::Denied),
-        Some(Step::Expired) => Ok(Redemption::Expired),
-        None => Err(error.into()),
+        Meaning::Denied => Ok(Redemption::Denied),
+        Meaning::Expired => Ok(Redemption::Expired),
+        Meaning::Passing | Meaning::Misconfigured | Meaning::Refused => Err(error.into()),
     }
 }

@@ -1,6 +1,7 @@
 //! Where providers depart from the RFCs: named behaviours that a profile switches on. What is left out keeps to the RFCs.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -26,7 +27,8 @@ pub struct Quirks {
     pub identity: IdentityQuirks,
     /// Giving tokens back (RFC 7009).
     pub revocation: RevocationQuirks,
-    /// What to do about an error, by its code, its whole description, or the description's first word (`AADSTS50076`).
+    /// What to do about an error, by its code, its whole description, or what stands before its first
+    /// colon (`AADSTS50076`).
     pub advice: BTreeMap<String, String>,
 }
 
@@ -80,7 +82,7 @@ pub struct DeviceQuirks {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TokenQuirks {
-    /// Requests are JSON objects, not forms; at the revocation endpoint too.
+    /// Requests are JSON objects, not forms.
     pub json_requests: bool,
     /// Values of `token_type` that stand for bearer tokens.
     pub bearer_types: Vec<String>,
@@ -98,6 +100,10 @@ pub struct RefreshQuirks {
     pub dead: Vec<String>,
     /// `invalid_grant` has been seen for healthy tokens: it is believed only when it stays.
     pub dead_is_doubtful: bool,
+    /// Seconds that a refresh token lasts, where no answer says so.
+    pub lasts: Option<u64>,
+    /// Using it starts that time anew, be it by rotation or because it is a limit of disuse.
+    pub use_renews: bool,
     /// Codes of failures that may have spent the refresh token.
     pub may_have_acted: Vec<String>,
 }
@@ -106,12 +112,8 @@ pub struct RefreshQuirks {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ErrorWords {
-    /// `authorization_pending`.
-    pub pending: Vec<String>,
     /// `slow_down`.
     pub slow_down: Vec<String>,
-    /// `access_denied`.
-    pub denied: Vec<String>,
     /// `expired_token`.
     pub expired: Vec<String>,
     /// `temporarily_unavailable`: limits and failures of the moment.
@@ -199,6 +201,24 @@ impl ScopeQuirks {
     /// Scopes as the text of a request.
     pub(crate) fn join(&self, scopes: &[String]) -> String {
         scopes.join(self.separator.as_deref().unwrap_or(" "))
+    }
+
+    /// The first that the device flow does not give.
+    pub(crate) fn not_by_device_flow<'a>(&self, scopes: &'a [String]) -> Option<&'a str> {
+        let given = &self.device_flow_gives;
+        let mut others = scopes.iter().filter(|scope| !given.contains(scope));
+        others
+            .next()
+            .filter(|_| !given.is_empty())
+            .map(String::as_str)
+    }
+}
+
+impl RefreshQuirks {
+    /// How long a refresh token lasts from an answer on that says nothing about it.
+    pub(crate) fn lasts(&self, is_refreshed: bool) -> Option<Duration> {
+        let seconds = self.lasts.filter(|_| self.use_renews || !is_refreshed);
+        seconds.map(Duration::from_secs)
     }
 }
 

@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 
 use crate::http::{Answer, Rejection, unworded};
 use crate::oauth_error::OAuthError;
+use crate::quirks::{Quirks, RefreshQuirks};
 use crate::token;
 
 /// Reads one; `granted` is what the tokens are good for where the answer does not say. An ID token in it is of no
@@ -14,15 +15,21 @@ pub(crate) fn read(
     answer: Answer,
     granted: &[String],
     origin: TokenOrigin,
+    quirks: &Quirks,
 ) -> Result<TokenGrant, RefreshError> {
     let status = answer.status();
     match answer.success() {
         // The server has done its part, whatever is wrong with the answer.
-        Ok(fields) => token::read(&fields, granted, origin).map_err(|cause| RefreshError {
-            cause,
-            may_have_acted: true,
+        Ok(fields) => {
+            token::read_refreshed(&fields, granted, origin, quirks).map_err(|cause| RefreshError {
+                cause,
+                may_have_acted: true,
+            })
+        }
+        Err(Rejection::Worded(error)) => Err(RefreshError {
+            may_have_acted: quirks.refresh.may_have_acted.contains(&error.code),
+            cause: judge(error, &quirks.refresh),
         }),
-        Err(Rejection::Worded(error)) => Err(ProviderError::from(spelled_alike(error)).into()),
         Err(Rejection::Failed(cause)) if is_refusal(status) => Err(unworded(cause, status).into()),
         Err(Rejection::Failed(cause)) => Err(RefreshError {
             may_have_acted: status != StatusCode::TOO_MANY_REQUESTS,
@@ -31,16 +38,23 @@ pub(crate) fn read(
     }
 }
 
-/// GitHub's and Slack's words for a refresh token that is dead, by their documentation.
-fn spelled_alike(error: OAuthError) -> OAuthError {
-    match error.code.as_str() {
-        "bad_refresh_token" | "invalid_refresh_token" => OAuthError {
-            detail: format!("{}: {}", error.code, error.detail),
-            code: "invalid_grant".to_owned(),
-            ..error
-        },
-        _ => error,
+/// A dead refresh token has one name for the domain. Where it is doubtful, it gets another: the grant then ends only
+/// when the refusal stays.
+fn judge(error: OAuthError, quirks: &RefreshQuirks) -> ProviderError {
+    if !error.is_dead {
+        return error.into();
     }
+    let (code, detail) = match error.code.as_str() {
+        code @ "invalid_grant" if quirks.dead_is_doubtful => {
+            (format!("doubtful_{code}"), error.detail)
+        }
+        "invalid_grant" => (error.code, error.detail),
+        code => (
+            "invalid_grant".to_owned(),
+            format!("{code}: {}", error.detail),
+        ),
+    };
+    ProviderError::Refused { code, detail }
 }
 
 /// A 408 is a request that got lost on its way in, a 429 a limit: neither says anything about the refresh token.

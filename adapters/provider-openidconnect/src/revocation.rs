@@ -1,4 +1,4 @@
-//! Giving a token back (RFC 7009), and what the answer says about it.
+//! Giving a token back (RFC 7009, or as the provider has it), and what the answer says about it.
 //!
 //! The library's own request is of no use: it takes no endpoint on loopback, and no success but 200.
 
@@ -6,32 +6,93 @@ use central_oauth_domain::ports::{ProviderError, Revoked, TokenToRevoke};
 use reqwest::StatusCode;
 use url::Url;
 
-use crate::http::{Answer, Rejection, Request, unworded};
+use crate::client_auth::ClientAuthMethod;
+use crate::http::{Answer, Fields, Rejection, Request, unworded};
 use crate::oauth_error::OAuthError;
+use crate::quirks::{RevocationAuth, RevocationQuirks, TokenPlace, TokenType};
+
+/// Whether the provider takes tokens of this type back.
+pub(crate) fn takes(token: TokenToRevoke<'_>, quirks: &RevocationQuirks) -> bool {
+    matches!(
+        (quirks.takes, token),
+        (None, _)
+            | (Some(TokenType::AccessToken), TokenToRevoke::Access(_))
+            | (Some(TokenType::RefreshToken), TokenToRevoke::Refresh(_))
+    )
+}
 
 /// The request, but for who asks (section 2.1).
-pub(crate) fn request(endpoint: &Url, token: TokenToRevoke<'_>) -> Request {
+pub(crate) fn request(
+    endpoint: &Url,
+    token: TokenToRevoke<'_>,
+    quirks: &RevocationQuirks,
+) -> Result<Request, ProviderError> {
     let (token, hint) = match token {
         TokenToRevoke::Refresh(token) => (token.expose(), "refresh_token"),
         TokenToRevoke::Access(token) => (token.expose(), "access_token"),
     };
-    let mut request = Request::post(endpoint);
-    request.secret_field("token", token);
-    request.field("token_type_hint", hint);
-    request
+    let request = if quirks.delete {
+        Request::delete(endpoint)
+    } else {
+        Request::post(endpoint)
+    };
+    let mut request = request.json_if(quirks.token_in == TokenPlace::Json);
+    if quirks.token_in == TokenPlace::Bearer {
+        request.authorize("Bearer", token)?;
+        return Ok(request);
+    }
+    request.secret_field(quirks.parameter.as_deref().unwrap_or("token"), token);
+    if quirks.token_in == TokenPlace::Form {
+        request.field("token_type_hint", hint);
+    }
+    Ok(request)
 }
 
-/// Reads the answer. The status alone makes a success: its body is to be ignored (section 2.2).
-pub(crate) fn read(answer: Answer) -> Result<Revoked, ProviderError> {
+/// How this service authenticates there; `None` is not at all.
+pub(crate) fn auth_method(
+    quirks: &RevocationQuirks,
+    has_secret: bool,
+    usual: ClientAuthMethod,
+) -> Result<Option<ClientAuthMethod>, ProviderError> {
+    match quirks.auth_method {
+        None if quirks.token_in == TokenPlace::Bearer => Ok(None),
+        None => Ok(Some(usual)),
+        Some(RevocationAuth::None) => Ok(None),
+        Some(RevocationAuth::ClientId) => Ok(Some(ClientAuthMethod::None)),
+        Some(RevocationAuth::ClientSecretBasic) if has_secret => Ok(Some(ClientAuthMethod::Basic)),
+        Some(RevocationAuth::ClientSecretBasic) => Err(ProviderError::Misconfigured {
+            code: "client_secret_missing".to_owned(),
+            detail: "this provider takes tokens back only with the client secret".to_owned(),
+        }),
+    }
+}
+
+/// Reads the answer. The status alone makes a success: its body is to be ignored (section 2.2), save where the provider
+/// is known to say no with 200.
+pub(crate) fn read(answer: Answer, quirks: &RevocationQuirks) -> Result<Revoked, ProviderError> {
     let status = answer.status();
-    if status.is_success() || is_invalid_at_twitch(&answer) {
+    if quirks.gone_statuses.contains(&status.as_u16()) || is_gone_by_words(&answer, quirks) {
+        return Ok(Revoked::Revoked);
+    }
+    if status.is_success() && quirks.success_member.is_none() {
         return Ok(Revoked::Revoked);
     }
     match answer.success() {
-        Ok(_) => Ok(Revoked::Revoked),
+        Ok(fields) => confirmed(&fields, quirks),
         Err(Rejection::Worded(error)) => judge(error, status),
         Err(Rejection::Failed(cause)) => Err(ours(unworded(cause, status), status)),
     }
+}
+
+fn confirmed(fields: &Fields, quirks: &RevocationQuirks) -> Result<Revoked, ProviderError> {
+    let member = quirks.success_member.as_deref();
+    let is_true = |name| fields.get(name).is_some_and(|value| value == true);
+    if member.is_none_or(is_true) {
+        return Ok(Revoked::Revoked);
+    }
+    Err(ProviderError::Nonsense {
+        detail: "an answer that does not say whether the token is revoked".to_owned(),
+    })
 }
 
 /// A token that the server does not know is a success by section 2.2, but Google answers 400 with `invalid_token`, and
@@ -46,9 +107,26 @@ fn judge(error: OAuthError, status: StatusCode) -> Result<Revoked, ProviderError
     }
 }
 
-/// Twitch, "Revoking access tokens": a token that is not valid (any more) has this message, and no code.
-fn is_invalid_at_twitch(answer: &Answer) -> bool {
-    answer.status() == StatusCode::BAD_REQUEST && answer.description() == Some("Invalid token")
+/// The words of the profile, if the server itself is well. Twitch, "Revoking access tokens": a token that is not valid
+/// (any more) has this message, and no code.
+fn is_gone_by_words(answer: &Answer, quirks: &RevocationQuirks) -> bool {
+    let status = answer.status();
+    if status.is_server_error() || status.is_redirection() {
+        return false;
+    }
+    let is_known = |word: &str| {
+        quirks
+            .gone
+            .iter()
+            .any(|gone| gone.eq_ignore_ascii_case(word))
+    };
+    let description = answer.description();
+    let is_twitch = status == StatusCode::BAD_REQUEST && description == Some("Invalid token");
+    is_twitch
+        || description.is_some_and(is_known)
+        || answer
+            .oauth_error()
+            .is_some_and(|error| is_known(&error.code))
 }
 
 /// A 401 is about who asks, whatever it is called.

@@ -1,6 +1,7 @@
 //! Keeps what was sent to a provider out of what is told about its answer.
 
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 use url::form_urlencoded::byte_serialize;
 
 /// Longest text that is quoted from a provider.
@@ -14,10 +15,12 @@ const LONGEST_CODE: usize = 64;
 pub(crate) struct Scrubber(Vec<SecretString>);
 
 impl Scrubber {
-    /// Remembers a secret that is about to be sent, and the form it has in a form-urlencoded body.
+    /// Remembers a secret that is about to be sent, and the forms it has in form-urlencoded and in JSON bodies.
     pub(crate) fn add(&mut self, secret: &str) {
         let encoded: String = byte_serialize(secret.as_bytes()).collect();
-        for form in [secret, encoded.as_str()] {
+        let quoted = Value::from(secret).to_string();
+        let quoted = quoted.trim_matches('"');
+        for form in [secret, encoded.as_str(), quoted] {
             if !form.is_empty() {
                 self.0.push(SecretString::from(form));
             }
@@ -65,6 +68,11 @@ mod tests {
         let clean = scrubber.text(&echo);
         assert!(!clean.contains("s3cr3t") && !clean.contains("longer"));
         assert_eq!(clean.chars().count(), MOST_CHARACTERS);
+        scrubber.add("in\"json");
+        assert_eq!(
+            scrubber.text(r#"{"token":"in\"json"}"#),
+            r#"{"token":"[removed]"}"#
+        );
         assert_eq!(scrubber.text("a\r\nb"), "a  b");
     }
 

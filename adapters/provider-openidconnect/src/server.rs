@@ -36,19 +36,36 @@ pub(crate) struct Issuer {
     pub(crate) algorithms: Vec<String>,
 }
 
+impl Issuer {
+    /// Whether it is one for many tenants, whose tokens name the tenant's own.
+    pub(crate) fn is_template(&self) -> bool {
+        self.name.contains(TENANT_ID)
+    }
+}
+
+/// What stands for the tenant in the issuer of Microsoft's metadata for many tenants.
+pub(crate) const TENANT_ID: &str = "{tenantid}";
+
+/// Whether the text is a GUID, as Microsoft's tenants have.
+pub(crate) fn is_guid(text: &str) -> bool {
+    let lengths = text.split('-').map(str::len);
+    lengths.eq([8, 4, 4, 4, 12]) && text.chars().all(|c| c == '-' || c.is_ascii_hexdigit())
+}
+
 impl Server {
     /// A server that the operator described in full.
     pub(crate) fn described(settings: &ProviderSettings) -> Self {
         let auth_method = settings
             .token_endpoint_auth_method
             .unwrap_or(ClientAuthMethod::Basic);
+        let response_issuer = &settings.quirks.authorization.response_issuer;
         Self {
             auth_method,
             revocation_auth_method: auth_method,
             userinfo: settings.userinfo_endpoint.clone(),
             issuer: None,
             names_issuer_in_responses: false,
-            response_issuer: None,
+            response_issuer: response_issuer.clone(),
             authorization: settings.authorization_endpoint.clone(),
             device_authorization: settings.device_authorization_endpoint.clone(),
             token: settings.token_endpoint.clone(),
@@ -84,7 +101,7 @@ impl Server {
                 algorithms: metadata.id_token_algorithms.clone(),
             }),
             names_issuer_in_responses: metadata.names_issuer_in_responses,
-            response_issuer: Some(metadata.issuer.clone()),
+            response_issuer: Some(metadata.issuer.clone()).filter(|name| !name.contains(TENANT_ID)),
             authorization: pick(&settings.authorization_endpoint, "authorization_endpoint")?,
             device_authorization: pick(
                 &settings.device_authorization_endpoint,

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use central_oauth_domain::grant::ProviderName;
 use secrecy::SecretString;
+use serde::Deserialize;
 use url::Url;
 
 use crate::address::{self, AddressFault};
 use crate::client_auth::ClientAuthMethod;
 use crate::http::ClientUnavailable;
+use crate::quirks::Quirks;
 
 /// A provider: an issuer to discover, or plain endpoints. An endpoint given here wins over the discovered one.
 #[derive(Debug, Clone)]
@@ -42,12 +44,17 @@ pub struct ProviderSettings {
     pub userinfo_endpoint: Option<Url>,
     /// How to authenticate; otherwise as the issuer's metadata says, and Basic without any.
     pub token_endpoint_auth_method: Option<ClientAuthMethod>,
+    /// Where codes of the device flow are redeemed, if not at the token endpoint (Zoho).
+    pub device_token_endpoint: Option<Url>,
     /// The longest that one call may take, discovery and all.
     pub timeout: Duration,
+    /// Where the provider departs from the RFCs.
+    pub quirks: Quirks,
 }
 
 /// How people consent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Flow {
     /// They type a code at the provider (RFC 8628): `device`.
     #[default]
@@ -99,6 +106,16 @@ pub enum SettingsError {
     /// RFC 6749 section 3.3.
     #[error("{0:?} is no scope")]
     Scope(String),
+    /// The provider would give no refresh token.
+    #[error(
+        "scopes lacks {0:?}: without it this provider gives no refresh token, and every grant ends with its first access token"
+    )]
+    NoRefreshScope(String),
+    /// The device flow of this provider is for others.
+    #[error(
+        "scopes has {0:?}, which this provider does not give by the device flow: flow must be authorization_code"
+    )]
+    DeviceScope(String),
     /// No time at all, or more than an hour.
     #[error("the timeout must be between one millisecond and one hour")]
     Timeout,
@@ -128,6 +145,8 @@ impl ProviderSettings {
             revocation_endpoint: None,
             userinfo_endpoint: None,
             token_endpoint_auth_method: None,
+            device_token_endpoint: None,
+            quirks: Quirks::default(),
             timeout: Self::DEFAULT_TIMEOUT,
         }
     }
@@ -144,6 +163,7 @@ impl ProviderSettings {
             ("token_endpoint", &self.token_endpoint),
             ("revocation_endpoint", &self.revocation_endpoint),
             ("userinfo_endpoint", &self.userinfo_endpoint),
+            ("device_token_endpoint", &self.device_token_endpoint),
         ]
         .into_iter()
         .filter_map(|(key, url)| Some((key, url.as_ref()?)))
@@ -153,12 +173,40 @@ impl ProviderSettings {
     pub(crate) fn check(&self) -> Result<(), SettingsError> {
         self.check_addresses()?;
         self.check_client()?;
-        if let Some(scope) = self.scopes.iter().find(|scope| !is_scope(scope)) {
-            return Err(SettingsError::Scope(scope.clone()));
-        }
+        self.check_scopes()?;
         let is_bounded =
             (Duration::from_millis(1)..=Duration::from_secs(3600)).contains(&self.timeout);
         is_bounded.then_some(()).ok_or(SettingsError::Timeout)
+    }
+
+    fn check_scopes(&self) -> Result<(), SettingsError> {
+        if let Some(scope) = self.scopes.iter().find(|scope| !is_scope(scope)) {
+            return Err(SettingsError::Scope(scope.clone()));
+        }
+        let wanted = &self.quirks.scopes.for_refresh;
+        if let Some(first) = wanted.first()
+            && !self.asks_for_one_of(wanted)
+        {
+            return Err(SettingsError::NoRefreshScope(first.clone()));
+        }
+        match self.quirks.scopes.not_by_device_flow(&self.scopes) {
+            Some(scope) if self.flow == Flow::Device => {
+                Err(SettingsError::DeviceScope(scope.to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The scope without which the provider does not say who the person is, if it is not asked for.
+    pub(crate) fn missing_identity_scope(&self) -> Option<&str> {
+        let wanted = &self.quirks.scopes.for_identity;
+        let first = wanted.first().map(String::as_str);
+        first.filter(|_| !self.asks_for_one_of(wanted))
+    }
+
+    /// Whether one of these is among the scopes.
+    pub(crate) fn asks_for_one_of(&self, wanted: &[String]) -> bool {
+        wanted.iter().any(|scope| self.scopes.contains(scope))
     }
 
     fn check_addresses(&self) -> Result<(), SettingsError> {

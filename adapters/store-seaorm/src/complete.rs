@@ -93,6 +93,7 @@ async fn create(
         account_id: Set(account.id),
         generation: Set(1),
         refresh_token: Set(refresh_token(grant)),
+        refresh_token_expires_at: Set(dies_at(grant)),
         lease_version: Set(0),
         ambiguous: Set(false),
         ..token_columns(grant, grant.refresh_token.is_some(), now)
@@ -134,12 +135,17 @@ fn replaced_columns(old: &tokens::Model, grant: &NewGrant, now: Timestamp) -> to
     tokens::ActiveModel {
         generation: Set(old.generation + 1),
         refresh_token: Set(refresh_token(grant)),
+        refresh_token_expires_at: Set(dies_at(grant)),
         spare_refresh_token: Set(None),
         lease_until: Set(None),
         lease_version: Set(old.lease_version + 1),
         ambiguous: Set(false),
         ..token_columns(grant, grant.refresh_token.is_some(), now)
     }
+}
+
+fn dies_at(grant: &NewGrant) -> Option<i64> {
+    grant.refresh_token_expires_at.map(Timestamp::as_millis)
 }
 
 fn refresh_token(grant: &NewGrant) -> Option<Vec<u8>> {

@@ -51,6 +51,7 @@ async fn replace(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let expires_at = tokens.access_token_expires_at;
+    let dies_at = tokens.refresh_token_expires_at;
     let refresh_token = tokens.refresh_token.as_ref();
     let replaced = ActiveModel {
         id: Set(row.id),
@@ -59,6 +60,7 @@ async fn replace(
         refresh_token: refresh_token.map_or(NotSet, |token| Set(Some(bytes(token)))),
         spare_refresh_token: Set(None),
         access_token_expires_at: Set(expires_at.map(Timestamp::as_millis)),
+        refresh_token_expires_at: dies_at.map_or(NotSet, |at| Set(Some(at.as_millis()))),
         obtained_at: Set(tokens.requested_at.as_millis()),
         last_refreshed_at: Set(Some(now.as_millis())),
         next_refresh_at: Set(tokens.next_refresh_at.map(Timestamp::as_millis)),

@@ -103,6 +103,8 @@ pub struct Account {
     pub linked_at: Timestamp,
     /// When the stored access token expires, if it does.
     pub access_token_expires_at: Option<Timestamp>,
+    /// When the refresh token dies unless it is used, where that is known.
+    pub refresh_token_expires_at: Option<Timestamp>,
     /// When the tokens were last refreshed.
     pub last_refreshed_at: Option<Timestamp>,
     /// When they are refreshed next.

@@ -18,6 +18,8 @@ pub struct TokenGrant {
     pub id_token: Option<IdToken>,
     /// How long the access token lasts from when the request was sent; `None` when the provider did not say.
     pub expires_in: Option<Duration>,
+    /// How long the refresh token lasts from then unless it is used, where that is known.
+    pub refresh_token_expires_in: Option<Duration>,
     /// What was granted, where the provider said so; otherwise what was asked for (RFC 6749 section 5.1).
     pub scopes: Vec<String>,
     /// Where they came from.
@@ -52,6 +54,8 @@ pub struct NewGrant {
     pub origin: TokenOrigin,
     /// When the access token expires, if it does.
     pub access_token_expires_at: Option<Timestamp>,
+    /// When the refresh token dies unless it is used, where that is known. A refresh token that stays keeps its own.
+    pub refresh_token_expires_at: Option<Timestamp>,
     /// When to refresh next, if there is a refresh token in the end, be it a kept one.
     pub next_refresh_at: Option<Timestamp>,
 }
@@ -80,6 +84,8 @@ pub struct RefreshedTokens {
     pub requested_at: Timestamp,
     /// When the access token expires, if it does.
     pub access_token_expires_at: Option<Timestamp>,
+    /// When the refresh token dies unless it is used; `None` leaves what was known before.
+    pub refresh_token_expires_at: Option<Timestamp>,
     /// When to refresh next.
     pub next_refresh_at: Option<Timestamp>,
 }

@@ -149,6 +149,8 @@ pub struct SealedGrant {
     pub requested_at: Timestamp,
     /// When the access token expires, if the provider said so.
     pub access_token_expires_at: Option<Timestamp>,
+    /// When the refresh token dies unless it is used, where that is known.
+    pub refresh_token_expires_at: Option<Timestamp>,
     /// Whose tokens they are: the only place the refresh token may be sent to.
     pub origin: TokenOrigin,
 }

@@ -133,6 +133,7 @@ impl ScriptedProvider {
             refresh_token: refresh_token.map(RefreshToken::new),
             id_token: None,
             expires_in: Some(Duration::from_secs(3600)),
+            refresh_token_expires_in: None,
             scopes: vec!["profile".to_owned()],
             origin: Self::origin(),
         }

@@ -139,6 +139,9 @@ impl Broker {
             scopes: grant.scopes.clone(),
             requested_at,
             access_token_expires_at: grant.expires_in.map(|lifetime| requested_at + lifetime),
+            refresh_token_expires_at: grant
+                .refresh_token_expires_in
+                .map(|lifetime| requested_at + lifetime),
             origin: grant.origin.clone(),
         })
     }

@@ -3,7 +3,7 @@
 use super::trouble::Trouble;
 use super::{Broker, Outcome};
 use crate::fault::Fault;
-use crate::grant::refresh::due_at;
+use crate::grant::refresh::{at_least_every, due_at};
 use crate::grant::{Account, AccountKey, Identity, NewGrant};
 use crate::link::{Ending, Link, SealedGrant};
 
@@ -107,6 +107,8 @@ impl Broker {
             .as_ref()
             .map(|sealed| vault.open_new_refresh_token(sealed, &link.code))
             .transpose()?;
+        let dies_at = grant.refresh_token_expires_at;
+        let lasts = dies_at.map(|at| at.since(grant.requested_at));
         Ok(Outcome::Identified(Box::new(NewGrant {
             access_token: vault.seal_access_token(&access_token, &owner.key)?,
             refresh_token: refresh_token
@@ -118,11 +120,12 @@ impl Broker {
             scopes: grant.scopes.clone(),
             origin: grant.origin.clone(),
             access_token_expires_at: grant.access_token_expires_at,
+            refresh_token_expires_at: grant.refresh_token_expires_at,
             next_refresh_at: due_at(
                 grant.requested_at,
                 grant.access_token_expires_at,
                 true,
-                self.settings.refresh_at_least_every,
+                at_least_every(self.settings.refresh_at_least_every, lasts),
                 self.entropy.fraction(),
             ),
         })))

@@ -46,6 +46,7 @@ pub(super) enum DeviceCodes {
     Scopes,
     RequestedAt,
     AccessTokenExpiresAt,
+    RefreshTokenExpiresAt,
     TokenEndpoint,
     ClientId,
 }
@@ -102,6 +103,7 @@ fn add_sealed(table: &mut TableCreateStatement) {
         .col(text_null(DeviceCodes::Scopes))
         .col(big_integer_null(DeviceCodes::RequestedAt))
         .col(big_integer_null(DeviceCodes::AccessTokenExpiresAt))
+        .col(big_integer_null(DeviceCodes::RefreshTokenExpiresAt))
         .col(text_null(DeviceCodes::TokenEndpoint))
         .col(text_null(DeviceCodes::ClientId));
 }

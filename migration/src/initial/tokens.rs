@@ -22,6 +22,7 @@ pub(super) enum Tokens {
     TokenEndpoint,
     ClientId,
     AccessTokenExpiresAt,
+    RefreshTokenExpiresAt,
     ObtainedAt,
     LastRefreshedAt,
     NextRefreshAt,
@@ -51,6 +52,7 @@ pub(super) fn table(backend: DbBackend) -> TableCreateStatement {
         .col(text(Tokens::TokenEndpoint))
         .col(text(Tokens::ClientId))
         .col(big_integer_null(Tokens::AccessTokenExpiresAt))
+        .col(big_integer_null(Tokens::RefreshTokenExpiresAt))
         .col(big_integer(Tokens::ObtainedAt))
         .col(big_integer_null(Tokens::LastRefreshedAt))
         .col(big_integer_null(Tokens::NextRefreshAt))

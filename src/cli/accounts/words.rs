@@ -4,20 +4,21 @@ use time::OffsetDateTime;
 
 use crate::cli::client::AccountDetails;
 
-pub(super) const HEAD: [&str; 7] = [
+pub(super) const HEAD: [&str; 8] = [
     "ID",
     "PROVIDER",
     "ACCOUNT",
     "STATUS",
     "TOKEN EXPIRES",
     "NEXT REFRESH",
+    "GRANT ENDS",
     "LAST ERROR",
 ];
 
 const NOTHING: &str = "-";
 
 /// What stands below [`HEAD`].
-pub(super) fn row(account: &AccountDetails, now: Option<OffsetDateTime>) -> [String; 7] {
+pub(super) fn row(account: &AccountDetails, now: Option<OffsetDateTime>) -> [String; 8] {
     let error = account.last_error.as_ref();
     [
         account.id.clone(),
@@ -26,6 +27,7 @@ pub(super) fn row(account: &AccountDetails, now: Option<OffsetDateTime>) -> [Str
         account.status.clone(),
         expiry(account.access_token_expires_at, now),
         next_refresh(account.next_refresh_at, now).unwrap_or_else(|| NOTHING.to_owned()),
+        grant_end(account.refresh_token_expires_at, now),
         error.map_or(NOTHING, |error| &error.code).to_owned(),
     ]
 }
@@ -81,6 +83,11 @@ fn expiry(at: Option<OffsetDateTime>, now: Option<OffsetDateTime>) -> String {
         Some(Until::Ago(distance)) => format!("expired {distance} ago"),
         Some(Until::Unknown(at)) => at,
     }
+}
+
+/// When the refresh token dies unless it is used, where anybody knows.
+fn grant_end(at: Option<OffsetDateTime>, now: Option<OffsetDateTime>) -> String {
+    at.map_or_else(|| NOTHING.to_owned(), |at| expiry(Some(at), now))
 }
 
 fn next_refresh(at: Option<OffsetDateTime>, now: Option<OffsetDateTime>) -> Option<String> {

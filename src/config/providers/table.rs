@@ -1,10 +1,11 @@
 //! One provider as its operator writes it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_provider_openidconnect::{
-    ProviderSettings, UnknownClientAuthMethod, UnknownFlow,
+    Profile, ProviderSettings, UnknownClientAuthMethod, UnknownFlow,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -37,30 +38,54 @@ pub(super) struct Table {
     pub(super) revocation_endpoint: Option<String>,
     pub(super) userinfo_endpoint: Option<String>,
     pub(super) token_endpoint_auth_method: Option<String>,
+    pub(super) host: Option<String>,
+    pub(super) domain: Option<String>,
+    pub(super) realm: Option<String>,
+    pub(super) tenant: Option<String>,
+    pub(super) audience: Option<String>,
 }
 
 impl Table {
     /// The settings, or what is wrong with them: a text that begins with the key that it is about.
     pub(super) fn settings(
-        self,
+        mut self,
         name: &str,
         environment: &Environment,
         timeout: Duration,
     ) -> Result<ProviderSettings, String> {
         check_name(name)?;
-        self.check_version()?;
+        let profile = self.preset.take().map(|preset| Profile::named(&preset));
+        let profile = profile.transpose();
+        let profile = profile.map_err(|error| format!("preset {error}"))?;
+        let values = self.take_placeholders();
+        let flow = self.flow.take().map(|flow| flow.parse()).transpose();
+        let flow = flow.map_err(|error: UnknownFlow| format!("flow {error}"))?;
+        let settings = self.written(name, environment)?;
+        let settings = ProviderSettings {
+            timeout,
+            flow: flow.unwrap_or_default(),
+            ..settings
+        };
+        match (profile, values.keys().next()) {
+            (Some(profile), _) => profile
+                .complete(settings, flow, &values)
+                .map_err(|error| error.to_string()),
+            (None, Some(key)) => Err(format!("{key} means nothing without a preset")),
+            (None, None) => Ok(settings),
+        }
+    }
+
+    /// What the operator wrote, and nothing that a preset knows.
+    fn written(self, name: &str, environment: &Environment) -> Result<ProviderSettings, String> {
+        let client_secret = self.secret(environment)?;
+        let client_id = self.client_id.ok_or("client_id is missing")?;
+        let settings = ProviderSettings::new(ProviderName::new(name), client_id);
+        let method = self.token_endpoint_auth_method;
         Ok(ProviderSettings {
-            name: ProviderName::new(name),
-            client_secret: self.secret(environment)?,
+            client_secret,
+            display_name: self.display_name.unwrap_or_default(),
             issuer: url("issuer", self.issuer)?,
-            flow: self
-                .flow
-                .map(|flow| flow.parse())
-                .transpose()
-                .map_err(|error: UnknownFlow| format!("flow {error}"))?
-                .unwrap_or_default(),
             authorization_endpoint: url("authorization_endpoint", self.authorization_endpoint)?,
-            authorization_parameters: Vec::new(),
             device_authorization_endpoint: url(
                 "device_authorization_endpoint",
                 self.device_authorization_endpoint,
@@ -68,27 +93,27 @@ impl Table {
             token_endpoint: url("token_endpoint", self.token_endpoint)?,
             revocation_endpoint: url("revocation_endpoint", self.revocation_endpoint)?,
             userinfo_endpoint: url("userinfo_endpoint", self.userinfo_endpoint)?,
-            token_endpoint_auth_method: self
-                .token_endpoint_auth_method
-                .map(|method| method.parse())
-                .transpose()
-                .map_err(|error: UnknownClientAuthMethod| {
-                    format!("token_endpoint_auth_method {error}")
-                })?,
-            display_name: self.display_name.unwrap_or_else(|| name.to_owned()),
-            client_id: self.client_id.ok_or("client_id is missing")?,
+            token_endpoint_auth_method: method.map(|method| method.parse()).transpose().map_err(
+                |error: UnknownClientAuthMethod| format!("token_endpoint_auth_method {error}"),
+            )?,
             scopes: self.scopes,
-            timeout,
+            ..settings
         })
     }
 
-    /// Refuses what only later versions know.
-    fn check_version(&self) -> Result<(), &'static str> {
-        if self.preset.is_some() {
-            Err("preset is unknown to this version: give issuer, or the endpoints")
-        } else {
-            Ok(())
-        }
+    /// The parts of addresses that presets ask for, by their keys.
+    fn take_placeholders(&mut self) -> BTreeMap<String, String> {
+        let all = [
+            ("host", self.host.take()),
+            ("domain", self.domain.take()),
+            ("realm", self.realm.take()),
+            ("tenant", self.tenant.take()),
+            ("audience", self.audience.take()),
+        ];
+        let given = all.into_iter();
+        given
+            .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+            .collect()
     }
 
     /// The client secret, from the one place that names it.
@@ -130,5 +155,23 @@ fn check_name(name: &str) -> Result<(), &'static str> {
         Ok(())
     } else {
         Err("name can have up to 64 letters, digits, dots, hyphens and underscores")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_placeholder_of_every_preset_has_a_key() {
+        for name in Profile::names() {
+            let Ok(profile) = Profile::named(name) else {
+                panic!("{name}");
+            };
+            for key in profile.placeholders.keys() {
+                let mut table: Table = toml::from_str(&format!("{key} = \"x\"")).expect(name);
+                assert_eq!(table.take_placeholders().len(), 1, "{name} {key}");
+            }
+        }
     }
 }

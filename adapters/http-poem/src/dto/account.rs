@@ -52,6 +52,9 @@ pub(crate) struct AccountDetails {
     linked_at: OffsetDateTime,
     /// When the stored access token expires. Left out when it does not, as far as the provider says.
     access_token_expires_at: Option<OffsetDateTime>,
+    /// When the refresh token dies unless it is used before, where that is known: from then on a person must consent
+    /// again. The service uses it in time where that helps.
+    refresh_token_expires_at: Option<OffsetDateTime>,
     /// When the tokens were last refreshed, if ever.
     last_refreshed_at: Option<OffsetDateTime>,
     /// When they are refreshed next, if that is planned.
@@ -103,6 +106,7 @@ impl From<grant::Account> for AccountDetails {
             created_at: utc(account.created_at),
             linked_at: utc(account.linked_at),
             access_token_expires_at: account.access_token_expires_at.map(utc),
+            refresh_token_expires_at: account.refresh_token_expires_at.map(utc),
             last_refreshed_at: account.last_refreshed_at.map(utc),
             next_refresh_at: account.next_refresh_at.map(utc),
             last_error: account.last_error.map(Trouble::from),
@@ -135,6 +139,7 @@ impl Example for AccountDetails {
             created_at: example_time(0),
             linked_at: example_time(0),
             access_token_expires_at: Some(example_time(480)),
+            refresh_token_expires_at: None,
             last_refreshed_at: None,
             next_refresh_at: Some(example_time(432)),
             last_error: None,

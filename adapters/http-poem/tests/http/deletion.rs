@@ -200,7 +200,8 @@ async fn what_the_provider_does_not_confirm_is_tried_again() {
         assert_eq!(entry["attempts_failed"], 1);
 
         world.revoking_brings(Ok(Revoked::Revoked));
-        world.clock.advance(Duration::from_secs(600));
+        // After a definite no it is asked once an hour.
+        world.clock.advance(Duration::from_secs(3700));
         assert_eq!(world.revoke_what_is_due().await, 1);
         let entry = only(&world.get("/v1/revocations").key(ADMIN).send().await);
         assert_eq!(entry["status"], "revoked");

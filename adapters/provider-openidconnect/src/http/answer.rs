@@ -1,11 +1,14 @@
 //! What came back, normalised: what the body says counts, not the status alone.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::ports::ProviderError;
 use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
 
 use super::{Body, Fields};
+use crate::dialect::Dialect;
 use crate::oauth_error::{OAuthError, Wording};
 use crate::scrub::Scrubber;
 
@@ -14,7 +17,9 @@ pub(crate) struct Answer {
     pub(super) status: StatusCode,
     pub(super) body: Body,
     pub(super) retry_after: Option<Duration>,
+    pub(super) headers: HeaderMap,
     pub(super) secrets: Scrubber,
+    pub(super) dialect: Arc<Dialect>,
 }
 
 /// Why an answer is no success.
@@ -38,6 +43,11 @@ impl Answer {
     /// The status.
     pub(crate) const fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// The headers, as they came.
+    pub(crate) const fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
     /// Whether the body is a signed JWT.
@@ -67,6 +77,7 @@ impl Answer {
                 self.status,
                 &body,
                 &self.secrets,
+                &self.dialect,
             ))),
         }
     }
@@ -76,17 +87,21 @@ impl Answer {
         let Body::Fields(fields) = &self.body else {
             return None;
         };
-        let wording = Wording::of(fields);
+        let error = OAuthError::read(fields, &self.dialect, &self.secrets)?;
+        let status = http(self.status);
         Some(OAuthError {
-            code: self.secrets.code(wording.code?)?,
-            detail: self.describe(&wording),
+            detail: match error.detail.as_str() {
+                "" => status,
+                words => format!("{words} ({status})"),
+            },
             interval: fields.seconds("interval"),
             retry_after: self.retry_after,
+            ..error
         })
     }
 
     fn says_nothing(&self, error: Option<&OAuthError>) -> bool {
-        let is_step = error.is_some_and(OAuthError::is_step);
+        let is_step = error.is_some_and(|error| error.meaning.is_step());
         self.status.is_server_error()
             || self.status == StatusCode::REQUEST_TIMEOUT
             || (self.status == StatusCode::TOO_MANY_REQUESTS && !is_step)
@@ -95,7 +110,7 @@ impl Answer {
     /// The answer as a failure that passes.
     pub(crate) fn unavailable(&self) -> ProviderError {
         let detail = match &self.body {
-            Body::Fields(fields) => self.describe(&Wording::of(fields)),
+            Body::Fields(fields) => self.describe(&Wording::of(fields, &self.dialect)),
             Body::Jwt | Body::Unusable(_) => http(self.status),
         };
         ProviderError::Unavailable {
@@ -107,7 +122,7 @@ impl Answer {
     /// The provider's words for people, as they came: to be recognised, not to be told.
     pub(crate) fn description(&self) -> Option<&str> {
         match &self.body {
-            Body::Fields(fields) => Wording::of(fields).description,
+            Body::Fields(fields) => Wording::of(fields, &self.dialect).description,
             Body::Jwt | Body::Unusable(_) => None,
         }
     }
@@ -132,13 +147,18 @@ pub(crate) fn unworded(cause: ProviderError, status: StatusCode) -> ProviderErro
     }
 }
 
-fn nonsense(status: StatusCode, body: &Body, secrets: &Scrubber) -> ProviderError {
+fn nonsense(
+    status: StatusCode,
+    body: &Body,
+    secrets: &Scrubber,
+    dialect: &Dialect,
+) -> ProviderError {
     let status_text = http(status);
     let detail = match body {
         _ if status.is_redirection() => {
             format!("a redirect, which is not followed ({status_text})")
         }
-        Body::Fields(fields) => match Wording::of(fields).description {
+        Body::Fields(fields) => match Wording::of(fields, dialect).description {
             Some(words) => format!("no error code ({status_text}): {}", secrets.text(words)),
             None => format!("no error code ({status_text})"),
         },

@@ -36,10 +36,7 @@ impl Fields {
 
     /// An identifier: a text or a whole number (GitHub's `id`).
     pub(crate) fn identifier(&self, name: &str) -> Option<String> {
-        match self.get(name)? {
-            Value::Number(number) if !number.is_f64() => Some(number.to_string()),
-            _ => self.text(name).map(str::to_owned),
-        }
+        identifier(self.get(name)?)
     }
 
     /// Seconds as a number, with a fraction or without, or as a text of one. Negative and absurd ones are none.
@@ -56,14 +53,50 @@ impl Fields {
 
     /// A list of words: separated by spaces (RFC 6749 section 3.3) or commas (GitHub), or an array (Twitch).
     pub(crate) fn words(&self, name: &str) -> Option<Vec<String>> {
-        match self.get(name)? {
-            Value::String(text) => Some(split(text).map(str::to_owned).collect()),
-            Value::Array(items) => {
-                let texts = items.iter().filter_map(Value::as_str);
-                Some(texts.flat_map(split).map(str::to_owned).collect())
-            }
-            _ => None,
+        words(self.get(name)?)
+    }
+
+    /// The same at a JSON pointer (RFC 6901).
+    pub(crate) fn words_at(&self, pointer: &str) -> Option<Vec<String>> {
+        words(self.at(pointer)?)
+    }
+
+    /// A text at a JSON pointer.
+    pub(crate) fn text_at(&self, pointer: &str) -> Option<&str> {
+        self.at(pointer)?.as_str().filter(|text| !text.is_empty())
+    }
+
+    /// An identifier at a JSON pointer.
+    pub(crate) fn identifier_at(&self, pointer: &str) -> Option<String> {
+        identifier(self.at(pointer)?)
+    }
+
+    fn at(&self, pointer: &str) -> Option<&Value> {
+        let (first, rest) = match pointer.strip_prefix('/')?.split_once('/') {
+            Some((first, rest)) => (first, format!("/{rest}")),
+            None => (pointer.strip_prefix('/')?, String::new()),
+        };
+        self.get(&first.replace("~1", "/").replace("~0", "~"))?
+            .pointer(&rest)
+    }
+}
+
+fn identifier(value: &Value) -> Option<String> {
+    match value {
+        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        _ => None,
+    }
+}
+
+fn words(value: &Value) -> Option<Vec<String>> {
+    match value {
+        Value::String(text) => Some(split(text).map(str::to_owned).collect()),
+        Value::Array(items) => {
+            let texts = items.iter().filter_map(Value::as_str);
+            Some(texts.flat_map(split).map(str::to_owned).collect())
         }
+        _ => None,
     }
 }
 

@@ -18,13 +18,15 @@ pub(crate) use unanswered::Unanswered;
 
 use std::sync::Arc;
 
+use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::{Clock, ProviderError};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use reqwest::{RequestBuilder, Response};
 use tokio::time::Instant;
 use url::Url;
 
 use crate::deadline::Deadline;
+use crate::dialect::Dialect;
 use transport::Transport;
 
 /// The most that is read of a body.
@@ -35,21 +37,37 @@ pub(crate) struct Http {
     provider: String,
     transport: Transport,
     clock: Arc<dyn Clock>,
+    dialect: Arc<Dialect>,
 }
 
 impl Http {
-    /// For the provider of this name; the clock reads dates in answers.
-    pub(crate) fn new(provider: &str, clock: Arc<dyn Clock>) -> Result<Self, ClientUnavailable> {
+    /// For the provider of this name, which speaks so; the clock reads dates in answers.
+    pub(crate) fn new(
+        provider: &str,
+        dialect: Dialect,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ClientUnavailable> {
         Ok(Self {
             provider: provider.to_owned(),
             transport: Transport::new()?,
             clock,
+            dialect: Arc::new(dialect),
         })
     }
 
     /// Makes sure that this address can be talked to, so that a missing trust store shows at the start.
     pub(crate) fn prepare(&self, url: &Url) -> Result<(), ClientUnavailable> {
         self.transport.client(url).map(drop)
+    }
+
+    /// What the clock says.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// What the provider's words mean.
+    pub(crate) fn dialect(&self) -> &Dialect {
+        &self.dialect
     }
 
     /// One exchange. Neither bodies nor secrets are logged.
@@ -88,24 +106,24 @@ impl Http {
             status: response.status(),
             body,
             retry_after: retry_after::retry_after(response.headers(), self.clock.now()),
+            headers: std::mem::take(response.headers_mut()),
             secrets: request.secrets,
+            dialect: Arc::clone(&self.dialect),
         })
     }
 
     fn builder(&self, request: &mut Request) -> Result<RequestBuilder, ProviderError> {
         let client = self.transport.client(&request.url)?;
-        let mut builder = client
-            .request(request.method.clone(), request.url.clone())
-            .header(ACCEPT, "application/json");
-        if let Some(authorization) = request.authorization.take() {
-            builder = builder.header(AUTHORIZATION, authorization);
+        let mut headers = std::mem::take(&mut request.headers);
+        headers
+            .entry(ACCEPT)
+            .or_insert(HeaderValue::from_static("application/json"));
+        let mut builder = client.request(request.method.clone(), request.url.clone());
+        if let Some((content_type, body)) = request.take_body() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            builder = builder.body(body);
         }
-        if let Some(form) = request.take_form() {
-            builder = builder
-                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-                .body(form);
-        }
-        Ok(builder)
+        Ok(builder.headers(headers))
     }
 }
 

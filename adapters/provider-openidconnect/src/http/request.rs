@@ -2,7 +2,8 @@
 
 use central_oauth_domain::ports::ProviderError;
 use reqwest::Method;
-use reqwest::header::HeaderValue;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Map, Value};
 use url::Url;
 use url::form_urlencoded::Serializer;
 
@@ -12,9 +13,10 @@ use crate::scrub::Scrubber;
 pub(crate) struct Request {
     pub(super) method: Method,
     pub(super) url: Url,
-    pub(super) authorization: Option<HeaderValue>,
+    pub(super) headers: HeaderMap,
     pub(super) secrets: Scrubber,
-    form: String,
+    fields: Vec<(String, String)>,
+    is_json: bool,
 }
 
 impl Request {
@@ -28,19 +30,31 @@ impl Request {
         Self::new(Method::GET, url)
     }
 
+    /// Something to be deleted (GitHub's grants).
+    pub(crate) fn delete(url: &Url) -> Self {
+        Self::new(Method::DELETE, url)
+    }
+
     fn new(method: Method, url: &Url) -> Self {
         Self {
             method,
             url: url.clone(),
-            authorization: None,
+            headers: HeaderMap::new(),
             secrets: Scrubber::default(),
-            form: String::new(),
+            fields: Vec::new(),
+            is_json: false,
         }
+    }
+
+    /// Sends the parameters as a JSON object, if so (Notion).
+    pub(crate) fn json_if(mut self, is_json: bool) -> Self {
+        self.is_json = is_json;
+        self
     }
 
     /// Adds a parameter that anybody may know.
     pub(crate) fn field(&mut self, name: &str, value: &str) {
-        Serializer::for_suffix(&mut self.form, 0).append_pair(name, value);
+        self.fields.push((name.to_owned(), value.to_owned()));
     }
 
     /// Adds a secret parameter.
@@ -52,6 +66,13 @@ impl Request {
     /// Keeps a secret that goes out in some other form out of whatever is told about the answer.
     pub(crate) fn hide(&mut self, secret: &str) {
         self.secrets.add(secret);
+    }
+
+    /// Sets a header of a profile; what cannot be one is left out.
+    pub(crate) fn header(&mut self, name: &str, value: &str) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            self.headers.insert(name, value);
+        }
     }
 
     /// Sets the `Authorization` header.
@@ -67,12 +88,23 @@ impl Request {
             }
         })?;
         value.set_sensitive(true);
-        self.authorization = Some(value);
+        self.headers.insert(AUTHORIZATION, value);
         Ok(())
     }
 
-    /// The body, where there is one.
-    pub(super) fn take_form(&mut self) -> Option<String> {
-        (self.method == Method::POST).then(|| std::mem::take(&mut self.form))
+    /// The body and its type, where there is one.
+    pub(super) fn take_body(&mut self) -> Option<(&'static str, String)> {
+        let fields = std::mem::take(&mut self.fields);
+        if fields.is_empty() {
+            return None;
+        }
+        if self.is_json {
+            let members = fields.into_iter();
+            let members: Map<_, _> = members.map(|(k, v)| (k, Value::String(v))).collect();
+            return Some(("application/json", Value::Object(members).to_string()));
+        }
+        let mut form = Serializer::new(String::new());
+        form.extend_pairs(fields);
+        Some(("application/x-www-form-urlencoded", form.finish()))
     }
 }

@@ -3,6 +3,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::ProviderError;
 use central_oauth_domain::secret::IdToken;
@@ -14,11 +16,12 @@ use openidconnect::{
     ClaimsVerificationError, ClientId, ClientSecret, IssuerUrl, Nonce, SignatureVerificationError,
 };
 use secrecy::ExposeSecret;
+use serde_json::Value;
 
 use super::Person;
 use crate::client_auth::Client;
 use crate::scrub::Scrubber;
-use crate::server::Issuer;
+use crate::server::{Issuer, TENANT_ID, is_guid};
 
 /// How far the provider's clock and ours may differ.
 const LEEWAY: Duration = Duration::from_secs(60);
@@ -47,6 +50,7 @@ const SYMMETRIC: [(&str, CoreJwsSigningAlgorithm); 3] = [
 pub(crate) struct Verifier<'a> {
     token: CoreIdToken,
     issuer: &'a Issuer,
+    tenant: Option<Tenant>,
     client: &'a Client,
     now: Timestamp,
     secrets: Scrubber,
@@ -82,6 +86,10 @@ impl<'a> Verifier<'a> {
         Ok(Self {
             token: CoreIdToken::from_str(token.expose())
                 .map_err(|_| refused("not in the form of an ID token"))?,
+            tenant: issuer
+                .is_template()
+                .then(|| Tenant::of(token))
+                .transpose()?,
             issuer,
             client,
             now,
@@ -98,7 +106,11 @@ impl<'a> Verifier<'a> {
             .claims(&self.verifier(keys)?, no_nonce)
             .map_err(|error| self.explain(&error))?;
         self.check_party(claims)?;
-        Person::new(claims.subject().to_string(), name(claims)).map_err(Unverified::Refused)
+        let person = Person::new(claims.subject().to_string(), name(claims));
+        let tenant = self.tenant.as_ref().map(|tenant| tenant.0.clone());
+        person
+            .map(|person| Person { tenant, ..person })
+            .map_err(Unverified::Refused)
     }
 
     fn verifier(
@@ -106,7 +118,11 @@ impl<'a> Verifier<'a> {
         keys: &CoreJsonWebKeySet,
     ) -> Result<CoreIdTokenVerifier<'static>, Unverified> {
         let id = ClientId::new(self.client.id().to_owned());
-        let issuer = IssuerUrl::new(self.issuer.name.clone())
+        let issuer = match &self.tenant {
+            Some(tenant) => self.issuer.name.replace(TENANT_ID, &tenant.0),
+            None => self.issuer.name.clone(),
+        };
+        let issuer = IssuerUrl::new(issuer)
             .map_err(|_| Unverified::Refused(refused("its issuer has no address")))?;
         let verifier = match self.client.secret() {
             Some(secret) => {
@@ -152,6 +168,27 @@ impl<'a> Verifier<'a> {
             _ => Unverified::Refused(refused(&self.secrets.text(&reason.to_string()))),
         }
     }
+}
+
+/// The tenant that a token says it is about. It proves true when the issuer, with this tenant put into it, turns out to
+/// be the token's own.
+struct Tenant(String);
+
+impl Tenant {
+    /// A GUID: nothing else can get into the issuer's address.
+    fn of(token: &IdToken) -> Result<Self, ProviderError> {
+        let claims = unverified_claims(token);
+        let id = claims.as_ref().and_then(|claims| claims["tid"].as_str());
+        id.filter(|id| is_guid(id))
+            .map(|id| Self(id.to_owned()))
+            .ok_or_else(|| refused("it names no tenant (tid)"))
+    }
+}
+
+/// The claims as they stand. Nothing in them is to be believed before the signature is verified.
+pub(crate) fn unverified_claims(token: &IdToken) -> Option<Value> {
+    let payload = URL_SAFE_NO_PAD.decode(token.expose().split('.').nth(1)?);
+    serde_json::from_slice(&payload.ok()?).ok()
 }
 
 fn name(claims: &CoreIdTokenClaims) -> Option<&str> {

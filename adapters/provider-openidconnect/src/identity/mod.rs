@@ -3,7 +3,7 @@
 mod id_token;
 mod userinfo;
 
-pub(crate) use id_token::{Unverified, Verifier};
+pub(crate) use id_token::{Unverified, Verifier, unverified_claims};
 pub(crate) use userinfo::ask as ask_userinfo;
 
 use central_oauth_domain::grant::Identity;
@@ -17,6 +17,8 @@ const LONGEST_NAME: usize = 200;
 pub(crate) struct Person {
     /// Their id there.
     pub(crate) id: String,
+    /// The tenant within which the id is one, where the issuer has many.
+    pub(crate) tenant: Option<String>,
     /// A name to show.
     pub(crate) name: Option<String>,
 }
@@ -29,14 +31,22 @@ impl Person {
             });
         }
         let name = name.map(presentable).filter(|name| !name.is_empty());
-        Ok(Self { id, name })
+        Ok(Self {
+            id,
+            tenant: None,
+            name,
+        })
     }
 }
 
 impl From<Person> for Identity {
     fn from(person: Person) -> Self {
         Self::Known {
-            account_id: person.id,
+            // A subject is unique at its issuer (OpenID Connect Core section 2), and every tenant is an issuer.
+            account_id: match person.tenant {
+                Some(tenant) => format!("{tenant}:{}", person.id),
+                None => person.id,
+            },
             display_name: person.name,
         }
     }

@@ -8,6 +8,7 @@ use url::Url;
 use super::Person;
 use crate::deadline::Deadline;
 use crate::http::{Answer, Fields, Http, Request};
+use crate::quirks::IdentityQuirks;
 
 /// What may serve as a name, best first. `login` is GitHub's.
 const NAMES: [&str; 6] = [
@@ -24,22 +25,33 @@ pub(crate) async fn ask(
     http: &Http,
     url: &Url,
     token: &AccessToken,
+    quirks: &IdentityQuirks,
     deadline: Deadline,
 ) -> Result<Person, ProviderError> {
-    let mut request = Request::get(url);
-    request.authorize("Bearer", token.expose())?;
+    let mut request = if quirks.post {
+        Request::post(url)
+    } else {
+        Request::get(url)
+    };
+    for (name, value) in &quirks.headers {
+        request.header(name, value);
+    }
+    let scheme = quirks.scheme.as_deref().unwrap_or("Bearer");
+    request.authorize(scheme, token.expose())?;
     let answer = http.send(request, deadline).await?;
-    person(&accepted(answer)?)
+    person(&accepted(answer)?, quirks)
 }
 
 /// A token that is not accepted here never will be (RFC 6750 section 3.1), save where a server limits requests with
-/// 403 (GitHub does) and says so by `Retry-After`.
+/// 403 and says so by `Retry-After` or by its count of what remains (GitHub, "Rate limits for the REST API").
 fn accepted(answer: Answer) -> Result<Fields, ProviderError> {
     let is_no = matches!(
         answer.status(),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
     );
-    if is_no && answer.retry_after().is_some() {
+    let remaining = answer.headers().get("x-ratelimit-remaining");
+    let is_limit = remaining.is_some_and(|count| count == "0");
+    if is_no && (is_limit || answer.retry_after().is_some()) {
         return Err(answer.unavailable());
     }
     if is_no {
@@ -67,12 +79,29 @@ fn refused(answer: &Answer) -> ProviderError {
     }
 }
 
-fn person(fields: &Fields) -> Result<Person, ProviderError> {
-    let id = fields
-        .identifier("sub")
-        .or_else(|| fields.identifier("id"))
-        .ok_or_else(|| ProviderError::Nonsense {
-            detail: "a userinfo answer with neither sub nor id".to_owned(),
-        })?;
-    Person::new(id, fields.first_text(&NAMES))
+fn person(fields: &Fields, quirks: &IdentityQuirks) -> Result<Person, ProviderError> {
+    let id = id(fields, quirks).ok_or_else(|| ProviderError::Nonsense {
+        detail: format!("a userinfo answer without {}", names_of(quirks)),
+    })?;
+    let mut names = quirks.name.iter();
+    let name = names.find_map(|pointer| fields.text_at(pointer));
+    Person::new(id, name.or_else(|| fields.first_text(&NAMES)))
+}
+
+/// All the pointers of a profile, since half an id may be another person's; else what is usual.
+fn id(fields: &Fields, quirks: &IdentityQuirks) -> Option<String> {
+    if quirks.id.is_empty() {
+        let usual = || fields.identifier("id");
+        return fields.identifier("sub").or_else(usual);
+    }
+    let parts = quirks.id.iter();
+    let parts = parts.map(|pointer| fields.identifier_at(pointer));
+    Some(parts.collect::<Option<Vec<_>>>()?.join(":"))
+}
+
+fn names_of(quirks: &IdentityQuirks) -> String {
+    match quirks.id.as_slice() {
+        [] => "sub or id".to_owned(),
+        pointers => pointers.join(" and "),
+    }
 }

@@ -4,11 +4,13 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use central_oauth_domain::grant::ProviderName;
-use central_oauth_domain::ports::Revoked;
-use central_oauth_provider_openidconnect::{ClientAuthMethod, ProviderSettings};
+use central_oauth_domain::ports::{OAuthProvider, Revoked};
+use central_oauth_domain::secret::CallbackQuery;
+use central_oauth_provider_openidconnect::{ClientAuthMethod, Flow, ProviderSettings};
 use secrecy::SecretString;
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
+use url::Url;
 
 use crate::support::{
     ACCESS_TOKEN, DEVICE_CODE, REFRESH_TOKEN, Seen, Stub, Subject, error_of, json as reply_json,
@@ -173,11 +175,23 @@ async fn not_in_the_log() {
     assert!(subject.redeem().await.is_err());
     assert!(subject.identify(None).await.is_err());
     assert_eq!(subject.revoke().await, Ok(Revoked::Revoked));
+    let by_code = Subject::new(ProviderSettings {
+        name: ProviderName::new("logged"),
+        flow: Flow::AuthorizationCode,
+        authorization_endpoint: Url::parse(&format!("{}/authorize", stub.base)).ok(),
+        ..settings(&stub.base, ClientAuthMethod::Basic)
+    });
+    let handle = by_code.begin().await.ok().unwrap().handle;
+    let callback = CallbackQuery::new("code=auth-code-1234&state=x");
+    let outcome = by_code.provider.redeem(&handle, Some(&callback)).await;
+    assert!(outcome.is_err());
+    let verifier = stub.last(|seen| seen.form()["code_verifier"].clone());
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert_clean(&text);
+    assert!(!text.contains("auth-code-1234") && !text.contains(&verifier));
     let is_ours = |line: &&str| line.contains("provider=\"logged\"");
     let lines: Vec<_> = text.lines().filter(is_ours).collect();
-    assert_eq!(lines.len(), 3, "one line for each exchange: {text}");
+    assert_eq!(lines.len(), 4, "one line for each exchange: {text}");
     for part in [
         "DEBUG",
         "host=\"127.0.0.1\"",

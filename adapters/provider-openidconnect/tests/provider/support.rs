@@ -38,6 +38,7 @@ pub(crate) const REDIRECT_URI: &str = "https://broker.example.com/callback/work"
 
 /// What a server was asked.
 pub(crate) struct Seen {
+    pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
@@ -129,6 +130,7 @@ fn endpoint(
         async move {
             let (base, log, answer) = &*shared;
             let seen = Seen {
+                method: request.method().to_string(),
                 path: request.uri().path().to_owned(),
                 headers: request.headers().clone(),
                 body: request.take_body().into_string().await.unwrap(),

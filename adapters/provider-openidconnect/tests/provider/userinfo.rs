@@ -137,6 +137,22 @@ async fn a_limit_is_no_refusal() {
     }
 }
 
+// The same page: 403 without Retry-After, where the count of what remains is down to nothing.
+#[tokio::test]
+async fn a_limit_that_is_told_by_a_count() {
+    for (remaining, expected) in [("0", "unavailable"), ("17", "refused")] {
+        let stub = Stub::start(move |_, _| {
+            let mut response = reply_json(403, &json!({"message": "API rate limit exceeded"}));
+            let headers = response.headers_mut();
+            headers.insert("x-ratelimit-remaining", remaining.parse().unwrap());
+            response
+        })
+        .await;
+        let error = error_of(Subject::plain(&stub.base).identify(None).await);
+        assert_eq!(kind(&error).0, expected, "{remaining}");
+    }
+}
+
 // OpenID Connect Core section 5.3.2: a client may be registered for signed userinfo.
 #[tokio::test]
 async fn a_signed_answer_is_refused_clearly() {

@@ -29,6 +29,7 @@ pub(crate) struct AccountRow {
 #[sea_orm(entity = "tokens::Entity")]
 pub(crate) struct TokenTimes {
     pub(crate) access_token_expires_at: Option<i64>,
+    pub(crate) refresh_token_expires_at: Option<i64>,
     pub(crate) last_refreshed_at: Option<i64>,
     pub(crate) next_refresh_at: Option<i64>,
 }
@@ -55,6 +56,7 @@ impl TryFrom<AccountRow> for Account {
             created_at: Timestamp::from_millis(account.created_at),
             linked_at: Timestamp::from_millis(account.linked_at),
             access_token_expires_at: time(times.access_token_expires_at),
+            refresh_token_expires_at: time(times.refresh_token_expires_at),
             last_refreshed_at: time(times.last_refreshed_at),
             next_refresh_at: time(times.next_refresh_at),
             last_error: fault(account.last_error_code, account.last_error_detail)
@@ -69,6 +71,7 @@ pub(crate) fn stored_tokens(
 ) -> Result<StoredTokens, StoreError> {
     let times = TokenTimes {
         access_token_expires_at: tokens.access_token_expires_at,
+        refresh_token_expires_at: tokens.refresh_token_expires_at,
         last_refreshed_at: tokens.last_refreshed_at,
         next_refresh_at: tokens.next_refresh_at,
     };

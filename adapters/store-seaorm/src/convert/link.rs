@@ -118,6 +118,7 @@ fn grant(row: Model) -> Result<SealedGrant, Column> {
         scopes: scopes(&row.scopes.ok_or("scopes")?),
         requested_at: time(row.requested_at).ok_or("requested_at")?,
         access_token_expires_at: time(row.access_token_expires_at),
+        refresh_token_expires_at: time(row.refresh_token_expires_at),
         origin: TokenOrigin {
             token_endpoint: row.token_endpoint.ok_or("token_endpoint")?,
             client_id: row.client_id.ok_or("client_id")?,
@@ -139,6 +140,7 @@ fn wiped() -> ActiveModel {
         scopes: Set(None),
         requested_at: Set(None),
         access_token_expires_at: Set(None),
+        refresh_token_expires_at: Set(None),
         token_endpoint: Set(None),
         client_id: Set(None),
         ..Default::default()
@@ -172,6 +174,7 @@ pub(crate) fn consent_columns(consent: &SealedConsent) -> ActiveModel {
 
 pub(crate) fn grant_columns(grant: SealedGrant) -> ActiveModel {
     let expires_at = grant.access_token_expires_at;
+    let dies_at = grant.refresh_token_expires_at;
     ActiveModel {
         state: Set(State::Redeemed),
         access_token: Set(Some(bytes(&grant.access_token))),
@@ -180,6 +183,7 @@ pub(crate) fn grant_columns(grant: SealedGrant) -> ActiveModel {
         scopes: Set(Some(grant.scopes.join(" "))),
         requested_at: Set(Some(grant.requested_at.as_millis())),
         access_token_expires_at: Set(expires_at.map(Timestamp::as_millis)),
+        refresh_token_expires_at: Set(dies_at.map(Timestamp::as_millis)),
         token_endpoint: Set(Some(grant.origin.token_endpoint)),
         client_id: Set(Some(grant.origin.client_id)),
         ..wiped()

@@ -47,6 +47,7 @@ pub struct Model {
     pub scopes: Option<String>,
     pub requested_at: Option<i64>,
     pub access_token_expires_at: Option<i64>,
+    pub refresh_token_expires_at: Option<i64>,
     pub token_endpoint: Option<String>,
     pub client_id: Option<String>,
 }

@@ -18,6 +18,7 @@ pub struct Model {
     pub token_endpoint: String,
     pub client_id: String,
     pub access_token_expires_at: Option<i64>,
+    pub refresh_token_expires_at: Option<i64>,
     pub obtained_at: i64,
     pub last_refreshed_at: Option<i64>,
     pub next_refresh_at: Option<i64>,

@@ -176,6 +176,7 @@ pub(crate) fn grant(person: &str) -> NewGrant {
             client_id: "broker".to_owned(),
         },
         access_token_expires_at: None,
+        refresh_token_expires_at: None,
         next_refresh_at: None,
     }
 }

@@ -3,5 +3,5 @@
 mod schedule;
 mod verdict;
 
-pub use schedule::{due_at, pause_after};
+pub use schedule::{at_least_every, due_at, pause_after};
 pub use verdict::{Attempts, RefreshFailure, judge, wait_for_operator, wait_for_provider};

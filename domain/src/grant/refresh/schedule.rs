@@ -32,6 +32,13 @@ pub fn due_at(
     Some(due.max(requested_at + FASTEST))
 }
 
+/// How often tokens are refreshed at least, given what the operator says and how long the refresh token lasts unless it
+/// is used: half of that leaves time for an outage.
+#[must_use]
+pub fn at_least_every(wanted: Duration, refresh_token_lasts: Option<Duration>) -> Duration {
+    refresh_token_lasts.map_or(wanted, |lasts| wanted.min(lasts / 2))
+}
+
 /// How long to wait after so many failures in a row: a second, doubling up to five minutes, and no less than the
 /// provider's `Retry-After`, of which an hour is believed; up to a quarter of the pause on top.
 #[must_use]
@@ -75,6 +82,14 @@ mod tests {
     fn what_cannot_be_refreshed_or_needs_not_is_left_alone() {
         assert_eq!(due_at(at(0), None, true, DAY, 0.0), None);
         assert_eq!(due_at(at(0), Some(at(9000)), false, DAY, 0.0), None);
+    }
+
+    #[test]
+    fn a_refresh_token_that_dies_of_disuse_is_used_in_time() {
+        let hour = Duration::from_secs(3600);
+        assert_eq!(at_least_every(DAY, None), DAY);
+        assert_eq!(at_least_every(DAY, Some(90 * DAY)), DAY);
+        assert_eq!(at_least_every(DAY, Some(hour)), hour / 2);
     }
 
     #[test]

@@ -141,6 +141,7 @@ fn linked(
     let replaced = Kept {
         generation,
         refresh_token: grant.refresh_token,
+        dies_at: grant.refresh_token_expires_at,
         spare: None,
         lease: Lease {
             version,
@@ -151,6 +152,7 @@ fn linked(
     let kept = kept.map_or(replaced, |old| Kept {
         generation: old.generation,
         refresh_token: old.refresh_token,
+        dies_at: old.account.refresh_token_expires_at,
         spare: old.spare_refresh_token,
         lease: old.lease,
         ambiguous: old.attempts.ambiguous,
@@ -166,6 +168,7 @@ fn linked(
             created_at,
             linked_at: now,
             access_token_expires_at: grant.access_token_expires_at,
+            refresh_token_expires_at: kept.dies_at,
             last_refreshed_at: None,
             next_refresh_at: grant
                 .next_refresh_at
@@ -190,6 +193,7 @@ fn linked(
 struct Kept {
     generation: i64,
     refresh_token: Option<Sealed>,
+    dies_at: Option<Timestamp>,
     spare: Option<Sealed>,
     lease: Lease,
     ambiguous: bool,

@@ -132,6 +132,8 @@ fn store(tokens: &mut StoredTokens, refreshed: RefreshedTokens, now: Timestamp) 
     account.status = AccountStatus::Active;
     account.scopes = refreshed.scopes;
     account.access_token_expires_at = refreshed.access_token_expires_at;
+    let dies_at = refreshed.refresh_token_expires_at;
+    account.refresh_token_expires_at = dies_at.or(account.refresh_token_expires_at);
     account.last_refreshed_at = Some(now);
     account.next_refresh_at = refreshed.next_refresh_at;
     account.last_error = None;

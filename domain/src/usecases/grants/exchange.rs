@@ -2,7 +2,9 @@
 
 use super::Grants;
 use crate::fault::Fault;
-use crate::grant::refresh::{RefreshFailure, due_at, judge, wait_for_operator, wait_for_provider};
+use crate::grant::refresh::{
+    RefreshFailure, at_least_every, due_at, judge, wait_for_operator, wait_for_provider,
+};
 use crate::grant::{AccountStatus, ProviderName, RefreshedTokens, StoredTokens, TokenGrant};
 use crate::ports::{CipherError, ProviderError, RefreshError};
 use crate::time::Timestamp;
@@ -125,6 +127,7 @@ impl Grants {
         let key = &lease.account.key;
         let refresh_token = granted.refresh_token.as_ref();
         let expires_at = granted.expires_in.map(|lifetime| requested_at + lifetime);
+        let lasts = granted.refresh_token_expires_in;
         Ok(RefreshedTokens {
             access_token: self.vault.seal_access_token(&granted.access_token, key)?,
             refresh_token: refresh_token
@@ -133,11 +136,12 @@ impl Grants {
             scopes: granted.scopes.clone(),
             requested_at,
             access_token_expires_at: expires_at,
+            refresh_token_expires_at: lasts.map(|lifetime| requested_at + lifetime),
             next_refresh_at: due_at(
                 requested_at,
                 expires_at,
                 true,
-                self.at_least_every,
+                at_least_every(self.at_least_every, lasts),
                 self.entropy.fraction(),
             ),
         })

@@ -67,6 +67,7 @@ pub(super) async fn needs_a_consent(fixture: &dyn Fixture) {
         identified: false,
         refresh_token: None,
         access_token_expires_at: None,
+        refresh_token_expires_at: None,
         scopes: Vec::new(),
         ..grant("ada", "one")
     };

@@ -1,6 +1,6 @@
 //! What becomes of refreshes: the generation decides.
 
-use central_oauth_domain::grant::{Account, AccountId, AccountStatus, RefreshedTokens};
+use central_oauth_domain::grant::{Account, AccountId, AccountStatus, NewGrant, RefreshedTokens};
 use central_oauth_domain::ports::{Recorded, TokenStore};
 use tokio::task::JoinSet;
 
@@ -49,6 +49,7 @@ pub(super) async fn the_old_refresh_token_may_stay(fixture: &dyn Fixture) {
     let bare = RefreshedTokens {
         refresh_token: None,
         access_token_expires_at: None,
+        refresh_token_expires_at: None,
         next_refresh_at: None,
         ..fresh("two")
     };
@@ -83,6 +84,35 @@ pub(super) async fn a_success_heals(fixture: &dyn Fixture) {
     assert_eq!(account.status, AccountStatus::Active);
     assert_eq!(account.last_error, None);
     assert_eq!(account.next_refresh_at, Some(at(7000)));
+}
+
+pub(super) async fn how_long_the_refresh_token_lasts_goes_with_it(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = ada(&*store).await.id;
+    let lasts = async || stored(&*store, id).await.account.refresh_token_expires_at;
+    assert_eq!(lasts().await, Some(at(90_000)));
+    let silent = RefreshedTokens {
+        refresh_token_expires_at: None,
+        ..fresh("two")
+    };
+    let generation = stored(&*store, id).await.generation;
+    record(&*store, id, generation, silent).await;
+    assert_eq!(lasts().await, Some(at(90_000)), "nothing else is known");
+    record(&*store, id, generation + 1, fresh("three")).await;
+    assert_eq!(lasts().await, Some(at(7200)));
+    let kept = NewGrant {
+        refresh_token: None,
+        refresh_token_expires_at: None,
+        ..grant("ada", "four")
+    };
+    linked(&*store, 7, kept, 30).await;
+    assert_eq!(lasts().await, Some(at(7200)), "the refresh token stays");
+    let replaced = NewGrant {
+        refresh_token_expires_at: None,
+        ..grant("ada", "five")
+    };
+    linked(&*store, 8, replaced, 40).await;
+    assert_eq!(lasts().await, None);
 }
 
 pub(super) async fn a_late_success_becomes_the_spare(fixture: &dyn Fixture) {

@@ -107,6 +107,7 @@ pub(super) fn sealed_grant() -> SealedGrant {
         scopes: vec!["repo".to_owned(), "read:user".to_owned()],
         requested_at: at(9),
         access_token_expires_at: Some(at(3600)),
+        refresh_token_expires_at: Some(at(90_000)),
         origin: origin(),
     }
 }
@@ -125,6 +126,7 @@ pub(super) fn grant(person: &str, which: &str) -> NewGrant {
         refresh_token: Some(sealed(&format!("refresh {which}"))),
         origin: origin(),
         access_token_expires_at: Some(at(3600)),
+        refresh_token_expires_at: Some(at(90_000)),
         next_refresh_at: Some(at(3400)),
     }
 }
@@ -270,6 +272,7 @@ pub(super) fn fresh(which: &str) -> RefreshedTokens {
         scopes: vec!["repo".to_owned(), "more".to_owned()],
         requested_at: at(20),
         access_token_expires_at: Some(at(7200)),
+        refresh_token_expires_at: Some(at(7200)),
         next_refresh_at: Some(at(7000)),
     }
 }

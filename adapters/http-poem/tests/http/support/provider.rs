@@ -100,6 +100,7 @@ impl OAuthProvider for ScriptedProvider {
             refresh_token: Some(RefreshToken::new("refresh-token")),
             id_token: None,
             expires_in: lifetime,
+            refresh_token_expires_in: None,
             scopes: self.scopes.clone(),
             origin: self.origin().await?,
         })))
@@ -119,6 +120,7 @@ impl OAuthProvider for ScriptedProvider {
             refresh_token: None,
             id_token: None,
             expires_in: lifetime,
+            refresh_token_expires_in: None,
             scopes: granted.to_vec(),
             origin: self.origin().await?,
         })

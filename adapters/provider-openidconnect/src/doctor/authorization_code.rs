@@ -1,0 +1,147 @@
+//! Whether people can be sent to the provider, and the client is accepted when they come back.
+
+use central_oauth_domain::ports::{
+    ConsentRequest, OAuthProvider as _, Prompt, ProviderError, Redemption,
+};
+use central_oauth_domain::secret::{CallbackQuery, ConsentUri, DeviceCode};
+use reqwest::header::LOCATION;
+use serde_json::Value;
+use url::Url;
+use url::form_urlencoded::Serializer;
+
+use super::{Checkup, Finding, Subject};
+use crate::http::{Answer, Fields, Request};
+use crate::oauth_error::OAuthError;
+use crate::scrub::Scrubber;
+use crate::server::Server;
+use crate::settings::Flow;
+
+const FLOW: Flow = Flow::AuthorizationCode;
+/// No link has this state, and no provider gave this code.
+const MADE_UP: &str = "made-up-by-central-oauth-providers-check";
+
+impl Checkup<'_> {
+    /// Goes to the authorization endpoint as a browser would, then asks for the tokens of a code that nobody gave.
+    pub(super) async fn authorization_code(&mut self, server: &Server, redirect_uri: &str) {
+        self.add(
+            Finding::ok(
+                Subject::RedirectUri,
+                format!("browsers are sent back to {redirect_uri}"),
+            )
+            .with(
+                "Register it at the provider, letter for letter; PUBLIC_URL decides how it begins.",
+            ),
+        );
+        let request = ConsentRequest {
+            state: MADE_UP.to_owned(),
+            redirect_uri: redirect_uri.to_owned(),
+        };
+        match self.provider.begin_consent(&request).await {
+            Ok(consent) => {
+                if let Prompt::Visit { uri } = &consent.prompt {
+                    self.visit(uri, redirect_uri).await;
+                }
+                self.made_up_code(&consent.handle, server).await;
+            }
+            Err(error) => self.add(Finding::failed(Subject::Authorization, &error, FLOW)),
+        }
+    }
+
+    async fn visit(&mut self, uri: &ConsentUri, redirect_uri: &str) {
+        let Ok(uri) = Url::parse(uri.expose()) else {
+            return;
+        };
+        let mut request = Request::get(&uri);
+        request.header("accept", "text/html");
+        let (http, deadline) = (&self.provider.http, self.provider.deadline());
+        let answer = http.send(request, deadline).await;
+        self.add(match answer.map_err(ProviderError::from) {
+            Ok(answer) => match self.sent_back(&answer, redirect_uri) {
+                Some(error) => Finding::failed(Subject::Authorization, &error.into(), FLOW),
+                None => judge_page(&answer),
+            },
+            Err(error @ ProviderError::Unavailable { .. }) => {
+                Finding::failed(Subject::Authorization, &error, FLOW)
+            }
+            Err(_) => page("a long page"),
+        });
+    }
+
+    /// What is wrong, if the browser is sent back at once to be told (RFC 6749 section 4.1.2.1).
+    fn sent_back(&self, answer: &Answer, redirect_uri: &str) -> Option<OAuthError> {
+        let location = answer.headers().get(LOCATION)?.to_str().ok()?;
+        let location = Url::parse(location).ok()?;
+        if !location.as_str().starts_with(redirect_uri) {
+            return None;
+        }
+        let pairs = location.query_pairs().into_owned();
+        let members = pairs.map(|(name, value)| (name, Value::String(value)));
+        let dialect = self.provider.http.dialect();
+        OAuthError::read(
+            &Fields::new(members.collect()),
+            dialect,
+            &Scrubber::default(),
+        )
+    }
+
+    async fn made_up_code(&mut self, handle: &DeviceCode, server: &Server) {
+        let mut query = Serializer::new(String::new());
+        query.append_pair("code", MADE_UP);
+        if let Some(issuer) = server.response_issuer() {
+            query.append_pair("iss", issuer);
+        }
+        let callback = CallbackQuery::new(query.finish());
+        let redeemed = self.provider.redeem(handle, Some(&callback)).await;
+        self.add(judge(&redeemed));
+    }
+}
+
+fn judge_page(answer: &Answer) -> Finding {
+    let status = answer.status();
+    if status.is_server_error() {
+        return Finding::failed(Subject::Authorization, &answer.unavailable(), FLOW);
+    }
+    let words = format!("HTTP {}", status.as_u16());
+    if !status.is_client_error() {
+        return page(&words);
+    }
+    Finding::warning(
+        Subject::Authorization,
+        format!("the authorization endpoint does not like the request ({words})"),
+        "Check client_id, and that the redirect URI above is registered; open the page in a browser to read what it \
+         says. Some providers turn away programs only.",
+    )
+}
+
+fn page(words: &str) -> Finding {
+    let words = format!("the authorization endpoint answers ({words})");
+    Finding::ok(Subject::Authorization, words)
+}
+
+/// Servers look at the client before the code (RFC 6749 section 3.2.1), so a no to the code is a yes to the client.
+/// `bad_verification_code` is GitHub's word for it.
+fn judge(redeemed: &Result<Redemption, ProviderError>) -> Finding {
+    const EXPECTED: [&str; 2] = ["invalid_grant", "bad_verification_code"];
+    match redeemed {
+        Err(ProviderError::Refused { code, .. }) if EXPECTED.contains(&code.as_str()) => {
+            Finding::ok(
+                Subject::Client,
+                format!(
+                    "the token endpoint says nothing against this client: it refuses a made-up code ({code})"
+                ),
+            )
+        }
+        Err(error @ ProviderError::Refused { .. }) => Finding::warning(
+            Subject::Client,
+            format!("a made-up code brings something other than invalid_grant: {error}"),
+            "That is most likely about the code and not about this client; if links fail with the same words, they are \
+             in the provider's documentation.",
+        ),
+        Err(error) => Finding::failed(Subject::Client, error, FLOW),
+        Ok(_) => Finding::problem(
+            Subject::Client,
+            "the token endpoint gives tokens for a made-up code",
+            "Do not use it: what answers there is no authorization server.",
+        ),
+    }
+}

@@ -1,0 +1,48 @@
+//! Whether the device flow is on, and the client accepted.
+
+use central_oauth_domain::ports::{ConsentRequest, OAuthProvider as _, ProviderError, Redemption};
+
+use super::{Checkup, Finding, Subject};
+use crate::settings::Flow;
+
+impl Checkup<'_> {
+    /// Starts a flow that nobody finishes, and asks for its tokens once: some servers look at the client only then.
+    pub(super) async fn device_flow(&mut self) {
+        let nothing = ConsentRequest {
+            state: String::new(),
+            redirect_uri: String::new(),
+        };
+        let consent = match self.provider.begin_consent(&nothing).await {
+            Ok(consent) => consent,
+            Err(error) => {
+                self.add(Finding::failed(Subject::DeviceFlow, &error, Flow::Device));
+                return;
+            }
+        };
+        let lapses = consent.expires_in.as_secs();
+        self.add(Finding::ok(
+            Subject::DeviceFlow,
+            format!("the provider started one for this client; nobody will finish it, and it lapses in {lapses} s"),
+        ));
+        let polled = self.provider.redeem(&consent.handle, None).await;
+        self.add(judge(&polled));
+    }
+}
+
+fn judge(polled: &Result<Redemption, ProviderError>) -> Finding {
+    let ok = |words| Finding::ok(Subject::Client, words);
+    match polled {
+        Ok(Redemption::Pending | Redemption::SlowDown { .. }) => {
+            ok("the token endpoint accepts this client, and waits for a person")
+        }
+        Ok(Redemption::Denied | Redemption::Expired) => {
+            ok("the token endpoint accepts this client, though it ended the flow at once")
+        }
+        Ok(Redemption::Granted(_)) => Finding::warning(
+            Subject::Client,
+            "the token endpoint accepts this client, and gave tokens though nobody consented",
+            "That is for tests only; the tokens are forgotten.",
+        ),
+        Err(error) => Finding::failed(Subject::Client, error, Flow::Device),
+    }
+}

@@ -1,0 +1,95 @@
+//! What the issuer says about itself, and whether everything is there.
+
+use std::sync::Arc;
+
+use central_oauth_domain::ports::ProviderError;
+use url::Url;
+
+use super::{Checkup, Finding, Found, Subject};
+use crate::discovery::Metadata;
+use crate::server::Server;
+use crate::settings::Flow;
+
+impl Checkup<'_> {
+    /// The server, if it can be known.
+    pub(super) async fn discovery(&mut self) -> Option<Found> {
+        let settings = self.configured();
+        let Some(issuer) = &settings.issuer else {
+            let words = "no issuer is configured: the endpoints are used as they are given";
+            self.add(Finding::ok(Subject::Discovery, words));
+            return Some(Found {
+                server: Arc::new(Server::described(settings)),
+                metadata: None,
+            });
+        };
+        if !self.reach(issuer).await {
+            return None;
+        }
+        match self.ask(issuer).await {
+            Ok(found) => Some(found),
+            Err(error) => {
+                self.add(Finding::failed(Subject::Discovery, &error, settings.flow));
+                None
+            }
+        }
+    }
+
+    async fn ask(&mut self, issuer: &Url) -> Result<Found, ProviderError> {
+        let settings = self.configured();
+        let template = settings.quirks.identity.issuer_template.as_deref();
+        let (http, deadline) = (&self.provider.http, self.provider.deadline());
+        let metadata = Metadata::discover(http, issuer, template, deadline).await?;
+        let server = Server::discovered(settings, &metadata)?;
+        let location = &metadata.location;
+        let words = format!("the issuer describes itself at {location}, by the configured name");
+        self.add(Finding::ok(Subject::Discovery, words));
+        Ok(Found {
+            server: Arc::new(server),
+            metadata: Some(metadata),
+        })
+    }
+
+    /// Whether the endpoints are there without which nothing goes.
+    pub(super) fn endpoints(&mut self, server: &Server) -> bool {
+        let flow = self.configured().flow;
+        let (start, remedy) = match flow {
+            Flow::Device => (server.device_authorization(), NO_DEVICE_ENDPOINT),
+            Flow::AuthorizationCode => (
+                server.authorization(),
+                "Set authorization_endpoint, if the server has one.",
+            ),
+        };
+        let start = start
+            .err()
+            .map(|error| Finding::problem(Subject::Endpoints, error.to_string(), remedy));
+        let token = server.token().err();
+        let token = token.map(|error| Finding::failed(Subject::Endpoints, &error, flow));
+        let missing: Vec<_> = start.into_iter().chain(token).collect();
+        let is_complete = missing.is_empty();
+        self.findings.extend(missing);
+        if is_complete {
+            let words = format!("the server has {}", present(server).join(", "));
+            self.add(Finding::ok(Subject::Endpoints, words));
+        }
+        is_complete
+    }
+}
+
+const NO_DEVICE_ENDPOINT: &str = "Switch the device flow on at the provider. Some servers have it and leave it out of \
+     their metadata: then set device_authorization_endpoint. Where there is none, set flow = \"authorization_code\".";
+
+fn present(server: &Server) -> Vec<&'static str> {
+    let all = [
+        ("token", server.token().is_ok()),
+        (
+            "device authorization",
+            server.device_authorization().is_ok(),
+        ),
+        ("authorization", server.authorization().is_ok()),
+        ("revocation", matches!(server.revocation(), Ok(Some(_)))),
+        ("userinfo", server.userinfo.is_some()),
+        ("keys", server.issuer.is_some()),
+    ];
+    let there = all.into_iter().filter(|(_, is_there)| *is_there);
+    there.map(|(name, _)| name).collect()
+}

@@ -1,0 +1,77 @@
+//! Whether each host can be talked to at all: DNS, TCP, TLS.
+
+use url::Url;
+
+use super::{Checkup, Finding, Subject, clock};
+use crate::http::Request;
+use crate::server::Server;
+use crate::settings::Flow;
+use central_oauth_domain::ports::ProviderError;
+
+/// A host that was asked something.
+pub(super) struct Host {
+    /// Scheme, name and port.
+    pub(super) origin: String,
+    /// By how many milliseconds its clock is ahead of ours, where it told the time.
+    pub(super) ahead: Option<i64>,
+}
+
+impl Checkup<'_> {
+    /// Every host that a link needs, each once.
+    pub(super) async fn hosts(&mut self, server: &Server) {
+        let device_token = self.configured().device_token_endpoint.as_ref();
+        let start = match self.configured().flow {
+            Flow::Device => server.device_authorization(),
+            Flow::AuthorizationCode => server.authorization(),
+        };
+        let keys = server.issuer.as_ref().map(|issuer| &issuer.jwks_uri);
+        let endpoints = [
+            server.token().ok(),
+            start.ok(),
+            device_token,
+            server.revocation().ok().flatten(),
+            server.userinfo.as_ref(),
+            keys,
+        ];
+        for url in endpoints.into_iter().flatten() {
+            if !self.hosts.iter().any(|host| host.origin == origin(url)) {
+                self.reach(url).await;
+            }
+        }
+    }
+
+    /// Whether something answers there, whatever it says.
+    pub(super) async fn reach(&mut self, url: &Url) -> bool {
+        let http = &self.provider.http;
+        let answer = http.send(Request::get(url), self.provider.deadline()).await;
+        let ahead = answer.as_ref().ok();
+        let ahead = ahead.and_then(|answer| clock::ahead(answer.headers(), http.now()));
+        let origin = origin(url);
+        let finding = match answer.map_err(ProviderError::from) {
+            Ok(answer) if answer.status().is_server_error() => Finding::warning(
+                Subject::Reachability,
+                format!("{origin} answers HTTP {}", answer.status().as_u16()),
+                "The host can be reached but may have trouble: see what the checks below say.",
+            ),
+            Err(error @ ProviderError::Unavailable { .. }) => {
+                let finding =
+                    Finding::failed(Subject::Reachability, &error, self.configured().flow);
+                Finding {
+                    found: format!("{origin}: {}", finding.found),
+                    ..finding
+                }
+            }
+            // An answer that is too long is an answer.
+            _ => Finding::ok(Subject::Reachability, format!("{origin} answers")),
+        };
+        let is_there = finding.verdict != super::Verdict::Problem;
+        self.add(finding);
+        self.hosts.push(Host { origin, ahead });
+        is_there
+    }
+}
+
+/// Scheme, name and port.
+pub(super) fn origin(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}

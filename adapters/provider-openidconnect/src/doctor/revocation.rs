@@ -1,0 +1,39 @@
+//! Whether tokens can be given back.
+
+use super::{Checkup, Finding, Subject};
+use crate::revocation;
+use crate::server::Server;
+
+impl Checkup<'_> {
+    /// What becomes of tokens at the provider when an account is deleted. Nothing is revoked to find out.
+    pub(super) fn revocation(&mut self, server: &Server) {
+        let settings = self.configured();
+        let has_secret = settings.client_secret.is_some();
+        let usual = server.revocation_auth_method;
+        let auth_method = revocation::auth_method(&settings.quirks.revocation, has_secret, usual);
+        let endpoint = server.revocation().and_then(|endpoint| {
+            auth_method?;
+            Ok(endpoint)
+        });
+        self.add(match endpoint {
+            Ok(Some(_)) => Finding::ok(
+                Subject::Revocation,
+                "there is an endpoint: deleting an account ends its tokens at the provider too",
+            ),
+            Ok(None) => Finding::warning(
+                Subject::Revocation,
+                "there is no endpoint: deleting an account forgets its tokens here, and at the provider they live on \
+                 until they expire",
+                "Set revocation_endpoint, if the server has one; otherwise people withdraw their consent at the provider.",
+            ),
+            // Links and refreshes go on without it.
+            Err(error) => {
+                let finding = Finding::failed(Subject::Revocation, &error, settings.flow);
+                Finding {
+                    verdict: super::Verdict::Warning,
+                    ..finding
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,112 @@
+//! What the operator says about a provider, against what the provider says about itself.
+
+use super::{Checkup, Finding, Found, Subject};
+use crate::client_auth::ClientAuthMethod;
+use crate::discovery::Metadata;
+use crate::settings::{Flow, ProviderSettings};
+
+impl Checkup<'_> {
+    /// What is configured, as a reminder; the settings were checked when they were read.
+    pub(super) fn settings(&mut self) {
+        let settings = self.configured();
+        let flow = match settings.flow {
+            Flow::Device => "device",
+            Flow::AuthorizationCode => "authorization_code",
+        };
+        let secret = match settings.client_secret {
+            Some(_) => "with a secret",
+            None => "without a secret",
+        };
+        let scopes = match settings.scopes.as_slice() {
+            [] => "no scopes".to_owned(),
+            scopes => format!("scopes {}", scopes.join(" ")),
+        };
+        let client = &settings.client_id;
+        let words = format!("client {client:?} {secret}, flow {flow}, {scopes}");
+        self.add(Finding::ok(Subject::Settings, words));
+    }
+
+    /// Whether the provider takes clients that authenticate like this one.
+    pub(super) fn client(&mut self, found: &Found) {
+        let settings = self.configured();
+        let methods = found.metadata.as_ref().and_then(listed_methods);
+        let finding = match (settings.token_endpoint_auth_method, methods) {
+            (Some(ClientAuthMethod::None), _) if settings.client_secret.is_some() => Some((
+                "token_endpoint_auth_method is none, so the client secret is never sent".to_owned(),
+                "Take one of the two out.",
+            )),
+            (None, Some(listed)) => mismatch(settings, listed),
+            _ => None,
+        };
+        if let Some((words, remedy)) = finding {
+            self.add(Finding::warning(Subject::Settings, words, remedy));
+        }
+    }
+
+    /// What is missing from the scopes for a grant that lasts, and for knowing whose it is.
+    pub(super) fn scopes(&mut self, found: &Found) {
+        let settings = self.configured();
+        let hints = [
+            refresh_hint(settings, found.metadata.as_ref()),
+            identity_hint(settings, found),
+        ];
+        for (words, remedy) in hints.into_iter().flatten() {
+            self.add(Finding::warning(Subject::Scopes, words, remedy));
+        }
+    }
+}
+
+type Hint = (String, &'static str);
+
+fn listed_methods(metadata: &Metadata) -> Option<&[String]> {
+    metadata.auth_methods.as_deref()
+}
+
+fn mismatch(settings: &ProviderSettings, listed: &[String]) -> Option<Hint> {
+    let lists = |names: &[&str]| listed.iter().any(|one| names.contains(&one.as_str()));
+    let is_public = settings.client_secret.is_none() || settings.quirks.device.refuses_secret;
+    match is_public {
+        true if !lists(&["none"]) => Some((
+            "there is no client secret, and the provider lists no way for clients without one"
+                .to_owned(),
+            "Set client_secret, unless the client is registered as a public one.",
+        )),
+        false if !lists(&["client_secret_basic", "client_secret_post"]) => Some((
+            format!("the provider takes clients by {}", listed.join(", ")),
+            "This service has client_secret_basic and client_secret_post: register the client for one of them.",
+        )),
+        _ => None,
+    }
+}
+
+fn refresh_hint(settings: &ProviderSettings, metadata: Option<&Metadata>) -> Option<Hint> {
+    const OFFLINE: &str = "offline_access";
+    let listed = metadata.and_then(|metadata| metadata.scopes.as_deref());
+    let is_listed = listed.is_some_and(|scopes| scopes.iter().any(|one| one == OFFLINE));
+    let is_asked = settings.scopes.iter().any(|one| one == OFFLINE);
+    // A profile that knows better has had its say when the settings were read.
+    let is_known = !settings.quirks.scopes.for_refresh.is_empty();
+    (is_listed && !is_asked && !is_known).then_some((
+        "scopes lack offline_access, which the provider knows".to_owned(),
+        "Add it: without it most such providers give no refresh token, and a grant ends with its first access token.",
+    ))
+}
+
+fn identity_hint(settings: &ProviderSettings, found: &Found) -> Option<Hint> {
+    const REMEDY: &str = "Add it: otherwise the service cannot tell people apart, and each link gives a new account.";
+    let wanted = &settings.quirks.scopes.for_identity;
+    let server = &found.server;
+    let has_openid = settings.scopes.iter().any(|scope| scope == "openid");
+    if let Some(first) = wanted.first() {
+        let is_asked = settings.asks_for_one_of(wanted);
+        return (!is_asked).then(|| (format!("scopes lack {first}"), REMEDY));
+    }
+    match (&server.issuer, &server.userinfo) {
+        (Some(_), _) if !has_openid => Some(("scopes lack openid".to_owned(), REMEDY)),
+        (None, None) => Some((
+            "the provider does not say who a person is: each link gives a new account".to_owned(),
+            "Set userinfo_endpoint, if the server has one; otherwise relink with the access key of the account.",
+        )),
+        _ => None,
+    }
+}

@@ -1,0 +1,104 @@
+//! Texts with `{placeholders}`.
+
+use std::collections::BTreeMap;
+
+use super::{Placeholder, ProfileError};
+
+/// What the placeholders of one profile stand for.
+pub(super) struct Template<'a> {
+    placeholders: &'a BTreeMap<String, Placeholder>,
+    values: BTreeMap<&'a str, String>,
+}
+
+/// Stands in every profile for this service's id.
+const CLIENT_ID: &str = "client_id";
+
+impl<'a> Template<'a> {
+    /// Takes the operator's values and, for the rest, the defaults.
+    pub(super) fn new(
+        placeholders: &'a BTreeMap<String, Placeholder>,
+        given: &'a BTreeMap<String, String>,
+        client_id: &str,
+    ) -> Result<Self, ProfileError> {
+        let defaults = placeholders.iter().filter_map(|(key, placeholder)| {
+            let default = placeholder.default.clone()?;
+            Some((key.as_str(), default))
+        });
+        let mut values: BTreeMap<_, _> = defaults.collect();
+        for (key, value) in given {
+            if !placeholders.contains_key(key) {
+                return Err(ProfileError::UnknownKey(key.clone()));
+            }
+            values.insert(key, checked(key, value, &placeholders[key])?);
+        }
+        values.insert(CLIENT_ID, client_id.to_owned());
+        Ok(Self {
+            placeholders,
+            values,
+        })
+    }
+
+    /// A text with everything filled in.
+    pub(super) fn fill(&self, text: &str) -> Result<String, ProfileError> {
+        let mut filled = String::new();
+        let mut rest = text;
+        while let Some((before, key, after)) = split(rest) {
+            filled.push_str(before);
+            filled.push_str(self.value(key)?);
+            rest = after;
+        }
+        filled.push_str(rest);
+        Ok(filled)
+    }
+
+    /// The same of a text that may not be there.
+    pub(super) fn optional(&self, text: Option<&str>) -> Result<Option<String>, ProfileError> {
+        text.map(|text| self.fill(text)).transpose()
+    }
+
+    /// Parameters, but for those that want an optional value which nobody gave.
+    pub(super) fn table<T: FromIterator<(String, String)>>(
+        &self,
+        parameters: &BTreeMap<String, String>,
+    ) -> Result<T, ProfileError> {
+        let wanted = parameters
+            .iter()
+            .filter(|(_, text)| !self.lacks_optional(text));
+        let filled = wanted.map(|(name, text)| Ok((name.clone(), self.fill(text)?)));
+        filled.collect()
+    }
+
+    fn lacks_optional(&self, text: &str) -> bool {
+        let is_optional = |key: &str| self.placeholders.get(key).is_some_and(|it| it.optional);
+        split(text).is_some_and(|(_, key, _)| is_optional(key) && !self.values.contains_key(key))
+    }
+
+    fn value(&self, key: &str) -> Result<&str, ProfileError> {
+        let missing = || ProfileError::Missing {
+            key: key.to_owned(),
+            what: self
+                .placeholders
+                .get(key)
+                .map(|placeholder| placeholder.what.clone())
+                .unwrap_or_default(),
+        };
+        self.values.get(key).map(String::as_str).ok_or_else(missing)
+    }
+}
+
+/// A part of an address. An optional value is a parameter of its own, and may well be an address.
+fn checked(key: &str, value: &str, placeholder: &Placeholder) -> Result<String, ProfileError> {
+    if placeholder.optional {
+        return Ok(value.to_owned());
+    }
+    if value.contains("://") || value.is_empty() {
+        return Err(ProfileError::Scheme(key.to_owned()));
+    }
+    Ok(value.trim_end_matches('/').to_owned())
+}
+
+fn split(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once('{')?;
+    let (key, after) = rest.split_once('}')?;
+    Some((before, key, after))
+}

@@ -1,0 +1,288 @@
+//! Device flows that keep to nobody's RFC.
+
+use std::time::Duration;
+
+use central_oauth_domain::ports::{Prompt, Redemption};
+use central_oauth_provider_openidconnect::ProviderSettings;
+use serde_json::{Value, json};
+
+use super::{SECRET, preset, saying};
+use crate::support::{DEVICE_CODE, Stub, Subject, error_of, json as reply_json, kind, step};
+
+fn scopes(all: &[&str]) -> Vec<String> {
+    all.iter().map(|scope| (*scope).to_owned()).collect()
+}
+
+async fn redeem(name: &str, status: u16, answer: Value) -> String {
+    let (subject, _stub) = saying(name, status, &answer).await;
+    step(&subject.redeem().await)
+}
+
+// GitHub, "Authorizing OAuth apps", device flow: errors with 200, the new interval inside slow_down.
+#[tokio::test]
+async fn github() {
+    for (answer, expected) in [
+        (json!({"error": "authorization_pending"}), "pending"),
+        (
+            json!({"error": "slow_down", "interval": 10}),
+            "slow down Some(10s)",
+        ),
+        (json!({"error": "expired_token"}), "expired"),
+        (json!({"error": "token_expired"}), "expired"),
+        (json!({"error": "access_denied"}), "denied"),
+        (
+            json!({"error": "incorrect_device_code"}),
+            "refused incorrect_device_code",
+        ),
+        (
+            json!({"error": "device_flow_disabled"}),
+            "misconfigured device_flow_disabled",
+        ),
+        (
+            json!({"error": "redirect_uri_mismatch"}),
+            "misconfigured redirect_uri_mismatch",
+        ),
+        (
+            json!({"access_token": "gho_x", "token_type": "bearer", "scope": "repo,gist"}),
+            "granted",
+        ),
+    ] {
+        assert_eq!(
+            redeem("github", 200, answer.clone()).await,
+            expected,
+            "{answer}"
+        );
+    }
+    let (subject, _stub) = saying("github", 200, &json!({"error": "device_flow_disabled"})).await;
+    let words = error_of(subject.begin().await).to_string();
+    assert!(words.contains("Enable Device Flow"), "{words}");
+}
+
+// Google: 428 and 403 as logged by clients; verification_url; a quota told as error_code.
+#[tokio::test]
+async fn google() {
+    for (status, answer, expected) in [
+        (
+            428,
+            json!({"error": "authorization_pending", "error_description": "Precondition Required"}),
+            "pending",
+        ),
+        (
+            403,
+            json!({"error": "slow_down", "error_description": "Forbidden"}),
+            "slow down None",
+        ),
+        (
+            403,
+            json!({"error": "access_denied", "error_description": "Forbidden"}),
+            "denied",
+        ),
+        (
+            403,
+            json!({"error_code": "rate_limit_exceeded"}),
+            "unavailable",
+        ),
+    ] {
+        assert_eq!(
+            redeem("google", status, answer.clone()).await,
+            expected,
+            "{answer}"
+        );
+    }
+    let answer =
+        json!({"error": "invalid_scope", "error_description": "Invalid device flow scope: x"});
+    let (subject, _stub) = saying("google", 400, &answer).await;
+    let words = error_of(subject.begin().await).to_string();
+    assert!(
+        words.contains("use flow = \"authorization_code\""),
+        "{words}"
+    );
+}
+
+// Auth0, "Call your API using the device authorization flow": 403 and 429, where the body decides.
+#[tokio::test]
+async fn auth0() {
+    for (status, error, expected) in [
+        (403, "authorization_pending", "pending"),
+        (429, "slow_down", "slow down None"),
+        (403, "expired_token", "expired"),
+        (403, "access_denied", "denied"),
+        (403, "invalid_grant", "refused invalid_grant"),
+    ] {
+        assert_eq!(
+            redeem("auth0", status, json!({"error": error})).await,
+            expected
+        );
+    }
+}
+
+// twitchdev/issues 1037 and 943: `scopes`, {status, message}, an address that holds the code.
+#[tokio::test]
+async fn twitch() {
+    let answer = json!({"device_code": "dc", "expires_in": 1800, "interval": 5, "user_code": "JLLKTXWJ",
+        "verification_uri": "https://www.twitch.tv/activate?device-code=JLLKTXWJ"});
+    let stub = Stub::start(move |_, _| reply_json(200, &answer)).await;
+    let settings = ProviderSettings {
+        scopes: scopes(&["chat:read", "chat:edit"]),
+        ..preset("twitch", &stub.base)
+    };
+    let subject = Subject::new(settings);
+    let consent = subject.begin().await.ok().unwrap();
+    stub.last(|seen| {
+        assert_eq!(seen.form()["scopes"], "chat:read chat:edit");
+        assert!(!seen.form().contains_key("scope"));
+    });
+    let Prompt::UserCode {
+        verification_uri_complete: Some(uri),
+        ..
+    } = &consent.prompt
+    else {
+        panic!("a complete address");
+    };
+    assert_eq!(
+        uri.expose(),
+        "https://www.twitch.tv/activate?device-code=JLLKTXWJ"
+    );
+    assert!(subject.redeem().await.is_err());
+    stub.last(|seen| assert_eq!(seen.form()["scopes"], "chat:read chat:edit"));
+    for (message, expected) in [
+        ("authorization_pending", "pending"),
+        ("Invalid Device Code", "expired"),
+        (
+            "missing client secret",
+            "misconfigured missing_client_secret",
+        ),
+        ("something else", "nonsense"),
+    ] {
+        let answer = json!({"status": 400, "message": message});
+        assert_eq!(redeem("twitch", 400, answer).await, expected, "{message}");
+    }
+    let answer = json!({"access_token": "x", "expires_in": 14542, "refresh_token": "y",
+        "scope": ["chat:read"], "token_type": "bearer"});
+    let (subject, _stub) = saying("twitch", 200, &answer).await;
+    let Ok(Redemption::Granted(grant)) = subject.redeem().await else {
+        panic!("tokens");
+    };
+    assert_eq!(grant.scopes, ["chat:read"]);
+}
+
+// forcedotcom/sfdx-core deviceOauthService.ts: one endpoint, other names, no expires_in.
+#[tokio::test]
+async fn salesforce() {
+    let answer = json!({"device_code": "dc", "user_code": "ABCD1234", "interval": 5,
+        "verification_uri": "https://login.salesforce.com/setup/connect"});
+    let (subject, stub) = saying("salesforce", 200, &answer).await;
+    let consent = subject.begin().await.ok().unwrap();
+    assert!(consent.expires_in >= Duration::from_secs(600));
+    stub.last(|seen| {
+        assert_eq!(seen.form()["response_type"], "device_code");
+        assert_eq!(seen.form()["scope"], "openid refresh_token");
+    });
+    assert!(subject.redeem().await.is_err());
+    stub.last(|seen| {
+        let form = seen.form();
+        assert_eq!(form["grant_type"], "device");
+        assert_eq!(form["code"], DEVICE_CODE);
+        assert!(!form.contains_key("device_code"));
+    });
+    for (error, expected) in [
+        ("authorization_pending", "pending"),
+        ("slow_down", "slow down None"),
+        ("too_fast", "slow down None"),
+        ("invalid_grant", "refused invalid_grant"),
+        ("rate_limit_exceeded", "unavailable"),
+        ("oauth_flow_disabled", "misconfigured oauth_flow_disabled"),
+    ] {
+        assert_eq!(
+            redeem("salesforce", 400, json!({"error": error})).await,
+            expected
+        );
+    }
+    let answer = json!({"access_token": "00D", "refresh_token": "5Aep", "scope": "refresh_token api",
+        "instance_url": "https://x.my.salesforce.com", "token_type": "Bearer", "issued_at": "1700000000000"});
+    let (subject, _stub) = saying("salesforce", 200, &answer).await;
+    let Ok(Redemption::Granted(grant)) = subject.redeem().await else {
+        panic!("tokens");
+    };
+    assert_eq!(grant.expires_in, Some(Duration::from_secs(7200)));
+}
+
+// Zoho's device flow in public code: milliseconds, commas, another endpoint, words with spaces.
+#[tokio::test]
+async fn zoho() {
+    let answer = json!({"device_code": "dc", "user_code": "A1B2-C3D4", "interval": 5000, "expires_in": 300_000,
+        "verification_url": "https://accounts.zoho.com/oauth/v3/device"});
+    let stub = Stub::start(move |_, _| reply_json(200, &answer)).await;
+    let settings = ProviderSettings {
+        scopes: scopes(&["A.b.READ", "C.d.ALL"]),
+        ..preset("zoho", &stub.base)
+    };
+    let subject = Subject::new(settings);
+    let consent = subject.begin().await.ok().unwrap();
+    assert_eq!(consent.expires_in, Duration::from_secs(300));
+    assert_eq!(consent.interval, Some(Duration::from_secs(5)));
+    stub.last(|seen| {
+        let form = seen.form();
+        assert_eq!(form["scope"], "A.b.READ,C.d.ALL");
+        assert_eq!(form["grant_type"], "device_request");
+        assert_eq!(form["access_type"], "offline");
+    });
+    assert!(subject.redeem().await.is_err());
+    stub.last(|seen| {
+        assert_eq!(seen.path, "/device-token");
+        assert_eq!(seen.form()["grant_type"], "device_token");
+        assert_eq!(seen.form()["code"], DEVICE_CODE);
+        assert_eq!(seen.form()["client_secret"], SECRET);
+    });
+    for (status, error, expected) in [
+        (200, "authorization_pending", "pending"),
+        (200, "access_denied", "denied"),
+        (200, "expired", "expired"),
+        (400, "Access Denied", "unavailable"),
+        (200, "invalid_code", "refused invalid_code"),
+    ] {
+        assert_eq!(
+            redeem("zoho", status, json!({"error": error})).await,
+            expected,
+            "{error}"
+        );
+    }
+    let answer = json!({"access_token": "1000.x", "refresh_token": "1000.y", "expires_in": 3600});
+    let (subject, stub) = saying("zoho", 200, &answer).await;
+    let Ok(Redemption::Granted(grant)) = subject.redeem().await else {
+        panic!("tokens");
+    };
+    // Refreshes go to the token endpoint, so that is where the grant comes from.
+    assert_eq!(grant.origin.token_endpoint, format!("{}/token", stub.base));
+}
+
+// Keycloak, DeviceGrantType.java: a switch of the client that is off is told as invalid_grant.
+#[tokio::test]
+async fn keycloak() {
+    let words = "Client not allowed OAuth 2.0 Device Authorization Grant";
+    let answer = json!({"error": "invalid_grant", "error_description": words});
+    let expected = "misconfigured invalid_grant";
+    assert_eq!(redeem("keycloak", 400, answer.clone()).await, expected);
+    let (subject, _stub) = saying("keycloak", 400, &answer).await;
+    let told = error_of(subject.begin().await).to_string();
+    assert!(told.contains("Switch on"), "{told}");
+    let (subject, _stub) = saying("keycloak", 400, &answer).await;
+    let refused = subject.refresh().await.err().unwrap();
+    assert_eq!(kind(&refused.cause), ("misconfigured", "invalid_grant"));
+}
+
+// Zoom's OAuth notes: the client id beside Basic.
+#[tokio::test]
+async fn zoom() {
+    let stub = Stub::start(|_, _| reply_json(400, &json!({"error": "invalid_request"}))).await;
+    let settings = ProviderSettings {
+        flow: central_oauth_provider_openidconnect::Flow::Device,
+        ..preset("zoom", &stub.base)
+    };
+    let error = error_of(Subject::new(settings).begin().await);
+    assert_eq!(kind(&error), ("refused", "invalid_request"));
+    stub.last(|seen| {
+        assert_eq!(seen.form()["client_id"], "client-1");
+        assert!(seen.header("authorization").starts_with("Basic "));
+    });
+}

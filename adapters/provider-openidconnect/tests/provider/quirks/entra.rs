@@ -1,0 +1,255 @@
+//! Microsoft Entra ID: many tenants behind one issuer, and numbers that say more than the codes.
+
+use central_oauth_domain::ports::OAuthProvider;
+use central_oauth_domain::secret::CallbackQuery;
+use central_oauth_provider_openidconnect::ProviderSettings;
+use openidconnect::PrivateSigningKey;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::{SECRET, by_code, preset, saying};
+use crate::jwt::{claims_with, ed25519, key_set, sign_ed25519};
+use crate::support::{
+    Stub, Subject, changed, error_of, json as reply_json, kind, known, metadata, reply, step,
+};
+
+const TENANT: &str = "11111111-2222-3333-4444-555555555555";
+const OTHER: &str = "99999999-2222-3333-4444-555555555555";
+
+/// A server that calls itself so in its metadata; `{base}` is its address.
+async fn calling_itself(issuer: &'static str) -> Stub {
+    let keys = key_set(&[ed25519("ed", 1).as_verification_key()]);
+    Stub::start(move |seen, base| match seen.path.as_str() {
+        "/jwks" => reply_json(200, &keys),
+        "/userinfo" => reply_json(200, &json!({"sub": "person-1", "name": "Ada"})),
+        path if path.ends_with("/v2.0/.well-known/openid-configuration") => {
+            let named = issuer.replace("{base}", base);
+            reply_json(200, &changed(metadata(base), json!({"issuer": named})))
+        }
+        _ => reply(404, "text/plain", ""),
+    })
+    .await
+}
+
+fn settings(base: &str, tenant: &str) -> ProviderSettings {
+    let mut settings = preset("entra", base);
+    settings.issuer = Url::parse(&format!("{base}/{tenant}/v2.0")).ok();
+    settings.quirks.identity.issuer_template = Some(format!("{base}/{{tenantid}}/v2.0"));
+    settings
+}
+
+fn token(base: &str, issuer_tenant: &str, tid: &Value) -> String {
+    let issuer = format!("{base}/{issuer_tenant}/v2.0");
+    let claims = claims_with(&issuer, json!({"tid": tid, "name": null}));
+    sign_ed25519(&ed25519("ed", 1), "ed", &claims)
+}
+
+// Microsoft, "Access tokens", validating the issuer: {tenantid} stands for the tenant that the token names.
+#[tokio::test]
+async fn any_tenant_but_only_its_own_tokens() {
+    let stub = calling_itself("{base}/{tenantid}/v2.0").await;
+    for tenant in ["common", "organizations"] {
+        let subject = Subject::new(settings(&stub.base, tenant));
+        let good = token(&stub.base, TENANT, &json!(TENANT));
+        let id = format!("{TENANT}:person-1");
+        let person = subject.identify(Some(&good)).await;
+        assert_eq!(person, Ok(known(&id, Some("Ada"))), "{tenant}");
+        for bad in [
+            token(&stub.base, TENANT, &json!(OTHER)),
+            token(&stub.base, OTHER, &json!(TENANT)),
+            token(&stub.base, "{tenantid}", &json!("{tenantid}")),
+            token(&stub.base, "common", &json!("common")),
+            token(&stub.base, "a/b", &json!("a/b")),
+            token(&stub.base, TENANT, &json!(null)),
+            token(&stub.base, TENANT, &json!(7)),
+            token("https://evil.example.com", TENANT, &json!(TENANT)),
+        ] {
+            let error = error_of(subject.identify(Some(&bad)).await);
+            assert_eq!(kind(&error), ("refused", "invalid_id_token"));
+        }
+    }
+}
+
+// consumers and domains: the metadata names the tenant by its id, and tokens must, too.
+#[tokio::test]
+async fn a_tenant_by_another_name() {
+    let stub = calling_itself("{base}/11111111-2222-3333-4444-555555555555/v2.0").await;
+    for tenant in ["consumers", "contoso.example", TENANT] {
+        let subject = Subject::new(settings(&stub.base, tenant));
+        let good = token(&stub.base, TENANT, &json!(TENANT));
+        let person = subject.identify(Some(&good)).await;
+        assert_eq!(person, Ok(known("person-1", Some("Ada"))), "{tenant}");
+        let bad = token(&stub.base, OTHER, &json!(OTHER));
+        let error = error_of(subject.identify(Some(&bad)).await);
+        assert_eq!(kind(&error), ("refused", "invalid_id_token"));
+    }
+}
+
+// Who asks for a tenant by its id gets no other; and without the profile nothing of this holds.
+#[tokio::test]
+async fn not_any_issuer() {
+    for issuer in [
+        "{base}/99999999-2222-3333-4444-555555555555/v2.0",
+        "{base}/{tenantid}/v2.0",
+        "https://evil.example.com/{tenantid}/v2.0",
+    ] {
+        let stub = calling_itself(issuer).await;
+        let subject = Subject::new(settings(&stub.base, TENANT));
+        let error = error_of(subject.identify(None).await);
+        assert_eq!(
+            kind(&error),
+            ("misconfigured", "issuer_mismatch"),
+            "{issuer}"
+        );
+    }
+    let stub = calling_itself("{base}/{tenantid}/v2.0").await;
+    let mut plain = settings(&stub.base, "common");
+    plain.quirks.identity.issuer_template = None;
+    let error = error_of(Subject::new(plain).identify(None).await);
+    assert_eq!(kind(&error), ("misconfigured", "issuer_mismatch"));
+}
+
+// Microsoft, "Device authorization grant"; canonical/authd pull 1882: AADSTS700025 with a secret, 7000218 without one.
+#[tokio::test]
+async fn the_secret_belongs_to_the_code_flow() {
+    let stub = Stub::start(|_, _| reply_json(200, &json!({"access_token": "at"}))).await;
+    let sent = || stub.last(|seen| seen.form().get("client_secret").cloned());
+    let device = Subject::new(preset("entra", &stub.base));
+    assert!(device.begin().await.is_err());
+    assert_eq!(sent(), None);
+    assert_eq!(step(&device.redeem().await), "granted");
+    assert_eq!(sent(), None);
+    assert!(device.refresh().await.is_ok());
+    assert_eq!(sent(), None);
+    let code = Subject::new(by_code(preset("entra", &stub.base)));
+    let consent = code.begin().await.ok().unwrap();
+    let callback = CallbackQuery::new("code=c");
+    let outcome = code.provider.redeem(&consent.handle, Some(&callback)).await;
+    assert_eq!(step(&outcome), "granted");
+    assert_eq!(sent().as_deref(), Some(SECRET));
+    assert!(code.refresh().await.is_ok());
+    assert_eq!(sent().as_deref(), Some(SECRET));
+}
+
+// Microsoft, "Device authorization grant": its own words for steps.
+#[tokio::test]
+async fn steps() {
+    for (error, number, expected) in [
+        ("authorization_pending", 70016, "pending"),
+        ("authorization_declined", 70018, "denied"),
+        ("expired_token", 70020, "expired"),
+        (
+            "bad_verification_code",
+            70000,
+            "refused bad_verification_code",
+        ),
+        ("invalid_client", 7000218, "misconfigured invalid_client"),
+        ("invalid_request", 900144, "misconfigured invalid_request"),
+        ("temporarily_unavailable", 90033, "unavailable"),
+    ] {
+        let words = format!("AADSTS{number}: so it is. Trace ID: x");
+        let answer = json!({"error": error, "error_description": words, "error_codes": [number]});
+        let (subject, _stub) = saying("entra", 400, &answer).await;
+        assert_eq!(step(&subject.redeem().await), expected, "{error}");
+    }
+}
+
+// Microsoft, "Error codes": what each number asks people to do. The code decides, never the number.
+#[tokio::test]
+async fn numbers_in_words() {
+    for (error, number, expected, words) in [
+        (
+            "invalid_client",
+            7000218,
+            "misconfigured invalid_client",
+            "allow public client flows",
+        ),
+        (
+            "invalid_client",
+            700025,
+            "misconfigured invalid_client",
+            "take the client secret out",
+        ),
+        (
+            "invalid_client",
+            7000222,
+            "misconfigured invalid_client",
+            "secret has expired",
+        ),
+        (
+            "unauthorized_client",
+            700016,
+            "misconfigured unauthorized_client",
+            "Check client id and tenant",
+        ),
+        (
+            "invalid_grant",
+            65001,
+            "refused invalid_grant",
+            "Consent is missing",
+        ),
+        (
+            "invalid_grant",
+            70043,
+            "refused invalid_grant",
+            "sign-in frequency policy",
+        ),
+        (
+            "invalid_grant",
+            700082,
+            "refused invalid_grant",
+            "not used for too long",
+        ),
+        (
+            "interaction_required",
+            50076,
+            "refused invalid_grant",
+            "multi-factor",
+        ),
+        (
+            "consent_required",
+            65001,
+            "refused invalid_grant",
+            "Consent is missing",
+        ),
+        (
+            "invalid_grant",
+            53003,
+            "refused invalid_grant",
+            "Conditional Access",
+        ),
+        (
+            "invalid_grant",
+            1,
+            "refused invalid_grant",
+            "AADSTS1: so it is",
+        ),
+    ] {
+        let description = format!("AADSTS{number}: so it is. Trace ID: x");
+        let answer = json!({"error": error, "error_description": description, "error_codes": [number],
+            "suberror": "basic_action"});
+        let (subject, _stub) = saying("entra", 400, &answer).await;
+        let refused = subject.refresh().await.err().expect("an error");
+        let (kind, code) = kind(&refused.cause);
+        assert_eq!(format!("{kind} {code}"), expected, "{number}");
+        let told = refused.to_string();
+        assert!(
+            told.contains(words) && told.contains(&format!("AADSTS{number}")),
+            "{told}"
+        );
+    }
+}
+
+// The same in a callback, which has no error_codes.
+#[tokio::test]
+async fn numbers_in_a_callback() {
+    let subject = Subject::new(by_code(preset("entra", "http://127.0.0.1:9")));
+    let consent = subject.begin().await.ok().unwrap();
+    let query = "error=invalid_client&error_description=AADSTS650052%3A+The+app+is+trying";
+    let outcome = subject
+        .provider
+        .redeem(&consent.handle, Some(&CallbackQuery::new(query)))
+        .await;
+    let told = error_of(outcome).to_string();
+    assert!(told.contains("no subscription to the service"), "{told}");
+}

@@ -1,0 +1,75 @@
+//! What known providers do unlike the RFCs, imitated by their profiles' sources.
+
+mod device_flows;
+mod document;
+mod entra;
+mod identities;
+mod profiles;
+mod refreshes;
+mod requests;
+mod revocations;
+
+use std::collections::BTreeMap;
+
+use central_oauth_provider_openidconnect::{Flow, Profile, ProviderSettings};
+use secrecy::SecretString;
+use serde_json::Value;
+use url::Url;
+
+use crate::support::{Stub, Subject, client, json as reply_json};
+
+pub(crate) const SECRET: &str = "s3cret";
+
+/// The settings of a preset whose endpoints all lie at this address, with a secret and two scopes beside those it needs.
+pub(crate) fn preset(name: &str, base: &str) -> ProviderSettings {
+    let profile = Profile::named(name).unwrap();
+    let at = |given: &Option<String>, path: &str| {
+        given.as_ref()?;
+        Some(Url::parse(&format!("{base}{path}")).unwrap())
+    };
+    let from = &profile.endpoints;
+    let settings = ProviderSettings {
+        client_secret: Some(SecretString::from(SECRET)),
+        issuer: Some(Url::parse(base).unwrap()),
+        authorization_endpoint: at(&from.authorization_endpoint, "/authorize"),
+        device_authorization_endpoint: at(&from.device_authorization_endpoint, "/device"),
+        device_token_endpoint: at(&from.device_token_endpoint, "/device-token"),
+        token_endpoint: at(&from.token_endpoint, "/token"),
+        revocation_endpoint: at(&from.revocation_endpoint, "/revoke"),
+        userinfo_endpoint: at(&from.userinfo_endpoint, "/userinfo"),
+        scopes: Vec::new(),
+        ..client()
+    };
+    let settings = profile.complete(settings, None, &BTreeMap::new()).unwrap();
+    // What an issuer would have told, so that nobody is asked for metadata.
+    let discovered = |given: Option<Url>, path: &str| {
+        let found = profile.issuer.as_ref();
+        given.or_else(|| found.map(|_| Url::parse(&format!("{base}{path}")).unwrap()))
+    };
+    ProviderSettings {
+        issuer: None,
+        authorization_endpoint: discovered(settings.authorization_endpoint, "/authorize"),
+        device_authorization_endpoint: discovered(
+            settings.device_authorization_endpoint,
+            "/device",
+        ),
+        token_endpoint: discovered(settings.token_endpoint, "/token"),
+        userinfo_endpoint: discovered(settings.userinfo_endpoint, "/userinfo"),
+        ..settings
+    }
+}
+
+/// The preset at a server with one answer.
+pub(crate) async fn saying(name: &str, status: u16, answer: &Value) -> (Subject, Stub) {
+    let answer = answer.clone();
+    let stub = Stub::start(move |_, _| reply_json(status, &answer)).await;
+    (Subject::new(preset(name, &stub.base)), stub)
+}
+
+/// The same with the code flow, where the preset begins with the other.
+pub(crate) fn by_code(settings: ProviderSettings) -> ProviderSettings {
+    ProviderSettings {
+        flow: Flow::AuthorizationCode,
+        ..settings
+    }
+}

@@ -1,0 +1,260 @@
+//! The files themselves.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use central_oauth_domain::grant::ProviderName;
+use central_oauth_domain::testing::{FixedClock, seeded_entropy};
+use central_oauth_provider_openidconnect::{
+    Flow, OpenIdConnectProvider, Profile, ProfileError, ProviderSettings, SettingsError,
+};
+use serde_json::json;
+use url::Url;
+
+use super::saying;
+use crate::support::step;
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/profiles");
+
+fn values(profile: &Profile) -> BTreeMap<String, String> {
+    let keys = profile.placeholders.keys();
+    keys.map(|key| (key.clone(), format!("{key}.example")))
+        .collect()
+}
+
+fn completed(name: &str) -> ProviderSettings {
+    let profile = Profile::named(name).unwrap();
+    let settings = ProviderSettings::new(ProviderName::new("x"), "client-1");
+    profile.complete(settings, None, &values(&profile)).unwrap()
+}
+
+fn given(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let pairs = pairs.iter();
+    pairs
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn make(settings: ProviderSettings) -> Result<OpenIdConnectProvider, SettingsError> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (clock, entropy) = (FixedClock::default(), seeded_entropy(1));
+    OpenIdConnectProvider::new(settings, Arc::new(clock), Arc::new(entropy))
+}
+
+#[test]
+fn every_file_is_embedded_and_parses() {
+    let files: BTreeSet<_> = fs::read_dir(FOLDER)
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let names: Vec<_> = Profile::names().collect();
+    let listed: BTreeSet<_> = names.iter().map(|name| format!("{name}.toml")).collect();
+    assert_eq!(listed, files);
+    assert!(names.is_sorted());
+    for name in names {
+        assert!(Profile::named(name).is_ok(), "{name}");
+    }
+    let error = Profile::named("gitub").unwrap_err().to_string();
+    assert!(error.contains("github, github-app, gitlab"), "{error}");
+}
+
+// What a comment calls a source is one, and none is listed for nothing.
+#[test]
+fn every_source_is_named() {
+    for name in Profile::names() {
+        let text = fs::read_to_string(Path::new(FOLDER).join(format!("{name}.toml"))).unwrap();
+        let profile = Profile::named(name).unwrap();
+        let mut used = BTreeSet::new();
+        for line in text.lines().filter(|line| line.starts_with('#')) {
+            for list in line.split("src: ").skip(1) {
+                let end = list.find(['.', ')', ';']).unwrap_or(list.len());
+                let outside = list[..end].split('(').next().unwrap();
+                used.extend(outside.split(',').map(|key| key.trim().to_owned()));
+            }
+        }
+        used.remove("");
+        let known: BTreeSet<_> = profile.sources.keys().cloned().collect();
+        // The first file explains the form.
+        used.remove("key\" names an entry of [sources] and holds for the lines below it");
+        assert!(
+            used.is_subset(&known),
+            "{name}: {:?}",
+            used.difference(&known)
+        );
+    }
+}
+
+// What a provider does stands in its file: no code asks who it is.
+#[test]
+fn no_code_knows_a_provider_by_name() {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            for name in Profile::names().filter(|_| !path.ends_with("profile/embedded.rs")) {
+                let quoted = format!("\"{name}\"");
+                assert!(!text.contains(&quoted), "{quoted} in {}", path.display());
+            }
+        }
+    }
+}
+
+// Each becomes a provider that can be used as it stands, by both flows where it has both.
+#[test]
+fn every_preset_works_with_an_id_alone() {
+    for name in Profile::names() {
+        let profile = Profile::named(name).unwrap();
+        assert!(
+            !profile.flows.is_empty() && !profile.sources.is_empty(),
+            "{name}"
+        );
+        for flow in &profile.flows {
+            let settings = ProviderSettings {
+                flow: *flow,
+                ..completed(name)
+            };
+            let made = make(settings);
+            assert!(made.is_ok(), "{name} {flow:?}: {:?}", made.err());
+        }
+    }
+}
+
+#[test]
+fn what_the_operator_says_wins() {
+    let profile = Profile::named("keycloak").unwrap();
+    let settings = ProviderSettings {
+        issuer: Url::parse("https://sso.example.com/realms/a").ok(),
+        display_name: "Work".to_owned(),
+        scopes: vec!["offline_access".to_owned()],
+        ..ProviderSettings::new(ProviderName::new("x"), "client-1")
+    };
+    // The issuer is given, so nobody asks for its parts.
+    let settings = profile.complete(settings, None, &BTreeMap::new()).unwrap();
+    assert_eq!(
+        settings.issuer.unwrap().as_str(),
+        "https://sso.example.com/realms/a"
+    );
+    assert_eq!(settings.display_name, "Work");
+    assert_eq!(settings.scopes, ["offline_access"]);
+}
+
+#[test]
+fn parts_of_addresses() {
+    let entra = |pairs: &[(&str, &str)]| {
+        let settings = ProviderSettings::new(ProviderName::new("x"), "client-1");
+        Profile::named("entra")
+            .unwrap()
+            .complete(settings, None, &given(pairs))
+    };
+    let issuer = |pairs: &[(&str, &str)]| entra(pairs).unwrap().issuer.unwrap().to_string();
+    let at = |tenant: &str| format!("https://login.microsoftonline.com/{tenant}/v2.0");
+    assert_eq!(issuer(&[]), at("organizations"));
+    assert_eq!(
+        issuer(&[("tenant", "contoso.example")]),
+        at("contoso.example")
+    );
+    let error = entra(&[("host", "x")]).unwrap_err();
+    assert_eq!(error, ProfileError::UnknownKey("host".to_owned()));
+    let error = entra(&[("tenant", "https://x")]).unwrap_err();
+    assert!(
+        error.to_string().starts_with("tenant must be a name"),
+        "{error}"
+    );
+    let github = completed("github");
+    assert_eq!(
+        github.revocation_endpoint.unwrap().as_str(),
+        "https://api.host.example/applications/client-1/grant"
+    );
+    let issuer = github.quirks.authorization.response_issuer;
+    assert_eq!(issuer.as_deref(), Some("https://host.example/login/oauth"));
+}
+
+// Auth0, "Call your API using the device authorization flow": the audience in both flows, if there is one.
+#[test]
+fn optional_parameters_are_left_out() {
+    for (audience, count) in [(None, 0), (Some("https://api.example.com/"), 1)] {
+        let mut values = given(&[("domain", "example.eu.auth0.com")]);
+        values.extend(audience.map(|audience| ("audience".to_owned(), audience.to_owned())));
+        let settings = ProviderSettings::new(ProviderName::new("x"), "client-1");
+        let auth0 = Profile::named("auth0").unwrap();
+        let settings = auth0.complete(settings, None, &values).unwrap();
+        assert_eq!(settings.authorization_parameters.len(), count);
+        let parameters = settings.quirks.device.parameters;
+        assert_eq!(parameters.get("audience").map(String::as_str), audience);
+        assert_eq!(
+            settings.issuer.unwrap().as_str(),
+            "https://example.eu.auth0.com/"
+        );
+    }
+}
+
+// Google, "OAuth 2.0 for TV and limited-input devices": few scopes. git-credential-oauth issue 38.
+#[test]
+fn scopes_choose_the_flow() {
+    let google = Profile::named("google").unwrap();
+    let complete = |scope: &str, flow| {
+        let settings = ProviderSettings {
+            scopes: vec!["openid".to_owned(), scope.to_owned()],
+            ..ProviderSettings::new(ProviderName::new("x"), "client-1")
+        };
+        google.complete(settings, flow, &BTreeMap::new()).unwrap()
+    };
+    let gmail = "https://mail.google.com/";
+    assert_eq!(complete("email", None).flow, Flow::Device);
+    assert_eq!(complete(gmail, None).flow, Flow::AuthorizationCode);
+    let device = complete(gmail, Some(Flow::Device));
+    let error = make(device);
+    let error = error.err().unwrap().to_string();
+    assert!(
+        error.contains(gmail) && error.contains("authorization_code"),
+        "{error}"
+    );
+}
+
+#[test]
+fn scopes_that_refreshing_needs() {
+    let complaint = |name: &str, scopes: &[&str]| {
+        let settings = ProviderSettings {
+            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            ..completed(name)
+        };
+        let made = make(settings);
+        made.err().map(|error| error.to_string())
+    };
+    for name in ["entra", "okta", "auth0", "keycloak", "atlassian"] {
+        let told = complaint(name, &["openid"]).unwrap();
+        assert!(
+            told.starts_with("scopes lacks \"offline_access\""),
+            "{name}: {told}"
+        );
+        assert_eq!(complaint(name, &["openid", "offline_access"]), None);
+    }
+    // Salesforce takes either name.
+    assert!(complaint("salesforce", &["api"]).is_some());
+    assert_eq!(complaint("salesforce", &["api", "offline_access"]), None);
+}
+
+// Whatever a profile says, RFC 6749 and RFC 8628 still hold where it says nothing.
+#[tokio::test]
+async fn the_words_of_the_rfcs_hold_everywhere() {
+    for name in Profile::names().filter(|name| completed(name).flow == Flow::Device) {
+        for (error, expected) in [
+            ("authorization_pending", "pending"),
+            ("slow_down", "slow down None"),
+            ("access_denied", "denied"),
+            ("expired_token", "expired"),
+            ("invalid_client", "misconfigured invalid_client"),
+            ("temporarily_unavailable", "unavailable"),
+        ] {
+            let (subject, _stub) = saying(name, 400, &json!({"error": error})).await;
+            assert_eq!(step(&subject.redeem().await), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Refreshes: what a dead token is called, what is none, and how long things last.
+
+use std::time::Duration;
+
+use central_oauth_domain::grant::TokenGrant;
+use central_oauth_domain::ports::{Redemption, RefreshError};
+use serde_json::{Value, json};
+
+use super::saying;
+use crate::support::kind;
+
+async fn refresh(name: &str, status: u16, answer: Value) -> Result<TokenGrant, RefreshError> {
+    let (subject, _stub) = saying(name, status, &answer).await;
+    subject.refresh().await
+}
+
+async fn verdict(name: &str, status: u16, answer: Value) -> String {
+    let error = refresh(name, status, answer).await.err().expect("an error");
+    let (kind, code) = kind(&error.cause);
+    format!("{kind} {code}").trim().to_owned()
+}
+
+const DEAD: &str = "refused invalid_grant";
+
+// Each with its source: GitHub's troubleshooting page and interlink-hq/interLink pull 262, Slack's oauth.v2.access,
+// twitchdev/issues 1037 and 943, the tests of a Salesforce client, Zoho's and Atlassian's answers in public code, Zoom in
+// raycast/extensions 10896, bitbucket.org/site/master issue 16249, Keycloak's DeviceGrantType.java.
+#[tokio::test]
+async fn what_is_dead_and_what_is_not() {
+    let error = |code: &str| json!({"error": code});
+    let both = |code: &str, words: &str| json!({"error": code, "error_description": words});
+    let message = |words: &str| json!({"status": 400, "message": words});
+    for (name, status, answer, expected) in [
+        ("github-app", 200, error("bad_refresh_token"), DEAD),
+        (
+            "github-app",
+            200,
+            error("incorrect_client_credentials"),
+            "misconfigured incorrect_client_credentials",
+        ),
+        (
+            "slack",
+            200,
+            json!({"ok": false, "error": "invalid_refresh_token"}),
+            DEAD,
+        ),
+        (
+            "slack",
+            200,
+            json!({"ok": false, "error": "token_expired"}),
+            DEAD,
+        ),
+        (
+            "slack",
+            200,
+            json!({"ok": false, "error": "ratelimited"}),
+            "unavailable",
+        ),
+        (
+            "slack",
+            200,
+            json!({"ok": false, "error": "bad_client_secret"}),
+            "misconfigured bad_client_secret",
+        ),
+        ("twitch", 400, message("Invalid refresh token"), DEAD),
+        ("twitch", 401, message("Invalid refresh token"), DEAD),
+        (
+            "twitch",
+            400,
+            message("missing client secret"),
+            "misconfigured missing_client_secret",
+        ),
+        ("twitch", 400, message("anything else"), "refused http_400"),
+        (
+            "salesforce",
+            400,
+            both("invalid_grant", "expired access/refresh token"),
+            DEAD,
+        ),
+        ("salesforce", 400, error("inactive_user"), DEAD),
+        (
+            "salesforce",
+            400,
+            error("rate_limit_exceeded"),
+            "unavailable",
+        ),
+        ("zoho", 200, error("invalid_code"), DEAD),
+        (
+            "zoho",
+            400,
+            both(
+                "Access Denied",
+                "You have made too many requests continuously.",
+            ),
+            "unavailable",
+        ),
+        (
+            "atlassian",
+            403,
+            both("unauthorized_client", "refresh_token is invalid"),
+            DEAD,
+        ),
+        (
+            "atlassian",
+            403,
+            both("unauthorized_client", "other"),
+            "misconfigured unauthorized_client",
+        ),
+        (
+            "atlassian",
+            403,
+            both("invalid_grant", "Unknown or invalid refresh token."),
+            DEAD,
+        ),
+        (
+            "bitbucket",
+            400,
+            both("invalid_grant", "Unsupported grant type"),
+            "misconfigured invalid_grant",
+        ),
+        ("bitbucket", 400, error("invalid_grant"), DEAD),
+        (
+            "zoom",
+            400,
+            json!({"reason": "Invalid Token!", "error": "invalid_grant"}),
+            DEAD,
+        ),
+        (
+            "google",
+            400,
+            both("invalid_grant", "Token has been expired or revoked."),
+            DEAD,
+        ),
+        ("gitlab", 400, error("invalid_grant"), DEAD),
+        // metabrainz/listenbrainz-server pull 1921: believed only when it stays.
+        (
+            "spotify",
+            400,
+            error("invalid_grant"),
+            "refused doubtful_invalid_grant",
+        ),
+    ] {
+        assert_eq!(
+            verdict(name, status, answer.clone()).await,
+            expected,
+            "{name} {answer}"
+        );
+    }
+}
+
+// The words are told, with what to do.
+#[tokio::test]
+async fn what_a_person_can_act_on() {
+    let words = async |name, answer| {
+        let error = refresh(name, 400, answer).await.err().expect("an error");
+        error.to_string()
+    };
+    let answer = json!({"reason": "Invalid Token!", "error": "invalid_grant"});
+    assert!(words("zoom", answer).await.contains("Invalid Token!"));
+    let answer = json!({"error": "invalid_grant", "error_description": "reauth related error (invalid_rapt)"});
+    assert!(words("google", answer).await.contains("sign in again"));
+    let answer = json!({"status": 400, "message": "missing client secret"});
+    assert!(
+        words("twitch", answer)
+            .await
+            .contains("give its client secret")
+    );
+}
+
+// Slack, oauth.v2.access: "part of the operation may have happened".
+#[tokio::test]
+async fn failures_that_leave_it_open() {
+    for (code, may_have_acted) in [
+        ("internal_error", true),
+        ("fatal_error", true),
+        ("ratelimited", false),
+    ] {
+        let outcome = refresh("slack", 200, json!({"ok": false, "error": code})).await;
+        assert_eq!(
+            outcome.err().unwrap().may_have_acted,
+            may_have_acted,
+            "{code}"
+        );
+    }
+}
+
+// Slack, oauth.v2.user.access: the type, and where the scopes stand; Bitbucket's `scopes`.
+#[tokio::test]
+async fn token_answers_of_their_own() {
+    let answer = json!({"ok": true, "access_token": "xoxe.xoxp-1", "token_type": "user", "expires_in": 43200,
+        "refresh_token": "xoxe-1-a", "authed_user": {"id": "U1", "scope": "channels:read,chat:write"}});
+    let grant = refresh("slack", 200, answer).await.ok().unwrap();
+    assert_eq!(grant.scopes, ["channels:read", "chat:write"]);
+    let answer = json!({"access_token": "x", "token_type": "user"});
+    assert!(refresh("twitch", 200, answer).await.is_err());
+    let answer = json!({"access_token": "x", "scopes": "account repository:write"});
+    let grant = refresh("bitbucket", 200, answer).await.ok().unwrap();
+    assert_eq!(grant.scopes, ["account", "repository:write"]);
+}
+
+// Salesforce sends no expires_in; GitHub's answer tells of the refresh token; Microsoft, "Refresh tokens", 90 days with
+// each; Spotify, 18 June 2026: six months from the consent; Keycloak's 0 is for ever.
+#[tokio::test]
+async fn how_long_tokens_last() {
+    let lasts = async |name: &str, answer: Value| {
+        let (subject, _stub) = saying(name, 200, &answer).await;
+        let refreshed = subject.refresh().await.ok().unwrap();
+        let redeemed = subject.redeem().await;
+        let Ok(Redemption::Granted(granted)) = redeemed else {
+            panic!("tokens");
+        };
+        [
+            granted.refresh_token_expires_in,
+            refreshed.refresh_token_expires_in,
+        ]
+    };
+    let days = |days: u64| Some(Duration::from_secs(days * 86_400));
+    let plain = json!({"access_token": "a", "refresh_token": "r"});
+    let said =
+        json!({"access_token": "a", "refresh_token": "r", "refresh_token_expires_in": 15_811_200});
+    let never = json!({"access_token": "a", "refresh_token": "r", "refresh_expires_in": 0});
+    assert_eq!(lasts("github-app", said).await, [days(183), days(183)]);
+    assert_eq!(lasts("entra", plain.clone()).await, [days(90), days(90)]);
+    assert_eq!(lasts("spotify", plain.clone()).await, [days(183), None]);
+    assert_eq!(lasts("keycloak", never).await, [None, None]);
+    assert_eq!(lasts("github", plain).await, [None, None]);
+    let grant = refresh("salesforce", 200, json!({"access_token": "a"})).await;
+    assert_eq!(
+        grant.ok().unwrap().expires_in,
+        Some(Duration::from_secs(7200))
+    );
+}

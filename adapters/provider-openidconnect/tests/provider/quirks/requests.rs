@@ -1,0 +1,140 @@
+//! Requests that are not as the RFCs have them.
+
+use central_oauth_domain::ports::{OAuthProvider, Prompt};
+use central_oauth_domain::secret::CallbackQuery;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::{by_code, preset};
+use crate::support::{REFRESH_TOKEN, Stub, Subject, error_of, json as reply_json, kind, step};
+
+async fn granting() -> Stub {
+    Stub::start(|_, _| reply_json(200, &json!({"access_token": "at"}))).await
+}
+
+async fn address(subject: &Subject) -> Url {
+    match subject.begin().await.ok().unwrap().prompt {
+        Prompt::Visit { uri } => Url::parse(uri.expose()).unwrap(),
+        Prompt::UserCode { .. } => panic!("an address"),
+    }
+}
+
+fn parameter(url: &Url, name: &str) -> Option<String> {
+    let mut pairs = url.query_pairs();
+    pairs
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
+}
+
+// Notion, "Authorization": JSON with Basic, at the code exchange and at refreshes.
+#[tokio::test]
+async fn json_bodies() {
+    let stub = granting().await;
+    let subject = Subject::new(preset("notion", &stub.base));
+    assert_eq!(
+        parameter(&address(&subject).await, "owner").as_deref(),
+        Some("user")
+    );
+    assert!(subject.refresh().await.is_ok());
+    stub.last(|seen| {
+        assert_eq!(seen.header("content-type"), "application/json");
+        assert!(seen.header("authorization").starts_with("Basic "));
+        let body: Value = serde_json::from_str(&seen.body).unwrap();
+        let expected = json!({"grant_type": "refresh_token", "refresh_token": REFRESH_TOKEN});
+        assert_eq!(body, expected);
+    });
+    let consent = subject.begin().await.ok().unwrap();
+    let callback = CallbackQuery::new("code=c");
+    let outcome = subject
+        .provider
+        .redeem(&consent.handle, Some(&callback))
+        .await;
+    assert_eq!(step(&outcome), "granted");
+    stub.last(|seen| {
+        let body: Value = serde_json::from_str(&seen.body).unwrap();
+        assert_eq!(body["code"], "c");
+        assert!(body["code_verifier"].is_string());
+    });
+}
+
+// Google: access_type and prompt, or there is no refresh token. Slack: commas. Dropbox: token_access_type.
+#[tokio::test]
+async fn parameters_of_authorization_requests() {
+    for (name, key, value) in [
+        ("google", "access_type", "offline"),
+        ("google", "prompt", "consent"),
+        ("dropbox", "token_access_type", "offline"),
+        ("atlassian", "audience", "api.atlassian.com"),
+        ("zoho", "access_type", "offline"),
+        ("atlassian", "scope", "read:me offline_access"),
+    ] {
+        let subject = Subject::new(by_code(preset(name, "http://127.0.0.1:9")));
+        let sent = parameter(&address(&subject).await, key);
+        assert_eq!(sent.as_deref(), Some(value), "{name}");
+        let method = parameter(&address(&subject).await, "code_challenge_method");
+        assert_eq!(method.as_deref(), Some("S256"), "{name}");
+    }
+    let mut slack = preset("slack", "http://127.0.0.1:9");
+    slack.scopes = vec!["channels:read".to_owned(), "chat:write".to_owned()];
+    let sent = parameter(&address(&Subject::new(slack)).await, "scope");
+    assert_eq!(sent.as_deref(), Some("channels:read,chat:write"));
+}
+
+// UsefulSoftwareCo/executor issue 2087, teamhanko/hanko pull 2405: LinkedIn answers a code_verifier with invalid_client.
+#[tokio::test]
+async fn a_provider_that_refuses_pkce() {
+    let stub = granting().await;
+    let subject = Subject::new(preset("linkedin", &stub.base));
+    let consent = subject.begin().await.ok().unwrap();
+    let url = address(&subject).await;
+    assert_eq!(parameter(&url, "code_challenge"), None);
+    assert!(parameter(&url, "state").is_some());
+    let callback = CallbackQuery::new("code=c");
+    let outcome = subject
+        .provider
+        .redeem(&consent.handle, Some(&callback))
+        .await;
+    assert_eq!(step(&outcome), "granted");
+    stub.last(|seen| assert!(!seen.form().contains_key("code_verifier")));
+}
+
+// GitHub, "Discovery endpoints for GitHub Apps": iss in callbacks, although nothing is discovered.
+#[tokio::test]
+async fn an_issuer_without_metadata() {
+    let stub = granting().await;
+    for (callback, expected) in [
+        (
+            "code=c&iss=https%3A%2F%2Fgithub.com%2Flogin%2Foauth",
+            "granted",
+        ),
+        ("code=c", "granted"),
+        (
+            "code=c&iss=https%3A%2F%2Fgithub.com",
+            "refused issuer_mismatch",
+        ),
+    ] {
+        let subject = Subject::new(by_code(preset("github", &stub.base)));
+        let consent = subject.begin().await.ok().unwrap();
+        let callback = CallbackQuery::new(callback);
+        let outcome = subject
+            .provider
+            .redeem(&consent.handle, Some(&callback))
+            .await;
+        assert_eq!(step(&outcome), expected);
+    }
+}
+
+// A secret that the preset would post is left out where there is none.
+#[tokio::test]
+async fn public_clients_of_presets() {
+    let stub = Stub::start(|_, _| reply_json(400, &json!({"error": "invalid_request"}))).await;
+    let mut settings = preset("github", &stub.base);
+    settings.client_secret = None;
+    settings.token_endpoint_auth_method = None;
+    let error = error_of(Subject::new(settings).redeem().await);
+    assert_eq!(kind(&error), ("refused", "invalid_request"));
+    stub.last(|seen| {
+        assert_eq!(seen.form()["client_id"], "client-1");
+        assert!(!seen.form().contains_key("client_secret"));
+    });
+}

@@ -1,0 +1,166 @@
+//! Giving tokens back in other ways than RFC 7009.
+
+use central_oauth_domain::ports::Revoked;
+use poem::Response;
+use serde_json::{Value, json};
+
+use super::{preset, saying};
+use crate::support::{
+    ACCESS_TOKEN, REFRESH_TOKEN, Stub, Subject, error_of, json as reply_json, kind, reply,
+};
+
+async fn at(name: &str, answer: impl Fn() -> Response + Send + Sync + 'static) -> (Subject, Stub) {
+    let stub = Stub::start(move |_, _| answer()).await;
+    (Subject::new(preset(name, &stub.base)), stub)
+}
+
+// GitHub, "Delete an app authorization": DELETE with JSON and Basic, 204; an access token only.
+#[tokio::test]
+async fn github_s_grants() {
+    for name in ["github", "github-app"] {
+        let (subject, stub) = at(name, || reply(204, "text/plain", "")).await;
+        assert_eq!(subject.revoke().await, Ok(Revoked::Unsupported));
+        assert_eq!(stub.count("/revoke"), 0, "a refresh token goes nowhere");
+        assert_eq!(subject.revoke_access_token().await, Ok(Revoked::Revoked));
+        stub.last(|seen| {
+            assert_eq!(seen.method, "DELETE");
+            assert!(seen.header("authorization").starts_with("Basic "));
+            assert_eq!(seen.header("content-type"), "application/json");
+            let body: Value = serde_json::from_str(&seen.body).unwrap();
+            assert_eq!(body, json!({"access_token": ACCESS_TOKEN}));
+        });
+    }
+    for (status, expected) in [(404, Ok(Revoked::Revoked)), (422, Ok(Revoked::Revoked))] {
+        let (subject, _stub) = saying("github", status, &json!({"message": "Not Found"})).await;
+        assert_eq!(subject.revoke_access_token().await, expected);
+    }
+    for (status, expected) in [(401, "misconfigured"), (503, "unavailable")] {
+        let (subject, _stub) = saying("github", status, &json!({"message": "no"})).await;
+        let error = error_of(subject.revoke_access_token().await);
+        assert_eq!(kind(&error).0, expected);
+    }
+}
+
+// The endpoint wants the secret: without one it is not asked, and the answer says why.
+#[tokio::test]
+async fn github_without_a_secret() {
+    let stub = Stub::start(|_, _| reply(204, "text/plain", "")).await;
+    let mut settings = preset("github", &stub.base);
+    settings.client_secret = None;
+    settings.token_endpoint_auth_method = None;
+    let error = error_of(Subject::new(settings).revoke_access_token().await);
+    assert_eq!(kind(&error), ("misconfigured", "client_secret_missing"));
+    assert_eq!(stub.count("/revoke"), 0);
+}
+
+// Google, "Revoking a token": the token is enough. It goes into the body, where no log has it.
+#[tokio::test]
+async fn the_token_alone() {
+    for name in ["google", "salesforce", "zoho"] {
+        let (subject, stub) = at(name, || reply_json(200, &json!({}))).await;
+        assert_eq!(subject.revoke().await, Ok(Revoked::Revoked), "{name}");
+        stub.last(|seen| {
+            assert_eq!(seen.form()["token"], REFRESH_TOKEN);
+            assert_eq!(seen.header("authorization"), "");
+            assert!(!seen.form().contains_key("client_id"), "{name}");
+        });
+    }
+    let (subject, _stub) = saying("google", 400, &json!({"error": "invalid_token"})).await;
+    assert_eq!(subject.revoke().await, Ok(Revoked::Revoked));
+    let (subject, _stub) = saying("zoho", 200, &json!({"error": "invalid_code"})).await;
+    assert_eq!(subject.revoke().await, Ok(Revoked::Revoked));
+}
+
+// Slack, auth.revoke; Dropbox, auth/token/revoke: the token that the request carries.
+#[tokio::test]
+async fn tokens_that_revoke_themselves() {
+    for (name, answer) in [
+        ("slack", json!({"ok": true, "revoked": true})),
+        ("dropbox", json!(null)),
+    ] {
+        let (subject, stub) = saying(name, 200, &answer).await;
+        assert_eq!(subject.revoke().await, Ok(Revoked::Unsupported));
+        assert_eq!(
+            subject.revoke_access_token().await,
+            Ok(Revoked::Revoked),
+            "{name}"
+        );
+        stub.last(|seen| {
+            assert_eq!(
+                seen.header("authorization"),
+                format!("Bearer {ACCESS_TOKEN}")
+            );
+            assert_eq!(seen.body, "");
+        });
+    }
+    let (subject, _stub) = saying(
+        "dropbox",
+        401,
+        &json!({"error": {".tag": "invalid_access_token"}}),
+    )
+    .await;
+    assert_eq!(subject.revoke_access_token().await, Ok(Revoked::Revoked));
+}
+
+// Slack says no with 200.
+#[tokio::test]
+async fn a_200_that_is_no_success() {
+    for (answer, expected) in [
+        (json!({"ok": false, "error": "token_revoked"}), None),
+        (json!({"ok": false, "error": "invalid_auth"}), None),
+        (
+            json!({"ok": false, "error": "ratelimited"}),
+            Some(("unavailable", "")),
+        ),
+        (
+            json!({"ok": false, "error": "not_allowed"}),
+            Some(("refused", "not_allowed")),
+        ),
+        (json!({"ok": false}), Some(("nonsense", ""))),
+        (json!({}), Some(("nonsense", ""))),
+    ] {
+        let (subject, _stub) = saying("slack", 200, &answer).await;
+        let outcome = subject.revoke_access_token().await;
+        match expected {
+            None => assert_eq!(outcome, Ok(Revoked::Revoked), "{answer}"),
+            Some(expected) => assert_eq!(kind(&error_of(outcome)), expected, "{answer}"),
+        }
+    }
+}
+
+// Notion: JSON, the live access token, Basic. Twitch: the client id and no secret. Auth0: refresh tokens only.
+#[tokio::test]
+async fn forms_of_their_own() {
+    let (subject, stub) = at("notion", || reply_json(200, &json!({}))).await;
+    assert_eq!(subject.revoke_access_token().await, Ok(Revoked::Revoked));
+    stub.last(|seen| {
+        assert_eq!(seen.method, "POST");
+        let body: Value = serde_json::from_str(&seen.body).unwrap();
+        assert_eq!(body, json!({"token": ACCESS_TOKEN}));
+    });
+    let (subject, stub) = at("twitch", || reply(200, "text/plain", "")).await;
+    assert_eq!(subject.revoke_access_token().await, Ok(Revoked::Revoked));
+    stub.last(|seen| {
+        assert_eq!(seen.form()["client_id"], "client-1");
+        assert!(!seen.form().contains_key("client_secret"));
+    });
+    let (subject, stub) = at("auth0", || reply(200, "text/plain", "")).await;
+    assert_eq!(
+        subject.revoke_access_token().await,
+        Ok(Revoked::Unsupported)
+    );
+    assert_eq!(stub.count("/revoke"), 0);
+}
+
+// Entra, Spotify, Hugging Face and Bitbucket have no way.
+#[tokio::test]
+async fn no_way_at_all() {
+    for name in ["entra", "spotify", "huggingface", "bitbucket"] {
+        let (subject, _stub) = saying(name, 200, &json!({})).await;
+        assert_eq!(subject.revoke().await, Ok(Revoked::Unsupported), "{name}");
+        assert_eq!(
+            subject.revoke_access_token().await,
+            Ok(Revoked::Unsupported)
+        );
+    }
+}

@@ -1,0 +1,176 @@
+//! `central-oauth providers`: what is configured, and whether it works.
+
+use central_oauth_provider_openidconnect::{Finding, Flow, ProviderSettings, Verdict};
+use serde_json::{Value, json};
+
+use super::print::{printable, printable_json, result, tell};
+use super::{Exit, Failure};
+use crate::config::{Environment, HttpConfig, LinkConfig, LogConfig, ProviderConfig};
+use crate::{telemetry, wiring};
+
+/// What `providers` takes.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Both read the same configuration as `serve`. Neither needs the database or the secret key.")]
+pub(super) struct Options {
+    #[command(subcommand)]
+    question: Question,
+}
+
+#[derive(clap::Subcommand)]
+enum Question {
+    /// Show the providers: name, flow, issuer or token endpoint, and the name that people see.
+    List,
+    /// Ask a provider what a link would ask it, and say what to do about what is not well. With the device flow this
+    /// starts a flow at the provider that nobody finishes. Ends with 0 without problems, with 8 where all of them may
+    /// pass by themselves, else with 1.
+    Check {
+        /// The provider [default: all of them, one after the other].
+        name: Option<String>,
+        /// Print the findings as one JSON array, for scripts.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
+    let timeout = LinkConfig::read(environment)?.provider_timeout;
+    let config = ProviderConfig::read(environment, timeout)?;
+    telemetry::install(LogConfig::read(environment, "warn")?);
+    for warning in environment.warnings() {
+        tracing::warn!("{warning}");
+    }
+    match options.question {
+        Question::List => list(&config),
+        Question::Check { name, json } => {
+            let config = chosen(config, name.as_deref())?;
+            let http = HttpConfig::read(environment)?;
+            let base = http.public_url(http.listen)?;
+            check(config, base.as_str().trim_end_matches('/'), json).await
+        }
+    }
+}
+
+/// The named provider alone.
+fn chosen(mut config: ProviderConfig, name: Option<&str>) -> Result<ProviderConfig, Failure> {
+    let name_of = |settings: &ProviderSettings| settings.name.as_str().to_owned();
+    let all = config.providers.iter().map(|it| name_of(&it.settings));
+    let all = all.collect::<Vec<_>>().join(", ");
+    if all.is_empty() {
+        return Err(Failure::new(Exit::Other, "no provider is configured"));
+    }
+    if let Some(name) = name {
+        config.providers.retain(|it| name_of(&it.settings) == name);
+    }
+    if config.providers.is_empty() {
+        let message = "there is no provider of this name; configured are";
+        return Err(Failure::new(Exit::Usage, format!("{message} {all}")));
+    }
+    Ok(config)
+}
+
+fn list(config: &ProviderConfig) -> Result<Exit, Failure> {
+    if config.providers.is_empty() {
+        tell("No provider is configured.");
+        return Ok(Exit::Done);
+    }
+    let rows = config.providers.iter().map(|it| row(&it.settings));
+    let head = ["NAME", "FLOW", "ISSUER OR TOKEN ENDPOINT", "DISPLAY NAME"];
+    let rows: Vec<_> = std::iter::once(head.map(str::to_owned))
+        .chain(rows)
+        .collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let (name, flow, server) = (width(0), width(1), width(2));
+    for row in &rows {
+        let [a, b, c, d] = row;
+        result(format_args!("{a:name$}  {b:flow$}  {c:server$}  {d}"))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// What people see comes last: its letters may be of any width.
+fn row(settings: &ProviderSettings) -> [String; 4] {
+    let flow = match settings.flow {
+        Flow::Device => "device",
+        Flow::AuthorizationCode => "authorization_code",
+    };
+    let server = settings
+        .issuer
+        .as_ref()
+        .or(settings.token_endpoint.as_ref());
+    [
+        settings.name.as_str().to_owned(),
+        flow.to_owned(),
+        server.map(ToString::to_string).unwrap_or_default(),
+        display_name(settings),
+    ]
+}
+
+fn display_name(settings: &ProviderSettings) -> String {
+    match settings.display_name.as_str() {
+        "" => settings.name.as_str().to_owned(),
+        name => printable(name),
+    }
+}
+
+/// Looks at them one after the other, and tells people about each as soon as it is done.
+async fn check(config: ProviderConfig, base: &str, json: bool) -> Result<Exit, Failure> {
+    let names = config.providers.iter().map(|it| it.settings.name.clone());
+    let names: Vec<_> = names.collect();
+    let mut all = Vec::new();
+    for (name, provider) in names.into_iter().zip(wiring::adapters(config)?) {
+        let redirect_uri = format!("{base}/callback/{name}");
+        let findings = Box::pin(provider.check(&redirect_uri)).await;
+        if !json {
+            show(name.as_str(), &findings)?;
+        }
+        all.extend(findings.into_iter().map(|finding| (name.clone(), finding)));
+    }
+    if json {
+        let items: Vec<_> = all
+            .iter()
+            .map(|(name, it)| item(name.as_str(), it))
+            .collect();
+        let text = serde_json::to_string_pretty(&items).map_err(Failure::other)?;
+        result(printable_json(&text))?;
+    }
+    Ok(exit(all.iter().map(|(_, finding)| finding)))
+}
+
+fn show(name: &str, findings: &[Finding]) -> Result<(), Failure> {
+    result(name)?;
+    for finding in findings {
+        let (verdict, subject) = (finding.verdict, finding.subject);
+        let found = printable(&finding.found);
+        let remedy = finding.remedy.iter().map(|remedy| format!(" {remedy}"));
+        let remedy: String = remedy.collect();
+        result(format_args!("  {verdict:7}  {subject}: {found}.{remedy}"))?;
+    }
+    Ok(())
+}
+
+fn item(name: &str, finding: &Finding) -> Value {
+    let mut item = json!({
+        "provider": name,
+        "subject": finding.subject.as_str(),
+        "verdict": finding.verdict.as_str(),
+        "found": finding.found,
+    });
+    if let Some(remedy) = &finding.remedy {
+        item["remedy"] = remedy.as_str().into();
+    }
+    item
+}
+
+/// Only problems count, and those that stay more than those that may pass.
+fn exit<'a>(findings: impl Iterator<Item = &'a Finding>) -> Exit {
+    let problems = findings.filter(|finding| finding.verdict == Verdict::Problem);
+    let mut problems = problems.peekable();
+    if problems.peek().is_none() {
+        Exit::Done
+    } else if problems.all(|problem| problem.is_passing) {
+        Exit::Unavailable
+    } else {
+        Exit::Other
+    }
+}

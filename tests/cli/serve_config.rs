@@ -137,6 +137,30 @@ const MISTAKES: &[Mistake] = &[
         ],
     ),
     (
+        "PROVIDER_PRESET",
+        &[CLIENT, ("PROVIDER_PRESET", "nonesuch")],
+    ),
+    (
+        "PROVIDER_HOST",
+        &[CLIENT, ISSUER, ("PROVIDER_HOST", "meant-for-a-preset")],
+    ),
+    (
+        "PROVIDER_DOMAIN",
+        &[CLIENT, ISSUER, ("PROVIDER_DOMAIN", "meant-for-a-preset")],
+    ),
+    (
+        "PROVIDER_REALM",
+        &[CLIENT, ISSUER, ("PROVIDER_REALM", "meant-for-a-preset")],
+    ),
+    (
+        "PROVIDER_TENANT",
+        &[CLIENT, ISSUER, ("PROVIDER_TENANT", "meant-for-a-preset")],
+    ),
+    (
+        "PROVIDER_AUDIENCE",
+        &[CLIENT, ISSUER, ("PROVIDER_AUDIENCE", "meant-for-a-preset")],
+    ),
+    (
         "PROVIDER_FLOW",
         &[CLIENT, ISSUER, ("PROVIDER_FLOW", "implicit")],
     ),

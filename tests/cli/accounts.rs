@@ -141,7 +141,7 @@ async fn a_provider_that_is_away_is_told_with_what_helps() {
     let run = machine.run_with(&settings, &["accounts"]).await.expect(0);
     let rows = rows(&run);
     assert_eq!(rows[1][3], "degraded", "{run:?}");
-    assert_eq!(rows[1][6], "provider_unavailable", "{run:?}");
+    assert_eq!(rows[1][7], "provider_unavailable", "{run:?}");
     let advice = run.stdout.lines().last().unwrap();
     assert!(advice.starts_with("1 (Alice at sandbox): "), "{advice}");
     assert!(advice.contains("the service tries again"), "{advice}");

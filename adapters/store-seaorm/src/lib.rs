@@ -7,7 +7,7 @@
 //! | `store` | [`SeaOrmStore`], and how it writes: one `BEGIN IMMEDIATE` transaction at a time |
 //! | `url`, `open`, `peek`, `schema` | where the database is, how it is opened, looked into and migrated |
 //! | `links`, `accounts`, `refreshes`, `keys`, `revocations`, `seals` | the port's traits, one each |
-//! | `changes`, `polls`, `complete`, `purge`, `refreshed`, `outbox`, `sealed_rows` | what would make those too long, or what several of them need |
+//! | `changes`, `polls`, `complete`, `purge`, `refreshed`, `open_providers`, `outbox`, `sealed_rows` | what would make those too long, or what several of them need |
 //! | `entities`, `convert` | the tables, and what their rows mean |
 //! | `error` | which of the port's errors a database error is |
 //!
@@ -23,6 +23,7 @@ mod error;
 mod keys;
 mod links;
 mod open;
+mod open_providers;
 mod outbox;
 mod peek;
 mod polls;

@@ -8,8 +8,8 @@ use sea_orm::{ConnectionTrait, DbBackend, QuerySelect, QueryTrait, Statement};
 
 use crate::entities::{device_codes, revocations as outgoing};
 use crate::{
-    DatabaseUrl, SeaOrmStore, keys, links, outbox, polls, purge, refreshes, revocations,
-    sealed_rows, seals,
+    DatabaseUrl, SeaOrmStore, keys, links, open_providers, outbox, polls, purge, refreshes,
+    revocations, sealed_rows, seals,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
@@ -64,11 +64,21 @@ async fn due_polls_are_claimed_by_an_index() {
 #[tokio::test]
 async fn due_refreshes_are_claimed_by_an_index() {
     let index = ["ix_tokens_refresh_due_at"];
-    assert_uses(refreshes::claim_due_rows(NOW, NOW, 10, &[]), &index).await;
-    assert_uses(refreshes::next_due(&[]), &index).await;
-    let busy = [ProviderName::new("github")];
-    assert_uses(refreshes::claim_due_rows(NOW, NOW, 10, &busy), &index).await;
-    assert_uses(refreshes::next_due(&busy), &index).await;
+    assert_uses(refreshes::claim_due_rows(NOW, NOW, 10), &index).await;
+    assert_uses(refreshes::next_due(), &index).await;
+}
+
+#[tokio::test]
+async fn busy_providers_are_passed_over_by_an_index() {
+    for last in [None, Some("github")] {
+        let index = ["ix_tokens_provider_refresh_due_at (provider>?)"];
+        assert_uses(open_providers::next_provider(last), &index).await;
+    }
+    let index = ["ix_tokens_provider_refresh_due_at (provider=? AND refresh_due_at<?)"];
+    let due = open_providers::due_at_provider("github", NOW, 10);
+    assert_uses(due, &index).await;
+    let claim = refreshes::claim_rows(NOW, NOW, vec![1, 2]);
+    assert_uses(claim, &["INTEGER PRIMARY KEY (rowid=?)"]).await;
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use central_oauth_domain::grant::refresh::RefreshFailure;
 use central_oauth_domain::grant::{AccountId, ProviderName, RefreshedTokens, StoredTokens};
 use central_oauth_domain::ports::{Recorded, RefreshStore, StoreError};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, Query, SelectStatement};
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     QueryTrait, Select, UpdateMany,
@@ -16,6 +16,7 @@ use crate::convert::{row_count, stored_tokens};
 use crate::entities::accounts;
 use crate::entities::tokens::{ActiveModel, Column, Entity, Model};
 use crate::error::failed;
+use crate::open_providers;
 use crate::refreshed;
 use crate::store::SeaOrmStore;
 
@@ -28,9 +29,16 @@ impl RefreshStore for SeaOrmStore {
         limit: u64,
         busy: &[ProviderName],
     ) -> Result<Vec<StoredTokens>, StoreError> {
-        let mut claimed = self
-            .leased(claim_due_rows(now, lease_until, limit, busy))
-            .await?;
+        let claim = if busy.is_empty() {
+            claim_due_rows(now, lease_until, limit)
+        } else {
+            let rows = open_providers::due_rows(&self.db, now, limit, busy).await?;
+            if rows.is_empty() {
+                return Ok(Vec::new());
+            }
+            claim_rows(now, lease_until, rows)
+        };
+        let mut claimed = self.leased(claim).await?;
         // An update gives its rows back in any order.
         claimed.sort_by_key(|tokens| (tokens.account.next_refresh_at, tokens.account.id));
         Ok(claimed)
@@ -53,8 +61,13 @@ impl RefreshStore for SeaOrmStore {
         &self,
         busy: &[ProviderName],
     ) -> Result<Option<Timestamp>, StoreError> {
-        let next = next_due(busy).into_tuple::<i64>().one(&self.db).await;
-        Ok(next.map_err(failed)?.map(Timestamp::from_millis))
+        let next = if busy.is_empty() {
+            let next = next_due().into_tuple::<i64>().one(&self.db).await;
+            next.map_err(failed)?
+        } else {
+            open_providers::next_due(&self.db, busy).await?
+        };
+        Ok(next.map(Timestamp::from_millis))
     }
 
     async fn release_refresh(
@@ -123,40 +136,31 @@ pub(crate) fn claim_due_rows(
     now: Timestamp,
     lease_until: Timestamp,
     limit: u64,
-    busy: &[ProviderName],
 ) -> UpdateMany<Entity> {
     lease(lease_until)
-        .filter(Column::Id.in_subquery(due(now, limit, busy).into_query()))
+        .filter(Column::Id.in_subquery(due(now, limit).into_query()))
         .filter(Column::RefreshDueAt.lte(now.as_millis()))
 }
 
-fn due(now: Timestamp, limit: u64, busy: &[ProviderName]) -> Select<Entity> {
+/// Leases those of the rows that are due still: another process may have been faster.
+pub(crate) fn claim_rows(
+    now: Timestamp,
+    lease_until: Timestamp,
+    rows: Vec<i64>,
+) -> UpdateMany<Entity> {
+    lease(lease_until)
+        .filter(Column::Id.is_in(rows))
+        .filter(Column::RefreshDueAt.lte(now.as_millis()))
+}
+
+fn due(now: Timestamp, limit: u64) -> Select<Entity> {
     Entity::find()
         .select_only()
         .column(Column::Id)
         .filter(Column::RefreshDueAt.lte(now.as_millis()))
-        .filter(not_at(busy))
         .order_by_asc(Column::RefreshDueAt)
         .order_by_asc(Column::Id)
         .limit(row_count(limit))
-}
-
-/// Asked row by row, in the order of the index, so that it costs nothing while no provider is busy and little while
-/// one is.
-fn not_at(busy: &[ProviderName]) -> Condition {
-    if busy.is_empty() {
-        return Condition::all();
-    }
-    let names = busy.iter().map(ProviderName::as_str);
-    let open: SelectStatement = Query::select()
-        .expr(Expr::val(1))
-        .from(accounts::Entity)
-        .and_where(
-            Expr::col((accounts::Entity, accounts::Column::Id)).equals((Entity, Column::AccountId)),
-        )
-        .and_where(accounts::Column::Provider.is_not_in(names))
-        .take();
-    Condition::all().add(Expr::exists(open))
 }
 
 pub(crate) fn claim_row(
@@ -215,12 +219,11 @@ pub(crate) async fn with_accounts(
         .collect()
 }
 
-pub(crate) fn next_due(busy: &[ProviderName]) -> Select<Entity> {
+pub(crate) fn next_due() -> Select<Entity> {
     Entity::find()
         .select_only()
         .column(Column::RefreshDueAt)
         .filter(Column::RefreshDueAt.is_not_null())
-        .filter(not_at(busy))
         .order_by_asc(Column::RefreshDueAt)
         .limit(1)
 }

@@ -11,6 +11,8 @@ pub(super) enum Tokens {
     Table,
     Id,
     AccountId,
+    /// The account's, repeated so that an index can hold it beside when the row is due.
+    Provider,
     /// Grows whenever the refresh token is replaced.
     Generation,
     AccessToken,
@@ -44,6 +46,7 @@ pub(super) fn table(backend: DbBackend) -> TableCreateStatement {
         .table(Tokens::Table)
         .col(big_pk_auto(Tokens::Id))
         .col(big_integer(Tokens::AccountId).unique_key())
+        .col(text(Tokens::Provider))
         .col(big_integer(Tokens::Generation))
         .col(blob(Tokens::AccessToken))
         .col(blob_null(Tokens::RefreshToken))
@@ -94,10 +97,16 @@ pub(super) fn indexes() -> Vec<IndexCreateStatement> {
     let due = index(Tokens::Table, Tokens::RefreshDueAt)
         .and_where(Expr::col(Tokens::RefreshDueAt).is_not_null())
         .to_owned();
+    // While a provider is busy, what is due at the others is found without passing over its rows.
+    let due_at_provider = index(Tokens::Table, Tokens::Provider)
+        .name("ix_tokens_provider_refresh_due_at")
+        .col(Tokens::RefreshDueAt)
+        .and_where(Expr::col(Tokens::RefreshDueAt).is_not_null())
+        .to_owned();
     // Few values, each of many rows: the keys in use are found by skipping from one value to the next, and the rows that
     // need a key by that value, in the order of their numbers.
     let sealed_with = index(Tokens::Table, Tokens::SealedWith)
         .col(Tokens::Id)
         .to_owned();
-    vec![due, sealed_with]
+    vec![due, due_at_provider, sealed_with]
 }

@@ -123,6 +123,7 @@ pub(crate) fn token_columns(
     let next_refresh_at = grant.next_refresh_at.filter(|_| has_refresh_token);
     let expires_at = grant.access_token_expires_at;
     tokens::ActiveModel {
+        provider: Set(grant.account.provider.as_str().to_owned()),
         access_token: Set(bytes(&grant.access_token)),
         token_endpoint: Set(grant.origin.token_endpoint.clone()),
         client_id: Set(grant.origin.client_id.clone()),

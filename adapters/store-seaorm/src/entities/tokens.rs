@@ -9,6 +9,8 @@ pub struct Model {
     pub id: i64,
     #[sea_orm(unique)]
     pub account_id: i64,
+    /// The account's, which never changes.
+    pub provider: String,
     pub generation: i64,
     pub access_token: Vec<u8>,
     pub refresh_token: Option<Vec<u8>>,

@@ -1,0 +1,84 @@
+//! What is due while some providers are busy. Each of the others is asked for its own, by an index, so that nothing
+//! passes over the rows of those that are: a million may wait there.
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::ProviderName;
+use central_oauth_domain::ports::StoreError;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+};
+
+use crate::convert::row_count;
+use crate::entities::tokens::{Column, Entity};
+use crate::error::failed;
+
+/// When the first refresh is due at any provider that is not busy.
+pub(crate) async fn next_due(
+    db: &impl ConnectionTrait,
+    busy: &[ProviderName],
+) -> Result<Option<i64>, StoreError> {
+    let firsts = first_due(db, busy).await?;
+    Ok(firsts.into_iter().map(|(_, due_at)| due_at).min())
+}
+
+/// The rows that are due at providers that are not busy, the longest due first.
+pub(crate) async fn due_rows(
+    db: &impl ConnectionTrait,
+    now: Timestamp,
+    limit: u64,
+    busy: &[ProviderName],
+) -> Result<Vec<i64>, StoreError> {
+    let mut rows = Vec::new();
+    for (provider, due_at) in first_due(db, busy).await? {
+        if due_at <= now.as_millis() {
+            let due = due_at_provider(&provider, now, limit).into_tuple::<(i64, i64)>();
+            rows.extend(due.all(db).await.map_err(failed)?);
+        }
+    }
+    rows.sort_unstable();
+    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(rows.into_iter().map(|(_, id)| id).collect())
+}
+
+/// Each provider that is not busy, with when its first refresh is due. There are few providers, so they are found by
+/// skipping from one to the next in their index.
+async fn first_due(
+    db: &impl ConnectionTrait,
+    busy: &[ProviderName],
+) -> Result<Vec<(String, i64)>, StoreError> {
+    let (mut open, mut last) = (Vec::new(), None);
+    loop {
+        let next = next_provider(last.as_deref()).into_tuple::<(String, i64)>();
+        let Some((provider, due_at)) = next.one(db).await.map_err(failed)? else {
+            return Ok(open);
+        };
+        if !busy.iter().any(|busy| busy.as_str() == provider) {
+            open.push((provider.clone(), due_at));
+        }
+        last = Some(provider);
+    }
+}
+
+pub(crate) fn next_provider(last: Option<&str>) -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column(Column::Provider)
+        .column(Column::RefreshDueAt)
+        .filter(Column::RefreshDueAt.is_not_null())
+        .filter(Column::Provider.gt(last.unwrap_or_default()))
+        .order_by_asc(Column::Provider)
+        .order_by_asc(Column::RefreshDueAt)
+        .limit(1)
+}
+
+pub(crate) fn due_at_provider(provider: &str, now: Timestamp, limit: u64) -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column(Column::RefreshDueAt)
+        .column(Column::Id)
+        .filter(Column::Provider.eq(provider))
+        .filter(Column::RefreshDueAt.lte(now.as_millis()))
+        .order_by_asc(Column::RefreshDueAt)
+        .order_by_asc(Column::Id)
+        .limit(row_count(limit))
+}

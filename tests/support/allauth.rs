@@ -115,7 +115,7 @@ impl Allauth {
     /// What it has told clients at an endpoint so far.
     pub(crate) fn told_at(&self, endpoint: &str) -> Vec<Told> {
         let log = process::read_log(&self.log);
-        let lines = log.lines().filter_map(|line| Told::read(line));
+        let lines = log.lines().filter_map(Told::read);
         lines.filter(|told| told.endpoint == endpoint).collect()
     }
 

@@ -96,14 +96,18 @@ async fn a_person_goes_to_the_provider_and_is_sent_back() {
     let account = program.wait_until_linked().await;
     assert_eq!(account["account_id"], "alice");
     let token = program.token().await;
-    program.expect_accepted_by(&provider, &token, "alice").await;
+    program
+        .expect_accepted_by(&provider.issuer, &token, "alice")
+        .await;
     // It came with a refresh token, and is refreshed like any other.
     eventually(Duration::from_secs(20), "a refresh", async || {
         program.token().await != token
     })
     .await;
     let fresh = program.token().await;
-    program.expect_accepted_by(&provider, &fresh, "alice").await;
+    program
+        .expect_accepted_by(&provider.issuer, &fresh, "alice")
+        .await;
     browser.close().await;
     program.expect_nothing_in_the_clear(&[&token]).await;
     assert!(service.stop().await.success());
@@ -123,7 +127,9 @@ async fn a_public_client_without_scripts_and_a_crash_while_the_person_is_away() 
     let account = program.wait_until_linked().await;
     assert_eq!(account["account_id"], "bob");
     let token = program.token().await;
-    program.expect_accepted_by(&provider, &token, "bob").await;
+    program
+        .expect_accepted_by(&provider.issuer, &token, "bob")
+        .await;
     browser.close().await;
 }
 

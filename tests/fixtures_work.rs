@@ -1,11 +1,17 @@
 //! The fixtures of the whole-system tests, tried on each other: a program and a person go through the device flow of
-//! the provider that the other tests rely on.
+//! each provider that the other tests rely on.
 
+#[path = "fixtures_work/device.rs"]
+mod device;
 mod support;
 
+use std::time::Duration;
+
+use device::Device;
 use reqwest::Client;
 use serde_json::Value;
 
+use support::allauth::{self, Allauth, AllauthOptions};
 use support::browser::Browser;
 use support::http::{self, Answer};
 use support::oidc::{OidcOptions, OidcProvider, consent};
@@ -34,6 +40,46 @@ async fn a_person_consents_with_and_without_javascript() {
     bob.close().await;
 
     program.expect_secret_is_checked().await;
+}
+
+#[tokio::test]
+async fn a_server_of_other_authors_slows_down_rotates_and_takes_back() {
+    let provider = Allauth::start(AllauthOptions::default()).await;
+    let device = Device::new(&provider).await;
+    let scope = [("scope", "openid profile email")];
+    let endpoint = "device_authorization_endpoint";
+    let confidential = Allauth::WEB_CLIENT_ID;
+    let refused = device.post_as(confidential, endpoint, &scope).await;
+    assert!(refused.status.is_client_error(), "{}", refused.text);
+
+    let flow = device.post(endpoint, &scope).await.expect(200);
+    let device_code = flow.str("device_code");
+    for error in ["authorization_pending", "slow_down"] {
+        let answer = device.poll(device_code).await.expect(400);
+        assert_eq!(answer.str("error"), error);
+    }
+    let alice = Browser::without_javascript().await;
+    alice.goto(flow.str("verification_uri_complete")).await;
+    allauth::answer(&alice, "alice", true).await;
+    alice.close().await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let tokens = device.poll(device_code).await.expect(200);
+    let person = device.userinfo(&tokens).await.expect(200);
+    assert_eq!(person.str("email"), "alice@example.test");
+
+    // A spent refresh token is refused, and its successor lives on.
+    let fresh = device.refresh(&tokens).await.expect(200);
+    let spent = device.refresh(&tokens).await.expect(400);
+    assert_eq!(spent.str("error"), "invalid_grant");
+    let fresh = device.refresh(&fresh).await.expect(200);
+    // Each token is taken back for itself.
+    let hint = "refresh_token";
+    device.revoke(fresh.str(hint), hint).await;
+    device.refresh(&fresh).await.expect(400);
+    device.userinfo(&fresh).await.expect(200);
+    let hint = "access_token";
+    device.revoke(fresh.str(hint), hint).await;
+    device.userinfo(&fresh).await.expect(401);
 }
 
 /// A client of the provider.

@@ -69,7 +69,9 @@ async fn a_person_with_javascript_types_the_code_and_the_page_follows_by_itself(
     let account = program.wait_until_linked().await;
     assert_eq!(account["account_id"], "alice");
     let token = program.token().await;
-    program.expect_accepted_by(&provider, &token, "alice").await;
+    program
+        .expect_accepted_by(&provider.issuer, &token, "alice")
+        .await;
     let user_code = person.user_code.borrow().clone();
     person.browser.close().await;
     program
@@ -111,7 +113,9 @@ async fn a_person_without_javascript_and_a_restart_before_the_consent() {
         .await;
     person.picture("linked").await;
     let token = program.token().await;
-    program.expect_accepted_by(&provider, &token, "bob").await;
+    program
+        .expect_accepted_by(&provider.issuer, &token, "bob")
+        .await;
     // An answer that was lost on the way is asked for again.
     assert_eq!(program.token().await, token);
     person.browser.close().await;

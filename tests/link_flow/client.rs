@@ -1,5 +1,7 @@
 //! The program that has no browser.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+
 use std::time::Duration;
 
 use reqwest::RequestBuilder;
@@ -99,19 +101,24 @@ impl Program<'_> {
     }
 
     /// The provider itself says whose token it is.
-    pub(crate) async fn expect_accepted_by(
-        &self,
-        provider: &OidcProvider,
-        token: &str,
-        name: &str,
-    ) {
-        let discovery = self
-            .http
-            .get(provider.url("/.well-known/openid-configuration"));
-        let metadata = http::send(discovery).await.expect(200);
-        let request = self.http.get(metadata.str("userinfo_endpoint"));
-        let person = http::send(request.bearer_auth(token)).await.expect(200);
+    pub(crate) async fn expect_accepted_by(&self, issuer: &str, token: &str, name: &str) {
+        let person = self.userinfo(issuer, token).await.expect(200);
         assert_eq!(person.str("sub"), name);
+    }
+
+    /// What the provider says to a token.
+    pub(crate) async fn userinfo(&self, issuer: &str, token: &str) -> Answer {
+        let discovery = format!("{issuer}/.well-known/openid-configuration");
+        let metadata = http::send(self.http.get(discovery)).await.expect(200);
+        let request = self.http.get(metadata.str("userinfo_endpoint"));
+        http::send(request.bearer_auth(token)).await
+    }
+
+    /// Deletes the account.
+    pub(crate) async fn delete(&self, service: &Service, account: &Value) -> Answer {
+        let id = account["id"].as_str().unwrap_or_default();
+        let path = service.url(&format!("/v1/accounts/{id}"));
+        http::send(self.with_key(self.http.delete(path))).await
     }
 
     /// Neither the database nor its log nor the service's log, at its most talkative, holds a secret.

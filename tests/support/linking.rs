@@ -48,10 +48,15 @@ impl Confirmed {
 
     /// Waits for the link.
     pub(crate) async fn wait_until_linked(&self) {
+        self.wait_for("linked").await;
+    }
+
+    /// Waits until the link has this status.
+    pub(crate) async fn wait_for(&self, status: &str) {
         let client = http::client();
-        eventually(Duration::from_secs(30), "the link", async || {
+        eventually(Duration::from_secs(30), status, async || {
             let answer = http::send(client.get(&self.poll)).await;
-            answer.json["status"] == "linked"
+            answer.json["status"] == status
         })
         .await;
     }

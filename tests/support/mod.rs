@@ -3,6 +3,7 @@
 //! | module | what it starts or does |
 //! | --- | --- |
 //! | [`oidc`] | a certified OpenID Connect provider |
+//! | [`allauth`] | an authorization server of other authors |
 //! | [`browser`] | Chromium, with and without JavaScript |
 //! | [`service`] | the service itself |
 //! | [`linking`] | links an account without a browser |
@@ -14,6 +15,7 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub(crate) mod allauth;
 pub(crate) mod browser;
 pub(crate) mod http;
 pub(crate) mod linking;

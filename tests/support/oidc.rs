@@ -13,8 +13,6 @@ use tokio::process::{Child, ChildStdout};
 use super::browser::Browser;
 use super::process::{self, within};
 
-/// The first start on a machine downloads the packages.
-const INSTALL_WITHIN: Duration = Duration::from_secs(300);
 const START_WITHIN: Duration = Duration::from_secs(30);
 
 /// How the provider behaves.
@@ -71,7 +69,7 @@ impl OidcProvider {
 
     /// Starts a provider; on return it listens.
     pub(crate) async fn start(options: OidcOptions) -> Self {
-        let modules = modules().await;
+        let modules = process::modules("oidc").await;
         let folder = tempfile::tempdir().expect("cannot make a temporary folder");
         let log = folder.path().join("oidc-provider.log");
         let mut command = process::command("node");
@@ -137,18 +135,6 @@ fn argument(options: &OidcOptions) -> Value {
             "deviceCode": options.device_code_ttl.as_secs(),
         },
     })
-}
-
-/// Where the packages are, installing them first where need be.
-async fn modules() -> PathBuf {
-    let mut install = process::command(process::fixtures().join("install"));
-    install.args(["--modules", "oidc"]);
-    let output = within(INSTALL_WITHIN, "tests/fixtures/install", install.output())
-        .await
-        .expect("cannot run tests/fixtures/install");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
 }
 
 /// What a person does on the provider's pages. The first of them sends itself off where scripts may run.

@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use tokio::process::Command;
 
+/// The first start on a machine downloads the packages.
+const INSTALL_WITHIN: Duration = Duration::from_secs(300);
+
 /// A command whose child is killed when its handle is dropped, and by the kernel when the thread that spawned it dies,
 /// so that even a killed test leaves nothing behind. Spawn from the test itself or from a task, not from
 /// `spawn_blocking`, whose threads come and go.
@@ -84,4 +87,16 @@ pub(crate) async fn eventually(limit: Duration, what: &str, mut is_so: impl Asyn
 /// The folder of the fixtures.
 pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}
+
+/// Where the packages of a fixture are, installing them first where need be.
+pub(crate) async fn modules(name: &str) -> PathBuf {
+    let mut install = command(fixtures().join("install"));
+    install.args(["--modules", name]);
+    let output = within(INSTALL_WITHIN, "tests/fixtures/install", install.output())
+        .await
+        .expect("cannot run tests/fixtures/install");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
 }

@@ -1,0 +1,196 @@
+//! The real binary against an authorization server of other authors, django-allauth: it tells whoever asks too fast to
+//! slow down, calls an expired device code `invalid_grant`, and rotates refresh tokens. The person has a real browser.
+#![allow(clippy::unwrap_used)]
+
+#[path = "link_flow/client.rs"]
+mod client;
+mod support;
+
+use std::time::Duration;
+
+use client::Program;
+use support::allauth::{self, Allauth, AllauthOptions};
+use support::browser::Browser;
+use support::linking;
+use support::process::eventually;
+use support::service::Service;
+
+const SCOPES: &str = "openid profile email";
+const SOON: Duration = Duration::from_secs(20);
+/// What allauth calls alice, its first person.
+const ALICE: &str = "1";
+
+/// A service with the device flow.
+async fn service(provider: &Allauth) -> Service {
+    Service::start(&[
+        ("PROVIDER_ISSUER", provider.issuer.as_str()),
+        ("PROVIDER_CLIENT_ID", Allauth::DEVICE_CLIENT_ID),
+        ("PROVIDER_SCOPES", SCOPES),
+    ])
+    .await
+}
+
+/// Enters the code, confirms it and follows the way to the provider.
+async fn go_to_provider(browser: &Browser, program: &Program<'_>) {
+    browser.goto(program.verification_url_complete()).await;
+    browser.click("button[value=look_up]").await;
+    browser.click("button[value=confirm]").await;
+    browser.click("a.main").await;
+    let tabs = browser.client.windows().await.unwrap();
+    let newest = tabs.last().unwrap().clone();
+    browser.client.switch_to_window(newest).await.unwrap();
+}
+
+async fn come_back(browser: &Browser) {
+    browser.client.close_window().await.unwrap();
+    let tabs = browser.client.windows().await.unwrap();
+    let first = tabs[0].clone();
+    browser.client.switch_to_window(first).await.unwrap();
+}
+
+/// Waits for a token other than this one.
+async fn refreshed(program: &Program<'_>, token: &str) -> String {
+    eventually(SOON, "a refresh", async || program.token().await != token).await;
+    program.token().await
+}
+
+#[tokio::test]
+async fn an_account_is_linked_refreshed_and_given_back() {
+    let provider = Allauth::start(AllauthOptions {
+        access_token_ttl: Duration::from_secs(5),
+        ..AllauthOptions::default()
+    })
+    .await;
+    let service = service(&provider).await;
+    let program = Program::ask(&service, "nightly backup").await;
+    let browser = Browser::with_javascript().await;
+    go_to_provider(&browser, &program).await;
+    allauth::answer(&browser, "alice", true).await;
+    come_back(&browser).await;
+    browser.wait_for_text("can now use this account").await;
+    browser.wait_for_text("Alice").await;
+    browser.close().await;
+
+    let account = program.wait_until_linked().await;
+    assert_eq!(account["account_id"], ALICE);
+    let mut token = program.token().await;
+    // The second refresh spends what the first one brought.
+    for _ in 0..2 {
+        let issuer = &provider.issuer;
+        program.expect_accepted_by(issuer, &token, ALICE).await;
+        token = refreshed(&program, &token).await;
+    }
+    let deleted = program.delete(&service, &account).await.expect(200);
+    assert_eq!(deleted.str("provider_revocation"), "revoked");
+    program.userinfo(&provider.issuer, &token).await.expect(401);
+    // Refresh token and access token: allauth takes back the one that it is given, and no other.
+    let told = provider.told_at("revoke");
+    assert_eq!(
+        Vec::from_iter(told.iter().map(|told| told.status)),
+        [200, 200]
+    );
+    provider.stop().await;
+}
+
+#[tokio::test]
+async fn a_service_that_is_told_to_slow_down_does() {
+    let (announced, demanded) = (Duration::from_secs(1), Duration::from_secs(4));
+    let provider = Allauth::start(AllauthOptions {
+        interval: demanded,
+        announced_interval: Some(announced),
+        ..AllauthOptions::default()
+    })
+    .await;
+    let service = service(&provider).await;
+    let confirmed = linking::ask(&service).await;
+    let browser = Browser::without_javascript().await;
+    browser.goto(confirmed.verification_uri()).await;
+    allauth::answer(&browser, "alice", true).await;
+    browser.close().await;
+    confirmed.wait_until_linked().await;
+
+    let told = provider.told_at("token");
+    let errors = Vec::from_iter(told.iter().map(|told| told.error.as_str()));
+    assert_eq!(errors[..2], ["authorization_pending", "slow_down"]);
+    assert_eq!(errors.last(), Some(&""));
+    let pauses = Vec::from_iter(told.windows(2).map(|two| two[1].at - two[0].at));
+    assert!(pauses[0] >= announced && pauses[0] < demanded, "{told:?}");
+    // Five seconds more than before (RFC 8628 section 3.5), for all that follows.
+    let longer = announced + Duration::from_secs(5);
+    assert!(pauses[1..].iter().all(|pause| *pause >= longer), "{told:?}");
+    assert_eq!(
+        errors.iter().filter(|error| **error == "slow_down").count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn an_expired_device_code_ends_the_link_as_expired() {
+    let provider = Allauth::start(AllauthOptions {
+        device_code_ttl: Duration::from_secs(3),
+        ..AllauthOptions::default()
+    })
+    .await;
+    let service = service(&provider).await;
+    let confirmed = linking::ask(&service).await;
+    confirmed.wait_for("expired").await;
+    let told = provider.told_at("token");
+    assert_eq!(told.last().unwrap().error, "invalid_grant");
+}
+
+#[tokio::test]
+async fn a_person_who_says_no() {
+    let provider = Allauth::start(AllauthOptions::default()).await;
+    let service = service(&provider).await;
+    let program = Program::ask(&service, "denied").await;
+    let browser = Browser::with_javascript().await;
+    go_to_provider(&browser, &program).await;
+    allauth::answer(&browser, "bob", false).await;
+    browser.close().await;
+    program.wait_for("denied").await;
+    program.expect_no_token("unauthorized").await;
+    assert_eq!(
+        provider.told_at("token").last().unwrap().error,
+        "access_denied"
+    );
+}
+
+#[tokio::test]
+async fn a_person_is_sent_back_with_an_authorization_code() {
+    let mut service = Service::prepare(&[
+        ("PROVIDER_FLOW", "authorization_code"),
+        ("PROVIDER_CLIENT_ID", Allauth::WEB_CLIENT_ID),
+        ("PROVIDER_CLIENT_SECRET", Allauth::WEB_CLIENT_SECRET),
+        // Allauth takes what stands in a Basic header as it is, where RFC 6749 section 2.3.1 has it encoded.
+        ("PROVIDER_TOKEN_ENDPOINT_AUTH_METHOD", "client_secret_post"),
+        ("PROVIDER_SCOPES", SCOPES),
+    ]);
+    let provider = Allauth::start(AllauthOptions {
+        access_token_ttl: Duration::from_secs(5),
+        redirect_uri: Some(service.url("/callback/default")),
+        ..AllauthOptions::default()
+    })
+    .await;
+    service.set("PROVIDER_ISSUER", &provider.issuer);
+    service.run().await;
+
+    let browser = Browser::with_javascript().await;
+    let linked = Program::ask(&service, "linked").await;
+    go_to_provider(&browser, &linked).await;
+    allauth::sign_in(&browser, "alice").await;
+    browser.click("button[value=grant]").await;
+    browser.wait_for_text("can now use this account").await;
+    let account = linked.wait_until_linked().await;
+    assert_eq!(account["account_id"], ALICE);
+    let token = refreshed(&linked, &linked.token().await).await;
+    linked
+        .expect_accepted_by(&provider.issuer, &token, ALICE)
+        .await;
+
+    let denied = Program::ask(&service, "denied").await;
+    go_to_provider(&browser, &denied).await;
+    browser.click("button[value=cancel]").await;
+    browser.wait_for_text("You said no").await;
+    denied.wait_for("denied").await;
+    browser.close().await;
+}

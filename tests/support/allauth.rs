@@ -1,0 +1,175 @@
+//! An authorization server of other authors than the certified one: `PyPI`'s django-allauth, see
+//! `tests/fixtures/allauth/start.py`.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, ChildStdout};
+
+use super::browser::Browser;
+use super::process::{self, within};
+
+const START_WITHIN: Duration = Duration::from_secs(60);
+const PASSWORD: &str = "the password of everybody";
+
+/// How the server behaves.
+#[derive(Debug, Clone)]
+pub(crate) struct AllauthOptions {
+    /// How long an access token lasts.
+    pub(crate) access_token_ttl: Duration,
+    /// How long people have to consent.
+    pub(crate) device_code_ttl: Duration,
+    /// The pause that it demands between two questions for a device code.
+    pub(crate) interval: Duration,
+    /// The pause that it asks for instead, where that is another.
+    pub(crate) announced_interval: Option<Duration>,
+    /// Where browsers may be sent back to with an authorization code.
+    pub(crate) redirect_uri: Option<String>,
+}
+
+impl Default for AllauthOptions {
+    fn default() -> Self {
+        Self {
+            access_token_ttl: Duration::from_secs(300),
+            device_code_ttl: Duration::from_secs(300),
+            interval: Duration::from_secs(1),
+            announced_interval: None,
+            redirect_uri: None,
+        }
+    }
+}
+
+/// A running server; it ends with this handle. Alice and bob can sign in.
+pub(crate) struct Allauth {
+    /// Its issuer.
+    pub(crate) issuer: String,
+    child: Child,
+    // Kept open: a child whose output nobody holds is killed by its next word.
+    _stdout: BufReader<ChildStdout>,
+    log: PathBuf,
+    _folder: TempDir,
+}
+
+/// What the server told a client.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// When it was asked, on a clock of its own.
+    pub(crate) at: Duration,
+    /// The last part of the address that was asked.
+    pub(crate) endpoint: String,
+    /// The status of the answer.
+    pub(crate) status: u64,
+    /// Its `error`, if it has one.
+    pub(crate) error: String,
+}
+
+impl Allauth {
+    /// The client that has the device flow; allauth has it for public clients only.
+    pub(crate) const DEVICE_CLIENT_ID: &str = "device-client";
+    /// The client that has the authorization code.
+    pub(crate) const WEB_CLIENT_ID: &str = "web-client";
+    /// Its secret, with such characters as Django puts into those that it makes up.
+    pub(crate) const WEB_CLIENT_SECRET: &str = "s3cret:+%/& of the tests";
+
+    /// Starts a server; on return it listens.
+    pub(crate) async fn start(options: AllauthOptions) -> Self {
+        let python = process::modules("allauth").await.join("bin/python");
+        let folder = tempfile::tempdir().expect("cannot make a temporary folder");
+        let log = folder.path().join("allauth.log");
+        let mut command = process::command(python);
+        command
+            .arg("-B")
+            .arg(process::fixtures().join("allauth/start.py"))
+            .arg(argument(&options).to_string())
+            .current_dir(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(process::log_file(&log));
+        let mut child = command.spawn().expect("cannot start python");
+        let mut stdout = BufReader::new(child.stdout.take().expect("python has an output"));
+        let mut line = String::new();
+        let read = within(START_WITHIN, "allauth", stdout.read_line(&mut line));
+        read.await.expect("cannot read from python");
+        let ready: Value = serde_json::from_str(&line).unwrap_or_default();
+        let Some(issuer) = ready["issuer"].as_str() else {
+            panic!("allauth did not start:\n{}", process::read_log(&log));
+        };
+        Self {
+            issuer: issuer.to_owned(),
+            child,
+            _stdout: stdout,
+            log,
+            _folder: folder,
+        }
+    }
+
+    /// An address below its issuer.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer)
+    }
+
+    /// What it has told clients at an endpoint so far.
+    pub(crate) fn told_at(&self, endpoint: &str) -> Vec<Told> {
+        let log = process::read_log(&self.log);
+        let lines = log.lines().filter_map(Told::read);
+        lines.filter(|told| told.endpoint == endpoint).collect()
+    }
+
+    /// Ends it.
+    pub(crate) async fn stop(mut self) {
+        within(START_WITHIN, "ending allauth", self.child.kill())
+            .await
+            .expect("cannot end allauth");
+    }
+}
+
+impl Told {
+    /// Reads a line of the gateway; the other lines of the log are Django's.
+    fn read(line: &str) -> Option<Self> {
+        let line: Value = serde_json::from_str(line).ok()?;
+        Some(Self {
+            at: Duration::from_secs_f64(line["at"].as_f64()?),
+            endpoint: line["path"].as_str()?.rsplit('/').next()?.to_owned(),
+            status: line["status"].as_u64()?,
+            error: line["error"].as_str()?.to_owned(),
+        })
+    }
+}
+
+fn argument(options: &AllauthOptions) -> Value {
+    json!({
+        "deviceClient": Allauth::DEVICE_CLIENT_ID,
+        "webClient": { "id": Allauth::WEB_CLIENT_ID, "secret": Allauth::WEB_CLIENT_SECRET },
+        "redirectUris": Vec::from_iter(options.redirect_uri.as_ref()),
+        "people": ["alice", "bob"],
+        "password": PASSWORD,
+        "accessTokenTtl": options.access_token_ttl.as_secs(),
+        "deviceCodeTtl": options.device_code_ttl.as_secs(),
+        "interval": options.interval.as_secs(),
+        "announcedInterval": options.announced_interval.map(|interval| interval.as_secs()),
+    })
+}
+
+/// Signs in on the server's page.
+pub(crate) async fn sign_in(browser: &Browser, name: &str) {
+    browser.fill("input[name=login]", name).await;
+    browser.fill("input[name=password]", PASSWORD).await;
+    browser.click("button[type=submit]").await;
+}
+
+/// What a person does on the server's pages, once there, to let the device in or not.
+pub(crate) async fn answer(browser: &Browser, name: &str, yes: bool) {
+    sign_in(browser, name).await;
+    browser.wait_for_text("Confirm Device").await;
+    let (button, outcome) = if yes {
+        ("button[value=confirm]", "Device Authorized")
+    } else {
+        ("button[value=deny]", "Device Denied")
+    };
+    browser.click(button).await;
+    browser.wait_for_text(outcome).await;
+}

@@ -112,6 +112,19 @@ fn refused(error: UnlockError) -> Failure {
     }
 }
 
+/// The providers alone, in their order, for looking at them.
+pub(crate) fn adapters(config: ProviderConfig) -> Result<Vec<OpenIdConnectProvider>, Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy = Arc::new(entropy());
+    let adapters = config.providers.into_iter().map(|provider| {
+        let settings = provider.settings.clone();
+        let adapter =
+            OpenIdConnectProvider::new(settings, Arc::clone(&clock), Arc::clone(&entropy));
+        adapter.map_err(|error| provider.refused(&error).into())
+    });
+    adapters.collect()
+}
+
 fn providers(
     config: ProviderConfig,
     clock: &Arc<dyn Clock>,

@@ -20,6 +20,7 @@ mod cli {
     mod kept_keys;
     mod link;
     mod link_ends;
+    mod providers_check;
     mod providers_file;
     mod revoke;
     mod serve;

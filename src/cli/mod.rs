@@ -10,6 +10,7 @@ mod openapi;
 mod play;
 mod print;
 mod profile;
+mod providers;
 mod qr;
 mod rekey;
 mod revoke;
@@ -47,6 +48,8 @@ enum Command {
     /// Delete the account of the kept key, or to the operator any account: its tokens, here and at the provider, and
     /// its keys.
     Revoke(revoke::Options),
+    /// Look at the configured providers: list them, or check whether they work and what to do where they do not.
+    Providers(providers::Options),
     /// Print the OpenAPI document of the service.
     Openapi(openapi::Options),
     /// Seal everything in the database with the present key, so that PREVIOUS_SECRET_KEYS can go. The service may run
@@ -67,6 +70,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
             Command::Token(options) => token::run(options, &environment).await,
             Command::Accounts(options) => accounts::run(options, &environment).await,
             Command::Revoke(options) => revoke::run(options, &environment).await,
+            Command::Providers(options) => providers::run(options, &environment).await,
             Command::Openapi(options) => openapi::run(&options),
             Command::Rekey => rekey::run(&environment).await,
             Command::Migrate(options) => migrate::run(options, &environment).await,

@@ -11,7 +11,7 @@ use central_oauth_domain::usecases::{
 };
 use central_oauth_domain::vault::Vault;
 use central_oauth_provider_openidconnect::OpenIdConnectProvider;
-use central_oauth_store_seaorm::{SeaOrmStore, peek_hash_key};
+use central_oauth_store_seaorm::{DatabaseClock, SeaOrmStore, peek_hash_key};
 use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
 use url::Url;
@@ -26,7 +26,8 @@ pub(crate) fn entropy() -> Entropy {
 
 /// The store, its schema as it is.
 pub(crate) async fn store(config: &StoreConfig) -> Result<SeaOrmStore, Failure> {
-    SeaOrmStore::open(&config.url).await.map_err(Failure::other)
+    let store = SeaOrmStore::open(&config.url, config.pool).await;
+    store.map_err(Failure::other)
 }
 
 /// The store behind a broker, to be closed when nobody asks it any more.
@@ -49,9 +50,12 @@ pub(crate) async fn broker(
     public_url: &Url,
 ) -> Result<(Broker, OpenStore), Failure> {
     let entropy = Arc::new(entropy());
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let database_clock = Arc::new(DatabaseClock::new(Arc::new(SystemClock)));
+    let clock: Arc<dyn Clock> = database_clock.clone();
     let providers = self::providers(providers, &clock, &entropy)?;
     let (store, vault) = unlocked_store(&config, keys, &entropy).await?;
+    let store = store.keeping_right(database_clock).await;
+    let store = store.map_err(Failure::other)?;
     let required = require_all_keys(&store, &vault).await;
     required.map_err(refused)?;
     let open = OpenStore(Arc::new(store));
@@ -86,7 +90,7 @@ pub(crate) async fn unlocked_store(
 
 /// Opens the hash key of an existing database, reading only.
 async fn check_key(config: &StoreConfig, cipher: &Arc<dyn Cipher>) -> Result<(), Failure> {
-    let sealed = peek_hash_key(&config.url).await;
+    let sealed = peek_hash_key(&config.url, config.pool).await;
     match sealed.map_err(Failure::other)? {
         Some(sealed) => Vault::unlock(Arc::clone(cipher), &sealed)
             .map(|_| ())

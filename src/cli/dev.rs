@@ -8,7 +8,7 @@ use central_oauth_cipher_aes_gcm_siv::SecretKey;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_provider_openidconnect::ProviderSettings;
 use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
-use central_oauth_store_seaorm::DatabaseUrl;
+use central_oauth_store_seaorm::{DatabaseUrl, PoolSettings};
 use tempfile::TempDir;
 use url::Url;
 
@@ -86,6 +86,7 @@ fn config(
     Ok(ServiceConfig {
         store: StoreConfig {
             url: DatabaseUrl::file(folder.path().join("dev.sqlite3")),
+            pool: PoolSettings::default(),
         },
         keys: Keys {
             secret: SecretKey::from_bytes(wiring::entropy().bytes()),

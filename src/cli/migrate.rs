@@ -50,10 +50,11 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
 
 /// Opening a store makes its file; asking about one in the wrong folder should not.
 pub(super) fn must_exist(config: &StoreConfig) -> Result<(), Failure> {
-    let path = config.url.path();
-    if path.exists() {
-        return Ok(());
+    match config.url.path() {
+        Some(path) if !path.exists() => {
+            let message = format!("there is no database at {}", path.display());
+            Err(Failure::new(Exit::Other, message))
+        }
+        _ => Ok(()),
     }
-    let message = format!("there is no database at {}", path.display());
-    Err(Failure::new(Exit::Other, message))
 }

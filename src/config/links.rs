@@ -1,10 +1,10 @@
 //! Times.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::numbers::read_seconds;
 use super::{ConfigError, Environment};
 
 #[derive(Deserialize)]
@@ -68,22 +68,4 @@ impl LinkConfig {
         )?;
         Ok(config)
     }
-}
-
-fn read_seconds(
-    name: &str,
-    value: Option<String>,
-    range: RangeInclusive<u64>,
-    setting: &mut Duration,
-) -> Result<(), ConfigError> {
-    let Some(value) = value else { return Ok(()) };
-    match value.parse() {
-        Ok(seconds) if range.contains(&seconds) => *setting = Duration::from_secs(seconds),
-        _ => {
-            let (least, most) = range.into_inner();
-            let problem = format!("is not a whole number of seconds from {least} to {most}");
-            return Err(ConfigError::variable(name, problem));
-        }
-    }
-    Ok(())
 }

@@ -7,6 +7,7 @@ mod http;
 mod keys;
 mod links;
 mod log;
+mod numbers;
 mod providers;
 mod store;
 
@@ -17,12 +18,15 @@ pub(crate) use keys::{Keys, is_bearer};
 pub(crate) use links::LinkConfig;
 pub(crate) use log::{LogConfig, LogFormat};
 pub(crate) use providers::ProviderConfig;
-pub(crate) use store::StoreConfig;
+pub(crate) use store::{StoreConfig, parse_url};
 
 /// Every variable that the binary knows, without the prefix.
 pub(crate) const KNOWN: &[&str] = &[
     "ACCESS_KEY",
     "ADMIN_KEY",
+    "DATABASE_CONNECT_TIMEOUT",
+    "DATABASE_MAX_CONNECTIONS",
+    "DATABASE_STATEMENT_TIMEOUT",
     "DATABASE_URL",
     "DB_PATH",
     "ENROLL_KEY",

@@ -1,19 +1,25 @@
 //! Where the data is.
 
-use central_oauth_store_seaorm::{DatabaseUrl, InvalidDatabaseUrl};
+use central_oauth_store_seaorm::{DatabaseUrl, InvalidDatabaseUrl, PoolSettings};
 use serde::Deserialize;
 
+use super::numbers::{read_number, read_seconds};
 use super::{ConfigError, Environment};
 
 #[derive(Deserialize)]
 struct Raw {
     db_path: Option<String>,
     database_url: Option<String>,
+    database_max_connections: Option<String>,
+    database_connect_timeout: Option<String>,
+    database_statement_timeout: Option<String>,
 }
 
 /// Where the data is.
+#[derive(Clone)]
 pub(crate) struct StoreConfig {
     pub(crate) url: DatabaseUrl,
+    pub(crate) pool: PoolSettings,
 }
 
 impl StoreConfig {
@@ -22,12 +28,44 @@ impl StoreConfig {
     pub(crate) fn read(environment: &Environment) -> Result<Self, ConfigError> {
         let raw: Raw = environment.section()?;
         // The container image sets a path; an operator's URL goes before it.
-        let url = match raw.database_url {
-            Some(url) => url.parse().map_err(|error: InvalidDatabaseUrl| {
-                ConfigError::variable("DATABASE_URL", error)
-            })?,
+        let url = match &raw.database_url {
+            Some(url) => parse_url("DATABASE_URL", url)?,
             None => DatabaseUrl::file(raw.db_path.as_deref().unwrap_or(Self::DEFAULT_PATH)),
         };
-        Ok(Self { url })
+        let pool = raw.pool()?;
+        Ok(Self { url, pool })
     }
+}
+
+impl Raw {
+    fn pool(self) -> Result<PoolSettings, ConfigError> {
+        let mut pool = PoolSettings::default();
+        let mut most = u64::from(pool.max_connections);
+        read_number(
+            "DATABASE_MAX_CONNECTIONS",
+            self.database_max_connections,
+            2..=1000,
+            &mut most,
+        )?;
+        pool.max_connections = most.try_into().unwrap_or(u32::MAX);
+        read_seconds(
+            "DATABASE_CONNECT_TIMEOUT",
+            self.database_connect_timeout,
+            1..=60,
+            &mut pool.connect_timeout,
+        )?;
+        read_seconds(
+            "DATABASE_STATEMENT_TIMEOUT",
+            self.database_statement_timeout,
+            1..=60,
+            &mut pool.statement_timeout,
+        )?;
+        Ok(pool)
+    }
+}
+
+/// The place of a database; `name` is the variable that it stands in.
+pub(crate) fn parse_url(name: &str, url: &str) -> Result<DatabaseUrl, ConfigError> {
+    url.parse()
+        .map_err(|error: InvalidDatabaseUrl| ConfigError::variable(name, error))
 }

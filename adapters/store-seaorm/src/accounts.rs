@@ -11,13 +11,14 @@ use sea_orm::{
 use crate::convert::{AccountRow, row_count, stored_tokens};
 use crate::entities::{accounts, tokens};
 use crate::error::failed;
+use crate::locks;
 use crate::outbox;
 use crate::store::SeaOrmStore;
 
 #[async_trait]
 impl AccountStore for SeaOrmStore {
     async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
-        find(&self.db, id).await
+        find(&self.read().await?, id).await
     }
 
     async fn accounts(
@@ -30,14 +31,14 @@ impl AccountStore for SeaOrmStore {
             .order_by_asc(accounts::Column::Id)
             .limit(row_count(limit))
             .into_partial_model::<AccountRow>()
-            .all(&self.db)
+            .all(&self.read().await?)
             .await
             .map_err(failed)?;
         rows.into_iter().map(Account::try_from).collect()
     }
 
     async fn tokens(&self, id: AccountId) -> Result<Option<StoredTokens>, StoreError> {
-        read_tokens(&self.db, id).await
+        read_tokens(&self.read().await?, id).await
     }
 
     async fn delete_account(
@@ -47,6 +48,8 @@ impl AccountStore for SeaOrmStore {
     ) -> Result<RevocationLease, StoreError> {
         let id = seen.account.id;
         let write = self.write().await?;
+        locks::persons(&write.txn, &seen.account.key.provider).await?;
+        locks::tokens_of(&write.txn, id).await?;
         let stored = read_tokens(&write.txn, id).await?;
         if !stored.is_some_and(|stored| are_same(&stored, seen)) {
             return Err(StoreError::Conflict);

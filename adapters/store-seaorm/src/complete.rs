@@ -7,7 +7,7 @@ use central_oauth_domain::grant::{
 use central_oauth_domain::link::LinkId;
 use central_oauth_domain::ports::StoreError;
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use crate::changes::{at, change};
 use crate::convert::{account_columns, bytes, ended_columns, status, token_columns};
@@ -15,7 +15,7 @@ use crate::entities::device_codes::{self, State};
 use crate::entities::{accounts, tokens};
 use crate::error::{Unreadable, failed};
 use crate::store::SeaOrmStore;
-use crate::{accounts as read, keys, outbox};
+use crate::{accounts as read, keys, locks, outbox};
 
 /// An account that was linked before, with its tokens.
 type Known = (accounts::Model, tokens::Model);
@@ -29,6 +29,7 @@ pub(crate) async fn link(
 ) -> Result<Account, StoreError> {
     let write = store.write().await?;
     let db = &write.txn;
+    locks::persons(db, &grant.account.provider).await?;
     let row = at(db, link, version, &State::AT_THE_PROVIDER).await?;
     let known = known(db, &grant.account).await?;
     refuse_another_account(&row, known.as_ref())?;
@@ -61,16 +62,16 @@ fn refuse_another_account(
 }
 
 async fn known(db: &impl ConnectionTrait, key: &AccountKey) -> Result<Option<Known>, StoreError> {
-    let row = accounts::Entity::find()
+    let account = accounts::Entity::find()
         .filter(accounts::Column::Provider.eq(key.provider.as_str()))
-        .filter(accounts::Column::AccountId.eq(key.account_id.as_str()))
-        .find_also_related(tokens::Entity)
-        .one(db)
-        .await
-        .map_err(failed)?;
-    let Some((account, tokens)) = row else {
+        .filter(accounts::Column::AccountId.eq(key.account_id.as_str()));
+    let Some(account) = account.one(db).await.map_err(failed)? else {
         return Ok(None);
     };
+    let tokens = tokens::Entity::find()
+        .filter(tokens::Column::AccountId.eq(account.id))
+        .lock_exclusive();
+    let tokens = tokens.one(db).await.map_err(failed)?;
     let without_tokens = Unreadable {
         table: "accounts",
         id: account.id,

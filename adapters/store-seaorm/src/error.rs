@@ -1,6 +1,8 @@
 //! Which of the port's errors a database error is.
 
 use central_oauth_domain::ports::StoreError;
+use sea_orm::sqlx::postgres::PgDatabaseError;
+use sea_orm::sqlx::sqlite::SqliteError;
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 /// A row whose columns do not fit together.
@@ -30,15 +32,23 @@ pub(crate) fn failed(error: DbErr) -> StoreError {
 }
 
 fn is_unreadable(error: &DbErr) -> bool {
-    const CORRUPT: i32 = 11;
-    const NOT_A_DATABASE: i32 = 26;
     match error {
         DbErr::Type(_) | DbErr::TryIntoErr { .. } | DbErr::Json(_) => true,
         _ => match sqlx_error(error) {
             Some(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) => true,
-            _ => matches!(sqlite_code(error), Some(CORRUPT | NOT_A_DATABASE)),
+            _ => is_damaged(error),
         },
     }
+}
+
+/// What each database says of a damaged file.
+fn is_damaged(error: &DbErr) -> bool {
+    const CORRUPT: i32 = 11;
+    const NOT_A_DATABASE: i32 = 26;
+    const DATA_CORRUPTED: &str = "XX001";
+    const INDEX_CORRUPTED: &str = "XX002";
+    matches!(sqlite_code(error), Some(CORRUPT | NOT_A_DATABASE))
+        || matches!(sqlstate(error), Some(DATA_CORRUPTED | INDEX_CORRUPTED))
 }
 
 /// Whether another process has the database to itself for a moment.
@@ -48,10 +58,32 @@ pub(crate) fn is_locked(error: &DbErr) -> bool {
     matches!(sqlite_code(error), Some(BUSY | LOCKED))
 }
 
+/// Whether the connection is gone, so that another one may do better.
+pub(crate) fn is_disconnected(error: &DbErr) -> bool {
+    const ADMIN_SHUTDOWN: &str = "57P01";
+    const CRASH_SHUTDOWN: &str = "57P02";
+    const IDLE_IN_TRANSACTION: &str = "25P03";
+    const CONNECTION_EXCEPTION: &str = "08";
+    match sqlx_error(error) {
+        Some(sqlx::Error::Io(_) | sqlx::Error::Protocol(_)) => true,
+        _ => sqlstate(error).is_some_and(|state| {
+            matches!(state, ADMIN_SHUTDOWN | CRASH_SHUTDOWN | IDLE_IN_TRANSACTION)
+                || state.starts_with(CONNECTION_EXCEPTION)
+        }),
+    }
+}
+
 /// SQLite's primary result code, which is the low byte of an extended one.
 fn sqlite_code(error: &DbErr) -> Option<i32> {
-    let code = sqlx_error(error)?.as_database_error()?.code()?;
-    Some(code.parse::<i32>().ok()? & 0xff)
+    let error = sqlx_error(error)?.as_database_error()?;
+    error.try_downcast_ref::<SqliteError>()?;
+    Some(error.code()?.parse::<i32>().ok()? & 0xff)
+}
+
+/// PostgreSQL's five characters.
+fn sqlstate(error: &DbErr) -> Option<&str> {
+    let error = sqlx_error(error)?.as_database_error()?;
+    Some(error.try_downcast_ref::<PgDatabaseError>()?.code())
 }
 
 fn sqlx_error(error: &DbErr) -> Option<&sqlx::Error> {

@@ -23,7 +23,7 @@ use crate::store::SeaOrmStore;
 #[async_trait]
 impl KeyStore for SeaOrmStore {
     async fn find_key(&self, key: &KeyedHash) -> Result<Option<KeyHolder>, StoreError> {
-        let row = with_hash(key).one(&self.db).await.map_err(failed)?;
+        let row = with_hash(key).one(&self.read().await?).await.map_err(failed)?;
         let Some(key) = row else { return Ok(None) };
         let binding = match key.account_id {
             Some(account) => KeyBinding::Account(AccountId(account)),
@@ -43,13 +43,13 @@ impl KeyStore for SeaOrmStore {
         limit: u64,
     ) -> Result<Vec<KeyRecord>, StoreError> {
         let rows = keys_of(account, after).limit(row_count(limit));
-        let rows = rows.all(&self.db).await.map_err(failed)?;
+        let rows = rows.all(&self.read().await?).await.map_err(failed)?;
         Ok(rows.into_iter().map(key_record).collect())
     }
 
     async fn create_key(&self, key: NewKey, most: u64) -> Result<KeyCreation, StoreError> {
         let write = self.write().await?;
-        let account = accounts::Entity::find_by_id(key.account.0);
+        let account = accounts::Entity::find_by_id(key.account.0).lock_exclusive();
         if account.one(&write.txn).await.map_err(failed)?.is_none() {
             return Err(StoreError::Conflict);
         }
@@ -86,9 +86,12 @@ impl KeyStore for SeaOrmStore {
         if uses.is_empty() {
             return Ok(());
         }
+        // In one order, so that two replicas do not wait for each other.
+        let mut uses = uses.to_vec();
+        uses.sort_unstable_by_key(|(key, _)| *key);
         let write = self.write().await?;
         for (key, at) in uses {
-            let noted = note_use(*key, *at).exec(&write.txn).await;
+            let noted = note_use(key, at).exec(&write.txn).await;
             noted.map_err(failed)?;
         }
         write.commit().await
@@ -137,7 +140,7 @@ pub(crate) fn with_hash(hash: &KeyedHash) -> Select<Entity> {
 
 /// The link of a key that has opened nothing yet; such a key has one link only.
 async fn link_of(store: &SeaOrmStore, key: AccessKeyId) -> Result<Option<Link>, StoreError> {
-    let row = links_of(key).one(&store.db).await.map_err(failed)?;
+    let row = links_of(key).one(&store.read().await?).await.map_err(failed)?;
     row.map(Link::try_from).transpose()
 }
 

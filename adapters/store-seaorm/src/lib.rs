@@ -4,28 +4,31 @@
 //!
 //! | module | what is in it |
 //! | --- | --- |
-//! | `store` | [`SeaOrmStore`], and how it writes: one `BEGIN IMMEDIATE` transaction at a time |
-//! | `url`, `open`, `peek`, `schema` | where the database is, how it is opened, looked into and migrated |
+//! | `store` | [`SeaOrmStore`], and how it asks its database |
+//! | `url`, `database` | where the database is; how SQLite and PostgreSQL are opened, read and written; their clock |
+//! | `schema`, `locks` | how it is migrated; what keeps transactions apart that run side by side |
+//! | `claims` | how work is shared out between tasks and replicas |
 //! | `links`, `accounts`, `refreshes`, `keys`, `revocations`, `seals` | the port's traits, one each |
 //! | `changes`, `polls`, `complete`, `purge`, `refreshed`, `open_providers`, `outbox`, `sealed_rows` | what would make those too long, or what several of them need |
 //! | `entities`, `convert` | the tables, and what their rows mean |
 //! | `error` | which of the port's errors a database error is |
 //!
 //! Times are stored as milliseconds since the Unix epoch, lengths of time as milliseconds. Whatever SQLite and
-//! PostgreSQL understand differently is kept out of queries; what is SQLite's own is in `open` and `peek`.
+//! PostgreSQL understand differently is kept out of queries; it is in `database`, `locks` and `error`.
 
 mod accounts;
 mod changes;
+mod claims;
 mod complete;
 mod convert;
+mod database;
 mod entities;
 mod error;
 mod keys;
 mod links;
-mod open;
+mod locks;
 mod open_providers;
 mod outbox;
-mod peek;
 mod polls;
 mod purge;
 mod refreshed;
@@ -40,7 +43,6 @@ mod url;
 #[cfg(test)]
 mod query_plans;
 
-pub use open::OpenError;
-pub use peek::peek_hash_key;
+pub use database::{DatabaseClock, OpenError, PoolSettings, peek_hash_key};
 pub use store::SeaOrmStore;
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};

@@ -20,12 +20,13 @@ use crate::convert::{bytes, consent_columns, ended_columns, poll_columns, row_co
 use crate::entities::device_codes::{ActiveModel, Column, Entity, State};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
-use crate::{complete, keys, outbox, polls, purge};
+use crate::{complete, keys, locks, outbox, polls, purge};
 
 #[async_trait]
 impl LinkStore for SeaOrmStore {
     async fn create_link(&self, link: NewLink, most_open: u64) -> Result<LinkCreation, StoreError> {
         let write = self.write().await?;
+        locks::new_links(&write.txn).await?;
         if is_full(&write.txn, link.created_at, most_open).await? {
             return Ok(LinkCreation::OverCapacity);
         }
@@ -41,7 +42,7 @@ impl LinkStore for SeaOrmStore {
     }
 
     async fn find_link(&self, code: &KeyedHash) -> Result<Option<Link>, StoreError> {
-        let row = with_code(code).one(&self.db).await.map_err(failed)?;
+        let row = with_code(code).one(&self.read().await?).await.map_err(failed)?;
         row.map(Link::try_from).transpose()
     }
 
@@ -179,6 +180,9 @@ impl LinkStore for SeaOrmStore {
         };
         let ended = ended_columns(state, fault, now);
         let write = self.write().await?;
+        if let Some(stray) = &stray {
+            locks::persons(&write.txn, &stray.provider).await?;
+        }
         change(&write.txn, link, version, &State::OPEN, ended).await?;
         if let Some(stray) = stray {
             outbox::keep_stray(&write.txn, stray).await?;
@@ -187,7 +191,7 @@ impl LinkStore for SeaOrmStore {
     }
 
     async fn open_relinks(&self, account: AccountId) -> Result<Vec<Link>, StoreError> {
-        let rows = relinks_of(account).all(&self.db).await.map_err(failed)?;
+        let rows = relinks_of(account).all(&self.read().await?).await.map_err(failed)?;
         rows.into_iter().map(Link::try_from).collect()
     }
 

@@ -8,13 +8,11 @@ use central_oauth_domain::link::{Link, LinkId, PollSchedule, SealedGrant};
 use central_oauth_domain::ports::StoreError;
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
-    UpdateMany,
-};
+use sea_orm::{EntityTrait, UpdateMany};
 
+use crate::claims::{self, Leased};
 use crate::changes::{change, change_alone};
-use crate::convert::{grant_columns, poll_columns, row_count};
+use crate::convert::{grant_columns, poll_columns};
 use crate::entities::device_codes::{ActiveModel, Column, Entity, Model, State};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
@@ -27,10 +25,9 @@ pub(crate) async fn claim_due(
     busy: &[ProviderName],
 ) -> Result<Vec<Link>, StoreError> {
     let write = store.write().await?;
-    let mut rows = claim(now, lease_until, limit, busy)
-        .exec_with_returning(&write.txn)
-        .await
-        .map_err(failed)?;
+    let (now, lease_until) = store.by_the_server(&write.txn, now, lease_until).await?;
+    let due = claims::due::<Entity>(now, limit, busy);
+    let mut rows = claims::claim(&write.txn, due, now, lease_until).await?;
     write.commit().await?;
     // An update gives its rows back in any order.
     rows.sort_by_key(|row| (row.poll_next_at, row.id));
@@ -51,62 +48,29 @@ fn readable(row: Model) -> Option<Link> {
     .ok()
 }
 
-/// One statement finds and leases. On PostgreSQL it could meet a row that somebody else leases meanwhile: the
-/// condition is then put to the row as it has become, and the row is left alone.
-pub(crate) fn claim(
-    now: Timestamp,
-    lease_until: Timestamp,
-    limit: u64,
-    busy: &[ProviderName],
-) -> UpdateMany<Entity> {
-    let leased = ActiveModel {
-        lease_until: Set(Some(lease_until.as_millis())),
-        ..Default::default()
-    };
-    Entity::update_many()
-        .set(leased)
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(Column::Id.in_subquery(due(now, limit, busy).into_query()))
-        .filter(Column::PollDueAt.lte(now.as_millis()))
-}
+impl Leased for Entity {
+    const ID: Column = Column::Id;
+    const PROVIDER: Column = Column::Provider;
+    const DUE_AT: Column = Column::PollDueAt;
 
-fn due(now: Timestamp, limit: u64, busy: &[ProviderName]) -> Select<Entity> {
-    Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::PollDueAt.lte(now.as_millis()))
-        .filter(not_at(busy))
-        .order_by_asc(Column::PollDueAt)
-        .order_by_asc(Column::Id)
-        .limit(row_count(limit))
-}
-
-/// Asked row by row, in the order of the index.
-fn not_at(busy: &[ProviderName]) -> Condition {
-    let names = busy.iter().map(ProviderName::as_str);
-    Condition::all().add_option((!busy.is_empty()).then(|| Column::Provider.is_not_in(names)))
+    fn lease(until: Timestamp) -> UpdateMany<Self> {
+        let leased = ActiveModel {
+            lease_until: Set(Some(until.as_millis())),
+            ..Default::default()
+        };
+        Self::update_many()
+            .set(leased)
+            .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+    }
 }
 
 pub(crate) async fn next_at(
     store: &SeaOrmStore,
     busy: &[ProviderName],
 ) -> Result<Option<Timestamp>, StoreError> {
-    let next: Option<i64> = next_due(busy)
-        .into_tuple()
-        .one(&store.db)
-        .await
-        .map_err(failed)?;
+    let next = claims::next_due::<Entity>(busy).into_tuple::<i64>();
+    let next = next.one(&store.read().await?).await.map_err(failed)?;
     Ok(next.map(Timestamp::from_millis))
-}
-
-pub(crate) fn next_due(busy: &[ProviderName]) -> Select<Entity> {
-    Entity::find()
-        .select_only()
-        .column(Column::PollDueAt)
-        .filter(Column::PollDueAt.is_not_null())
-        .filter(not_at(busy))
-        .order_by_asc(Column::PollDueAt)
-        .limit(1)
 }
 
 pub(crate) async fn postpone(

@@ -6,9 +6,9 @@ use central_oauth_domain::grant::{AccessKeyId, AccountId, AccountKey, ProviderNa
 use central_oauth_domain::secret::{KeyedHash, SealId};
 use sea_orm::{ConnectionTrait, DbBackend, QuerySelect, QueryTrait, Statement};
 
-use crate::entities::{device_codes, revocations as outgoing};
+use crate::entities::{device_codes, revocations as outgoing, tokens};
 use crate::{
-    DatabaseUrl, SeaOrmStore, keys, links, open_providers, outbox, polls, purge, refreshes,
+    DatabaseUrl, PoolSettings, SeaOrmStore, claims, keys, links, open_providers, outbox, purge, refreshes,
     revocations, sealed_rows, seals,
 };
 
@@ -18,13 +18,14 @@ const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 async fn plan(query: Statement) -> String {
     let folder = tempfile::tempdir().unwrap();
     let url = DatabaseUrl::file(folder.path().join("store.sqlite3"));
-    let store = SeaOrmStore::open(&url).await.unwrap();
+    let store = SeaOrmStore::open(&url, PoolSettings::default()).await.unwrap();
     store.migrate_up().await.unwrap();
     let explain = Statement {
         sql: format!("EXPLAIN QUERY PLAN {}", query.sql),
         ..query
     };
-    let steps = store.db.query_all_raw(explain).await.unwrap();
+    let session = store.read().await.unwrap();
+    let steps = session.query_all_raw(explain).await.unwrap();
     let details = steps.iter().map(|step| step.try_get("", "detail").unwrap());
     details.collect::<Vec<String>>().join("\n")
 }
@@ -56,16 +57,17 @@ async fn keys_are_found_by_their_hash_and_links_by_their_key() {
 #[tokio::test]
 async fn due_polls_are_claimed_by_an_index() {
     let busy = [ProviderName::new("github")];
-    let query = polls::claim(NOW, NOW, 10, &busy);
+    let query = claims::due::<device_codes::Entity>(NOW, 10, &busy);
     assert_uses(query, &["ix_device_codes_poll_due_at"]).await;
-    assert_uses(polls::next_due(&busy), &["ix_device_codes_poll_due_at"]).await;
+    let next = claims::next_due::<device_codes::Entity>(&busy);
+    assert_uses(next, &["ix_device_codes_poll_due_at"]).await;
 }
 
 #[tokio::test]
 async fn due_refreshes_are_claimed_by_an_index() {
     let index = ["ix_tokens_refresh_due_at"];
-    assert_uses(refreshes::claim_due_rows(NOW, NOW, 10), &index).await;
-    assert_uses(refreshes::next_due(), &index).await;
+    assert_uses(claims::due::<tokens::Entity>(NOW, 10, &[]), &index).await;
+    assert_uses(claims::next_due::<tokens::Entity>(&[]), &index).await;
 }
 
 #[tokio::test]
@@ -77,7 +79,7 @@ async fn busy_providers_are_passed_over_by_an_index() {
     let index = ["ix_tokens_provider_refresh_due_at (provider=? AND refresh_due_at<?)"];
     let due = open_providers::due_at_provider("github", NOW, 10);
     assert_uses(due, &index).await;
-    let claim = refreshes::claim_rows(NOW, NOW, vec![1, 2]);
+    let claim = claims::claim_rows::<tokens::Entity>(NOW, NOW, vec![1, 2]);
     assert_uses(claim, &["INTEGER PRIMARY KEY (rowid=?)"]).await;
 }
 
@@ -103,9 +105,9 @@ async fn links_that_are_over_are_found_by_indexes() {
 async fn due_revocations_are_claimed_by_an_index() {
     let index = ["ix_revocations_due_at"];
     for busy in [vec![], vec![ProviderName::new("github")]] {
-        let claim = revocations::claim_due_rows(NOW, NOW, 10, &busy);
+        let claim = claims::due::<outgoing::Entity>(NOW, 10, &busy);
         assert_uses(claim, &index).await;
-        assert_uses(revocations::next_due(&busy), &index).await;
+        assert_uses(claims::next_due::<outgoing::Entity>(&busy), &index).await;
     }
 }
 

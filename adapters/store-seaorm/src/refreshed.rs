@@ -5,12 +5,13 @@ use central_oauth_domain::grant::refresh::{Attempts, RefreshFailure};
 use central_oauth_domain::grant::{AccountId, AccountStatus, RefreshedTokens, StoredTokens};
 use central_oauth_domain::ports::{Recorded, StoreError};
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use crate::convert::{bytes, status_column};
 use crate::entities::accounts;
 use crate::entities::tokens::{ActiveModel, Column, Entity, Model};
 use crate::error::failed;
+use crate::locks;
 use crate::refreshes::with_accounts;
 use crate::store::SeaOrmStore;
 
@@ -23,6 +24,7 @@ pub(crate) async fn record(
 ) -> Result<Recorded, StoreError> {
     let write = store.write().await?;
     let db = &write.txn;
+    locks::tokens_of(db, account).await?;
     let row = accounts::Entity::find_by_id(account.0)
         .find_also_related(Entity)
         .one(db)
@@ -165,6 +167,7 @@ async fn claimed(
         .filter(Column::AccountId.eq(account.0))
         .filter(Column::Generation.eq(generation))
         .filter(Column::LeaseVersion.eq(lease_version))
+        .lock_exclusive()
         .one(db)
         .await
         .map_err(failed)

@@ -7,12 +7,10 @@ use central_oauth_domain::grant::{AccountId, ProviderName, RefreshedTokens, Stor
 use central_oauth_domain::ports::{Recorded, RefreshStore, StoreError};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, Select, UpdateMany,
-};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, UpdateMany};
 
-use crate::convert::{row_count, stored_tokens};
+use crate::claims::{self, Leased};
+use crate::convert::stored_tokens;
 use crate::entities::accounts;
 use crate::entities::tokens::{ActiveModel, Column, Entity, Model};
 use crate::error::failed;
@@ -29,16 +27,24 @@ impl RefreshStore for SeaOrmStore {
         limit: u64,
         busy: &[ProviderName],
     ) -> Result<Vec<StoredTokens>, StoreError> {
-        let claim = if busy.is_empty() {
-            claim_due_rows(now, lease_until, limit)
-        } else {
-            let rows = open_providers::due_rows(&self.db, now, limit, busy).await?;
-            if rows.is_empty() {
-                return Ok(Vec::new());
-            }
-            claim_rows(now, lease_until, rows)
+        // Before anything is locked, as this asks for a provider at a time.
+        let rows = match busy {
+            [] => None,
+            busy => Some(open_providers::due_rows(&self.read().await?, now, limit, busy).await?),
         };
-        let mut claimed = self.leased(claim).await?;
+        if rows.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(Vec::new());
+        }
+        let write = self.write().await?;
+        let (now, lease_until) = self.by_the_server(&write.txn, now, lease_until).await?;
+        let due = claims::due::<Entity>(now, limit, &[]);
+        let due = match rows {
+            Some(rows) => due.filter(Column::Id.is_in(rows)),
+            None => due,
+        };
+        let rows = claims::claim(&write.txn, due, now, lease_until).await?;
+        let mut claimed = with_accounts(&write.txn, rows).await?;
+        write.commit().await?;
         // An update gives its rows back in any order.
         claimed.sort_by_key(|tokens| (tokens.account.next_refresh_at, tokens.account.id));
         Ok(claimed)
@@ -51,9 +57,12 @@ impl RefreshStore for SeaOrmStore {
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<StoredTokens, StoreError> {
-        let claimed = self
-            .leased(claim_row(account, lease_version, now, lease_until))
-            .await?;
+        let write = self.write().await?;
+        let (now, lease_until) = self.by_the_server(&write.txn, now, lease_until).await?;
+        let claim = claim_row(account, lease_version, now, lease_until);
+        let rows = claim.exec_with_returning(&write.txn).await;
+        let claimed = with_accounts(&write.txn, rows.map_err(failed)?).await?;
+        write.commit().await?;
         claimed.into_iter().next().ok_or(StoreError::Conflict)
     }
 
@@ -61,11 +70,14 @@ impl RefreshStore for SeaOrmStore {
         &self,
         busy: &[ProviderName],
     ) -> Result<Option<Timestamp>, StoreError> {
+        let session = self.read().await?;
+        // Asked every second or so, this keeps the clock right also while nothing is due by it.
+        self.drift(&session).await.map_err(failed)?;
         let next = if busy.is_empty() {
-            let next = next_due().into_tuple::<i64>().one(&self.db).await;
-            next.map_err(failed)?
+            let next = claims::next_due::<Entity>(&[]).into_tuple::<i64>();
+            next.one(&session).await.map_err(failed)?
         } else {
-            open_providers::next_due(&self.db, busy).await?
+            open_providers::next_due(&session, busy).await?
         };
         Ok(next.map(Timestamp::from_millis))
     }
@@ -120,49 +132,6 @@ impl RefreshStore for SeaOrmStore {
     }
 }
 
-impl SeaOrmStore {
-    /// Claims, in a transaction of its own, and reads what was claimed.
-    async fn leased(&self, claim: UpdateMany<Entity>) -> Result<Vec<StoredTokens>, StoreError> {
-        let write = self.write().await?;
-        let rows = claim.exec_with_returning(&write.txn).await;
-        let claimed = with_accounts(&write.txn, rows.map_err(failed)?).await?;
-        write.commit().await?;
-        Ok(claimed)
-    }
-}
-
-/// One statement finds and leases, as with polls.
-pub(crate) fn claim_due_rows(
-    now: Timestamp,
-    lease_until: Timestamp,
-    limit: u64,
-) -> UpdateMany<Entity> {
-    lease(lease_until)
-        .filter(Column::Id.in_subquery(due(now, limit).into_query()))
-        .filter(Column::RefreshDueAt.lte(now.as_millis()))
-}
-
-/// Leases those of the rows that are due still: another process may have been faster.
-pub(crate) fn claim_rows(
-    now: Timestamp,
-    lease_until: Timestamp,
-    rows: Vec<i64>,
-) -> UpdateMany<Entity> {
-    lease(lease_until)
-        .filter(Column::Id.is_in(rows))
-        .filter(Column::RefreshDueAt.lte(now.as_millis()))
-}
-
-fn due(now: Timestamp, limit: u64) -> Select<Entity> {
-    Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::RefreshDueAt.lte(now.as_millis()))
-        .order_by_asc(Column::RefreshDueAt)
-        .order_by_asc(Column::Id)
-        .limit(row_count(limit))
-}
-
 pub(crate) fn claim_row(
     account: AccountId,
     lease_version: i64,
@@ -176,7 +145,7 @@ pub(crate) fn claim_row(
     let due = CaseStatement::new()
         .case(Expr::col(Column::NextRefreshAt).gt(now), now)
         .finally(Expr::col(Column::NextRefreshAt));
-    lease(lease_until)
+    Entity::lease(lease_until)
         .col_expr(Column::NextRefreshAt, due.into())
         .filter(Column::AccountId.eq(account.0))
         .filter(Column::LeaseVersion.eq(lease_version))
@@ -184,19 +153,25 @@ pub(crate) fn claim_row(
         .filter(free)
 }
 
-/// A lease that is still there has ended without a result: whoever held it may have presented the refresh token.
-fn lease(until: Timestamp) -> UpdateMany<Entity> {
-    let ambiguous = CaseStatement::new()
-        .case(Expr::col(Column::LeaseUntil).is_not_null(), true)
-        .finally(Expr::col(Column::Ambiguous));
-    let leased = ActiveModel {
-        lease_until: Set(Some(until.as_millis())),
-        ..Default::default()
-    };
-    Entity::update_many()
-        .set(leased)
-        .col_expr(Column::LeaseVersion, Expr::col(Column::LeaseVersion).add(1))
-        .col_expr(Column::Ambiguous, ambiguous.into())
+impl Leased for Entity {
+    const ID: Column = Column::Id;
+    const PROVIDER: Column = Column::Provider;
+    const DUE_AT: Column = Column::RefreshDueAt;
+
+    /// A lease that is still there has ended without a result: whoever held it may have presented the refresh token.
+    fn lease(until: Timestamp) -> UpdateMany<Self> {
+        let ambiguous = CaseStatement::new()
+            .case(Expr::col(Column::LeaseUntil).is_not_null(), true)
+            .finally(Expr::col(Column::Ambiguous));
+        let leased = ActiveModel {
+            lease_until: Set(Some(until.as_millis())),
+            ..Default::default()
+        };
+        Self::update_many()
+            .set(leased)
+            .col_expr(Column::LeaseVersion, Expr::col(Column::LeaseVersion).add(1))
+            .col_expr(Column::Ambiguous, ambiguous.into())
+    }
 }
 
 pub(crate) async fn with_accounts(
@@ -217,13 +192,4 @@ pub(crate) async fn with_accounts(
         .filter_map(|row| Some((accounts.remove(&row.account_id)?, row)))
         .map(|(account, row)| stored_tokens(account, row))
         .collect()
-}
-
-pub(crate) fn next_due() -> Select<Entity> {
-    Entity::find()
-        .select_only()
-        .column(Column::RefreshDueAt)
-        .filter(Column::RefreshDueAt.is_not_null())
-        .order_by_asc(Column::RefreshDueAt)
-        .limit(1)
 }

@@ -12,13 +12,15 @@ use central_oauth_domain::ports::{RevocationStore, StoreError};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DeleteMany, EntityTrait,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, UpdateMany,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, UpdateMany,
 };
 
+use crate::claims::{self, Leased};
 use crate::convert::{ended_revocation, revocation_fault, row_count};
 use crate::entities::revocations::{ActiveModel, Column, Entity, Model};
 use crate::error::failed;
+use crate::locks;
 use crate::outbox;
 use crate::purge::MOST_AT_ONCE;
 use crate::store::SeaOrmStore;
@@ -27,6 +29,7 @@ use crate::store::SeaOrmStore;
 impl RevocationStore for SeaOrmStore {
     async fn keep_stray(&self, stray: NewRevocation) -> Result<bool, StoreError> {
         let write = self.write().await?;
+        locks::persons(&write.txn, &stray.provider).await?;
         let kept = outbox::keep_stray(&write.txn, stray).await?;
         write.commit().await?;
         Ok(kept)
@@ -40,9 +43,9 @@ impl RevocationStore for SeaOrmStore {
         busy: &[ProviderName],
     ) -> Result<Vec<RevocationLease>, StoreError> {
         let write = self.write().await?;
-        let claim = claim_due_rows(now, lease_until, limit, busy);
-        let rows = claim.exec_with_returning(&write.txn).await;
-        let mut rows = rows.map_err(failed)?;
+        let (now, lease_until) = self.by_the_server(&write.txn, now, lease_until).await?;
+        let due = claims::due::<Entity>(now, limit, busy);
+        let mut rows = claims::claim(&write.txn, due, now, lease_until).await?;
         write.commit().await?;
         // An update gives its rows back in any order.
         rows.sort_by_key(|row| (row.next_attempt_at, row.id));
@@ -53,8 +56,9 @@ impl RevocationStore for SeaOrmStore {
         &self,
         busy: &[ProviderName],
     ) -> Result<Option<Timestamp>, StoreError> {
-        let next = next_due(busy).into_tuple::<i64>().one(&self.db).await;
-        Ok(next.map_err(failed)?.map(Timestamp::from_millis))
+        let next = claims::next_due::<Entity>(busy).into_tuple::<i64>();
+        let next = next.one(&self.read().await?).await.map_err(failed)?;
+        Ok(next.map(Timestamp::from_millis))
     }
 
     async fn attribute_revocation(
@@ -65,10 +69,13 @@ impl RevocationStore for SeaOrmStore {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let write = self.write().await?;
+        let Some(provider) = provider_of(&write.txn, id).await? else {
+            return Ok(false);
+        };
+        locks::persons(&write.txn, &provider).await?;
         let Some(row) = leased(&write.txn, id, lease_version).await? else {
             return Ok(false);
         };
-        let provider = ProviderName::new(row.provider);
         let is_alive = outbox::is_alive(&write.txn, &provider, person).await?;
         let attributed = if is_alive {
             ended_revocation(RevocationStatus::Cancelled, now)
@@ -106,7 +113,8 @@ impl RevocationStore for SeaOrmStore {
     }
 
     async fn revocation(&self, id: RevocationId) -> Result<Option<Revocation>, StoreError> {
-        let row = Entity::find_by_id(id.0).one(&self.db).await;
+        let session = self.read().await?;
+        let row = Entity::find_by_id(id.0).one(&session).await;
         row.map_err(failed)?.map(Revocation::try_from).transpose()
     }
 
@@ -119,7 +127,7 @@ impl RevocationStore for SeaOrmStore {
             .filter(Column::Id.gt(after.map_or(0, |after| after.0)))
             .order_by_asc(Column::Id)
             .limit(row_count(limit))
-            .all(&self.db)
+            .all(&self.read().await?)
             .await
             .map_err(failed)?;
         rows.into_iter().map(Revocation::try_from).collect()
@@ -150,49 +158,33 @@ fn readable(row: Model) -> Option<RevocationLease> {
         .ok()
 }
 
-/// One statement finds and leases, as with polls.
-pub(crate) fn claim_due_rows(
-    now: Timestamp,
-    lease_until: Timestamp,
-    limit: u64,
-    busy: &[ProviderName],
-) -> UpdateMany<Entity> {
-    let leased = ActiveModel {
-        lease_until: Set(Some(lease_until.as_millis())),
-        ..Default::default()
-    };
-    Entity::update_many()
-        .set(leased)
-        .col_expr(Column::LeaseVersion, Expr::col(Column::LeaseVersion).add(1))
-        .filter(Column::Id.in_subquery(due(now, limit, busy).into_query()))
-        .filter(Column::DueAt.lte(now.as_millis()))
+impl Leased for Entity {
+    const ID: Column = Column::Id;
+    const PROVIDER: Column = Column::Provider;
+    const DUE_AT: Column = Column::DueAt;
+
+    fn lease(until: Timestamp) -> UpdateMany<Self> {
+        let leased = ActiveModel {
+            lease_until: Set(Some(until.as_millis())),
+            ..Default::default()
+        };
+        Self::update_many()
+            .set(leased)
+            .col_expr(Column::LeaseVersion, Expr::col(Column::LeaseVersion).add(1))
+    }
 }
 
-fn due(now: Timestamp, limit: u64, busy: &[ProviderName]) -> Select<Entity> {
-    Entity::find()
+/// What never changes of a revocation can be read before it is locked.
+async fn provider_of(
+    db: &impl ConnectionTrait,
+    id: RevocationId,
+) -> Result<Option<ProviderName>, StoreError> {
+    let provider = Entity::find_by_id(id.0)
         .select_only()
-        .column(Column::Id)
-        .filter(Column::DueAt.lte(now.as_millis()))
-        .filter(not_at(busy))
-        .order_by_asc(Column::DueAt)
-        .order_by_asc(Column::Id)
-        .limit(row_count(limit))
-}
-
-/// Asked row by row, in the order of the index.
-fn not_at(busy: &[ProviderName]) -> Condition {
-    let names = busy.iter().map(ProviderName::as_str);
-    Condition::all().add_option((!busy.is_empty()).then(|| Column::Provider.is_not_in(names)))
-}
-
-pub(crate) fn next_due(busy: &[ProviderName]) -> Select<Entity> {
-    Entity::find()
-        .select_only()
-        .column(Column::DueAt)
-        .filter(Column::DueAt.is_not_null())
-        .filter(not_at(busy))
-        .order_by_asc(Column::DueAt)
-        .limit(1)
+        .column(Column::Provider)
+        .into_tuple::<String>();
+    let provider = provider.one(db).await.map_err(failed)?;
+    Ok(provider.map(ProviderName::new))
 }
 
 /// The row as it was claimed, if it still is and has not ended.
@@ -204,6 +196,7 @@ async fn leased(
     Entity::find_by_id(id.0)
         .filter(Column::LeaseVersion.eq(lease_version))
         .filter(Column::EndedAt.is_null())
+        .lock_exclusive()
         .one(db)
         .await
         .map_err(failed)

@@ -1,16 +1,15 @@
 //! The schema's version: what has been applied, what is left to do, and what is too new.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use central_oauth_migration::Migrator;
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait};
-use sea_orm_migration::{
-    IntoSchemaManagerConnection, MigratorTrait, SchemaManager, seaql_migrations,
-};
+use sea_orm::{DbErr, EntityTrait};
+use sea_orm_migration::{MigratorTrait, SchemaManager, seaql_migrations};
 
-use crate::open::OpenError;
+use crate::database::{OpenError, Session, Write};
+use crate::locks;
 use crate::store::SeaOrmStore;
+use crate::url::DatabaseUrl;
 
 impl SeaOrmStore {
     /// Applies every migration that is missing, all of them or none. Another process that does the same at this
@@ -19,10 +18,11 @@ impl SeaOrmStore {
     /// # Errors
     /// When a migration fails.
     pub async fn migrate_up(&self) -> Result<(), OpenError> {
-        let at = OpenError::at(self.path());
-        let write = self.begin().await.map_err(&at)?;
-        refuse_newer(&write.txn, self.path()).await?;
-        Migrator::up(&write.txn, None).await.map_err(&at)?;
+        let at = OpenError::at(self.url());
+        let write = self.begin_to_migrate().await.map_err(&at)?;
+        refuse_newer(&write.txn, self.url()).await?;
+        let executor = write.txn.executor();
+        Migrator::up(executor, None).await.map_err(&at)?;
         write.txn.commit().await.map_err(&at)
     }
 
@@ -31,11 +31,19 @@ impl SeaOrmStore {
     /// # Errors
     /// When a migration fails.
     pub async fn migrate_down(&self, steps: Option<u32>) -> Result<(), OpenError> {
-        let at = OpenError::at(self.path());
-        let write = self.begin().await.map_err(&at)?;
-        refuse_newer(&write.txn, self.path()).await?;
-        Migrator::down(&write.txn, steps).await.map_err(&at)?;
+        let at = OpenError::at(self.url());
+        let write = self.begin_to_migrate().await.map_err(&at)?;
+        refuse_newer(&write.txn, self.url()).await?;
+        let executor = write.txn.executor();
+        Migrator::down(executor, steps).await.map_err(&at)?;
         write.txn.commit().await.map_err(&at)
+    }
+
+    /// One process migrates at a time: the others wait, and then find nothing left to do.
+    async fn begin_to_migrate(&self) -> Result<Write<'_>, DbErr> {
+        let write = self.database.begin().await?;
+        locks::migrations(&write.txn).await?;
+        Ok(write)
     }
 
     /// The migrations that [`SeaOrmStore::migrate_up`] would apply, in order.
@@ -43,9 +51,9 @@ impl SeaOrmStore {
     /// # Errors
     /// When the database cannot be read.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, OpenError> {
-        let applied = applied(&self.db)
-            .await
-            .map_err(OpenError::at(self.path()))?;
+        let at = OpenError::at(self.url());
+        let session = self.database.read().await.map_err(&at)?;
+        let applied = applied(&session).await.map_err(&at)?;
         let mut pending = known();
         pending.retain(|name| !applied.contains(name));
         Ok(pending)
@@ -53,12 +61,8 @@ impl SeaOrmStore {
 }
 
 /// Refuses a database with migrations that this build does not know: it could only damage it.
-pub(crate) async fn refuse_newer<'c, C>(db: &'c C, path: &Path) -> Result<(), OpenError>
-where
-    C: ConnectionTrait,
-    &'c C: IntoSchemaManagerConnection<'c>,
-{
-    let mut unknown = applied(db).await.map_err(OpenError::at(path))?;
+pub(crate) async fn refuse_newer(session: &Session, url: &DatabaseUrl) -> Result<(), OpenError> {
+    let mut unknown = applied(session).await.map_err(OpenError::at(url))?;
     for name in known() {
         unknown.remove(&name);
     }
@@ -66,7 +70,7 @@ where
         return Ok(());
     }
     Err(OpenError::NewerSchema {
-        path: path.to_owned(),
+        database: url.to_string(),
         migrations: unknown.into_iter().collect(),
     })
 }
@@ -77,14 +81,11 @@ fn known() -> Vec<String> {
 }
 
 /// Asks without making the migrator's own table, as the migrator would.
-async fn applied<'c, C>(db: &'c C) -> Result<BTreeSet<String>, DbErr>
-where
-    C: ConnectionTrait,
-    &'c C: IntoSchemaManagerConnection<'c>,
-{
-    if !SchemaManager::new(db).has_table("seaql_migrations").await? {
+async fn applied(session: &Session) -> Result<BTreeSet<String>, DbErr> {
+    let tables = SchemaManager::new(session.executor());
+    if !tables.has_table("seaql_migrations").await? {
         return Ok(BTreeSet::new());
     }
-    let rows = seaql_migrations::Entity::find().all(db).await?;
+    let rows = seaql_migrations::Entity::find().all(session).await?;
     Ok(rows.into_iter().map(|row| row.version).collect())
 }

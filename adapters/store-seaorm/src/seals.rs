@@ -28,7 +28,7 @@ const ONLY_ROW: i64 = 1;
 #[async_trait]
 impl SealStore for SeaOrmStore {
     async fn hash_key(&self) -> Result<Option<Sealed>, StoreError> {
-        read_hash_key(&self.db).await.map_err(failed)
+        read_hash_key(&self.read().await?).await.map_err(failed)
     }
 
     async fn init_hash_key(&self, candidate: Sealed) -> Result<Sealed, StoreError> {
@@ -56,7 +56,7 @@ impl SealStore for SeaOrmStore {
 
     /// The tables are read in the order in which tokens move from one to the next, so that none is missed.
     async fn seals_in_use(&self) -> Result<BTreeSet<SealId>, StoreError> {
-        let db = &self.db;
+        let db = &self.read().await?;
         let mut seals = BTreeSet::new();
         seals.extend(read_starts(db, starts::<service_keys::Entity>()).await?);
         seals.extend(read_starts(db, starts::<device_codes::Entity>()).await?);
@@ -73,7 +73,7 @@ impl SealStore for SeaOrmStore {
         after: i64,
         limit: u64,
     ) -> Result<Vec<SealedRow>, StoreError> {
-        let db = &self.db;
+        let db = &self.read().await?;
         match table {
             SealedTable::ServiceKeys => {
                 let query = sealed_otherwise::<service_keys::Entity>(present, after, limit);

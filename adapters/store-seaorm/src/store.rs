@@ -1,94 +1,101 @@
-//! The store, and how it writes.
+//! The store, and how it asks its database.
 
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use central_oauth_domain::ports::StoreError;
-use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
-};
-use tokio::sync::{Mutex, MutexGuard};
-use tokio::time::Instant;
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::ports::{Clock, StoreError};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use crate::error::{failed, is_locked};
-use crate::open::{self, Connections, OpenError};
-use crate::peek;
+use crate::database::{Database, DatabaseClock, OpenError, PoolSettings, Session, Write};
+use crate::error::failed;
 use crate::url::DatabaseUrl;
 
-/// Links, accounts, tokens, keys and revocations in an SQLite database.
+/// Links, accounts, tokens, keys and revocations in a database.
 pub struct SeaOrmStore {
-    /// For reading.
-    pub(crate) db: DatabaseConnection,
-    writer: DatabaseConnection,
-    path: PathBuf,
-    /// Whose turn it is to write. SQLite lets one connection write at a time; within this process they queue, fairly.
-    turn: Mutex<()>,
-}
-
-/// An open transaction that may write; dropping it takes everything back.
-pub(crate) struct Write<'a> {
-    pub(crate) txn: DatabaseTransaction,
-    _turn: MutexGuard<'a, ()>,
+    pub(crate) database: Database,
+    url: DatabaseUrl,
+    clock: Option<Arc<DatabaseClock>>,
 }
 
 impl SeaOrmStore {
-    /// Opens the database, and creates the file if need be, readable by its owner alone. The schema is left as it is:
-    /// see [`SeaOrmStore::migrate_up`].
+    /// Opens the database; a file is created if need be, readable by its owner alone. The schema is left as it is: see
+    /// [`SeaOrmStore::migrate_up`].
     ///
     /// # Errors
-    /// When the file cannot be used, or has been migrated by a newer version.
-    pub async fn open(url: &DatabaseUrl) -> Result<Self, OpenError> {
-        peek::refuse_newer(url.path()).await?;
-        let Connections { readers, writer } = open::read_write(url.path()).await?;
+    /// When the database cannot be used, or has been migrated by a newer version.
+    pub async fn open(url: &DatabaseUrl, settings: PoolSettings) -> Result<Self, OpenError> {
         Ok(Self {
-            db: readers,
-            writer,
-            path: url.path().to_owned(),
-            turn: Mutex::default(),
+            database: Database::open(url, settings).await?,
+            url: url.clone(),
+            clock: None,
         })
     }
 
-    /// Finishes what is under way and closes the file. Whoever asks the store afterwards is told that it is
+    /// Keeps a clock right: all who share a database server are to judge leases by the server's clock.
+    ///
+    /// # Errors
+    /// When the server does not tell the time.
+    pub async fn keeping_right(self, clock: Arc<DatabaseClock>) -> Result<Self, OpenError> {
+        let store = Self {
+            clock: Some(clock),
+            ..self
+        };
+        let session = store.database.read().await.map_err(OpenError::at(&store.url))?;
+        store
+            .drift(&session)
+            .await
+            .map_err(OpenError::at(&store.url))?;
+        drop(session);
+        Ok(store)
+    }
+
+    /// Finishes what is under way and lets go of the database. Whoever asks the store afterwards is told that it is
     /// unavailable.
     ///
     /// # Errors
     /// When the database reports trouble on closing.
     pub async fn close(&self) -> Result<(), OpenError> {
-        let at = OpenError::at(&self.path);
-        self.writer.close_by_ref().await.map_err(&at)?;
-        self.db.close_by_ref().await.map_err(&at)
+        self.database.close().await.map_err(OpenError::at(&self.url))
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    pub(crate) const fn url(&self) -> &DatabaseUrl {
+        &self.url
     }
 
-    /// Begins to write. The lock is taken at the start: a transaction that begins by reading and is refused the lock
-    /// later fails at once, without any waiting. While another process has the lock it is asked for again and again, in
-    /// short intervals, as that process may let go of it for moments only.
-    pub(crate) async fn begin(&self) -> Result<Write<'_>, DbErr> {
-        let turn = self.turn.lock().await;
-        let immediate = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let give_up_at = Instant::now() + open::BUSY_TIMEOUT;
-        let txn = loop {
-            match self.writer.begin_with_options(immediate).await {
-                Err(error) if is_locked(&error) && Instant::now() < give_up_at => {}
-                begun => break begun?,
-            }
-        };
-        Ok(Write { txn, _turn: turn })
+    pub(crate) async fn read(&self) -> Result<Session, StoreError> {
+        self.database.read().await.map_err(failed)
     }
 
     pub(crate) async fn write(&self) -> Result<Write<'_>, StoreError> {
-        self.begin().await.map_err(failed)
+        self.database.begin().await.map_err(failed)
     }
-}
 
-impl Write<'_> {
-    pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        self.txn.commit().await.map_err(failed)
+    /// Two moments of the caller's by the server's clock, if they were taken from one that has strayed from it since.
+    pub(crate) async fn by_the_server(
+        &self,
+        session: &Session,
+        now: Timestamp,
+        later: Timestamp,
+    ) -> Result<(Timestamp, Timestamp), StoreError> {
+        let drift = self.drift(session).await.map_err(failed)?;
+        let moved = |at: Timestamp| Timestamp::from_millis(at.as_millis().saturating_add(drift));
+        Ok((moved(now), moved(later)))
+    }
+
+    /// Puts the clock right; by how many milliseconds it was wrong.
+    pub(crate) async fn drift(&self, session: &Session) -> Result<i64, DbErr> {
+        let backend = session.get_database_backend();
+        let clock = match &self.clock {
+            Some(clock) if backend == DbBackend::Postgres => clock,
+            _ => return Ok(0),
+        };
+        let question = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now";
+        let question = Statement::from_string(backend, question);
+        let asked = clock.now();
+        let Some(row) = session.query_one_raw(question).await? else {
+            return Ok(0);
+        };
+        let server = row.try_get("", "now")?;
+        Ok(clock.put_right(asked, server, clock.now()))
     }
 }

@@ -1,24 +1,31 @@
 //! Where the database is.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
+use url::Url;
 
-/// The place of a database that this build can use: a file of SQLite.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DatabaseUrl {
-    path: PathBuf,
+/// The place of a database: a file of SQLite or a server of PostgreSQL. Shown without password.
+#[derive(Clone)]
+pub struct DatabaseUrl(Place);
+
+#[derive(Clone)]
+pub(crate) enum Place {
+    File(PathBuf),
+    Server(Box<PgConnectOptions>),
 }
 
 /// Why a text does not name a database. The text itself is left out: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDatabaseUrl {
     /// It has no scheme.
-    #[error("must begin with sqlite://")]
+    #[error("must begin with sqlite:// or postgres://")]
     NoScheme,
     /// It names another kind of database.
-    #[error("this build knows only sqlite:// databases, not {scheme}://")]
+    #[error("knows only sqlite:// and postgres:// databases, not {scheme}://")]
     UnknownScheme {
         /// What it begins with.
         scheme: String,
@@ -27,23 +34,69 @@ pub enum InvalidDatabaseUrl {
     #[error("must name a file, like sqlite:///var/lib/central-oauth/central-oauth.sqlite3")]
     NoFile,
     /// What follows the scheme makes no sense.
-    #[error("not a URL of an SQLite database: {reason}")]
+    #[error("not a URL of {database} database: {reason}")]
     Malformed {
+        /// The kind of database, with its article.
+        database: &'static str,
         /// What is wrong.
         reason: String,
     },
 }
 
+/// What may stand behind the question mark of a PostgreSQL URL, as libpq and its kin name it.
+const PARAMETERS: &[&str] = &[
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "user",
+];
+
 impl DatabaseUrl {
     /// The database in this file, whatever its name looks like.
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self(Place::File(path.into()))
     }
 
-    /// The file.
+    /// The file, of a database that is one.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn path(&self) -> Option<&Path> {
+        match &self.0 {
+            Place::File(path) => Some(path),
+            Place::Server(_) => None,
+        }
+    }
+
+    pub(crate) const fn place(&self) -> &Place {
+        &self.0
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let options = match &self.0 {
+            Place::File(path) => return write!(f, "{}", path.display()),
+            Place::Server(options) => options,
+        };
+        match options.get_socket() {
+            Some(socket) => write!(f, "postgres://{}", socket.display())?,
+            None => write!(f, "postgres://{}:{}", options.get_host(), options.get_port())?,
+        }
+        let database = options.get_database();
+        write!(f, "/{}", database.unwrap_or(options.get_username()))
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DatabaseUrl({self})")
     }
 }
 
@@ -52,20 +105,43 @@ impl FromStr for DatabaseUrl {
 
     fn from_str(url: &str) -> Result<Self, Self::Err> {
         let (scheme, rest) = url.split_once(':').ok_or(InvalidDatabaseUrl::NoScheme)?;
-        if scheme != "sqlite" {
-            return Err(unknown(scheme));
+        match scheme {
+            "sqlite" => file(url, rest),
+            "postgres" | "postgresql" => server(url),
+            scheme => Err(unknown(scheme)),
         }
-        let rest = rest.trim_start_matches("//");
-        if rest.is_empty() || rest.contains(":memory:") || rest.contains("mode=memory") {
-            return Err(InvalidDatabaseUrl::NoFile);
-        }
-        let options =
-            url.parse::<SqliteConnectOptions>()
-                .map_err(|error| InvalidDatabaseUrl::Malformed {
-                    reason: error.to_string(),
-                })?;
-        Ok(Self::file(options.get_filename()))
     }
+}
+
+fn file(url: &str, rest: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
+    let rest = rest.trim_start_matches("//");
+    if rest.is_empty() || rest.contains(":memory:") || rest.contains("mode=memory") {
+        return Err(InvalidDatabaseUrl::NoFile);
+    }
+    let options = url
+        .parse::<SqliteConnectOptions>()
+        .map_err(|error| malformed("an SQLite", error.to_string()))?;
+    Ok(DatabaseUrl::file(options.get_filename()))
+}
+
+/// A parameter that the driver passes over may be a misspelt `sslmode`, so it is refused.
+fn server(url: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
+    let malformed = |reason| malformed("a PostgreSQL", reason);
+    let parsed = Url::parse(url).map_err(|error| malformed(error.to_string()))?;
+    let mut names = parsed.query_pairs().map(|(name, _)| name);
+    if let Some(name) = names.find(|name| !PARAMETERS.contains(&name.as_ref())) {
+        let known = PARAMETERS.join(", ");
+        let reason = format!("unknown parameter {name:?}; known are {known}");
+        return Err(malformed(reason));
+    }
+    let options = url
+        .parse::<PgConnectOptions>()
+        .map_err(|error| malformed(error.to_string()))?;
+    Ok(DatabaseUrl(Place::Server(Box::new(options))))
+}
+
+fn malformed(database: &'static str, reason: String) -> InvalidDatabaseUrl {
+    InvalidDatabaseUrl::Malformed { database, reason }
 }
 
 /// What stands before the colon is repeated only if it is a scheme indeed.
@@ -82,6 +158,10 @@ fn unknown(scheme: &str) -> InvalidDatabaseUrl {
 mod tests {
     use super::*;
 
+    fn shown(url: &str) -> Result<String, InvalidDatabaseUrl> {
+        url.parse::<DatabaseUrl>().map(|url| url.to_string())
+    }
+
     #[test]
     fn names_a_file() {
         for (url, path) in [
@@ -90,15 +170,35 @@ mod tests {
             ("sqlite:./store.sqlite3", "./store.sqlite3"),
             ("sqlite:///data/my%20store?mode=rwc", "/data/my store"),
         ] {
-            assert_eq!(url.parse(), Ok(DatabaseUrl::file(path)), "{url}");
+            let parsed = url.parse::<DatabaseUrl>();
+            let parsed = parsed.as_ref().map(DatabaseUrl::path);
+            assert_eq!(parsed, Ok(Some(Path::new(path))), "{url}");
+        }
+    }
+
+    #[test]
+    fn names_a_server_and_keeps_its_password() {
+        for (url, name) in [
+            ("postgres://me:secret@db/tokens", "postgres://db:5432/tokens"),
+            (
+                "postgresql://me:secret@10.0.0.7:6432/tokens?sslmode=verify-full",
+                "postgres://10.0.0.7:6432/tokens",
+            ),
+            (
+                "postgres://me:secret@/tokens?host=/run/postgresql",
+                "postgres:///run/postgresql/tokens",
+            ),
+        ] {
+            assert_eq!(shown(url).as_deref(), Ok(name), "{url}");
+            let parsed = url.parse::<DatabaseUrl>();
+            assert!(!format!("{parsed:?}").contains("secret"));
         }
     }
 
     #[test]
     fn says_which_databases_it_knows_and_keeps_passwords_to_itself() {
-        let refused = "postgres://me:secret@db/tokens".parse::<DatabaseUrl>();
-        let message = refused.map_err(|error| error.to_string());
-        let expected = "this build knows only sqlite:// databases, not postgres://";
+        let message = shown("mysql://me:secret@db/tokens").map_err(|error| error.to_string());
+        let expected = "knows only sqlite:// and postgres:// databases, not mysql://";
         assert_eq!(message, Err(expected.to_owned()));
     }
 
@@ -113,9 +213,25 @@ mod tests {
             ("sqlite::memory:", NoFile),
             ("sqlite://x?mode=memory", NoFile),
         ] {
-            assert_eq!(url.parse::<DatabaseUrl>(), Err(error), "{url:?}");
+            assert_eq!(shown(url), Err(error), "{url:?}");
         }
-        let odd = "sqlite://x?colour=red".parse::<DatabaseUrl>();
+        let odd = shown("sqlite://x?colour=red");
         assert!(matches!(odd, Err(InvalidDatabaseUrl::Malformed { .. })));
+    }
+
+    #[test]
+    fn refuses_what_a_server_would_be_reached_otherwise_by() {
+        for (url, reason) in [
+            ("postgres://me:secret@db:x/tokens", "invalid port number"),
+            (
+                "postgres://me:secret@db/tokens?sslmod=require",
+                r#"unknown parameter "sslmod""#,
+            ),
+            ("postgres://me:secret@db/tokens?sslmode=must", "ssl"),
+        ] {
+            let message = shown(url).map_err(|error| error.to_string()).unwrap_err();
+            assert!(message.contains(reason), "{message}");
+            assert!(!message.contains("secret"), "{message}");
+        }
     }
 }

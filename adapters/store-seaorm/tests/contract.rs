@@ -1,10 +1,26 @@
-//! The store keeps the contract of its port.
+//! The store keeps the contract of its port, on each database.
 
 mod common;
 
-use common::OnDisk;
+use central_oauth_test_postgres::{Cluster, PgBouncer};
+use common::{OnDisk, OnServer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_on_sqlite() {
     central_oauth_contract::token_store::run(OnDisk::new).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_on_postgresql() {
+    let server = OnServer::new().await;
+    central_oauth_contract::token_store::run(async || server.emptied()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_behind_a_pooler_in_transaction_mode() {
+    let cluster = Cluster::shared();
+    let pooler = PgBouncer::start(cluster);
+    let database = cluster.create_database();
+    let server = OnServer::at(&pooler.url(&database.name), database.name).await;
+    central_oauth_contract::token_store::run(async || server.emptied()).await;
 }

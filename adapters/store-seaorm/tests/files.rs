@@ -8,7 +8,7 @@ use std::path::Path;
 use central_oauth_domain::grant::KeyBinding;
 use central_oauth_domain::ports::{AccountStore, KeyStore, LinkStore, SealStore};
 use central_oauth_store_seaorm::{DatabaseUrl, OpenError, SeaOrmStore, peek_hash_key};
-use common::{Scratch, code, key, linked, pending, sealed};
+use common::{POOL, Scratch, code, key, linked, pending, sealed};
 
 #[cfg(unix)]
 fn mode(path: &Path) -> u32 {
@@ -66,7 +66,7 @@ async fn reopening_finds_everything() {
 /// Looks into the database and makes sure that every file is as it was.
 async fn peek(scratch: &Scratch) -> Option<central_oauth_domain::secret::Sealed> {
     let before = scratch.files();
-    let found = peek_hash_key(&scratch.url()).await.unwrap();
+    let found = peek_hash_key(&scratch.url(), POOL).await.unwrap();
     assert!(scratch.files() == before, "peeking changed a file");
     found
 }
@@ -96,7 +96,7 @@ async fn peeking_sees_what_a_running_service_has_written() {
     store.init_hash_key(sealed("hash key")).await.unwrap();
     let durable = |(name, _): &(String, Vec<u8>)| !name.ends_with("-shm");
     let before: Vec<_> = scratch.files().into_iter().filter(durable).collect();
-    let found = peek_hash_key(&scratch.url()).await.unwrap();
+    let found = peek_hash_key(&scratch.url(), POOL).await.unwrap();
     assert_eq!(found, Some(sealed("hash key")));
     let after: Vec<_> = scratch.files().into_iter().filter(durable).collect();
     assert!(before == after);
@@ -112,7 +112,7 @@ async fn peeking_sees_what_a_crashed_service_has_written() {
             std::fs::write(crashed.path().with_file_name(name), content).unwrap();
         }
     }
-    let found = peek_hash_key(&crashed.url()).await.unwrap();
+    let found = peek_hash_key(&crashed.url(), POOL).await.unwrap();
     assert_eq!(found, Some(sealed("hash key")));
     let recovered = crashed.open().await.hash_key().await.unwrap();
     assert_eq!(recovered, found);
@@ -123,14 +123,14 @@ async fn what_cannot_be_opened_is_named() {
     let scratch = Scratch::new();
     std::fs::write(scratch.path(), "this is no database, only some text").unwrap();
     for refused in [
-        peek_hash_key(&scratch.url()).await.map(drop),
-        SeaOrmStore::open(&scratch.url()).await.map(drop),
+        peek_hash_key(&scratch.url(), POOL).await.map(drop),
+        SeaOrmStore::open(&scratch.url(), POOL).await.map(drop),
     ] {
         let message = refused.unwrap_err().to_string();
         assert!(message.contains("store.sqlite3"), "{message}");
     }
     let nowhere = DatabaseUrl::file(scratch.path().join("no/such/folder"));
-    let refused = SeaOrmStore::open(&nowhere).await.map(drop);
+    let refused = SeaOrmStore::open(&nowhere, POOL).await.map(drop);
     assert!(matches!(refused, Err(OpenError::File { .. })));
 }
 
@@ -139,11 +139,11 @@ async fn odd_names_are_only_names() {
     let scratch = Scratch::new();
     let path = scratch.path().with_file_name("50% off?mode=memory&x #1");
     let url = DatabaseUrl::file(&path);
-    let store = SeaOrmStore::open(&url).await.unwrap();
+    let store = SeaOrmStore::open(&url, POOL).await.unwrap();
     store.migrate_up().await.unwrap();
     store.init_hash_key(sealed("hash key")).await.unwrap();
     store.close().await.unwrap();
-    let found = peek_hash_key(&url).await.unwrap();
+    let found = peek_hash_key(&url, POOL).await.unwrap();
     assert_eq!(found, Some(sealed("hash key")));
     let is_named_so = |(name, _): &(String, _)| name.starts_with("50% off?mode=memory&x #1");
     assert!(scratch.files().iter().all(is_named_so));

@@ -5,7 +5,7 @@ mod common;
 
 use central_oauth_domain::ports::{AccountStore, SealStore, StoreError};
 use central_oauth_store_seaorm::{OpenError, SeaOrmStore, peek_hash_key};
-use common::{Scratch, linked, pending, sealed};
+use common::{POOL, Scratch, linked, pending, sealed};
 use sea_orm::{ConnectionTrait, Statement};
 use tokio::task::JoinSet;
 
@@ -63,8 +63,8 @@ async fn a_newer_schema_is_refused_untouched() {
     let before = scratch.files();
 
     for refused in [
-        peek_hash_key(&scratch.url()).await.map(drop),
-        SeaOrmStore::open(&scratch.url()).await.map(drop),
+        peek_hash_key(&scratch.url(), POOL).await.map(drop),
+        SeaOrmStore::open(&scratch.url(), POOL).await.map(drop),
     ] {
         let error = refused.unwrap_err();
         assert!(matches!(error, OpenError::NewerSchema { .. }));
@@ -92,7 +92,7 @@ async fn many_starts_at_once() {
     for n in 0..8 {
         let url = scratch.url();
         starts.spawn(async move {
-            let store = SeaOrmStore::open(&url).await?;
+            let store = SeaOrmStore::open(&url, POOL).await?;
             store.migrate_up().await?;
             pending(&store, n).await;
             Ok::<_, OpenError>(())

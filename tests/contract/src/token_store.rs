@@ -34,7 +34,7 @@ pub trait Fixture: Send + Sync {
 macro_rules! run_each {
     ($make:ident: $($module:ident::{$($case:ident),+ $(,)?}),+ $(,)?) => {$($({
         eprintln!("case {}::{}", stringify!($module), stringify!($case));
-        let fixture = $make().await;
+        let fixture = Box::pin($make()).await;
         Box::pin($module::$case(&fixture)).await;
     })+)+};
 }

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use central_oauth_contract::token_store::Fixture;
 use central_oauth_domain::Timestamp;
@@ -11,8 +12,9 @@ use central_oauth_domain::grant::{Account, AccountKey, NewGrant, ProviderName, T
 use central_oauth_domain::link::{Link, PollSchedule, Requester, SealedConsent, SealedPrompt};
 use central_oauth_domain::ports::{LinkCreation, LinkStore, NewLink, NewLinkKey, TokenStore};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
-use central_oauth_store_seaorm::{DatabaseUrl, SeaOrmStore};
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use central_oauth_store_seaorm::{DatabaseUrl, PoolSettings, SeaOrmStore};
+use central_oauth_test_postgres::{Cluster, Database};
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 use tempfile::TempDir;
 
 /// A folder for one database.
@@ -48,7 +50,9 @@ impl Scratch {
     }
 
     pub(crate) async fn open(&self) -> SeaOrmStore {
-        SeaOrmStore::open(&self.url()).await.unwrap()
+        SeaOrmStore::open(&self.url(), POOL)
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn migrated(&self) -> SeaOrmStore {
@@ -60,7 +64,7 @@ impl Scratch {
     /// A connection that knows nothing of the store.
     pub(crate) async fn raw(&self) -> DatabaseConnection {
         let url = format!("sqlite://{}", self.path().display());
-        Database::connect(url).await.unwrap()
+        sea_orm::Database::connect(url).await.unwrap()
     }
 
     /// Does something to the database behind the store's back.
@@ -90,6 +94,46 @@ impl Fixture for OnDisk {
         self.store.clone()
     }
 }
+
+/// A migrated store in a database of its own, on a server.
+#[derive(Clone)]
+pub(crate) struct OnServer {
+    pub(crate) store: Arc<SeaOrmStore>,
+    pub(crate) database: String,
+}
+
+impl OnServer {
+    pub(crate) async fn new() -> Self {
+        let Database { url, name } = Cluster::shared().create_database();
+        Self::at(&url, name).await
+    }
+
+    pub(crate) async fn at(url: &str, database: String) -> Self {
+        let store = SeaOrmStore::open(&url.parse().unwrap(), POOL).await;
+        let store = Arc::new(store.unwrap());
+        store.migrate_up().await.unwrap();
+        Self { store, database }
+    }
+
+    /// As good as a new one, and quicker made.
+    pub(crate) fn emptied(&self) -> Self {
+        let empty = "TRUNCATE accounts, tokens, access_keys, device_codes, revocations, service_keys RESTART IDENTITY";
+        Cluster::shared().execute(&self.database, empty);
+        self.clone()
+    }
+}
+
+impl Fixture for OnServer {
+    fn store(&self) -> Arc<dyn TokenStore> {
+        self.store.clone()
+    }
+}
+
+pub(crate) const POOL: PoolSettings = PoolSettings {
+    max_connections: 4,
+    connect_timeout: Duration::from_secs(5),
+    statement_timeout: Duration::from_secs(10),
+};
 
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 pub(crate) const LATER: Timestamp = Timestamp::from_millis(1_790_000_600_000);

@@ -1,20 +1,27 @@
-//! Opening a database file.
+//! A file of SQLite, and how it is written: one `BEGIN IMMEDIATE` transaction at a time.
 
-use std::error::Error;
 use std::fs::OpenOptions;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::Instant;
 
+use super::error::OpenError;
+use super::session::{Channel, Session};
 use crate::error::is_locked;
+use crate::url::DatabaseUrl;
 
 /// Connections that read.
 const READERS: u32 = 4;
 /// How long a statement waits for another process that writes.
-pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the writer waits at a time. SQLite looks for its turn less and less often, every 100 ms in the end: beside a
 /// process that writes without pause it would wait for seconds, longer than a lease of a refresh may last.
 const TURN_TIMEOUT: Duration = Duration::from_millis(5);
@@ -24,90 +31,74 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_ATTEMPTS: u32 = 100;
 const CONNECT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Why a database cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The file cannot be read or made.
-    #[error("the database file {} cannot be used: {source}", .path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file is no database, or a damaged one, or SQLite cannot get at it.
-    #[error("the database {} cannot be used: {source}", .path.display())]
-    Database {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: Box<dyn Error + Send + Sync>,
-    },
-    /// A newer version of this program has been here.
-    #[error(
-        "the database {} was migrated by a newer version of this program ({}): start that version, or let it migrate down",
-        .path.display(), .migrations.join(", ")
-    )]
-    NewerSchema {
-        /// The file.
-        path: PathBuf,
-        /// The migrations that this build does not know.
-        migrations: Vec<String>,
-    },
-}
-
-impl OpenError {
-    /// Wraps what the file system says about a path.
-    pub(crate) fn file(path: &Path, source: io::Error) -> Self {
-        Self::File {
-            path: path.to_owned(),
-            source,
-        }
-    }
-
-    /// Wraps what SeaORM says about the database at a path.
-    pub(crate) fn at(path: &Path) -> impl Fn(DbErr) -> Self {
-        move |error| Self::Database {
-            path: path.to_owned(),
-            source: Box::new(error),
-        }
-    }
-}
-
-/// The connections to a database.
-pub(crate) struct Connections {
+/// The connections to a file.
+pub(crate) struct Sqlite {
     /// Those that read.
-    pub(crate) readers: DatabaseConnection,
+    readers: DatabaseConnection,
     /// The one that writes: what is to be saved never waits behind readers.
-    pub(crate) writer: DatabaseConnection,
+    writer: DatabaseConnection,
+    /// Whose turn it is to write. SQLite lets one connection write at a time; within this process they queue, fairly.
+    turn: Mutex<()>,
 }
 
-/// Opens the database for reading and writing; a new file can be read by its owner alone.
-pub(crate) async fn read_write(path: &Path) -> Result<Connections, OpenError> {
-    create_private(path).map_err(|source| OpenError::file(path, source))?;
-    Ok(Connections {
-        writer: patiently(path, 1, writing).await?,
-        readers: patiently(path, READERS, durable).await?,
-    })
+impl Sqlite {
+    /// Opens a file for reading and writing; a new one can be read by its owner alone.
+    pub(super) async fn open(path: &Path, url: &DatabaseUrl) -> Result<Self, OpenError> {
+        create_private(path).map_err(|source| OpenError::file(path, source))?;
+        let at = OpenError::at(url);
+        Ok(Self {
+            writer: patiently(path, 1, writing).await.map_err(&at)?,
+            readers: patiently(path, READERS, durable).await.map_err(&at)?,
+            turn: Mutex::default(),
+        })
+    }
+
+    pub(super) fn read(&self) -> Session {
+        Session::new(Channel::Pool(self.readers.clone()), None)
+    }
+
+    /// Begins to write. The lock is taken at the start: a transaction that begins by reading and is refused the lock
+    /// later fails at once, without any waiting. While another process has the lock it is asked for again and again, in
+    /// short intervals, as that process may let go of it for moments only.
+    pub(super) async fn begin(&self) -> Result<(Session, MutexGuard<'_, ()>), DbErr> {
+        let turn = self.turn.lock().await;
+        let immediate = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let give_up_at = Instant::now() + BUSY_TIMEOUT;
+        let txn = loop {
+            match self.writer.begin_with_options(immediate).await {
+                Err(error) if is_locked(&error) && Instant::now() < give_up_at => {}
+                begun => break begun?,
+            }
+        };
+        Ok((Session::new(Channel::Transaction(txn), None), turn))
+    }
+
+    pub(super) async fn close(&self) -> Result<(), DbErr> {
+        self.writer.close_by_ref().await?;
+        self.readers.close_by_ref().await
+    }
 }
 
 async fn patiently(
     path: &Path,
     connections: u32,
     tune: fn(SqliteConnectOptions) -> SqliteConnectOptions,
-) -> Result<DatabaseConnection, OpenError> {
+) -> Result<DatabaseConnection, DbErr> {
     let mut attempts_left = CONNECT_ATTEMPTS;
     loop {
         match connect(path, connections, tune).await {
             Err(error) if is_locked(&error) && attempts_left > 0 => attempts_left -= 1,
-            outcome => return outcome.map_err(OpenError::at(path)),
+            outcome => return outcome,
         }
         tokio::time::sleep(CONNECT_PAUSE).await;
     }
 }
 
 /// Opens a pool. SQLite is given the path as it stands, so nothing in a file's name can turn into an option.
-pub(crate) async fn connect(
+pub(super) async fn connect(
     path: &Path,
     connections: u32,
     tune: fn(SqliteConnectOptions) -> SqliteConnectOptions,
@@ -164,10 +155,11 @@ mod tests {
     async fn every_connection_is_durable_and_patient() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.sqlite3");
-        let Connections { readers, writer } = read_write(&path).await.unwrap();
+        let url = DatabaseUrl::file(&path);
+        let file = Sqlite::open(&path, &url).await.unwrap();
         let mut held = Vec::new();
-        let readers = std::iter::repeat_n(&readers, READERS as usize);
-        for db in readers.chain([&writer]) {
+        let readers = std::iter::repeat_n(&file.readers, READERS as usize);
+        for db in readers.chain([&file.writer]) {
             let pragma = async |name: &str| -> String {
                 let query = format!("SELECT CAST({name} AS TEXT) AS it FROM pragma_{name}");
                 let query = sea_orm::Statement::from_string(db.get_database_backend(), query);

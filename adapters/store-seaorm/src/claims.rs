@@ -1,0 +1,85 @@
+//! How work that is due is shared out: each row to one task of one replica, until its lease lapses.
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::ProviderName;
+use central_oauth_domain::ports::StoreError;
+use sea_orm::sea_query::{LockBehavior, LockType};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Select, UpdateMany,
+};
+
+use crate::convert::row_count;
+use crate::error::failed;
+
+/// A table whose rows fall due and are leased.
+pub(crate) trait Leased: EntityTrait {
+    const ID: Self::Column;
+    const PROVIDER: Self::Column;
+    /// When the row is due, or once its lease lapses where that is later; empty if never.
+    const DUE_AT: Self::Column;
+
+    /// A change that leases rows: whoever held them before cannot record anything any more.
+    fn lease(until: Timestamp) -> UpdateMany<Self>;
+}
+
+/// Rows that are due at providers that are not busy, the longest due first.
+pub(crate) fn due<E: Leased>(now: Timestamp, limit: u64, busy: &[ProviderName]) -> Select<E> {
+    E::find()
+        .select_only()
+        .column(E::ID)
+        .filter(E::DUE_AT.lte(now.as_millis()))
+        .filter(not_at::<E>(busy))
+        .order_by_asc(E::DUE_AT)
+        .order_by_asc(E::ID)
+        .limit(row_count(limit))
+}
+
+/// When the first row is due at a provider that is not busy.
+pub(crate) fn next_due<E: Leased>(busy: &[ProviderName]) -> Select<E> {
+    E::find()
+        .select_only()
+        .column(E::DUE_AT)
+        .filter(E::DUE_AT.is_not_null())
+        .filter(not_at::<E>(busy))
+        .order_by_asc(E::DUE_AT)
+        .limit(1)
+}
+
+/// Asked row by row, in the order of the index.
+fn not_at<E: Leased>(busy: &[ProviderName]) -> Condition {
+    let names = busy.iter().map(ProviderName::as_str);
+    Condition::all().add_option((!busy.is_empty()).then(|| E::PROVIDER.is_not_in(names)))
+}
+
+/// Leases the rows that a query finds, as far as nobody else is about to. Where transactions run side by side, rows that
+/// another one has locked are passed over, so that replicas share the work instead of waiting for each other.
+pub(crate) async fn claim<E: Leased>(
+    db: &impl ConnectionTrait,
+    due: Select<E>,
+    now: Timestamp,
+    lease_until: Timestamp,
+) -> Result<Vec<E::Model>, StoreError> {
+    let rows = skipping_locked(due).into_tuple::<i64>().all(db).await;
+    let rows = rows.map_err(failed)?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let claimed = claim_rows::<E>(now, lease_until, rows).exec_with_returning(db);
+    claimed.await.map_err(failed)
+}
+
+pub(crate) fn skipping_locked<E: Leased>(due: Select<E>) -> Select<E> {
+    due.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+}
+
+/// Leases those of the rows that are due still.
+pub(crate) fn claim_rows<E: Leased>(
+    now: Timestamp,
+    lease_until: Timestamp,
+    rows: Vec<i64>,
+) -> UpdateMany<E> {
+    E::lease(lease_until)
+        .filter(E::ID.is_in(rows))
+        .filter(E::DUE_AT.lte(now.as_millis()))
+}

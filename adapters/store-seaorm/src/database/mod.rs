@@ -1,0 +1,114 @@
+//! The two databases, behind what the store needs of one: sessions that read, and transactions that write.
+
+mod clock;
+mod error;
+mod peek;
+mod pooler;
+mod postgres;
+mod session;
+mod sqlite;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use central_oauth_domain::ports::StoreError;
+use sea_orm::DbErr;
+use tokio::sync::MutexGuard;
+
+pub use clock::DatabaseClock;
+pub use error::OpenError;
+pub use peek::peek_hash_key;
+pub(crate) use session::Session;
+
+use crate::error::failed;
+use crate::schema;
+use crate::url::{DatabaseUrl, Place};
+use postgres::Postgres;
+use sqlite::Sqlite;
+
+/// How a database server is used. It means nothing to SQLite.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolSettings {
+    /// The most connections at a time.
+    pub max_connections: u32,
+    /// How long is waited for a connection, be it for one that others use or for a new one.
+    pub connect_timeout: Duration,
+    /// How long one statement may take.
+    pub statement_timeout: Duration,
+}
+
+impl Default for PoolSettings {
+    fn default() -> Self {
+        Self {
+            max_connections: 10,
+            connect_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// An open database.
+pub(crate) enum Database {
+    Sqlite(Sqlite),
+    Postgres(Arc<Postgres>),
+}
+
+/// An open transaction that may write; dropping it takes everything back.
+pub(crate) struct Write<'a> {
+    pub(crate) txn: Session,
+    /// Whose turn it is to write, where one writes at a time.
+    _turn: Option<MutexGuard<'a, ()>>,
+}
+
+impl Database {
+    /// Opens a database whose schema is not newer than this build knows; a file is made if need be.
+    pub(crate) async fn open(url: &DatabaseUrl, settings: PoolSettings) -> Result<Self, OpenError> {
+        match url.place() {
+            Place::File(path) => {
+                peek::refuse_newer(path, url).await?;
+                Ok(Self::Sqlite(Sqlite::open(path, url).await?))
+            }
+            Place::Server(options) => {
+                let server = Postgres::open(options, settings).await;
+                let server = Self::Postgres(server.map_err(OpenError::at(url))?);
+                let session = server.read().await.map_err(OpenError::at(url))?;
+                schema::refuse_newer(&session, url).await?;
+                Ok(server)
+            }
+        }
+    }
+
+    /// A session that reads.
+    pub(crate) async fn read(&self) -> Result<Session, DbErr> {
+        match self {
+            Self::Sqlite(file) => Ok(file.read()),
+            Self::Postgres(server) => server.read().await,
+        }
+    }
+
+    /// A transaction that writes.
+    pub(crate) async fn begin(&self) -> Result<Write<'_>, DbErr> {
+        let (txn, turn) = match self {
+            Self::Sqlite(file) => {
+                let (txn, turn) = file.begin().await?;
+                (txn, Some(turn))
+            }
+            Self::Postgres(server) => (server.begin().await?, None),
+        };
+        Ok(Write { txn, _turn: turn })
+    }
+
+    /// Finishes what is under way and lets go of the database.
+    pub(crate) async fn close(&self) -> Result<(), DbErr> {
+        match self {
+            Self::Sqlite(file) => file.close().await,
+            Self::Postgres(server) => server.close().await,
+        }
+    }
+}
+
+impl Write<'_> {
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        self.txn.commit().await.map_err(failed)
+    }
+}

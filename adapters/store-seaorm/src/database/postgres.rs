@@ -1,0 +1,213 @@
+//! A server of PostgreSQL: its connections, and what every session is told.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sea_orm::sqlx::{Connection, Executor, PgConnection, PgPool};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, TransactionTrait,
+    sqlx,
+};
+use tokio::time::timeout;
+
+use super::PoolSettings;
+use super::pooler;
+use super::session::{Channel, Patience, Session, within};
+use crate::error::is_disconnected;
+
+/// A connection that nobody has used for so long is asked whether it is still there before somebody relies on it.
+const ASK_AFTER: Duration = Duration::from_secs(1);
+/// What a session waits for after the server should have ended its statement.
+const GRACE: Duration = Duration::from_secs(2);
+/// A transaction that is left open for so long is ended by the server, and lets go of what it locked: its process was
+/// stopped, or cut off. No transaction of ours waits for anything but the server.
+const LONGEST_IDLE_TRANSACTION: Duration = Duration::from_secs(5);
+/// After a restart of the server each of its old connections fails once.
+const TRIES: usize = 3;
+
+/// A server of PostgreSQL.
+pub(crate) struct Postgres {
+    pool: Arc<Pool>,
+    settings: PoolSettings,
+    /// Whether a pooler gives each transaction a connection of the server, another one each time. Then nothing outlasts
+    /// a transaction: neither what a session is told nor prepared statements.
+    is_shared: bool,
+}
+
+/// The connections, and how to make them anew.
+pub(crate) struct Pool {
+    options: PgConnectOptions,
+    pool_options: PgPoolOptions,
+    current: Mutex<DatabaseConnection>,
+}
+
+impl Pool {
+    fn new(options: PgConnectOptions, pool_options: PgPoolOptions) -> Self {
+        let current = Mutex::new(lazy(&options, &pool_options));
+        Self {
+            options,
+            pool_options,
+            current,
+        }
+    }
+
+    fn current(&self) -> DatabaseConnection {
+        self.lock().clone()
+    }
+
+    /// Begins with new connections. The old ones may hang for as long as TCP is patient, a quarter of an hour, and would
+    /// keep their places meanwhile.
+    pub(super) fn give_up(&self) {
+        tracing::warn!("the database does not answer: its connections are made anew");
+        *self.lock() = lazy(&self.options, &self.pool_options);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, DatabaseConnection> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn lazy(options: &PgConnectOptions, pool_options: &PgPoolOptions) -> DatabaseConnection {
+    let pool: PgPool = pool_options.clone().connect_lazy_with(options.clone());
+    pool.into()
+}
+
+impl Postgres {
+    pub(super) async fn open(
+        options: &PgConnectOptions,
+        settings: PoolSettings,
+    ) -> Result<Arc<Self>, DbErr> {
+        // We store no floating-point numbers, and poolers refuse what they do not know.
+        let options = sqlx::ConnectOptions::disable_statement_logging(options.clone())
+            .application_name("central-oauth")
+            .extra_float_digits(None);
+        let limit = settings.connect_timeout * 4;
+        let look = look(&options);
+        let is_shared = match timeout(limit, look).await {
+            Ok(found) => found.map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)))),
+            Err(_) => Err(unanswered(limit)),
+        }?;
+        if is_shared {
+            tracing::info!("a pooler shares the database's connections between transactions");
+        }
+        let options = options.statement_cache_capacity(if is_shared { 0 } else { 100 });
+        let pool_options = pool_options(settings, is_shared);
+        Ok(Arc::new(Self {
+            pool: Arc::new(Pool::new(options, pool_options)),
+            settings,
+            is_shared,
+        }))
+    }
+
+    /// Reading is a statement by itself, save where a pooler would give each message of it another connection.
+    pub(super) async fn read(&self) -> Result<Session, DbErr> {
+        if self.is_shared {
+            self.begin().await
+        } else {
+            let pool = Channel::Pool(self.pool.current());
+            Ok(Session::new(pool, Some(self.patience())))
+        }
+    }
+
+    pub(super) async fn begin(&self) -> Result<Session, DbErr> {
+        let mut tries_left = TRIES;
+        let txn = loop {
+            tries_left -= 1;
+            match self.try_to_begin().await {
+                Err(error) if is_disconnected(&error) && tries_left > 0 => {}
+                begun => break begun?,
+            }
+        };
+        let session = Session::new(Channel::Transaction(txn), Some(self.patience()));
+        if self.is_shared {
+            session.execute_unprepared(&self.told()).await?;
+        }
+        Ok(session)
+    }
+
+    async fn try_to_begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let pool = self.pool.current();
+        let patience = Patience {
+            // The pool has a patience of its own.
+            limit: self.settings.connect_timeout + self.patience().limit,
+            ..self.patience()
+        };
+        within(Some(&patience), pool.begin()).await
+    }
+
+    /// What a transaction is told behind a pooler, and what is left over of those before it.
+    fn told(&self) -> String {
+        let settings = session_settings(self.settings).map(|(name, value)| {
+            // Transactions have a name of their own for their isolation.
+            format!("SET LOCAL {name} = '{value}'; ")
+        });
+        let isolation = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; ";
+        format!("{isolation}{}DEALLOCATE ALL", settings.concat())
+    }
+
+    fn patience(&self) -> Patience {
+        Patience {
+            limit: self.settings.statement_timeout + GRACE,
+            pool: Arc::clone(&self.pool),
+        }
+    }
+
+    pub(super) async fn close(&self) -> Result<(), DbErr> {
+        let closed = self.pool.current().close().await;
+        closed
+    }
+}
+
+fn unanswered(limit: Duration) -> DbErr {
+    let message = format!("no answer within {} s", limit.as_secs());
+    DbErr::Conn(RuntimeErr::Internal(message))
+}
+
+/// Whether there is a pooler; and a word about a server that promises durability and does not keep it.
+async fn look(options: &PgConnectOptions) -> Result<bool, sqlx::Error> {
+    let mut one = PgConnection::connect_with(options).await?;
+    let mut other = PgConnection::connect_with(options).await?;
+    let is_shared = pooler::shares_connections(&mut one, &mut other).await?;
+    let durability: String = pooler::ask(&mut one, "SHOW synchronous_commit").await?;
+    if durability == "off" {
+        tracing::warn!(
+            "synchronous_commit is off: a crash of the database may lose refresh tokens that providers have rotated"
+        );
+    }
+    one.close().await?;
+    other.close().await?;
+    Ok(is_shared)
+}
+
+fn pool_options(settings: PoolSettings, is_shared: bool) -> PgPoolOptions {
+    let pool = PgPoolOptions::new()
+        .max_connections(settings.max_connections)
+        .acquire_timeout(settings.connect_timeout)
+        .test_before_acquire(false)
+        .before_acquire(|connection, before| {
+            Box::pin(async move {
+                Ok(before.idle_for < ASK_AFTER || connection.ping().await.is_ok())
+            })
+        });
+    if is_shared {
+        return pool;
+    }
+    let told = session_settings(settings).map(|(name, value)| format!("SET {name} = '{value}'; "));
+    let told = told.concat() + "SET default_transaction_isolation = 'read committed'";
+    pool.after_connect(move |connection, _| {
+        let told = sqlx::AssertSqlSafe(told.clone());
+        Box::pin(async move { connection.execute(told).await.map(drop) })
+    })
+}
+
+fn session_settings(settings: PoolSettings) -> [(&'static str, String); 2] {
+    let millis = |limit: Duration| limit.as_millis().to_string();
+    [
+        ("statement_timeout", millis(settings.statement_timeout)),
+        (
+            "idle_in_transaction_session_timeout",
+            millis(LONGEST_IDLE_TRANSACTION),
+        ),
+    ]
+}

@@ -1,0 +1,75 @@
+//! What keeps transactions apart that SQLite, where one writes at a time, never lets meet. On PostgreSQL they run side
+//! by side; a lock is held until its transaction ends.
+
+use central_oauth_domain::grant::{AccountId, ProviderName};
+use central_oauth_domain::ports::StoreError;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QuerySelect,
+    Statement, Value,
+};
+
+use crate::entities::tokens;
+use crate::error::failed;
+
+/// What our advisory locks begin with, so that they are nobody else's in the same database.
+const CLASS: i32 = 0x0CEA_0A17;
+const MIGRATIONS: i32 = 0;
+const NEW_LINKS: i32 = 1;
+
+/// Whoever migrates. It may take its time.
+pub(crate) async fn migrations(db: &impl ConnectionTrait) -> Result<(), DbErr> {
+    if db.get_database_backend() == DbBackend::Postgres {
+        db.execute_unprepared("SET LOCAL statement_timeout = 0")
+            .await?;
+    }
+    advisory(db, MIGRATIONS).await
+}
+
+/// Whoever counts links before adding one.
+pub(crate) async fn new_links(db: &impl ConnectionTrait) -> Result<(), StoreError> {
+    advisory(db, NEW_LINKS).await.map_err(failed)
+}
+
+/// Whoever decides by whether a person of a provider has a live account here: an account may not appear between that
+/// question and what follows from it. To be taken before anything else, so that nobody waits for it with a row in hand.
+pub(crate) async fn persons(
+    db: &impl ConnectionTrait,
+    provider: &ProviderName,
+) -> Result<(), StoreError> {
+    // Of a class of their own: the hash of a name may be any number.
+    let sql = "SELECT pg_advisory_xact_lock($1, hashtext($2))";
+    let provider = provider.as_str().into();
+    lock(db, sql, [(CLASS + 1).into(), provider])
+        .await
+        .map_err(failed)
+}
+
+async fn advisory(db: &impl ConnectionTrait, what: i32) -> Result<(), DbErr> {
+    let sql = "SELECT pg_advisory_xact_lock($1, $2)";
+    lock(db, sql, [CLASS.into(), what.into()]).await
+}
+
+/// Where one transaction writes at a time there is nothing to be locked.
+async fn lock(db: &impl ConnectionTrait, sql: &str, values: [Value; 2]) -> Result<(), DbErr> {
+    let backend = db.get_database_backend();
+    if backend != DbBackend::Postgres {
+        return Ok(());
+    }
+    let lock = Statement::from_sql_and_values(backend, sql, values);
+    db.query_one_raw(lock).await.map(drop)
+}
+
+/// The tokens of an account, so that what is read of them is still so when it is written. To be taken before the
+/// account's own row is written.
+pub(crate) async fn tokens_of(
+    db: &impl ConnectionTrait,
+    account: AccountId,
+) -> Result<(), StoreError> {
+    let locked = tokens::Entity::find()
+        .select_only()
+        .column(tokens::Column::Id)
+        .filter(tokens::Column::AccountId.eq(account.0))
+        .lock_exclusive();
+    let locked = locked.into_tuple::<i64>().one(db).await;
+    locked.map(drop).map_err(failed)
+}

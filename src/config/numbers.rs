@@ -1,0 +1,50 @@
+//! Variables that hold a number.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::ConfigError;
+
+/// Replaces a setting by a whole number of seconds, if there is one.
+pub(super) fn read_seconds(
+    name: &str,
+    value: Option<String>,
+    range: RangeInclusive<u64>,
+    setting: &mut Duration,
+) -> Result<(), ConfigError> {
+    let mut seconds = setting.as_secs();
+    read(name, value, range, "a whole number of seconds", &mut seconds)?;
+    *setting = Duration::from_secs(seconds);
+    Ok(())
+}
+
+/// Replaces a setting by a whole number, if there is one.
+pub(super) fn read_number(
+    name: &str,
+    value: Option<String>,
+    range: RangeInclusive<u64>,
+    setting: &mut u64,
+) -> Result<(), ConfigError> {
+    read(name, value, range, "a whole number", setting)
+}
+
+fn read(
+    name: &str,
+    value: Option<String>,
+    range: RangeInclusive<u64>,
+    what: &str,
+    setting: &mut u64,
+) -> Result<(), ConfigError> {
+    let Some(value) = value else { return Ok(()) };
+    match value.parse() {
+        Ok(number) if range.contains(&number) => {
+            *setting = number;
+            Ok(())
+        }
+        _ => {
+            let (least, most) = (range.start(), range.end());
+            let problem = format!("is not {what} from {least} to {most}");
+            Err(ConfigError::variable(name, problem))
+        }
+    }
+}

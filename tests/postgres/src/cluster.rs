@@ -1,0 +1,238 @@
+//! A `PostgreSQL` server of the tests' own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use crate::certificates;
+use crate::programs::{Account, postgres_program, run, unprivileged_folder};
+use crate::settings::{self, USER};
+use crate::supervisor::{Plan, Supervisor};
+use crate::waiting::{accepts, free_port, random, tail};
+
+/// Whether a cluster speaks TLS over TCP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    /// It does not.
+    Off,
+    /// It does where the client asks for it.
+    Offered,
+    /// It does, and refuses those who come without.
+    Required,
+}
+
+/// A database that nobody has used before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Database {
+    /// Where it is, as [`Cluster::url`] says it.
+    pub url: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A running `PostgreSQL` server with the databases `postgres`, `template0` and `template1`. It and its folder go with
+/// this handle, and with the test process, however that ends.
+#[derive(Debug)]
+pub struct Cluster {
+    server: Mutex<Supervisor>,
+    folder: PathBuf,
+    port: u16,
+    password: String,
+    created: AtomicU32,
+}
+
+impl Cluster {
+    /// Starts one without TLS; on return it accepts connections.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start, with the last lines of its log; when a program is missing.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::start_with(Tls::Off)
+    }
+
+    /// Starts one; on return it accepts connections. With TLS, its certificate is for `localhost` and 127.0.0.1, signed
+    /// by [`Cluster::ca_file`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Cluster::start`].
+    #[must_use]
+    pub fn start_with(tls: Tls) -> Self {
+        let (temporary, account) = unprivileged_folder();
+        let folder = temporary.path().to_owned();
+        let port = free_port();
+        let password = format!("{:016x}", random());
+        let mut command = account.command(postgres_program("postgres"));
+        command.args(settings::arguments(&folder, port, tls));
+        let server = Supervisor::new(Plan {
+            name: "postgres",
+            folder: temporary,
+            last_signal: IMMEDIATE,
+            command,
+        });
+        fill(&folder, account, &password, tls);
+        let cluster = Self {
+            server: Mutex::new(server),
+            folder,
+            port,
+            password,
+            created: AtomicU32::new(0),
+        };
+        cluster.start_again();
+        cluster
+    }
+
+    /// The one for the whole test process, started when first asked for, without TLS. Tests that stop it or cut
+    /// connections had better have one of their own.
+    ///
+    /// # Panics
+    ///
+    /// As [`Cluster::start`].
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Cluster> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
+    /// Makes an empty database.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not run or refuses.
+    pub fn create_database(&self) -> Database {
+        let number = self.created.fetch_add(1, Ordering::Relaxed) + 1;
+        let name = format!("test_{number}");
+        let strategy = settings::strategy(&self.folder);
+        self.execute("postgres", &format!("CREATE DATABASE {name}{strategy}"));
+        let url = self.url(&name);
+        Database { url, name }
+    }
+
+    /// The URL of a database, with the superuser and its password: `postgres://user:password@127.0.0.1:PORT/db`.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        url(&self.password, self.port, database)
+    }
+
+    /// Runs SQL as the superuser, over the socket; the rows, a line each, the columns with `|` between them. Several
+    /// statements are one transaction.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not run or a statement fails, with what the server said.
+    pub fn execute(&self, database: &str, sql: &str) -> String {
+        let mut psql = Command::new(postgres_program("psql"));
+        psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1"]);
+        psql.arg("-h").arg(&self.folder);
+        psql.args(["-p", &self.port.to_string()]);
+        run(psql.args(["-U", USER, "-d", database, "-c", sql]))
+    }
+
+    /// Ends all clients' connections to one database; on return they are gone.
+    ///
+    /// # Panics
+    ///
+    /// As [`Cluster::execute`].
+    pub fn cut_connections(&self, database: &str) {
+        let name = database.replace('\'', "''");
+        self.execute(
+            "postgres",
+            &format!(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity \
+                 WHERE datname = '{name}' AND backend_type = 'client backend'"
+            ),
+        );
+    }
+
+    /// Stops the server as its operator does who waits for nobody (fast: open transactions are rolled back, connections
+    /// are cut), and starts it at the same port.
+    ///
+    /// # Panics
+    ///
+    /// When it does not run, stop or start.
+    pub fn restart(&self) {
+        self.lock().stop(FAST);
+        self.start_again();
+    }
+
+    /// Ends the server without any tidying up (immediate), as when it crashes; on return all its processes are gone.
+    ///
+    /// # Panics
+    ///
+    /// When it does not run.
+    pub fn kill(&self) {
+        self.lock().stop(IMMEDIATE);
+    }
+
+    /// Starts the server after [`Cluster::kill`], at the same port; on return it has recovered and accepts connections.
+    ///
+    /// # Panics
+    ///
+    /// When it runs already or does not start.
+    pub fn start_again(&self) {
+        let file = self.folder.join("data/postmaster.pid");
+        self.lock()
+            .start(|id| says_ready(&file, id) && accepts(self.port));
+    }
+
+    /// Its port, the same for as long as it lives.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The name of the superuser in its URLs.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        USER
+    }
+
+    /// The superuser's password.
+    #[must_use]
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+
+    /// The certificate, in PEM, of the authority that signed the server's. There is none where TLS is off.
+    #[must_use]
+    pub fn ca_file(&self) -> PathBuf {
+        certificates::ca_file(&self.folder)
+    }
+
+    /// The last lines of its log.
+    #[must_use]
+    pub fn log_tail(&self) -> String {
+        tail(&self.lock().log())
+    }
+
+    /// A test that fails while it holds the lock leaves nothing half done.
+    fn lock(&self) -> MutexGuard<'_, Supervisor> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const FAST: &str = "INT";
+const IMMEDIATE: &str = "QUIT";
+
+fn fill(folder: &Path, account: Account, password: &str, tls: Tls) {
+    settings::initialise(folder, account, password, tls);
+    if tls != Tls::Off {
+        certificates::make(folder, account);
+    }
+}
+
+/// The first line of the file is the server's process id, the eighth its state. The file of a server that crashed may
+/// still be there.
+fn says_ready(file: &Path, id: u32) -> bool {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let mut lines = text.lines().map(str::trim);
+    lines.next() == Some(&id.to_string()) && lines.nth(6) == Some("ready")
+}
+
+/// A URL that `PostgreSQL` clients understand.
+pub(crate) fn url(password: &str, port: u16, database: &str) -> String {
+    format!("postgres://{USER}:{password}@127.0.0.1:{port}/{database}")
+}

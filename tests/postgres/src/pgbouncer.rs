@@ -1,0 +1,88 @@
+//! `PgBouncer`, with which operators share few server connections among many clients.
+
+use crate::cluster::{self, Cluster};
+use crate::programs::{server_program, unprivileged_folder};
+use crate::settings::write;
+use crate::supervisor::{Plan, Supervisor};
+use crate::waiting::{accepts, free_port, tail};
+
+/// A running `PgBouncer` in front of a cluster, in transaction mode with two server connections for each database, so
+/// that clients really share them. Otherwise it is as an operator has it who followed a guide. It goes as a [`Cluster`]
+/// goes.
+#[derive(Debug)]
+pub struct PgBouncer {
+    server: Supervisor,
+    port: u16,
+    password: String,
+}
+
+impl PgBouncer {
+    /// Starts one for all databases of a cluster; on return it accepts connections.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start, with the last lines of its log; when a program is missing.
+    #[must_use]
+    pub fn start(cluster: &Cluster) -> Self {
+        let (folder, account) = unprivileged_folder();
+        let port = free_port();
+        let path = |name: &str| folder.path().join(name);
+        let users = format!("\"{}\" \"{}\"\n", cluster.user(), cluster.password());
+        write(&path("users.txt"), &users);
+        let users = path("users.txt").display().to_string();
+        write(&path("pgbouncer.ini"), &config(cluster, port, &users));
+        let mut command = account.command(server_program("pgbouncer"));
+        command.arg(path("pgbouncer.ini"));
+        let mut server = Supervisor::new(Plan {
+            name: "pgbouncer",
+            folder,
+            last_signal: "KILL",
+            command,
+        });
+        server.start(|_| accepts(port));
+        Self {
+            server,
+            port,
+            password: cluster.password().to_owned(),
+        }
+    }
+
+    /// The URL of a database of the cluster, by way of this.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        cluster::url(&self.password, self.port, database)
+    }
+
+    /// Its port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The last lines of its log.
+    #[must_use]
+    pub fn log_tail(&self) -> String {
+        tail(&self.server.log())
+    }
+}
+
+/// It asks the cluster for TLS where that offers it, as newer versions do by themselves.
+fn config(cluster: &Cluster, port: u16, users: &str) -> String {
+    format!(
+        "[databases]
+* = host=127.0.0.1 port={}
+
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = scram-sha-256
+auth_file = {users}
+pool_mode = transaction
+default_pool_size = 2
+ignore_startup_parameters = extra_float_digits
+server_tls_sslmode = prefer
+",
+        cluster.port()
+    )
+}

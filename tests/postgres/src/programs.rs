@@ -1,0 +1,109 @@
+//! Where the programs are, and who runs them.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+const VERSIONS: &str = "/usr/lib/postgresql";
+
+/// A `psql` for a test's own purposes, connected to this URL: no start-up file, tuples only, unaligned, stops at the
+/// first error. Without `-c` or `-f` it reads its standard input.
+#[must_use]
+pub fn psql(url: &str) -> Command {
+    let mut command = Command::new(postgres_program("psql"));
+    command.args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-d", url]);
+    command
+}
+
+/// Who runs a server: `PostgreSQL` and `PgBouncer` refuse to be root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Account {
+    /// Whoever runs the tests.
+    Own,
+    /// The account that comes with Debian's packages.
+    Postgres,
+}
+
+impl Account {
+    /// The account for servers that refuse to be root, given a folder that the tests have made.
+    pub(crate) fn unprivileged(folder: &Path) -> Self {
+        let made_by = fs::metadata(folder).expect("the folder is there").uid();
+        if made_by == 0 {
+            Self::Postgres
+        } else {
+            Self::Own
+        }
+    }
+
+    /// A command of this account. It stays the one process that is started: what stands in front gives way to it.
+    pub(crate) fn command(self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = match self {
+            Self::Own => return Command::new(program),
+            Self::Postgres => Command::new("setpriv"),
+        };
+        command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]);
+        command.arg("--").arg(program);
+        command
+    }
+}
+
+/// A new folder for a server that refuses to be root, and the account that owns the folder. The folder above it must
+/// let everybody pass, as `/tmp` does.
+pub(crate) fn unprivileged_folder() -> (TempDir, Account) {
+    let folder = new_folder();
+    let account = Account::unprivileged(folder.path());
+    if account == Account::Postgres {
+        let mut chown = Command::new("chown");
+        run(chown.arg("postgres:").arg(folder.path()));
+    }
+    (folder, account)
+}
+
+/// A new folder that nobody else may look into. The name is short, as the path of a socket in it has to be.
+pub(crate) fn new_folder() -> TempDir {
+    let folder = tempfile::Builder::new().prefix("co-test-").tempdir();
+    folder.expect("cannot make a temporary folder")
+}
+
+/// Runs a command to its end; what it has written, without the last line's end. Panics with what it said when it fails.
+pub(crate) fn run(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.unwrap_or_else(|error| {
+        let program = command.get_program().display();
+        panic!("cannot start {program}: {error}; run tests/fixtures/install")
+    });
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}\n{}",
+        output.status,
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    text(&output.stdout)
+}
+
+/// A program of the newest `PostgreSQL` in Debian's place, else of the path.
+pub(crate) fn postgres_program(name: &str) -> PathBuf {
+    let versions = fs::read_dir(VERSIONS).into_iter().flatten().flatten();
+    let versions = versions.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let programs = versions.map(|version| (version, format!("{VERSIONS}/{version}/bin/{name}")));
+    let newest = programs
+        .filter(|(_, program)| Path::new(program).exists())
+        .max();
+    newest.map_or_else(|| PathBuf::from(name), |(_, program)| program.into())
+}
+
+/// A program of Debian's place for servers, to which not every path leads, else of the path.
+pub(crate) fn server_program(name: &str) -> PathBuf {
+    let program = Path::new("/usr/sbin").join(name);
+    if program.exists() {
+        program
+    } else {
+        PathBuf::from(name)
+    }
+}

@@ -1,0 +1,78 @@
+//! The files that make a cluster: `initdb`'s and what the tests want otherwise.
+
+use std::fs;
+use std::path::Path;
+
+use crate::cluster::Tls;
+use crate::programs::{Account, postgres_program, run};
+
+/// The superuser of every cluster.
+pub(crate) const USER: &str = "tests";
+
+/// Fills the folder `data` of a folder.
+pub(crate) fn initialise(folder: &Path, account: Account, password: &str, tls: Tls) {
+    let password_file = folder.join("password");
+    write(&password_file, password);
+    let data = folder.join("data");
+    let mut initdb = account.command(postgres_program("initdb"));
+    initdb.args(["--no-sync", "--no-locale", "--encoding=UTF8"]);
+    initdb.args(["--auth=scram-sha-256", "--username", USER]);
+    initdb.arg("--pwfile").arg(password_file);
+    run(initdb.arg("--pgdata").arg(&data).current_dir("/"));
+    write(&data.join("pg_hba.conf"), hosts(tls));
+}
+
+/// The server's arguments.
+pub(crate) fn arguments(folder: &Path, port: u16, tls: Tls) -> Vec<String> {
+    let mut settings = vec![
+        "listen_addresses=127.0.0.1".to_owned(),
+        format!("port={port}"),
+        format!("unix_socket_directories={}", folder.display()),
+        // A test survives the crash of a server and not that of the machine.
+        "fsync=off".to_owned(),
+        "full_page_writes=off".to_owned(),
+        // Tests run side by side, and each has a pool or two.
+        "max_connections=400".to_owned(),
+        "log_line_prefix=%m [%p] %d ".to_owned(),
+    ];
+    if tls != Tls::Off {
+        settings.push("ssl=on".to_owned());
+        settings.push(format!(
+            "ssl_cert_file={}",
+            folder.join("server.crt").display()
+        ));
+        settings.push(format!(
+            "ssl_key_file={}",
+            folder.join("server.key").display()
+        ));
+    }
+    let data = ["-D".to_owned(), folder.join("data").display().to_string()];
+    let settings = settings
+        .into_iter()
+        .flat_map(|setting| ["-c".to_owned(), setting]);
+    data.into_iter().chain(settings).collect()
+}
+
+/// How databases are made: copying files costs half of writing everything to the log, but has a name since version 15
+/// only. Before, there was nothing else.
+pub(crate) fn strategy(folder: &Path) -> &'static str {
+    let version = fs::read_to_string(folder.join("data/PG_VERSION"));
+    match version.map(|version| version.trim().parse::<u32>()) {
+        Ok(Ok(15..)) => " STRATEGY FILE_COPY",
+        _ => "",
+    }
+}
+
+/// Who may come in. The socket lies in a folder that nobody else may look into.
+fn hosts(tls: Tls) -> &'static str {
+    match tls {
+        Tls::Off | Tls::Offered => "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n",
+        Tls::Required => "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n",
+    }
+}
+
+/// Writes a file for a server; the folder keeps others out.
+pub(crate) fn write(path: &Path, text: &str) {
+    let written = fs::write(path, text);
+    written.unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
+}

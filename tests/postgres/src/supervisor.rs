@@ -1,0 +1,138 @@
+//! A server that ends with its owner.
+//!
+//! The server is the child of a small shell script, and the script reads a pipe from the test process. The kernel closes
+//! that pipe however the process ends, killed or not, and with it go the server and its folder.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::waiting::{has_ended, read_log, tail, wait_until};
+
+const SCRIPT: &str = include_str!("supervise.sh");
+const WITHIN: Duration = Duration::from_secs(30);
+
+/// A folder and the server that lives in it.
+#[derive(Debug)]
+pub(crate) struct Supervisor {
+    name: &'static str,
+    log: PathBuf,
+    script: Child,
+    // None while it is being dropped.
+    orders: Option<ChildStdin>,
+    answers: Receiver<String>,
+    server: Option<u32>,
+}
+
+/// What to run in which folder.
+pub(crate) struct Plan {
+    /// The name of the server, for messages.
+    pub(crate) name: &'static str,
+    /// Where it lives; belongs to the account.
+    pub(crate) folder: TempDir,
+    /// What ends it at last, at once and without a fail.
+    pub(crate) last_signal: &'static str,
+    /// The server, staying in the foreground.
+    pub(crate) command: Command,
+}
+
+impl Supervisor {
+    /// Takes care of the folder from now on. The server does not run yet.
+    pub(crate) fn new(plan: Plan) -> Self {
+        let log = plan.folder.path().join(format!("{}.log", plan.name));
+        // Runs as the owner does, who may remove a folder in every place where he may make one.
+        let mut script = Command::new("sh");
+        script.args(["-c", SCRIPT, "supervise.sh"]);
+        script
+            .args([plan.folder.path(), &log])
+            .arg(plan.last_signal);
+        script.arg(plan.command.get_program());
+        script.args(plan.command.get_args()).current_dir("/");
+        let mut script = spawn(script);
+        let answers = lines(script.stdout.take().expect("the script has an output"));
+        // From here on the script removes it.
+        let _ = plan.folder.keep();
+        Self {
+            name: plan.name,
+            log,
+            orders: script.stdin.take(),
+            script,
+            answers,
+            server: None,
+        }
+    }
+
+    /// What the server has written so far.
+    pub(crate) fn log(&self) -> String {
+        read_log(&self.log)
+    }
+
+    /// Starts the server and waits until it is ready, which its process id may help to tell.
+    pub(crate) fn start(&mut self, is_ready: impl Fn(u32) -> bool) {
+        assert!(self.server.is_none(), "{} runs already", self.name);
+        let answer = self.order("start");
+        let id = answer.parse().expect("the script tells the process id");
+        self.server = Some(id);
+        let came_up = wait_until(WITHIN, || has_ended(id) || is_ready(id));
+        if !came_up || has_ended(id) {
+            panic!("{} did not start:\n{}", self.name, tail(&self.log()));
+        }
+    }
+
+    /// Ends the server with a signal; on return it is gone.
+    pub(crate) fn stop(&mut self, signal: &str) {
+        assert!(self.server.is_some(), "{} does not run", self.name);
+        self.order(signal);
+        self.server = None;
+    }
+
+    fn order(&mut self, order: &str) -> String {
+        let pipe = self.orders.as_mut().expect("only dropping closes the pipe");
+        writeln!(pipe, "{order}").expect("the script is gone");
+        let answer = self.answers.recv_timeout(WITHIN);
+        answer.unwrap_or_else(|error| {
+            panic!("{} {order}: {error}\n{}", self.name, tail(&self.log()));
+        })
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        // Its output ends when it does. One that is stuck is no reason to hold up or fail a test.
+        if self.answers.recv_timeout(WITHIN) == Err(RecvTimeoutError::Disconnected) {
+            let _ = self.script.wait();
+        }
+    }
+}
+
+/// In a group of its own, as a keyboard's interrupt reaches the owner's whole group.
+fn spawn(mut script: Command) -> Child {
+    script
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        // What the test process writes to may be a pipe whose reader waits for its end.
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("cannot start sh")
+}
+
+/// Reads in a thread, so that waiting for a line has a limit.
+fn lines(output: ChildStdout) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let lines = BufReader::new(output).lines().map_while(Result::ok);
+        lines.for_each(|line| {
+            // Nobody may be listening any more.
+            let _ = sender.send(line);
+        });
+    });
+    receiver
+}

@@ -18,7 +18,7 @@ pub(crate) use keys::{Keys, is_bearer};
 pub(crate) use links::LinkConfig;
 pub(crate) use log::{LogConfig, LogFormat};
 pub(crate) use providers::ProviderConfig;
-pub(crate) use store::{StoreConfig, parse_url};
+pub(crate) use store::StoreConfig;
 
 /// Every variable that the binary knows, without the prefix.
 pub(crate) const KNOWN: &[&str] = &[

@@ -13,7 +13,13 @@ pub(super) fn read_seconds(
     setting: &mut Duration,
 ) -> Result<(), ConfigError> {
     let mut seconds = setting.as_secs();
-    read(name, value, range, "a whole number of seconds", &mut seconds)?;
+    read(
+        name,
+        value,
+        range,
+        "a whole number of seconds",
+        &mut seconds,
+    )?;
     *setting = Duration::from_secs(seconds);
     Ok(())
 }

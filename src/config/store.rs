@@ -29,7 +29,9 @@ impl StoreConfig {
         let raw: Raw = environment.section()?;
         // The container image sets a path; an operator's URL goes before it.
         let url = match &raw.database_url {
-            Some(url) => parse_url("DATABASE_URL", url)?,
+            Some(url) => url.parse().map_err(|error: InvalidDatabaseUrl| {
+                ConfigError::variable("DATABASE_URL", error)
+            })?,
             None => DatabaseUrl::file(raw.db_path.as_deref().unwrap_or(Self::DEFAULT_PATH)),
         };
         let pool = raw.pool()?;
@@ -62,10 +64,4 @@ impl Raw {
         )?;
         Ok(pool)
     }
-}
-
-/// The place of a database; `name` is the variable that it stands in.
-pub(crate) fn parse_url(name: &str, url: &str) -> Result<DatabaseUrl, ConfigError> {
-    url.parse()
-        .map_err(|error: InvalidDatabaseUrl| ConfigError::variable(name, error))
 }

@@ -65,7 +65,9 @@ async fn vault(path: &Path, entropy: &Arc<Entropy>) -> Vault {
     let key = SecretKey::from_hex(Service::SECRET_KEY).expect("no key");
     let cipher = Arc::new(AesGcmSivCipher::new(&key, &[], Arc::clone(entropy)));
     let url = DatabaseUrl::file(path.to_owned());
-    let store = SeaOrmStore::open(&url, PoolSettings::default()).await.expect("no database");
+    let store = SeaOrmStore::open(&url, PoolSettings::default())
+        .await
+        .expect("no database");
     store.migrate_up().await.expect("no schema");
     let vault = unlock(&store, cipher, entropy).await.expect("no hash key");
     store.close().await.expect("cannot close the database");

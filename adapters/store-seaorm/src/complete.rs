@@ -7,7 +7,9 @@ use central_oauth_domain::grant::{
 use central_oauth_domain::link::LinkId;
 use central_oauth_domain::ports::StoreError;
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
+};
 
 use crate::changes::{at, change};
 use crate::convert::{account_columns, bytes, ended_columns, status, token_columns};

@@ -23,7 +23,10 @@ use crate::store::SeaOrmStore;
 #[async_trait]
 impl KeyStore for SeaOrmStore {
     async fn find_key(&self, key: &KeyedHash) -> Result<Option<KeyHolder>, StoreError> {
-        let row = with_hash(key).one(&self.read().await?).await.map_err(failed)?;
+        let row = with_hash(key)
+            .one(&self.read().await?)
+            .await
+            .map_err(failed)?;
         let Some(key) = row else { return Ok(None) };
         let binding = match key.account_id {
             Some(account) => KeyBinding::Account(AccountId(account)),
@@ -140,7 +143,10 @@ pub(crate) fn with_hash(hash: &KeyedHash) -> Select<Entity> {
 
 /// The link of a key that has opened nothing yet; such a key has one link only.
 async fn link_of(store: &SeaOrmStore, key: AccessKeyId) -> Result<Option<Link>, StoreError> {
-    let row = links_of(key).one(&store.read().await?).await.map_err(failed)?;
+    let row = links_of(key)
+        .one(&store.read().await?)
+        .await
+        .map_err(failed)?;
     row.map(Link::try_from).transpose()
 }
 

@@ -42,7 +42,10 @@ impl LinkStore for SeaOrmStore {
     }
 
     async fn find_link(&self, code: &KeyedHash) -> Result<Option<Link>, StoreError> {
-        let row = with_code(code).one(&self.read().await?).await.map_err(failed)?;
+        let row = with_code(code)
+            .one(&self.read().await?)
+            .await
+            .map_err(failed)?;
         row.map(Link::try_from).transpose()
     }
 
@@ -191,7 +194,10 @@ impl LinkStore for SeaOrmStore {
     }
 
     async fn open_relinks(&self, account: AccountId) -> Result<Vec<Link>, StoreError> {
-        let rows = relinks_of(account).all(&self.read().await?).await.map_err(failed)?;
+        let rows = relinks_of(account)
+            .all(&self.read().await?)
+            .await
+            .map_err(failed)?;
         rows.into_iter().map(Link::try_from).collect()
     }
 

@@ -10,8 +10,8 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{EntityTrait, UpdateMany};
 
-use crate::claims::{self, Leased};
 use crate::changes::{change, change_alone};
+use crate::claims::{self, Leased};
 use crate::convert::{grant_columns, poll_columns};
 use crate::entities::device_codes::{ActiveModel, Column, Entity, Model, State};
 use crate::error::failed;

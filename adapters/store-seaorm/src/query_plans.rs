@@ -8,8 +8,8 @@ use sea_orm::{ConnectionTrait, DbBackend, QuerySelect, QueryTrait, Statement};
 
 use crate::entities::{device_codes, revocations as outgoing, tokens};
 use crate::{
-    DatabaseUrl, PoolSettings, SeaOrmStore, claims, keys, links, open_providers, outbox, purge, refreshes,
-    revocations, sealed_rows, seals,
+    DatabaseUrl, PoolSettings, SeaOrmStore, claims, keys, links, open_providers, outbox, purge,
+    refreshes, revocations, sealed_rows, seals,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
@@ -18,7 +18,9 @@ const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 async fn plan(query: Statement) -> String {
     let folder = tempfile::tempdir().unwrap();
     let url = DatabaseUrl::file(folder.path().join("store.sqlite3"));
-    let store = SeaOrmStore::open(&url, PoolSettings::default()).await.unwrap();
+    let store = SeaOrmStore::open(&url, PoolSettings::default())
+        .await
+        .unwrap();
     store.migrate_up().await.unwrap();
     let explain = Statement {
         sql: format!("EXPLAIN QUERY PLAN {}", query.sql),

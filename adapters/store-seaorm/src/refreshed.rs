@@ -5,7 +5,9 @@ use central_oauth_domain::grant::refresh::{Attempts, RefreshFailure};
 use central_oauth_domain::grant::{AccountId, AccountStatus, RefreshedTokens, StoredTokens};
 use central_oauth_domain::ports::{Recorded, StoreError};
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
+};
 
 use crate::convert::{bytes, status_column};
 use crate::entities::accounts;

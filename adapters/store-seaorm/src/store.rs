@@ -40,7 +40,11 @@ impl SeaOrmStore {
             clock: Some(clock),
             ..self
         };
-        let session = store.database.read().await.map_err(OpenError::at(&store.url))?;
+        let session = store
+            .database
+            .read()
+            .await
+            .map_err(OpenError::at(&store.url))?;
         store
             .drift(&session)
             .await
@@ -55,7 +59,10 @@ impl SeaOrmStore {
     /// # Errors
     /// When the database reports trouble on closing.
     pub async fn close(&self) -> Result<(), OpenError> {
-        self.database.close().await.map_err(OpenError::at(&self.url))
+        self.database
+            .close()
+            .await
+            .map_err(OpenError::at(&self.url))
     }
 
     pub(crate) const fn url(&self) -> &DatabaseUrl {

@@ -87,7 +87,12 @@ impl fmt::Display for DatabaseUrl {
         };
         match options.get_socket() {
             Some(socket) => write!(f, "postgres://{}", socket.display())?,
-            None => write!(f, "postgres://{}:{}", options.get_host(), options.get_port())?,
+            None => write!(
+                f,
+                "postgres://{}:{}",
+                options.get_host(),
+                options.get_port()
+            )?,
         }
         let database = options.get_database();
         write!(f, "/{}", database.unwrap_or(options.get_username()))
@@ -179,7 +184,10 @@ mod tests {
     #[test]
     fn names_a_server_and_keeps_its_password() {
         for (url, name) in [
-            ("postgres://me:secret@db/tokens", "postgres://db:5432/tokens"),
+            (
+                "postgres://me:secret@db/tokens",
+                "postgres://db:5432/tokens",
+            ),
             (
                 "postgresql://me:secret@10.0.0.7:6432/tokens?sslmode=verify-full",
                 "postgres://10.0.0.7:6432/tokens",

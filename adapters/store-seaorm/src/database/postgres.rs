@@ -186,9 +186,9 @@ fn pool_options(settings: PoolSettings, is_shared: bool) -> PgPoolOptions {
         .acquire_timeout(settings.connect_timeout)
         .test_before_acquire(false)
         .before_acquire(|connection, before| {
-            Box::pin(async move {
-                Ok(before.idle_for < ASK_AFTER || connection.ping().await.is_ok())
-            })
+            Box::pin(
+                async move { Ok(before.idle_for < ASK_AFTER || connection.ping().await.is_ok()) },
+            )
         });
     if is_shared {
         return pool;

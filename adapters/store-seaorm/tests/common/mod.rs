@@ -50,9 +50,7 @@ impl Scratch {
     }
 
     pub(crate) async fn open(&self) -> SeaOrmStore {
-        SeaOrmStore::open(&self.url(), POOL)
-            .await
-            .unwrap()
+        SeaOrmStore::open(&self.url(), POOL).await.unwrap()
     }
 
     pub(crate) async fn migrated(&self) -> SeaOrmStore {

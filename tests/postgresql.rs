@@ -1,0 +1,125 @@
+//! Several replicas of the real binary on one PostgreSQL.
+
+mod support;
+
+use std::time::Duration;
+
+use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
+use central_oauth_test_postgres::{Cluster, PgBouncer};
+use reqwest::Client;
+
+use support::http::{self, Answer};
+use support::linking::link;
+use support::process::eventually;
+use support::service::Service;
+
+/// A sandbox whose alice consents by herself at once.
+async fn sandbox() -> Sandbox {
+    let options = SandboxOptions {
+        auto_consent: Some(Duration::ZERO),
+        interval: Duration::from_secs(1),
+        access_token_ttl: Duration::from_secs(4),
+        ..SandboxOptions::default()
+    };
+    Sandbox::start(options).await.expect("no sandbox")
+}
+
+async fn replica(sandbox: &Sandbox, database: &str) -> Service {
+    let mut service = Service::prepare_for(sandbox);
+    service.set("DATABASE_URL", database);
+    service.run().await;
+    service
+}
+
+async fn token(client: &Client, service: &Service, key: &str) -> Answer {
+    let request = client.get(service.url("/v1/token")).bearer_auth(key);
+    http::send(request).await
+}
+
+async fn works(client: &Client, sandbox: &Sandbox, token: &str) -> bool {
+    let request = client.get(&sandbox.endpoints().hello).bearer_auth(token);
+    http::send(request).await.status.is_success()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_replica_does_holds_for_the_others() {
+    let (sandbox, database) = (sandbox().await, Cluster::shared().create_database());
+    let mut one = replica(&sandbox, &database.url).await;
+    let mut other = replica(&sandbox, &database.url).await;
+    let (client, key) = (http::client(), link(&one).await);
+    let answer = token(&client, &other, &key).await.expect(200);
+    assert!(works(&client, &sandbox, answer.str("access_token")).await);
+
+    let keys = |service: &Service| {
+        service.url(&format!(
+            "/v1/accounts/{}/keys",
+            answer.json["account"]["id"].as_str().unwrap_or_default()
+        ))
+    };
+    let request = client.post(keys(&one)).bearer_auth(&key);
+    let request = request.json(&serde_json::json!({"name": "second"}));
+    let second = http::send(request).await.expect(201);
+    token(&client, &other, second.str("access_key"))
+        .await
+        .expect(200);
+    let delete = format!("{}/{}", keys(&other), second.str("id"));
+    http::send(client.delete(delete).bearer_auth(&key))
+        .await
+        .expect(204);
+    token(&client, &one, second.str("access_key"))
+        .await
+        .expect(401);
+
+    let account = one.url(&format!(
+        "/v1/accounts/{}",
+        answer.json["account"]["id"].as_str().unwrap_or_default()
+    ));
+    http::send(client.delete(account).bearer_auth(&key))
+        .await
+        .expect(200);
+    token(&client, &other, &key).await.expect(401);
+    one.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_of_the_database_loses_nothing() {
+    let cluster = Cluster::start();
+    let (sandbox, database) = (sandbox().await, cluster.create_database());
+    let mut service = replica(&sandbox, &database.url).await;
+    let (client, key) = (http::client(), link(&service).await);
+    cluster.restart();
+    eventually(Duration::from_secs(20), "a token", async || {
+        token(&client, &service, &key).await.status == 200
+    })
+    .await;
+    cluster.kill();
+    let refused = token(&client, &service, &key).await.expect(503);
+    assert_eq!(refused.str("code"), "store_unavailable");
+    assert!(refused.headers.contains_key("retry-after"));
+    cluster.start_again();
+    eventually(Duration::from_secs(20), "a token that works", async || {
+        let answer = token(&client, &service, &key).await;
+        answer.status == 200 && works(&client, &sandbox, answer.str("access_token")).await
+    })
+    .await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pooler_in_between_is_noticed() {
+    let cluster = Cluster::shared();
+    let (sandbox, database) = (sandbox().await, cluster.create_database());
+    let pooler = PgBouncer::start(cluster);
+    let mut one = replica(&sandbox, &pooler.url(&database.name)).await;
+    let mut other = replica(&sandbox, &pooler.url(&database.name)).await;
+    assert!(one.logs().contains("a pooler shares"), "{}", one.logs());
+    let (client, key) = (http::client(), link(&one).await);
+    for service in [&one, &other].repeat(5) {
+        let answer = token(&client, service, &key).await.expect(200);
+        assert!(works(&client, &sandbox, answer.str("access_token")).await);
+        tokio::time::sleep(Duration::from_millis(700)).await;
+    }
+    one.stop().await;
+    other.stop().await;
+}

@@ -70,7 +70,14 @@ impl Service {
         let (acceptor, listen) = bind(http.listen).await?;
         let public_url = http.public_url(listen)?;
         let (keys, links) = (&config.keys, &config.links);
-        let wired = wiring::broker(config.store, keys, links, config.providers, &public_url);
+        let wired = wiring::broker(
+            config.store,
+            keys,
+            links,
+            config.providers,
+            &public_url,
+            listen,
+        );
         let (broker, store) = wired.await?;
         let refreshes = Refreshes::new(Arc::clone(broker.grants()));
         let outbox = Outbox::new(Arc::clone(broker.revocations()));

@@ -1,5 +1,6 @@
 //! From configuration to adapters to use cases: one function a port.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use central_oauth_cipher_aes_gcm_siv::AesGcmSivCipher;
@@ -30,6 +31,15 @@ pub(crate) async fn store(config: &StoreConfig) -> Result<SeaOrmStore, Failure> 
     store.map_err(Failure::other)
 }
 
+/// The store, and the time as its database tells it.
+pub(crate) async fn told_the_time(
+    config: &StoreConfig,
+) -> Result<(SeaOrmStore, Arc<dyn Clock>), Failure> {
+    let clock = Arc::new(DatabaseClock::new(Arc::new(SystemClock)));
+    let store = store(config).await?.keeping_right(clock.clone()).await;
+    Ok((store.map_err(Failure::other)?, clock))
+}
+
 /// The store behind a broker, to be closed when nobody asks it any more.
 pub(crate) struct OpenStore(Arc<SeaOrmStore>);
 
@@ -48,6 +58,7 @@ pub(crate) async fn broker(
     links: &LinkConfig,
     providers: ProviderConfig,
     public_url: &Url,
+    listen: SocketAddr,
 ) -> Result<(Broker, OpenStore), Failure> {
     let entropy = Arc::new(entropy());
     let database_clock = Arc::new(DatabaseClock::new(Arc::new(SystemClock)));
@@ -68,9 +79,17 @@ pub(crate) async fn broker(
         refresh_at_least_every: links.refresh_at_least,
         admin_key: keys.admin.clone(),
         enroll_key: keys.enroll.clone(),
+        replica_name: replica_name(listen),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let broker = Broker::new(store, vault, clock, entropy, providers, settings);
     Ok((broker, open))
+}
+
+/// This machine and the port on it, as an operator would look for it.
+fn replica_name(listen: SocketAddr) -> String {
+    let machine = gethostname::gethostname();
+    format!("{}:{}", machine.to_string_lossy(), listen.port())
 }
 
 /// The store with its schema up to date, and what opens its values.

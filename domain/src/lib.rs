@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | [`link`] | what a link code is, how a link lives and ends, how often codes may be guessed |
 //! | [`grant`] | accounts, their tokens and access keys; when tokens are refreshed and revoked, and what a failure means |
+//! | [`replica`] | processes that share one store, and what one of them does for all |
 //! | [`secret`] | the values that must never be printed, and their sealed and hashed forms |
 //! | [`vault`] | how secrets are sealed to their place, opened and hashed |
 //! | [`ports`] | what the rules need from the outside: [`TokenStore`], [`Cipher`], [`OAuthProvider`], [`Clock`] |
@@ -13,7 +14,7 @@
 //!
 //! # Adding an adapter
 //!
-//! *A store*: implement the six traits that make a [`TokenStore`] in a crate below `adapters/`, one transaction for each
+//! *A store*: implement the seven traits that make a [`TokenStore`] in a crate below `adapters/`, one transaction for each
 //! method, and run `central_oauth_contract::token_store` against it. *A provider*: implement [`OAuthProvider`], one HTTP
 //! exchange for each method; intervals, deadlines and retries are decided here. *A cipher*: implement [`Cipher`] and
 //! run `central_oauth_contract::cipher`. Then name the adapter in `src/wiring.rs`, the only place that knows it.
@@ -31,6 +32,7 @@ pub mod fault;
 pub mod grant;
 pub mod link;
 pub mod ports;
+pub mod replica;
 pub mod secret;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

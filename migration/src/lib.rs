@@ -5,6 +5,7 @@
 //! that has been released is never edited: the next one follows it.
 
 mod initial;
+mod replicas;
 
 use sea_orm_migration::prelude::*;
 
@@ -13,6 +14,6 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(initial::Migration)]
+        vec![Box::new(initial::Migration), Box::new(replicas::Migration)]
     }
 }

@@ -1,6 +1,5 @@
 //! `central-oauth accounts`: how the accounts are.
 
-mod table;
 mod words;
 
 use serde::Deserialize as _;
@@ -10,6 +9,7 @@ use time::OffsetDateTime;
 use super::client::{AccountDetails, Client};
 use super::print::{printable_json, result, tell};
 use super::profile::{Profile, Target};
+use super::table::lay_out;
 use super::{Exit, Failure};
 use crate::config::{ClientConfig, Environment};
 
@@ -76,7 +76,7 @@ fn show(seen: &Seen, relink: &str) -> Result<(), Failure> {
     let rows: Vec<_> = std::iter::once(words::HEAD.map(str::to_owned))
         .chain(rows)
         .collect();
-    result(table::lay_out(&rows))?;
+    result(lay_out(&rows))?;
     let advice = accounts
         .iter()
         .filter_map(|account| words::advice(account, relink, seen.now));

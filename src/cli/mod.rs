@@ -13,8 +13,10 @@ mod profile;
 mod providers;
 mod qr;
 mod rekey;
+mod replicas;
 mod revoke;
 mod serve;
+mod table;
 mod token;
 mod wait;
 
@@ -50,6 +52,8 @@ enum Command {
     Revoke(revoke::Options),
     /// Look at the configured providers: list them, or check whether they work and what to do where they do not.
     Providers(providers::Options),
+    /// List the processes that share the database, and which of them does the housekeeping for all.
+    Replicas(replicas::Options),
     /// Print the OpenAPI document of the service.
     Openapi(openapi::Options),
     /// Seal everything in the database with the present key, so that PREVIOUS_SECRET_KEYS can go. The service may run
@@ -72,6 +76,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
             Command::Revoke(options) => revoke::run(options, &environment).await,
             Command::Providers(options) => providers::run(options, &environment).await,
             Command::Openapi(options) => openapi::run(&options),
+            Command::Replicas(options) => replicas::run(options, &environment).await,
             Command::Rekey => rekey::run(&environment).await,
             Command::Migrate(options) => migrate::run(options, &environment).await,
         }

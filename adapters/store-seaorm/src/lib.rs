@@ -8,7 +8,7 @@
 //! | `url`, `database` | where the database is; how SQLite and PostgreSQL are opened, read and written; their clock |
 //! | `schema`, `locks` | how it is migrated; what keeps transactions apart that run side by side |
 //! | `claims` | how work is shared out between tasks and replicas |
-//! | `links`, `accounts`, `refreshes`, `keys`, `revocations`, `seals` | the port's traits, one each |
+//! | `links`, `accounts`, `refreshes`, `keys`, `revocations`, `seals`, `replicas` | the port's traits, one each |
 //! | `changes`, `polls`, `complete`, `purge`, `refreshed`, `open_providers`, `outbox`, `sealed_rows` | what would make those too long, or what several of them need |
 //! | `entities`, `convert` | the tables, and what their rows mean |
 //! | `error` | which of the port's errors a database error is |
@@ -33,6 +33,7 @@ mod polls;
 mod purge;
 mod refreshed;
 mod refreshes;
+mod replicas;
 mod revocations;
 mod schema;
 mod sealed_rows;

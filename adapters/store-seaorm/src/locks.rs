@@ -15,6 +15,7 @@ use crate::error::failed;
 const CLASS: i32 = 0x0CEA_0A17;
 const MIGRATIONS: i32 = 0;
 const NEW_LINKS: i32 = 1;
+const DUTIES: i32 = 2;
 
 /// Whoever migrates. It may take its time.
 pub(crate) async fn migrations(db: &impl ConnectionTrait) -> Result<(), DbErr> {
@@ -28,6 +29,11 @@ pub(crate) async fn migrations(db: &impl ConnectionTrait) -> Result<(), DbErr> {
 /// Whoever counts links before adding one.
 pub(crate) async fn new_links(db: &impl ConnectionTrait) -> Result<(), StoreError> {
     advisory(db, NEW_LINKS).await.map_err(failed)
+}
+
+/// Whoever takes a duty that one replica has.
+pub(crate) async fn duties(db: &impl ConnectionTrait) -> Result<(), StoreError> {
+    advisory(db, DUTIES).await.map_err(failed)
 }
 
 /// Whoever decides by whether a person of a provider has a live account here: an account may not appear between that

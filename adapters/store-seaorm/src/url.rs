@@ -193,7 +193,7 @@ mod tests {
                 "postgres://10.0.0.7:6432/tokens",
             ),
             (
-                "postgres://me:secret@/tokens?host=/run/postgresql",
+                "postgres:///tokens?host=/run/postgresql&user=me&password=secret",
                 "postgres:///run/postgresql/tokens",
             ),
         ] {

@@ -13,6 +13,6 @@ pub use oauth_provider::{
 };
 pub use token_store::{
     AccountStore, KeyCreation, KeyStore, LinkCreation, LinkStore, NewLink, NewLinkKey, Recorded,
-    RefreshStore, Resealing, RevocationStore, SealStore, SealedColumn, SealedRow, SealedTable,
-    SealedTo, SealedValue, StoreError, TokenStore,
+    RefreshStore, ReplicaStore, Resealing, RevocationStore, SealStore, SealedColumn, SealedRow,
+    SealedTable, SealedTo, SealedValue, StoreError, TokenStore,
 };

@@ -4,6 +4,7 @@ mod accounts;
 mod keys;
 mod links;
 mod refreshes;
+mod replicas;
 mod revocations;
 mod seals;
 
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use self::keys::Key;
+use self::replicas::Known;
 use crate::grant::StoredTokens;
 use crate::grant::revocation::RevocationLease;
 use crate::link::Link;
@@ -31,6 +33,7 @@ struct State {
     keys: BTreeMap<i64, Key>,
     accounts: BTreeMap<i64, StoredTokens>,
     revocations: BTreeMap<i64, RevocationLease>,
+    replicas: Vec<Known>,
     recordings_to_refuse: u32,
 }
 

@@ -19,6 +19,7 @@ mod refresh_account;
 mod refusal;
 mod rekey;
 mod revocations;
+mod share_work;
 mod start_link;
 mod take_callback;
 #[cfg(test)]
@@ -33,6 +34,7 @@ use crate::entropy::Entropy;
 use crate::grant::ProviderName;
 use crate::link::GuessLimit;
 use crate::ports::{CipherError, Clock, TokenStore};
+use crate::replica::Presence;
 use crate::secret::AccessKey;
 use crate::vault::Vault;
 
@@ -71,6 +73,7 @@ pub struct Broker {
     refresher: Arc<dyn RefreshOnDemand>,
     revocations: Arc<Revocations>,
     revoker: Arc<dyn RevokeOnDemand>,
+    presence: Presence,
 }
 
 /// What the operator decides.
@@ -89,6 +92,10 @@ pub struct Settings {
     pub admin_key: Option<AccessKey>,
     /// The bearer that may ask for link codes; `None` lets anybody.
     pub enroll_key: Option<AccessKey>,
+    /// What operators know this replica by.
+    pub replica_name: String,
+    /// The version of the program.
+    pub version: String,
 }
 
 impl Settings {
@@ -129,7 +136,14 @@ impl Broker {
             revocations: Arc::clone(&revocations),
             outages: Outages::default(),
         });
+        let presence = Presence {
+            instance: instance(&entropy),
+            name: settings.replica_name.clone(),
+            version: settings.version.clone(),
+            started_at: clock.now(),
+        };
         Self {
+            presence,
             refresher: Arc::clone(&grants) as _,
             grants,
             revoker: Arc::clone(&revocations) as _,
@@ -192,4 +206,10 @@ impl Broker {
         let sealed = sealed.ok_or(CipherError::UnknownKey)?;
         Ok(self.vault.verify(&sealed)?)
     }
+}
+
+/// A name that no other process has.
+fn instance(entropy: &Entropy) -> String {
+    let random: [u8; 16] = entropy.bytes();
+    random.iter().map(|byte| format!("{byte:02x}")).collect()
 }

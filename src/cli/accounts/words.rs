@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 
 use crate::cli::client::AccountDetails;
+use crate::cli::table::distance;
 
 pub(super) const HEAD: [&str; 8] = [
     "ID",
@@ -115,18 +116,5 @@ fn until(at: OffsetDateTime, now: Option<OffsetDateTime>) -> Until {
         Until::In(distance)
     } else {
         Until::Ago(distance)
-    }
-}
-
-fn distance(seconds: u64) -> String {
-    const MINUTE: u64 = 60;
-    const HOUR: u64 = 60 * MINUTE;
-    const DAY: u64 = 24 * HOUR;
-    match seconds {
-        0..MINUTE => format!("{seconds} s"),
-        MINUTE..HOUR => format!("{} min", seconds / MINUTE),
-        // "1 d" would say too little.
-        HOUR..172_800 => format!("{} h", seconds / HOUR),
-        _ => format!("{} d", seconds / DAY),
     }
 }

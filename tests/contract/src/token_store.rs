@@ -15,6 +15,7 @@ mod redeeming;
 mod refresh_claims;
 mod refresh_results;
 mod relinking;
+mod replicas;
 mod reserving;
 mod revocations;
 mod samples;
@@ -133,6 +134,10 @@ where
             resealing_changes_nothing_else, what_has_changed_is_left_alone, what_has_gone_stays_gone,
             a_callback_comes_before_or_after_resealing,
             refreshed_tokens_are_never_put_back, values_too_short_for_a_key_do_no_harm,
+        },
+        replicas::{
+            they_say_who_they_are, one_has_the_duty, a_duty_lapses, who_ends_leaves_the_duty, who_is_gone_is_forgotten,
+            of_many_at_once_one_has_the_duty,
         },
         purging::{
             ended_links_go, with_their_inert_keys, time_ends_links_too, leased_and_redeemed_links_stay,

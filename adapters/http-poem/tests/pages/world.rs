@@ -45,6 +45,8 @@ impl World {
             refresh_at_least_every: Duration::from_secs(86_400),
             admin_key: None,
             enroll_key: None,
+            replica_name: "test".to_owned(),
+            version: "0".to_owned(),
         };
         let broker = Arc::new(Broker::new(
             store,

@@ -10,4 +10,4 @@ pub(crate) use account::{AccountRow, account_columns, stored_tokens, token_colum
 pub(crate) use key::{key_holder, key_record};
 pub(crate) use link::{consent_columns, ended_columns, grant_columns, poll_columns};
 pub(crate) use revocation::{ended_revocation, new_revocation, reference, revocation_fault};
-pub(crate) use scalars::{bytes, hash, row_count, status, status_column};
+pub(crate) use scalars::{bytes, hash, row_count, status, status_column, time};

@@ -17,7 +17,7 @@ pub(crate) fn bytes(sealed: &Sealed) -> Vec<u8> {
     sealed.as_bytes().to_vec()
 }
 
-pub(super) fn time(millis: Option<i64>) -> Option<Timestamp> {
+pub(crate) fn time(millis: Option<i64>) -> Option<Timestamp> {
     millis.map(Timestamp::from_millis)
 }
 

@@ -154,8 +154,7 @@ impl Postgres {
     }
 
     pub(super) async fn close(&self) -> Result<(), DbErr> {
-        let closed = self.pool.current().close().await;
-        closed
+        self.pool.current().close().await
     }
 }
 

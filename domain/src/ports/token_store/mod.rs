@@ -4,6 +4,7 @@ mod accounts;
 mod keys;
 mod links;
 mod refreshes;
+mod replicas;
 mod revocations;
 mod seals;
 
@@ -13,6 +14,7 @@ pub use accounts::AccountStore;
 pub use keys::{KeyCreation, KeyStore};
 pub use links::{LinkCreation, LinkStore, NewLink, NewLinkKey};
 pub use refreshes::{Recorded, RefreshStore};
+pub use replicas::ReplicaStore;
 pub use revocations::RevocationStore;
 pub use seals::{
     Resealing, SealStore, SealedColumn, SealedRow, SealedTable, SealedTo, SealedValue,
@@ -22,14 +24,20 @@ pub use seals::{
 /// method returns `Ok` for is durable. The store takes only sealed and hashed values, so no plaintext can be persisted
 /// by mistake.
 ///
-/// An adapter implements the six traits; this one follows.
+/// An adapter implements the seven traits; this one follows.
 pub trait TokenStore:
-    LinkStore + AccountStore + RefreshStore + KeyStore + RevocationStore + SealStore
+    LinkStore + AccountStore + RefreshStore + KeyStore + RevocationStore + SealStore + ReplicaStore
 {
 }
 
 impl<T> TokenStore for T where
-    T: LinkStore + AccountStore + RefreshStore + KeyStore + RevocationStore + SealStore
+    T: LinkStore
+        + AccountStore
+        + RefreshStore
+        + KeyStore
+        + RevocationStore
+        + SealStore
+        + ReplicaStore
 {
 }
 

@@ -60,6 +60,8 @@ impl Stage {
             refresh_at_least_every: Duration::from_secs(86_400),
             admin_key: Some(AccessKey::new(ADMIN)),
             enroll_key: enroll_key.map(AccessKey::new),
+            replica_name: "test".to_owned(),
+            version: "0".to_owned(),
         };
         let providers = Providers::new([Arc::clone(&provider) as Arc<dyn OAuthProvider>], None);
         let broker = Broker::new(

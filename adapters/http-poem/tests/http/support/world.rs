@@ -75,6 +75,8 @@ impl World {
             refresh_at_least_every: Duration::from_secs(86_400),
             admin_key: Some(AccessKey::new(ADMIN)),
             enroll_key: options.enroll_key.map(AccessKey::new),
+            replica_name: "test".to_owned(),
+            version: "0".to_owned(),
         };
         let provider = options.providers.first().cloned();
         let providers = options.providers.into_iter();

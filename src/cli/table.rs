@@ -24,6 +24,20 @@ fn line<const N: usize>(row: &[String; N], widths: &[usize; N]) -> String {
     line.trim_end().to_owned()
 }
 
+/// A length of time, as exact as a person wants it.
+pub(super) fn distance(seconds: u64) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
+    match seconds {
+        0..MINUTE => format!("{seconds} s"),
+        MINUTE..HOUR => format!("{} min", seconds / MINUTE),
+        // "1 d" would say too little.
+        HOUR..172_800 => format!("{} h", seconds / HOUR),
+        _ => format!("{} d", seconds / DAY),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,23 @@
+//! Who shares the database.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "replicas")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    #[sea_orm(unique)]
+    pub instance: String,
+    pub name: String,
+    pub version: String,
+    pub started_at: i64,
+    pub seen_at: i64,
+    pub keeps_house_since: Option<i64>,
+    pub keeps_house_until: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

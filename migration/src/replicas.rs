@@ -1,0 +1,50 @@
+//! The second schema: who shares the database. An older version that runs beside this one has no eye for it.
+
+use sea_orm_migration::{prelude::*, schema::*};
+
+/// Creates the table of replicas.
+pub(crate) struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &str {
+        "m0002_replicas"
+    }
+}
+
+#[derive(DeriveIden)]
+enum Replicas {
+    Table,
+    Id,
+    /// A random name for each start of a process.
+    Instance,
+    Name,
+    Version,
+    StartedAt,
+    SeenAt,
+    /// Since when, and until when, it does what one replica does for all.
+    KeepsHouseSince,
+    KeepsHouseUntil,
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let table = Table::create()
+            .table(Replicas::Table)
+            .col(big_pk_auto(Replicas::Id))
+            .col(text(Replicas::Instance).unique_key())
+            .col(text(Replicas::Name))
+            .col(text(Replicas::Version))
+            .col(big_integer(Replicas::StartedAt))
+            .col(big_integer(Replicas::SeenAt))
+            .col(big_integer_null(Replicas::KeepsHouseSince))
+            .col(big_integer_null(Replicas::KeepsHouseUntil))
+            .to_owned();
+        manager.create_table(table).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let table = Table::drop().table(Replicas::Table).to_owned();
+        manager.drop_table(table).await
+    }
+}

@@ -1,0 +1,93 @@
+//! `central-oauth replicas`: the processes that share the database, and what one of them does for all.
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::ports::ReplicaStore;
+use central_oauth_domain::replica::Replica;
+use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::migrate::must_exist;
+use super::print::{printable, printable_json, result, tell};
+use super::table::{distance, lay_out};
+use super::{Exit, Failure};
+use crate::config::{Environment, LogConfig, StoreConfig};
+use crate::{telemetry, wiring};
+
+/// What `replicas` takes.
+#[derive(clap::Args)]
+#[command(after_help = "\
+It reads the database that DB_PATH or DATABASE_URL names, and needs no key.")]
+pub(super) struct Options {
+    /// Print a JSON array, for scripts.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
+    let config = StoreConfig::read(environment)?;
+    telemetry::install(LogConfig::read(environment, "warn")?);
+    must_exist(&config)?;
+    let (store, clock) = wiring::told_the_time(&config).await?;
+    let pending = store.pending_migrations().await.map_err(Failure::other)?;
+    if !pending.is_empty() {
+        let message = "the schema is not up to date: run `central-oauth migrate`";
+        return Err(Failure::new(Exit::Other, message));
+    }
+    let now = clock.now();
+    let replicas = store.replicas(now).await.map_err(Failure::other)?;
+    store.close().await.map_err(Failure::other)?;
+    if options.json {
+        let items: Vec<_> = replicas.iter().map(|replica| json(replica, now)).collect();
+        let json = serde_json::to_string_pretty(&items).map_err(Failure::other)?;
+        result(printable_json(&json))?;
+    } else if replicas.is_empty() {
+        tell("No replica has been heard of for a day.");
+    } else {
+        let head = ["NAME", "VERSION", "STARTED", "SEEN", "HOUSEKEEPING"].map(str::to_owned);
+        let rows = replicas.iter().map(|replica| row(replica, now));
+        let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
+        result(lay_out(&rows))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn row(replica: &Replica, now: Timestamp) -> [String; 5] {
+    let ago = |at: Timestamp| format!("{} ago", distance(now.since(at).as_secs()));
+    let seen = ago(replica.seen_at);
+    let seen = match replica.is_there(now) {
+        true => seen,
+        false => format!("{seen}, gone"),
+    };
+    let duty = replica.keeps_house_since;
+    let duty = duty.map(|since| format!("for {}", distance(now.since(since).as_secs())));
+    [
+        printable(&replica.presence.name),
+        printable(&replica.presence.version),
+        ago(replica.presence.started_at),
+        seen,
+        duty.unwrap_or_else(|| "-".to_owned()),
+    ]
+}
+
+fn json(replica: &Replica, now: Timestamp) -> serde_json::Value {
+    let mut item = json!({
+        "instance": replica.presence.instance,
+        "name": replica.presence.name,
+        "version": replica.presence.version,
+        "started_at": rfc3339(replica.presence.started_at),
+        "seen_at": rfc3339(replica.seen_at),
+        "is_there": replica.is_there(now),
+    });
+    if let Some(since) = replica.keeps_house_since {
+        item["keeps_house_since"] = rfc3339(since).into();
+    }
+    item
+}
+
+fn rfc3339(at: Timestamp) -> String {
+    let nanos = i128::from(at.as_millis()) * 1_000_000;
+    let time = OffsetDateTime::from_unix_timestamp_nanos(nanos).ok();
+    let text = time.and_then(|time| time.format(&Rfc3339).ok());
+    text.unwrap_or_default()
+}

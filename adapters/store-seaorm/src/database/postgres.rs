@@ -23,8 +23,6 @@ const GRACE: Duration = Duration::from_secs(2);
 /// A transaction that is left open for so long is ended by the server, and lets go of what it locked: its process was
 /// stopped, or cut off. No transaction of ours waits for anything but the server.
 const LONGEST_IDLE_TRANSACTION: Duration = Duration::from_secs(5);
-/// After a restart of the server each of its old connections fails once.
-const TRIES: usize = 3;
 
 /// A server of PostgreSQL.
 pub(crate) struct Postgres {
@@ -39,12 +37,22 @@ pub(crate) struct Postgres {
 pub(crate) struct Pool {
     options: PgConnectOptions,
     pool_options: PgPoolOptions,
-    current: Mutex<DatabaseConnection>,
+    current: Mutex<Current>,
+}
+
+#[derive(Clone)]
+struct Current {
+    connections: DatabaseConnection,
+    /// How often they have been made anew.
+    generation: u64,
 }
 
 impl Pool {
     fn new(options: PgConnectOptions, pool_options: PgPoolOptions) -> Self {
-        let current = Mutex::new(lazy(&options, &pool_options));
+        let current = Mutex::new(Current {
+            connections: lazy(&options, &pool_options),
+            generation: 0,
+        });
         Self {
             options,
             pool_options,
@@ -52,18 +60,24 @@ impl Pool {
         }
     }
 
-    fn current(&self) -> DatabaseConnection {
+    fn current(&self) -> Current {
         self.lock().clone()
     }
 
     /// Begins with new connections. The old ones may hang for as long as TCP is patient, a quarter of an hour, and would
-    /// keep their places meanwhile.
-    pub(super) fn give_up(&self) {
-        tracing::warn!("the database does not answer: its connections are made anew");
-        *self.lock() = lazy(&self.options, &self.pool_options);
+    /// keep their places meanwhile. Many may find out at the same moment; once is enough.
+    pub(super) fn give_up(&self, generation: u64) {
+        let mut current = self.lock();
+        if current.generation == generation {
+            tracing::warn!("the database does not answer: its connections are made anew");
+            *current = Current {
+                connections: lazy(&self.options, &self.pool_options),
+                generation: generation + 1,
+            };
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, DatabaseConnection> {
+    fn lock(&self) -> MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -105,35 +119,45 @@ impl Postgres {
         if self.is_shared {
             self.begin().await
         } else {
-            let pool = Channel::Pool(self.pool.current());
-            Ok(Session::new(pool, Some(self.patience())))
+            let Current {
+                connections,
+                generation,
+            } = self.pool.current();
+            let patience = self.patience(generation);
+            Ok(Session::new(Channel::Pool(connections), Some(patience)))
         }
     }
 
     pub(super) async fn begin(&self) -> Result<Session, DbErr> {
-        let mut tries_left = TRIES;
-        let txn = loop {
-            tries_left -= 1;
+        let mut connections_left = self.settings.max_connections;
+        let (txn, patience) = loop {
             match self.try_to_begin().await {
-                Err(error) if is_disconnected(&error) && tries_left > 0 => {}
+                // After a restart of the server each of its old connections fails once.
+                Err(error) if is_disconnected(&error) && connections_left > 0 => {
+                    connections_left -= 1;
+                }
                 begun => break begun?,
             }
         };
-        let session = Session::new(Channel::Transaction(txn), Some(self.patience()));
+        let session = Session::new(Channel::Transaction(txn), Some(patience));
         if self.is_shared {
             session.execute_unprepared(&self.told()).await?;
         }
         Ok(session)
     }
 
-    async fn try_to_begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        let pool = self.pool.current();
-        let patience = Patience {
-            // The pool has a patience of its own.
-            limit: self.settings.connect_timeout + self.patience().limit,
-            ..self.patience()
+    async fn try_to_begin(&self) -> Result<(DatabaseTransaction, Patience), DbErr> {
+        let Current {
+            connections,
+            generation,
+        } = self.pool.current();
+        let patience = self.patience(generation);
+        let with_connecting = Patience {
+            limit: self.settings.connect_timeout + patience.limit,
+            ..patience.clone()
         };
-        within(Some(&patience), pool.begin()).await
+        let txn = within(Some(&with_connecting), connections.begin()).await?;
+        Ok((txn, patience))
     }
 
     /// What a transaction is told behind a pooler, and what is left over of those before it.
@@ -146,15 +170,17 @@ impl Postgres {
         format!("{isolation}{}DEALLOCATE ALL", settings.concat())
     }
 
-    fn patience(&self) -> Patience {
+    fn patience(&self, generation: u64) -> Patience {
         Patience {
             limit: self.settings.statement_timeout + GRACE,
+            connections: self.settings.max_connections,
             pool: Arc::clone(&self.pool),
+            generation,
         }
     }
 
     pub(super) async fn close(&self) -> Result<(), DbErr> {
-        self.pool.current().close().await
+        self.pool.current().connections.close().await
     }
 }
 
@@ -209,4 +235,87 @@ fn session_settings(settings: PoolSettings) -> [(&'static str, String); 2] {
             millis(LONGEST_IDLE_TRANSACTION),
         ),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use central_oauth_test_postgres::{Cluster, PgBouncer};
+
+    use super::*;
+    use crate::url::{DatabaseUrl, Place};
+
+    async fn open(url: &str) -> Arc<Postgres> {
+        let url: DatabaseUrl = url.parse().expect("no URL");
+        let Place::Server(options) = url.place() else {
+            panic!("no server");
+        };
+        let server = Postgres::open(options, PoolSettings::default()).await;
+        server.expect("no server")
+    }
+
+    async fn shown(session: &Session, name: &str) -> String {
+        let question = format!("SELECT current_setting('{name}') AS it");
+        let question = sea_orm::Statement::from_string(session.get_database_backend(), question);
+        let row = session.query_one_raw(question).await;
+        let row = row.expect("no answer").expect("no row");
+        row.try_get("", "it").expect("no text")
+    }
+
+    #[tokio::test]
+    async fn sessions_are_told_the_same_with_and_without_a_pooler() {
+        let cluster = Cluster::shared();
+        let database = cluster.create_database();
+        cluster.execute(
+            &database.name,
+            &format!(
+                "ALTER DATABASE {} SET default_transaction_isolation = 'serializable'",
+                database.name
+            ),
+        );
+        let pooler = PgBouncer::start(cluster);
+        for (url, is_shared) in [(database.url, false), (pooler.url(&database.name), true)] {
+            let server = open(&url).await;
+            assert_eq!(server.is_shared, is_shared);
+            for session in [
+                server.begin().await.expect("no transaction"),
+                server.read().await.expect("no session"),
+            ] {
+                assert_eq!(shown(&session, "statement_timeout").await, "10s");
+                let idle = "idle_in_transaction_session_timeout";
+                assert_eq!(shown(&session, idle).await, "5s");
+                let isolation = shown(&session, "transaction_isolation").await;
+                assert_eq!(isolation, "read committed");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn who_stops_in_the_middle_lets_go_of_what_it_locked() {
+        let cluster = Cluster::shared();
+        let database = cluster.create_database();
+        let setup = "CREATE TABLE held (id int); INSERT INTO held VALUES (1)";
+        cluster.execute(&database.name, setup);
+        let server = open(&database.url).await;
+        let stopped = server.begin().await.expect("no transaction");
+        let locked = stopped.execute_unprepared("UPDATE held SET id = 2").await;
+        locked.expect("no lock");
+
+        // It waits for as long as the row is locked, and no longer.
+        let other = server.begin().await.expect("no transaction");
+        let changed = other.execute_unprepared("UPDATE held SET id = 3").await;
+        changed.expect("the row is locked still");
+        other.commit().await.expect("no commit");
+
+        let late = stopped
+            .commit()
+            .await
+            .expect_err("it was committed all the same");
+        assert!(is_disconnected(&late), "{late:?}");
+        assert_eq!(
+            cluster
+                .execute(&database.name, "SELECT id FROM held")
+                .trim(),
+            "3"
+        );
+    }
 }

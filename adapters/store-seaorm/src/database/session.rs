@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::postgres::Pool;
+use crate::error::is_disconnected;
 
 /// A connection, or a transaction.
 pub(crate) struct Session {
@@ -28,7 +29,11 @@ pub(crate) enum Channel {
 #[derive(Clone)]
 pub(crate) struct Patience {
     pub(crate) limit: Duration,
+    /// How many there are at most.
+    pub(crate) connections: u32,
     pub(crate) pool: Arc<Pool>,
+    /// Which of the pool's connections these are.
+    pub(crate) generation: u64,
 }
 
 impl Session {
@@ -53,6 +58,15 @@ impl Session {
                 let committed = txn.commit().instrument(span(backend, "COMMIT"));
                 within(self.patience.as_ref(), committed).await
             }
+        }
+    }
+
+    /// A question by itself may be asked again on another connection: after a restart of the server each of its old ones
+    /// fails once.
+    fn connections_to_try(&self) -> u32 {
+        match (&self.channel, &self.patience) {
+            (Channel::Pool(_), Some(patience)) => patience.connections,
+            _ => 0,
         }
     }
 
@@ -86,14 +100,14 @@ pub(crate) async fn within<T>(
     patience: Option<&Patience>,
     answer: impl Future<Output = Result<T, DbErr>>,
 ) -> Result<T, DbErr> {
-    let Some(Patience { limit, pool }) = patience else {
+    let Some(patience) = patience else {
         return answer.await;
     };
-    match timeout(*limit, answer).await {
+    match timeout(patience.limit, answer).await {
         Ok(answer) => answer,
         Err(_) => {
-            pool.give_up();
-            let message = format!("no answer within {} s", limit.as_secs());
+            patience.pool.give_up(patience.generation);
+            let message = format!("no answer within {} s", patience.limit.as_secs());
             Err(DbErr::Conn(RuntimeErr::Internal(message)))
         }
     }
@@ -117,14 +131,30 @@ impl ConnectionTrait for Session {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let sql = statement.sql.clone();
-        self.asked(&sql, self.executor().query_one_raw(statement))
+        let sql = &statement.sql;
+        for _ in 0..self.connections_to_try() {
+            let question = self.executor();
+            let asked = self.asked(sql, question.query_one_raw(statement.clone()));
+            match asked.await {
+                Err(error) if is_disconnected(&error) => {}
+                answer => return answer,
+            }
+        }
+        self.asked(sql, self.executor().query_one_raw(statement.clone()))
             .await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let sql = statement.sql.clone();
-        self.asked(&sql, self.executor().query_all_raw(statement))
+        let sql = &statement.sql;
+        for _ in 0..self.connections_to_try() {
+            let question = self.executor();
+            let asked = self.asked(sql, question.query_all_raw(statement.clone()));
+            match asked.await {
+                Err(error) if is_disconnected(&error) => {}
+                answer => return answer,
+            }
+        }
+        self.asked(sql, self.executor().query_all_raw(statement.clone()))
             .await
     }
 }

@@ -1,0 +1,99 @@
+//! Leases are judged by the server's clock, however wrong a replica's is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::NewGrant;
+use central_oauth_domain::ports::{Clock, LinkStore, RefreshStore};
+use central_oauth_domain::testing::FixedClock;
+use central_oauth_store_seaorm::{DatabaseClock, SeaOrmStore};
+use central_oauth_test_postgres::{Cluster, Database};
+
+use crate::common::{LATER, NOW, OnServer, POOL, authorizing, grant};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const LEASE: Duration = Duration::from_secs(15);
+/// What the way to the server and a busy machine may take.
+const SLACK: Duration = Duration::from_secs(5);
+
+/// What the server's clock shows.
+fn servers() -> Timestamp {
+    let question = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+    let millis = Cluster::shared().execute("postgres", question);
+    Timestamp::from_millis(millis.trim().parse().unwrap())
+}
+
+fn is_right(clock: &DatabaseClock) -> bool {
+    let (now, servers) = (clock.now(), servers());
+    now.since(servers).max(servers.since(now)) < SLACK
+}
+
+/// A replica whose machine shows some time.
+async fn replica(url: &str, machine: &FixedClock) -> (SeaOrmStore, Arc<DatabaseClock>) {
+    let clock = Arc::new(DatabaseClock::new(Arc::new(machine.clone())));
+    let store = SeaOrmStore::open(&url.parse().unwrap(), POOL)
+        .await
+        .unwrap();
+    let store = store.keeping_right(Arc::clone(&clock)).await.unwrap();
+    (store, clock)
+}
+
+/// A database with an account whose tokens are due.
+async fn database() -> String {
+    let Database { url, name } = Cluster::shared().create_database();
+    let store = OnServer::at(&url, name).await.store;
+    let link = authorizing(&store, 1).await;
+    let due = NewGrant {
+        next_refresh_at: Some(NOW),
+        access_token_expires_at: Some(LATER),
+        ..grant("ada")
+    };
+    let linked = store.complete_link(link.id, link.version, due, NOW).await;
+    linked.unwrap();
+    url
+}
+
+async fn claims(store: &SeaOrmStore, clock: &DatabaseClock) -> usize {
+    let now = clock.now();
+    let claimed = store.claim_due_refreshes(now, now + LEASE, 10, &[]).await;
+    claimed.unwrap().len()
+}
+
+#[tokio::test]
+async fn a_clock_is_right_from_the_start() {
+    let url = database().await;
+    for wrong in [servers() + HOUR, servers() - HOUR] {
+        let (_, clock) = replica(&url, &FixedClock::new(wrong)).await;
+        assert!(is_right(&clock));
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_ahead_steals_no_lease() {
+    let url = database().await;
+    let (holder, right) = replica(&url, &FixedClock::new(servers())).await;
+    assert_eq!(claims(&holder, &right).await, 1);
+
+    let machine = FixedClock::new(servers());
+    let (thief, clock) = replica(&url, &machine).await;
+    machine.set(servers() + HOUR);
+    assert_eq!(claims(&thief, &clock).await, 0);
+    assert!(is_right(&clock), "the claim has put it right");
+}
+
+#[tokio::test]
+async fn a_clock_that_falls_behind_keeps_its_lease() {
+    let url = database().await;
+    let machine = FixedClock::new(servers());
+    let (holder, clock) = replica(&url, &machine).await;
+    machine.set(servers() - HOUR);
+    // By its own clock the lease would have lapsed before it began, and nothing would have been due.
+    holder.next_refresh_at(&[]).await.unwrap();
+    assert!(is_right(&clock), "looking for what is due has put it right");
+    machine.set(servers() - HOUR - HOUR);
+    assert_eq!(claims(&holder, &clock).await, 1);
+
+    let (other, right) = replica(&url, &FixedClock::new(servers())).await;
+    assert_eq!(claims(&other, &right).await, 0);
+}

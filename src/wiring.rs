@@ -8,7 +8,7 @@ use central_oauth_clock_system::SystemClock;
 use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::ports::{Cipher, Clock, OAuthProvider, TokenStore};
 use central_oauth_domain::usecases::{
-    Broker, Providers, Settings, UnlockError, require_all_keys, unlock,
+    Broker, Providers, Settings, UnlockError, after_restore, require_all_keys, unlock,
 };
 use central_oauth_domain::vault::Vault;
 use central_oauth_provider_openidconnect::OpenIdConnectProvider;
@@ -38,6 +38,16 @@ pub(crate) async fn told_the_time(
     let clock = Arc::new(DatabaseClock::new(Arc::new(SystemClock)));
     let store = store(config).await?.keeping_right(clock.clone()).await;
     Ok((store.map_err(Failure::other)?, clock))
+}
+
+/// Doubts every grant of a store that was restored from a backup; how many there are.
+pub(crate) async fn doubt_all(config: &StoreConfig) -> Result<u64, Failure> {
+    let (store, clock) = told_the_time(config).await?;
+    store.migrate_up().await.map_err(Failure::other)?;
+    let doubted = after_restore(&store, clock.as_ref(), &entropy()).await;
+    let doubted = doubted.map_err(Failure::other)?;
+    store.close().await.map_err(Failure::other)?;
+    Ok(doubted)
 }
 
 /// The store behind a broker, to be closed when nobody asks it any more.

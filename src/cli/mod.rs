@@ -14,6 +14,7 @@ mod providers;
 mod qr;
 mod rekey;
 mod replicas;
+mod restored;
 mod revoke;
 mod serve;
 mod table;
@@ -52,6 +53,9 @@ enum Command {
     Revoke(revoke::Options),
     /// Look at the configured providers: list them, or check whether they work and what to do where they do not.
     Providers(providers::Options),
+    /// Say that the database was restored from a backup: refresh tokens may be older than the provider's, and are tried
+    /// gently. To be run before the service is started again.
+    Restored,
     /// List the processes that share the database, and which of them does the housekeeping for all.
     Replicas(replicas::Options),
     /// Print the OpenAPI document of the service.
@@ -77,6 +81,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
             Command::Providers(options) => providers::run(options, &environment).await,
             Command::Openapi(options) => openapi::run(&options),
             Command::Replicas(options) => replicas::run(options, &environment).await,
+            Command::Restored => restored::run(&environment).await,
             Command::Rekey => rekey::run(&environment).await,
             Command::Migrate(options) => migrate::run(options, &environment).await,
         }

@@ -1,9 +1,9 @@
 //! What became of refreshes. The generation of the presented refresh token decides, never the lease.
 
-use central_oauth_domain::Timestamp;
-use central_oauth_domain::grant::refresh::{Attempts, RefreshFailure};
+use central_oauth_domain::grant::refresh::{Attempts, Doubt, RefreshFailure};
 use central_oauth_domain::grant::{AccountId, AccountStatus, RefreshedTokens, StoredTokens};
 use central_oauth_domain::ports::{Recorded, StoreError};
+use central_oauth_domain::{Fault, Timestamp};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
@@ -156,6 +156,49 @@ pub(crate) async fn promote_spare(
     let promoted = with_accounts(db, vec![row]).await?;
     write.commit().await?;
     Ok(promoted.into_iter().next())
+}
+
+pub(crate) async fn doubt(
+    store: &SeaOrmStore,
+    doubts: &[Doubt],
+    fault: &Fault,
+) -> Result<u64, StoreError> {
+    let write = store.write().await?;
+    let mut doubted = 0;
+    for doubt in doubts {
+        doubted += u64::from(doubt_one(&write.txn, doubt, fault).await?);
+    }
+    write.commit().await?;
+    Ok(doubted)
+}
+
+async fn doubt_one(
+    db: &impl ConnectionTrait,
+    doubt: &Doubt,
+    fault: &Fault,
+) -> Result<bool, StoreError> {
+    let doubted = ActiveModel {
+        ambiguous: Set(true),
+        next_refresh_at: Set(Some(doubt.next_refresh_at.as_millis())),
+        ..Default::default()
+    };
+    let doubted = Entity::update_many()
+        .set(doubted)
+        .filter(Column::AccountId.eq(doubt.account.0))
+        .filter(Column::NextRefreshAt.is_not_null());
+    let doubted = doubted.exec(db).await.map_err(failed)?;
+    if doubted.rows_affected == 0 {
+        return Ok(false);
+    }
+    let ill = accounts::ActiveModel {
+        id: Set(doubt.account.0),
+        status: Set(status_column(AccountStatus::Degraded)),
+        last_error_code: Set(Some(fault.code.clone())),
+        last_error_detail: Set(Some(fault.detail.clone())),
+        ..Default::default()
+    };
+    ill.update(db).await.map_err(failed)?;
+    Ok(true)
 }
 
 /// The row as it was claimed, if it still is.

@@ -1,10 +1,10 @@
 //! Tokens that are to be refreshed: who may do it, and when.
 
 use async_trait::async_trait;
-use central_oauth_domain::Timestamp;
-use central_oauth_domain::grant::refresh::RefreshFailure;
+use central_oauth_domain::grant::refresh::{Doubt, RefreshFailure};
 use central_oauth_domain::grant::{AccountId, ProviderName, RefreshedTokens, StoredTokens};
 use central_oauth_domain::ports::{Recorded, RefreshStore, StoreError};
+use central_oauth_domain::{Fault, Timestamp};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, UpdateMany};
@@ -129,6 +129,10 @@ impl RefreshStore for SeaOrmStore {
         lease_version: i64,
     ) -> Result<Option<StoredTokens>, StoreError> {
         refreshed::promote_spare(self, account, generation, lease_version).await
+    }
+
+    async fn doubt(&self, doubts: &[Doubt], fault: &Fault) -> Result<u64, StoreError> {
+        refreshed::doubt(self, doubts, fault).await
     }
 }
 

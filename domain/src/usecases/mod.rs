@@ -3,6 +3,7 @@
 mod access_keys;
 mod accounts;
 mod advance_consent;
+mod after_restore;
 mod authenticate;
 mod delete_account;
 mod enter_code;
@@ -43,6 +44,7 @@ use self::key_uses::KeyUses;
 pub use access_keys::{HandedKey, KeyPage, KeyRequest};
 pub use accounts::AccountPage;
 pub use advance_consent::Outcome;
+pub use after_restore::after_restore;
 pub use authenticate::Caller;
 pub use enter_code::{LinkView, Visitor};
 use grants::Outages;

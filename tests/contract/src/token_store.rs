@@ -106,6 +106,7 @@ where
             a_failure_without_the_lease_is_dropped, the_spare_takes_the_place_of_a_dead_token,
             a_spare_is_promoted_by_the_claimer_alone, linking_forgets_the_spare,
             nothing_comes_of_an_account_that_is_gone, of_many_successes_one_is_stored,
+            doubts_are_kept_where_a_refresh_is_planned,
         },
         keys::{
             an_unknown_key_opens_nothing, a_new_key_opens_its_link, a_further_key_opens_the_account,

@@ -144,7 +144,7 @@ const INVALID_GRANT: &str = "invalid_grant";
 fn last_words(error: &ProviderError, ambiguous: bool) -> String {
     if ambiguous {
         format!(
-            "{error}; the answer to an earlier attempt was lost, which may have spent the refresh token"
+            "{error}; the answer to an earlier attempt was lost, or the database restored from a backup: the refresh token may have been spent before"
         )
     } else {
         error.to_string()

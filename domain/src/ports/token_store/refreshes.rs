@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::grant::refresh::RefreshFailure;
+use crate::Fault;
+use crate::grant::refresh::{Doubt, RefreshFailure};
 use crate::grant::{AccountId, ProviderName, RefreshedTokens, StoredTokens};
 use crate::time::Timestamp;
 
@@ -75,6 +76,10 @@ pub trait RefreshStore: Send + Sync {
         generation: i64,
         lease_version: i64,
     ) -> Result<Option<StoredTokens>, StoreError>;
+
+    /// Marks the attempts of accounts as ambiguous and plans their next refresh, with `fault` for their health, where a
+    /// refresh is planned; others stay as they are. Returns how many were marked.
+    async fn doubt(&self, doubts: &[Doubt], fault: &Fault) -> Result<u64, StoreError>;
 }
 
 /// What became of refreshed tokens.

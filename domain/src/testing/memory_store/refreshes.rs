@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 
 use super::{MemoryStore, State};
-use crate::grant::refresh::{Attempts, RefreshFailure};
+use crate::fault::Fault;
+use crate::grant::refresh::{Attempts, Doubt, RefreshFailure};
 use crate::grant::{AccountId, AccountStatus, Lease, ProviderName, RefreshedTokens, StoredTokens};
 use crate::ports::{Recorded, RefreshStore, StoreError};
 use crate::time::Timestamp;
@@ -87,6 +88,24 @@ impl RefreshStore for MemoryStore {
         Ok(self
             .lock()
             .promote_spare(account, generation, lease_version))
+    }
+
+    async fn doubt(&self, doubts: &[Doubt], fault: &Fault) -> Result<u64, StoreError> {
+        let mut state = self.lock();
+        let mut doubted = 0;
+        for doubt in doubts {
+            let Some(tokens) = state.accounts.get_mut(&doubt.account.0) else {
+                continue;
+            };
+            if tokens.account.next_refresh_at.is_some() {
+                tokens.attempts.ambiguous = true;
+                tokens.account.next_refresh_at = Some(doubt.next_refresh_at);
+                tokens.account.status = AccountStatus::Degraded;
+                tokens.account.last_error = Some(fault.clone());
+                doubted += 1;
+            }
+        }
+        Ok(doubted)
     }
 }
 

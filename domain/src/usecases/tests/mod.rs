@@ -3,6 +3,7 @@
 
 mod access_keys;
 mod advance_consent;
+mod after_restore;
 mod authorization;
 mod delete_account;
 mod enter_code;

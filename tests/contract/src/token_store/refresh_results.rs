@@ -1,5 +1,7 @@
 //! What becomes of refreshes: the generation decides.
 
+use central_oauth_domain::Fault;
+use central_oauth_domain::grant::refresh::Doubt;
 use central_oauth_domain::grant::{Account, AccountId, AccountStatus, NewGrant, RefreshedTokens};
 use central_oauth_domain::ports::{Recorded, TokenStore};
 use tokio::task::JoinSet;
@@ -284,4 +286,34 @@ pub(super) async fn of_many_successes_one_is_stored(fixture: &dyn Fixture) {
     let now = stored(&*fixture.store(), id).await;
     assert_eq!(now.generation, generation + 1);
     assert!(now.spare_refresh_token.is_some());
+}
+
+pub(super) async fn doubts_are_kept_where_a_refresh_is_planned(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = ada(&*store).await.id;
+    let bare = NewGrant {
+        refresh_token: None,
+        next_refresh_at: None,
+        ..grant("bob", "one")
+    };
+    let bob = linked(&*store, 2, bare, 10).await;
+    let fault = Fault::new("restored_from_backup", "it may be an old one");
+    let doubts = [id, bob.id, AccountId(i64::MAX)].map(|account| Doubt {
+        account,
+        next_refresh_at: at(50),
+    });
+    assert_eq!(store.doubt(&doubts, &fault).await.unwrap(), 1);
+    assert_eq!(store.account(bob.id).await.unwrap(), Some(bob));
+    let doubted = stored(&*store, id).await;
+    assert!(doubted.attempts.ambiguous);
+    assert_eq!(doubted.account.status, AccountStatus::Degraded);
+    assert_eq!(doubted.account.last_error, Some(fault));
+    assert_eq!(store.next_refresh_at(&[]).await.unwrap(), Some(at(50)));
+    // What works is not doubted any more.
+    let claimed = claim_refresh(&*store, id, 51, 66).await;
+    record(&*store, id, claimed.generation, fresh("two")).await;
+    let well = stored(&*store, id).await;
+    assert!(!well.attempts.ambiguous);
+    assert_eq!(well.account.status, AccountStatus::Active);
+    assert_eq!(well.account.last_error, None);
 }

@@ -1,0 +1,47 @@
+//! What follows when a backup has been put back: refresh tokens that providers have rotated since are old now, and nobody
+//! knows which.
+
+use std::time::Duration;
+
+use crate::entropy::Entropy;
+use crate::fault::Fault;
+use crate::grant::refresh::Doubt;
+use crate::ports::{Clock, StoreError, TokenStore};
+
+/// Accounts read at a time.
+const BATCH: u64 = 100;
+/// What was due at the time of the backup is due again all at once: it is spread over this long.
+const SPREAD_OVER: Duration = Duration::from_secs(600);
+
+/// Doubts every grant whose refresh token may be older than the provider's. Its access token is served for as long as it
+/// lasts, and only then, or as planned, its refresh token is tried; until that has worked its health says why it may not.
+/// Returns how many grants are doubted. It may be cut short and begun again.
+///
+/// # Errors
+/// When the store fails.
+pub async fn after_restore(
+    store: &dyn TokenStore,
+    clock: &dyn Clock,
+    entropy: &Entropy,
+) -> Result<u64, StoreError> {
+    let words = "the database was restored from a backup, so the refresh token may be an old one; it is tried once the access token expires";
+    let fault = Fault::new("restored_from_backup", words);
+    let (mut doubted, mut last) = (0, None);
+    loop {
+        let accounts = store.accounts(last, BATCH).await?;
+        let Some(account) = accounts.last() else {
+            return Ok(doubted);
+        };
+        last = Some(account.id);
+        let now = clock.now();
+        let doubts = accounts.iter().filter_map(|account| {
+            let earliest = now + SPREAD_OVER.mul_f64(entropy.fraction());
+            Some(Doubt {
+                account: account.id,
+                next_refresh_at: account.next_refresh_at?.max(earliest),
+            })
+        });
+        let doubts: Vec<_> = doubts.collect();
+        doubted += store.doubt(&doubts, &fault).await?;
+    }
+}

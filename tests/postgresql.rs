@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
-use central_oauth_test_postgres::{Cluster, PgBouncer};
+use central_oauth_test_postgres::{Cluster, HaProxy, PgBouncer};
 use reqwest::Client;
 
 use support::http::{self, Answer};
@@ -174,4 +174,54 @@ async fn one_replica_keeps_house_and_another_takes_over() {
     .await;
     other.stop().await;
     assert_eq!(replicas(&other).await, serde_json::json!([]));
+}
+
+/// The proxy of the documentation, before these replicas.
+fn proxy(replicas: &[Service]) -> HaProxy {
+    let mut config = include_str!("../docs/deployment/haproxy.cfg").to_owned();
+    for (n, replica) in replicas.iter().enumerate() {
+        let address = format!("127.0.0.1:{}", replica.port());
+        config = config.replace(&format!("${{REPLICA_{}}}", n + 1), &address);
+    }
+    HaProxy::start(|port| config.replace("${LISTEN}", &format!("127.0.0.1:{port}")))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_request_may_reach_any_replica() {
+    let (sandbox, database) = (sandbox().await, Cluster::shared().create_database());
+    let mut replicas: Vec<_> = (0..3).map(|_| Service::prepare_for(&sandbox)).collect();
+    let proxy = proxy(&replicas);
+    for replica in &mut replicas {
+        replica.set("DATABASE_URL", &database.url);
+        replica.set("PUBLIC_URL", &format!("http://127.0.0.1:{}", proxy.port()));
+        replica.set("TRUSTED_PROXIES", "127.0.0.1");
+        replica.run().await;
+        replica.reach_through(proxy.port());
+    }
+    let client = http::client();
+    eventually(Duration::from_secs(10), "the proxy", async || {
+        let ready = http::try_send(client.get(replicas[0].url("/v1/readyz"))).await;
+        ready.is_ok_and(|answer| answer.status == 200)
+    })
+    .await;
+    // Each request of the page and of the client goes to the next replica.
+    let key = link(&replicas[0]).await;
+    let mut through = replicas.pop().expect("no replica");
+    for _ in 0..6 {
+        let answer = token(&client, &through, &key).await.expect(200);
+        assert!(works(&client, &sandbox, answer.str("access_token")).await);
+    }
+    // Two of three are killed: nobody who asks is refused for long.
+    for replica in &mut replicas {
+        replica.kill().await;
+    }
+    eventually(Duration::from_secs(10), "a token", async || {
+        token(&client, &through, &key).await.status == 200
+    })
+    .await;
+    for _ in 0..6 {
+        token(&client, &through, &key).await.expect(200);
+        tokio::time::sleep(Duration::from_millis(700)).await;
+    }
+    through.stop().await;
 }

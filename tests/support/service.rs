@@ -80,6 +80,16 @@ impl Service {
         self.settings.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Has it reached at another port from now on, where a proxy listens.
+    pub(crate) fn reach_through(&mut self, port: u16) {
+        self.port = port;
+    }
+
+    /// The port at which it is reached.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// An address of the service.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)

@@ -225,3 +225,36 @@ async fn any_request_may_reach_any_replica() {
     }
     through.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_version_migrates_beside_an_older_one() {
+    let cluster = Cluster::shared();
+    let (sandbox, database) = (sandbox().await, cluster.create_database());
+    let mut old = replica(&sandbox, &database.url).await;
+    let (client, key) = (http::client(), link(&old).await);
+    let first = token(&client, &old, &key).await.expect(200);
+    // What a migration within a minor version does: it adds.
+    let newer = "ALTER TABLE accounts ADD COLUMN colour TEXT; \
+                 ALTER TABLE tokens ADD COLUMN weight BIGINT NOT NULL DEFAULT 7; \
+                 CREATE TABLE ribbons (id BIGINT PRIMARY KEY); \
+                 INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_newer', 0)";
+    cluster.execute(&database.name, newer);
+    eventually(Duration::from_secs(20), "a refreshed token", async || {
+        let answer = token(&client, &old, &key).await.expect(200);
+        answer.str("access_token") != first.str("access_token")
+    })
+    .await;
+    let another = link(&old).await;
+    token(&client, &old, &another).await.expect(200);
+
+    let mut late = Service::prepare_for(&sandbox);
+    late.set("DATABASE_URL", &database.url);
+    assert!(!late.run_to_the_end().await.success());
+    let log = late.logs();
+    assert!(
+        log.contains("newer version") && log.contains("m9999_newer"),
+        "{log}"
+    );
+    assert!(!log.contains(cluster.password()), "{log}");
+    old.stop().await;
+}

@@ -31,7 +31,26 @@ const MISTAKES: &[Mistake] = &[
     ),
     (
         "DATABASE_URL",
-        &[("DATABASE_URL", "postgres://me:hunter2@db/tokens")],
+        &[("DATABASE_URL", "mysql://me:hunter2@db/tokens")],
+    ),
+    (
+        "DATABASE_URL",
+        &[(
+            "DATABASE_URL",
+            "postgres://me:hunter2@db/tokens?sslmod=require",
+        )],
+    ),
+    (
+        "DATABASE_MAX_CONNECTIONS",
+        &[("DATABASE_MAX_CONNECTIONS", "1")],
+    ),
+    (
+        "DATABASE_CONNECT_TIMEOUT",
+        &[("DATABASE_CONNECT_TIMEOUT", "0")],
+    ),
+    (
+        "DATABASE_STATEMENT_TIMEOUT",
+        &[("DATABASE_STATEMENT_TIMEOUT", "2 s")],
     ),
     ("DATABASE_URL", &[("DATABASE_URL", "hunter2")]),
     ("LISTEN_ADDR", &[("LISTEN_ADDR", "localhost:8080")]),

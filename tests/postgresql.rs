@@ -8,10 +8,11 @@ use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
 use central_oauth_test_postgres::{Cluster, HaProxy, PgBouncer};
 use reqwest::Client;
 
-use support::http::{self, Answer};
+use support::http;
 use support::linking::link;
 use support::process::eventually;
 use support::service::Service;
+use support::tokens::{token, works};
 
 /// A sandbox whose alice consents by herself at once.
 async fn sandbox() -> Sandbox {
@@ -29,16 +30,6 @@ async fn replica(sandbox: &Sandbox, database: &str) -> Service {
     service.set("DATABASE_URL", database);
     service.run().await;
     service
-}
-
-async fn token(client: &Client, service: &Service, key: &str) -> Answer {
-    let request = client.get(service.url("/v1/token")).bearer_auth(key);
-    http::send(request).await
-}
-
-async fn works(client: &Client, sandbox: &Sandbox, token: &str) -> bool {
-    let request = client.get(&sandbox.endpoints().hello).bearer_auth(token);
-    http::send(request).await.status.is_success()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,10 +12,11 @@ use reqwest::Client;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use support::http::{self, Answer};
+use support::http;
 use support::linking::link;
 use support::process::{eventually, free_port};
 use support::service::Service;
+use support::tokens::{token, works};
 
 const LIFETIME: Duration = Duration::from_secs(4);
 
@@ -35,16 +36,6 @@ async fn service(sandbox: &Sandbox) -> Service {
     let mut service = Service::prepare_for(sandbox);
     service.run().await;
     service
-}
-
-async fn token(client: &Client, service: &Service, key: &str) -> Answer {
-    let request = client.get(service.url("/v1/token")).bearer_auth(key);
-    http::send(request).await
-}
-
-async fn works(client: &Client, sandbox: &Sandbox, token: &str) -> bool {
-    let request = client.get(&sandbox.endpoints().hello).bearer_auth(token);
-    http::send(request).await.status.is_success()
 }
 
 async fn account(client: &Client, service: &Service) -> serde_json::Value {

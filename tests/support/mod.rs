@@ -7,6 +7,7 @@
 //! | [`browser`] | Chromium, with and without JavaScript |
 //! | [`service`] | the service itself |
 //! | [`linking`] | links an account without a browser |
+//! | [`tokens`] | asks the service for tokens and uses them at the sandbox |
 //! | [`http`] | requests as a program makes them |
 //! | [`process`] | children that end with their test, and time limits |
 //!
@@ -22,3 +23,4 @@ pub(crate) mod linking;
 pub(crate) mod oidc;
 pub(crate) mod process;
 pub(crate) mod service;
+pub(crate) mod tokens;

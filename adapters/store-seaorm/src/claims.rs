@@ -3,7 +3,7 @@
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::ports::StoreError;
-use sea_orm::sea_query::{LockBehavior, LockType};
+use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     Select, UpdateMany,
@@ -18,9 +18,16 @@ pub(crate) trait Leased: EntityTrait {
     const PROVIDER: Self::Column;
     /// When the row is due, or once its lease lapses where that is later; empty if never.
     const DUE_AT: Self::Column;
+    const LEASE_UNTIL: Self::Column;
+    /// What tells one lease from the next.
+    const VERSION: Self::Column;
 
     /// A change that leases rows: whoever held them before cannot record anything any more.
-    fn lease(until: Timestamp) -> UpdateMany<Self>;
+    fn lease(until: Timestamp) -> UpdateMany<Self> {
+        Self::update_many()
+            .col_expr(Self::LEASE_UNTIL, Expr::value(until.as_millis()))
+            .col_expr(Self::VERSION, Expr::col(Self::VERSION).add(1))
+    }
 }
 
 /// Rows that are due at providers that are not busy, the longest due first.

@@ -7,8 +7,6 @@ use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::link::{Link, LinkId, PollSchedule, SealedGrant};
 use central_oauth_domain::ports::StoreError;
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{EntityTrait, UpdateMany};
 
 use crate::changes::{change, change_alone};
 use crate::claims::{self, Leased};
@@ -52,16 +50,8 @@ impl Leased for Entity {
     const ID: Column = Column::Id;
     const PROVIDER: Column = Column::Provider;
     const DUE_AT: Column = Column::PollDueAt;
-
-    fn lease(until: Timestamp) -> UpdateMany<Self> {
-        let leased = ActiveModel {
-            lease_until: Set(Some(until.as_millis())),
-            ..Default::default()
-        };
-        Self::update_many()
-            .set(leased)
-            .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-    }
+    const LEASE_UNTIL: Column = Column::LeaseUntil;
+    const VERSION: Column = Column::Version;
 }
 
 pub(crate) async fn next_at(

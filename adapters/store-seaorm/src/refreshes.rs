@@ -161,19 +161,17 @@ impl Leased for Entity {
     const ID: Column = Column::Id;
     const PROVIDER: Column = Column::Provider;
     const DUE_AT: Column = Column::RefreshDueAt;
+    const LEASE_UNTIL: Column = Column::LeaseUntil;
+    const VERSION: Column = Column::LeaseVersion;
 
     /// A lease that is still there has ended without a result: whoever held it may have presented the refresh token.
     fn lease(until: Timestamp) -> UpdateMany<Self> {
         let ambiguous = CaseStatement::new()
             .case(Expr::col(Column::LeaseUntil).is_not_null(), true)
             .finally(Expr::col(Column::Ambiguous));
-        let leased = ActiveModel {
-            lease_until: Set(Some(until.as_millis())),
-            ..Default::default()
-        };
         Self::update_many()
-            .set(leased)
-            .col_expr(Column::LeaseVersion, Expr::col(Column::LeaseVersion).add(1))
+            .col_expr(Self::LEASE_UNTIL, Expr::value(until.as_millis()))
+            .col_expr(Self::VERSION, Expr::col(Self::VERSION).add(1))
             .col_expr(Column::Ambiguous, ambiguous.into())
     }
 }

@@ -10,10 +10,9 @@ use central_oauth_domain::grant::revocation::{
 };
 use central_oauth_domain::ports::{RevocationStore, StoreError};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, UpdateMany,
+    QueryOrder, QuerySelect, QueryTrait,
 };
 
 use crate::claims::{self, Leased};
@@ -162,16 +161,8 @@ impl Leased for Entity {
     const ID: Column = Column::Id;
     const PROVIDER: Column = Column::Provider;
     const DUE_AT: Column = Column::DueAt;
-
-    fn lease(until: Timestamp) -> UpdateMany<Self> {
-        let leased = ActiveModel {
-            lease_until: Set(Some(until.as_millis())),
-            ..Default::default()
-        };
-        Self::update_many()
-            .set(leased)
-            .col_expr(Column::LeaseVersion, Expr::col(Column::LeaseVersion).add(1))
-    }
+    const LEASE_UNTIL: Column = Column::LeaseUntil;
+    const VERSION: Column = Column::LeaseVersion;
 }
 
 /// What never changes of a revocation can be read before it is locked.

@@ -42,7 +42,7 @@ impl Default for PoolSettings {
         Self {
             max_connections: 10,
             connect_timeout: Duration::from_secs(5),
-            statement_timeout: Duration::from_secs(10),
+            statement_timeout: Duration::from_secs(5),
         }
     }
 }

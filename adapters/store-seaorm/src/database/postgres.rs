@@ -280,7 +280,7 @@ mod tests {
                 server.begin().await.expect("no transaction"),
                 server.read().await.expect("no session"),
             ] {
-                assert_eq!(shown(&session, "statement_timeout").await, "10s");
+                assert_eq!(shown(&session, "statement_timeout").await, "5s");
                 let idle = "idle_in_transaction_session_timeout";
                 assert_eq!(shown(&session, idle).await, "5s");
                 let isolation = shown(&session, "transaction_isolation").await;

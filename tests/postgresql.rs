@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
 use central_oauth_test_postgres::{Cluster, HaProxy, PgBouncer};
-use reqwest::Client;
 
 use support::http;
 use support::linking::link;

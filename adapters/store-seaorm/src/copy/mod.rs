@@ -26,10 +26,11 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, QuerySelect};
 pub use refused::CopyRefused;
 pub use source::CopySource;
 
-use crate::database::{OpenError, Write, stay};
+use crate::database::{OpenError, PoolSettings, Write, peek_hash_key, stay};
 use crate::entities::{access_keys, accounts, device_codes, revocations, tokens};
 use crate::error::{failed, is_locked};
 use crate::store::SeaOrmStore;
+use crate::url::DatabaseUrl;
 use crate::{locks, seals};
 use rows::{add_missing, count, drop_unequal};
 use tables::{Copied, Table, with_entity};
@@ -56,6 +57,21 @@ enum Pass {
 }
 
 impl<'a> SeaOrmCopy<'a> {
+    /// Looks whether a database is complete already, without leaving a trace.
+    ///
+    /// # Errors
+    /// When it is, or cannot be read.
+    pub async fn refuse_complete(
+        url: &DatabaseUrl,
+        settings: PoolSettings,
+    ) -> Result<(), CopyRefused> {
+        let database = url.to_string();
+        match peek_hash_key(url, settings).await? {
+            Some(_) => Err(CopyRefused::DestinationIsComplete { database }),
+            None => Ok(()),
+        }
+    }
+
     /// Begins to copy into a database whose schema is up to date, or goes on with what an earlier attempt has left.
     ///
     /// # Errors

@@ -42,6 +42,9 @@ impl CopyConfig {
                 return Err(ConfigError::place("--to", problem));
             }
         };
+        if are_same_file(&from, &to) {
+            return Err(ConfigError::place("--to", "is the database to be copied"));
+        }
         let end = |url| StoreConfig { url, pool };
         Ok(Self {
             from: end(from),
@@ -53,4 +56,10 @@ impl CopyConfig {
 fn parse(url: &str, option: &str) -> Result<DatabaseUrl, ConfigError> {
     url.parse()
         .map_err(|error: InvalidDatabaseUrl| ConfigError::place(option, error))
+}
+
+/// Of servers it shows later: one that can be copied is complete, and so refused as a destination.
+fn are_same_file(one: &DatabaseUrl, other: &DatabaseUrl) -> bool {
+    let real = |url: &DatabaseUrl| url.path()?.canonicalize().ok();
+    real(one).is_some_and(|file| real(other) == Some(file))
 }

@@ -34,6 +34,8 @@ pub trait StoreCopy: Send + Sync {
 pub struct TableCount {
     /// Its name.
     pub table: &'static str,
+    /// Whether its rows may hold sealed values.
+    pub may_be_sealed: bool,
     /// Rows at the source.
     pub source: u64,
     /// Rows at the destination.

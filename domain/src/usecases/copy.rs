@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::UnlockError;
 use super::rekey::require_known;
 use crate::ports::{
-    Cipher, CipherError, CopyStep, SealedColumn, SealedRow, SealedTable, StoreCopy, StoreError,
-    TableCount,
+    Cipher, CipherError, CopyStep, SealedColumn, SealedRow, SealedTable, SealedTo, StoreCopy,
+    StoreError, TableCount,
 };
 use crate::secret::{SealId, Sealed};
 use crate::vault::Vault;
@@ -33,6 +33,8 @@ pub enum CopyProgress {
     Begun(u64),
     /// A step was made.
     Moved(CopyStep),
+    /// All of them have been; the sealed values of so many, at the most, are to be opened.
+    Opening(u64),
     /// The sealed values of so many more rows have been opened.
     Opened(u64),
 }
@@ -64,6 +66,7 @@ pub enum CopyError {
 pub struct UnreadableValue {
     table: SealedTable,
     row: i64,
+    owner: SealedTo,
     column: SealedColumn,
     cause: CipherError,
 }
@@ -73,7 +76,18 @@ fn named(values: &[UnreadableValue]) -> String {
         let UnreadableValue {
             table, row, column, ..
         } = value;
-        format!("{column:?} of row {row} of {table:?} ({})", value.cause)
+        let whose = match &value.owner {
+            SealedTo::Account(key) => format!(
+                ", of account {} at {}",
+                key.account_id,
+                key.provider.as_str()
+            ),
+            _ => String::new(),
+        };
+        format!(
+            "{column:?} of row {row} of {table:?}{whose} ({})",
+            value.cause
+        )
     });
     let names = names.collect::<Vec<_>>().join(", ");
     match values.len().saturating_sub(MOST_NAMED) {
@@ -119,6 +133,8 @@ pub async fn copy(
     if let Some(differs) = tables.iter().find(|of| of.source != of.destination) {
         return Err(CopyError::Differs(*differs));
     }
+    let holding = tables.iter().filter(|of| of.may_be_sealed);
+    progress(CopyProgress::Opening(holding.map(|of| of.source).sum()));
     let opened = open_all(copy.as_ref(), vault, progress).await?;
     copy.finish(hash_key).await?;
     Ok(Copied { tables, opened })
@@ -160,6 +176,7 @@ fn check<'a>(
         checked.map_err(|cause| UnreadableValue {
             table,
             row: row.id,
+            owner: row.owner.clone(),
             column: value.column,
             cause,
         })

@@ -26,9 +26,7 @@ impl Progress {
 
     pub(super) fn new() -> Self {
         let bar = ProgressBar::new(0);
-        if let Ok(style) =
-            ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} rows, {eta} left")
-        {
+        if let Ok(style) = ProgressStyle::with_template("{msg}: {bar:30} {pos} of {len} rows") {
             bar.set_style(style);
         }
         Self {
@@ -48,6 +46,10 @@ impl Progress {
             }
             CopyProgress::Moved(CopyStep::Compared(rows)) => self.add(Self::COMPARING, rows),
             CopyProgress::Moved(CopyStep::Copied(rows)) => self.add(Self::COPYING, rows),
+            CopyProgress::Opening(rows) => {
+                self.all = rows;
+                self.bar.set_length(rows);
+            }
             CopyProgress::Opened(rows) => self.add(Self::OPENING, rows),
         }
     }

@@ -121,6 +121,18 @@ impl<'a> SeaOrmCopy<'a> {
         }
     }
 
+    /// Lets a server know how many rows there are now: a service that starts at once would else be answered slowly.
+    async fn analyze(&self) -> Result<(), StoreError> {
+        if let Some(own) = self.begin_batch().await? {
+            let tables = Table::ALL.map(Table::name).join(", ");
+            let analyze = format!("ANALYZE {tables}");
+            let analyzed = own.txn.execute_unprepared(&analyze).await;
+            analyzed.map_err(failed)?;
+            own.commit().await?;
+        }
+        Ok(())
+    }
+
     /// The next rows of a table; `None` when there are no further ones.
     async fn batch(&self, table: Table) -> Result<Option<rows::Batch>, StoreError> {
         let own = self.begin_batch().await?;
@@ -154,6 +166,7 @@ impl StoreCopy for SeaOrmCopy<'_> {
             let name = table.name();
             counts.push(TableCount {
                 table: name,
+                may_be_sealed: table.may_be_sealed(),
                 source: with_entity!(table, count(source)).map_err(failed)?,
                 destination: with_entity!(table, count(destination)).map_err(failed)?,
             });
@@ -165,6 +178,7 @@ impl StoreCopy for SeaOrmCopy<'_> {
         loop {
             let Some(table) = Table::ALL.get(self.position.table) else {
                 let Pass::Drop = self.position.pass else {
+                    self.analyze().await?;
                     return Ok(None);
                 };
                 self.position.pass = Pass::Add;

@@ -20,8 +20,8 @@ pub struct CopySource {
 }
 
 impl CopySource {
-    /// Holds an existing database. A service that has the file open keeps it from being held, and none can open it
-    /// afterwards; on a server services can read it, and nobody can write to it.
+    /// Holds an existing database, unless a service has it open, busy or idle. Nobody can open a file afterwards; on a
+    /// server services can read, and nobody can write.
     ///
     /// # Errors
     /// When it is in use, or its schema is not the one that this build knows.
@@ -36,7 +36,10 @@ impl CopySource {
         }
         let tables = Table::ALL.map(Table::name);
         let tables = [&tables[..], &["service_keys"]].concat();
-        held.keep(&tables).await.map_err(refused)?;
+        if !held.keep(&tables).await.map_err(refused)? {
+            let database = url.to_string();
+            return Err(CopyRefused::SourceInUse { database });
+        }
         let url = url.clone();
         Ok(Self { held, url })
     }

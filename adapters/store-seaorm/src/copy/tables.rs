@@ -46,6 +46,13 @@ impl Table {
             Self::Revocations => "revocations",
         }
     }
+
+    pub(super) const fn may_be_sealed(self) -> bool {
+        match self {
+            Self::Tokens | Self::DeviceCodes | Self::Revocations => true,
+            Self::Accounts | Self::AccessKeys => false,
+        }
+    }
 }
 
 /// Calls a function that is generic over the entities with the entity of a table.

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteLockingMode};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DbErr, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait,
 };
+use tokio::time::{Instant, sleep};
 
 use super::PoolSettings;
 use super::postgres::Postgres;
@@ -18,6 +19,8 @@ use crate::url::{DatabaseUrl, Place};
 
 /// How long a process that is about to end may take for it.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How often it is looked whether it has.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A database that nobody else writes to while this is there.
 pub(crate) struct Held {
@@ -49,16 +52,40 @@ impl Held {
         }
     }
 
-    /// Keeps these tables as they are. Of a server's others go on reading; who wants to write waits, and gives up.
-    pub(crate) async fn keep(&self, tables: &[&str]) -> Result<(), DbErr> {
+    /// Keeps these tables as they are; whether nobody else uses them. Of a server's others could go on reading, and who
+    /// wants to write waits, and gives up. But a service that has spent a refresh token meanwhile would store the next one
+    /// afterwards, so there may be none. One that hides behind another user's connections is not seen.
+    pub(crate) async fn keep(&self, tables: &[&str]) -> Result<bool, DbErr> {
         if let Connections::File(_) = self.connections {
-            return Ok(());
+            return Ok(true);
         }
         let patience = PATIENCE.as_millis();
         let tables = tables.join(", ");
         let lock =
             format!("SET LOCAL lock_timeout = {patience}; LOCK TABLE {tables} IN SHARE MODE");
-        self.session.execute_unprepared(&lock).await.map(drop)
+        self.session.execute_unprepared(&lock).await?;
+        let give_up_at = Instant::now() + PATIENCE;
+        while self.others().await? > 0 {
+            if Instant::now() >= give_up_at {
+                return Ok(false);
+            }
+            sleep(PAUSE).await;
+        }
+        Ok(true)
+    }
+
+    /// Connections of services to this database.
+    async fn others(&self) -> Result<i64, DbErr> {
+        // What is known of other sessions stays as it was within a transaction, unless one says so.
+        let look_again = "SELECT pg_stat_clear_snapshot()";
+        self.session.execute_unprepared(look_again).await?;
+        let others = "SELECT count(*) AS others FROM pg_stat_activity WHERE pid <> pg_backend_pid() \
+                      AND datname = current_database() AND application_name = 'central-oauth'";
+        let others = Statement::from_string(self.session.get_database_backend(), others);
+        match self.session.query_one_raw(others).await? {
+            Some(row) => row.try_get("", "others"),
+            None => Ok(0),
+        }
     }
 
     /// Lets go of it.

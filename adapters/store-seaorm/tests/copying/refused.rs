@@ -56,6 +56,20 @@ async fn a_file_that_a_service_has_open_is_in_use() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_a_service_is_connected_to_is_in_use() {
+    let (from, to) = (Place::server().filled().await, Place::file());
+    let (idle, _) = from.start().await;
+    idle.accounts(None, 1).await.unwrap();
+    let refused = refusal(&from, &to).await;
+    assert!(
+        matches!(refused, CopyRefused::SourceInUse { .. }),
+        "{refused}"
+    );
+    idle.close().await.unwrap();
+    copy(&from, &to).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_old_schema_is_to_be_migrated_first() {
     for from in Place::each() {
         let store = from.open().await;

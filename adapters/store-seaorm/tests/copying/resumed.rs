@@ -52,21 +52,16 @@ async fn time_passes(store: &SeaOrmStore, vault: &Vault) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_destination_becomes_what_the_source_is_now() {
-    for steps in 0.. {
+    // One step a table that has rows, and then there are none.
+    for steps in [1, 2, 4, 6] {
         let (from, to) = (Place::file().filled().await, Place::server());
-        let more = interrupted(&from, &to, steps).await;
-        let again = steps % 2 == 0;
-        if again {
-            from.with(time_passes).await;
-            interrupted(&from, &to, 3).await;
-        }
+        assert_eq!(interrupted(&from, &to, steps).await, steps < 6);
+        from.with(time_passes).await;
+        assert!(interrupted(&from, &to, steps).await);
         copy(&from, &to).await.unwrap();
         let contents = to.contents().await;
         assert_eq!(contents, from.contents().await, "after {steps} steps");
-        assert_eq!(contents.tokens_of("ada").generation, 1 + i64::from(again));
-        if !more && steps > 0 {
-            return;
-        }
+        assert_eq!(contents.tokens_of("ada").generation, 2);
     }
 }
 
@@ -127,7 +122,7 @@ async fn what_does_not_open_is_named_and_the_copy_stays_unfinished() {
         // Sealed, but to another account: as good as damaged.
         (
             "UPDATE tokens SET refresh_token = (SELECT refresh_token FROM tokens WHERE id = 2) WHERE id = 1",
-            "RefreshToken of row 1 of Tokens",
+            "RefreshToken of row 1 of Tokens, of account ada at github",
         ),
         (
             "UPDATE revocations SET refresh_token = substr(refresh_token, 1, 20)",

@@ -66,7 +66,9 @@ pub(crate) fn failure(error: CopyError) -> Failure {
         CopyError::Differs(_) | CopyError::Store(_) => {
             "the copy is not complete; run it again to go on"
         }
-        CopyError::NoHashKey | CopyError::Unlock(_) => return Failure::other(error),
+        CopyError::NoHashKey | CopyError::Unlock(_) | CopyError::Overtaken => {
+            return Failure::other(error);
+        }
     };
     let failure = Failure::other(error);
     Failure::new(Exit::Other, format!("{failure}; {advice}"))

@@ -13,6 +13,8 @@ pub trait StoreCopy: Send + Sync {
     async fn counts(&self) -> Result<Vec<TableCount>, StoreError>;
 
     /// Makes a few more rows of the destination equal to the source's; `None` once all of them are.
+    /// [`StoreError::Conflict`] when the destination has a hash key, [`StoreError::Corrupt`] when it does not take what
+    /// the source holds.
     async fn step(&mut self) -> Result<Option<CopyStep>, StoreError>;
 
     /// Up to `limit` rows of a table of the destination with all their sealed values, in the order of their numbers,

@@ -56,9 +56,21 @@ pub enum CopyError {
     /// Values do not open.
     #[error("these values do not open, at the source neither: {}", named(.0))]
     Unreadable(Vec<UnreadableValue>),
+    /// The destination has become complete meanwhile, and not by this copy.
+    #[error("the destination has been completed by somebody else meanwhile")]
+    Overtaken,
     /// A store failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
+}
+
+impl From<StoreError> for CopyError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict => Self::Overtaken,
+            error => Self::Store(error),
+        }
+    }
 }
 
 /// A value that does not open.

@@ -142,11 +142,20 @@ impl<'a> SeaOrmCopy<'a> {
             Pass::Drop => with_entity!(table, drop_unequal(source, there, after)),
             Pass::Add => with_entity!(table, add_missing(source, there, after)),
         };
-        let done = done.map_err(failed)?;
+        let done = done.map_err(not_taken)?;
         if let Some(own) = own {
             own.commit().await?;
         }
         Ok(done)
+    }
+}
+
+/// Nobody else writes at either side: what the destination does not take is wrong at the source.
+fn not_taken(error: DbErr) -> StoreError {
+    if error.sql_err().is_some() {
+        StoreError::Corrupt(Box::new(error))
+    } else {
+        failed(error)
     }
 }
 

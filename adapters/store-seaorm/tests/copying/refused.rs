@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use central_oauth_domain::ports::AccountStore;
+use central_oauth_domain::ports::{AccountStore, SealStore, StoreError};
 use central_oauth_domain::testing::FakeCipher;
 use central_oauth_domain::usecases::{CopyError, UnlockError, unlock_source};
 use central_oauth_store_seaorm::{CopyRefused, CopySource, OpenError, SeaOrmCopy, SeaOrmStore};
@@ -129,4 +129,20 @@ async fn a_wrong_or_a_missing_key_is_found_out_first() {
         refused,
         Err(CopyError::Unlock(UnlockError::MissingKeys(_)))
     ));
+}
+
+/// A file in which somebody has deleted accounts with a tool that does not know of foreign keys.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_contradicts_itself_is_not_copied() {
+    for to in Place::each() {
+        let from = Place::file().filled().await;
+        let scratch = from.scratch.as_ref().unwrap();
+        let orphans = "PRAGMA foreign_keys = OFF; DELETE FROM accounts WHERE id = 2";
+        scratch.execute(orphans).await;
+        let refused = copy(&from, &to).await;
+        let Err(CopyError::Store(StoreError::Corrupt(_))) = refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!(to.open().await.hash_key().await.unwrap(), None);
+    }
 }

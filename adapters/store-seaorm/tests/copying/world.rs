@@ -99,7 +99,7 @@ pub(crate) fn person(name: &str) -> AccountKey {
 
 pub(crate) fn grant(vault: &Vault, name: &str) -> NewGrant {
     let owner = person(name);
-    let refresh = RefreshToken::new(&format!("refresh {name}"));
+    let refresh = RefreshToken::new(format!("refresh {name}"));
     NewGrant {
         access_token: vault
             .seal_access_token(&AccessToken::new("access"), &owner)

@@ -95,6 +95,17 @@ fn natural_key(owner: &SealedTo) -> Vec<&[u8]> {
     }
 }
 
+fn where_it_stands(owner: &SealedTo, column: SealedColumn) -> Vec<u8> {
+    let (table, column) = place_of(owner, column);
+    let natural_key = &natural_key(owner);
+    let place = Place {
+        table,
+        column,
+        natural_key,
+    };
+    place.associated_data()
+}
+
 macro_rules! sealed_to {
     ($table:literal, $owner:ident: $owner_type:ty, $key:expr;
      $($column:literal $seal:ident $open:ident $secret:ident),+ $(,)?) => {$(
@@ -215,19 +226,21 @@ impl Vault {
         self.cipher.knows(seal)
     }
 
+    /// Opens a value of a row at the place where it stands, only to see that it opens.
+    ///
+    /// # Errors
+    /// See [`Cipher::open`].
+    pub fn check(&self, owner: &SealedTo, value: &SealedValue) -> Result<(), CipherError> {
+        let place = where_it_stands(owner, value.column);
+        self.cipher.open(&value.sealed, &place).map(drop)
+    }
+
     /// Seals a value of a row with the present key, at the place where it stands.
     ///
     /// # Errors
     /// See [`Cipher::open`] and [`Cipher::seal`].
     pub fn reseal(&self, owner: &SealedTo, value: &SealedValue) -> Result<Sealed, CipherError> {
-        let (table, column) = place_of(owner, value.column);
-        let natural_key = &natural_key(owner);
-        let place = Place {
-            table,
-            column,
-            natural_key,
-        };
-        let place = place.associated_data();
+        let place = where_it_stands(owner, value.column);
         let plain = self.cipher.open(&value.sealed, &place)?;
         self.cipher.seal(&plain, &place)
     }

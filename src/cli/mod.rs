@@ -2,6 +2,7 @@
 
 mod accounts;
 mod client;
+pub(crate) mod copy;
 mod dev;
 mod exit;
 mod link;
@@ -63,6 +64,9 @@ enum Command {
     /// Seal everything in the database with the present key, so that PREVIOUS_SECRET_KEYS can go. The service may run
     /// meanwhile, and this may be stopped and started again at any time.
     Rekey,
+    /// Copy everything from one database into another, from SQLite to PostgreSQL above all, while no service runs. It may
+    /// be stopped at any time: run it again and it goes on.
+    Copy(copy::Options),
     /// Bring the database schema up to date, or take it down; `serve` brings it up to date by itself.
     Migrate(migrate::Options),
 }
@@ -83,6 +87,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
             Command::Replicas(options) => replicas::run(options, &environment).await,
             Command::Restored => restored::run(&environment).await,
             Command::Rekey => rekey::run(&environment).await,
+            Command::Copy(options) => copy::run(options, &environment).await,
             Command::Migrate(options) => migrate::run(options, &environment).await,
         }
     };

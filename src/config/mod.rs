@@ -2,6 +2,7 @@
 //! strings, and the validated type made from it.
 
 mod client;
+mod copy;
 mod environment;
 mod http;
 mod keys;
@@ -12,6 +13,7 @@ mod providers;
 mod store;
 
 pub(crate) use client::{ClientConfig, parse_server};
+pub(crate) use copy::CopyConfig;
 pub(crate) use environment::Environment;
 pub(crate) use http::HttpConfig;
 pub(crate) use keys::{Keys, is_bearer};

@@ -22,9 +22,12 @@ pub(crate) struct StoreConfig {
     pub(crate) pool: PoolSettings,
 }
 
-impl StoreConfig {
-    const DEFAULT_PATH: &'static str = "./central-oauth.sqlite3";
+/// The file that is used where no URL is set.
+pub(super) fn at_path(path: Option<&str>) -> DatabaseUrl {
+    DatabaseUrl::file(path.unwrap_or("./central-oauth.sqlite3"))
+}
 
+impl StoreConfig {
     pub(crate) fn read(environment: &Environment) -> Result<Self, ConfigError> {
         let raw: Raw = environment.section()?;
         // The container image sets a path; an operator's URL goes before it.
@@ -32,7 +35,7 @@ impl StoreConfig {
             Some(url) => url.parse().map_err(|error: InvalidDatabaseUrl| {
                 ConfigError::variable("DATABASE_URL", error)
             })?,
-            None => DatabaseUrl::file(raw.db_path.as_deref().unwrap_or(Self::DEFAULT_PATH)),
+            None => at_path(raw.db_path.as_deref()),
         };
         let pool = raw.pool()?;
         Ok(Self { url, pool })

@@ -55,7 +55,8 @@ fn is_damaged(error: &DbErr) -> bool {
 pub(crate) fn is_locked(error: &DbErr) -> bool {
     const BUSY: i32 = 5;
     const LOCKED: i32 = 6;
-    matches!(sqlite_code(error), Some(BUSY | LOCKED))
+    const LOCK_NOT_AVAILABLE: &str = "55P03";
+    matches!(sqlite_code(error), Some(BUSY | LOCKED)) || sqlstate(error) == Some(LOCK_NOT_AVAILABLE)
 }
 
 /// Whether the connection is gone, so that another one may do better.

@@ -10,6 +10,7 @@
 //! | `claims` | how work is shared out between tasks and replicas |
 //! | `links`, `accounts`, `refreshes`, `keys`, `revocations`, `seals`, `replicas` | the port's traits, one each |
 //! | `changes`, `polls`, `complete`, `purge`, `refreshed`, `open_providers`, `outbox`, `sealed_rows` | what would make those too long, or what several of them need |
+//! | `copy` | everything from one database to another: what `central-oauth copy` does |
 //! | `entities`, `convert` | the tables, and what their rows mean |
 //! | `error` | which of the port's errors a database error is |
 //!
@@ -21,6 +22,7 @@ mod changes;
 mod claims;
 mod complete;
 mod convert;
+mod copy;
 mod database;
 mod entities;
 mod error;
@@ -44,6 +46,7 @@ mod url;
 #[cfg(test)]
 mod query_plans;
 
+pub use copy::{CopyRefused, CopySource, SeaOrmCopy};
 pub use database::{DatabaseClock, OpenError, PoolSettings, peek_hash_key};
 pub use store::SeaOrmStore;
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};

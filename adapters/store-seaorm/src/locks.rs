@@ -16,6 +16,7 @@ const CLASS: i32 = 0x0CEA_0A17;
 const MIGRATIONS: i32 = 0;
 const NEW_LINKS: i32 = 1;
 const DUTIES: i32 = 2;
+const COPYING: i32 = 3;
 
 /// Whoever migrates. It may take its time.
 pub(crate) async fn migrations(db: &impl ConnectionTrait) -> Result<(), DbErr> {
@@ -24,6 +25,29 @@ pub(crate) async fn migrations(db: &impl ConnectionTrait) -> Result<(), DbErr> {
             .await?;
     }
     advisory(db, MIGRATIONS).await
+}
+
+/// Whoever copies everything into this database. False when somebody else does, or a service starts at this moment.
+pub(crate) async fn copying(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    at_once(db, "pg_try_advisory_xact_lock").await
+}
+
+/// Whoever must not meet a copy. False when there is one.
+pub(crate) async fn not_copying(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    at_once(db, "pg_try_advisory_xact_lock_shared").await
+}
+
+async fn at_once(db: &impl ConnectionTrait, lock: &str) -> Result<bool, DbErr> {
+    let backend = db.get_database_backend();
+    if backend != DbBackend::Postgres {
+        return Ok(true);
+    }
+    let sql = format!("SELECT {lock}($1, $2) AS locked");
+    let lock = Statement::from_sql_and_values(backend, sql, [CLASS.into(), COPYING.into()]);
+    match db.query_one_raw(lock).await? {
+        Some(row) => row.try_get("", "locked"),
+        None => Ok(false),
+    }
 }
 
 /// Whoever counts links before adding one.

@@ -53,11 +53,16 @@ impl SeaOrmStore {
     pub async fn pending_migrations(&self) -> Result<Vec<String>, OpenError> {
         let at = OpenError::at(self.url());
         let session = self.database.read().await.map_err(&at)?;
-        let applied = applied(&session).await.map_err(&at)?;
-        let mut pending = known();
-        pending.retain(|name| !applied.contains(name));
-        Ok(pending)
+        pending(&session).await.map_err(&at)
     }
+}
+
+/// The migrations that are missing, in order.
+pub(crate) async fn pending(session: &Session) -> Result<Vec<String>, DbErr> {
+    let applied = applied(session).await?;
+    let mut pending = known();
+    pending.retain(|name| !applied.contains(name));
+    Ok(pending)
 }
 
 /// Refuses a database with migrations that this build does not know: it could only damage it.

@@ -187,6 +187,18 @@ pub(crate) fn sealed_otherwise<E: Sealing>(present: SealId, after: i64, limit: u
         .limit(row_count(limit))
 }
 
+/// Rows that hold any value at all, in the order of their numbers.
+pub(crate) fn holding_any<E: Sealing>(after: i64, limit: u64) -> Select<E> {
+    let any = E::SEALED.iter().fold(Condition::any(), |any, (_, column)| {
+        any.add(column.is_not_null())
+    });
+    E::find()
+        .filter(any)
+        .filter(E::ID.gt(after))
+        .order_by_asc(E::ID)
+        .limit(row_count(limit))
+}
+
 /// Replaces the values of a row that holds what was read, and nothing else.
 pub(crate) fn replace<E: Sealing>(resealing: &Resealing) -> UpdateMany<E> {
     let row = &resealing.row;

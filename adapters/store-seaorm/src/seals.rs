@@ -15,8 +15,10 @@ use sea_orm::{
 };
 
 use crate::convert::row_count;
+use crate::copy;
 use crate::entities::{accounts, device_codes, revocations, service_keys, tokens};
 use crate::error::{Unreadable, failed};
+use crate::locks;
 use crate::sealed_rows::{
     Owned, Sealing, account_of, replace, sealed_otherwise, sealed_row, starts,
 };
@@ -33,37 +35,23 @@ impl SealStore for SeaOrmStore {
 
     async fn init_hash_key(&self, candidate: Sealed) -> Result<Sealed, StoreError> {
         let write = self.write().await?;
-        let row = service_keys::ActiveModel {
-            id: Set(ONLY_ROW),
-            hash_key: Set(candidate.as_bytes().to_vec()),
-        };
-        let unless_there = OnConflict::column(service_keys::Column::Id)
-            .do_nothing()
-            .to_owned();
-        service_keys::Entity::insert(row)
-            .on_conflict(unless_there)
-            .exec_without_returning(&write.txn)
-            .await
-            .map_err(failed)?;
+        if let Some(kept) = read_hash_key(&write.txn).await.map_err(failed)? {
+            return Ok(kept);
+        }
+        let nobody_copies = locks::not_copying(&write.txn).await.map_err(failed)?;
+        // In this order: whoever has stored a row meanwhile had stored a key before.
+        let is_new = copy::is_empty(&write.txn).await.map_err(failed)?;
         let kept = read_hash_key(&write.txn).await.map_err(failed)?;
+        if kept.is_none() && !(nobody_copies && is_new) {
+            return Err(StoreError::Conflict);
+        }
+        let kept = keep_hash_key(&write.txn, &candidate).await?;
         write.commit().await?;
-        kept.ok_or_else(|| {
-            let (table, column) = ("service_keys", "hash_key");
-            let id = ONLY_ROW;
-            Unreadable { table, id, column }.into()
-        })
+        Ok(kept)
     }
 
-    /// The tables are read in the order in which tokens move from one to the next, so that none is missed.
     async fn seals_in_use(&self) -> Result<BTreeSet<SealId>, StoreError> {
-        let db = &self.read().await?;
-        let mut seals = BTreeSet::new();
-        seals.extend(read_starts(db, starts::<service_keys::Entity>()).await?);
-        seals.extend(read_starts(db, starts::<device_codes::Entity>()).await?);
-        let of_tokens = seals_of_tokens(db).await?;
-        seals.extend(of_tokens.iter().flat_map(|seals| seal_ids(seals)).flatten());
-        seals.extend(read_starts(db, starts::<revocations::Entity>()).await?);
-        Ok(seals)
+        seals_in_use(&self.read().await?).await
     }
 
     async fn rows_sealed_otherwise(
@@ -105,6 +93,44 @@ impl SealStore for SeaOrmStore {
 pub(crate) async fn read_hash_key(db: &impl ConnectionTrait) -> Result<Option<Sealed>, DbErr> {
     let row = service_keys::Entity::find_by_id(ONLY_ROW).one(db).await?;
     Ok(row.map(|row| Sealed::from_bytes(row.hash_key)))
+}
+
+/// Keeps the key unless there is one; the one that is kept.
+pub(crate) async fn keep_hash_key(
+    db: &impl ConnectionTrait,
+    candidate: &Sealed,
+) -> Result<Sealed, StoreError> {
+    let row = service_keys::ActiveModel {
+        id: Set(ONLY_ROW),
+        hash_key: Set(candidate.as_bytes().to_vec()),
+    };
+    let unless_there = OnConflict::column(service_keys::Column::Id)
+        .do_nothing()
+        .to_owned();
+    service_keys::Entity::insert(row)
+        .on_conflict(unless_there)
+        .exec_without_returning(db)
+        .await
+        .map_err(failed)?;
+    let kept = read_hash_key(db).await.map_err(failed)?;
+    kept.ok_or_else(|| {
+        let (table, column) = ("service_keys", "hash_key");
+        let id = ONLY_ROW;
+        Unreadable { table, id, column }.into()
+    })
+}
+
+/// The tables are read in the order in which tokens move from one to the next, so that none is missed.
+pub(crate) async fn seals_in_use(
+    db: &impl ConnectionTrait,
+) -> Result<BTreeSet<SealId>, StoreError> {
+    let mut seals = BTreeSet::new();
+    seals.extend(read_starts(db, starts::<service_keys::Entity>()).await?);
+    seals.extend(read_starts(db, starts::<device_codes::Entity>()).await?);
+    let of_tokens = seals_of_tokens(db).await?;
+    seals.extend(of_tokens.iter().flat_map(|seals| seal_ids(seals)).flatten());
+    seals.extend(read_starts(db, starts::<revocations::Entity>()).await?);
+    Ok(seals)
 }
 
 async fn read_starts<E: Sealing>(
@@ -187,7 +213,7 @@ pub(crate) fn tokens_sealed_with(
         .limit(row_count(limit))
 }
 
-fn read<M>(
+pub(crate) fn read<M>(
     rows: Result<Vec<M>, DbErr>,
     id: impl Fn(&M) -> i64,
 ) -> Result<Vec<SealedRow>, StoreError>

@@ -47,10 +47,10 @@ async fn permissions_that_somebody_chose_stay() {
 async fn reopening_finds_everything() {
     let scratch = Scratch::new();
     let store = scratch.migrated().await;
+    store.init_hash_key(sealed("hash key")).await.unwrap();
     let link = pending(&store, 1).await;
     let account = linked(&store, 2, "ada").await;
     let tokens = store.tokens(account.id).await.unwrap();
-    store.init_hash_key(sealed("hash key")).await.unwrap();
     store.close().await.unwrap();
     assert!(store.hash_key().await.is_err());
 

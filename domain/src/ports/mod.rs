@@ -1,8 +1,10 @@
-//! What the rules need from the outside: four ports.
+//! What the rules need from the outside: four ports, and one for
+//! moving house.
 
 mod cipher;
 mod clock;
 mod oauth_provider;
+mod store_copy;
 mod token_store;
 
 pub use cipher::{Cipher, CipherError, HashKey};
@@ -11,6 +13,7 @@ pub use oauth_provider::{
     Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption, RefreshError,
     Revoked, TokenToRevoke,
 };
+pub use store_copy::{CopyStep, StoreCopy, TableCount};
 pub use token_store::{
     AccountStore, KeyCreation, KeyStore, LinkCreation, LinkStore, NewLink, NewLinkKey, Recorded,
     RefreshStore, ReplicaStore, Resealing, RevocationStore, SealStore, SealedColumn, SealedRow,

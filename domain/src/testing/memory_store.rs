@@ -49,6 +49,13 @@ impl MemoryStore {
 }
 
 impl State {
+    fn is_empty(&self) -> bool {
+        self.links.is_empty()
+            && self.keys.is_empty()
+            && self.accounts.is_empty()
+            && self.revocations.is_empty()
+    }
+
     fn next_number(&mut self) -> i64 {
         self.last_number += 1;
         self.last_number

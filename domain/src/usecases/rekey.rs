@@ -1,5 +1,7 @@
 //! Moving all sealed values to the present key.
 
+use std::collections::BTreeSet;
+
 use super::UnlockError;
 use crate::ports::{Resealing, SealedRow, SealedTable, StoreError, TokenStore};
 use crate::secret::{SealId, Sealed};
@@ -89,7 +91,10 @@ fn resealing(vault: &Vault, row: SealedRow) -> Option<Resealing> {
 /// # Errors
 /// [`UnlockError::MissingKeys`], or when the store fails.
 pub async fn require_all_keys(store: &dyn TokenStore, vault: &Vault) -> Result<(), UnlockError> {
-    let in_use = store.seals_in_use().await?;
+    require_known(store.seals_in_use().await?, vault)
+}
+
+pub(super) fn require_known(in_use: BTreeSet<SealId>, vault: &Vault) -> Result<(), UnlockError> {
     let missing = in_use.into_iter().filter(|seal| !vault.knows(*seal));
     let missing: Vec<_> = missing.collect();
     if missing.is_empty() {

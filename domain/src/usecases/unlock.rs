@@ -16,6 +16,11 @@ pub enum UnlockError {
     /// Stored values need keys that are not configured.
     #[error("stored values need {} that {} not configured", keys(.0), if .0.len() == 1 { "is" } else { "are" })]
     MissingKeys(Vec<SealId>),
+    /// The store has rows and no hash key.
+    #[error(
+        "this database is an unfinished copy: run `central-oauth copy` again until it says that it is complete"
+    )]
+    UnfinishedCopy,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -30,7 +35,8 @@ fn keys(missing: &[SealId]) -> String {
 /// Opens the hash key, making one at the first start.
 ///
 /// # Errors
-/// [`UnlockError::WrongKey`] when the configured key does not open what is stored; nothing has been written then.
+/// [`UnlockError::WrongKey`] when the configured key does not open what is stored, [`UnlockError::UnfinishedCopy`] when
+/// a copy has not come to its end; nothing has been written then.
 pub async fn unlock(
     store: &dyn TokenStore,
     cipher: Arc<dyn Cipher>,
@@ -42,9 +48,11 @@ pub async fn unlock(
             let fresh = HashKey::new(entropy.bytes());
             let sealed = Vault::seal_hash_key(cipher.as_ref(), &fresh);
             // Another process may have been first: what the store kept is what counts.
-            store
-                .init_hash_key(sealed.map_err(UnlockError::WrongKey)?)
-                .await?
+            let kept = store.init_hash_key(sealed.map_err(UnlockError::WrongKey)?);
+            match kept.await {
+                Err(StoreError::Conflict) => return Err(UnlockError::UnfinishedCopy),
+                kept => kept?,
+            }
         }
     };
     Vault::unlock(cipher, &sealed).map_err(UnlockError::WrongKey)

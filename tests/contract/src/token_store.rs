@@ -52,7 +52,10 @@ where
     F: Fixture,
 {
     run_each! { make:
-        hash_key::{answers, the_first_candidate_is_kept, one_of_many_candidates_is_kept},
+        hash_key::{
+            answers, the_first_candidate_is_kept, one_of_many_candidates_is_kept, a_store_with_rows_gets_no_new_one,
+            a_store_with_rows_keeps_its_own,
+        },
         creating::{
             a_new_link_is_pending, a_taken_code_leaves_nothing, a_taken_key_is_a_conflict,
             an_ended_link_holds_its_code, only_open_links_count, many_at_once_stay_below_the_limit,

@@ -2,6 +2,7 @@
 
 mod clock;
 mod error;
+mod hold;
 mod peek;
 mod pooler;
 mod postgres;
@@ -17,6 +18,7 @@ use tokio::sync::MutexGuard;
 
 pub use clock::DatabaseClock;
 pub use error::OpenError;
+pub(crate) use hold::{Held, stay};
 pub use peek::peek_hash_key;
 pub(crate) use session::Session;
 

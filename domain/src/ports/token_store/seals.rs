@@ -16,6 +16,8 @@ pub trait SealStore: Send + Sync {
     async fn hash_key(&self) -> Result<Option<Sealed>, StoreError>;
 
     /// Keeps `candidate` as the hash key unless there is one already; returns the one that is kept.
+    /// [`StoreError::Conflict`] when there is none and yet something else is stored, or is being copied here: what a
+    /// new key hashes would never be found beside what another one has hashed.
     async fn init_hash_key(&self, candidate: Sealed) -> Result<Sealed, StoreError>;
 
     /// The keys that stored values were sealed with. It costs the same however many values are stored.

@@ -20,7 +20,11 @@ impl SealStore for MemoryStore {
     }
 
     async fn init_hash_key(&self, candidate: Sealed) -> Result<Sealed, StoreError> {
-        Ok(self.lock().hash_key.get_or_insert(candidate).clone())
+        let mut state = self.lock();
+        if state.hash_key.is_none() && !state.is_empty() {
+            return Err(StoreError::Conflict);
+        }
+        Ok(state.hash_key.get_or_insert(candidate).clone())
     }
 
     async fn seals_in_use(&self) -> Result<BTreeSet<SealId>, StoreError> {

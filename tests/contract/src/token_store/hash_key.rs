@@ -1,9 +1,10 @@
 //! The sealed hash key.
 
+use central_oauth_domain::ports::StoreError;
 use tokio::task::JoinSet;
 
 use super::Fixture;
-use super::samples::sealed;
+use super::samples::{pending, sealed};
 
 pub(super) async fn answers(fixture: &dyn Fixture) {
     fixture.store().hash_key().await.unwrap();
@@ -27,4 +28,22 @@ pub(super) async fn one_of_many_candidates_is_kept(fixture: &dyn Fixture) {
     let answers: Result<Vec<_>, _> = tasks.join_all().await.into_iter().collect();
     let kept = fixture.store().hash_key().await.unwrap().unwrap();
     assert!(answers.unwrap().into_iter().all(|answer| answer == kept));
+}
+
+/// Rows without a hash key are what a copy leaves that was stopped on its way.
+pub(super) async fn a_store_with_rows_gets_no_new_one(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    pending(&*store, 1).await;
+    let refused = store.init_hash_key(sealed("late")).await;
+    assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+    assert_eq!(store.hash_key().await.unwrap(), None);
+}
+
+pub(super) async fn a_store_with_rows_keeps_its_own(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let first = sealed("first");
+    store.init_hash_key(first.clone()).await.unwrap();
+    pending(&*store, 1).await;
+    let kept = store.init_hash_key(sealed("second")).await.unwrap();
+    assert_eq!(kept, first);
 }

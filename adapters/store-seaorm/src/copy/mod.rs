@@ -1,0 +1,243 @@
+//! Everything from one database to another.
+//!
+//! The destination becomes equal to the source in two passes over each table: first goes what is not as it is at the
+//! source, then comes what is missing. So an attempt that was stopped, however long ago, is just a destination with some
+//! rows in it. On a server a few rows are a transaction. A file is written in one: it is quickly done, and nothing of it
+//! is left if it is stopped.
+//!
+//! Whoever copies has a transaction open at the destination from the beginning, the guard. It keeps other copies and
+//! starting services away, and it is the one that brings the hash key in the end: should the connection break, and with
+//! it the guard, the copy can no longer be completed.
+
+mod numbers;
+mod refused;
+mod rows;
+mod sealed;
+mod source;
+mod tables;
+
+use async_trait::async_trait;
+use central_oauth_domain::ports::{
+    CopyStep, SealedRow, SealedTable, StoreCopy, StoreError, TableCount,
+};
+use central_oauth_domain::secret::Sealed;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QuerySelect};
+
+pub use refused::CopyRefused;
+pub use source::CopySource;
+
+use crate::database::{OpenError, PoolSettings, Write, peek_hash_key, stay};
+use crate::entities::{access_keys, accounts, device_codes, revocations, tokens};
+use crate::error::{failed, is_locked};
+use crate::store::SeaOrmStore;
+use crate::url::DatabaseUrl;
+use crate::{locks, seals};
+use rows::{add_missing, count, drop_unequal};
+use tables::{Copied, Table, with_entity};
+
+/// A copy under way.
+pub struct SeaOrmCopy<'a> {
+    source: &'a CopySource,
+    destination: &'a SeaOrmStore,
+    guard: Write<'a>,
+    position: Position,
+}
+
+/// Which row comes next.
+struct Position {
+    pass: Pass,
+    table: usize,
+    after: i64,
+}
+
+#[derive(Clone, Copy)]
+enum Pass {
+    Drop,
+    Add,
+}
+
+impl<'a> SeaOrmCopy<'a> {
+    /// Looks whether a database is complete already, without leaving a trace.
+    ///
+    /// # Errors
+    /// When it is, or cannot be read.
+    pub async fn refuse_complete(
+        url: &DatabaseUrl,
+        settings: PoolSettings,
+    ) -> Result<(), CopyRefused> {
+        let database = url.to_string();
+        match peek_hash_key(url, settings).await? {
+            Some(_) => Err(CopyRefused::DestinationIsComplete { database }),
+            None => Ok(()),
+        }
+    }
+
+    /// Begins to copy into a database whose schema is up to date, or goes on with what an earlier attempt has left.
+    ///
+    /// # Errors
+    /// When the destination is complete or in use.
+    pub async fn begin(
+        source: &'a CopySource,
+        destination: &'a SeaOrmStore,
+    ) -> Result<Self, CopyRefused> {
+        let database = || destination.url().to_string();
+        let at = OpenError::at(destination.url());
+        let guard = match destination.database.begin().await {
+            Err(error) if is_locked(&error) => {
+                let database = database();
+                return Err(CopyRefused::DestinationInUse { database });
+            }
+            guard => guard.map_err(&at)?,
+        };
+        let is_alone = guard_against_others(&guard).await.map_err(&at)?;
+        let hash_key = seals::read_hash_key(&guard.txn).await.map_err(&at)?;
+        let database = database();
+        match (hash_key, is_alone) {
+            (Some(_), _) => Err(CopyRefused::DestinationIsComplete { database }),
+            (None, false) => Err(CopyRefused::DestinationInUse { database }),
+            (None, true) => Ok(Self {
+                source,
+                destination,
+                guard,
+                position: Position {
+                    pass: Pass::Drop,
+                    table: 0,
+                    after: 0,
+                },
+            }),
+        }
+    }
+
+    /// Where the next rows are written: on a server a transaction of its own, in a file that of the guard.
+    async fn begin_batch(&self) -> Result<Option<Write<'a>>, StoreError> {
+        // The guard is still there, and nobody has become faster.
+        let hash_key = seals::read_hash_key(&self.guard.txn).await;
+        if hash_key.map_err(failed)?.is_some() {
+            return Err(StoreError::Conflict);
+        }
+        match self.guard.txn.get_database_backend() {
+            DbBackend::Postgres => self.destination.write().await.map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Lets a server know how many rows there are now: a service that starts at once would else be answered slowly.
+    async fn analyze(&self) -> Result<(), StoreError> {
+        if let Some(own) = self.begin_batch().await? {
+            let tables = Table::ALL.map(Table::name).join(", ");
+            let analyze = format!("ANALYZE {tables}");
+            let analyzed = own.txn.execute_unprepared(&analyze).await;
+            analyzed.map_err(failed)?;
+            own.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// The next rows of a table; `None` when there are no further ones.
+    async fn batch(&self, table: Table) -> Result<Option<rows::Batch>, StoreError> {
+        let own = self.begin_batch().await?;
+        let there = own.as_ref().map_or(&self.guard.txn, |own| &own.txn);
+        let (source, after) = (self.source.session(), self.position.after);
+        let done = match self.position.pass {
+            Pass::Drop => with_entity!(table, drop_unequal(source, there, after)),
+            Pass::Add => with_entity!(table, add_missing(source, there, after)),
+        };
+        let done = done.map_err(not_taken)?;
+        if let Some(own) = own {
+            own.commit().await?;
+        }
+        Ok(done)
+    }
+}
+
+/// Nobody else writes at either side: what the destination does not take is wrong at the source.
+fn not_taken(error: DbErr) -> StoreError {
+    if error.sql_err().is_some() {
+        StoreError::Corrupt(Box::new(error))
+    } else {
+        failed(error)
+    }
+}
+
+async fn guard_against_others(guard: &Write<'_>) -> Result<bool, DbErr> {
+    if guard.txn.get_database_backend() == DbBackend::Postgres {
+        stay(&guard.txn).await?;
+    }
+    locks::copying(&guard.txn).await
+}
+
+#[async_trait]
+impl StoreCopy for SeaOrmCopy<'_> {
+    async fn counts(&self) -> Result<Vec<TableCount>, StoreError> {
+        let (source, destination) = (self.source.session(), &self.guard.txn);
+        let mut counts = Vec::new();
+        for table in Table::ALL {
+            let name = table.name();
+            counts.push(TableCount {
+                table: name,
+                may_be_sealed: table.may_be_sealed(),
+                source: with_entity!(table, count(source)).map_err(failed)?,
+                destination: with_entity!(table, count(destination)).map_err(failed)?,
+            });
+        }
+        Ok(counts)
+    }
+
+    async fn step(&mut self) -> Result<Option<CopyStep>, StoreError> {
+        loop {
+            let Some(table) = Table::ALL.get(self.position.table) else {
+                let Pass::Drop = self.position.pass else {
+                    self.analyze().await?;
+                    return Ok(None);
+                };
+                self.position.pass = Pass::Add;
+                self.position.table = 0;
+                continue;
+            };
+            if let Some(done) = self.batch(*table).await? {
+                self.position.after = done.last;
+                return Ok(Some(match self.position.pass {
+                    Pass::Drop => CopyStep::Compared(done.rows),
+                    Pass::Add => CopyStep::Copied(done.rows),
+                }));
+            }
+            self.position.table += 1;
+            self.position.after = 0;
+        }
+    }
+
+    async fn sealed_rows(
+        &self,
+        table: SealedTable,
+        after: i64,
+        limit: u64,
+    ) -> Result<Vec<SealedRow>, StoreError> {
+        sealed::rows(&self.guard.txn, table, after, limit).await
+    }
+
+    async fn finish(self: Box<Self>, hash_key: &Sealed) -> Result<(), StoreError> {
+        let numbers = numbers::go_on(self.source.session(), &self.guard.txn).await;
+        numbers.map_err(failed)?;
+        let kept = seals::keep_hash_key(&self.guard.txn, hash_key).await?;
+        if kept != *hash_key {
+            return Err(StoreError::Conflict);
+        }
+        self.guard.commit().await
+    }
+}
+
+/// Whether no table that is copied has a row.
+pub(crate) async fn is_empty(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    for table in Table::ALL {
+        if with_entity!(table, has_rows(db))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn has_rows<E: Copied>(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    let any = E::find().select_only().column(E::ID).limit(1);
+    let any = any.into_tuple::<i64>().one(db).await?;
+    Ok(any.is_some())
+}

@@ -1,0 +1,126 @@
+//! Rows of any table, from one database to the other, a few at a time in the order of their numbers.
+
+use std::collections::{BTreeSet, HashMap};
+
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, IdenStatic, IntoActiveModel, Iterable,
+    ModelTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Value,
+};
+
+use super::tables::Copied;
+
+/// Rows a transaction. The widest table has 34 columns, and no database takes fewer than 32,766 values at a time.
+const BATCH: u64 = 200;
+
+/// What a batch did, and where it ended.
+pub(super) struct Batch {
+    pub(super) rows: u64,
+    pub(super) last: i64,
+}
+
+pub(super) async fn count<E>(db: &impl ConnectionTrait) -> Result<u64, DbErr>
+where
+    E: Copied,
+    E::Model: Sync,
+{
+    E::find().count(db).await
+}
+
+/// Takes away those of the next rows of the destination that are not as they are at the source: they have changed there
+/// since an earlier attempt, or are gone. Rows that hang on them go with them. `None` when there are no further rows.
+pub(super) async fn drop_unequal<E: Copied>(
+    source: &impl ConnectionTrait,
+    destination: &impl ConnectionTrait,
+    after: i64,
+) -> Result<Option<Batch>, DbErr> {
+    let found = page::<E>(destination, after).await?;
+    let Some(last) = found.last().map(id::<E>) else {
+        return Ok(None);
+    };
+    let wanted = E::find().filter(E::ID.is_in(found.iter().map(id::<E>)));
+    let wanted = wanted.all(source).await?;
+    let wanted: HashMap<_, _> = wanted.iter().map(|row| (id::<E>(row), row)).collect();
+    let is_wanted = |row: &&E::Model| {
+        let wanted = wanted.get(&id::<E>(row));
+        wanted.is_some_and(|wanted| are_equal::<E>(wanted, row))
+    };
+    let unwanted = found.iter().filter(|row| !is_wanted(row)).map(id::<E>);
+    let unwanted: Vec<_> = unwanted.collect();
+    if !unwanted.is_empty() {
+        let drop = E::delete_many().filter(E::ID.is_in(unwanted));
+        drop.exec(destination).await?;
+    }
+    let rows = found.len() as u64;
+    Ok(Some(Batch { rows, last }))
+}
+
+/// Adds those of the source's next rows that the destination lacks. `None` when there are no further rows.
+pub(super) async fn add_missing<E>(
+    source: &impl ConnectionTrait,
+    destination: &impl ConnectionTrait,
+    after: i64,
+) -> Result<Option<Batch>, DbErr>
+where
+    E: Copied,
+    E::Model: IntoActiveModel<E::ActiveModel>,
+{
+    let wanted = page::<E>(source, after).await?;
+    let Some(last) = wanted.last().map(id::<E>) else {
+        return Ok(None);
+    };
+    let rows = wanted.len() as u64;
+    let there = E::find()
+        .select_only()
+        .column(E::ID)
+        .filter(E::ID.is_in(wanted.iter().map(id::<E>)));
+    let there = there.into_tuple::<i64>().all(destination).await?;
+    let there: BTreeSet<_> = there.into_iter().collect();
+    let missing = wanted
+        .into_iter()
+        .filter(|row| !there.contains(&id::<E>(row)));
+    let missing: Vec<_> = missing.map(new_row::<E>).collect();
+    if !missing.is_empty() {
+        let add = E::insert_many(missing);
+        add.exec_without_returning(destination).await?;
+    }
+    Ok(Some(Batch { rows, last }))
+}
+
+async fn page<E: Copied>(db: &impl ConnectionTrait, after: i64) -> Result<Vec<E::Model>, DbErr> {
+    let page = E::find()
+        .filter(E::ID.gt(after))
+        .order_by_asc(E::ID)
+        .limit(BATCH);
+    page.all(db).await
+}
+
+fn id<E: Copied>(row: &E::Model) -> i64 {
+    match row.get(E::ID) {
+        Value::BigInt(Some(id)) => id,
+        other => unreachable!("a number is a number, not {other:?}"),
+    }
+}
+
+fn are_equal<E: Copied>(one: &E::Model, other: &E::Model) -> bool {
+    let stored = E::Column::iter().filter(|column| !is_generated::<E>(*column));
+    stored
+        .into_iter()
+        .all(|column| one.get(column) == other.get(column))
+}
+
+fn is_generated<E: Copied>(column: E::Column) -> bool {
+    let mut generated = E::GENERATED.iter();
+    generated.any(|generated| generated.as_str() == column.as_str())
+}
+
+fn new_row<E>(row: E::Model) -> E::ActiveModel
+where
+    E: Copied,
+    E::Model: IntoActiveModel<E::ActiveModel>,
+{
+    let mut row = row.into_active_model().reset_all();
+    for column in E::GENERATED {
+        row.not_set(*column);
+    }
+    row
+}

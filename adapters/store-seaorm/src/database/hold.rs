@@ -1,0 +1,128 @@
+//! Keeping a database as it is: for a while nobody writes to it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteLockingMode};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbErr, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait,
+};
+use tokio::time::{Instant, sleep};
+
+use super::PoolSettings;
+use super::postgres::Postgres;
+use super::session::{Channel, Session};
+use super::sqlite::connect;
+use crate::url::{DatabaseUrl, Place};
+
+/// How long a process that is about to end may take for it.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How often it is looked whether it has.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A database that nobody else writes to while this is there.
+pub(crate) struct Held {
+    pub(crate) session: Session,
+    connections: Connections,
+}
+
+enum Connections {
+    File(DatabaseConnection),
+    Server(Arc<Postgres>),
+}
+
+impl Held {
+    /// Holds a file whole, and fails when somebody else has it open. On a server it is a transaction as yet: see
+    /// [`Held::keep`].
+    pub(crate) async fn open(url: &DatabaseUrl, settings: PoolSettings) -> Result<Self, DbErr> {
+        match url.place() {
+            Place::File(path) => hold_file(path).await,
+            Place::Server(options) => {
+                let server = Postgres::open(options, settings).await?;
+                let session = server.begin().await?;
+                stay(&session).await?;
+                let connections = Connections::Server(server);
+                Ok(Self {
+                    session,
+                    connections,
+                })
+            }
+        }
+    }
+
+    /// Keeps these tables as they are; whether nobody else uses them. Of a server's others could go on reading, and who
+    /// wants to write waits, and gives up. But a service that has spent a refresh token meanwhile would store the next one
+    /// afterwards, so there may be none. One that hides behind another user's connections is not seen.
+    pub(crate) async fn keep(&self, tables: &[&str]) -> Result<bool, DbErr> {
+        if let Connections::File(_) = self.connections {
+            return Ok(true);
+        }
+        let patience = PATIENCE.as_millis();
+        let tables = tables.join(", ");
+        let lock =
+            format!("SET LOCAL lock_timeout = {patience}; LOCK TABLE {tables} IN SHARE MODE");
+        self.session.execute_unprepared(&lock).await?;
+        let give_up_at = Instant::now() + PATIENCE;
+        while self.others().await? > 0 {
+            if Instant::now() >= give_up_at {
+                return Ok(false);
+            }
+            sleep(PAUSE).await;
+        }
+        Ok(true)
+    }
+
+    /// Connections of services to this database.
+    async fn others(&self) -> Result<i64, DbErr> {
+        // What is known of other sessions stays as it was within a transaction, unless one says so.
+        let look_again = "SELECT pg_stat_clear_snapshot()";
+        self.session.execute_unprepared(look_again).await?;
+        let others = "SELECT count(*) AS others FROM pg_stat_activity WHERE pid <> pg_backend_pid() \
+                      AND datname = current_database() AND application_name = 'central-oauth'";
+        let others = Statement::from_string(self.session.get_database_backend(), others);
+        match self.session.query_one_raw(others).await? {
+            Some(row) => row.try_get("", "others"),
+            None => Ok(0),
+        }
+    }
+
+    /// Lets go of it.
+    pub(crate) async fn release(self) -> Result<(), DbErr> {
+        drop(self.session);
+        match self.connections {
+            Connections::File(file) => file.close().await,
+            Connections::Server(server) => server.close().await,
+        }
+    }
+}
+
+/// In exclusive mode a file opens only if no other process has it open, not even one that is idle, and no other can open
+/// it afterwards.
+async fn hold_file(path: &Path) -> Result<Held, DbErr> {
+    let file = connect(path, 1, alone).await?;
+    let exclusive = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Exclusive),
+        ..TransactionOptions::default()
+    };
+    let txn = file.begin_with_options(exclusive).await?;
+    Ok(Held {
+        session: Session::new(Channel::Transaction(txn), None),
+        connections: Connections::File(file),
+    })
+}
+
+/// The journal stays of the kind that it is.
+fn alone(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options
+        .create_if_missing(false)
+        .busy_timeout(PATIENCE)
+        .locking_mode(SqliteLockingMode::Exclusive)
+}
+
+/// A transaction that stays open for longer than others may.
+pub(crate) async fn stay(session: &Session) -> Result<(), DbErr> {
+    let stay = "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0";
+    session.execute_unprepared(stay).await.map(drop)
+}

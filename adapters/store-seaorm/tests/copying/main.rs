@@ -1,0 +1,106 @@
+//! Everything in one database copied into another.
+#![allow(clippy::unwrap_used, reason = "this is test code")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod refused;
+mod resumed;
+mod world;
+
+use central_oauth_domain::ports::{AccountStore, SealStore};
+use central_oauth_domain::usecases::CopyError;
+use common::pending;
+use world::{Place, copy, linked, revocation};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_is_there_and_opens() {
+    for to in Place::each() {
+        let from = Place::file().filled().await;
+        let before = from.scratch.as_ref().unwrap().files();
+        let copied = copy(&from, &to).await.unwrap();
+        assert!(from.scratch.as_ref().unwrap().files() == before);
+        let rows: Vec<_> = copied
+            .tables
+            .iter()
+            .map(|of| (of.table, of.source))
+            .collect();
+        let expected = [
+            ("accounts", 3),
+            ("tokens", 3),
+            ("access_keys", 5),
+            ("device_codes", 5),
+            ("revocations", 1),
+        ];
+        assert_eq!(rows, expected);
+        // Two of each account, two of the link at which somebody is asked, one of the revocation.
+        assert_eq!(copied.opened, 9);
+        assert_eq!(to.contents().await, from.contents().await);
+        // A service starts on it with the same key.
+        to.start().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_copied_as_well() {
+    for to in Place::each() {
+        let from = Place::server().filled().await;
+        copy(&from, &to).await.unwrap();
+        assert_eq!(to.contents().await, from.contents().await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_rows_are_many_batches() {
+    for to in Place::each() {
+        let from = Place::file();
+        let many = async |store: &_, _: &_| {
+            for n in 1..=450 {
+                pending(store, n).await;
+            }
+        };
+        from.with(many).await;
+        copy(&from, &to).await.unwrap();
+        assert_eq!(to.contents().await, from.contents().await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_number_is_given_twice() {
+    for (from, to) in Place::each().into_iter().zip(Place::each()) {
+        number_goes_on(&from, &to).await;
+    }
+    number_goes_on(&Place::file(), &Place::server()).await;
+}
+
+async fn number_goes_on(from: &Place, to: &Place) {
+    let mut gone = None;
+    from.with(async |store, vault| {
+        linked(store, vault, 1, "ada").await;
+        let account = linked(store, vault, 2, "bob").await;
+        let tokens = store.tokens(account.id).await.unwrap().unwrap();
+        let deleted = store.delete_account(&tokens, revocation(vault, 1));
+        deleted.await.unwrap();
+        gone = Some(account.id);
+    })
+    .await;
+    copy(from, to).await.unwrap();
+    to.with(async |store, vault| {
+        let new = linked(store, vault, 3, "new").await.id;
+        assert!(new > gone.unwrap(), "{new} was given before");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_without_rows_is_copied_and_one_without_a_key_is_not() {
+    for to in Place::each() {
+        let from = Place::file();
+        from.open().await.close().await.unwrap();
+        let refused = copy(&from, &to).await;
+        assert!(matches!(refused, Err(CopyError::NoHashKey)), "{refused:?}");
+        from.with(async |_, _| ()).await;
+        let copied = copy(&from, &to).await.unwrap();
+        assert_eq!(copied.opened, 0);
+        assert!(to.open().await.hash_key().await.unwrap().is_some());
+    }
+}

@@ -1,0 +1,148 @@
+//! Copies that never begin.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use central_oauth_domain::ports::{AccountStore, SealStore, StoreError};
+use central_oauth_domain::testing::FakeCipher;
+use central_oauth_domain::usecases::{CopyError, UnlockError, unlock_source};
+use central_oauth_store_seaorm::{CopyRefused, CopySource, OpenError, SeaOrmCopy, SeaOrmStore};
+
+use crate::common::POOL;
+use crate::world::{Place, copy, refusal};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_complete_destination_stays_as_it_is() {
+    for to in Place::each() {
+        let from = Place::file().filled().await;
+        copy(&from, &to).await.unwrap();
+        let before = to.contents().await;
+        let refused = refusal(&from, &to).await;
+        assert!(
+            matches!(refused, CopyRefused::DestinationIsComplete { .. }),
+            "{refused}"
+        );
+        // Even if the key comes at the last moment.
+        let source = CopySource::hold(&from.url, POOL).await.unwrap();
+        let destination = to.open().await;
+        let refused = SeaOrmCopy::begin(&source, &destination).await.map(drop);
+        let refused = refused.unwrap_err();
+        assert!(
+            matches!(refused, CopyRefused::DestinationIsComplete { .. }),
+            "{refused}"
+        );
+        destination.close().await.unwrap();
+        assert_eq!(to.contents().await, before);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_a_service_has_open_is_in_use() {
+    let (from, to) = (Place::file().filled().await, Place::server());
+    let (idle, _) = from.start().await;
+    let refused = refusal(&from, &to).await;
+    assert!(
+        matches!(refused, CopyRefused::SourceInUse { .. }),
+        "{refused}"
+    );
+    idle.accounts(None, 1).await.unwrap();
+    idle.close().await.unwrap();
+
+    let held = CopySource::hold(&from.url, POOL).await.unwrap();
+    let started = SeaOrmStore::open(&from.url, POOL).await.map(drop);
+    assert!(matches!(started, Err(OpenError::Database { .. })));
+    held.release().await.unwrap();
+    copy(&from, &to).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_a_service_is_connected_to_is_in_use() {
+    let (from, to) = (Place::server().filled().await, Place::file());
+    let (idle, _) = from.start().await;
+    idle.accounts(None, 1).await.unwrap();
+    let refused = refusal(&from, &to).await;
+    assert!(
+        matches!(refused, CopyRefused::SourceInUse { .. }),
+        "{refused}"
+    );
+    idle.close().await.unwrap();
+    copy(&from, &to).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_schema_is_to_be_migrated_first() {
+    for from in Place::each() {
+        let store = from.open().await;
+        store.migrate_down(Some(1)).await.unwrap();
+        store.close().await.unwrap();
+        let refused = refusal(&from, &Place::server()).await;
+        assert!(
+            matches!(refused, CopyRefused::SourceIsBehind { .. }),
+            "{refused}"
+        );
+        assert!(
+            refused.to_string().contains("central-oauth migrate"),
+            "{refused}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_copy_at_a_time() {
+    for to in Place::each() {
+        let [one, two] = [Place::file().filled().await, Place::file().filled().await];
+        let source = CopySource::hold(&one.url, POOL).await.unwrap();
+        let destination = to.open().await;
+        let first = SeaOrmCopy::begin(&source, &destination).await.unwrap();
+        if to.database.is_some() {
+            let refused = refusal(&two, &to).await;
+            assert!(
+                matches!(refused, CopyRefused::DestinationInUse { .. }),
+                "{refused}"
+            );
+        }
+        drop(first);
+        destination.close().await.unwrap();
+        copy(&two, &to).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_or_a_missing_key_is_found_out_first() {
+    let from = Place::file().filled().await;
+    let source = CopySource::hold(&from.url, POOL).await.unwrap();
+    let hash_key = source.hash_key().await.unwrap();
+    let in_use = source.seals_in_use().await.unwrap();
+    assert_eq!(in_use.len(), 1);
+    let wrong = Arc::new(FakeCipher::new(2));
+    let refused = unlock_source(hash_key.as_ref(), BTreeSet::new(), wrong).map(drop);
+    let wrong_key = CopyError::Unlock(UnlockError::WrongKey(
+        central_oauth_domain::ports::CipherError::UnknownKey,
+    ));
+    assert_eq!(refused.unwrap_err().to_string(), wrong_key.to_string());
+    let more = in_use
+        .into_iter()
+        .chain([central_oauth_domain::secret::SealId([9; 5])]);
+    let right = Arc::new(FakeCipher::new(1));
+    let refused = unlock_source(hash_key.as_ref(), more.collect(), right).map(drop);
+    assert!(matches!(
+        refused,
+        Err(CopyError::Unlock(UnlockError::MissingKeys(_)))
+    ));
+}
+
+/// A file in which somebody has deleted accounts with a tool that does not know of foreign keys.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_contradicts_itself_is_not_copied() {
+    for to in Place::each() {
+        let from = Place::file().filled().await;
+        let scratch = from.scratch.as_ref().unwrap();
+        let orphans = "PRAGMA foreign_keys = OFF; DELETE FROM accounts WHERE id = 2";
+        scratch.execute(orphans).await;
+        let refused = copy(&from, &to).await;
+        let Err(CopyError::Store(StoreError::Corrupt(_))) = refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!(to.open().await.hash_key().await.unwrap(), None);
+    }
+}

@@ -1,0 +1,148 @@
+//! Copies that were stopped on their way.
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::RefreshedTokens;
+use central_oauth_domain::ports::{
+    AccountStore, RefreshStore, RevocationStore, SealStore, StoreCopy, StoreError,
+};
+use central_oauth_domain::secret::{AccessToken, RefreshToken};
+use central_oauth_domain::usecases::CopyError;
+use central_oauth_domain::vault::Vault;
+use central_oauth_store_seaorm::{CopySource, SeaOrmCopy, SeaOrmStore};
+use central_oauth_test_postgres::Cluster;
+
+use crate::common::{NOW, POOL, pending, sealed};
+use crate::world::{Place, copy, interrupted, linked, person, revocation};
+
+/// What happens at the source when its service runs again between two attempts: a token is rotated, an account goes,
+/// one goes and comes back under another number, and one is new.
+async fn time_passes(store: &SeaOrmStore, vault: &Vault) {
+    let accounts = store.accounts(None, 10).await.unwrap();
+    let [ada, bob, eve] = &accounts[..] else {
+        panic!("{accounts:?}")
+    };
+    let owner = person("ada");
+    let tokens = RefreshedTokens {
+        access_token: vault
+            .seal_access_token(&AccessToken::new("newer"), &owner)
+            .unwrap(),
+        refresh_token: vault
+            .seal_refresh_token(&RefreshToken::new("rotated"), &owner)
+            .ok(),
+        scopes: vec![],
+        requested_at: NOW,
+        access_token_expires_at: None,
+        refresh_token_expires_at: None,
+        next_refresh_at: None,
+    };
+    let later = Timestamp::from_millis(NOW.as_millis() + 1000);
+    let seen = store.tokens(ada.id).await.unwrap().unwrap();
+    let recorded = store.record_refresh(ada.id, seen.generation, tokens, later);
+    recorded.await.unwrap();
+    for (n, account) in [(11, bob), (12, eve)] {
+        let tokens = store.tokens(account.id).await.unwrap().unwrap();
+        let gone = store.delete_account(&tokens, revocation(vault, n));
+        gone.await.unwrap();
+    }
+    linked(store, vault, 21, "eve").await;
+    linked(store, vault, 22, "new").await;
+    pending(store, 23).await;
+    assert!(store.keep_stray(revocation(vault, 13)).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_destination_becomes_what_the_source_is_now() {
+    // One step a table that has rows, and then there are none.
+    for steps in [1, 2, 4, 6] {
+        let (from, to) = (Place::file().filled().await, Place::server());
+        assert_eq!(interrupted(&from, &to, steps).await, steps < 6);
+        from.with(time_passes).await;
+        assert!(interrupted(&from, &to, steps).await);
+        copy(&from, &to).await.unwrap();
+        let contents = to.contents().await;
+        assert_eq!(contents, from.contents().await, "after {steps} steps");
+        assert_eq!(contents.tokens_of("ada").generation, 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_written_all_or_nothing() {
+    let (from, to) = (Place::file().filled().await, Place::file());
+    assert!(interrupted(&from, &to, 3).await);
+    from.with(time_passes).await;
+    copy(&from, &to).await.unwrap();
+    assert_eq!(to.contents().await, from.contents().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_service_starts_on_an_unfinished_copy() {
+    let (from, to) = (Place::file().filled().await, Place::server());
+    interrupted(&from, &to, 1).await;
+    let store = to.open().await;
+    let refused = store.init_hash_key(sealed("new")).await;
+    assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+    copy(&from, &to).await.unwrap();
+    to.start().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_service_starts_while_something_is_copied() {
+    let (from, to) = (Place::file().filled().await, Place::server());
+    let source = CopySource::hold(&from.url, POOL).await.unwrap();
+    let destination = to.open().await;
+    let mut copying = SeaOrmCopy::begin(&source, &destination).await.unwrap();
+    // There is no row yet, and no other pool than this one will make the key.
+    let store = to.open().await;
+    let refused = store.init_hash_key(sealed("new")).await;
+    assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+    copying.step().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_whose_connections_break_cannot_be_completed() {
+    let cluster = Cluster::shared();
+    let (from, to) = (Place::file().filled().await, Place::server());
+    let source = CopySource::hold(&from.url, POOL).await.unwrap();
+    let hash_key = source.hash_key().await.unwrap().unwrap();
+    let destination = to.open().await;
+    let mut cut = SeaOrmCopy::begin(&source, &destination).await.unwrap();
+    cut.step().await.unwrap();
+    cluster.cut_connections(to.database.as_ref().unwrap());
+    assert!(cut.step().await.is_err());
+    assert!(Box::new(cut).finish(&hash_key).await.is_err());
+    assert_eq!(to.open().await.hash_key().await.unwrap(), None);
+    source.release().await.unwrap();
+    copy(&from, &to).await.unwrap();
+    assert_eq!(to.contents().await, from.contents().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_open_is_named_and_the_copy_stays_unfinished() {
+    for (damage, column) in [
+        // Sealed, but to another account: as good as damaged.
+        (
+            "UPDATE tokens SET refresh_token = (SELECT refresh_token FROM tokens WHERE id = 2) WHERE id = 1",
+            "RefreshToken of row 1 of Tokens, of account ada at github",
+        ),
+        (
+            "UPDATE revocations SET refresh_token = substr(refresh_token, 1, 20)",
+            "RefreshToken of row 1 of Revocations",
+        ),
+        // An ended link should hold nothing.
+        (
+            "UPDATE device_codes SET id_token = x'00' WHERE id = 1",
+            "IdToken of row 1 of DeviceCodes",
+        ),
+    ] {
+        for to in Place::each() {
+            let from = Place::file().filled().await;
+            from.scratch.as_ref().unwrap().execute(damage).await;
+            let refused = copy(&from, &to).await;
+            let Err(error @ CopyError::Unreadable(_)) = refused else {
+                panic!("{refused:?}")
+            };
+            assert!(error.to_string().contains(column), "{error}");
+            assert_eq!(to.open().await.hash_key().await.unwrap(), None);
+        }
+    }
+}

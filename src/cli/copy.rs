@@ -1,0 +1,75 @@
+//! `central-oauth copy`: everything from one database into another.
+
+mod progress;
+
+use central_oauth_domain::usecases::{Copied, CopyError};
+
+use super::migrate::must_exist;
+use super::{Exit, Failure, print};
+use crate::config::{CopyConfig, Environment, Keys, LogConfig};
+use crate::{telemetry, wiring};
+use progress::Progress;
+
+/// What `copy` takes.
+#[derive(clap::Args)]
+pub(super) struct Options {
+    /// The database to copy, like sqlite:///data/central-oauth.sqlite3. It is left as it is. The default is the file that
+    /// CENTRAL_OAUTH_DB_PATH names.
+    #[arg(long, value_name = "URL")]
+    from: Option<String>,
+    /// Where everything goes, like postgres://user@host/database. The default is CENTRAL_OAUTH_DATABASE_URL, which keeps
+    /// a password off the command line.
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
+}
+
+pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
+    let config = CopyConfig::read(environment, options.from.as_deref(), options.to.as_deref());
+    let (config, keys) = (config.map_err(usage)?, Keys::read(environment)?);
+    telemetry::install(LogConfig::read(environment, "warn")?);
+    must_exist(&config.from)?;
+    let mut progress = Progress::new();
+    let copied = wiring::copy(&config, &keys, &mut |step| progress.show(step)).await;
+    drop(progress);
+    tell(&copied?)
+}
+
+fn usage(error: impl std::error::Error) -> Failure {
+    Failure::new(Exit::Usage, error.to_string())
+}
+
+fn tell(copied: &Copied) -> Result<Exit, Failure> {
+    for table in &copied.tables {
+        let (name, rows) = (table.table, table.destination);
+        print::result(format_args!("{name:<12} {rows:>9} rows"))?;
+    }
+    print::result(format_args!(
+        "The copy is complete. Every row is there, and all {} sealed values open.",
+        copied.opened
+    ))?;
+    print::result(
+        "Next: set CENTRAL_OAUTH_DATABASE_URL to the new database and start the service, with the same secret key.",
+    )?;
+    print::result(
+        "Start no service on the old database again: two services would spend the same refresh tokens.",
+    )?;
+    Ok(Exit::Done)
+}
+
+/// Why nothing was copied, or not everything, and what to do about it.
+pub(crate) fn failure(error: CopyError) -> Failure {
+    let advice = match &error {
+        CopyError::Unreadable(_) => {
+            "delete or relink these accounts with a service on the source, or put their key into \
+             CENTRAL_OAUTH_PREVIOUS_SECRET_KEYS; then stop the service and copy again"
+        }
+        CopyError::Differs(_) | CopyError::Store(_) => {
+            "the copy is not complete; run it again to go on"
+        }
+        CopyError::NoHashKey | CopyError::Unlock(_) | CopyError::Overtaken => {
+            return Failure::other(error);
+        }
+    };
+    let failure = Failure::other(error);
+    Failure::new(Exit::Other, format!("{failure}; {advice}"))
+}

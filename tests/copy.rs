@@ -1,0 +1,232 @@
+//! From SQLite to PostgreSQL with the real binary, killed on the way: the same keys open the same accounts, and no
+//! refresh token is spent twice.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::process::Output;
+use std::time::Duration;
+
+use central_oauth_sandbox_poem::{AutoPerson, RefreshOutcome, Sandbox, SandboxOptions};
+use central_oauth_test_postgres::Cluster;
+use futures_util::future::join_all;
+use tokio::time::sleep;
+
+use support::http;
+use support::linking::link;
+use support::process::within;
+use support::service::Service;
+
+const ACCOUNTS: usize = 12;
+const LIFETIME: Duration = Duration::from_secs(4);
+
+/// A sandbox where everybody consents at once and is somebody else. It ends a grant whose refresh token comes twice.
+async fn sandbox() -> Sandbox {
+    let options = SandboxOptions {
+        auto_consent: Some(Duration::ZERO),
+        interval: Duration::from_secs(1),
+        access_token_ttl: LIFETIME,
+        auto_person: AutoPerson::SomebodyNew,
+        keep_ledger: true,
+        ..SandboxOptions::default()
+    };
+    Sandbox::start(options).await.expect("no sandbox")
+}
+
+fn database(service: &Service) -> String {
+    format!(
+        "sqlite://{}",
+        service.file("central-oauth.sqlite3").display()
+    )
+}
+
+async fn copy(service: &Service, arguments: &[&str]) -> Output {
+    let mut command = service.command(&[&["copy"], arguments].concat());
+    let output = within(Duration::from_secs(60), "copy", command.output()).await;
+    output.expect("copy does not run")
+}
+
+fn said(output: &Output) -> String {
+    let [out, err] = [&output.stdout, &output.stderr].map(|said| String::from_utf8_lossy(said));
+    format!("{out}{err}")
+}
+
+#[track_caller]
+fn expect_refused(output: &Output, why: &str) {
+    let said = said(output);
+    assert!(!output.status.success(), "{said}");
+    assert!(said.contains(why), "{said}");
+    assert!(!said.contains(Cluster::shared().password()), "{said}");
+}
+
+/// Adds rows without accounts, so that a copy takes long enough to be killed in.
+async fn add_links(service: &Service, count: usize) {
+    let client = http::client();
+    for _ in 0..count {
+        let request = client.post(service.url("/v1/link-code"));
+        http::send(request).await.expect(201);
+    }
+}
+
+/// Every account is whose it was, has a token that the sandbox takes, and is refreshed once more.
+async fn expect_working(sandbox: &Sandbox, service: &Service, keys: &[String]) {
+    let client = http::client();
+    let mut accounts = BTreeSet::new();
+    for key in keys {
+        let token = client
+            .get(service.url("/v1/token?min_ttl=2"))
+            .bearer_auth(key);
+        let token = http::send(token).await.expect(200);
+        let hello = client.get(&sandbox.endpoints().hello);
+        let hello = hello.bearer_auth(token.str("access_token"));
+        http::send(hello).await.expect(200);
+        let id = token.json["account"]["id"].as_str().unwrap_or_default();
+        let refresh = service.url(&format!("/v1/accounts/{id}/refresh"));
+        let refreshed = http::send(client.post(refresh).bearer_auth(key)).await;
+        assert_eq!(refreshed.expect(200).str("status"), "active");
+        accounts.insert(id.to_owned());
+    }
+    assert_eq!(accounts.len(), keys.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_moves_to_postgresql() {
+    let (sandbox, target) = (sandbox().await, Cluster::shared().create_database());
+    let mut service = Service::prepare_for(&sandbox);
+    service.run().await;
+    let mut keys = join_all((0..ACCOUNTS).map(|_| link(&service))).await;
+    add_links(&service, 600).await;
+    let (from, to) = (database(&service), target.url.clone());
+    let arguments = ["--from", &from, "--to", &to];
+    let in_use = copy(&service, &arguments).await;
+    expect_refused(&in_use, "is in use: stop the service");
+    assert_eq!(tables(&target.name), "0", "nothing is written before");
+
+    assert!(service.stop().await.success());
+    let mut unfinished = 0;
+    for delay in (40..).step_by(20) {
+        killed_after(&service, &arguments, delay).await;
+        let (rows, is_complete) = state(&target.name);
+        if is_complete {
+            break;
+        }
+        unfinished += u32::from(rows > 0);
+        if unfinished == 2 {
+            // The service runs again in between: it refreshes every account, and one is new.
+            service.run().await;
+            sleep(LIFETIME + Duration::from_secs(1)).await;
+            keys.push(link(&service).await);
+            assert!(service.stop().await.success());
+        }
+    }
+    assert!(
+        unfinished >= 2,
+        "{unfinished} copies were killed on their way"
+    );
+    let again = copy(&service, &arguments).await;
+    expect_refused(&again, "is complete already");
+
+    service.set("DATABASE_URL", &to);
+    service.run().await;
+    expect_working(&sandbox, &service, &keys).await;
+    sleep(LIFETIME).await;
+    expect_working(&sandbox, &service, &keys).await;
+    let new = link(&service).await;
+    expect_working(&sandbox, &service, &[new]).await;
+    expect_none_presented_twice(&sandbox);
+    assert!(service.stop().await.success());
+}
+
+async fn killed_after(service: &Service, arguments: &[&str], millis: u64) {
+    let mut command = service.command(&[&["copy"], arguments].concat());
+    let mut copy = command.spawn().expect("copy does not run");
+    sleep(Duration::from_millis(millis)).await;
+    copy.kill().await.expect("cannot kill the copy");
+}
+
+fn expect_none_presented_twice(sandbox: &Sandbox) {
+    let ledger = sandbox.ledger().expect("no ledger is kept");
+    assert!(ledger.is_complete());
+    let (mut seen, all) = (Vec::new(), ledger.presentations());
+    assert!(all.len() >= 3 * ACCOUNTS, "{} refreshes", all.len());
+    for presentation in all {
+        let token = presentation.refresh_token;
+        assert_eq!(presentation.outcome, RefreshOutcome::Rotated);
+        assert!(!seen.contains(&token), "{presentation:?}");
+        seen.push(token);
+    }
+}
+
+/// How many rows a copy has brought so far, and whether it has come to its end.
+fn state(database: &str) -> (u64, bool) {
+    if tables(database) == "0" {
+        return (0, false);
+    }
+    let sql = "SELECT (SELECT count(*) FROM accounts) + (SELECT count(*) FROM access_keys), \
+               (SELECT count(*) FROM service_keys)";
+    let answer = Cluster::shared().execute(database, sql);
+    let (rows, keys) = answer.split_once('|').expect("two columns");
+    (rows.parse().expect("a number"), keys == "1")
+}
+
+fn tables(database: &str) -> String {
+    let sql = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
+    Cluster::shared().execute(database, sql)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unfinished_copy_is_not_served() {
+    let (sandbox, target) = (sandbox().await, Cluster::shared().create_database());
+    let mut service = Service::prepare_for(&sandbox);
+    service.run().await;
+    let key = link(&service).await;
+    assert!(service.stop().await.success());
+    let (from, to) = (database(&service), target.url.clone());
+    // All but the last transaction.
+    assert!(
+        copy(&service, &["--from", &from, "--to", &to])
+            .await
+            .status
+            .success()
+    );
+    Cluster::shared().execute(&target.name, "DELETE FROM service_keys");
+
+    service.set("DATABASE_URL", &to);
+    assert!(!service.run_to_the_end().await.success());
+    let logs = service.logs();
+    assert!(logs.contains("is an unfinished copy"), "{logs}");
+    // Where from and where to are what the service has been told.
+    let done = copy(&service, &[]).await;
+    assert!(done.status.success(), "{}", said(&done));
+    service.run().await;
+    expect_working(&sandbox, &service, &[key]).await;
+    assert!(service.stop().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_said_before_anything_is_written() {
+    let (sandbox, target) = (sandbox().await, Cluster::shared().create_database());
+    let mut service = Service::prepare_for(&sandbox);
+    let (from, to) = (database(&service), target.url.clone());
+    let nothing = copy(&service, &["--to", &to]).await;
+    expect_refused(&nothing, "there is no database at");
+    assert!(!service.file("central-oauth.sqlite3").exists());
+    service.run().await;
+    assert!(service.stop().await.success());
+
+    let nowhere = copy(&service, &["--from", &from]).await;
+    expect_refused(&nowhere, "CENTRAL_OAUTH_DATABASE_URL");
+    assert_eq!(nowhere.status.code(), Some(2));
+    let itself = copy(&service, &["--to", &from]).await;
+    expect_refused(&itself, "is the database to be copied");
+    let odd = to.replace("postgres://", "mysql://");
+    expect_refused(&copy(&service, &["--to", &odd]).await, "mysql://");
+    let secret = Service::SECRET_KEY.replace('0', "1");
+    service.set("SECRET_KEY", &secret);
+    let wrong = copy(&service, &["--to", &to]).await;
+    expect_refused(
+        &wrong,
+        "CENTRAL_OAUTH_SECRET_KEY: does not open this database",
+    );
+    assert_eq!(tables(&target.name), "0");
+}

@@ -1,0 +1,88 @@
+//! A backup that is put back: its refresh tokens are old ones.
+
+mod support;
+
+use std::time::Duration;
+
+use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
+use reqwest::Client;
+use serde_json::Value;
+
+use support::http;
+use support::linking::link;
+use support::process::eventually;
+use support::service::Service;
+use support::tokens::{token, works};
+
+const LIFETIME: Duration = Duration::from_secs(12);
+
+async fn account(client: &Client, service: &Service, key: &str) -> Value {
+    let request = client.get(service.url("/v1/accounts")).bearer_auth(key);
+    http::send(request).await.expect(200).json["items"][0].clone()
+}
+
+/// What an operator types after putting a backup back.
+async fn say_so(service: &Service) -> String {
+    let output = service.command(&["restored"]).output().await;
+    let output = output.expect("the command cannot be run");
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_refresh_tokens_are_tried_gently_and_told() {
+    let options = SandboxOptions {
+        auto_consent: Some(Duration::ZERO),
+        interval: Duration::from_secs(1),
+        access_token_ttl: LIFETIME,
+        ..SandboxOptions::default()
+    };
+    let sandbox = Sandbox::start(options).await.expect("no sandbox");
+    let mut service = Service::prepare_for(&sandbox);
+    service.run().await;
+    let (client, key) = (http::client(), link(&service).await);
+
+    service.stop().await;
+    let (database, backup) = (
+        service.file("central-oauth.sqlite3"),
+        service.file("backup"),
+    );
+    std::fs::copy(&database, &backup).expect("no backup");
+    service.run().await;
+    let first = account(&client, &service, &key).await;
+    let refresh = format!(
+        "/v1/accounts/{}/refresh",
+        first["id"].as_str().unwrap_or_default()
+    );
+    let refresh = client.post(service.url(&refresh)).bearer_auth(&key);
+    http::send(refresh).await.expect(200);
+    service.stop().await;
+
+    std::fs::copy(&backup, &database).expect("no restore");
+    assert!(say_so(&service).await.contains(": 1"));
+    service.run().await;
+    let doubted = account(&client, &service, &key).await;
+    assert_eq!(doubted["status"], "degraded");
+    assert_eq!(doubted["last_error"]["code"], "restored_from_backup");
+    // The access token of the backup is as good as it was, and nothing is tried meanwhile.
+    let answer = token(&client, &service, &key).await.expect(200);
+    assert_eq!(answer.json["warning"]["code"], "restored_from_backup");
+    assert!(works(&client, &sandbox, answer.str("access_token")).await);
+
+    eventually(
+        Duration::from_secs(60),
+        "the end of the grant",
+        async || {
+            let answer = token(&client, &service, &key).await;
+            answer.status == 409
+        },
+    )
+    .await;
+    let told = account(&client, &service, &key).await;
+    assert_eq!(told["status"], "relink_required");
+    assert_eq!(told["last_error"]["code"], "invalid_grant");
+    let detail = told["last_error"]["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("restored from a backup"), "{detail}");
+    service.stop().await;
+}

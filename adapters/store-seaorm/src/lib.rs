@@ -15,6 +15,7 @@
 //! PostgreSQL understand differently is kept out of queries; what is SQLite's own is in `open` and `peek`.
 
 mod accounts;
+mod census;
 mod changes;
 mod complete;
 mod convert;
@@ -40,6 +41,7 @@ mod url;
 #[cfg(test)]
 mod query_plans;
 
+pub use census::PoolUse;
 pub use open::OpenError;
 pub use peek::peek_hash_key;
 pub use store::SeaOrmStore;

@@ -12,7 +12,8 @@ pub use oauth_provider::{
     Revoked, TokenToRevoke,
 };
 pub use token_store::{
-    AccountStore, KeyCreation, KeyStore, LinkCreation, LinkStore, NewLink, NewLinkKey, Recorded,
-    RefreshStore, Resealing, RevocationStore, SealStore, SealedColumn, SealedRow, SealedTable,
-    SealedTo, SealedValue, StoreError, TokenStore,
+    AccountCount, AccountStore, Census, CensusStore, DyingCount, KeyCreation, KeyStore,
+    LinkCreation, LinkStore, NewLink, NewLinkKey, Recorded, RefreshStore, Resealing,
+    RevocationStore, SealStore, SealedColumn, SealedRow, SealedTable, SealedTo, SealedValue,
+    StoreError, TokenStore,
 };

@@ -5,11 +5,15 @@ use std::sync::Arc;
 use central_oauth_cipher_aes_gcm_siv::AesGcmSivCipher;
 use central_oauth_clock_system::SystemClock;
 use central_oauth_domain::entropy::Entropy;
-use central_oauth_domain::ports::{Cipher, Clock, OAuthProvider, TokenStore};
+use central_oauth_domain::observe::Observer;
+use central_oauth_domain::ports::{CensusStore, Cipher, Clock, OAuthProvider, TokenStore};
 use central_oauth_domain::usecases::{
     Broker, Providers, Settings, UnlockError, require_all_keys, unlock,
 };
 use central_oauth_domain::vault::Vault;
+use central_oauth_observer_opentelemetry::{
+    ObservedCipher, ObservedProvider, Telemetry, TelemetryOptions,
+};
 use central_oauth_provider_openidconnect::OpenIdConnectProvider;
 use central_oauth_store_seaorm::{SeaOrmStore, peek_hash_key};
 use getrandom::SysRng;
@@ -17,11 +21,16 @@ use getrandom::rand_core::UnwrapErr;
 use url::Url;
 
 use crate::cli::Failure;
-use crate::config::{ConfigError, Keys, LinkConfig, ProviderConfig, StoreConfig};
+use crate::config::{ConfigError, Keys, LinkConfig, ProviderConfig, StoreConfig, TelemetryConfig};
 
 /// The operating system's random source. Nothing secret can be made without it, so its failure ends the process.
 pub(crate) fn entropy() -> Entropy {
     Entropy::new(UnwrapErr(SysRng))
+}
+
+/// The machine's clock.
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
 }
 
 /// The store, its schema as it is.
@@ -37,6 +46,17 @@ impl OpenStore {
     pub(crate) async fn close(self) -> Result<(), Failure> {
         self.0.close().await.map_err(Failure::other)
     }
+
+    /// What counts accounts.
+    pub(crate) fn census(&self) -> Arc<dyn CensusStore> {
+        self.0.clone()
+    }
+
+    /// Looks how many connections are busy, and how many open.
+    pub(crate) fn connections(&self) -> impl Fn() -> Option<(u64, u64)> + Send + Sync + 'static {
+        let store = Arc::clone(&self.0);
+        move || store.pool_use().map(|pool| (pool.busy, pool.open))
+    }
 }
 
 /// All ports and the rules over them, ready to serve. A wrong key is refused before anything is written, a missing one
@@ -47,10 +67,11 @@ pub(crate) async fn broker(
     links: &LinkConfig,
     providers: ProviderConfig,
     public_url: &Url,
+    observer: Arc<dyn Observer>,
 ) -> Result<(Broker, OpenStore), Failure> {
     let entropy = Arc::new(entropy());
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let providers = self::providers(providers, &clock, &entropy)?;
+    let clock = clock();
+    let providers = self::providers(providers, &clock, &entropy, &observer)?;
     let (store, vault) = unlocked_store(&config, keys, &entropy).await?;
     let required = require_all_keys(&store, &vault).await;
     required.map_err(refused)?;
@@ -65,7 +86,7 @@ pub(crate) async fn broker(
         admin_key: keys.admin.clone(),
         enroll_key: keys.enroll.clone(),
     };
-    let broker = Broker::new(store, vault, clock, entropy, providers, settings);
+    let broker = Broker::observed(store, vault, clock, entropy, providers, settings, observer);
     Ok((broker, open))
 }
 
@@ -76,7 +97,7 @@ pub(crate) async fn unlocked_store(
     entropy: &Arc<Entropy>,
 ) -> Result<(SeaOrmStore, Vault), Failure> {
     let cipher = AesGcmSivCipher::new(&keys.secret, &keys.previous, Arc::clone(entropy));
-    let cipher: Arc<dyn Cipher> = Arc::new(cipher);
+    let cipher: Arc<dyn Cipher> = Arc::new(ObservedCipher::new(Arc::new(cipher)));
     check_key(config, &cipher).await?;
     let store = store(config).await?;
     store.migrate_up().await.map_err(Failure::other)?;
@@ -114,7 +135,7 @@ fn refused(error: UnlockError) -> Failure {
 
 /// The providers alone, in their order, for looking at them.
 pub(crate) fn adapters(config: ProviderConfig) -> Result<Vec<OpenIdConnectProvider>, Failure> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clock = clock();
     let entropy = Arc::new(entropy());
     let adapters = config.providers.into_iter().map(|provider| {
         let settings = provider.settings.clone();
@@ -129,13 +150,36 @@ fn providers(
     config: ProviderConfig,
     clock: &Arc<dyn Clock>,
     entropy: &Arc<Entropy>,
+    observer: &Arc<dyn Observer>,
 ) -> Result<Providers, Failure> {
     let mut adapters = Vec::<Arc<dyn OAuthProvider>>::new();
     for provider in config.providers {
         let settings = provider.settings.clone();
         let adapter = OpenIdConnectProvider::new(settings, Arc::clone(clock), Arc::clone(entropy));
         let adapter = adapter.map_err(|error| provider.refused(&error))?;
-        adapters.push(Arc::new(adapter));
+        let watched = ObservedProvider::new(Arc::new(adapter), Arc::clone(observer));
+        adapters.push(Arc::new(watched));
     }
     Ok(Providers::new(adapters, config.default))
+}
+
+/// What is told of this process, and to whom.
+pub(crate) fn telemetry(
+    config: TelemetryConfig,
+    providers: &ProviderConfig,
+) -> Result<Telemetry, Failure> {
+    let names = providers.providers.iter();
+    let instance = entropy().bytes::<16>();
+    let instance = instance.iter().map(|byte| format!("{byte:02x}"));
+    let options = TelemetryOptions {
+        providers: names
+            .map(|provider| provider.settings.name.clone())
+            .collect(),
+        is_scraped: config.scraped_at.is_some(),
+        traces: config.traces,
+        metrics: config.metrics,
+        service_name: config.service_name,
+        instance: instance.collect(),
+    };
+    Telemetry::start(options).map_err(Failure::other)
 }

@@ -9,6 +9,7 @@ mod links;
 mod log;
 mod providers;
 mod store;
+mod telemetry;
 
 pub(crate) use client::{ClientConfig, parse_server};
 pub(crate) use environment::Environment;
@@ -18,6 +19,7 @@ pub(crate) use links::LinkConfig;
 pub(crate) use log::{LogConfig, LogFormat};
 pub(crate) use providers::ProviderConfig;
 pub(crate) use store::StoreConfig;
+pub(crate) use telemetry::TelemetryConfig;
 
 /// Every variable that the binary knows, without the prefix.
 pub(crate) const KNOWN: &[&str] = &[
@@ -30,6 +32,7 @@ pub(crate) const KNOWN: &[&str] = &[
     "LISTEN_ADDR",
     "LOG",
     "LOG_FORMAT",
+    "METRICS_ADDR",
     "POLL_INTERVAL",
     "PREVIOUS_SECRET_KEYS",
     "PROVIDERS",

@@ -59,7 +59,11 @@ where
         let metadata = event.metadata();
         fields.set("timestamp", now());
         fields.set("level", metadata.level().as_str());
-        fields.set("target", metadata.target());
+        // What comes through the facade `log` says its target in a field, and more that nobody needs.
+        let target = fields.0.remove("log.target");
+        let target = target.unwrap_or_else(|| metadata.target().into());
+        fields.0.retain(|name, _| !name.starts_with("log."));
+        fields.set("target", target);
         // Nobody can be told that standard error is gone.
         let _ = io::stderr().lock().write_all(fields.line().as_bytes());
     }

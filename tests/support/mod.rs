@@ -5,6 +5,7 @@
 //! | [`oidc`] | a certified OpenID Connect provider |
 //! | [`allauth`] | an authorization server of other authors |
 //! | [`browser`] | Chromium, with and without JavaScript |
+//! | [`prometheus`] | Prometheus, and its tool |
 //! | [`service`] | the service itself |
 //! | [`linking`] | links an account without a browser |
 //! | [`http`] | requests as a program makes them |
@@ -21,4 +22,5 @@ pub(crate) mod http;
 pub(crate) mod linking;
 pub(crate) mod oidc;
 pub(crate) mod process;
+pub(crate) mod prometheus;
 pub(crate) mod service;

@@ -4,6 +4,7 @@ mod accounts;
 mod client;
 mod dev;
 mod exit;
+mod health;
 mod link;
 mod migrate;
 mod openapi;
@@ -50,6 +51,8 @@ enum Command {
     Revoke(revoke::Options),
     /// Look at the configured providers: list them, or check whether they work and what to do where they do not.
     Providers(providers::Options),
+    /// Ask the service on this machine whether it is well: for containers, which have no curl.
+    Health(health::Options),
     /// Print the OpenAPI document of the service.
     Openapi(openapi::Options),
     /// Seal everything in the database with the present key, so that PREVIOUS_SECRET_KEYS can go. The service may run
@@ -71,6 +74,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
             Command::Accounts(options) => accounts::run(options, &environment).await,
             Command::Revoke(options) => revoke::run(options, &environment).await,
             Command::Providers(options) => providers::run(options, &environment).await,
+            Command::Health(options) => health::run(options, &environment).await,
             Command::Openapi(options) => openapi::run(&options),
             Command::Rekey => rekey::run(&environment).await,
             Command::Migrate(options) => migrate::run(options, &environment).await,

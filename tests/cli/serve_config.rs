@@ -210,6 +210,7 @@ const MISTAKES: &[Mistake] = &[
     ("LOG", &[("LOG", "verbose")]),
     ("LOG", &[("LOG", "info,central_oauth=loud")]),
     ("LOG_FORMAT", &[("LOG_FORMAT", "xml")]),
+    ("METRICS_ADDR", &[("METRICS_ADDR", "9464")]),
 ];
 
 const CLIENT: (&str, &str) = ("PROVIDER_CLIENT_ID", "central-oauth");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use central_oauth_http_poem::{Answered, Requests};
 use central_oauth_observer_opentelemetry::{
-    Metrics, Request, Telemetry, TraceHeaders, take_parent,
+    Metrics, Request, Telemetry, TraceHeaders, name_request, take_parent,
 };
 use poem::Server;
 use poem::http::HeaderMap;
@@ -104,7 +104,8 @@ impl Requests for Watched {
         take_parent(span, &headers);
     }
 
-    fn answered(&self, answered: &Answered<'_>) {
+    fn answered(&self, span: &Span, answered: &Answered<'_>) {
+        name_request(span, answered.method, answered.route, answered.status);
         if let Some(metrics) = &self.0 {
             metrics.answered(&Request {
                 method: answered.method,

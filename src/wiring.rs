@@ -12,7 +12,7 @@ use central_oauth_domain::usecases::{
 };
 use central_oauth_domain::vault::Vault;
 use central_oauth_observer_opentelemetry::{
-    ObservedCipher, ObservedProvider, Telemetry, TelemetryOptions,
+    ObservedCipher, ObservedProvider, Telemetry, TelemetryOptions, headers_to_pass_on,
 };
 use central_oauth_provider_openidconnect::OpenIdConnectProvider;
 use central_oauth_store_seaorm::{SeaOrmStore, peek_hash_key};
@@ -157,6 +157,7 @@ fn providers(
         let settings = provider.settings.clone();
         let adapter = OpenIdConnectProvider::new(settings, Arc::clone(clock), Arc::clone(entropy));
         let adapter = adapter.map_err(|error| provider.refused(&error))?;
+        let adapter = adapter.watched(Arc::clone(observer), headers_to_pass_on);
         let watched = ObservedProvider::new(Arc::new(adapter), Arc::clone(observer));
         adapters.push(Arc::new(watched));
     }

@@ -1,4 +1,5 @@
 //! What an operator reads: the real binary's log, as machines get it.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

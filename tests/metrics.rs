@@ -1,4 +1,5 @@
 //! Figures: the real binary, scraped by a real Prometheus, with the dashboard and the alert rules of `docs/monitoring`.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

@@ -69,6 +69,14 @@ const MISTAKES: &[Mistake] = &[
     ("POLL_INTERVAL", &[("POLL_INTERVAL", "0")]),
     ("POLL_INTERVAL", &[("POLL_INTERVAL", "61")]),
     ("REFRESH_AT_LEAST", &[("REFRESH_AT_LEAST", "daily")]),
+    (
+        "PROVIDER_TRACE_CONTEXT",
+        &[
+            ("PROVIDER_CLIENT_ID", "x"),
+            ("PROVIDER_ISSUER", "https://login.example.com"),
+            ("PROVIDER_TRACE_CONTEXT", "yes"),
+        ],
+    ),
     ("PROVIDER_TIMEOUT", &[("PROVIDER_TIMEOUT", "0")]),
     ("PROVIDER_TIMEOUT", &[("PROVIDER_TIMEOUT", "121")]),
     ("PROVIDERS", &[("PROVIDERS", "missing.toml")]),

@@ -6,6 +6,7 @@
 //! | [`allauth`] | an authorization server of other authors |
 //! | [`browser`] | Chromium, with and without JavaScript |
 //! | [`prometheus`] | Prometheus, and its tool |
+//! | [`collector`] | an OTLP collector |
 //! | [`service`] | the service itself |
 //! | [`linking`] | links an account without a browser |
 //! | [`http`] | requests as a program makes them |
@@ -18,6 +19,7 @@
 
 pub(crate) mod allauth;
 pub(crate) mod browser;
+pub(crate) mod collector;
 pub(crate) mod http;
 pub(crate) mod linking;
 pub(crate) mod oidc;

@@ -10,8 +10,8 @@ pub trait Requests: Send + Sync {
     /// A request has come; this is its span, and these are its headers.
     fn began(&self, _span: &Span, _headers: &HeaderMap) {}
 
-    /// A request was answered.
-    fn answered(&self, _answered: &Answered<'_>) {}
+    /// A request was answered; this is its span.
+    fn answered(&self, _span: &Span, _answered: &Answered<'_>) {}
 }
 
 /// A request that was answered.

@@ -27,4 +27,4 @@ pub use document::document;
 pub use metrics::{Metrics, Request};
 pub use observed::{ObservedCipher, ObservedProvider};
 pub use telemetry::{Collector, Telemetry, TelemetryError, TelemetryOptions};
-pub use traces::{TraceHeaders, headers_to_pass_on, take_parent, trace_of};
+pub use traces::{TraceHeaders, headers_to_pass_on, name_request, take_parent, trace_of};

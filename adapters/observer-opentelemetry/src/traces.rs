@@ -4,14 +4,16 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use central_oauth_domain::link::LinkId;
-use opentelemetry::Context;
 use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
-use opentelemetry::trace::{SpanContext, TraceContextExt as _};
+use opentelemetry::trace::{SpanContext, Status, TraceContextExt as _};
+use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Span;
 use tracing::dispatcher::get_default;
 use tracing::span::Id;
 use tracing_opentelemetry::{OpenTelemetrySpanExt as _, get_otel_context};
+
+use crate::metrics::known_method;
 
 /// So many links are remembered; the service has no more open at once.
 const MOST_LINKS: usize = 10_000;
@@ -76,6 +78,28 @@ pub fn take_parent(span: &Span, headers: &TraceHeaders<'_>) {
     if parent.span().span_context().is_valid() {
         // An error means that nobody traces.
         let _ = span.set_parent(parent);
+    }
+}
+
+/// Names the span of a request once its route is known, and says whether the service has failed it (OpenTelemetry's
+/// semantic conventions for HTTP servers).
+pub fn name_request(span: &Span, method: &str, route: Option<&str>, status: u16) {
+    let context = span.context();
+    let traced = context.span();
+    if !traced.is_recording() {
+        return;
+    }
+    let method = match known_method(method) {
+        // As the conventions want it.
+        "_OTHER" => "HTTP",
+        method => method,
+    };
+    let name = route.map(|route| format!("{method} {route}"));
+    traced.update_name(name.unwrap_or_else(|| method.to_owned()));
+    traced.set_attribute(KeyValue::new("url.scheme", "http"));
+    if status >= 500 {
+        traced.set_attribute(KeyValue::new("error.type", status.to_string()));
+        traced.set_status(Status::error(""));
     }
 }
 

@@ -36,9 +36,11 @@ pub(super) fn allowed(path: &str) -> String {
 /// A route's pattern as the document writes it; where it is not documented, as it is.
 pub(super) fn template(pattern: &str) -> &str {
     let mut documented = OPERATIONS.iter().map(|(path, _)| path.as_str());
-    documented
-        .find(|template| matches(template, pattern))
-        .unwrap_or(pattern)
+    let documented = documented.find(|template| matches(template, pattern));
+    documented.unwrap_or_else(|| match pattern.trim_end_matches('/') {
+        "" => pattern,
+        bare => bare,
+    })
 }
 
 /// Whether an address is the one that a template like `/v1/accounts/{id}` names.
@@ -60,7 +62,8 @@ mod tests {
     #[test]
     fn routes_are_named_as_documented() {
         assert_eq!(template("/v1/poll/:param0"), "/v1/poll/{link_code}");
-        assert_eq!(template("/device"), "/device");
+        assert_eq!(template("/device/"), "/device");
+        assert_eq!(template("/"), "/");
     }
 
     #[test]

@@ -35,8 +35,8 @@ pub(crate) async fn trace<E: Endpoint>(
         status: response.status().as_u16(),
         took: started.elapsed(),
     };
-    record(&span, &method, &answered);
-    requests.answered(&answered);
+    record(&span, &answered);
+    requests.answered(&span, &answered);
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
@@ -50,21 +50,13 @@ fn span(id: &str, method: &Method) -> Span {
         "request",
         request_id = id,
         otel.kind = "server",
-        otel.name = Empty,
-        otel.status_code = Empty,
         http.request.method = %known(method),
         http.route = Empty,
         http.response.status_code = Empty,
     )
 }
 
-fn record(span: &Span, method: &Method, answered: &Answered<'_>) {
-    let method = known(method);
-    let name = answered.route.map(|route| format!("{method} {route}"));
-    span.record("otel.name", name.as_deref().unwrap_or(method));
-    if answered.status >= 500 {
-        span.record("otel.status_code", "ERROR");
-    }
+fn record(span: &Span, answered: &Answered<'_>) {
     tracing::debug!(
         parent: span,
         route = answered.route.unwrap_or("none"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use central_oauth_domain::ports::{Cipher, CipherError, HashKey};
 use central_oauth_domain::secret::{KeyedHash, SealId, Sealed};
-use tracing::debug_span;
+use tracing::{Span, debug_span};
 use zeroize::Zeroizing;
 
 /// A cipher, watched. Hashing takes no time worth a span.
@@ -18,9 +18,17 @@ impl ObservedCipher {
     }
 }
 
+/// A span within whatever it is done for; done for nothing, it is no trace of its own.
+fn part<T>(name: &'static str, work: impl FnOnce() -> T) -> T {
+    if Span::current().is_none() {
+        return work();
+    }
+    debug_span!("cipher", otel.name = name).in_scope(work)
+}
+
 impl Cipher for ObservedCipher {
     fn seal(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<Sealed, CipherError> {
-        debug_span!("cipher seal").in_scope(|| self.0.seal(plaintext, associated_data))
+        part("cipher seal", || self.0.seal(plaintext, associated_data))
     }
 
     fn open(
@@ -28,7 +36,7 @@ impl Cipher for ObservedCipher {
         sealed: &Sealed,
         associated_data: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, CipherError> {
-        debug_span!("cipher open").in_scope(|| self.0.open(sealed, associated_data))
+        part("cipher open", || self.0.open(sealed, associated_data))
     }
 
     fn present(&self) -> SealId {

@@ -144,9 +144,11 @@ fn the_flow_in_between(received: &Received, post: &Span) {
     let begun = (post.trace.clone(), post.id.clone());
     let polls: Vec<_> = received.all("poll").collect();
     assert!(!polls.is_empty());
+    let asked = received.all("GET /v1/poll/{link_code}");
+    assert!(asked.into_iter().any(|asked| asked.links.contains(&begun)));
     for poll in &polls {
         assert_ne!(poll.trace, post.trace);
-        assert_eq!(poll.links, [begun.clone()], "{poll:#?}");
+        assert_eq!(poll.links, std::slice::from_ref(&begun), "{poll:#?}");
     }
     let asks = |poll: &&&Span| received.has_child(poll, "provider call");
     assert!(polls.iter().any(|poll| asks(&poll)));
@@ -201,6 +203,30 @@ async fn a_traceparent_that_makes_no_sense_is_ignored() {
         assert_eq!(span.parent, "", "{span:#?}");
         assert_ne!(span.trace, TRACE);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_reach_the_collector_too() {
+    let (sandbox, collector) = (sandbox().await, Collector::of("metrics").await);
+    let mut service = Service::prepare_for(&sandbox);
+    let endpoint = format!("{}/v1/metrics", collector.url());
+    service.set_other("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", &endpoint);
+    service.set_other("OTEL_METRIC_EXPORT_INTERVAL", "500");
+    service.set_other("OTEL_SERVICE_NAME", "broker");
+    service.run().await;
+    link(&service).await;
+    let words = [
+        "service.name: Str(broker)",
+        "central_oauth.links.ended",
+        "http.server.request.duration",
+        "central_oauth.accounts",
+    ];
+    eventually(SOON, "metrics", async || {
+        let received = collector.received();
+        words.iter().all(|word| received.contains(word))
+    })
+    .await;
+    assert!(service.stop().await.success());
 }
 
 /// How a collector can behave badly.

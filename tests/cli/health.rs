@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use sea_orm::{ConnectionTrait as _, Database};
 use tokio::net::TcpListener;
 
 use super::machine::Run;
@@ -26,6 +27,24 @@ async fn a_service_that_is_well_is_ready() {
     let run = run.expect(1);
     assert!(run.stderr.contains("cannot be reached"), "{}", run.stderr);
     assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+}
+
+#[tokio::test]
+async fn a_service_that_cannot_do_its_work_says_why() {
+    let service = Service::start(&[]).await;
+    let file = service.file("central-oauth.sqlite3");
+    let database = Database::connect(format!("sqlite://{}", file.display()));
+    let database = database.await.unwrap();
+    // Nothing that is stored can be used without it.
+    let lost = database.execute_unprepared("DELETE FROM service_keys");
+    lost.await.unwrap();
+    // What was found a moment ago may hold for a second.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let run = Run::of(service.command(&["health"])).await.expect(1);
+    assert!(run.stderr.contains("(not_ready)"), "{}", run.stderr);
+    assert!(run.stderr.contains("key"), "{}", run.stderr);
+    let run = Run::of(service.command(&["health", "--live"])).await;
+    assert_eq!(run.expect(0).stdout, "ok\n");
 }
 
 #[tokio::test]

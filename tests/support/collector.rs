@@ -34,14 +34,19 @@ pub(crate) struct Span {
 }
 
 impl Collector {
-    /// Starts one; on return it listens.
+    /// Starts one that writes down traces.
     pub(crate) async fn start() -> Self {
+        Self::of("traces").await
+    }
+
+    /// Starts one that writes down what it receives of a signal; on return it listens.
+    pub(crate) async fn of(signal: &str) -> Self {
         let folder = tempfile::tempdir().expect("cannot make a temporary folder");
         let (port, grpc) = (free_port(), free_port());
         let log = folder.path().join("rotel.log");
         let child = process::command(agent(&process::modules("rotel").await))
             .args(["start", "--exporter", "blackhole"])
-            .args(["--debug-log", "traces", "--debug-log-verbosity", "detailed"])
+            .args(["--debug-log", signal, "--debug-log-verbosity", "detailed"])
             .arg(format!("--otlp-http-endpoint=127.0.0.1:{port}"))
             .arg(format!("--otlp-grpc-endpoint=127.0.0.1:{grpc}"))
             .current_dir(folder.path())

@@ -36,7 +36,10 @@ impl Broker {
         }
         let found = self.look_whether_ready().await.map_err(|refusal| {
             tracing::warn!(error = &refusal as &dyn std::error::Error, "not ready");
-            NotReady(refusal.to_string())
+            NotReady(match refusal {
+                Refusal::Cipher(_) => "the secret key does not open what is stored".to_owned(),
+                refusal => refusal.to_string(),
+            })
         });
         *last = Some((self.clock.now(), found.clone()));
         found

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use central_oauth_domain::observe::Observer as _;
 use central_oauth_http_poem::{Answered, Requests};
 use central_oauth_observer_opentelemetry::{
     Metrics, Request, Telemetry, TraceHeaders, name_request, take_parent,
@@ -37,7 +38,7 @@ impl Watching {
             return Self { tasks: Vec::new() };
         };
         metrics.watch_connections(store.connections());
-        let census = count(Arc::clone(metrics), telemetry, store, stop.clone());
+        let census = count(Arc::clone(metrics), store, stop.clone());
         let mut tasks = vec![tokio::spawn(census)];
         if let Some((acceptor, address)) = scraped {
             tracing::info!(listen = %address, "metrics can be scraped");
@@ -55,22 +56,12 @@ impl Watching {
     }
 }
 
-fn count(
-    metrics: Arc<Metrics>,
-    telemetry: &Telemetry,
-    store: &OpenStore,
-    stop: Stop,
-) -> impl Future<Output = ()> + use<> {
-    let observer = telemetry.observer();
-    take_census(
-        store.census(),
-        wiring::clock(),
-        stop,
-        move |census, at, took| {
-            observer.counted(census);
-            metrics.census_ended(at, took);
-        },
-    )
+fn count(metrics: Arc<Metrics>, store: &OpenStore, stop: Stop) -> impl Future<Output = ()> + use<> {
+    let (store, clock) = (store.census(), wiring::clock());
+    take_census(store, clock, stop, move |census, at, took| {
+        metrics.counted(census);
+        metrics.census_ended(at, took);
+    })
 }
 
 async fn answer_scrapes(acceptor: TcpAcceptor, metrics: Arc<Metrics>, mut stop: Stop) {

@@ -44,3 +44,57 @@ pub(crate) async fn take_census(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use async_trait::async_trait;
+    use central_oauth_domain::ports::StoreError;
+    use central_oauth_domain::testing::{FixedClock, MemoryStore};
+    use tokio::sync::{mpsc, watch};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(5);
+
+    /// A database that is locked for good.
+    struct Locked;
+
+    #[async_trait]
+    impl CensusStore for Locked {
+        async fn census(&self, _: Timestamp) -> Result<Census, StoreError> {
+            pending().await
+        }
+    }
+
+    #[tokio::test]
+    async fn figures_are_told_at_once_and_counting_ends_when_told_to() {
+        let (stop, stopped) = watch::channel(false);
+        let (told, mut figures) = mpsc::unbounded_channel();
+        let clock = Arc::new(FixedClock::default());
+        let now = clock.now();
+        let counting = take_census(
+            Arc::new(MemoryStore::default()),
+            clock,
+            stopped,
+            move |census, at, _| told.send((census.clone(), at)).unwrap(),
+        );
+        let counting = tokio::spawn(counting);
+        let first = timeout(SOON, figures.recv()).await.unwrap();
+        assert_eq!(first, Some((Census::default(), now)));
+        stop.send_replace(true);
+        timeout(SOON, counting).await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_store_that_never_answers_holds_up_no_end() {
+        let (stop, stopped) = watch::channel(false);
+        let clock = Arc::new(FixedClock::default());
+        let counting = take_census(Arc::new(Locked), clock, stopped, |_, _, _| {});
+        let counting = tokio::spawn(counting);
+        stop.send_replace(true);
+        timeout(SOON, counting).await.unwrap().unwrap();
+    }
+}

@@ -6,6 +6,7 @@ mod config;
 mod runtime;
 mod service;
 mod telemetry;
+mod watching;
 mod wiring;
 
 use std::io::{self, Write};

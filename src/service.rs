@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_http_poem::HttpSettings;
+use central_oauth_observer_opentelemetry::Telemetry;
 use poem::Server;
 use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
 use tokio::sync::watch;
@@ -15,10 +16,12 @@ use url::Url;
 use crate::cli::{Exit, Failure};
 use crate::config::{
     ConfigError, Environment, HttpConfig, Keys, LinkConfig, ProviderConfig, StoreConfig,
+    TelemetryConfig,
 };
 use crate::runtime::{Outbox, Refreshes};
+use crate::watching::Watching;
 use crate::wiring::OpenStore;
-use crate::{runtime, wiring};
+use crate::{runtime, watching, wiring};
 
 /// Everything that the service needs to know before it starts.
 pub(crate) struct ServiceConfig {
@@ -27,11 +30,16 @@ pub(crate) struct ServiceConfig {
     pub(crate) http: HttpConfig,
     pub(crate) links: LinkConfig,
     pub(crate) providers: ProviderConfig,
+    /// Where metrics are scraped.
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 impl ServiceConfig {
     /// Reads all sections; the first malformed variable ends it.
-    pub(crate) fn read(environment: &Environment) -> Result<Self, ConfigError> {
+    pub(crate) fn read(
+        environment: &Environment,
+        telemetry: &TelemetryConfig,
+    ) -> Result<Self, ConfigError> {
         let links = LinkConfig::read(environment)?;
         Ok(Self {
             store: StoreConfig::read(environment)?,
@@ -39,6 +47,7 @@ impl ServiceConfig {
             http: HttpConfig::read(environment)?,
             providers: ProviderConfig::read(environment, links.provider_timeout)?,
             links,
+            metrics: telemetry.scraped_at,
         })
     }
 }
@@ -55,6 +64,7 @@ pub(crate) struct Service {
     refreshes: Refreshes,
     worker: JoinHandle<()>,
     outbox: Outbox,
+    watching: Watching,
     store: OpenStore,
 }
 
@@ -65,9 +75,16 @@ impl Service {
     const IDLE: Duration = Duration::from_secs(75);
 
     /// Opens the store, brings its schema up to date and starts to serve.
-    pub(crate) async fn start(config: ServiceConfig) -> Result<Self, Failure> {
+    pub(crate) async fn start(
+        config: ServiceConfig,
+        telemetry: &Telemetry,
+    ) -> Result<Self, Failure> {
         let http = config.http;
         let (acceptor, listen) = bind(http.listen).await?;
+        let scraped = match config.metrics {
+            Some(address) => Some(bind(address).await?),
+            None => None,
+        };
         let public_url = http.public_url(listen)?;
         let (keys, links) = (&config.keys, &config.links);
         let wired = wiring::broker(
@@ -77,6 +94,7 @@ impl Service {
             config.providers,
             &public_url,
             listen,
+            telemetry.observer(),
         );
         let (broker, store) = wired.await?;
         let refreshes = Refreshes::new(Arc::clone(broker.grants()));
@@ -88,14 +106,16 @@ impl Service {
         if broker.providers().is_empty() {
             tracing::warn!("no provider is configured: nobody can link an account");
         }
-        let app = central_oauth_http_poem::app(
+        let app = central_oauth_http_poem::watched_app(
             Arc::clone(&broker),
             HttpSettings {
                 public_url: public_url.clone(),
                 trusted_proxies: http.trusted_proxies,
             },
+            watching::requests(telemetry),
         );
         let (stop, stopped) = watch::channel(false);
+        let watching = Watching::start(telemetry, scraped, &store, &stopped);
         let mut told = stopped.clone();
         let server = Server::new_with_acceptor(acceptor).idle_timeout(Self::IDLE);
         let server = server.run_with_graceful_shutdown(
@@ -117,6 +137,7 @@ impl Service {
             refreshes,
             worker: tokio::spawn(outbox.clone().work_off(stopped)),
             outbox,
+            watching,
             store,
         })
     }
@@ -171,6 +192,7 @@ impl Service {
             refreshing,
             revoking
         );
+        self.watching.stop().await;
         self.store.close().await?;
         server.map_err(Failure::other)??;
         tidied.and(revoked).map_err(Failure::other)?;

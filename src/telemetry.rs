@@ -1,20 +1,41 @@
-//! Where events go: standard error, one line each.
+//! Where events go: standard error, one line each; and, with the spans around them, a collector where there is one.
+
+mod json;
+mod text;
 
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::fmt;
+use central_oauth_observer_opentelemetry::Telemetry;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer, fmt, registry};
 
+use self::json::JsonLines;
+use self::text::WithoutTraces;
 use crate::config::{LogConfig, LogFormat};
 
 /// Installs the subscriber for the whole process. A second call changes nothing.
 pub(crate) fn install(config: LogConfig) {
-    let lines = fmt()
-        .with_env_filter(config.filter)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr);
-    // An error means that a subscriber is there already, which is as good.
-    let _ = match config.format {
-        LogFormat::Text => lines.try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    install_telling(config, &Telemetry::default());
+}
+
+/// The same, with somebody else to tell.
+pub(crate) fn install_telling(config: LogConfig, telemetry: &Telemetry) {
+    let lines = match config.format {
+        LogFormat::Json => JsonLines.boxed(),
+        LogFormat::Text => fmt::layer()
+            .with_ansi(io::stderr().is_terminal())
+            .with_writer(io::stderr)
+            .fmt_fields(WithoutTraces)
+            .boxed(),
     };
+    let lines = lines.with_filter(config.filter);
+    let all = registry().with(lines).with(telemetry.layer());
+    // An error means that a subscriber is there already, which is as good.
+    let _ = all.try_init();
+}
+
+/// What is in spans for traces alone.
+fn is_for_traces(field: &str) -> bool {
+    field.starts_with("otel.")
 }

@@ -6,12 +6,16 @@ use std::sync::Arc;
 use central_oauth_cipher_aes_gcm_siv::AesGcmSivCipher;
 use central_oauth_clock_system::SystemClock;
 use central_oauth_domain::entropy::Entropy;
-use central_oauth_domain::ports::{Cipher, Clock, OAuthProvider, TokenStore};
+use central_oauth_domain::observe::Observer;
+use central_oauth_domain::ports::{CensusStore, Cipher, Clock, OAuthProvider, TokenStore};
 use central_oauth_domain::usecases::{
     self, Broker, Copied, CopyError, CopyProgress, Providers, Settings, UnlockError, after_restore,
     require_all_keys, unlock, unlock_source,
 };
 use central_oauth_domain::vault::Vault;
+use central_oauth_observer_opentelemetry::{
+    ObservedCipher, ObservedProvider, Telemetry, TelemetryOptions, headers_to_pass_on,
+};
 use central_oauth_provider_openidconnect::OpenIdConnectProvider;
 use central_oauth_store_seaorm::{
     CopySource, DatabaseClock, SeaOrmCopy, SeaOrmStore, peek_hash_key,
@@ -22,11 +26,18 @@ use url::Url;
 
 use crate::cli::Failure;
 use crate::cli::copy::failure as copy_failure;
-use crate::config::{ConfigError, CopyConfig, Keys, LinkConfig, ProviderConfig, StoreConfig};
+use crate::config::{
+    ConfigError, CopyConfig, Keys, LinkConfig, ProviderConfig, StoreConfig, TelemetryConfig,
+};
 
 /// The operating system's random source. Nothing secret can be made without it, so its failure ends the process.
 pub(crate) fn entropy() -> Entropy {
     Entropy::new(UnwrapErr(SysRng))
+}
+
+/// The machine's clock.
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
 }
 
 /// The store, its schema as it is.
@@ -62,6 +73,20 @@ impl OpenStore {
     pub(crate) async fn close(self) -> Result<(), Failure> {
         self.0.close().await.map_err(Failure::other)
     }
+
+    /// What counts accounts.
+    pub(crate) fn census(&self) -> Arc<dyn CensusStore> {
+        self.0.clone()
+    }
+
+    /// Looks how many connections are busy, and how many open.
+    pub(crate) fn connections(&self) -> impl Fn() -> (u64, u64) + Send + Sync + 'static {
+        let store = Arc::clone(&self.0);
+        move || {
+            let pool = store.pool_use();
+            (pool.busy, pool.open)
+        }
+    }
 }
 
 /// All ports and the rules over them, ready to serve. A wrong key is refused before anything is written, a missing one
@@ -73,11 +98,12 @@ pub(crate) async fn broker(
     providers: ProviderConfig,
     public_url: &Url,
     listen: SocketAddr,
+    observer: Arc<dyn Observer>,
 ) -> Result<(Broker, OpenStore), Failure> {
     let entropy = Arc::new(entropy());
-    let database_clock = Arc::new(DatabaseClock::new(Arc::new(SystemClock)));
+    let database_clock = Arc::new(DatabaseClock::new(clock()));
     let clock: Arc<dyn Clock> = database_clock.clone();
-    let providers = self::providers(providers, &clock, &entropy)?;
+    let providers = self::providers(providers, &clock, &entropy, &observer)?;
     let (store, vault) = unlocked_store(&config, keys, &entropy).await?;
     let store = store.keeping_right(database_clock).await;
     let store = store.map_err(Failure::other)?;
@@ -96,7 +122,7 @@ pub(crate) async fn broker(
         replica_name: replica_name(listen),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    let broker = Broker::new(store, vault, clock, entropy, providers, settings);
+    let broker = Broker::observed(store, vault, clock, entropy, providers, settings, observer);
     Ok((broker, open))
 }
 
@@ -112,7 +138,7 @@ pub(crate) async fn unlocked_store(
     keys: &Keys,
     entropy: &Arc<Entropy>,
 ) -> Result<(SeaOrmStore, Vault), Failure> {
-    let cipher = cipher(keys, entropy);
+    let cipher: Arc<dyn Cipher> = Arc::new(ObservedCipher::new(cipher(keys, entropy)));
     check_key(config, &cipher).await?;
     let store = store(config).await?;
     store.migrate_up().await.map_err(Failure::other)?;
@@ -192,7 +218,7 @@ fn refused(error: UnlockError) -> Failure {
 
 /// The providers alone, in their order, for looking at them.
 pub(crate) fn adapters(config: ProviderConfig) -> Result<Vec<OpenIdConnectProvider>, Failure> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clock = clock();
     let entropy = Arc::new(entropy());
     let adapters = config.providers.into_iter().map(|provider| {
         let settings = provider.settings.clone();
@@ -207,13 +233,37 @@ fn providers(
     config: ProviderConfig,
     clock: &Arc<dyn Clock>,
     entropy: &Arc<Entropy>,
+    observer: &Arc<dyn Observer>,
 ) -> Result<Providers, Failure> {
     let mut adapters = Vec::<Arc<dyn OAuthProvider>>::new();
     for provider in config.providers {
         let settings = provider.settings.clone();
         let adapter = OpenIdConnectProvider::new(settings, Arc::clone(clock), Arc::clone(entropy));
         let adapter = adapter.map_err(|error| provider.refused(&error))?;
-        adapters.push(Arc::new(adapter));
+        let adapter = adapter.watched(Arc::clone(observer), headers_to_pass_on);
+        let watched = ObservedProvider::new(Arc::new(adapter), Arc::clone(observer));
+        adapters.push(Arc::new(watched));
     }
     Ok(Providers::new(adapters, config.default))
+}
+
+/// What is told of this process, and to whom.
+pub(crate) fn telemetry(
+    config: TelemetryConfig,
+    providers: &ProviderConfig,
+) -> Result<Telemetry, Failure> {
+    let names = providers.providers.iter();
+    let instance = entropy().bytes::<16>();
+    let instance = instance.iter().map(|byte| format!("{byte:02x}"));
+    let options = TelemetryOptions {
+        providers: names
+            .map(|provider| provider.settings.name.clone())
+            .collect(),
+        is_scraped: config.scraped_at.is_some(),
+        traces: config.traces,
+        metrics: config.metrics,
+        service_name: config.service_name,
+        instance: instance.collect(),
+    };
+    Telemetry::start(options).map_err(Failure::other)
 }

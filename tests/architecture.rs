@@ -124,3 +124,29 @@ fn only_the_wiring_names_concrete_adapters_for_a_port() {
     }
     assert_eq!(named_in, BTreeSet::from(["wiring.rs".to_owned()]));
 }
+
+#[test]
+fn the_domain_knows_no_exporter_and_no_metric() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/domain/src");
+    let mut folders = vec![std::path::PathBuf::from(root)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let source = std::fs::read_to_string(&path).unwrap().to_lowercase();
+            for stranger in [
+                "opentelemetry",
+                "prometheus",
+                "otel.",
+                "_total",
+                "traceparent",
+            ] {
+                let path = path.display();
+                assert!(!source.contains(stranger), "{path} knows {stranger}");
+            }
+        }
+    }
+}

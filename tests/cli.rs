@@ -17,6 +17,7 @@ mod cli {
     mod database;
     mod dev;
     mod documents;
+    mod health;
     mod kept_keys;
     mod link;
     mod link_ends;

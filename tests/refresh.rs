@@ -34,6 +34,8 @@ async fn sandbox(port: u16) -> Sandbox {
 
 async fn service(sandbox: &Sandbox) -> Service {
     let mut service = Service::prepare_for(sandbox);
+    // A refresh that went as it should is told to those who look closer.
+    service.set("LOG", "info,central_oauth_domain=debug");
     service.run().await;
     service
 }
@@ -131,6 +133,7 @@ async fn two_processes_on_one_database_share_a_grant() {
     let mut second = Service::prepare_for(&sandbox);
     let database = first.file("central-oauth.sqlite3");
     second.set("DB_PATH", &database.display().to_string());
+    second.set("LOG", "info,central_oauth_domain=debug");
     second.run().await;
     let key = link(&first).await;
     let over = Arc::new(AtomicBool::new(false));

@@ -10,6 +10,7 @@
 //! | [`secret`] | the values that must never be printed, and their sealed and hashed forms |
 //! | [`vault`] | how secrets are sealed to their place, opened and hashed |
 //! | [`ports`] | what the rules need from the outside: [`TokenStore`], [`Cipher`], [`OAuthProvider`], [`Clock`] |
+//! | [`observe`] | what whoever keeps count is told: [`Observer`] |
 //! | [`usecases`] | what people and programs can do, on [`Broker`]; what keeps grants alive, on [`Grants`]; what ends them, on [`Revocations`] |
 //!
 //! # Adding an adapter
@@ -23,6 +24,7 @@
 //! [`Cipher`]: ports::Cipher
 //! [`OAuthProvider`]: ports::OAuthProvider
 //! [`Clock`]: ports::Clock
+//! [`Observer`]: observe::Observer
 //! [`Broker`]: usecases::Broker
 //! [`Grants`]: usecases::Grants
 //! [`Revocations`]: usecases::Revocations
@@ -31,6 +33,7 @@ pub mod entropy;
 pub mod fault;
 pub mod grant;
 pub mod link;
+pub mod observe;
 pub mod ports;
 pub mod replica;
 pub mod secret;

@@ -16,7 +16,7 @@ use url::{Host, Url};
 use super::{Exit, Failure};
 use answers::ProblemBody;
 pub(super) use answers::{
-    AccountDetails, AccountList, Deleted, LinkCode, LinkRequest, Poll, Token,
+    AccountDetails, AccountList, Deleted, Health, LinkCode, LinkRequest, Poll, Token,
 };
 
 /// Talks to one service.
@@ -51,6 +51,12 @@ impl Client {
     ) -> Result<LinkCode, Refused> {
         let request = self.request(Method::POST, "/v1/link-code", bearer);
         self.answer(request.json(wanted)).await
+    }
+
+    /// Whether it is alive, or ready too.
+    pub(super) async fn health(&self, live: bool) -> Result<Health, Refused> {
+        let path = if live { "/v1/healthz" } else { "/v1/readyz" };
+        self.answer(self.request(Method::GET, path, None)).await
     }
 
     pub(super) async fn poll(&self, link_code: &str, key: &AccessKey) -> Result<Poll, Refused> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use central_oauth_cipher_aes_gcm_siv::SecretKey;
 use central_oauth_domain::grant::ProviderName;
+use central_oauth_observer_opentelemetry::Telemetry;
 use central_oauth_provider_openidconnect::ProviderSettings;
 use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
 use central_oauth_store_seaorm::{DatabaseUrl, PoolSettings};
@@ -39,7 +40,8 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     let told_to_stop = runtime::stop_signal()?;
     let folder = TempDir::new()?;
     let sandbox = start_sandbox(options.auto).await?;
-    let service = Service::start(config(&options, &folder, &sandbox)?).await?;
+    let service =
+        Service::start(config(&options, &folder, &sandbox)?, &Telemetry::default()).await?;
     let ended = if options.auto {
         let api = Url::parse(&sandbox.endpoints().hello).map_err(Failure::other)?;
         let played = tokio::select! {
@@ -97,6 +99,7 @@ fn config(
         http: HttpConfig::at(free(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))),
         links,
         providers: ProviderConfig::built_in(provider),
+        metrics: None,
     })
 }
 

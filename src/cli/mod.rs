@@ -5,6 +5,7 @@ mod client;
 pub(crate) mod copy;
 mod dev;
 mod exit;
+mod health;
 mod link;
 mod migrate;
 mod openapi;
@@ -59,6 +60,8 @@ enum Command {
     Restored,
     /// List the processes that share the database, and which of them does the housekeeping for all.
     Replicas(replicas::Options),
+    /// Ask the service on this machine whether it is well: for containers, which have no curl.
+    Health(health::Options),
     /// Print the OpenAPI document of the service.
     Openapi(openapi::Options),
     /// Seal everything in the database with the present key, so that PREVIOUS_SECRET_KEYS can go. The service may run
@@ -83,6 +86,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
             Command::Accounts(options) => accounts::run(options, &environment).await,
             Command::Revoke(options) => revoke::run(options, &environment).await,
             Command::Providers(options) => providers::run(options, &environment).await,
+            Command::Health(options) => health::run(options, &environment).await,
             Command::Openapi(options) => openapi::run(&options),
             Command::Replicas(options) => replicas::run(options, &environment).await,
             Command::Restored => restored::run(&environment).await,

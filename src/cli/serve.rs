@@ -1,14 +1,28 @@
 //! `central-oauth serve`: runs the service until it is told to stop.
 
+use central_oauth_observer_opentelemetry::Telemetry;
+
 use super::{Exit, Failure};
-use crate::config::{Environment, LogConfig};
-use crate::runtime;
+use crate::config::{Environment, LogConfig, TelemetryConfig};
 use crate::service::{Service, ServiceConfig};
-use crate::telemetry;
+use crate::{runtime, telemetry, wiring};
 
 pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
-    let config = ServiceConfig::read(environment)?;
-    telemetry::install(LogConfig::read(environment, "info")?);
+    let told = TelemetryConfig::read(environment)?;
+    let config = ServiceConfig::read(environment, &told)?;
+    let log = LogConfig::read(environment, "info")?;
+    let telemetry = wiring::telemetry(told, &config.providers)?;
+    telemetry::install_telling(log, &telemetry);
+    let served = serve(environment, config, &telemetry).await;
+    telemetry.stop().await;
+    served
+}
+
+async fn serve(
+    environment: &Environment,
+    config: ServiceConfig,
+    telemetry: &Telemetry,
+) -> Result<Exit, Failure> {
     for warning in environment.warnings() {
         tracing::warn!("{warning}");
     }
@@ -16,7 +30,7 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
         tracing::warn!("{warning}");
     }
     let told_to_stop = runtime::stop_signal()?;
-    let service = Service::start(config).await?;
+    let service = Service::start(config, telemetry).await?;
     tracing::info!(listen = %service.listen(), public_url = %service.url(), "serving");
     service.run_until(told_to_stop).await
 }

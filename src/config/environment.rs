@@ -48,6 +48,11 @@ impl Environment {
         Some(SecretString::from(value))
     }
 
+    /// A variable of others, by its full name, where it is text.
+    pub(crate) fn other(&self, name: &str) -> Option<&str> {
+        self.others.get(OsStr::new(name))?.to_str()
+    }
+
     /// Whether one of ours, named here without the prefix, has a value.
     pub(crate) fn is_set(&self, name: &str) -> bool {
         let mut names = self.ours.iter().map(|(name, _)| name);

@@ -11,6 +11,7 @@ mod log;
 mod numbers;
 mod providers;
 mod store;
+mod telemetry;
 
 pub(crate) use client::{ClientConfig, parse_server};
 pub(crate) use copy::CopyConfig;
@@ -21,6 +22,7 @@ pub(crate) use links::LinkConfig;
 pub(crate) use log::{LogConfig, LogFormat};
 pub(crate) use providers::ProviderConfig;
 pub(crate) use store::StoreConfig;
+pub(crate) use telemetry::TelemetryConfig;
 
 /// Every variable that the binary knows, without the prefix.
 pub(crate) const KNOWN: &[&str] = &[
@@ -36,6 +38,7 @@ pub(crate) const KNOWN: &[&str] = &[
     "LISTEN_ADDR",
     "LOG",
     "LOG_FORMAT",
+    "METRICS_ADDR",
     "POLL_INTERVAL",
     "PREVIOUS_SECRET_KEYS",
     "PROVIDERS",
@@ -58,6 +61,7 @@ pub(crate) const KNOWN: &[&str] = &[
     "PROVIDER_TIMEOUT",
     "PROVIDER_TOKEN_ENDPOINT",
     "PROVIDER_TOKEN_ENDPOINT_AUTH_METHOD",
+    "PROVIDER_TRACE_CONTEXT",
     "PROVIDER_USERINFO_ENDPOINT",
     "PUBLIC_URL",
     "REFRESH_AT_LEAST",

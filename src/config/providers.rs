@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::{ConfigError, Environment, KNOWN};
 use source::Source;
-use table::Table;
+use table::{Switch, Table};
 
 /// The providers, and which one is meant when a client names none.
 #[derive(Default)]
@@ -46,6 +46,7 @@ struct Raw {
     provider_revocation_endpoint: Option<String>,
     provider_userinfo_endpoint: Option<String>,
     provider_token_endpoint_auth_method: Option<String>,
+    provider_trace_context: Option<String>,
     provider_host: Option<String>,
     provider_domain: Option<String>,
     provider_realm: Option<String>,
@@ -153,6 +154,7 @@ impl Raw {
             revocation_endpoint: self.provider_revocation_endpoint,
             userinfo_endpoint: self.provider_userinfo_endpoint,
             token_endpoint_auth_method: self.provider_token_endpoint_auth_method,
+            trace_context: self.provider_trace_context.map(Switch::Text),
             host: self.provider_host,
             domain: self.provider_domain,
             realm: self.provider_realm,

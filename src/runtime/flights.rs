@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
+use tracing::Instrument as _;
 
 use super::lock;
 
@@ -115,7 +116,8 @@ impl<K: Key> Flights<K> {
         while let Some(landed) = tasks.try_join_next() {
             told(landed);
         }
-        tasks.spawn(flight);
+        // Whoever is first to want it finds it in their own trace, and its lines under their request's id.
+        tasks.spawn(flight.in_current_span());
     }
 }
 

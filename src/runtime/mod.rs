@@ -1,6 +1,7 @@
 //! Drives what happens by itself: polls of providers, refreshes, revocations, purges. No rules here: the domain says what is due,
 //! what an answer means and when to come back.
 
+mod census;
 mod due;
 mod flights;
 mod housekeeping;
@@ -9,6 +10,7 @@ mod polls;
 mod refreshes;
 mod revocations;
 
+pub(crate) use census::take_census;
 pub(crate) use housekeeping::keep_house;
 pub(crate) use polls::coordinate;
 pub(crate) use refreshes::Refreshes;

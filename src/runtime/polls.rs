@@ -10,6 +10,7 @@ use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::usecases::{Broker, Outcome};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
+use tracing::Instrument as _;
 
 use super::due::due;
 use super::flights::Flights;
@@ -68,7 +69,9 @@ impl Coordinator {
         let (broker, landed) = (Arc::clone(&self.broker), Arc::clone(&self.landed));
         self.flights.start(link.id, async move {
             if broker.holds_lease(&link) {
-                see_through(&broker, link).await;
+                let span =
+                    tracing::debug_span!("link", link = link.id.0, provider = %link.provider);
+                see_through(&broker, link).instrument(span).await;
             }
             drop(place);
             landed.notify_one();

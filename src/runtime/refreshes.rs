@@ -15,6 +15,7 @@ use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::usecases::{Claim, Exchange, Grants, RefreshOnDemand, RefreshWish};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::{Instant, sleep, timeout};
+use tracing::Instrument as _;
 
 use super::due::due;
 use super::flights::Flights;
@@ -155,13 +156,19 @@ impl Inner {
 
     /// Presents and records until the account has nothing more to present under this lease.
     async fn see_through(&self, lease: StoredTokens, place: OwnedSemaphorePermit) {
+        let (account, provider) = (lease.account.id.0, &lease.account.key.provider);
+        let span = tracing::debug_span!("refresh", account, %provider);
+        self.present(lease).instrument(span).await;
+        drop(place);
+        self.landed.notify_one();
+    }
+
+    async fn present(&self, lease: StoredTokens) {
         let mut next = Some(lease);
         while let Some(lease) = next {
             let exchange = self.grants.exchange(&lease).await;
             next = self.record(&lease, &exchange).await;
         }
-        drop(place);
-        self.landed.notify_one();
     }
 
     async fn record(&self, lease: &StoredTokens, exchange: &Exchange) -> Option<StoredTokens> {

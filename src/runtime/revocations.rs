@@ -10,6 +10,7 @@ use central_oauth_domain::grant::revocation::{RevocationId, RevocationLease, Rev
 use central_oauth_domain::usecases::{Revocations, RevokeOnDemand};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::{sleep, timeout};
+use tracing::Instrument as _;
 
 use super::due::due;
 use super::flights::Flights;
@@ -107,8 +108,13 @@ impl Inner {
     }
 
     async fn see_through(&self, lease: &RevocationLease, place: OwnedSemaphorePermit) {
-        let result = self.revocations.attempt(lease).await;
-        self.record(lease, result.as_ref()).await;
+        let (revocation, provider) = (lease.revocation.id.0, &lease.revocation.provider);
+        let span = tracing::debug_span!("revocation", revocation, %provider);
+        let attempt = async {
+            let result = self.revocations.attempt(lease).await;
+            self.record(lease, result.as_ref()).await;
+        };
+        attempt.instrument(span).await;
         drop(place);
         self.landed.notify_one();
     }

@@ -70,7 +70,11 @@ async fn a_pause_without_measure() {
     link.person.press("cancel", &link.code).await.expect(303);
     scene.expect_status(&link, "denied").await;
     scene
-        .end(&["asking the provider failed", "cancelled the link"])
+        .end(&[
+            "asking the provider failed",
+            "link ended",
+            "outcome=\"denied\"",
+        ])
         .await;
 }
 

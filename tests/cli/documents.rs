@@ -50,6 +50,7 @@ fn every_variable_is_read() {
         "log",
         "providers",
         "store",
+        "telemetry",
     ];
     let sources: String = sources
         .iter()

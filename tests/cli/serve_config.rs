@@ -88,6 +88,14 @@ const MISTAKES: &[Mistake] = &[
     ("POLL_INTERVAL", &[("POLL_INTERVAL", "0")]),
     ("POLL_INTERVAL", &[("POLL_INTERVAL", "61")]),
     ("REFRESH_AT_LEAST", &[("REFRESH_AT_LEAST", "daily")]),
+    (
+        "PROVIDER_TRACE_CONTEXT",
+        &[
+            ("PROVIDER_CLIENT_ID", "x"),
+            ("PROVIDER_ISSUER", "https://login.example.com"),
+            ("PROVIDER_TRACE_CONTEXT", "yes"),
+        ],
+    ),
     ("PROVIDER_TIMEOUT", &[("PROVIDER_TIMEOUT", "0")]),
     ("PROVIDER_TIMEOUT", &[("PROVIDER_TIMEOUT", "121")]),
     ("PROVIDERS", &[("PROVIDERS", "missing.toml")]),
@@ -229,6 +237,7 @@ const MISTAKES: &[Mistake] = &[
     ("LOG", &[("LOG", "verbose")]),
     ("LOG", &[("LOG", "info,central_oauth=loud")]),
     ("LOG_FORMAT", &[("LOG_FORMAT", "xml")]),
+    ("METRICS_ADDR", &[("METRICS_ADDR", "9464")]),
 ];
 
 const CLIENT: (&str, &str) = ("PROVIDER_CLIENT_ID", "central-oauth");

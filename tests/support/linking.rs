@@ -63,7 +63,7 @@ impl Confirmed {
 }
 
 /// Enters a code at the page and confirms it; the page that follows.
-async fn confirm(client: &Client, service: &Service, code: &str) -> String {
+pub(crate) async fn confirm(client: &Client, service: &Service, code: &str) -> String {
     let page = service.url("/device");
     let opened = http::send(client.get(&page)).await.expect(200);
     let cookie = opened.headers[SET_COOKIE].to_str().unwrap_or_default();

@@ -5,6 +5,8 @@
 //! | [`oidc`] | a certified OpenID Connect provider |
 //! | [`allauth`] | an authorization server of other authors |
 //! | [`browser`] | Chromium, with and without JavaScript |
+//! | [`prometheus`] | Prometheus, and its tool |
+//! | [`collector`] | an OTLP collector |
 //! | [`service`] | the service itself |
 //! | [`linking`] | links an account without a browser |
 //! | [`tokens`] | asks the service for tokens and uses them at the sandbox |
@@ -18,9 +20,11 @@
 
 pub(crate) mod allauth;
 pub(crate) mod browser;
+pub(crate) mod collector;
 pub(crate) mod http;
 pub(crate) mod linking;
 pub(crate) mod oidc;
 pub(crate) mod process;
+pub(crate) mod prometheus;
 pub(crate) mod service;
 pub(crate) mod tokens;

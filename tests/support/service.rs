@@ -19,6 +19,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(30);
 pub(crate) struct Service {
     port: u16,
     settings: Vec<(String, String)>,
+    others: Vec<(String, String)>,
     folder: TempDir,
     child: Option<Child>,
 }
@@ -46,6 +47,7 @@ impl Service {
         let mut service = Self {
             port,
             settings: Vec::new(),
+            others: Vec::new(),
             folder,
             child: None,
         };
@@ -90,6 +92,11 @@ impl Service {
         self.port
     }
 
+    /// Sets a variable that is not of this program alone, for the next start.
+    pub(crate) fn set_other(&mut self, name: &str, value: &str) {
+        self.others.push((name.to_owned(), value.to_owned()));
+    }
+
     /// An address of the service.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
@@ -116,6 +123,9 @@ impl Service {
         }
         for (name, value) in &self.settings {
             command.env(format!("CENTRAL_OAUTH_{name}"), value);
+        }
+        for (name, value) in &self.others {
+            command.env(name, value);
         }
         command.args(arguments).current_dir(self.folder.path());
         command

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use poem::{Endpoint, EndpointExt as _, Response, Route};
 use url::Url;
 
+use crate::requests::Requests;
 use crate::{address, api, docs, middleware, pages};
 
 /// What the HTTP surface needs to know beyond the broker.
@@ -26,6 +27,15 @@ pub fn app(
     broker: Arc<Broker>,
     settings: HttpSettings,
 ) -> impl Endpoint<Output = Response> + 'static {
+    watched_app(broker, settings, Arc::new(()))
+}
+
+/// The same, with somebody who keeps count.
+pub fn watched_app(
+    broker: Arc<Broker>,
+    settings: HttpSettings,
+    requests: Arc<dyn Requests>,
+) -> impl Endpoint<Output = Response> + 'static {
     let HttpSettings {
         public_url,
         trusted_proxies,
@@ -37,7 +47,7 @@ pub fn app(
         .around(middleware::answer_problems)
         .with(middleware::catch_panics())
         .around(middleware::secure)
-        .around(middleware::trace)
+        .around(move |next, request| middleware::trace(next, request, Arc::clone(&requests)))
 }
 
 fn routes(broker: Arc<Broker>, public_url: &Url) -> Route {

@@ -12,6 +12,7 @@
 //! | `auth`, `body`, `address` | who asks, what they send, where they are |
 //! | `limits` | the pace of polling |
 //! | `middleware` | what holds for every request and every answer |
+//! | `requests`, `scrape` | who keeps count of requests, and where counts are read |
 //! | `spec`, `docs` | the OpenAPI document and Swagger UI |
 //! | `pages` | the page at `/device` |
 //!
@@ -30,7 +31,11 @@ mod failure;
 mod limits;
 mod middleware;
 mod pages;
+mod requests;
+mod scrape;
 mod spec;
 
-pub use app::{HttpSettings, app};
+pub use app::{HttpSettings, app, watched_app};
+pub use requests::{Answered, Requests};
+pub use scrape::metrics_app;
 pub use spec::{spec_json, spec_yaml};

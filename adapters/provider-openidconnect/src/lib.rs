@@ -50,7 +50,7 @@ mod token;
 pub use address::AddressFault;
 pub use client_auth::{ClientAuthMethod, UnknownClientAuthMethod};
 pub use doctor::{Finding, Subject, Verdict};
-pub use http::ClientUnavailable;
+pub use http::{ClientUnavailable, TraceHeaders};
 pub use profile::{Endpoints, Facts, Placeholder, Profile, ProfileError, Setup, UnknownProfile};
 pub use provider::OpenIdConnectProvider;
 pub use settings::{Flow, ProviderSettings, SettingsError, UnknownFlow};

@@ -1,11 +1,13 @@
 //! The adapter itself.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
+use central_oauth_domain::observe::{Cache, Observer, Unobserved};
 use central_oauth_domain::ports::{
     Clock, Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption, RefreshError,
     Revoked, TokenToRevoke,
@@ -19,7 +21,7 @@ use crate::client_auth::{Client, ClientAuthMethod};
 use crate::deadline::Deadline;
 use crate::dialect::{Dialect, Meaning};
 use crate::discovery::Metadata;
-use crate::http::{Answer, Fields, Http, Rejection, Request, Unanswered};
+use crate::http::{Answer, Fields, Http, Rejection, Request, TraceHeaders, Unanswered};
 use crate::identity::{Person, Unverified, Verifier, ask_userinfo};
 use crate::kept::Kept;
 use crate::oauth_error::OAuthError;
@@ -38,6 +40,7 @@ pub struct OpenIdConnectProvider {
     pub(crate) http: Http,
     server: Kept<Server>,
     keys: Kept<CoreJsonWebKeySet>,
+    observer: Arc<dyn Observer>,
 }
 
 impl OpenIdConnectProvider {
@@ -72,9 +75,21 @@ impl OpenIdConnectProvider {
             http,
             server: Kept::new(Arc::clone(&clock)),
             keys: Kept::new(clock),
+            observer: Arc::new(Unobserved),
             entropy,
             settings,
         })
+    }
+
+    /// Tells this observer how often what is kept of the provider was there, and has requests carry these headers, if
+    /// the settings want that.
+    #[must_use]
+    pub fn watched(mut self, observer: Arc<dyn Observer>, trace_headers: TraceHeaders) -> Self {
+        if self.settings.trace_context {
+            self.http.carry(trace_headers);
+        }
+        self.observer = observer;
+        self
     }
 
     fn origin_of(&self, token_endpoint: &Url) -> TokenOrigin {
@@ -92,12 +107,17 @@ impl OpenIdConnectProvider {
         let Some(issuer) = &self.settings.issuer else {
             return Ok(Arc::new(Server::described(&self.settings)));
         };
+        let missed = AtomicBool::new(false);
         let discover = async |deadline| {
+            missed.store(true, Ordering::Relaxed);
             let template = self.settings.quirks.identity.issuer_template.as_deref();
             let metadata = Metadata::discover(&self.http, issuer, template, deadline).await?;
             Server::discovered(&self.settings, &metadata)
         };
-        self.server.get(deadline, discover).await
+        let server = self.server.get(deadline, discover).await;
+        let hit = !missed.load(Ordering::Relaxed);
+        self.observer.cache_asked(Cache::Metadata, hit);
+        server
     }
 
     /// Posts a form with this client's credentials: how every endpoint but userinfo is asked.
@@ -213,8 +233,15 @@ impl OpenIdConnectProvider {
     ) -> Result<Person, ProviderError> {
         // Judged as of when it was asked for: who it names does not change while the keys are out of reach.
         let verifier = Verifier::new(id_token, issuer, &self.client, requested_at)?;
-        let fetch = |deadline| self.fetch_keys(&issuer.jwks_uri, deadline);
-        let keys = self.keys.get(deadline, fetch).await?;
+        let missed = AtomicBool::new(false);
+        let fetch = |deadline| {
+            missed.store(true, Ordering::Relaxed);
+            self.fetch_keys(&issuer.jwks_uri, deadline)
+        };
+        let keys = self.keys.get(deadline, fetch).await;
+        let hit = !missed.load(Ordering::Relaxed);
+        self.observer.cache_asked(Cache::Keys, hit);
+        let keys = keys?;
         match verifier.person(&keys) {
             // The issuer may have rotated its keys (OpenID Connect Core section 10.1.1).
             Err(Unverified::UnknownKey) => {

@@ -48,6 +48,8 @@ pub struct ProviderSettings {
     pub device_token_endpoint: Option<Url>,
     /// The longest that one call may take, discovery and all.
     pub timeout: Duration,
+    /// Whether requests carry the trace that they are part of (W3C Trace Context): the provider learns its number.
+    pub trace_context: bool,
     /// Where the provider departs from the RFCs.
     pub quirks: Quirks,
 }
@@ -146,6 +148,7 @@ impl ProviderSettings {
             userinfo_endpoint: None,
             token_endpoint_auth_method: None,
             device_token_endpoint: None,
+            trace_context: false,
             quirks: Quirks::default(),
             timeout: Self::DEFAULT_TIMEOUT,
         }

@@ -18,6 +18,7 @@
 //! PostgreSQL understand differently is kept out of queries; it is in `database`, `locks` and `error`.
 
 mod accounts;
+mod census;
 mod changes;
 mod claims;
 mod complete;
@@ -47,6 +48,6 @@ mod url;
 mod query_plans;
 
 pub use copy::{CopyRefused, CopySource, SeaOrmCopy};
-pub use database::{DatabaseClock, OpenError, PoolSettings, peek_hash_key};
+pub use database::{DatabaseClock, OpenError, PoolSettings, PoolUse, peek_hash_key};
 pub use store::SeaOrmStore;
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};

@@ -15,7 +15,8 @@ pub use oauth_provider::{
 };
 pub use store_copy::{CopyStep, StoreCopy, TableCount};
 pub use token_store::{
-    AccountStore, KeyCreation, KeyStore, LinkCreation, LinkStore, NewLink, NewLinkKey, Recorded,
-    RefreshStore, ReplicaStore, Resealing, RevocationStore, SealStore, SealedColumn, SealedRow,
-    SealedTable, SealedTo, SealedValue, StoreError, TokenStore,
+    AccountCount, AccountStore, Census, CensusStore, DyingCount, KeyCreation, KeyStore,
+    LinkCreation, LinkStore, NewLink, NewLinkKey, Recorded, RefreshStore, ReplicaStore, Resealing,
+    RevocationStore, SealStore, SealedColumn, SealedRow, SealedTable, SealedTo, SealedValue,
+    StoreError, TokenStore,
 };

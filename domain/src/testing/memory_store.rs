@@ -1,6 +1,7 @@
 //! A store that forgets everything at the end.
 
 mod accounts;
+mod census;
 mod keys;
 mod links;
 mod refreshes;

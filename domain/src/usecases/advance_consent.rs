@@ -11,6 +11,7 @@ use super::trouble::Trouble;
 use crate::grant::{NewGrant, ProviderName, TokenGrant};
 use crate::link::pace::IDENTIFY_WITHIN;
 use crate::link::{Ending, Link, LinkState, PollSchedule, SealedConsent, SealedGrant};
+use crate::observe::LinkEnd;
 use crate::ports::{Redemption, StoreError};
 use crate::time::Timestamp;
 
@@ -73,10 +74,12 @@ impl Broker {
     }
 
     /// Asks the provider what a leased link needs to know next. Changes nothing that is stored.
+    #[tracing::instrument(level = "debug", name = "poll", skip_all, fields(link = link.id.0, provider = %link.provider))]
     pub async fn advance(&self, link: &Link) -> Outcome {
         let poll = link
             .poll
             .unwrap_or_else(|| PollSchedule::start(None, self.clock.now()));
+        self.observer.link_resumed(link.id);
         let asked = match &link.state {
             LinkState::Authorizing(consent) => self.redeem(link, consent, poll).await,
             LinkState::Redeemed(grant) => self.identify(link, grant).await,
@@ -150,7 +153,7 @@ impl Broker {
     /// whatever keeps the service from finding out whose they are may pass.
     fn bear(&self, trouble: Trouble, link: &Link, poll: PollSchedule) -> Outcome {
         let now = self.clock.now();
-        tracing::warn!(link = link.id.0, provider = %link.provider, %trouble, "asking the provider failed");
+        tracing::warn!(link = link.id.0, provider = %link.provider, error = %trouble, "asking the provider failed");
         let again = ask_again(poll.unanswered(trouble.retry_after(), now), link);
         let redeemed = matches!(link.state, LinkState::Redeemed(_));
         let passing = redeemed || trouble.is_passing();
@@ -176,11 +179,10 @@ impl Broker {
                 let grant = NewGrant::clone(grant);
                 let account = self.store.complete_link(id, version, grant, now).await?;
                 tracing::info!(link = id.0, account = account.id.0, provider = %link.provider, "account linked");
+                let linked = LinkEnd::Linked;
+                self.observer.link_ended(id, &link.provider, linked);
             }
-            Outcome::Over(ending) => {
-                self.end(link, ending.clone()).await?;
-                tracing::info!(link = id.0, provider = %link.provider, ?ending, "link ended");
-            }
+            Outcome::Over(ending) => self.end(link, ending.clone()).await?,
         }
         Ok(None)
     }

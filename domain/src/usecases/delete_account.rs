@@ -7,6 +7,7 @@ use super::{Broker, Caller, Refusal};
 use crate::grant::revocation::{RevocationLease, RevocationStatus};
 use crate::grant::{AccessKeyId, AccountId};
 use crate::link::{Ending, Link, LinkState};
+use crate::observe::LinkEnd;
 use crate::ports::StoreError;
 
 /// The longest that a caller waits for the provider; with all else no answer takes more than 15 s.
@@ -83,9 +84,25 @@ impl Broker {
                 .ok(),
             _ => None,
         };
-        let now = self.clock.now();
-        self.store
-            .end_link(link.id, link.version, ending, stray, now)
-            .await
+        let (now, version) = (self.clock.now(), link.version);
+        let ended = self
+            .store
+            .end_link(link.id, version, ending.clone(), stray, now);
+        ended.await?;
+        self.tell_end(link, &ending);
+        Ok(())
+    }
+
+    fn tell_end(&self, link: &Link, ending: &Ending) {
+        let (outcome, fault) = match ending {
+            Ending::Denied => (LinkEnd::Denied, None),
+            Ending::Expired => (LinkEnd::Expired, None),
+            Ending::Failed(fault) => (LinkEnd::Failed, Some(fault)),
+        };
+        let (id, provider, outcome_word) = (link.id, &link.provider, outcome.as_str());
+        let code = fault.map(|fault| &*fault.code);
+        let detail = fault.map(|fault| &*fault.detail);
+        tracing::info!(link = id.0, %provider, outcome = outcome_word, code, detail, "link ended");
+        self.observer.link_ended(id, provider, outcome);
     }
 }

@@ -120,6 +120,7 @@ impl Broker {
         if link.status(self.clock.now()) != LinkStatus::Pending {
             return Ok(());
         }
+        self.observer.link_resumed(link.id);
         let provider = Arc::clone(self.providers.get(&link.provider)?);
         let request = ConsentRequest {
             state: self.vault.seal_state(code, browser)?,
@@ -147,6 +148,7 @@ impl Broker {
         match started {
             Ok(_) => {
                 tracing::info!(link = link.id.0, provider = %link.provider, "consent started");
+                self.observer.link_confirmed(link.id, &link.provider);
                 Ok(())
             }
             // The same person pressed twice, or too late: what is stored stands, and the provider forgets this flow.
@@ -190,10 +192,7 @@ impl Broker {
                 return Ok(());
             }
             match self.end(&link, Ending::Denied).await {
-                Ok(()) => {
-                    tracing::info!(link = link.id.0, provider = %link.provider, "the person cancelled the link");
-                    return Ok(());
-                }
+                Ok(()) => return Ok(()),
                 // A poll of the provider moved it on in between.
                 Err(StoreError::Conflict) => {
                     link = self

@@ -17,6 +17,7 @@ mod name;
 mod page;
 mod poll_link;
 mod providers;
+mod readiness;
 mod refresh_account;
 mod refusal;
 mod rekey;
@@ -35,7 +36,8 @@ use std::time::Duration;
 use crate::entropy::Entropy;
 use crate::grant::ProviderName;
 use crate::link::GuessLimit;
-use crate::ports::{CipherError, Clock, TokenStore};
+use crate::observe::{Observer, Unobserved};
+use crate::ports::{Clock, TokenStore};
 use crate::replica::Presence;
 use crate::secret::AccessKey;
 use crate::vault::Vault;
@@ -56,6 +58,8 @@ pub use list_revocations::RevocationPage;
 pub use page::Page;
 pub use poll_link::LinkReport;
 pub use providers::Providers;
+pub use readiness::NotReady;
+use readiness::Readiness;
 pub use refusal::Refusal;
 pub use rekey::{Rekeyed, rekey, require_all_keys};
 pub use revocations::{Revocations, RevokeOnDemand};
@@ -78,6 +82,8 @@ pub struct Broker {
     revocations: Arc<Revocations>,
     revoker: Arc<dyn RevokeOnDemand>,
     presence: Presence,
+    observer: Arc<dyn Observer>,
+    readiness: Readiness,
 }
 
 /// What the operator decides.
@@ -121,6 +127,21 @@ impl Broker {
         providers: Providers,
         settings: Settings,
     ) -> Self {
+        let observer = Arc::new(Unobserved);
+        Self::observed(store, vault, clock, entropy, providers, settings, observer)
+    }
+
+    /// Puts the parts together, for somebody to watch.
+    #[must_use]
+    pub fn observed(
+        store: Arc<dyn TokenStore>,
+        vault: Vault,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<Entropy>,
+        providers: Providers,
+        settings: Settings,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
         let revocations = Arc::new(Revocations {
             store: Arc::clone(&store),
             vault: vault.clone(),
@@ -128,6 +149,7 @@ impl Broker {
             entropy: Arc::clone(&entropy),
             providers: providers.clone(),
             provider_timeout: settings.provider_timeout,
+            observer: Arc::clone(&observer),
         });
         let grants = Arc::new(Grants {
             store: Arc::clone(&store),
@@ -139,6 +161,7 @@ impl Broker {
             at_least_every: settings.refresh_at_least_every,
             revocations: Arc::clone(&revocations),
             outages: Outages::default(),
+            observer: Arc::clone(&observer),
         });
         let presence = Presence {
             instance: instance(&entropy),
@@ -160,6 +183,8 @@ impl Broker {
             providers,
             guesses: GuessLimit::new(settings.link_code_ttl),
             settings,
+            observer,
+            readiness: Readiness::default(),
         }
     }
 
@@ -198,17 +223,6 @@ impl Broker {
     #[must_use]
     pub const fn settings(&self) -> &Settings {
         &self.settings
-    }
-
-    /// Whether the service can do its work: the store answers, and the key that was unlocked at the start still opens
-    /// it.
-    ///
-    /// # Errors
-    /// [`Refusal::Store`] or [`Refusal::Cipher`].
-    pub async fn ready(&self) -> Result<(), Refusal> {
-        let sealed = self.store.hash_key().await?;
-        let sealed = sealed.ok_or(CipherError::UnknownKey)?;
-        Ok(self.vault.verify(&sealed)?)
     }
 }
 

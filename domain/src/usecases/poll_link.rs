@@ -42,7 +42,10 @@ impl Broker {
             .find_link(&self.vault.hash_link_code(&code))
             .await?;
         match link {
-            Some(link) if is_own(&link, caller) => self.full_report(&link).await,
+            Some(link) if is_own(&link, caller) => {
+                self.observer.link_resumed(link.id);
+                self.full_report(&link).await
+            }
             other => {
                 let link = self.admit_guess(other, address)?;
                 Ok(self.bare_report(&link))

@@ -128,6 +128,7 @@ impl Broker {
             match self.store.create_link(link, most_open).await {
                 Ok(LinkCreation::Created(link)) => {
                     tracing::info!(link = link.id.0, %provider, relink = link.relink_of.is_some(), "link code handed out");
+                    self.observer.link_started(link.id, provider);
                     return Ok(code);
                 }
                 Ok(LinkCreation::CodeTaken) => {}

@@ -48,7 +48,7 @@ impl Broker {
                 .keep_callback(link.id, link.version, sealed, poll);
             match kept.await {
                 Ok(link) => {
-                    tracing::info!(link = link.id.0, provider = %link.provider, "the person is back");
+                    tracing::debug!(link = link.id.0, provider = %link.provider, "the person is back");
                     return Ok(code);
                 }
                 Err(StoreError::Conflict) => {}

@@ -122,3 +122,9 @@ pub(crate) struct ProblemBody {
     #[serde(deserialize_with = "shown")]
     pub(crate) detail: String,
 }
+
+/// How the service is.
+#[derive(Deserialize)]
+pub(in crate::cli) struct Health {
+    pub(in crate::cli) status: String,
+}

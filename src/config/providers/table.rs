@@ -38,11 +38,31 @@ pub(super) struct Table {
     pub(super) revocation_endpoint: Option<String>,
     pub(super) userinfo_endpoint: Option<String>,
     pub(super) token_endpoint_auth_method: Option<String>,
+    pub(super) trace_context: Option<Switch>,
     pub(super) host: Option<String>,
     pub(super) domain: Option<String>,
     pub(super) realm: Option<String>,
     pub(super) tenant: Option<String>,
     pub(super) audience: Option<String>,
+}
+
+/// True or false, as files write it or as variables do.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum Switch {
+    Plain(bool),
+    Text(String),
+}
+
+impl Switch {
+    fn read(self) -> Result<bool, String> {
+        match self {
+            Self::Plain(on) => Ok(on),
+            Self::Text(text) => text
+                .parse()
+                .map_err(|_| "trace_context is neither true nor false".to_owned()),
+        }
+    }
 }
 
 impl Table {
@@ -97,6 +117,7 @@ impl Table {
                 |error: UnknownClientAuthMethod| format!("token_endpoint_auth_method {error}"),
             )?,
             scopes: self.scopes,
+            trace_context: self.trace_context.map_or(Ok(false), Switch::read)?,
             ..settings
         })
     }

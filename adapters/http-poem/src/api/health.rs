@@ -1,15 +1,20 @@
 //! Liveness and readiness.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use central_oauth_domain::usecases::Broker;
 use poem_openapi::OpenApi;
 use poem_openapi::payload::Json;
+use tokio::time::timeout;
 
 use super::Tag;
 use crate::dto::{ServiceState, ServiceStatus};
 use crate::error::{Code, Problem};
 use crate::failure::{Answer, Documented, Failure};
+
+/// Whoever asks for readiness has little patience.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(crate) struct Health {
     broker: Arc<Broker>,
@@ -36,10 +41,10 @@ impl Health {
     /// It can when its store answers and its secret key opens what is stored.
     #[oai(path = "/readyz", method = "get", operation_id = "get_readiness")]
     async fn readiness(&self) -> Result<Json<ServiceStatus>, Failure<GetReadiness>> {
-        self.broker.ready().await.map_err(|refusal| {
-            tracing::warn!(error = &refusal as &dyn std::error::Error, "not ready");
-            Problem::new(Code::NotReady, refusal.to_string())
-        })?;
+        let ready = timeout(PATIENCE, self.broker.ready()).await;
+        let ready = ready.map_err(|_| "the store does not answer in time".to_owned());
+        let ready = ready.and_then(|ready| ready.map_err(|why| why.to_string()));
+        ready.map_err(|why| Problem::new(Code::NotReady, why))?;
         Ok(Json(ServiceStatus {
             status: ServiceState::Ready,
         }))

@@ -33,6 +33,16 @@ pub(super) fn allowed(path: &str) -> String {
     names.join(", ")
 }
 
+/// A route's pattern as the document writes it; where it is not documented, as it is.
+pub(super) fn template(pattern: &str) -> &str {
+    let mut documented = OPERATIONS.iter().map(|(path, _)| path.as_str());
+    let documented = documented.find(|template| matches(template, pattern));
+    documented.unwrap_or_else(|| match pattern.trim_end_matches('/') {
+        "" => pattern,
+        bare => bare,
+    })
+}
+
 /// Whether an address is the one that a template like `/v1/accounts/{id}` names.
 fn matches(template: &str, path: &str) -> bool {
     let (mut known, mut asked) = (template.split('/'), path.split('/'));
@@ -48,6 +58,13 @@ fn matches(template: &str, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn routes_are_named_as_documented() {
+        assert_eq!(template("/v1/poll/:param0"), "/v1/poll/{link_code}");
+        assert_eq!(template("/device/"), "/device");
+        assert_eq!(template("/"), "/");
+    }
 
     #[test]
     fn every_address_names_its_methods() {

@@ -4,36 +4,84 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
-use poem::http::{HeaderName, HeaderValue};
-
+use poem::http::{HeaderName, HeaderValue, Method};
 use poem::{Endpoint, PathPattern, Request, Response, Result};
 use tokio::time::Instant;
-use tracing::Instrument as _;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
+
+use super::methods;
+use crate::requests::{Answered, Requests};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Runs a request inside a span with its id, and writes one line about it. The line names the route's pattern: paths
-/// and queries hold link codes.
-pub(crate) async fn trace<E: Endpoint>(next: Arc<E>, request: Request) -> Result<Response> {
+/// Runs a request inside a span with its id, tells whoever keeps count, and writes one line about it. All of them name the
+/// route's template: paths and queries hold link codes.
+pub(crate) async fn trace<E: Endpoint>(
+    next: Arc<E>,
+    request: Request,
+    requests: Arc<dyn Requests>,
+) -> Result<Response> {
     let id = request_id(&request);
-    let span = tracing::info_span!("request", id = %id, method = %request.method());
-    async move {
-        let started = Instant::now();
-        let mut response = next.get_response(request).await;
-        let pattern = response.data::<PathPattern>();
-        tracing::debug!(
-            route = pattern.map_or("none", |pattern| &pattern.0),
-            status = response.status().as_u16(),
-            milliseconds = started.elapsed().as_millis(),
-            "answered"
-        );
-        if let Ok(id) = HeaderValue::try_from(id) {
-            response.headers_mut().insert(REQUEST_ID, id);
-        }
-        Ok(response)
+    let method = request.method().clone();
+    let span = span(&id, &method);
+    requests.began(&span, request.headers());
+    let started = Instant::now();
+    let mut response = next.get_response(request).instrument(span.clone()).await;
+    let pattern = response.data::<PathPattern>();
+    let answered = Answered {
+        method: method.as_str(),
+        route: pattern.map(|pattern| methods::template(&pattern.0)),
+        status: response.status().as_u16(),
+        took: started.elapsed(),
+    };
+    record(&span, &answered);
+    requests.answered(&span, &answered);
+    if let Ok(id) = HeaderValue::try_from(id) {
+        response.headers_mut().insert(REQUEST_ID, id);
     }
-    .instrument(span)
-    .await
+    Ok(response)
+}
+
+/// At the highest level, so that every line of a request has its id, whatever is logged. What starts with `otel.` is for
+/// traces alone; the names are those of OpenTelemetry's semantic conventions.
+fn span(id: &str, method: &Method) -> Span {
+    tracing::error_span!(
+        "request",
+        request_id = id,
+        otel.kind = "server",
+        http.request.method = %known(method),
+        http.route = Empty,
+        http.response.status_code = Empty,
+    )
+}
+
+fn record(span: &Span, answered: &Answered<'_>) {
+    tracing::debug!(
+        parent: span,
+        route = answered.route.unwrap_or("none"),
+        status = answered.status,
+        elapsed_ms = answered.took.as_millis(),
+        "answered"
+    );
+    if let Some(route) = answered.route {
+        span.record("http.route", route);
+    }
+    span.record("http.response.status_code", answered.status);
+}
+
+/// The method, unless somebody made it up.
+fn known(method: &Method) -> &str {
+    match *method {
+        Method::GET
+        | Method::HEAD
+        | Method::POST
+        | Method::PUT
+        | Method::PATCH
+        | Method::DELETE
+        | Method::OPTIONS => method.as_str(),
+        _ => "_OTHER",
+    }
 }
 
 /// The id that came with the request, where it is one that we would write to a log; otherwise a new one.

@@ -72,7 +72,7 @@ fn unknown(visit: &Visit<'_>, code: Option<&LinkCode>) -> Response {
 
 /// The form again, for one that cannot be trusted to be this person's own. A second press works where cookies do.
 pub(super) fn distrusted(visit: &Visit<'_>, why: Distrust, typed: &str) -> Response {
-    tracing::info!(?why, "a form was refused");
+    tracing::debug!(?why, "a form was refused");
     let text = match why {
         Distrust::OtherSite => {
             "It seems to come from another website. If it was you, press Continue again."
@@ -147,7 +147,7 @@ fn in_use(visit: &Visit<'_>) -> Response {
 
 /// A provider has sent the browser back with something that fits nothing.
 fn foreign(visit: &Visit<'_>, why: &str) -> Response {
-    tracing::info!(why, "a callback was refused");
+    tracing::debug!(why, "a callback was refused");
     let words = Words {
         status: StatusCode::BAD_REQUEST,
         heading: "This sign-in cannot be used",

@@ -20,9 +20,11 @@ use std::sync::Arc;
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::{Clock, ProviderError};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
-use reqwest::{RequestBuilder, Response};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::{Method, RequestBuilder, Response};
 use tokio::time::Instant;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 use url::Url;
 
 use crate::deadline::Deadline;
@@ -38,7 +40,11 @@ pub(crate) struct Http {
     transport: Transport,
     clock: Arc<dyn Clock>,
     dialect: Arc<Dialect>,
+    trace_headers: Option<TraceHeaders>,
 }
+
+/// What says which trace the current span is part of: names and values of headers.
+pub type TraceHeaders = fn() -> Vec<(String, String)>;
 
 impl Http {
     /// For the provider of this name, which speaks so; the clock reads dates in answers.
@@ -52,7 +58,13 @@ impl Http {
             transport: Transport::new()?,
             clock,
             dialect: Arc::new(dialect),
+            trace_headers: None,
         })
+    }
+
+    /// Has requests carry these headers too.
+    pub(crate) fn carry(&mut self, trace_headers: TraceHeaders) {
+        self.trace_headers = Some(trace_headers);
     }
 
     /// Makes sure that this address can be talked to, so that a missing trust store shows at the start.
@@ -77,9 +89,12 @@ impl Http {
         deadline: Deadline,
     ) -> Result<Answer, Unanswered> {
         let (method, url) = (request.method.clone(), request.url.clone());
+        let span = span(&method, &url);
         let started = Instant::now();
-        let in_time = deadline.bound(self.exchange(request)).await;
+        let exchange = self.exchange(request).instrument(span.clone());
+        let in_time = deadline.bound(exchange).await;
         let outcome = in_time.unwrap_or_else(|late| Err(Unanswered::after_sending(late)));
+        record(&span, &outcome);
         tracing::debug!(
             provider = self.provider,
             %method,
@@ -118,6 +133,9 @@ impl Http {
         headers
             .entry(ACCEPT)
             .or_insert(HeaderValue::from_static("application/json"));
+        if let Some(trace_headers) = self.trace_headers {
+            headers.extend(trace_headers().into_iter().filter_map(header));
+        }
         let mut builder = client.request(request.method.clone(), request.url.clone());
         if let Some((content_type, body)) = request.take_body() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -125,6 +143,45 @@ impl Http {
         }
         Ok(builder.headers(headers))
     }
+}
+
+/// The names are those of OpenTelemetry's semantic conventions. What stands in a query may be secret, so it is left out.
+fn span(method: &Method, url: &Url) -> Span {
+    let mut bare = url.clone();
+    bare.set_query(None);
+    tracing::debug_span!(
+        "HTTP request",
+        otel.kind = "client",
+        otel.name = %method,
+        otel.status_code = Empty,
+        http.request.method = %method,
+        http.response.status_code = Empty,
+        server.address = url.host_str(),
+        server.port = url.port_or_known_default(),
+        url.full = %bare,
+        error.type = Empty,
+    )
+}
+
+fn record(span: &Span, outcome: &Result<Answer, Unanswered>) {
+    match outcome {
+        Ok(answer) => {
+            let status = answer.status.as_u16();
+            span.record("http.response.status_code", status);
+            if status >= 400 {
+                span.record("error.type", status.to_string());
+                span.record("otel.status_code", "ERROR");
+            }
+        }
+        Err(_) => {
+            span.record("error.type", "no_answer");
+            span.record("otel.status_code", "ERROR");
+        }
+    }
+}
+
+fn header((name, value): (String, String)) -> Option<(HeaderName, HeaderValue)> {
+    Some((name.parse().ok()?, value.parse().ok()?))
 }
 
 fn content_type(response: &Response) -> String {

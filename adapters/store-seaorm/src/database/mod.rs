@@ -49,6 +49,24 @@ impl Default for PoolSettings {
     }
 }
 
+/// How busy connections are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolUse {
+    /// Those that are open.
+    pub open: u64,
+    /// Those among them that are busy.
+    pub busy: u64,
+}
+
+impl PoolUse {
+    fn of<DB: sea_orm::sqlx::Database>(pool: &sea_orm::sqlx::Pool<DB>) -> Self {
+        let open = u64::from(pool.size());
+        let idle = u64::try_from(pool.num_idle()).unwrap_or(u64::MAX);
+        let busy = open.saturating_sub(idle);
+        Self { open, busy }
+    }
+}
+
 /// An open database.
 pub(crate) enum Database {
     Sqlite(Sqlite),
@@ -98,6 +116,16 @@ impl Database {
             Self::Postgres(server) => (server.begin().await?, None),
         };
         Ok(Write { txn, _turn: turn })
+    }
+
+    /// How busy the connections are; with SQLite those that read.
+    pub(crate) fn pool_use(&self) -> PoolUse {
+        match self {
+            Self::Sqlite(file) => PoolUse::of(file.readers().get_sqlite_connection_pool()),
+            Self::Postgres(server) => {
+                PoolUse::of(server.connections().get_postgres_connection_pool())
+            }
+        }
     }
 
     /// Finishes what is under way and lets go of the database.

@@ -179,6 +179,10 @@ impl Postgres {
         }
     }
 
+    pub(super) fn connections(&self) -> DatabaseConnection {
+        self.pool.current().connections
+    }
+
     pub(super) async fn close(&self) -> Result<(), DbErr> {
         self.pool.current().connections.close().await
     }

@@ -53,6 +53,10 @@ impl Sqlite {
         })
     }
 
+    pub(super) const fn readers(&self) -> &DatabaseConnection {
+        &self.readers
+    }
+
     pub(super) fn read(&self) -> Session {
         Session::new(Channel::Pool(self.readers.clone()), None)
     }

@@ -1,6 +1,7 @@
 //! The TokenStore port, by what its methods are about.
 
 mod accounts;
+mod census;
 mod keys;
 mod links;
 mod refreshes;
@@ -11,6 +12,7 @@ mod seals;
 use std::error::Error;
 
 pub use accounts::AccountStore;
+pub use census::{AccountCount, Census, CensusStore, DyingCount};
 pub use keys::{KeyCreation, KeyStore};
 pub use links::{LinkCreation, LinkStore, NewLink, NewLinkKey};
 pub use refreshes::{Recorded, RefreshStore};

@@ -1,11 +1,14 @@
 //! Presenting a refresh token.
 
+use std::time::Duration;
+
 use super::Grants;
 use crate::fault::Fault;
 use crate::grant::refresh::{
     RefreshFailure, at_least_every, due_at, judge, wait_for_operator, wait_for_provider,
 };
 use crate::grant::{AccountStatus, ProviderName, RefreshedTokens, StoredTokens, TokenGrant};
+use crate::observe::RefreshOutcome;
 use crate::ports::{CipherError, ProviderError, RefreshError};
 use crate::time::Timestamp;
 
@@ -32,6 +35,22 @@ enum Trouble {
     LeaseLost,
 }
 
+impl Trouble {
+    /// How it counts; nothing was tried under a lease that is over.
+    const fn outcome(&self) -> Option<RefreshOutcome> {
+        match self {
+            Self::LeaseLost => None,
+            Self::Operator(_) => Some(RefreshOutcome::Misconfigured),
+            Self::Outage { .. } => Some(RefreshOutcome::Postponed),
+            Self::Provider(error) => Some(match &error.cause {
+                ProviderError::Misconfigured { .. } => RefreshOutcome::Misconfigured,
+                ProviderError::Refused { .. } => RefreshOutcome::Refused,
+                _ => RefreshOutcome::Unavailable,
+            }),
+        }
+    }
+}
+
 impl From<CipherError> for Trouble {
     fn from(error: CipherError) -> Self {
         let words = format!("the stored refresh token does not open: {error}");
@@ -41,11 +60,23 @@ impl From<CipherError> for Trouble {
 
 impl Grants {
     /// Presents the refresh token of a lease. Changes nothing that is stored.
+    #[tracing::instrument(
+        level = "debug",
+        name = "refresh attempt",
+        skip_all,
+        fields(account = lease.account.id.0, provider = %lease.account.key.provider)
+    )]
     pub async fn exchange(&self, lease: &StoredTokens) -> Exchange {
+        let due = lease.account.next_refresh_at;
+        let lag = due.and_then(|due| self.lag(due));
         let trouble = match self.present(lease).await {
-            Ok(tokens) => return Exchange::Refreshed(Box::new(tokens)),
+            Ok(tokens) => {
+                self.tell(lease, RefreshOutcome::Refreshed, lag);
+                return Exchange::Refreshed(Box::new(tokens));
+            }
             Err(trouble) => trouble,
         };
+        let unheard = trouble.outcome();
         let (before, now) = (lease.attempts, self.clock.now());
         let spread = self.entropy.fraction();
         let failure = match trouble {
@@ -57,7 +88,23 @@ impl Grants {
                 judge(before, &error, others, now, spread)
             }
         };
+        if let Some(outcome) = unheard {
+            let over = failure.status == AccountStatus::RelinkRequired;
+            let verdict = RefreshOutcome::RelinkRequired;
+            self.tell(lease, if over { verdict } else { outcome }, lag);
+        }
         Exchange::Failed(Box::new(still_over(failure, lease)))
+    }
+
+    /// How long a refresh has been due; `None` where it is not due yet, for somebody has asked for it.
+    fn lag(&self, due: Timestamp) -> Option<Duration> {
+        let now = self.clock.now();
+        (due <= now).then(|| now.since(due))
+    }
+
+    fn tell(&self, lease: &StoredTokens, outcome: RefreshOutcome, lag: Option<Duration>) {
+        let provider = &lease.account.key.provider;
+        self.observer.refresh_tried(provider, outcome, lag);
     }
 
     async fn present(&self, lease: &StoredTokens) -> Result<RefreshedTokens, Trouble> {
@@ -96,14 +143,22 @@ impl Grants {
     fn note(&self, provider: &ProviderName, error: Option<&RefreshError>) {
         let now = self.clock.now();
         match error.map(|error| &error.cause) {
-            None => self.outages.refreshed(provider, now),
+            None if self.outages.refreshed(provider, now) => self.outage_over(provider),
             Some(cause) if cause.is_passing() => {
-                let spread = self.entropy.fraction();
-                self.outages
-                    .failed(provider, cause.retry_after(), now, spread);
+                let (pause, spread) = (cause.retry_after(), self.entropy.fraction());
+                if self.outages.failed(provider, pause, now, spread) {
+                    tracing::warn!(%provider, error = %cause, "the provider is down");
+                    self.observer.outage(provider, true);
+                }
             }
-            Some(_) => self.outages.answered(provider),
+            Some(_) if self.outages.answered(provider) => self.outage_over(provider),
+            _ => {}
         }
+    }
+
+    fn outage_over(&self, provider: &ProviderName) {
+        tracing::info!(%provider, "the provider is up again");
+        self.observer.outage(provider, false);
     }
 
     /// Whether the lease outlasts a provider call that starts now, and nothing has come in between.

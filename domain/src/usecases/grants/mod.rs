@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::entropy::Entropy;
 use crate::grant::{AccountStatus, ProviderName, StoredTokens};
+use crate::observe::Observer;
 use crate::ports::{Clock, StoreError, TokenStore};
 use crate::time::Timestamp;
 use crate::vault::Vault;
@@ -38,6 +39,7 @@ pub struct Grants {
     pub(super) at_least_every: Duration,
     pub(super) revocations: Arc<Revocations>,
     pub(super) outages: Outages,
+    pub(super) observer: Arc<dyn Observer>,
 }
 
 /// What comes of wanting to refresh one account.

@@ -46,35 +46,41 @@ impl Outages {
         }
     }
 
-    /// The provider has refreshed a token.
-    pub(super) fn refreshed(&self, provider: &ProviderName, now: Timestamp) {
+    /// The provider has refreshed a token. Returns whether that ended an outage.
+    pub(super) fn refreshed(&self, provider: &ProviderName, now: Timestamp) -> bool {
         let seen = Seen {
             refreshed_at: Some(now),
             ..Seen::default()
         };
-        self.lock().insert(provider.clone(), seen);
+        let before = self.lock().insert(provider.clone(), seen);
+        before.is_some_and(|before| before.probe_at.is_some())
     }
 
-    /// The provider has given an answer of the protocol, if not the one that was hoped for.
-    pub(super) fn answered(&self, provider: &ProviderName) {
-        if let Some(seen) = self.lock().get_mut(provider) {
-            (seen.failures, seen.probe_at) = (0, None);
-        }
+    /// The provider has given an answer of the protocol, if not the one that was hoped for. Returns whether that ended
+    /// an outage.
+    pub(super) fn answered(&self, provider: &ProviderName) -> bool {
+        let mut seen = self.lock();
+        seen.get_mut(provider).is_some_and(|seen| {
+            seen.failures = 0;
+            seen.probe_at.take().is_some()
+        })
     }
 
-    /// The provider has given none.
+    /// The provider has given none. Returns whether an outage began with that.
     pub(super) fn failed(
         &self,
         provider: &ProviderName,
         retry_after: Option<Duration>,
         now: Timestamp,
         spread: f64,
-    ) {
+    ) -> bool {
         let mut seen = self.lock();
         let seen = seen.entry(provider.clone()).or_default();
         seen.failures = seen.failures.saturating_add(1);
         let probes = seen.failures.checked_sub(OUTAGE_AFTER);
+        let was_down = seen.probe_at.is_some();
         seen.probe_at = probes.map(|probes| now + pause_after(probes + 1, retry_after, spread));
+        seen.probe_at.is_some() && !was_down
     }
 
     /// When the provider last refreshed a token, as far as this process knows.

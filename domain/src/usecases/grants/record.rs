@@ -34,7 +34,10 @@ impl Grants {
             recorded => recorded?,
         };
         match recorded {
-            Recorded::Stored => tracing::info!(account = id, %provider, "refreshed"),
+            Recorded::Stored if account.status != AccountStatus::Active => {
+                tracing::info!(account = id, %provider, "refreshed: the grant is well again");
+            }
+            Recorded::Stored => tracing::debug!(account = id, %provider, "refreshed"),
             Recorded::Superseded => {
                 tracing::warn!(account = id, %provider, "refreshed too late: others came first");
             }
@@ -83,9 +86,23 @@ impl Grants {
             .store
             .record_refresh_failure(account, generation, version, failure.clone());
         let kept = kept.await?;
-        let (code, detail) = (&failure.fault.code, &failure.fault.detail);
-        let provider = &lease.account.key.provider;
-        tracing::warn!(account = account.0, %provider, %code, %detail, over, kept, "not refreshed");
+        tell(lease, failure, kept);
         Ok(None)
+    }
+}
+
+/// A verdict is told once, when it is new; that nothing has changed is for those who look closer.
+fn tell(lease: &StoredTokens, failure: &RefreshFailure, kept: bool) {
+    let (code, detail) = (&*failure.fault.code, &*failure.fault.detail);
+    let (account, provider) = (lease.account.id.0, &lease.account.key.provider);
+    let before = lease.account.last_error.as_ref();
+    let is_old = lease.account.status == failure.status
+        && before.is_some_and(|before| before.code == failure.fault.code);
+    if is_old {
+        tracing::debug!(account, %provider, code, detail, kept, "not refreshed, as before");
+    } else if failure.status == AccountStatus::RelinkRequired {
+        tracing::warn!(account, %provider, code, detail, kept, "a person must consent again");
+    } else {
+        tracing::warn!(account, %provider, code, detail, kept, "not refreshed");
     }
 }

@@ -15,7 +15,10 @@ use async_trait::async_trait;
 use super::Providers;
 use crate::entropy::Entropy;
 use crate::grant::ProviderName;
-use crate::grant::revocation::{KEPT_AFTER_END, RevocationLease, RevocationResult};
+use crate::grant::revocation::{
+    KEPT_AFTER_END, RevocationLease, RevocationResult, RevocationStatus,
+};
+use crate::observe::{Observer, RevocationOutcome};
 use crate::ports::{Clock, StoreError, TokenStore};
 use crate::time::Timestamp;
 use crate::vault::Vault;
@@ -33,6 +36,7 @@ pub struct Revocations {
     pub(super) entropy: Arc<Entropy>,
     pub(super) providers: Providers,
     pub(super) provider_timeout: Duration,
+    pub(super) observer: Arc<dyn Observer>,
 }
 
 /// What somebody who deletes an account waits on.
@@ -86,14 +90,18 @@ impl Revocations {
             .record_revocation(id, version, result.clone(), now);
         let kept = recorded.await?;
         let (revocation, provider) = (id.0, &lease.revocation.provider);
+        let outcome = outcome(result);
+        self.observer.revocation_tried(provider, outcome);
+        let outcome = outcome.as_str();
         match result {
-            RevocationResult::Ended { status, fault } => {
-                let detail = fault.as_ref().map(|fault| &fault.detail);
-                tracing::info!(revocation, %provider, ?status, detail, kept, "revocation ended");
+            RevocationResult::Ended { fault, .. } => {
+                let code = fault.as_ref().map(|fault| &*fault.code);
+                let detail = fault.as_ref().map(|fault| &*fault.detail);
+                tracing::info!(revocation, %provider, outcome, code, detail, kept, "revocation ended");
             }
             RevocationResult::Again { fault, .. } => {
-                let (code, detail) = (&fault.code, &fault.detail);
-                tracing::warn!(revocation, %provider, %code, %detail, kept, "not revoked yet");
+                let (code, detail) = (&*fault.code, &*fault.detail);
+                tracing::warn!(revocation, %provider, code, detail, kept, "not revoked yet");
             }
         }
         Ok(())
@@ -110,6 +118,18 @@ impl Revocations {
 
     fn lease_until(&self, now: Timestamp) -> Timestamp {
         now + self.provider_timeout * MOST_EXCHANGES + LEASE_MARGIN
+    }
+}
+
+fn outcome(result: &RevocationResult) -> RevocationOutcome {
+    match result {
+        RevocationResult::Again { .. } => RevocationOutcome::Again,
+        RevocationResult::Ended { status, .. } => match status {
+            RevocationStatus::Revoked => RevocationOutcome::Revoked,
+            RevocationStatus::Unsupported => RevocationOutcome::Unsupported,
+            RevocationStatus::Cancelled => RevocationOutcome::Cancelled,
+            RevocationStatus::Failed | RevocationStatus::Pending => RevocationOutcome::Failed,
+        },
     }
 }
 

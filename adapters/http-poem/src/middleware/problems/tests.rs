@@ -38,7 +38,7 @@ async fn get_answer(path: &str) -> TestResponse {
         .around(answer_problems)
         .with(catch_panics())
         .around(secure)
-        .around(trace);
+        .around(|next, request| trace(next, request, Arc::new(())));
     TestClient::new(app).get(path).send().await
 }
 

@@ -1,0 +1,263 @@
+//! The metrics: told by the domain as its observer, read by Prometheus and sent over OTLP.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::{AccountStatus, ProviderName};
+use central_oauth_domain::link::LinkId;
+use central_oauth_domain::observe::{
+    Cache, LinkEnd, Observer, ProviderCall, RefreshOutcome, RevocationOutcome,
+};
+use central_oauth_domain::ports::Census;
+use opentelemetry::metrics::{Meter, MeterProvider as _};
+use opentelemetry::{KeyValue, Value};
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use prometheus::{Registry, TextEncoder};
+
+use crate::catalogue;
+use crate::instruments::Instruments;
+
+/// What stands for a provider that is not configured.
+const OTHER: &str = "other";
+/// What each metric belongs to.
+const SCOPE: &str = "central-oauth";
+
+/// All metrics of this process.
+pub struct Metrics {
+    meters: SdkMeterProvider,
+    meter: Meter,
+    registry: Registry,
+    is: Instruments,
+    providers: BTreeSet<ProviderName>,
+}
+
+/// A request that was answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// Its method, whatever it may be.
+    pub method: &'a str,
+    /// The template of its route, never its path.
+    pub route: Option<&'a str>,
+    /// The status of the answer.
+    pub status: u16,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Metrics {
+    pub(crate) fn new(
+        meters: SdkMeterProvider,
+        registry: Registry,
+        providers: BTreeSet<ProviderName>,
+    ) -> Self {
+        let meter = meters.meter(SCOPE);
+        let metrics = Self {
+            is: Instruments::new(&meter),
+            meters,
+            meter,
+            registry,
+            providers,
+        };
+        metrics.begin();
+        metrics
+    }
+
+    /// Everything that can be counted stands at zero from the start, so that the first one is seen as an increase.
+    fn begin(&self) {
+        let version = env!("CARGO_PKG_VERSION");
+        let version = [KeyValue::new("version", version)];
+        self.is.build_info.record(1, &version);
+        for provider in &self.providers {
+            let of = [self.provider(provider)];
+            self.is.links_started.add(0, &of);
+            self.is.links_confirmed.add(0, &of);
+            self.is.outage.record(0, &of);
+            let with = |word: &'static str| [self.provider(provider), outcome(word)];
+            for end in LinkEnd::ALL {
+                self.is.links_ended.add(0, &with(end.as_str()));
+            }
+            for tried in RefreshOutcome::ALL {
+                self.is.refreshes.add(0, &with(tried.as_str()));
+            }
+            for tried in RevocationOutcome::ALL {
+                self.is.revocations.add(0, &with(tried.as_str()));
+            }
+        }
+    }
+
+    /// Everything in Prometheus' text format. Waits for nobody: what takes time to find out is found out elsewhere.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let families = self.registry.gather();
+        // Writing into memory does not fail, and every name is a good one.
+        TextEncoder::new()
+            .encode_to_string(&families)
+            .unwrap_or_default()
+    }
+
+    /// A request was answered.
+    pub fn answered(&self, request: &Request<'_>) {
+        let labels = [
+            KeyValue::new("http.request.method", known_method(request.method)),
+            KeyValue::new("http.route", request.route.unwrap_or_default().to_owned()),
+            KeyValue::new("http.response.status_code", i64::from(request.status)),
+        ];
+        let took = request.took.as_secs_f64();
+        self.is.request_duration.record(took, &labels);
+    }
+
+    /// Has the store's connections looked at whenever somebody reads: how many are busy, how many open.
+    pub fn watch_connections(&self, look: impl Fn() -> (u64, u64) + Send + Sync + 'static) {
+        let metric = &catalogue::STORE_CONNECTIONS;
+        let gauge = self.meter.u64_observable_gauge(metric.name);
+        let gauge = gauge
+            .with_unit(metric.unit)
+            .with_description(metric.meaning)
+            .with_callback(move |observer| {
+                let (busy, open) = look();
+                let idle = open.saturating_sub(busy);
+                observer.observe(busy, &[KeyValue::new("state", "busy")]);
+                observer.observe(idle, &[KeyValue::new("state", "idle")]);
+            });
+        // The meter holds on to it.
+        let _ = gauge.build();
+    }
+
+    /// A census has ended at this instant, after so long.
+    pub fn census_ended(&self, at: Timestamp, took: Duration) {
+        let at = Duration::from_millis(at.as_millis().try_into().unwrap_or(0));
+        self.is.census_timestamp.record(at.as_secs_f64(), &[]);
+        self.is.census_duration.record(took.as_secs_f64(), &[]);
+    }
+
+    /// Has exports counted whenever somebody reads: how many were taken, how many failed.
+    pub(crate) fn watch_exports(&self, look: impl Fn() -> (u64, u64) + Send + Sync + 'static) {
+        let metric = &catalogue::TELEMETRY_EXPORTS;
+        let counter = self.meter.u64_observable_counter(metric.name);
+        let counter = counter
+            .with_unit(metric.unit)
+            .with_description(metric.meaning)
+            .with_callback(move |observer| {
+                let (taken, failed) = look();
+                observer.observe(taken, &[KeyValue::new("result", "taken")]);
+                observer.observe(failed, &[KeyValue::new("result", "failed")]);
+            });
+        // The meter holds on to it.
+        let _ = counter.build();
+    }
+
+    pub(crate) const fn meters(&self) -> &SdkMeterProvider {
+        &self.meters
+    }
+
+    fn provider(&self, name: &ProviderName) -> KeyValue {
+        let known = self.providers.get(name);
+        let name = known.map_or(Cow::Borrowed(OTHER), |name| name.as_str().to_owned().into());
+        KeyValue::new("provider", Value::from(name))
+    }
+}
+
+impl Observer for Metrics {
+    fn link_started(&self, _: LinkId, provider: &ProviderName) {
+        self.is.links_started.add(1, &[self.provider(provider)]);
+    }
+
+    fn link_confirmed(&self, _: LinkId, provider: &ProviderName) {
+        self.is.links_confirmed.add(1, &[self.provider(provider)]);
+    }
+
+    fn link_ended(&self, _: LinkId, provider: &ProviderName, how: LinkEnd) {
+        let labels = [self.provider(provider), outcome(how.as_str())];
+        self.is.links_ended.add(1, &labels);
+    }
+
+    fn refresh_tried(&self, provider: &ProviderName, tried: RefreshOutcome, lag: Option<Duration>) {
+        let labels = [self.provider(provider), outcome(tried.as_str())];
+        self.is.refreshes.add(1, &labels);
+        if let Some(lag) = lag {
+            self.is.refresh_lag.record(lag.as_secs_f64(), &labels[..1]);
+        }
+    }
+
+    fn revocation_tried(&self, provider: &ProviderName, tried: RevocationOutcome) {
+        let labels = [self.provider(provider), outcome(tried.as_str())];
+        self.is.revocations.add(1, &labels);
+    }
+
+    fn outage(&self, provider: &ProviderName, is_down: bool) {
+        let down = u64::from(is_down);
+        self.is.outage.record(down, &[self.provider(provider)]);
+    }
+
+    fn provider_asked(&self, call: &ProviderCall<'_>) {
+        let labels = [
+            self.provider(call.provider),
+            KeyValue::new("exchange", call.exchange.as_str()),
+            outcome(call.outcome.as_str()),
+        ];
+        let took = call.took.as_secs_f64();
+        self.is.call_duration.record(took, &labels);
+    }
+
+    fn cache_asked(&self, cache: Cache, hit: bool) {
+        let labels = [
+            KeyValue::new("cache", cache.as_str()),
+            KeyValue::new("result", if hit { "hit" } else { "miss" }),
+        ];
+        self.is.cache_lookups.add(1, &labels);
+    }
+
+    /// What there is none of any more stands at zero.
+    fn counted(&self, census: &Census) {
+        let configured: Vec<_> = self.providers.iter().map(Some).chain([None]).collect();
+        for provider in configured {
+            let is_of = |name: &ProviderName| self.providers.get(name) == provider;
+            let label = provider.map_or_else(
+                || KeyValue::new("provider", OTHER),
+                |provider| self.provider(provider),
+            );
+            for status in STATUSES {
+                let of = census.accounts.iter();
+                let of = of.filter(|count| count.status == status && is_of(&count.provider));
+                let labels = [label.clone(), KeyValue::new("status", word(status))];
+                let sum = of.map(|count| count.count).sum();
+                self.is.accounts.record(sum, &labels);
+            }
+            for (refresh_due, saved_by) in [(true, "refresh"), (false, "person")] {
+                let of = census.dying.iter();
+                let of =
+                    of.filter(|dying| dying.refresh_due == refresh_due && is_of(&dying.provider));
+                let labels = [label.clone(), KeyValue::new("saved_by", saved_by)];
+                let sum = of.map(|dying| dying.count).sum();
+                self.is.grants_dying.record(sum, &labels);
+            }
+        }
+    }
+}
+
+const STATUSES: [AccountStatus; 3] = [
+    AccountStatus::Active,
+    AccountStatus::Degraded,
+    AccountStatus::RelinkRequired,
+];
+
+const fn word(status: AccountStatus) -> &'static str {
+    match status {
+        AccountStatus::Active => "active",
+        AccountStatus::Degraded => "degraded",
+        AccountStatus::RelinkRequired => "relink_required",
+    }
+}
+
+fn outcome(word: &'static str) -> KeyValue {
+    KeyValue::new("outcome", word)
+}
+
+/// A method that the protocol knows; anybody may make up others.
+pub(crate) fn known_method(method: &str) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    let known = KNOWN.into_iter().find(|known| *known == method);
+    known.unwrap_or("_OTHER")
+}

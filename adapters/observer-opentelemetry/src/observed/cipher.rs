@@ -1,0 +1,53 @@
+//! A cipher whose work shows in traces.
+
+use std::sync::Arc;
+
+use central_oauth_domain::ports::{Cipher, CipherError, HashKey};
+use central_oauth_domain::secret::{KeyedHash, SealId, Sealed};
+use tracing::{Span, debug_span};
+use zeroize::Zeroizing;
+
+/// A cipher, watched. Hashing takes no time worth a span.
+pub struct ObservedCipher(Arc<dyn Cipher>);
+
+impl ObservedCipher {
+    /// Watches this one.
+    #[must_use]
+    pub const fn new(cipher: Arc<dyn Cipher>) -> Self {
+        Self(cipher)
+    }
+}
+
+/// A span within whatever it is done for; done for nothing, it is no trace of its own.
+fn part<T>(name: &'static str, work: impl FnOnce() -> T) -> T {
+    if Span::current().is_none() {
+        return work();
+    }
+    debug_span!("cipher", otel.name = name).in_scope(work)
+}
+
+impl Cipher for ObservedCipher {
+    fn seal(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<Sealed, CipherError> {
+        part("cipher seal", || self.0.seal(plaintext, associated_data))
+    }
+
+    fn open(
+        &self,
+        sealed: &Sealed,
+        associated_data: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, CipherError> {
+        part("cipher open", || self.0.open(sealed, associated_data))
+    }
+
+    fn present(&self) -> SealId {
+        self.0.present()
+    }
+
+    fn knows(&self, seal: SealId) -> bool {
+        self.0.knows(seal)
+    }
+
+    fn keyed_hash(&self, key: &HashKey, value: &[u8]) -> KeyedHash {
+        self.0.keyed_hash(key, value)
+    }
+}

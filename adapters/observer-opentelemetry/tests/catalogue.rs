@@ -1,0 +1,197 @@
+//! The catalogue says what there is, and whatever callers send, there is no more of it.
+#![allow(clippy::unwrap_used, reason = "this is test code")]
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::{AccountStatus, ProviderName};
+use central_oauth_domain::link::LinkId;
+use central_oauth_domain::observe::{
+    Cache, CallOutcome, Exchange, LinkEnd, Observer as _, ProviderCall, RefreshOutcome,
+    RevocationOutcome,
+};
+use central_oauth_domain::ports::{AccountCount, Census, DyingCount};
+use central_oauth_observer_opentelemetry::catalogue::{ALL, LABELS};
+use central_oauth_observer_opentelemetry::{
+    Metrics, Request, Telemetry, TelemetryOptions, document,
+};
+
+fn scraped(providers: &[&str]) -> Telemetry {
+    let providers = providers.iter().map(|name| ProviderName::new(*name));
+    let options = TelemetryOptions {
+        providers: providers.collect(),
+        is_scraped: true,
+        traces: None,
+        metrics: None,
+        service_name: None,
+        instance: "the test".to_owned(),
+    };
+    Telemetry::start(options).unwrap()
+}
+
+/// Everything once, for a provider of this name, with as many words as there are.
+fn tell_everything(metrics: &Metrics, provider: &str) {
+    let provider = ProviderName::new(provider);
+    let second = Duration::from_secs(1);
+    metrics.link_started(LinkId(1), &provider);
+    metrics.link_confirmed(LinkId(1), &provider);
+    for end in LinkEnd::ALL {
+        metrics.link_ended(LinkId(1), &provider, *end);
+    }
+    for outcome in RefreshOutcome::ALL {
+        metrics.refresh_tried(&provider, *outcome, Some(second));
+    }
+    for outcome in RevocationOutcome::ALL {
+        metrics.revocation_tried(&provider, *outcome);
+    }
+    metrics.outage(&provider, true);
+    for exchange in Exchange::ALL {
+        for outcome in CallOutcome::ALL {
+            metrics.provider_asked(&ProviderCall {
+                provider: &provider,
+                exchange: *exchange,
+                outcome: *outcome,
+                took: second,
+            });
+        }
+    }
+    for cache in Cache::ALL {
+        metrics.cache_asked(*cache, true);
+        metrics.cache_asked(*cache, false);
+    }
+    metrics.counted(&Census {
+        accounts: vec![AccountCount {
+            provider: provider.clone(),
+            status: AccountStatus::Degraded,
+            count: 7,
+        }],
+        dying: vec![DyingCount {
+            provider,
+            refresh_due: false,
+            count: 3,
+        }],
+    });
+    metrics.census_ended(Timestamp::from_millis(1_790_000_000_500), second);
+}
+
+fn answered(metrics: &Metrics, method: &str, route: Option<&str>, status: u16) {
+    metrics.answered(&Request {
+        method,
+        route,
+        status,
+        took: Duration::from_millis(3),
+    });
+}
+
+/// The lines of series, without comments and figures.
+fn series(text: &str) -> BTreeSet<String> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let names = lines.filter_map(|line| line.rsplit_once(' '));
+    names.map(|(series, _)| series.to_owned()).collect()
+}
+
+#[test]
+fn everything_that_is_scraped_is_in_the_catalogue_and_the_other_way_round() {
+    let telemetry = scraped(&["work"]);
+    let metrics = telemetry.metrics().unwrap();
+    tell_everything(metrics, "work");
+    metrics.watch_connections(|| (1, 4));
+    answered(metrics, "GET", Some("/v1/token"), 200);
+    let text = metrics.text();
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let told: BTreeSet<_> = types
+        .filter(|line| !line.starts_with("target_info"))
+        .collect();
+    let listed: Vec<_> = ALL
+        .iter()
+        .map(|metric| format!("{} {}", metric.prometheus_name(), metric.kind.as_str()))
+        .collect();
+    let listed: BTreeSet<_> = listed.iter().map(String::as_str).collect();
+    assert_eq!(told, listed);
+    let labels: BTreeSet<_> = LABELS.iter().map(|(label, _)| *label).collect();
+    let used: BTreeSet<_> = ALL
+        .iter()
+        .flat_map(|metric| metric.labels)
+        .copied()
+        .collect();
+    assert_eq!(used, labels);
+    for metric in ALL {
+        for label in metric.labels {
+            let label = format!("{}=\"", label.replace('.', "_"));
+            let name = metric.prometheus_name();
+            let of = text
+                .lines()
+                .find(|line| line.starts_with(&name) && line.contains('{'));
+            assert!(of.unwrap().contains(&label), "{name} has no {label}");
+        }
+    }
+}
+
+#[test]
+fn figures_are_what_was_told() {
+    let telemetry = scraped(&["work"]);
+    let metrics = telemetry.metrics().unwrap();
+    let before = metrics.text();
+    assert!(
+        before.contains("central_oauth_links_started_total{provider=\"work\"} 0"),
+        "{before}"
+    );
+    tell_everything(metrics, "work");
+    answered(metrics, "GET", Some("/v1/accounts/:id"), 404);
+    let text = metrics.text();
+    for line in [
+        "central_oauth_links_started_total{provider=\"work\"} 1",
+        "central_oauth_links_ended_total{outcome=\"linked\",provider=\"work\"} 1",
+        "central_oauth_refreshes_total{outcome=\"relink_required\",provider=\"work\"} 1",
+        "central_oauth_refresh_lag_seconds_count{provider=\"work\"} 6",
+        "central_oauth_accounts{provider=\"work\",status=\"degraded\"} 7",
+        "central_oauth_accounts{provider=\"work\",status=\"active\"} 0",
+        "central_oauth_grants_dying{provider=\"work\",saved_by=\"person\"} 3",
+        "central_oauth_provider_outage{provider=\"work\"} 1",
+        "central_oauth_census_timestamp_seconds 1790000000.5",
+        "http_server_request_duration_seconds_count{http_request_method=\"GET\",\
+         http_response_status_code=\"404\",http_route=\"/v1/accounts/:id\"} 1",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    metrics.counted(&Census::default());
+    let gone = "central_oauth_accounts{provider=\"work\",status=\"degraded\"} 0";
+    assert!(metrics.text().contains(gone));
+}
+
+#[test]
+fn hostile_words_make_no_new_series() {
+    let telemetry = scraped(&["work"]);
+    let metrics = telemetry.metrics().unwrap();
+    tell_everything(metrics, "work");
+    tell_everything(metrics, "gone");
+    for method in ["GET", "BREW"] {
+        answered(metrics, method, None, 404);
+    }
+    let before = series(&metrics.text());
+    for number in 0..5000 {
+        let name = format!("x{number}\"}} 1\n# HELP evil{{");
+        tell_everything(metrics, &name);
+        answered(metrics, &name, None, 404);
+    }
+    assert_eq!(series(&metrics.text()), before);
+    assert!(!metrics.text().contains("evil"));
+}
+
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/METRICS.md");
+
+#[test]
+fn the_document_is_current() {
+    let written = std::fs::read_to_string(DOCUMENT).unwrap();
+    assert!(
+        written == document(),
+        "print it anew: cargo test -p central-oauth-observer-opentelemetry -- --ignored"
+    );
+}
+
+#[test]
+#[ignore = "writes docs/METRICS.md"]
+fn print_the_document() {
+    std::fs::write(DOCUMENT, document()).unwrap();
+}

@@ -1,0 +1,229 @@
+//! Counting. Each question passes over a whole table, on a reader's connection: whoever asks sees to it that it is
+//! seldom.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::{AccountStatus, ProviderName};
+use central_oauth_domain::ports::{AccountCount, Census, CensusStore, DyingCount, StoreError};
+use sea_orm::sea_query::{Expr, ExprTrait as _, SimpleExpr};
+use sea_orm::{
+    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QuerySelect as _, Select,
+};
+
+use crate::convert::status;
+use crate::database::PoolUse;
+use crate::entities::{accounts, tokens};
+use crate::error::failed;
+use crate::store::SeaOrmStore;
+
+impl SeaOrmStore {
+    /// How busy the connections are; with SQLite those that read. Asks nobody, so it takes no time.
+    #[must_use]
+    pub fn pool_use(&self) -> PoolUse {
+        self.database.pool_use()
+    }
+}
+
+#[async_trait]
+impl CensusStore for SeaOrmStore {
+    async fn census(&self, horizon: Timestamp) -> Result<Census, StoreError> {
+        let counted = by_status().into_tuple::<(String, accounts::Status, i64)>();
+        let counted = counted.all(&self.read().await?).await.map_err(failed)?;
+        let accounts = counted.into_iter().map(|(provider, found, rows)| {
+            let (provider, status) = (ProviderName::new(provider), status(found));
+            AccountCount {
+                provider,
+                status,
+                count: rows.unsigned_abs(),
+            }
+        });
+        Ok(Census {
+            accounts: accounts.collect(),
+            dying: self.dying(horizon).await?,
+        })
+    }
+}
+
+impl SeaOrmStore {
+    async fn dying(&self, horizon: Timestamp) -> Result<Vec<DyingCount>, StoreError> {
+        let rows = dying(horizon).into_tuple::<(String, accounts::Status, bool, i64)>();
+        let rows = rows.all(&self.read().await?).await.map_err(failed)?;
+        let mut counts = BTreeMap::new();
+        for (provider, found, in_time, rows) in rows {
+            let refresh_due = in_time && status(found) == AccountStatus::Active;
+            *counts.entry((provider, refresh_due)).or_insert(0) += rows.unsigned_abs();
+        }
+        let counts = counts.into_iter();
+        let counts = counts.map(|((provider, refresh_due), count)| DyingCount {
+            provider: ProviderName::new(provider),
+            refresh_due,
+            count,
+        });
+        Ok(counts.collect())
+    }
+}
+
+fn by_status() -> Select<accounts::Entity> {
+    accounts::Entity::find()
+        .select_only()
+        .column(accounts::Column::Provider)
+        .column(accounts::Column::Status)
+        .column_as(accounts::Column::Id.count(), "rows")
+        .group_by(accounts::Column::Provider)
+        .group_by(accounts::Column::Status)
+}
+
+/// Grants that end by then, by whether a refresh is due before.
+fn dying(horizon: Timestamp) -> Select<tokens::Entity> {
+    use tokens::Column;
+    let by_then = |column: Column| column.lte(horizon.as_millis());
+    let refreshable = Condition::all()
+        .add(Column::RefreshToken.is_not_null())
+        .add(by_then(Column::RefreshTokenExpiresAt));
+    let final_one = Condition::all()
+        .add(Column::RefreshToken.is_null())
+        .add(by_then(Column::AccessTokenExpiresAt));
+    tokens::Entity::find()
+        .inner_join(accounts::Entity)
+        .filter(accounts::Column::Status.ne(accounts::Status::RelinkRequired))
+        .filter(Condition::any().add(refreshable).add(final_one))
+        .select_only()
+        .column(Column::Provider)
+        .column(accounts::Column::Status)
+        .expr_as(in_time(), "in_time")
+        .column_as(Column::Id.count(), "rows")
+        .group_by(Column::Provider)
+        .group_by(accounts::Column::Status)
+        .group_by(in_time())
+}
+
+fn in_time() -> SimpleExpr {
+    use tokens::Column;
+    let is_before = Expr::col((tokens::Entity, Column::NextRefreshAt))
+        .lt(Expr::col((tokens::Entity, Column::RefreshTokenExpiresAt)));
+    Column::NextRefreshAt
+        .is_not_null()
+        .and(Column::RefreshTokenExpiresAt.is_not_null())
+        .and(is_before)
+}
+
+#[cfg(test)]
+mod tests {
+    use central_oauth_test_postgres::Cluster;
+    use sea_orm::ActiveValue::Set;
+    use sea_orm::EntityTrait as _;
+
+    use super::*;
+    use crate::entities::accounts::Status;
+    use crate::{DatabaseUrl, PoolSettings};
+
+    const NOW: i64 = 1_790_000_000_000;
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+
+    /// A grant of this health, with or without a refresh token, that dies then and is refreshed then.
+    struct Grant(Status, bool, Option<i64>, Option<i64>);
+
+    async fn add(store: &SeaOrmStore, id: i64, provider: &str, grant: Grant) {
+        let Grant(status, refreshable, dies_at, next_refresh_at) = grant;
+        let account = accounts::ActiveModel {
+            id: Set(id),
+            provider: Set(provider.to_owned()),
+            account_id: Set(id.to_string()),
+            identified: Set(true),
+            display_name: Set(String::new()),
+            status: Set(status),
+            scopes: Set(String::new()),
+            created_at: Set(NOW),
+            linked_at: Set(NOW),
+            ..Default::default()
+        };
+        let tokens = tokens::ActiveModel {
+            account_id: Set(id),
+            provider: Set(provider.to_owned()),
+            generation: Set(1),
+            access_token: Set(vec![0; 64]),
+            refresh_token: Set(refreshable.then(|| vec![0; 64])),
+            token_endpoint: Set(String::new()),
+            client_id: Set(String::new()),
+            access_token_expires_at: Set(dies_at.filter(|_| !refreshable)),
+            refresh_token_expires_at: Set(dies_at.filter(|_| refreshable)),
+            obtained_at: Set(NOW),
+            next_refresh_at: Set(next_refresh_at),
+            lease_version: Set(0),
+            failures: Set(0),
+            ambiguous: Set(false),
+            ..Default::default()
+        };
+        let write = store.write().await.unwrap();
+        let account = accounts::Entity::insert(account);
+        account.exec_without_returning(&write.txn).await.unwrap();
+        let tokens = tokens::Entity::insert(tokens);
+        tokens.exec_without_returning(&write.txn).await.unwrap();
+        write.commit().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn accounts_are_counted_and_grants_that_die() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = DatabaseUrl::file(folder.path().join("store.sqlite3"));
+        let server = Cluster::shared().create_database().url.parse().unwrap();
+        for url in [file, server] {
+            count_at(&url).await;
+        }
+    }
+
+    async fn count_at(url: &DatabaseUrl) {
+        let store = SeaOrmStore::open(url, PoolSettings::default()).await;
+        let store = store.unwrap();
+        store.migrate_up().await.unwrap();
+        let (soon, later, hour) = (NOW + DAY / 2, NOW + 2 * DAY, NOW + DAY / 24);
+        let grants = [
+            ("one", Grant(Status::Active, true, Some(soon), Some(hour))),
+            ("one", Grant(Status::Active, true, Some(soon), Some(later))),
+            ("one", Grant(Status::Degraded, true, Some(soon), Some(hour))),
+            ("one", Grant(Status::Active, true, Some(later), Some(hour))),
+            ("one", Grant(Status::Active, true, None, Some(hour))),
+            ("two", Grant(Status::Active, false, Some(soon), None)),
+            ("two", Grant(Status::Active, false, None, None)),
+            ("two", Grant(Status::RelinkRequired, true, Some(soon), None)),
+        ];
+        for (id, (provider, grant)) in (1..).zip(grants) {
+            add(&store, id, provider, grant).await;
+        }
+        let census = store
+            .census(Timestamp::from_millis(NOW + DAY))
+            .await
+            .unwrap();
+        let count = |provider: &str, status: AccountStatus| {
+            let of = |found: &&AccountCount| {
+                found.provider.as_str() == provider && found.status == status
+            };
+            census
+                .accounts
+                .iter()
+                .find(of)
+                .map_or(0, |found| found.count)
+        };
+        assert_eq!(count("one", AccountStatus::Active), 4);
+        assert_eq!(count("one", AccountStatus::Degraded), 1);
+        assert_eq!(count("two", AccountStatus::Active), 2);
+        assert_eq!(count("two", AccountStatus::RelinkRequired), 1);
+        let dying = |provider: &str, refresh_due: bool, count: u64| DyingCount {
+            provider: ProviderName::new(provider),
+            refresh_due,
+            count,
+        };
+        let mut found = census.dying.clone();
+        found.sort_by_key(|dying| (dying.provider.clone(), dying.refresh_due));
+        assert_eq!(
+            found,
+            [
+                dying("one", false, 2),
+                dying("one", true, 1),
+                dying("two", false, 1)
+            ]
+        );
+    }
+}

@@ -1,0 +1,190 @@
+//! What the rules tell whoever keeps count: facts, in the words of the model. What becomes of them is not known here.
+
+use std::time::Duration;
+
+use crate::grant::ProviderName;
+use crate::link::LinkId;
+use crate::ports::{Census, ProviderError};
+
+/// Is told what happens. Called in the middle of the work, so it must neither wait nor fail.
+pub trait Observer: Send + Sync {
+    /// A link code was handed out, for the request that is under way.
+    fn link_started(&self, _link: LinkId, _provider: &ProviderName) {}
+
+    /// A person has confirmed a link, and the provider's flow has started.
+    fn link_confirmed(&self, _link: LinkId, _provider: &ProviderName) {}
+
+    /// From here on what is under way is done for a link that an earlier request started.
+    fn link_resumed(&self, _link: LinkId) {}
+
+    /// A link has come to its end.
+    fn link_ended(&self, _link: LinkId, _provider: &ProviderName, _how: LinkEnd) {}
+
+    /// A refresh has been tried. `lag` is how long after it was due it began; `None` where it was not due yet.
+    fn refresh_tried(
+        &self,
+        _provider: &ProviderName,
+        _outcome: RefreshOutcome,
+        _lag: Option<Duration>,
+    ) {
+    }
+
+    /// A revocation has been tried.
+    fn revocation_tried(&self, _provider: &ProviderName, _outcome: RevocationOutcome) {}
+
+    /// An outage of a provider has begun or ended.
+    fn outage(&self, _provider: &ProviderName, _is_down: bool) {}
+
+    /// A provider was asked something, and this is how it went.
+    fn provider_asked(&self, _call: &ProviderCall<'_>) {}
+
+    /// Something was looked for among what is kept of a provider's.
+    fn cache_asked(&self, _cache: Cache, _hit: bool) {}
+
+    /// The accounts were counted.
+    fn counted(&self, _census: &Census) {}
+}
+
+/// Looks away.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unobserved;
+
+impl Observer for Unobserved {}
+
+/// A set of words from which an observer picks one: small, closed, and the same everywhere.
+macro_rules! words {
+    ($(#[$about:meta])* $name:ident { $($(#[$meaning:meta])* $variant:ident => $word:literal,)+ }) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $($(#[$meaning])* $variant,)+
+        }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// How a link ended.
+    LinkEnd {
+        /// It led to an account.
+        Linked => "linked",
+        /// The person, or the provider for them, said no.
+        Denied => "denied",
+        /// Time ran out after it was confirmed.
+        Expired => "expired",
+        /// Something else went wrong for good.
+        Failed => "failed",
+    }
+}
+
+words! {
+    /// What trying to refresh brought.
+    RefreshOutcome {
+        /// New tokens.
+        Refreshed => "refreshed",
+        /// The grant was given up: a person must consent again.
+        RelinkRequired => "relink_required",
+        /// The provider said no, and is asked again later.
+        Refused => "refused",
+        /// Only the operator can do something about it.
+        Misconfigured => "misconfigured",
+        /// The provider gave no answer that means anything.
+        Unavailable => "unavailable",
+        /// It was not asked, for it is down and somebody else finds out when it is up again.
+        Postponed => "postponed",
+    }
+}
+
+words! {
+    /// What trying to give tokens back brought.
+    RevocationOutcome {
+        /// The provider has confirmed it.
+        Revoked => "revoked",
+        /// The provider revokes no tokens.
+        Unsupported => "unsupported",
+        /// The provider has not confirmed it for a day.
+        Failed => "failed",
+        /// Linking the person again has called it off.
+        Cancelled => "cancelled",
+        /// Not confirmed yet: the provider is asked again.
+        Again => "again",
+    }
+}
+
+words! {
+    /// What a provider is asked for.
+    Exchange {
+        /// To start a flow.
+        Consent => "consent",
+        /// For the tokens of a consent.
+        Redeem => "redeem",
+        /// For new tokens.
+        Refresh => "refresh",
+        /// To take tokens back.
+        Revoke => "revoke",
+        /// Who consented.
+        Identify => "identify",
+    }
+}
+
+words! {
+    /// How a provider answered.
+    CallOutcome {
+        /// As the protocol has it, be it "not yet".
+        Answered => "answered",
+        /// With a definite no.
+        Refused => "refused",
+        /// It does not accept this service.
+        Misconfigured => "misconfigured",
+        /// With something that is no answer of the protocol.
+        Nonsense => "nonsense",
+        /// Not at all, or with a failure of its own.
+        Unavailable => "unavailable",
+    }
+}
+
+words! {
+    /// What is kept of a provider's, so that it need not be asked each time.
+    Cache {
+        /// Its endpoints, discovered.
+        Metadata => "metadata",
+        /// The keys that it signs with.
+        Keys => "keys",
+    }
+}
+
+/// One question to a provider, answered or not.
+#[derive(Debug, Clone, Copy)]
+pub struct ProviderCall<'a> {
+    /// The provider.
+    pub provider: &'a ProviderName,
+    /// What it was asked for.
+    pub exchange: Exchange,
+    /// How it answered.
+    pub outcome: CallOutcome,
+    /// How long that took.
+    pub took: Duration,
+}
+
+impl From<&ProviderError> for CallOutcome {
+    fn from(error: &ProviderError) -> Self {
+        match error {
+            ProviderError::Unavailable { .. } => Self::Unavailable,
+            ProviderError::Nonsense { .. } => Self::Nonsense,
+            ProviderError::Misconfigured { .. } => Self::Misconfigured,
+            ProviderError::Refused { .. } => Self::Refused,
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Counting what is stored.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::grant::{AccountStatus, ProviderName};
+use crate::time::Timestamp;
+
+/// Counts. It may take a while where there is much to count, so nobody waits for it: somebody asks now and then.
+#[async_trait]
+pub trait CensusStore: Send + Sync {
+    /// The accounts as they are, and how many of their grants will have died at `horizon`.
+    async fn census(&self, horizon: Timestamp) -> Result<Census, StoreError>;
+}
+
+/// How many there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Accounts by provider and status, in any order; what there is none of may be left out.
+    pub accounts: Vec<AccountCount>,
+    /// Grants that will die, in any order, likewise. Those that were given up have died already.
+    pub dying: Vec<DyingCount>,
+}
+
+/// So many accounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountCount {
+    /// Of this provider.
+    pub provider: ProviderName,
+    /// With this status.
+    pub status: AccountStatus,
+    /// So many.
+    pub count: u64,
+}
+
+/// So many grants that will die: their refresh token does, or there is none and the access token does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DyingCount {
+    /// Of this provider.
+    pub provider: ProviderName,
+    /// Whether a refresh is due before, and refreshing works: it saves them where using a refresh token renews it.
+    /// Otherwise only a person can.
+    pub refresh_due: bool,
+    /// So many.
+    pub count: u64,
+}

@@ -1,0 +1,160 @@
+//! Who is told about the process: scrapers, and an OTLP collector by OpenTelemetry's standard variables. Most of those are
+//! read by its SDK; what is read here decides whether there is anybody to tell.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use central_oauth_observer_opentelemetry::Collector;
+use serde::Deserialize;
+use url::Url;
+
+use super::{ConfigError, Environment};
+
+#[derive(Deserialize)]
+struct Raw {
+    metrics_addr: Option<String>,
+}
+
+/// Who is told about the process.
+pub(crate) struct TelemetryConfig {
+    /// Where metrics are scraped.
+    pub(crate) scraped_at: Option<SocketAddr>,
+    /// Where traces go.
+    pub(crate) traces: Option<Collector>,
+    /// Where metrics go.
+    pub(crate) metrics: Option<Collector>,
+    /// What the service is called.
+    pub(crate) service_name: Option<String>,
+}
+
+/// As the specification has it.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl TelemetryConfig {
+    pub(crate) fn read(environment: &Environment) -> Result<Self, ConfigError> {
+        let raw: Raw = environment.section()?;
+        let address = raw.metrics_addr.as_deref().map(str::parse).transpose();
+        let scraped_at = address.map_err(|_| {
+            let problem = "is not an address and port, like 127.0.0.1:9464";
+            ConfigError::variable("METRICS_ADDR", problem)
+        })?;
+        Ok(Self {
+            scraped_at,
+            traces: collector(environment, "TRACES")?,
+            metrics: collector(environment, "METRICS")?,
+            service_name: environment.other("OTEL_SERVICE_NAME").map(str::to_owned),
+        })
+    }
+}
+
+/// The collector of a signal. A variable of the signal's own wins over the one for all.
+fn collector(environment: &Environment, signal: &str) -> Result<Option<Collector>, ConfigError> {
+    let is = |name: &str, word: &str| {
+        let value = environment.other(name);
+        value.is_some_and(|value| value.trim().eq_ignore_ascii_case(word))
+    };
+    if is("OTEL_SDK_DISABLED", "true") || is(&format!("OTEL_{signal}_EXPORTER"), "none") {
+        return Ok(None);
+    }
+    let Some((name, endpoint)) = of_signal(environment, signal, "ENDPOINT") else {
+        return Ok(None);
+    };
+    let url = Url::parse(endpoint).ok();
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let url = url.ok_or_else(|| {
+        ConfigError::place(
+            name,
+            "is not an http or https URL, like http://127.0.0.1:4318",
+        )
+    })?;
+    if let Some((name, protocol)) = of_signal(environment, signal, "PROTOCOL")
+        && protocol != "http/protobuf"
+    {
+        return Err(ConfigError::place(
+            name,
+            "is not http/protobuf, which is all there is",
+        ));
+    }
+    Ok(Some(Collector {
+        is_plain: url.scheme() == "http",
+        timeout: timeout(environment, signal)?,
+    }))
+}
+
+fn timeout(environment: &Environment, signal: &str) -> Result<Duration, ConfigError> {
+    let Some((name, text)) = of_signal(environment, signal, "TIMEOUT") else {
+        return Ok(DEFAULT_TIMEOUT);
+    };
+    let millis = text.parse().map(Duration::from_millis);
+    millis.map_err(|_| ConfigError::place(name, "is not a number of milliseconds"))
+}
+
+fn of_signal<'a>(
+    environment: &'a Environment,
+    signal: &str,
+    what: &str,
+) -> Option<(String, &'a str)> {
+    let names = [
+        format!("OTEL_EXPORTER_OTLP_{signal}_{what}"),
+        format!("OTEL_EXPORTER_OTLP_{what}"),
+    ];
+    let mut found = names
+        .into_iter()
+        .filter_map(|name| environment.other(&name).map(|value| (name, value)));
+    found.next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<TelemetryConfig, ConfigError> {
+        let variables = variables
+            .iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        TelemetryConfig::read(&Environment::new(variables).unwrap())
+    }
+
+    #[test]
+    fn nobody_is_told_unless_somebody_asks() {
+        let config = read(&[]).unwrap();
+        assert!(config.scraped_at.is_none());
+        assert!(config.traces.is_none() && config.metrics.is_none());
+    }
+
+    #[test]
+    fn the_standard_variables_decide() {
+        let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.test");
+        let config = read(&[all, ("OTEL_EXPORTER_OTLP_TIMEOUT", "500")]).unwrap();
+        assert!(config.traces.is_some_and(|traces| !traces.is_plain));
+        let timeout = config.metrics.unwrap().timeout;
+        assert_eq!(timeout, Duration::from_millis(500));
+        let config = read(&[all, ("OTEL_TRACES_EXPORTER", "none")]).unwrap();
+        assert!(config.traces.is_none() && config.metrics.is_some());
+        let config = read(&[all, ("OTEL_SDK_DISABLED", "TRUE")]).unwrap();
+        assert!(config.traces.is_none() && config.metrics.is_none());
+        let own = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://127.0.0.1:1");
+        let config = read(&[own]).unwrap();
+        assert!(config.traces.is_some_and(|traces| traces.is_plain) && config.metrics.is_none());
+    }
+
+    #[test]
+    fn what_is_malformed_is_named() {
+        let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318");
+        for (variables, name) in [
+            (
+                &[("CENTRAL_OAUTH_METRICS_ADDR", "9464")][..],
+                "METRICS_ADDR",
+            ),
+            (
+                &[("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317")],
+                "_ENDPOINT",
+            ),
+            (&[all, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")], "_PROTOCOL"),
+            (&[all, ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s")], "_TIMEOUT"),
+        ] {
+            let error = read(variables).err().unwrap().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+    }
+}

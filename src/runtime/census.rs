@@ -1,0 +1,100 @@
+//! Accounts are counted now and then, never because somebody looks.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::ports::{Census, CensusStore, Clock};
+use tokio::time::{Instant, sleep};
+
+use super::Stop;
+
+/// Grants that die within this time are counted.
+const HORIZON: Duration = Duration::from_secs(24 * 60 * 60);
+/// Nobody looks more often than that.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(10);
+/// A census passes over all accounts: it takes up a hundredth of one connection's time at the most.
+const PAUSE_PER_CENSUS: u32 = 100;
+
+/// Counts until told to stop, and tells the figures, when they were true and how long that took.
+pub(crate) async fn take_census(
+    store: Arc<dyn CensusStore>,
+    clock: Arc<dyn Clock>,
+    mut stop: Stop,
+    tell: impl Fn(&Census, Timestamp, Duration) + Send + Sync,
+) {
+    while !*stop.borrow() {
+        let (started, now) = (Instant::now(), clock.now());
+        let census = tokio::select! {
+            census = store.census(now + HORIZON) => census,
+            _ = stop.changed() => return,
+        };
+        let took = started.elapsed();
+        match census {
+            Ok(census) => tell(&census, now, took),
+            Err(error) => {
+                let error = &error as &dyn Error;
+                tracing::warn!(error, "accounts could not be counted");
+            }
+        }
+        tokio::select! {
+            () = sleep((took * PAUSE_PER_CENSUS).max(SHORTEST_PAUSE)) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use async_trait::async_trait;
+    use central_oauth_domain::ports::StoreError;
+    use central_oauth_domain::testing::{FixedClock, MemoryStore};
+    use tokio::sync::{mpsc, watch};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(5);
+
+    /// A database that is locked for good.
+    struct Locked;
+
+    #[async_trait]
+    impl CensusStore for Locked {
+        async fn census(&self, _: Timestamp) -> Result<Census, StoreError> {
+            pending().await
+        }
+    }
+
+    #[tokio::test]
+    async fn figures_are_told_at_once_and_counting_ends_when_told_to() {
+        let (stop, stopped) = watch::channel(false);
+        let (told, mut figures) = mpsc::unbounded_channel();
+        let clock = Arc::new(FixedClock::default());
+        let now = clock.now();
+        let counting = take_census(
+            Arc::new(MemoryStore::default()),
+            clock,
+            stopped,
+            move |census, at, _| told.send((census.clone(), at)).unwrap(),
+        );
+        let counting = tokio::spawn(counting);
+        let first = timeout(SOON, figures.recv()).await.unwrap();
+        assert_eq!(first, Some((Census::default(), now)));
+        stop.send_replace(true);
+        timeout(SOON, counting).await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_store_that_never_answers_holds_up_no_end() {
+        let (stop, stopped) = watch::channel(false);
+        let clock = Arc::new(FixedClock::default());
+        let counting = take_census(Arc::new(Locked), clock, stopped, |_, _, _| {});
+        let counting = tokio::spawn(counting);
+        stop.send_replace(true);
+        timeout(SOON, counting).await.unwrap().unwrap();
+    }
+}

@@ -1,0 +1,109 @@
+//! Who watches the running service: requests are counted, accounts now and then, and figures can be scraped.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use central_oauth_domain::observe::Observer as _;
+use central_oauth_http_poem::{Answered, Requests};
+use central_oauth_observer_opentelemetry::{
+    Metrics, Request, Telemetry, TraceHeaders, name_request, take_parent,
+};
+use poem::Server;
+use poem::http::HeaderMap;
+use poem::listener::TcpAcceptor;
+use tokio::task::JoinHandle;
+use tracing::Span;
+
+use crate::runtime::{Stop, take_census};
+use crate::wiring::{self, OpenStore};
+
+/// What runs because somebody watches.
+pub(crate) struct Watching {
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Watching {
+    /// A scrape that does not end is not waited for.
+    const GRACE: Duration = Duration::from_secs(1);
+
+    /// Starts to count, and to answer scrapes where there is a listener for them.
+    pub(crate) fn start(
+        telemetry: &Telemetry,
+        scraped: Option<(TcpAcceptor, SocketAddr)>,
+        store: &OpenStore,
+        stop: &Stop,
+    ) -> Self {
+        let Some(metrics) = telemetry.metrics() else {
+            return Self { tasks: Vec::new() };
+        };
+        metrics.watch_connections(store.connections());
+        let census = count(Arc::clone(metrics), store, stop.clone());
+        let mut tasks = vec![tokio::spawn(census)];
+        if let Some((acceptor, address)) = scraped {
+            tracing::info!(listen = %address, "metrics can be scraped");
+            let answering = answer_scrapes(acceptor, Arc::clone(metrics), stop.clone());
+            tasks.push(tokio::spawn(answering));
+        }
+        Self { tasks }
+    }
+
+    /// Waits for the end, once everything was told to stop. Nothing here is worth a complaint then.
+    pub(crate) async fn stop(self) {
+        for task in self.tasks {
+            let _ = task.await;
+        }
+    }
+}
+
+fn count(metrics: Arc<Metrics>, store: &OpenStore, stop: Stop) -> impl Future<Output = ()> + use<> {
+    let (store, clock) = (store.census(), wiring::clock());
+    take_census(store, clock, stop, move |census, at, took| {
+        metrics.counted(census);
+        metrics.census_ended(at, took);
+    })
+}
+
+async fn answer_scrapes(acceptor: TcpAcceptor, metrics: Arc<Metrics>, mut stop: Stop) {
+    let app = central_oauth_http_poem::metrics_app(move || metrics.text());
+    let told = async move {
+        // An error means that the sender is gone, which is the end as well.
+        let _ = stop.wait_for(|stop| *stop).await;
+    };
+    let server = Server::new_with_acceptor(acceptor).idle_timeout(Duration::from_secs(75));
+    let ended = server.run_with_graceful_shutdown(app, told, Some(Watching::GRACE));
+    if let Err(error) = ended.await {
+        let error = &error as &dyn std::error::Error;
+        tracing::error!(error, "metrics can be scraped no more");
+    }
+}
+
+/// Who keeps count of requests.
+pub(crate) fn requests(telemetry: &Telemetry) -> Arc<dyn Requests> {
+    Arc::new(Watched(telemetry.metrics().cloned()))
+}
+
+struct Watched(Option<Arc<Metrics>>);
+
+impl Requests for Watched {
+    fn began(&self, span: &Span, headers: &HeaderMap) {
+        let header = |name: &str| headers.get(name)?.to_str().ok();
+        let headers = TraceHeaders {
+            parent: header("traceparent"),
+            state: header("tracestate"),
+        };
+        take_parent(span, &headers);
+    }
+
+    fn answered(&self, span: &Span, answered: &Answered<'_>) {
+        name_request(span, answered.method, answered.route, answered.status);
+        if let Some(metrics) = &self.0 {
+            metrics.answered(&Request {
+                method: answered.method,
+                route: answered.route,
+                status: answered.status,
+                took: answered.took,
+            });
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What an operator reads: the real binary's log, as machines get it.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::time::Duration;
+
+use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
+use serde_json::Value;
+
+use support::http;
+use support::linking::link;
+use support::service::Service;
+
+async fn service() -> (Sandbox, Service) {
+    let options = SandboxOptions {
+        auto_consent: Some(Duration::ZERO),
+        interval: Duration::from_secs(1),
+        access_token_ttl: Duration::from_secs(3),
+        ..SandboxOptions::default()
+    };
+    let sandbox = Sandbox::start(options).await.unwrap();
+    let mut service = Service::prepare_for(&sandbox);
+    let revocation = &sandbox.endpoints().revocation;
+    service.set("PROVIDER_REVOCATION_ENDPOINT", revocation);
+    service.set("LOG_FORMAT", "json");
+    service.run().await;
+    (sandbox, service)
+}
+
+fn lines(service: &Service) -> Vec<Value> {
+    let logs = service.logs();
+    let lines = logs.lines().map(serde_json::from_str);
+    lines
+        .collect::<Result<_, _>>()
+        .expect("every line is an object")
+}
+
+fn messages(lines: &[Value]) -> Vec<&str> {
+    let messages = lines.iter().map(|line| line["message"].as_str());
+    messages
+        .map(|message| message.expect("a message"))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_info_there_is_every_link_verdict_and_revocation_and_nothing_else() {
+    let (sandbox, mut service) = service().await;
+    let client = http::client();
+    let key = link(&service).await;
+    // Tokens last for 3 s: meanwhile they are refreshed, which is nothing to speak of.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let account = client.get(service.url("/v1/accounts")).bearer_auth(&key);
+    let account = http::send(account).await.expect(200);
+    let id = account.json["items"][0]["id"].as_str().unwrap().to_owned();
+    assert!(account.json["items"][0]["last_refreshed_at"].is_string());
+    let delete = client.delete(service.url(&format!("/v1/accounts/{id}")));
+    http::send(delete.bearer_auth(&key)).await.expect(200);
+    assert!(service.stop().await.success());
+    sandbox.stop().await.unwrap();
+    let lines = lines(&service);
+    assert_eq!(
+        messages(&lines),
+        [
+            "serving",
+            "link code handed out",
+            "consent started",
+            "account linked",
+            "account deleted",
+            "revocation ended",
+            "stopping",
+            "stopped",
+        ]
+    );
+    for line in &lines {
+        assert_eq!(line["level"], "INFO", "{line}");
+        assert!(
+            line["timestamp"].is_string() && line["target"].is_string(),
+            "{line}"
+        );
+    }
+    for line in &lines[1..4] {
+        assert_eq!(
+            (&line["link"], &line["provider"]),
+            (&1.into(), &"default".into()),
+            "{line}"
+        );
+    }
+    assert_eq!(lines[5]["outcome"], "revoked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_ends_is_told_once() {
+    let (sandbox, mut service) = service().await;
+    link(&service).await;
+    sandbox.stop().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    assert!(service.stop().await.success());
+    let lines = lines(&service);
+    let verdicts: Vec<_> = lines
+        .iter()
+        .filter(|line| line["level"] == "WARN")
+        .collect();
+    let told: Vec<_> = messages(&lines)
+        .into_iter()
+        .filter(|message| message.starts_with("not refreshed"))
+        .collect();
+    assert_eq!(told, ["not refreshed"], "{verdicts:?}");
+    let verdict = verdicts
+        .iter()
+        .find(|line| line["message"] == "not refreshed");
+    let verdict = verdict.unwrap();
+    assert_eq!(verdict["account"], 1);
+    assert_eq!(verdict["code"], "provider_unavailable");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_line_of_a_request_has_its_id() {
+    let (_sandbox, mut service) = service().await;
+    service.set("LOG", "debug");
+    service.restart().await;
+    let request = http::client().post(service.url("/v1/link-code"));
+    let answer = http::send(request.header("x-request-id", "id-of-a-test")).await;
+    assert_eq!(answer.expect(201).header("x-request-id"), "id-of-a-test");
+    let key = link(&service).await;
+    let token = http::client().get(service.url("/v1/token?min_ttl=2"));
+    let token = token.header("x-request-id", "id-of-a-token");
+    http::send(token.bearer_auth(&key)).await.expect(200);
+    service.stop().await;
+    let lines = lines(&service);
+    let of = |id: &str| -> Vec<_> {
+        let of = lines.iter().filter(|line| line["request_id"] == id);
+        of.map(|line| line["message"].as_str().unwrap()).collect()
+    };
+    assert_eq!(of("id-of-a-test"), ["link code handed out", "answered"]);
+    let refreshed = of("id-of-a-token");
+    // The request has waited for a refresh, and what that did is told under the same id.
+    for message in ["asked the provider", "refreshed", "answered"] {
+        assert!(refreshed.contains(&message), "{message}: {refreshed:?}");
+    }
+    let answered = lines.iter().filter(|line| line["message"] == "answered");
+    for line in answered {
+        assert!(line["request_id"].is_string(), "{line}");
+        assert!(
+            line["route"].is_string() && line["status"].is_u64(),
+            "{line}"
+        );
+    }
+}

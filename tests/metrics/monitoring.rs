@@ -1,0 +1,123 @@
+//! The dashboard and the alert rules.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use central_oauth_observer_opentelemetry::catalogue::{ALL, Kind};
+use serde_json::Value;
+
+use crate::support::process::fixtures;
+use crate::support::prometheus::{Prometheus, promtool};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/monitoring")
+}
+
+/// The file of the rules.
+pub(super) fn rules() -> PathBuf {
+    folder().join("alerts.yml")
+}
+
+fn dashboard() -> Value {
+    let text = std::fs::read_to_string(folder().join("dashboard.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+fn panels() -> Vec<Value> {
+    let panels = dashboard()["panels"].as_array().cloned().unwrap();
+    panels
+        .into_iter()
+        .filter(|panel| panel["type"] != "row")
+        .collect()
+}
+
+/// The queries of the dashboard, as Grafana asks them when everything is chosen.
+fn queries() -> Vec<String> {
+    let targets = panels()
+        .into_iter()
+        .flat_map(|panel| panel["targets"].as_array().cloned());
+    let queries = targets.flatten().map(|target| {
+        let query = target["expr"].as_str().unwrap().to_owned();
+        let query = query.replace("$__rate_interval", "1m");
+        query.replace("$instance", ".*").replace("$provider", ".*")
+    });
+    queries.collect()
+}
+
+/// All of them are understood, and find something.
+pub(super) async fn every_query_works(prometheus: &Prometheus) {
+    for query in queries() {
+        let found = prometheus.query(&query).await;
+        // Nothing is discovered at the sandbox, so nothing is kept.
+        assert!(
+            !found.is_empty() || query.contains("cache"),
+            "{query} finds nothing"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_rules_are_rules_and_speak_up_when_they_should() {
+    let folder = tempfile::tempdir().unwrap();
+    let test = fixtures().join("monitoring/alerts_test.yml");
+    std::fs::copy(rules(), folder.path().join("alerts.yml")).unwrap();
+    std::fs::copy(test, folder.path().join("alerts_test.yml")).unwrap();
+    promtool(folder.path(), &["check", "rules", "alerts.yml"]).await;
+    promtool(folder.path(), &["test", "rules", "alerts_test.yml"]).await;
+}
+
+#[test]
+fn dashboard_and_rules_speak_of_metrics_that_there_are() {
+    let rules = std::fs::read_to_string(rules()).unwrap();
+    let rules = rules.lines().filter(|line| !line.contains("description:"));
+    let mut text: String = rules.collect::<Vec<_>>().join("\n");
+    text += &queries().join("\n");
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words = text.split(|c| !is_part(c));
+    let used: BTreeSet<_> = words
+        .filter(|word| word.starts_with("central_oauth_") || word.starts_with("http_server_"))
+        .collect();
+    let mut known = BTreeSet::new();
+    for metric in ALL {
+        let name = metric.prometheus_name();
+        if let Kind::Histogram(_) = metric.kind {
+            known.extend(["bucket", "count", "sum"].map(|part| format!("{name}_{part}")));
+        } else {
+            known.insert(name);
+        }
+    }
+    let unknown: Vec<_> = used.iter().filter(|name| !known.contains(**name)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+    assert!(used.len() > 10, "{used:?}");
+}
+
+#[test]
+fn the_dashboard_is_one() {
+    let dashboard = dashboard();
+    assert!(dashboard["schemaVersion"].is_u64() && dashboard["uid"].is_string());
+    let variables = dashboard["templating"]["list"].as_array().unwrap();
+    assert!(
+        variables
+            .iter()
+            .any(|variable| variable["type"] == "datasource")
+    );
+    let (mut ids, mut taken) = (BTreeSet::new(), BTreeSet::new());
+    for panel in dashboard["panels"].as_array().unwrap() {
+        assert!(ids.insert(panel["id"].as_u64().unwrap()), "{panel}");
+        let at = |side: &str| panel["gridPos"][side].as_u64().unwrap();
+        assert!(at("x") + at("w") <= 24, "{panel}");
+        for x in at("x")..at("x") + at("w") {
+            for y in at("y")..at("y") + at("h") {
+                assert!(taken.insert((x, y)), "{} covers another", panel["title"]);
+            }
+        }
+    }
+    for panel in panels() {
+        assert_eq!(panel["datasource"]["uid"], "${datasource}", "{panel}");
+        assert!(
+            panel["title"]
+                .as_str()
+                .is_some_and(|title| !title.is_empty())
+        );
+    }
+}

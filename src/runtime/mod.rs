@@ -7,6 +7,7 @@ mod flights;
 mod housekeeping;
 mod places;
 mod polls;
+mod recovery;
 mod refreshes;
 mod revocations;
 

@@ -15,6 +15,7 @@ use tracing::Instrument as _;
 use super::due::due;
 use super::flights::Flights;
 use super::places::Places;
+use super::recovery::Recovery;
 use super::{GRACE, LONGEST_IDLE, STORE_PAUSE, Stop};
 
 /// Questions to one provider under way at once; a provider that is down holds up no other.
@@ -28,6 +29,7 @@ pub(crate) async fn coordinate(broker: Arc<Broker>, mut stop: Stop) -> bool {
         places: Places::new(MOST_PER_PROVIDER),
         flights: Flights::default(),
         landed: Arc::default(),
+        recovery: Recovery::default(),
     };
     while !*stop.borrow() {
         let (busy, room) = coordinator.places.room();
@@ -47,13 +49,15 @@ struct Coordinator {
     flights: Flights<LinkId>,
     /// A place has become free.
     landed: Arc<Notify>,
+    recovery: Recovery,
 }
 
 impl Coordinator {
     /// Starts a task for each due link that there is room for; how long nothing more is due then.
     async fn start_due(&self, busy: &[ProviderName], room: u64) -> Duration {
         let idle = self.broker.idle_for(busy);
-        let (links, idle) = due("polls", idle, self.broker.claim_due_polls(room, busy)).await;
+        let claim = self.broker.claim_due_polls(room, busy);
+        let (links, idle) = due("polls", &self.recovery, idle, claim).await;
         links.into_iter().for_each(|link| self.start(link));
         idle
     }

@@ -20,6 +20,7 @@ use tracing::Instrument as _;
 use super::due::due;
 use super::flights::Flights;
 use super::places::Places;
+use super::recovery::Recovery;
 use super::{GRACE, LONGEST_IDLE, STORE_PAUSE, Stop};
 
 /// Refreshes at one provider under way at once; a provider that is down holds up no other.
@@ -28,8 +29,8 @@ const MOST_PER_PROVIDER: usize = 32;
 const LOOK_EVERY: Duration = Duration::from_millis(150);
 /// How long that is done: longer than any caller waits.
 const LOOK_FOR: Duration = Duration::from_secs(15);
-/// The longest pause between two attempts to save tokens.
-const LONGEST_SAVE_PAUSE: Duration = Duration::from_secs(10);
+/// So many attempts to save tokens pass between two lines about it in the log.
+const ATTEMPTS_PER_LINE: u32 = 20;
 /// Attempts to record what is no token: it can be found out again.
 const TRIES_WITHOUT_TOKENS: u32 = 10;
 
@@ -43,6 +44,7 @@ struct Inner {
     flights: Flights<AccountId>,
     /// A place has become free.
     landed: Notify,
+    recovery: Recovery,
     stopping: AtomicBool,
     /// Answers with tokens that the store has not taken yet.
     unsaved: AtomicUsize,
@@ -68,6 +70,7 @@ impl Refreshes {
             places: Places::new(MOST_PER_PROVIDER),
             flights: Flights::default(),
             landed: Notify::new(),
+            recovery: Recovery::default(),
             stopping: AtomicBool::new(false),
             unsaved: AtomicUsize::new(0),
         }))
@@ -102,30 +105,32 @@ impl Inner {
     /// Starts what is due; how long nothing more is due then.
     async fn start_due(self: &Arc<Self>, busy: &[ProviderName], room: u64) -> Duration {
         let idle = self.grants.idle_for(busy);
-        let (leases, idle) = due("refreshes", idle, self.grants.claim_due(room, busy)).await;
+        let claim = self.grants.claim_due(room, busy);
+        let (leases, idle) = due("refreshes", &self.recovery, idle, claim).await;
         let mut all_started = true;
         for lease in leases {
-            if !self.start(&lease) {
-                all_started = false;
-                self.record(&lease, &Exchange::Unsent).await;
+            // Taken here, so that the next look around sees it taken. A caller's wish may have taken the last one
+            // meanwhile; then somebody else may have the lease.
+            let place = self.places.at(&lease.account.key.provider);
+            match place.try_acquire_owned() {
+                Ok(place) => self.start(lease, place),
+                Err(_) => {
+                    all_started = false;
+                    self.record(&lease, &Exchange::Unsent).await;
+                }
             }
         }
         if all_started { idle } else { LOOK_EVERY }
     }
 
-    /// Starts to see a lease through, if it can be done at once. While this process has the account in hand already, the
-    /// refresh token may have been spent: the machine was suspended or its clock set forward, or the store has been away
-    /// since the provider answered, and the lease has lapsed over it.
-    fn start(self: &Arc<Self>, lease: &StoredTokens) -> bool {
-        // Taken here, so that the next look around sees it taken. A caller's wish may have taken the last one meanwhile.
-        let place = self.places.at(&lease.account.key.provider);
-        let Ok(place) = place.try_acquire_owned() else {
-            return false;
-        };
-        let (inner, lease) = (Arc::clone(self), lease.clone());
+    /// Starts to see a lease through. While this process has the account in hand already, the refresh token may have been
+    /// spent: the machine was suspended or its clock set forward, or the store has been away since the provider answered,
+    /// and the lease has lapsed over it. Then the lease is kept, so that nobody else gets it before the answer is saved.
+    fn start(self: &Arc<Self>, lease: StoredTokens, place: OwnedSemaphorePermit) {
+        let inner = Arc::clone(self);
         self.flights.start(lease.account.id, async move {
             inner.see_through(lease, place).await;
-        })
+        });
     }
 
     /// Refreshes one account because somebody asked, or waits until somebody else has done so.
@@ -139,11 +144,17 @@ impl Inner {
             if self.stopping.load(Ordering::SeqCst) {
                 return;
             }
+            if let Some(pause) = self.recovery.pause() {
+                drop(place);
+                sleep(pause).await;
+                continue;
+            }
             match self.grants.claim(&wish).await {
                 Ok(Claim::Mine(lease)) => return self.see_through(*lease, place).await,
                 Ok(Claim::Theirs) => {}
                 Ok(Claim::Settled) => return,
                 Err(error) => {
+                    self.recovery.failed();
                     let error = &error as &dyn Error;
                     tracing::error!(error, "a refresh could not be claimed");
                     return;
@@ -188,8 +199,8 @@ impl Inner {
         exchange: &Exchange,
         tries: u32,
     ) -> Option<StoredTokens> {
-        let (account, mut pause) = (lease.account.id.0, STORE_PAUSE);
-        for _ in 0..tries {
+        let account = lease.account.id.0;
+        for attempt in 0..tries {
             match self.grants.record(lease, exchange).await {
                 Ok(next) => return next,
                 Err(StoreError::Conflict) => {
@@ -197,12 +208,15 @@ impl Inner {
                     return None;
                 }
                 Err(error) => {
-                    let error = &error as &dyn Error;
-                    tracing::error!(account, error, "a refresh is not recorded yet");
+                    self.recovery.failed();
+                    if attempt % ATTEMPTS_PER_LINE == 0 {
+                        let error = &error as &dyn Error;
+                        tracing::error!(account, error, "a refresh is not recorded yet");
+                    }
                 }
             }
-            sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_SAVE_PAUSE);
+            // Always as short: when the store is back this comes before anybody claims what has lapsed meanwhile.
+            sleep(STORE_PAUSE).await;
         }
         None
     }

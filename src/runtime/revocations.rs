@@ -15,6 +15,7 @@ use tracing::Instrument as _;
 use super::due::due;
 use super::flights::Flights;
 use super::places::Places;
+use super::recovery::Recovery;
 use super::{GRACE, LONGEST_IDLE, STORE_PAUSE, Stop};
 
 /// Revocations at one provider under way at once; a provider that is down holds up no other.
@@ -32,6 +33,7 @@ struct Inner {
     flights: Flights<RevocationId>,
     /// A place has become free.
     landed: Notify,
+    recovery: Recovery,
 }
 
 #[async_trait]
@@ -54,6 +56,7 @@ impl Outbox {
             places: Places::new(MOST_PER_PROVIDER),
             flights: Flights::default(),
             landed: Notify::new(),
+            recovery: Recovery::default(),
         }))
     }
 
@@ -81,7 +84,7 @@ impl Inner {
     async fn start_due(self: &Arc<Self>, busy: &[ProviderName], room: u64) -> Duration {
         let idle = self.revocations.idle_for(busy);
         let claim = self.revocations.claim_due(room, busy);
-        let (leases, idle) = due("revocations", idle, claim).await;
+        let (leases, idle) = due("revocations", &self.recovery, idle, claim).await;
         leases.into_iter().for_each(|lease| self.start(lease));
         idle
     }

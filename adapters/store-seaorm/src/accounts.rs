@@ -50,6 +50,7 @@ impl AccountStore for SeaOrmStore {
         let write = self.write().await?;
         locks::persons(&write.txn, &seen.account.key.provider).await?;
         locks::tokens_of(&write.txn, id).await?;
+        locks::keys_and_links_of(&write.txn, id).await?;
         let stored = read_tokens(&write.txn, id).await?;
         if !stored.is_some_and(|stored| are_same(&stored, seen)) {
             return Err(StoreError::Conflict);

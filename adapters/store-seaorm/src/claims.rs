@@ -72,8 +72,40 @@ pub(crate) async fn claim<E: Leased>(
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let claimed = claim_rows::<E>(now, lease_until, rows).exec_with_returning(db);
-    claimed.await.map_err(failed)
+    let claimed = claim_rows::<E>(now, lease_until, rows.clone()).exec(db);
+    claimed.await.map_err(failed)?;
+    readable::<E>(db, E::ID, rows).await
+}
+
+/// The rows with these numbers. One that cannot be understood, be it that a newer version wrote it, keeps nobody from the
+/// others.
+pub(crate) async fn readable<E: EntityTrait>(
+    db: &impl ConnectionTrait,
+    number: E::Column,
+    rows: Vec<i64>,
+) -> Result<Vec<E::Model>, StoreError> {
+    let all = E::find().filter(number.is_in(rows.clone())).all(db).await;
+    match all.map_err(failed) {
+        Err(StoreError::Corrupt(_)) => {}
+        read => return read,
+    }
+    let mut read = Vec::new();
+    for row in rows {
+        match E::find()
+            .filter(number.eq(row))
+            .one(db)
+            .await
+            .map_err(failed)
+        {
+            Ok(found) => read.extend(found),
+            Err(StoreError::Corrupt(error)) => {
+                let table = E::default().table_name().to_owned();
+                tracing::error!(table, row, %error, "a row cannot be read");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
 }
 
 pub(crate) fn skipping_locked<E: Leased>(due: Select<E>) -> Select<E> {

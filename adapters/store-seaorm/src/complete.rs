@@ -74,6 +74,11 @@ async fn known(db: &impl ConnectionTrait, key: &AccountKey) -> Result<Option<Kno
         .filter(tokens::Column::AccountId.eq(account.id))
         .lock_exclusive();
     let tokens = tokens.one(db).await.map_err(failed)?;
+    // Only now does the account stay as it is: a refresh may have healed it, or given it up, a moment ago.
+    let account = accounts::Entity::find_by_id(account.id);
+    let Some(account) = account.one(db).await.map_err(failed)? else {
+        return Ok(None);
+    };
     let without_tokens = Unreadable {
         table: "accounts",
         id: account.id,

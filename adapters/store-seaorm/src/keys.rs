@@ -18,6 +18,7 @@ use crate::convert::{key_holder, key_record, row_count};
 use crate::entities::access_keys::{ActiveModel, Column, Entity, Role};
 use crate::entities::{accounts, device_codes};
 use crate::error::failed;
+use crate::locks;
 use crate::store::SeaOrmStore;
 
 #[async_trait]
@@ -89,16 +90,35 @@ impl KeyStore for SeaOrmStore {
         if uses.is_empty() {
             return Ok(());
         }
-        // In one order, so that two replicas do not wait for each other.
-        let mut uses = uses.to_vec();
-        uses.sort_unstable_by_key(|(key, _)| *key);
-        let write = self.write().await?;
-        for (key, at) in uses {
-            let noted = note_use(key, at).exec(&write.txn).await;
-            noted.map_err(failed)?;
+        // Few at a time, as others wait for these rows.
+        for uses in uses.chunks(USES_AT_ONCE) {
+            let write = self.write().await?;
+            lock_keys(&write.txn, uses).await?;
+            for (key, at) in uses {
+                let noted = note_use(*key, *at).exec(&write.txn).await;
+                noted.map_err(failed)?;
+            }
+            write.commit().await?;
         }
-        write.commit().await
+        Ok(())
     }
+}
+
+/// Uses that are noted in one transaction.
+const USES_AT_ONCE: usize = 100;
+
+/// In the order of their numbers, as whoever deletes an account locks them.
+async fn lock_keys(
+    db: &impl ConnectionTrait,
+    uses: &[(AccessKeyId, Timestamp)],
+) -> Result<(), StoreError> {
+    let keys = uses.iter().map(|(key, _)| key.0);
+    locks::in_order(
+        db,
+        Entity::find().filter(Column::Id.is_in(keys)),
+        Column::Id,
+    )
+    .await
 }
 
 pub(crate) fn keys_of(account: AccountId, after: Option<AccessKeyId>) -> Select<Entity> {

@@ -218,6 +218,7 @@ async fn key_of(
             Ok((key, None))
         }
         NewLinkKey::Relink { key, account } => {
+            locks::parent(db, account).await?;
             keys::require(db, key, account).await?;
             Ok((key, Some(account)))
         }
@@ -244,9 +245,10 @@ fn new_row(link: NewLink, key: AccessKeyId, relink_of: Option<AccountId>) -> Act
     }
 }
 
-/// The code is the only thing about a new link that must be unlike others.
+/// Both databases name the constraint, and with it the column.
 fn is_taken(error: &DbErr) -> bool {
-    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+    let violated = error.sql_err();
+    matches!(violated, Some(SqlErr::UniqueConstraintViolation(words)) if words.contains("code_hash"))
 }
 
 /// Whether `most_open` links are open already: whether there is a last one of that many.

@@ -3,12 +3,14 @@
 
 use central_oauth_domain::grant::{AccountId, ProviderName};
 use central_oauth_domain::ports::StoreError;
+use sea_orm::sea_query::LockType;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QuerySelect,
-    Statement, Value,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Select, Statement, Value,
 };
 
-use crate::entities::tokens;
+use crate::database::Session;
+use crate::entities::{access_keys, accounts, device_codes, tokens};
 use crate::error::failed;
 
 /// What our advisory locks begin with, so that they are nobody else's in the same database.
@@ -19,7 +21,8 @@ const DUTIES: i32 = 2;
 const COPYING: i32 = 3;
 
 /// Whoever migrates. It may take its time.
-pub(crate) async fn migrations(db: &impl ConnectionTrait) -> Result<(), DbErr> {
+pub(crate) async fn migrations(session: &Session) -> Result<(), DbErr> {
+    let db = &session.executor();
     if db.get_database_backend() == DbBackend::Postgres {
         db.execute_unprepared("SET LOCAL statement_timeout = 0")
             .await?;
@@ -101,5 +104,55 @@ pub(crate) async fn tokens_of(
         .filter(tokens::Column::AccountId.eq(account.0))
         .lock_exclusive();
     let locked = locked.into_tuple::<i64>().one(db).await;
+    locked.map(drop).map_err(failed)
+}
+
+/// The keys and links that go with an account. Deleting it would lock them in whatever order they lie.
+pub(crate) async fn keys_and_links_of(
+    db: &impl ConnectionTrait,
+    account: AccountId,
+) -> Result<(), StoreError> {
+    let keys = access_keys::Entity::find().filter(access_keys::Column::AccountId.eq(account.0));
+    in_order(db, keys, access_keys::Column::Id).await?;
+    let of_its_keys = access_keys::Entity::find()
+        .select_only()
+        .column(access_keys::Column::Id)
+        .filter(access_keys::Column::AccountId.eq(account.0));
+    let of_account = Condition::any()
+        .add(device_codes::Column::AccountId.eq(account.0))
+        .add(device_codes::Column::RelinkOf.eq(account.0))
+        .add(device_codes::Column::AccessKeyId.in_subquery(of_its_keys.into_query()));
+    let links = device_codes::Entity::find().filter(of_account);
+    in_order(db, links, device_codes::Column::Id).await
+}
+
+/// Rows of a table, in the order of their numbers: whoever locks several does it so, and nobody waits in a circle.
+pub(crate) async fn in_order<E: EntityTrait>(
+    db: &impl ConnectionTrait,
+    rows: Select<E>,
+    number: E::Column,
+) -> Result<(), StoreError> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
+    let rows = rows
+        .select_only()
+        .column(number)
+        .order_by_asc(number)
+        .lock(LockType::NoKeyUpdate);
+    let locked = rows.into_tuple::<i64>().all(db).await;
+    locked.map(drop).map_err(failed)
+}
+
+/// An account that a new row is to point at, before the other rows that it points at: so does whoever deletes it.
+pub(crate) async fn parent(
+    db: &impl ConnectionTrait,
+    account: AccountId,
+) -> Result<(), StoreError> {
+    let parent = accounts::Entity::find_by_id(account.0)
+        .select_only()
+        .column(accounts::Column::Id)
+        .lock(LockType::KeyShare);
+    let locked = parent.into_tuple::<i64>().one(db).await;
     locked.map(drop).map_err(failed)
 }

@@ -8,7 +8,7 @@ use central_oauth_domain::link::{Link, LinkId, PollSchedule, SealedGrant};
 use central_oauth_domain::ports::StoreError;
 use sea_orm::ActiveValue::Set;
 
-use crate::changes::{change, change_alone};
+use crate::changes::{at, change, change_alone};
 use crate::claims::{self, Leased};
 use crate::convert::{grant_columns, poll_columns};
 use crate::entities::device_codes::{ActiveModel, Column, Entity, Model, State};
@@ -87,17 +87,12 @@ pub(crate) async fn keep_redeemed(
     expires_at: Timestamp,
 ) -> Result<Link, StoreError> {
     let write = store.write().await?;
-    let redeemed = poll_columns(Some(poll), grant_columns(grant));
-    let row = change(&write.txn, link, version, &[State::Authorizing], redeemed).await?;
-    let row = if row.expires_at < expires_at.as_millis() {
-        let prolonged = ActiveModel {
-            expires_at: Set(expires_at.as_millis()),
-            ..Default::default()
-        };
-        change(&write.txn, link, row.version, &[State::Redeemed], prolonged).await?
-    } else {
-        row
+    let before = at(&write.txn, link, version, &[State::Authorizing]).await?;
+    let redeemed = ActiveModel {
+        expires_at: Set(before.expires_at.max(expires_at.as_millis())),
+        ..poll_columns(Some(poll), grant_columns(grant))
     };
+    let row = change(&write.txn, link, version, &[State::Authorizing], redeemed).await?;
     write.commit().await?;
     row.try_into()
 }

@@ -2,7 +2,8 @@
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::StoreError;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, Select};
+use sea_orm::sea_query::{LockBehavior, LockType};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use crate::entities::access_keys;
 use crate::entities::device_codes::{Column, Entity, State};
@@ -20,6 +21,9 @@ pub(crate) async fn links(
     let write = store.write().await?;
     let over: Vec<(i64, i64)> = over_before(ended_before)
         .limit(limit.min(MOST_AT_ONCE))
+        .order_by_asc(Column::Id)
+        // What somebody changes at this moment is not over.
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .into_tuple()
         .all(&write.txn)
         .await

@@ -1,5 +1,7 @@
 //! Tokens that are to be refreshed: who may do it, and when.
 
+use std::error::Error;
+
 use async_trait::async_trait;
 use central_oauth_domain::grant::refresh::{Doubt, RefreshFailure};
 use central_oauth_domain::grant::{AccountId, ProviderName, RefreshedTokens, StoredTokens};
@@ -180,18 +182,28 @@ pub(crate) async fn with_accounts(
     db: &impl ConnectionTrait,
     rows: Vec<Model>,
 ) -> Result<Vec<StoredTokens>, StoreError> {
-    let ids = rows.iter().map(|row| row.account_id);
-    let accounts = accounts::Entity::find()
-        .filter(accounts::Column::Id.is_in(ids))
-        .all(db)
-        .await
-        .map_err(failed)?;
+    let ids = rows.iter().map(|row| row.account_id).collect();
+    let accounts = claims::readable::<accounts::Entity>(db, accounts::Column::Id, ids).await?;
     let mut accounts: std::collections::HashMap<_, _> = accounts
         .into_iter()
         .map(|account| (account.id, account))
         .collect();
-    rows.into_iter()
-        .filter_map(|row| Some((accounts.remove(&row.account_id)?, row)))
-        .map(|(account, row)| stored_tokens(account, row))
-        .collect()
+    let rows = rows
+        .into_iter()
+        .filter_map(|row| Some((accounts.remove(&row.account_id)?, row)));
+    Ok(rows
+        .filter_map(|(account, row)| readable(account, row))
+        .collect())
+}
+
+/// A row that cannot be understood keeps nobody from the others.
+fn readable(account: accounts::Model, row: Model) -> Option<StoredTokens> {
+    let id = account.id;
+    let tokens = stored_tokens(account, row);
+    tokens
+        .inspect_err(|error| {
+            let error = error as &dyn Error;
+            tracing::error!(account = id, error, "tokens cannot be read");
+        })
+        .ok()
 }

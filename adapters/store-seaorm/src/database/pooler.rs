@@ -1,19 +1,52 @@
 //! Finding out whether a pooler stands before the server.
 
-use sea_orm::sqlx::{self, Executor, PgConnection, Row, ValueRef};
+use sea_orm::sqlx::postgres::PgConnectOptions;
+use sea_orm::sqlx::{self, Connection, Executor, PgConnection, Row, ValueRef};
 
 /// A busy pooler may give a transaction the same connection twice by chance.
 const QUESTIONS: usize = 20;
+/// A pooler may run as several processes, each with connections of its own: with so many of ours two meet in one.
+const CONNECTIONS: usize = 8;
 
-/// Whether transactions of two connections meet in one process of the server, or those of one in two. A direct
-/// connection has a process to itself; a pooler in transaction mode gives whichever is free.
-pub(super) async fn shares_connections(
+/// Whether a pooler in transaction mode gives the transactions of our connections whichever of its own is free.
+pub(super) async fn shares_connections(options: &PgConnectOptions) -> Result<bool, sqlx::Error> {
+    let mut one = PgConnection::connect_with(options).await?;
+    let shares = meets_others(&mut one, options).await;
+    one.close().await?;
+    shares
+}
+
+async fn meets_others(
     one: &mut PgConnection,
-    other: &mut PgConnection,
+    options: &PgConnectOptions,
 ) -> Result<bool, sqlx::Error> {
+    for _ in 0..CONNECTIONS {
+        let before = ask(one, "SELECT clock_timestamp()::text").await?;
+        let mut other = PgConnection::connect_with(options).await?;
+        let shares = was_there(&mut other, &before).await? || meet(one, &mut other).await?;
+        other.close().await?;
+        if shares {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether the server's process behind a connection is older than the connection: then it was somebody else's.
+async fn was_there(connection: &mut PgConnection, before: &str) -> Result<bool, sqlx::Error> {
+    let question = format!(
+        "SELECT (backend_start < '{before}'::timestamptz)::text FROM pg_stat_activity \
+         WHERE pid = pg_backend_pid()"
+    );
+    Ok(ask(connection, &question).await? == "true")
+}
+
+/// Whether two connections meet in one process of the server, or one changes its process. A direct connection has one to
+/// itself.
+async fn meet(one: &mut PgConnection, other: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let process = "SELECT pg_backend_pid()::text";
     let first = ask(one, process).await?;
-    for _ in 0..QUESTIONS {
+    for _ in 0..QUESTIONS / CONNECTIONS + 1 {
         if ask(other, process).await? == first || ask(one, process).await? != first {
             return Ok(true);
         }
@@ -24,11 +57,14 @@ pub(super) async fn shares_connections(
 /// One text, by the simple protocol: it is one message, so it reaches one process whoever stands in between.
 pub(super) async fn ask(
     connection: &mut PgConnection,
-    question: &'static str,
+    question: &str,
 ) -> Result<String, sqlx::Error> {
-    let row = connection.fetch_one(sqlx::raw_sql(question)).await?;
+    let question = sqlx::raw_sql(sqlx::AssertSqlSafe(question.to_owned()));
+    let row = connection.fetch_one(question).await?;
     let value = row.try_get_raw(0)?;
+    if value.is_null() {
+        return Err(sqlx::Error::RowNotFound);
+    }
     let text = value.as_str().map_err(sqlx::Error::Decode)?;
-    debug_assert!(!value.is_null());
     Ok(text.to_owned())
 }

@@ -28,9 +28,7 @@ const LONGEST_IDLE_TRANSACTION: Duration = Duration::from_secs(5);
 pub(crate) struct Postgres {
     pool: Arc<Pool>,
     settings: PoolSettings,
-    /// Whether a pooler gives each transaction a connection of the server, another one each time. Then nothing outlasts
-    /// a transaction: neither what a session is told nor prepared statements.
-    is_shared: bool,
+    found: Found,
 }
 
 /// The connections, and how to make them anew.
@@ -98,32 +96,32 @@ impl Postgres {
             .extra_float_digits(None);
         let limit = settings.connect_timeout * 4;
         let look = look(&options);
-        let is_shared = match timeout(limit, look).await {
+        let found = match timeout(limit, look).await {
             Ok(found) => found.map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)))),
             Err(_) => Err(unanswered(limit)),
         }?;
-        if is_shared {
+        if found.is_shared {
             tracing::info!("a pooler shares the database's connections between transactions");
         }
-        let options = options.statement_cache_capacity(if is_shared { 0 } else { 100 });
-        let pool_options = pool_options(settings, is_shared);
+        let options = options.statement_cache_capacity(if found.is_shared { 0 } else { 100 });
+        let pool_options = pool_options(settings, found);
         Ok(Arc::new(Self {
             pool: Arc::new(Pool::new(options, pool_options)),
             settings,
-            is_shared,
+            found,
         }))
     }
 
     /// Reading is a statement by itself, save where a pooler would give each message of it another connection.
     pub(super) async fn read(&self) -> Result<Session, DbErr> {
-        if self.is_shared {
+        if self.found.is_shared {
             self.begin().await
         } else {
             let Current {
                 connections,
                 generation,
             } = self.pool.current();
-            let patience = self.patience(generation);
+            let patience = self.patience_with_connecting(generation);
             Ok(Session::new(Channel::Pool(connections), Some(patience)))
         }
     }
@@ -140,7 +138,7 @@ impl Postgres {
             }
         };
         let session = Session::new(Channel::Transaction(txn), Some(patience));
-        if self.is_shared {
+        if self.found.is_shared {
             session.execute_unprepared(&self.told()).await?;
         }
         Ok(session)
@@ -151,23 +149,27 @@ impl Postgres {
             connections,
             generation,
         } = self.pool.current();
+        let patience = self.patience_with_connecting(generation);
+        let txn = within(Some(&patience), connections.begin()).await?;
+        Ok((txn, self.patience(generation)))
+    }
+
+    /// A statement by itself waits for a connection first, which may be busy and no worse.
+    fn patience_with_connecting(&self, generation: u64) -> Patience {
         let patience = self.patience(generation);
-        let with_connecting = Patience {
+        Patience {
             limit: self.settings.connect_timeout + patience.limit,
-            ..patience.clone()
-        };
-        let txn = within(Some(&with_connecting), connections.begin()).await?;
-        Ok((txn, patience))
+            ..patience
+        }
     }
 
     /// What a transaction is told behind a pooler, and what is left over of those before it.
     fn told(&self) -> String {
-        let settings = session_settings(self.settings).map(|(name, value)| {
-            // Transactions have a name of their own for their isolation.
-            format!("SET LOCAL {name} = '{value}'; ")
-        });
+        let settings = session_settings(self.settings, self.found)
+            .map(|(name, value)| format!("SET LOCAL {name} = '{value}'; "));
+        // Transactions have a name of their own for their isolation.
         let isolation = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; ";
-        format!("{isolation}{}DEALLOCATE ALL", settings.concat())
+        format!("{isolation}{}DEALLOCATE ALL", settings.collect::<String>())
     }
 
     fn patience(&self, generation: u64) -> Patience {
@@ -193,23 +195,29 @@ fn unanswered(limit: Duration) -> DbErr {
     DbErr::Conn(RuntimeErr::Internal(message))
 }
 
-/// Whether there is a pooler; and a word about a server that promises durability and does not keep it.
-async fn look(options: &PgConnectOptions) -> Result<bool, sqlx::Error> {
-    let mut one = PgConnection::connect_with(options).await?;
-    let mut other = PgConnection::connect_with(options).await?;
-    let is_shared = pooler::shares_connections(&mut one, &mut other).await?;
-    let durability: String = pooler::ask(&mut one, "SHOW synchronous_commit").await?;
-    if durability == "off" {
-        tracing::warn!(
-            "synchronous_commit is off: a crash of the database may lose refresh tokens that providers have rotated"
-        );
-    }
-    one.close().await?;
-    other.close().await?;
-    Ok(is_shared)
+/// What is found out about a server before it is used.
+#[derive(Clone, Copy)]
+struct Found {
+    /// Whether a pooler gives each transaction a connection of the server, another one each time. Then nothing outlasts
+    /// a transaction: neither what a session is told nor prepared statements.
+    is_shared: bool,
+    /// Whether it would tell us that something is durable while it is not: a crash would lose refresh tokens that
+    /// providers have rotated.
+    is_careless: bool,
 }
 
-fn pool_options(settings: PoolSettings, is_shared: bool) -> PgPoolOptions {
+async fn look(options: &PgConnectOptions) -> Result<Found, sqlx::Error> {
+    let is_shared = pooler::shares_connections(options).await?;
+    let mut connection = PgConnection::connect_with(options).await?;
+    let durability = pooler::ask(&mut connection, "SHOW synchronous_commit").await?;
+    connection.close().await?;
+    Ok(Found {
+        is_shared,
+        is_careless: durability == "off",
+    })
+}
+
+fn pool_options(settings: PoolSettings, found: Found) -> PgPoolOptions {
     let pool = PgPoolOptions::new()
         .max_connections(settings.max_connections)
         .acquire_timeout(settings.connect_timeout)
@@ -219,26 +227,34 @@ fn pool_options(settings: PoolSettings, is_shared: bool) -> PgPoolOptions {
                 async move { Ok(before.idle_for < ASK_AFTER || connection.ping().await.is_ok()) },
             )
         });
-    if is_shared {
+    if found.is_shared {
         return pool;
     }
-    let told = session_settings(settings).map(|(name, value)| format!("SET {name} = '{value}'; "));
-    let told = told.concat() + "SET default_transaction_isolation = 'read committed'";
+    let told =
+        session_settings(settings, found).map(|(name, value)| format!("SET {name} = '{value}'; "));
+    let told = told.collect::<String>() + "SET default_transaction_isolation = 'read committed'";
     pool.after_connect(move |connection, _| {
         let told = sqlx::AssertSqlSafe(told.clone());
         Box::pin(async move { connection.execute(told).await.map(drop) })
     })
 }
 
-fn session_settings(settings: PoolSettings) -> [(&'static str, String); 2] {
+fn session_settings(
+    settings: PoolSettings,
+    found: Found,
+) -> impl Iterator<Item = (&'static str, String)> {
     let millis = |limit: Duration| limit.as_millis().to_string();
-    [
+    let limits = [
         ("statement_timeout", millis(settings.statement_timeout)),
         (
             "idle_in_transaction_session_timeout",
             millis(LONGEST_IDLE_TRANSACTION),
         ),
-    ]
+    ];
+    let care = found
+        .is_careless
+        .then(|| ("synchronous_commit", "on".to_owned()));
+    limits.into_iter().chain(care)
 }
 
 #[cfg(test)]
@@ -272,14 +288,15 @@ mod tests {
         cluster.execute(
             &database.name,
             &format!(
-                "ALTER DATABASE {} SET default_transaction_isolation = 'serializable'",
+                "ALTER DATABASE {0} SET default_transaction_isolation = 'serializable'; \
+                 ALTER DATABASE {0} SET synchronous_commit = off",
                 database.name
             ),
         );
         let pooler = PgBouncer::start(cluster);
         for (url, is_shared) in [(database.url, false), (pooler.url(&database.name), true)] {
             let server = open(&url).await;
-            assert_eq!(server.is_shared, is_shared);
+            assert_eq!(server.found.is_shared, is_shared);
             for session in [
                 server.begin().await.expect("no transaction"),
                 server.read().await.expect("no session"),
@@ -289,6 +306,7 @@ mod tests {
                 assert_eq!(shown(&session, idle).await, "5s");
                 let isolation = shown(&session, "transaction_isolation").await;
                 assert_eq!(isolation, "read committed");
+                assert_eq!(shown(&session, "synchronous_commit").await, "on");
             }
         }
     }

@@ -158,11 +158,10 @@ impl Revocations {
 
     /// Whether the lease outlasts a provider call that starts now, and nobody has called the revocation off.
     async fn check(&self, lease: &RevocationLease) -> Result<(), Trouble> {
-        let (held, answered_by) = (
-            lease.revocation.lease,
-            self.clock.now() + self.provider_timeout,
-        );
+        let held = lease.revocation.lease;
         let stored = self.store.revocation(lease.revocation.id).await?;
+        // Only now: the store may have taken its time.
+        let answered_by = self.clock.now() + self.provider_timeout;
         let stands = stored.is_some_and(|stored| {
             stored.status == RevocationStatus::Pending && stored.lease == held
         });

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::ports::{Clock, StoreError};
+use central_oauth_domain::ports::{StoreError};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use crate::database::{Database, DatabaseClock, OpenError, PoolSettings, Session, Write};
@@ -98,11 +98,11 @@ impl SeaOrmStore {
         };
         let question = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now";
         let question = Statement::from_string(backend, question);
-        let asked = clock.now();
+        let asked = clock.machine();
         let Some(row) = session.query_one_raw(question).await? else {
             return Ok(0);
         };
         let server = row.try_get("", "now")?;
-        Ok(clock.put_right(asked, server, clock.now()))
+        Ok(clock.put_right(asked, server, clock.machine()))
     }
 }

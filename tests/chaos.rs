@@ -84,7 +84,7 @@ const REPLICAS: Scenario = Scenario {
     processes: 3,
     on_server: true,
     // A lease lasts 5 s longer.
-    provider_timeout: Duration::from_secs(1),
+    provider_timeout: Duration::from_secs(2),
     ..CRASHES
 };
 /// The same with a provider that ends the grant with the first retry.
@@ -152,11 +152,11 @@ async fn long_d_failing_network() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes"]
 async fn long_e_replicas() {
-    REPLICAS.run(Size::LONG).await;
+    REPLICAS.run(Size::LONG_REPLICAS).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes"]
 async fn long_f_replicas_and_a_strict_provider() {
-    STRICT_REPLICAS.run(Size::LONG).await;
+    STRICT_REPLICAS.run(Size::LONG_REPLICAS).await;
 }

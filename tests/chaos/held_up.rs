@@ -43,10 +43,15 @@ impl Case<'_> {
         if !lease_may_be_over || self.is_committed(before, again) {
             return None;
         }
-        let latest = before.answered_at.map(|at| at + COMMIT_WITHIN);
+        let latest = self.committed_by(before);
         let mut all = self.troubles(kind, self.caller(before)?);
         all.find(|one| {
-            sent_at <= one.from
+            // What comes from a process that is stopped was sent before it was.
+            let was_sent_before = match kind {
+                Kind::Frozen => before.arrived_at <= one.to,
+                _ => sent_at <= one.from,
+            };
+            was_sent_before
                 && latest.is_none_or(|latest| one.from <= latest)
                 && (one.from..=one.to + COMMIT_WITHIN).contains(&then)
         })

@@ -119,6 +119,18 @@ impl Case<'_> {
         all.filter(move |one| one.kind == kind && one.process == Some(process))
     }
 
+    /// When the answer to a use must have been stored: soon after it had left, or after the database was back that was
+    /// away then.
+    pub(super) fn committed_by(&self, before: &Presentation) -> Option<Duration> {
+        let by = before.answered_at? + COMMIT_WITHIN;
+        let away = self
+            .troubles
+            .iter()
+            .filter(|one| one.process.is_none() && one.from <= by && before.arrived_at <= one.to);
+        let back_at = away.map(|one| one.to + COMMIT_WITHIN).max();
+        Some(back_at.map_or(by, |back_at| back_at.max(by)))
+    }
+
     pub(super) fn caller(&self, presentation: &Presentation) -> Option<usize> {
         (self.caller)(presentation.connection?)
     }
@@ -132,7 +144,7 @@ impl Case<'_> {
         let is_committed = before
             .access_token
             .is_some_and(|token| self.served.contains_key(&token));
-        let latest = before.answered_at.map(|at| at + COMMIT_WITHIN);
+        let latest = self.committed_by(before);
         let was_cut = before.connection.is_some_and(self.was_cut);
         let caller = self.caller(before);
         let by = |kill: &&Trouble| {

@@ -167,12 +167,37 @@ fn a_process_stopped_between_sending_and_commit_is_an_excuse() {
 #[test]
 fn a_process_stopped_at_another_time_is_none() {
     for kind in [Kind::Frozen, Kind::CutOff] {
-        // Long before, long after the answer, over for long, and after the second use.
-        for (from, to) in [(100, 9100), (3200, 9100), (1020, 6900), (9001, 16_000)] {
+        // Long after the answer, over for long, over before, and after the second use.
+        for (from, to) in [(3200, 9100), (1020, 6900), (100, 900), (9001, 16_000)] {
             let told = Story::held_up(kind, from, to).told();
             assert_eq!(told, None, "{kind:?} {from}");
         }
     }
+}
+
+#[test]
+fn what_comes_long_after_a_stop_began_was_sent_before_it() {
+    let stopped = Story::held_up(Kind::Frozen, 100, 9100).told();
+    assert_eq!(stopped, Some(Ambiguity::Frozen(at(9000))));
+    // One that is cut off may still send, and should not: it cannot look at its lease.
+    assert_eq!(Story::held_up(Kind::CutOff, 100, 9100).told(), None);
+}
+
+#[test]
+fn while_the_database_is_away_nothing_is_stored() {
+    let mut story = Story::killed(5000);
+    assert_eq!(story.told(), None);
+    story.troubles.push(Trouble {
+        kind: Kind::Crashed,
+        process: None,
+        from: at(1020),
+        to: at(3500),
+        well_at: at(3500),
+    });
+    assert_eq!(story.told(), Some(Ambiguity::Killed(at(4002))));
+    // It had the time to store since.
+    story.troubles[1].to = at(2900);
+    assert_eq!(story.told(), None);
 }
 
 #[test]
@@ -219,9 +244,6 @@ fn a_process_stopped_between_its_lease_and_sending_is_an_excuse() {
         None,
         "the first use came before it was stopped"
     );
-    story.first.arrived_at = at(2000);
-    story.callers = [Some(0), Some(0)];
-    assert_eq!(story.told(), None, "the first use was its own");
 }
 
 #[test]

@@ -128,7 +128,7 @@ impl Drop for Namespace {
 
 /// Removes what a test has left behind that was killed: its number is in the name.
 fn sweep() {
-    for name in ip("netns list").into_iter().flat_map(names) {
+    for name in ip("netns list").iter().flat_map(|list| names(list)) {
         let owner = name
             .strip_prefix(PREFIX)
             .and_then(|rest| rest.split('-').next());
@@ -139,10 +139,9 @@ fn sweep() {
     }
 }
 
-fn names(list: String) -> Vec<String> {
+fn names(list: &str) -> impl Iterator<Item = &str> {
     let lines = list.lines();
-    let names = lines.filter_map(|line| line.split_whitespace().next());
-    names.map(str::to_owned).collect()
+    lines.filter_map(|line| line.split_whitespace().next())
 }
 
 /// Runs `ip` with arguments that hold no spaces; what it has written, or what is wrong.

@@ -63,6 +63,11 @@ impl Size {
         lives: Duration::from_millis(1500),
         limit: Duration::from_secs(240),
     };
+    /// Replicas, their database, the provider and all clients share two cores here.
+    pub(crate) const LONG_REPLICAS: Self = Self {
+        clients: 12,
+        ..Self::LONG
+    };
     pub(crate) const LONG: Self = Self {
         accounts: 200,
         clients: 32,
@@ -93,7 +98,7 @@ impl Scenario {
             (self.services(&sandbox).await, None)
         };
         let urls: Vec<_> = services.iter().map(|service| service.url("")).collect();
-        let accounts = link_all(&sandbox, &services[0], size.accounts).await;
+        let accounts = link_all(&sandbox, &services, size.accounts).await;
 
         let asking = Asking::start(&sandbox, &urls, &accounts, size.clients, seed);
         self.begin_faults(&sandbox, seed);

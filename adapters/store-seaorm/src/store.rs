@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::ports::{StoreError};
+use central_oauth_domain::ports::StoreError;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use crate::database::{Database, DatabaseClock, OpenError, PoolSettings, Session, Write};

@@ -17,16 +17,26 @@ mod chaos {
     mod accounts;
     /// Clients that ask for tokens and use them.
     mod asking;
-    /// What the ledger and the kills say about each use of a refresh token.
+    /// What stands in front of the sandbox where several replicas ask it.
+    mod front;
+    /// Processes that were stopped, or cut off from their database, with a refresh in hand.
+    mod held_up;
+    /// What the ledger and the troubles say about each use of a refresh token.
     mod judge;
     mod judge_tests;
     /// Processes that are killed and started again.
     mod killing;
+    /// A network namespace for one replica.
+    mod namespace;
     /// The report as it is printed.
     mod printing;
+    /// Several replicas on one PostgreSQL.
+    mod replicas;
     /// What came of a run.
     mod report;
     pub(super) mod scenario;
+    /// What befalls replicas and their database.
+    mod troubles;
 }
 
 use std::time::Duration;
@@ -37,6 +47,8 @@ use chaos::scenario::{Scenario, Size};
 const CRASHES: Scenario = Scenario {
     name: "A: crashes, a provider that grants the retry",
     processes: 1,
+    on_server: false,
+    provider_timeout: Duration::from_secs(3),
     lives: Duration::from_millis(1500),
     answers_within: Duration::from_millis(150),
     forgiving: true,
@@ -66,6 +78,23 @@ const FAULTS: Scenario = Scenario {
     ..CRASHES
 };
 
+/// Replicas that die, stop for longer than a lease or lose their database, on one PostgreSQL that restarts and crashes.
+const REPLICAS: Scenario = Scenario {
+    name: "E: three replicas on one PostgreSQL",
+    processes: 3,
+    on_server: true,
+    // A lease lasts 5 s longer.
+    provider_timeout: Duration::from_secs(2),
+    ..CRASHES
+};
+/// The same with a provider that ends the grant with the first retry.
+const STRICT_REPLICAS: Scenario = Scenario {
+    name: "F: three replicas, a provider that forgives nothing",
+    forgiving: false,
+    answers_within: Duration::from_millis(50),
+    ..REPLICAS
+};
+
 #[tokio::test(flavor = "multi_thread")]
 async fn crashes_lose_no_grant_where_a_retry_is_granted() {
     CRASHES.run(Size::SHORT).await;
@@ -84,6 +113,16 @@ async fn a_strict_provider_costs_only_what_was_in_flight() {
 #[tokio::test(flavor = "multi_thread")]
 async fn crashes_and_a_failing_network_lose_no_grant() {
     FAULTS.run(Size::SHORT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_replicas_lose_no_grant_where_a_retry_is_granted() {
+    REPLICAS.run(Size::SHORT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_replicas_and_a_strict_provider() {
+    STRICT_REPLICAS.run(Size::SHORT).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,4 +147,16 @@ async fn long_c_strict_provider() {
 #[ignore = "takes minutes"]
 async fn long_d_failing_network() {
     FAULTS.run(Size::LONG).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes"]
+async fn long_e_replicas() {
+    REPLICAS.run(Size::LONG_REPLICAS).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes"]
+async fn long_f_replicas_and_a_strict_provider() {
+    STRICT_REPLICAS.run(Size::LONG_REPLICAS).await;
 }

@@ -18,8 +18,11 @@ use super::asking::{Account, use_token};
 
 /// Accounts that are linked, or looked at, at one time.
 const AT_ONCE: usize = 25;
+/// Accounts that are linked first: those who have only just started make a connection to the database for each, which
+/// costs a debug build so much that of many the last ones would wait for too long.
+const FIRST: usize = 9;
 /// How long the last retries may take before a grant counts as lost.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(300);
 
@@ -31,17 +34,22 @@ pub(super) struct Lost {
     pub(super) why: String,
 }
 
-/// Links so many accounts, each of another person.
+/// Links so many accounts, each of another person, by all services in turn.
 pub(super) async fn link_all(
     sandbox: &Sandbox,
-    service: &Service,
+    services: &[Service],
     count: usize,
 ) -> Arc<Vec<Account>> {
     let (http, mut accounts) = (http::client(), Vec::new());
-    for start in (0..count).step_by(AT_ONCE) {
-        let batch = (start..count.min(start + AT_ONCE)).map(|_| link(service));
+    while accounts.len() < count {
+        let (start, at_once) = match accounts.len() {
+            0 => (0, FIRST),
+            linked => (linked, AT_ONCE),
+        };
+        let batch = start..count.min(start + at_once);
+        let batch = batch.map(|number| link(&services[number % services.len()]));
         for key in join_all(batch).await {
-            accounts.push(known(&http, sandbox, service, key).await);
+            accounts.push(known(&http, sandbox, &services[0], key).await);
         }
     }
     Arc::new(accounts)
@@ -68,13 +76,14 @@ pub(super) async fn look_at_all(
     accounts: &Arc<Vec<Account>>,
 ) -> Vec<Lost> {
     let (mut looks, places) = (JoinSet::new(), Arc::new(Semaphore::new(AT_ONCE)));
+    let http = http::client();
     for number in 0..accounts.len() {
         let url = urls[number % urls.len()].clone();
         let (sandbox, accounts) = (Arc::clone(sandbox), Arc::clone(accounts));
-        let places = Arc::clone(&places);
+        let (places, http) = (Arc::clone(&places), http.clone());
         looks.spawn(async move {
             let _place = places.acquire_owned().await;
-            let lost = look_at(&sandbox, &url, &accounts[number]).await;
+            let lost = look_at(&http, &sandbox, &url, &accounts[number]).await;
             lost.map(|why| Lost {
                 account: number,
                 why,
@@ -87,10 +96,10 @@ pub(super) async fn look_at_all(
 }
 
 /// Why there is no such token, if so.
-async fn look_at(sandbox: &Sandbox, url: &str, account: &Account) -> Option<String> {
-    let (http, start) = (http::client(), Instant::now());
+async fn look_at(http: &Client, sandbox: &Sandbox, url: &str, account: &Account) -> Option<String> {
+    let start = Instant::now();
     loop {
-        let Err(why) = look_once(&http, sandbox, url, account).await else {
+        let Err(why) = look_once(http, sandbox, url, account).await else {
             return None;
         };
         if why.starts_with("409 ") || start.elapsed() > PATIENCE {

@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use crate::support::http::{self, Answer};
 
 /// How long a client waits for an answer: some go away while a refresh is under way, which must cancel nothing.
-const PATIENCE: Duration = Duration::from_millis(500);
+pub(super) const PATIENCE: Duration = Duration::from_millis(500);
 /// The pause after nobody was there to ask.
 const NOBODY: Duration = Duration::from_millis(20);
 
@@ -38,21 +38,31 @@ pub(super) struct Rejection {
     pub(super) expires_in: u64,
 }
 
+/// An access token as clients were given it.
+#[derive(Clone)]
+pub(super) struct Seen {
+    pub(super) account: usize,
+    /// When it was first there.
+    pub(super) served_at: Duration,
+    /// When those asked who were the last to get it.
+    pub(super) asked_at: Duration,
+}
+
 /// What all clients have seen.
 #[derive(Clone, Default)]
 pub(super) struct Tally {
     pub(super) served: usize,
     /// 503 with `Retry-After`.
     pub(super) put_off: usize,
-    /// Nobody was there, the answer broke off, or it took too long.
-    pub(super) unanswered: usize,
+    /// Nobody was there, the answer broke off, or it took too long: which process was asked, and when.
+    pub(super) unanswered: Vec<(usize, Duration)>,
     /// Account and token of another person.
     pub(super) wrong: Vec<(usize, String)>,
     pub(super) rejected: Vec<Rejection>,
     /// Account and answer.
     pub(super) unexpected: Vec<(usize, String)>,
-    /// Every access token served, and for which account.
-    pub(super) seen: HashMap<String, usize>,
+    /// Every access token served.
+    pub(super) seen: HashMap<String, Seen>,
     /// The longest time for which one account had no token.
     pub(super) longest_outage: Duration,
     /// Since when an account has had none.
@@ -120,7 +130,8 @@ impl Asker {
     async fn run(mut self) {
         while !self.over.load(Ordering::Relaxed) {
             let account = self.dice.usize(..self.accounts.len());
-            let url = &self.urls[self.dice.usize(..self.urls.len())];
+            let process = self.dice.usize(..self.urls.len());
+            let url = &self.urls[process];
             // Now and then one wants a token that lasts, which may mean a refresh ahead of its time.
             let wish = if self.dice.u8(..8) == 0 {
                 "?min_ttl=1"
@@ -135,7 +146,7 @@ impl Asker {
                 Ok(Ok(answer)) => self.take(account, asked_at, &answer).await,
                 missing => {
                     self.note(|tally| {
-                        tally.unanswered += 1;
+                        tally.unanswered.push((process, asked_at));
                         tally.without.entry(account).or_insert(asked_at);
                     });
                     if missing.is_ok() {
@@ -164,8 +175,16 @@ impl Asker {
         let (token, served_at) = (answer.str("access_token"), self.sandbox.elapsed());
         self.note(|tally| {
             tally.served += 1;
-            if !tally.seen.contains_key(token) {
-                tally.seen.insert(token.to_owned(), account);
+            match tally.seen.get_mut(token) {
+                Some(seen) => seen.asked_at = seen.asked_at.max(asked_at),
+                None => {
+                    let seen = Seen {
+                        account,
+                        served_at,
+                        asked_at,
+                    };
+                    tally.seen.insert(token.to_owned(), seen);
+                }
             }
             if let Some(since) = tally.without.remove(&account) {
                 tally.longest_outage = tally.longest_outage.max(served_at - since);

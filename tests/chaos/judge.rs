@@ -1,4 +1,4 @@
-//! What the ledger and the moments of the kills say about each use of a refresh token.
+//! What the ledger and the moments of trouble say about each use of a refresh token.
 //!
 //! A refresh token that comes to the provider a second time has been presented twice, unless the use before it was
 //! ambiguous: the service could not know its outcome. It was, and only then, when before the second use
@@ -8,22 +8,25 @@
 //!   which the token came ended with a kill, before the answer left or at most [`COMMIT_WITHIN`] after it, and the
 //!   access token of that answer was never served to anybody, which would have proved the commit. Where a fault has cut
 //!   the connection in between, any kill in that time will do;
+//! - the process that had sent it was stopped, or cut off from its database, between sending and commit
+//!   ([`Ambiguity::Frozen`], [`Ambiguity::CutOff`]), or the process of the second use was stopped between its last look
+//!   at its lease and sending ([`Ambiguity::FrozenBeforeSending`]): see [`super::held_up`];
 //! - the connection ended just when the service's patience with the provider runs out: it had given up
 //!   ([`Ambiguity::TooLate`]). A service that hangs up earlier has no excuse.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use central_oauth_sandbox_poem::{Delivery, Presentation, RefreshOutcome, TokenMark};
 
-use super::killing::Kill;
+use super::troubles::{Kind, Trouble};
 
 /// The longest time between an answer and its commit that a kill can excuse.
-const COMMIT_WITHIN: Duration = Duration::from_secs(2);
+pub(super) const COMMIT_WITHIN: Duration = Duration::from_secs(2);
 /// How soon the sandbox notices that a connection has ended.
-const NOTICED_WITHIN: Duration = Duration::from_secs(1);
+pub(super) const NOTICED_WITHIN: Duration = Duration::from_secs(1);
 /// How long a request is on its way to the sandbox.
-const ARRIVES_WITHIN: Duration = Duration::from_millis(500);
+pub(super) const ARRIVES_WITHIN: Duration = Duration::from_millis(500);
 
 /// What the judge looks at.
 pub(super) struct Case<'a> {
@@ -32,9 +35,11 @@ pub(super) struct Case<'a> {
     pub(super) closed_at: &'a dyn Fn(u64) -> Option<Duration>,
     /// Whether a fault ended a connection.
     pub(super) was_cut: &'a dyn Fn(u64) -> bool,
-    pub(super) kills: &'a [Kill],
-    /// The access tokens that were served.
-    pub(super) served: HashSet<TokenMark>,
+    /// The process at the other end of a connection, where that is known.
+    pub(super) caller: &'a dyn Fn(u64) -> Option<usize>,
+    pub(super) troubles: &'a [Trouble],
+    /// The access tokens that were served, and when first.
+    pub(super) served: HashMap<TokenMark, Duration>,
     pub(super) provider_timeout: Duration,
 }
 
@@ -45,6 +50,12 @@ pub(super) enum Ambiguity {
     AnswerLost,
     /// The process died before it had stored the answer, this long after the token had come to the provider.
     Killed(Duration),
+    /// The process was stopped before it had stored the answer, for so long.
+    Frozen(Duration),
+    /// The process of the second use was stopped after it had made sure of its lease, for so long.
+    FrozenBeforeSending(Duration),
+    /// The process was cut off from its database before it had stored the answer, for so long.
+    CutOff(Duration),
     /// The service had given up on the answer.
     TooLate,
 }
@@ -55,6 +66,8 @@ pub(super) struct Repeat {
     /// The use before this one.
     pub(super) before: Presentation,
     pub(super) again: Presentation,
+    /// The processes of both, where they are known.
+    pub(super) callers: [Option<usize>; 2],
     /// What excuses it.
     pub(super) excuse: Option<Ambiguity>,
 }
@@ -68,7 +81,8 @@ pub(super) fn repeats(case: &Case<'_>) -> Vec<Repeat> {
             repeats.push(Repeat {
                 before: before.clone(),
                 again: again.clone(),
-                excuse: case.ambiguity(before, again.arrived_at),
+                callers: [case.caller(before), case.caller(again)],
+                excuse: case.ambiguity(before, again),
             });
         }
     }
@@ -83,18 +97,42 @@ pub(super) fn end_of(family: usize, repeats: &[Repeat]) -> Option<&Repeat> {
 }
 
 impl Case<'_> {
-    /// Why nobody could know by `then` what had come of a use.
-    fn ambiguity(&self, before: &Presentation, then: Duration) -> Option<Ambiguity> {
+    /// Why nobody could know by the second use what had come of the first.
+    fn ambiguity(&self, before: &Presentation, again: &Presentation) -> Option<Ambiguity> {
+        let then = again.arrived_at;
         if before.delivery == Delivery::Lost {
             // Not while it was still under way.
             return (before.answered_at <= Some(then)).then_some(Ambiguity::AnswerLost);
         }
-        let closed_at = (self.closed_at)(before.connection?)?;
-        if closed_at > then {
-            return None;
-        }
-        self.killed(before, closed_at, then)
-            .or_else(|| self.too_late(before, closed_at))
+        let closed_at = (self.closed_at)(before.connection?);
+        let closed_at = closed_at.filter(|closed_at| *closed_at <= then);
+        let ended = closed_at.and_then(|closed_at| {
+            self.killed(before, closed_at, then)
+                .or_else(|| self.too_late(before, closed_at))
+        });
+        ended.or_else(|| self.held_up(before, again))
+    }
+
+    /// Troubles of one kind that came over one process.
+    pub(super) fn troubles(&self, kind: Kind, process: usize) -> impl Iterator<Item = &Trouble> {
+        let all = self.troubles.iter();
+        all.filter(move |one| one.kind == kind && one.process == Some(process))
+    }
+
+    /// When the answer to a use must have been stored: soon after it had left, or after the database was back that was
+    /// away then.
+    pub(super) fn committed_by(&self, before: &Presentation) -> Option<Duration> {
+        let by = before.answered_at? + COMMIT_WITHIN;
+        let away = self
+            .troubles
+            .iter()
+            .filter(|one| one.process.is_none() && one.from <= by && before.arrived_at <= one.to);
+        let back_at = away.map(|one| one.to + COMMIT_WITHIN).max();
+        Some(back_at.map_or(by, |back_at| back_at.max(by)))
+    }
+
+    pub(super) fn caller(&self, presentation: &Presentation) -> Option<usize> {
+        (self.caller)(presentation.connection?)
     }
 
     fn killed(
@@ -105,15 +143,19 @@ impl Case<'_> {
     ) -> Option<Ambiguity> {
         let is_committed = before
             .access_token
-            .is_some_and(|token| self.served.contains(&token));
-        let latest = before.answered_at.map(|at| at + COMMIT_WITHIN);
+            .is_some_and(|token| self.served.contains_key(&token));
+        let latest = self.committed_by(before);
         let was_cut = before.connection.is_some_and(self.was_cut);
-        let by = |kill: &&Kill| {
+        let caller = self.caller(before);
+        let by = |kill: &&Trouble| {
             let ended_with_it = (kill.from..=kill.to + NOTICED_WITHIN).contains(&closed_at);
             let ended_before = was_cut && (closed_at..=then).contains(&kill.to);
-            (ended_with_it || ended_before) && latest.is_none_or(|latest| kill.from <= latest)
+            kill.kind == Kind::Killed
+                && (caller.is_none() || caller == kill.process)
+                && (ended_with_it || ended_before)
+                && latest.is_none_or(|latest| kill.from <= latest)
         };
-        let kill = self.kills.iter().find(by).filter(|_| !is_committed)?;
+        let kill = self.troubles.iter().find(by).filter(|_| !is_committed)?;
         let after = kill.to.saturating_sub(before.arrived_at);
         Some(Ambiguity::Killed(after))
     }

@@ -1,12 +1,12 @@
 //! The judge's rules, on ledgers made up for them.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use central_oauth_sandbox_poem::{Delivery, Ledger, Presentation, RefreshOutcome, TokenMark};
 
 use super::judge::{Ambiguity, Case, end_of, repeats};
-use super::killing::Kill;
+use super::troubles::{Kind, Trouble};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -21,8 +21,10 @@ struct Story {
     again: Presentation,
     closed_at: Option<Duration>,
     was_cut: bool,
-    kills: Vec<Kill>,
-    served: HashSet<TokenMark>,
+    /// The processes of the two uses, where they are known.
+    callers: [Option<usize>; 2],
+    troubles: Vec<Trouble>,
+    served: HashMap<TokenMark, Duration>,
 }
 
 impl Story {
@@ -53,20 +55,36 @@ impl Story {
             again,
             closed_at: None,
             was_cut: false,
-            kills: Vec::new(),
-            served: HashSet::new(),
+            callers: [None; 2],
+            troubles: Vec::new(),
+            served: HashMap::new(),
         }
     }
 
     /// A process that dies at this moment, and its connection with it.
     fn killed(millis: u64) -> Self {
         let mut story = Self::new();
-        story.kills.push(Kill {
-            from: at(millis),
-            to: at(millis + 2),
-        });
+        story.befall(Kind::Killed, 0, millis, millis + 2);
         story.closed_at = Some(at(millis + 3));
         story
+    }
+
+    /// A process 0 that is held up while it has the first use in hand; the second one is by another.
+    fn held_up(kind: Kind, from: u64, to: u64) -> Self {
+        let mut story = Self::new();
+        story.callers = [Some(0), Some(1)];
+        story.befall(kind, 0, from, to);
+        story
+    }
+
+    fn befall(&mut self, kind: Kind, process: usize, from: u64, to: u64) {
+        self.troubles.push(Trouble {
+            kind,
+            process: Some(process),
+            from: at(from),
+            to: at(to),
+            well_at: at(to),
+        });
     }
 
     fn told(&self) -> Option<Ambiguity> {
@@ -75,7 +93,8 @@ impl Story {
             presentations: &[self.first.clone(), self.again.clone()],
             closed_at: &closed_at,
             was_cut: &|_| self.was_cut,
-            kills: &self.kills,
+            caller: &|connection| self.callers[usize::from(connection != 1)],
+            troubles: &self.troubles,
             served: self.served.clone(),
             provider_timeout: TIMEOUT,
         });
@@ -118,20 +137,131 @@ fn the_kill_of_another_process_is_none() {
 }
 
 #[test]
+fn a_kill_of_another_process_is_none_whatever_the_moment() {
+    let mut story = Story::killed(1020);
+    story.callers = [Some(0), Some(1)];
+    assert_eq!(story.told(), Some(Ambiguity::Killed(at(22))));
+    story.callers = [Some(1), Some(0)];
+    assert_eq!(story.told(), None);
+}
+
+#[test]
+fn a_process_stopped_between_sending_and_commit_is_an_excuse() {
+    for kind in [Kind::Frozen, Kind::CutOff] {
+        for (from, to) in [(990, 9100), (1020, 8500), (1060, 7500), (2900, 12_000)] {
+            let lasted = at(to - from);
+            let expected = match kind {
+                Kind::Frozen => Ambiguity::Frozen(lasted),
+                _ => Ambiguity::CutOff(lasted),
+            };
+            let told = Story::held_up(kind, from, to).told();
+            assert_eq!(told, Some(expected), "{kind:?} {from}");
+        }
+        let mut unanswered = Story::held_up(kind, 1020, 12_000);
+        unanswered.first.answered_at = None;
+        unanswered.first.delivery = Delivery::Unsent;
+        assert!(unanswered.told().is_some(), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_process_stopped_at_another_time_is_none() {
+    for kind in [Kind::Frozen, Kind::CutOff] {
+        // Long after the answer, over for long, over before, and after the second use.
+        for (from, to) in [(3200, 9100), (1020, 6900), (100, 900), (9001, 16_000)] {
+            let told = Story::held_up(kind, from, to).told();
+            assert_eq!(told, None, "{kind:?} {from}");
+        }
+    }
+}
+
+#[test]
+fn what_comes_long_after_a_stop_began_was_sent_before_it() {
+    let stopped = Story::held_up(Kind::Frozen, 100, 9100).told();
+    assert_eq!(stopped, Some(Ambiguity::Frozen(at(9000))));
+    // One that is cut off may still send, and should not: it cannot look at its lease.
+    assert_eq!(Story::held_up(Kind::CutOff, 100, 9100).told(), None);
+}
+
+#[test]
+fn while_the_database_is_away_nothing_is_stored() {
+    let mut story = Story::killed(5000);
+    assert_eq!(story.told(), None);
+    story.troubles.push(Trouble {
+        kind: Kind::Crashed,
+        process: None,
+        from: at(1020),
+        to: at(3500),
+        well_at: at(3500),
+    });
+    assert_eq!(story.told(), Some(Ambiguity::Killed(at(4002))));
+    // It had the time to store since.
+    story.troubles[1].to = at(2900);
+    assert_eq!(story.told(), None);
+}
+
+#[test]
+fn another_process_that_was_stopped_is_none() {
+    for kind in [Kind::Frozen, Kind::CutOff] {
+        for callers in [[Some(1), Some(2)], [None, Some(1)], [Some(1), None]] {
+            let mut story = Story::held_up(kind, 1020, 9100);
+            story.callers = callers;
+            assert_eq!(story.told(), None, "{kind:?} {callers:?}");
+        }
+    }
+}
+
+#[test]
+fn a_stopped_process_whose_lease_cannot_be_over_is_none() {
+    let mut story = Story::held_up(Kind::Frozen, 1020, 9100);
+    story.again.arrived_at = at(3400);
+    assert_eq!(story.told(), None);
+}
+
+#[test]
+fn no_stop_excuses_what_was_committed_by_then() {
+    let mut story = Story::held_up(Kind::Frozen, 1060, 9100);
+    let token = story.ledger.mark("access token");
+    story.served.insert(token, at(8999));
+    assert_eq!(story.told(), None);
+    // Stored when it ran on, over the refusal of the second use.
+    story.served.insert(token, at(9200));
+    assert!(story.told().is_some());
+}
+
+#[test]
+fn a_process_stopped_between_its_lease_and_sending_is_an_excuse() {
+    let mut story = Story::held_up(Kind::Frozen, 500, 8950);
+    story.callers = [Some(1), Some(0)];
+    let told = Some(Ambiguity::FrozenBeforeSending(at(8450)));
+    assert_eq!(story.told(), told);
+    story.again.arrived_at = at(9960);
+    assert_eq!(story.told(), None, "it had time to look again");
+    story.again.arrived_at = at(9000);
+    story.first.arrived_at = at(400);
+    assert_eq!(
+        story.told(),
+        None,
+        "the first use came before it was stopped"
+    );
+}
+
+#[test]
 fn a_connection_that_a_fault_cut_before_the_kill_tells_nothing() {
     let mut story = Story::killed(1200);
     story.closed_at = Some(at(1100));
     assert_eq!(story.told(), None);
     story.was_cut = true;
     assert_eq!(story.told(), Some(Ambiguity::Killed(at(202))));
-    story.kills.clear();
+    story.troubles.clear();
     assert_eq!(story.told(), None);
 }
 
 #[test]
 fn no_kill_excuses_what_was_committed() {
     let mut story = Story::killed(1060);
-    story.served.insert(story.ledger.mark("access token"));
+    let token = story.ledger.mark("access token");
+    story.served.insert(token, at(1070));
     assert_eq!(story.told(), None);
 }
 

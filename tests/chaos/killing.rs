@@ -8,19 +8,12 @@ use tokio::time::sleep;
 
 use crate::support::service::Service;
 
+use super::troubles::{Kind, Trouble};
+
 /// The longest time that it stays down.
 const DOWN: Duration = Duration::from_millis(800);
 /// The longest time that the provider is down, where it ever is.
 const OUTAGE: Duration = Duration::from_secs(4);
-
-/// One SIGKILL, counted from the start of the sandbox.
-#[derive(Debug, Clone)]
-pub(super) struct Kill {
-    /// It was not sent before this.
-    pub(super) from: Duration,
-    /// The process was gone by then.
-    pub(super) to: Duration,
-}
 
 /// Who kills.
 pub(super) struct Killing {
@@ -35,7 +28,7 @@ pub(super) struct Killing {
 
 impl Killing {
     /// Kills so many times; the processes, all running, and the kills.
-    pub(super) async fn run(mut self, times: usize) -> (Vec<Service>, Vec<Kill>) {
+    pub(super) async fn run(mut self, times: usize) -> (Vec<Service>, Vec<Trouble>) {
         let mut kills = Vec::new();
         while kills.len() < times {
             self.pause(self.lives).await;
@@ -55,18 +48,26 @@ impl Killing {
             if self.dice.bool() {
                 self.pause(DOWN).await;
             }
-            for process in doomed {
+            let killed = kills.len() - doomed.len();
+            for (process, kill) in doomed.into_iter().zip(&mut kills[killed..]) {
                 self.services[process].run().await;
+                kill.well_at = self.sandbox.elapsed();
             }
         }
         (self.services, kills)
     }
 
-    async fn kill(&mut self, process: usize) -> Kill {
+    async fn kill(&mut self, process: usize) -> Trouble {
         let from = self.sandbox.elapsed();
         self.services[process].kill().await;
         let to = self.sandbox.elapsed();
-        Kill { from, to }
+        Trouble {
+            kind: Kind::Killed,
+            process: Some(process),
+            from,
+            to,
+            well_at: to,
+        }
     }
 
     async fn pause(&mut self, longest: Duration) {

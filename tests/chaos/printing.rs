@@ -1,12 +1,14 @@
 //! The report as it is printed.
 
 use std::fmt;
+use std::time::Duration;
 
 use central_oauth_sandbox_poem::RefreshOutcome::{Retried, Rotated};
 
 use super::accounts::Lost;
 use super::judge::{Ambiguity, Repeat};
 use super::report::{Report, Staleness};
+use super::troubles::Kind;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -18,8 +20,16 @@ impl fmt::Display for Report {
             "  {} accounts, {} clients, {} process(es), {took:.0} s",
             size.accounts, size.clients, self.scenario.processes
         )?;
-        for (name, count) in self.promised().into_iter().chain(self.besides()) {
+        let troubles = self.befallen().into_iter();
+        let rows = self.promised().into_iter().chain(troubles);
+        for (name, count) in rows.chain(self.besides()) {
             writeln!(f, "  {name:<44}{count}")?;
+        }
+        if self.scenario.on_server && !self.can_cut_off {
+            writeln!(
+                f,
+                "  NO REPLICA WAS PARTITIONED: there are no network namespaces here"
+            )?;
         }
         let longest = self.tally.longest_outage.as_secs_f64();
         writeln!(f, "  {:<44}{longest:.1} s", "longest time without a token")?;
@@ -34,7 +44,7 @@ impl fmt::Display for Report {
 
 impl Report {
     /// What the promise is about.
-    fn promised(&self) -> [(&'static str, usize); 6] {
+    fn promised(&self) -> [(&'static str, usize); 7] {
         [
             ("grants lost", self.lost.len()),
             (
@@ -47,16 +57,43 @@ impl Report {
             ),
             ("wrong tokens served", self.wrong().len()),
             ("stale tokens served", self.told(Staleness::Stale).len()),
+            ("stale tokens stored", self.gone_back().len()),
             ("unexpected answers", self.unexpected().len()),
         ]
     }
 
+    /// What went wrong on purpose.
+    fn befallen(&self) -> Vec<(&'static str, usize)> {
+        let mut troubles = vec![("kills (SIGKILL)", Kind::Killed)];
+        if self.scenario.on_server {
+            troubles.extend([
+                ("stops longer than a lease (SIGSTOP)", Kind::Frozen),
+                ("partitions from the database", Kind::CutOff),
+                ("restarts of the database", Kind::Restarted),
+                ("crashes of the database", Kind::Crashed),
+                ("cuts of all its connections", Kind::Disconnected),
+            ]);
+        }
+        let troubles = troubles.into_iter();
+        troubles
+            .map(|(name, kind)| (name, self.befell(kind)))
+            .collect()
+    }
+
     /// What went on meanwhile.
-    fn besides(&self) -> [(&'static str, usize); 11] {
+    fn besides(&self) -> Vec<(&'static str, usize)> {
+        let mut rows = self.service_did().to_vec();
+        if self.scenario.on_server {
+            rows.extend(self.replicas_did());
+        }
+        rows.extend(self.clients_saw());
+        rows
+    }
+
+    fn service_did(&self) -> [(&'static str, usize); 8] {
         let killed = |why| matches!(why, Ambiguity::Killed(_));
         let told = |staleness| self.told(staleness).len();
         [
-            ("kills (SIGKILL)", self.kills.len()),
             ("access tokens served", self.tally.served),
             (
                 "  expired between answer and use",
@@ -74,8 +111,37 @@ impl Report {
                 "retries after the provider timeout",
                 self.ambiguous(|why| why == Ambiguity::TooLate),
             ),
+        ]
+    }
+
+    fn replicas_did(&self) -> [(&'static str, usize); 3] {
+        let frozen = |why| matches!(why, Ambiguity::Frozen(_));
+        let before = |why| matches!(why, Ambiguity::FrozenBeforeSending(_));
+        let cut_off = |why| matches!(why, Ambiguity::CutOff(_));
+        [
+            (
+                "retries of what a stopped process sent",
+                self.ambiguous(frozen),
+            ),
+            (
+                "sent late by a process that was stopped",
+                self.ambiguous(before),
+            ),
+            (
+                "retries of what a partitioned one sent",
+                self.ambiguous(cut_off),
+            ),
+        ]
+    }
+
+    fn clients_saw(&self) -> [(&'static str, usize); 3] {
+        [
             ("requests put off (503, Retry-After)", self.tally.put_off),
-            ("requests without an answer", self.tally.unanswered),
+            ("requests without an answer", self.tally.unanswered.len()),
+            (
+                "  of these sent to a process in trouble",
+                self.unanswered_in_trouble(),
+            ),
         ]
     }
 
@@ -88,6 +154,11 @@ impl Report {
             Some(Ambiguity::Killed(after)) => {
                 format!("process killed {} ms later", after.as_millis())
             }
+            Some(Ambiguity::Frozen(time)) => stopped("process stopped before commit", time),
+            Some(Ambiguity::FrozenBeforeSending(time)) => {
+                stopped("other process stopped before sending", time)
+            }
+            Some(Ambiguity::CutOff(time)) => stopped("process cut off before commit", time),
             Some(Ambiguity::AnswerLost) => "answer lost".to_owned(),
             Some(Ambiguity::TooLate) | None => "provider timeout".to_owned(),
         };
@@ -96,4 +167,8 @@ impl Report {
             "  lost: {person}, presented at {at:.3} s, {why}, presented again at {again:.3} s"
         )
     }
+}
+
+fn stopped(what: &str, time: Duration) -> String {
+    format!("{what} for {:.1} s", time.as_secs_f64())
 }

@@ -1,16 +1,16 @@
 //! What came of a run.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_sandbox_poem::{Delivery, Ledger, RefreshOutcome};
 
 use super::accounts::Lost;
-use super::asking::{Account, Rejection, Tally};
+use super::asking::{Account, PATIENCE, Rejection, Seen, Tally};
 use super::judge::{Ambiguity, Repeat, end_of};
-use super::killing::Kill;
 use super::scenario::{Scenario, Size};
+use super::troubles::{Kind, Trouble};
 
 /// How many of each kind of problem are told.
 const TOLD: usize = 5;
@@ -24,7 +24,9 @@ pub(super) struct Report {
     pub(super) accounts: Arc<Vec<Account>>,
     /// As it was before the accounts were looked at.
     pub(super) ledger: Ledger,
-    pub(super) kills: Vec<Kill>,
+    pub(super) troubles: Vec<Trouble>,
+    /// Whether a replica could be cut off from the database, where there are several.
+    pub(super) can_cut_off: bool,
     pub(super) tally: Tally,
     pub(super) lost: Vec<Lost>,
     pub(super) repeats: Vec<Repeat>,
@@ -57,12 +59,13 @@ impl Report {
         tell("refresh tokens presented twice", self.presented_twice());
         tell("wrong tokens", self.wrong());
         tell("stale tokens", self.told(Staleness::Stale));
+        tell("stale tokens stored", self.gone_back());
         tell("unexpected answers", self.unexpected());
         if !self.ledger.is_complete() {
             problems.push("the ledger is full".to_owned());
         }
-        if self.kills.len() < self.size.kills {
-            problems.push(format!("only {} kills", self.kills.len()));
+        if self.troubles.len() < self.size.kills {
+            problems.push(format!("only {} troubles", self.troubles.len()));
         }
         if !problems.is_empty() {
             problems.extend(self.logs.iter().map(|log| trouble_in(log)));
@@ -108,13 +111,13 @@ impl Report {
         all.map(|one| {
             let connection = one.before.connection;
             let closed_at = connection.and_then(|connection| self.ledger.closed_at(connection));
-            let kills = self.kills.iter().filter(|kill| {
-                (one.before.arrived_at..one.again.arrived_at).contains(&kill.to)
+            let troubles = self.troubles.iter().filter(|trouble| {
+                trouble.from <= one.again.arrived_at && one.before.arrived_at <= trouble.well_at
             });
-            let kills: Vec<_> = kills.collect();
+            let troubles: Vec<_> = troubles.collect();
             format!(
-                "{:?}\n    its connection closed at {closed_at:?}, kills in between: {kills:?}\n    {:?}",
-                one.before, one.again
+                "{:?}\n    of {:?}; its connection closed at {closed_at:?}, troubles in between: {troubles:?}\n    {:?}",
+                one.before, one.callers, one.again
             )
         })
         .collect()
@@ -123,13 +126,17 @@ impl Report {
     pub(super) fn wrong(&self) -> Vec<String> {
         let by_use = self.tally.wrong.iter();
         let by_use = by_use.map(|(account, what)| (*account, what.clone()));
-        let served = self.tally.seen.iter().filter_map(|(token, account)| {
-            let known = self.ledger.access_token(token);
-            match known {
-                Some(entry) if entry.family == self.accounts[*account].family => None,
-                other => Some((*account, format!("{other:?}"))),
-            }
-        });
+        let served = self
+            .tally
+            .seen
+            .iter()
+            .filter_map(|(token, Seen { account, .. })| {
+                let known = self.ledger.access_token(token);
+                match known {
+                    Some(entry) if entry.family == self.accounts[*account].family => None,
+                    other => Some((*account, format!("{other:?}"))),
+                }
+            });
         by_use
             .chain(served)
             .map(|(account, what)| format!("{} got {what}", self.accounts[account].person))
@@ -157,6 +164,35 @@ impl Report {
         } else {
             Staleness::Stale
         }
+    }
+
+    /// Tokens that were handed out after newer ones of their account had been: somebody has stored them over those.
+    pub(super) fn gone_back(&self) -> Vec<String> {
+        let all = self.ledger.presentations().iter();
+        let issued = all.filter_map(|one| Some((one.access_token?, one.sequence + 1)));
+        let issued: HashMap<_, _> = issued.collect();
+        let mut by_account: HashMap<usize, Vec<(usize, &Seen)>> = HashMap::new();
+        for (token, seen) in &self.tally.seen {
+            // Those of the link are not in there, and come first.
+            let number = issued.get(&self.ledger.mark(token)).copied();
+            let tokens = by_account.entry(seen.account).or_default();
+            tokens.push((number.unwrap_or_default(), seen));
+        }
+        let mut gone_back = Vec::new();
+        for (account, mut tokens) in by_account {
+            tokens.sort_unstable_by_key(|(number, _)| *number);
+            let person = &self.accounts[account].person;
+            gone_back.extend(tokens.windows(2).filter_map(|pair| {
+                let [(_, older), (number, newer)] = pair else {
+                    return None;
+                };
+                (newer.served_at < older.asked_at).then(|| {
+                    let (asked_at, served_at) = (older.asked_at, newer.served_at);
+                    format!("{person}: one was handed out that was asked for at {asked_at:?}, after that of use {} at {served_at:?}", number - 1)
+                })
+            }));
+        }
+        gone_back
     }
 
     pub(super) fn told(&self, staleness: Staleness) -> Vec<String> {
@@ -201,6 +237,26 @@ impl Report {
     pub(super) fn ambiguous(&self, is_it: impl Fn(Ambiguity) -> bool) -> usize {
         let excuses = self.repeats.iter().filter_map(|repeat| repeat.excuse);
         excuses.filter(|excuse| is_it(*excuse)).count()
+    }
+
+    pub(super) fn befell(&self, kind: Kind) -> usize {
+        let all = self.troubles.iter();
+        all.filter(|trouble| trouble.kind == kind).count()
+    }
+
+    /// Requests without an answer that were sent to a process in trouble.
+    pub(super) fn unanswered_in_trouble(&self) -> usize {
+        let all = self.tally.unanswered.iter();
+        all.filter(|(process, asked_at)| {
+            self.troubles.iter().any(|trouble| {
+                trouble
+                    .process
+                    .is_none_or(|in_trouble| in_trouble == *process)
+                    && trouble.from <= *asked_at + PATIENCE
+                    && *asked_at <= trouble.well_at
+            })
+        })
+        .count()
     }
 }
 

@@ -14,21 +14,25 @@ use crate::support::service::Service;
 use super::accounts::{link_all, look_at_all};
 use super::asking::Asking;
 use super::judge::{Case, repeats};
-use super::killing::{Kill, Killing};
+use super::killing::Killing;
+use super::replicas::{self, Around};
 use super::report::Report;
+use super::troubles::{Trouble, Troubles};
 
 /// How long access tokens last.
 const LIFETIME: Duration = Duration::from_secs(5);
-/// How long the service waits for an answer of the provider.
-const PROVIDER_TIMEOUT: Duration = Duration::from_secs(3);
-/// A refresh that was cut short goes on when its lease lapses, 5 s after that.
-const LEASE: Duration = Duration::from_secs(8);
+/// A lease outlasts what the service waits for an answer by so much.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
 
 /// What is tested.
 #[derive(Clone, Copy)]
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) processes: usize,
+    /// Whether they are replicas on one PostgreSQL, with the troubles of those, and not on a file, with kills alone.
+    pub(crate) on_server: bool,
+    /// How long the service waits for an answer of the provider.
+    pub(crate) provider_timeout: Duration,
     /// The longest time that a process lives after it answers again.
     pub(crate) lives: Duration,
     /// How long an answer of the token endpoint takes at most, as over a network, so that kills hit refreshes in flight.
@@ -59,6 +63,11 @@ impl Size {
         lives: Duration::from_millis(1500),
         limit: Duration::from_secs(240),
     };
+    /// Replicas, their database, the provider and all clients share two cores here.
+    pub(crate) const LONG_REPLICAS: Self = Self {
+        clients: 12,
+        ..Self::LONG
+    };
     pub(crate) const LONG: Self = Self {
         accounts: 200,
         clients: 32,
@@ -81,13 +90,28 @@ impl Scenario {
         let (started, seed) = (Instant::now(), seed());
         eprintln!("{}: CHAOS_SEED={seed}", self.name);
         let sandbox = Arc::new(self.sandbox().await);
-        let services = self.services(&sandbox).await;
+        let (services, around) = if self.on_server {
+            let replicas = replicas::start(&sandbox, self.processes, self.provider_timeout);
+            let (services, around) = replicas.await;
+            (services, Some(around))
+        } else {
+            (self.services(&sandbox).await, None)
+        };
         let urls: Vec<_> = services.iter().map(|service| service.url("")).collect();
-        let accounts = link_all(&sandbox, &services[0], size.accounts).await;
+        let accounts = link_all(&sandbox, &services, size.accounts).await;
 
         let asking = Asking::start(&sandbox, &urls, &accounts, size.clients, seed);
-        let (services, kills) = self.kill(&sandbox, services, size, seed).await;
-        sleep(LEASE + Duration::from_secs(2)).await;
+        self.begin_faults(&sandbox, seed);
+        let (services, troubles) = match &around {
+            None => self.kill(&sandbox, services, size, seed).await,
+            Some(around) => {
+                let lease = self.lease();
+                let troubles = Troubles::new(&sandbox, around, services, lease, seed);
+                troubles.run(size.kills).await
+            }
+        };
+        sandbox.faults().clear();
+        sleep(self.lease() + Duration::from_secs(2)).await;
         let tally = asking.stop().await;
 
         let ledger = ledger(&sandbox);
@@ -96,9 +120,14 @@ impl Scenario {
             presentations: ledger.presentations(),
             closed_at: &|connection| ledger.closed_at(connection),
             was_cut: &|connection| ledger.was_cut(connection),
-            kills: &kills,
-            served: tally.seen.keys().map(|token| ledger.mark(token)).collect(),
-            provider_timeout: PROVIDER_TIMEOUT,
+            caller: &|connection| around.as_ref()?.front.caller(connection),
+            troubles: &troubles,
+            served: tally
+                .seen
+                .iter()
+                .map(|(token, seen)| (ledger.mark(token), seen.served_at))
+                .collect(),
+            provider_timeout: self.provider_timeout,
         });
         Report {
             scenario: *self,
@@ -107,12 +136,23 @@ impl Scenario {
             took: started.elapsed(),
             accounts,
             ledger,
-            kills,
+            troubles,
+            can_cut_off: around.as_deref().is_some_and(Around::can_cut_off),
             tally,
             lost,
             repeats,
             logs: end(services).await,
         }
+    }
+
+    fn begin_faults(&self, sandbox: &Sandbox, seed: u64) {
+        sandbox.faults().seed(seed);
+        sandbox.faults().set(Place::Token, self.odds());
+    }
+
+    /// How long a refresh that was cut short waits until it goes on.
+    fn lease(&self) -> Duration {
+        self.provider_timeout + LEASE_MARGIN
     }
 
     /// Kills, with whatever else goes wrong meanwhile.
@@ -122,9 +162,7 @@ impl Scenario {
         services: Vec<Service>,
         size: Size,
         seed: u64,
-    ) -> (Vec<Service>, Vec<Kill>) {
-        sandbox.faults().seed(seed);
-        sandbox.faults().set(Place::Token, self.odds());
+    ) -> (Vec<Service>, Vec<Trouble>) {
         let killing = Killing {
             sandbox: Arc::clone(sandbox),
             services,
@@ -132,9 +170,7 @@ impl Scenario {
             lives: self.lives.min(size.lives),
             outages: self.faults,
         };
-        let killed = killing.run(size.kills).await;
-        sandbox.faults().clear();
-        killed
+        killing.run(size.kills).await
     }
 
     async fn sandbox(&self) -> Sandbox {
@@ -159,7 +195,7 @@ impl Scenario {
         let mut services = Vec::new();
         for _ in 0..self.processes {
             let mut service = Service::prepare_for(sandbox);
-            let timeout = PROVIDER_TIMEOUT.as_secs().to_string();
+            let timeout = self.provider_timeout.as_secs().to_string();
             service.set("PROVIDER_TIMEOUT", &timeout);
             if let Some(first) = services.first() {
                 let database = Service::file(first, "central-oauth.sqlite3");

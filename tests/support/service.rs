@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use central_oauth_sandbox_poem::Sandbox;
@@ -10,14 +12,21 @@ use tempfile::TempDir;
 use tokio::process::Child;
 
 use super::http;
-use super::process::{self, eventually, within};
+use super::process::{self, within};
 
 const START_WITHIN: Duration = Duration::from_secs(30);
+/// The pause between two looks whether it answers.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 
 /// A service with a database, a key and a port of its own, which all survive a restart. It is killed with this handle.
 pub(crate) struct Service {
+    host: String,
     port: u16,
+    /// The network namespace that it runs in, if not the test's own.
+    namespace: Option<String>,
+    /// The number of its latest process.
+    pub(crate) id: Arc<AtomicU32>,
     settings: Vec<(String, String)>,
     others: Vec<(String, String)>,
     folder: TempDir,
@@ -45,7 +54,10 @@ impl Service {
         let port = process::free_port();
         let database = folder.path().join("central-oauth.sqlite3");
         let mut service = Self {
+            host: "127.0.0.1".to_owned(),
             port,
+            namespace: None,
+            id: Arc::default(),
             settings: Vec::new(),
             others: Vec::new(),
             folder,
@@ -97,9 +109,16 @@ impl Service {
         self.others.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Lets it run in a network namespace, in which it listens at this address.
+    pub(crate) fn move_to(&mut self, namespace: &str, host: &str) {
+        self.namespace = Some(namespace.to_owned());
+        host.clone_into(&mut self.host);
+        self.set("LISTEN_ADDR", &format!("{host}:{}", self.port));
+    }
+
     /// An address of the service.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        format!("http://{}:{}{path}", self.host, self.port)
     }
 
     /// A file in the folder that is its own.
@@ -114,7 +133,16 @@ impl Service {
 
     /// Another command of the binary, with the same settings.
     pub(crate) fn command(&self, arguments: &[&str]) -> tokio::process::Command {
-        let mut command = process::command(env!("CARGO_BIN_EXE_central-oauth"));
+        let binary = env!("CARGO_BIN_EXE_central-oauth");
+        let mut command = match &self.namespace {
+            None => process::command(binary),
+            Some(namespace) => {
+                // Gives way to the binary: the process keeps its number.
+                let mut inside = process::command("ip");
+                inside.args(["netns", "exec", namespace, binary]);
+                inside
+            }
+        };
         for (name, _) in std::env::vars_os() {
             let foreign = name.to_string_lossy();
             if foreign.starts_with("CENTRAL_OAUTH_") || foreign.starts_with("OTEL_") {
@@ -135,13 +163,20 @@ impl Service {
     pub(crate) async fn run(&mut self) {
         assert!(self.child.is_none(), "the service runs already");
         self.child = Some(self.spawn());
+        within(START_WITHIN, "the service", self.answers()).await;
+    }
+
+    /// Waits until it answers. A loop of its own, as a task can wait for.
+    async fn answers(&mut self) {
         let (client, health) = (http::client(), self.url("/v1/healthz"));
-        eventually(START_WITHIN, "the service", async || {
+        loop {
             self.must_live();
             let answer = http::try_send(client.get(&health)).await;
-            answer.is_ok_and(|answer| answer.status.is_success())
-        })
-        .await;
+            if answer.is_ok_and(|answer| answer.status.is_success()) {
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
     /// Starts it with settings that are expected to stop it, and waits for that.
@@ -153,12 +188,17 @@ impl Service {
 
     /// Ends it as an operator does, and waits until it is gone.
     pub(crate) async fn stop(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.wait().await
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
         let child = self.child.as_ref().expect("the service does not run");
         // The number stays this child's own for as long as nobody has waited for it.
         let id = child.id().and_then(|id| i32::try_from(id).ok());
         let id = id.and_then(Pid::from_raw).expect("the service has ended");
-        kill_process(id, Signal::TERM).expect("cannot send SIGTERM");
-        self.wait().await
+        kill_process(id, signal).unwrap_or_else(|error| panic!("cannot send {signal:?}: {error}"));
     }
 
     /// Ends it as a crash does.
@@ -182,11 +222,15 @@ impl Service {
 
     fn spawn(&self) -> Child {
         let log = self.log();
-        self.command(&["serve"])
+        let child = self
+            .command(&["serve"])
             .stdout(process::log_file(&log))
             .stderr(process::log_file(&log))
             .spawn()
-            .expect("cannot start the service")
+            .expect("cannot start the service");
+        self.id
+            .store(child.id().unwrap_or_default(), Ordering::SeqCst);
+        child
     }
 
     async fn wait(&mut self) -> ExitStatus {

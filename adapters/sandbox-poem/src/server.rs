@@ -1,6 +1,7 @@
 //! Starting and stopping.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,6 +79,12 @@ impl Sandbox {
         self.app.state().ledger.clone()
     }
 
+    /// The number that the ledger gives to the open connection from this address; none before it is accepted.
+    #[must_use]
+    pub fn connection_from(&self, address: SocketAddr) -> Option<u64> {
+        self.app.lines.from(&address).map(|line| line.number)
+    }
+
     /// The time since it started, which the ledger counts in.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
@@ -97,8 +104,6 @@ impl Sandbox {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpStream;
 

@@ -74,7 +74,7 @@ impl RefreshStore for SeaOrmStore {
     ) -> Result<Option<Timestamp>, StoreError> {
         let session = self.read().await?;
         // Asked every second or so, this keeps the clock right also while nothing is due by it.
-        self.drift(&session).await.map_err(failed)?;
+        self.ask_the_time(&session).await.map_err(failed)?;
         let next = if busy.is_empty() {
             let next = claims::next_due::<Entity>(&[]).into_tuple::<i64>();
             next.one(&session).await.map_err(failed)?

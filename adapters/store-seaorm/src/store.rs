@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::ports::{Clock, StoreError};
+use central_oauth_domain::ports::StoreError;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use crate::database::{Database, DatabaseClock, OpenError, PoolSettings, Session, Write};
@@ -46,7 +46,7 @@ impl SeaOrmStore {
             .await
             .map_err(OpenError::at(&store.url))?;
         store
-            .drift(&session)
+            .ask_the_time(&session)
             .await
             .map_err(OpenError::at(&store.url))?;
         drop(session);
@@ -77,32 +77,34 @@ impl SeaOrmStore {
         self.database.begin().await.map_err(failed)
     }
 
-    /// Two moments of the caller's by the server's clock, if they were taken from one that has strayed from it since.
+    /// When it is by the server's clock, and when so much later as it is from `now` to `later`. Whoever took `now` from a
+    /// clock that has strayed, or has been put right since, is not believed. Without a server's clock it is as they say.
     pub(crate) async fn by_the_server(
         &self,
         session: &Session,
         now: Timestamp,
         later: Timestamp,
     ) -> Result<(Timestamp, Timestamp), StoreError> {
-        let drift = self.drift(session).await.map_err(failed)?;
-        let moved = |at: Timestamp| Timestamp::from_millis(at.as_millis().saturating_add(drift));
-        Ok((moved(now), moved(later)))
+        let servers = self.ask_the_time(session).await.map_err(failed)?;
+        let servers = servers.unwrap_or(now);
+        Ok((servers, servers + later.since(now)))
     }
 
-    /// Puts the clock right; by how many milliseconds it was wrong.
-    pub(crate) async fn drift(&self, session: &Session) -> Result<i64, DbErr> {
+    /// Puts the clock right by the server's, and says what that shows; `None` with nobody to ask or nothing to put right.
+    pub(crate) async fn ask_the_time(&self, session: &Session) -> Result<Option<Timestamp>, DbErr> {
         let backend = session.get_database_backend();
         let clock = match &self.clock {
             Some(clock) if backend == DbBackend::Postgres => clock,
-            _ => return Ok(0),
+            _ => return Ok(None),
         };
         let question = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now";
         let question = Statement::from_string(backend, question);
-        let asked = clock.now();
+        let asked = clock.machine();
         let Some(row) = session.query_one_raw(question).await? else {
-            return Ok(0);
+            return Ok(None);
         };
         let server = row.try_get("", "now")?;
-        Ok(clock.put_right(asked, server, clock.now()))
+        clock.put_right(asked, server, clock.machine());
+        Ok(Some(Timestamp::from_millis(server)))
     }
 }

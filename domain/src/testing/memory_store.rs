@@ -11,9 +11,11 @@ mod seals;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use self::keys::Key;
 use self::replicas::Known;
+use super::FixedClock;
 use crate::grant::StoredTokens;
 use crate::grant::revocation::RevocationLease;
 use crate::link::Link;
@@ -36,12 +38,18 @@ struct State {
     revocations: BTreeMap<i64, RevocationLease>,
     replicas: Vec<Known>,
     recordings_to_refuse: u32,
+    slow_read: Option<(FixedClock, Duration)>,
 }
 
 impl MemoryStore {
     /// Is away for the next so many attempts to record refreshed tokens.
     pub fn refuse_recordings(&self, times: u32) {
         self.lock().recordings_to_refuse = times;
+    }
+
+    /// Takes so long by this clock over the next question for an account's tokens: its answer is of then, and comes late.
+    pub fn answer_late(&self, clock: &FixedClock, by: Duration) {
+        self.lock().slow_read = Some((clock.clone(), by));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -1,6 +1,7 @@
 //! A `PostgreSQL` server of the tests' own.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::certificates;
 use crate::programs::{Account, postgres_program, run, unprivileged_folder};
-use crate::settings::{self, USER};
+use crate::settings::{self, Reach, USER};
 use crate::supervisor::{Plan, Supervisor};
 use crate::waiting::{accepts, free_port, random, tail};
 
@@ -62,19 +63,37 @@ impl Cluster {
     /// As [`Cluster::start`].
     #[must_use]
     pub fn start_with(tls: Tls) -> Self {
+        Self::start_within(Reach { tls, also: None })
+    }
+
+    /// Starts one without TLS that listens at an address besides the loopback, too, for clients in the same network: in
+    /// a network namespace, say. Its URLs name the loopback all the same.
+    ///
+    /// # Panics
+    ///
+    /// As [`Cluster::start`].
+    #[must_use]
+    pub fn start_also_at(address: Ipv4Addr) -> Self {
+        Self::start_within(Reach {
+            tls: Tls::Off,
+            also: Some(address),
+        })
+    }
+
+    fn start_within(reach: Reach) -> Self {
         let (temporary, account) = unprivileged_folder();
         let folder = temporary.path().to_owned();
         let port = free_port();
         let password = format!("{:016x}", random());
         let mut command = account.command(postgres_program("postgres"));
-        command.args(settings::arguments(&folder, port, tls));
+        command.args(settings::arguments(&folder, port, reach));
         let server = Supervisor::new(Plan {
             name: "postgres",
             folder: temporary,
             last_signal: IMMEDIATE,
             command,
         });
-        fill(&folder, account, &password, tls);
+        fill(&folder, account, &password, reach);
         let cluster = Self {
             server: Mutex::new(server),
             folder,
@@ -217,9 +236,9 @@ impl Cluster {
 const FAST: &str = "INT";
 const IMMEDIATE: &str = "QUIT";
 
-fn fill(folder: &Path, account: Account, password: &str, tls: Tls) {
-    settings::initialise(folder, account, password, tls);
-    if tls != Tls::Off {
+fn fill(folder: &Path, account: Account, password: &str, reach: Reach) {
+    settings::initialise(folder, account, password, reach);
+    if reach.tls != Tls::Off {
         certificates::make(folder, account);
     }
 }

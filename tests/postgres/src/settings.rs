@@ -1,6 +1,7 @@
 //! The files that make a cluster: `initdb`'s and what the tests want otherwise.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use crate::cluster::Tls;
@@ -9,8 +10,16 @@ use crate::programs::{Account, postgres_program, run};
 /// The superuser of every cluster.
 pub(crate) const USER: &str = "tests";
 
+/// Who may reach a server.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reach {
+    pub(crate) tls: Tls,
+    /// An address besides the loopback, for clients in its network.
+    pub(crate) also: Option<Ipv4Addr>,
+}
+
 /// Fills the folder `data` of a folder.
-pub(crate) fn initialise(folder: &Path, account: Account, password: &str, tls: Tls) {
+pub(crate) fn initialise(folder: &Path, account: Account, password: &str, reach: Reach) {
     let password_file = folder.join("password");
     write(&password_file, password);
     let data = folder.join("data");
@@ -19,13 +28,14 @@ pub(crate) fn initialise(folder: &Path, account: Account, password: &str, tls: T
     initdb.args(["--auth=scram-sha-256", "--username", USER]);
     initdb.arg("--pwfile").arg(password_file);
     run(initdb.arg("--pgdata").arg(&data).current_dir("/"));
-    write(&data.join("pg_hba.conf"), hosts(tls));
+    write(&data.join("pg_hba.conf"), &hosts(reach));
 }
 
 /// The server's arguments.
-pub(crate) fn arguments(folder: &Path, port: u16, tls: Tls) -> Vec<String> {
+pub(crate) fn arguments(folder: &Path, port: u16, Reach { tls, also }: Reach) -> Vec<String> {
+    let also = also.map(|address| format!(",{address}"));
     let mut settings = vec![
-        "listen_addresses=127.0.0.1".to_owned(),
+        format!("listen_addresses=127.0.0.1{}", also.unwrap_or_default()),
         format!("port={port}"),
         format!("unix_socket_directories={}", folder.display()),
         // A test survives the crash of a server and not that of the machine.
@@ -64,11 +74,14 @@ pub(crate) fn strategy(folder: &Path) -> &'static str {
 }
 
 /// Who may come in. The socket lies in a folder that nobody else may look into.
-fn hosts(tls: Tls) -> &'static str {
-    match tls {
-        Tls::Off | Tls::Offered => "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n",
-        Tls::Required => "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n",
-    }
+fn hosts(Reach { tls, also }: Reach) -> String {
+    let how = match tls {
+        Tls::Off | Tls::Offered => "host",
+        Tls::Required => "hostssl",
+    };
+    let from = ["127.0.0.1/32"].into_iter().chain(also.map(|_| "samenet"));
+    let hosts = from.map(|from| format!("{how} all all {from} scram-sha-256\n"));
+    "local all all trust\n".to_owned() + &hosts.collect::<String>()
 }
 
 /// Writes a file for a server; the folder keeps others out.

@@ -50,7 +50,12 @@ struct Open {
 impl Lines {
     /// The connection from an address.
     pub(crate) fn of(&self, remote: &RemoteAddr) -> Option<Arc<Line>> {
-        self.lock().lines.get(remote.as_socket_addr()?).cloned()
+        self.from(remote.as_socket_addr()?)
+    }
+
+    /// The same, the address being known.
+    pub(crate) fn from(&self, remote: &SocketAddr) -> Option<Arc<Line>> {
+        self.lock().lines.get(remote).cloned()
     }
 
     fn open(&self, from: SocketAddr) -> Arc<Line> {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::Clock;
 
-/// Less than this is the way to the server and back. Leases last seconds longer than what is done under them.
-const TOLERANCE_MS: i64 = 250;
+/// Less than this is not worth a move. Leases last seconds longer than what is done under them.
+const TOLERANCE_MS: u64 = 250;
 
 /// This machine's clock, put right by that of a database server whenever it is asked, so that all who share the server
 /// agree when a lease has lapsed. With a file as the database it is this machine's clock as it is.
@@ -24,15 +24,29 @@ impl DatabaseClock {
         Self { machine, ahead_ms }
     }
 
-    /// Takes notice of what the server's clock showed at some moment between two of ours. Returns by how many
-    /// milliseconds this clock has been moved.
+    /// This machine's own clock.
+    pub(crate) fn machine(&self) -> Timestamp {
+        self.machine.now()
+    }
+
+    /// Takes notice of what the server's clock showed at some moment between two of this machine's. Returns by how many
+    /// milliseconds this clock has been moved: by no more than is certain. The question or the answer may have been under
+    /// way for long, or this process was stopped meanwhile, and that is no reason to move at all.
     pub(crate) fn put_right(&self, asked: Timestamp, server: i64, answered: Timestamp) -> i64 {
-        let between = asked.as_millis().midpoint(answered.as_millis());
-        let drift = server.saturating_sub(between);
-        if drift.saturating_abs() <= TOLERANCE_MS {
-            return 0;
-        }
-        self.ahead_ms.fetch_add(drift, Ordering::Relaxed);
+        let least = server.saturating_sub(answered.as_millis());
+        let most = server.saturating_sub(asked.as_millis()).max(least);
+        // Where several ask at a time, each compares with what the others have made of it.
+        let moved = |ahead: i64| {
+            let right = ahead.clamp(least, most);
+            (right.abs_diff(ahead) > TOLERANCE_MS).then_some(right)
+        };
+        let moving = self
+            .ahead_ms
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, moved);
+        let drift = match moving {
+            Ok(before) => before.clamp(least, most).saturating_sub(before),
+            Err(_) => return 0,
+        };
         tracing::warn!(
             drift_ms = drift,
             "this machine's clock is not the database's: the database's is used"
@@ -61,7 +75,7 @@ mod tests {
         let clock = DatabaseClock::new(machine);
         let now = || clock.now().as_millis();
         assert_eq!(now(), 1_000_000);
-        let told = |server| clock.put_right(clock.now(), server, clock.now());
+        let told = |server| clock.put_right(clock.machine(), server, clock.machine());
         assert_eq!(told(1_000_200), 0);
         assert_eq!(now(), 1_000_000);
         assert_eq!(told(4_600_000), 3_600_000);
@@ -69,5 +83,33 @@ mod tests {
         assert_eq!(told(4_599_800), 0);
         assert_eq!(told(990_000), -3_610_000);
         assert_eq!(now(), 990_000);
+    }
+
+    #[test]
+    fn a_late_answer_moves_it_no_further_than_it_proves() {
+        let at = Timestamp::from_millis;
+        let machine = Arc::new(FixedClock::new(at(1_000_000)));
+        let clock = DatabaseClock::new(machine);
+        // The process was stopped, or its packets were lost, on either way.
+        assert_eq!(clock.put_right(at(1_000_000), 1_000_000, at(1_008_000)), 0);
+        assert_eq!(clock.put_right(at(1_000_000), 1_008_000, at(1_008_000)), 0);
+        // Neither can explain so much.
+        let moved = clock.put_right(at(1_000_000), 1_010_000, at(1_008_000));
+        assert_eq!(moved, 2000);
+        assert_eq!(clock.now(), at(1_002_000));
+    }
+
+    #[test]
+    fn is_moved_once_by_two_answers_at_a_time() {
+        let at = Timestamp::from_millis;
+        let machine = Arc::new(FixedClock::new(at(1_000_000)));
+        let clock = DatabaseClock::new(machine);
+        for moved in [500_000, 0] {
+            assert_eq!(
+                clock.put_right(at(1_000_000), 1_500_000, at(1_000_000)),
+                moved
+            );
+        }
+        assert_eq!(clock.now(), at(1_500_000));
     }
 }

@@ -36,7 +36,12 @@ impl AccountStore for MemoryStore {
     }
 
     async fn tokens(&self, id: AccountId) -> Result<Option<StoredTokens>, StoreError> {
-        Ok(self.lock().accounts.get(&id.0).cloned())
+        let mut state = self.lock();
+        let found = state.accounts.get(&id.0).cloned();
+        if let Some((clock, by)) = state.slow_read.take() {
+            clock.advance(by);
+        }
+        Ok(found)
     }
 
     async fn delete_account(

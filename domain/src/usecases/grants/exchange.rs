@@ -161,10 +161,11 @@ impl Grants {
         self.observer.outage(provider, false);
     }
 
-    /// Whether the lease outlasts a provider call that starts now, and nothing has come in between.
+    /// Whether the lease outlasts a provider call that starts now, and nothing has come in between. Now is when the
+    /// store has answered: a process may be stopped, or its database out of reach, while it waits for that.
     async fn holds(&self, lease: &StoredTokens) -> bool {
-        let answered_by = self.clock.now() + self.provider_timeout;
         let stored = self.store.tokens(lease.account.id).await;
+        let answered_by = self.clock.now() + self.provider_timeout;
         lease.lease.until > Some(answered_by)
             && stored.is_ok_and(|stored| {
                 stored.is_some_and(|stored| {

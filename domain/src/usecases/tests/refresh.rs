@@ -230,6 +230,19 @@ async fn a_lease_that_is_over_sends_nothing() {
 }
 
 #[tokio::test]
+async fn a_lease_that_runs_out_while_it_is_looked_at_sends_nothing() {
+    let stage = Stage::new().await;
+    stage.linked().await;
+    stage.until_due().await;
+    let slow = stage.claim_due_one().await;
+    // The process was stopped, or the way to the database broke, after the store had read the row.
+    stage.store.answer_late(&stage.clock, secs(60));
+    let exchange = stage.broker.grants().exchange(&slow).await;
+    assert!(matches!(exchange, Exchange::Unsent));
+    assert!(stage.provider.presented().is_empty());
+}
+
+#[tokio::test]
 async fn a_refresh_token_goes_nowhere_else() {
     let stage = Stage::new().await;
     let (_, key) = stage.linked().await;

@@ -1,0 +1,80 @@
+//! Processes that were stopped, or cut off from their database, with a refresh in hand, and lost it to others.
+//!
+//! Their lease lapses meanwhile, and whoever has the account then presents the same refresh token. That excuses a second
+//! use when, and only when, the process of the first one is known by its connection, and
+//!
+//! - the trouble began after it had sent, but at most [`COMMIT_WITHIN`] after the answer had left;
+//! - the second use came while the trouble lasted, or at most [`COMMIT_WITHIN`] after it;
+//! - the lease had time to lapse: the service makes sure before it sends that it lasts as long as its patience with the
+//!   provider;
+//! - the access token of the first answer had not been served to anybody by then, which would have proved the commit.
+//!
+//! Where it is the process of the second use that was stopped, the first use, by another process, came while it was, and
+//! the second one at most [`NOTICED_WITHIN`] after it ran on.
+
+use central_oauth_sandbox_poem::Presentation;
+
+use super::judge::{ARRIVES_WITHIN, Ambiguity, COMMIT_WITHIN, Case, NOTICED_WITHIN};
+use super::troubles::{Kind, Trouble};
+
+impl Case<'_> {
+    /// Which trouble, if any, kept a refresh from being stored in time.
+    pub(super) fn held_up(&self, before: &Presentation, again: &Presentation) -> Option<Ambiguity> {
+        self.before_commit(Kind::Frozen, before, again)
+            .map(|one| Ambiguity::Frozen(one.to - one.from))
+            .or_else(|| {
+                let cut_off = self.before_commit(Kind::CutOff, before, again);
+                cut_off.map(|one| Ambiguity::CutOff(one.to - one.from))
+            })
+            .or_else(|| self.before_sending(before, again))
+    }
+
+    fn before_commit(
+        &self,
+        kind: Kind,
+        before: &Presentation,
+        again: &Presentation,
+    ) -> Option<&Trouble> {
+        let (sent_at, then) = (
+            before.arrived_at.saturating_sub(ARRIVES_WITHIN),
+            again.arrived_at,
+        );
+        let lease_may_be_over = then + ARRIVES_WITHIN >= before.arrived_at + self.provider_timeout;
+        if !lease_may_be_over || self.is_committed(before, again) {
+            return None;
+        }
+        let latest = self.committed_by(before);
+        let mut all = self.troubles(kind, self.caller(before)?);
+        all.find(|one| {
+            // What comes from a process that is stopped was sent before it was.
+            let was_sent_before = match kind {
+                Kind::Frozen => before.arrived_at <= one.to,
+                _ => sent_at <= one.from,
+            };
+            was_sent_before
+                && latest.is_none_or(|latest| one.from <= latest)
+                && (one.from..=one.to + COMMIT_WITHIN).contains(&then)
+        })
+    }
+
+    fn before_sending(&self, before: &Presentation, again: &Presentation) -> Option<Ambiguity> {
+        let process = self.caller(again)?;
+        if self.caller(before) == Some(process) {
+            return None;
+        }
+        let ran_on = |one: &&Trouble| {
+            (one.from..one.to + NOTICED_WITHIN).contains(&before.arrived_at)
+                && (one.to - ARRIVES_WITHIN..one.to + NOTICED_WITHIN).contains(&again.arrived_at)
+        };
+        let one = self.troubles(Kind::Frozen, process).find(ran_on)?;
+        Some(Ambiguity::FrozenBeforeSending(one.to - one.from))
+    }
+
+    /// Whether the answer to the first use was stored before the second one: then it could be served.
+    fn is_committed(&self, before: &Presentation, again: &Presentation) -> bool {
+        let served_at = before
+            .access_token
+            .and_then(|token| self.served.get(&token));
+        served_at.is_some_and(|served_at| *served_at < again.arrived_at)
+    }
+}

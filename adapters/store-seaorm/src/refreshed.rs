@@ -9,7 +9,7 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
 };
 
-use crate::convert::{bytes, status_column};
+use crate::convert::{bytes, status_column, time};
 use crate::entities::accounts;
 use crate::entities::tokens::{ActiveModel, Column, Entity, Model};
 use crate::error::failed;
@@ -38,7 +38,11 @@ pub(crate) async fn record(
     let recorded = if row.access_token == tokens.access_token.as_bytes() {
         Recorded::Stored
     } else if row.generation == generation || owner.status == accounts::Status::RelinkRequired {
-        replace(db, &row, tokens, now).await?;
+        replace(db, &row, tokens, None, now).await?;
+        Recorded::Stored
+    } else if is_later_answer(&row, tokens, generation) {
+        let earlier = row.refresh_token.clone();
+        replace(db, &row, tokens, earlier, now).await?;
         Recorded::Stored
     } else {
         keep_spare(db, &row, tokens).await?;
@@ -48,10 +52,17 @@ pub(crate) async fn record(
     Ok(recorded)
 }
 
+fn is_later_answer(row: &Model, tokens: &RefreshedTokens, presented: i64) -> bool {
+    let obtained_at = Timestamp::from_millis(row.obtained_at);
+    let refreshed_at = time(row.last_refreshed_at);
+    tokens.are_of_a_later_answer(presented, row.generation, obtained_at, refreshed_at)
+}
+
 async fn replace(
     db: &impl ConnectionTrait,
     row: &Model,
     tokens: &RefreshedTokens,
+    spare: Option<Vec<u8>>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let expires_at = tokens.access_token_expires_at;
@@ -62,7 +73,7 @@ async fn replace(
         generation: Set(row.generation + 1),
         access_token: Set(bytes(&tokens.access_token)),
         refresh_token: refresh_token.map_or(NotSet, |token| Set(Some(bytes(token)))),
-        spare_refresh_token: Set(None),
+        spare_refresh_token: Set(spare),
         access_token_expires_at: Set(expires_at.map(Timestamp::as_millis)),
         refresh_token_expires_at: dies_at.map_or(NotSet, |at| Set(Some(at.as_millis()))),
         obtained_at: Set(tokens.requested_at.as_millis()),

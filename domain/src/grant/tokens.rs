@@ -90,6 +90,23 @@ pub struct RefreshedTokens {
     pub next_refresh_at: Option<Timestamp>,
 }
 
+impl RefreshedTokens {
+    /// Whether these are the later of two answers to one refresh token. A provider that answers a retry makes the tokens
+    /// of the first answer worthless, whichever of the two is recorded first. `presented` is the generation that was
+    /// presented; `refreshed_at` is when the stored tokens were refreshed, if they came of that.
+    #[must_use]
+    pub fn are_of_a_later_answer(
+        &self,
+        presented: i64,
+        stored: i64,
+        obtained_at: Timestamp,
+        refreshed_at: Option<Timestamp>,
+    ) -> bool {
+        let answer_to_same = stored == presented + 1 && refreshed_at.is_some();
+        answer_to_same && self.refresh_token.is_some() && self.requested_at > obtained_at
+    }
+}
+
 /// Who may present a refresh token: nobody else while a lease runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Lease {

@@ -104,7 +104,7 @@ where
         },
         refresh_results::{
             a_success_replaces_the_tokens, the_old_refresh_token_may_stay, a_success_counts_without_the_lease,
-            a_success_heals, how_long_the_refresh_token_lasts_goes_with_it, a_late_success_becomes_the_spare, a_late_success_replaces_a_dead_token,
+            a_success_heals, how_long_the_refresh_token_lasts_goes_with_it, a_late_success_becomes_the_spare, of_two_answers_the_later_one_stands, no_answer_is_later_than_a_new_consent, a_late_success_replaces_a_dead_token,
             recording_twice_changes_nothing, a_failure_is_kept_and_ends_the_lease, a_late_failure_is_dropped,
             a_failure_without_the_lease_is_dropped, the_spare_takes_the_place_of_a_dead_token,
             a_spare_is_promoted_by_the_claimer_alone, linking_forgets_the_spare,

@@ -48,8 +48,10 @@ pub trait RefreshStore: Send + Sync {
     /// Keeps the tokens that presenting the refresh token of a generation brought. The generation alone decides,
     /// whoever holds the lease: if it is still the stored one, they replace what is stored, the generation grows, and
     /// the account is well again, whatever was wrong before. If it has moved on, a new refresh token among them is kept
-    /// as the spare; but if the grant has been given up meanwhile, they replace what is stored all the same. Recording
+    /// as the spare, or, if they are [of a later answer], takes the place of the stored one, which becomes the spare; but if the grant has been given up meanwhile, they replace what is stored all the same. Recording
     /// the same tokens again changes nothing. [`StoreError::Conflict`] when the account is gone.
+    ///
+    /// [of a later answer]: RefreshedTokens::are_of_a_later_answer
     async fn record_refresh(
         &self,
         account: AccountId,

@@ -219,6 +219,14 @@ impl State {
             store(tokens, refreshed, now);
             return Ok(Recorded::Stored);
         }
+        let (obtained_at, refreshed_at) = (tokens.obtained_at, tokens.account.last_refreshed_at);
+        let stored = tokens.generation;
+        if refreshed.are_of_a_later_answer(generation, stored, obtained_at, refreshed_at) {
+            let earlier = tokens.refresh_token.take();
+            store(tokens, refreshed, now);
+            tokens.spare_refresh_token = earlier;
+            return Ok(Recorded::Stored);
+        }
         if refreshed.refresh_token.is_some() {
             tokens.spare_refresh_token = refreshed.refresh_token;
         }

@@ -137,6 +137,50 @@ pub(super) async fn a_late_success_becomes_the_spare(fixture: &dyn Fixture) {
     assert_eq!(stored(&*store, id).await.spare_refresh_token, None);
 }
 
+/// A provider that answers a retry makes the first answer worthless, and that may be recorded last or first.
+pub(super) async fn of_two_answers_the_later_one_stands(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = ada(&*store).await.id;
+    let first = claim_refresh(&*store, id, 10, 20).await;
+    let retry = claim_refresh(&*store, id, 20, 40).await;
+    assert_eq!(first.generation, retry.generation);
+    let later = RefreshedTokens {
+        requested_at: at(25),
+        ..fresh("later")
+    };
+    record(&*store, id, first.generation, fresh("earlier")).await;
+    let recorded = record(&*store, id, retry.generation, later.clone()).await;
+    assert_eq!(recorded, Recorded::Stored);
+    let now = stored(&*store, id).await;
+    assert_eq!(now.access_token, sealed("access later"));
+    assert_eq!(now.refresh_token, Some(sealed("refresh later")));
+    assert_eq!(now.spare_refresh_token, Some(sealed("refresh earlier")));
+    assert_eq!(now.generation, first.generation + 2);
+    // Again, and once more the earlier one: nothing changes.
+    record(&*store, id, retry.generation, later).await;
+    record(&*store, id, first.generation, fresh("earlier")).await;
+    assert_eq!(
+        stored(&*store, id).await.access_token,
+        sealed("access later")
+    );
+}
+
+/// What a person consented to meanwhile is another grant.
+pub(super) async fn no_answer_is_later_than_a_new_consent(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = ada(&*store).await.id;
+    let claimed = claim_refresh(&*store, id, 10, 20).await;
+    linked(&*store, 2, grant("ada", "two"), 21).await;
+    let late = RefreshedTokens {
+        requested_at: at(30),
+        ..fresh("late")
+    };
+    let recorded = record(&*store, id, claimed.generation, late).await;
+    assert_eq!(recorded, Recorded::Superseded);
+    let now = stored(&*store, id).await;
+    assert_eq!(now.refresh_token, Some(sealed("refresh two")));
+}
+
 pub(super) async fn a_late_success_replaces_a_dead_token(fixture: &dyn Fixture) {
     let store = fixture.store();
     let id = ada(&*store).await.id;

@@ -4,9 +4,10 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::error::Error;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,7 +22,7 @@ use super::due::due;
 use super::flights::Flights;
 use super::places::Places;
 use super::recovery::Recovery;
-use super::{GRACE, LONGEST_IDLE, STORE_PAUSE, Stop};
+use super::{GRACE, LONGEST_IDLE, STORE_PAUSE, Stop, lock};
 
 /// Refreshes at one provider under way at once; a provider that is down holds up no other.
 const MOST_PER_PROVIDER: usize = 32;
@@ -45,9 +46,30 @@ struct Inner {
     /// A place has become free.
     landed: Notify,
     recovery: Recovery,
+    /// Whose refresh tokens are being presented, or have been and the answer is not saved.
+    presenting: Mutex<HashSet<AccountId>>,
     stopping: AtomicBool,
     /// Answers with tokens that the store has not taken yet.
     unsaved: AtomicUsize,
+}
+
+/// Goes with the answer, also when the flight panics.
+struct Presenting<'a> {
+    all: &'a Mutex<HashSet<AccountId>>,
+    account: AccountId,
+}
+
+impl<'a> Presenting<'a> {
+    fn new(all: &'a Mutex<HashSet<AccountId>>, account: AccountId) -> Self {
+        lock(all).insert(account);
+        Self { all, account }
+    }
+}
+
+impl Drop for Presenting<'_> {
+    fn drop(&mut self) {
+        lock(self.all).remove(&self.account);
+    }
 }
 
 #[async_trait]
@@ -71,6 +93,7 @@ impl Refreshes {
             flights: Flights::default(),
             landed: Notify::new(),
             recovery: Recovery::default(),
+            presenting: Mutex::default(),
             stopping: AtomicBool::new(false),
             unsaved: AtomicUsize::new(0),
         }))
@@ -112,25 +135,30 @@ impl Inner {
             // Taken here, so that the next look around sees it taken. A caller's wish may have taken the last one
             // meanwhile; then somebody else may have the lease.
             let place = self.places.at(&lease.account.key.provider);
-            match place.try_acquire_owned() {
-                Ok(place) => self.start(lease, place),
-                Err(_) => {
-                    all_started = false;
-                    self.record(&lease, &Exchange::Unsent).await;
-                }
+            let started = match place.try_acquire_owned() {
+                Ok(place) => self.start(&lease, place),
+                Err(_) => false,
+            };
+            if !started {
+                all_started = false;
+                self.record(&lease, &Exchange::Unsent).await;
             }
         }
         if all_started { idle } else { LOOK_EVERY }
     }
 
-    /// Starts to see a lease through. While this process has the account in hand already, the refresh token may have been
-    /// spent: the machine was suspended or its clock set forward, or the store has been away since the provider answered,
-    /// and the lease has lapsed over it. Then the lease is kept, so that nobody else gets it before the answer is saved.
-    fn start(self: &Arc<Self>, lease: StoredTokens, place: OwnedSemaphorePermit) {
-        let inner = Arc::clone(self);
+    /// Starts to see a lease through. While this process is presenting the refresh token already, it may have been spent:
+    /// the machine was suspended or its clock set forward, or the store has been away since the provider answered, and
+    /// the lease has lapsed over it. Then the lease is kept, so that nobody gets it before the answer is saved. `false`
+    /// where a flight is under way that only waits for the lease: it wants it back.
+    fn start(self: &Arc<Self>, lease: &StoredTokens, place: OwnedSemaphorePermit) -> bool {
+        if lock(&self.presenting).contains(&lease.account.id) {
+            return true;
+        }
+        let (inner, lease) = (Arc::clone(self), lease.clone());
         self.flights.start(lease.account.id, async move {
             inner.see_through(lease, place).await;
-        });
+        })
     }
 
     /// Refreshes one account because somebody asked, or waits until somebody else has done so.
@@ -167,9 +195,11 @@ impl Inner {
 
     /// Presents and records until the account has nothing more to present under this lease.
     async fn see_through(&self, lease: StoredTokens, place: OwnedSemaphorePermit) {
-        let (account, provider) = (lease.account.id.0, &lease.account.key.provider);
-        let span = tracing::debug_span!("refresh", account, %provider);
+        let (account, provider) = (lease.account.id, &lease.account.key.provider);
+        let span = tracing::debug_span!("refresh", account = account.0, %provider);
+        let presenting = Presenting::new(&self.presenting, account);
         self.present(lease).instrument(span).await;
+        drop(presenting);
         drop(place);
         self.landed.notify_one();
     }

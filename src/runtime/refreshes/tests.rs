@@ -242,3 +242,23 @@ async fn a_lease_that_lapses_over_tokens_in_hand_is_not_presented_again() {
     let refresh_again = presented.iter().filter(|token| *token == "refresh");
     assert_eq!(refresh_again.count(), 1, "{presented:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_the_scheduler_gets_goes_to_who_waits_for_it() {
+    let stage = Stage::new().await;
+    let wish = stage.wish().await;
+    // By a process that dies.
+    stage.claimed_elsewhere().await;
+    let waiting = {
+        let refreshes = stage.refreshes.clone();
+        tokio::spawn(async move { refreshes.refresh(wish, SOON).await })
+    };
+    sleep(Duration::from_millis(50)).await;
+    stage.clock.advance(Duration::from_secs(3500));
+    let (stop, stopped) = watch::channel(false);
+    let scheduler = tokio::spawn(stage.refreshes.clone().schedule(stopped));
+    timeout(SOON, waiting).await.unwrap().unwrap();
+    assert_eq!(stage.provider.presented(), ["refresh"]);
+    stop.send_replace(true);
+    scheduler.await.unwrap();
+}

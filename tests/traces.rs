@@ -117,6 +117,7 @@ async fn one_link_from_post_to_first_token() {
     let first = received.one("GET /v1/token");
     assert_eq!((&*first.trace, &*first.parent), (TRACE, CALLER));
     assert!(received.has_child(first, "cipher open"));
+    assert!(received.has_child(first, "store"));
     the_flow_in_between(&received, post);
     let refresh = received.all("refresh").next().unwrap();
     assert!(received.has_child(refresh, "refresh attempt"));

@@ -89,6 +89,7 @@ fn span(backend: DbBackend, operation: &str) -> tracing::Span {
     };
     tracing::debug_span!(
         "store",
+        otel.kind = "client",
         db.system.name = system,
         db.operation.name = operation
     )

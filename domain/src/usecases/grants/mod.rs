@@ -28,6 +28,10 @@ pub(super) use outages::Outages;
 /// A lease outlives the longest provider call by this much.
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
 
+/// How long what is due at a provider that is down, as this process sees it, is left to other processes. Nobody has taken
+/// it by then: all of them see it so, or there are none.
+const LEFT_TO_OTHERS: Duration = Duration::from_secs(30);
+
 /// Refreshes tokens, ahead of their expiry and when asked to.
 pub struct Grants {
     pub(super) store: Arc<dyn TokenStore>,
@@ -54,7 +58,8 @@ pub enum Claim {
 }
 
 impl Grants {
-    /// Leases accounts whose refresh is due, save those at busy providers.
+    /// Leases accounts whose refresh is due, save those at busy providers. What is due at a provider that does not answer
+    /// this process is left to others for half a minute: they may have a better way to it.
     ///
     /// # Errors
     /// When the store fails.
@@ -65,18 +70,39 @@ impl Grants {
     ) -> Result<Vec<StoredTokens>, StoreError> {
         let now = self.clock.now();
         let until = self.lease_until(now);
+        let look = self.outages.look(now);
+        let limit = if look.probe_is_due { 1 } else { limit };
+        let claimed = self
+            .store
+            .claim_due_refreshes(now, until, limit, &[busy, &look.closed].concat())
+            .await?;
+        if look.closed.is_empty() || !claimed.is_empty() {
+            return Ok(claimed);
+        }
+        let since = now - LEFT_TO_OTHERS;
         self.store
-            .claim_due_refreshes(now, until, limit, busy)
+            .claim_due_refreshes(since, until, limit, busy)
             .await
     }
 
-    /// How long nothing is due at a provider that is not busy.
+    /// How long there is nothing to claim at a provider that is not busy.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn idle_for(&self, busy: &[ProviderName]) -> Result<Option<Duration>, StoreError> {
-        let next = self.store.next_refresh_at(busy).await?;
-        Ok(next.map(|at| at.since(self.clock.now())))
+        let now = self.clock.now();
+        let look = self.outages.look(now);
+        let mut next = self
+            .store
+            .next_refresh_at(&[busy, &look.closed].concat())
+            .await?;
+        if let Some(opens_at) = look.opens_at {
+            let left_alone = self.store.next_refresh_at(busy).await?;
+            let left_alone =
+                left_alone.map(|due_at| due_at.max(opens_at.min(due_at + LEFT_TO_OTHERS)));
+            next = next.into_iter().chain(left_alone).min();
+        }
+        Ok(next.map(|at| at.since(now)))
     }
 
     /// Leases one account, if it still is as the wish knew it.

@@ -16,6 +16,17 @@ const OUTAGE_AFTER: u32 = 5;
 #[derive(Default)]
 pub(in crate::usecases) struct Outages(Mutex<HashMap<ProviderName, Seen>>);
 
+/// What outages mean for whoever looks for work.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Look {
+    /// Providers that are not asked now.
+    pub(super) closed: Vec<ProviderName>,
+    /// When the first of them is probed.
+    pub(super) opens_at: Option<Timestamp>,
+    /// Another one waits for its probe.
+    pub(super) probe_is_due: bool,
+}
+
 #[derive(Default)]
 struct Seen {
     refreshed_at: Option<Timestamp>,
@@ -44,6 +55,22 @@ impl Outages {
             }
             None => Ok(()),
         }
+    }
+
+    /// Which providers are not asked before their next probe, and what that means for looking for work.
+    pub(super) fn look(&self, now: Timestamp) -> Look {
+        let mut look = Look::default();
+        for (provider, seen) in self.lock().iter() {
+            match seen.probe_at {
+                Some(probe_at) if probe_at > now => {
+                    look.closed.push(provider.clone());
+                    look.opens_at = look.opens_at.into_iter().chain([probe_at]).min();
+                }
+                Some(_) => look.probe_is_due = true,
+                None => {}
+            }
+        }
+        look
     }
 
     /// The provider has refreshed a token. Returns whether that ended an outage.
@@ -126,6 +153,24 @@ mod tests {
         outages.failed(&one, None, probe, 0.0);
         assert_eq!(outages.admit(&one, probe, TAKES), Err(probe + 2 * second));
         assert!(outages.admit(&ProviderName::new("two"), NOW, TAKES).is_ok());
+    }
+
+    #[test]
+    fn whoever_looks_for_work_is_told() {
+        let (outages, one) = down(OUTAGE_AFTER);
+        let probe_at = NOW + Duration::from_secs(1);
+        let closed = |provider: &ProviderName, until| Look {
+            closed: vec![provider.clone()],
+            opens_at: Some(until),
+            probe_is_due: false,
+        };
+        assert_eq!(outages.look(NOW), closed(&one, probe_at));
+        let due = outages.look(probe_at);
+        assert!(due.probe_is_due && due.closed.is_empty(), "{due:?}");
+        assert!(outages.admit(&one, probe_at, TAKES).is_ok());
+        assert_eq!(outages.look(probe_at), closed(&one, probe_at + TAKES));
+        outages.refreshed(&one, probe_at);
+        assert_eq!(outages.look(probe_at), Look::default());
     }
 
     #[test]

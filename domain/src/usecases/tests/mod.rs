@@ -47,10 +47,17 @@ impl Stage {
     }
 
     async fn with_enroll_key(enroll_key: Option<&str>) -> Self {
-        let clock = FixedClock::default();
+        Self::over(Arc::default(), FixedClock::default(), enroll_key).await
+    }
+
+    /// Another replica on the same store, with a way to the provider of its own.
+    async fn another_replica(&self) -> Self {
+        Self::over(Arc::clone(&self.store), self.clock.clone(), None).await
+    }
+
+    async fn over(store: Arc<MemoryStore>, clock: FixedClock, enroll_key: Option<&str>) -> Self {
         let provider = Arc::new(ScriptedProvider::new("one"));
         let entropy = Arc::new(seeded_entropy(7));
-        let store = Arc::new(MemoryStore::default());
         let cipher = Arc::new(FakeCipher::default());
         let vault = unlock(store.as_ref(), cipher, &entropy).await.unwrap();
         let settings = Settings {

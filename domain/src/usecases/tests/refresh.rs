@@ -394,3 +394,41 @@ async fn a_provider_that_is_down_is_probed_by_one_at_a_time() {
         assert!(stage.clock_now().since(from) < secs(1200));
     }
 }
+
+#[tokio::test]
+async fn what_one_replica_cannot_reach_is_left_to_the_others() {
+    let one = Stage::new().await;
+    for person in 0..40 {
+        let person = ScriptedProvider::person(&format!("person-{person}"));
+        one.provider.answer_identify(Ok(person));
+        one.linked().await;
+    }
+    let two = one.another_replica().await;
+    (0..1000).for_each(|_| one.provider.answer_refresh(Err(gone().into())));
+    let accounts = async || one.store.accounts(None, 100).await.unwrap();
+    let ill = async || {
+        let all = accounts().await;
+        all.iter()
+            .filter(|a| a.status != AccountStatus::Active)
+            .count()
+    };
+    // The first one always comes first.
+    let from = one.clock_now();
+    while one.clock_now().since(from) < secs(3600) {
+        one.refresh_due().await;
+        two.refresh_due().await;
+        one.clock.advance(secs(1));
+    }
+    assert_eq!(ill().await, 0);
+    assert!(two.provider.presented().len() >= 40);
+    let probes = one.provider.presented().len();
+    assert!((5..20).contains(&probes), "{probes}");
+
+    // Nobody else is there any more: what is due is seen to, if only to say that it does not work.
+    let from = one.clock_now();
+    while ill().await < 40 {
+        one.until_due().await;
+        one.refresh_due().await;
+        assert!(one.clock_now().since(from) < secs(3700));
+    }
+}

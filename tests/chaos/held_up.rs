@@ -3,8 +3,8 @@
 //! Their lease lapses meanwhile, and whoever has the account then presents the same refresh token. That excuses a second
 //! use when, and only when, the process of the first one is known by its connection, and
 //!
-//! - the trouble began after it had sent, but at most [`COMMIT_WITHIN`] after the answer had left;
-//! - the second use came while the trouble lasted, or at most [`COMMIT_WITHIN`] after it;
+//! - the trouble began after it had sent, but before it had had the time to store the answer;
+//! - the second use came before it has had that time since;
 //! - the lease had time to lapse: the service makes sure before it sends that it lasts as long as its patience with the
 //!   provider;
 //! - the access token of the first answer had not been served to anybody by then, which would have proved the commit.
@@ -44,6 +44,8 @@ impl Case<'_> {
             return None;
         }
         let latest = self.committed_by(before);
+        // Without an answer there is nothing to be stored: the trouble ends it, or its own retry does.
+        let had_time_by = |one: &Trouble| latest.unwrap_or(one.to + COMMIT_WITHIN);
         let mut all = self.troubles(kind, self.caller(before)?);
         all.find(|one| {
             // What comes from a process that is stopped was sent before it was.
@@ -53,7 +55,7 @@ impl Case<'_> {
             };
             was_sent_before
                 && latest.is_none_or(|latest| one.from <= latest)
-                && (one.from..=one.to + COMMIT_WITHIN).contains(&then)
+                && (one.from..=had_time_by(one)).contains(&then)
         })
     }
 

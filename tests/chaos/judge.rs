@@ -5,9 +5,9 @@
 //!
 //! - a fault had taken the answer or put something else into its place ([`Ambiguity::AnswerLost`]);
 //! - the process that had sent it was killed between sending and commit ([`Ambiguity::Killed`]): the connection on
-//!   which the token came ended with a kill, before the answer left or at most [`COMMIT_WITHIN`] after it, and the
-//!   access token of that answer was never served to anybody, which would have proved the commit. Where a fault has cut
-//!   the connection in between, any kill in that time will do;
+//!   which the token came ended with a kill, before the answer left or before the process had had [`COMMIT_WITHIN`] to
+//!   store it, and the access token of that answer was never served to anybody, which would have proved the commit.
+//!   Where a fault has cut the connection in between, any kill in that time will do;
 //! - the process that had sent it was stopped, or cut off from its database, between sending and commit
 //!   ([`Ambiguity::Frozen`], [`Ambiguity::CutOff`]), or the process of the second use was stopped between its last look
 //!   at its lease and sending ([`Ambiguity::FrozenBeforeSending`]): see [`super::held_up`];
@@ -21,7 +21,7 @@ use central_oauth_sandbox_poem::{Delivery, Presentation, RefreshOutcome, TokenMa
 
 use super::troubles::{Kind, Trouble};
 
-/// The longest time between an answer and its commit that a kill can excuse.
+/// How long a process may take to store an answer, while it runs and has its database.
 pub(super) const COMMIT_WITHIN: Duration = Duration::from_secs(2);
 /// How soon the sandbox notices that a connection has ended.
 pub(super) const NOTICED_WITHIN: Duration = Duration::from_secs(1);
@@ -119,16 +119,29 @@ impl Case<'_> {
         all.filter(move |one| one.kind == kind && one.process == Some(process))
     }
 
-    /// When the answer to a use must have been stored: soon after it had left, or after the database was back that was
-    /// away then.
+    /// When the answer to a use must have been stored: as soon as the process that sent it has had [`COMMIT_WITHIN`] in
+    /// which it ran and had its database. One trouble may follow upon another.
     pub(super) fn committed_by(&self, before: &Presentation) -> Option<Duration> {
-        let by = before.answered_at? + COMMIT_WITHIN;
-        let away = self
-            .troubles
-            .iter()
-            .filter(|one| one.process.is_none() && one.from <= by && before.arrived_at <= one.to);
-        let back_at = away.map(|one| one.to + COMMIT_WITHIN).max();
-        Some(back_at.map_or(by, |back_at| back_at.max(by)))
+        let mut by = before.answered_at? + COMMIT_WITHIN;
+        let mut all: Vec<_> = self.holding_up(before).collect();
+        all.sort_by_key(|one| one.from);
+        for one in all {
+            if one.from <= by {
+                by = by.max(one.to + COMMIT_WITHIN);
+            }
+        }
+        Some(by)
+    }
+
+    /// What can have kept a process from storing the answer to a use: all that befell the database, and its own stops
+    /// and partitions.
+    fn holding_up(&self, before: &Presentation) -> impl Iterator<Item = &Trouble> {
+        let (arrived_at, caller) = (before.arrived_at, self.caller(before));
+        self.troubles.iter().filter(move |one| {
+            let is_its_own = caller.is_some() && caller == one.process;
+            let holds_up = matches!(one.kind, Kind::Frozen | Kind::CutOff);
+            (one.process.is_none() || is_its_own && holds_up) && arrived_at <= one.to
+        })
     }
 
     pub(super) fn caller(&self, presentation: &Presentation) -> Option<usize> {

@@ -201,6 +201,34 @@ fn while_the_database_is_away_nothing_is_stored() {
 }
 
 #[test]
+fn a_process_that_dies_as_soon_as_it_runs_on_has_stored_nothing() {
+    for kind in [Kind::Frozen, Kind::CutOff] {
+        let mut story = Story::killed(8600);
+        story.callers = [Some(0), Some(0)];
+        assert_eq!(story.told(), None, "{kind:?}");
+        story.befall(kind, 0, 1060, 8590);
+        assert_eq!(story.told(), Some(Ambiguity::Killed(at(7602))), "{kind:?}");
+        // It had the time to store in between.
+        story.troubles[1].to = at(6500);
+        assert_eq!(story.told(), None, "{kind:?}");
+        // It was another one that was held up.
+        story.troubles[1].to = at(8590);
+        story.troubles[1].process = Some(1);
+        assert_eq!(story.told(), None, "{kind:?}");
+    }
+}
+
+#[test]
+fn one_trouble_upon_another_leaves_no_time_to_store() {
+    let mut story = Story::held_up(Kind::Frozen, 1060, 5000);
+    assert_eq!(story.told(), None, "it had four seconds");
+    story.befall(Kind::CutOff, 0, 5500, 7500);
+    assert_eq!(story.told(), Some(Ambiguity::Frozen(at(3940))));
+    story.troubles[1].from = at(7001);
+    assert_eq!(story.told(), None, "it had two seconds");
+}
+
+#[test]
 fn another_process_that_was_stopped_is_none() {
     for kind in [Kind::Frozen, Kind::CutOff] {
         for callers in [[Some(1), Some(2)], [None, Some(1)], [Some(1), None]] {

@@ -10,6 +10,7 @@ use central_oauth_sandbox_poem::Sandbox;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::process::Child;
+use tokio::time::timeout;
 
 use super::http;
 use super::process::{self, within};
@@ -163,7 +164,8 @@ impl Service {
     pub(crate) async fn run(&mut self) {
         assert!(self.child.is_none(), "the service runs already");
         self.child = Some(self.spawn());
-        within(START_WITHIN, "the service", self.answers()).await;
+        let answers = timeout(START_WITHIN, self.answers()).await;
+        assert!(answers.is_ok(), "it does not answer:\n{}", self.logs());
     }
 
     /// Waits until it answers. A loop of its own, as a task can wait for.

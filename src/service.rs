@@ -9,7 +9,7 @@ use central_oauth_http_poem::HttpSettings;
 use central_oauth_observer_opentelemetry::Telemetry;
 use poem::Server;
 use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use url::Url;
 
@@ -64,6 +64,10 @@ pub(crate) struct Service {
     refreshes: Refreshes,
     worker: JoinHandle<()>,
     outbox: Outbox,
+    /// How long what is under way with providers gets to finish.
+    grace: Duration,
+    /// Which of these tasks has ended.
+    ended: mpsc::UnboundedReceiver<&'static str>,
     watching: Watching,
     store: OpenStore,
 }
@@ -126,17 +130,24 @@ impl Service {
             },
             Some(Self::GRACE),
         );
+        let grace = runtime::grace(links.provider_timeout);
+        let polls = runtime::coordinate(Arc::clone(&broker), stopped.clone(), grace);
+        let housekeeping = runtime::keep_house(broker, stopped.clone());
+        let scheduler = refreshes.clone().schedule(stopped.clone());
+        let (tell, ended) = mpsc::unbounded_channel();
         Ok(Self {
             listen,
             public_url,
             stop,
-            server: tokio::spawn(server),
-            coordinator: tokio::spawn(runtime::coordinate(Arc::clone(&broker), stopped.clone())),
-            housekeeping: tokio::spawn(runtime::keep_house(broker, stopped.clone())),
-            scheduler: tokio::spawn(refreshes.clone().schedule(stopped.clone())),
+            server: watched("the server", &tell, server),
+            coordinator: watched("polling for links", &tell, polls),
+            housekeeping: watched("housekeeping", &tell, housekeeping),
+            scheduler: watched("refreshing", &tell, scheduler),
             refreshes,
-            worker: tokio::spawn(outbox.clone().work_off(stopped)),
+            worker: watched("revoking", &tell, outbox.clone().work_off(stopped)),
             outbox,
+            grace,
+            ended,
             watching,
             store,
         })
@@ -152,21 +163,29 @@ impl Service {
         &self.public_url
     }
 
-    /// Serves until `told_to_stop` completes, then finishes what is under way.
+    /// Serves until `told_to_stop` completes, then finishes what is under way. Links or grants that nobody looks after are
+    /// worth a restart: when a part of the service ends by itself the others finish as well.
+    ///
+    /// # Errors
+    /// When a part has ended by itself, or an answer could not be saved.
     pub(crate) async fn run_until(
         mut self,
         told_to_stop: impl Future<Output = ()>,
     ) -> Result<Exit, Failure> {
-        tokio::select! {
-            () = told_to_stop => self.stop().await,
-            ended = &mut self.server => {
-                ended.map_err(Failure::other)??;
-                Err(ended_by_itself("the server"))
+        let ended = tokio::select! {
+            () = told_to_stop => None,
+            ended = self.ended.recv() => ended,
+        };
+        if let Some(part) = ended {
+            tracing::error!(part, "a part of the service has ended by itself");
+        }
+        let stopped = self.stop().await?;
+        match ended {
+            None => Ok(stopped),
+            Some(part) => {
+                let message = format!("{part} ended by itself");
+                Err(Failure::new(Exit::Other, message))
             }
-            // Links or grants that nobody looks after are worth a restart.
-            _ = &mut self.coordinator => Err(ended_by_itself("polling for links")),
-            _ = &mut self.scheduler => Err(ended_by_itself("refreshing")),
-            _ = &mut self.worker => Err(ended_by_itself("revoking")),
         }
     }
 
@@ -177,12 +196,12 @@ impl Service {
         // All at once: whoever supervises this process has patience for one grace period, not for three.
         let refreshing = async {
             let scheduled = self.scheduler.await;
-            let saved = self.refreshes.finish().await;
+            let saved = self.refreshes.finish(self.grace).await;
             scheduled.map(|()| saved)
         };
         let revoking = async {
             let worked = self.worker.await;
-            self.outbox.finish().await;
+            self.outbox.finish(self.grace).await;
             worked
         };
         let (server, recorded, tidied, saved, revoked) = tokio::join!(
@@ -208,8 +227,26 @@ impl Service {
     }
 }
 
-fn ended_by_itself(what: &str) -> Failure {
-    Failure::new(Exit::Other, format!("{what} ended by itself"))
+/// Spawns a part of the service, and tells when it ends, even by a panic.
+fn watched<T: Send + 'static>(
+    part: &'static str,
+    tell: &mpsc::UnboundedSender<&'static str>,
+    task: impl Future<Output = T> + Send + 'static,
+) -> JoinHandle<T> {
+    let watch = Watch(part, tell.clone());
+    tokio::spawn(async move {
+        let _watch = watch;
+        task.await
+    })
+}
+
+struct Watch(&'static str, mpsc::UnboundedSender<&'static str>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // Nobody listens any more where the service stops.
+        let _ = self.1.send(self.0);
+    }
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpAcceptor, SocketAddr), Failure> {
@@ -225,4 +262,20 @@ async fn bind(address: SocketAddr) -> Result<(TcpAcceptor, SocketAddr), Failure>
         .iter()
         .find_map(|bound| bound.as_socket_addr().copied());
     Ok((acceptor, bound.unwrap_or(address)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_that_panics_is_told_by_its_name() {
+        let (tell, mut ended) = mpsc::unbounded_channel();
+        let well = watched("one that waits", &tell, std::future::pending::<()>());
+        let ill = watched("one that falls", &tell, async { panic!("it falls") });
+        assert_eq!(ended.recv().await, Some("one that falls"));
+        let _: Result<(), _> = ill.await;
+        assert!(!well.is_finished() && ended.try_recv().is_err());
+        well.abort();
+    }
 }

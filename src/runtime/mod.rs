@@ -28,8 +28,8 @@ use tokio::sync::watch;
 const LONGEST_IDLE: Duration = Duration::from_secs(1);
 /// The pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
-/// Work under way gets this long to finish after the signal to stop: a provider call and its recording.
-const GRACE: Duration = Duration::from_secs(20);
+/// How much longer than a provider call work under way gets to finish after the signal to stop, for its recording.
+const TO_RECORD: Duration = Duration::from_secs(10);
 
 /// Tells everything that runs to stop; all clones see it.
 pub(crate) type Stop = watch::Receiver<bool>;
@@ -44,6 +44,11 @@ pub(crate) fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+/// How long work under way gets to finish after the signal to stop: a provider call and its recording.
+pub(crate) fn grace(provider_timeout: Duration) -> Duration {
+    provider_timeout + TO_RECORD
 }
 
 /// What a panic left in the middle is still of use: the maps and counters here are whole at every point.

@@ -16,14 +16,14 @@ use super::due::due;
 use super::flights::Flights;
 use super::places::Places;
 use super::recovery::Recovery;
-use super::{GRACE, LONGEST_IDLE, STORE_PAUSE, Stop};
+use super::{LONGEST_IDLE, STORE_PAUSE, Stop};
 
 /// Questions to one provider under way at once; a provider that is down holds up no other.
 const MOST_PER_PROVIDER: usize = 16;
 
-/// Polls providers for the links that wait for consent, until told to stop; then finishes what is under way.
+/// Polls providers for the links that wait for consent, until told to stop; then finishes what is under way, within `grace`.
 /// Returns whether everything was recorded.
-pub(crate) async fn coordinate(broker: Arc<Broker>, mut stop: Stop) -> bool {
+pub(crate) async fn coordinate(broker: Arc<Broker>, mut stop: Stop, grace: Duration) -> bool {
     let coordinator = Coordinator {
         broker,
         places: Places::new(MOST_PER_PROVIDER),
@@ -40,7 +40,7 @@ pub(crate) async fn coordinate(broker: Arc<Broker>, mut stop: Stop) -> bool {
             _ = stop.changed() => {}
         }
     }
-    timeout(GRACE, coordinator.flights.finish()).await.is_ok()
+    timeout(grace, coordinator.flights.finish()).await.is_ok()
 }
 
 struct Coordinator {

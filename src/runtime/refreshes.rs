@@ -6,7 +6,8 @@ mod tests;
 
 use std::collections::HashSet;
 use std::error::Error;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use super::due::due;
 use super::flights::Flights;
 use super::places::Places;
 use super::recovery::Recovery;
-use super::{GRACE, LONGEST_IDLE, STORE_PAUSE, Stop, lock};
+use super::{LONGEST_IDLE, STORE_PAUSE, Stop, lock};
 
 /// Refreshes at one provider under way at once; a provider that is down holds up no other.
 const MOST_PER_PROVIDER: usize = 32;
@@ -49,8 +50,6 @@ struct Inner {
     /// Whose refresh tokens are being presented, or have been and the answer is not saved.
     presenting: Mutex<HashSet<AccountId>>,
     stopping: AtomicBool,
-    /// Answers with tokens that the store has not taken yet.
-    unsaved: AtomicUsize,
 }
 
 /// Goes with the answer, also when the flight panics.
@@ -95,7 +94,6 @@ impl Refreshes {
             recovery: Recovery::default(),
             presenting: Mutex::default(),
             stopping: AtomicBool::new(false),
-            unsaved: AtomicUsize::new(0),
         }))
     }
 
@@ -112,15 +110,13 @@ impl Refreshes {
         }
     }
 
-    /// Waits for all that is under way, once nothing new is started. Returns whether all tokens were saved.
-    pub(crate) async fn finish(self) -> bool {
-        self.finish_within(GRACE).await
-    }
-
-    async fn finish_within(self, grace: Duration) -> bool {
+    /// Waits for all that is under way, once nothing new is started, within `grace`. Returns whether all that was
+    /// presented was answered and saved.
+    pub(crate) async fn finish(self, grace: Duration) -> bool {
         self.0.stopping.store(true, Ordering::SeqCst);
-        let all_landed = timeout(grace, self.0.flights.finish()).await.is_ok();
-        all_landed || self.0.unsaved.load(Ordering::SeqCst) == 0
+        // Kept until it is known what is left: dropping it ends all flights.
+        let mut all_landed = pin!(self.0.flights.finish());
+        timeout(grace, &mut all_landed).await.is_ok() || lock(&self.0.presenting).is_empty()
     }
 }
 
@@ -212,23 +208,13 @@ impl Inner {
         }
     }
 
+    /// Records, also while the store is away.
     async fn record(&self, lease: &StoredTokens, exchange: &Exchange) -> Option<StoredTokens> {
-        if !matches!(exchange, Exchange::Refreshed(_)) {
-            return self.try_record(lease, exchange, TRIES_WITHOUT_TOKENS).await;
-        }
-        self.unsaved.fetch_add(1, Ordering::SeqCst);
-        let next = self.try_record(lease, exchange, u32::MAX).await;
-        self.unsaved.fetch_sub(1, Ordering::SeqCst);
-        next
-    }
-
-    /// Records while the store is away: tokens exist nowhere else until it has them.
-    async fn try_record(
-        &self,
-        lease: &StoredTokens,
-        exchange: &Exchange,
-        tries: u32,
-    ) -> Option<StoredTokens> {
+        // Tokens exist nowhere else until the store has them.
+        let tries = match exchange {
+            Exchange::Refreshed(_) => u32::MAX,
+            Exchange::Failed(_) | Exchange::Unsent => TRIES_WITHOUT_TOKENS,
+        };
         let account = lease.account.id.0;
         for attempt in 0..tries {
             match self.grants.record(lease, exchange).await {

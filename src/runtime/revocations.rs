@@ -16,7 +16,7 @@ use super::due::due;
 use super::flights::Flights;
 use super::places::Places;
 use super::recovery::Recovery;
-use super::{GRACE, LONGEST_IDLE, STORE_PAUSE, Stop};
+use super::{LONGEST_IDLE, STORE_PAUSE, Stop};
 
 /// Revocations at one provider under way at once; a provider that is down holds up no other.
 const MOST_PER_PROVIDER: usize = 8;
@@ -73,9 +73,9 @@ impl Outbox {
         }
     }
 
-    /// Waits for what is under way, for a while: what is not confirmed is asked again after the next start.
-    pub(crate) async fn finish(self) {
-        let _ = timeout(GRACE, self.0.flights.finish()).await;
+    /// Waits for what is under way, within `grace`: what is not confirmed is asked again after the next start.
+    pub(crate) async fn finish(self, grace: Duration) {
+        let _ = timeout(grace, self.0.flights.finish()).await;
     }
 }
 

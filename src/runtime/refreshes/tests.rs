@@ -127,7 +127,7 @@ async fn any_number_of_callers_share_one_flight() {
     // Whoever comes later with the same wish finds it fulfilled.
     stage.refreshes.refresh(wish, SOON).await;
     assert_eq!(stage.provider.presented().len(), 1);
-    assert!(stage.refreshes.finish().await);
+    assert!(stage.refreshes.finish(SOON).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -139,7 +139,10 @@ async fn a_caller_that_goes_away_cancels_nothing() {
     let gone = timeout(Duration::from_millis(50), caller).await;
     assert!(gone.is_err());
     assert_eq!(stage.stored().await.generation, 1);
-    assert!(stage.refreshes.clone().finish().await, "tokens were saved");
+    assert!(
+        stage.refreshes.clone().finish(SOON).await,
+        "tokens were saved"
+    );
     assert_eq!(stage.stored().await.generation, 2);
     assert_eq!(stage.provider.presented(), ["refresh"]);
 }
@@ -160,7 +163,7 @@ async fn tokens_that_cannot_be_saved_are_told_at_the_end() {
     stage.store.refuse_recordings(u32::MAX);
     let patience = Duration::from_millis(100);
     stage.refreshes.refresh(stage.wish().await, patience).await;
-    assert!(!stage.refreshes.clone().finish_within(patience).await);
+    assert!(!stage.refreshes.clone().finish(patience).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -211,7 +214,7 @@ async fn what_is_due_is_refreshed_until_the_signal_to_stop() {
     timeout(SOON, refreshed).await.unwrap();
     stop.send_replace(true);
     timeout(SOON, scheduler).await.unwrap().unwrap();
-    assert!(stage.refreshes.clone().finish().await);
+    assert!(stage.refreshes.clone().finish(SOON).await);
     stage.clock.advance(Duration::from_secs(3500));
     sleep(Duration::from_millis(100)).await;
     assert_eq!(stage.provider.presented(), ["refresh"]);
@@ -237,7 +240,7 @@ async fn a_lease_that_lapses_over_tokens_in_hand_is_not_presented_again() {
     timeout(Duration::from_secs(15), saved).await.unwrap();
     stop.send_replace(true);
     scheduler.await.unwrap();
-    assert!(stage.refreshes.clone().finish().await);
+    assert!(stage.refreshes.clone().finish(SOON).await);
     let presented = stage.provider.presented();
     let refresh_again = presented.iter().filter(|token| *token == "refresh");
     assert_eq!(refresh_again.count(), 1, "{presented:?}");

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::authenticate::KEY_NEEDED;
+use super::authenticate::{KEY_NEEDED, UNKNOWN_KEY};
 use super::refresh_account::no_token_now;
 use super::{Broker, Caller, Refusal};
 use crate::fault::Fault;
-use crate::grant::{Account, AccountStatus, StoredTokens};
+use crate::grant::{AccessKeyId, Account, AccountId, AccountStatus, StoredTokens};
 use crate::secret::AccessToken;
 use crate::time::Timestamp;
 
@@ -44,15 +44,22 @@ impl Broker {
                 return Err(Refusal::Forbidden(detail));
             }
         };
-        let tokens = self.stored_tokens(self.account_of(key)?).await;
-        let mut tokens = tokens.map_err(|refusal| match refusal {
-            Refusal::NotFound(_) => Refusal::Unauthorized("the account of this key is gone"),
-            other => other,
-        })?;
+        let account = self.account_of(key)?;
+        let mut tokens = self.stored_tokens(account).await.map_err(gone)?;
         if wants_refresh(&tokens, min_ttl, self.clock.now()) {
-            tokens = self.refreshed(tokens).await?;
+            tokens = self.refreshed(tokens).await.map_err(gone)?;
+            self.still_opens(key.id, account).await?;
         }
         self.hand_out(tokens, min_ttl)
+    }
+
+    /// A refresh takes its time: the key may have been deleted meanwhile, or have expired.
+    async fn still_opens(&self, key: AccessKeyId, account: AccountId) -> Result<(), Refusal> {
+        let before = AccessKeyId(key.0 - 1);
+        let found = self.store.keys(account, Some(before), 1).await?;
+        let found = found.into_iter().find(|found| found.id == key);
+        let opens = found.is_some_and(|key| key.expires_at.is_none_or(|at| at > self.clock.now()));
+        if opens { Ok(()) } else { Err(UNKNOWN_KEY) }
     }
 
     fn hand_out(&self, tokens: StoredTokens, min_ttl: Duration) -> Result<HandedToken, Refusal> {
@@ -71,6 +78,14 @@ impl Broker {
             warning: warning(&tokens.account, expires_in, min_ttl),
             account: tokens.account,
         })
+    }
+}
+
+/// To a key whose account is gone, the key is.
+fn gone(refusal: Refusal) -> Refusal {
+    match refusal {
+        Refusal::NotFound(_) => Refusal::Unauthorized("the account of this key is gone"),
+        other => other,
     }
 }
 

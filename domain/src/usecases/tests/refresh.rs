@@ -1,9 +1,11 @@
 //! Keeping a grant alive, whatever happens.
 
+use async_trait::async_trait;
+
 use super::*;
 use crate::grant::{Account, AccountStatus, StoredTokens, TokenOrigin};
-use crate::ports::{AccountStore, ProviderError, RefreshError};
-use crate::usecases::{Exchange, HandedToken};
+use crate::ports::{AccountStore, KeyStore, ProviderError, RefreshError};
+use crate::usecases::{Exchange, HandedToken, RefreshOnDemand, RefreshWish};
 
 fn gone() -> ProviderError {
     ProviderError::Unavailable {
@@ -430,5 +432,50 @@ async fn what_one_replica_cannot_reach_is_left_to_the_others() {
         one.until_due().await;
         one.refresh_due().await;
         assert!(one.clock_now().since(from) < secs(3700));
+    }
+}
+
+/// What comes in between while a caller waits for a refresh.
+struct Meanwhile<F>(F);
+
+#[async_trait]
+impl<F, Done> RefreshOnDemand for Meanwhile<F>
+where
+    F: Fn() -> Done + Send + Sync,
+    Done: Future<Output = ()> + Send,
+{
+    async fn refresh(&self, _: RefreshWish, _: Duration) {
+        (self.0)().await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_deleted_while_its_caller_waits_opens_nothing() {
+    for account_goes in [false, true] {
+        let stage = Stage::new().await;
+        let (_, key) = stage.linked().await;
+        let caller = stage.caller(&key).await;
+        let store = Arc::clone(&stage.store);
+        let seen = stage.stored().await;
+        let lease = stage.broker.revocations().of_account(&seen).unwrap();
+        let meanwhile = Meanwhile(move || {
+            let (store, seen, lease) = (Arc::clone(&store), seen.clone(), lease.clone());
+            async move {
+                let id = seen.account.id;
+                let key = store.keys(id, None, 1).await.unwrap()[0].id;
+                if account_goes {
+                    store.delete_account(&seen, lease).await.unwrap();
+                } else {
+                    assert!(store.delete_key(id, key).await.unwrap());
+                }
+            }
+        });
+        let broker = stage.broker.refreshing_through(Arc::new(meanwhile));
+        stage.clock.advance(secs(1000));
+        let refusal = broker.hand_out_token(&caller, secs(3000)).await.err();
+        assert!(
+            matches!(refusal, Some(Refusal::Unauthorized(_))),
+            "{refusal:?}"
+        );
     }
 }

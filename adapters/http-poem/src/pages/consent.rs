@@ -68,7 +68,7 @@ impl Attempt {
 
 /// A provider that asks for a longer pause than a person waits is left alone at once.
 fn is_worth_waiting(retry_after: Duration, give_up_at: Instant) -> bool {
-    Instant::now() + retry_after.max(PAUSE) < give_up_at
+    retry_after.max(PAUSE) < give_up_at.saturating_duration_since(Instant::now())
 }
 
 fn unanswered(detail: &str) -> Refusal {
@@ -90,5 +90,6 @@ mod tests {
         assert!(!is_worth_waiting(soon, now + soon));
         assert!(!is_worth_waiting(Duration::ZERO, now + PAUSE));
         assert!(!is_worth_waiting(Duration::from_secs(60), now + PATIENCE));
+        assert!(!is_worth_waiting(Duration::MAX, now + PATIENCE));
     }
 }

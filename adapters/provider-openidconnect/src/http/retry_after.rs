@@ -5,16 +5,20 @@ use std::time::{Duration, SystemTime};
 use central_oauth_domain::Timestamp;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
+/// No pause is longer than this, whatever a server says.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
 /// `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date. Some servers name it `X-Retry-After`.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let value = headers
         .get(RETRY_AFTER)
         .or_else(|| headers.get("x-retry-after"))?;
     let text = value.to_str().ok()?.trim();
-    match text.parse::<f64>() {
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
-        Err(_) => Some(at(httpdate::parse_http_date(text).ok()?)?.since(now)),
-    }
+    let pause = match text.parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
+        Err(_) => at(httpdate::parse_http_date(text).ok()?)?.since(now),
+    };
+    Some(pause.min(LONGEST))
 }
 
 fn at(date: SystemTime) -> Option<Timestamp> {
@@ -44,6 +48,9 @@ mod tests {
         assert_eq!(read("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT"), thirty);
         let past = read("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT");
         assert_eq!(past, Some(Duration::ZERO));
+        assert_eq!(read("retry-after", "1e19"), Some(LONGEST));
+        let far = read("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT");
+        assert_eq!(far, Some(LONGEST));
         assert_eq!(read("retry-after", "later"), None);
         assert_eq!(read("retry-after", "-5"), None);
     }

@@ -114,11 +114,13 @@ pub fn wait_for_operator(before: Attempts, fault: Fault, now: Timestamp) -> Refr
     }
 }
 
-/// The attempt that was not made, because the provider is down and probed by somebody else. What waits for the same
-/// probe goes on spread over as long again, a minute at the most, so that the end of an outage brings no storm.
+/// The attempt that was not made, because the provider serves nobody, says the fault, and is probed by somebody else. What
+/// waits for the same probe goes on spread over as long again, a minute at the most, so that the end of an outage brings no
+/// storm.
 #[must_use]
 pub fn wait_for_provider(
     before: Attempts,
+    fault: Fault,
     probe_at: Timestamp,
     now: Timestamp,
     spread: f64,
@@ -126,10 +128,7 @@ pub fn wait_for_provider(
     let pause = probe_at.since(now).max(SHORTEST_SPREAD).min(LONGEST_SPREAD);
     RefreshFailure {
         status: AccountStatus::Degraded,
-        fault: Fault::new(
-            Fault::UNAVAILABLE,
-            "the provider is down; it is being probed",
-        ),
+        fault,
         next_refresh_at: Some(probe_at + pause.mul_f64(spread)),
         attempts: Attempts {
             failures: before.failures.saturating_add(1),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Grants;
+use super::outages::Outage;
 use crate::fault::Fault;
 use crate::grant::refresh::{
     RefreshFailure, at_least_every, due_at, judge, wait_for_operator, wait_for_provider,
@@ -28,10 +29,8 @@ enum Trouble {
     Provider(RefreshError),
     /// Only the operator can do something about it.
     Operator(Fault),
-    /// The provider is down, and somebody else finds out when it is up again.
-    Outage {
-        probe_at: Timestamp,
-    },
+    /// The provider does not serve us, and somebody else finds out when it does again.
+    Outage(Outage),
     LeaseLost,
 }
 
@@ -41,7 +40,7 @@ impl Trouble {
         match self {
             Self::LeaseLost => None,
             Self::Operator(_) => Some(RefreshOutcome::Misconfigured),
-            Self::Outage { .. } => Some(RefreshOutcome::Postponed),
+            Self::Outage(_) => Some(RefreshOutcome::Postponed),
             Self::Provider(error) => Some(match &error.cause {
                 ProviderError::Misconfigured { .. } => RefreshOutcome::Misconfigured,
                 ProviderError::Refused { .. } => RefreshOutcome::Refused,
@@ -82,7 +81,9 @@ impl Grants {
         let failure = match trouble {
             Trouble::LeaseLost => return Exchange::Unsent,
             Trouble::Operator(fault) => wait_for_operator(before, fault, now),
-            Trouble::Outage { probe_at } => wait_for_provider(before, probe_at, now, spread),
+            Trouble::Outage(Outage { probe_at, fault }) => {
+                wait_for_provider(before, fault, probe_at, now, spread)
+            }
             Trouble::Provider(error) => {
                 let others = self.outages.last_refresh(&lease.account.key.provider);
                 judge(before, &error, others, now, spread)
@@ -115,7 +116,7 @@ impl Grants {
         let admitted = self
             .outages
             .admit(&key.provider, self.clock.now(), self.provider_timeout);
-        admitted.map_err(|probe_at| Trouble::Outage { probe_at })?;
+        admitted.map_err(Trouble::Outage)?;
         let origin = provider.origin().await.map_err(|cause| {
             let error = RefreshError::from(cause);
             self.note(&key.provider, Some(&error));
@@ -139,15 +140,16 @@ impl Grants {
             .map_err(|error| Trouble::Provider(unsealable(error)))
     }
 
-    /// Remembers whether the provider answers.
+    /// Remembers whether the provider serves us. One that refuses our client does so whoever's refresh token it is shown.
     fn note(&self, provider: &ProviderName, error: Option<&RefreshError>) {
         let now = self.clock.now();
         match error.map(|error| &error.cause) {
             None if self.outages.refreshed(provider, now) => self.outage_over(provider),
-            Some(cause) if cause.is_passing() => {
+            Some(cause) if cause.is_passing() || is_the_operator_s(cause) => {
                 let (pause, spread) = (cause.retry_after(), self.entropy.fraction());
-                if self.outages.failed(provider, pause, now, spread) {
-                    tracing::warn!(%provider, error = %cause, "the provider is down");
+                let fault = told_to_others(cause);
+                if self.outages.failed(provider, fault, pause, now, spread) {
+                    tracing::warn!(%provider, error = %cause, "the provider is down, or refuses this client");
                     self.observer.outage(provider, true);
                 }
             }
@@ -157,7 +159,7 @@ impl Grants {
     }
 
     fn outage_over(&self, provider: &ProviderName) {
-        tracing::info!(%provider, "the provider is up again");
+        tracing::info!(%provider, "the provider answers again");
         self.observer.outage(provider, false);
     }
 
@@ -212,6 +214,19 @@ fn unsealable(error: CipherError) -> RefreshError {
         },
         may_have_acted: true,
     }
+}
+
+/// What accounts are told that were not tried: nothing that the provider has said about another one.
+fn told_to_others(cause: &ProviderError) -> Fault {
+    if is_the_operator_s(cause) {
+        return cause.into();
+    }
+    let words = "the provider is down; it is being probed";
+    Fault::new(Fault::UNAVAILABLE, words)
+}
+
+const fn is_the_operator_s(cause: &ProviderError) -> bool {
+    matches!(cause, ProviderError::Misconfigured { .. })
 }
 
 fn client_changed() -> Fault {

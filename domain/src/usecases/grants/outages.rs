@@ -1,9 +1,11 @@
-//! Which providers answer. A provider that is down is probed with one refresh at a time, not with all that are due.
+//! Which providers serve us. One that is down, or that refuses our client, is probed with one refresh at a time, not with
+//! all that are due.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::fault::Fault;
 use crate::grant::ProviderName;
 use crate::grant::refresh::pause_after;
 use crate::time::Timestamp;
@@ -31,26 +33,34 @@ pub(super) struct Look {
 struct Seen {
     refreshed_at: Option<Timestamp>,
     failures: u32,
-    probe_at: Option<Timestamp>,
+    /// While there is an outage.
+    outage: Option<Outage>,
+}
+
+/// Why a provider is not asked now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Outage {
+    /// When the next one may ask.
+    pub(super) probe_at: Timestamp,
+    /// What the last one was told.
+    pub(super) fault: Fault,
 }
 
 impl Outages {
-    /// Whether a provider may be asked now; otherwise when the next probe is. Whoever is let in during an outage is the
-    /// probe, and alone with it for as long as its answer may take.
+    /// Whether a provider may be asked now; otherwise why not, and when the next probe is. Whoever is let in during an
+    /// outage is the probe, and alone with it for as long as its answer may take.
     pub(super) fn admit(
         &self,
         provider: &ProviderName,
         now: Timestamp,
         answer_takes: Duration,
-    ) -> Result<(), Timestamp> {
+    ) -> Result<(), Outage> {
         let mut seen = self.lock();
-        let Some(seen) = seen.get_mut(provider) else {
-            return Ok(());
-        };
-        match seen.probe_at {
-            Some(probe_at) if probe_at > now => Err(probe_at),
-            Some(_) => {
-                seen.probe_at = Some(now + answer_takes);
+        let outage = seen.get_mut(provider).and_then(|seen| seen.outage.as_mut());
+        match outage {
+            Some(outage) if outage.probe_at > now => Err(outage.clone()),
+            Some(outage) => {
+                outage.probe_at = now + answer_takes;
                 Ok(())
             }
             None => Ok(()),
@@ -61,7 +71,7 @@ impl Outages {
     pub(super) fn look(&self, now: Timestamp) -> Look {
         let mut look = Look::default();
         for (provider, seen) in self.lock().iter() {
-            match seen.probe_at {
+            match seen.outage.as_ref().map(|outage| outage.probe_at) {
                 Some(probe_at) if probe_at > now => {
                     look.closed.push(provider.clone());
                     look.opens_at = look.opens_at.into_iter().chain([probe_at]).min();
@@ -80,7 +90,7 @@ impl Outages {
             ..Seen::default()
         };
         let before = self.lock().insert(provider.clone(), seen);
-        before.is_some_and(|before| before.probe_at.is_some())
+        before.is_some_and(|before| before.outage.is_some())
     }
 
     /// The provider has given an answer of the protocol, if not the one that was hoped for. Returns whether that ended
@@ -89,14 +99,15 @@ impl Outages {
         let mut seen = self.lock();
         seen.get_mut(provider).is_some_and(|seen| {
             seen.failures = 0;
-            seen.probe_at.take().is_some()
+            seen.outage.take().is_some()
         })
     }
 
-    /// The provider has given none. Returns whether an outage began with that.
+    /// The provider has given none, or refuses our client. Returns whether an outage began with that.
     pub(super) fn failed(
         &self,
         provider: &ProviderName,
+        fault: Fault,
         retry_after: Option<Duration>,
         now: Timestamp,
         spread: f64,
@@ -105,9 +116,12 @@ impl Outages {
         let seen = seen.entry(provider.clone()).or_default();
         seen.failures = seen.failures.saturating_add(1);
         let probes = seen.failures.checked_sub(OUTAGE_AFTER);
-        let was_down = seen.probe_at.is_some();
-        seen.probe_at = probes.map(|probes| now + pause_after(probes + 1, retry_after, spread));
-        seen.probe_at.is_some() && !was_down
+        let was_down = seen.outage.is_some();
+        seen.outage = probes.map(|probes| Outage {
+            probe_at: now + pause_after(probes + 1, retry_after, spread),
+            fault,
+        });
+        seen.outage.is_some() && !was_down
     }
 
     /// When the provider last refreshed a token, as far as this process knows.
@@ -127,11 +141,20 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
     const TAKES: Duration = Duration::from_secs(10);
 
+    fn gone() -> Fault {
+        Fault::new(Fault::UNAVAILABLE, "gone")
+    }
+
+    fn until(probe_at: Timestamp) -> Result<(), Outage> {
+        let fault = gone();
+        Err(Outage { probe_at, fault })
+    }
+
     fn down(times: u32) -> (Outages, ProviderName) {
         let (outages, one) = (Outages::default(), ProviderName::new("one"));
         for _ in 0..times {
             assert!(outages.admit(&one, NOW, TAKES).is_ok());
-            outages.failed(&one, None, NOW, 0.0);
+            outages.failed(&one, gone(), None, NOW, 0.0);
         }
         (outages, one)
     }
@@ -146,12 +169,12 @@ mod tests {
     fn an_outage_lets_one_probe_in_at_a_time() {
         let (outages, one) = down(OUTAGE_AFTER);
         let second = Duration::from_secs(1);
-        assert_eq!(outages.admit(&one, NOW, TAKES), Err(NOW + second));
+        assert_eq!(outages.admit(&one, NOW, TAKES), until(NOW + second));
         let probe = NOW + second;
         assert!(outages.admit(&one, probe, TAKES).is_ok());
-        assert_eq!(outages.admit(&one, probe, TAKES), Err(probe + TAKES));
-        outages.failed(&one, None, probe, 0.0);
-        assert_eq!(outages.admit(&one, probe, TAKES), Err(probe + 2 * second));
+        assert_eq!(outages.admit(&one, probe, TAKES), until(probe + TAKES));
+        outages.failed(&one, gone(), None, probe, 0.0);
+        assert_eq!(outages.admit(&one, probe, TAKES), until(probe + 2 * second));
         assert!(outages.admit(&ProviderName::new("two"), NOW, TAKES).is_ok());
     }
 
@@ -188,7 +211,7 @@ mod tests {
     fn the_provider_s_pause_is_kept() {
         let (outages, one) = down(OUTAGE_AFTER - 1);
         let minute = Duration::from_secs(60);
-        outages.failed(&one, Some(minute), NOW, 0.0);
-        assert_eq!(outages.admit(&one, NOW, TAKES), Err(NOW + minute));
+        outages.failed(&one, gone(), Some(minute), NOW, 0.0);
+        assert_eq!(outages.admit(&one, NOW, TAKES), until(NOW + minute));
     }
 }

@@ -398,6 +398,43 @@ async fn a_provider_that_is_down_is_probed_by_one_at_a_time() {
 }
 
 #[tokio::test]
+async fn a_client_that_is_refused_is_tried_by_one_at_a_time() {
+    let stage = Stage::new().await;
+    for person in 0..20 {
+        let person = ScriptedProvider::person(&format!("person-{person}"));
+        stage.provider.answer_identify(Ok(person));
+        stage.linked().await;
+    }
+    stage.clock.advance(secs(3500));
+    let refused = || ProviderError::Misconfigured {
+        code: "invalid_client".to_owned(),
+        detail: "the secret has expired".to_owned(),
+    };
+    (0..200).for_each(|_| stage.provider.answer_refresh(Err(refused().into())));
+    let from = stage.clock_now();
+    while stage.clock_now().since(from) < secs(3600) {
+        stage.until_due().await;
+        stage.refresh_due().await;
+    }
+    let presented = stage.provider.presented().len();
+    assert!((5..40).contains(&presented), "{presented}");
+    let accounts = async || stage.store.accounts(None, 100).await.unwrap();
+    for account in accounts().await {
+        assert_eq!(account.status, AccountStatus::Degraded);
+        assert_eq!(account.last_error.unwrap().code, "invalid_client");
+    }
+
+    // The operator has put it right.
+    stage.provider.forget_refreshes();
+    let from = stage.clock_now();
+    while accounts().await.iter().any(|a| a.last_error.is_some()) {
+        stage.until_due().await;
+        stage.refresh_due().await;
+        assert!(stage.clock_now().since(from) < secs(1200));
+    }
+}
+
+#[tokio::test]
 async fn what_one_replica_cannot_reach_is_left_to_the_others() {
     let one = Stage::new().await;
     for person in 0..40 {

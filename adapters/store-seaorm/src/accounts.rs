@@ -9,7 +9,8 @@ use sea_orm::{
 };
 
 use crate::convert::{AccountRow, row_count, stored_tokens};
-use crate::entities::{accounts, tokens};
+use crate::entities::accounts::{self, Status};
+use crate::entities::tokens;
 use crate::error::failed;
 use crate::locks;
 use crate::outbox;
@@ -39,6 +40,20 @@ impl AccountStore for SeaOrmStore {
 
     async fn tokens(&self, id: AccountId) -> Result<Option<StoredTokens>, StoreError> {
         read_tokens(&self.read().await?, id).await
+    }
+
+    async fn has_others_alive(&self, than: &Account) -> Result<bool, StoreError> {
+        let other = accounts::Entity::find()
+            .select_only()
+            .column(accounts::Column::Id)
+            .filter(accounts::Column::Provider.eq(than.key.provider.as_str()))
+            .filter(accounts::Column::Id.ne(than.id.0))
+            .filter(accounts::Column::Status.ne(Status::RelinkRequired))
+            .into_tuple::<i64>()
+            .one(&self.read().await?)
+            .await
+            .map_err(failed)?;
+        Ok(other.is_some())
     }
 
     async fn delete_account(

@@ -118,7 +118,7 @@ where
             deleting_one_takes_its_links_along, only_an_account_s_own_keys_are_deleted, the_latest_use_is_noted,
             uses_noted_at_once_leave_the_latest,
         },
-        accounts::{an_unknown_account_is_none, lists_come_in_pages},
+        accounts::{an_unknown_account_is_none, lists_come_in_pages, others_are_those_alive_at_the_same_provider},
         deleting::{
             takes_keys_and_links_along, leaves_a_leased_revocation, what_has_changed_since_is_a_conflict,
             a_refresh_under_way_does_not_keep_it, an_account_is_deleted_once,

@@ -12,6 +12,9 @@ use crate::time::Timestamp;
 const BELIEVED_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// And after this long if the provider refreshes other grants all the while.
 const BELIEVED_AMONG_OTHERS_AFTER: Duration = Duration::from_secs(3 * 3600);
+/// And only after this long if there are others and it refreshes none of them: what stands between us and the provider is
+/// likelier than the end of all grants.
+const BELIEVED_AS_ALL_ARE_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
 /// What waits for the end of an outage is spread over so long.
 const SHORTEST_SPREAD: Duration = Duration::from_secs(1);
 const LONGEST_SPREAD: Duration = Duration::from_secs(60);
@@ -25,8 +28,17 @@ pub struct Attempts {
     pub failures: u32,
     /// Whether an answer got lost that may have spent the refresh token.
     pub ambiguous: bool,
-    /// Since when the provider refuses without the word that would end the grant.
+    /// Since when the provider refuses without the word that would end the grant, and does nothing else.
     pub refused_since: Option<Timestamp>,
+}
+
+/// How the other grants of the provider fare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Others {
+    /// Whether there are any that have not been given up.
+    pub exist: bool,
+    /// When the provider last refreshed one, as far as that is known.
+    pub refreshed_at: Option<Timestamp>,
 }
 
 /// What a refresh that failed leaves behind.
@@ -42,13 +54,13 @@ pub struct RefreshFailure {
     pub attempts: Attempts,
 }
 
-/// Judges a failed attempt by what the provider did, by what had happened before, and by when the provider last
-/// refreshed another grant, as far as that is known.
+/// Judges a failed attempt by what the provider did, by what had happened before, and by how the provider's other grants
+/// fare.
 #[must_use]
 pub fn judge(
     before: Attempts,
     error: &RefreshError,
-    others_refreshed_at: Option<Timestamp>,
+    others: Others,
     now: Timestamp,
     spread: f64,
 ) -> RefreshFailure {
@@ -56,7 +68,7 @@ pub fn judge(
     let mut attempts = Attempts {
         failures,
         ambiguous: before.ambiguous || error.may_have_acted,
-        ..before
+        refused_since: None,
     };
     let cause = &error.cause;
     let over = match cause {
@@ -65,8 +77,9 @@ pub fn judge(
             last_words(cause, before.ambiguous),
         )),
         ProviderError::Refused { code, .. } => {
-            let since = *attempts.refused_since.get_or_insert(now);
-            is_believed(since, others_refreshed_at, now).then(|| {
+            let since = before.refused_since.unwrap_or(now);
+            attempts.refused_since = Some(since);
+            is_believed(since, others, now).then(|| {
                 let hours = now.since(since).as_secs() / 3600;
                 let words = format!("{cause}; so it has been for {hours} hours");
                 Fault::new(code, words)
@@ -92,11 +105,16 @@ pub fn judge(
 
 /// Whether a refusal that has lasted since then ends the grant. While the provider refreshes others, it is this grant
 /// that it refuses.
-fn is_believed(since: Timestamp, others_refreshed_at: Option<Timestamp>, now: Timestamp) -> bool {
-    let lasts = now.since(since);
-    let others = others_refreshed_at
-        .is_some_and(|at| at >= since && now.since(at) < BELIEVED_AMONG_OTHERS_AFTER / 3);
-    lasts >= BELIEVED_AFTER || others && lasts >= BELIEVED_AMONG_OTHERS_AFTER
+fn is_believed(since: Timestamp, others: Others, now: Timestamp) -> bool {
+    let lately = |at| at >= since && now.since(at) < BELIEVED_AMONG_OTHERS_AFTER / 3;
+    let after = if others.refreshed_at.is_some_and(lately) {
+        BELIEVED_AMONG_OTHERS_AFTER
+    } else if others.exist {
+        BELIEVED_AS_ALL_ARE_AFTER
+    } else {
+        BELIEVED_AFTER
+    };
+    now.since(since) >= after
 }
 
 /// The attempt that was not made, because only the operator can make it possible again. Nothing was sent, so this is no
@@ -109,6 +127,7 @@ pub fn wait_for_operator(before: Attempts, fault: Fault, now: Timestamp) -> Refr
         next_refresh_at: Some(now + OPERATOR_PAUSE),
         attempts: Attempts {
             failures: before.failures.saturating_add(1),
+            refused_since: None,
             ..before
         },
     }
@@ -132,6 +151,7 @@ pub fn wait_for_provider(
         next_refresh_at: Some(probe_at + pause.mul_f64(spread)),
         attempts: Attempts {
             failures: before.failures.saturating_add(1),
+            refused_since: None,
             ..before
         },
     }
@@ -158,6 +178,10 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
     const HOUR: Duration = Duration::from_secs(3600);
+    const ALONE: Others = Others {
+        exist: false,
+        refreshed_at: None,
+    };
 
     fn refused(code: &str) -> ProviderError {
         ProviderError::Refused {
@@ -185,7 +209,7 @@ mod tests {
         let failure = judge(
             Attempts::default(),
             &refused("invalid_grant").into(),
-            None,
+            ALONE,
             NOW,
             0.0,
         );
@@ -201,17 +225,17 @@ mod tests {
         let first = judge(
             Attempts::default(),
             &lost(unavailable(None)),
-            None,
+            ALONE,
             NOW,
             0.0,
         );
         assert_eq!(first.status, AccountStatus::Degraded);
-        let later = judge(first.attempts, &unavailable(None).into(), None, NOW, 0.0);
+        let later = judge(first.attempts, &unavailable(None).into(), ALONE, NOW, 0.0);
         assert!(later.attempts.ambiguous, "it is remembered");
         let end = judge(
             later.attempts,
             &refused("invalid_grant").into(),
-            None,
+            ALONE,
             NOW,
             0.0,
         );
@@ -222,11 +246,11 @@ mod tests {
     fn an_unsaid_refusal_is_believed_after_a_day() {
         let (mut attempts, mut now) = (Attempts::default(), NOW);
         for _ in 0..24 {
-            let failure = judge(attempts, &refused("http_404").into(), None, now, 0.0);
+            let failure = judge(attempts, &refused("http_404").into(), ALONE, now, 0.0);
             assert_eq!(failure.status, AccountStatus::Degraded);
             (attempts, now) = (failure.attempts, now + HOUR);
         }
-        let failure = judge(attempts, &refused("http_404").into(), None, now, 0.0);
+        let failure = judge(attempts, &refused("http_404").into(), ALONE, now, 0.0);
         assert_eq!(failure.status, AccountStatus::RelinkRequired);
         assert_eq!(failure.fault.code, "http_404");
     }
@@ -237,8 +261,11 @@ mod tests {
             refused_since: Some(NOW - age),
             ..Attempts::default()
         };
-        let status = |age, others: Option<Duration>| {
-            let others = others.map(|ago| NOW - ago);
+        let status = |age, refreshed: Option<Duration>| {
+            let others = Others {
+                exist: true,
+                refreshed_at: refreshed.map(|ago| NOW - ago),
+            };
             let error = refused("http_404").into();
             judge(refused_for(age), &error, others, NOW, 0.0).status
         };
@@ -252,6 +279,27 @@ mod tests {
         // It has stopped refreshing others too, or had before it all began.
         assert_eq!(status(4 * HOUR, Some(2 * HOUR)), AccountStatus::Degraded);
         assert_eq!(status(4 * HOUR, Some(5 * HOUR)), AccountStatus::Degraded);
+        // As all are refused it may be anything, for a long time.
+        assert_eq!(status(25 * HOUR, None), AccountStatus::Degraded);
+        assert_eq!(status(6 * 24 * HOUR, None), AccountStatus::Degraded);
+        assert_eq!(status(7 * 24 * HOUR, None), AccountStatus::RelinkRequired);
+    }
+
+    #[test]
+    fn two_refusals_with_an_outage_in_between_are_not_one() {
+        let refusal = || refused("http_404").into();
+        let first = judge(Attempts::default(), &refusal(), ALONE, NOW, 0.0);
+        assert_eq!(first.attempts.refused_since, Some(NOW));
+        let later = NOW + 23 * HOUR;
+        let gone = || Fault::new(Fault::UNAVAILABLE, "gone");
+        for between in [
+            judge(first.attempts, &unavailable(None).into(), ALONE, later, 0.0),
+            wait_for_provider(first.attempts, gone(), later, later, 0.0),
+            wait_for_operator(first.attempts, gone(), later),
+        ] {
+            let again = judge(between.attempts, &refusal(), ALONE, NOW + 25 * HOUR, 0.0);
+            assert_eq!(again.status, AccountStatus::Degraded);
+        }
     }
 
     #[test]
@@ -264,7 +312,7 @@ mod tests {
             refused_since: Some(NOW - 8760 * HOUR),
             ..Attempts::default()
         };
-        let failure = judge(year_ago, &error.into(), None, NOW, 0.0);
+        let failure = judge(year_ago, &error.into(), ALONE, NOW, 0.0);
         assert_eq!(failure.status, AccountStatus::Degraded);
         assert_eq!(failure.fault.code, "invalid_client");
         let fault = Fault::new("client_changed", "the client id has changed");
@@ -286,7 +334,7 @@ mod tests {
                 failures, ambiguous, refused_since: since.map(Timestamp::from_millis),
             };
             let error = lost(unavailable(retry_after.map(Duration::from_secs)));
-            let failure = judge(before, &error, None, NOW, spread);
+            let failure = judge(before, &error, ALONE, NOW, spread);
             prop_assert_eq!(failure.status, AccountStatus::Degraded);
             let next = failure.next_refresh_at.ok_or_else(|| TestCaseError::fail("no next"))?;
             prop_assert!(next > NOW && next <= NOW + 2 * HOUR);

@@ -22,6 +22,9 @@ pub trait AccountStore: Send + Sync {
     /// An account with its tokens.
     async fn tokens(&self, id: AccountId) -> Result<Option<StoredTokens>, StoreError>;
 
+    /// Whether the provider of an account has another one here that has not been given up.
+    async fn has_others_alive(&self, than: &Account) -> Result<bool, StoreError>;
+
     /// Deletes an account with its tokens, its keys and their links, and keeps what is to be revoked, leased to the
     /// caller until [`NewRevocation::lease_until`]. [`StoreError::Conflict`] when the account is gone, or its tokens
     /// are not those of `seen` any more.

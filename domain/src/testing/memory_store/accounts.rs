@@ -44,6 +44,16 @@ impl AccountStore for MemoryStore {
         Ok(found)
     }
 
+    async fn has_others_alive(&self, than: &Account) -> Result<bool, StoreError> {
+        let state = self.lock();
+        let mut others = state.accounts.values().map(|tokens| &tokens.account);
+        Ok(others.any(|other| {
+            other.id != than.id
+                && other.key.provider == than.key.provider
+                && other.status != AccountStatus::RelinkRequired
+        }))
+    }
+
     async fn delete_account(
         &self,
         seen: &StoredTokens,

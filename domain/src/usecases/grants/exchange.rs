@@ -6,7 +6,7 @@ use super::Grants;
 use super::outages::Outage;
 use crate::fault::Fault;
 use crate::grant::refresh::{
-    RefreshFailure, at_least_every, due_at, judge, wait_for_operator, wait_for_provider,
+    Others, RefreshFailure, at_least_every, due_at, judge, wait_for_operator, wait_for_provider,
 };
 use crate::grant::{AccountStatus, ProviderName, RefreshedTokens, StoredTokens, TokenGrant};
 use crate::observe::RefreshOutcome;
@@ -85,7 +85,7 @@ impl Grants {
                 wait_for_provider(before, fault, probe_at, now, spread)
             }
             Trouble::Provider(error) => {
-                let others = self.outages.last_refresh(&lease.account.key.provider);
+                let others = self.others(lease).await;
                 judge(before, &error, others, now, spread)
             }
         };
@@ -95,6 +95,15 @@ impl Grants {
             self.tell(lease, if over { verdict } else { outcome }, lag);
         }
         Exchange::Failed(Box::new(still_over(failure, lease)))
+    }
+
+    /// How the provider's other grants fare. Where the store does not say, it is taken that there are some.
+    async fn others(&self, lease: &StoredTokens) -> Others {
+        let others = self.store.has_others_alive(&lease.account).await;
+        Others {
+            exist: others.unwrap_or(true),
+            refreshed_at: self.outages.last_refresh(&lease.account.key.provider),
+        }
     }
 
     /// How long a refresh has been due; `None` where it is not due yet, for somebody has asked for it.

@@ -1,6 +1,6 @@
 //! Looking accounts up.
 
-use central_oauth_domain::grant::AccountId;
+use central_oauth_domain::grant::{AccountId, ProviderName};
 
 use super::Fixture;
 use super::samples::*;
@@ -31,4 +31,18 @@ pub(super) async fn lists_come_in_pages(fixture: &dyn Fixture) {
     assert_eq!(pages.concat(), all);
     assert_eq!(store.accounts(None, 0).await.unwrap(), []);
     assert_eq!(store.accounts(None, u64::MAX).await.unwrap(), all);
+}
+
+pub(super) async fn others_are_those_alive_at_the_same_provider(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let one = linked(&*store, 1, grant("ada", "one"), 10).await;
+    let mut elsewhere = grant("ada", "one");
+    elsewhere.account.provider = ProviderName::new("elsewhere");
+    linked(&*store, 2, elsewhere, 10).await;
+    assert!(!store.has_others_alive(&one).await.unwrap());
+    let two = linked(&*store, 3, grant("bob", "one"), 10).await;
+    assert!(store.has_others_alive(&one).await.unwrap());
+    require_relink(&*store, two.id).await;
+    assert!(!store.has_others_alive(&one).await.unwrap());
+    assert!(store.has_others_alive(&two).await.unwrap());
 }

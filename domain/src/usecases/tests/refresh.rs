@@ -27,6 +27,15 @@ impl Stage {
         self.broker.hand_out_token(&caller, secs(min_ttl)).await
     }
 
+    /// So many people link an account each.
+    async fn link_persons(&self, count: usize) {
+        for person in 0..count {
+            let person = ScriptedProvider::person(&format!("person-{person}"));
+            self.provider.answer_identify(Ok(person));
+            self.linked().await;
+        }
+    }
+
     async fn only_account(&self) -> Account {
         self.stored().await.account
     }
@@ -365,11 +374,7 @@ async fn a_grant_that_was_given_up_can_be_tried() {
 #[tokio::test]
 async fn a_provider_that_is_down_is_probed_by_one_at_a_time() {
     let stage = Stage::new().await;
-    for person in 0..20 {
-        let person = ScriptedProvider::person(&format!("person-{person}"));
-        stage.provider.answer_identify(Ok(person));
-        stage.linked().await;
-    }
+    stage.link_persons(20).await;
     // All of them are due, and have not expired yet.
     stage.clock.advance(secs(3500));
     let down = || stage.provider.answer_refresh(Err(gone().into()));
@@ -400,11 +405,7 @@ async fn a_provider_that_is_down_is_probed_by_one_at_a_time() {
 #[tokio::test]
 async fn a_client_that_is_refused_is_tried_by_one_at_a_time() {
     let stage = Stage::new().await;
-    for person in 0..20 {
-        let person = ScriptedProvider::person(&format!("person-{person}"));
-        stage.provider.answer_identify(Ok(person));
-        stage.linked().await;
-    }
+    stage.link_persons(20).await;
     stage.clock.advance(secs(3500));
     let refused = || ProviderError::Misconfigured {
         code: "invalid_client".to_owned(),
@@ -437,11 +438,7 @@ async fn a_client_that_is_refused_is_tried_by_one_at_a_time() {
 #[tokio::test]
 async fn what_one_replica_cannot_reach_is_left_to_the_others() {
     let one = Stage::new().await;
-    for person in 0..40 {
-        let person = ScriptedProvider::person(&format!("person-{person}"));
-        one.provider.answer_identify(Ok(person));
-        one.linked().await;
-    }
+    one.link_persons(40).await;
     let two = one.another_replica().await;
     (0..1000).for_each(|_| one.provider.answer_refresh(Err(gone().into())));
     let accounts = async || one.store.accounts(None, 100).await.unwrap();

@@ -16,6 +16,7 @@ use support::http;
 use support::linking::link;
 use support::process::within;
 use support::service::Service;
+use support::tokens::working_token_at;
 
 const ACCOUNTS: usize = 12;
 const LIFETIME: Duration = Duration::from_secs(4);
@@ -42,7 +43,7 @@ fn database(service: &Service) -> String {
 
 async fn copy(service: &Service, arguments: &[&str]) -> Output {
     let mut command = service.command(&[&["copy"], arguments].concat());
-    let output = within(Duration::from_secs(60), "copy", command.output()).await;
+    let output = within(Duration::from_secs(120), "copy", command.output()).await;
     output.expect("copy does not run")
 }
 
@@ -73,13 +74,8 @@ async fn expect_working(sandbox: &Sandbox, service: &Service, keys: &[String]) {
     let client = http::client();
     let mut accounts = BTreeSet::new();
     for key in keys {
-        let token = client
-            .get(service.url("/v1/token?min_ttl=2"))
-            .bearer_auth(key);
-        let token = http::send(token).await.expect(200);
-        let hello = client.get(&sandbox.endpoints().hello);
-        let hello = hello.bearer_auth(token.str("access_token"));
-        http::send(hello).await.expect(200);
+        let at = service.url("/v1/token?min_ttl=2");
+        let token = working_token_at(&client, &at, sandbox, key).await;
         let id = token.json["account"]["id"].as_str().unwrap_or_default();
         let refresh = service.url(&format!("/v1/accounts/{id}/refresh"));
         let refreshed = http::send(client.post(refresh).bearer_auth(key)).await;

@@ -20,6 +20,9 @@ use support::process::{eventually, free_port};
 use support::prometheus::Prometheus;
 use support::service::Service;
 
+/// What the first census after a link brings; the series are there from then on.
+const COUNTED: &str = "central_oauth_accounts{provider=\"sandbox\",status=\"active\"} 1";
+
 /// Generous: what is meant is that nothing waits for the database, which is locked for longer.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
@@ -58,6 +61,14 @@ impl Scene {
     async fn scrape(&self) -> Answer {
         let at = format!("http://127.0.0.1:{}/metrics", self.port);
         http::send(self.client.get(at)).await
+    }
+
+    /// Waits until the account has been counted.
+    async fn wait_for_census(&self) {
+        eventually(Duration::from_secs(60), "a census", async || {
+            self.scrape().await.text.contains(COUNTED)
+        })
+        .await;
     }
 
     /// The series that there are, without their figures.
@@ -119,11 +130,7 @@ async fn prometheus_sees_what_happens() {
 async fn a_locked_database_holds_up_no_scrape() {
     let scene = Scene::new(Duration::from_secs(300)).await;
     link(&scene.service).await;
-    let counted = "central_oauth_accounts{provider=\"sandbox\",status=\"active\"} 1";
-    eventually(Duration::from_secs(60), "a census", async || {
-        scene.scrape().await.text.contains(counted)
-    })
-    .await;
+    scene.wait_for_census().await;
     let file = scene.service.file("central-oauth.sqlite3");
     let mut one = ConnectOptions::new(format!("sqlite://{}", file.display()));
     one.max_connections(1);
@@ -141,7 +148,7 @@ async fn a_locked_database_holds_up_no_scrape() {
         let started = Instant::now();
         let scraped = scene.scrape().await.expect(200);
         assert!(started.elapsed() < AT_ONCE);
-        assert!(scraped.text.contains(counted), "{}", scraped.text);
+        assert!(scraped.text.contains(COUNTED), "{}", scraped.text);
     }
     assert!(!waits.is_finished(), "nothing was locked");
     database.execute_unprepared("ROLLBACK").await.unwrap();
@@ -152,6 +159,7 @@ async fn a_locked_database_holds_up_no_scrape() {
 async fn whatever_callers_send_makes_no_new_series() {
     let mut scene = Scene::new(Duration::from_secs(300)).await;
     link(&scene.service).await;
+    scene.wait_for_census().await;
     hostile(&scene, "warming-up").await;
     let before = scene.series().await;
     for number in 0..60 {

@@ -14,10 +14,10 @@ use tokio::process::Child;
 use super::http;
 use super::process::{self, within};
 
-const START_WITHIN: Duration = Duration::from_secs(30);
+const START_WITHIN: Duration = Duration::from_secs(60);
 /// The pause between two looks whether it answers.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-const STOP_WITHIN: Duration = Duration::from_secs(30);
+const STOP_WITHIN: Duration = Duration::from_secs(60);
 
 /// A service with a database, a key and a port of its own, which all survive a restart. It is killed with this handle.
 pub(crate) struct Service {

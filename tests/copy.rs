@@ -89,6 +89,7 @@ async fn expect_working(sandbox: &Sandbox, service: &Service, keys: &[String]) {
 async fn a_service_moves_to_postgresql() {
     let (sandbox, target) = (sandbox().await, Cluster::shared().create_database());
     let mut service = Service::prepare_for(&sandbox);
+    service.be_patient();
     service.run().await;
     let mut keys = join_all((0..ACCOUNTS).map(|_| link(&service))).await;
     add_links(&service, 600).await;
@@ -216,6 +217,7 @@ fn tables(database: &str) -> String {
 async fn an_unfinished_copy_is_not_served() {
     let (sandbox, target) = (sandbox().await, Cluster::shared().create_database());
     let mut service = Service::prepare_for(&sandbox);
+    service.be_patient();
     service.run().await;
     let key = link(&service).await;
     assert!(service.stop().await.success());
@@ -245,6 +247,7 @@ async fn an_unfinished_copy_is_not_served() {
 async fn what_is_wrong_is_said_before_anything_is_written() {
     let (sandbox, target) = (sandbox().await, Cluster::shared().create_database());
     let mut service = Service::prepare_for(&sandbox);
+    service.be_patient();
     let (from, to) = (database(&service), target.url.clone());
     let nothing = copy(&service, &["--to", &to]).await;
     expect_refused(&nothing, "there is no database at");

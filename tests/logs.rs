@@ -27,8 +27,7 @@ async fn service(access_token_ttl: Duration) -> (Sandbox, Service) {
     let revocation = &sandbox.endpoints().revocation;
     service.set("PROVIDER_REVOCATION_ENDPOINT", revocation);
     service.set("LOG_FORMAT", "json");
-    // The sandbox shares its machine with others, and may be slow.
-    service.set("PROVIDER_TIMEOUT", "20");
+    service.be_patient();
     service.run().await;
     (sandbox, service)
 }

@@ -35,6 +35,7 @@ async fn sandbox_that(reuse: Reuse) -> Sandbox {
 
 async fn replica(sandbox: &Sandbox, database: &str) -> Service {
     let mut service = Service::prepare_for(sandbox);
+    service.be_patient();
     service.set("DATABASE_URL", database);
     service.run().await;
     service

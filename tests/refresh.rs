@@ -48,10 +48,10 @@ async fn service(sandbox: &Sandbox) -> Service {
     service
 }
 
-/// A service whose sandbox has to do with a crowd, and may be slow.
+/// A service whose sandbox has to do with a crowd.
 async fn patient_service(sandbox: &Sandbox) -> Service {
     let mut service = prepare(sandbox);
-    service.set("PROVIDER_TIMEOUT", "20");
+    service.be_patient();
     service.run().await;
     service
 }
@@ -185,7 +185,7 @@ async fn two_processes_on_one_database_share_a_grant() {
     let mut second = prepare(&sandbox);
     let database = first.file("central-oauth.sqlite3");
     second.set("DB_PATH", &database.display().to_string());
-    second.set("PROVIDER_TIMEOUT", "20");
+    second.be_patient();
     second.run().await;
     let key = link(&first).await;
     let urls = [&first, &second].map(|service| service.url("/v1/token?min_ttl=1"));

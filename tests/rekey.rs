@@ -75,6 +75,7 @@ async fn ask(
 async fn everything_moves_while_clients_ask() {
     let sandbox = sandbox().await;
     let mut service = Service::prepare_for(&sandbox);
+    service.be_patient();
     service.run().await;
     let keys = linked(&service).await;
     service.set("SECRET_KEY", NEW_KEY);
@@ -138,6 +139,7 @@ async fn service_starts(service: &mut Service) -> bool {
 async fn a_key_that_is_still_needed_is_asked_for() {
     let sandbox = sandbox().await;
     let mut service = Service::prepare_for(&sandbox);
+    service.be_patient();
     service.run().await;
     let key = link(&service).await;
     service.stop().await;

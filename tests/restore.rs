@@ -41,6 +41,7 @@ async fn old_refresh_tokens_are_tried_gently_and_told() {
     };
     let sandbox = Sandbox::start(options).await.expect("no sandbox");
     let mut service = Service::prepare_for(&sandbox);
+    service.be_patient();
     service.run().await;
     let (client, key) = (http::client(), link(&service).await);
 

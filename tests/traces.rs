@@ -39,6 +39,7 @@ async fn sandbox() -> Sandbox {
 /// A service that sends traces there, and soon.
 async fn service(sandbox: &Sandbox, collector: &str) -> Service {
     let mut service = Service::prepare_for(sandbox);
+    service.be_patient();
     service.set_other("OTEL_EXPORTER_OTLP_ENDPOINT", collector);
     service.set_other("OTEL_BSP_SCHEDULE_DELAY", "200");
     service.set_other(

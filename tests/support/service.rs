@@ -94,6 +94,12 @@ impl Service {
         self.settings.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Lets it wait longer for its provider, which may share a crowded machine with it: a refresh that it gives up is one
+    /// whose answer is lost. Leases last longer, too, so this is not for services that crash.
+    pub(crate) fn be_patient(&mut self) {
+        self.set("PROVIDER_TIMEOUT", "20");
+    }
+
     /// Has it reached at another port from now on, where a proxy listens.
     pub(crate) fn reach_through(&mut self, port: u16) {
         self.port = port;

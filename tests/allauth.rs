@@ -16,7 +16,11 @@ use support::process::eventually;
 use support::service::Service;
 
 const SCOPES: &str = "openid profile email";
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
+/// Long enough for what is done with a token, short enough to wait for the next one.
+const LIFETIME: Duration = Duration::from_secs(6);
+/// The link of our page to the provider.
+const WAY_ON: &str = "a.main";
 /// What allauth calls alice, its first person.
 const ALICE: &str = "1";
 
@@ -30,22 +34,11 @@ async fn service(provider: &Allauth) -> Service {
     .await
 }
 
-/// Enters the code, confirms it and follows the way to the provider.
-async fn go_to_provider(browser: &Browser, program: &Program<'_>) {
+/// Enters the code and confirms it. The page that follows leads to the provider.
+async fn confirm(browser: &Browser, program: &Program<'_>) {
     browser.goto(program.verification_url_complete()).await;
     browser.click("button[value=look_up]").await;
     browser.click("button[value=confirm]").await;
-    browser.click("a.main").await;
-    let tabs = browser.client.windows().await.unwrap();
-    let newest = tabs.last().unwrap().clone();
-    browser.client.switch_to_window(newest).await.unwrap();
-}
-
-async fn come_back(browser: &Browser) {
-    browser.client.close_window().await.unwrap();
-    let tabs = browser.client.windows().await.unwrap();
-    let first = tabs[0].clone();
-    browser.client.switch_to_window(first).await.unwrap();
 }
 
 /// Waits for a token other than this one.
@@ -57,16 +50,17 @@ async fn refreshed(program: &Program<'_>, token: &str) -> String {
 #[tokio::test]
 async fn an_account_is_linked_refreshed_and_given_back() {
     let provider = Allauth::start(AllauthOptions {
-        access_token_ttl: Duration::from_secs(5),
+        access_token_ttl: LIFETIME,
         ..AllauthOptions::default()
     })
     .await;
     let service = service(&provider).await;
     let program = Program::ask(&service, "nightly backup").await;
     let browser = Browser::with_javascript().await;
-    go_to_provider(&browser, &program).await;
+    confirm(&browser, &program).await;
+    browser.follow_to_new_tab(WAY_ON).await;
     allauth::answer(&browser, "alice", true).await;
-    come_back(&browser).await;
+    browser.close_tab().await;
     browser.wait_for_text("can now use this account").await;
     browser.wait_for_text("Alice").await;
     browser.close().await;
@@ -94,7 +88,7 @@ async fn an_account_is_linked_refreshed_and_given_back() {
 
 #[tokio::test]
 async fn a_service_that_is_told_to_slow_down_does() {
-    let (announced, demanded) = (Duration::from_secs(1), Duration::from_secs(4));
+    let (announced, demanded) = (Duration::from_secs(1), Duration::from_secs(5));
     let provider = Allauth::start(AllauthOptions {
         interval: demanded,
         announced_interval: Some(announced),
@@ -103,6 +97,8 @@ async fn a_service_that_is_told_to_slow_down_does() {
     .await;
     let service = service(&provider).await;
     let confirmed = linking::ask(&service).await;
+    let was_told = async || provider.told_at("token").len() >= 2;
+    eventually(SOON, "two answers before the consent", was_told).await;
     let browser = Browser::without_javascript().await;
     browser.goto(confirmed.verification_uri()).await;
     allauth::answer(&browser, "alice", true).await;
@@ -144,7 +140,8 @@ async fn a_person_who_says_no() {
     let service = service(&provider).await;
     let program = Program::ask(&service, "denied").await;
     let browser = Browser::with_javascript().await;
-    go_to_provider(&browser, &program).await;
+    confirm(&browser, &program).await;
+    browser.follow_to_new_tab(WAY_ON).await;
     allauth::answer(&browser, "bob", false).await;
     browser.close().await;
     program.wait_for("denied").await;
@@ -166,7 +163,7 @@ async fn a_person_is_sent_back_with_an_authorization_code() {
         ("PROVIDER_SCOPES", SCOPES),
     ]);
     let provider = Allauth::start(AllauthOptions {
-        access_token_ttl: Duration::from_secs(5),
+        access_token_ttl: LIFETIME,
         redirect_uri: Some(service.url("/callback/default")),
         ..AllauthOptions::default()
     })
@@ -176,7 +173,8 @@ async fn a_person_is_sent_back_with_an_authorization_code() {
 
     let browser = Browser::with_javascript().await;
     let linked = Program::ask(&service, "linked").await;
-    go_to_provider(&browser, &linked).await;
+    confirm(&browser, &linked).await;
+    browser.click(WAY_ON).await;
     allauth::sign_in(&browser, "alice").await;
     browser.click("button[value=grant]").await;
     browser.wait_for_text("can now use this account").await;
@@ -188,7 +186,8 @@ async fn a_person_is_sent_back_with_an_authorization_code() {
         .await;
 
     let denied = Program::ask(&service, "denied").await;
-    go_to_provider(&browser, &denied).await;
+    confirm(&browser, &denied).await;
+    browser.click(WAY_ON).await;
     browser.click("button[value=cancel]").await;
     browser.wait_for_text("You said no").await;
     denied.wait_for("denied").await;

@@ -33,7 +33,7 @@ async fn started(client_id: &str, secret: Option<&str>) -> (OidcProvider, Servic
     let options = OidcOptions {
         path: "/realms/work",
         redirect_uri: Some(service.url("/callback/default")),
-        access_token_ttl: Duration::from_secs(5),
+        access_token_ttl: Duration::from_secs(6),
         ..OidcOptions::default()
     };
     let provider = OidcProvider::start(options).await;
@@ -100,7 +100,7 @@ async fn a_person_goes_to_the_provider_and_is_sent_back() {
         .expect_accepted_by(&provider.issuer, &token, "alice")
         .await;
     // It came with a refresh token, and is refreshed like any other.
-    eventually(Duration::from_secs(20), "a refresh", async || {
+    eventually(Duration::from_secs(60), "a refresh", async || {
         program.token().await != token
     })
     .await;
@@ -153,13 +153,8 @@ async fn a_no_foreign_browsers_and_answers_used_twice() {
     browser.goto(linked.verification_url_complete()).await;
     browser.click("button[value=look_up]").await;
     browser.click("button[value=confirm]").await;
-    let way = browser
-        .find("a.main")
-        .await
-        .attr("href")
-        .await
-        .unwrap()
-        .unwrap();
+    let way = browser.find("a.main").await.attr("href").await;
+    let way = way.unwrap().unwrap();
     let state = way.split("state=").nth(1).unwrap();
     let state = state.split('&').next().unwrap();
     let callback = service.url(&format!("/callback/default?code=stolen&state={state}"));

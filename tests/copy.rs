@@ -14,8 +14,9 @@ use tokio::time::sleep;
 
 use support::http;
 use support::linking::link;
-use support::process::within;
+use support::process::{eventually, within};
 use support::service::Service;
+use support::tokens::working_token_at;
 
 const ACCOUNTS: usize = 12;
 const LIFETIME: Duration = Duration::from_secs(4);
@@ -42,7 +43,7 @@ fn database(service: &Service) -> String {
 
 async fn copy(service: &Service, arguments: &[&str]) -> Output {
     let mut command = service.command(&[&["copy"], arguments].concat());
-    let output = within(Duration::from_secs(60), "copy", command.output()).await;
+    let output = within(Duration::from_secs(120), "copy", command.output()).await;
     output.expect("copy does not run")
 }
 
@@ -73,13 +74,8 @@ async fn expect_working(sandbox: &Sandbox, service: &Service, keys: &[String]) {
     let client = http::client();
     let mut accounts = BTreeSet::new();
     for key in keys {
-        let token = client
-            .get(service.url("/v1/token?min_ttl=2"))
-            .bearer_auth(key);
-        let token = http::send(token).await.expect(200);
-        let hello = client.get(&sandbox.endpoints().hello);
-        let hello = hello.bearer_auth(token.str("access_token"));
-        http::send(hello).await.expect(200);
+        let at = service.url("/v1/token?min_ttl=2");
+        let token = working_token_at(&client, &at, sandbox, key).await;
         let id = token.json["account"]["id"].as_str().unwrap_or_default();
         let refresh = service.url(&format!("/v1/accounts/{id}/refresh"));
         let refreshed = http::send(client.post(refresh).bearer_auth(key)).await;
@@ -93,6 +89,7 @@ async fn expect_working(sandbox: &Sandbox, service: &Service, keys: &[String]) {
 async fn a_service_moves_to_postgresql() {
     let (sandbox, target) = (sandbox().await, Cluster::shared().create_database());
     let mut service = Service::prepare_for(&sandbox);
+    service.be_patient();
     service.run().await;
     let mut keys = join_all((0..ACCOUNTS).map(|_| link(&service))).await;
     add_links(&service, 600).await;
@@ -103,26 +100,26 @@ async fn a_service_moves_to_postgresql() {
     assert_eq!(tables(&target.name), "0", "nothing is written before");
 
     assert!(service.stop().await.success());
-    let mut unfinished = 0;
-    for delay in (40..).step_by(20) {
+    make_slow(&target.name);
+    // At its start, while it makes its tables.
+    let mut delay = 40;
+    while !has_tables(&target.name) {
         killed_after(&service, &arguments, delay).await;
-        let (rows, is_complete) = state(&target.name);
-        if is_complete {
-            break;
-        }
-        unfinished += u32::from(rows > 0);
-        if unfinished == 2 {
-            // The service runs again in between: it refreshes every account, and one is new.
-            service.run().await;
-            sleep(LIFETIME + Duration::from_secs(1)).await;
-            keys.push(link(&service).await);
-            assert!(service.stop().await.success());
-        }
+        delay += delay / 4;
     }
-    assert!(
-        unfinished >= 2,
-        "{unfinished} copies were killed on their way"
-    );
+    killed_once_further(&service, &arguments, &target.name).await;
+    // The service runs again in between: it refreshes every account, and one is new.
+    service.run().await;
+    sleep(LIFETIME + Duration::from_secs(1)).await;
+    keys.push(link(&service).await);
+    assert!(service.stop().await.success());
+    killed_once_further(&service, &arguments, &target.name).await;
+    // At any moment up to its end.
+    make_fast(&target.name);
+    while !state(&target.name).1 {
+        killed_after(&service, &arguments, delay).await;
+        delay += delay / 10;
+    }
     let again = copy(&service, &arguments).await;
     expect_refused(&again, "is complete already");
 
@@ -144,6 +141,48 @@ async fn killed_after(service: &Service, arguments: &[&str], millis: u64) {
     copy.kill().await.expect("cannot kill the copy");
 }
 
+/// Kills a copy that has brought rows, more or others than there were.
+async fn killed_once_further(service: &Service, arguments: &[&str], database: &str) {
+    let before = state(database);
+    let mut command = service.command(&[&["copy"], arguments].concat());
+    let mut copy = command.spawn().expect("copy does not run");
+    eventually(Duration::from_secs(60), "a copy on its way", async || {
+        state(database) != before
+    })
+    .await;
+    copy.kill().await.expect("cannot kill the copy");
+    let (rows, is_complete) = state(database);
+    assert!(rows > 0 && !is_complete, "not killed on its way");
+}
+
+/// Every access key takes a moment from now on, so that a copy lasts for seconds on any machine.
+fn make_slow(database: &str) {
+    let sql = "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS \
+               'BEGIN PERFORM pg_sleep(0.005); RETURN NEW; END'; \
+               CREATE FUNCTION make_slow() RETURNS event_trigger LANGUAGE plpgsql AS \
+               'BEGIN \
+                  IF to_regclass(''access_keys'') IS NOT NULL THEN \
+                    DROP TRIGGER IF EXISTS linger ON access_keys; \
+                    CREATE TRIGGER linger BEFORE INSERT ON access_keys \
+                    FOR EACH ROW EXECUTE FUNCTION linger(); \
+                  END IF; \
+                END'; \
+               CREATE EVENT TRIGGER make_slow ON ddl_command_end WHEN TAG IN ('CREATE TABLE') \
+               EXECUTE FUNCTION make_slow()";
+    Cluster::shared().execute(database, sql);
+}
+
+fn make_fast(database: &str) {
+    let sql = "DROP EVENT TRIGGER make_slow; DROP FUNCTION make_slow; DROP FUNCTION linger CASCADE";
+    Cluster::shared().execute(database, sql);
+}
+
+fn has_tables(database: &str) -> bool {
+    let names = "ARRAY['accounts', 'access_keys', 'service_keys']";
+    let sql = format!("SELECT bool_and(to_regclass(name) IS NOT NULL) FROM unnest({names}) name");
+    Cluster::shared().execute(database, &sql) == "t"
+}
+
 fn expect_none_presented_twice(sandbox: &Sandbox) {
     let ledger = sandbox.ledger().expect("no ledger is kept");
     assert!(ledger.is_complete());
@@ -159,7 +198,7 @@ fn expect_none_presented_twice(sandbox: &Sandbox) {
 
 /// How many rows a copy has brought so far, and whether it has come to its end.
 fn state(database: &str) -> (u64, bool) {
-    if tables(database) == "0" {
+    if !has_tables(database) {
         return (0, false);
     }
     let sql = "SELECT (SELECT count(*) FROM accounts) + (SELECT count(*) FROM access_keys), \
@@ -178,6 +217,7 @@ fn tables(database: &str) -> String {
 async fn an_unfinished_copy_is_not_served() {
     let (sandbox, target) = (sandbox().await, Cluster::shared().create_database());
     let mut service = Service::prepare_for(&sandbox);
+    service.be_patient();
     service.run().await;
     let key = link(&service).await;
     assert!(service.stop().await.success());
@@ -207,6 +247,7 @@ async fn an_unfinished_copy_is_not_served() {
 async fn what_is_wrong_is_said_before_anything_is_written() {
     let (sandbox, target) = (sandbox().await, Cluster::shared().create_database());
     let mut service = Service::prepare_for(&sandbox);
+    service.be_patient();
     let (from, to) = (database(&service), target.url.clone());
     let nothing = copy(&service, &["--to", &to]).await;
     expect_refused(&nothing, "there is no database at");

@@ -102,6 +102,11 @@ async fn a_person_without_javascript_and_a_restart_before_the_consent() {
     person.confirm().await;
     service.kill().await;
     service.run().await;
+    // The page without scripts may have asked while nobody was there: its person comes back to it.
+    person
+        .browser
+        .goto(program.verification_url_complete())
+        .await;
     person.consent_in_the_new_tab("bob").await;
 
     let account = program.wait_until_linked().await;

@@ -10,13 +10,16 @@ use serde_json::Value;
 
 use support::http;
 use support::linking::link;
+use support::process::eventually;
 use support::service::Service;
 
-async fn service() -> (Sandbox, Service) {
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn service(access_token_ttl: Duration) -> (Sandbox, Service) {
     let options = SandboxOptions {
         auto_consent: Some(Duration::ZERO),
         interval: Duration::from_secs(1),
-        access_token_ttl: Duration::from_secs(3),
+        access_token_ttl,
         ..SandboxOptions::default()
     };
     let sandbox = Sandbox::start(options).await.unwrap();
@@ -24,6 +27,7 @@ async fn service() -> (Sandbox, Service) {
     let revocation = &sandbox.endpoints().revocation;
     service.set("PROVIDER_REVOCATION_ENDPOINT", revocation);
     service.set("LOG_FORMAT", "json");
+    service.be_patient();
     service.run().await;
     (sandbox, service)
 }
@@ -45,15 +49,21 @@ fn messages(lines: &[Value]) -> Vec<&str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn at_info_there_is_every_link_verdict_and_revocation_and_nothing_else() {
-    let (sandbox, mut service) = service().await;
+    let (sandbox, mut service) = service(Duration::from_secs(3)).await;
     let client = http::client();
     let key = link(&service).await;
-    // Tokens last for 3 s: meanwhile they are refreshed, which is nothing to speak of.
-    tokio::time::sleep(Duration::from_secs(6)).await;
-    let account = client.get(service.url("/v1/accounts")).bearer_auth(&key);
-    let account = http::send(account).await.expect(200);
-    let id = account.json["items"][0]["id"].as_str().unwrap().to_owned();
-    assert!(account.json["items"][0]["last_refreshed_at"].is_string());
+    // Tokens last for 3 s: they are refreshed, which is nothing to speak of.
+    let mut id = String::new();
+    eventually(PATIENCE, "a refresh", async || {
+        let account = client.get(service.url("/v1/accounts")).bearer_auth(&key);
+        let account = http::send(account).await.expect(200);
+        account.json["items"][0]["id"]
+            .as_str()
+            .unwrap()
+            .clone_into(&mut id);
+        account.json["items"][0]["last_refreshed_at"].is_string()
+    })
+    .await;
     let delete = client.delete(service.url(&format!("/v1/accounts/{id}")));
     http::send(delete.bearer_auth(&key)).await.expect(200);
     assert!(service.stop().await.success());
@@ -91,10 +101,15 @@ async fn at_info_there_is_every_link_verdict_and_revocation_and_nothing_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_grant_that_ends_is_told_once() {
-    let (sandbox, mut service) = service().await;
+    let (sandbox, mut service) = service(Duration::from_secs(3)).await;
     link(&service).await;
     sandbox.stop().await.unwrap();
-    tokio::time::sleep(Duration::from_secs(12)).await;
+    eventually(PATIENCE, "a failure", async || {
+        service.logs().contains("not refreshed")
+    })
+    .await;
+    // It is tried again and again meanwhile.
+    tokio::time::sleep(Duration::from_secs(8)).await;
     assert!(service.stop().await.success());
     let lines = lines(&service);
     let verdicts: Vec<_> = lines
@@ -116,16 +131,16 @@ async fn a_grant_that_ends_is_told_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_line_of_a_request_has_its_id() {
-    let (_sandbox, mut service) = service().await;
+    let (_sandbox, mut service) = service(Duration::from_secs(300)).await;
     service.set("LOG", "debug");
     service.restart().await;
     let request = http::client().post(service.url("/v1/link-code"));
     let answer = http::send(request.header("x-request-id", "id-of-a-test")).await;
     assert_eq!(answer.expect(201).header("x-request-id"), "id-of-a-test");
     let key = link(&service).await;
-    let token = http::client().get(service.url("/v1/token?min_ttl=2"));
-    let token = token.header("x-request-id", "id-of-a-token");
-    http::send(token.bearer_auth(&key)).await.expect(200);
+    let refresh = http::client().post(service.url("/v1/accounts/1/refresh"));
+    let refresh = refresh.header("x-request-id", "id-of-a-refresh");
+    http::send(refresh.bearer_auth(&key)).await.expect(200);
     service.stop().await;
     let lines = lines(&service);
     let of = |id: &str| -> Vec<_> {
@@ -133,7 +148,7 @@ async fn every_line_of_a_request_has_its_id() {
         of.map(|line| line["message"].as_str().unwrap()).collect()
     };
     assert_eq!(of("id-of-a-test"), ["link code handed out", "answered"]);
-    let refreshed = of("id-of-a-token");
+    let refreshed = of("id-of-a-refresh");
     // The request has waited for a refresh, and what that did is told under the same id.
     for message in ["asked the provider", "refreshed", "answered"] {
         assert!(refreshed.contains(&message), "{message}: {refreshed:?}");

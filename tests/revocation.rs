@@ -14,7 +14,7 @@ use support::oidc::{OidcOptions, OidcProvider, consent};
 use support::process::eventually;
 use support::service::Service;
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 /// A sandbox whose alice consents by herself at once.
 async fn sandbox() -> Sandbox {

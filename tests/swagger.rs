@@ -17,7 +17,7 @@ use support::http;
 use support::process::{eventually, within};
 use support::service::Service;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn the_api_can_be_tried_out_without_the_internet() {

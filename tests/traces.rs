@@ -18,7 +18,7 @@ use support::linking::{ask, link};
 use support::process::{eventually, free_port};
 use support::service::Service;
 
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(60);
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CALLER: &str = "b7ad6b7169203331";
 
@@ -39,6 +39,7 @@ async fn sandbox() -> Sandbox {
 /// A service that sends traces there, and soon.
 async fn service(sandbox: &Sandbox, collector: &str) -> Service {
     let mut service = Service::prepare_for(sandbox);
+    service.be_patient();
     service.set_other("OTEL_EXPORTER_OTLP_ENDPOINT", collector);
     service.set_other("OTEL_BSP_SCHEDULE_DELAY", "200");
     service.set_other(
@@ -52,6 +53,17 @@ async fn service(sandbox: &Sandbox, collector: &str) -> Service {
 struct Received(Vec<Span>);
 
 impl Received {
+    /// What a collector has received once it has written this down: it takes spans before it writes them.
+    async fn once(collector: &Collector, is_all: impl Fn(&Self) -> bool) -> Self {
+        let mut received = Self(Vec::new());
+        eventually(SOON, "spans", async || {
+            received = Self(collector.spans());
+            is_all(&received)
+        })
+        .await;
+        received
+    }
+
     fn one(&self, name: &str) -> &Span {
         let found: Vec<_> = self.all(name).collect();
         assert_eq!(found.len(), 1, "{name}: {found:#?}");
@@ -107,7 +119,11 @@ async fn one_link_from_post_to_first_token() {
     })
     .await;
     assert!(service.stop().await.success());
-    let received = Received(collector.spans());
+    let received = Received::once(&collector, |received| {
+        // The last span to end: what is inside has been sent before.
+        received.all("refresh").next().is_some()
+    })
+    .await;
     received.print();
     let post = received.one("POST /v1/link-code");
     assert_eq!((&*post.trace, &*post.parent), (TRACE, CALLER));
@@ -197,7 +213,10 @@ async fn a_traceparent_that_makes_no_sense_is_ignored() {
         http::send(request).await.expect(200);
     }
     assert!(service.stop().await.success());
-    let received = Received(collector.spans());
+    let received = Received::once(&collector, |received| {
+        received.all("GET /v1/providers").count() >= parents.len()
+    })
+    .await;
     let asked: Vec<_> = received.all("GET /v1/providers").collect();
     assert_eq!(asked.len(), parents.len());
     for span in asked {

@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::provider::Endpoint::{DeviceAuthorization, Token, Userinfo};
-use super::scene::{Scene, all};
+use super::scene::{PATIENCE, Scene, all};
 use super::trouble::Trouble;
 use crate::support::http;
+use crate::support::process::eventually;
 
 #[tokio::test]
 async fn what_a_provider_says_is_not_taken_on_trust() {
@@ -63,6 +64,10 @@ async fn a_pause_without_measure() {
     let harm = Trouble::Http503(u32::MAX);
     scene.provider.suffer(Token, harm).await;
     link.person.press("confirm", &link.code).await.expect(303);
+    eventually(PATIENCE, "the first question", async || {
+        !scene.provider.asked(Token).is_empty()
+    })
+    .await;
     sleep(Duration::from_secs(3)).await;
     assert_eq!(scene.provider.asked(Token).len(), 1);
     scene.expect_status(&link, "authorizing").await;

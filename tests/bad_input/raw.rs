@@ -10,7 +10,7 @@ use crate::support::http;
 use crate::support::process::within;
 
 /// In which an answer, or the end of the connection, has to come.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn bytes_that_are_no_request_harm_nobody() {

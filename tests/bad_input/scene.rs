@@ -18,7 +18,7 @@ pub(super) const CLIENT_ID: &str = "central-oauth-tests";
 pub(super) const CLIENT_SECRET: &str = "client-secret-9f8e7d";
 pub(super) const CLIENT_NAME: &str = "nightly backup on db1";
 /// In which everything happens that these tests wait for.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(90);
 
 pub(super) struct Scene {
     pub(super) service: Service,
@@ -209,5 +209,5 @@ pub(super) async fn all(scenes: impl IntoIterator<Item = impl Future<Output = ()
             }
         }
     });
-    within(Duration::from_secs(80), "all scenes", played).await;
+    within(5 * PATIENCE, "all scenes", played).await;
 }

@@ -133,7 +133,7 @@ async fn a_provider_that_is_away_is_told_with_what_helps() {
     let refresh = service.url("/v1/accounts/1/refresh");
     http::send(http::client().post(&refresh).bearer_auth(ADMIN)).await;
     let settings = [("SERVER", server.as_str())];
-    eventually(Duration::from_secs(20), "the trouble", async || {
+    eventually(Duration::from_secs(60), "the trouble", async || {
         let run = machine.run_with(&settings, &["accounts"]).await.expect(0);
         run.stdout.contains("degraded")
     })

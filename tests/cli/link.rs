@@ -73,7 +73,7 @@ async fn an_interrupted_link_is_taken_up_by_the_next() {
     // The person consents although nobody waits any more.
     Browser::new().consent(&world.server(), &code, "bob").await;
     let with_pending = ["token", "--key-file", pending.to_str().unwrap()];
-    eventually(Duration::from_secs(20), "the consent", async || {
+    eventually(Duration::from_secs(60), "the consent", async || {
         world.run(&with_pending).await.code == Some(0)
     })
     .await;
@@ -109,7 +109,7 @@ async fn a_reader_that_goes_away_does_not_end_it() {
     let (server, code) = (world.server(), linking.code.clone());
     let mut child = linking.stop_listening();
     Browser::new().consent(&server, &code, "alice").await;
-    let ended = within(Duration::from_secs(30), "the end of `link`", child.wait());
+    let ended = within(Duration::from_secs(60), "the end of `link`", child.wait());
     assert_eq!(ended.await.unwrap().code(), Some(0));
     assert!(world.machine.key_file("default").exists());
 }

@@ -165,7 +165,7 @@ async fn a_place_that_cannot_be_written_is_found_before_a_code_is_asked_for() {
 #[tokio::test]
 async fn a_service_that_never_comes_back() {
     let mut world = World::start().await;
-    world.service.set("LINK_CODE_TTL", "3");
+    world.service.set("LINK_CODE_TTL", "15");
     world.service.restart().await;
     let linking = Linking::start(world.client(&["link"])).await;
     world.service.kill().await;

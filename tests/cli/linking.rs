@@ -8,7 +8,7 @@ use tokio::process::{Child, ChildStderr, Command};
 use super::machine::Run;
 use crate::support::process::within;
 
-const CODE_WITHIN: Duration = Duration::from_secs(30);
+const CODE_WITHIN: Duration = Duration::from_secs(60);
 const ENDS_WITHIN: Duration = Duration::from_secs(60);
 
 /// A running `link` that has shown its code.

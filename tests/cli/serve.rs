@@ -15,6 +15,9 @@ const PROVIDER: [(&str, &str); 2] = [
     ("PROVIDER_ISSUER", "https://login.example.com"),
 ];
 
+/// Answers under way would be waited for longer.
+const PROMPTLY: Duration = Duration::from_secs(12);
+
 #[tokio::test]
 async fn ends_promptly_though_somebody_keeps_a_connection() {
     let mut service = Service::start(&PROVIDER).await;
@@ -28,7 +31,7 @@ async fn ends_promptly_though_somebody_keeps_a_connection() {
     let asked = Instant::now();
     assert_eq!(service.stop().await.code(), Some(0));
     let took = asked.elapsed();
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(took < PROMPTLY, "{took:?}");
     drop(client);
 }
 
@@ -43,7 +46,7 @@ async fn ends_promptly_while_a_person_is_away() {
     let asked = Instant::now();
     assert_eq!(world.service.stop().await.code(), Some(0));
     let took = asked.elapsed();
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(took < PROMPTLY, "{took:?}");
 }
 
 #[tokio::test]

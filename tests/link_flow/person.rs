@@ -3,9 +3,8 @@
 use std::cell::RefCell;
 use std::path::Path;
 
-use fantoccini::Locator;
-
 use crate::support::browser::Browser;
+use crate::support::oidc;
 
 /// A person with a browser.
 pub(crate) struct Person {
@@ -57,8 +56,7 @@ impl Person {
 
     pub(crate) async fn confirm(&self) {
         self.browser.click("button[value=confirm]").await;
-        let shown = self.browser.find("#user-code").await;
-        *self.user_code.borrow_mut() = shown.text().await.unwrap();
+        *self.user_code.borrow_mut() = self.browser.text_of("#user-code").await;
         assert!(self.user_code.borrow().len() >= 8);
         self.picture("prompt").await;
     }
@@ -72,42 +70,20 @@ impl Person {
     /// Follows the link to the provider, consents there and comes back.
     pub(crate) async fn consent_in_the_new_tab(&self, name: &str) {
         self.sign_in_in_the_new_tab(name).await;
-        self.browser.click("button[type=submit]").await;
-        self.browser.wait_for_text("Sign-in Success").await;
-        self.come_back().await;
+        oidc::say_yes(&self.browser).await;
+        self.browser.close_tab().await;
     }
 
     /// Follows the link to the provider and says no there.
     pub(crate) async fn refuse_in_the_new_tab(&self, name: &str) {
         self.sign_in_in_the_new_tab(name).await;
-        let client = &self.browser.client;
-        let cancel = client.find(Locator::LinkText("[ Cancel ]")).await.unwrap();
-        cancel.click().await.unwrap();
-        self.come_back().await;
+        oidc::say_no(&self.browser).await;
+        self.browser.close_tab().await;
     }
 
     async fn sign_in_in_the_new_tab(&self, name: &str) {
-        self.browser.click("a.main").await;
-        let client = &self.browser.client;
-        let tabs = client.windows().await.unwrap();
-        assert_eq!(tabs.len(), 2, "the link opens a tab of its own");
-        client.switch_to_window(tabs[1].clone()).await.unwrap();
-        if let Ok(button) = client.find(Locator::Css("noscript button")).await {
-            button.click().await.unwrap();
-        }
-        self.browser.wait_for_text("Confirm Device").await;
-        self.browser.click("button[autofocus]").await;
-        self.browser.fill("input[name=login]", name).await;
-        self.browser.fill("input[name=password]", "any").await;
-        self.browser.click("button[type=submit]").await;
-        self.browser.wait_for_text("Authorize").await;
-    }
-
-    async fn come_back(&self) {
-        let client = &self.browser.client;
-        client.close_window().await.unwrap();
-        let tabs = client.windows().await.unwrap();
-        client.switch_to_window(tabs[0].clone()).await.unwrap();
+        self.browser.follow_to_new_tab("a.main").await;
+        oidc::sign_in(&self.browser, name).await;
     }
 
     /// Takes a picture of the page, for whoever asked for pictures.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
-use fantoccini::wd::Capabilities;
+use fantoccini::wd::{Capabilities, WindowHandle};
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
@@ -18,7 +18,8 @@ use driver::Driver;
 
 const START_WITHIN: Duration = Duration::from_secs(60);
 /// How long the parts of a page may take to appear.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// What kind of browser.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +49,8 @@ impl Default for BrowserOptions {
 pub(crate) struct Browser {
     /// For what the helpers here do not do.
     pub(crate) client: Client,
+    /// Whether pages may run scripts.
+    pub(crate) javascript: bool,
     // Dropped after the client: the driver takes the browser along, however the test ends.
     driver: Driver,
 }
@@ -76,7 +79,11 @@ impl Browser {
             .await;
         let client =
             session.unwrap_or_else(|error| panic!("no session: {error}\n{}", driver.logs()));
-        Self { client, driver }
+        Self {
+            client,
+            javascript: options.javascript,
+            driver,
+        }
     }
 
     /// Opens a page.
@@ -96,18 +103,72 @@ impl Browser {
 
     /// Types into an empty field.
     pub(crate) async fn fill(&self, css: &str, text: &str) {
-        let field = self.find(css).await;
-        if let Err(error) = bounded(css, field.send_keys(text)).await {
-            self.give_up(css, &error).await;
-        }
+        self.with(css, async |field| field.send_keys(text).await)
+            .await;
     }
 
     /// Clicks.
     pub(crate) async fn click(&self, css: &str) {
-        let target = self.find(css).await;
-        if let Err(error) = bounded(css, target.click()).await {
-            self.give_up(css, &error).await;
+        self.with(css, async |target| target.click().await).await;
+    }
+
+    /// The visible text of an element.
+    pub(crate) async fn text_of(&self, css: &str) -> String {
+        self.with(css, async |element| element.text().await).await
+    }
+
+    /// Does something with an element. A page that turns may take the element away that has just been found on it; then
+    /// the one on the page that follows is meant.
+    async fn with<T>(&self, css: &str, act: impl AsyncFn(Element) -> Result<T, CmdError>) -> T {
+        let start = Instant::now();
+        loop {
+            match bounded(css, act(self.find(css).await)).await {
+                Ok(done) => return done,
+                Err(error) if start.elapsed() < PATIENCE && is_untouched(&error) => {
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+                Err(error) => self.give_up(css, &error).await,
+            }
         }
+    }
+
+    /// Follows a link that opens a tab of its own, and looks at that.
+    pub(crate) async fn follow_to_new_tab(&self, css: &str) {
+        let known = self.tabs().await;
+        self.click(css).await;
+        let start = Instant::now();
+        loop {
+            let tabs = self.tabs().await;
+            if let Some(new) = tabs.into_iter().find(|tab| !known.contains(tab)) {
+                return self.look_at(new).await;
+            }
+            if start.elapsed() > PATIENCE {
+                self.give_up("a new tab", &CmdError::WaitTimeout).await;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Closes the tab that is looked at, and looks at the one that was there before.
+    pub(crate) async fn close_tab(&self) {
+        let tabs = self.tabs().await;
+        let closed = bounded("the tab", self.client.window()).await;
+        let closed = closed.expect("no tab is looked at");
+        let gone = bounded("closing the tab", self.client.close_window()).await;
+        gone.expect("cannot close the tab");
+        let mut left = tabs.into_iter().filter(|tab| *tab != closed);
+        self.look_at(left.next().expect("it was the last tab"))
+            .await;
+    }
+
+    async fn tabs(&self) -> Vec<WindowHandle> {
+        let tabs = bounded("the tabs", self.client.windows()).await;
+        tabs.expect("cannot see the tabs")
+    }
+
+    async fn look_at(&self, tab: WindowHandle) {
+        let looked = bounded("a tab", self.client.switch_to_window(tab)).await;
+        looked.expect("cannot look at the tab");
     }
 
     /// The visible text of the page; chromedriver leaves out what stands in a `noscript`, even where it shows.
@@ -124,7 +185,7 @@ impl Browser {
             if self.text().await.contains(words) {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(LOOK_EVERY).await;
         }
         self.give_up(words, &CmdError::WaitTimeout).await;
     }
@@ -158,6 +219,13 @@ impl Browser {
     }
 }
 
+/// Whether nothing has happened yet to what was meant: it was gone, or not there to be used yet.
+fn is_untouched(error: &CmdError) -> bool {
+    error.is_stale_element_reference()
+        || error.is_no_such_element()
+        || error.is_element_not_interactable()
+}
+
 /// Waits for the browser, for longer than it has reason to take: it may have died.
 async fn bounded<F: Future>(what: &str, answer: F) -> F::Output {
     within(2 * PATIENCE, what, answer).await
@@ -179,7 +247,7 @@ fn capabilities(options: BrowserOptions, profile: &Path) -> Capabilities {
     all.insert("browserName".to_owned(), json!("chrome"));
     all.insert(
         "timeouts".to_owned(),
-        json!({ "pageLoad": 15_000, "script": 10_000 }),
+        json!({ "pageLoad": 30_000, "script": 20_000 }),
     );
     all.insert("goog:chromeOptions".to_owned(), chromium);
     all

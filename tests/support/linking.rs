@@ -54,7 +54,7 @@ impl Confirmed {
     /// Waits until the link has this status.
     pub(crate) async fn wait_for(&self, status: &str) {
         let client = http::client();
-        eventually(Duration::from_secs(30), status, async || {
+        eventually(Duration::from_secs(60), status, async || {
             let answer = http::send(client.get(&self.poll)).await;
             answer.json["status"] == status
         })

@@ -13,7 +13,7 @@ use tokio::process::{Child, ChildStdout};
 use super::browser::Browser;
 use super::process::{self, within};
 
-const START_WITHIN: Duration = Duration::from_secs(30);
+const START_WITHIN: Duration = Duration::from_secs(60);
 
 /// How the provider behaves.
 #[derive(Debug, Clone)]
@@ -137,12 +137,17 @@ fn argument(options: &OidcOptions) -> Value {
     })
 }
 
-/// What a person does on the provider's pages. The first of them sends itself off where scripts may run.
+/// What a person does on the provider's pages.
 pub(crate) async fn consent(browser: &Browser, verification_uri: &str, name: &str) {
     browser.goto(verification_uri).await;
-    let without_script = Locator::Css("noscript button");
-    if let Ok(button) = browser.client.find(without_script).await {
-        button.click().await.expect("cannot click");
+    sign_in(browser, name).await;
+    say_yes(browser).await;
+}
+
+/// From the first page of the device flow to the question. The first one sends itself off where scripts may run.
+pub(crate) async fn sign_in(browser: &Browser, name: &str) {
+    if !browser.javascript {
+        browser.click("noscript button").await;
     }
     browser.wait_for_text("Confirm Device").await;
     browser.click("button[autofocus]").await;
@@ -150,6 +155,20 @@ pub(crate) async fn consent(browser: &Browser, verification_uri: &str, name: &st
     browser.fill("input[name=password]", "any").await;
     browser.click("button[type=submit]").await;
     browser.wait_for_text("Authorize").await;
+}
+
+/// The question is answered with yes.
+pub(crate) async fn say_yes(browser: &Browser) {
     browser.click("button[type=submit]").await;
     browser.wait_for_text("Sign-in Success").await;
+}
+
+/// The question is answered with no.
+pub(crate) async fn say_no(browser: &Browser) {
+    let cancel = Locator::LinkText("[ Cancel ]");
+    let cancel = browser.client.find(cancel).await.expect("no way to say no");
+    cancel.click().await.expect("cannot click");
+    browser
+        .wait_for_text("Sign-in request was interrupted")
+        .await;
 }

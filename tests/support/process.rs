@@ -3,13 +3,12 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::future::Future;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+pub(crate) use central_oauth_test_postgres::free_port;
 use tokio::process::Command;
 
 /// The first start on a machine downloads the packages.
@@ -50,21 +49,6 @@ pub(crate) fn log_file(path: &Path) -> File {
 pub(crate) fn read_log(path: &Path) -> String {
     let bytes = std::fs::read(path).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// A port on which nothing listens. It comes from below the range that the kernel hands out by itself, so it is
-/// likely to stay free while a service that owns it restarts.
-pub(crate) fn free_port() -> u16 {
-    const FIRST: u16 = 20_000;
-    const COUNT: u64 = 12_000;
-    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    // The standard library's only source of randomness is the one for its hash maps.
-    let random = || RandomState::new().build_hasher().finish() % COUNT;
-    (0..200)
-        .filter_map(|_| u16::try_from(random()).ok())
-        .map(|offset| FIRST + offset)
-        .find(is_free)
-        .expect("there is no free port")
 }
 
 /// Waits for a future, but not for ever.

@@ -15,10 +15,10 @@ use tokio::time::timeout;
 use super::http;
 use super::process::{self, within};
 
-const START_WITHIN: Duration = Duration::from_secs(30);
+const START_WITHIN: Duration = Duration::from_secs(60);
 /// The pause between two looks whether it answers.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-const STOP_WITHIN: Duration = Duration::from_secs(30);
+const STOP_WITHIN: Duration = Duration::from_secs(60);
 
 /// A service with a database, a key and a port of its own, which all survive a restart. It is killed with this handle.
 pub(crate) struct Service {
@@ -93,6 +93,12 @@ impl Service {
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.settings.retain(|(known, _)| known != name);
         self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Lets it wait longer for its provider, which may share a crowded machine with it: a refresh that it gives up is one
+    /// whose answer is lost. Leases last longer, too, so this is not for services that crash.
+    pub(crate) fn be_patient(&mut self) {
+        self.set("PROVIDER_TIMEOUT", "20");
     }
 
     /// Has it reached at another port from now on, where a proxy listens.

@@ -1,10 +1,15 @@
 //! Access tokens: asked for at the service, used at the sandbox.
 
+use std::time::{Duration, Instant};
+
 use central_oauth_sandbox_poem::Sandbox;
 use reqwest::Client;
 
 use super::http::{self, Answer};
+use super::process::within;
 use super::service::Service;
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the service answers to a client that wants a token.
 pub(crate) async fn token(client: &Client, service: &Service, key: &str) -> Answer {
@@ -16,4 +21,42 @@ pub(crate) async fn token(client: &Client, service: &Service, key: &str) -> Answ
 pub(crate) async fn works(client: &Client, sandbox: &Sandbox, token: &str) -> bool {
     let request = client.get(&sandbox.endpoints().hello).bearer_auth(token);
     http::send(request).await.status.is_success()
+}
+
+/// Whether the time has passed that the service gave a token when it was asked, at the earliest, at this moment. On a
+/// crowded machine that may be between the answer and the use; before, nobody may refuse the token.
+pub(crate) fn has_run_out(asked: Instant, answer: &Answer) -> bool {
+    asked.elapsed() >= Duration::from_secs(answer.number("expires_in"))
+}
+
+/// The service's answer with a token that the sandbox accepts. One that runs out before it is used is followed by
+/// another.
+pub(crate) async fn working_token(
+    client: &Client,
+    service: &Service,
+    sandbox: &Sandbox,
+    key: &str,
+) -> Answer {
+    working_token_at(client, &service.url("/v1/token"), sandbox, key).await
+}
+
+/// The same, asked for at this address of the service.
+pub(crate) async fn working_token_at(
+    client: &Client,
+    at: &str,
+    sandbox: &Sandbox,
+    key: &str,
+) -> Answer {
+    let works = async {
+        loop {
+            let asked = Instant::now();
+            let answer = http::send(client.get(at).bearer_auth(key)).await;
+            let answer = answer.expect(200);
+            if works(client, sandbox, answer.str("access_token")).await {
+                return answer;
+            }
+            assert!(has_run_out(asked, &answer), "refused: {}", answer.text);
+        }
+    };
+    within(PATIENCE, "a token that works", works).await
 }

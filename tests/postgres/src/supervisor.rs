@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::waiting::{has_ended, read_log, tail, wait_until};
 
 const SCRIPT: &str = include_str!("supervise.sh");
-const WITHIN: Duration = Duration::from_secs(30);
+const WITHIN: Duration = Duration::from_secs(60);
 
 /// A folder and the server that lives in it.
 #[derive(Debug)]

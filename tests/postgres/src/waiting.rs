@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A port on which nothing listens. It comes from below the range that the kernel hands out by itself, so it is likely
-/// to stay free until a server takes it, and while that restarts.
+/// A port on which nothing listens, for this process alone until it ends. It comes from below the range that the kernel
+/// hands out by itself, so it stays free until a server takes it, and while that restarts.
 ///
 /// # Panics
 ///
@@ -17,12 +18,23 @@ use std::time::{Duration, Instant};
 pub fn free_port() -> u16 {
     const FIRST: u16 = 20_000;
     const COUNT: u64 = 12_000;
-    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    (0..200)
+    static CLAIMED: Mutex<Vec<UdpSocket>> = Mutex::new(Vec::new());
+    let (port, claim) = (0..200)
         .filter_map(|_| u16::try_from(random() % COUNT).ok())
         .map(|offset| FIRST + offset)
-        .find(is_free)
-        .expect("there is no free port")
+        .find_map(|port| Some((port, claim(port)?)))
+        .expect("there is no free port");
+    let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
+    claimed.push(claim);
+    port
+}
+
+/// Keeps other tests from being given a port on which nobody listens yet, or nobody for the moment, or nobody ever. The
+/// number is free for TCP all the same: UDP, which no server here speaks, counts its ports apart.
+fn claim(port: u16) -> Option<UdpSocket> {
+    let claim = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).ok()?;
+    let is_free = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    is_free.then_some(claim)
 }
 
 /// The standard library's only source of randomness is the one for its hash maps.

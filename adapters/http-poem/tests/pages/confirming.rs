@@ -193,14 +193,20 @@ async fn closing_the_tab_cancels_nothing() {
     let mut browser = world.browser();
     browser.get("/device").await;
     browser.post("look_up", code.digits()).await;
-    world.provider_is_down(None);
+    world.provider_is_down(Some(Duration::from_secs(3)));
     let confirm = browser.post("confirm", code.digits());
     let closed = tokio::time::timeout(Duration::from_millis(200), confirm).await;
     assert!(
         closed.is_err(),
         "the provider was down, so the page was waiting"
     );
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let asked_again = async {
+        while !browser.link(code.digits()).await.html.contains("BCDF-GHJK") {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let asked_again = tokio::time::timeout(Duration::from_secs(60), asked_again).await;
+    asked_again.expect("the provider is not asked again");
     browser
         .link(code.digits())
         .await

@@ -10,6 +10,8 @@ use tokio::net::TcpListener;
 use crate::support::{Stub, Subject, error_of, kind, plain, raw, reply, step};
 
 const SOON: Duration = Duration::from_millis(300);
+/// Long after the timeout of the hasty, long before that of the others.
+const LATE: Duration = Duration::from_secs(20);
 
 fn hasty(base: &str) -> Subject {
     let mut settings = plain(base);
@@ -21,7 +23,7 @@ async fn unavailable_in_time(subject: &Subject) {
     let started = Instant::now();
     let error = error_of(subject.redeem().await);
     assert_eq!(kind(&error), ("unavailable", ""), "{error}");
-    assert!(started.elapsed() < SOON * 5, "{:?}", started.elapsed());
+    assert!(started.elapsed() < LATE, "{:?}", started.elapsed());
 }
 
 #[tokio::test]

@@ -12,10 +12,11 @@ use tokio::time::Instant;
 
 use crate::common::{OnServer, POOL, code, linked, pending};
 
+/// Connecting may take its time on a crowded machine; that something hangs is noticed soon.
 const HURRIED: PoolSettings = PoolSettings {
     max_connections: 4,
-    connect_timeout: Duration::from_secs(1),
-    statement_timeout: Duration::from_secs(1),
+    connect_timeout: Duration::from_secs(15),
+    statement_timeout: Duration::from_secs(3),
 };
 
 #[tokio::test]
@@ -101,7 +102,7 @@ async fn a_way_on_which_nothing_moves_is_given_up() {
     ] {
         assert!(matches!(answer, Err(StoreError::Unavailable(_))));
     }
-    assert!(began.elapsed() < Duration::from_secs(30), "it is bounded");
+    assert!(began.elapsed() < Duration::from_secs(120), "it is bounded");
 
     // The old connections stay deaf; new ones get through.
     block.send_replace(false);

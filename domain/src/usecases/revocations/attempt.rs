@@ -22,6 +22,22 @@ enum Trouble {
     Off,
 }
 
+/// How the tokens of a grant have fared, one after the other.
+struct SoFar {
+    status: RevocationStatus,
+    /// A definite no to one of them, before any was revoked.
+    refusal: Option<ProviderError>,
+}
+
+impl Default for SoFar {
+    fn default() -> Self {
+        Self {
+            status: RevocationStatus::Unsupported,
+            refusal: None,
+        }
+    }
+}
+
 impl From<ProviderError> for Trouble {
     fn from(error: ProviderError) -> Self {
         Self::Provider(error)
@@ -69,23 +85,28 @@ impl Revocations {
             self.attribute(provider.as_ref(), lease).await?;
         }
         let (vault, to, tokens) = (&self.vault, &lease.reference, &lease.tokens);
-        let mut status = RevocationStatus::Unsupported;
+        let mut so_far = SoFar::default();
         if let Some(sealed) = &tokens.refresh_token {
             let token = vault.open_revocable_refresh_token(sealed, to)?;
             let token = TokenToRevoke::Refresh(&token);
-            status = self.give_back(&*provider, token, lease, status).await?;
+            self.give_back(&*provider, token, lease, &mut so_far)
+                .await?;
         }
         if let Some(sealed) = &tokens.spare_refresh_token {
             let token = vault.open_revocable_spare(sealed, to)?;
             let token = TokenToRevoke::Refresh(&token);
-            status = self.give_back(&*provider, token, lease, status).await?;
+            self.give_back(&*provider, token, lease, &mut so_far)
+                .await?;
         }
         if let Some(sealed) = &tokens.access_token {
             let token = vault.open_revocable_access_token(sealed, to)?;
             let token = TokenToRevoke::Access(&token);
-            status = self.give_back(&*provider, token, lease, status).await?;
+            self.give_back(&*provider, token, lease, &mut so_far)
+                .await?;
         }
-        Ok(status)
+        so_far
+            .refusal
+            .map_or(Ok(so_far.status), |error| Err(Trouble::Provider(error)))
     }
 
     /// The provider, if it still is the one that the tokens came from.
@@ -138,22 +159,25 @@ impl Revocations {
         }
     }
 
-    /// Gives one token back, after others of the grant that fared so. One that was revoked is enough to say so: a
-    /// provider need not revoke those of every type, and may not know the others of a grant that is gone.
+    /// Gives one token back. One that was revoked is enough to say so of those after it: a provider need not revoke those
+    /// of every type, and may not know the others of a grant that is gone. A definite no before that keeps the revocation
+    /// from being confirmed, and no other token from being given back.
     async fn give_back(
         &self,
         provider: &dyn OAuthProvider,
         token: TokenToRevoke<'_>,
         lease: &RevocationLease,
-        so_far: RevocationStatus,
-    ) -> Result<RevocationStatus, Trouble> {
+        so_far: &mut SoFar,
+    ) -> Result<(), Trouble> {
         self.check(lease).await?;
         match provider.revoke(token).await {
-            Ok(Revoked::Revoked) => Ok(RevocationStatus::Revoked),
-            Ok(Revoked::Unsupported) => Ok(so_far),
-            Err(error) if !error.is_passing() && so_far == RevocationStatus::Revoked => Ok(so_far),
-            Err(error) => Err(error.into()),
+            Ok(Revoked::Revoked) => so_far.status = RevocationStatus::Revoked,
+            Ok(Revoked::Unsupported) => {}
+            Err(error) if error.is_passing() => return Err(error.into()),
+            Err(_) if so_far.status == RevocationStatus::Revoked => {}
+            Err(error) => so_far.refusal = Some(error),
         }
+        Ok(())
     }
 
     /// Whether the lease outlasts a provider call that starts now, and nobody has called the revocation off.

@@ -103,6 +103,22 @@ async fn an_access_token_that_is_refused_after_the_refresh_token_was_revoked_is_
 }
 
 #[tokio::test]
+async fn a_refresh_token_that_is_refused_does_not_keep_the_access_token() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    stage.provider.answer_revoke(Err(ProviderError::Refused {
+        code: "invalid_request".to_owned(),
+        detail: "access tokens only".to_owned(),
+    }));
+    stage.provider.answer_revoke(Ok(Revoked::Revoked));
+    let status = stage.delete(&key).await.unwrap();
+    assert_eq!(status, RevocationStatus::Pending, "the grant may live on");
+    assert_eq!(stage.provider.revoked(), ["refresh-1", "access-1"]);
+    let fault = stage.only_revocation().await.last_error.unwrap();
+    assert_eq!(fault.code, "invalid_request");
+}
+
+#[tokio::test]
 async fn tokens_are_sent_only_where_they_came_from() {
     let stage = Stage::new().await;
     let (_, key) = stage.linked().await;

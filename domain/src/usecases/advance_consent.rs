@@ -174,6 +174,7 @@ impl Broker {
         let (id, version, now) = (link.id, link.version, self.clock.now());
         match outcome {
             Outcome::AskAgain(poll) => self.store.postpone_poll(id, version, *poll).await?,
+            Outcome::Redeemed(grant, _) if link.is_over(now) => self.end_late(link, grant).await?,
             Outcome::Redeemed(grant, poll) => return self.keep(link, grant, *poll).await,
             Outcome::Identified(grant) => {
                 let grant = NewGrant::clone(grant);
@@ -219,6 +220,18 @@ impl Broker {
                 Some(LinkState::Linked { .. } | LinkState::Pending) => return Ok(None),
             }
             version = current.map_or(version, |current| current.version);
+        }
+    }
+
+    /// The tokens came when the link had said `expired` for good: the client has thrown its key away.
+    async fn end_late(&self, link: &Link, grant: &SealedGrant) -> Result<(), StoreError> {
+        let late = Link {
+            state: LinkState::Redeemed(grant.clone()),
+            ..link.clone()
+        };
+        match self.end(&late, Ending::Expired).await {
+            Err(StoreError::Conflict) => self.give_back(link, grant).await,
+            ended => ended,
         }
     }
 

@@ -2,21 +2,28 @@
 
 use super::*;
 use crate::grant::Identity;
+use crate::usecases::Outcome;
 
 impl Stage {
     /// Tokens arrive for a link that its person has cancelled meanwhile.
     async fn stray(&self, which: &str) {
         let (code, _) = self.started().await;
-        self.confirm(&code).await.unwrap();
+        let (link, outcome) = self.tokens_under_way(&code, which).await;
+        self.broker.cancel(&code, &self.visitor()).await.unwrap();
+        let next = self.broker.record(&link, &outcome).await.unwrap();
+        assert!(next.is_none());
+    }
+
+    /// The answer to the first poll of a link that its person has confirmed, not recorded yet.
+    async fn tokens_under_way(&self, code: &str, which: &str) -> (Link, Outcome) {
+        self.confirm(code).await.unwrap();
         let refresh = format!("{which}'s refresh");
         let granted = ScriptedProvider::grant(which, Some(&refresh));
         self.provider.answer_redeem(Ok(granted));
         self.clock.advance(ScriptedProvider::INTERVAL);
         let link = self.broker.claim_due_polls(1, &[]).await.unwrap().remove(0);
         let outcome = self.broker.advance(&link).await;
-        self.broker.cancel(&code, &self.visitor()).await.unwrap();
-        let next = self.broker.record(&link, &outcome).await.unwrap();
-        assert!(next.is_none());
+        (link, outcome)
     }
 
     async fn only_status(&self) -> RevocationStatus {
@@ -34,6 +41,28 @@ async fn they_are_revoked() {
     assert_eq!(stage.revoke_due().await, 1);
     assert_eq!(stage.provider.revoked(), ["late's refresh", "late"]);
     assert_eq!(stage.only_status().await, RevocationStatus::Revoked);
+}
+
+#[tokio::test]
+async fn a_link_that_has_said_expired_does_not_come_back() {
+    let stage = Stage::new().await;
+    let (code, key) = stage.started().await;
+    let (link, outcome) = stage.tokens_under_way(&code, "late").await;
+    let left = link.expires_at.since(stage.clock_now());
+    stage.clock.advance(left + Link::LAST_WORD);
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
+    assert!(
+        stage
+            .broker
+            .record(&link, &outcome)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    stage.clock.advance(secs(10));
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
+    assert_eq!(stage.revoke_due().await, 1);
+    assert_eq!(stage.provider.revoked(), ["late's refresh", "late"]);
 }
 
 #[tokio::test]

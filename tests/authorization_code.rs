@@ -173,6 +173,8 @@ async fn a_no_foreign_browsers_and_answers_used_twice() {
 
     // An answer that names another issuer is refused, and ends the link: its person can start anew.
     let mixed_up = format!("{callback}&iss=https%3A%2F%2Fevil.example");
+    // From a page that does not turn by itself: the one that waits would, as soon as the link ends.
+    browser.goto(&service.url("/device")).await;
     browser.goto(&mixed_up).await;
     browser.wait_for_text("It did not work").await;
     browser.wait_for_text("another issuer").await;

@@ -78,6 +78,18 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ),
     ("[work]\nclient_id = \"a\"\nflow = \"code\"\n", &["flow"]),
     (
+        "[work]\nclient_id = \"a\"\nquirks.refresh.last = 1\n",
+        &["table \"work\"", "quirks", "`last`", "`lasts`"],
+    ),
+    (
+        "[work]\nclient_id = \"a\"\npreset = \"github\"\nquirks.refresh.lasts = \"hunter2\"\n",
+        &["table \"work\"", "quirks", "expected u64"],
+    ),
+    (
+        "[work]\nclient_id = \"a\"\npreset = \"github\"\nauthorization_parameters.state = \"hunter2\"\n",
+        &["authorization_parameters cannot set state"],
+    ),
+    (
         "[work]\npreset = \"github\"\n",
         &["table \"work\"", "client_id is missing"],
     ),

@@ -51,6 +51,8 @@ pub use address::AddressFault;
 pub use client_auth::{ClientAuthMethod, UnknownClientAuthMethod};
 pub use doctor::{Finding, Subject, Verdict};
 pub use http::{ClientUnavailable, TraceHeaders};
-pub use profile::{Endpoints, Facts, Placeholder, Profile, ProfileError, Setup, UnknownProfile};
+pub use profile::{
+    Endpoints, Facts, Placeholder, Profile, ProfileError, Setup, UnknownProfile, WrongProfile,
+};
 pub use provider::OpenIdConnectProvider;
 pub use settings::{Flow, ProviderSettings, SettingsError, UnknownFlow};

@@ -54,6 +54,8 @@ pub struct AuthorizationQuirks {
     pub response_issuer: Option<String>,
     /// The provider refuses the parameters of RFC 7636. The state still binds the answer to the browser.
     pub refuses_pkce: bool,
+    /// ID tokens come without the nonce that was asked for (OpenID Connect Core section 3.1.2.1), so none is asked for.
+    pub omits_nonce: bool,
 }
 
 /// The device flow.

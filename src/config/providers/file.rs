@@ -21,7 +21,7 @@ pub(super) fn read(path: &str) -> Result<BTreeMap<String, Table>, ConfigError> {
 }
 
 /// What is wrong, without the value that is wrong: it may be a secret. The error's own `Display` shows the whole line.
-fn harmless(message: &str) -> String {
+pub(super) fn harmless(message: &str) -> String {
     let message = message.lines().next().unwrap_or_default();
     let about_a_value = ["invalid type: ", "invalid value: ", "invalid length: "];
     match message.rsplit_once(", expected ") {

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_provider_openidconnect::{
-    Profile, ProviderSettings, UnknownClientAuthMethod, UnknownFlow,
+    Profile, ProviderSettings, UnknownClientAuthMethod, UnknownFlow, WrongProfile,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
 
 use super::super::Environment;
+use super::file::harmless;
 
 /// One table of the file. The provider of the environment is put into the same form.
 #[derive(Deserialize, Default)]
@@ -38,6 +39,12 @@ pub(super) struct Table {
     pub(super) revocation_endpoint: Option<String>,
     pub(super) userinfo_endpoint: Option<String>,
     pub(super) token_endpoint_auth_method: Option<String>,
+    pub(super) device_token_endpoint: Option<String>,
+    #[serde(default)]
+    pub(super) authorization_parameters: BTreeMap<String, String>,
+    /// Where the provider departs from the RFCs, or not as its preset says.
+    #[serde(default)]
+    pub(super) quirks: toml::Table,
     pub(super) trace_context: Option<Switch>,
     pub(super) host: Option<String>,
     pub(super) domain: Option<String>,
@@ -74,9 +81,13 @@ impl Table {
         timeout: Duration,
     ) -> Result<ProviderSettings, String> {
         check_name(name)?;
-        let profile = self.preset.take().map(|preset| Profile::named(&preset));
-        let profile = profile.transpose();
-        let profile = profile.map_err(|error| format!("preset {error}"))?;
+        let quirks = std::mem::take(&mut self.quirks);
+        let profile = self.preset.take();
+        let profile = profile.map(|preset| Profile::with_quirks(&preset, quirks.clone()));
+        let profile = profile.transpose().map_err(|error| match error {
+            WrongProfile::Quirks(error) => wrong_quirks(&error),
+            WrongProfile::Unknown(error) => format!("preset {error}"),
+        })?;
         let values = self.take_placeholders();
         let flow = self.flow.take().map(|flow| flow.parse()).transpose();
         let flow = flow.map_err(|error: UnknownFlow| format!("flow {error}"))?;
@@ -91,7 +102,10 @@ impl Table {
                 .complete(settings, flow, &values)
                 .map_err(|error| error.to_string()),
             (None, Some(key)) => Err(format!("{key} means nothing without a preset")),
-            (None, None) => Ok(settings),
+            (None, None) => {
+                let quirks = quirks.try_into().map_err(|error| wrong_quirks(&error))?;
+                Ok(ProviderSettings { quirks, ..settings })
+            }
         }
     }
 
@@ -116,6 +130,8 @@ impl Table {
             token_endpoint_auth_method: method.map(|method| method.parse()).transpose().map_err(
                 |error: UnknownClientAuthMethod| format!("token_endpoint_auth_method {error}"),
             )?,
+            device_token_endpoint: url("device_token_endpoint", self.device_token_endpoint)?,
+            authorization_parameters: parameters(self.authorization_parameters)?,
             scopes: self.scopes,
             trace_context: self.trace_context.map_or(Ok(false), Switch::read)?,
             ..settings
@@ -170,6 +186,28 @@ fn url(key: &str, text: Option<String>) -> Result<Option<Url>, String> {
     url.map_err(|_| format!("{key} is not a URL"))
 }
 
+fn wrong_quirks(error: &toml::de::Error) -> String {
+    format!("quirks: {}", harmless(error.message()))
+}
+
+/// What is added to authorization requests; what makes them up is not the operator's to say.
+fn parameters(given: BTreeMap<String, String>) -> Result<Vec<(String, String)>, String> {
+    const OURS: [&str; 8] = [
+        "client_id",
+        "code_challenge",
+        "code_challenge_method",
+        "nonce",
+        "redirect_uri",
+        "response_type",
+        "scope",
+        "state",
+    ];
+    match given.keys().find(|name| OURS.contains(&name.as_str())) {
+        Some(name) => Err(format!("authorization_parameters cannot set {name}")),
+        None => Ok(given.into_iter().collect()),
+    }
+}
+
 fn check_name(name: &str) -> Result<(), &'static str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if !name.is_empty() && name.len() <= 64 && name.chars().all(plain) {
@@ -182,6 +220,82 @@ fn check_name(name: &str) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn settings(text: &str) -> Result<ProviderSettings, String> {
+        let table: Table = toml::from_str(text).expect("no table");
+        table.settings("work", &Environment::default(), Duration::from_secs(1))
+    }
+
+    #[test]
+    fn whatever_a_preset_knows_can_be_told_otherwise() {
+        let entra = settings(
+            r#"
+            preset = "entra"
+            client_id = "a"
+            issuer = "https://login.microsoftonline.us/organizations/v2.0"
+            quirks.identity.issuer_template = "https://login.microsoftonline.us/{tenantid}/v2.0"
+            "#,
+        );
+        let entra = entra.expect("no settings").quirks;
+        let template = entra.identity.issuer_template.as_deref();
+        assert_eq!(
+            template,
+            Some("https://login.microsoftonline.us/{tenantid}/v2.0")
+        );
+        assert!(entra.device.refuses_secret, "the rest stays");
+        assert_eq!(entra.refresh.lasts, Some(7_776_000));
+
+        let keycloak = settings(
+            r#"
+            preset = "keycloak"
+            host = "sso.example.com"
+            realm = "work"
+            client_id = "a"
+            scopes = ["openid"]
+            [quirks.scopes]
+            for_refresh = []
+            [authorization_parameters]
+            kc_idp_hint = "github"
+            "#,
+        );
+        let keycloak = keycloak.expect("no settings");
+        assert!(keycloak.quirks.scopes.for_refresh.is_empty());
+        assert_eq!(keycloak.quirks.scopes.for_identity, ["openid"]);
+        let hint = ("kc_idp_hint".to_owned(), "github".to_owned());
+        assert_eq!(keycloak.authorization_parameters, [hint]);
+
+        let google = settings(
+            r#"
+            preset = "google"
+            client_id = "a"
+            authorization_parameters.prompt = "select_account consent"
+            "#,
+        );
+        let given = google.expect("no settings").authorization_parameters;
+        let prompts = given.iter().filter(|(name, _)| name == "prompt");
+        assert_eq!(prompts.count(), 1);
+        assert!(given.iter().any(|(name, _)| name == "access_type"));
+    }
+
+    #[test]
+    fn a_server_without_a_preset_has_ways_of_its_own_too() {
+        let plain = settings(
+            r#"
+            client_id = "a"
+            device_authorization_endpoint = "https://a.example/device"
+            token_endpoint = "https://a.example/token"
+            device_token_endpoint = "https://a.example/device/token"
+            authorization_parameters = { audience = "https://api.example" }
+            quirks.token.default_expires_in = 900
+            quirks.device.parameters.resource = "x"
+            "#,
+        );
+        let plain = plain.expect("no settings");
+        assert_eq!(plain.quirks.token.default_expires_in, Some(900));
+        assert_eq!(plain.quirks.device.parameters["resource"], "x");
+        assert!(plain.device_token_endpoint.is_some());
+        assert_eq!(plain.authorization_parameters.len(), 1);
+    }
 
     #[test]
     fn every_placeholder_of_every_preset_has_a_key() {

@@ -33,3 +33,9 @@ pub(super) const FILES: &[(&str, &str)] = &[
     file!("zoho"),
     file!("zoom"),
 ];
+
+/// The contents of the file of this name.
+pub(super) fn file(name: &str) -> Option<&'static str> {
+    let (_, text) = FILES.iter().find(|(known, _)| *known == name)?;
+    Some(text)
+}

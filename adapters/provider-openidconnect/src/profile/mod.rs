@@ -10,6 +10,7 @@ mod template;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use toml::{Table, Value};
 use url::Url;
 
 use crate::client_auth::ClientAuthMethod;
@@ -113,6 +114,17 @@ pub struct Setup {
 #[error("is unknown; there are {}", Profile::names().collect::<Vec<_>>().join(", "))]
 pub struct UnknownProfile;
 
+/// Why there is no such profile.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WrongProfile {
+    /// Its name.
+    #[error("preset {0}")]
+    Unknown(#[from] UnknownProfile),
+    /// What is to differ from it.
+    #[error("quirks {}", .0.message())]
+    Quirks(#[from] toml::de::Error),
+}
+
 /// Why a profile does not go with what the operator says. The texts begin with the key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProfileError {
@@ -144,12 +156,22 @@ impl Profile {
     /// # Errors
     /// When there is none; the error lists those that exist.
     pub fn named(name: &str) -> Result<Self, UnknownProfile> {
-        let mut files = embedded::FILES.iter();
-        let (_, text) = files
-            .find(|(known, _)| *known == name)
-            .ok_or(UnknownProfile)?;
+        let text = embedded::file(name).ok_or(UnknownProfile)?;
         // A test parses every one of them.
         toml::from_str(text).map_err(|_| UnknownProfile)
+    }
+
+    /// The profile of this name, with these quirks over its own, key by key.
+    ///
+    /// # Errors
+    /// When there is no such profile, or a quirk is none or has another type.
+    pub fn with_quirks(name: &str, quirks: Table) -> Result<Self, WrongProfile> {
+        let mut profile = Self::named(name)?;
+        let text = embedded::file(name).ok_or(UnknownProfile)?;
+        let mut file: Table = toml::from_str(text)?;
+        let own = file.remove("quirks").unwrap_or_else(|| Table::new().into());
+        profile.quirks = laid_over(own, quirks.into()).try_into()?;
+        Ok(profile)
     }
 
     /// The names of all profiles, sorted.
@@ -183,8 +205,10 @@ impl Profile {
         let response_issuer = &mut quirks.authorization.response_issuer;
         *response_issuer = template.optional(response_issuer.as_deref())?;
         settings.quirks = quirks;
-        let parameters: Vec<_> = template.table(&self.authorization_parameters)?;
-        settings.authorization_parameters.extend(parameters);
+        let mut parameters: Vec<_> = template.table(&self.authorization_parameters)?;
+        let given = &mut settings.authorization_parameters;
+        parameters.retain(|(name, _)| given.iter().all(|(other, _)| other != name));
+        given.extend(parameters);
         settings.flow = self.flow(flow, &settings)?;
         Ok(settings)
     }
@@ -240,5 +264,22 @@ impl Profile {
                 })
             }
         }
+    }
+}
+
+/// One value over another: tables key by key, everything else as a whole.
+fn laid_over(below: Value, above: Value) -> Value {
+    match (below, above) {
+        (Value::Table(mut below), Value::Table(above)) => {
+            for (key, value) in above {
+                let value = match below.remove(&key) {
+                    Some(old) => laid_over(old, value),
+                    None => value,
+                };
+                below.insert(key, value);
+            }
+            Value::Table(below)
+        }
+        (_, above) => above,
     }
 }

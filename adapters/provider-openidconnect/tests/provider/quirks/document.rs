@@ -182,6 +182,10 @@ fn behaviour(quirks: &Quirks) -> Option<String> {
     let all = [
         (quirks.authorization.refuses_pkce, "refuses PKCE"),
         (
+            quirks.authorization.omits_nonce,
+            "ID tokens come without a nonce",
+        ),
+        (
             device.refuses_secret,
             "refuses the secret in the device flow",
         ),

@@ -81,13 +81,16 @@ async fn parameters_of_authorization_requests() {
 }
 
 // UsefulSoftwareCo/executor issue 2087, teamhanko/hanko pull 2405: LinkedIn answers a code_verifier with invalid_client.
+// python-social-auth/social-core pull 833, authlib issue 763: its ID tokens have no nonce, whatever was asked for.
 #[tokio::test]
 async fn a_provider_that_refuses_pkce() {
-    let stub = granting().await;
+    let answer = json!({"access_token": "at", "id_token": "e30.eyJzdWIiOiJhIn0.c2ln"});
+    let stub = Stub::start(move |_, _| reply_json(200, &answer)).await;
     let subject = Subject::new(preset("linkedin", &stub.base));
     let consent = subject.begin().await.ok().unwrap();
     let url = address(&subject).await;
     assert_eq!(parameter(&url, "code_challenge"), None);
+    assert_eq!(parameter(&url, "nonce"), None);
     assert!(parameter(&url, "state").is_some());
     let callback = CallbackQuery::new("code=c");
     let outcome = subject

@@ -3,7 +3,7 @@
 use super::trouble::Trouble;
 use super::{Broker, Outcome};
 use crate::fault::Fault;
-use crate::grant::refresh::{at_least_every, due_at};
+use crate::grant::refresh::{Lifetimes, due_at};
 use crate::grant::{Account, AccountKey, Identity, NewGrant};
 use crate::link::{Ending, Link, SealedGrant};
 
@@ -108,7 +108,11 @@ impl Broker {
             .map(|sealed| vault.open_new_refresh_token(sealed, &link.code))
             .transpose()?;
         let dies_at = grant.refresh_token_expires_at;
-        let lasts = dies_at.map(|at| at.since(grant.requested_at));
+        let lifetimes = Lifetimes {
+            requested_at: grant.requested_at,
+            access_token_expires_at: grant.access_token_expires_at,
+            refresh_token_lasts: dies_at.map(|at| at.since(grant.requested_at)),
+        };
         Ok(Outcome::Identified(Box::new(NewGrant {
             access_token: vault.seal_access_token(&access_token, &owner.key)?,
             refresh_token: refresh_token
@@ -122,10 +126,8 @@ impl Broker {
             access_token_expires_at: grant.access_token_expires_at,
             refresh_token_expires_at: grant.refresh_token_expires_at,
             next_refresh_at: due_at(
-                grant.requested_at,
-                grant.access_token_expires_at,
-                true,
-                at_least_every(self.settings.refresh_at_least_every, lasts),
+                &lifetimes,
+                self.settings.refresh_at_least_every,
                 self.entropy.fraction(),
             ),
         })))

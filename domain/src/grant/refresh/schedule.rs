@@ -14,29 +14,34 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// The longest `Retry-After` that is believed.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
-/// When tokens that were asked for at `requested_at` are refreshed: ahead of their expiry by half a tenth to a tenth of
-/// their lifetime, and every `at_least_every` at the latest, because refresh tokens die of disuse. `None` for what needs
-/// no refreshing or cannot be refreshed.
-#[must_use]
-pub fn due_at(
-    requested_at: Timestamp,
-    expires_at: Option<Timestamp>,
-    has_refresh_token: bool,
-    at_least_every: Duration,
-    spread: f64,
-) -> Option<Timestamp> {
-    let expires_at = expires_at.filter(|_| has_refresh_token)?;
-    let margin = (expires_at.since(requested_at) / 10).mul_f64(0.5 + spread / 2.0);
-    let latest = at_least_every.saturating_sub((at_least_every / 10).mul_f64(spread));
-    let due = (expires_at - margin).min(requested_at + latest);
-    Some(due.max(requested_at + FASTEST))
+/// How long the tokens of one answer last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// When they were asked for.
+    pub requested_at: Timestamp,
+    /// When the access token expires, if it does.
+    pub access_token_expires_at: Option<Timestamp>,
+    /// How long the refresh token lasts unless it is used, where that is known.
+    pub refresh_token_lasts: Option<Duration>,
 }
 
-/// How often tokens are refreshed at least, given what the operator says and how long the refresh token lasts unless it
-/// is used: half of that leaves time for an outage.
+/// When tokens are refreshed: ahead of the access token's expiry by half a tenth to a tenth of its lifetime, and at the
+/// latest after `at_least_every` or half the life of the refresh token, which dies of disuse: the other half is for
+/// outages. `None` for what nothing is known to end. Without a refresh token there is nothing to be done either way.
 #[must_use]
-pub fn at_least_every(wanted: Duration, refresh_token_lasts: Option<Duration>) -> Duration {
-    refresh_token_lasts.map_or(wanted, |lasts| wanted.min(lasts / 2))
+pub fn due_at(tokens: &Lifetimes, at_least_every: Duration, spread: f64) -> Option<Timestamp> {
+    let from = tokens.requested_at;
+    let lasts = tokens.refresh_token_lasts;
+    let every = lasts.map_or(at_least_every, |lasts| at_least_every.min(lasts / 2));
+    let latest = from + every.saturating_sub((every / 10).mul_f64(spread));
+    let due = match tokens.access_token_expires_at {
+        Some(expires_at) => {
+            let margin = (expires_at.since(from) / 10).mul_f64(0.5 + spread / 2.0);
+            latest.min(expires_at - margin)
+        }
+        None => lasts.map(|_| latest)?,
+    };
+    Some(due.max(from + FASTEST))
 }
 
 /// How long to wait after so many failures in a row: a second, doubling up to five minutes, and no less than the
@@ -64,8 +69,16 @@ mod tests {
 
     fn due_in(lifetime: Duration, spread: f64) -> Duration {
         let start = at(0);
-        let due = due_at(start, Some(start + lifetime), true, DAY, spread);
+        let due = due_at(&tokens(start, Some(start + lifetime)), DAY, spread);
         due.map_or(Duration::MAX, |due| due.since(start))
+    }
+
+    fn tokens(requested_at: Timestamp, expires_at: Option<Timestamp>) -> Lifetimes {
+        Lifetimes {
+            requested_at,
+            access_token_expires_at: expires_at,
+            refresh_token_lasts: None,
+        }
     }
 
     #[test]
@@ -79,17 +92,27 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_refreshed_or_needs_not_is_left_alone() {
-        assert_eq!(due_at(at(0), None, true, DAY, 0.0), None);
-        assert_eq!(due_at(at(0), Some(at(9000)), false, DAY, 0.0), None);
+    fn what_nothing_ends_is_left_alone() {
+        assert_eq!(due_at(&tokens(at(0), None), DAY, 0.0), None);
     }
 
     #[test]
     fn a_refresh_token_that_dies_of_disuse_is_used_in_time() {
         let hour = Duration::from_secs(3600);
-        assert_eq!(at_least_every(DAY, None), DAY);
-        assert_eq!(at_least_every(DAY, Some(90 * DAY)), DAY);
-        assert_eq!(at_least_every(DAY, Some(hour)), hour / 2);
+        let due_in = |expires_in: Option<Duration>, lasts| {
+            let start = at(0);
+            let expires_at = expires_in.map(|lifetime| start + lifetime);
+            let tokens = Lifetimes {
+                refresh_token_lasts: Some(lasts),
+                ..tokens(start, expires_at)
+            };
+            due_at(&tokens, DAY, 0.0).map(|due| due.since(start))
+        };
+        assert_eq!(due_in(Some(9 * DAY), 90 * DAY), Some(DAY));
+        assert_eq!(due_in(Some(9 * DAY), hour), Some(hour / 2));
+        // Whether or not the access token expires.
+        assert_eq!(due_in(None, 90 * DAY), Some(DAY));
+        assert_eq!(due_in(None, hour), Some(hour / 2));
     }
 
     #[test]
@@ -116,7 +139,7 @@ mod tests {
         ) {
             let (start, expiry) = (at(start), at(start + lifetime));
             let every = Duration::from_secs(every);
-            let due = due_at(start, Some(expiry), true, every, spread);
+            let due = due_at(&tokens(start, Some(expiry)), every, spread);
             let due = due.ok_or_else(|| TestCaseError::fail("not due"))?;
             prop_assert!(due > start && due < expiry);
             prop_assert!(due <= start + every);
@@ -132,7 +155,7 @@ mod tests {
             start in any::<i64>(), expiry in any::<i64>(), every in any::<u64>(), spread in 0.0..1.0_f64,
         ) {
             let every = Duration::from_secs(every);
-            let due = due_at(at(start), Some(at(expiry)), true, every, spread);
+            let due = due_at(&tokens(at(start), Some(at(expiry))), every, spread);
             prop_assert!(due >= Some(at(start)));
         }
 

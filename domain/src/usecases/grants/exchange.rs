@@ -6,7 +6,7 @@ use super::Grants;
 use super::outages::Outage;
 use crate::fault::Fault;
 use crate::grant::refresh::{
-    Others, RefreshFailure, at_least_every, due_at, judge, wait_for_operator, wait_for_provider,
+    Lifetimes, Others, RefreshFailure, due_at, judge, wait_for_operator, wait_for_provider,
 };
 use crate::grant::{AccountStatus, ProviderName, RefreshedTokens, StoredTokens, TokenGrant};
 use crate::observe::RefreshOutcome;
@@ -195,6 +195,11 @@ impl Grants {
         let refresh_token = granted.refresh_token.as_ref();
         let expires_at = granted.expires_in.map(|lifetime| requested_at + lifetime);
         let lasts = granted.refresh_token_expires_in;
+        let lifetimes = Lifetimes {
+            requested_at,
+            access_token_expires_at: expires_at,
+            refresh_token_lasts: lasts,
+        };
         Ok(RefreshedTokens {
             access_token: self.vault.seal_access_token(&granted.access_token, key)?,
             refresh_token: refresh_token
@@ -204,13 +209,7 @@ impl Grants {
             requested_at,
             access_token_expires_at: expires_at,
             refresh_token_expires_at: lasts.map(|lifetime| requested_at + lifetime),
-            next_refresh_at: due_at(
-                requested_at,
-                expires_at,
-                true,
-                at_least_every(self.at_least_every, lasts),
-                self.entropy.fraction(),
-            ),
+            next_refresh_at: due_at(&lifetimes, self.at_least_every, self.entropy.fraction()),
         })
     }
 }

@@ -72,7 +72,10 @@ pub(crate) fn auth_method(
 pub(crate) fn read(answer: Answer, quirks: &RevocationQuirks) -> Result<Revoked, ProviderError> {
     let status = answer.status();
     if quirks.gone_statuses.contains(&status.as_u16()) || is_gone_by_words(&answer, quirks) {
-        return Ok(Revoked::Revoked);
+        return Ok(Revoked::Unknown);
+    }
+    if status.is_success() && quirks.leaves_grant {
+        return Ok(Revoked::Unsupported);
     }
     if status.is_success() && quirks.success_member.is_none() {
         return Ok(Revoked::Revoked);
@@ -101,14 +104,13 @@ fn judge(error: OAuthError, status: StatusCode) -> Result<Revoked, ProviderError
     match error.code.as_str() {
         "unsupported_token_type" => Ok(Revoked::Unsupported),
         "invalid_token" | "invalid_grant" if status == StatusCode::BAD_REQUEST => {
-            Ok(Revoked::Revoked)
+            Ok(Revoked::Unknown)
         }
         _ => Err(ours(error.into(), status)),
     }
 }
 
-/// The words of the profile, if the server itself is well. Twitch, "Revoking access tokens": a token that is not valid
-/// (any more) has this message, and no code.
+/// The words of the profile, if the server itself is well.
 fn is_gone_by_words(answer: &Answer, quirks: &RevocationQuirks) -> bool {
     let status = answer.status();
     if status.is_server_error() || status.is_redirection() {
@@ -120,10 +122,7 @@ fn is_gone_by_words(answer: &Answer, quirks: &RevocationQuirks) -> bool {
             .iter()
             .any(|gone| gone.eq_ignore_ascii_case(word))
     };
-    let description = answer.description();
-    let is_twitch = status == StatusCode::BAD_REQUEST && description == Some("Invalid token");
-    is_twitch
-        || description.is_some_and(is_known)
+    answer.description().is_some_and(is_known)
         || answer
             .oauth_error()
             .is_some_and(|error| is_known(&error.code))

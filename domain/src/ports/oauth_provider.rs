@@ -152,9 +152,13 @@ pub enum TokenToRevoke<'a> {
 /// What giving a token back brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Revoked {
-    /// The token is worth nothing any more.
+    /// The token is worth nothing any more, nor is the grant that it is of.
     Revoked,
-    /// The provider revokes no tokens, or none of this type (RFC 7009 section 2.2.1, `unsupported_token_type`).
+    /// The provider does not know the token, or not any more. The grant is gone with a refresh token; behind an access
+    /// token, which may just have expired, it may live on.
+    Unknown,
+    /// The provider revokes no tokens, none of this type (RFC 7009 section 2.2.1, `unsupported_token_type`), or leaves the
+    /// grant alone when it does.
     Unsupported,
 }
 

@@ -174,7 +174,7 @@ async fn not_in_the_log() {
     });
     assert!(subject.redeem().await.is_err());
     assert!(subject.identify(None).await.is_err());
-    assert_eq!(subject.revoke().await, Ok(Revoked::Revoked));
+    assert_eq!(subject.revoke().await, Ok(Revoked::Unknown));
     let by_code = Subject::new(ProviderSettings {
         name: ProviderName::new("logged"),
         flow: Flow::AuthorizationCode,

@@ -172,6 +172,11 @@ impl Revocations {
         self.check(lease).await?;
         match provider.revoke(token).await {
             Ok(Revoked::Revoked) => so_far.status = RevocationStatus::Revoked,
+            Ok(Revoked::Unknown) if so_far.status == RevocationStatus::Revoked => {}
+            Ok(Revoked::Unknown) if tells_of_the_grant(token, lease) => {
+                so_far.status = RevocationStatus::Revoked;
+            }
+            Ok(Revoked::Unknown) => so_far.refusal = Some(out_of_date()),
             Ok(Revoked::Unsupported) => {}
             Err(error) if error.is_passing() => return Err(error.into()),
             Err(_) if so_far.status == RevocationStatus::Revoked => {}
@@ -194,6 +199,23 @@ impl Revocations {
         } else {
             Err(Trouble::Off)
         }
+    }
+}
+
+/// Whether a grant is gone of which the provider does not know this token any more.
+const fn tells_of_the_grant(token: TokenToRevoke<'_>, lease: &RevocationLease) -> bool {
+    match token {
+        TokenToRevoke::Refresh(_) => true,
+        TokenToRevoke::Access(_) => lease.tokens.refresh_token.is_none(),
+    }
+}
+
+fn out_of_date() -> ProviderError {
+    ProviderError::Refused {
+        code: "access_token_expired".to_owned(),
+        detail: "the provider takes access tokens only, and does not know this one any more: the grant may live on; \
+                 the person can withdraw the consent there"
+            .to_owned(),
     }
 }
 

@@ -103,6 +103,23 @@ async fn an_access_token_that_is_refused_after_the_refresh_token_was_revoked_is_
 }
 
 #[tokio::test]
+async fn an_access_token_that_has_expired_says_nothing_about_the_grant() {
+    for (refresh_token, expected) in [
+        // Providers that take access tokens only.
+        (Revoked::Unsupported, RevocationStatus::Pending),
+        (Revoked::Unknown, RevocationStatus::Revoked),
+        (Revoked::Revoked, RevocationStatus::Revoked),
+    ] {
+        let stage = Stage::new().await;
+        let (_, key) = stage.linked().await;
+        stage.provider.answer_revoke(Ok(refresh_token));
+        stage.provider.answer_revoke(Ok(Revoked::Unknown));
+        let status = stage.delete(&key).await.unwrap();
+        assert_eq!(status, expected, "{refresh_token:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_refresh_token_that_is_refused_does_not_keep_the_access_token() {
     let stage = Stage::new().await;
     let (_, key) = stage.linked().await;

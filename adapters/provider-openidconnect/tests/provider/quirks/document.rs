@@ -173,7 +173,12 @@ fn revocation(profile: &Profile) -> String {
         Some(RevocationAuth::None) => ", without the client",
         None => "",
     };
-    format!("{style}{takes}{auth}")
+    let leaves = if quirks.leaves_grant {
+        "; the grant lives on"
+    } else {
+        ""
+    };
+    format!("{style}{takes}{auth}{leaves}")
 }
 
 /// The switches that are on.

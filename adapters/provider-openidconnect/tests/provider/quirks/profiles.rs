@@ -97,10 +97,15 @@ fn no_code_knows_a_provider_by_name() {
                 folders.push(path);
                 continue;
             }
-            let text = fs::read_to_string(&path).unwrap();
-            for name in Profile::names().filter(|_| !path.ends_with("profile/embedded.rs")) {
-                let quoted = format!("\"{name}\"");
-                assert!(!text.contains(&quoted), "{quoted} in {}", path.display());
+            if path.ends_with("profile/embedded.rs") {
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap().to_ascii_lowercase();
+            let code = text.lines().map(|line| line.split("//").next().unwrap());
+            for line in code {
+                let mut words = line.split(|c: char| !c.is_ascii_alphanumeric());
+                let known = words.find(|word| Profile::names().any(|name| name == *word));
+                assert_eq!(known, None, "{line} in {}", path.display());
             }
         }
     }

@@ -30,7 +30,7 @@ async fn github_s_grants() {
             assert_eq!(body, json!({"access_token": ACCESS_TOKEN}));
         });
     }
-    for (status, expected) in [(404, Ok(Revoked::Revoked)), (422, Ok(Revoked::Revoked))] {
+    for (status, expected) in [(404, Ok(Revoked::Unknown)), (422, Ok(Revoked::Unknown))] {
         let (subject, _stub) = saying("github", status, &json!({"message": "Not Found"})).await;
         assert_eq!(subject.revoke_access_token().await, expected);
     }
@@ -66,9 +66,9 @@ async fn the_token_alone() {
         });
     }
     let (subject, _stub) = saying("google", 400, &json!({"error": "invalid_token"})).await;
-    assert_eq!(subject.revoke().await, Ok(Revoked::Revoked));
+    assert_eq!(subject.revoke().await, Ok(Revoked::Unknown));
     let (subject, _stub) = saying("zoho", 200, &json!({"error": "invalid_code"})).await;
-    assert_eq!(subject.revoke().await, Ok(Revoked::Revoked));
+    assert_eq!(subject.revoke().await, Ok(Revoked::Unknown));
 }
 
 // Slack, auth.revoke; Dropbox, auth/token/revoke: the token that the request carries.
@@ -99,7 +99,7 @@ async fn tokens_that_revoke_themselves() {
         &json!({"error": {".tag": "invalid_access_token"}}),
     )
     .await;
-    assert_eq!(subject.revoke_access_token().await, Ok(Revoked::Revoked));
+    assert_eq!(subject.revoke_access_token().await, Ok(Revoked::Unknown));
 }
 
 // Slack says no with 200.
@@ -122,7 +122,7 @@ async fn a_200_that_is_no_success() {
         let (subject, _stub) = saying("slack", 200, &answer).await;
         let outcome = subject.revoke_access_token().await;
         match expected {
-            None => assert_eq!(outcome, Ok(Revoked::Revoked), "{answer}"),
+            None => assert_eq!(outcome, Ok(Revoked::Unknown), "{answer}"),
             Some(expected) => assert_eq!(kind(&error_of(outcome)), expected, "{answer}"),
         }
     }
@@ -139,11 +139,16 @@ async fn forms_of_their_own() {
         assert_eq!(body, json!({"token": ACCESS_TOKEN}));
     });
     let (subject, stub) = at("twitch", || reply(200, "text/plain", "")).await;
-    assert_eq!(subject.revoke_access_token().await, Ok(Revoked::Revoked));
+    let outcome = subject.revoke_access_token().await;
+    assert_eq!(outcome, Ok(Revoked::Unsupported), "the grant lives on");
     stub.last(|seen| {
         assert_eq!(seen.form()["client_id"], "client-1");
         assert!(!seen.form().contains_key("client_secret"));
     });
+    // Twitch, "Revoking access tokens".
+    let unknown = json!({"status": 400, "message": "Invalid token"});
+    let (subject, _stub) = saying("twitch", 400, &unknown).await;
+    assert_eq!(subject.revoke_access_token().await, Ok(Revoked::Unknown));
     let (subject, stub) = at("auth0", || reply(200, "text/plain", "")).await;
     assert_eq!(
         subject.revoke_access_token().await,

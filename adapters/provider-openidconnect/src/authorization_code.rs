@@ -88,7 +88,7 @@ impl Errand {
             return Ok(());
         }
         let words = "the ID token does not verify: it answers another request (nonce)";
-        Err(refused("invalid_id_token", words))
+        Err(refused(ProviderError::INVALID_ID_TOKEN, words))
     }
 }
 

@@ -199,6 +199,9 @@ pub enum ProviderError {
 }
 
 impl ProviderError {
+    /// The code of an ID token that does not verify (OpenID Connect Core section 3.1.3.7), whoever looks at it when.
+    pub const INVALID_ID_TOKEN: &str = "invalid_id_token";
+
     /// Whether asking again may help.
     #[must_use]
     pub const fn is_passing(&self) -> bool {

@@ -150,13 +150,13 @@ impl Broker {
     }
 
     /// What a failed attempt means for the link. Tokens that are stored already are not given up before their time:
-    /// whatever keeps the service from finding out whose they are may pass.
+    /// whatever keeps the service from finding out whose they are may pass, save that somebody else has made them.
     fn bear(&self, trouble: Trouble, link: &Link, poll: PollSchedule) -> Outcome {
         let now = self.clock.now();
         tracing::warn!(link = link.id.0, provider = %link.provider, error = %trouble, "asking the provider failed");
         let again = ask_again(poll.unanswered(trouble.retry_after(), now), link);
         let redeemed = matches!(link.state, LinkState::Redeemed(_));
-        let passing = redeemed || trouble.is_passing();
+        let passing = trouble.is_passing() || redeemed && !trouble.is_a_forgery();
         match link.is_past_deadline(now) {
             false if passing => again,
             true if passing && !redeemed => Outcome::Over(Ending::Expired),

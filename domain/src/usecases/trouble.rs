@@ -26,6 +26,11 @@ impl Trouble {
         }
     }
 
+    /// Whether an ID token does not verify: nobody else would say so either.
+    pub(super) fn is_a_forgery(&self) -> bool {
+        matches!(self, Self::Provider(ProviderError::Refused { code, .. }) if code == ProviderError::INVALID_ID_TOKEN)
+    }
+
     /// When the provider wants to be asked again, where it said so.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {

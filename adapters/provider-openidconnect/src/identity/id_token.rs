@@ -67,7 +67,12 @@ pub(crate) enum Unverified {
 impl From<Unverified> for ProviderError {
     fn from(reason: Unverified) -> Self {
         match reason {
-            Unverified::UnknownKey => refused("signed with a key that the issuer does not publish"),
+            // The issuer may be about to publish it.
+            Unverified::UnknownKey => Self::Refused {
+                code: "unknown_signing_key".to_owned(),
+                detail: "the ID token is signed with a key that the issuer does not publish"
+                    .to_owned(),
+            },
             Unverified::Refused(error) => error,
         }
     }
@@ -212,7 +217,7 @@ fn moment(at: Timestamp) -> DateTime<Utc> {
 
 fn refused(why: &str) -> ProviderError {
     ProviderError::Refused {
-        code: "invalid_id_token".to_owned(),
+        code: ProviderError::INVALID_ID_TOKEN.to_owned(),
         detail: format!("the ID token does not verify: {why}"),
     }
 }

@@ -201,6 +201,22 @@ async fn tokens_are_not_given_up_because_their_owner_cannot_be_found_out_yet() {
 }
 
 #[tokio::test]
+async fn an_id_token_that_does_not_verify_ends_the_link_at_once() {
+    let stage = Stage::new().await;
+    let (code, key) = authorizing(&stage).await;
+    stage
+        .provider
+        .answer_redeem(Ok(ScriptedProvider::grant("a", Some("r"))));
+    let forged = refused(ProviderError::INVALID_ID_TOKEN);
+    stage.provider.answer_identify(Err(forged));
+    stage.poll_providers().await;
+    let status = stage.status(&code, &key).await;
+    assert!(matches!(status, LinkStatus::Failed(_)), "{status:?}");
+    assert!(stage.store.accounts(None, 1).await.unwrap().is_empty());
+    assert_eq!(stage.revocations().await.len(), 1, "its tokens go back");
+}
+
+#[tokio::test]
 async fn tokens_outlive_a_userinfo_that_is_away() {
     let stage = Stage::new().await;
     let (code, key) = authorizing(&stage).await;

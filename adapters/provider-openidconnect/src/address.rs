@@ -1,6 +1,6 @@
 //! Which addresses secrets may be sent to.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
@@ -40,9 +40,11 @@ pub(crate) fn check_discovered(issuer: &Url, url: &Url) -> Result<(), AddressFau
 }
 
 fn is_loopback(url: &Url) -> bool {
-    match literal(url) {
-        Some(ip) => ip.is_loopback(),
-        None => url.host() == Some(Host::Domain("localhost")),
+    match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        // An IPv4 address in IPv6 clothes is that IPv4 address.
+        Some(Host::Ipv6(ip)) => ip.to_canonical().is_loopback(),
+        host => host == Some(Host::Domain("localhost")),
     }
 }
 
@@ -50,15 +52,18 @@ fn is_inward(url: &Url) -> bool {
     match literal(url) {
         Some(IpAddr::V4(ip)) => {
             // 100.64.0.0/10 is the shared space of RFC 6598.
-            let [a, b, ..] = ip.octets();
+            let [a, b, c, _] = ip.octets();
             let is_shared = a == 100 && (64..128).contains(&b);
+            // 192.0.0.0/24 and 198.18.0.0/15: of RFC 6890, and for benchmarks.
+            let is_special = [a, b, c] == [192, 0, 0] || a == 198 && matches!(b, 18 | 19);
             ip.is_loopback()
                 || ip.is_private()
                 || ip.is_link_local()
-                || ip.is_broadcast()
                 || ip.is_multicast()
                 || a == 0
+                || a >= 240
                 || is_shared
+                || is_special
         }
         Some(IpAddr::V6(ip)) => {
             ip.is_loopback()
@@ -69,16 +74,29 @@ fn is_inward(url: &Url) -> bool {
         }
         None => url
             .host_str()
+            .map(|host| host.trim_end_matches('.'))
             .is_some_and(|host| host == "localhost" || host.ends_with(".localhost")),
     }
 }
 
-/// The address where the host is one; an IPv4 address in IPv6 clothes is that IPv4 address.
+/// The address where the host is one; the IPv4 address that an IPv6 one leads to.
 fn literal(url: &Url) -> Option<IpAddr> {
     match url.host()? {
         Host::Ipv4(ip) => Some(IpAddr::V4(ip)),
-        Host::Ipv6(ip) => Some(IpAddr::V6(ip).to_canonical()),
+        Host::Ipv6(ip) => Some(embedded(ip).map_or(IpAddr::V6(ip), IpAddr::V4)),
         Host::Domain(_) => None,
+    }
+}
+
+/// The IPv4 address that an IPv6 one leads to: mapped or compatible (RFC 4291 section 2.5.5), or translated (RFC 6052).
+fn embedded(ip: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [high, low] = [ip.segments()[6], ip.segments()[7]];
+    let last = Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
+    match ip.segments() {
+        // Not :: and ::1 themselves.
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
+        [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => Some(last),
+        _ => None,
     }
 }
 
@@ -131,6 +149,12 @@ mod tests {
             "https://[fe80::1]/t",
             "https://[::ffff:10.0.0.1]/t",
             "https://localhost/t",
+            "https://localhost./t",
+            "https://[::10.0.0.1]/t",
+            "https://[64:ff9b::a00:1]/t",
+            "https://198.18.0.1/t",
+            "https://192.0.0.8/t",
+            "https://240.0.0.1/t",
         ] {
             let judged = check_discovered(&public, &url(inward));
             assert_eq!(judged, Err(AddressFault::Private), "{inward}");

@@ -314,6 +314,7 @@ impl OAuthProvider for OpenIdConnectProvider {
     async fn begin_consent(&self, wanted: &ConsentRequest) -> Result<Consent, ProviderError> {
         let deadline = self.deadline();
         let server = self.server(deadline).await?;
+        server.check_for_links()?;
         match self.settings.flow {
             Flow::Device => self.begin_device_flow(&server, deadline).await,
             Flow::AuthorizationCode => {

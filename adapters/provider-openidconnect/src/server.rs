@@ -24,6 +24,8 @@ pub(crate) struct Server {
     device_authorization: Option<Url>,
     token: Option<Url>,
     revocation: Result<Option<Url>, ProviderError>,
+    /// What is wrong with an endpoint that people and links need. It must not keep grants from being refreshed.
+    unfit: Option<ProviderError>,
 }
 
 /// An issuer of ID tokens.
@@ -70,6 +72,7 @@ impl Server {
             device_authorization: settings.device_authorization_endpoint.clone(),
             token: settings.token_endpoint.clone(),
             revocation: Ok(settings.revocation_endpoint.clone()),
+            unfit: None,
         }
     }
 
@@ -82,19 +85,33 @@ impl Server {
             Some(url) => Ok(Some(url.clone())),
             None => metadata.endpoint(name),
         };
+        let mut unfit = None;
+        let mut for_links = |given: &Option<Url>, name: &str| {
+            let picked = pick(given, name);
+            picked.unwrap_or_else(|fault| {
+                unfit.get_or_insert(fault);
+                None
+            })
+        };
         let auth_method = |supported: Option<&[String]>| {
             let given = settings.token_endpoint_auth_method;
             given.unwrap_or_else(|| ClientAuthMethod::best_of(supported))
         };
         let methods = metadata.auth_methods.as_deref();
-        let jwks_uri = metadata.endpoint("jwks_uri")?;
+        let jwks_uri = for_links(&None, "jwks_uri");
+        let userinfo = for_links(&settings.userinfo_endpoint, "userinfo_endpoint");
+        let authorization = for_links(&settings.authorization_endpoint, "authorization_endpoint");
+        let device_authorization = for_links(
+            &settings.device_authorization_endpoint,
+            "device_authorization_endpoint",
+        );
         Ok(Self {
             auth_method: auth_method(methods),
             // RFC 8414 section 2 has Basic where nothing is said; servers mean what they say of the token endpoint.
             revocation_auth_method: auth_method(
                 metadata.revocation_auth_methods.as_deref().or(methods),
             ),
-            userinfo: pick(&settings.userinfo_endpoint, "userinfo_endpoint")?,
+            userinfo,
             issuer: jwks_uri.map(|jwks_uri| Issuer {
                 name: metadata.issuer.clone(),
                 jwks_uri,
@@ -102,15 +119,18 @@ impl Server {
             }),
             names_issuer_in_responses: metadata.names_issuer_in_responses,
             response_issuer: Some(metadata.issuer.clone()).filter(|name| !name.contains(TENANT_ID)),
-            authorization: pick(&settings.authorization_endpoint, "authorization_endpoint")?,
-            device_authorization: pick(
-                &settings.device_authorization_endpoint,
-                "device_authorization_endpoint",
-            )?,
+            authorization,
+            device_authorization,
             token: pick(&settings.token_endpoint, "token_endpoint")?,
-            // A bad one must not keep grants from being refreshed: it shows when it is used.
+            // Likewise: a bad one shows when it is used.
             revocation: pick(&settings.revocation_endpoint, "revocation_endpoint"),
+            unfit,
         })
+    }
+
+    /// Whether people may be sent there: no endpoint that a link needs is one that secrets must not go to.
+    pub(crate) fn check_for_links(&self) -> Result<(), ProviderError> {
+        self.unfit.clone().map_or(Ok(()), Err)
     }
 
     /// The authorization endpoint (RFC 6749 section 3.1).

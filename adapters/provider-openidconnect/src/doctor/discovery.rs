@@ -40,6 +40,7 @@ impl Checkup<'_> {
         let (http, deadline) = (&self.provider.http, self.provider.deadline());
         let metadata = Metadata::discover(http, issuer, template, deadline).await?;
         let server = Server::discovered(settings, &metadata)?;
+        server.check_for_links()?;
         let location = &metadata.location;
         let words = format!("the issuer describes itself at {location}, by the configured name");
         self.add(Finding::ok(Subject::Discovery, words));

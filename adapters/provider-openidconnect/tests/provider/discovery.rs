@@ -168,6 +168,23 @@ async fn plain_http_in_public_is_refused() {
     }
 }
 
+// What people need is not what grants need.
+#[tokio::test]
+async fn a_bad_endpoint_that_refreshes_do_not_use_stops_none() {
+    for member in [
+        "authorization_endpoint",
+        "device_authorization_endpoint",
+        "userinfo_endpoint",
+        "jwks_uri",
+        "revocation_endpoint",
+    ] {
+        let changes = json!({ member: "http://id.example.com/x" });
+        let stub = Stub::start(issuer_with(changes)).await;
+        let _answered = Subject::new(issuer(&stub.base)).refresh().await;
+        assert_eq!(stub.count("/token"), 1, "{member}");
+    }
+}
+
 #[tokio::test]
 async fn no_metadata_at_all() {
     let stub = Stub::saying(404, "text/plain", "").await;

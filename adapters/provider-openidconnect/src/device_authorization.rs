@@ -1,12 +1,14 @@
-//! The answer that starts the flow (RFC 8628 section 3.2).
+//! The answer that starts the device flow (RFC 8628 section 3.2), and those that do not end it yet (section 3.5).
 
 use std::time::Duration;
 
-use central_oauth_domain::ports::{Consent, Prompt, ProviderError};
+use central_oauth_domain::ports::{Consent, Prompt, ProviderError, Redemption};
 use central_oauth_domain::secret::{ConsentUri, DeviceCode, UserCode};
 use url::Url;
 
+use crate::dialect::Meaning;
 use crate::http::Fields;
+use crate::oauth_error::OAuthError;
 use crate::quirks::DeviceQuirks;
 
 /// How long a device code is taken to live when the answer does not say, or says 0. RFC 8628 requires `expires_in`, so
@@ -71,5 +73,18 @@ fn verification_uri(text: &str) -> Result<String, ProviderError> {
 fn nonsense(what: &str) -> ProviderError {
     ProviderError::Nonsense {
         detail: format!("a device authorization answer with {what}"),
+    }
+}
+
+/// What an error of the token endpoint means for a flow that goes on (RFC 8628 section 3.5).
+pub(crate) fn unfinished(error: OAuthError) -> Result<Redemption, ProviderError> {
+    match error.meaning {
+        Meaning::Pending => Ok(Redemption::Pending),
+        Meaning::SlowDown => Ok(Redemption::SlowDown {
+            interval: error.interval.or(error.retry_after),
+        }),
+        Meaning::Denied => Ok(Redemption::Denied),
+        Meaning::Expired => Ok(Redemption::Expired),
+        Meaning::Passing | Meaning::Misconfigured | Meaning::Refused => Err(error.into()),
     }
 }

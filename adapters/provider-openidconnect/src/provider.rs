@@ -19,12 +19,11 @@ use url::Url;
 use crate::authorization_code::{Brought, Errand};
 use crate::client_auth::{Client, ClientAuthMethod};
 use crate::deadline::Deadline;
-use crate::dialect::{Dialect, Meaning};
+use crate::dialect::Dialect;
 use crate::discovery::Metadata;
 use crate::http::{Answer, Fields, Http, Rejection, Request, TraceHeaders, Unanswered};
 use crate::identity::{Person, Unverified, Verifier, ask_userinfo};
 use crate::kept::Kept;
-use crate::oauth_error::OAuthError;
 use crate::server::{Issuer, Server};
 use crate::settings::{Flow, ProviderSettings, SettingsError};
 use crate::{authorization_code, device_authorization, refresh, revocation, token};
@@ -171,7 +170,7 @@ impl OpenIdConnectProvider {
                 let grant = self.read_tokens(&fields, self.origin_of(token_endpoint))?;
                 Ok(Redemption::Granted(Box::new(grant)))
             }
-            Err(Rejection::Worded(error)) => unfinished(error),
+            Err(Rejection::Worded(error)) => device_authorization::unfinished(error),
             Err(Rejection::Failed(error)) => Err(error),
         }
     }
@@ -396,18 +395,5 @@ impl OAuthProvider for OpenIdConnectProvider {
             _ => return Ok(Identity::Unknown),
         };
         Ok(person.into())
-    }
-}
-
-/// What an error of the token endpoint means for a flow that goes on (RFC 8628 section 3.5).
-fn unfinished(error: OAuthError) -> Result<Redemption, ProviderError> {
-    match error.meaning {
-        Meaning::Pending => Ok(Redemption::Pending),
-        Meaning::SlowDown => Ok(Redemption::SlowDown {
-            interval: error.interval.or(error.retry_after),
-        }),
-        Meaning::Denied => Ok(Redemption::Denied),
-        Meaning::Expired => Ok(Redemption::Expired),
-        Meaning::Passing | Meaning::Misconfigured | Meaning::Refused => Err(error.into()),
     }
 }

@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use support::http;
 use support::linking::link;
@@ -24,6 +24,7 @@ async fn service() -> (Sandbox, Service) {
     let revocation = &sandbox.endpoints().revocation;
     service.set("PROVIDER_REVOCATION_ENDPOINT", revocation);
     service.set("LOG_FORMAT", "json");
+    service.set("METRICS_ADDR", "127.0.0.1:0");
     service.run().await;
     (sandbox, service)
 }
@@ -54,6 +55,11 @@ async fn at_info_there_is_every_link_verdict_and_revocation_and_nothing_else() {
     let account = http::send(account).await.expect(200);
     let id = account.json["items"][0]["id"].as_str().unwrap().to_owned();
     assert!(account.json["items"][0]["last_refreshed_at"].is_string());
+    let keys = service.url(&format!("/v1/accounts/{id}/keys"));
+    let made = client.post(&keys).json(&json!({ "name": "reader" }));
+    let made = http::send(made.bearer_auth(&key)).await.expect(201);
+    let delete = client.delete(format!("{keys}/{}", made.str("id")));
+    http::send(delete.bearer_auth(&key)).await.expect(204);
     let delete = client.delete(service.url(&format!("/v1/accounts/{id}")));
     http::send(delete.bearer_auth(&key)).await.expect(200);
     assert!(service.stop().await.success());
@@ -66,6 +72,8 @@ async fn at_info_there_is_every_link_verdict_and_revocation_and_nothing_else() {
             "link code handed out",
             "consent started",
             "account linked",
+            "access key handed out",
+            "access key deleted",
             "account deleted",
             "revocation ended",
             "stopping",
@@ -86,7 +94,7 @@ async fn at_info_there_is_every_link_verdict_and_revocation_and_nothing_else() {
             "{line}"
         );
     }
-    assert_eq!(lines[5]["outcome"], "revoked");
+    assert_eq!(lines[7]["outcome"], "revoked");
 }
 
 #[tokio::test(flavor = "multi_thread")]

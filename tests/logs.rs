@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use support::http;
 use support::linking::link;
@@ -28,6 +28,7 @@ async fn service(access_token_ttl: Duration) -> (Sandbox, Service) {
     service.set("PROVIDER_REVOCATION_ENDPOINT", revocation);
     service.set("LOG_FORMAT", "json");
     service.be_patient();
+    service.set("METRICS_ADDR", "127.0.0.1:0");
     service.run().await;
     (sandbox, service)
 }
@@ -64,6 +65,11 @@ async fn at_info_there_is_every_link_verdict_and_revocation_and_nothing_else() {
         account.json["items"][0]["last_refreshed_at"].is_string()
     })
     .await;
+    let keys = service.url(&format!("/v1/accounts/{id}/keys"));
+    let made = client.post(&keys).json(&json!({ "name": "reader" }));
+    let made = http::send(made.bearer_auth(&key)).await.expect(201);
+    let delete = client.delete(format!("{keys}/{}", made.str("id")));
+    http::send(delete.bearer_auth(&key)).await.expect(204);
     let delete = client.delete(service.url(&format!("/v1/accounts/{id}")));
     http::send(delete.bearer_auth(&key)).await.expect(200);
     assert!(service.stop().await.success());
@@ -76,6 +82,8 @@ async fn at_info_there_is_every_link_verdict_and_revocation_and_nothing_else() {
             "link code handed out",
             "consent started",
             "account linked",
+            "access key handed out",
+            "access key deleted",
             "account deleted",
             "revocation ended",
             "stopping",
@@ -96,7 +104,7 @@ async fn at_info_there_is_every_link_verdict_and_revocation_and_nothing_else() {
             "{line}"
         );
     }
-    assert_eq!(lines[5]["outcome"], "revoked");
+    assert_eq!(lines[7]["outcome"], "revoked");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -112,6 +112,8 @@ async fn a_pooler_in_between_is_noticed() {
     let pooler = PgBouncer::start(cluster);
     let mut one = replica(&sandbox, &pooler.url(&database.name)).await;
     let mut other = replica(&sandbox, &pooler.url(&database.name)).await;
+    one.set("LOG", "debug");
+    one.restart().await;
     assert!(one.logs().contains("a pooler shares"), "{}", one.logs());
     let (client, key) = (http::client(), link(&one).await);
     for service in [&one, &other].repeat(5) {

@@ -27,7 +27,7 @@ pub(crate) async fn take_census(
     while !*stop.borrow() {
         let (started, now) = (Instant::now(), clock.now());
         let census = tokio::select! {
-            census = store.census(now + HORIZON) => census,
+            census = store.census(now, now + HORIZON) => census,
             _ = stop.changed() => return,
         };
         let took = started.elapsed();
@@ -64,7 +64,7 @@ mod tests {
 
     #[async_trait]
     impl CensusStore for Locked {
-        async fn census(&self, _: Timestamp) -> Result<Census, StoreError> {
+        async fn census(&self, _: Timestamp, _: Timestamp) -> Result<Census, StoreError> {
             pending().await
         }
     }

@@ -10,7 +10,7 @@ pub trait Requests: Send + Sync {
     /// A request has come; this is its span, and these are its headers.
     fn began(&self, _span: &Span, _headers: &HeaderMap) {}
 
-    /// A request was answered; this is its span.
+    /// A request was answered, or its client went away before; this is its span.
     fn answered(&self, _span: &Span, _answered: &Answered<'_>) {}
 }
 
@@ -21,10 +21,15 @@ pub struct Answered<'a> {
     pub method: &'a str,
     /// The template of its route; there is none for an address that there is not.
     pub route: Option<&'a str>,
-    /// The status of the answer.
+    /// The status of the answer, or [`Answered::CLIENT_GONE`].
     pub status: u16,
     /// How long it took.
     pub took: Duration,
+}
+
+impl Answered<'_> {
+    /// The status of a request whose client went away before there was an answer.
+    pub const CLIENT_GONE: u16 = 499;
 }
 
 /// Nobody keeps count.

@@ -78,7 +78,7 @@ impl Tally {
             None => {
                 self.taken.fetch_add(1, Ordering::Relaxed);
                 if self.in_trouble.swap(false, Ordering::Relaxed) {
-                    tracing::info!("the collector takes telemetry again");
+                    tracing::debug!("the collector takes telemetry again");
                 }
             }
             Some(error) => {

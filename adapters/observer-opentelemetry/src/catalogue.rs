@@ -85,7 +85,7 @@ macro_rules! catalogue {
 catalogue! {
     REQUEST_DURATION: "http.server.request.duration", Kind::Histogram(REQUEST_SECONDS), "s",
         ["http.request.method", "http.route", "http.response.status_code"],
-        "Requests answered, and how long that took. The count is the number of requests.";
+        "Requests, and how long each took to be answered or given up by its client. The count is the number of requests.";
     LINKS_STARTED: "central_oauth.links.started", Kind::Counter, "{link}", ["provider"],
         "Link codes handed out.";
     LINKS_CONFIRMED: "central_oauth.links.confirmed", Kind::Counter, "{link}", ["provider"],
@@ -95,7 +95,7 @@ catalogue! {
     REFRESHES: "central_oauth.refreshes", Kind::Counter, "{refresh}", ["provider", "outcome"],
         "Attempts to refresh, by what came of them.";
     REFRESH_LAG: "central_oauth.refresh.lag", Kind::Histogram(LAG_SECONDS), "s", ["provider"],
-        "How long after it was due a refresh began. Those that somebody asked for earlier are not in it.";
+        "How long after the time planned for it a refresh began. A failure or an outage plans a new time, so how long a grant has waited in all is in central_oauth.grants.overdue.age. Those that somebody asked for earlier are not in it.";
     REVOCATIONS: "central_oauth.revocations", Kind::Counter, "{attempt}", ["provider", "outcome"],
         "Attempts to give tokens back, by what came of them.";
     CALL_DURATION: "central_oauth.provider.call.duration", Kind::Histogram(CALL_SECONDS), "s",
@@ -109,6 +109,10 @@ catalogue! {
         "Accounts by health, as of the last census.";
     GRANTS_DYING: "central_oauth.grants.dying", Kind::Gauge, "{grant}", ["provider", "saved_by"],
         "Grants that die within a day, as of the last census: their refresh token does, or there is none and the access token does.";
+    GRANTS_OVERDUE: "central_oauth.grants.overdue", Kind::Gauge, "{grant}", ["provider", "status"],
+        "Grants with a refresh token, and not given up, whose access token has expired or whose refresh is due, as of the last census. In a healthy service they are few, and not the same ones for long.";
+    OVERDUE_AGE: "central_oauth.grants.overdue.age", Kind::Gauge, "s", ["provider", "status"],
+        "For how long one of them has waited: since its access token expired or its refresh was due, whichever is longer ago. Failing moves neither the expiry nor, therefore, this.";
     CENSUS_TIMESTAMP: "central_oauth.census.timestamp", Kind::Gauge, "s", [],
         "When accounts were last counted, as Unix time. While the database does not answer it stands still, and so do the figures.";
     CENSUS_DURATION: "central_oauth.census.duration", Kind::Gauge, "s", [],
@@ -135,7 +139,10 @@ pub const LABELS: &[(&str, &str)] = &[
         "http.request.method",
         "`GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE`, `OPTIONS`; `_OTHER` for anything else",
     ),
-    ("http.response.status_code", "the status of the answer"),
+    (
+        "http.response.status_code",
+        "the status of the answer; `499`: the client went away before there was one",
+    ),
     (
         "outcome",
         "of a link: `linked`, `denied`, `expired`, `failed`; of a refresh: `refreshed`, `relink_required` (the grant was \

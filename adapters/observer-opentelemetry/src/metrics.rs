@@ -224,6 +224,15 @@ impl Observer for Metrics {
                 let labels = [label.clone(), KeyValue::new("status", word(status))];
                 let sum = of.map(|count| count.count).sum();
                 self.is.accounts.record(sum, &labels);
+                let of = census.overdue.iter();
+                let of = of.filter(|overdue| overdue.status == status && is_of(&overdue.provider));
+                let (mut count, mut longest) = (0, Duration::ZERO);
+                for overdue in of {
+                    count += overdue.count;
+                    longest = longest.max(overdue.longest);
+                }
+                self.is.grants_overdue.record(count, &labels);
+                self.is.overdue_age.record(longest.as_secs_f64(), &labels);
             }
             for (refresh_due, saved_by) in [(true, "refresh"), (false, "person")] {
                 let of = census.dying.iter();

@@ -250,6 +250,9 @@ impl Observer for Watcher {
 
     fn link_ended(&self, link: LinkId, provider: &ProviderName, how: LinkEnd) {
         self.count(|metrics| metrics.link_ended(link, provider, how));
+        if let Some(links) = &self.links {
+            links.ended(link);
+        }
     }
 
     fn refresh_tried(

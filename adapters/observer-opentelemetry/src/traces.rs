@@ -1,11 +1,11 @@
 //! Where requests of others and work of our own meet in traces.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use central_oauth_domain::link::LinkId;
 use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
-use opentelemetry::trace::{SpanContext, Status, TraceContextExt as _};
+use opentelemetry::trace::{SpanContext, Status, TraceContextExt as _, TraceState};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Span;
@@ -17,16 +17,14 @@ use crate::metrics::known_method;
 
 /// So many links are remembered; the service has no more open at once.
 const MOST_LINKS: usize = 10_000;
+/// As much of a caller's `tracestate` is taken in as W3C Trace Context wants passed on at the least; a longer one is
+/// ignored.
+const MOST_STATE: usize = 512;
 
 /// Which request started which link. Kept in memory: what a restart interrupts is seen as a trace of its own.
+/// Numbers of links grow, so the first one is the oldest.
 #[derive(Default)]
-pub(crate) struct LinkTraces(Mutex<Remembered>);
-
-#[derive(Default)]
-struct Remembered {
-    by_link: HashMap<LinkId, SpanContext>,
-    oldest_first: VecDeque<LinkId>,
-}
+pub(crate) struct LinkTraces(Mutex<BTreeMap<LinkId, SpanContext>>);
 
 impl LinkTraces {
     /// What is under way has started a link.
@@ -36,31 +34,42 @@ impl LinkTraces {
             return;
         }
         let mut remembered = self.lock();
-        if remembered.oldest_first.len() >= MOST_LINKS
-            && let Some(oldest) = remembered.oldest_first.pop_front()
-        {
-            remembered.by_link.remove(&oldest);
+        remembered.insert(link, context);
+        if remembered.len() > MOST_LINKS {
+            remembered.pop_first();
         }
-        remembered.oldest_first.push_back(link);
-        remembered.by_link.insert(link, context);
     }
 
     /// What is under way goes on with a link: its span points to the request that started it.
     pub(crate) fn resumed(&self, link: LinkId) {
-        let started_in = self.lock().by_link.get(&link).cloned();
+        let started_in = self.lock().get(&link).cloned();
         if let Some(context) = started_in {
             Span::current().add_link(context);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Remembered> {
+    /// Nothing more is done for a link.
+    pub(crate) fn ended(&self, link: LinkId) {
+        self.lock().remove(&link);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<LinkId, SpanContext>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What the current span is known as.
+/// What the current span is known as, without what a caller may have added.
 fn context() -> SpanContext {
-    Span::current().context().span().span_context().clone()
+    let current = Span::current().context();
+    let span = current.span();
+    let known = span.span_context();
+    SpanContext::new(
+        known.trace_id(),
+        known.span_id(),
+        known.trace_flags(),
+        known.is_remote(),
+        TraceState::NONE,
+    )
 }
 
 /// The headers of W3C Trace Context, as they came.
@@ -127,12 +136,77 @@ impl Extractor for TraceHeaders<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         match key {
             "traceparent" => self.parent,
-            "tracestate" => self.state,
+            "tracestate" => self.state.filter(|state| state.len() <= MOST_STATE),
             _ => None,
         }
     }
 
     fn keys(&self) -> Vec<&str> {
         vec!["traceparent", "tracestate"]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::TracerProvider as _;
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
+
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    fn with_state(state: &str, look: impl FnOnce(&Span)) {
+        let tracer = SdkTracerProvider::default().tracer("test");
+        let layer = tracing_opentelemetry::layer().with_tracer(tracer);
+        let traced = tracing_subscriber::registry().with(layer);
+        tracing::subscriber::with_default(traced, || {
+            let span = tracing::error_span!("request");
+            let headers = TraceHeaders {
+                parent: Some(PARENT),
+                state: Some(state),
+            };
+            take_parent(&span, &headers);
+            span.in_scope(|| look(&span));
+        });
+    }
+
+    fn state_of(span: &Span) -> String {
+        let context = span.context();
+        context.span().span_context().trace_state().header()
+    }
+
+    #[test]
+    fn a_long_tracestate_is_ignored() {
+        let longest = format!("a={},b={},c=1234", "x".repeat(250), "y".repeat(250));
+        with_state(&longest, |span| {
+            assert_eq!(state_of(span).len(), MOST_STATE)
+        });
+        with_state(&format!("{longest}x"), |span| {
+            assert_eq!(state_of(span), "");
+            let trace = span.context().span().span_context().trace_id();
+            assert_eq!(trace.to_string(), &PARENT[3..35]);
+        });
+    }
+
+    #[test]
+    fn of_a_link_ids_are_kept_and_no_longer_than_it_lasts() {
+        let links = LinkTraces::default();
+        with_state("vendor=words", |_| links.started(LinkId(1)));
+        let kept = links.lock()[&LinkId(1)].clone();
+        assert_eq!(kept.trace_id().to_string(), &PARENT[3..35]);
+        assert_eq!(kept.trace_state(), &TraceState::NONE);
+        links.ended(LinkId(1));
+        assert!(links.lock().is_empty());
+    }
+
+    #[test]
+    fn the_oldest_links_are_forgotten_first() {
+        let links = LinkTraces::default();
+        let most = i64::try_from(MOST_LINKS).unwrap();
+        with_state("", |_| (0..=most).for_each(|id| links.started(LinkId(id))));
+        let kept = links.lock();
+        assert_eq!(kept.len(), MOST_LINKS);
+        assert!(!kept.contains_key(&LinkId(0)) && kept.contains_key(&LinkId(most)));
     }
 }

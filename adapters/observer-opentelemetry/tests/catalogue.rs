@@ -11,7 +11,7 @@ use central_oauth_domain::observe::{
     Cache, CallOutcome, Exchange, LinkEnd, Observer as _, ProviderCall, RefreshOutcome,
     RevocationOutcome,
 };
-use central_oauth_domain::ports::{AccountCount, Census, DyingCount};
+use central_oauth_domain::ports::{AccountCount, Census, DyingCount, OverdueCount};
 use central_oauth_observer_opentelemetry::catalogue::{ALL, LABELS};
 use central_oauth_observer_opentelemetry::{
     Metrics, Request, Telemetry, TelemetryOptions, document,
@@ -67,9 +67,15 @@ fn tell_everything(metrics: &Metrics, provider: &str) {
             count: 7,
         }],
         dying: vec![DyingCount {
-            provider,
+            provider: provider.clone(),
             refresh_due: false,
             count: 3,
+        }],
+        overdue: vec![OverdueCount {
+            provider,
+            status: AccountStatus::Degraded,
+            count: 2,
+            longest: Duration::from_secs(21_600),
         }],
     });
     metrics.census_ended(Timestamp::from_millis(1_790_000_000_500), second);
@@ -148,6 +154,8 @@ fn figures_are_what_was_told() {
         "central_oauth_accounts{provider=\"work\",status=\"degraded\"} 7",
         "central_oauth_accounts{provider=\"work\",status=\"active\"} 0",
         "central_oauth_grants_dying{provider=\"work\",saved_by=\"person\"} 3",
+        "central_oauth_grants_overdue{provider=\"work\",status=\"degraded\"} 2",
+        "central_oauth_grants_overdue_age_seconds{provider=\"work\",status=\"degraded\"} 21600",
         "central_oauth_provider_outage{provider=\"work\"} 1",
         "central_oauth_census_timestamp_seconds 1790000000.5",
         "http_server_request_duration_seconds_count{http_request_method=\"GET\",\

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{AccountStatus, ProviderName};
-use central_oauth_domain::ports::{AccountCount, Census, CensusStore, DyingCount, StoreError};
+use central_oauth_domain::ports::{
+    AccountCount, Census, CensusStore, DyingCount, OverdueCount, StoreError,
+};
 use sea_orm::sea_query::{Expr, ExprTrait as _, SimpleExpr};
 use sea_orm::{
     ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QuerySelect as _, Select,
@@ -28,7 +30,7 @@ impl SeaOrmStore {
 
 #[async_trait]
 impl CensusStore for SeaOrmStore {
-    async fn census(&self, horizon: Timestamp) -> Result<Census, StoreError> {
+    async fn census(&self, now: Timestamp, horizon: Timestamp) -> Result<Census, StoreError> {
         let counted = by_status().into_tuple::<(String, accounts::Status, i64)>();
         let counted = counted.all(&self.read().await?).await.map_err(failed)?;
         let accounts = counted.into_iter().map(|(provider, found, rows)| {
@@ -42,6 +44,7 @@ impl CensusStore for SeaOrmStore {
         Ok(Census {
             accounts: accounts.collect(),
             dying: self.dying(horizon).await?,
+            overdue: self.overdue(now).await?,
         })
     }
 }
@@ -61,6 +64,27 @@ impl SeaOrmStore {
             refresh_due,
             count,
         });
+        Ok(counts.collect())
+    }
+
+    async fn overdue(&self, now: Timestamp) -> Result<Vec<OverdueCount>, StoreError> {
+        let rows = overdue(now)
+            .into_tuple::<(String, accounts::Status, i64, Option<i64>, Option<i64>)>()
+            .all(&self.read().await?)
+            .await
+            .map_err(failed)?;
+        let counts = rows
+            .into_iter()
+            .map(|(provider, found, rows, expiry, due)| {
+                let since = expiry.into_iter().chain(due).min();
+                let since = since.map_or(now, Timestamp::from_millis);
+                OverdueCount {
+                    provider: ProviderName::new(provider),
+                    status: status(found),
+                    count: rows.unsigned_abs(),
+                    longest: now.since(since),
+                }
+            });
         Ok(counts.collect())
     }
 }
@@ -97,6 +121,29 @@ fn dying(horizon: Timestamp) -> Select<tokens::Entity> {
         .group_by(Column::Provider)
         .group_by(accounts::Column::Status)
         .group_by(in_time())
+}
+
+/// Grants that should have been refreshed by now. The earlier of the two times of a group is that of one of its rows, and
+/// over.
+fn overdue(now: Timestamp) -> Select<tokens::Entity> {
+    use tokens::Column;
+    let is_over = |column: Column| column.lte(now.as_millis());
+    let over = Condition::any()
+        .add(is_over(Column::AccessTokenExpiresAt))
+        .add(is_over(Column::NextRefreshAt));
+    tokens::Entity::find()
+        .inner_join(accounts::Entity)
+        .filter(accounts::Column::Status.ne(accounts::Status::RelinkRequired))
+        .filter(Column::RefreshToken.is_not_null())
+        .filter(over)
+        .select_only()
+        .column(Column::Provider)
+        .column(accounts::Column::Status)
+        .column_as(Column::Id.count(), "rows")
+        .column_as(Column::AccessTokenExpiresAt.min(), "expiry")
+        .column_as(Column::NextRefreshAt.min(), "due")
+        .group_by(Column::Provider)
+        .group_by(accounts::Column::Status)
 }
 
 fn in_time() -> SimpleExpr {
@@ -193,7 +240,10 @@ mod tests {
             add(&store, id, provider, grant).await;
         }
         let census = store
-            .census(Timestamp::from_millis(NOW + DAY))
+            .census(
+                Timestamp::from_millis(NOW),
+                Timestamp::from_millis(NOW + DAY),
+            )
             .await
             .unwrap();
         let count = |provider: &str, status: AccountStatus| {
@@ -223,6 +273,39 @@ mod tests {
                 dying("one", false, 2),
                 dying("one", true, 1),
                 dying("two", false, 1)
+            ]
+        );
+        assert_eq!(census.overdue, []);
+        late_at(&store).await;
+    }
+
+    /// The same grants an hour and a half later, when those that were due after an hour are late; one of them has failed,
+    /// which has moved its next attempt but not the end of its access token.
+    async fn late_at(store: &SeaOrmStore) {
+        let (hour, now) = (DAY / 24, NOW + DAY / 16);
+        let write = store.write().await.unwrap();
+        tokens::Entity::update_many()
+            .col_expr(tokens::Column::NextRefreshAt, Expr::value(now + 1))
+            .col_expr(tokens::Column::AccessTokenExpiresAt, Expr::value(NOW))
+            .filter(tokens::Column::AccountId.eq(3))
+            .exec(&write.txn)
+            .await
+            .unwrap();
+        write.commit().await.unwrap();
+        let now = Timestamp::from_millis(now);
+        let mut found = store.census(now, now).await.unwrap().overdue;
+        found.sort_by_key(|overdue| overdue.longest);
+        let overdue = |status: AccountStatus, count: u64, since: i64| OverdueCount {
+            provider: ProviderName::new("one"),
+            status,
+            count,
+            longest: now.since(Timestamp::from_millis(since)),
+        };
+        assert_eq!(
+            found,
+            [
+                overdue(AccountStatus::Active, 3, NOW + hour),
+                overdue(AccountStatus::Degraded, 1, NOW),
             ]
         );
     }

@@ -8,7 +8,7 @@ use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
 
 /// The store's number of a link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub i64);
 
 /// Who asks, shown to the person before anything starts.

@@ -16,7 +16,7 @@ pub use oauth_provider::{
 pub use store_copy::{CopyStep, StoreCopy, TableCount};
 pub use token_store::{
     AccountCount, AccountStore, Census, CensusStore, DyingCount, KeyCreation, KeyStore,
-    LinkCreation, LinkStore, NewLink, NewLinkKey, Recorded, RefreshStore, ReplicaStore, Resealing,
-    RevocationStore, SealStore, SealedColumn, SealedRow, SealedTable, SealedTo, SealedValue,
-    StoreError, TokenStore,
+    LinkCreation, LinkStore, NewLink, NewLinkKey, OverdueCount, Recorded, RefreshStore,
+    ReplicaStore, Resealing, RevocationStore, SealStore, SealedColumn, SealedRow, SealedTable,
+    SealedTo, SealedValue, StoreError, TokenStore,
 };

@@ -72,7 +72,7 @@ impl Broker {
         };
         match self.store.create_key(key, Self::MOST_KEYS).await {
             Ok(KeyCreation::Created(record)) => {
-                tracing::debug!(account = id.0, key = record.id.0, "access key handed out");
+                tracing::info!(account = id.0, key = record.id.0, "access key handed out");
                 Ok(HandedKey { access_key, record })
             }
             Ok(KeyCreation::Full) => {

@@ -33,11 +33,15 @@ pub(super) fn allowed(path: &str) -> String {
     names.join(", ")
 }
 
+/// What the document calls an address; `None` for one that it does not have.
+pub(super) fn documented(path: &str) -> Option<&'static str> {
+    let mut templates = OPERATIONS.iter().map(|(path, _)| path.as_str());
+    templates.find(|template| matches(template, path))
+}
+
 /// A route's pattern as the document writes it; where it is not documented, as it is.
 pub(super) fn template(pattern: &str) -> &str {
-    let mut documented = OPERATIONS.iter().map(|(path, _)| path.as_str());
-    let documented = documented.find(|template| matches(template, pattern));
-    documented.unwrap_or_else(|| match pattern.trim_end_matches('/') {
+    documented(pattern).unwrap_or_else(|| match pattern.trim_end_matches('/') {
         "" => pattern,
         bare => bare,
     })
@@ -64,6 +68,11 @@ mod tests {
         assert_eq!(template("/v1/poll/:param0"), "/v1/poll/{link_code}");
         assert_eq!(template("/device/"), "/device");
         assert_eq!(template("/"), "/");
+        assert_eq!(
+            documented("/v1/poll/12345678"),
+            Some("/v1/poll/{link_code}")
+        );
+        assert_eq!(documented("/anything"), None);
     }
 
     #[test]

@@ -26,21 +26,60 @@ pub(crate) async fn trace<E: Endpoint>(
     let method = request.method().clone();
     let span = span(&id, &method);
     requests.began(&span, request.headers());
-    let started = Instant::now();
-    let mut response = next.get_response(request).instrument(span.clone()).await;
-    let pattern = response.data::<PathPattern>();
-    let answered = Answered {
-        method: method.as_str(),
-        route: pattern.map(|pattern| methods::template(&pattern.0)),
-        status: response.status().as_u16(),
-        took: started.elapsed(),
+    let underway = Underway {
+        span: span.clone(),
+        method,
+        guessed_route: methods::documented(request.uri().path()),
+        requests,
+        started: Instant::now(),
+        is_over: false,
     };
-    record(&span, &answered);
-    requests.answered(&span, &answered);
+    let mut response = next.get_response(request).instrument(span).await;
+    let pattern = response.data::<PathPattern>();
+    let route = pattern.map(|pattern| methods::template(&pattern.0));
+    underway.answered(route, response.status().as_u16());
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     Ok(response)
+}
+
+/// A request that is not answered yet. A client that goes away takes everything that is done for its request along, and
+/// this with it: such a request counts too, and was perhaps the slowest.
+struct Underway {
+    span: Span,
+    method: Method,
+    /// Where the router tells no more: by the document.
+    guessed_route: Option<&'static str>,
+    requests: Arc<dyn Requests>,
+    started: Instant,
+    is_over: bool,
+}
+
+impl Underway {
+    fn answered(mut self, route: Option<&str>, status: u16) {
+        self.is_over = true;
+        self.tell(route, status);
+    }
+
+    fn tell(&self, route: Option<&str>, status: u16) {
+        let answered = Answered {
+            method: self.method.as_str(),
+            route,
+            status,
+            took: self.started.elapsed(),
+        };
+        record(&self.span, &answered);
+        self.requests.answered(&self.span, &answered);
+    }
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.tell(self.guessed_route, Answered::CLIENT_GONE);
+        }
+    }
 }
 
 /// At the highest level, so that every line of a request has its id, whatever is logged. What starts with `otel.` is for
@@ -62,7 +101,8 @@ fn record(span: &Span, answered: &Answered<'_>) {
         route = answered.route.unwrap_or("none"),
         status = answered.status,
         elapsed_ms = answered.took.as_millis(),
-        "answered"
+        "{}",
+        if answered.status == Answered::CLIENT_GONE { "the client went away" } else { "answered" }
     );
     if let Some(route) = answered.route {
         span.record("http.route", route);
@@ -103,4 +143,56 @@ fn new_id() -> String {
         "{:016x}",
         KEY.hash_one(NEXT.fetch_add(1, Ordering::Relaxed))
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use poem::endpoint::make;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Told(Mutex<Vec<(Option<String>, u16)>>);
+
+    impl Requests for Told {
+        fn answered(&self, _: &Span, answered: &Answered<'_>) {
+            let route = answered.route.map(str::to_owned);
+            self.0.lock().unwrap().push((route, answered.status));
+        }
+    }
+
+    async fn asked(path: &str, told: &Arc<Told>) {
+        let never = make(|_| pending::<Result<Response>>());
+        let request = Request::builder().uri(path.parse().unwrap()).finish();
+        let answer = trace(
+            Arc::new(never),
+            request,
+            Arc::clone(told) as Arc<dyn Requests>,
+        );
+        let gone = timeout(Duration::from_millis(10), answer).await;
+        assert!(gone.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_request_whose_client_goes_away_is_told_once() {
+        let told = Arc::new(Told::default());
+        asked("/v1/token?min_ttl=60", &told).await;
+        asked("/made-up", &told).await;
+        let expected = [(Some("/v1/token".to_owned()), 499), (None, 499)];
+        assert_eq!(*told.0.lock().unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn one_that_is_answered_is_told_once() {
+        let told = Arc::new(Told::default());
+        let app = make(async |_| Ok::<_, poem::Error>(Response::default()));
+        let answer = trace(Arc::new(app), Request::default(), Arc::clone(&told) as _).await;
+        assert!(answer.is_ok());
+        assert_eq!(*told.0.lock().unwrap(), [(None, 200)]);
+    }
 }

@@ -101,7 +101,7 @@ impl Postgres {
             Err(_) => Err(unanswered(limit)),
         }?;
         if found.is_shared {
-            tracing::info!("a pooler shares the database's connections between transactions");
+            tracing::debug!("a pooler shares the database's connections between transactions");
         }
         let options = options.statement_cache_capacity(if found.is_shared { 0 } else { 100 });
         let pool_options = pool_options(settings, found);

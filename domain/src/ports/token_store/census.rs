@@ -1,5 +1,7 @@
 //! Counting what is stored.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::StoreError;
@@ -9,8 +11,8 @@ use crate::time::Timestamp;
 /// Counts. It may take a while where there is much to count, so nobody waits for it: somebody asks now and then.
 #[async_trait]
 pub trait CensusStore: Send + Sync {
-    /// The accounts as they are, and how many of their grants will have died at `horizon`.
-    async fn census(&self, horizon: Timestamp) -> Result<Census, StoreError>;
+    /// The accounts as they are `now`, and how many of their grants will have died at `horizon`.
+    async fn census(&self, now: Timestamp, horizon: Timestamp) -> Result<Census, StoreError>;
 }
 
 /// How many there are.
@@ -20,6 +22,8 @@ pub struct Census {
     pub accounts: Vec<AccountCount>,
     /// Grants that will die, in any order, likewise. Those that were given up have died already.
     pub dying: Vec<DyingCount>,
+    /// Grants whose refresh nobody has managed in time, in any order, likewise.
+    pub overdue: Vec<OverdueCount>,
 }
 
 /// So many accounts.
@@ -43,4 +47,18 @@ pub struct DyingCount {
     pub refresh_due: bool,
     /// So many.
     pub count: u64,
+}
+
+/// So many grants that have a refresh token, were not given up, and are overdue: their access token has expired, or the
+/// time planned for their refresh has come. A failure moves that time on; it does not move the expiry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverdueCount {
+    /// Of this provider.
+    pub provider: ProviderName,
+    /// With this status: `active` where nobody has tried yet, `degraded` where trying has failed.
+    pub status: AccountStatus,
+    /// So many.
+    pub count: u64,
+    /// For so long has one of them been overdue, the others for less.
+    pub longest: Duration,
 }

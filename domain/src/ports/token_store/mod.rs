@@ -12,7 +12,7 @@ mod seals;
 use std::error::Error;
 
 pub use accounts::AccountStore;
-pub use census::{AccountCount, Census, CensusStore, DyingCount};
+pub use census::{AccountCount, Census, CensusStore, DyingCount, OverdueCount};
 pub use keys::{KeyCreation, KeyStore};
 pub use links::{LinkCreation, LinkStore, NewLink, NewLinkKey};
 pub use refreshes::{Recorded, RefreshStore};

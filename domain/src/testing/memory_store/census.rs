@@ -1,22 +1,34 @@
 //! Counting.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::MemoryStore;
 use crate::grant::{AccountStatus, StoredTokens};
-use crate::ports::{AccountCount, Census, CensusStore, DyingCount, StoreError};
+use crate::ports::{AccountCount, Census, CensusStore, DyingCount, OverdueCount, StoreError};
 use crate::time::Timestamp;
 
 #[async_trait]
 impl CensusStore for MemoryStore {
-    async fn census(&self, horizon: Timestamp) -> Result<Census, StoreError> {
+    async fn census(&self, now: Timestamp, horizon: Timestamp) -> Result<Census, StoreError> {
         let (mut accounts, mut dying) = (BTreeMap::new(), BTreeMap::new());
+        let mut overdue: BTreeMap<_, OverdueCount> = BTreeMap::new();
         for tokens in self.lock().accounts.values() {
             let account = &tokens.account;
             let provider = account.key.provider.clone();
             let of = (provider.clone(), account.status as u8);
+            if let Some(since) = overdue_since(tokens, now) {
+                let found = overdue.entry(of.clone()).or_insert(OverdueCount {
+                    provider: provider.clone(),
+                    status: account.status,
+                    count: 0,
+                    longest: Duration::ZERO,
+                });
+                found.count += 1;
+                found.longest = found.longest.max(now.since(since));
+            }
             accounts.entry(of).or_insert((account.status, 0)).1 += 1;
             if let Some(refresh_due) = dies(tokens, horizon) {
                 *dying.entry((provider, refresh_due)).or_insert(0) += 1;
@@ -39,6 +51,7 @@ impl CensusStore for MemoryStore {
                     count,
                 })
                 .collect(),
+            overdue: overdue.into_values().collect(),
         })
     }
 }
@@ -56,4 +69,14 @@ fn dies(tokens: &StoredTokens, horizon: Timestamp) -> Option<bool> {
     }
     let works = account.status == AccountStatus::Active;
     Some(works && account.next_refresh_at.is_some_and(|due| due < dies_at))
+}
+
+/// Since when the grant is overdue, if it is.
+fn overdue_since(tokens: &StoredTokens, now: Timestamp) -> Option<Timestamp> {
+    let account = &tokens.account;
+    if tokens.refresh_token.is_none() || account.status == AccountStatus::RelinkRequired {
+        return None;
+    }
+    let times = [account.access_token_expires_at, account.next_refresh_at];
+    times.into_iter().flatten().min().filter(|at| *at <= now)
 }

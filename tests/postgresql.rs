@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use central_oauth_sandbox_poem::{Reuse, Sandbox, SandboxOptions};
 use central_oauth_test_postgres::{Cluster, HaProxy, PgBouncer};
+use futures_util::future::join_all;
 
 use support::http;
 use support::linking::link;
@@ -77,6 +78,30 @@ async fn what_one_replica_does_holds_for_the_others() {
         .await
         .expect(200);
     token(&client, &other, &key).await.expect(401);
+    one.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_together_bear_as_many_wrong_codes_as_one() {
+    const PER_ADDRESS: usize = 20;
+    let (sandbox, database) = (sandbox().await, Cluster::shared().create_database());
+    let mut one = replica(&sandbox, &database.url).await;
+    let mut other = replica(&sandbox, &database.url).await;
+    let client = http::client();
+    let guess = |service: &Service, number: usize| {
+        http::send(client.get(service.url(&format!("/v1/poll/{number:08}"))))
+    };
+    let guesses = (0..PER_ADDRESS + 10).map(|n| guess([&one, &other][n % 2], n));
+    let mut answers = join_all(guesses).await;
+    answers.retain(|answer| answer.status == 404);
+    assert_eq!(answers.len(), PER_ADDRESS);
+    for service in [&one, &other] {
+        let refused = guess(service, 99).await.expect(429);
+        assert_eq!(refused.str("code"), "rate_limited");
+    }
+    other.restart().await;
+    guess(&other, 99).await.expect(429);
     one.stop().await;
     other.stop().await;
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::grant::AccountKey;
 use crate::grant::revocation::RevocationReference;
-use crate::link::LinkCode;
+use crate::link::{LinkCode, Network};
 use crate::ports::{Cipher, CipherError, HashKey, SealedColumn, SealedTo, SealedValue};
 use crate::secret::{
     AccessKey, AccessToken, BrowserToken, CallbackQuery, ConsentUri, DeviceCode, IdToken,
@@ -255,6 +255,12 @@ impl Vault {
     #[must_use]
     pub fn hash_access_key(&self, key: &AccessKey) -> KeyedHash {
         self.hash("access_key", key.expose())
+    }
+
+    /// The hash that a network's wrong codes are counted by.
+    #[must_use]
+    pub fn hash_network(&self, network: Network) -> KeyedHash {
+        self.hash("network", &network.to_string())
     }
 
     /// The hash that a browser is recognised by.

@@ -6,6 +6,7 @@
 
 mod initial;
 mod replicas;
+mod wrong_codes;
 
 use sea_orm_migration::prelude::*;
 
@@ -14,6 +15,10 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(initial::Migration), Box::new(replicas::Migration)]
+        vec![
+            Box::new(initial::Migration),
+            Box::new(replicas::Migration),
+            Box::new(wrong_codes::Migration),
+        ]
     }
 }

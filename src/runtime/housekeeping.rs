@@ -69,6 +69,7 @@ async fn note_key_uses(broker: &Broker) {
 async fn purge(broker: &Broker, stop: &Stop) {
     let goes_on = || !*stop.borrow();
     while goes_on() && is_whole("ended links", broker.purge_links(BATCH).await) {}
+    while goes_on() && is_whole("wrong codes", broker.purge_guesses(BATCH).await) {}
     let revocations = broker.revocations();
     while goes_on() && is_whole("ended revocations", revocations.purge(BATCH).await) {}
 }

@@ -180,7 +180,7 @@ mod tests {
     fn a_long_tracestate_is_ignored() {
         let longest = format!("a={},b={},c=1234", "x".repeat(250), "y".repeat(250));
         with_state(&longest, |span| {
-            assert_eq!(state_of(span).len(), MOST_STATE)
+            assert_eq!(state_of(span).len(), MOST_STATE);
         });
         with_state(&format!("{longest}x"), |span| {
             assert_eq!(state_of(span), "");

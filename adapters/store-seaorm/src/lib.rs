@@ -8,7 +8,7 @@
 //! | `url`, `database` | where the database is; how SQLite and PostgreSQL are opened, read and written; their clock |
 //! | `schema`, `locks` | how it is migrated; what keeps transactions apart that run side by side |
 //! | `claims` | how work is shared out between tasks and replicas |
-//! | `links`, `accounts`, `refreshes`, `keys`, `revocations`, `seals`, `replicas` | the port's traits, one each |
+//! | `links`, `guesses`, `accounts`, `refreshes`, `keys`, `revocations`, `seals`, `replicas` | the port's traits, one each |
 //! | `changes`, `polls`, `complete`, `purge`, `refreshed`, `open_providers`, `outbox`, `sealed_rows` | what would make those too long, or what several of them need |
 //! | `copy` | everything from one database to another: what `central-oauth copy` does |
 //! | `entities`, `convert` | the tables, and what their rows mean |
@@ -27,6 +27,7 @@ mod copy;
 mod database;
 mod entities;
 mod error;
+mod guesses;
 mod keys;
 mod links;
 mod locks;

@@ -19,6 +19,7 @@ const MIGRATIONS: i32 = 0;
 const NEW_LINKS: i32 = 1;
 const DUTIES: i32 = 2;
 const COPYING: i32 = 3;
+const GUESSES: i32 = 4;
 
 /// Whoever migrates. It may take its time.
 pub(crate) async fn migrations(session: &Session) -> Result<(), DbErr> {
@@ -56,6 +57,11 @@ async fn at_once(db: &impl ConnectionTrait, lock: &str) -> Result<bool, DbErr> {
 /// Whoever counts links before adding one.
 pub(crate) async fn new_links(db: &impl ConnectionTrait) -> Result<(), StoreError> {
     advisory(db, NEW_LINKS).await.map_err(failed)
+}
+
+/// Whoever counts wrong codes before a try of one.
+pub(crate) async fn guesses(db: &impl ConnectionTrait) -> Result<(), StoreError> {
+    advisory(db, GUESSES).await.map_err(failed)
 }
 
 /// Whoever takes a duty that one replica has.

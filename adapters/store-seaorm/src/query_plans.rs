@@ -1,8 +1,11 @@
 //! No query that is asked often may read a whole table.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
+use std::time::Duration;
+
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{AccessKeyId, AccountId, AccountKey, ProviderName};
+use central_oauth_domain::link::GuessLimit;
 use central_oauth_domain::secret::{KeyedHash, SealId};
 use central_oauth_test_postgres::Cluster;
 use sea_orm::{ConnectionTrait, DbBackend, QuerySelect, QueryTrait, Statement};
@@ -10,8 +13,8 @@ use tokio::sync::OnceCell;
 
 use crate::entities::{device_codes, revocations as outgoing, tokens};
 use crate::{
-    DatabaseUrl, PoolSettings, SeaOrmStore, claims, keys, links, open_providers, outbox, purge,
-    refreshes, revocations, sealed_rows, seals,
+    DatabaseUrl, PoolSettings, SeaOrmStore, claims, guesses, keys, links, open_providers, outbox,
+    purge, refreshes, revocations, sealed_rows, seals,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
@@ -130,6 +133,14 @@ async fn one_account_is_claimed_by_its_number() {
 async fn open_links_are_counted_in_an_index() {
     let query = links::open_links(NOW).offset(9999).limit(1);
     assert_uses(query, &["ix_device_codes_expires_at"]).await;
+}
+
+#[tokio::test]
+async fn wrong_codes_are_counted_and_forgotten_by_an_index() {
+    let index = ["ix_wrong_codes_tried_at"];
+    let limit = GuessLimit::new(Duration::from_secs(600));
+    assert_uses(guesses::latest(limit, NOW), &index).await;
+    assert_uses(guesses::delete_old(NOW, 10), &index).await;
 }
 
 #[tokio::test]

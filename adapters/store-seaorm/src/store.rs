@@ -5,6 +5,7 @@ use std::sync::Arc;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::StoreError;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use tokio::sync::Mutex;
 
 use crate::database::{Database, DatabaseClock, OpenError, PoolSettings, Session, Write};
 use crate::error::failed;
@@ -15,6 +16,8 @@ pub struct SeaOrmStore {
     pub(crate) database: Database,
     url: DatabaseUrl,
     clock: Option<Arc<DatabaseClock>>,
+    /// Whose try of a link code is judged: one at a time.
+    pub(crate) guessing: Mutex<()>,
 }
 
 impl SeaOrmStore {
@@ -28,6 +31,7 @@ impl SeaOrmStore {
             database: Database::open(url, settings).await?,
             url: url.clone(),
             clock: None,
+            guessing: Mutex::default(),
         })
     }
 

@@ -25,7 +25,10 @@ async fn up_and_down_and_up_again() {
     let scratch = Scratch::new();
     let store = scratch.open().await;
     let pending_ones = store.pending_migrations().await.unwrap();
-    assert_eq!(pending_ones, ["m0001_initial", "m0002_replicas"]);
+    assert_eq!(
+        pending_ones,
+        ["m0001_initial", "m0002_replicas", "m0003_wrong_codes"]
+    );
     store.migrate_up().await.unwrap();
     assert!(store.pending_migrations().await.unwrap().is_empty());
     let up = definitions(&scratch).await;

@@ -3,17 +3,22 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::grant::revocation::{
     NewRevocation, RevocableTokens, RevocationReference,
 };
 use central_oauth_domain::grant::{KeyBinding, ProviderName};
-use central_oauth_domain::link::Ending;
+use central_oauth_domain::link::{Ending, Guess, GuessLimit};
 use central_oauth_domain::ports::{
-    AccountStore, KeyStore, LinkStore, RevocationStore, StoreError, TokenStore,
+    AccountStore, GuessStore, KeyStore, LinkStore, RevocationStore, StoreError, TokenStore,
 };
-use common::{LATER, NOW, OnDisk, authorizing, code, grant, key, linked, pending, returned};
+use central_oauth_store_seaorm::SeaOrmStore;
+use central_oauth_test_postgres::{Cluster, Database};
+use common::{
+    LATER, NOW, OnDisk, POOL, Scratch, authorizing, code, grant, key, linked, pending, returned,
+};
 use sea_orm::{ConnectionTrait, Statement};
 use tokio::task::JoinSet;
 
@@ -57,6 +62,39 @@ async fn writers_wait_for_each_other() {
         outcome.unwrap();
     }
     assert_eq!(on_disk.store.accounts(None, 10).await.unwrap().len(), 3);
+}
+
+/// As many wrong codes as all together may try and some more, at once, through stores that know nothing of each other.
+async fn guess_through(stores: &[Arc<SeaOrmStore>]) {
+    const TOO_MANY: u64 = 20;
+    let mut tasks = JoinSet::new();
+    for n in 0..GuessLimit::SERVICE_WIDE as u64 + TOO_MANY {
+        let store = stores[n as usize % stores.len()].clone();
+        let guess = Guess {
+            network: code(n),
+            at: NOW,
+            is_wrong: true,
+        };
+        let limit = GuessLimit::new(LATER.since(NOW));
+        tasks.spawn(async move { store.admit_guess(&guess, limit).await.unwrap() });
+    }
+    let judged = tasks.join_all().await;
+    let borne = judged.iter().filter(|judged| judged.is_ok()).count();
+    assert_eq!(borne, GuessLimit::SERVICE_WIDE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_processes_bear_no_more_wrong_codes_than_one() {
+    let file = Scratch::new();
+    let Database { url, .. } = Cluster::shared().create_database();
+    for url in [file.url(), url.parse().unwrap()] {
+        let mut stores = Vec::new();
+        for _ in 0..5 {
+            stores.push(Arc::new(SeaOrmStore::open(&url, POOL).await.unwrap()));
+        }
+        stores[0].migrate_up().await.unwrap();
+        guess_through(&stores).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,26 +1,59 @@
 //! How many wrong codes are borne.
 
-use std::collections::VecDeque;
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::ops::Range;
 use std::time::Duration;
 
+use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 
 /// Limits wrong link codes by address and for the whole service, over a window as long as a code lives: with the
 /// eight digits of a code and at most 10,000 open links, 100 guesses find one with a chance of 1 in 100 at the worst.
 ///
-/// Only wrong codes are remembered, so the memory is bounded by the service-wide limit itself.
+/// The store keeps the wrong codes that were tried, and no more of them within a window than are borne: the limit is one
+/// for all who share the store, and outlasts them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GuessLimit {
     window: Duration,
-    wrong: Mutex<VecDeque<Guess>>,
 }
 
-/// One try of a code.
+/// A try of a code by somebody who has shown nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Guess {
-    at: Timestamp,
-    network: IpAddr,
+    /// The hash of the [`Network`] that it comes from.
+    pub network: KeyedHash,
+    /// Now.
+    pub at: Timestamp,
+    /// Whether no link has this code.
+    pub is_wrong: bool,
+}
+
+/// A wrong code that was tried. Which one it was is not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WrongCode {
+    /// The hash of the [`Network`] that it came from.
+    pub network: KeyedHash,
+    /// When it was tried.
+    pub at: Timestamp,
+}
+
+/// How many wrong codes count before a try that is borne.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WrongBefore {
+    /// Of the same network.
+    pub of_network: usize,
+    /// Of everybody.
+    pub of_all: usize,
+}
+
+impl WrongBefore {
+    /// Whether one more wrong code is borne, and then none for now.
+    #[must_use]
+    pub const fn leaves_one(self) -> bool {
+        self.of_network + 1 == GuessLimit::PER_ADDRESS
+            || self.of_all + 1 == GuessLimit::SERVICE_WIDE
+    }
 }
 
 /// Too many wrong codes have been tried.
@@ -39,65 +72,65 @@ impl GuessLimit {
 
     /// A limit over a sliding window, the lifetime of a code.
     #[must_use]
-    pub fn new(window: Duration) -> Self {
-        Self {
-            window,
-            wrong: Mutex::default(),
-        }
+    pub const fn new(window: Duration) -> Self {
+        Self { window }
     }
 
-    /// Counts a try as wrong before it is made, so that many at once cannot slip through together; a right one is
-    /// taken back with [`GuessLimit::forgive`].
+    /// When wrong codes were tried that count now. What a clock that was wrong has dated far ahead does not: it would
+    /// keep everybody away until then.
+    #[must_use]
+    pub fn counting(&self, now: Timestamp) -> Range<Timestamp> {
+        // A moment is a millisecond: at the end of its window a code does not count any more.
+        let moment = Duration::from_millis(1);
+        now - self.window + moment..now + self.window
+    }
+
+    /// Judges a try by the wrong codes that count, the latest first: the latest [`GuessLimit::SERVICE_WIDE`] are enough.
+    /// A right code is judged as a wrong one, so that who has tried too many learns no more.
     ///
     /// # Errors
-    /// When the address, or everybody together, has tried too many wrong codes.
-    pub fn admit(&self, address: IpAddr, now: Timestamp) -> Result<Guess, TooManyGuesses> {
-        let guess = Guess {
-            at: now,
-            network: network(address),
-        };
-        let mut wrong = self.lock();
-        wrong.retain(|tried| tried.at + self.window > now);
-        let mut mine = wrong.iter().filter(|tried| tried.network == guess.network);
-        let oldest = if wrong.len() >= Self::SERVICE_WIDE {
-            wrong.front()
-        } else if mine.clone().count() >= Self::PER_ADDRESS {
-            mine.next()
-        } else {
-            let tries = mine.count() + 1;
-            wrong.push_back(guess);
-            if tries == Self::PER_ADDRESS || wrong.len() == Self::SERVICE_WIDE {
-                tracing::warn!(%address, all = wrong.len(), "too many wrong link codes: no more are borne for now");
-            }
-            return Ok(guess);
-        };
-        let free_at = oldest.map_or(now, |tried| tried.at + self.window);
-        Err(TooManyGuesses {
-            retry_after: free_at.since(now),
-        })
-    }
-
-    /// Takes a try back: the code was right.
-    pub fn forgive(&self, guess: Guess) {
-        let mut wrong = self.lock();
-        if let Some(index) = wrong.iter().rposition(|tried| *tried == guess) {
-            wrong.remove(index);
+    /// When the network, or everybody together, has tried too many wrong codes.
+    pub fn judge(&self, guess: &Guess, wrong: &[WrongCode]) -> Result<WrongBefore, TooManyGuesses> {
+        let of_network = wrong.iter().filter(|tried| tried.network == guess.network);
+        let full_since = [
+            wrong.get(Self::SERVICE_WIDE - 1),
+            of_network.clone().nth(Self::PER_ADDRESS - 1),
+        ];
+        // It is borne once the first of the latest so many counts no more.
+        match full_since.into_iter().flatten().map(|first| first.at).max() {
+            Some(first) => Err(TooManyGuesses {
+                retry_after: (first + self.window).since(guess.at),
+            }),
+            None => Ok(WrongBefore {
+                of_network: of_network.count(),
+                of_all: wrong.len(),
+            }),
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Guess>> {
-        self.wrong.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One customer commonly holds a whole IPv6 /64; an IPv4 address in IPv6 clothes is that IPv4 address.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        v4 => v4,
+/// What counts as one address. One customer commonly holds a whole IPv6 /64; an IPv4 address in IPv6 clothes is that IPv4
+/// address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network(IpAddr);
+
+impl Network {
+    /// The network of an address.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V6(v6) => {
+                let [a, b, c, d, ..] = v6.segments();
+                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+            }
+            v4 => v4,
+        })
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -105,57 +138,82 @@ fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    const WINDOW: Duration = Duration::from_secs(600);
+    const LIMIT: GuessLimit = GuessLimit::new(Duration::from_secs(600));
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(seconds * 1000)
     }
 
-    fn address(last: u8) -> IpAddr {
-        IpAddr::from([192, 0, 2, last])
+    fn wrong(network: u8, seconds: i64) -> WrongCode {
+        WrongCode {
+            network: KeyedHash::from_bytes([network; 32]),
+            at: at(seconds),
+        }
+    }
+
+    /// What becomes of a try after those wrong ones.
+    fn judge(network: u8, seconds: i64, tried: &[WrongCode]) -> Result<WrongBefore, u64> {
+        let counting = LIMIT.counting(at(seconds));
+        let mut tried = tried.to_vec();
+        tried.retain(|tried| counting.contains(&tried.at));
+        tried.sort_by_key(|tried| std::cmp::Reverse(tried.at));
+        let guess = Guess {
+            network: KeyedHash::from_bytes([network; 32]),
+            at: at(seconds),
+            is_wrong: true,
+        };
+        let judged = LIMIT.judge(&guess, &tried);
+        judged.map_err(|refused| refused.retry_after.as_secs())
     }
 
     #[test]
-    fn one_address_is_stopped_and_others_go_on() {
-        let limit = GuessLimit::new(WINDOW);
-        for _ in 0..GuessLimit::PER_ADDRESS {
-            assert!(limit.admit(address(1), at(0)).is_ok());
-        }
-        let refused = limit.admit(address(1), at(100)).map_err(|e| e.retry_after);
-        assert_eq!(refused, Err(Duration::from_secs(500)));
-        assert!(limit.admit(address(2), at(100)).is_ok());
-        assert!(limit.admit(address(1), at(600)).is_ok());
+    fn one_network_is_stopped_and_others_go_on() {
+        let mut tried = vec![wrong(1, 0); GuessLimit::PER_ADDRESS - 1];
+        assert!(judge(1, 0, &tried).is_ok_and(WrongBefore::leaves_one));
+        tried.push(wrong(1, 50));
+        assert_eq!(judge(1, 100, &tried), Err(500));
+        assert!(judge(2, 100, &tried).is_ok_and(|before| !before.leaves_one()));
+        let one = WrongBefore {
+            of_network: 1,
+            of_all: 1,
+        };
+        assert_eq!(judge(1, 600, &tried), Ok(one));
     }
 
     #[test]
-    fn all_addresses_together_are_stopped() {
-        let limit = GuessLimit::new(WINDOW);
-        for guess in 0..GuessLimit::SERVICE_WIDE {
-            assert!(limit.admit(address((guess % 50) as u8), at(0)).is_ok());
-        }
-        assert!(limit.admit(address(200), at(1)).is_err());
-        assert!(limit.admit(address(200), at(600)).is_ok());
+    fn all_together_are_stopped() {
+        let networks = 0..GuessLimit::SERVICE_WIDE as u8;
+        let mut tried: Vec<_> = networks.map(|n| wrong(n % 50, i64::from(n))).collect();
+        assert_eq!(judge(200, 99, &tried), Err(501));
+        assert!(judge(200, 600, &tried).is_ok_and(WrongBefore::leaves_one));
+        tried.pop();
+        assert!(judge(200, 99, &tried).is_ok_and(WrongBefore::leaves_one));
     }
 
     #[test]
-    fn right_codes_use_nothing_up() {
-        let limit = GuessLimit::new(WINDOW);
-        for _ in 0..1000 {
-            let guess = limit.admit(address(1), at(0));
-            assert!(guess.map(|guess| limit.forgive(guess)).is_ok());
-        }
+    fn who_is_stopped_for_both_waits_for_both() {
+        let all = GuessLimit::SERVICE_WIDE - GuessLimit::PER_ADDRESS;
+        let mut tried = vec![wrong(2, 0); all];
+        tried.extend([wrong(1, 10); GuessLimit::PER_ADDRESS]);
+        assert_eq!(judge(1, 10, &tried), Err(600));
+        assert_eq!(judge(2, 10, &tried), Err(590));
+    }
+
+    #[test]
+    fn a_clock_that_was_wrong_keeps_nobody_away_for_long() {
+        let tried = vec![wrong(1, 86_400); GuessLimit::SERVICE_WIDE];
+        assert!(judge(1, 100, &tried).is_ok());
+        assert_eq!(judge(1, 86_000, &tried), Err(1000));
     }
 
     #[test]
     fn an_ipv6_network_counts_as_one_address() {
-        let limit = GuessLimit::new(WINDOW);
-        for host in 0..GuessLimit::PER_ADDRESS {
-            let address = Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, host as u16);
-            assert!(limit.admit(address.into(), at(0)).is_ok());
-        }
-        let same = "2001:db8:0:1:ffff::1".parse::<IpAddr>();
-        assert!(same.is_ok_and(|address| limit.admit(address, at(1)).is_err()));
-        let other = "2001:db8:0:2::1".parse::<IpAddr>();
-        assert!(other.is_ok_and(|address| limit.admit(address, at(1)).is_ok()));
+        let network = |address: &str| address.parse().map(Network::of);
+        let one = network("2001:db8:0:1::1");
+        assert!(one.is_ok());
+        assert_eq!(one, network("2001:db8:0:1:ffff::2"));
+        assert_ne!(one, network("2001:db8:0:2::1"));
+        assert_eq!(network("192.0.2.1"), network("::ffff:192.0.2.1"));
+        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
     }
 }

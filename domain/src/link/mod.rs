@@ -6,7 +6,7 @@ mod model;
 pub mod pace;
 
 pub use code::{LinkCode, MalformedLinkCode};
-pub use guesses::{Guess, GuessLimit, TooManyGuesses};
+pub use guesses::{Guess, GuessLimit, Network, TooManyGuesses, WrongBefore, WrongCode};
 pub use model::{
     Ending, Link, LinkId, LinkState, LinkStatus, PollSchedule, Requester, SealedConsent,
     SealedGrant, SealedPrompt,

@@ -15,7 +15,7 @@ pub use oauth_provider::{
 };
 pub use store_copy::{CopyStep, StoreCopy, TableCount};
 pub use token_store::{
-    AccountCount, AccountStore, Census, CensusStore, DyingCount, KeyCreation, KeyStore,
+    AccountCount, AccountStore, Census, CensusStore, DyingCount, GuessStore, KeyCreation, KeyStore,
     LinkCreation, LinkStore, NewLink, NewLinkKey, OverdueCount, Recorded, RefreshStore,
     ReplicaStore, Resealing, RevocationStore, SealStore, SealedColumn, SealedRow, SealedTable,
     SealedTo, SealedValue, StoreError, TokenStore,

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod census;
+mod guesses;
 mod keys;
 mod links;
 mod refreshes;
@@ -18,7 +19,8 @@ use self::replicas::Known;
 use super::FixedClock;
 use crate::grant::StoredTokens;
 use crate::grant::revocation::RevocationLease;
-use crate::link::Link;
+use crate::link::{Link, WrongCode};
+use crate::ports::StoreError;
 use crate::secret::Sealed;
 
 /// A [`TokenStore`] in memory. It keeps the same contract as a database does, save that nothing is durable.
@@ -37,7 +39,9 @@ struct State {
     accounts: BTreeMap<i64, StoredTokens>,
     revocations: BTreeMap<i64, RevocationLease>,
     replicas: Vec<Known>,
+    wrong_codes: Vec<WrongCode>,
     recordings_to_refuse: u32,
+    guesses_to_refuse: u32,
     slow_read: Option<(FixedClock, Duration)>,
 }
 
@@ -47,6 +51,11 @@ impl MemoryStore {
         self.lock().recordings_to_refuse = times;
     }
 
+    /// Is away for the next so many tries of link codes.
+    pub fn refuse_guesses(&self, times: u32) {
+        self.lock().guesses_to_refuse = times;
+    }
+
     /// Takes so long by this clock over the next question for an account's tokens: its answer is of then, and comes late.
     pub fn answer_late(&self, clock: &FixedClock, by: Duration) {
         self.lock().slow_read = Some((clock.clone(), by));
@@ -54,6 +63,17 @@ impl MemoryStore {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Fails the next so many times.
+fn refuse(times: &mut u32) -> Result<(), StoreError> {
+    match times.checked_sub(1) {
+        Some(left) => {
+            *times = left;
+            Err(StoreError::Unavailable("away, as the test wants it".into()))
+        }
+        None => Ok(()),
     }
 }
 

@@ -217,7 +217,7 @@ impl Broker {
         match link {
             Some(link) if link.belongs_to(&browser) => Ok(link),
             other => {
-                let link = self.admit_guess(other, visitor.address)?;
+                let link = self.admit_guess(other, visitor.address).await?;
                 if link.is_open_to(&browser) {
                     Ok(link)
                 } else {

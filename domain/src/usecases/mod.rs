@@ -12,6 +12,7 @@ mod grants;
 mod hand_out_token;
 mod identify;
 mod key_uses;
+mod limit_guesses;
 mod list_revocations;
 mod name;
 mod page;

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::refusal::UNKNOWN_CODE;
 use super::{Broker, Caller, Refusal};
 use crate::fault::Fault;
 use crate::grant::Account;
@@ -47,22 +46,10 @@ impl Broker {
                 self.full_report(&link).await
             }
             other => {
-                let link = self.admit_guess(other, address)?;
+                let link = self.admit_guess(other, address).await?;
                 Ok(self.bare_report(&link))
             }
         }
-    }
-
-    /// Passes a found link on, unless this address has guessed too often.
-    pub(super) fn admit_guess(
-        &self,
-        found: Option<Link>,
-        address: IpAddr,
-    ) -> Result<Link, Refusal> {
-        let guess = self.guesses.admit(address, self.clock.now())?;
-        let link = found.ok_or(UNKNOWN_CODE)?;
-        self.guesses.forgive(guess);
-        Ok(link)
     }
 
     fn bare_report(&self, link: &Link) -> LinkReport {

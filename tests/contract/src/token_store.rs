@@ -7,6 +7,7 @@ mod consenting;
 mod creating;
 mod deleting;
 mod ending;
+mod guesses;
 mod hash_key;
 mod keys;
 mod polling;
@@ -60,6 +61,11 @@ where
             a_new_link_is_pending, a_taken_code_leaves_nothing, a_taken_key_is_a_conflict,
             an_ended_link_holds_its_code, only_open_links_count, many_at_once_stay_below_the_limit,
             many_at_once_share_no_code,
+        },
+        guesses::{
+            wrong_ones_are_counted_by_network, wrong_ones_are_counted_for_all, right_ones_use_nothing_up,
+            a_network_s_latest_ones_decide, what_is_dated_far_ahead_keeps_nobody_away,
+            many_at_once_stay_below_the_limit, old_ones_are_forgotten,
         },
         reserving::{
             one_browser_has_it, it_is_there_to_be_had, of_two_browsers_one_gets_it,

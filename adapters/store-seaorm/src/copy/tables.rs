@@ -27,6 +27,10 @@ const LEFT_OUT: &[(&str, &str)] = &[
         "who shares the source does not share the destination",
     ),
     (
+        "wrong_codes",
+        "what counts for minutes is forgotten soon: nobody who guesses can bring a copy about",
+    ),
+    (
         "seaql_migrations",
         "the destination is migrated by itself, before anything is copied",
     ),

@@ -11,3 +11,4 @@ pub(crate) mod replicas;
 pub(crate) mod revocations;
 pub(crate) mod service_keys;
 pub(crate) mod tokens;
+pub(crate) mod wrong_codes;

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod census;
+mod guesses;
 mod keys;
 mod links;
 mod refreshes;
@@ -13,6 +14,7 @@ use std::error::Error;
 
 pub use accounts::AccountStore;
 pub use census::{AccountCount, Census, CensusStore, DyingCount, OverdueCount};
+pub use guesses::GuessStore;
 pub use keys::{KeyCreation, KeyStore};
 pub use links::{LinkCreation, LinkStore, NewLink, NewLinkKey};
 pub use refreshes::{Recorded, RefreshStore};
@@ -26,14 +28,22 @@ pub use seals::{
 /// method returns `Ok` for is durable. The store takes only sealed and hashed values, so no plaintext can be persisted
 /// by mistake.
 ///
-/// An adapter implements the seven traits; this one follows.
+/// An adapter implements the eight traits; this one follows.
 pub trait TokenStore:
-    LinkStore + AccountStore + RefreshStore + KeyStore + RevocationStore + SealStore + ReplicaStore
+    LinkStore
+    + GuessStore
+    + AccountStore
+    + RefreshStore
+    + KeyStore
+    + RevocationStore
+    + SealStore
+    + ReplicaStore
 {
 }
 
 impl<T> TokenStore for T where
     T: LinkStore
+        + GuessStore
         + AccountStore
         + RefreshStore
         + KeyStore

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{MemoryStore, State};
+use super::{MemoryStore, State, refuse};
 use crate::fault::Fault;
 use crate::grant::refresh::{Attempts, Doubt, RefreshFailure};
 use crate::grant::{AccountId, AccountStatus, Lease, ProviderName, RefreshedTokens, StoredTokens};
@@ -60,10 +60,7 @@ impl RefreshStore for MemoryStore {
         now: Timestamp,
     ) -> Result<Recorded, StoreError> {
         let mut state = self.lock();
-        if let Some(left) = state.recordings_to_refuse.checked_sub(1) {
-            state.recordings_to_refuse = left;
-            return Err(StoreError::Unavailable("away, as the test wants it".into()));
-        }
+        refuse(&mut state.recordings_to_refuse)?;
         state.record_refresh(account, generation, tokens, now)
     }
 

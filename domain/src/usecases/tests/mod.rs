@@ -7,6 +7,7 @@ mod after_restore;
 mod authorization;
 mod delete_account;
 mod enter_code;
+mod limit_guesses;
 mod poll_link;
 mod refresh;
 mod rekey;
@@ -50,7 +51,7 @@ impl Stage {
         Self::over(Arc::default(), FixedClock::default(), enroll_key).await
     }
 
-    /// Another replica on the same store, with a way to the provider of its own.
+    /// Another service on the same store, be it a replica or this one after a restart, with a way to the provider of its own.
     async fn another_replica(&self) -> Self {
         Self::over(Arc::clone(&self.store), self.clock.clone(), None).await
     }

@@ -1,0 +1,43 @@
+//! Tries of link codes in memory.
+
+use async_trait::async_trait;
+
+use super::{MemoryStore, refuse};
+use crate::link::{Guess, GuessLimit, TooManyGuesses, WrongBefore, WrongCode};
+use crate::ports::{GuessStore, StoreError};
+use crate::time::Timestamp;
+
+#[async_trait]
+impl GuessStore for MemoryStore {
+    async fn admit_guess(
+        &self,
+        guess: &Guess,
+        limit: GuessLimit,
+    ) -> Result<Result<WrongBefore, TooManyGuesses>, StoreError> {
+        let mut state = self.lock();
+        refuse(&mut state.guesses_to_refuse)?;
+        let tried = &mut state.wrong_codes;
+        let counting = limit.counting(guess.at);
+        let counting = tried.iter().filter(|tried| counting.contains(&tried.at));
+        let mut latest: Vec<_> = counting.copied().collect();
+        latest.sort_by_key(|tried| std::cmp::Reverse(tried.at));
+        let judged = limit.judge(guess, &latest);
+        if judged.is_ok() && guess.is_wrong {
+            tried.push(WrongCode {
+                network: guess.network,
+                at: guess.at,
+            });
+        }
+        Ok(judged)
+    }
+
+    async fn purge_guesses(&self, tried_before: Timestamp, limit: u64) -> Result<u64, StoreError> {
+        let mut gone = 0;
+        self.lock().wrong_codes.retain(|tried| {
+            let goes = tried.at < tried_before && gone < limit;
+            gone += u64::from(goes);
+            !goes
+        });
+        Ok(gone)
+    }
+}

@@ -1,0 +1,46 @@
+//! The third schema: wrong link codes that were tried. An older version that runs beside this one counts for itself.
+
+use sea_orm_migration::{prelude::*, schema::*};
+
+/// Creates the table of wrong codes.
+pub(crate) struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &str {
+        "m0003_wrong_codes"
+    }
+}
+
+#[derive(DeriveIden)]
+enum WrongCodes {
+    Table,
+    Id,
+    /// The keyed hash of whom it came from.
+    Network,
+    TriedAt,
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let table = Table::create()
+            .table(WrongCodes::Table)
+            .col(big_pk_auto(WrongCodes::Id))
+            .col(blob(WrongCodes::Network))
+            .col(big_integer(WrongCodes::TriedAt))
+            .to_owned();
+        manager.create_table(table).await?;
+        // The latest are counted, and the oldest forgotten.
+        let tried = Index::create()
+            .name("ix_wrong_codes_tried_at")
+            .table(WrongCodes::Table)
+            .col(WrongCodes::TriedAt)
+            .to_owned();
+        manager.create_index(tried).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let table = Table::drop().table(WrongCodes::Table).to_owned();
+        manager.drop_table(table).await
+    }
+}

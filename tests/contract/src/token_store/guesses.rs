@@ -1,0 +1,123 @@
+//! How many wrong codes are borne, by all who share the store.
+
+use std::time::Duration;
+
+use central_oauth_domain::link::{Guess, GuessLimit, TooManyGuesses, WrongBefore};
+use central_oauth_domain::ports::TokenStore;
+use central_oauth_domain::secret::KeyedHash;
+use tokio::task::JoinSet;
+
+use super::Fixture;
+use super::samples::*;
+
+const LIMIT: GuessLimit = GuessLimit::new(LIFETIME);
+const PER_NETWORK: usize = GuessLimit::PER_ADDRESS;
+const OF_ALL: usize = GuessLimit::SERVICE_WIDE;
+
+/// A wrong code from a network, at a second.
+const fn wrong(network: usize, second: u64) -> (usize, u64, bool) {
+    (network, second, true)
+}
+
+const fn right(network: usize, second: u64) -> (usize, u64, bool) {
+    (network, second, false)
+}
+
+async fn admit(
+    store: &dyn TokenStore,
+    (network, second, is_wrong): (usize, u64, bool),
+) -> Result<WrongBefore, Duration> {
+    let guess = Guess {
+        network: KeyedHash::from_bytes([network as u8; 32]),
+        at: at(second),
+        is_wrong,
+    };
+    let judged = store.admit_guess(&guess, LIMIT).await.unwrap();
+    judged.map_err(|TooManyGuesses { retry_after }| retry_after)
+}
+
+const fn before(of_network: usize, of_all: usize) -> WrongBefore {
+    WrongBefore { of_network, of_all }
+}
+
+pub(super) async fn wrong_ones_are_counted_by_network(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    for n in 0..PER_NETWORK {
+        assert_eq!(admit(&*store, wrong(1, 0)).await, Ok(before(n, n)));
+    }
+    assert_eq!(admit(&*store, wrong(1, 100)).await, Err(secs(500)));
+    assert_eq!(admit(&*store, right(1, 100)).await, Err(secs(500)));
+    let other = admit(&*store, wrong(2, 100)).await;
+    assert_eq!(other, Ok(before(0, PER_NETWORK)), "refused ones count not");
+}
+
+pub(super) async fn wrong_ones_are_counted_for_all(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    for n in 0..OF_ALL {
+        let borne = admit(&*store, wrong(n, n as u64)).await;
+        assert_eq!(borne, Ok(before(0, n)));
+    }
+    assert_eq!(admit(&*store, wrong(200, 100)).await, Err(secs(500)));
+    assert_eq!(admit(&*store, right(200, 599)).await, Err(secs(1)));
+    let once_more = admit(&*store, wrong(200, 600)).await;
+    assert_eq!(once_more, Ok(before(0, OF_ALL - 1)));
+    assert_eq!(admit(&*store, wrong(201, 600)).await, Err(secs(1)));
+}
+
+pub(super) async fn right_ones_use_nothing_up(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    for _ in 0..=PER_NETWORK {
+        assert_eq!(admit(&*store, right(1, 0)).await, Ok(before(0, 0)));
+    }
+    assert_eq!(admit(&*store, wrong(1, 0)).await, Ok(before(0, 0)));
+}
+
+pub(super) async fn a_network_s_latest_ones_decide(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    for second in 0..PER_NETWORK as u64 {
+        admit(&*store, wrong(1, second)).await.unwrap();
+    }
+    assert_eq!(admit(&*store, wrong(1, 599)).await, Err(secs(1)));
+    let once_more = admit(&*store, wrong(1, 600)).await;
+    assert_eq!(once_more, Ok(before(PER_NETWORK - 1, PER_NETWORK - 1)));
+    assert_eq!(admit(&*store, wrong(1, 600)).await, Err(secs(1)));
+}
+
+pub(super) async fn what_is_dated_far_ahead_keeps_nobody_away(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    for n in 0..OF_ALL {
+        admit(&*store, wrong(n, 90_000)).await.unwrap();
+    }
+    for n in 0..PER_NETWORK {
+        assert_eq!(admit(&*store, wrong(1, 0)).await, Ok(before(n, n)));
+    }
+    assert_eq!(admit(&*store, wrong(1, 0)).await, Err(secs(600)));
+}
+
+pub(super) async fn many_at_once_stay_below_the_limit(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    for n in 0..OF_ALL - 10 {
+        admit(&*store, wrong(n, 0)).await.unwrap();
+    }
+    let mut tasks = JoinSet::new();
+    for n in 0..40 {
+        let store = fixture.store();
+        tasks.spawn(async move { admit(&*store, wrong(100 + n, 1)).await });
+    }
+    let judged = tasks.join_all().await;
+    assert_eq!(judged.iter().filter(|judged| judged.is_ok()).count(), 10);
+    assert_eq!(admit(&*store, right(99, 1)).await, Err(secs(599)));
+}
+
+pub(super) async fn old_ones_are_forgotten(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    for second in 0..5 {
+        admit(&*store, wrong(1, second)).await.unwrap();
+    }
+    assert_eq!(store.purge_guesses(at(0), 10).await.unwrap(), 0);
+    assert_eq!(store.purge_guesses(at(4), 0).await.unwrap(), 0);
+    for gone in [2, 2, 0] {
+        assert_eq!(store.purge_guesses(at(4), 2).await.unwrap(), gone);
+    }
+    assert_eq!(admit(&*store, right(1, 5)).await, Ok(before(1, 1)));
+}

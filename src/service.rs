@@ -55,6 +55,7 @@ impl ServiceConfig {
 /// A service that accepts requests.
 pub(crate) struct Service {
     listen: SocketAddr,
+    metrics: Option<SocketAddr>,
     public_url: Url,
     stop: watch::Sender<bool>,
     server: JoinHandle<io::Result<()>>,
@@ -85,9 +86,9 @@ impl Service {
     ) -> Result<Self, Failure> {
         let http = config.http;
         let (acceptor, listen) = bind(http.listen).await?;
-        let scraped = match config.metrics {
-            Some(address) => Some(bind(address).await?),
-            None => None,
+        let (scraped, metrics) = match config.metrics {
+            Some(address) => Some(bind(address).await?).unzip(),
+            None => (None, None),
         };
         let public_url = http.public_url(listen)?;
         let (keys, links) = (&config.keys, &config.links);
@@ -137,6 +138,7 @@ impl Service {
         let (tell, ended) = mpsc::unbounded_channel();
         Ok(Self {
             listen,
+            metrics,
             public_url,
             stop,
             server: watched("the server", &tell, server),
@@ -156,6 +158,11 @@ impl Service {
     /// The address that is listened on.
     pub(crate) const fn listen(&self) -> SocketAddr {
         self.listen
+    }
+
+    /// The address where metrics can be scraped.
+    pub(crate) const fn metrics(&self) -> Option<SocketAddr> {
+        self.metrics
     }
 
     /// Where people and programs reach the service.

@@ -1,6 +1,5 @@
 //! Who watches the running service: requests are counted, accounts now and then, and figures can be scraped.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +29,7 @@ impl Watching {
     /// Starts to count, and to answer scrapes where there is a listener for them.
     pub(crate) fn start(
         telemetry: &Telemetry,
-        scraped: Option<(TcpAcceptor, SocketAddr)>,
+        scraped: Option<TcpAcceptor>,
         store: &OpenStore,
         stop: &Stop,
     ) -> Self {
@@ -40,8 +39,7 @@ impl Watching {
         metrics.watch_connections(store.connections());
         let census = count(Arc::clone(metrics), store, stop.clone());
         let mut tasks = vec![tokio::spawn(census)];
-        if let Some((acceptor, address)) = scraped {
-            tracing::info!(listen = %address, "metrics can be scraped");
+        if let Some(acceptor) = scraped {
             let answering = answer_scrapes(acceptor, Arc::clone(metrics), stop.clone());
             tasks.push(tokio::spawn(answering));
         }

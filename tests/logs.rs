@@ -97,6 +97,8 @@ async fn at_info_there_is_every_link_verdict_and_revocation_and_nothing_else() {
             "{line}"
         );
     }
+    let scraped = lines[0]["metrics"].as_str().expect("no metrics");
+    assert!(scraped.starts_with("127.0.0.1:"), "{}", lines[0]);
     for line in &lines[1..4] {
         assert_eq!(
             (&line["link"], &line["provider"]),

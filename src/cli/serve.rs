@@ -31,6 +31,11 @@ async fn serve(
     }
     let told_to_stop = runtime::stop_signal()?;
     let service = Service::start(config, telemetry).await?;
-    tracing::info!(listen = %service.listen(), public_url = %service.url(), "serving");
+    tracing::info!(
+        listen = %service.listen(),
+        public_url = %service.url(),
+        metrics = service.metrics().map(tracing::field::display),
+        "serving"
+    );
     service.run_until(told_to_stop).await
 }

@@ -10,6 +10,7 @@ use sea_orm::{
     sqlx,
 };
 use tokio::time::timeout;
+use tracing::Instrument as _;
 
 use super::PoolSettings;
 use super::pooler;
@@ -144,13 +145,18 @@ impl Postgres {
         Ok(session)
     }
 
+    /// In a task of its own, as the caller may go away at any moment: sqlx 0.9.0 gives a connection back to the pool inside a
+    /// transaction if its `BEGIN` is dropped on the way (launchbadge/sqlx issue 4385). What nobody waits for any more is
+    /// rolled back.
     async fn try_to_begin(&self) -> Result<(DatabaseTransaction, Patience), DbErr> {
         let Current {
             connections,
             generation,
         } = self.pool.current();
         let patience = self.patience_with_connecting(generation);
-        let txn = within(Some(&patience), connections.begin()).await?;
+        let begun = async move { within(Some(&patience), connections.begin()).await };
+        let begun = tokio::spawn(begun.in_current_span()).await;
+        let txn = begun.map_err(|error| DbErr::Custom(error.to_string()))??;
         Ok((txn, self.patience(generation)))
     }
 
@@ -259,6 +265,9 @@ fn session_settings(
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::task::Poll;
+
     use central_oauth_test_postgres::{Cluster, PgBouncer};
 
     use super::*;
@@ -309,6 +318,33 @@ mod tests {
                 assert_eq!(shown(&session, "synchronous_commit").await, "on");
             }
         }
+    }
+
+    /// A client that goes away takes the future of its request with it.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_goes_away_while_a_transaction_begins_leaves_none_open() {
+        let cluster = Cluster::shared();
+        let database = cluster.create_database();
+        let server = open(&database.url).await;
+        let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                    AND application_name = 'central-oauth' AND state LIKE 'idle in transaction%'";
+        let none_is_open = async || {
+            for _ in 0..100 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                if cluster.execute(&database.name, open).trim() == "0" {
+                    return;
+                }
+            }
+            panic!("a transaction is open that nobody knows of");
+        };
+        drop(server.begin().await.expect("no transaction"));
+        none_is_open().await;
+        // Asked once, the free connection is told to begin; its answer takes longer.
+        let mut begun = Box::pin(server.begin());
+        let first = poll_fn(|context| Poll::Ready(begun.as_mut().poll(context))).await;
+        assert!(first.is_pending(), "the answer was there at once");
+        drop(begun);
+        none_is_open().await;
     }
 
     #[tokio::test]

@@ -26,6 +26,9 @@ async fn serve(
     for warning in environment.warnings() {
         tracing::warn!("{warning}");
     }
+    for warning in config.keys.warnings() {
+        tracing::warn!("{warning}");
+    }
     for warning in config.http.warnings() {
         tracing::warn!("{warning}");
     }

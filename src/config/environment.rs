@@ -71,19 +71,25 @@ impl Environment {
     pub(crate) fn warnings(&self) -> Vec<String> {
         let unknown = self.ours.iter().filter_map(|(name, _)| {
             let short = name.strip_prefix(Self::PREFIX)?;
-            (!KNOWN.contains(&short)).then(|| match nearest(short) {
-                Some(near) => format!("{name} is unknown; did you mean {}{near}?", Self::PREFIX),
-                None => format!("{name} is unknown"),
+            (!KNOWN.contains(&short)).then(|| {
+                let near = nearest(short);
+                format!("{name} is unknown; did you mean {}{near}?", Self::PREFIX)
             })
         });
         unknown.collect()
     }
 }
 
-fn nearest(name: &str) -> Option<&'static str> {
-    let similarity = |known: &&str| (strsim::jaro_winkler(name, known) * 1000.0) as u32;
-    let near = KNOWN.iter().copied().max_by_key(similarity)?;
-    (similarity(&near) > 800).then_some(near)
+/// The known name that is nearest: one that this is the end of (`CLIENT_ID`), else the most alike.
+fn nearest(name: &str) -> &'static str {
+    let is_end_of = |known: &&&str| {
+        let start = known.strip_suffix(name);
+        start.is_some_and(|start| start.ends_with('_'))
+    };
+    let similarity = |known: &&&str| (strsim::jaro_winkler(name, known) * 1000.0) as u32;
+    let near = KNOWN.iter().find(is_end_of);
+    near.or_else(|| KNOWN.iter().max_by_key(similarity))
+        .unwrap_or(&KNOWN[0])
 }
 
 #[cfg(test)]
@@ -109,6 +115,20 @@ mod tests {
             warnings,
             ["CENTRAL_OAUTH_SECRETKEY is unknown; did you mean CENTRAL_OAUTH_SECRET_KEY?"]
         );
+    }
+
+    #[test]
+    fn who_forgets_how_a_name_begins_is_told() {
+        for (short, near) in [
+            ("CLIENT_ID", "PROVIDER_CLIENT_ID"),
+            ("CLIENT_SECRET", "PROVIDER_CLIENT_SECRET"),
+            ("ISSUER", "PROVIDER_ISSUER"),
+            ("SCOPES", "PROVIDER_SCOPES"),
+            ("TOKEN_ENDPOINT", "PROVIDER_TOKEN_ENDPOINT"),
+            ("DB_PATHS", "DB_PATH"),
+        ] {
+            assert_eq!(nearest(short), near);
+        }
     }
 
     #[test]

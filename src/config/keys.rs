@@ -48,6 +48,20 @@ impl Keys {
             enroll: bearer("ENROLL_KEY", raw.enroll_key)?,
         })
     }
+
+    /// What is allowed and unwise.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let keys = [("ADMIN_KEY", &self.admin), ("ENROLL_KEY", &self.enroll)];
+        let short = keys.into_iter().filter(|(_, key)| {
+            let key = key.as_ref();
+            key.is_some_and(|key| key.expose().len() < SHORT)
+        });
+        let warning = |(name, _)| {
+            let prefix = Environment::PREFIX;
+            format!("{prefix}{name} has fewer than {SHORT} characters, so it may be guessed")
+        };
+        short.map(warning).collect()
+    }
 }
 
 fn key(name: &str, text: &str) -> Result<SecretKey, ConfigError> {
@@ -59,16 +73,18 @@ pub(super) fn bearer(name: &str, value: Option<String>) -> Result<Option<AccessK
     let key = value.map(|value| AccessKey::new(value.trim()));
     match key.as_ref().map(is_bearer) {
         Some(false) => {
-            let problem = "is not a key: at least 16 characters, visible ASCII only";
+            let problem = "is not a key: visible ASCII characters only";
             Err(ConfigError::variable(name, problem))
         }
         _ => Ok(key),
     }
 }
 
-/// Whether a text can be a bearer, and not be guessed.
+/// Whether a text can be a bearer.
 pub(crate) fn is_bearer(key: &AccessKey) -> bool {
-    const SHORTEST: usize = 16;
     let key = key.expose();
-    key.len() >= SHORTEST && key.bytes().all(|b| b.is_ascii_graphic())
+    !key.is_empty() && key.bytes().all(|b| b.is_ascii_graphic())
 }
+
+/// A key of fewer characters may be guessed.
+const SHORT: usize = 16;

@@ -100,8 +100,9 @@ fn words(value: &Value) -> Option<Vec<String>> {
     }
 }
 
+/// Characters that no scope consists of (RFC 6749 section 3.3) keep words apart: databases do not take all of them.
 fn split(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| c == ',' || c.is_whitespace())
+    text.split(|c: char| c == ',' || c.is_whitespace() || c.is_control())
         .filter(|word| !word.is_empty())
 }
 
@@ -139,6 +140,7 @@ mod tests {
             "\"repo,user\"",
             "\"repo, user\"",
             r#"["repo","user"]"#,
+            r#""repo\u0000user\u001b""#,
         ] {
             assert_eq!(words(given), both, "{given}");
         }

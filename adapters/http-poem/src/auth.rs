@@ -8,8 +8,8 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use crate::error::{Code, Problem};
 
-/// The bearer that a request shows, if any. Whether it is a key of this service is for the broker to say, and whether
-/// one is needed too; `NEEDED` is what the OpenAPI document says.
+/// The bearer that a request shows. Whether it is a key of this service is for the broker to say; where one is `NEEDED`, a
+/// request without any is refused.
 pub(crate) struct Bearer<const NEEDED: bool>(Option<AccessKey>);
 
 /// For operations that answer nobody without a key.
@@ -62,7 +62,11 @@ impl<'a, const NEEDED: bool> ApiExtractor<'a> for Bearer<NEEDED> {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
-        Ok(Self(shown(request.headers())?))
+        // Before anything else of the request is looked at.
+        match shown(request.headers())? {
+            None if NEEDED => Err(needed().into()),
+            key => Ok(Self(key)),
+        }
     }
 }
 
@@ -86,6 +90,10 @@ fn bearer(value: &str) -> Option<AccessKey> {
     let key = key.trim_start_matches(' ');
     let is_key = key.bytes().all(|b| b.is_ascii_graphic());
     (scheme.eq_ignore_ascii_case(SCHEME) && is_key).then(|| AccessKey::new(key))
+}
+
+fn needed() -> Problem {
+    Problem::new(Code::Unauthorized, "this needs a key as bearer")
 }
 
 fn malformed() -> Problem {

@@ -1,5 +1,7 @@
 //! What every answer carries.
 
+use poem::http::Method;
+
 use crate::support::World;
 
 const ANY: [&str; 6] = [
@@ -61,5 +63,25 @@ async fn nothing_of_the_api_is_kept_by_caches() {
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
         let policy = "default-src 'none'; frame-ancestors 'none'";
         assert_eq!(answer.header("content-security-policy"), Some(policy));
+    }
+}
+
+/// Somebody who shows no key learns nothing about what else is wrong.
+#[tokio::test]
+async fn without_a_key_nothing_else_is_looked_at() {
+    let world = World::new().await;
+    for path in [
+        "/v1/token?min_ttl=x",
+        "/v1/accounts?limit=0",
+        "/v1/revocations?cursor=%",
+    ] {
+        let answer = world.get(path).send().await;
+        answer.assert_problem(401, "unauthorized");
+        assert_eq!(answer.header("www-authenticate"), Some("Bearer"), "{path}");
+    }
+    for body in ["", "{", r#"{"name":7}"#] {
+        let call = world.call(Method::POST, "/v1/accounts/1/keys");
+        let answer = call.bare_body(body).send().await;
+        answer.assert_problem(401, "unauthorized");
     }
 }

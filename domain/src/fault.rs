@@ -17,6 +17,12 @@ impl Fault {
     /// The code of tokens that came from elsewhere than where the configuration points now.
     pub const CLIENT_CHANGED: &str = "client_changed";
 
+    /// The code of a provider that is not in the configuration any more.
+    pub const NOT_CONFIGURED: &str = "provider_not_configured";
+
+    /// The code of an account that cannot be refreshed.
+    pub const NO_REFRESH_TOKEN: &str = "no_refresh_token";
+
     const MOST_CHARACTERS: usize = 500;
 
     /// A fault whose detail is cut to 500 characters, control characters taken out.

@@ -20,7 +20,8 @@ pub trait Observer: Send + Sync {
     /// A link has come to its end.
     fn link_ended(&self, _link: LinkId, _provider: &ProviderName, _how: LinkEnd) {}
 
-    /// A refresh has been tried. `lag` is how long after it was due it began; `None` where it was not due yet.
+    /// A refresh has been tried. `lag` is how long after it was due it began; `None` where it was not due yet, and for
+    /// verdicts, which are told once they stand.
     fn refresh_tried(
         &self,
         _provider: &ProviderName,

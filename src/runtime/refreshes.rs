@@ -224,7 +224,10 @@ impl Inner {
                     return None;
                 }
                 Err(error) => {
-                    self.recovery.failed();
+                    // A row that makes no sense says nothing about the others.
+                    if matches!(error, StoreError::Unavailable(_)) {
+                        self.recovery.failed();
+                    }
                     if attempt % ATTEMPTS_PER_LINE == 0 {
                         let error = &error as &dyn Error;
                         tracing::error!(account, error, "a refresh is not recorded yet");

@@ -52,6 +52,7 @@ pub fn watched_app(
 
 fn routes(broker: Arc<Broker>, public_url: &Url) -> Route {
     let api = api::service(api::new(Arc::clone(&broker), public_url));
+    let api = api.around(middleware::hurry);
     let route = docs::routes().nest_no_strip("/v1", api);
     pages::routes(route, broker, public_url)
 }

@@ -96,6 +96,12 @@ impl Problem {
         )
     }
 
+    /// What was asked for is not to be had before the caller has waited too long.
+    pub(crate) fn too_slow() -> Self {
+        let detail = "the service did not manage to answer in time; its store may be slow";
+        Self::new(Code::StoreUnavailable, detail).retry_after(SOON)
+    }
+
     fn store_unavailable(cause: &(dyn Error + 'static)) -> Self {
         tracing::warn!(error = cause, "the store did not answer a request");
         Self::new(
@@ -107,6 +113,8 @@ impl Problem {
 }
 
 const SOON: Duration = Duration::from_secs(5);
+/// The operator has to change the configuration.
+const ONCE_RESTARTED: Duration = Duration::from_secs(60);
 /// Links that are open live for minutes.
 const ONCE_LINKS_HAVE_ENDED: Duration = Duration::from_secs(60);
 
@@ -126,7 +134,9 @@ impl From<Refusal> for Problem {
             Refusal::RateLimited { retry_after } => {
                 problem(Code::RateLimited).retry_after(retry_after)
             }
-            Refusal::ProviderNotConfigured(_) => problem(Code::ProviderNotConfigured),
+            Refusal::ProviderNotConfigured(_) => {
+                problem(Code::ProviderNotConfigured).retry_after(ONCE_RESTARTED)
+            }
             Refusal::ProviderUnavailable { retry_after, .. } => {
                 problem(Code::ProviderUnavailable).retry_after(retry_after)
             }

@@ -82,7 +82,9 @@ impl Stored {
     async fn claim(&self, limit: u64) -> Duration {
         self.put_back().await;
         let start = Instant::now();
-        let claimed = self.store.claim_due_refreshes(NOW, LATER, limit, &[]);
+        let claimed = self
+            .store
+            .claim_due_refreshes(NOW, Duration::ZERO, LATER, limit, &[]);
         let claimed = claimed.await.unwrap();
         let took = start.elapsed();
         assert_eq!(claimed.len() as u64, limit);

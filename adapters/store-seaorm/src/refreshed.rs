@@ -1,7 +1,9 @@
 //! What became of refreshes. The generation of the presented refresh token decides, never the lease.
 
 use central_oauth_domain::grant::refresh::{Attempts, Doubt, RefreshFailure};
-use central_oauth_domain::grant::{AccountId, AccountStatus, RefreshedTokens, StoredTokens};
+use central_oauth_domain::grant::{
+    AccountId, AccountStatus, RefreshedTokens, StoredTokens, TokenOrigin,
+};
 use central_oauth_domain::ports::{Recorded, StoreError};
 use central_oauth_domain::{Fault, Timestamp};
 use sea_orm::ActiveValue::{NotSet, Set};
@@ -32,7 +34,8 @@ pub(crate) async fn record(
         .one(db)
         .await
         .map_err(failed)?;
-    let Some((owner, Some(row))) = row else {
+    let Some((owner, Some(row))) = row.filter(|(_, row)| is_of(row.as_ref(), &tokens.origin))
+    else {
         return Err(StoreError::Conflict);
     };
     let recorded = if row.access_token == tokens.access_token.as_bytes() {
@@ -50,6 +53,12 @@ pub(crate) async fn record(
     };
     write.commit().await?;
     Ok(recorded)
+}
+
+fn is_of(row: Option<&Model>, origin: &TokenOrigin) -> bool {
+    row.is_some_and(|row| {
+        row.token_endpoint == origin.token_endpoint && row.client_id == origin.client_id
+    })
 }
 
 fn is_later_answer(row: &Model, tokens: &RefreshedTokens, presented: i64) -> bool {

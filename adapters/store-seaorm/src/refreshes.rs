@@ -1,6 +1,7 @@
 //! Tokens that are to be refreshed: who may do it, and when.
 
 use std::error::Error;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use central_oauth_domain::grant::refresh::{Doubt, RefreshFailure};
@@ -25,6 +26,7 @@ impl RefreshStore for SeaOrmStore {
     async fn claim_due_refreshes(
         &self,
         now: Timestamp,
+        overdue_by: Duration,
         lease_until: Timestamp,
         limit: u64,
         busy: &[ProviderName],
@@ -32,14 +34,17 @@ impl RefreshStore for SeaOrmStore {
         // Before anything is locked, as this asks for a provider at a time.
         let rows = match busy {
             [] => None,
-            busy => Some(open_providers::due_rows(&self.read().await?, now, limit, busy).await?),
+            busy => {
+                let due_by = now - overdue_by;
+                Some(open_providers::due_rows(&self.read().await?, due_by, limit, busy).await?)
+            }
         };
         if rows.as_ref().is_some_and(Vec::is_empty) {
             return Ok(Vec::new());
         }
         let write = self.write().await?;
         let (now, lease_until) = self.by_the_server(&write.txn, now, lease_until).await?;
-        let due = claims::due::<Entity>(now, limit, &[]);
+        let due = claims::due::<Entity>(now - overdue_by, limit, &[]);
         let due = match rows {
             Some(rows) => due.filter(Column::Id.is_in(rows)),
             None => due,
@@ -149,8 +154,11 @@ pub(crate) fn claim_row(
         .add(Column::LeaseUntil.is_null())
         .add(Column::LeaseUntil.lte(now));
     let due = CaseStatement::new()
-        .case(Expr::col(Column::NextRefreshAt).gt(now), now)
-        .finally(Expr::col(Column::NextRefreshAt));
+        .case(
+            Expr::col(Column::NextRefreshAt).lte(now),
+            Expr::col(Column::NextRefreshAt),
+        )
+        .finally(now);
     Entity::lease(lease_until)
         .col_expr(Column::NextRefreshAt, due.into())
         .filter(Column::AccountId.eq(account.0))

@@ -114,6 +114,16 @@ pub struct Account {
 }
 
 impl Account {
+    /// What the caller should know although all is well: an account without a refresh token is left alone, and ends when
+    /// its access token does.
+    #[must_use]
+    pub fn warning(&self) -> Option<Fault> {
+        let ends = self.access_token_expires_at.is_some() && self.next_refresh_at.is_none();
+        let words = "the provider gave no refresh token: when the access token expires, a person must consent again";
+        (ends && self.status == AccountStatus::Active)
+            .then(|| Fault::new(Fault::NO_REFRESH_TOKEN, words))
+    }
+
     /// The account as it is at `now`. Nothing is planned for an account without a refresh token, so nobody notes when
     /// its access token expires: from then on only a person can help.
     #[must_use]

@@ -80,6 +80,8 @@ pub struct RefreshedTokens {
     pub refresh_token: Option<Sealed>,
     /// What is granted now.
     pub scopes: Vec<String>,
+    /// Where they came from.
+    pub origin: TokenOrigin,
     /// When they were asked for.
     pub requested_at: Timestamp,
     /// When the access token expires, if it does.

@@ -24,6 +24,10 @@ pub struct HandedToken {
     pub warning: Option<Fault>,
 }
 
+/// So far may the clocks of two processes be apart. A token from beyond that was got before the clock was put back, and
+/// expires sooner than it says.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
+
 impl Broker {
     /// Hands out the stored access token while it is valid for `min_ttl` at least; otherwise refreshes it first. A
     /// token that is valid is handed out whatever becomes of that.
@@ -100,6 +104,9 @@ fn wants_refresh(tokens: &StoredTokens, min_ttl: Duration, now: Timestamp) -> bo
     let lifetime = expires_at.since(tokens.obtained_at);
     if tokens.account.status == AccountStatus::RelinkRequired {
         return false;
+    }
+    if tokens.obtained_at > now + CLOCKS_DIFFER {
+        return true;
     }
     let within_reach = min_ttl <= lifetime - lifetime / 20;
     left.is_zero() || left < min_ttl && (within_reach || left < lifetime / 2)

@@ -8,6 +8,12 @@ use crate::fault::Fault;
 use crate::grant::{Account, AccountId, AccountStatus, StoredTokens};
 use crate::time::Timestamp;
 
+/// Faults that are no word of the provider's.
+const OURS: [&str; 2] = [Fault::UNAVAILABLE, Fault::NOT_CONFIGURED];
+
+/// What an account gets that is well, for as long as its access token lasts.
+const NOTHING_TO_REFRESH_WITH: &str = "the provider gave no refresh token, so there is nothing to refresh with; the access token serves as long as it lasts";
+
 /// The longest that a caller waits for a refresh; with all else no answer takes more than 15 s.
 const PATIENCE: Duration = Duration::from_secs(14);
 
@@ -17,7 +23,8 @@ impl Broker {
     ///
     /// # Errors
     /// [`Refusal`]: no or no good key, no such account, [`Refusal::RelinkRequired`], [`Refusal::ProviderUnavailable`]
-    /// also while the pause after a failure lasts, [`Refusal::ProviderRefused`].
+    /// also while the pause after a failure lasts, [`Refusal::ProviderRefused`], [`Refusal::ProviderNotConfigured`],
+    /// [`Refusal::Unprocessable`] without a refresh token.
     pub async fn refresh_account(
         &self,
         caller: &Caller,
@@ -26,7 +33,8 @@ impl Broker {
         self.owned_account(caller, id).await?;
         let before = self.stored_tokens(id).await?;
         let after = self.refreshed(before.clone()).await?;
-        if after.generation == before.generation {
+        // A spare that took the place of a dead refresh token is no new token yet.
+        if after.access_token == before.access_token {
             return Err(self.why_not(&after));
         }
         Ok(after.account)
@@ -51,8 +59,11 @@ impl Broker {
 
     /// Why there are no fresher tokens than these.
     fn why_not(&self, tokens: &StoredTokens) -> Refusal {
+        if tokens.refresh_token.is_none() && tokens.account.status == AccountStatus::Active {
+            return Refusal::Unprocessable(NOTHING_TO_REFRESH_WITH.to_owned());
+        }
         match &tokens.account.last_error {
-            Some(fault) if !is_over(tokens) && fault.code != Fault::UNAVAILABLE => {
+            Some(fault) if !is_over(tokens) && !OURS.contains(&&*fault.code) => {
                 Refusal::ProviderRefused(fault.detail.clone())
             }
             _ => no_token_now(tokens, self.clock.now()),
@@ -64,8 +75,19 @@ impl Broker {
 pub(super) fn no_token_now(tokens: &StoredTokens, now: Timestamp) -> Refusal {
     let fault = tokens.account.last_error.clone();
     if is_over(tokens) {
-        let over = || Fault::new("no_refresh_token", "the provider gave no refresh token");
+        let over = || {
+            Fault::new(
+                Fault::NO_REFRESH_TOKEN,
+                "the provider gave no refresh token",
+            )
+        };
         return Refusal::RelinkRequired(fault.unwrap_or_else(over));
+    }
+    if let Some(fault) = fault
+        .as_ref()
+        .filter(|fault| fault.code == Fault::NOT_CONFIGURED)
+    {
+        return Refusal::ProviderNotConfigured(fault.detail.clone());
     }
     let next = tokens.account.next_refresh_at;
     let under_way = || "the token is being refreshed; ask again".to_owned();

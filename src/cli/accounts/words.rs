@@ -51,7 +51,7 @@ pub(super) fn advice(
     now: Option<OffsetDateTime>,
 ) -> Option<String> {
     let help = match account.status.as_str() {
-        "active" => return None,
+        "active" => return caution(account),
         "relink_required" => relink.to_owned(),
         "degraded" => patience(account, now),
         _ => "see the documentation of the service".to_owned(),
@@ -62,6 +62,14 @@ pub(super) fn advice(
         None => account.status.clone(),
     };
     Some(format!("{id} ({name} at {provider}): {wrong}; {help}"))
+}
+
+/// What is to be known of an account that is well.
+fn caution(account: &AccountDetails) -> Option<String> {
+    let warning = account.warning.as_ref()?;
+    let (id, name, provider) = (&account.id, &account.display_name, &account.provider);
+    let (detail, code) = (&warning.detail, &warning.code);
+    Some(format!("{id} ({name} at {provider}): {detail} ({code})"))
 }
 
 /// What passes by itself, and what the operator has to mend first.

@@ -105,6 +105,7 @@ pub(crate) struct AccountDetails {
     #[serde(default, deserialize_with = "time")]
     pub(crate) next_refresh_at: Option<OffsetDateTime>,
     pub(crate) last_error: Option<Trouble>,
+    pub(crate) warning: Option<Trouble>,
 }
 
 /// The answer to `DELETE /v1/accounts/{id}`.

@@ -104,13 +104,15 @@ where
         },
         refresh_claims::{
             linking_plans_the_first_one, without_a_refresh_token_nothing_is_due, the_longest_due_comes_first,
+            what_is_due_can_be_left_for_a_while,
             busy_providers_are_left_alone, a_lease_keeps_others_away, a_lapsed_lease_is_ambiguous,
             one_account_can_be_claimed_at_any_time, only_by_who_saw_the_present_lease, a_lease_can_be_given_back,
             nobody_gets_the_same_account_twice, of_many_claims_of_one_account_one_succeeds,
         },
         refresh_results::{
             a_success_replaces_the_tokens, the_old_refresh_token_may_stay, a_success_counts_without_the_lease,
-            a_success_heals, how_long_the_refresh_token_lasts_goes_with_it, a_late_success_becomes_the_spare, of_two_answers_the_later_one_stands, no_answer_is_later_than_a_new_consent, a_late_success_replaces_a_dead_token,
+            a_success_heals, how_long_the_refresh_token_lasts_goes_with_it, a_late_success_becomes_the_spare, of_two_answers_the_later_one_stands, no_answer_is_later_than_a_new_consent,
+            what_came_from_elsewhere_is_not_kept, a_late_success_replaces_a_dead_token,
             recording_twice_changes_nothing, a_failure_is_kept_and_ends_the_lease, a_late_failure_is_dropped,
             a_failure_without_the_lease_is_dropped, the_spare_takes_the_place_of_a_dead_token,
             a_spare_is_promoted_by_the_claimer_alone, linking_forgets_the_spare,

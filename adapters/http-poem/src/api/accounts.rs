@@ -171,11 +171,15 @@ impl Documented for RefreshAccount {
             "`link_pending`: the link of this key has not been completed; `relink_required`: the grant is over, and a \
              person must consent again",
         ),
+        Answer(
+            422,
+            "`unprocessable`: the provider gave no refresh token, so there is nothing to refresh with",
+        ),
         Answer(502, "`provider_error`: the provider refuses for now"),
         Answer(
             503,
             "`provider_unavailable`: the provider gives no usable answer, or gave none a moment ago; \
-             `store_unavailable`: the service cannot reach its store for now",
+             `provider_not_configured`: it is not in the configuration any more; `store_unavailable`: the service cannot reach its store for now",
         ),
     ];
 }

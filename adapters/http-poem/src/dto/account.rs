@@ -59,7 +59,11 @@ pub(crate) struct AccountDetails {
     last_refreshed_at: Option<OffsetDateTime>,
     /// When they are refreshed next, if that is planned.
     next_refresh_at: Option<OffsetDateTime>,
+    /// What went wrong last and still matters.
     last_error: Option<Trouble>,
+    /// What is to be known although nothing is wrong: `no_refresh_token` says that the account is not refreshed, and ends
+    /// when its access token expires.
+    warning: Option<Trouble>,
 }
 
 /// One page of accounts.
@@ -97,6 +101,7 @@ impl From<grant::Account> for Account {
 impl From<grant::Account> for AccountDetails {
     fn from(account: grant::Account) -> Self {
         Self {
+            warning: account.warning().map(Trouble::from),
             id: account.id.to_string(),
             provider: account.key.provider.to_string(),
             account_id: account.key.account_id,
@@ -143,6 +148,7 @@ impl Example for AccountDetails {
             last_refreshed_at: None,
             next_refresh_at: Some(example_time(432)),
             last_error: None,
+            warning: None,
         }
     }
 }

@@ -58,7 +58,7 @@ async fn every_refusal_has_its_code_and_status() {
             Refusal::ProviderNotConfigured(text()),
             503,
             "provider_not_configured",
-            None,
+            Some("60"),
         ),
         (
             Refusal::ProviderUnavailable {

@@ -1,7 +1,8 @@
 //! What holds for every request and every answer, from the outside in: `trace`, `secure`, `catch_panics`,
-//! `answer_problems`, `limit_body`.
+//! `answer_problems`, `limit_body`; for the API also `hurry`.
 
 mod headers;
+mod hurry;
 mod limit_body;
 mod methods;
 mod panics;
@@ -9,6 +10,7 @@ mod problems;
 mod trace;
 
 pub(crate) use headers::secure;
+pub(crate) use hurry::hurry;
 pub(crate) use limit_body::limit_body;
 pub(crate) use panics::catch_panics;
 pub(crate) use problems::answer_problems;

@@ -22,6 +22,7 @@ async fn time_passes(store: &SeaOrmStore, vault: &Vault) {
         panic!("{accounts:?}")
     };
     let owner = person("ada");
+    let seen = store.tokens(ada.id).await.unwrap().unwrap();
     let tokens = RefreshedTokens {
         access_token: vault
             .seal_access_token(&AccessToken::new("newer"), &owner)
@@ -30,13 +31,13 @@ async fn time_passes(store: &SeaOrmStore, vault: &Vault) {
             .seal_refresh_token(&RefreshToken::new("rotated"), &owner)
             .ok(),
         scopes: vec![],
+        origin: seen.origin.clone(),
         requested_at: NOW,
         access_token_expires_at: None,
         refresh_token_expires_at: None,
         next_refresh_at: None,
     };
     let later = Timestamp::from_millis(NOW.as_millis() + 1000);
-    let seen = store.tokens(ada.id).await.unwrap().unwrap();
     let recorded = store.record_refresh(ada.id, seen.generation, tokens, later);
     recorded.await.unwrap();
     for (n, account) in [(11, bob), (12, eve)] {

@@ -1,6 +1,7 @@
 //! A store with something in every table, and places to copy it to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use central_oauth_domain::grant::revocation::{
     NewRevocation, RevocableTokens, Revocation, RevocationReference,
@@ -168,7 +169,9 @@ async fn fill(store: &SeaOrmStore, vault: &Vault) {
     asked(store, vault, 5).await;
     assert!(store.keep_stray(revocation(vault, 1)).await.unwrap());
     // A service that was stopped in the middle of a refresh.
-    let claimed = store.claim_due_refreshes(NOW, LATER, 1, &[]).await;
+    let claimed = store
+        .claim_due_refreshes(NOW, Duration::ZERO, LATER, 1, &[])
+        .await;
     assert_eq!(claimed.unwrap().len(), 1);
 }
 

@@ -56,7 +56,9 @@ async fn database() -> String {
 
 async fn claims(store: &SeaOrmStore, clock: &DatabaseClock) -> usize {
     let now = clock.now();
-    let claimed = store.claim_due_refreshes(now, now + LEASE, 10, &[]).await;
+    let claimed = store
+        .claim_due_refreshes(now, Duration::ZERO, now + LEASE, 10, &[])
+        .await;
     claimed.unwrap().len()
 }
 
@@ -96,4 +98,22 @@ async fn a_clock_that_falls_behind_keeps_its_lease() {
 
     let (other, right) = replica(&url, &FixedClock::new(servers())).await;
     assert_eq!(claims(&other, &right).await, 0);
+}
+
+/// What is due is left to others for a while, which the server's clock measures, too.
+#[tokio::test]
+async fn what_is_left_for_a_while_is_left_by_the_servers_clock() {
+    let url = database().await;
+    let (store, clock) = replica(&url, &FixedClock::new(servers() + HOUR)).await;
+    let now = clock.now();
+    let due_since = now.since(NOW);
+    for (overdue_by, expected) in [(due_since + SLACK, 0), (due_since - SLACK, 1)] {
+        let claimed = store.claim_due_refreshes(now, overdue_by, now + LEASE, 10, &[]);
+        let claimed = claimed.await.unwrap();
+        assert_eq!(claimed.len(), expected);
+        for tokens in claimed {
+            let left = tokens.lease.until.unwrap().since(servers());
+            assert!(left <= LEASE && left > LEASE - SLACK, "{left:?}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Refreshes in the store.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::StoreError;
@@ -11,21 +13,22 @@ use crate::time::Timestamp;
 /// Who may present a refresh token, and what became of it.
 #[async_trait]
 pub trait RefreshStore: Send + Sync {
-    /// Leases up to `limit` accounts whose refresh is due at `now` and which nobody holds a lease of, the longest due
-    /// first; those at the providers in `busy` are left alone. Claiming raises the lease's version. A claim that takes
+    /// Leases up to `limit` accounts whose refresh has been due for `overdue_by` at `now` and which nobody holds a lease of,
+    /// the longest due first; those at the providers in `busy` are left alone. Claiming raises the lease's version. A claim that takes
     /// over a lease which nobody recorded anything under marks the attempts as ambiguous: whoever held it may have
     /// presented the refresh token before it died.
     async fn claim_due_refreshes(
         &self,
         now: Timestamp,
+        overdue_by: Duration,
         lease_until: Timestamp,
         limit: u64,
         busy: &[ProviderName],
     ) -> Result<Vec<StoredTokens>, StoreError>;
 
     /// Leases one account, due or not, if its lease still has the version that the caller saw and nobody holds it
-    /// ([`StoreError::Conflict`] otherwise, and without a refresh token). A refresh that was planned is due from now
-    /// on, so that one that is cut short goes on as soon as the lease lapses.
+    /// ([`StoreError::Conflict`] otherwise, and without a refresh token). The refresh is due from now on, planned or not,
+    /// so that one that is cut short goes on as soon as the lease lapses.
     async fn claim_refresh(
         &self,
         account: AccountId,
@@ -49,7 +52,8 @@ pub trait RefreshStore: Send + Sync {
     /// whoever holds the lease: if it is still the stored one, they replace what is stored, the generation grows, and
     /// the account is well again, whatever was wrong before. If it has moved on, a new refresh token among them is kept
     /// as the spare, or, if they are [of a later answer], takes the place of the stored one, which becomes the spare; but if the grant has been given up meanwhile, they replace what is stored all the same. Recording
-    /// the same tokens again changes nothing. [`StoreError::Conflict`] when the account is gone.
+    /// the same tokens again changes nothing. [`StoreError::Conflict`] when the account is gone, or its tokens come from
+    /// another place by now.
     ///
     /// [of a later answer]: RefreshedTokens::are_of_a_later_answer
     async fn record_refresh(

@@ -1,5 +1,7 @@
 //! Leases and results of refreshes in memory.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::{MemoryStore, State, refuse};
@@ -14,13 +16,14 @@ impl RefreshStore for MemoryStore {
     async fn claim_due_refreshes(
         &self,
         now: Timestamp,
+        overdue_by: Duration,
         lease_until: Timestamp,
         limit: u64,
         busy: &[ProviderName],
     ) -> Result<Vec<StoredTokens>, StoreError> {
         Ok(self
             .lock()
-            .claim_due_refreshes(now, lease_until, limit, busy))
+            .claim_due_refreshes(now, overdue_by, lease_until, limit, busy))
     }
 
     async fn claim_refresh(
@@ -159,13 +162,14 @@ impl State {
     pub(super) fn claim_due_refreshes(
         &mut self,
         now: Timestamp,
+        overdue_by: Duration,
         until: Timestamp,
         limit: u64,
         busy: &[ProviderName],
     ) -> Vec<StoredTokens> {
         let mut due: Vec<_> = not_at(self.accounts.values(), busy)
             .filter_map(|tokens| Some((due_at(tokens)?, tokens.account.id.0)))
-            .filter(|(due_at, _)| *due_at <= now)
+            .filter(|(due_at, _)| *due_at <= now - overdue_by)
             .collect();
         due.sort_unstable();
         due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -188,7 +192,7 @@ impl State {
             .filter(|tokens| tokens.refresh_token.is_some())
             .ok_or(StoreError::Conflict)?;
         let planned = tokens.account.next_refresh_at;
-        tokens.account.next_refresh_at = planned.map(|planned| planned.min(now));
+        tokens.account.next_refresh_at = Some(planned.map_or(now, |planned| planned.min(now)));
         Ok(claim(tokens, until))
     }
 
@@ -207,6 +211,7 @@ impl State {
         now: Timestamp,
     ) -> Result<Recorded, StoreError> {
         let tokens = self.accounts.get_mut(&account.0);
+        let tokens = tokens.filter(|tokens| tokens.origin == refreshed.origin);
         let tokens = tokens.ok_or(StoreError::Conflict)?;
         if tokens.access_token == refreshed.access_token {
             return Ok(Recorded::Stored);

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use super::Grants;
-use super::outages::Outage;
+use super::outages::{Admitted, Outage};
 use crate::fault::Fault;
 use crate::grant::refresh::{
     Lifetimes, Others, RefreshFailure, due_at, judge, wait_for_operator, wait_for_provider,
 };
 use crate::grant::{AccountStatus, ProviderName, RefreshedTokens, StoredTokens, TokenGrant};
 use crate::observe::RefreshOutcome;
-use crate::ports::{CipherError, ProviderError, RefreshError};
+use crate::ports::{CipherError, OAuthProvider, ProviderError, RefreshError};
+use crate::secret::RefreshToken;
 use crate::time::Timestamp;
 
 /// What presenting a refresh token brought, ready to be recorded.
@@ -89,10 +90,11 @@ impl Grants {
                 judge(before, &error, others, now, spread)
             }
         };
-        if let Some(outcome) = unheard {
-            let over = failure.status == AccountStatus::RelinkRequired;
-            let verdict = RefreshOutcome::RelinkRequired;
-            self.tell(lease, if over { verdict } else { outcome }, lag);
+        // A verdict counts once it stands: see `record`.
+        if let Some(outcome) = unheard
+            && failure.status != AccountStatus::RelinkRequired
+        {
+            self.tell(lease, outcome, lag);
         }
         Exchange::Failed(Box::new(still_over(failure, lease)))
     }
@@ -112,7 +114,12 @@ impl Grants {
         (due <= now).then(|| now.since(due))
     }
 
-    fn tell(&self, lease: &StoredTokens, outcome: RefreshOutcome, lag: Option<Duration>) {
+    pub(super) fn tell(
+        &self,
+        lease: &StoredTokens,
+        outcome: RefreshOutcome,
+        lag: Option<Duration>,
+    ) {
         let provider = &lease.account.key.provider;
         self.observer.refresh_tried(provider, outcome, lag);
     }
@@ -120,25 +127,28 @@ impl Grants {
     async fn present(&self, lease: &StoredTokens) -> Result<RefreshedTokens, Trouble> {
         let key = &lease.account.key;
         let provider = self.providers.get(&key.provider).map_err(|refusal| {
-            Trouble::Operator(Fault::new("provider_not_configured", refusal.to_string()))
+            Trouble::Operator(Fault::new(Fault::NOT_CONFIGURED, refusal.to_string()))
         })?;
+        let now = self.clock.now();
         let admitted = self
             .outages
-            .admit(&key.provider, self.clock.now(), self.provider_timeout);
-        admitted.map_err(Trouble::Outage)?;
-        let origin = provider.origin().await.map_err(|cause| {
-            let error = RefreshError::from(cause);
-            self.note(&key.provider, Some(&error));
-            Trouble::Provider(error)
-        })?;
-        if origin != lease.origin {
-            return Err(Trouble::Operator(client_changed()));
-        }
-        let sealed = lease.refresh_token.as_ref().ok_or(Trouble::LeaseLost)?;
-        let refresh_token = self.vault.open_refresh_token(sealed, key)?;
-        if !self.holds(lease).await {
-            return Err(Trouble::LeaseLost);
-        }
+            .admit(&key.provider, now, self.provider_timeout);
+        let admitted = admitted.map_err(Trouble::Outage)?;
+        let refresh_token = match self.make_ready(provider.as_ref(), lease).await {
+            Err(Trouble::Provider(error)) => {
+                self.note(&key.provider, Some(&error));
+                return Err(Trouble::Provider(error));
+            }
+            // Nobody was asked.
+            Err(trouble) => {
+                if admitted == Admitted::AsProbe {
+                    let now = self.clock.now();
+                    self.outages.give_probe_back(&key.provider, now);
+                }
+                return Err(trouble);
+            }
+            Ok(refresh_token) => refresh_token,
+        };
         let requested_at = self.clock.now();
         let granted = provider
             .refresh(&refresh_token, &lease.account.scopes)
@@ -147,6 +157,25 @@ impl Grants {
         let granted = granted.map_err(Trouble::Provider)?;
         self.seal(lease, &granted, requested_at)
             .map_err(|error| Trouble::Provider(unsealable(error)))
+    }
+
+    /// The refresh token of a lease, if it may be presented to this provider, and now.
+    async fn make_ready(
+        &self,
+        provider: &dyn OAuthProvider,
+        lease: &StoredTokens,
+    ) -> Result<RefreshToken, Trouble> {
+        let origin = provider.origin().await;
+        let origin = origin.map_err(|cause| Trouble::Provider(RefreshError::from(cause)))?;
+        if origin != lease.origin {
+            return Err(Trouble::Operator(client_changed()));
+        }
+        let sealed = lease.refresh_token.as_ref().ok_or(Trouble::LeaseLost)?;
+        let refresh_token = self.vault.open_refresh_token(sealed, &lease.account.key)?;
+        if !self.holds(lease).await {
+            return Err(Trouble::LeaseLost);
+        }
+        Ok(refresh_token)
     }
 
     /// Remembers whether the provider serves us. One that refuses our client does so whoever's refresh token it is shown.
@@ -206,6 +235,7 @@ impl Grants {
                 .map(|token| self.vault.seal_refresh_token(token, key))
                 .transpose()?,
             scopes: granted.scopes.clone(),
+            origin: lease.origin.clone(),
             requested_at,
             access_token_expires_at: expires_at,
             refresh_token_expires_at: lasts.map(|lifetime| requested_at + lifetime),

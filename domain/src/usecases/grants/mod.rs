@@ -71,18 +71,24 @@ impl Grants {
         let now = self.clock.now();
         let until = self.lease_until(now);
         let look = self.outages.look(now);
-        let limit = if look.probe_is_due { 1 } else { limit };
-        let claimed = self
-            .store
-            .claim_due_refreshes(now, until, limit, &[busy, &look.closed].concat())
-            .await?;
-        if look.closed.is_empty() || !claimed.is_empty() {
-            return Ok(claimed);
+        let elsewhere = [busy, &look.closed, &look.to_probe].concat();
+        let due = async |limit, overdue_by, elsewhere: &[ProviderName]| {
+            self.store
+                .claim_due_refreshes(now, overdue_by, until, limit, elsewhere)
+                .await
+        };
+        let mut claimed = due(limit, Duration::ZERO, &elsewhere).await?;
+        let has_room = (claimed.len() as u64) < limit;
+        if has_room && !look.to_probe.is_empty() {
+            // What is left is due at those that wait for their probe: one is enough to find out.
+            let elsewhere = [busy, &look.closed].concat();
+            claimed.extend(due(1, Duration::ZERO, &elsewhere).await?);
         }
-        let since = now - LEFT_TO_OTHERS;
-        self.store
-            .claim_due_refreshes(since, until, limit, busy)
-            .await
+        if claimed.is_empty() && !look.closed.is_empty() {
+            let elsewhere = [busy, &look.to_probe].concat();
+            claimed = due(limit, LEFT_TO_OTHERS, &elsewhere).await?;
+        }
+        Ok(claimed)
     }
 
     /// How long there is nothing to claim at a provider that is not busy.

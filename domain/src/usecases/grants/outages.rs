@@ -25,16 +25,31 @@ pub(super) struct Look {
     pub(super) closed: Vec<ProviderName>,
     /// When the first of them is probed.
     pub(super) opens_at: Option<Timestamp>,
-    /// Another one waits for its probe.
-    pub(super) probe_is_due: bool,
+    /// Those that wait for their probe.
+    pub(super) to_probe: Vec<ProviderName>,
 }
 
 #[derive(Default)]
 struct Seen {
     refreshed_at: Option<Timestamp>,
+    /// In a row, before they are an outage.
     failures: u32,
     /// While there is an outage.
     outage: Option<Outage>,
+    /// How many probes have failed in it.
+    probes: u32,
+    /// One is under way.
+    is_probed: bool,
+}
+
+/// Who may ask a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Admitted {
+    /// Anybody.
+    Freely,
+    /// This one, to find out whether an outage is over. If nothing is asked after all it must be
+    /// [given back](Outages::give_probe_back).
+    AsProbe,
 }
 
 /// Why a provider is not asked now.
@@ -54,16 +69,30 @@ impl Outages {
         provider: &ProviderName,
         now: Timestamp,
         answer_takes: Duration,
-    ) -> Result<(), Outage> {
-        let mut seen = self.lock();
-        let outage = seen.get_mut(provider).and_then(|seen| seen.outage.as_mut());
-        match outage {
+    ) -> Result<Admitted, Outage> {
+        let mut all = self.lock();
+        let Some(seen) = all.get_mut(provider) else {
+            return Ok(Admitted::Freely);
+        };
+        match &mut seen.outage {
+            None => Ok(Admitted::Freely),
             Some(outage) if outage.probe_at > now => Err(outage.clone()),
             Some(outage) => {
                 outage.probe_at = now + answer_takes;
-                Ok(())
+                seen.is_probed = true;
+                Ok(Admitted::AsProbe)
             }
-            None => Ok(()),
+        }
+    }
+
+    /// The probe had nothing to ask: another one may.
+    pub(super) fn give_probe_back(&self, provider: &ProviderName, now: Timestamp) {
+        if let Some(seen) = self.lock().get_mut(provider)
+            && seen.is_probed
+            && let Some(outage) = &mut seen.outage
+        {
+            seen.is_probed = false;
+            outage.probe_at = now;
         }
     }
 
@@ -76,7 +105,7 @@ impl Outages {
                     look.closed.push(provider.clone());
                     look.opens_at = look.opens_at.into_iter().chain([probe_at]).min();
                 }
-                Some(_) => look.probe_is_due = true,
+                Some(_) => look.to_probe.push(provider.clone()),
                 None => {}
             }
         }
@@ -98,12 +127,16 @@ impl Outages {
     pub(super) fn answered(&self, provider: &ProviderName) -> bool {
         let mut seen = self.lock();
         seen.get_mut(provider).is_some_and(|seen| {
-            seen.failures = 0;
-            seen.outage.take().is_some()
+            let refreshed_at = seen.refreshed_at;
+            let before = std::mem::take(seen);
+            seen.refreshed_at = refreshed_at;
+            before.outage.is_some()
         })
     }
 
-    /// The provider has given none, or refuses our client. Returns whether an outage began with that.
+    /// The provider has given none, or refuses our client. Returns whether an outage began with that. Each probe that
+    /// fails puts the next one off for longer; so does not the crowd that was under way when the outage began, which has
+    /// seen one and the same trouble.
     pub(super) fn failed(
         &self,
         provider: &ProviderName,
@@ -114,14 +147,23 @@ impl Outages {
     ) -> bool {
         let mut seen = self.lock();
         let seen = seen.entry(provider.clone()).or_default();
-        seen.failures = seen.failures.saturating_add(1);
-        let probes = seen.failures.checked_sub(OUTAGE_AFTER);
-        let was_down = seen.outage.is_some();
-        seen.outage = probes.map(|probes| Outage {
-            probe_at: now + pause_after(probes + 1, retry_after, spread),
-            fault,
-        });
-        seen.outage.is_some() && !was_down
+        let Some(outage) = &mut seen.outage else {
+            seen.failures += 1;
+            if seen.failures >= OUTAGE_AFTER {
+                let probe_at = now + pause_after(1, retry_after, spread);
+                seen.outage = Some(Outage { probe_at, fault });
+            }
+            return seen.outage.is_some();
+        };
+        if std::mem::take(&mut seen.is_probed) {
+            seen.probes = seen.probes.saturating_add(1);
+            outage.probe_at = now + pause_after(seen.probes.saturating_add(1), retry_after, spread);
+            outage.fault = fault;
+        } else if retry_after.is_some() {
+            let asked_for = now + pause_after(1, retry_after, spread);
+            outage.probe_at = outage.probe_at.max(asked_for);
+        }
+        false
     }
 
     /// When the provider last refreshed a token, as far as this process knows.
@@ -145,7 +187,7 @@ mod tests {
         Fault::new(Fault::UNAVAILABLE, "gone")
     }
 
-    fn until(probe_at: Timestamp) -> Result<(), Outage> {
+    fn until(probe_at: Timestamp) -> Result<Admitted, Outage> {
         let fault = gone();
         Err(Outage { probe_at, fault })
     }
@@ -153,7 +195,6 @@ mod tests {
     fn down(times: u32) -> (Outages, ProviderName) {
         let (outages, one) = (Outages::default(), ProviderName::new("one"));
         for _ in 0..times {
-            assert!(outages.admit(&one, NOW, TAKES).is_ok());
             outages.failed(&one, gone(), None, NOW, 0.0);
         }
         (outages, one)
@@ -179,17 +220,47 @@ mod tests {
     }
 
     #[test]
+    fn the_crowd_that_was_under_way_is_no_probe() {
+        let (outages, one) = down(32);
+        let second = Duration::from_secs(1);
+        assert_eq!(outages.admit(&one, NOW, TAKES), until(NOW + second));
+        // But one that was told for how long is believed.
+        outages.failed(&one, gone(), Some(second * 9), NOW, 0.0);
+        assert_eq!(outages.admit(&one, NOW, TAKES), until(NOW + second * 9));
+        outages.failed(&one, gone(), Some(second), NOW, 0.0);
+        assert_eq!(outages.admit(&one, NOW, TAKES), until(NOW + second * 9));
+    }
+
+    #[test]
+    fn a_probe_with_nothing_to_ask_is_given_back() {
+        let (outages, one) = down(OUTAGE_AFTER);
+        let probe = NOW + Duration::from_secs(1);
+        for _ in 0..3 {
+            assert_eq!(outages.admit(&one, probe, TAKES), Ok(Admitted::AsProbe));
+            outages.give_probe_back(&one, probe);
+        }
+        assert_eq!(outages.admit(&one, probe, TAKES), Ok(Admitted::AsProbe));
+        // What was asked is not given back.
+        outages.failed(&one, gone(), None, probe, 0.0);
+        outages.give_probe_back(&one, probe);
+        assert!(outages.admit(&one, probe, TAKES).is_err());
+        outages.refreshed(&one, probe);
+        assert_eq!(outages.admit(&one, probe, TAKES), Ok(Admitted::Freely));
+    }
+
+    #[test]
     fn whoever_looks_for_work_is_told() {
         let (outages, one) = down(OUTAGE_AFTER);
         let probe_at = NOW + Duration::from_secs(1);
         let closed = |provider: &ProviderName, until| Look {
             closed: vec![provider.clone()],
             opens_at: Some(until),
-            probe_is_due: false,
+            to_probe: Vec::new(),
         };
         assert_eq!(outages.look(NOW), closed(&one, probe_at));
         let due = outages.look(probe_at);
-        assert!(due.probe_is_due && due.closed.is_empty(), "{due:?}");
+        assert_eq!(due.to_probe, [one.clone()]);
+        assert!(due.closed.is_empty(), "{due:?}");
         assert!(outages.admit(&one, probe_at, TAKES).is_ok());
         assert_eq!(outages.look(probe_at), closed(&one, probe_at + TAKES));
         outages.refreshed(&one, probe_at);

@@ -3,6 +3,7 @@
 use super::{Exchange, Grants};
 use crate::grant::refresh::RefreshFailure;
 use crate::grant::{AccountStatus, RefreshedTokens, StoredTokens};
+use crate::observe::RefreshOutcome;
 use crate::ports::{Recorded, StoreError};
 
 impl Grants {
@@ -79,6 +80,7 @@ impl Grants {
                     account = account.0,
                     "the refresh token is dead: trying the spare"
                 );
+                self.tell(lease, RefreshOutcome::Refused, None);
                 return Ok(Some(promoted));
             }
         }
@@ -86,6 +88,16 @@ impl Grants {
             .store
             .record_refresh_failure(account, generation, version, failure.clone());
         let kept = kept.await?;
+        if over {
+            let is_news = kept && lease.account.status != AccountStatus::RelinkRequired;
+            let verdict = RefreshOutcome::RelinkRequired;
+            let outcome = if is_news {
+                verdict
+            } else {
+                RefreshOutcome::Refused
+            };
+            self.tell(lease, outcome, None);
+        }
         tell(lease, failure, kept);
         Ok(None)
     }

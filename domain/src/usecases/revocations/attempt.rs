@@ -113,7 +113,7 @@ impl Revocations {
     async fn provider(&self, lease: &RevocationLease) -> Result<Arc<dyn OAuthProvider>, Trouble> {
         let provider = self.providers.get(&lease.revocation.provider);
         let provider = provider.map_err(|refusal| {
-            Trouble::Operator(Fault::new("provider_not_configured", refusal.to_string()))
+            Trouble::Operator(Fault::new(Fault::NOT_CONFIGURED, refusal.to_string()))
         })?;
         if provider.origin().await? == lease.origin {
             return Ok(Arc::clone(provider));

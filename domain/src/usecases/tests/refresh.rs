@@ -3,8 +3,12 @@
 use async_trait::async_trait;
 
 use super::*;
+use crate::grant::RefreshedTokens;
 use crate::grant::{Account, AccountStatus, StoredTokens, TokenOrigin};
-use crate::ports::{AccountStore, KeyStore, ProviderError, RefreshError};
+use crate::ports::{
+    AccountStore, KeyStore, ProviderError, Recorded, Redemption, RefreshError, RefreshStore,
+};
+use crate::secret::Sealed;
 use crate::usecases::{Exchange, HandedToken, RefreshOnDemand, RefreshWish};
 
 fn gone() -> ProviderError {
@@ -325,7 +329,9 @@ async fn without_a_refresh_token_the_token_serves_out_its_time() {
         .provider
         .answer_redeem(Ok(ScriptedProvider::grant("access-1", None)));
     stage.poll_providers().await;
-    assert_eq!(stage.only_account().await.next_refresh_at, None);
+    let account = stage.only_account().await;
+    assert_eq!(account.next_refresh_at, None);
+    assert_eq!(account.warning().unwrap().code, "no_refresh_token");
     let token = stage.token(&key, 9999).await.unwrap();
     assert_eq!(token.warning.unwrap().code, "min_ttl_unmet");
     let caller = stage.caller(&key).await;
@@ -333,8 +339,14 @@ async fn without_a_refresh_token_the_token_serves_out_its_time() {
         .broker
         .refresh_account(&caller, token.account.id)
         .await;
-    assert!(matches!(refused, Err(Refusal::RelinkRequired(_))));
+    // Nobody need consent again yet.
+    assert!(matches!(refused, Err(Refusal::Unprocessable(_))));
     stage.clock.advance(secs(3600));
+    let refused = stage
+        .broker
+        .refresh_account(&caller, token.account.id)
+        .await;
+    assert!(matches!(refused, Err(Refusal::RelinkRequired(_))));
     let refusal = stage.token(&key, 0).await.err().unwrap();
     assert!(matches!(refusal, Refusal::RelinkRequired(_)), "{refusal:?}");
     let seen = stage.broker.account(&Caller::Admin, token.account.id).await;
@@ -400,6 +412,76 @@ async fn a_provider_that_is_down_is_probed_by_one_at_a_time() {
         accounts = stage.store.accounts(None, 100).await.unwrap();
         assert!(stage.clock_now().since(from) < secs(1200));
     }
+}
+
+#[tokio::test]
+async fn an_account_that_cannot_be_presented_is_no_probe() {
+    let stage = Stage::new().await;
+    let (code, _) = stage.started().await;
+    stage.confirm(&code).await.unwrap();
+    let mut grant = ScriptedProvider::tokens("access-1", Some("refresh-1"));
+    grant.origin.client_id = "the client of yesterday".to_owned();
+    let grant = Redemption::Granted(Box::new(grant));
+    stage.provider.answer_redeem(Ok(grant));
+    stage.poll_providers().await;
+    stage.link_persons(5).await;
+    stage.clock.advance(secs(3500));
+    (0..6).for_each(|_| stage.provider.answer_refresh(Err(gone().into())));
+    while stage.refresh_due().await > 0 {}
+    assert_eq!(stage.provider.presented().len(), 5, "then it is an outage");
+
+    // By now the pauses of all are over.
+    stage.clock.advance(secs(400));
+    let accounts = stage.store.accounts(None, 10).await.unwrap();
+    for account in &accounts[..2] {
+        let tokens = stage.store.tokens(account.id).await.unwrap().unwrap();
+        let wish = RefreshWish::for_better_than(&tokens);
+        stage.broker.grants().refresh(wish, secs(1)).await;
+    }
+    assert_eq!(stage.provider.presented().len(), 6);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_put_back_makes_no_dead_token_good() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    stage.clock.set(stage.clock_now() - secs(3600));
+    let token = stage.token(&key, 0).await.unwrap();
+    assert_eq!(token.access_token.expose(), "refreshed-1");
+    stage.token(&key, 0).await.unwrap();
+    assert_eq!(stage.provider.presented().len(), 1);
+}
+
+#[tokio::test]
+async fn who_asks_for_a_refresh_is_not_told_that_a_dead_spare_is_one() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    let stored = stage.stored().await;
+    let now = stage.clock_now();
+    let late = RefreshedTokens {
+        access_token: Sealed::from_bytes(b"late".to_vec()),
+        refresh_token: stored.refresh_token.clone(),
+        scopes: Vec::new(),
+        origin: stored.origin.clone(),
+        requested_at: now,
+        access_token_expires_at: None,
+        refresh_token_expires_at: None,
+        next_refresh_at: None,
+    };
+    let (id, moved_on) = (stored.account.id, stored.generation - 1);
+    let recorded = stage.store.record_refresh(id, moved_on, late, now).await;
+    assert_eq!(recorded.unwrap(), Recorded::Superseded);
+    for _ in 0..2 {
+        let dead = refused("invalid_grant");
+        stage.provider.answer_refresh(Err(dead.into()));
+    }
+    let caller = stage.caller(&key).await;
+    let refusal = stage.broker.refresh_account(&caller, id).await;
+    assert!(
+        matches!(refusal, Err(Refusal::RelinkRequired(_))),
+        "{refusal:?}"
+    );
+    assert_eq!(stage.provider.presented().len(), 2);
 }
 
 #[tokio::test]

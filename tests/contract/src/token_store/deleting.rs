@@ -1,5 +1,7 @@
 //! Accounts that are deleted.
 
+use std::time::Duration;
+
 use central_oauth_domain::grant::revocation::{NewRevocation, RevocationStatus};
 use central_oauth_domain::grant::{AccountId, Lease, StoredTokens};
 use central_oauth_domain::ports::{Recorded, StoreError, TokenStore};
@@ -48,7 +50,7 @@ pub(super) async fn takes_keys_and_links_along(fixture: &dyn Fixture) {
     }
     assert_eq!(stored(&*store, bob).await, bobs);
     assert!(store.find_key(&key(3)).await.unwrap().is_some());
-    let due = store.claim_due_refreshes(at(9000), at(9001), 10, &[]);
+    let due = store.claim_due_refreshes(at(9000), Duration::ZERO, at(9001), 10, &[]);
     assert_eq!(due.await.unwrap().len(), 1);
 }
 

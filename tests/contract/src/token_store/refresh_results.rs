@@ -1,8 +1,12 @@
 //! What becomes of refreshes: the generation decides.
 
+use std::time::Duration;
+
 use central_oauth_domain::Fault;
 use central_oauth_domain::grant::refresh::Doubt;
-use central_oauth_domain::grant::{Account, AccountId, AccountStatus, NewGrant, RefreshedTokens};
+use central_oauth_domain::grant::{
+    Account, AccountId, AccountStatus, NewGrant, RefreshedTokens, TokenOrigin,
+};
 use central_oauth_domain::ports::{Recorded, TokenStore};
 use tokio::task::JoinSet;
 
@@ -181,6 +185,25 @@ pub(super) async fn no_answer_is_later_than_a_new_consent(fixture: &dyn Fixture)
     assert_eq!(now.refresh_token, Some(sealed("refresh two")));
 }
 
+/// A refresh token is sent nowhere but where it came from, so one must not end up among those of another client.
+pub(super) async fn what_came_from_elsewhere_is_not_kept(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = ada(&*store).await.id;
+    let claimed = claim_refresh(&*store, id, 10, 20).await;
+    let elsewhere = NewGrant {
+        origin: TokenOrigin {
+            client_id: "another client".to_owned(),
+            ..claimed.origin.clone()
+        },
+        ..grant("ada", "two")
+    };
+    linked(&*store, 2, elsewhere, 21).await;
+    let before = stored(&*store, id).await;
+    let late = store.record_refresh(id, claimed.generation, fresh("late"), at(22));
+    assert_conflict(late.await);
+    assert_eq!(stored(&*store, id).await, before);
+}
+
 pub(super) async fn a_late_success_replaces_a_dead_token(fixture: &dyn Fixture) {
     let store = fixture.store();
     let id = ada(&*store).await.id;
@@ -224,7 +247,7 @@ pub(super) async fn a_failure_is_kept_and_ends_the_lease(fixture: &dyn Fixture) 
         (claimed.generation, claimed.access_token)
     );
     assert_eq!(store.next_refresh_at(&[]).await.unwrap(), Some(at(22)));
-    let due = store.claim_due_refreshes(at(22), at(40), 10, &[]);
+    let due = store.claim_due_refreshes(at(22), Duration::ZERO, at(40), 10, &[]);
     assert_eq!(due.await.unwrap().len(), 1);
 }
 

@@ -270,6 +270,7 @@ pub(super) fn fresh(which: &str) -> RefreshedTokens {
         access_token: sealed(&format!("access {which}")),
         refresh_token: Some(sealed(&format!("refresh {which}"))),
         scopes: vec!["repo".to_owned(), "more".to_owned()],
+        origin: origin(),
         requested_at: at(20),
         access_token_expires_at: Some(at(7200)),
         refresh_token_expires_at: Some(at(7200)),

@@ -5,6 +5,7 @@
 //! that has been released is never edited: the next one follows it.
 
 mod initial;
+mod renewed_by_use;
 mod replicas;
 mod wrong_codes;
 
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
             Box::new(initial::Migration),
             Box::new(replicas::Migration),
             Box::new(wrong_codes::Migration),
+            Box::new(renewed_by_use::Migration),
         ]
     }
 }

@@ -145,6 +145,7 @@ fn replaced_columns(old: &tokens::Model, grant: &NewGrant, now: Timestamp) -> to
         refresh_token: Set(refresh_token(grant)),
         refresh_token_expires_at: Set(dies_at(grant)),
         spare_refresh_token: Set(None),
+        renewed_by_use: Set(None),
         lease_until: Set(None),
         lease_version: Set(old.lease_version + 1),
         ambiguous: Set(false),

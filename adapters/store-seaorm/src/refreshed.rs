@@ -76,6 +76,8 @@ async fn replace(
 ) -> Result<(), StoreError> {
     let expires_at = tokens.access_token_expires_at;
     let dies_at = tokens.refresh_token_expires_at;
+    let obtained_at = Timestamp::from_millis(row.obtained_at);
+    let renews = tokens.renews(time(row.refresh_token_expires_at), obtained_at);
     let refresh_token = tokens.refresh_token.as_ref();
     let replaced = ActiveModel {
         id: Set(row.id),
@@ -85,6 +87,7 @@ async fn replace(
         spare_refresh_token: Set(spare),
         access_token_expires_at: Set(expires_at.map(Timestamp::as_millis)),
         refresh_token_expires_at: dies_at.map_or(NotSet, |at| Set(Some(at.as_millis()))),
+        renewed_by_use: renews.map_or(NotSet, |renews| Set(Some(renews))),
         obtained_at: Set(tokens.requested_at.as_millis()),
         last_refreshed_at: Set(Some(now.as_millis())),
         next_refresh_at: Set(tokens.next_refresh_at.map(Timestamp::as_millis)),

@@ -27,7 +27,12 @@ async fn up_and_down_and_up_again() {
     let pending_ones = store.pending_migrations().await.unwrap();
     assert_eq!(
         pending_ones,
-        ["m0001_initial", "m0002_replicas", "m0003_wrong_codes"]
+        [
+            "m0001_initial",
+            "m0002_replicas",
+            "m0003_wrong_codes",
+            "m0004_renewed_by_use"
+        ]
     );
     store.migrate_up().await.unwrap();
     assert!(store.pending_migrations().await.unwrap().is_empty());

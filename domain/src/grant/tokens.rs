@@ -92,7 +92,23 @@ pub struct RefreshedTokens {
     pub next_refresh_at: Option<Timestamp>,
 }
 
+/// Within less than this an end that moves cannot be told from one that is rounded.
+const TELLING: Duration = Duration::from_secs(10);
+
 impl RefreshedTokens {
+    /// Whether using the refresh token has put its end off, given what its end was and when the tokens before had been asked
+    /// for. `None` where that cannot be told. An end that moves does so by about as much time as has passed; an answer that
+    /// says nothing has moved nothing.
+    #[must_use]
+    pub fn renews(&self, end_before: Option<Timestamp>, obtained_at: Timestamp) -> Option<bool> {
+        let end_before = end_before?;
+        let Some(end) = self.refresh_token_expires_at else {
+            return Some(false);
+        };
+        let passed = self.requested_at.since(obtained_at);
+        (passed >= TELLING).then(|| end.since(end_before) >= passed / 2)
+    }
+
     /// Whether these are the later of two answers to one refresh token. A provider that answers a retry makes the tokens
     /// of the first answer worthless, whichever of the two is recorded first. `presented` is the generation that was
     /// presented; `refreshed_at` is when the stored tokens were refreshed, if they came of that.
@@ -139,6 +155,8 @@ pub struct StoredTokens {
     pub refresh_token: Option<Sealed>,
     /// A refresh token that came too late to be the stored one: tried once before a grant is given up.
     pub spare_refresh_token: Option<Sealed>,
+    /// Whether using the refresh token puts its end off, as far as its use has shown.
+    pub renewed_by_use: Option<bool>,
     /// Where they came from.
     pub origin: TokenOrigin,
     /// When the access token was got.
@@ -147,4 +165,36 @@ pub struct StoredTokens {
     pub lease: Lease,
     /// How refreshing has gone since it last succeeded.
     pub attempts: Attempts,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_that_moves_is_told_from_one_that_stands() {
+        let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
+        let answer = |requested_at: i64, end: Option<i64>| RefreshedTokens {
+            access_token: Sealed::from_bytes(Vec::new()),
+            refresh_token: None,
+            scopes: Vec::new(),
+            origin: TokenOrigin {
+                token_endpoint: String::new(),
+                client_id: String::new(),
+            },
+            requested_at: at(requested_at),
+            access_token_expires_at: None,
+            refresh_token_expires_at: end.map(at),
+            next_refresh_at: None,
+        };
+        let renews = |requested_at, end| answer(requested_at, end).renews(Some(at(9000)), at(0));
+        assert_eq!(renews(3000, Some(12_000)), Some(true));
+        assert_eq!(renews(3000, Some(9000)), Some(false));
+        // What is left, in whole seconds.
+        assert_eq!(renews(3000, Some(9001)), Some(false));
+        assert_eq!(renews(3000, Some(8999)), Some(false));
+        assert_eq!(renews(3000, None), Some(false));
+        assert_eq!(renews(2, Some(9002)), None, "too soon to tell");
+        assert_eq!(answer(3000, Some(9000)).renews(None, at(0)), None);
+    }
 }

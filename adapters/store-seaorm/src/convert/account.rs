@@ -81,6 +81,7 @@ pub(crate) fn stored_tokens(
         access_token: Sealed::from_bytes(tokens.access_token),
         refresh_token: tokens.refresh_token.map(Sealed::from_bytes),
         spare_refresh_token: tokens.spare_refresh_token.map(Sealed::from_bytes),
+        renewed_by_use: tokens.renewed_by_use,
         origin: TokenOrigin {
             token_endpoint: tokens.token_endpoint,
             client_id: tokens.client_id,

@@ -31,6 +31,8 @@ pub struct Model {
     pub failures: i64,
     pub ambiguous: bool,
     pub refused_since: Option<i64>,
+    /// Whether using the refresh token puts its end off, as far as its use has shown.
+    pub renewed_by_use: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -138,6 +138,9 @@ fn claim(tokens: &mut StoredTokens, until: Timestamp) -> StoredTokens {
 }
 
 fn store(tokens: &mut StoredTokens, refreshed: RefreshedTokens, now: Timestamp) {
+    let end_before = tokens.account.refresh_token_expires_at;
+    let renews = refreshed.renews(end_before, tokens.obtained_at);
+    tokens.renewed_by_use = renews.or(tokens.renewed_by_use);
     tokens.generation += 1;
     tokens.access_token = refreshed.access_token;
     if refreshed.refresh_token.is_some() {

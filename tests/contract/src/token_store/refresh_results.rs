@@ -101,11 +101,27 @@ pub(super) async fn how_long_the_refresh_token_lasts_goes_with_it(fixture: &dyn 
         refresh_token_expires_at: None,
         ..fresh("two")
     };
+    let renewed = async || stored(&*store, id).await.renewed_by_use;
+    assert_eq!(renewed().await, None);
     let generation = stored(&*store, id).await.generation;
     record(&*store, id, generation, silent).await;
     assert_eq!(lasts().await, Some(at(90_000)), "nothing else is known");
+    assert_eq!(renewed().await, Some(false));
     record(&*store, id, generation + 1, fresh("three")).await;
     assert_eq!(lasts().await, Some(at(7200)));
+    let later = RefreshedTokens {
+        requested_at: at(3000),
+        refresh_token_expires_at: Some(at(10_000)),
+        ..fresh("later")
+    };
+    record(&*store, id, generation + 2, later).await;
+    assert_eq!(renewed().await, Some(true));
+    let lasts_as_before = RefreshedTokens {
+        requested_at: at(3001),
+        ..fresh("as before")
+    };
+    record(&*store, id, generation + 3, lasts_as_before).await;
+    assert_eq!(renewed().await, Some(true), "too soon to tell");
     let kept = NewGrant {
         refresh_token: None,
         refresh_token_expires_at: None,
@@ -113,12 +129,13 @@ pub(super) async fn how_long_the_refresh_token_lasts_goes_with_it(fixture: &dyn 
     };
     linked(&*store, 7, kept, 30).await;
     assert_eq!(lasts().await, Some(at(7200)), "the refresh token stays");
+    assert_eq!(renewed().await, Some(true));
     let replaced = NewGrant {
         refresh_token_expires_at: None,
         ..grant("ada", "five")
     };
     linked(&*store, 8, replaced, 40).await;
-    assert_eq!(lasts().await, None);
+    assert_eq!((lasts().await, renewed().await), (None, None));
 }
 
 pub(super) async fn a_late_success_becomes_the_spare(fixture: &dyn Fixture) {

@@ -326,3 +326,15 @@ async fn a_newer_version_migrates_beside_an_older_one() {
     assert!(!log.contains(cluster.password()), "{log}");
     old.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_misspelt_tls_mode_in_the_environment_stops_the_start() {
+    let (sandbox, database) = (sandbox().await, Cluster::shared().create_database());
+    let mut service = Service::prepare_for(&sandbox);
+    service.set("DATABASE_URL", &database.url);
+    service.set_other("PGSSLMODE", "verify_full");
+    assert!(!service.run_to_the_end().await.success());
+    let log = service.logs();
+    assert!(log.contains("PGSSLMODE"), "{log}");
+    assert!(!log.contains(Cluster::shared().password()), "{log}");
+}

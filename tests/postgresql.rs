@@ -197,9 +197,15 @@ async fn one_replica_keeps_house_and_another_takes_over() {
     assert_eq!(replicas(&other).await, serde_json::json!([]));
 }
 
-/// The proxy of the documentation, before these replicas.
+/// The proxy of the documentation, before these replicas and behind no other.
 fn proxy(replicas: &[Service]) -> HaProxy {
-    let mut config = include_str!("../docs/deployment/haproxy.cfg").to_owned();
+    proxy_behind("192.0.2.1", replicas)
+}
+
+/// The same, behind another one with this address.
+fn proxy_behind(front: &str, replicas: &[Service]) -> HaProxy {
+    let config = include_str!("../docs/deployment/haproxy.cfg");
+    let mut config = config.replace("${FRONT[*]-192.0.2.1}", front);
     for (n, replica) in replicas.iter().enumerate() {
         let address = format!("127.0.0.1:{}", replica.port());
         config = config.replace(&format!("${{REPLICA_{}}}", n + 1), &address);
@@ -251,6 +257,44 @@ async fn any_request_may_reach_any_replica() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn people_have_their_own_addresses_behind_a_proxy_in_front_and_nobody_else_makes_one_up() {
+    let (sandbox, database) = (sandbox().await, Cluster::shared().create_database());
+    let mut replicas: Vec<_> = (0..3).map(|_| Service::prepare_for(&sandbox)).collect();
+    let behind = proxy_behind("127.0.0.1", &replicas);
+    let alone = proxy(&replicas);
+    for replica in &mut replicas {
+        replica.set("DATABASE_URL", &database.url);
+        replica.set("TRUSTED_PROXIES", "127.0.0.1");
+        replica.run().await;
+    }
+    let client = http::client();
+    // Each code is another one: somebody who asks for the same again and again is slowed down.
+    let mut codes = 0..;
+    let mut guess = async |proxy: &HaProxy, from: &str| {
+        let code = codes.next().unwrap_or_default();
+        let url = format!("http://127.0.0.1:{}/v1/poll/{code:08}", proxy.port());
+        let request = client.get(url).header("X-Forwarded-For", from);
+        http::try_send(request).await.map(|answer| answer.status)
+    };
+    for (proxy, guesser, somebody_else, answer) in [
+        (&behind, "198.51.100.7", "198.51.100.8", 404),
+        (&alone, "198.51.100.9", "127.0.0.1", 429),
+    ] {
+        eventually(PATIENCE, "too many wrong codes", async || {
+            guess(proxy, guesser)
+                .await
+                .is_ok_and(|status| status == 429)
+        })
+        .await;
+        let status = guess(proxy, somebody_else).await.expect("no answer");
+        assert_eq!(status, answer, "{somebody_else}");
+    }
+    for replica in &mut replicas {
+        replica.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_newer_version_migrates_beside_an_older_one() {
     let cluster = Cluster::shared();
     let (sandbox, database) = (sandbox().await, cluster.create_database());
@@ -281,4 +325,16 @@ async fn a_newer_version_migrates_beside_an_older_one() {
     );
     assert!(!log.contains(cluster.password()), "{log}");
     old.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_misspelt_tls_mode_in_the_environment_stops_the_start() {
+    let (sandbox, database) = (sandbox().await, Cluster::shared().create_database());
+    let mut service = Service::prepare_for(&sandbox);
+    service.set("DATABASE_URL", &database.url);
+    service.set_other("PGSSLMODE", "verify_full");
+    assert!(!service.run_to_the_end().await.success());
+    let log = service.logs();
+    assert!(log.contains("PGSSLMODE"), "{log}");
+    assert!(!log.contains(Cluster::shared().password()), "{log}");
 }

@@ -5,6 +5,7 @@ mod support;
 use std::time::Duration;
 
 use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
+use central_oauth_test_postgres::Cluster;
 use reqwest::Client;
 use serde_json::Value;
 
@@ -31,8 +32,8 @@ async fn say_so(service: &Service) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn old_refresh_tokens_are_tried_gently_and_told() {
+/// A sandbox that rotates, and a service of it.
+async fn world() -> (Sandbox, Service) {
     let options = SandboxOptions {
         auto_consent: Some(Duration::ZERO),
         interval: Duration::from_secs(1),
@@ -42,9 +43,53 @@ async fn old_refresh_tokens_are_tried_gently_and_told() {
     let sandbox = Sandbox::start(options).await.expect("no sandbox");
     let mut service = Service::prepare_for(&sandbox);
     service.be_patient();
+    (sandbox, service)
+}
+
+/// Spends the refresh token that is in the backup.
+async fn refresh(client: &Client, service: &Service, key: &str) {
+    let account = account(client, service, key).await;
+    let id = account["id"].as_str().unwrap_or_default();
+    let refresh = service.url(&format!("/v1/accounts/{id}/refresh"));
+    let refresh = client.post(refresh).bearer_auth(key);
+    http::send(refresh).await.expect(200);
+}
+
+/// Starts on what was put back, and sees the grant doubted, served, tried and given up.
+async fn expect_gentle(sandbox: &Sandbox, service: &mut Service, key: &str) {
+    let client = http::client();
+    assert!(say_so(service).await.contains(": 1"));
+    service.run().await;
+    let doubted = account(&client, service, key).await;
+    assert_eq!(doubted["status"], "degraded");
+    assert_eq!(doubted["last_error"]["code"], "restored_from_backup");
+    // The access token of the backup is as good as it was, and nothing is tried meanwhile.
+    let answer = token(&client, service, key).await.expect(200);
+    assert_eq!(answer.json["warning"]["code"], "restored_from_backup");
+    assert!(works(&client, sandbox, answer.str("access_token")).await);
+
+    eventually(
+        Duration::from_secs(120),
+        "the end of the grant",
+        async || {
+            let answer = token(&client, service, key).await;
+            answer.status == 409
+        },
+    )
+    .await;
+    let told = account(&client, service, key).await;
+    assert_eq!(told["status"], "relink_required");
+    assert_eq!(told["last_error"]["code"], "invalid_grant");
+    let detail = told["last_error"]["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("restored from a backup"), "{detail}");
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_refresh_tokens_are_tried_gently_and_told() {
+    let (sandbox, mut service) = world().await;
     service.run().await;
     let (client, key) = (http::client(), link(&service).await);
-
     service.stop().await;
     let (database, backup) = (
         service.file("central-oauth.sqlite3"),
@@ -52,39 +97,32 @@ async fn old_refresh_tokens_are_tried_gently_and_told() {
     );
     std::fs::copy(&database, &backup).expect("no backup");
     service.run().await;
-    let first = account(&client, &service, &key).await;
-    let refresh = format!(
-        "/v1/accounts/{}/refresh",
-        first["id"].as_str().unwrap_or_default()
-    );
-    let refresh = client.post(service.url(&refresh)).bearer_auth(&key);
-    http::send(refresh).await.expect(200);
+    refresh(&client, &service, &key).await;
     service.stop().await;
 
     std::fs::copy(&backup, &database).expect("no restore");
-    assert!(say_so(&service).await.contains(": 1"));
-    service.run().await;
-    let doubted = account(&client, &service, &key).await;
-    assert_eq!(doubted["status"], "degraded");
-    assert_eq!(doubted["last_error"]["code"], "restored_from_backup");
-    // The access token of the backup is as good as it was, and nothing is tried meanwhile.
-    let answer = token(&client, &service, &key).await.expect(200);
-    assert_eq!(answer.json["warning"]["code"], "restored_from_backup");
-    assert!(works(&client, &sandbox, answer.str("access_token")).await);
+    expect_gentle(&sandbox, &mut service, &key).await;
+}
 
-    eventually(
-        Duration::from_secs(120),
-        "the end of the grant",
-        async || {
-            let answer = token(&client, &service, &key).await;
-            answer.status == 409
-        },
-    )
-    .await;
-    let told = account(&client, &service, &key).await;
-    assert_eq!(told["status"], "relink_required");
-    assert_eq!(told["last_error"]["code"], "invalid_grant");
-    let detail = told["last_error"]["detail"].as_str().unwrap_or_default();
-    assert!(detail.contains("restored from a backup"), "{detail}");
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dump_of_a_server_is_put_into_a_new_database() {
+    let (cluster, (sandbox, mut service)) = (Cluster::shared(), world().await);
+    let database = cluster.create_database();
+    service.set("DATABASE_URL", &database.url);
+    service.run().await;
+    let (client, key) = (http::client(), link(&service).await);
+    // While the service runs.
+    let backup = service.file("backup");
+    cluster.back_up(&database.name, &backup);
+    refresh(&client, &service, &key).await;
+    service.stop().await;
+
+    let restored = cluster.restore(&backup);
+    service.set("DATABASE_URL", &restored.url);
+    expect_gentle(&sandbox, &mut service, &key).await;
+    // New rows get numbers that none of the backup has.
+    service.run().await;
+    let another = link(&service).await;
+    token(&client, &service, &another).await.expect(200);
     service.stop().await;
 }

@@ -10,12 +10,13 @@ use central_oauth_domain::secret::{SealId, Sealed};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, Select, SelectTwo,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Select, SelectTwo, Statement,
 };
 
 use crate::convert::row_count;
 use crate::copy;
+use crate::database::Session;
 use crate::entities::{accounts, device_codes, revocations, service_keys, tokens};
 use crate::error::{Unreadable, failed};
 use crate::locks;
@@ -30,7 +31,9 @@ const ONLY_ROW: i64 = 1;
 #[async_trait]
 impl SealStore for SeaOrmStore {
     async fn hash_key(&self) -> Result<Option<Sealed>, StoreError> {
-        read_hash_key(&self.read().await?).await.map_err(failed)
+        let session = self.read().await?;
+        refuse_read_only(&session).await.map_err(failed)?;
+        read_hash_key(&session).await.map_err(failed)
     }
 
     async fn init_hash_key(&self, candidate: Sealed) -> Result<Sealed, StoreError> {
@@ -88,6 +91,24 @@ impl SealStore for SeaOrmStore {
         write.commit().await?;
         Ok(changed)
     }
+}
+
+/// Whoever asks for the hash key of a store wants to know whether the store can do its work, and that is to write, too. A
+/// server of PostgreSQL that is a standby, after a failover say, answers questions and stores nothing.
+async fn refuse_read_only(session: &Session) -> Result<(), DbErr> {
+    let backend = session.get_database_backend();
+    if backend != DbBackend::Postgres {
+        return Ok(());
+    }
+    let question = "SELECT current_setting('transaction_read_only') = 'on' AS is_read_only";
+    let answer = session.query_one_raw(Statement::from_string(backend, question));
+    let answer = answer.await?.map(|row| row.try_get("", "is_read_only"));
+    if answer.transpose()? == Some(true) {
+        let reason =
+            "the database takes no writes: it is a standby, or default_transaction_read_only is on";
+        return Err(DbErr::Custom(reason.to_owned()));
+    }
+    Ok(())
 }
 
 pub(crate) async fn read_hash_key(db: &impl ConnectionTrait) -> Result<Option<Sealed>, DbErr> {

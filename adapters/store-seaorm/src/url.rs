@@ -1,10 +1,11 @@
 //! Where the database is.
 
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use sea_orm::sqlx::postgres::PgConnectOptions;
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use url::Url;
 
@@ -41,7 +42,20 @@ pub enum InvalidDatabaseUrl {
         /// What is wrong.
         reason: String,
     },
+    /// The environment says how far TLS goes, and the driver would not understand it.
+    #[error("PGSSLMODE, which counts as the URL has no sslmode, is none of {}", SSL_MODES.join(", "))]
+    UnknownSslMode,
 }
+
+/// How far TLS goes, as libpq names it.
+const SSL_MODES: &[&str] = &[
+    "disable",
+    "allow",
+    "prefer",
+    "require",
+    "verify-ca",
+    "verify-full",
+];
 
 /// What may stand behind the question mark of a PostgreSQL URL, as libpq and its kin name it.
 const PARAMETERS: &[&str] = &[
@@ -142,7 +156,48 @@ fn server(url: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
     let options = url
         .parse::<PgConnectOptions>()
         .map_err(|error| malformed(error.to_string()))?;
-    Ok(DatabaseUrl(Place::Server(Box::new(options))))
+    let has = |parameter| parsed.query_pairs().any(|(name, _)| name == parameter);
+    if !has("sslmode") {
+        refuse_unknown(environment("PGSSLMODE").as_deref())?;
+    }
+    let has_root = has("sslrootcert") || environment("PGSSLROOTCERT").is_some();
+    let mode = no_less_than_libpq(options.get_ssl_mode(), has_root);
+    Ok(DatabaseUrl(Place::Server(Box::new(options.ssl_mode(mode)))))
+}
+
+/// A variable of libpq's; an empty one counts as unset.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the driver reads these variables by itself, here, and tells nobody what it found"
+)]
+fn environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The driver would take what it does not know for `prefer`.
+fn refuse_unknown(mode: Option<&OsStr>) -> Result<(), InvalidDatabaseUrl> {
+    let is_known = |mode: &OsStr| {
+        mode.to_str()
+            .is_some_and(|mode| mode.parse::<PgSslMode>().is_ok())
+    };
+    if mode.is_none_or(is_known) {
+        Ok(())
+    } else {
+        Err(InvalidDatabaseUrl::UnknownSslMode)
+    }
+}
+
+/// What the driver makes of some modes (sqlx 0.9.0, `tls_rustls.rs`) protects from less than libpq does under the same
+/// name. It trusts a root certificate besides all public authorities and not instead of them, so whoever has a certificate
+/// for any host at all would pass as a server of `verify-ca`: only the host's name tells them apart. With `require` it
+/// never looks at a root certificate, with `allow` it never speaks TLS.
+const fn no_less_than_libpq(mode: PgSslMode, has_root: bool) -> PgSslMode {
+    match mode {
+        PgSslMode::Allow => PgSslMode::Prefer,
+        PgSslMode::VerifyCa => PgSslMode::VerifyFull,
+        PgSslMode::Require if has_root => PgSslMode::VerifyFull,
+        mode => mode,
+    }
 }
 
 fn malformed(database: &'static str, reason: String) -> InvalidDatabaseUrl {
@@ -241,5 +296,46 @@ mod tests {
             assert!(message.contains(reason), "{message}");
             assert!(!message.contains("secret"), "{message}");
         }
+    }
+
+    /// What the driver is told, whatever the environment of the test says.
+    fn mode(parameters: &str) -> PgSslMode {
+        let url = format!("postgres://me@db/tokens?{parameters}");
+        let DatabaseUrl(Place::Server(options)) = url.parse().unwrap() else {
+            panic!("{url} is no server");
+        };
+        options.get_ssl_mode()
+    }
+
+    #[test]
+    fn protects_from_no_less_than_libpq_would() {
+        use PgSslMode::{Disable, Prefer, Require, VerifyFull};
+        for (parameters, expected) in [
+            ("sslmode=disable", Disable),
+            ("sslmode=allow", Prefer),
+            ("sslmode=prefer&sslrootcert=ca.pem", Prefer),
+            ("sslmode=require", Require),
+            ("sslmode=require&sslrootcert=ca.pem", VerifyFull),
+            ("sslmode=verify-ca", VerifyFull),
+            ("sslrootcert=ca.pem&sslmode=VERIFY-CA", VerifyFull),
+            ("sslmode=verify-full", VerifyFull),
+        ] {
+            let told = mode(parameters);
+            assert_eq!(format!("{told:?}"), format!("{expected:?}"), "{parameters}");
+        }
+    }
+
+    #[test]
+    fn refuses_a_mode_in_the_environment_that_nobody_knows() {
+        for known in SSL_MODES {
+            assert_eq!(refuse_unknown(Some(OsStr::new(known))), Ok(()), "{known}");
+        }
+        assert_eq!(refuse_unknown(None), Ok(()));
+        let refused = refuse_unknown(Some(OsStr::new("verify_full")));
+        let message = refused.map_err(|error| error.to_string()).unwrap_err();
+        assert!(
+            message.contains("PGSSLMODE") && message.contains("verify-full"),
+            "{message}"
+        );
     }
 }

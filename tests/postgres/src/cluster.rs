@@ -143,11 +143,38 @@ impl Cluster {
     ///
     /// When the server does not run or a statement fails, with what the server said.
     pub fn execute(&self, database: &str, sql: &str) -> String {
-        let mut psql = Command::new(postgres_program("psql"));
-        psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1"]);
-        psql.arg("-h").arg(&self.folder);
-        psql.args(["-p", &self.port.to_string()]);
-        run(psql.args(["-U", USER, "-d", database, "-c", sql]))
+        let mut psql = self.client("psql", database);
+        run(psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-c", sql]))
+    }
+
+    /// Backs a database up into a file, as the documentation says.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not run or a program fails, with what it said.
+    pub fn back_up(&self, database: &str, file: &Path) {
+        let mut dump = self.client("pg_dump", database);
+        run(dump.arg("--format=custom").arg("--file").arg(file));
+    }
+
+    /// Puts a backup into a new database, as the documentation says.
+    ///
+    /// # Panics
+    ///
+    /// As [`Cluster::back_up`].
+    pub fn restore(&self, file: &Path) -> Database {
+        let restored = self.create_database();
+        let mut restore = self.client("pg_restore", &restored.name);
+        run(restore.args(["--exit-on-error", "--no-owner"]).arg(file));
+        restored
+    }
+
+    /// A program that connects to a database over the socket, as the superuser.
+    fn client(&self, program: &str, database: &str) -> Command {
+        let mut client = Command::new(postgres_program(program));
+        client.arg("-h").arg(&self.folder);
+        client.args(["-p", &self.port.to_string(), "-U", USER, "-d", database]);
+        client
     }
 
     /// Ends all clients' connections to one database; on return they are gone.

@@ -26,7 +26,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, QuerySelect};
 pub use refused::CopyRefused;
 pub use source::CopySource;
 
-use crate::database::{OpenError, PoolSettings, Write, peek_hash_key, stay};
+use crate::database::{OpenError, PoolSettings, Write, peek_hash_key};
 use crate::entities::{access_keys, accounts, device_codes, revocations, tokens};
 use crate::error::{failed, is_locked};
 use crate::store::SeaOrmStore;
@@ -89,7 +89,8 @@ impl<'a> SeaOrmCopy<'a> {
             }
             guard => guard.map_err(&at)?,
         };
-        let is_alone = guard_against_others(&guard).await.map_err(&at)?;
+        let guard = guard.staying().await.map_err(&at)?;
+        let is_alone = locks::copying(&guard.txn).await.map_err(&at)?;
         let hash_key = seals::read_hash_key(&guard.txn).await.map_err(&at)?;
         let database = database();
         match (hash_key, is_alone) {
@@ -124,6 +125,7 @@ impl<'a> SeaOrmCopy<'a> {
     /// Lets a server know how many rows there are now: a service that starts at once would else be answered slowly.
     async fn analyze(&self) -> Result<(), StoreError> {
         if let Some(own) = self.begin_batch().await? {
+            let own = own.staying().await.map_err(failed)?;
             let tables = Table::ALL.map(Table::name).join(", ");
             let analyze = format!("ANALYZE {tables}");
             let analyzed = own.txn.execute_unprepared(&analyze).await;
@@ -157,13 +159,6 @@ fn not_taken(error: DbErr) -> StoreError {
     } else {
         failed(error)
     }
-}
-
-async fn guard_against_others(guard: &Write<'_>) -> Result<bool, DbErr> {
-    if guard.txn.get_database_backend() == DbBackend::Postgres {
-        stay(&guard.txn).await?;
-    }
-    locks::copying(&guard.txn).await
 }
 
 #[async_trait]

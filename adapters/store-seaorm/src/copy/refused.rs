@@ -13,6 +13,17 @@ pub enum CopyRefused {
         /// Which one.
         database: String,
     },
+    /// A service is connected to the server, or a pooler still is on behalf of one: PgBouncer leaves a connection the name
+    /// of whoever used it last.
+    #[error(
+        "{database} is in use: stop the services that run on it, then copy again. A pooler that they came through keeps its \
+         connections for a while (PgBouncer's server_idle_timeout, 10 minutes if not set): stop it too, or have it close \
+         them (RECONNECT at PgBouncer's console)"
+    )]
+    SourceHasConnections {
+        /// Which one.
+        database: String,
+    },
     /// An older version of this program has made the source.
     #[error(
         "the schema of {database} is not up to date ({}): run `central-oauth migrate` on it first",

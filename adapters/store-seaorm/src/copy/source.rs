@@ -38,7 +38,7 @@ impl CopySource {
         let tables = [&tables[..], &["service_keys"]].concat();
         if !held.keep(&tables).await.map_err(refused)? {
             let database = url.to_string();
-            return Err(CopyRefused::SourceInUse { database });
+            return Err(CopyRefused::SourceHasConnections { database });
         }
         let url = url.clone();
         Ok(Self { held, url })

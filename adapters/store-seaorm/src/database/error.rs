@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sea_orm::DbErr;
 
@@ -26,6 +27,17 @@ pub enum OpenError {
         database: String,
         /// Why.
         source: Box<dyn Error + Send + Sync>,
+    },
+    /// Nobody knows what keeps a migration.
+    #[error(
+        "the database {database} was not migrated within {} s: another process is migrating it, or it does not answer any more",
+        .limit.as_secs()
+    )]
+    NotMigratedInTime {
+        /// Which one.
+        database: String,
+        /// How long was waited.
+        limit: Duration,
     },
     /// A newer version of this program has been here.
     #[error(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteLockingMode};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbErr, SqliteTransactionMode, Statement,
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqliteTransactionMode, Statement,
     TransactionOptions, TransactionTrait,
 };
 use tokio::time::{Instant, sleep};
@@ -41,8 +41,7 @@ impl Held {
             Place::File(path) => hold_file(path).await,
             Place::Server(options) => {
                 let server = Postgres::open(options, settings).await?;
-                let session = server.begin().await?;
-                stay(&session).await?;
+                let session = stay(server.begin().await?).await?;
                 let connections = Connections::Server(server);
                 Ok(Self {
                     session,
@@ -121,8 +120,13 @@ fn alone(options: SqliteConnectOptions) -> SqliteConnectOptions {
         .locking_mode(SqliteLockingMode::Exclusive)
 }
 
-/// A transaction that stays open for longer than others may.
-pub(crate) async fn stay(session: &Session) -> Result<(), DbErr> {
-    let stay = "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0";
-    session.execute_unprepared(stay).await.map(drop)
+/// A transaction that stays open for longer than others may, and in which statements take as long as they take, such as
+/// to count a large table.
+pub(super) async fn stay(session: Session) -> Result<Session, DbErr> {
+    if session.get_database_backend() == DbBackend::Postgres {
+        let stay =
+            "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0";
+        session.execute_unprepared(stay).await?;
+    }
+    Ok(session.without_hurry())
 }

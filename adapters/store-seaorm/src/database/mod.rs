@@ -18,7 +18,7 @@ use tokio::sync::MutexGuard;
 
 pub use clock::DatabaseClock;
 pub use error::OpenError;
-pub(crate) use hold::{Held, stay};
+pub(crate) use hold::Held;
 pub use peek::peek_hash_key;
 pub(crate) use session::Session;
 
@@ -138,6 +138,12 @@ impl Database {
 }
 
 impl Write<'_> {
+    /// The same one, which stays open for as long as it takes.
+    pub(crate) async fn staying(self) -> Result<Self, DbErr> {
+        let txn = hold::stay(self.txn).await?;
+        Ok(Self { txn, ..self })
+    }
+
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         self.txn.commit().await.map_err(failed)
     }

@@ -41,6 +41,14 @@ impl Session {
         Self { channel, patience }
     }
 
+    /// The same one, whose answers take as long as they take.
+    pub(crate) fn without_hurry(self) -> Self {
+        Self {
+            patience: None,
+            ..self
+        }
+    }
+
     /// For what is not to be bounded.
     pub(crate) fn executor(&self) -> DatabaseExecutor<'_> {
         match &self.channel {

@@ -7,6 +7,7 @@ use central_oauth_domain::ports::{AccountStore, SealStore, StoreError};
 use central_oauth_domain::testing::FakeCipher;
 use central_oauth_domain::usecases::{CopyError, UnlockError, unlock_source};
 use central_oauth_store_seaorm::{CopyRefused, CopySource, OpenError, SeaOrmCopy, SeaOrmStore};
+use central_oauth_test_postgres::{Cluster, PgBouncer};
 
 use crate::common::POOL;
 use crate::world::{Place, copy, refusal};
@@ -62,10 +63,28 @@ async fn a_server_that_a_service_is_connected_to_is_in_use() {
     idle.accounts(None, 1).await.unwrap();
     let refused = refusal(&from, &to).await;
     assert!(
-        matches!(refused, CopyRefused::SourceInUse { .. }),
+        matches!(refused, CopyRefused::SourceHasConnections { .. }),
         "{refused}"
     );
     idle.close().await.unwrap();
+    copy(&from, &to).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pooler_that_keeps_connections_of_a_stopped_service_is_told() {
+    let (from, to) = (Place::server().filled().await, Place::file());
+    let pooler = PgBouncer::start(Cluster::shared());
+    let pooled = pooler.url(from.database.as_ref().unwrap());
+    let service = SeaOrmStore::open(&pooled.parse().unwrap(), POOL).await;
+    let service = service.unwrap();
+    service.accounts(None, 1).await.unwrap();
+    service.close().await.unwrap();
+    let refused = refusal(&from, &to).await.to_string();
+    assert!(
+        refused.contains("is in use") && refused.contains("PgBouncer"),
+        "{refused}"
+    );
+    drop(pooler);
     copy(&from, &to).await.unwrap();
 }
 

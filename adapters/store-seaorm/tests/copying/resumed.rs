@@ -1,5 +1,7 @@
 //! Copies that were stopped on their way.
 
+use std::time::Duration;
+
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::RefreshedTokens;
 use central_oauth_domain::ports::{
@@ -8,8 +10,9 @@ use central_oauth_domain::ports::{
 use central_oauth_domain::secret::{AccessToken, RefreshToken};
 use central_oauth_domain::usecases::CopyError;
 use central_oauth_domain::vault::Vault;
-use central_oauth_store_seaorm::{CopySource, SeaOrmCopy, SeaOrmStore};
+use central_oauth_store_seaorm::{CopySource, PoolSettings, SeaOrmCopy, SeaOrmStore};
 use central_oauth_test_postgres::Cluster;
+use tokio::task::JoinHandle;
 
 use crate::common::{NOW, POOL, pending, sealed};
 use crate::world::{Place, copy, interrupted, linked, person, revocation};
@@ -73,6 +76,42 @@ async fn a_file_is_written_all_or_nothing() {
     from.with(time_passes).await;
     copy(&from, &to).await.unwrap();
     assert_eq!(to.contents().await, from.contents().await);
+}
+
+/// Keeps a table of a database locked for longer than a statement of a service may take.
+async fn lock_for_long(database: &str, mode: &'static str) -> JoinHandle<String> {
+    let (cluster, name) = (Cluster::shared(), database.to_owned());
+    let lock = format!("LOCK TABLE accounts IN {mode} MODE; SELECT pg_sleep(5)");
+    let locked = tokio::task::spawn_blocking(move || cluster.execute(&name, &lock));
+    let sleeping = "SELECT count(*) FROM pg_stat_activity \
+                    WHERE datname = current_database() AND wait_event = 'PgSleep'";
+    while cluster.execute(database, sleeping) == "0" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    locked
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_long_takes_its_time() {
+    let hurried = PoolSettings {
+        statement_timeout: Duration::from_secs(1),
+        ..POOL
+    };
+    let (from, to) = (Place::file().filled().await, Place::server());
+    let source = CopySource::hold(&from.url, hurried).await.unwrap();
+    let destination = SeaOrmStore::open(&to.url, hurried).await.unwrap();
+    destination.migrate_up().await.unwrap();
+    let mut copying = SeaOrmCopy::begin(&source, &destination).await.unwrap();
+    let database = to.database.as_ref().unwrap();
+
+    // As counting a large table does.
+    let locked = lock_for_long(database, "ACCESS EXCLUSIVE").await;
+    copying.counts().await.unwrap();
+    locked.await.unwrap();
+    // Rows can be added meanwhile; counting what the planner goes by has to wait.
+    let locked = lock_for_long(database, "SHARE UPDATE EXCLUSIVE").await;
+    while copying.step().await.unwrap().is_some() {}
+    locked.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use central_oauth_domain::ports::{AccountStore, LinkStore, StoreError};
+use central_oauth_domain::ports::{AccountStore, LinkStore, SealStore, StoreError};
 use central_oauth_store_seaorm::{PoolSettings, SeaOrmStore, peek_hash_key};
 use central_oauth_test_postgres::{Cluster, Database, free_port};
 use tokio::io::copy_bidirectional;
@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::common::{OnServer, POOL, code, linked, pending};
+use crate::common::{OnServer, POOL, code, linked, pending, sealed};
 
 /// Connecting may take its time on a crowded machine; that something hangs is noticed soon.
 const HURRIED: PoolSettings = PoolSettings {
@@ -55,6 +55,29 @@ async fn connections_that_were_cut_are_not_noticed() {
         assert_eq!(found.id, link.id);
     }
     assert_eq!(store.accounts(None, 10).await.unwrap().len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_only_reads_is_unavailable_to_whoever_asks_for_the_key() {
+    let cluster = Cluster::shared();
+    let OnServer { store, database } = OnServer::new().await;
+    store.init_hash_key(sealed("key")).await.unwrap();
+    let alter = format!("ALTER DATABASE {database}");
+    cluster.execute(
+        &database,
+        &format!("{alter} SET default_transaction_read_only = on"),
+    );
+    cluster.cut_connections(&database);
+    let refused = store.hash_key().await.unwrap_err();
+    let StoreError::Unavailable(cause) = refused else {
+        panic!("{refused:?}")
+    };
+    assert!(cause.to_string().contains("takes no writes"), "{cause}");
+
+    let writable = format!("{alter} RESET default_transaction_read_only");
+    cluster.execute("postgres", &writable);
+    cluster.cut_connections(&database);
+    assert_eq!(store.hash_key().await.unwrap(), Some(sealed("key")));
 }
 
 /// A way to the server on which, once it is blocked, nothing moves any more: nothing is refused, nothing is cut.

@@ -3,12 +3,34 @@
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::{Cluster, Database, Tls};
 
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+
 use crate::common::POOL;
 
 async fn opens(url: &str) -> Result<(), String> {
     let store = SeaOrmStore::open(&url.parse().unwrap(), POOL).await;
     let store = store.map_err(|error| error.to_string())?;
     store.migrate_up().await.map_err(|error| error.to_string())
+}
+
+/// The same server at an address that is not in its certificate.
+async fn elsewhere(cluster: &Cluster, url: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.2:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let port = cluster.port();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            tokio::spawn(async move { copy_bidirectional(&mut client, &mut server).await });
+        }
+    });
+    url.replace(&format!("127.0.0.1:{port}"), &address.to_string())
+}
+
+async fn is_refused_elsewhere(cluster: &Cluster, url: &str) {
+    let refused = opens(&elsewhere(cluster, url).await).await.unwrap_err();
+    assert!(refused.contains("not valid for name"), "{refused}");
 }
 
 #[tokio::test]
@@ -34,6 +56,26 @@ async fn a_server_is_known_by_its_certificate() {
         .await
         .unwrap_err();
     // It is the certificate of another host.
-    let elsewhere = verified.replace("127.0.0.1", "127.0.0.2");
-    opens(&elsewhere).await.unwrap_err();
+    is_refused_elsewhere(&cluster, &verified).await;
+    opens(&elsewhere(&cluster, &format!("{url}?sslmode=require")).await)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn no_mode_protects_from_less_than_libpq_does_under_its_name() {
+    let cluster = Cluster::start_with(Tls::Required);
+    let Database { url, .. } = cluster.create_database();
+    // With TLS at all.
+    opens(&format!("{url}?sslmode=allow")).await.unwrap();
+    let root = format!("sslrootcert={}", cluster.ca_file().display());
+    for mode in ["verify-ca", "require"] {
+        let verified = format!("{url}?sslmode={mode}&{root}");
+        opens(&verified).await.unwrap();
+        // Anybody may have a certificate of an authority that is trusted: it has to be this host's.
+        is_refused_elsewhere(&cluster, &verified).await;
+    }
+    opens(&format!("{url}?sslmode=verify-ca"))
+        .await
+        .unwrap_err();
 }

@@ -1,6 +1,8 @@
 //! Where events go: standard error, one line each; and, with the spans around them, a collector where there is one.
 
 mod json;
+#[cfg(test)]
+pub(crate) mod paper;
 mod text;
 
 use std::io::{self, IsTerminal};

@@ -263,6 +263,7 @@ pub(crate) fn telemetry(
         traces: config.traces,
         metrics: config.metrics,
         service_name: config.service_name,
+        attributes: config.attributes,
         instance: instance.collect(),
     };
     Telemetry::start(options).map_err(Failure::other)

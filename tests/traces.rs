@@ -44,7 +44,7 @@ async fn service(sandbox: &Sandbox, collector: &str) -> Service {
     service.set_other("OTEL_BSP_SCHEDULE_DELAY", "200");
     service.set_other(
         "OTEL_RESOURCE_ATTRIBUTES",
-        "deployment.environment.name=test",
+        "deployment.environment.name=test%2C%20here",
     );
     service.run().await;
     service
@@ -142,7 +142,7 @@ async fn one_link_from_post_to_first_token() {
         "service.name: Str(central-oauth)",
         "service.version: Str(",
         "service.instance.id: Str(",
-        "deployment.environment.name: Str(test)",
+        "deployment.environment.name: Str(test, here)",
     ] {
         assert!(all.contains(said), "{said} is not in\n{all}");
     }

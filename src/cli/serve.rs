@@ -8,22 +8,24 @@ use crate::service::{Service, ServiceConfig};
 use crate::{runtime, telemetry, wiring};
 
 pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
-    let told = TelemetryConfig::read(environment)?;
+    let mut told = TelemetryConfig::read(environment)?;
     let config = ServiceConfig::read(environment, &told)?;
     let log = LogConfig::read(environment, "info")?;
+    let unheeded = std::mem::take(&mut told.warnings);
     let telemetry = wiring::telemetry(told, &config.providers)?;
     telemetry::install_telling(log, &telemetry);
-    let served = serve(environment, config, &telemetry).await;
+    let warnings = environment.warnings().into_iter().chain(unheeded);
+    let served = serve(warnings, config, &telemetry).await;
     telemetry.stop().await;
     served
 }
 
 async fn serve(
-    environment: &Environment,
+    warnings: impl Iterator<Item = String>,
     config: ServiceConfig,
     telemetry: &Telemetry,
 ) -> Result<Exit, Failure> {
-    for warning in environment.warnings() {
+    for warning in warnings {
         tracing::warn!("{warning}");
     }
     for warning in config.http.warnings() {

@@ -18,7 +18,7 @@ use opentelemetry_otlp::{ExporterBuildError, MetricExporter, SpanExporter, WithH
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
-use opentelemetry_sdk::resource::{EnvResourceDetector, TelemetryResourceDetector};
+use opentelemetry_sdk::resource::TelemetryResourceDetector;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use prometheus::Registry;
 use tokio::sync::oneshot;
@@ -45,6 +45,8 @@ pub struct TelemetryOptions {
     pub metrics: Option<Collector>,
     /// What the service is called, where the operator gave it a name (`OTEL_SERVICE_NAME`).
     pub service_name: Option<String>,
+    /// What else the operator says of it (`OTEL_RESOURCE_ATTRIBUTES`, decoded: the SDK does not).
+    pub attributes: Vec<(String, String)>,
     /// What tells this process from others of the same service.
     pub instance: String,
 }
@@ -207,11 +209,13 @@ fn resource(options: &TelemetryOptions) -> Resource {
         KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
         KeyValue::new("service.instance.id", options.instance.clone()),
     ];
+    let said = options.attributes.iter();
+    let said = said.map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
     let named = name.map(|name| KeyValue::new("service.name", name.to_owned()));
     Resource::builder_empty()
         .with_attributes(own)
         .with_detector(Box::new(TelemetryResourceDetector))
-        .with_detector(Box::new(EnvResourceDetector::new()))
+        .with_attributes(said)
         .with_attributes(named)
         .build()
 }

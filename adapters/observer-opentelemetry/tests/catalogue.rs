@@ -25,6 +25,7 @@ fn scraped(providers: &[&str]) -> Telemetry {
         traces: None,
         metrics: None,
         service_name: None,
+        attributes: Vec::new(),
         instance: "the test".to_owned(),
     };
     Telemetry::start(options).unwrap()

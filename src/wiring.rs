@@ -265,6 +265,7 @@ pub(crate) fn telemetry(
         service_name: config.service_name,
         attributes: config.attributes,
         instance: instance.collect(),
+        started_at: clock().now(),
     };
     Telemetry::start(options).map_err(Failure::other)
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
+use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::link::LinkId;
 use central_oauth_domain::observe::{
@@ -49,6 +50,8 @@ pub struct TelemetryOptions {
     pub attributes: Vec<(String, String)>,
     /// What tells this process from others of the same service.
     pub instance: String,
+    /// Since when it runs.
+    pub started_at: Timestamp,
 }
 
 /// A collector; its address and headers are read by the SDK from the standard variables.
@@ -190,7 +193,7 @@ fn metrics(
         provider = provider.with_periodic_exporter(exporter);
     }
     let providers: BTreeSet<_> = options.providers.into_iter().collect();
-    let metrics = Metrics::new(provider.build(), registry, providers);
+    let metrics = Metrics::new(provider.build(), registry, providers, options.started_at);
     metrics.watch_exports(move || {
         let (taken, failed) = (&tally.taken, &tally.failed);
         (

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use support::http;
 use support::linking::link;
-use support::process::eventually;
+use support::process::{eventually, free_port};
 use support::service::Service;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -170,5 +170,39 @@ async fn every_line_of_a_request_has_its_id() {
             line["route"].is_string() && line["status"].is_u64(),
             "{line}"
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_by_itself_names_its_trace() {
+    let (sandbox, mut service) = service(Duration::from_secs(3)).await;
+    // Nobody takes them, which matters to no line.
+    let collector = format!("http://127.0.0.1:{}", free_port());
+    service.set_other("OTEL_EXPORTER_OTLP_ENDPOINT", &collector);
+    // The second attempt to revoke is the first one that no request makes, and no news any more.
+    let log = "info,central_oauth_domain::usecases::revocations=debug";
+    service.set("LOG", log);
+    service.restart().await;
+    let key = link(&service).await;
+    sandbox.stop().await.unwrap();
+    let told = async |message: &str| {
+        eventually(PATIENCE, message, async || service.logs().contains(message)).await;
+    };
+    told("not refreshed").await;
+    let delete = http::client().delete(service.url("/v1/accounts/1"));
+    http::send(delete.bearer_auth(&key)).await.expect(200);
+    told("not revoked yet, as before").await;
+    assert!(service.stop().await.success());
+    let lines = lines(&service);
+    for message in [
+        "account linked",
+        "not refreshed",
+        "not revoked yet, as before",
+    ] {
+        let line = lines.iter().find(|line| line["message"] == message);
+        let line = line.unwrap();
+        assert!(line["request_id"].is_null(), "{line}");
+        let trace = line["trace_id"].as_str().unwrap_or_default();
+        assert_eq!(trace.len(), 32, "{line}");
     }
 }

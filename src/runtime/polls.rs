@@ -73,8 +73,9 @@ impl Coordinator {
         let (broker, landed) = (Arc::clone(&self.broker), Arc::clone(&self.landed));
         self.flights.start(link.id, async move {
             if broker.holds_lease(&link) {
+                // At the highest level, as that of a request is.
                 let span =
-                    tracing::debug_span!("link", link = link.id.0, provider = %link.provider);
+                    tracing::error_span!("link", link = link.id.0, provider = %link.provider);
                 see_through(&broker, link).instrument(span).await;
             }
             drop(place);

@@ -190,7 +190,8 @@ impl Inner {
     /// Presents and records until the account has nothing more to present under this lease.
     async fn see_through(&self, lease: StoredTokens, place: OwnedSemaphorePermit) {
         let (account, provider) = (lease.account.id, &lease.account.key.provider);
-        let span = tracing::debug_span!("refresh", account = account.0, %provider);
+        // At the highest level, as that of a request is.
+        let span = tracing::error_span!("refresh", account = account.0, %provider);
         let presenting = Presenting::new(&self.presenting, account);
         self.present(lease).instrument(span).await;
         drop(presenting);

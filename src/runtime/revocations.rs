@@ -112,7 +112,8 @@ impl Inner {
 
     async fn see_through(&self, lease: &RevocationLease, place: OwnedSemaphorePermit) {
         let (revocation, provider) = (lease.revocation.id.0, &lease.revocation.provider);
-        let span = tracing::debug_span!("revocation", revocation, %provider);
+        // At the highest level, as that of a request is.
+        let span = tracing::error_span!("revocation", revocation, %provider);
         let attempt = async {
             let result = self.revocations.attempt(lease).await;
             self.record(lease, result.as_ref()).await;

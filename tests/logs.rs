@@ -6,6 +6,7 @@ mod support;
 use std::time::Duration;
 
 use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
+use central_oauth_test_postgres::Cluster;
 use serde_json::{Value, json};
 
 use support::http;
@@ -205,4 +206,25 @@ async fn what_happens_by_itself_names_its_trace() {
         let trace = line["trace_id"].as_str().unwrap_or_default();
         assert_eq!(trace.len(), 32, "{line}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgresql_a_later_start_is_as_quiet_as_the_first() {
+    let database = Cluster::shared().create_database();
+    let mut service = Service::prepare(&[
+        ("DATABASE_URL", &database.url),
+        ("LOG_FORMAT", "json"),
+        ("PROVIDER_CLIENT_ID", "any"),
+        (
+            "PROVIDER_DEVICE_AUTHORIZATION_ENDPOINT",
+            "https://provider.test/device",
+        ),
+        ("PROVIDER_TOKEN_ENDPOINT", "https://provider.test/token"),
+    ]);
+    service.run().await;
+    service.restart().await;
+    assert!(service.stop().await.success());
+    let lines = lines(&service);
+    let life = ["serving", "stopping", "stopped"];
+    assert_eq!(messages(&lines), [life, life].concat());
 }

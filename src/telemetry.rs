@@ -1,6 +1,7 @@
 //! Where events go: standard error, one line each; and, with the spans around them, a collector where there is one.
 
 mod json;
+mod panics;
 #[cfg(test)]
 pub(crate) mod paper;
 mod text;
@@ -35,6 +36,11 @@ pub(crate) fn install_telling(config: LogConfig, telemetry: &Telemetry) {
     let all = registry().with(lines).with(telemetry.layer());
     // An error means that a subscriber is there already, which is as good.
     let _ = all.try_init();
+}
+
+/// Has panics logged from now on: each is a line as all the others are, and the program goes on or not, as before.
+pub(crate) fn log_panics() {
+    panics::log();
 }
 
 /// What is in spans for traces alone.

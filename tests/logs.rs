@@ -228,3 +228,25 @@ async fn on_postgresql_a_later_start_is_as_quiet_as_the_first() {
     let life = ["serving", "stopping", "stopped"];
     assert_eq!(messages(&lines), [life, life].concat());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_the_service_ended_is_a_line_like_any_other() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut service = Service::prepare(&[("LISTEN_ADDR", &address), ("LOG_FORMAT", "json")]);
+    let ended = service.run_to_the_end().await;
+    assert_eq!(ended.code(), Some(1));
+    let told = lines(&service);
+    assert_eq!(messages(&told), ["the service has failed"]);
+    assert_eq!(told[0]["level"], "ERROR");
+    let error = told[0]["error"].as_str().unwrap();
+    assert!(error.contains(&address), "{error}");
+    // People get the plain line.
+    service.set("LOG_FORMAT", "text");
+    assert_eq!(service.run_to_the_end().await.code(), Some(1));
+    assert!(
+        service
+            .logs()
+            .contains(&format!("central-oauth: {error}\n"))
+    );
+}

@@ -3,7 +3,7 @@
 use central_oauth_observer_opentelemetry::Telemetry;
 
 use super::{Exit, Failure};
-use crate::config::{Environment, LogConfig, TelemetryConfig};
+use crate::config::{Environment, LogConfig, LogFormat, TelemetryConfig};
 use crate::service::{Service, ServiceConfig};
 use crate::{runtime, telemetry, wiring};
 
@@ -13,11 +13,25 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     let log = LogConfig::read(environment, "info")?;
     let unheeded = std::mem::take(&mut told.warnings);
     let telemetry = wiring::telemetry(told, &config.providers)?;
+    let format = log.format;
     telemetry::install_telling(log, &telemetry);
+    telemetry::log_panics();
     let warnings = environment.warnings().into_iter().chain(unheeded);
     let served = serve(warnings, config, &telemetry).await;
+    let served = served.map_err(|failure| told_in(format, failure));
     telemetry.stop().await;
     served
+}
+
+/// Whoever reads the log by machine finds in it why the service ended, as they find all else.
+fn told_in(format: LogFormat, failure: Failure) -> Failure {
+    match format {
+        LogFormat::Json if tracing::enabled!(tracing::Level::ERROR) => {
+            tracing::error!(error = %failure, "the service has failed");
+            failure.told()
+        }
+        LogFormat::Json | LogFormat::Text => failure,
+    }
 }
 
 async fn serve(

@@ -43,7 +43,28 @@ pub(crate) fn log_panics() {
     panics::log();
 }
 
-/// What is in spans for traces alone.
+/// What is in spans for traces alone: what OpenTelemetry's conventions name has a dot in its name, and no field of ours has.
+/// Whatever comes through the facade `log` has some as well, which are no fields to whoever reads.
 fn is_for_traces(field: &str) -> bool {
-    field.starts_with("otel.")
+    field.contains('.') && !field.starts_with("log.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_for_traces;
+
+    #[test]
+    fn what_the_conventions_name_is_for_traces() {
+        for field in [
+            "otel.kind",
+            "http.request.method",
+            "db.system.name",
+            "error.type",
+        ] {
+            assert!(is_for_traces(field), "{field}");
+        }
+        for field in ["request_id", "elapsed_ms", "log.target"] {
+            assert!(!is_for_traces(field), "{field}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
@@ -168,9 +169,34 @@ async fn every_line_of_a_request_has_its_id() {
     for line in answered {
         assert!(line["request_id"].is_string(), "{line}");
         assert!(
-            line["route"].is_string() && line["status"].is_u64(),
+            line["method"].is_string() && line["route"].is_string() && line["status"].is_u64(),
             "{line}"
         );
+    }
+    every_field_is_in_the_document(&lines);
+}
+
+/// Of our own lines; libraries have words of their own.
+fn every_field_is_in_the_document(lines: &[Value]) {
+    let document = include_str!("../docs/OPERATIONS.md");
+    let (_, table) = document.split_once("| field | what |").unwrap();
+    let rows = table.lines().skip(2).take_while(|row| row.starts_with('|'));
+    let names = rows.filter_map(|row| row.split('|').nth(1));
+    let documented: BTreeSet<_> = names
+        .flat_map(|names| names.split('`').skip(1).step_by(2))
+        .collect();
+    for line in lines {
+        if line["target"]
+            .as_str()
+            .unwrap()
+            .starts_with("central_oauth")
+        {
+            let fields = line.as_object().unwrap().keys();
+            let unknown: Vec<_> = fields
+                .filter(|field| !documented.contains(field.as_str()))
+                .collect();
+            assert!(unknown.is_empty(), "{unknown:?} in {line}");
+        }
     }
 }
 

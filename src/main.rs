@@ -21,8 +21,10 @@ fn main() -> ExitCode {
     match cli::run(command) {
         Ok(code) => code.into(),
         Err(failure) => {
-            // Where nobody listens the code has to say it all.
-            let _ = writeln!(io::stderr(), "central-oauth: {failure}");
+            if failure.is_news() {
+                // Where nobody listens the code has to say it all.
+                let _ = writeln!(io::stderr(), "central-oauth: {failure}");
+            }
             failure.code().into()
         }
     }

@@ -1,6 +1,9 @@
 //! Where events go: standard error, one line each; and, with the spans around them, a collector where there is one.
 
 mod json;
+mod panics;
+#[cfg(test)]
+pub(crate) mod paper;
 mod text;
 
 use std::io::{self, IsTerminal};
@@ -35,7 +38,33 @@ pub(crate) fn install_telling(config: LogConfig, telemetry: &Telemetry) {
     let _ = all.try_init();
 }
 
-/// What is in spans for traces alone.
+/// Has panics logged from now on: each is a line as all the others are, and the program goes on or not, as before.
+pub(crate) fn log_panics() {
+    panics::log();
+}
+
+/// What is in spans for traces alone: what OpenTelemetry's conventions name has a dot in its name, and no field of ours has.
+/// Whatever comes through the facade `log` has some as well, which are no fields to whoever reads.
 fn is_for_traces(field: &str) -> bool {
-    field.starts_with("otel.")
+    field.contains('.') && !field.starts_with("log.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_for_traces;
+
+    #[test]
+    fn what_the_conventions_name_is_for_traces() {
+        for field in [
+            "otel.kind",
+            "http.request.method",
+            "db.system.name",
+            "error.type",
+        ] {
+            assert!(is_for_traces(field), "{field}");
+        }
+        for field in ["request_id", "elapsed_ms", "log.target"] {
+            assert!(!is_for_traces(field), "{field}");
+        }
+    }
 }

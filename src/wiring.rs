@@ -263,7 +263,9 @@ pub(crate) fn telemetry(
         traces: config.traces,
         metrics: config.metrics,
         service_name: config.service_name,
+        attributes: config.attributes,
         instance: instance.collect(),
+        started_at: clock().now(),
     };
     Telemetry::start(options).map_err(Failure::other)
 }

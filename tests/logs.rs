@@ -3,14 +3,16 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
+use central_oauth_test_postgres::Cluster;
 use serde_json::{Value, json};
 
 use support::http;
 use support::linking::link;
-use support::process::eventually;
+use support::process::{eventually, free_port};
 use support::service::Service;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -167,8 +169,110 @@ async fn every_line_of_a_request_has_its_id() {
     for line in answered {
         assert!(line["request_id"].is_string(), "{line}");
         assert!(
-            line["route"].is_string() && line["status"].is_u64(),
+            line["method"].is_string() && line["route"].is_string() && line["status"].is_u64(),
             "{line}"
         );
     }
+    every_field_is_in_the_document(&lines);
+}
+
+/// Of our own lines; libraries have words of their own.
+fn every_field_is_in_the_document(lines: &[Value]) {
+    let document = include_str!("../docs/OPERATIONS.md");
+    let (_, table) = document.split_once("| field | what |").unwrap();
+    let rows = table.lines().skip(2).take_while(|row| row.starts_with('|'));
+    let names = rows.filter_map(|row| row.split('|').nth(1));
+    let documented: BTreeSet<_> = names
+        .flat_map(|names| names.split('`').skip(1).step_by(2))
+        .collect();
+    for line in lines {
+        if line["target"]
+            .as_str()
+            .unwrap()
+            .starts_with("central_oauth")
+        {
+            let fields = line.as_object().unwrap().keys();
+            let unknown: Vec<_> = fields
+                .filter(|field| !documented.contains(field.as_str()))
+                .collect();
+            assert!(unknown.is_empty(), "{unknown:?} in {line}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_by_itself_names_its_trace() {
+    let (sandbox, mut service) = service(Duration::from_secs(3)).await;
+    // Nobody takes them, which matters to no line.
+    let collector = format!("http://127.0.0.1:{}", free_port());
+    service.set_other("OTEL_EXPORTER_OTLP_ENDPOINT", &collector);
+    // The second attempt to revoke is the first one that no request makes, and no news any more.
+    let log = "info,central_oauth_domain::usecases::revocations=debug";
+    service.set("LOG", log);
+    service.restart().await;
+    let key = link(&service).await;
+    sandbox.stop().await.unwrap();
+    let told = async |message: &str| {
+        eventually(PATIENCE, message, async || service.logs().contains(message)).await;
+    };
+    told("not refreshed").await;
+    let delete = http::client().delete(service.url("/v1/accounts/1"));
+    http::send(delete.bearer_auth(&key)).await.expect(200);
+    told("not revoked yet, as before").await;
+    assert!(service.stop().await.success());
+    let lines = lines(&service);
+    for message in [
+        "account linked",
+        "not refreshed",
+        "not revoked yet, as before",
+    ] {
+        let line = lines.iter().find(|line| line["message"] == message);
+        let line = line.unwrap();
+        assert!(line["request_id"].is_null(), "{line}");
+        let trace = line["trace_id"].as_str().unwrap_or_default();
+        assert_eq!(trace.len(), 32, "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgresql_a_later_start_is_as_quiet_as_the_first() {
+    let database = Cluster::shared().create_database();
+    let mut service = Service::prepare(&[
+        ("DATABASE_URL", &database.url),
+        ("LOG_FORMAT", "json"),
+        ("PROVIDER_CLIENT_ID", "any"),
+        (
+            "PROVIDER_DEVICE_AUTHORIZATION_ENDPOINT",
+            "https://provider.test/device",
+        ),
+        ("PROVIDER_TOKEN_ENDPOINT", "https://provider.test/token"),
+    ]);
+    service.run().await;
+    service.restart().await;
+    assert!(service.stop().await.success());
+    let lines = lines(&service);
+    let life = ["serving", "stopping", "stopped"];
+    assert_eq!(messages(&lines), [life, life].concat());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_the_service_ended_is_a_line_like_any_other() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut service = Service::prepare(&[("LISTEN_ADDR", &address), ("LOG_FORMAT", "json")]);
+    let ended = service.run_to_the_end().await;
+    assert_eq!(ended.code(), Some(1));
+    let told = lines(&service);
+    assert_eq!(messages(&told), ["the service has failed"]);
+    assert_eq!(told[0]["level"], "ERROR");
+    let error = told[0]["error"].as_str().unwrap();
+    assert!(error.contains(&address), "{error}");
+    // People get the plain line.
+    service.set("LOG_FORMAT", "text");
+    assert_eq!(service.run_to_the_end().await.code(), Some(1));
+    assert!(
+        service
+            .logs()
+            .contains(&format!("central-oauth: {error}\n"))
+    );
 }

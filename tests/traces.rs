@@ -44,7 +44,7 @@ async fn service(sandbox: &Sandbox, collector: &str) -> Service {
     service.set_other("OTEL_BSP_SCHEDULE_DELAY", "200");
     service.set_other(
         "OTEL_RESOURCE_ATTRIBUTES",
-        "deployment.environment.name=test",
+        "deployment.environment.name=test%2C%20here",
     );
     service.run().await;
     service
@@ -134,6 +134,7 @@ async fn one_link_from_post_to_first_token() {
     assert_eq!((&*first.trace, &*first.parent), (TRACE, CALLER));
     assert!(received.has_child(first, "cipher open"));
     assert!(received.has_child(first, "store"));
+    the_store_in_between(&received, post);
     the_flow_in_between(&received, post);
     let refresh = received.all("refresh").next().unwrap();
     assert!(received.has_child(refresh, "refresh attempt"));
@@ -142,7 +143,7 @@ async fn one_link_from_post_to_first_token() {
         "service.name: Str(central-oauth)",
         "service.version: Str(",
         "service.instance.id: Str(",
-        "deployment.environment.name: Str(test)",
+        "deployment.environment.name: Str(test, here)",
     ] {
         assert!(all.contains(said), "{said} is not in\n{all}");
     }
@@ -153,6 +154,17 @@ async fn one_link_from_post_to_first_token() {
         Service::SECRET_KEY,
     ] {
         assert!(!all.contains(secret), "{secret} was sent");
+    }
+}
+
+/// What the store is asked, always for somebody; and that a transaction is waited for.
+fn the_store_in_between(received: &Received, post: &Span) {
+    let mut asked = received.all("store");
+    let begins = |span: &Span| span.attribute("db.operation.name") == Some("BEGIN");
+    let is_of_post = |span: &Span| span.trace == post.trace && span.parent == post.id;
+    assert!(asked.any(|span| begins(span) && is_of_post(span)));
+    for span in received.all("store") {
+        assert_ne!(span.parent, "", "{span:#?}");
     }
 }
 
@@ -358,5 +370,16 @@ async fn providers_learn_of_traces_only_where_that_is_configured() {
             assert_eq!(header.is_some(), told, "{configured:?}: {header:?}");
             assert!(header.is_none_or(|header| header.starts_with("00-") && header.len() == 55));
         }
+        assert!(service.stop().await.success());
+    }
+    // The provider has refused the service each time.
+    let received = Received::once(&collector, |received| {
+        received.all("provider call").count() == 3
+    })
+    .await;
+    for call in received.all("provider call") {
+        assert_eq!(call.attribute("outcome"), Some("misconfigured"));
+        assert_eq!(call.attribute("error.type"), Some("misconfigured"));
+        assert_eq!(call.status, "STATUS_CODE_ERROR", "{call:#?}");
     }
 }

@@ -44,6 +44,7 @@ impl From<Exit> for ExitCode {
 pub(crate) struct Failure {
     code: Exit,
     message: String,
+    is_told: bool,
 }
 
 impl Failure {
@@ -51,6 +52,7 @@ impl Failure {
         Self {
             code,
             message: message.into(),
+            is_told: false,
         }
     }
 
@@ -70,6 +72,19 @@ impl Failure {
 
     pub(crate) const fn code(&self) -> Exit {
         self.code
+    }
+
+    /// The same, once somebody has been told: nobody needs to read it twice.
+    pub(crate) fn told(self) -> Self {
+        Self {
+            is_told: true,
+            ..self
+        }
+    }
+
+    /// Whether nobody has been told yet.
+    pub(crate) const fn is_news(&self) -> bool {
+        !self.is_told
     }
 }
 

@@ -3,27 +3,43 @@
 use central_oauth_observer_opentelemetry::Telemetry;
 
 use super::{Exit, Failure};
-use crate::config::{Environment, LogConfig, TelemetryConfig};
+use crate::config::{Environment, LogConfig, LogFormat, TelemetryConfig};
 use crate::service::{Service, ServiceConfig};
 use crate::{runtime, telemetry, wiring};
 
 pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
-    let told = TelemetryConfig::read(environment)?;
+    let mut told = TelemetryConfig::read(environment)?;
     let config = ServiceConfig::read(environment, &told)?;
     let log = LogConfig::read(environment, "info")?;
+    let unheeded = std::mem::take(&mut told.warnings);
     let telemetry = wiring::telemetry(told, &config.providers)?;
+    let format = log.format;
     telemetry::install_telling(log, &telemetry);
-    let served = serve(environment, config, &telemetry).await;
+    telemetry::log_panics();
+    let warnings = environment.warnings().into_iter().chain(unheeded);
+    let served = serve(warnings, config, &telemetry).await;
+    let served = served.map_err(|failure| told_in(format, failure));
     telemetry.stop().await;
     served
 }
 
+/// Whoever reads the log by machine finds in it why the service ended, as they find all else.
+fn told_in(format: LogFormat, failure: Failure) -> Failure {
+    match format {
+        LogFormat::Json if tracing::enabled!(tracing::Level::ERROR) => {
+            tracing::error!(error = %failure, "the service has failed");
+            failure.told()
+        }
+        LogFormat::Json | LogFormat::Text => failure,
+    }
+}
+
 async fn serve(
-    environment: &Environment,
+    warnings: impl Iterator<Item = String>,
     config: ServiceConfig,
     telemetry: &Telemetry,
 ) -> Result<Exit, Failure> {
-    for warning in environment.warnings() {
+    for warning in warnings {
         tracing::warn!("{warning}");
     }
     for warning in config.keys.warnings() {

@@ -50,7 +50,7 @@ impl LogConfig {
 
 /// The directives with those in front that keep libraries from telling at `info` what an operator has no use for.
 fn quieted(directives: &str) -> String {
-    format!("poem=warn,sea_orm_migration=warn,{directives}")
+    format!("poem=warn,sea_orm_migration=warn,sqlx=warn,{directives}")
 }
 
 fn filter(text: &str) -> Result<EnvFilter, ConfigError> {

@@ -1,10 +1,12 @@
 //! Who is told about the process: scrapers, and an OTLP collector by OpenTelemetry's standard variables. Most of those are
 //! read by its SDK; what is read here decides whether there is anybody to tell.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use central_oauth_observer_opentelemetry::Collector;
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use url::Url;
 
@@ -25,6 +27,10 @@ pub(crate) struct TelemetryConfig {
     pub(crate) metrics: Option<Collector>,
     /// What the service is called.
     pub(crate) service_name: Option<String>,
+    /// What else the operator says of it.
+    pub(crate) attributes: Vec<(String, String)>,
+    /// What the operator says and nobody heeds: a sentence each.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// As the specification has it.
@@ -38,13 +44,73 @@ impl TelemetryConfig {
             let problem = "is not an address and port, like 127.0.0.1:9464";
             ConfigError::variable("METRICS_ADDR", problem)
         })?;
+        let traces = collector(environment, "TRACES")?;
+        let metrics = collector(environment, "METRICS")?;
+        let attributes = attributes(environment);
+        let mut warnings = Vec::new();
+        if traces.is_some() || metrics.is_some() {
+            warnings.extend(unheeded(environment));
+        }
+        if attributes.is_none() {
+            warnings.push(format!("{ATTRIBUTES} is ignored: it is not key=value,..."));
+        }
         Ok(Self {
             scraped_at,
-            traces: collector(environment, "TRACES")?,
-            metrics: collector(environment, "METRICS")?,
+            traces,
+            metrics,
             service_name: environment.other("OTEL_SERVICE_NAME").map(str::to_owned),
+            attributes: attributes.unwrap_or_default(),
+            warnings,
         })
     }
+}
+
+const ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
+
+/// What the operator says of the service, percent-decoded. All of it or nothing, as the specification has it: `None` is
+/// nothing.
+fn attributes(environment: &Environment) -> Option<Vec<(String, String)>> {
+    let text = environment.other(ATTRIBUTES).unwrap_or_default();
+    let pairs = text.split_terminator(',').map(|pair| {
+        let (key, value) = pair.split_once('=')?;
+        Some((decoded(key)?, decoded(value)?))
+    });
+    pairs.collect()
+}
+
+fn decoded(text: &str) -> Option<String> {
+    let text = percent_decode_str(text.trim()).decode_utf8();
+    text.ok().map(Cow::into_owned)
+}
+
+/// A sentence for each of OpenTelemetry's variables that asks for what there is not.
+fn unheeded(environment: &Environment) -> impl Iterator<Item = String> {
+    let of_exporters = ["", "TRACES_", "METRICS_"].into_iter().flat_map(|signal| {
+        [
+            "COMPRESSION",
+            "CERTIFICATE",
+            "CLIENT_CERTIFICATE",
+            "CLIENT_KEY",
+        ]
+        .map(|what| format!("OTEL_EXPORTER_OTLP_{signal}{what}"))
+    });
+    let names = of_exporters.chain(["OTEL_PROPAGATORS".to_owned()]);
+    names.filter_map(|name| {
+        let value = environment.other(&name)?.trim().to_ascii_lowercase();
+        let (is_heeded, what_is) = if name.ends_with("COMPRESSION") {
+            (value == "none", "nothing is compressed")
+        } else if name == "OTEL_PROPAGATORS" {
+            let mut wanted = value.split(',').map(str::trim);
+            let is_there = wanted.any(|wanted| wanted == "tracecontext");
+            (is_there, "tracecontext is all there is")
+        } else {
+            (
+                false,
+                "the system's certificates decide, and there is none of our own",
+            )
+        };
+        (!is_heeded).then(|| format!("{name} is ignored: {what_is}"))
+    })
 }
 
 /// The collector of a signal. A variable of the signal's own wins over the one for all.
@@ -136,6 +202,43 @@ mod tests {
         let own = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://127.0.0.1:1");
         let config = read(&[own]).unwrap();
         assert!(config.traces.is_some_and(|traces| traces.is_plain) && config.metrics.is_none());
+    }
+
+    #[test]
+    fn what_nobody_heeds_is_named() {
+        let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.test");
+        let heeded = [
+            all,
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "none"),
+            ("OTEL_PROPAGATORS", "tracecontext,baggage"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "a=b,"),
+        ];
+        assert_eq!(read(&heeded).unwrap().warnings, [""; 0]);
+        for unheeded in [
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+            ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "gzip"),
+            ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem"),
+            ("OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY", "/key.pem"),
+            ("OTEL_PROPAGATORS", "b3"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "team"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "team=%ff"),
+        ] {
+            let warnings = read(&[all, unheeded]).unwrap().warnings;
+            assert_eq!(warnings.len(), 1, "{unheeded:?}: {warnings:?}");
+            assert!(warnings[0].starts_with(unheeded.0), "{warnings:?}");
+            assert!(!warnings[0].contains(unheeded.1), "{warnings:?}");
+        }
+        let nothing_is_sent = [("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem")];
+        assert_eq!(read(&nothing_is_sent).unwrap().warnings, [""; 0]);
+    }
+
+    #[test]
+    fn attributes_are_decoded() {
+        let said = "team=a%2Cb, deployment.environment.name = test%20one";
+        let config = read(&[("OTEL_RESOURCE_ATTRIBUTES", said)]).unwrap();
+        let expected = [("team", "a,b"), ("deployment.environment.name", "test one")];
+        let expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(config.attributes, expected);
     }
 
     #[test]

@@ -10,6 +10,8 @@ mod polls;
 mod recovery;
 mod refreshes;
 mod revocations;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use census::take_census;
 pub(crate) use housekeeping::keep_house;
@@ -28,6 +30,8 @@ use tokio::sync::watch;
 const LONGEST_IDLE: Duration = Duration::from_secs(1);
 /// The pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
+/// So many attempts to record something pass between two lines about it in the log.
+const ATTEMPTS_PER_LINE: u32 = 20;
 /// How much longer than a provider call work under way gets to finish after the signal to stop, for its recording.
 const TO_RECORD: Duration = Duration::from_secs(10);
 

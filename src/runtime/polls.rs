@@ -16,7 +16,7 @@ use super::due::due;
 use super::flights::Flights;
 use super::places::Places;
 use super::recovery::Recovery;
-use super::{LONGEST_IDLE, STORE_PAUSE, Stop};
+use super::{ATTEMPTS_PER_LINE, LONGEST_IDLE, STORE_PAUSE, Stop};
 
 /// Questions to one provider under way at once; a provider that is down holds up no other.
 const MOST_PER_PROVIDER: usize = 16;
@@ -73,8 +73,9 @@ impl Coordinator {
         let (broker, landed) = (Arc::clone(&self.broker), Arc::clone(&self.landed));
         self.flights.start(link.id, async move {
             if broker.holds_lease(&link) {
+                // At the highest level, as that of a request is.
                 let span =
-                    tracing::debug_span!("link", link = link.id.0, provider = %link.provider);
+                    tracing::error_span!("link", link = link.id.0, provider = %link.provider);
                 see_through(&broker, link).instrument(span).await;
             }
             drop(place);
@@ -93,16 +94,17 @@ async fn see_through(broker: &Broker, link: Link) {
 }
 
 /// Records an outcome, for as long as the store is away: it may hold tokens that exist nowhere else.
-async fn record(broker: &Broker, link: &Link, outcome: &Outcome) -> Option<Link> {
+pub(super) async fn record(broker: &Broker, link: &Link, outcome: &Outcome) -> Option<Link> {
+    let mut attempts = 0_u64;
     loop {
         match broker.record(link, outcome).await {
             Ok(next) => return next,
             Err(StoreError::Unavailable(error)) => {
-                tracing::error!(
-                    link = link.id.0,
-                    error = &*error as &dyn Error,
-                    "not recorded yet"
-                );
+                if attempts.is_multiple_of(ATTEMPTS_PER_LINE.into()) {
+                    let error = &*error as &dyn Error;
+                    tracing::error!(link = link.id.0, error, "not recorded yet");
+                }
+                attempts += 1;
                 sleep(STORE_PAUSE).await;
             }
             Err(StoreError::Conflict) => {

@@ -23,7 +23,7 @@ use super::due::due;
 use super::flights::Flights;
 use super::places::Places;
 use super::recovery::Recovery;
-use super::{LONGEST_IDLE, STORE_PAUSE, Stop, lock};
+use super::{ATTEMPTS_PER_LINE, LONGEST_IDLE, STORE_PAUSE, Stop, lock};
 
 /// Refreshes at one provider under way at once; a provider that is down holds up no other.
 const MOST_PER_PROVIDER: usize = 32;
@@ -31,8 +31,6 @@ const MOST_PER_PROVIDER: usize = 32;
 const LOOK_EVERY: Duration = Duration::from_millis(150);
 /// How long that is done: longer than any caller waits.
 const LOOK_FOR: Duration = Duration::from_secs(15);
-/// So many attempts to save tokens pass between two lines about it in the log.
-const ATTEMPTS_PER_LINE: u32 = 20;
 /// Attempts to record what is no token: it can be found out again.
 const TRIES_WITHOUT_TOKENS: u32 = 10;
 
@@ -192,7 +190,8 @@ impl Inner {
     /// Presents and records until the account has nothing more to present under this lease.
     async fn see_through(&self, lease: StoredTokens, place: OwnedSemaphorePermit) {
         let (account, provider) = (lease.account.id, &lease.account.key.provider);
-        let span = tracing::debug_span!("refresh", account = account.0, %provider);
+        // At the highest level, as that of a request is.
+        let span = tracing::error_span!("refresh", account = account.0, %provider);
         let presenting = Presenting::new(&self.presenting, account);
         self.present(lease).instrument(span).await;
         drop(presenting);

@@ -16,7 +16,7 @@ use super::due::due;
 use super::flights::Flights;
 use super::places::Places;
 use super::recovery::Recovery;
-use super::{LONGEST_IDLE, STORE_PAUSE, Stop};
+use super::{ATTEMPTS_PER_LINE, LONGEST_IDLE, STORE_PAUSE, Stop};
 
 /// Revocations at one provider under way at once; a provider that is down holds up no other.
 const MOST_PER_PROVIDER: usize = 8;
@@ -112,7 +112,8 @@ impl Inner {
 
     async fn see_through(&self, lease: &RevocationLease, place: OwnedSemaphorePermit) {
         let (revocation, provider) = (lease.revocation.id.0, &lease.revocation.provider);
-        let span = tracing::debug_span!("revocation", revocation, %provider);
+        // At the highest level, as that of a request is.
+        let span = tracing::error_span!("revocation", revocation, %provider);
         let attempt = async {
             let result = self.revocations.attempt(lease).await;
             self.record(lease, result.as_ref()).await;
@@ -123,15 +124,14 @@ impl Inner {
     }
 
     async fn record(&self, lease: &RevocationLease, result: Option<&RevocationResult>) {
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
             let Err(error) = self.revocations.record(lease, result).await else {
                 return;
             };
-            tracing::error!(
-                revocation = lease.revocation.id.0,
-                error = &error as &dyn Error,
-                "a revocation is not recorded yet"
-            );
+            if attempt.is_multiple_of(ATTEMPTS_PER_LINE) {
+                let (revocation, error) = (lease.revocation.id.0, &error as &dyn Error);
+                tracing::error!(revocation, error, "a revocation is not recorded yet");
+            }
             sleep(STORE_PAUSE).await;
         }
     }

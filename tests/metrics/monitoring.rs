@@ -91,6 +91,19 @@ fn dashboard_and_rules_speak_of_metrics_that_there_are() {
     assert!(used.len() > 10, "{used:?}");
 }
 
+/// Every service that goes by the semantic conventions has these.
+#[test]
+fn what_other_services_have_too_is_asked_of_this_one_alone() {
+    let rules = std::fs::read_to_string(rules()).unwrap();
+    let text = rules + &queries().join("\n");
+    let asked: Vec<_> = text.split("http_server_").skip(1).collect();
+    assert!(asked.len() >= 4, "{asked:?}");
+    for asked in asked {
+        let (_, selector) = asked.split_once(['{', ' ', '[']).unwrap();
+        assert!(selector.starts_with("job=\"central-oauth\""), "{asked}");
+    }
+}
+
 #[test]
 fn the_dashboard_is_one() {
     let dashboard = dashboard();

@@ -84,7 +84,7 @@ macro_rules! catalogue {
 
 catalogue! {
     REQUEST_DURATION: "http.server.request.duration", Kind::Histogram(REQUEST_SECONDS), "s",
-        ["http.request.method", "http.route", "http.response.status_code"],
+        ["url.scheme", "http.request.method", "http.route", "http.response.status_code", "error.type"],
         "Requests, and how long each took to be answered or given up by its client. The count is the number of requests.";
     LINKS_STARTED: "central_oauth.links.started", Kind::Counter, "{link}", ["provider"],
         "Link codes handed out.";
@@ -114,9 +114,9 @@ catalogue! {
     OVERDUE_AGE: "central_oauth.grants.overdue.age", Kind::Gauge, "s", ["provider", "status"],
         "For how long one of them has waited: since its access token expired or its refresh was due, whichever is longer ago. Failing moves neither the expiry nor, therefore, this.";
     CENSUS_TIMESTAMP: "central_oauth.census.timestamp", Kind::Gauge, "s", [],
-        "When accounts were last counted, as Unix time. While the database does not answer it stands still, and so do the figures.";
+        "When accounts were last counted, as Unix time; before the first time, when the service started. While the database does not answer it stands still, and so do the figures.";
     CENSUS_DURATION: "central_oauth.census.duration", Kind::Gauge, "s", [],
-        "How long the last census took. A hundred times that passes before the next one, and 10 s at the least.";
+        "How long the last census took; 0 before the first one. A hundred times that passes before the next one, and 10 s at the least.";
     STORE_CONNECTIONS: "central_oauth.store.connections", Kind::Gauge, "{connection}", ["state"],
         "Connections to the database (with SQLite those that read), by whether they are busy.";
     TELEMETRY_EXPORTS: "central_oauth.telemetry.exports", Kind::Counter, "{request}", ["result"],
@@ -133,7 +133,11 @@ pub const LABELS: &[(&str, &str)] = &[
     ),
     (
         "http.route",
-        "the template of a route, such as `/v1/accounts/{id}`; empty for an address that there is not",
+        "the template of a route, such as `/v1/accounts/{id}`; not there for an address that there is not",
+    ),
+    (
+        "url.scheme",
+        "`http`: what the service itself speaks, whatever a proxy before it does",
     ),
     (
         "http.request.method",
@@ -142,6 +146,10 @@ pub const LABELS: &[(&str, &str)] = &[
     (
         "http.response.status_code",
         "the status of the answer; `499`: the client went away before there was one",
+    ),
+    (
+        "error.type",
+        "the status again where the service has failed (5xx); else not there",
     ),
     (
         "outcome",

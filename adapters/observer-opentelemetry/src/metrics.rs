@@ -51,6 +51,7 @@ impl Metrics {
         meters: SdkMeterProvider,
         registry: Registry,
         providers: BTreeSet<ProviderName>,
+        started_at: Timestamp,
     ) -> Self {
         let meter = meters.meter(SCOPE);
         let metrics = Self {
@@ -60,12 +61,14 @@ impl Metrics {
             registry,
             providers,
         };
-        metrics.begin();
+        metrics.begin(started_at);
         metrics
     }
 
-    /// Everything that can be counted stands at zero from the start, so that the first one is seen as an increase.
-    fn begin(&self) {
+    /// Everything that can be counted stands at zero from the start, so that the first one is seen as an increase. The
+    /// last census counts as of the start: one that never succeeds is late from then on.
+    fn begin(&self, started_at: Timestamp) {
+        self.census_ended(started_at, Duration::ZERO);
         let version = env!("CARGO_PKG_VERSION");
         let version = [KeyValue::new("version", version)];
         self.is.build_info.record(1, &version);
@@ -99,11 +102,17 @@ impl Metrics {
 
     /// A request was answered.
     pub fn answered(&self, request: &Request<'_>) {
-        let labels = [
+        let mut labels = vec![
+            KeyValue::new("url.scheme", "http"),
             KeyValue::new("http.request.method", known_method(request.method)),
-            KeyValue::new("http.route", request.route.unwrap_or_default().to_owned()),
             KeyValue::new("http.response.status_code", i64::from(request.status)),
         ];
+        if let Some(route) = request.route {
+            labels.push(KeyValue::new("http.route", route.to_owned()));
+        }
+        if request.status >= 500 {
+            labels.push(KeyValue::new("error.type", request.status.to_string()));
+        }
         let took = request.took.as_secs_f64();
         self.is.request_duration.record(took, &labels);
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
+use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::link::LinkId;
 use central_oauth_domain::observe::{
@@ -18,7 +19,7 @@ use opentelemetry_otlp::{ExporterBuildError, MetricExporter, SpanExporter, WithH
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
-use opentelemetry_sdk::resource::{EnvResourceDetector, TelemetryResourceDetector};
+use opentelemetry_sdk::resource::TelemetryResourceDetector;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use prometheus::Registry;
 use tokio::sync::oneshot;
@@ -45,8 +46,12 @@ pub struct TelemetryOptions {
     pub metrics: Option<Collector>,
     /// What the service is called, where the operator gave it a name (`OTEL_SERVICE_NAME`).
     pub service_name: Option<String>,
+    /// What else the operator says of it (`OTEL_RESOURCE_ATTRIBUTES`, decoded: the SDK does not).
+    pub attributes: Vec<(String, String)>,
     /// What tells this process from others of the same service.
     pub instance: String,
+    /// Since when it runs.
+    pub started_at: Timestamp,
 }
 
 /// A collector; its address and headers are read by the SDK from the standard variables.
@@ -188,7 +193,7 @@ fn metrics(
         provider = provider.with_periodic_exporter(exporter);
     }
     let providers: BTreeSet<_> = options.providers.into_iter().collect();
-    let metrics = Metrics::new(provider.build(), registry, providers);
+    let metrics = Metrics::new(provider.build(), registry, providers, options.started_at);
     metrics.watch_exports(move || {
         let (taken, failed) = (&tally.taken, &tally.failed);
         (
@@ -207,11 +212,13 @@ fn resource(options: &TelemetryOptions) -> Resource {
         KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
         KeyValue::new("service.instance.id", options.instance.clone()),
     ];
+    let said = options.attributes.iter();
+    let said = said.map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
     let named = name.map(|name| KeyValue::new("service.name", name.to_owned()));
     Resource::builder_empty()
         .with_attributes(own)
         .with_detector(Box::new(TelemetryResourceDetector))
-        .with_detector(Box::new(EnvResourceDetector::new()))
+        .with_attributes(said)
         .with_attributes(named)
         .build()
 }

@@ -25,7 +25,9 @@ fn scraped(providers: &[&str]) -> Telemetry {
         traces: None,
         metrics: None,
         service_name: None,
+        attributes: Vec::new(),
         instance: "the test".to_owned(),
+        started_at: Timestamp::from_millis(1_780_000_000_000),
     };
     Telemetry::start(options).unwrap()
 }
@@ -103,7 +105,7 @@ fn everything_that_is_scraped_is_in_the_catalogue_and_the_other_way_round() {
     let metrics = telemetry.metrics().unwrap();
     tell_everything(metrics, "work");
     metrics.watch_connections(|| (1, 4));
-    answered(metrics, "GET", Some("/v1/token"), 200);
+    answered(metrics, "GET", Some("/v1/token"), 503);
     let text = metrics.text();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let told: BTreeSet<_> = types
@@ -143,8 +145,12 @@ fn figures_are_what_was_told() {
         before.contains("central_oauth_links_started_total{provider=\"work\"} 0"),
         "{before}"
     );
+    // A census that never succeeds is as late as the service is old.
+    assert!(before.contains("central_oauth_census_timestamp_seconds 1780000000"));
+    assert!(before.contains("central_oauth_census_duration_seconds 0"));
     tell_everything(metrics, "work");
     answered(metrics, "GET", Some("/v1/accounts/:id"), 404);
+    answered(metrics, "GET", None, 503);
     let text = metrics.text();
     for line in [
         "central_oauth_links_started_total{provider=\"work\"} 1",
@@ -159,7 +165,9 @@ fn figures_are_what_was_told() {
         "central_oauth_provider_outage{provider=\"work\"} 1",
         "central_oauth_census_timestamp_seconds 1790000000.5",
         "http_server_request_duration_seconds_count{http_request_method=\"GET\",\
-         http_response_status_code=\"404\",http_route=\"/v1/accounts/:id\"} 1",
+         http_response_status_code=\"404\",http_route=\"/v1/accounts/:id\",url_scheme=\"http\"} 1",
+        "http_server_request_duration_seconds_count{error_type=\"503\",http_request_method=\"GET\",\
+         http_response_status_code=\"503\",url_scheme=\"http\"} 1",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }

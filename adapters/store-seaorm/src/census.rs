@@ -31,27 +31,36 @@ impl SeaOrmStore {
 #[async_trait]
 impl CensusStore for SeaOrmStore {
     async fn census(&self, now: Timestamp, horizon: Timestamp) -> Result<Census, StoreError> {
-        let counted = by_status().into_tuple::<(String, accounts::Status, i64)>();
-        let counted = counted.all(&self.read().await?).await.map_err(failed)?;
-        let accounts = counted.into_iter().map(|(provider, found, rows)| {
-            let (provider, status) = (ProviderName::new(provider), status(found));
-            AccountCount {
-                provider,
-                status,
-                count: rows.unsigned_abs(),
-            }
-        });
         Ok(Census {
-            accounts: accounts.collect(),
-            dying: self.dying(horizon).await?,
+            accounts: self.accounts(now).await?,
+            dying: self.dying(now, horizon).await?,
             overdue: self.overdue(now).await?,
         })
     }
 }
 
 impl SeaOrmStore {
-    async fn dying(&self, horizon: Timestamp) -> Result<Vec<DyingCount>, StoreError> {
-        let rows = dying(horizon).into_tuple::<(String, accounts::Status, bool, i64)>();
+    async fn accounts(&self, now: Timestamp) -> Result<Vec<AccountCount>, StoreError> {
+        let rows = by_status(now).into_tuple::<(String, accounts::Status, i64, i64)>();
+        let rows = rows.all(&self.read().await?).await.map_err(failed)?;
+        let counts = rows.into_iter().flat_map(|(provider, found, rows, over)| {
+            let of = |status: AccountStatus, rows: i64| AccountCount {
+                provider: ProviderName::new(provider.clone()),
+                status,
+                count: rows.unsigned_abs(),
+            };
+            let over_now = of(AccountStatus::RelinkRequired, over);
+            [of(status(found), rows - over), over_now]
+        });
+        Ok(counts.filter(|count| count.count > 0).collect())
+    }
+
+    async fn dying(
+        &self,
+        now: Timestamp,
+        horizon: Timestamp,
+    ) -> Result<Vec<DyingCount>, StoreError> {
+        let rows = dying(now, horizon).into_tuple::<(String, accounts::Status, bool, i64)>();
         let rows = rows.all(&self.read().await?).await.map_err(failed)?;
         let mut counts = BTreeMap::new();
         for (provider, found, in_time, rows) in rows {
@@ -89,20 +98,33 @@ impl SeaOrmStore {
     }
 }
 
-fn by_status() -> Select<accounts::Entity> {
+/// Accounts by what is noted of them, and how many of those are over all the same (the rule is `Account::as_of`). The
+/// latter are counted, not grouped by: to PostgreSQL two placeholders are two expressions.
+fn by_status(now: Timestamp) -> Select<accounts::Entity> {
+    use tokens::Column;
+    let over = Condition::all()
+        .add(accounts::Column::Status.eq(accounts::Status::Active))
+        .add(Column::NextRefreshAt.is_null())
+        .add(Column::AccessTokenExpiresAt.lte(now.as_millis()));
+    let if_over: SimpleExpr = Expr::case(over, Expr::col((tokens::Entity, Column::Id))).into();
     accounts::Entity::find()
+        .left_join(tokens::Entity)
         .select_only()
         .column(accounts::Column::Provider)
         .column(accounts::Column::Status)
         .column_as(accounts::Column::Id.count(), "rows")
+        .expr_as(if_over.count(), "over")
         .group_by(accounts::Column::Provider)
         .group_by(accounts::Column::Status)
 }
 
-/// Grants that end by then, by whether a refresh is due before.
-fn dying(horizon: Timestamp) -> Select<tokens::Entity> {
+/// Grants that end from now until then, by whether a refresh is due before.
+fn dying(now: Timestamp, horizon: Timestamp) -> Select<tokens::Entity> {
     use tokens::Column;
-    let by_then = |column: Column| column.lte(horizon.as_millis());
+    let by_then = |column: Column| {
+        let is_alive = column.gt(now.as_millis());
+        is_alive.and(column.lte(horizon.as_millis()))
+    };
     let refreshable = Condition::all()
         .add(Column::RefreshToken.is_not_null())
         .add(by_then(Column::RefreshTokenExpiresAt));
@@ -235,6 +257,9 @@ mod tests {
             ("two", Grant(Status::Active, false, Some(soon), None)),
             ("two", Grant(Status::Active, false, None, None)),
             ("two", Grant(Status::RelinkRequired, true, Some(soon), None)),
+            // Died already, and nobody has noted it.
+            ("two", Grant(Status::Active, false, Some(NOW), None)),
+            ("two", Grant(Status::Active, true, Some(NOW), Some(later))),
         ];
         for (id, (provider, grant)) in (1..).zip(grants) {
             add(&store, id, provider, grant).await;
@@ -253,13 +278,14 @@ mod tests {
             census
                 .accounts
                 .iter()
-                .find(of)
-                .map_or(0, |found| found.count)
+                .filter(of)
+                .map(|found| found.count)
+                .sum::<u64>()
         };
         assert_eq!(count("one", AccountStatus::Active), 4);
         assert_eq!(count("one", AccountStatus::Degraded), 1);
-        assert_eq!(count("two", AccountStatus::Active), 2);
-        assert_eq!(count("two", AccountStatus::RelinkRequired), 1);
+        assert_eq!(count("two", AccountStatus::Active), 3);
+        assert_eq!(count("two", AccountStatus::RelinkRequired), 2);
         let dying = |provider: &str, refresh_due: bool, count: u64| DyingCount {
             provider: ProviderName::new(provider),
             refresh_due,

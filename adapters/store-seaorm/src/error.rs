@@ -1,5 +1,7 @@
 //! Which of the port's errors a database error is.
 
+use std::borrow::Cow;
+
 use central_oauth_domain::ports::StoreError;
 use sea_orm::sqlx::postgres::PgDatabaseError;
 use sea_orm::sqlx::sqlite::SqliteError;
@@ -72,6 +74,20 @@ pub(crate) fn is_disconnected(error: &DbErr) -> bool {
                 || state.starts_with(CONNECTION_EXCEPTION)
         }),
     }
+}
+
+/// What kind of failure it is, in a word that traces can be searched for: the database's own code where it gives one.
+pub(crate) fn kind(error: &DbErr) -> Cow<'_, str> {
+    let by_database = sqlx_error(error).and_then(sqlx::Error::as_database_error);
+    if let Some(code) = by_database.and_then(|error| error.code()) {
+        return code;
+    }
+    Cow::Borrowed(match error {
+        _ if is_disconnected(error) => "disconnected",
+        DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => "no_answer",
+        // What OpenTelemetry calls all others.
+        _ => "_OTHER",
+    })
 }
 
 /// SQLite's primary result code, which is the low byte of an extended one.

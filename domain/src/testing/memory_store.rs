@@ -42,11 +42,13 @@ struct State {
     wrong_codes: Vec<WrongCode>,
     recordings_to_refuse: u32,
     guesses_to_refuse: u32,
+    is_silent: bool,
     slow_read: Option<(FixedClock, Duration)>,
 }
 
 impl MemoryStore {
-    /// Is away for the next so many attempts to record refreshed tokens.
+    /// Is away for the next so many attempts to record refreshed tokens, a poll that brought nothing yet, or an attempt to
+    /// revoke.
     pub fn refuse_recordings(&self, times: u32) {
         self.lock().recordings_to_refuse = times;
     }
@@ -54,6 +56,11 @@ impl MemoryStore {
     /// Is away for the next so many tries of link codes.
     pub fn refuse_guesses(&self, times: u32) {
         self.lock().guesses_to_refuse = times;
+    }
+
+    /// Does not answer any more, or again, what readiness is told by.
+    pub fn be_silent(&self, is_silent: bool) {
+        self.lock().is_silent = is_silent;
     }
 
     /// Takes so long by this clock over the next question for an account's tokens: its answer is of then, and comes late.

@@ -153,7 +153,13 @@ impl Broker {
     /// whatever keeps the service from finding out whose they are may pass, save that somebody else has made them.
     fn bear(&self, trouble: Trouble, link: &Link, poll: PollSchedule) -> Outcome {
         let now = self.clock.now();
-        tracing::warn!(link = link.id.0, provider = %link.provider, error = %trouble, "asking the provider failed");
+        let (id, provider) = (link.id.0, &link.provider);
+        // The next ones in a row are no news.
+        if poll.failures == 0 {
+            tracing::warn!(link = id, %provider, error = %trouble, "asking the provider failed");
+        } else {
+            tracing::debug!(link = id, %provider, error = %trouble, "asking the provider failed, as before");
+        }
         let again = ask_again(poll.unanswered(trouble.retry_after(), now), link);
         let redeemed = matches!(link.state, LinkState::Redeemed(_));
         let passing = trouble.is_passing() || redeemed && !trouble.is_a_forgery();

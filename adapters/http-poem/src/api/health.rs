@@ -6,7 +6,8 @@ use std::time::Duration;
 use central_oauth_domain::usecases::Broker;
 use poem_openapi::OpenApi;
 use poem_openapi::payload::Json;
-use tokio::time::timeout;
+use tokio::time::sleep;
+use tracing::Instrument as _;
 
 use super::Tag;
 use crate::dto::{ServiceState, ServiceStatus};
@@ -41,10 +42,12 @@ impl Health {
     /// It can when its store answers and its secret key opens what is stored.
     #[oai(path = "/readyz", method = "get", operation_id = "get_readiness")]
     async fn readiness(&self) -> Result<Json<ServiceStatus>, Failure<GetReadiness>> {
-        let ready = timeout(PATIENCE, self.broker.ready()).await;
-        let ready = ready.map_err(|_| "the store does not answer in time".to_owned());
-        let ready = ready.and_then(|ready| ready.map_err(|why| why.to_string()));
-        ready.map_err(|why| Problem::new(Code::NotReady, why))?;
+        let broker = Arc::clone(&self.broker);
+        // Seen through when the client goes away, as one with less patience does: its like would never learn anything.
+        let looking = async move { broker.ready(sleep(PATIENCE)).await };
+        let ready = tokio::spawn(looking.in_current_span()).await;
+        let ready = ready.map_err(|failed| Problem::internal(&failed))?;
+        ready.map_err(|why| Problem::new(Code::NotReady, why.to_string()))?;
         Ok(Json(ServiceStatus {
             status: ServiceState::Ready,
         }))

@@ -69,7 +69,7 @@ impl Underway {
             status,
             took: self.started.elapsed(),
         };
-        record(&self.span, &answered);
+        record(&self.span, &self.method, &answered);
         self.requests.answered(&self.span, &answered);
     }
 }
@@ -82,8 +82,8 @@ impl Drop for Underway {
     }
 }
 
-/// At the highest level, so that every line of a request has its id, whatever is logged. What starts with `otel.` is for
-/// traces alone; the names are those of OpenTelemetry's semantic conventions.
+/// At the highest level, so that every line of a request has its id, whatever is logged. The names with dots are those of
+/// OpenTelemetry's semantic conventions, and for traces alone.
 fn span(id: &str, method: &Method) -> Span {
     tracing::error_span!(
         "request",
@@ -95,9 +95,10 @@ fn span(id: &str, method: &Method) -> Span {
     )
 }
 
-fn record(span: &Span, answered: &Answered<'_>) {
+fn record(span: &Span, method: &Method, answered: &Answered<'_>) {
     tracing::debug!(
         parent: span,
+        method = known(method),
         route = answered.route.unwrap_or("none"),
         status = answered.status,
         elapsed_ms = answered.took.as_millis(),

@@ -1,8 +1,11 @@
 //! What anybody may ask about the service.
 
-use serde_json::json;
+use std::time::Duration;
 
-use crate::support::World;
+use serde_json::json;
+use tokio::time::{sleep, timeout};
+
+use crate::support::{World, written};
 
 #[tokio::test]
 async fn the_service_lives_and_is_ready() {
@@ -21,6 +24,22 @@ async fn a_service_whose_store_is_not_its_own_is_not_ready() {
     world.get("/v1/healthz").send().await.assert(200);
     let answer = world.get("/v1/readyz").send().await;
     answer.assert_problem(503, "not_ready");
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_is_told_once_though_its_clients_go_away() {
+    let world = World::with(|options| options.silent = true).await;
+    for _ in 0..2 {
+        let impatient = timeout(Duration::from_millis(50), world.get("/v1/readyz").send());
+        assert!(impatient.await.is_err());
+    }
+    // It is found out all the same, and kept: this one waits for nothing.
+    sleep(Duration::from_secs(4)).await;
+    let answer = timeout(Duration::from_secs(1), world.get("/v1/readyz").send());
+    answer.await.unwrap().assert_problem(503, "not_ready");
+    let log = written();
+    assert_eq!(log.matches("not ready").count(), 1, "{log}");
+    assert!(log.contains("WARN"), "{log}");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use central_oauth_domain::ports::{
 };
 use central_oauth_domain::secret::{AccessToken, CallbackQuery, DeviceCode, IdToken, RefreshToken};
 use tracing::field::Empty;
-use tracing::{Instrument as _, debug_span};
+use tracing::{Instrument as _, Span, debug_span};
 
 /// A provider, watched.
 pub struct ObservedProvider {
@@ -36,12 +36,16 @@ impl ObservedProvider {
     ) -> Result<T, E> {
         let provider = self.provider.name();
         let word = exchange.as_str();
-        let span = debug_span!("provider call", %provider, exchange = word, outcome = Empty);
+        let span = span(provider, word);
         let started = Instant::now();
         let answer = call.instrument(span.clone()).await;
         let error = answer.as_ref().err().map(cause);
         let outcome = error.map_or(CallOutcome::Answered, CallOutcome::from);
         span.record("outcome", outcome.as_str());
+        if error.is_some() {
+            span.record("error.type", outcome.as_str());
+            span.record("otel.status_code", "ERROR");
+        }
         self.observer.provider_asked(&ProviderCall {
             provider,
             exchange,
@@ -50,6 +54,17 @@ impl ObservedProvider {
         });
         answer
     }
+}
+
+fn span(provider: &ProviderName, exchange: &str) -> Span {
+    debug_span!(
+        "provider call",
+        otel.status_code = Empty,
+        %provider,
+        exchange,
+        outcome = Empty,
+        error.type = Empty,
+    )
 }
 
 const fn itself(error: &ProviderError) -> &ProviderError {

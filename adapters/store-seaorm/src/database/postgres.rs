@@ -6,15 +6,15 @@ use std::time::Duration;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sea_orm::sqlx::{Connection, Executor, PgConnection, PgPool};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, TransactionTrait,
-    sqlx,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
+    TransactionTrait, sqlx,
 };
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use super::PoolSettings;
 use super::pooler;
-use super::session::{Channel, Patience, Session, within};
+use super::session::{Channel, Patience, Session, seen, span, within};
 use crate::error::is_disconnected;
 
 /// A connection that nobody has used for so long is asked whether it is still there before somebody relies on it.
@@ -154,7 +154,9 @@ impl Postgres {
             generation,
         } = self.pool.current();
         let patience = self.patience_with_connecting(generation);
-        let begun = async move { within(Some(&patience), connections.begin()).await };
+        // It waits for a connection first, which may be what takes long.
+        let span = span(DbBackend::Postgres, "BEGIN");
+        let begun = async move { seen(span, within(Some(&patience), connections.begin())).await };
         let begun = tokio::spawn(begun.in_current_span()).await;
         let txn = begun.map_err(|error| DbErr::Custom(error.to_string()))??;
         Ok((txn, self.patience(generation)))

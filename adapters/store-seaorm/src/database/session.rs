@@ -9,10 +9,11 @@ use sea_orm::{
     ExecResult, QueryResult, RuntimeErr, Statement,
 };
 use tokio::time::timeout;
-use tracing::Instrument;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 use super::postgres::Pool;
-use crate::error::is_disconnected;
+use crate::error::{is_disconnected, kind};
 
 /// A connection, or a transaction.
 pub(crate) struct Session {
@@ -63,8 +64,8 @@ impl Session {
         match self.channel {
             Channel::Pool(_) => Ok(()),
             Channel::Transaction(txn) => {
-                let committed = txn.commit().instrument(span(backend, "COMMIT"));
-                within(self.patience.as_ref(), committed).await
+                let committed = within(self.patience.as_ref(), txn.commit());
+                seen(span(backend, "COMMIT"), committed).await
             }
         }
     }
@@ -85,12 +86,16 @@ impl Session {
     ) -> Result<T, DbErr> {
         let operation = sql.split_ascii_whitespace().next().unwrap_or_default();
         let span = span(self.get_database_backend(), operation);
-        within(self.patience.as_ref(), answer.instrument(span)).await
+        seen(span, within(self.patience.as_ref(), answer)).await
     }
 }
 
-/// Named as the semantic conventions of OpenTelemetry have it.
-fn span(backend: DbBackend, operation: &str) -> tracing::Span {
+/// Named as the semantic conventions of OpenTelemetry have it. What is asked on nobody's behalf, again and again whether
+/// something is due, is no trace of its own.
+pub(super) fn span(backend: DbBackend, operation: &str) -> Span {
+    if Span::current().is_none() {
+        return Span::none();
+    }
     let system = match backend {
         DbBackend::Postgres => "postgresql",
         _ => "sqlite",
@@ -98,9 +103,24 @@ fn span(backend: DbBackend, operation: &str) -> tracing::Span {
     tracing::debug_span!(
         "store",
         otel.kind = "client",
+        otel.status_code = Empty,
         db.system.name = system,
-        db.operation.name = operation
+        db.operation.name = operation,
+        error.type = Empty,
     )
+}
+
+/// Waits for an answer inside a span, which learns of its failure.
+pub(super) async fn seen<T>(
+    span: Span,
+    answer: impl Future<Output = Result<T, DbErr>>,
+) -> Result<T, DbErr> {
+    let answer = answer.instrument(span.clone()).await;
+    if let Err(error) = &answer {
+        span.record("error.type", &*kind(error));
+        span.record("otel.status_code", "ERROR");
+    }
+    answer
 }
 
 /// An answer that does not come in time is given up, and the connection with it: the server ends slow statements by
@@ -165,5 +185,108 @@ impl ConnectionTrait for Session {
         }
         self.asked(sql, self.executor().query_all_raw(statement.clone()))
             .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fmt::Debug;
+    use std::sync::Mutex;
+
+    use central_oauth_test_postgres::Cluster;
+    use tracing::field::{Field, Visit};
+    use tracing::instrument::WithSubscriber as _;
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Subscriber, error_span};
+    use tracing_subscriber::Layer;
+    use tracing_subscriber::layer::{Context, SubscriberExt as _};
+
+    use crate::{DatabaseUrl, PoolSettings, SeaOrmStore};
+
+    use super::*;
+
+    /// The fields of the store's spans, in the order in which they began.
+    #[derive(Clone, Default)]
+    struct Seen(Arc<Mutex<Vec<(Id, Fields)>>>);
+
+    #[derive(Clone, Default)]
+    struct Fields(BTreeMap<&'static str, String>);
+
+    impl Visit for Fields {
+        fn record_str(&mut self, field: &Field, value: &str) {
+            self.0.insert(field.name(), value.to_owned());
+        }
+
+        fn record_debug(&mut self, _: &Field, _: &dyn Debug) {}
+    }
+
+    impl<S: Subscriber> Layer<S> for Seen {
+        fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, _: Context<'_, S>) {
+            if attributes.metadata().name() == "store" {
+                let mut fields = Fields::default();
+                attributes.record(&mut fields);
+                self.0.lock().unwrap().push((id.clone(), fields));
+            }
+        }
+
+        fn on_record(&self, id: &Id, values: &Record<'_>, _: Context<'_, S>) {
+            let mut spans = self.0.lock().unwrap();
+            if let Some((_, fields)) = spans.iter_mut().rfind(|(known, _)| known == id) {
+                values.record(fields);
+            }
+        }
+    }
+
+    impl Seen {
+        /// What was asked, each with the kind of its failure.
+        fn take(&self) -> Vec<(String, Option<String>)> {
+            let spans = std::mem::take(&mut *self.0.lock().unwrap());
+            let told = spans.into_iter().map(|(_, Fields(fields))| {
+                let failed = fields.contains_key("otel.status_code");
+                let kind = fields.get("error.type").cloned();
+                assert_eq!(failed, kind.is_some());
+                (fields["db.operation.name"].clone(), kind)
+            });
+            told.collect()
+        }
+    }
+
+    async fn ask(store: &SeaOrmStore) {
+        let write = store.write().await.unwrap();
+        let asked = write.txn.execute_unprepared("SELECT 1").await;
+        asked.unwrap();
+        write.commit().await.unwrap();
+        let read = store.read().await.unwrap();
+        let nonsense = read.execute_unprepared("SELECT nothing").await;
+        nonsense.unwrap_err();
+    }
+
+    async fn look(url: &DatabaseUrl, kind: &str, seen: &Seen) {
+        let store = SeaOrmStore::open(url, PoolSettings::default()).await;
+        let store = store.unwrap();
+        ask(&store).await;
+        assert_eq!(seen.take(), [], "nobody has asked");
+        ask(&store).instrument(error_span!("request")).await;
+        let mut told = seen.take();
+        assert_eq!(
+            told.pop(),
+            Some(("SELECT".to_owned(), Some(kind.to_owned())))
+        );
+        let rest = ["BEGIN", "SELECT", "COMMIT"].map(|asked| (asked.to_owned(), None));
+        assert_eq!(told, rest);
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_for_somebody_is_in_their_trace_and_says_whether_it_failed() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = DatabaseUrl::file(folder.path().join("store.sqlite3"));
+        let server = Cluster::shared().create_database().url.parse().unwrap();
+        for (url, kind) in [(file, "1"), (server, "42703")] {
+            let seen = Seen::default();
+            let subscriber = tracing_subscriber::registry().with(seen.clone());
+            let looking = look(&url, kind, &seen);
+            looking.with_subscriber(subscriber).await;
+        }
     }
 }

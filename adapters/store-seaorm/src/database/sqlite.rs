@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
 };
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use super::error::OpenError;
-use super::session::{Channel, Session};
+use super::session::{Channel, Session, seen, span};
 use crate::error::is_locked;
 use crate::url::DatabaseUrl;
 
@@ -65,6 +65,10 @@ impl Sqlite {
     /// later fails at once, without any waiting. While another process has the lock it is asked for again and again, in
     /// short intervals, as that process may let go of it for moments only.
     pub(super) async fn begin(&self) -> Result<(Session, MutexGuard<'_, ()>), DbErr> {
+        seen(span(DbBackend::Sqlite, "BEGIN"), self.begin_in_turn()).await
+    }
+
+    async fn begin_in_turn(&self) -> Result<(Session, MutexGuard<'_, ()>), DbErr> {
         let turn = self.turn.lock().await;
         let immediate = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),

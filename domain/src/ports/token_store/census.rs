@@ -11,16 +11,18 @@ use crate::time::Timestamp;
 /// Counts. It may take a while where there is much to count, so nobody waits for it: somebody asks now and then.
 #[async_trait]
 pub trait CensusStore: Send + Sync {
-    /// The accounts as they are `now`, and how many of their grants will have died at `horizon`.
+    /// The accounts as they are `now`, and how many of their grants die between then and `horizon`.
     async fn census(&self, now: Timestamp, horizon: Timestamp) -> Result<Census, StoreError>;
 }
 
 /// How many there are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Census {
-    /// Accounts by provider and status, in any order; what there is none of may be left out.
+    /// Accounts by provider and status as of now ([`Account::as_of`](crate::grant::Account::as_of)), in any order and
+    /// perhaps in several counts; what there is none of may be left out.
     pub accounts: Vec<AccountCount>,
-    /// Grants that will die, in any order, likewise. Those that were given up have died already.
+    /// Grants that will die, in any order, likewise. Those that were given up, or whose last token has expired, have died
+    /// already.
     pub dying: Vec<DyingCount>,
     /// Grants whose refresh nobody has managed in time, in any order, likewise.
     pub overdue: Vec<OverdueCount>,

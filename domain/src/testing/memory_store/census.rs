@@ -18,19 +18,20 @@ impl CensusStore for MemoryStore {
         for tokens in self.lock().accounts.values() {
             let account = &tokens.account;
             let provider = account.key.provider.clone();
-            let of = (provider.clone(), account.status as u8);
+            let status = account.clone().as_of(now).status;
+            let of = (provider.clone(), status as u8);
             if let Some(since) = overdue_since(tokens, now) {
                 let found = overdue.entry(of.clone()).or_insert(OverdueCount {
                     provider: provider.clone(),
-                    status: account.status,
+                    status,
                     count: 0,
                     longest: Duration::ZERO,
                 });
                 found.count += 1;
                 found.longest = found.longest.max(now.since(since));
             }
-            accounts.entry(of).or_insert((account.status, 0)).1 += 1;
-            if let Some(refresh_due) = dies(tokens, horizon) {
+            accounts.entry(of).or_insert((status, 0)).1 += 1;
+            if let Some(refresh_due) = dies(tokens, now, horizon) {
                 *dying.entry((provider, refresh_due)).or_insert(0) += 1;
             }
         }
@@ -56,14 +57,14 @@ impl CensusStore for MemoryStore {
     }
 }
 
-/// Whether the grant dies by then, and if so whether a refresh is due before.
-fn dies(tokens: &StoredTokens, horizon: Timestamp) -> Option<bool> {
+/// Whether the grant dies from now until then, and if so whether a refresh is due before.
+fn dies(tokens: &StoredTokens, now: Timestamp, horizon: Timestamp) -> Option<bool> {
     let account = &tokens.account;
     let dies_at = match tokens.refresh_token {
         Some(_) => account.refresh_token_expires_at,
         None => account.access_token_expires_at,
     };
-    let dies_at = dies_at.filter(|at| *at <= horizon)?;
+    let dies_at = dies_at.filter(|at| now < *at && *at <= horizon)?;
     if account.status == AccountStatus::RelinkRequired {
         return None;
     }

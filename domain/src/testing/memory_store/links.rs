@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{MemoryStore, State};
+use super::{MemoryStore, State, refuse};
 use crate::grant::revocation::NewRevocation;
 use crate::grant::{AccessKeyId, Account, AccountId, NewGrant, ProviderName};
 use crate::link::{Ending, Link, LinkId, LinkState, PollSchedule, SealedConsent, SealedGrant};
@@ -87,7 +87,9 @@ impl LinkStore for MemoryStore {
         version: i64,
         poll: PollSchedule,
     ) -> Result<(), StoreError> {
-        self.lock().postpone_poll(link, version, poll)
+        let mut state = self.lock();
+        refuse(&mut state.recordings_to_refuse)?;
+        state.postpone_poll(link, version, poll)
     }
 
     async fn keep_redeemed(

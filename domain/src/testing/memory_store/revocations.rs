@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{MemoryStore, State};
+use super::{MemoryStore, State, refuse};
 use crate::grant::revocation::{
     NewRevocation, RevocableTokens, Revocation, RevocationId, RevocationLease, RevocationResult,
     RevocationStatus,
@@ -67,6 +67,7 @@ impl RevocationStore for MemoryStore {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut state = self.lock();
+        refuse(&mut state.recordings_to_refuse)?;
         let Some(kept) = state.pending_revocation(id, lease_version) else {
             return Ok(false);
         };

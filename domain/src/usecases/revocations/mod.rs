@@ -14,9 +14,10 @@ use async_trait::async_trait;
 
 use super::Providers;
 use crate::entropy::Entropy;
+use crate::fault::Fault;
 use crate::grant::ProviderName;
 use crate::grant::revocation::{
-    KEPT_AFTER_END, RevocationLease, RevocationResult, RevocationStatus,
+    KEPT_AFTER_END, Revocation, RevocationLease, RevocationResult, RevocationStatus,
 };
 use crate::observe::{Observer, RevocationOutcome};
 use crate::ports::{Clock, StoreError, TokenStore};
@@ -100,8 +101,7 @@ impl Revocations {
                 tracing::info!(revocation, %provider, outcome, code, detail, kept, "revocation ended");
             }
             RevocationResult::Again { fault, .. } => {
-                let (code, detail) = (&*fault.code, &*fault.detail);
-                tracing::warn!(revocation, %provider, code, detail, kept, "not revoked yet");
+                tell_of_failure(&lease.revocation, fault, kept);
             }
         }
         Ok(())
@@ -118,6 +118,18 @@ impl Revocations {
 
     fn lease_until(&self, now: Timestamp) -> Timestamp {
         now + self.provider_timeout * MOST_EXCHANGES + LEASE_MARGIN
+    }
+}
+
+/// An operator hears of a failure when it is a new one; it is repeated for a day.
+fn tell_of_failure(before: &Revocation, fault: &Fault, kept: bool) {
+    let (revocation, provider) = (before.id.0, &before.provider);
+    let (code, detail) = (&*fault.code, &*fault.detail);
+    let known = before.last_error.as_ref().map(|fault| &*fault.code);
+    if known == Some(code) {
+        tracing::debug!(revocation, %provider, code, detail, kept, "not revoked yet, as before");
+    } else {
+        tracing::warn!(revocation, %provider, code, detail, kept, "not revoked yet");
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct ScriptedProvider {
     pub(crate) person: Mutex<Person>,
     /// How long the access tokens last; `None` for as long as you like.
     pub(crate) lifetime: Mutex<Option<Duration>>,
-    /// What becomes of refreshes, when something is wrong.
+    /// What becomes of questions for tokens, when something is wrong.
     pub(crate) trouble: Mutex<Option<ProviderError>>,
     /// What becomes of revocations.
     pub(crate) revocation: Mutex<Result<Revoked, ProviderError>>,
@@ -91,6 +91,9 @@ impl OAuthProvider for ScriptedProvider {
         _: &DeviceCode,
         _: Option<&CallbackQuery>,
     ) -> Result<Redemption, ProviderError> {
+        if let Some(cause) = self.trouble.lock().unwrap().clone() {
+            return Err(cause);
+        }
         let Person::Agrees(number) = self.person() else {
             return Ok(Redemption::Denied);
         };

@@ -38,6 +38,8 @@ pub(crate) struct Options {
     pub(crate) poll_interval: Duration,
     /// The store has lost what it had at the start.
     pub(crate) forgetful: bool,
+    /// The store does not say any more whether it is there.
+    pub(crate) silent: bool,
 }
 
 impl Default for Options {
@@ -48,6 +50,7 @@ impl Default for Options {
             enroll_key: None,
             poll_interval: Duration::from_secs(2),
             forgetful: false,
+            silent: false,
         }
     }
 }
@@ -67,6 +70,7 @@ impl World {
         if options.forgetful {
             store = Arc::default();
         }
+        store.be_silent(options.silent);
         let settings = Settings {
             public_url: "https://auth.example".to_owned(),
             link_code_ttl: Duration::from_millis(600_900),
@@ -129,6 +133,11 @@ impl World {
         *self.provider.person.lock().unwrap() = person;
         self.confirm(code).await;
         self.clock.advance(Duration::from_secs(5));
+        self.poll_what_is_due().await;
+    }
+
+    /// Asks the providers about the links that are due, once.
+    pub(crate) async fn poll_what_is_due(&self) {
         for mut link in self.broker.claim_due_polls(10, &[]).await.unwrap() {
             loop {
                 let outcome = self.broker.advance(&link).await;

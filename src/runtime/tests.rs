@@ -1,0 +1,131 @@
+//! What the log learns of a store that is away, over the fakes.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use central_oauth_domain::grant::revocation::RevocationStatus;
+use central_oauth_domain::link::{Link, Requester};
+use central_oauth_domain::ports::{AccountStore as _, OAuthProvider};
+use central_oauth_domain::secret::AccessKey;
+use central_oauth_domain::testing::{
+    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy,
+};
+use central_oauth_domain::usecases::{
+    Broker, Caller, LinkRequest, Providers, Settings, Visitor, unlock,
+};
+
+use super::{Outbox, polls};
+use crate::telemetry::paper;
+
+/// How often the store is away in these tests.
+const TIMES: u32 = 3;
+
+/// A service, and hands on what it stands on.
+struct Stage {
+    broker: Broker,
+    store: Arc<MemoryStore>,
+    provider: Arc<ScriptedProvider>,
+    clock: FixedClock,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        paper::start();
+        let (clock, entropy) = (FixedClock::default(), Arc::new(seeded_entropy(6)));
+        let store = Arc::new(MemoryStore::default());
+        let provider = Arc::new(ScriptedProvider::new("one"));
+        let vault = unlock(store.as_ref(), Arc::new(FakeCipher::default()), &entropy).await;
+        let settings = Settings {
+            public_url: "https://auth.test".to_owned(),
+            link_code_ttl: Duration::from_secs(600),
+            poll_interval: Duration::from_secs(2),
+            provider_timeout: Duration::from_secs(10),
+            refresh_at_least_every: Duration::from_secs(86_400),
+            admin_key: None,
+            enroll_key: None,
+            replica_name: "test".to_owned(),
+            version: "0".to_owned(),
+        };
+        let providers = Providers::new([Arc::clone(&provider) as Arc<dyn OAuthProvider>], None);
+        let broker = Broker::new(
+            Arc::clone(&store) as _,
+            vault.unwrap(),
+            Arc::new(clock.clone()),
+            entropy,
+            providers,
+            settings,
+        );
+        Self {
+            broker,
+            store,
+            provider,
+            clock,
+        }
+    }
+
+    /// A link that a person has confirmed, and whose poll is due; and its key.
+    async fn due_link(&self) -> (Link, AccessKey) {
+        let request = LinkRequest {
+            provider: None,
+            requester: Requester::default(),
+        };
+        let started = self.broker.start_link(&Caller::Nobody, request).await;
+        let (code, key) = {
+            let started = started.unwrap();
+            (started.code, started.access_key.unwrap())
+        };
+        let visitor = Visitor {
+            browser: &self.broker.new_browser(),
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        };
+        let link = self.broker.confirm(code.digits(), &visitor).await.unwrap();
+        self.broker.start_consent(&code, &link).await.unwrap();
+        self.clock.advance(ScriptedProvider::INTERVAL);
+        let mut due = self.broker.claim_due_polls(1, &[]).await.unwrap();
+        (due.pop().unwrap(), key)
+    }
+}
+
+fn told(words: &str) -> usize {
+    let log = paper::written();
+    log.lines()
+        .filter(|line| line.contains("ERROR") && line.contains(words))
+        .count()
+}
+
+#[tokio::test]
+async fn a_poll_that_is_not_recorded_is_told_now_and_then() {
+    let stage = Stage::new().await;
+    let (link, _) = stage.due_link().await;
+    let outcome = stage.broker.advance(&link).await;
+    stage.store.refuse_recordings(TIMES);
+    assert!(
+        polls::record(&stage.broker, &link, &outcome)
+            .await
+            .is_none()
+    );
+    assert_eq!(told("not recorded yet"), 1, "{}", paper::written());
+}
+
+#[tokio::test]
+async fn a_revocation_that_is_not_recorded_is_told_now_and_then() {
+    let mut stage = Stage::new().await;
+    let outbox = Outbox::new(Arc::clone(stage.broker.revocations()));
+    stage.broker = stage.broker.revoking_through(Arc::new(outbox));
+    let (link, key) = stage.due_link().await;
+    let granted = ScriptedProvider::grant("access", Some("refresh"));
+    stage.provider.answer_redeem(Ok(granted));
+    let mut next = Some(link);
+    while let Some(link) = next {
+        let outcome = stage.broker.advance(&link).await;
+        next = stage.broker.record(&link, &outcome).await.unwrap();
+    }
+    let account = stage.store.accounts(None, 1).await.unwrap()[0].id;
+    let caller = stage.broker.authenticate(Some(&key)).await.unwrap();
+    stage.store.refuse_recordings(TIMES);
+    let status = stage.broker.delete_account(&caller, account).await;
+    assert_eq!(status.unwrap(), RevocationStatus::Revoked);
+    let words = "a revocation is not recorded yet";
+    assert_eq!(told(words), 1, "{}", paper::written());
+}

@@ -1,0 +1,40 @@
+//! What is logged in tests, kept for each by itself: a test runs on a thread of its own.
+
+use std::cell::RefCell;
+use std::io::{Result, Write};
+use std::sync::Once;
+
+use tracing_subscriber::filter::LevelFilter;
+
+thread_local! {
+    static WRITTEN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+struct Paper;
+
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+        WRITTEN.with_borrow_mut(|written| written.write(bytes))
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Starts the log, once for all tests: a subscriber for one thread alone can miss what another thread saw first.
+pub(crate) fn start() {
+    static STARTED: Once = Once::new();
+    STARTED.call_once(|| {
+        tracing_subscriber::fmt()
+            .with_max_level(LevelFilter::TRACE)
+            .with_ansi(false)
+            .with_writer(|| Paper)
+            .init();
+    });
+}
+
+/// What this test has logged so far.
+pub(crate) fn written() -> String {
+    WRITTEN.with_borrow(|written| String::from_utf8(written.clone()).unwrap())
+}

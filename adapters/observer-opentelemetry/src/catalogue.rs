@@ -166,8 +166,8 @@ pub const LABELS: &[(&str, &str)] = &[
     ("status", "`active`, `degraded`, `relink_required`"),
     (
         "saved_by",
-        "`refresh`: a refresh is due before and refreshing works, which saves grants whose refresh token is renewed by \
-         its use; `person`: nothing but a new consent helps",
+        "`refresh`: a refresh is due before, refreshing works, and using the refresh token has not been seen to leave its \
+         end where it was; `person`: nothing but a new consent helps",
     ),
     ("state", "`busy`, `idle`"),
     (

@@ -176,6 +176,12 @@ fn in_time() -> SimpleExpr {
         .is_not_null()
         .and(Column::RefreshTokenExpiresAt.is_not_null())
         .and(is_before)
+        // As far as is known. Without a parameter, as groups are made by this.
+        .and(
+            Column::RenewedByUse
+                .is_null()
+                .or(Expr::col((tokens::Entity, Column::RenewedByUse))),
+        )
 }
 
 #[cfg(test)]
@@ -286,23 +292,48 @@ mod tests {
         assert_eq!(count("one", AccountStatus::Degraded), 1);
         assert_eq!(count("two", AccountStatus::Active), 3);
         assert_eq!(count("two", AccountStatus::RelinkRequired), 2);
-        let dying = |provider: &str, refresh_due: bool, count: u64| DyingCount {
+        assert_eq!(
+            dying_at(&store).await,
+            [("one", false, 2), ("one", true, 1), ("two", false, 1)].map(dying)
+        );
+        assert_eq!(census.overdue, []);
+        // A refresh that puts no end off saves nobody.
+        for (renews, expected) in [
+            (
+                true,
+                &[("one", false, 2), ("one", true, 1), ("two", false, 1)][..],
+            ),
+            (false, &[("one", false, 3), ("two", false, 1)]),
+        ] {
+            let write = store.write().await.unwrap();
+            tokens::Entity::update_many()
+                .col_expr(tokens::Column::RenewedByUse, Expr::value(renews))
+                .filter(tokens::Column::AccountId.eq(1))
+                .exec(&write.txn)
+                .await
+                .unwrap();
+            write.commit().await.unwrap();
+            let expected: Vec<_> = expected.iter().copied().map(dying).collect();
+            assert_eq!(dying_at(&store).await, expected);
+        }
+        late_at(&store).await;
+    }
+
+    fn dying((provider, refresh_due, count): (&str, bool, u64)) -> DyingCount {
+        DyingCount {
             provider: ProviderName::new(provider),
             refresh_due,
             count,
-        };
-        let mut found = census.dying.clone();
+        }
+    }
+
+    /// Those that die within a day.
+    async fn dying_at(store: &SeaOrmStore) -> Vec<DyingCount> {
+        let [now, horizon] = [NOW, NOW + DAY].map(Timestamp::from_millis);
+        let census = store.census(now, horizon).await.unwrap();
+        let mut found = census.dying;
         found.sort_by_key(|dying| (dying.provider.clone(), dying.refresh_due));
-        assert_eq!(
-            found,
-            [
-                dying("one", false, 2),
-                dying("one", true, 1),
-                dying("two", false, 1)
-            ]
-        );
-        assert_eq!(census.overdue, []);
-        late_at(&store).await;
+        found
     }
 
     /// The same grants an hour and a half later, when those that were due after an hour are late; one of them has failed,

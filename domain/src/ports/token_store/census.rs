@@ -44,8 +44,8 @@ pub struct AccountCount {
 pub struct DyingCount {
     /// Of this provider.
     pub provider: ProviderName,
-    /// Whether a refresh is due before, and refreshing works: it saves them where using a refresh token renews it.
-    /// Otherwise only a person can.
+    /// Whether a refresh is due before, and refreshing works: it saves them unless using their refresh tokens has been seen
+    /// to put no end off. Otherwise only a person can.
     pub refresh_due: bool,
     /// So many.
     pub count: u64,

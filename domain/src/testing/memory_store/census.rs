@@ -68,7 +68,7 @@ fn dies(tokens: &StoredTokens, now: Timestamp, horizon: Timestamp) -> Option<boo
     if account.status == AccountStatus::RelinkRequired {
         return None;
     }
-    let works = account.status == AccountStatus::Active;
+    let works = account.status == AccountStatus::Active && tokens.renewed_by_use.unwrap_or(true);
     Some(works && account.next_refresh_at.is_some_and(|due| due < dies_at))
 }
 

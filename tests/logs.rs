@@ -206,6 +206,7 @@ async fn what_happens_by_itself_names_its_trace() {
     // Nobody takes them, which matters to no line.
     let collector = format!("http://127.0.0.1:{}", free_port());
     service.set_other("OTEL_EXPORTER_OTLP_ENDPOINT", &collector);
+    service.set_other("OTEL_PROPAGATORS", "b3");
     // The second attempt to revoke is the first one that no request makes, and no news any more.
     let log = "info,central_oauth_domain::usecases::revocations=debug";
     service.set("LOG", log);
@@ -221,6 +222,9 @@ async fn what_happens_by_itself_names_its_trace() {
     told("not revoked yet, as before").await;
     assert!(service.stop().await.success());
     let lines = lines(&service);
+    let unheeded = messages(&lines).into_iter();
+    let unheeded = unheeded.filter(|message| message.starts_with("OTEL_PROPAGATORS is ignored"));
+    assert_eq!(unheeded.count(), 1);
     for message in [
         "account linked",
         "not refreshed",

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use tracing::field::{Field, Visit};
+use tracing::span::Record;
 use tracing_subscriber::field::{RecordFields, VisitOutput as _};
-use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::{DefaultVisitor, Writer};
+use tracing_subscriber::fmt::{FormatFields, FormattedFields};
 
 use super::is_for_traces;
 
@@ -17,6 +18,21 @@ impl<'w> FormatFields<'w> for WithoutTraces {
         let mut visitor = Skipping(DefaultVisitor::new(writer, true));
         fields.record(&mut visitor);
         visitor.0.finish()
+    }
+
+    /// Where all that is added is for traces, nothing is, not even a space.
+    fn add_fields(
+        &self,
+        current: &'w mut FormattedFields<Self>,
+        fields: &Record<'_>,
+    ) -> fmt::Result {
+        let mut text = String::new();
+        <Self as FormatFields<'_>>::format_fields(self, Writer::new(&mut text), fields)?;
+        if !text.is_empty() && !current.fields.is_empty() {
+            current.fields.push(' ');
+        }
+        current.fields.push_str(&text);
+        Ok(())
     }
 }
 
@@ -37,5 +53,44 @@ impl Visit for Skipping<'_> {
         if !is_for_traces(field.name()) {
             self.0.record_debug(field, value);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tracing::field::Empty;
+    use tracing::subscriber::with_default;
+
+    use super::*;
+
+    #[test]
+    fn what_is_for_traces_leaves_no_gap() {
+        let written = tempfile::NamedTempFile::new().unwrap();
+        let lines = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(Arc::new(written.reopen().unwrap()))
+            .fmt_fields(WithoutTraces)
+            .finish();
+        with_default(lines, || {
+            let span = tracing::error_span!(
+                "request",
+                request_id = "id",
+                http.route = Empty,
+                status = Empty
+            );
+            span.record("http.route", "/v1/token");
+            span.in_scope(|| tracing::error!(otel.kind = "server", "before"));
+            span.record("status", 200);
+            span.in_scope(|| tracing::error!("after"));
+        });
+        let text = std::fs::read_to_string(written.path()).unwrap();
+        assert!(text.contains(r#" request{request_id="id"}: "#), "{text}");
+        assert!(text.contains(r#"{request_id="id" status=200}"#), "{text}");
+        assert!(
+            !text.contains("token") && !text.contains("server"),
+            "{text}"
+        );
     }
 }

@@ -259,7 +259,7 @@ mod tests {
         };
         assert_eq!(outages.look(NOW), closed(&one, probe_at));
         let due = outages.look(probe_at);
-        assert_eq!(due.to_probe, [one.clone()]);
+        assert_eq!(due.to_probe, std::slice::from_ref(&one));
         assert!(due.closed.is_empty(), "{due:?}");
         assert!(outages.admit(&one, probe_at, TAKES).is_ok());
         assert_eq!(outages.look(probe_at), closed(&one, probe_at + TAKES));

@@ -139,8 +139,12 @@ pub(crate) fn begin(
 }
 
 /// Refresh tokens are for people who were asked (OpenID Connect Core section 11): servers that keep to it ignore
-/// `offline_access` without this.
+/// `offline_access` without this. Elsewhere it does harm: who may not consent alone is asked although an administrator
+/// has consented for everybody.
 fn wants_prompt(settings: &ProviderSettings) -> bool {
+    if settings.quirks.authorization.needs_no_prompt {
+        return false;
+    }
     let parameters = &settings.authorization_parameters;
     let is_said = parameters.iter().any(|(name, _)| name == "prompt");
     let offline = settings

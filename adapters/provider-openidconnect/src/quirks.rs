@@ -56,6 +56,8 @@ pub struct AuthorizationQuirks {
     pub refuses_pkce: bool,
     /// ID tokens come without the nonce that was asked for (OpenID Connect Core section 3.1.2.1), so none is asked for.
     pub omits_nonce: bool,
+    /// `offline_access` counts without `prompt=consent` (OpenID Connect Core section 11), so that is not sent.
+    pub needs_no_prompt: bool,
 }
 
 /// The device flow.

@@ -191,6 +191,10 @@ fn behaviour(quirks: &Quirks) -> Option<String> {
             "ID tokens come without a nonce",
         ),
         (
+            quirks.authorization.needs_no_prompt,
+            "gives refresh tokens without prompt=consent",
+        ),
+        (
             device.refuses_secret,
             "refuses the secret in the device flow",
         ),

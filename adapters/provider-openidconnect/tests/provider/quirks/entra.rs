@@ -1,6 +1,6 @@
 //! Microsoft Entra ID: many tenants behind one issuer, and numbers that say more than the codes.
 
-use central_oauth_domain::ports::OAuthProvider;
+use central_oauth_domain::ports::{OAuthProvider, Prompt};
 use central_oauth_domain::secret::CallbackQuery;
 use central_oauth_provider_openidconnect::ProviderSettings;
 use openidconnect::PrivateSigningKey;
@@ -129,6 +129,33 @@ async fn the_secret_belongs_to_the_code_flow() {
     assert_eq!(sent().as_deref(), Some(SECRET));
     assert!(code.refresh().await.is_ok());
     assert_eq!(sent().as_deref(), Some(SECRET));
+}
+
+// Microsoft Q&A 5847660: prompt=consent asks for an administrator's approval again (AADSTS90094) where people may not
+// consent alone. The operator may still want it, or want it away elsewhere.
+#[tokio::test]
+async fn nobody_is_asked_for_consent_again() {
+    let prompt = async |settings: ProviderSettings| {
+        let consent = Subject::new(by_code(settings)).begin().await.ok().unwrap();
+        let Prompt::Visit { uri } = consent.prompt else {
+            panic!("an address");
+        };
+        let uri = Url::parse(uri.expose()).unwrap();
+        let mut pairs = uri.query_pairs().into_owned();
+        pairs.find(|(name, _)| name == "prompt").map(|(_, it)| it)
+    };
+    let base = "http://127.0.0.1:9";
+    let entra = preset("entra", base);
+    assert!(entra.scopes.contains(&"offline_access".to_owned()));
+    assert_eq!(prompt(entra.clone()).await, None);
+    let mut wanted = entra;
+    wanted.authorization_parameters = vec![("prompt".to_owned(), "select_account".to_owned())];
+    assert_eq!(prompt(wanted).await.as_deref(), Some("select_account"));
+    // OpenID Connect Core section 11 holds for everybody else, until the operator's table says otherwise.
+    let mut other = preset("keycloak", base);
+    assert_eq!(prompt(other.clone()).await.as_deref(), Some("consent"));
+    other.quirks.authorization.needs_no_prompt = true;
+    assert_eq!(prompt(other).await, None);
 }
 
 // Microsoft, "Device authorization grant": its own words for steps.

@@ -15,7 +15,6 @@ use crate::dialect::{Dialect, Meaning};
 use crate::http::{Fields, Request};
 use crate::identity::unverified_claims;
 use crate::oauth_error::OAuthError;
-use crate::quirks::Quirks;
 use crate::scrub::Scrubber;
 use crate::server::Server;
 use crate::settings::ProviderSettings;
@@ -65,12 +64,18 @@ impl Errand {
     }
 
     /// Asks for the tokens (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
-    pub(crate) fn token_request(&self, endpoint: &Url, code: &str, quirks: &Quirks) -> Request {
-        let mut request = Request::post(endpoint).json_if(quirks.token.json_requests);
+    pub(crate) fn token_request(
+        &self,
+        endpoint: &Url,
+        code: &str,
+        settings: &ProviderSettings,
+    ) -> Request {
+        let is_json = settings.quirks.token.json_requests;
+        let mut request = Request::post(endpoint).json_if(is_json);
         request.field("grant_type", "authorization_code");
         request.secret_field("code", code);
         request.field("redirect_uri", &self.redirect_uri);
-        if !quirks.authorization.refuses_pkce {
+        if settings.sends_pkce() {
             request.secret_field("code_verifier", &self.verifier);
         }
         request
@@ -113,7 +118,7 @@ pub(crate) fn begin(
             .append_pair("client_id", &settings.client_id)
             .append_pair("redirect_uri", &errand.redirect_uri)
             .append_pair("state", &request.state);
-        if !settings.quirks.authorization.refuses_pkce {
+        if settings.sends_pkce() {
             query
                 .append_pair("code_challenge", challenge.as_str())
                 .append_pair("code_challenge_method", challenge.method().as_str());

@@ -215,7 +215,7 @@ impl OpenIdConnectProvider {
             Brought::Denied => return Ok(Redemption::Denied),
         };
         let token_endpoint = server.token()?;
-        let request = errand.token_request(token_endpoint, &code, &self.settings.quirks);
+        let request = errand.token_request(token_endpoint, &code, &self.settings);
         let answer = self.post(server.auth_method, request, deadline).await?;
         let origin = self.origin_of(token_endpoint);
         let grant = self.read_tokens(&answer.success()?, origin)?;

@@ -54,6 +54,8 @@ pub struct AuthorizationQuirks {
     pub response_issuer: Option<String>,
     /// The provider refuses the parameters of RFC 7636. The state still binds the answer to the browser.
     pub refuses_pkce: bool,
+    /// The provider takes them of public clients only: with a client secret they are left out.
+    pub refuses_pkce_with_secret: bool,
     /// ID tokens come without the nonce that was asked for (OpenID Connect Core section 3.1.2.1), so none is asked for.
     pub omits_nonce: bool,
     /// `offline_access` counts without `prompt=consent` (OpenID Connect Core section 11), so that is not sent.
@@ -217,6 +219,13 @@ impl ScopeQuirks {
             .next()
             .filter(|_| !given.is_empty())
             .map(String::as_str)
+    }
+}
+
+impl AuthorizationQuirks {
+    /// Whether the parameters of RFC 7636 are sent.
+    pub(crate) const fn takes_pkce(&self, has_secret: bool) -> bool {
+        !self.refuses_pkce && !(self.refuses_pkce_with_secret && has_secret)
     }
 }
 

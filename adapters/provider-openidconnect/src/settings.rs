@@ -207,6 +207,12 @@ impl ProviderSettings {
         first.filter(|_| !self.asks_for_one_of(wanted))
     }
 
+    /// Whether an authorization code is tied to its request by PKCE.
+    pub(crate) const fn sends_pkce(&self) -> bool {
+        let quirks = &self.quirks.authorization;
+        quirks.takes_pkce(self.client_secret.is_some())
+    }
+
     /// Whether one of these is among the scopes.
     pub(crate) fn asks_for_one_of(&self, wanted: &[String]) -> bool {
         wanted.iter().any(|scope| self.scopes.contains(scope))

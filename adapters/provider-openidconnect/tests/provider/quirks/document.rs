@@ -187,6 +187,10 @@ fn behaviour(quirks: &Quirks) -> Option<String> {
     let all = [
         (quirks.authorization.refuses_pkce, "refuses PKCE"),
         (
+            quirks.authorization.refuses_pkce_with_secret,
+            "takes PKCE of clients without a secret only",
+        ),
+        (
             quirks.authorization.omits_nonce,
             "ID tokens come without a nonce",
         ),

@@ -74,17 +74,18 @@ async fn the_token_alone() {
 // Slack, auth.revoke; Dropbox, auth/token/revoke: the token that the request carries.
 #[tokio::test]
 async fn tokens_that_revoke_themselves() {
-    for (name, answer) in [
-        ("slack", json!({"ok": true, "revoked": true})),
-        ("dropbox", json!(null)),
+    for (name, answer, expected) in [
+        // One token, as apps.uninstall does all: the refresh token lives on.
+        (
+            "slack",
+            json!({"ok": true, "revoked": true}),
+            Revoked::Unsupported,
+        ),
+        ("dropbox", json!(null), Revoked::Revoked),
     ] {
         let (subject, stub) = saying(name, 200, &answer).await;
         assert_eq!(subject.revoke().await, Ok(Revoked::Unsupported));
-        assert_eq!(
-            subject.revoke_access_token().await,
-            Ok(Revoked::Revoked),
-            "{name}"
-        );
+        assert_eq!(subject.revoke_access_token().await, Ok(expected), "{name}");
         stub.last(|seen| {
             assert_eq!(
                 seen.header("authorization"),
@@ -102,7 +103,7 @@ async fn tokens_that_revoke_themselves() {
     assert_eq!(subject.revoke_access_token().await, Ok(Revoked::Unknown));
 }
 
-// Slack says no with 200.
+// Slack says no with 200, and whether it did anything with a member of its own.
 #[tokio::test]
 async fn a_200_that_is_no_success() {
     for (answer, expected) in [
@@ -117,6 +118,10 @@ async fn a_200_that_is_no_success() {
             Some(("refused", "not_allowed")),
         ),
         (json!({"ok": false}), Some(("nonsense", ""))),
+        (
+            json!({"ok": true, "revoked": false}),
+            Some(("nonsense", "")),
+        ),
         (json!({}), Some(("nonsense", ""))),
     ] {
         let (subject, _stub) = saying("slack", 200, &answer).await;
@@ -149,6 +154,11 @@ async fn forms_of_their_own() {
     let unknown = json!({"status": 400, "message": "Invalid token"});
     let (subject, _stub) = saying("twitch", 400, &unknown).await;
     assert_eq!(subject.revoke_access_token().await, Ok(Revoked::Unknown));
+    // A developer advocate of Zoom in its forum, topic 18432: revoking a token uninstalls the app for the person.
+    let (subject, stub) = at("zoom", || reply_json(200, &json!({"status": "success"}))).await;
+    assert_eq!(subject.revoke().await, Ok(Revoked::Unsupported));
+    assert_eq!(subject.revoke_access_token().await, Ok(Revoked::Revoked));
+    stub.last(|seen| assert!(seen.header("authorization").starts_with("Basic ")));
     let (subject, stub) = at("auth0", || reply(200, "text/plain", "")).await;
     assert_eq!(
         subject.revoke_access_token().await,

@@ -120,6 +120,8 @@ pub struct RefreshQuirks {
 pub struct ErrorWords {
     /// `slow_down`.
     pub slow_down: Vec<String>,
+    /// `access_denied`: the person said no.
+    pub denied: Vec<String>,
     /// `expired_token`.
     pub expired: Vec<String>,
     /// `temporarily_unavailable`: limits and failures of the moment.

@@ -101,6 +101,28 @@ async fn a_provider_that_refuses_pkce() {
     stub.last(|seen| assert!(!seen.form().contains_key("code_verifier")));
 }
 
+// LinkedIn, "Authorization Code Flow", step 2: its own words for a person who declines.
+#[tokio::test]
+async fn words_of_their_own_for_a_no() {
+    for (word, expected) in [
+        ("user_cancelled_login", "denied"),
+        ("user_cancelled_authorize", "denied"),
+        (
+            "unauthorized_scope_error",
+            "refused unauthorized_scope_error",
+        ),
+    ] {
+        let subject = Subject::new(preset("linkedin", "http://127.0.0.1:9"));
+        let consent = subject.begin().await.ok().unwrap();
+        let query = format!("error={word}&error_description=The+user+cancelled&state=x");
+        let outcome = subject
+            .provider
+            .redeem(&consent.handle, Some(&CallbackQuery::new(query)))
+            .await;
+        assert_eq!(step(&outcome), expected, "{word}");
+    }
+}
+
 // Slack, "Using PKCE": the setting makes an app a public client. paradigmxyz/centaur pull requests 1100 and 1101: PKCE and
 // the secret together get internal_error, the secret alone and PKCE alone get tokens.
 #[tokio::test]

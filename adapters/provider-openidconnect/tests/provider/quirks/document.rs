@@ -107,6 +107,7 @@ fn lines(profile: &Profile) -> Vec<(&'static str, String)> {
         ("Scopes of the device flow", list(&scopes.device_flow_gives)),
         ("Access tokens last", facts.access_token.clone()),
         ("Refresh tokens last", facts.refresh_token.clone()),
+        ("Grants end", facts.grant.clone()),
         ("Rotation", facts.rotation.clone()),
         (
             "A used refresh token still serves",

@@ -186,12 +186,12 @@ pub(crate) fn read(
 
 /// An answer of another server must not be taken for this one's (RFC 9207 section 2.4); an error neither.
 fn check_issuer(named: Option<&str>, server: &Server) -> Result<(), ProviderError> {
-    match (named, server.response_issuer()) {
-        (Some(named), Some(expected)) if named != expected => {
+    match named {
+        Some(named) if !server.may_be_named(named) => {
             let words = "the answer names another issuer than the one that the person was sent to";
             Err(refused("issuer_mismatch", words))
         }
-        (None, Some(_)) if server.names_issuer_in_responses => {
+        None if server.names_issuer_in_responses => {
             let words = "the answer does not name its issuer, as this provider says it would";
             Err(refused("issuer_missing", words))
         }

@@ -6,6 +6,7 @@ use central_oauth_provider_openidconnect::ProviderSettings;
 use openidconnect::PrivateSigningKey;
 use serde_json::{Value, json};
 use url::Url;
+use url::form_urlencoded::Serializer;
 
 use super::{SECRET, by_code, preset, saying};
 use crate::jwt::{claims_with, ed25519, key_set, sign_ed25519};
@@ -265,6 +266,75 @@ async fn numbers_in_words() {
             "{told}"
         );
     }
+}
+
+// RFC 9207 section 2.4: an issuer for many tenants answers as one of them.
+#[tokio::test]
+async fn the_answer_comes_from_a_tenant() {
+    for (announced, named, expected) in [
+        (
+            true,
+            "{base}/11111111-2222-3333-4444-555555555555/v2.0",
+            "granted",
+        ),
+        (true, "{base}/{tenantid}/v2.0", "refused issuer_mismatch"),
+        (true, "{base}/common/v2.0", "refused issuer_mismatch"),
+        (
+            true,
+            "{base}/11111111-2222-3333-4444-555555555555/v2.0/",
+            "refused issuer_mismatch",
+        ),
+        (
+            true,
+            "https://evil.example.com/11111111-2222-3333-4444-555555555555/v2.0",
+            "refused issuer_mismatch",
+        ),
+        (true, "", "refused issuer_missing"),
+        (
+            false,
+            "{base}/11111111-2222-3333-4444-555555555555/v2.0",
+            "granted",
+        ),
+        (false, "https://evil.example.com", "refused issuer_mismatch"),
+        (false, "", "granted"),
+    ] {
+        let stub = Stub::start(move |seen, base| match seen.path.as_str() {
+            "/token" => reply_json(200, &json!({"access_token": "at"})),
+            _ => {
+                let issuer = format!("{base}/{{tenantid}}/v2.0");
+                let changes = json!({"issuer": issuer, "authorization_response_iss_parameter_supported": announced});
+                reply_json(200, &changed(metadata(base), changes))
+            }
+        })
+        .await;
+        let subject = Subject::new(by_code(settings(&stub.base, "common")));
+        let consent = subject.begin().await.ok().unwrap();
+        let mut query = Serializer::new(String::new());
+        query.append_pair("code", "c");
+        if !named.is_empty() {
+            query.append_pair("iss", &named.replace("{base}", &stub.base));
+        }
+        let callback = CallbackQuery::new(query.finish());
+        let outcome = subject
+            .provider
+            .redeem(&consent.handle, Some(&callback))
+            .await;
+        assert_eq!(step(&outcome), expected, "{announced} {named}");
+        assert_eq!(stub.count("/token"), usize::from(expected == "granted"));
+    }
+}
+
+// The doctor comes back as a tenant that nobody has, so that it is about the client and not about the issuer.
+#[tokio::test]
+async fn the_doctor_is_no_foreign_server() {
+    let stub = calling_itself("{base}/{tenantid}/v2.0").await;
+    let findings = Subject::new(by_code(settings(&stub.base, "common")))
+        .provider
+        .check("https://x.example/")
+        .await;
+    let told = format!("{findings:?}");
+    assert!(told.contains("subject: Client"), "{told}");
+    assert!(!told.contains("issuer_mismatch"), "{told}");
 }
 
 // The same in a callback, which has no error_codes.

@@ -82,10 +82,22 @@ impl Errand {
     }
 
     /// Whether the ID token answers this very request. Its signature is verified when the person is identified, so
-    /// that the claim is then known to be the issuer's.
-    pub(crate) fn check_nonce(&self, id_token: Option<&IdToken>) -> Result<(), ProviderError> {
-        let (Some(expected), Some(id_token)) = (&self.nonce, id_token) else {
+    /// that the claim is then known to be the issuer's. A server that is known to issue ID tokens was asked for one
+    /// (OpenID Connect Core section 3.1.3.3); of any other nothing is known but that scopes may mean anything there.
+    pub(crate) fn check_nonce(
+        &self,
+        id_token: Option<&IdToken>,
+        server: &Server,
+    ) -> Result<(), ProviderError> {
+        let Some(expected) = &self.nonce else {
             return Ok(());
+        };
+        let Some(id_token) = id_token else {
+            let words = "the answer has no ID token, although this issuer was asked for one";
+            return match &server.issuer {
+                Some(_) => Err(refused("id_token_missing", words)),
+                None => Ok(()),
+            };
         };
         let claims = unverified_claims(id_token);
         let nonce = claims.as_ref().and_then(|claims| claims["nonce"].as_str());

@@ -219,7 +219,7 @@ impl OpenIdConnectProvider {
         let answer = self.post(server.auth_method, request, deadline).await?;
         let origin = self.origin_of(token_endpoint);
         let grant = self.read_tokens(&answer.success()?, origin)?;
-        errand.check_nonce(grant.id_token.as_ref())?;
+        errand.check_nonce(grant.id_token.as_ref(), server)?;
         Ok(Redemption::Granted(Box::new(grant)))
     }
 

@@ -307,7 +307,10 @@ async fn the_answer_comes_from_a_tenant() {
             }
         })
         .await;
-        let subject = Subject::new(by_code(settings(&stub.base, "common")));
+        let subject = Subject::new(ProviderSettings {
+            scopes: vec!["offline_access".to_owned()],
+            ..by_code(settings(&stub.base, "common"))
+        });
         let consent = subject.begin().await.ok().unwrap();
         let mut query = Serializer::new(String::new());
         query.append_pair("code", "c");

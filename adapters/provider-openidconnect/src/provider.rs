@@ -21,7 +21,7 @@ use crate::client_auth::{Client, ClientAuthMethod};
 use crate::deadline::Deadline;
 use crate::dialect::Dialect;
 use crate::discovery::Metadata;
-use crate::http::{Answer, Fields, Http, Rejection, Request, TraceHeaders, Unanswered};
+use crate::http::{Answer, Fields, Http, Names, Rejection, Request, TraceHeaders, Unanswered};
 use crate::identity::{Person, Unverified, Verifier, ask_userinfo};
 use crate::kept::Kept;
 use crate::server::{Issuer, Server};
@@ -65,7 +65,9 @@ impl OpenIdConnectProvider {
             );
         }
         let dialect = Dialect::new(&settings.quirks);
-        let http = Http::new(settings.name.as_str(), dialect, Arc::clone(&clock))?;
+        let own = settings.addresses().map(|(_, url)| url);
+        let names = Names::new(settings.issuer.as_ref(), own);
+        let http = Http::new(settings.name.as_str(), dialect, names, Arc::clone(&clock))?;
         for (_, url) in settings.addresses() {
             http.prepare(url)?;
         }

@@ -227,7 +227,7 @@ impl ScopeQuirks {
 impl AuthorizationQuirks {
     /// Whether the parameters of RFC 7636 are sent.
     pub(crate) const fn takes_pkce(&self, has_secret: bool) -> bool {
-        !self.refuses_pkce && !(self.refuses_pkce_with_secret && has_secret)
+        !(self.refuses_pkce || self.refuses_pkce_with_secret && has_secret)
     }
 }
 

@@ -33,13 +33,11 @@ pub(crate) struct Errand {
 }
 
 impl Errand {
-    /// A fresh one. The nonce ties an ID token to this very request (OpenID Connect Core section 3.1.2.1).
+    /// A fresh one.
     fn new(settings: &ProviderSettings, request: &ConsentRequest, entropy: &Entropy) -> Self {
-        let asks_who = settings.scopes.iter().any(|scope| scope == "openid");
-        let comes_back = !settings.quirks.authorization.omits_nonce;
         Self {
             verifier: entropy.text(VERIFIER_LENGTH),
-            nonce: (asks_who && comes_back).then(|| entropy.text(NONCE_LENGTH)),
+            nonce: settings.sends_nonce().then(|| entropy.text(NONCE_LENGTH)),
             redirect_uri: request.redirect_uri.clone(),
         }
     }

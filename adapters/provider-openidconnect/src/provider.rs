@@ -204,6 +204,24 @@ impl OpenIdConnectProvider {
         ask_userinfo(&self.http, url, access_token, quirks, deadline).await
     }
 
+    /// Whether the provider still takes this token. A refresh token is not worth the risk of finding out.
+    async fn is_live(
+        &self,
+        token: TokenToRevoke<'_>,
+        server: &Server,
+        deadline: Deadline,
+    ) -> Result<bool, ProviderError> {
+        let (TokenToRevoke::Access(token), Some(url)) = (token, &server.userinfo) else {
+            return Ok(true);
+        };
+        match self.ask_userinfo(url, token, deadline).await {
+            Err(ProviderError::Refused { .. }) => Ok(false),
+            Err(error @ ProviderError::Unavailable { .. }) => Err(error),
+            // Whatever else it says, it lets the token in.
+            _ => Ok(true),
+        }
+    }
+
     async fn redeem_code(
         &self,
         handle: &DeviceCode,
@@ -367,6 +385,9 @@ impl OAuthProvider for OpenIdConnectProvider {
         let quirks = &self.settings.quirks.revocation;
         if !revocation::takes(token, quirks) {
             return Ok(Revoked::Unsupported);
+        }
+        if quirks.ends_grants_of_live_tokens && !self.is_live(token, &server, deadline).await? {
+            return Ok(Revoked::Unknown);
         }
         let request = revocation::request(endpoint, token, quirks)?;
         let has_secret = self.client.secret().is_some();

@@ -170,6 +170,9 @@ pub struct RevocationQuirks {
     pub leaves_grant: bool,
     /// A success says so in this member; without it, 200 is none.
     pub success_member: Option<String>,
+    /// Of access tokens it ends the grant with a live one, and says 200 to a dead one too, as RFC 7009 section 2.2 has it:
+    /// userinfo is asked first which of the two this is.
+    pub ends_grants_of_live_tokens: bool,
 }
 
 /// What a revocation request takes.

@@ -133,6 +133,34 @@ async fn a_200_that_is_no_success() {
     }
 }
 
+// Notion, as r28ai/charter docs/auth/providers/notion.mdx measured it: 200 to a token that a refresh has replaced, too, and
+// the grant lives on.
+#[tokio::test]
+async fn a_success_that_says_nothing() {
+    let me = json!({"id": "bot-1", "bot": {"owner": {"user": {"id": "p-1"}}}});
+    for (status, expected, asked) in [
+        (200, Ok(Revoked::Revoked), 1),
+        (401, Ok(Revoked::Unknown), 0),
+        (503, Err("unavailable"), 0),
+        (429, Err("unavailable"), 0),
+    ] {
+        let me = me.clone();
+        let stub = Stub::start(move |seen, _| match seen.path.as_str() {
+            "/userinfo" => reply_json(status, &me),
+            _ => reply_json(200, &json!({"request_id": "x"})),
+        })
+        .await;
+        let subject = Subject::new(preset("notion", &stub.base));
+        let outcome = subject.revoke_access_token().await;
+        assert_eq!(
+            outcome.map_err(|error| kind(&error).0),
+            expected,
+            "{status}"
+        );
+        assert_eq!(stub.count("/revoke"), asked, "{status}");
+    }
+}
+
 // Notion: JSON, the live access token, Basic. Twitch: the client id and no secret. Auth0: refresh tokens only.
 #[tokio::test]
 async fn forms_of_their_own() {

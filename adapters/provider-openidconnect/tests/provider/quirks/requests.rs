@@ -101,18 +101,21 @@ async fn a_provider_that_refuses_pkce() {
     stub.last(|seen| assert!(!seen.form().contains_key("code_verifier")));
 }
 
-// LinkedIn, "Authorization Code Flow", step 2: its own words for a person who declines.
+// LinkedIn, "Authorization Code Flow", step 2: its own words for a person who declines. Salesforce, "OAuth 2.0
+// Authorization Errors": a hyphen where RFC 6749 has none.
 #[tokio::test]
 async fn words_of_their_own_for_a_no() {
-    for (word, expected) in [
-        ("user_cancelled_login", "denied"),
-        ("user_cancelled_authorize", "denied"),
+    for (name, word, expected) in [
+        ("linkedin", "user_cancelled_login", "denied"),
+        ("linkedin", "user_cancelled_authorize", "denied"),
         (
+            "linkedin",
             "unauthorized_scope_error",
             "refused unauthorized_scope_error",
         ),
+        ("salesforce", "access-denied", "denied"),
     ] {
-        let subject = Subject::new(preset("linkedin", "http://127.0.0.1:9"));
+        let subject = Subject::new(by_code(preset(name, "http://127.0.0.1:9")));
         let consent = subject.begin().await.ok().unwrap();
         let query = format!("error={word}&error_description=The+user+cancelled&state=x");
         let outcome = subject

@@ -67,8 +67,16 @@ async fn the_token_alone() {
     }
     let (subject, _stub) = saying("google", 400, &json!({"error": "invalid_token"})).await;
     assert_eq!(subject.revoke().await, Ok(Revoked::Unknown));
-    let (subject, _stub) = saying("zoho", 200, &json!({"error": "invalid_code"})).await;
-    assert_eq!(subject.revoke().await, Ok(Revoked::Unknown));
+    // Zoho, "Revoke OAuth tokens": 400 for a token that is none.
+    for status in [200, 400] {
+        let (subject, _stub) = saying("zoho", status, &json!({"error": "invalid_code"})).await;
+        assert_eq!(subject.revoke().await, Ok(Revoked::Unknown));
+    }
+    // Salesforce, "Revoking OAuth Tokens": both words, with 400.
+    for word in ["unsupported_token_type", "invalid_token"] {
+        let (subject, _stub) = saying("salesforce", 400, &json!({"error": word})).await;
+        assert_eq!(subject.revoke().await, Ok(Revoked::Unknown), "{word}");
+    }
 }
 
 // Slack, auth.revoke; Dropbox, auth/token/revoke: the token that the request carries.
@@ -182,6 +190,10 @@ async fn forms_of_their_own() {
     let unknown = json!({"status": 400, "message": "Invalid token"});
     let (subject, _stub) = saying("twitch", 400, &unknown).await;
     assert_eq!(subject.revoke_access_token().await, Ok(Revoked::Unknown));
+    let nobody = json!({"status": 404, "message": "client does not exist"});
+    let (subject, _stub) = saying("twitch", 404, &nobody).await;
+    let error = error_of(subject.revoke_access_token().await);
+    assert_eq!(kind(&error).0, "misconfigured");
     // A developer advocate of Zoom in its forum, topic 18432: revoking a token uninstalls the app for the person.
     let (subject, stub) = at("zoom", || reply_json(200, &json!({"status": "success"}))).await;
     assert_eq!(subject.revoke().await, Ok(Revoked::Unsupported));

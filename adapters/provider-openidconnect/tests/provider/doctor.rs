@@ -683,6 +683,12 @@ async fn revocation() {
     let stub = described_as(json!({"revocation_endpoint": "http://id.example.com/r"})).await;
     let findings = check(good(&stub.base)).await;
     expect(&findings, About::Revocation, Verdict::Warning, &["https"]);
+
+    // Slack's auth.revoke ends one token.
+    let stub = Stub::start(|seen, base| dated(healthy(seen, base), 0)).await;
+    let findings = check(preset("slack", &stub.base)).await;
+    let words = ["the grant lives on"];
+    expect(&findings, About::Revocation, Verdict::Warning, &words);
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ pub(crate) fn check(url: &Url) -> Result<(), AddressFault> {
 }
 
 /// What an issuer says about itself is less trusted than what the operator says: beyond [`check`], an issuer out there
-/// cannot point this service at a host in here. Only literal addresses can be judged without resolving names.
+/// cannot point this service at a host in here. Names are judged when they are resolved (`http::names`).
 pub(crate) fn check_discovered(issuer: &Url, url: &Url) -> Result<(), AddressFault> {
     if is_inward(url) && !is_inward(issuer) {
         return Err(AddressFault::Private);
@@ -48,44 +48,49 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn is_inward(url: &Url) -> bool {
-    match literal(url) {
-        Some(IpAddr::V4(ip)) => {
-            // 100.64.0.0/10 is the shared space of RFC 6598.
-            let [a, b, c, _] = ip.octets();
-            let is_shared = a == 100 && (64..128).contains(&b);
-            // 192.0.0.0/24 and 198.18.0.0/15: of RFC 6890, and for benchmarks.
-            let is_special = [a, b, c] == [192, 0, 0] || a == 198 && matches!(b, 18 | 19);
-            ip.is_loopback()
-                || ip.is_private()
-                || ip.is_link_local()
-                || ip.is_multicast()
-                || a == 0
-                || a >= 240
-                || is_shared
-                || is_special
+/// Whether the address is one of a host in here, as far as it shows.
+pub(crate) fn is_inward(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => leads_inward(IpAddr::V4(ip)),
+        Some(Host::Ipv6(ip)) => leads_inward(IpAddr::V6(ip)),
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name == "localhost" || name.ends_with(".localhost")
         }
-        Some(IpAddr::V6(ip)) => {
-            ip.is_loopback()
-                || ip.is_unspecified()
-                || ip.is_multicast()
-                || ip.is_unique_local()
-                || ip.is_unicast_link_local()
-        }
-        None => url
-            .host_str()
-            .map(|host| host.trim_end_matches('.'))
-            .is_some_and(|host| host == "localhost" || host.ends_with(".localhost")),
+        None => false,
     }
 }
 
-/// The address where the host is one; the IPv4 address that an IPv6 one leads to.
-fn literal(url: &Url) -> Option<IpAddr> {
-    match url.host()? {
-        Host::Ipv4(ip) => Some(IpAddr::V4(ip)),
-        Host::Ipv6(ip) => Some(embedded(ip).map_or(IpAddr::V6(ip), IpAddr::V4)),
-        Host::Domain(_) => None,
+/// Whether a host in here has this address, or may have it.
+pub(crate) fn leads_inward(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => v4_leads_inward(ip),
+        IpAddr::V6(ip) => embedded(ip).map_or_else(|| v6_leads_inward(ip), v4_leads_inward),
     }
+}
+
+fn v4_leads_inward(ip: Ipv4Addr) -> bool {
+    // 100.64.0.0/10 is the shared space of RFC 6598.
+    let [a, b, c, _] = ip.octets();
+    let is_shared = a == 100 && (64..128).contains(&b);
+    // 192.0.0.0/24 and 198.18.0.0/15: of RFC 6890, and for benchmarks.
+    let is_special = [a, b, c] == [192, 0, 0] || a == 198 && matches!(b, 18 | 19);
+    ip.is_loopback()
+        || ip.is_private()
+        || ip.is_link_local()
+        || ip.is_multicast()
+        || a == 0
+        || a >= 240
+        || is_shared
+        || is_special
+}
+
+const fn v6_leads_inward(ip: Ipv6Addr) -> bool {
+    ip.is_loopback()
+        || ip.is_unspecified()
+        || ip.is_multicast()
+        || ip.is_unique_local()
+        || ip.is_unicast_link_local()
 }
 
 /// The IPv4 address that an IPv6 one leads to: mapped or compatible (RFC 4291 section 2.5.5), or translated (RFC 6052).

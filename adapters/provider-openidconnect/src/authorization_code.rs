@@ -15,7 +15,6 @@ use crate::dialect::{Dialect, Meaning};
 use crate::http::{Fields, Request};
 use crate::identity::unverified_claims;
 use crate::oauth_error::OAuthError;
-use crate::quirks::Quirks;
 use crate::scrub::Scrubber;
 use crate::server::Server;
 use crate::settings::ProviderSettings;
@@ -34,13 +33,11 @@ pub(crate) struct Errand {
 }
 
 impl Errand {
-    /// A fresh one. The nonce ties an ID token to this very request (OpenID Connect Core section 3.1.2.1).
+    /// A fresh one.
     fn new(settings: &ProviderSettings, request: &ConsentRequest, entropy: &Entropy) -> Self {
-        let asks_who = settings.scopes.iter().any(|scope| scope == "openid");
-        let comes_back = !settings.quirks.authorization.omits_nonce;
         Self {
             verifier: entropy.text(VERIFIER_LENGTH),
-            nonce: (asks_who && comes_back).then(|| entropy.text(NONCE_LENGTH)),
+            nonce: settings.sends_nonce().then(|| entropy.text(NONCE_LENGTH)),
             redirect_uri: request.redirect_uri.clone(),
         }
     }
@@ -65,22 +62,40 @@ impl Errand {
     }
 
     /// Asks for the tokens (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
-    pub(crate) fn token_request(&self, endpoint: &Url, code: &str, quirks: &Quirks) -> Request {
-        let mut request = Request::post(endpoint).json_if(quirks.token.json_requests);
+    pub(crate) fn token_request(
+        &self,
+        endpoint: &Url,
+        code: &str,
+        settings: &ProviderSettings,
+    ) -> Request {
+        let is_json = settings.quirks.token.json_requests;
+        let mut request = Request::post(endpoint).json_if(is_json);
         request.field("grant_type", "authorization_code");
         request.secret_field("code", code);
         request.field("redirect_uri", &self.redirect_uri);
-        if !quirks.authorization.refuses_pkce {
+        if settings.sends_pkce() {
             request.secret_field("code_verifier", &self.verifier);
         }
         request
     }
 
     /// Whether the ID token answers this very request. Its signature is verified when the person is identified, so
-    /// that the claim is then known to be the issuer's.
-    pub(crate) fn check_nonce(&self, id_token: Option<&IdToken>) -> Result<(), ProviderError> {
-        let (Some(expected), Some(id_token)) = (&self.nonce, id_token) else {
+    /// that the claim is then known to be the issuer's. A server that is known to issue ID tokens was asked for one
+    /// (OpenID Connect Core section 3.1.3.3); of any other nothing is known but that scopes may mean anything there.
+    pub(crate) fn check_nonce(
+        &self,
+        id_token: Option<&IdToken>,
+        server: &Server,
+    ) -> Result<(), ProviderError> {
+        let Some(expected) = &self.nonce else {
             return Ok(());
+        };
+        let Some(id_token) = id_token else {
+            let words = "the answer has no ID token, although this issuer was asked for one";
+            return match &server.issuer {
+                Some(_) => Err(refused("id_token_missing", words)),
+                None => Ok(()),
+            };
         };
         let claims = unverified_claims(id_token);
         let nonce = claims.as_ref().and_then(|claims| claims["nonce"].as_str());
@@ -113,7 +128,7 @@ pub(crate) fn begin(
             .append_pair("client_id", &settings.client_id)
             .append_pair("redirect_uri", &errand.redirect_uri)
             .append_pair("state", &request.state);
-        if !settings.quirks.authorization.refuses_pkce {
+        if settings.sends_pkce() {
             query
                 .append_pair("code_challenge", challenge.as_str())
                 .append_pair("code_challenge_method", challenge.method().as_str());
@@ -139,8 +154,12 @@ pub(crate) fn begin(
 }
 
 /// Refresh tokens are for people who were asked (OpenID Connect Core section 11): servers that keep to it ignore
-/// `offline_access` without this.
+/// `offline_access` without this. Elsewhere it does harm: who may not consent alone is asked although an administrator
+/// has consented for everybody.
 fn wants_prompt(settings: &ProviderSettings) -> bool {
+    if settings.quirks.authorization.needs_no_prompt {
+        return false;
+    }
     let parameters = &settings.authorization_parameters;
     let is_said = parameters.iter().any(|(name, _)| name == "prompt");
     let offline = settings
@@ -177,12 +196,12 @@ pub(crate) fn read(
 
 /// An answer of another server must not be taken for this one's (RFC 9207 section 2.4); an error neither.
 fn check_issuer(named: Option<&str>, server: &Server) -> Result<(), ProviderError> {
-    match (named, server.response_issuer()) {
-        (Some(named), Some(expected)) if named != expected => {
+    match named {
+        Some(named) if !server.may_be_named(named) => {
             let words = "the answer names another issuer than the one that the person was sent to";
             Err(refused("issuer_mismatch", words))
         }
-        (None, Some(_)) if server.names_issuer_in_responses => {
+        None if server.names_issuer_in_responses => {
             let words = "the answer does not name its issuer, as this provider says it would";
             Err(refused("issuer_missing", words))
         }

@@ -105,6 +105,7 @@ const DEAD: [&str; 3] = [
 fn own(words: &ErrorWords) -> BTreeMap<String, Meaning> {
     let all = [
         (&words.slow_down, Meaning::SlowDown),
+        (&words.denied, Meaning::Denied),
         (&words.expired, Meaning::Expired),
         (&words.passing, Meaning::Passing),
         (&words.misconfigured, Meaning::Misconfigured),

@@ -1,5 +1,7 @@
 //! The adapter itself.
 
+mod people;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,10 +23,9 @@ use crate::client_auth::{Client, ClientAuthMethod};
 use crate::deadline::Deadline;
 use crate::dialect::Dialect;
 use crate::discovery::Metadata;
-use crate::http::{Answer, Fields, Http, Rejection, Request, TraceHeaders, Unanswered};
-use crate::identity::{Person, Unverified, Verifier, ask_userinfo};
+use crate::http::{Answer, Fields, Http, Names, Rejection, Request, TraceHeaders, Unanswered};
 use crate::kept::Kept;
-use crate::server::{Issuer, Server};
+use crate::server::Server;
 use crate::settings::{Flow, ProviderSettings, SettingsError};
 use crate::{authorization_code, device_authorization, refresh, revocation, token};
 
@@ -65,7 +66,9 @@ impl OpenIdConnectProvider {
             );
         }
         let dialect = Dialect::new(&settings.quirks);
-        let http = Http::new(settings.name.as_str(), dialect, Arc::clone(&clock))?;
+        let own = settings.addresses().map(|(_, url)| url);
+        let names = Names::new(settings.issuer.as_ref(), own);
+        let http = Http::new(settings.name.as_str(), dialect, names, Arc::clone(&clock))?;
         for (_, url) in settings.addresses() {
             http.prepare(url)?;
         }
@@ -192,16 +195,6 @@ impl OpenIdConnectProvider {
         token::read(fields, &self.settings.scopes, origin, &self.settings.quirks)
     }
 
-    async fn ask_userinfo(
-        &self,
-        url: &Url,
-        access_token: &AccessToken,
-        deadline: Deadline,
-    ) -> Result<Person, ProviderError> {
-        let quirks = &self.settings.quirks.identity;
-        ask_userinfo(&self.http, url, access_token, quirks, deadline).await
-    }
-
     async fn redeem_code(
         &self,
         handle: &DeviceCode,
@@ -215,74 +208,12 @@ impl OpenIdConnectProvider {
             Brought::Denied => return Ok(Redemption::Denied),
         };
         let token_endpoint = server.token()?;
-        let request = errand.token_request(token_endpoint, &code, &self.settings.quirks);
+        let request = errand.token_request(token_endpoint, &code, &self.settings);
         let answer = self.post(server.auth_method, request, deadline).await?;
         let origin = self.origin_of(token_endpoint);
         let grant = self.read_tokens(&answer.success()?, origin)?;
-        errand.check_nonce(grant.id_token.as_ref())?;
+        errand.check_nonce(grant.id_token.as_ref(), server)?;
         Ok(Redemption::Granted(Box::new(grant)))
-    }
-
-    async fn verify(
-        &self,
-        id_token: &IdToken,
-        issuer: &Issuer,
-        requested_at: Timestamp,
-        deadline: Deadline,
-    ) -> Result<Person, ProviderError> {
-        // Judged as of when it was asked for: who it names does not change while the keys are out of reach.
-        let verifier = Verifier::new(id_token, issuer, &self.client, requested_at)?;
-        let missed = AtomicBool::new(false);
-        let fetch = |deadline| {
-            missed.store(true, Ordering::Relaxed);
-            self.fetch_keys(&issuer.jwks_uri, deadline)
-        };
-        let keys = self.keys.get(deadline, fetch).await;
-        let hit = !missed.load(Ordering::Relaxed);
-        self.observer.cache_asked(Cache::Keys, hit);
-        let keys = keys?;
-        match verifier.person(&keys) {
-            // The issuer may have rotated its keys (OpenID Connect Core section 10.1.1).
-            Err(Unverified::UnknownKey) => {
-                let keys = self.keys.renew(deadline, fetch).await?;
-                Ok(verifier.person(&keys)?)
-            }
-            judged => Ok(judged?),
-        }
-    }
-
-    async fn fetch_keys(
-        &self,
-        jwks_uri: &Url,
-        deadline: Deadline,
-    ) -> Result<CoreJsonWebKeySet, ProviderError> {
-        let answer = self.http.send(Request::get(jwks_uri), deadline).await?;
-        serde_json::from_value(answer.success()?.into_value()).map_err(|_| {
-            ProviderError::Nonsense {
-                detail: "an answer that is no set of keys".to_owned(),
-            }
-        })
-    }
-
-    /// Adds a name from userinfo to a person whom the ID token left without one. Userinfo about somebody else must not
-    /// be used (OpenID Connect Core section 5.3.2); nothing but the name is lost when it fails.
-    async fn name(
-        &self,
-        person: Person,
-        server: &Server,
-        access_token: &AccessToken,
-        deadline: Deadline,
-    ) -> Person {
-        let (None, Some(url)) = (&person.name, &server.userinfo) else {
-            return person;
-        };
-        match self.ask_userinfo(url, access_token, deadline).await {
-            Ok(described) if described.id == person.id => Person {
-                name: described.name,
-                ..person
-            },
-            _ => person,
-        }
     }
 }
 
@@ -365,6 +296,9 @@ impl OAuthProvider for OpenIdConnectProvider {
         let quirks = &self.settings.quirks.revocation;
         if !revocation::takes(token, quirks) {
             return Ok(Revoked::Unsupported);
+        }
+        if quirks.ends_grants_of_live_tokens && !self.is_live(token, &server, deadline).await? {
+            return Ok(Revoked::Unknown);
         }
         let request = revocation::request(endpoint, token, quirks)?;
         let has_secret = self.client.secret().is_some();

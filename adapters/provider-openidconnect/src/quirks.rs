@@ -54,8 +54,12 @@ pub struct AuthorizationQuirks {
     pub response_issuer: Option<String>,
     /// The provider refuses the parameters of RFC 7636. The state still binds the answer to the browser.
     pub refuses_pkce: bool,
+    /// The provider takes them of public clients only: with a client secret they are left out.
+    pub refuses_pkce_with_secret: bool,
     /// ID tokens come without the nonce that was asked for (OpenID Connect Core section 3.1.2.1), so none is asked for.
     pub omits_nonce: bool,
+    /// `offline_access` counts without `prompt=consent` (OpenID Connect Core section 11), so that is not sent.
+    pub needs_no_prompt: bool,
 }
 
 /// The device flow.
@@ -116,6 +120,8 @@ pub struct RefreshQuirks {
 pub struct ErrorWords {
     /// `slow_down`.
     pub slow_down: Vec<String>,
+    /// `access_denied`: the person said no.
+    pub denied: Vec<String>,
     /// `expired_token`.
     pub expired: Vec<String>,
     /// `temporarily_unavailable`: limits and failures of the moment.
@@ -164,6 +170,9 @@ pub struct RevocationQuirks {
     pub leaves_grant: bool,
     /// A success says so in this member; without it, 200 is none.
     pub success_member: Option<String>,
+    /// Of access tokens it ends the grant with a live one, and says 200 to a dead one too, as RFC 7009 section 2.2 has it:
+    /// userinfo is asked first which of the two this is.
+    pub ends_grants_of_live_tokens: bool,
 }
 
 /// What a revocation request takes.
@@ -215,6 +224,13 @@ impl ScopeQuirks {
             .next()
             .filter(|_| !given.is_empty())
             .map(String::as_str)
+    }
+}
+
+impl AuthorizationQuirks {
+    /// Whether the parameters of RFC 7636 are sent.
+    pub(crate) const fn takes_pkce(&self, has_secret: bool) -> bool {
+        !(self.refuses_pkce || self.refuses_pkce_with_secret && has_secret)
     }
 }
 

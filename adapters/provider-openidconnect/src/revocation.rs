@@ -74,24 +74,26 @@ pub(crate) fn read(answer: Answer, quirks: &RevocationQuirks) -> Result<Revoked,
     if quirks.gone_statuses.contains(&status.as_u16()) || is_gone_by_words(&answer, quirks) {
         return Ok(Revoked::Unknown);
     }
-    if status.is_success() && quirks.leaves_grant {
-        return Ok(Revoked::Unsupported);
-    }
+    let revoked = if quirks.leaves_grant {
+        Revoked::Unsupported
+    } else {
+        Revoked::Revoked
+    };
     if status.is_success() && quirks.success_member.is_none() {
-        return Ok(Revoked::Revoked);
+        return Ok(revoked);
     }
     match answer.success() {
-        Ok(fields) => confirmed(&fields, quirks),
+        Ok(fields) => confirmed(&fields, quirks).map(|()| revoked),
         Err(Rejection::Worded(error)) => judge(error, status),
         Err(Rejection::Failed(cause)) => Err(ours(unworded(cause, status), status)),
     }
 }
 
-fn confirmed(fields: &Fields, quirks: &RevocationQuirks) -> Result<Revoked, ProviderError> {
+fn confirmed(fields: &Fields, quirks: &RevocationQuirks) -> Result<(), ProviderError> {
     let member = quirks.success_member.as_deref();
     let is_true = |name| fields.get(name).is_some_and(|value| value == true);
     if member.is_none_or(is_true) {
-        return Ok(Revoked::Revoked);
+        return Ok(());
     }
     Err(ProviderError::Nonsense {
         detail: "an answer that does not say whether the token is revoked".to_owned(),

@@ -48,6 +48,19 @@ impl Issuer {
 /// What stands for the tenant in the issuer of Microsoft's metadata for many tenants.
 pub(crate) const TENANT_ID: &str = "{tenantid}";
 
+/// The GUID that is nobody's.
+const NO_TENANT: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Whether this is the issuer's name or, where that stands for many, the name of one of them.
+fn is_tenant_of(issuer: &str, name: &str) -> bool {
+    let Some((before, after)) = issuer.split_once(TENANT_ID) else {
+        return issuer == name;
+    };
+    let rest = name.strip_prefix(before);
+    rest.and_then(|rest| rest.strip_suffix(after))
+        .is_some_and(is_guid)
+}
+
 /// Whether the text is a GUID, as Microsoft's tenants have.
 pub(crate) fn is_guid(text: &str) -> bool {
     let lengths = text.split('-').map(str::len);
@@ -118,7 +131,7 @@ impl Server {
                 algorithms: metadata.id_token_algorithms.clone(),
             }),
             names_issuer_in_responses: metadata.names_issuer_in_responses,
-            response_issuer: Some(metadata.issuer.clone()).filter(|name| !name.contains(TENANT_ID)),
+            response_issuer: Some(metadata.issuer.clone()),
             authorization,
             device_authorization,
             token: pick(&settings.token_endpoint, "token_endpoint")?,
@@ -138,9 +151,17 @@ impl Server {
         present(&self.authorization, "authorization_endpoint")
     }
 
-    /// How it names itself in authorization responses, letter for letter (RFC 9207 section 2.4).
-    pub(crate) fn response_issuer(&self) -> Option<&str> {
-        self.response_issuer.as_deref()
+    /// Whether it may name itself so in authorization responses: letter for letter (RFC 9207 section 2.4), but for the
+    /// tenant where it is an issuer for many.
+    pub(crate) fn may_be_named(&self, name: &str) -> bool {
+        let known = self.response_issuer.as_deref();
+        known.is_none_or(|known| is_tenant_of(known, name))
+    }
+
+    /// How it could name itself there, for a tenant that nobody has.
+    pub(crate) fn a_response_issuer(&self) -> Option<String> {
+        let known = self.response_issuer.as_ref();
+        known.map(|known| known.replace(TENANT_ID, NO_TENANT))
     }
 
     /// The device authorization endpoint (RFC 8628 section 3.1).

@@ -207,6 +207,18 @@ impl ProviderSettings {
         first.filter(|_| !self.asks_for_one_of(wanted))
     }
 
+    /// Whether an authorization code is tied to its request by PKCE.
+    pub(crate) const fn sends_pkce(&self) -> bool {
+        let quirks = &self.quirks.authorization;
+        quirks.takes_pkce(self.client_secret.is_some())
+    }
+
+    /// Whether an ID token is tied to its request by a nonce (OpenID Connect Core section 3.1.2.1).
+    pub(crate) fn sends_nonce(&self) -> bool {
+        let asks_who = self.scopes.iter().any(|scope| scope == "openid");
+        asks_who && !self.quirks.authorization.omits_nonce
+    }
+
     /// Whether one of these is among the scopes.
     pub(crate) fn asks_for_one_of(&self, wanted: &[String]) -> bool {
         wanted.iter().any(|scope| self.scopes.contains(scope))

@@ -87,8 +87,8 @@ impl Checkup<'_> {
     async fn made_up_code(&mut self, handle: &DeviceCode, server: &Server) {
         let mut query = Serializer::new(String::new());
         query.append_pair("code", MADE_UP);
-        if let Some(issuer) = server.response_issuer() {
-            query.append_pair("iss", issuer);
+        if let Some(issuer) = server.a_response_issuer() {
+            query.append_pair("iss", &issuer);
         }
         let callback = CallbackQuery::new(query.finish());
         let redeemed = self.provider.redeem(handle, Some(&callback)).await;

@@ -37,7 +37,10 @@ fn is_about_trust(words: &str) -> bool {
 /// The words are those of the HTTP client and of what is below it.
 fn of_silence(words: &str) -> &'static str {
     let says = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
-    if says(&["dns", "lookup", "resolve"]) {
+    if says(&["private address"]) {
+        "Have the provider put its metadata right; if the endpoint is meant to be in your network, set it yourself: names \
+         that you give may lead anywhere."
+    } else if says(&["dns", "lookup", "resolve"]) {
         "Check the host's name, and that this machine can resolve it (`getent hosts NAME`)."
     } else if is_about_trust(words) || says(&["tls", "handshake"]) {
         "This machine does not trust the server: name a file with its CA certificates in SSL_CERT_FILE, and check this \

@@ -16,6 +16,12 @@ impl Checkup<'_> {
             Ok(endpoint)
         });
         self.add(match endpoint {
+            Ok(Some(_)) if settings.quirks.revocation.leaves_grant => Finding::warning(
+                Subject::Revocation,
+                "there is an endpoint, but it ends access tokens alone: deleting an account forgets its refresh token \
+                 here, and at the provider the grant lives on",
+                "People withdraw their consent at the provider.",
+            ),
             Ok(Some(_)) => Finding::ok(
                 Subject::Revocation,
                 "there is an endpoint: deleting an account ends its tokens at the provider too",

@@ -24,6 +24,17 @@ impl Checkup<'_> {
         let client = &settings.client_id;
         let words = format!("client {client:?} {secret}, flow {flow}, {scopes}");
         self.add(Finding::ok(Subject::Settings, words));
+        if settings.flow == Flow::AuthorizationCode
+            && !settings.sends_pkce()
+            && !settings.sends_nonce()
+        {
+            self.add(Finding::warning(
+                Subject::Settings,
+                "neither PKCE nor a nonce ties an answer to its request here: the state alone ties it to the browser \
+                 that confirmed",
+                STATE_ALONE,
+            ));
+        }
     }
 
     /// Whether the provider takes clients that authenticate like this one.
@@ -55,6 +66,9 @@ impl Checkup<'_> {
         }
     }
 }
+
+const STATE_ALONE: &str = "Serve PUBLIC_URL by https, so that no callback can be read on its way. Where the provider takes \
+                           PKCE by now, or this client without its secret, change that: quirks.authorization, client_secret.";
 
 type Hint = (String, &'static str);
 

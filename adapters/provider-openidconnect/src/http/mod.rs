@@ -4,6 +4,7 @@
 mod answer;
 mod body;
 mod fields;
+mod names;
 mod request;
 mod retry_after;
 mod transport;
@@ -12,6 +13,7 @@ mod unanswered;
 pub(crate) use answer::{Answer, Rejection, unworded};
 pub(crate) use body::Body;
 pub(crate) use fields::Fields;
+pub(crate) use names::Names;
 pub(crate) use request::Request;
 pub use transport::ClientUnavailable;
 pub(crate) use unanswered::Unanswered;
@@ -51,11 +53,12 @@ impl Http {
     pub(crate) fn new(
         provider: &str,
         dialect: Dialect,
+        names: Names,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ClientUnavailable> {
         Ok(Self {
             provider: provider.to_owned(),
-            transport: Transport::new()?,
+            transport: Transport::new(names)?,
             clock,
             dialect: Arc::new(dialect),
             trace_headers: None,

@@ -1,13 +1,14 @@
 //! The HTTP clients underneath.
 
 use std::error::Error;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use central_oauth_domain::ports::ProviderError;
 use reqwest::{Client, ClientBuilder, redirect};
 use url::Url;
 
+use super::Names;
 use crate::scrub::Scrubber;
 
 /// Why no client could be made.
@@ -29,15 +30,17 @@ impl From<ClientUnavailable> for ProviderError {
 pub(super) struct Transport {
     plain: Client,
     secure: OnceLock<Client>,
+    names: Arc<Names>,
 }
 
 impl Transport {
-    pub(super) fn new() -> Result<Self, ClientUnavailable> {
+    pub(super) fn new(names: Names) -> Result<Self, ClientUnavailable> {
         // What is meant for loopback is not sent to a proxy from the environment, in the clear.
         let plain = build(bare().no_proxy().tls_certs_only([]))?;
         Ok(Self {
             plain,
             secure: OnceLock::new(),
+            names: Arc::new(names),
         })
     }
 
@@ -46,10 +49,12 @@ impl Transport {
         if url.scheme() == "http" {
             return Ok(&self.plain);
         }
+        self.names.note(url);
         if let Some(client) = self.secure.get() {
             return Ok(client);
         }
-        let client = build(bare().https_only(true))?;
+        let names = Arc::clone(&self.names);
+        let client = build(bare().https_only(true).dns_resolver(names))?;
         Ok(self.secure.get_or_init(|| client))
     }
 }
@@ -91,4 +96,27 @@ fn chain(error: &dyn Error) -> String {
         cause = inner.source();
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // `localhost` is the one name that leads inwards on every machine.
+    #[tokio::test]
+    async fn names_are_judged_before_anybody_is_connected_to() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let url = Url::parse("https://localhost:9/token").expect("an address");
+        let public = Url::parse("https://192.0.2.1").expect("an address");
+        for (own, is_judged) in [(vec![&public], true), (vec![&public, &url], false)] {
+            let names = Names::new(Some(&public), own.into_iter());
+            let transport = Transport::new(names).expect("plain http");
+            let Ok(client) = transport.client(&url) else {
+                return; // No CA certificates on this machine.
+            };
+            let error = client.get(url.clone()).send().await.expect_err("nobody");
+            let words = unavailable(error).to_string();
+            assert_eq!(words.contains("private address"), is_judged, "{words}");
+        }
+    }
 }

@@ -87,6 +87,8 @@ pub struct Facts {
     pub access_token: Option<String>,
     /// How long refresh tokens last, and what ends them.
     pub refresh_token: Option<String>,
+    /// When grants end however they are used, where neither an answer nor a quirk tells it ahead.
+    pub grant: Option<String>,
     /// Whether a refresh brings a new refresh token.
     pub rotation: Option<String>,
     /// How long a refresh token that has been used still serves.

@@ -78,6 +78,14 @@ async fn issuing(changes: Value, token_answer: Value) -> Stub {
     .await
 }
 
+/// At an issuer that nobody asks who the person is.
+fn for_access(base: &str) -> ProviderSettings {
+    ProviderSettings {
+        scopes: vec!["repo".to_owned()],
+        ..at_issuer(base)
+    }
+}
+
 fn at_issuer(base: &str) -> ProviderSettings {
     ProviderSettings {
         flow: Flow::AuthorizationCode,
@@ -235,12 +243,12 @@ async fn the_answer_must_come_from_the_right_server() {
             "wrong" => "&iss=https://evil.example.com".to_owned(),
             _ => String::new(),
         };
-        let outcome = round_trip(at_issuer(&stub.base), &format!("{CALLBACK}{named}")).await;
+        let outcome = round_trip(for_access(&stub.base), &format!("{CALLBACK}{named}")).await;
         assert_eq!(step(&outcome), expected, "{changes} {named}");
         let refused = usize::from(expected == "granted");
         assert_eq!(stub.count("/token"), refused, "the code must not go out");
         let denial = format!("error=access_denied{named}");
-        let outcome = round_trip(at_issuer(&stub.base), &denial).await;
+        let outcome = round_trip(for_access(&stub.base), &denial).await;
         let expected = expected.replace("granted", "denied");
         assert_eq!(step(&outcome), expected, "{changes} {denial}");
     }
@@ -261,6 +269,27 @@ async fn the_id_token_must_answer_this_request() {
         let error = error_of(round_trip(at_issuer(&stub.base), CALLBACK).await);
         assert_eq!(kind(&error), ("refused", "invalid_id_token"), "{id_token}");
     }
+}
+
+// OpenID Connect Core section 3.1.3.3: an issuer answers openid with an ID token. What a plain OAuth 2.0 server makes of
+// that scope is its own affair, and so is that of one whose metadata has no keys.
+#[tokio::test]
+async fn an_id_token_that_was_asked_for_must_come() {
+    let answer = || json!({"access_token": "at", "refresh_token": "rt"});
+    let stub = issuing(json!({}), answer()).await;
+    let error = error_of(round_trip(at_issuer(&stub.base), CALLBACK).await);
+    assert_eq!(kind(&error), ("refused", "id_token_missing"));
+    let outcome = round_trip(for_access(&stub.base), CALLBACK).await;
+    assert_eq!(step(&outcome), "granted");
+    let mut forgetful = at_issuer(&stub.base);
+    forgetful.quirks.authorization.omits_nonce = true;
+    let outcome = round_trip(forgetful, CALLBACK).await;
+    assert_eq!(step(&outcome), "granted", "nothing ties one to the request");
+    let outcome = round_trip(code_flow(&stub.base), CALLBACK).await;
+    assert_eq!(step(&outcome), "granted");
+    let stub = issuing(json!({"jwks_uri": null}), answer()).await;
+    let outcome = round_trip(at_issuer(&stub.base), CALLBACK).await;
+    assert_eq!(step(&outcome), "granted");
 }
 
 #[tokio::test]

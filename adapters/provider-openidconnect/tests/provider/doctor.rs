@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
 
+use crate::quirks::preset;
 use crate::support::{
     REDIRECT_URI, Seen, Stub, Subject, TestClock, WithHeader as _, changed, issuer,
     json as reply_json, metadata, plain, raw, reply,
@@ -203,6 +204,34 @@ async fn a_provider_that_names_itself() {
     let stub = described_as(json!({"authorization_response_iss_parameter_supported": true})).await;
     let findings = check(redirecting(&stub.base)).await;
     expect(&findings, About::Client, Verdict::Ok, &["invalid_grant"]);
+}
+
+// LinkedIn refuses PKCE and gives no nonce back, Slack takes PKCE of public clients only: said, and no more than that.
+#[tokio::test]
+async fn a_code_that_only_the_state_ties_to_its_request() {
+    let stub = Stub::start(|seen, base| dated(healthy(seen, base), 0)).await;
+    let words = ["the state alone", "https"];
+    for name in ["linkedin", "slack"] {
+        let settings = preset(name, &stub.base);
+        expect(
+            &check(settings).await,
+            About::Settings,
+            Verdict::Warning,
+            &words,
+        );
+    }
+    let mut public = preset("slack", &stub.base);
+    public.client_secret = None;
+    public.token_endpoint_auth_method = None;
+    for settings in [public, redirecting(&stub.base), good(&stub.base)] {
+        let findings = check(settings).await;
+        expect(
+            &findings,
+            About::Settings,
+            Verdict::Ok,
+            &["client \"client-1\""],
+        );
+    }
 }
 
 #[tokio::test]
@@ -654,6 +683,12 @@ async fn revocation() {
     let stub = described_as(json!({"revocation_endpoint": "http://id.example.com/r"})).await;
     let findings = check(good(&stub.base)).await;
     expect(&findings, About::Revocation, Verdict::Warning, &["https"]);
+
+    // Slack's auth.revoke ends one token.
+    let stub = Stub::start(|seen, base| dated(healthy(seen, base), 0)).await;
+    let findings = check(preset("slack", &stub.base)).await;
+    let words = ["the grant lives on"];
+    expect(&findings, About::Revocation, Verdict::Warning, &words);
 }
 
 #[tokio::test]

@@ -207,7 +207,8 @@ async fn salesforce() {
     assert_eq!(grant.expires_in, Some(Duration::from_secs(7200)));
 }
 
-// Zoho's device flow in public code: milliseconds, commas, another endpoint, words with spaces.
+// Zoho's device flow in public code: milliseconds, commas, another endpoint, words with spaces. Zoho, "Initiation request":
+// a refresh token comes with the first request for access only, unless each asks for consent.
 #[tokio::test]
 async fn zoho() {
     let answer = json!({"device_code": "dc", "user_code": "A1B2-C3D4", "interval": 5000, "expires_in": 300_000,
@@ -226,6 +227,7 @@ async fn zoho() {
         assert_eq!(form["scope"], "A.b.READ,C.d.ALL");
         assert_eq!(form["grant_type"], "device_request");
         assert_eq!(form["access_type"], "offline");
+        assert_eq!(form["prompt"], "consent");
     });
     assert!(subject.redeem().await.is_err());
     stub.last(|seen| {

@@ -107,6 +107,7 @@ fn lines(profile: &Profile) -> Vec<(&'static str, String)> {
         ("Scopes of the device flow", list(&scopes.device_flow_gives)),
         ("Access tokens last", facts.access_token.clone()),
         ("Refresh tokens last", facts.refresh_token.clone()),
+        ("Grants end", facts.grant.clone()),
         ("Rotation", facts.rotation.clone()),
         (
             "A used refresh token still serves",
@@ -187,8 +188,16 @@ fn behaviour(quirks: &Quirks) -> Option<String> {
     let all = [
         (quirks.authorization.refuses_pkce, "refuses PKCE"),
         (
+            quirks.authorization.refuses_pkce_with_secret,
+            "takes PKCE of clients without a secret only",
+        ),
+        (
             quirks.authorization.omits_nonce,
             "ID tokens come without a nonce",
+        ),
+        (
+            quirks.authorization.needs_no_prompt,
+            "gives refresh tokens without prompt=consent",
         ),
         (
             device.refuses_secret,

@@ -1,11 +1,12 @@
 //! Microsoft Entra ID: many tenants behind one issuer, and numbers that say more than the codes.
 
-use central_oauth_domain::ports::OAuthProvider;
+use central_oauth_domain::ports::{OAuthProvider, Prompt};
 use central_oauth_domain::secret::CallbackQuery;
 use central_oauth_provider_openidconnect::ProviderSettings;
 use openidconnect::PrivateSigningKey;
 use serde_json::{Value, json};
 use url::Url;
+use url::form_urlencoded::Serializer;
 
 use super::{SECRET, by_code, preset, saying};
 use crate::jwt::{claims_with, ed25519, key_set, sign_ed25519};
@@ -131,6 +132,33 @@ async fn the_secret_belongs_to_the_code_flow() {
     assert_eq!(sent().as_deref(), Some(SECRET));
 }
 
+// Microsoft Q&A 5847660: prompt=consent asks for an administrator's approval again (AADSTS90094) where people may not
+// consent alone. The operator may still want it, or want it away elsewhere.
+#[tokio::test]
+async fn nobody_is_asked_for_consent_again() {
+    let prompt = async |settings: ProviderSettings| {
+        let consent = Subject::new(by_code(settings)).begin().await.ok().unwrap();
+        let Prompt::Visit { uri } = consent.prompt else {
+            panic!("an address");
+        };
+        let uri = Url::parse(uri.expose()).unwrap();
+        let mut pairs = uri.query_pairs().into_owned();
+        pairs.find(|(name, _)| name == "prompt").map(|(_, it)| it)
+    };
+    let base = "http://127.0.0.1:9";
+    let entra = preset("entra", base);
+    assert!(entra.scopes.contains(&"offline_access".to_owned()));
+    assert_eq!(prompt(entra.clone()).await, None);
+    let mut wanted = entra;
+    wanted.authorization_parameters = vec![("prompt".to_owned(), "select_account".to_owned())];
+    assert_eq!(prompt(wanted).await.as_deref(), Some("select_account"));
+    // OpenID Connect Core section 11 holds for everybody else, until the operator's table says otherwise.
+    let mut other = preset("keycloak", base);
+    assert_eq!(prompt(other.clone()).await.as_deref(), Some("consent"));
+    other.quirks.authorization.needs_no_prompt = true;
+    assert_eq!(prompt(other).await, None);
+}
+
 // Microsoft, "Device authorization grant": its own words for steps.
 #[tokio::test]
 async fn steps() {
@@ -238,6 +266,78 @@ async fn numbers_in_words() {
             "{told}"
         );
     }
+}
+
+// RFC 9207 section 2.4: an issuer for many tenants answers as one of them.
+#[tokio::test]
+async fn the_answer_comes_from_a_tenant() {
+    for (announced, named, expected) in [
+        (
+            true,
+            "{base}/11111111-2222-3333-4444-555555555555/v2.0",
+            "granted",
+        ),
+        (true, "{base}/{tenantid}/v2.0", "refused issuer_mismatch"),
+        (true, "{base}/common/v2.0", "refused issuer_mismatch"),
+        (
+            true,
+            "{base}/11111111-2222-3333-4444-555555555555/v2.0/",
+            "refused issuer_mismatch",
+        ),
+        (
+            true,
+            "https://evil.example.com/11111111-2222-3333-4444-555555555555/v2.0",
+            "refused issuer_mismatch",
+        ),
+        (true, "", "refused issuer_missing"),
+        (
+            false,
+            "{base}/11111111-2222-3333-4444-555555555555/v2.0",
+            "granted",
+        ),
+        (false, "https://evil.example.com", "refused issuer_mismatch"),
+        (false, "", "granted"),
+    ] {
+        let stub = Stub::start(move |seen, base| match seen.path.as_str() {
+            "/token" => reply_json(200, &json!({"access_token": "at"})),
+            _ => {
+                let issuer = format!("{base}/{{tenantid}}/v2.0");
+                let changes = json!({"issuer": issuer, "authorization_response_iss_parameter_supported": announced});
+                reply_json(200, &changed(metadata(base), changes))
+            }
+        })
+        .await;
+        let subject = Subject::new(ProviderSettings {
+            scopes: vec!["offline_access".to_owned()],
+            ..by_code(settings(&stub.base, "common"))
+        });
+        let consent = subject.begin().await.ok().unwrap();
+        let mut query = Serializer::new(String::new());
+        query.append_pair("code", "c");
+        if !named.is_empty() {
+            query.append_pair("iss", &named.replace("{base}", &stub.base));
+        }
+        let callback = CallbackQuery::new(query.finish());
+        let outcome = subject
+            .provider
+            .redeem(&consent.handle, Some(&callback))
+            .await;
+        assert_eq!(step(&outcome), expected, "{announced} {named}");
+        assert_eq!(stub.count("/token"), usize::from(expected == "granted"));
+    }
+}
+
+// The doctor comes back as a tenant that nobody has, so that it is about the client and not about the issuer.
+#[tokio::test]
+async fn the_doctor_is_no_foreign_server() {
+    let stub = calling_itself("{base}/{tenantid}/v2.0").await;
+    let findings = Subject::new(by_code(settings(&stub.base, "common")))
+        .provider
+        .check("https://x.example/")
+        .await;
+    let told = format!("{findings:?}");
+    assert!(told.contains("subject: Client"), "{told}");
+    assert!(!told.contains("issuer_mismatch"), "{told}");
 }
 
 // The same in a callback, which has no error_codes.

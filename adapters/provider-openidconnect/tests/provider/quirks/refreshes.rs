@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use central_oauth_domain::grant::TokenGrant;
 use central_oauth_domain::ports::{Redemption, RefreshError};
+use central_oauth_provider_openidconnect::Profile;
 use serde_json::{Value, json};
 
 use super::saying;
@@ -21,6 +22,16 @@ async fn verdict(name: &str, status: u16, answer: Value) -> String {
 }
 
 const DEAD: &str = "refused invalid_grant";
+
+// Atlassian's developer community, topic 60806: 90 days without use, 365 from consent. The second limit cannot be kept
+// apart here, so the document has to say it.
+#[test]
+fn a_limit_that_use_does_not_move_is_told() {
+    let profile = Profile::named("atlassian").unwrap();
+    let grant = profile.facts.grant.unwrap();
+    assert!(grant.contains("365 days after consent"), "{grant}");
+    assert_eq!(profile.quirks.refresh.lasts, Some(90 * 24 * 60 * 60));
+}
 
 // Each with its source: GitHub's troubleshooting page and interlink-hq/interLink pull 262, Slack's oauth.v2.access,
 // twitchdev/issues 1037 and 943, the tests of a Salesforce client, Zoho's and Atlassian's answers in public code, Zoom in

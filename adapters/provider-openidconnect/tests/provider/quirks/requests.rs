@@ -101,6 +101,60 @@ async fn a_provider_that_refuses_pkce() {
     stub.last(|seen| assert!(!seen.form().contains_key("code_verifier")));
 }
 
+// LinkedIn, "Authorization Code Flow", step 2: its own words for a person who declines. Salesforce, "OAuth 2.0
+// Authorization Errors": a hyphen where RFC 6749 has none.
+#[tokio::test]
+async fn words_of_their_own_for_a_no() {
+    for (name, word, expected) in [
+        ("linkedin", "user_cancelled_login", "denied"),
+        ("linkedin", "user_cancelled_authorize", "denied"),
+        (
+            "linkedin",
+            "unauthorized_scope_error",
+            "refused unauthorized_scope_error",
+        ),
+        ("salesforce", "access-denied", "denied"),
+    ] {
+        let subject = Subject::new(by_code(preset(name, "http://127.0.0.1:9")));
+        let consent = subject.begin().await.ok().unwrap();
+        let query = format!("error={word}&error_description=The+user+cancelled&state=x");
+        let outcome = subject
+            .provider
+            .redeem(&consent.handle, Some(&CallbackQuery::new(query)))
+            .await;
+        assert_eq!(step(&outcome), expected, "{word}");
+    }
+}
+
+// Slack, "Using PKCE": the setting makes an app a public client. paradigmxyz/centaur pull requests 1100 and 1101: PKCE and
+// the secret together get internal_error, the secret alone and PKCE alone get tokens.
+#[tokio::test]
+async fn a_provider_that_takes_pkce_of_public_clients() {
+    let stub = granting().await;
+    for has_secret in [true, false] {
+        let mut settings = preset("slack", &stub.base);
+        if !has_secret {
+            settings.client_secret = None;
+            settings.token_endpoint_auth_method = None;
+        }
+        let subject = Subject::new(settings);
+        let consent = subject.begin().await.ok().unwrap();
+        let sent = parameter(&address(&subject).await, "code_challenge");
+        assert_eq!(sent.is_some(), !has_secret);
+        let callback = CallbackQuery::new("code=c");
+        let outcome = subject
+            .provider
+            .redeem(&consent.handle, Some(&callback))
+            .await;
+        assert_eq!(step(&outcome), "granted");
+        stub.last(|seen| {
+            assert_eq!(seen.form().contains_key("code_verifier"), !has_secret);
+            let is_basic = seen.header("authorization").starts_with("Basic ");
+            assert_eq!(is_basic, has_secret);
+        });
+    }
+}
+
 // GitHub, "Discovery endpoints for GitHub Apps": iss in callbacks, although nothing is discovered.
 #[tokio::test]
 async fn an_issuer_without_metadata() {

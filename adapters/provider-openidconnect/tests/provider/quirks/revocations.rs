@@ -67,24 +67,33 @@ async fn the_token_alone() {
     }
     let (subject, _stub) = saying("google", 400, &json!({"error": "invalid_token"})).await;
     assert_eq!(subject.revoke().await, Ok(Revoked::Unknown));
-    let (subject, _stub) = saying("zoho", 200, &json!({"error": "invalid_code"})).await;
-    assert_eq!(subject.revoke().await, Ok(Revoked::Unknown));
+    // Zoho, "Revoke OAuth tokens": 400 for a token that is none.
+    for status in [200, 400] {
+        let (subject, _stub) = saying("zoho", status, &json!({"error": "invalid_code"})).await;
+        assert_eq!(subject.revoke().await, Ok(Revoked::Unknown));
+    }
+    // Salesforce, "Revoking OAuth Tokens": both words, with 400.
+    for word in ["unsupported_token_type", "invalid_token"] {
+        let (subject, _stub) = saying("salesforce", 400, &json!({"error": word})).await;
+        assert_eq!(subject.revoke().await, Ok(Revoked::Unknown), "{word}");
+    }
 }
 
 // Slack, auth.revoke; Dropbox, auth/token/revoke: the token that the request carries.
 #[tokio::test]
 async fn tokens_that_revoke_themselves() {
-    for (name, answer) in [
-        ("slack", json!({"ok": true, "revoked": true})),
-        ("dropbox", json!(null)),
+    for (name, answer, expected) in [
+        // One token, as apps.uninstall does all: the refresh token lives on.
+        (
+            "slack",
+            json!({"ok": true, "revoked": true}),
+            Revoked::Unsupported,
+        ),
+        ("dropbox", json!(null), Revoked::Revoked),
     ] {
         let (subject, stub) = saying(name, 200, &answer).await;
         assert_eq!(subject.revoke().await, Ok(Revoked::Unsupported));
-        assert_eq!(
-            subject.revoke_access_token().await,
-            Ok(Revoked::Revoked),
-            "{name}"
-        );
+        assert_eq!(subject.revoke_access_token().await, Ok(expected), "{name}");
         stub.last(|seen| {
             assert_eq!(
                 seen.header("authorization"),
@@ -102,7 +111,7 @@ async fn tokens_that_revoke_themselves() {
     assert_eq!(subject.revoke_access_token().await, Ok(Revoked::Unknown));
 }
 
-// Slack says no with 200.
+// Slack says no with 200, and whether it did anything with a member of its own.
 #[tokio::test]
 async fn a_200_that_is_no_success() {
     for (answer, expected) in [
@@ -117,6 +126,10 @@ async fn a_200_that_is_no_success() {
             Some(("refused", "not_allowed")),
         ),
         (json!({"ok": false}), Some(("nonsense", ""))),
+        (
+            json!({"ok": true, "revoked": false}),
+            Some(("nonsense", "")),
+        ),
         (json!({}), Some(("nonsense", ""))),
     ] {
         let (subject, _stub) = saying("slack", 200, &answer).await;
@@ -125,6 +138,34 @@ async fn a_200_that_is_no_success() {
             None => assert_eq!(outcome, Ok(Revoked::Unknown), "{answer}"),
             Some(expected) => assert_eq!(kind(&error_of(outcome)), expected, "{answer}"),
         }
+    }
+}
+
+// Notion, as r28ai/charter docs/auth/providers/notion.mdx measured it: 200 to a token that a refresh has replaced, too, and
+// the grant lives on.
+#[tokio::test]
+async fn a_success_that_says_nothing() {
+    let me = json!({"id": "bot-1", "bot": {"owner": {"user": {"id": "p-1"}}}});
+    for (status, expected, asked) in [
+        (200, Ok(Revoked::Revoked), 1),
+        (401, Ok(Revoked::Unknown), 0),
+        (503, Err("unavailable"), 0),
+        (429, Err("unavailable"), 0),
+    ] {
+        let me = me.clone();
+        let stub = Stub::start(move |seen, _| match seen.path.as_str() {
+            "/userinfo" => reply_json(status, &me),
+            _ => reply_json(200, &json!({"request_id": "x"})),
+        })
+        .await;
+        let subject = Subject::new(preset("notion", &stub.base));
+        let outcome = subject.revoke_access_token().await;
+        assert_eq!(
+            outcome.map_err(|error| kind(&error).0),
+            expected,
+            "{status}"
+        );
+        assert_eq!(stub.count("/revoke"), asked, "{status}");
     }
 }
 
@@ -149,6 +190,15 @@ async fn forms_of_their_own() {
     let unknown = json!({"status": 400, "message": "Invalid token"});
     let (subject, _stub) = saying("twitch", 400, &unknown).await;
     assert_eq!(subject.revoke_access_token().await, Ok(Revoked::Unknown));
+    let nobody = json!({"status": 404, "message": "client does not exist"});
+    let (subject, _stub) = saying("twitch", 404, &nobody).await;
+    let error = error_of(subject.revoke_access_token().await);
+    assert_eq!(kind(&error).0, "misconfigured");
+    // A developer advocate of Zoom in its forum, topic 18432: revoking a token uninstalls the app for the person.
+    let (subject, stub) = at("zoom", || reply_json(200, &json!({"status": "success"}))).await;
+    assert_eq!(subject.revoke().await, Ok(Revoked::Unsupported));
+    assert_eq!(subject.revoke_access_token().await, Ok(Revoked::Revoked));
+    stub.last(|seen| assert!(seen.header("authorization").starts_with("Basic ")));
     let (subject, stub) = at("auth0", || reply(200, "text/plain", "")).await;
     assert_eq!(
         subject.revoke_access_token().await,

@@ -1,0 +1,108 @@
+//! Who consented, as the provider tells it: by ID token, by userinfo, or not at all.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::observe::Cache;
+use central_oauth_domain::ports::{ProviderError, TokenToRevoke};
+use central_oauth_domain::secret::{AccessToken, IdToken};
+use openidconnect::core::CoreJsonWebKeySet;
+use url::Url;
+
+use super::OpenIdConnectProvider;
+use crate::deadline::Deadline;
+use crate::http::Request;
+use crate::identity::{Person, Unverified, Verifier, ask_userinfo};
+use crate::server::{Issuer, Server};
+
+impl OpenIdConnectProvider {
+    pub(super) async fn ask_userinfo(
+        &self,
+        url: &Url,
+        access_token: &AccessToken,
+        deadline: Deadline,
+    ) -> Result<Person, ProviderError> {
+        let quirks = &self.settings.quirks.identity;
+        ask_userinfo(&self.http, url, access_token, quirks, deadline).await
+    }
+
+    pub(super) async fn verify(
+        &self,
+        id_token: &IdToken,
+        issuer: &Issuer,
+        requested_at: Timestamp,
+        deadline: Deadline,
+    ) -> Result<Person, ProviderError> {
+        // Judged as of when it was asked for: who it names does not change while the keys are out of reach.
+        let verifier = Verifier::new(id_token, issuer, &self.client, requested_at)?;
+        let missed = AtomicBool::new(false);
+        let fetch = |deadline| {
+            missed.store(true, Ordering::Relaxed);
+            self.fetch_keys(&issuer.jwks_uri, deadline)
+        };
+        let keys = self.keys.get(deadline, fetch).await;
+        let hit = !missed.load(Ordering::Relaxed);
+        self.observer.cache_asked(Cache::Keys, hit);
+        let keys = keys?;
+        match verifier.person(&keys) {
+            // The issuer may have rotated its keys (OpenID Connect Core section 10.1.1).
+            Err(Unverified::UnknownKey) => {
+                let keys = self.keys.renew(deadline, fetch).await?;
+                Ok(verifier.person(&keys)?)
+            }
+            judged => Ok(judged?),
+        }
+    }
+
+    async fn fetch_keys(
+        &self,
+        jwks_uri: &Url,
+        deadline: Deadline,
+    ) -> Result<CoreJsonWebKeySet, ProviderError> {
+        let answer = self.http.send(Request::get(jwks_uri), deadline).await?;
+        serde_json::from_value(answer.success()?.into_value()).map_err(|_| {
+            ProviderError::Nonsense {
+                detail: "an answer that is no set of keys".to_owned(),
+            }
+        })
+    }
+
+    /// Adds a name from userinfo to a person whom the ID token left without one. Userinfo about somebody else must not
+    /// be used (OpenID Connect Core section 5.3.2); nothing but the name is lost when it fails.
+    pub(super) async fn name(
+        &self,
+        person: Person,
+        server: &Server,
+        access_token: &AccessToken,
+        deadline: Deadline,
+    ) -> Person {
+        let (None, Some(url)) = (&person.name, &server.userinfo) else {
+            return person;
+        };
+        match self.ask_userinfo(url, access_token, deadline).await {
+            Ok(described) if described.id == person.id => Person {
+                name: described.name,
+                ..person
+            },
+            _ => person,
+        }
+    }
+
+    /// Whether the provider still takes this token. A refresh token is not worth the risk of finding out.
+    pub(super) async fn is_live(
+        &self,
+        token: TokenToRevoke<'_>,
+        server: &Server,
+        deadline: Deadline,
+    ) -> Result<bool, ProviderError> {
+        let (TokenToRevoke::Access(token), Some(url)) = (token, &server.userinfo) else {
+            return Ok(true);
+        };
+        match self.ask_userinfo(url, token, deadline).await {
+            Err(ProviderError::Refused { .. }) => Ok(false),
+            Err(error @ ProviderError::Unavailable { .. }) => Err(error),
+            // Whatever else it says, it lets the token in.
+            _ => Ok(true),
+        }
+    }
+}

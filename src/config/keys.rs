@@ -73,17 +73,18 @@ pub(super) fn bearer(name: &str, value: Option<String>) -> Result<Option<AccessK
     let key = value.map(|value| AccessKey::new(value.trim()));
     match key.as_ref().map(is_bearer) {
         Some(false) => {
-            let problem = "is not a key: visible ASCII characters only";
+            let problem = "is not a key: at least 8 characters, visible ASCII only";
             Err(ConfigError::variable(name, problem))
         }
         _ => Ok(key),
     }
 }
 
-/// Whether a text can be a bearer.
+/// Whether a text can be a bearer, and not be guessed at once.
 pub(crate) fn is_bearer(key: &AccessKey) -> bool {
+    const SHORTEST: usize = 8;
     let key = key.expose();
-    !key.is_empty() && key.bytes().all(|b| b.is_ascii_graphic())
+    key.len() >= SHORTEST && key.bytes().all(|b| b.is_ascii_graphic())
 }
 
 /// A key of fewer characters may be guessed.

@@ -2,18 +2,15 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use central_oauth_domain::grant::revocation::RevocationStatus;
 use central_oauth_domain::link::{Link, Requester};
 use central_oauth_domain::ports::{AccountStore as _, OAuthProvider};
 use central_oauth_domain::secret::AccessKey;
 use central_oauth_domain::testing::{
-    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy,
+    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy, settings,
 };
-use central_oauth_domain::usecases::{
-    Broker, Caller, LinkRequest, Providers, Settings, Visitor, unlock,
-};
+use central_oauth_domain::usecases::{Broker, Caller, LinkRequest, Providers, Visitor, unlock};
 
 use super::{Outbox, polls};
 use crate::telemetry::paper;
@@ -36,17 +33,6 @@ impl Stage {
         let store = Arc::new(MemoryStore::default());
         let provider = Arc::new(ScriptedProvider::new("one"));
         let vault = unlock(store.as_ref(), Arc::new(FakeCipher::default()), &entropy).await;
-        let settings = Settings {
-            public_url: "https://auth.test".to_owned(),
-            link_code_ttl: Duration::from_secs(600),
-            poll_interval: Duration::from_secs(2),
-            provider_timeout: Duration::from_secs(10),
-            refresh_at_least_every: Duration::from_secs(86_400),
-            admin_key: None,
-            enroll_key: None,
-            replica_name: "test".to_owned(),
-            version: "0".to_owned(),
-        };
         let providers = Providers::new([Arc::clone(&provider) as Arc<dyn OAuthProvider>], None);
         let broker = Broker::new(
             Arc::clone(&store) as _,
@@ -54,7 +40,7 @@ impl Stage {
             Arc::new(clock.clone()),
             entropy,
             providers,
-            settings,
+            settings(),
         );
         Self {
             broker,

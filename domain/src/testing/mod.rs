@@ -5,9 +5,11 @@ mod fixed_clock;
 mod memory_store;
 mod scripted_provider;
 mod seeded_entropy;
+mod settings;
 
 pub use fake_cipher::FakeCipher;
 pub use fixed_clock::FixedClock;
 pub use memory_store::MemoryStore;
 pub use scripted_provider::ScriptedProvider;
 pub use seeded_entropy::seeded_entropy;
+pub use settings::settings;

@@ -6,11 +6,9 @@ use central_oauth_domain::grant::AccountId;
 use central_oauth_domain::link::Requester;
 use central_oauth_domain::ports::{AccountStore, OAuthProvider, RefreshStore};
 use central_oauth_domain::testing::{
-    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy,
+    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy, settings,
 };
-use central_oauth_domain::usecases::{
-    Broker, Caller, LinkRequest, Providers, Settings, Visitor, unlock,
-};
+use central_oauth_domain::usecases::{Broker, Caller, LinkRequest, Providers, Visitor, unlock};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -36,17 +34,6 @@ impl Stage {
             Arc::new(ScriptedProvider::new("one")),
         );
         let vault = unlock(store.as_ref(), Arc::new(FakeCipher::default()), &entropy).await;
-        let settings = Settings {
-            public_url: "https://auth.test".to_owned(),
-            link_code_ttl: Duration::from_secs(600),
-            poll_interval: Duration::from_secs(2),
-            provider_timeout: Duration::from_secs(10),
-            refresh_at_least_every: Duration::from_secs(86_400),
-            admin_key: None,
-            enroll_key: None,
-            replica_name: "test".to_owned(),
-            version: "0".to_owned(),
-        };
         let providers = Providers::new([Arc::clone(&provider) as Arc<dyn OAuthProvider>], None);
         let broker = Broker::new(
             Arc::clone(&store) as _,
@@ -54,7 +41,7 @@ impl Stage {
             Arc::new(clock.clone()),
             entropy,
             providers,
-            settings,
+            settings(),
         );
         link(&broker, &provider, &clock).await;
         let account = store.accounts(None, 1).await.unwrap()[0].id;

@@ -1,16 +1,15 @@
 //! Pages that no whole service in memory comes to show.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use central_oauth_domain::link::LinkCode;
 use central_oauth_domain::ports::{CipherError, Prompt, StoreError};
 use central_oauth_domain::secret::{ConsentUri, UserCode};
 use central_oauth_domain::testing::{
-    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy,
+    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy, settings,
 };
 use central_oauth_domain::usecases::{
-    Broker, Caller, LinkRequest, LinkView, Providers, Refusal, Settings, Visitor, unlock,
+    Broker, Caller, LinkRequest, LinkView, Providers, Refusal, Visitor, unlock,
 };
 use poem::http::StatusCode;
 use poem::{Request, Response};
@@ -26,24 +25,13 @@ async fn site() -> Site {
     );
     let vault = unlock(store.as_ref(), Arc::new(FakeCipher::default()), &entropy).await;
     let provider = Arc::new(ScriptedProvider::new("scripted"));
-    let settings = Settings {
-        public_url: "https://auth.example".to_owned(),
-        link_code_ttl: Duration::from_secs(600),
-        poll_interval: Duration::from_secs(2),
-        provider_timeout: Duration::from_secs(10),
-        refresh_at_least_every: Duration::from_secs(86_400),
-        admin_key: None,
-        enroll_key: None,
-        replica_name: "test".to_owned(),
-        version: "0".to_owned(),
-    };
     let broker = Broker::new(
         store,
         vault.unwrap(),
         Arc::new(FixedClock::default()),
         entropy,
         Providers::new([provider as _], None),
-        settings,
+        settings(),
     );
     Site::new(Arc::new(broker), &"https://auth.example".parse().unwrap())
 }

@@ -6,11 +6,9 @@ use std::time::Duration;
 use central_oauth_domain::link::{LinkCode, Requester};
 use central_oauth_domain::ports::{ProviderError, Redemption};
 use central_oauth_domain::testing::{
-    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy,
+    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy, settings,
 };
-use central_oauth_domain::usecases::{
-    Broker, Caller, LinkRequest, Providers, Settings, StartedLink, unlock,
-};
+use central_oauth_domain::usecases::{Broker, Caller, LinkRequest, Providers, StartedLink, unlock};
 use central_oauth_http_poem::{HttpSettings, app};
 use poem::endpoint::BoxEndpoint;
 use poem::test::TestClient;
@@ -37,24 +35,13 @@ impl World {
         let store = Arc::new(MemoryStore::default());
         let vault = unlock(store.as_ref(), Arc::new(FakeCipher::default()), &entropy).await;
         let provider = Arc::new(ScriptedProvider::new("scripted"));
-        let settings = Settings {
-            public_url: "https://auth.example".to_owned(),
-            link_code_ttl: Duration::from_secs(600),
-            poll_interval: Duration::from_secs(2),
-            provider_timeout: Duration::from_secs(10),
-            refresh_at_least_every: Duration::from_secs(86_400),
-            admin_key: None,
-            enroll_key: None,
-            replica_name: "test".to_owned(),
-            version: "0".to_owned(),
-        };
         let broker = Arc::new(Broker::new(
             store,
             vault.unwrap(),
             Arc::new(clock.clone()),
             entropy,
             Providers::new([Arc::clone(&provider) as _], None),
-            settings,
+            settings(),
         ));
         let settings = HttpSettings {
             public_url: public_url.parse().unwrap(),

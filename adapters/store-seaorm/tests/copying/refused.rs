@@ -74,10 +74,20 @@ async fn a_server_that_a_service_is_connected_to_is_in_use() {
 async fn a_pooler_that_keeps_connections_of_a_stopped_service_is_told() {
     let (from, to) = (Place::server().filled().await, Place::file());
     let pooler = PgBouncer::start(Cluster::shared());
-    let pooled = pooler.url(from.database.as_ref().unwrap());
+    let database = from.database.as_ref().unwrap();
+    let pooled = pooler.url(database);
     let service = SeaOrmStore::open(&pooled.parse().unwrap(), POOL).await;
     let service = service.unwrap();
     service.accounts(None, 1).await.unwrap();
+    // A pooler closes the connection of whoever leaves in the middle, and what was read ends with a ROLLBACK.
+    let idle = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                AND application_name = 'central-oauth' AND state = 'idle'";
+    for _ in 0..250 {
+        if Cluster::shared().execute(database, idle).trim() != "0" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
     service.close().await.unwrap();
     let refused = refusal(&from, &to).await.to_string();
     assert!(

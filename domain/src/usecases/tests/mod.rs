@@ -28,7 +28,9 @@ use crate::grant::revocation::{Revocation, RevocationStatus};
 use crate::link::{Link, LinkCode, LinkStatus, Requester};
 use crate::ports::{AccountStore, OAuthProvider};
 use crate::secret::{AccessKey, BrowserToken};
-use crate::testing::{FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy};
+use crate::testing::{
+    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy, settings,
+};
 use crate::time::Timestamp;
 
 /// A broker, and hands on what it stands on.
@@ -62,15 +64,9 @@ impl Stage {
         let cipher = Arc::new(FakeCipher::default());
         let vault = unlock(store.as_ref(), cipher, &entropy).await.unwrap();
         let settings = Settings {
-            public_url: "https://auth.test".to_owned(),
-            link_code_ttl: Duration::from_secs(600),
-            poll_interval: Duration::from_secs(2),
-            provider_timeout: Duration::from_secs(10),
-            refresh_at_least_every: Duration::from_secs(86_400),
             admin_key: Some(AccessKey::new(ADMIN)),
             enroll_key: enroll_key.map(AccessKey::new),
-            replica_name: "test".to_owned(),
-            version: "0".to_owned(),
+            ..settings()
         };
         let providers = Providers::new([Arc::clone(&provider) as Arc<dyn OAuthProvider>], None);
         let broker = Broker::new(

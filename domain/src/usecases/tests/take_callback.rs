@@ -16,7 +16,7 @@ async fn away(stage: &Stage) -> (String, AccessKey, String) {
     };
     let state = uri.expose().split("state=").nth(1).unwrap();
     let (state, back) = state.split_once("&redirect_uri=").unwrap();
-    assert_eq!(back, "https://auth.test/callback/one");
+    assert_eq!(back, "https://auth.example/callback/one");
     (code, key, state.to_owned())
 }
 

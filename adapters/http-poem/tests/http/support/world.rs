@@ -7,7 +7,9 @@ use std::time::Duration;
 use central_oauth_domain::link::LinkCode;
 use central_oauth_domain::ports::{Clock as _, OAuthProvider};
 use central_oauth_domain::secret::AccessKey;
-use central_oauth_domain::testing::{FakeCipher, FixedClock, MemoryStore, seeded_entropy};
+use central_oauth_domain::testing::{
+    FakeCipher, FixedClock, MemoryStore, seeded_entropy, settings,
+};
 use central_oauth_domain::usecases::{Broker, Providers, Settings, Visitor, unlock};
 use central_oauth_http_poem::{HttpSettings, app};
 use poem::endpoint::BoxEndpoint;
@@ -72,15 +74,11 @@ impl World {
         }
         store.be_silent(options.silent);
         let settings = Settings {
-            public_url: "https://auth.example".to_owned(),
             link_code_ttl: Duration::from_millis(600_900),
             poll_interval: options.poll_interval,
-            provider_timeout: Duration::from_secs(10),
-            refresh_at_least_every: Duration::from_secs(86_400),
             admin_key: Some(AccessKey::new(ADMIN)),
             enroll_key: options.enroll_key.map(AccessKey::new),
-            replica_name: "test".to_owned(),
-            version: "0".to_owned(),
+            ..settings()
         };
         let provider = options.providers.first().cloned();
         let providers = options.providers.into_iter();

@@ -82,7 +82,12 @@ impl Grants {
         if has_room && !look.to_probe.is_empty() {
             // What is left is due at those that wait for their probe: one is enough to find out.
             let elsewhere = [busy, &look.closed].concat();
-            claimed.extend(due(1, Duration::ZERO, &elsewhere).await?);
+            match due(1, Duration::ZERO, &elsewhere).await {
+                Ok(probe) => claimed.extend(probe),
+                Err(error) if claimed.is_empty() => return Err(error),
+                // What is claimed already is seen through; the probe comes with the next look.
+                Err(_) => {}
+            }
         }
         if claimed.is_empty() && !look.closed.is_empty() {
             let elsewhere = [busy, &look.to_probe].concat();

@@ -135,8 +135,8 @@ impl Outages {
     }
 
     /// The provider has given none, or refuses our client. Returns whether an outage began with that. Each probe that
-    /// fails puts the next one off for longer; so does not the crowd that was under way when the outage began, which has
-    /// seen one and the same trouble.
+    /// fails puts the next one off for longer. What was under way when the outage began does not: all of it has seen one
+    /// and the same trouble.
     pub(super) fn failed(
         &self,
         provider: &ProviderName,

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use central_oauth_observer_opentelemetry::catalogue::{ALL, Kind};
 use serde_json::Value;
 
-use crate::support::process::fixtures;
+use crate::support::process::{self, fixtures, within};
 use crate::support::prometheus::{Prometheus, promtool};
 
 fn folder() -> PathBuf {
@@ -101,6 +102,48 @@ fn what_other_services_have_too_is_asked_of_this_one_alone() {
     for asked in asked {
         let (_, selector) = asked.split_once(['{', ' ', '[']).unwrap();
         assert!(selector.starts_with("job=\"central-oauth\""), "{asked}");
+    }
+}
+
+/// What the compiler has to say about a dashboard that is held against Grafana's own schema.
+async fn complaints(modules: &Path, dashboard: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let packages = modules.join("node_modules");
+    std::os::unix::fs::symlink(&packages, folder.path().join("node_modules")).unwrap();
+    let head = fixtures().join("grafana/dashboard.head.ts");
+    let head = std::fs::read_to_string(head).unwrap();
+    std::fs::write(folder.path().join("dashboard.ts"), head + dashboard).unwrap();
+    let mut compiler = process::command(packages.join(".bin/tsc"));
+    compiler
+        .args([
+            "--noEmit",
+            "--strict",
+            "--skipLibCheck",
+            "--target",
+            "es2022",
+        ])
+        .args(["--module", "esnext", "--moduleResolution", "bundler"])
+        .arg("dashboard.ts")
+        .current_dir(folder.path());
+    let output = within(Duration::from_secs(120), "the compiler", compiler.output());
+    let output = output.await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.success(), said.is_empty(), "{said}");
+    said
+}
+
+#[tokio::test]
+async fn the_dashboard_keeps_to_grafanas_schema() {
+    let modules = process::modules("grafana").await;
+    let dashboard = dashboard().to_string();
+    assert_eq!(complaints(&modules, &dashboard).await, "");
+    // A schema that takes anything would be of no use.
+    for (good, bad) in [
+        (r#""gridPos":"#, r#""position":"#),
+        (r#""mode":"absolute""#, r#""mode":"relative""#),
+    ] {
+        let broken = dashboard.replace(good, bad);
+        assert_ne!(complaints(&modules, &broken).await, "", "{bad}");
     }
 }
 

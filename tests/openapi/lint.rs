@@ -1,6 +1,6 @@
 //! What Redocly's linter says, with its recommended rules.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -9,8 +9,6 @@ use tempfile::TempDir;
 use super::document::published;
 use crate::support::process::{self, within};
 
-/// The first time on a machine downloads the linter.
-const INSTALL_WITHIN: Duration = Duration::from_secs(300);
 const LINT_WITHIN: Duration = Duration::from_secs(60);
 
 #[tokio::test]
@@ -34,15 +32,9 @@ struct Linter {
 
 impl Linter {
     async fn new() -> Self {
-        let mut install = process::command(process::fixtures().join("install"));
-        install.args(["--modules", "lint"]);
-        let output = within(INSTALL_WITHIN, "tests/fixtures/install", install.output());
-        let output = output.await.unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}");
-        let modules = String::from_utf8_lossy(&output.stdout);
+        let modules = process::modules("lint").await;
         Self {
-            command: Path::new(modules.trim()).join("node_modules/.bin/redocly"),
+            command: modules.join("node_modules/.bin/redocly"),
             folder: tempfile::tempdir().unwrap(),
         }
     }

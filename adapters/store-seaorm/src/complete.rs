@@ -29,7 +29,7 @@ pub(crate) async fn link(
     grant: NewGrant,
     now: Timestamp,
 ) -> Result<Account, StoreError> {
-    let write = store.write().await?;
+    let write = store.save().await?;
     let db = &write.txn;
     locks::persons(db, &grant.account.provider).await?;
     let row = at(db, link, version, &State::AT_THE_PROVIDER).await?;

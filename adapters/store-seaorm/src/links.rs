@@ -182,7 +182,7 @@ impl LinkStore for SeaOrmStore {
             Ending::Failed(fault) => (State::Failed, Some(fault)),
         };
         let ended = ended_columns(state, fault, now);
-        let write = self.write().await?;
+        let write = self.save().await?;
         if let Some(stray) = &stray {
             locks::persons(&write.txn, &stray.provider).await?;
         }

@@ -86,7 +86,7 @@ pub(crate) async fn keep_redeemed(
     poll: PollSchedule,
     expires_at: Timestamp,
 ) -> Result<Link, StoreError> {
-    let write = store.write().await?;
+    let write = store.save().await?;
     let before = at(&write.txn, link, version, &[State::Authorizing]).await?;
     let redeemed = ActiveModel {
         expires_at: Set(before.expires_at.max(expires_at.as_millis())),

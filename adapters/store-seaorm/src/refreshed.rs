@@ -26,7 +26,7 @@ pub(crate) async fn record(
     tokens: &RefreshedTokens,
     now: Timestamp,
 ) -> Result<Recorded, StoreError> {
-    let write = store.write().await?;
+    let write = store.save().await?;
     let db = &write.txn;
     locks::tokens_of(db, account).await?;
     let row = accounts::Entity::find_by_id(account.0)
@@ -131,7 +131,7 @@ pub(crate) async fn record_failure(
     lease_version: i64,
     failure: RefreshFailure,
 ) -> Result<bool, StoreError> {
-    let write = store.write().await?;
+    let write = store.save().await?;
     let Some(row) = claimed(&write.txn, account, generation, lease_version).await? else {
         return Ok(false);
     };
@@ -160,7 +160,7 @@ pub(crate) async fn promote_spare(
     generation: i64,
     lease_version: i64,
 ) -> Result<Option<StoredTokens>, StoreError> {
-    let write = store.write().await?;
+    let write = store.save().await?;
     let db = &write.txn;
     let Some(row) = claimed(db, account, generation, lease_version).await? else {
         return Ok(None);

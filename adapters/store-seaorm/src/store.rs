@@ -81,6 +81,11 @@ impl SeaOrmStore {
         self.database.begin().await.map_err(failed)
     }
 
+    /// To write what a provider has answered: it exists nowhere else until it is stored.
+    pub(crate) async fn save(&self) -> Result<Write<'_>, StoreError> {
+        self.database.begin_saving().await.map_err(failed)
+    }
+
     /// When it is by the server's clock, and when so much later as it is from `now` to `later`. Whoever took `now` from a
     /// clock that has strayed, or has been put right since, is not believed. Without a server's clock it is as they say.
     pub(crate) async fn by_the_server(

@@ -5,5 +5,7 @@ mod common;
 mod server {
     mod clock;
     mod connections;
+    mod deaf;
+    mod saving;
     mod tls;
 }

@@ -4,11 +4,13 @@ mod clock;
 mod error;
 mod hold;
 mod peek;
+mod pool;
 mod pooler;
 mod postgres;
 mod session;
 mod sqlite;
 
+use std::ops::Add;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +33,7 @@ use sqlite::Sqlite;
 /// How a database server is used. It means nothing to SQLite.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolSettings {
-    /// The most connections at a time.
+    /// The most connections at a time, of which a quarter is for saving alone: two at least.
     pub max_connections: u32,
     /// How long is waited for a connection, be it for one that others use or for a new one.
     pub connect_timeout: Duration,
@@ -64,6 +66,17 @@ impl PoolUse {
         let idle = u64::try_from(pool.num_idle()).unwrap_or(u64::MAX);
         let busy = open.saturating_sub(idle);
         Self { open, busy }
+    }
+}
+
+impl Add for PoolUse {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            open: self.open + other.open,
+            busy: self.busy + other.busy,
+        }
     }
 }
 
@@ -108,14 +121,19 @@ impl Database {
 
     /// A transaction that writes.
     pub(crate) async fn begin(&self) -> Result<Write<'_>, DbErr> {
-        let (txn, turn) = match self {
-            Self::Sqlite(file) => {
-                let (txn, turn) = file.begin().await?;
-                (txn, Some(turn))
-            }
-            Self::Postgres(server) => (server.begin().await?, None),
-        };
-        Ok(Write { txn, _turn: turn })
+        match self {
+            Self::Sqlite(file) => begin(file).await,
+            Self::Postgres(server) => server.begin().await.map(Write::at_will),
+        }
+    }
+
+    /// A transaction that writes what exists nowhere else until it is stored. On a server, questions do not stand in its way,
+    /// and it fails soon where the connection is dead: the next one has a new connection.
+    pub(crate) async fn begin_saving(&self) -> Result<Write<'_>, DbErr> {
+        match self {
+            Self::Sqlite(file) => begin(file).await,
+            Self::Postgres(server) => server.begin_saving().await.map(Write::at_will),
+        }
     }
 
     /// How busy the connections are; with SQLite those that read.
@@ -123,7 +141,9 @@ impl Database {
         match self {
             Self::Sqlite(file) => PoolUse::of(file.readers().get_sqlite_connection_pool()),
             Self::Postgres(server) => {
-                PoolUse::of(server.connections().get_postgres_connection_pool())
+                let [general, saving] = server.connections();
+                PoolUse::of(general.get_postgres_connection_pool())
+                    + PoolUse::of(saving.get_postgres_connection_pool())
             }
         }
     }
@@ -137,7 +157,18 @@ impl Database {
     }
 }
 
+async fn begin(file: &Sqlite) -> Result<Write<'_>, DbErr> {
+    let (txn, turn) = file.begin().await?;
+    let _turn = Some(turn);
+    Ok(Write { txn, _turn })
+}
+
 impl Write<'_> {
+    /// One that waits for nobody's turn.
+    const fn at_will(txn: Session) -> Self {
+        Self { txn, _turn: None }
+    }
+
     /// The same one, which stays open for as long as it takes.
     pub(crate) async fn staying(self) -> Result<Self, DbErr> {
         let txn = hold::stay(self.txn).await?;

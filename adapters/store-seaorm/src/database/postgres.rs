@@ -1,10 +1,10 @@
 //! A server of PostgreSQL: its connections, and what every session is told.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sea_orm::sqlx::{Connection, Executor, PgConnection, PgPool};
+use sea_orm::sqlx::{Connection, Executor, PgConnection};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
     TransactionTrait, sqlx,
@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use super::PoolSettings;
+use super::pool::Pool;
 use super::pooler;
 use super::session::{Channel, Patience, Session, seen, span, within};
 use crate::error::is_disconnected;
@@ -21,69 +22,24 @@ use crate::error::is_disconnected;
 const ASK_AFTER: Duration = Duration::from_secs(1);
 /// What a session waits for after the server should have ended its statement.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long who saves waits for an answer at first. Whoever learns in time that a connection is dead can still store the
+/// answer to a refresh by another one, before the lease lapses and somebody else presents the refresh token again: a lease
+/// outlasts a provider's answer by 5 s.
+const HURRY: Duration = Duration::from_secs(2);
+/// One connection out of so many is for saving alone.
+const SAVING_SHARE: u32 = 4;
 /// A transaction that is left open for so long is ended by the server, and lets go of what it locked: its process was
 /// stopped, or cut off. No transaction of ours waits for anything but the server.
 const LONGEST_IDLE_TRANSACTION: Duration = Duration::from_secs(5);
 
 /// A server of PostgreSQL.
 pub(crate) struct Postgres {
-    pool: Arc<Pool>,
+    general: Arc<Pool>,
+    /// For what exists nowhere else until it is stored: it waits behind nobody's questions, and not for long on a
+    /// connection that is dead without knowing it.
+    saving: Arc<Pool>,
     settings: PoolSettings,
     found: Found,
-}
-
-/// The connections, and how to make them anew.
-pub(crate) struct Pool {
-    options: PgConnectOptions,
-    pool_options: PgPoolOptions,
-    current: Mutex<Current>,
-}
-
-#[derive(Clone)]
-struct Current {
-    connections: DatabaseConnection,
-    /// How often they have been made anew.
-    generation: u64,
-}
-
-impl Pool {
-    fn new(options: PgConnectOptions, pool_options: PgPoolOptions) -> Self {
-        let current = Mutex::new(Current {
-            connections: lazy(&options, &pool_options),
-            generation: 0,
-        });
-        Self {
-            options,
-            pool_options,
-            current,
-        }
-    }
-
-    fn current(&self) -> Current {
-        self.lock().clone()
-    }
-
-    /// Begins with new connections. The old ones may hang for as long as TCP is patient, a quarter of an hour, and would
-    /// keep their places meanwhile. Many may find out at the same moment; once is enough.
-    pub(super) fn give_up(&self, generation: u64) {
-        let mut current = self.lock();
-        if current.generation == generation {
-            tracing::warn!("the database does not answer: its connections are made anew");
-            *current = Current {
-                connections: lazy(&self.options, &self.pool_options),
-                generation: generation + 1,
-            };
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Current> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn lazy(options: &PgConnectOptions, pool_options: &PgPoolOptions) -> DatabaseConnection {
-    let pool: PgPool = pool_options.clone().connect_lazy_with(options.clone());
-    pool.into()
 }
 
 impl Postgres {
@@ -106,8 +62,16 @@ impl Postgres {
         }
         let options = options.statement_cache_capacity(if found.is_shared { 0 } else { 100 });
         let pool_options = pool_options(settings, found);
+        let saving = (settings.max_connections / SAVING_SHARE).max(1);
+        let general = settings.max_connections.saturating_sub(saving).max(1);
+        let pool = |connections, patience| {
+            let pool_options = pool_options.clone().max_connections(connections);
+            Arc::new(Pool::new(options.clone(), pool_options, patience))
+        };
+        let patience = settings.statement_timeout + GRACE;
         Ok(Arc::new(Self {
-            pool: Arc::new(Pool::new(options, pool_options)),
+            general: pool(general, patience..=patience),
+            saving: pool(saving, HURRY.min(patience)..=patience),
             settings,
             found,
         }))
@@ -118,19 +82,26 @@ impl Postgres {
         if self.found.is_shared {
             self.begin().await
         } else {
-            let Current {
-                connections,
-                generation,
-            } = self.pool.current();
-            let patience = self.patience_with_connecting(generation);
+            let (connections, patience) = self.general.current();
+            let patience = self.with_connecting(patience);
             Ok(Session::new(Channel::Pool(connections), Some(patience)))
         }
     }
 
     pub(super) async fn begin(&self) -> Result<Session, DbErr> {
-        let mut connections_left = self.settings.max_connections;
+        let connecting = self.settings.connect_timeout;
+        self.begin_at(&self.general, connecting).await
+    }
+
+    /// A transaction for what exists nowhere else until it is stored.
+    pub(super) async fn begin_saving(&self) -> Result<Session, DbErr> {
+        self.begin_at(&self.saving, Duration::ZERO).await
+    }
+
+    async fn begin_at(&self, pool: &Arc<Pool>, connecting: Duration) -> Result<Session, DbErr> {
+        let mut connections_left = pool.most();
         let (txn, patience) = loop {
-            match self.try_to_begin().await {
+            match try_to_begin(pool, connecting).await {
                 // After a restart of the server each of its old connections fails once.
                 Err(error) if is_disconnected(&error) && connections_left > 0 => {
                     connections_left -= 1;
@@ -145,26 +116,8 @@ impl Postgres {
         Ok(session)
     }
 
-    /// In a task of its own, as the caller may go away at any moment: sqlx 0.9.0 gives a connection back to the pool inside a
-    /// transaction if its `BEGIN` is dropped on the way (launchbadge/sqlx issue 4385). What nobody waits for any more is
-    /// rolled back.
-    async fn try_to_begin(&self) -> Result<(DatabaseTransaction, Patience), DbErr> {
-        let Current {
-            connections,
-            generation,
-        } = self.pool.current();
-        let patience = self.patience_with_connecting(generation);
-        // It waits for a connection first, which may be what takes long.
-        let span = span(DbBackend::Postgres, "BEGIN");
-        let begun = async move { seen(span, within(Some(&patience), connections.begin())).await };
-        let begun = tokio::spawn(begun.in_current_span()).await;
-        let txn = begun.map_err(|error| DbErr::Custom(error.to_string()))??;
-        Ok((txn, self.patience(generation)))
-    }
-
     /// A statement by itself waits for a connection first, which may be busy and no worse.
-    fn patience_with_connecting(&self, generation: u64) -> Patience {
-        let patience = self.patience(generation);
+    fn with_connecting(&self, patience: Patience) -> Patience {
         Patience {
             limit: self.settings.connect_timeout + patience.limit,
             ..patience
@@ -180,22 +133,35 @@ impl Postgres {
         format!("{isolation}{}DEALLOCATE ALL", settings.collect::<String>())
     }
 
-    fn patience(&self, generation: u64) -> Patience {
-        Patience {
-            limit: self.settings.statement_timeout + GRACE,
-            connections: self.settings.max_connections,
-            pool: Arc::clone(&self.pool),
-            generation,
-        }
-    }
-
-    pub(super) fn connections(&self) -> DatabaseConnection {
-        self.pool.current().connections
+    /// Those that answer questions, and those that save.
+    pub(super) fn connections(&self) -> [DatabaseConnection; 2] {
+        [&self.general, &self.saving].map(|pool| pool.current().0)
     }
 
     pub(super) async fn close(&self) -> Result<(), DbErr> {
-        self.pool.current().connections.close().await
+        let [general, saving] = self.connections();
+        general.close().await.and(saving.close().await)
     }
+}
+
+/// In a task of its own, as the caller may go away at any moment: sqlx 0.9.0 gives a connection back to the pool inside a
+/// transaction if its `BEGIN` is dropped on the way (launchbadge/sqlx issue 4385). What nobody waits for any more is
+/// rolled back. `connecting` is how much longer it may take than any other statement.
+async fn try_to_begin(
+    pool: &Arc<Pool>,
+    connecting: Duration,
+) -> Result<(DatabaseTransaction, Patience), DbErr> {
+    let (connections, patience) = pool.current();
+    let first = Patience {
+        limit: patience.limit + connecting,
+        ..patience.clone()
+    };
+    // It waits for a connection first, which may be what takes long.
+    let span = span(DbBackend::Postgres, "BEGIN");
+    let begun = async move { seen(span, within(Some(&first), connections.begin())).await };
+    let begun = tokio::spawn(begun.in_current_span()).await;
+    let txn = begun.map_err(|error| DbErr::Custom(error.to_string()))??;
+    Ok((txn, patience))
 }
 
 fn unanswered(limit: Duration) -> DbErr {
@@ -227,7 +193,6 @@ async fn look(options: &PgConnectOptions) -> Result<Found, sqlx::Error> {
 
 fn pool_options(settings: PoolSettings, found: Found) -> PgPoolOptions {
     let pool = PgPoolOptions::new()
-        .max_connections(settings.max_connections)
         .acquire_timeout(settings.connect_timeout)
         .test_before_acquire(false)
         .before_acquire(|connection, before| {

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
-use super::postgres::Pool;
+use super::pool::Pool;
 use crate::error::{is_disconnected, kind};
 
 /// A connection, or a transaction.
@@ -29,12 +29,10 @@ pub(crate) enum Channel {
 /// How long an answer is waited for, and whom to tell that none came.
 #[derive(Clone)]
 pub(crate) struct Patience {
-    pub(crate) limit: Duration,
-    /// How many there are at most.
-    pub(crate) connections: u32,
-    pub(crate) pool: Arc<Pool>,
+    pub(super) limit: Duration,
+    pub(super) pool: Arc<Pool>,
     /// Which of the pool's connections these are.
-    pub(crate) generation: u64,
+    pub(super) generation: u64,
 }
 
 impl Session {
@@ -65,7 +63,11 @@ impl Session {
             Channel::Pool(_) => Ok(()),
             Channel::Transaction(txn) => {
                 let committed = within(self.patience.as_ref(), txn.commit());
-                seen(span(backend, "COMMIT"), committed).await
+                seen(span(backend, "COMMIT"), committed).await?;
+                if let Some(patience) = self.patience {
+                    patience.pool.is_well();
+                }
+                Ok(())
             }
         }
     }
@@ -74,7 +76,7 @@ impl Session {
     /// fails once.
     fn connections_to_try(&self) -> u32 {
         match (&self.channel, &self.patience) {
-            (Channel::Pool(_), Some(patience)) => patience.connections,
+            (Channel::Pool(_), Some(patience)) => patience.pool.most(),
             _ => 0,
         }
     }

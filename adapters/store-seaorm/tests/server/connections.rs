@@ -3,21 +3,12 @@
 use std::time::Duration;
 
 use central_oauth_domain::ports::{AccountStore, LinkStore, SealStore, StoreError};
-use central_oauth_store_seaorm::{PoolSettings, SeaOrmStore, peek_hash_key};
+use central_oauth_store_seaorm::{SeaOrmStore, peek_hash_key};
 use central_oauth_test_postgres::{Cluster, Database, free_port};
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::deaf::{HURRIED, way_to};
 use crate::common::{OnServer, POOL, code, linked, pending, sealed};
-
-/// Connecting may take its time on a crowded machine; that something hangs is noticed soon.
-const HURRIED: PoolSettings = PoolSettings {
-    max_connections: 4,
-    connect_timeout: Duration::from_secs(15),
-    statement_timeout: Duration::from_secs(3),
-};
 
 #[tokio::test]
 async fn a_server_that_does_not_let_us_in_is_told_without_the_password() {
@@ -78,31 +69,6 @@ async fn a_server_that_only_reads_is_unavailable_to_whoever_asks_for_the_key() {
     cluster.execute("postgres", &writable);
     cluster.cut_connections(&database);
     assert_eq!(store.hash_key().await.unwrap(), Some(sealed("key")));
-}
-
-/// A way to the server on which, once it is blocked, nothing moves any more: nothing is refused, nothing is cut.
-async fn way_to(port: u16) -> (u16, watch::Sender<bool>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let own = listener.local_addr().unwrap().port();
-    let (block, blocked) = watch::channel(false);
-    tokio::spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            let mut blocked = blocked.clone();
-            tokio::spawn(async move {
-                let mut server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-                let is_blocked = async {
-                    let _ = blocked.wait_for(|blocked| *blocked).await;
-                };
-                tokio::select! {
-                    _ = copy_bidirectional(&mut client, &mut server) => return,
-                    () = is_blocked => {}
-                }
-                // What was open stays open, and deaf, for as long as the test lasts.
-                std::future::pending::<()>().await;
-            });
-        }
-    });
-    (own, block)
 }
 
 #[tokio::test(flavor = "multi_thread")]

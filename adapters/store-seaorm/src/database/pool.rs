@@ -1,0 +1,98 @@
+//! Connections to a server, and when they are given up.
+
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sea_orm::DatabaseConnection;
+use sea_orm::sqlx::PgPool;
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+use super::session::Patience;
+
+/// After so many in vain the next ones are given twice the time: a server that is merely slow is to get its answer through
+/// in the end.
+const HURRIED_TRIES: u32 = 3;
+
+/// Connections, and how to make them anew.
+pub(crate) struct Pool {
+    options: PgConnectOptions,
+    pool_options: PgPoolOptions,
+    /// How long an answer is waited for: at first, and at most.
+    patience: RangeInclusive<Duration>,
+    current: Mutex<Current>,
+}
+
+struct Current {
+    connections: DatabaseConnection,
+    /// How often they have been made anew.
+    generation: u64,
+    /// How often that was since a transaction came to its end.
+    in_vain: u32,
+}
+
+impl Pool {
+    pub(super) fn new(
+        options: PgConnectOptions,
+        pool_options: PgPoolOptions,
+        patience: RangeInclusive<Duration>,
+    ) -> Self {
+        let current = Mutex::new(Current {
+            connections: lazy(&options, &pool_options),
+            generation: 0,
+            in_vain: 0,
+        });
+        Self {
+            options,
+            pool_options,
+            patience,
+            current,
+        }
+    }
+
+    /// The connections, and how long to wait for an answer of one.
+    pub(super) fn current(self: &Arc<Self>) -> (DatabaseConnection, Patience) {
+        let current = self.lock();
+        let longer = 2_u32.saturating_pow(current.in_vain / HURRIED_TRIES);
+        let longer = self.patience.start().saturating_mul(longer);
+        let patience = Patience {
+            limit: longer.min(*self.patience.end()),
+            pool: Arc::clone(self),
+            generation: current.generation,
+        };
+        (current.connections.clone(), patience)
+    }
+
+    /// How many connections there are at most.
+    pub(super) fn most(&self) -> u32 {
+        self.pool_options.get_max_connections()
+    }
+
+    /// Begins with new connections. The old ones may hang for as long as TCP is patient, a quarter of an hour, and would
+    /// keep their places meanwhile. Many may find out at the same moment; once is enough.
+    pub(super) fn give_up(&self, generation: u64) {
+        let mut current = self.lock();
+        if current.generation == generation {
+            tracing::warn!("the database does not answer: its connections are made anew");
+            *current = Current {
+                connections: lazy(&self.options, &self.pool_options),
+                generation: generation + 1,
+                in_vain: current.in_vain.saturating_add(1),
+            };
+        }
+    }
+
+    /// A transaction has come to its end.
+    pub(super) fn is_well(&self) {
+        self.lock().in_vain = 0;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn lazy(options: &PgConnectOptions, pool_options: &PgPoolOptions) -> DatabaseConnection {
+    let pool: PgPool = pool_options.clone().connect_lazy_with(options.clone());
+    pool.into()
+}

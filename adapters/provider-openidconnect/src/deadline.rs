@@ -21,6 +21,11 @@ impl Deadline {
         Self(now + self.0.saturating_duration_since(now) / 2)
     }
 
+    /// Whether it has passed.
+    pub(crate) fn is_over(self) -> bool {
+        Instant::now() >= self.0
+    }
+
     /// What `step` gives, if it is done in time.
     pub(crate) async fn bound<T>(self, step: impl Future<Output = T>) -> Result<T, ProviderError> {
         timeout_at(self.0, step)

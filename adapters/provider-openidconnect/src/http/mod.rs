@@ -4,6 +4,7 @@
 mod answer;
 mod body;
 mod fields;
+mod in_time;
 mod names;
 mod request;
 mod retry_after;
@@ -31,6 +32,7 @@ use url::Url;
 
 use crate::deadline::Deadline;
 use crate::dialect::Dialect;
+use in_time::InTime;
 use transport::Transport;
 
 /// The most that is read of a body.
@@ -94,7 +96,7 @@ impl Http {
         let (method, url) = (request.method.clone(), request.url.clone());
         let span = span(&method, &url);
         let started = Instant::now();
-        let exchange = self.exchange(request).instrument(span.clone());
+        let exchange = self.exchange(request, deadline).instrument(span.clone());
         let in_time = deadline.bound(exchange).await;
         let outcome = in_time.unwrap_or_else(|late| Err(Unanswered::after_sending(late)));
         record(&span, &outcome);
@@ -111,9 +113,13 @@ impl Http {
         outcome
     }
 
-    async fn exchange(&self, mut request: Request) -> Result<Answer, Unanswered> {
+    async fn exchange(
+        &self,
+        mut request: Request,
+        deadline: Deadline,
+    ) -> Result<Answer, Unanswered> {
         let mut response = self
-            .builder(&mut request)?
+            .builder(&mut request, deadline)?
             .send()
             .await
             .map_err(Unanswered::by_transport)?;
@@ -130,7 +136,11 @@ impl Http {
         })
     }
 
-    fn builder(&self, request: &mut Request) -> Result<RequestBuilder, ProviderError> {
+    fn builder(
+        &self,
+        request: &mut Request,
+        deadline: Deadline,
+    ) -> Result<RequestBuilder, ProviderError> {
         let client = self.transport.client(&request.url)?;
         let mut headers = std::mem::take(&mut request.headers);
         headers
@@ -142,7 +152,7 @@ impl Http {
         let mut builder = client.request(request.method.clone(), request.url.clone());
         if let Some((content_type, body)) = request.take_body() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-            builder = builder.body(body);
+            builder = builder.body(reqwest::Body::wrap(InTime::new(body, deadline)));
         }
         Ok(builder.headers(headers))
     }

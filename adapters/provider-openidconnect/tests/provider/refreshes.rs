@@ -194,6 +194,31 @@ async fn what_was_never_sent_leaves_nothing_open() {
     assert!(!outcome.err().unwrap().may_have_acted);
 }
 
+/// While a process is stopped, another one may present the refresh token.
+#[tokio::test]
+async fn a_refresh_token_goes_out_in_time_or_not_at_all() {
+    let tokens = json!({"access_token": "at", "token_type": "Bearer"});
+    let stub = Stub::start(move |_, _| reply_json(200, &tokens)).await;
+    let mut settings = plain(&stub.base);
+    settings.timeout = Duration::from_millis(500);
+    let subject = Subject::new(settings);
+    subject.refresh().await.ok().unwrap();
+    stub.last(|request| {
+        assert_eq!(
+            request.header("content-length"),
+            request.body.len().to_string()
+        )
+    });
+
+    // The connection is there, and the request is made: only its task has not run yet.
+    let stopped = async { std::thread::sleep(Duration::from_secs(1)) };
+    let (outcome, ()) = tokio::join!(biased; subject.refresh(), stopped);
+    assert_eq!(kind(&outcome.err().unwrap().cause), ("unavailable", ""));
+    // By then the server has seen whatever came before.
+    subject.refresh().await.ok().unwrap();
+    assert_eq!(stub.count("/token"), 2);
+}
+
 #[tokio::test]
 async fn the_refresh_token_is_not_repeated() {
     let echo =

@@ -1,0 +1,51 @@
+//! A body that goes out in time or not at all.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http_body::{Body, Frame, SizeHint};
+
+use crate::deadline::Deadline;
+
+/// A process may be stopped, or its machine suspended, between the moment at which it was sure that a refresh token or a
+/// code was its own to present and the moment at which the connection takes it. When it runs on, others may have presented
+/// it, and a server that sees it once more may end the grant.
+pub(super) struct InTime {
+    body: String,
+    deadline: Deadline,
+}
+
+/// The call was over before the request was sent.
+#[derive(Debug, thiserror::Error)]
+#[error("not sent in time")]
+pub(super) struct Late;
+
+impl InTime {
+    pub(super) const fn new(body: String, deadline: Deadline) -> Self {
+        Self { body, deadline }
+    }
+}
+
+impl Body for InTime {
+    type Data = <String as Body>::Data;
+    type Error = Late;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Late>>> {
+        if self.deadline.is_over() {
+            return Poll::Ready(Some(Err(Late)));
+        }
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        frame.map_err(|never| match never {})
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

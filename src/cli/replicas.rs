@@ -3,6 +3,7 @@
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::ReplicaStore;
 use central_oauth_domain::replica::Replica;
+use central_oauth_store_seaorm::Migrating;
 use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -31,7 +32,10 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     let (store, clock) = wiring::told_the_time(&config).await?;
     let pending = store.pending_migrations().await.map_err(Failure::other)?;
     if !pending.is_empty() {
-        let message = "the schema is not up to date: run `central-oauth migrate`";
+        let message = match store.migrating().await.map_err(Failure::other)? {
+            Some(migrating) => at_it(&migrating),
+            None => "the schema is not up to date: run `central-oauth migrate`".to_owned(),
+        };
         return Err(Failure::new(Exit::Other, message));
     }
     let now = clock.now();
@@ -50,6 +54,13 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
         result(lay_out(&rows))?;
     }
     Ok(Exit::Done)
+}
+
+/// Who migrates.
+fn at_it(migrating: &Migrating) -> String {
+    let since = distance(migrating.since.as_secs());
+    let who = migrating.address.as_deref().unwrap_or("this machine");
+    format!("the schema is being migrated from {who}, for {since}: ask again when that is done")
 }
 
 fn row(replica: &Replica, now: Timestamp) -> [String; 5] {

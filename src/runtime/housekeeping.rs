@@ -22,11 +22,15 @@ const NOTE_EVERY: Duration = Duration::from_secs(60);
 /// so, forgets what has ended long ago; until told to stop.
 pub(crate) async fn keep_house(broker: Arc<Broker>, mut stop: Stop) {
     let (mut purge_at, mut note_at) = (Instant::now(), Instant::now() + NOTE_EVERY);
-    let mut had_duty = false;
+    let mut duty = Duty {
+        broker: &broker,
+        is_ours: false,
+        checked_in_at: Instant::now(),
+    };
     while !*stop.borrow() {
-        let has_duty = check_in(&broker, &mut had_duty).await;
-        if has_duty && purge_at <= Instant::now() {
-            purge(&broker, &stop).await;
+        duty.check_in().await;
+        if duty.is_ours && purge_at <= Instant::now() {
+            purge(&broker, &mut duty, &stop).await;
             purge_at = Instant::now() + PURGE_EVERY;
         }
         if note_at <= Instant::now() {
@@ -44,19 +48,36 @@ pub(crate) async fn keep_house(broker: Arc<Broker>, mut stop: Stop) {
     }
 }
 
-async fn check_in(broker: &Broker, had_duty: &mut bool) -> bool {
-    let has_duty = match broker.check_in().await {
-        Ok(has_duty) => has_duty,
-        Err(error) => {
-            failed("this replica", &error);
-            false
+/// Whether this replica is the one that keeps house for all. That is so for a while only, and is to be renewed.
+struct Duty<'a> {
+    broker: &'a Broker,
+    is_ours: bool,
+    checked_in_at: Instant,
+}
+
+impl Duty<'_> {
+    async fn check_in(&mut self) {
+        let is_ours = match self.broker.check_in().await {
+            Ok(is_ours) => is_ours,
+            Err(error) => {
+                failed("this replica", &error);
+                false
+            }
+        };
+        if is_ours != self.is_ours {
+            tracing::debug!(has_duty = is_ours, "housekeeping");
         }
-    };
-    if has_duty != *had_duty {
-        tracing::debug!(has_duty, "housekeeping");
+        self.is_ours = is_ours;
+        self.checked_in_at = Instant::now();
     }
-    *had_duty = has_duty;
-    has_duty
+
+    /// Whether it is ours still, in the middle of what takes long.
+    async fn is_still_ours(&mut self) -> bool {
+        if self.checked_in_at.elapsed() >= CHECK_IN_EVERY {
+            self.check_in().await;
+        }
+        self.is_ours
+    }
 }
 
 async fn note_key_uses(broker: &Broker) {
@@ -66,12 +87,12 @@ async fn note_key_uses(broker: &Broker) {
 }
 
 /// Batch after batch, as long as there are whole ones.
-async fn purge(broker: &Broker, stop: &Stop) {
-    let goes_on = || !*stop.borrow();
-    while goes_on() && is_whole("ended links", broker.purge_links(BATCH).await) {}
-    while goes_on() && is_whole("wrong codes", broker.purge_guesses(BATCH).await) {}
+async fn purge(broker: &Broker, duty: &mut Duty<'_>, stop: &Stop) {
     let revocations = broker.revocations();
-    while goes_on() && is_whole("ended revocations", revocations.purge(BATCH).await) {}
+    let mut goes_on = async || !*stop.borrow() && duty.is_still_ours().await;
+    while goes_on().await && is_whole("ended links", broker.purge_links(BATCH).await) {}
+    while goes_on().await && is_whole("wrong codes", broker.purge_guesses(BATCH).await) {}
+    while goes_on().await && is_whole("ended revocations", revocations.purge(BATCH).await) {}
 }
 
 fn is_whole(what: &str, purged: Result<u64, StoreError>) -> bool {

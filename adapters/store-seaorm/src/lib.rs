@@ -50,5 +50,6 @@ mod query_plans;
 
 pub use copy::{CopyRefused, CopySource, SeaOrmCopy};
 pub use database::{DatabaseClock, OpenError, PoolSettings, PoolUse, peek_hash_key};
+pub use schema::Migrating;
 pub use store::SeaOrmStore;
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};

@@ -1,6 +1,8 @@
 //! What keeps transactions apart that SQLite, where one writes at a time, never lets meet. On PostgreSQL they run side
 //! by side; a lock is held until its transaction ends.
 
+use std::time::Duration;
+
 use central_oauth_domain::grant::{AccountId, ProviderName};
 use central_oauth_domain::ports::StoreError;
 use sea_orm::sea_query::LockType;
@@ -12,6 +14,7 @@ use sea_orm::{
 use crate::database::Session;
 use crate::entities::{access_keys, accounts, device_codes, tokens};
 use crate::error::failed;
+use crate::schema::Migrating;
 
 /// What our advisory locks begin with, so that they are nobody else's in the same database.
 const CLASS: i32 = 0x0CEA_0A17;
@@ -21,14 +24,45 @@ const DUTIES: i32 = 2;
 const COPYING: i32 = 3;
 const GUESSES: i32 = 4;
 
-/// Whoever migrates. It may take its time.
+/// Whoever migrates. It may take its time, but does not wait long for a table: everybody else who wants it would stand behind
+/// in the server's queue, and could neither read tokens nor save any for as long as a backup takes.
 pub(crate) async fn migrations(session: &Session) -> Result<(), DbErr> {
     let db = &session.executor();
-    if db.get_database_backend() == DbBackend::Postgres {
-        db.execute_unprepared("SET LOCAL statement_timeout = 0")
-            .await?;
+    if db.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
     }
-    advisory(db, MIGRATIONS).await
+    db.execute_unprepared("SET LOCAL statement_timeout = 0")
+        .await?;
+    advisory(db, MIGRATIONS).await?;
+    db.execute_unprepared("SET LOCAL lock_timeout = '1s'")
+        .await
+        .map(drop)
+}
+
+/// Who migrates at this moment. Nobody, as far as that can be known, where there is no server.
+pub(crate) async fn migrating(db: &impl ConnectionTrait) -> Result<Option<Migrating>, DbErr> {
+    let backend = db.get_database_backend();
+    if backend != DbBackend::Postgres {
+        return Ok(None);
+    }
+    // The server shows the two numbers as unsigned ones.
+    let sql = "SELECT host(activity.client_addr) AS address, \
+               (extract(epoch FROM clock_timestamp() - activity.xact_start) * 1000)::bigint AS millis \
+               FROM pg_locks AS locks JOIN pg_stat_activity AS activity ON activity.pid = locks.pid \
+               WHERE locks.locktype = 'advisory' AND locks.granted \
+               AND locks.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+               AND locks.classid::bigint = $1 AND locks.objid::bigint = $2";
+    let values = [i64::from(CLASS), i64::from(MIGRATIONS)].map(Value::from);
+    let question = Statement::from_sql_and_values(backend, sql, values);
+    let Some(row) = db.query_one_raw(question).await? else {
+        return Ok(None);
+    };
+    let millis: Option<i64> = row.try_get("", "millis")?;
+    let millis = millis.unwrap_or_default().try_into().unwrap_or_default();
+    Ok(Some(Migrating {
+        address: row.try_get("", "address")?,
+        since: Duration::from_millis(millis),
+    }))
 }
 
 /// Whoever copies everything into this database. False when somebody else does, or a service starts at this moment.

@@ -4,17 +4,29 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use central_oauth_migration::Migrator;
-use sea_orm::{DbErr, EntityTrait};
+use sea_orm::{DatabaseExecutor, DbErr, EntityTrait};
 use sea_orm_migration::{MigratorTrait, SchemaManager, seaql_migrations};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::database::{OpenError, Session, Write};
+use crate::error::is_locked;
 use crate::locks;
 use crate::store::SeaOrmStore;
 use crate::url::DatabaseUrl;
 
 /// Longer than migrations take on a database with millions of accounts, waiting for another process included.
 const LONGEST_MIGRATION: Duration = Duration::from_secs(600);
+/// How long those who had to stand behind a migration that did not get a table have the tables for themselves.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// A process that migrates, or the transaction in which it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migrating {
+    /// The address that it has connected from; `None` through a socket on the same machine.
+    pub address: Option<String>,
+    /// For how long it has been at it.
+    pub since: Duration,
+}
 
 impl SeaOrmStore {
     /// Applies every migration that is missing, all of them or none. Another process that does the same at this
@@ -23,16 +35,8 @@ impl SeaOrmStore {
     /// # Errors
     /// When a migration fails, or does not come to its end.
     pub async fn migrate_up(&self) -> Result<(), OpenError> {
-        self.in_time(LONGEST_MIGRATION, self.apply_missing()).await
-    }
-
-    async fn apply_missing(&self) -> Result<(), OpenError> {
-        let at = OpenError::at(self.url());
-        let write = self.begin_to_migrate().await.map_err(&at)?;
-        refuse_newer(&write.txn, self.url()).await?;
-        let executor = write.txn.executor();
-        Migrator::up(executor, None).await.map_err(&at)?;
-        write.txn.commit().await.map_err(&at)
+        let up = self.migrate(async |schema| Migrator::up(schema, None).await);
+        self.in_time(LONGEST_MIGRATION, up).await
     }
 
     /// Takes back the last migrations, or all of them: what they made is gone.
@@ -40,16 +44,35 @@ impl SeaOrmStore {
     /// # Errors
     /// When a migration fails, or does not come to its end.
     pub async fn migrate_down(&self, steps: Option<u32>) -> Result<(), OpenError> {
-        self.in_time(LONGEST_MIGRATION, self.take_back(steps)).await
+        let down = self.migrate(async |schema| Migrator::down(schema, steps).await);
+        self.in_time(LONGEST_MIGRATION, down).await
     }
 
-    async fn take_back(&self, steps: Option<u32>) -> Result<(), OpenError> {
+    /// Migrates in one transaction, and begins anew where a table is not to be had.
+    async fn migrate(
+        &self,
+        migrate: impl AsyncFn(DatabaseExecutor<'_>) -> Result<(), DbErr>,
+    ) -> Result<(), OpenError> {
         let at = OpenError::at(self.url());
-        let write = self.begin_to_migrate().await.map_err(&at)?;
-        refuse_newer(&write.txn, self.url()).await?;
-        let executor = write.txn.executor();
-        Migrator::down(executor, steps).await.map_err(&at)?;
-        write.txn.commit().await.map_err(&at)
+        loop {
+            let write = self.begin_to_migrate().await.map_err(&at)?;
+            refuse_newer(&write.txn, self.url()).await?;
+            match migrate(write.txn.executor()).await {
+                Ok(()) => return write.txn.commit().await.map_err(&at),
+                Err(error) if self.is_on_server() && is_locked(&error) => {
+                    tracing::warn!(
+                        "migrating waits for somebody who uses the tables, such as a backup"
+                    );
+                }
+                Err(error) => return Err(at(error)),
+            }
+            drop(write);
+            sleep(PAUSE).await;
+        }
+    }
+
+    fn is_on_server(&self) -> bool {
+        self.url().path().is_none()
     }
 
     /// Migrations are bounded by no limit of a statement, and a server that has vanished would be waited for as long as TCP
@@ -59,7 +82,7 @@ impl SeaOrmStore {
         limit: Duration,
         migrating: impl Future<Output = Result<T, OpenError>>,
     ) -> Result<T, OpenError> {
-        if self.url().path().is_some() {
+        if !self.is_on_server() {
             return migrating.await;
         }
         let late = |_| OpenError::NotMigratedInTime {
@@ -74,6 +97,16 @@ impl SeaOrmStore {
         let write = self.database.begin().await?;
         locks::migrations(&write.txn).await?;
         Ok(write)
+    }
+
+    /// Who is migrating at this moment, as far as this can be known: on a server.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn migrating(&self) -> Result<Option<Migrating>, OpenError> {
+        let at = OpenError::at(self.url());
+        let session = self.database.read().await.map_err(&at)?;
+        locks::migrating(&session).await.map_err(&at)
     }
 
     /// The migrations that [`SeaOrmStore::migrate_up`] would apply, in order.
@@ -127,7 +160,10 @@ async fn applied(session: &Session) -> Result<BTreeSet<String>, DbErr> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use central_oauth_test_postgres::Cluster;
+    use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 
     use super::*;
     use crate::PoolSettings;
@@ -137,12 +173,49 @@ mod tests {
         let url = Cluster::shared().create_database().url.parse().unwrap();
         let open = async || SeaOrmStore::open(&url, PoolSettings::default()).await;
         let (one, other) = (open().await.unwrap(), open().await.unwrap());
+        assert_eq!(other.migrating().await.unwrap(), None);
         let stuck = one.begin_to_migrate().await.unwrap();
+        let by = other.migrating().await.unwrap().expect("somebody migrates");
+        assert_eq!(by.address.as_deref(), Some("127.0.0.1"));
         let limit = Duration::from_secs(1);
-        let late = other.in_time(limit, other.apply_missing()).await;
+        let late = other.in_time(limit, other.migrate(async |_| Ok(()))).await;
         let late = late.map_err(|error| error.to_string()).unwrap_err();
         assert!(late.contains("not migrated within 1 s"), "{late}");
         drop(stuck);
         other.migrate_up().await.unwrap();
+    }
+
+    /// A backup reads every table, and stays at it.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_migration_that_waits_for_a_table_keeps_nobody_from_it() {
+        let cluster = Cluster::shared();
+        let database = cluster.create_database();
+        let url = database.url.parse().unwrap();
+        let store = SeaOrmStore::open(&url, PoolSettings::default()).await;
+        let store = Arc::new(store.unwrap());
+        store.migrate_up().await.unwrap();
+        store.migrate_down(Some(1)).await.unwrap();
+        let other = sea_orm::Database::connect(&database.url).await.unwrap();
+        let backup = other.begin().await.unwrap();
+        let reads = "SELECT count(*) FROM tokens";
+        backup.execute_unprepared(reads).await.unwrap();
+
+        let migrating = tokio::spawn({
+            let store = Arc::clone(&store);
+            async move { store.migrate_up().await }
+        });
+        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock' \
+                       AND relation = 'tokens'::regclass";
+        while cluster.execute(&database.name, waiting).trim() == "0" {
+            assert!(!migrating.is_finished(), "nothing is locked");
+            sleep(Duration::from_millis(20)).await;
+        }
+        let session = store.database.read().await.unwrap();
+        let read = session.execute_unprepared(reads).await;
+        read.expect("who reads stands behind the migration");
+        assert!(!migrating.is_finished());
+        backup.rollback().await.unwrap();
+        migrating.await.unwrap().unwrap();
+        assert!(store.pending_migrations().await.unwrap().is_empty());
     }
 }

@@ -33,7 +33,7 @@ use sqlite::Sqlite;
 /// How a database server is used. It means nothing to SQLite.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolSettings {
-    /// The most connections at a time, of which a quarter is for saving alone: two at least.
+    /// The most connections at a time, of which half are for saving alone: two at least.
     pub max_connections: u32,
     /// How long is waited for a connection, be it for one that others use or for a new one.
     pub connect_timeout: Duration,

@@ -6,9 +6,10 @@ use std::time::Duration;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sea_orm::sqlx::{Connection, Executor, PgConnection};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
-    TransactionTrait, sqlx,
+    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    RuntimeErr, TransactionTrait, sqlx,
 };
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
@@ -26,8 +27,6 @@ const GRACE: Duration = Duration::from_secs(2);
 /// answer to a refresh by another one, before the lease lapses and somebody else presents the refresh token again: a lease
 /// outlasts a provider's answer by 5 s.
 const HURRY: Duration = Duration::from_secs(2);
-/// One connection out of so many is for saving alone.
-const SAVING_SHARE: u32 = 4;
 /// A transaction that is left open for so long is ended by the server, and lets go of what it locked: its process was
 /// stopped, or cut off. No transaction of ours waits for anything but the server.
 const LONGEST_IDLE_TRANSACTION: Duration = Duration::from_secs(5);
@@ -38,6 +37,8 @@ pub(crate) struct Postgres {
     /// For what exists nowhere else until it is stored: it waits behind nobody's questions, and not for long on a
     /// connection that is dead without knowing it.
     saving: Arc<Pool>,
+    /// Whose turn it is to save. Waiting for a turn says nothing about the connections, which others are using.
+    turns: Arc<Semaphore>,
     settings: PoolSettings,
     found: Found,
 }
@@ -62,7 +63,7 @@ impl Postgres {
         }
         let options = options.statement_cache_capacity(if found.is_shared { 0 } else { 100 });
         let pool_options = pool_options(settings, found);
-        let saving = (settings.max_connections / SAVING_SHARE).max(1);
+        let saving = (settings.max_connections / 2).max(1);
         let general = settings.max_connections.saturating_sub(saving).max(1);
         let pool = |connections, patience| {
             let pool_options = pool_options.clone().max_connections(connections);
@@ -72,6 +73,7 @@ impl Postgres {
         Ok(Arc::new(Self {
             general: pool(general, patience..=patience),
             saving: pool(saving, HURRY.min(patience)..=patience),
+            turns: Arc::new(Semaphore::new(saving as usize)),
             settings,
             found,
         }))
@@ -95,7 +97,13 @@ impl Postgres {
 
     /// A transaction for what exists nowhere else until it is stored.
     pub(super) async fn begin_saving(&self) -> Result<Session, DbErr> {
-        self.begin_at(&self.saving, Duration::ZERO).await
+        let turn = Arc::clone(&self.turns).acquire_owned();
+        let turn = timeout(self.settings.connect_timeout, turn).await;
+        let turn = turn.map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?;
+        // Never closed.
+        let turn = turn.map_err(|error| DbErr::Custom(error.to_string()))?;
+        let session = self.begin_at(&self.saving, Duration::ZERO).await?;
+        Ok(session.with_turn(turn))
     }
 
     async fn begin_at(&self, pool: &Arc<Pool>, connecting: Duration) -> Result<Session, DbErr> {

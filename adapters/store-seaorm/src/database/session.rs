@@ -8,6 +8,7 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseExecutor, DatabaseTransaction, DbBackend, DbErr,
     ExecResult, QueryResult, RuntimeErr, Statement,
 };
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
@@ -19,6 +20,8 @@ use crate::error::{is_disconnected, kind};
 pub(crate) struct Session {
     channel: Channel,
     patience: Option<Patience>,
+    /// Goes to the next one when this one is over.
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 pub(crate) enum Channel {
@@ -37,7 +40,19 @@ pub(crate) struct Patience {
 
 impl Session {
     pub(crate) const fn new(channel: Channel, patience: Option<Patience>) -> Self {
-        Self { channel, patience }
+        Self {
+            channel,
+            patience,
+            _turn: None,
+        }
+    }
+
+    /// The same one, which had to wait for its turn.
+    pub(super) fn with_turn(self, turn: OwnedSemaphorePermit) -> Self {
+        Self {
+            _turn: Some(turn),
+            ..self
+        }
     }
 
     /// The same one, whose answers take as long as they take.

@@ -207,7 +207,7 @@ async fn a_refresh_token_goes_out_in_time_or_not_at_all() {
         assert_eq!(
             request.header("content-length"),
             request.body.len().to_string()
-        )
+        );
     });
 
     // The connection is there, and the request is made: only its task has not run yet.

@@ -13,6 +13,8 @@ use super::session::Patience;
 /// After so many in vain the next ones are given twice the time: a server that is merely slow is to get its answer through
 /// in the end.
 const HURRIED_TRIES: u32 = 3;
+/// A patience that is at an end is noticed before this, so that the connections are made anew.
+const LATER: Duration = Duration::from_millis(100);
 
 /// Connections, and how to make them anew.
 pub(crate) struct Pool {
@@ -20,6 +22,8 @@ pub(crate) struct Pool {
     pool_options: PgPoolOptions,
     /// How long an answer is waited for: at first, and at most.
     patience: RangeInclusive<Duration>,
+    /// How long is waited for a connection besides; `None` where that is part of the patience.
+    connecting: Option<Duration>,
     current: Mutex<Current>,
 }
 
@@ -36,9 +40,11 @@ impl Pool {
         options: PgConnectOptions,
         pool_options: PgPoolOptions,
         patience: RangeInclusive<Duration>,
+        connecting: Option<Duration>,
     ) -> Self {
+        let connect_within = connecting.unwrap_or(*patience.start() + LATER);
         let current = Mutex::new(Current {
-            connections: lazy(&options, &pool_options),
+            connections: lazy(&options, &pool_options, connect_within),
             generation: 0,
             in_vain: 0,
         });
@@ -46,6 +52,7 @@ impl Pool {
             options,
             pool_options,
             patience,
+            connecting,
             current,
         }
     }
@@ -53,14 +60,23 @@ impl Pool {
     /// The connections, and how long to wait for an answer of one.
     pub(super) fn current(self: &Arc<Self>) -> (DatabaseConnection, Patience) {
         let current = self.lock();
-        let longer = 2_u32.saturating_pow(current.in_vain / HURRIED_TRIES);
-        let longer = self.patience.start().saturating_mul(longer);
         let patience = Patience {
-            limit: longer.min(*self.patience.end()),
+            limit: self.limit(current.in_vain),
             pool: Arc::clone(self),
             generation: current.generation,
         };
         (current.connections.clone(), patience)
+    }
+
+    /// What is waited for a connection besides.
+    pub(super) fn connecting(&self) -> Duration {
+        self.connecting.unwrap_or_default()
+    }
+
+    fn limit(&self, in_vain: u32) -> Duration {
+        let times = 2_u32.saturating_pow(in_vain / HURRIED_TRIES);
+        let longer = self.patience.start().saturating_mul(times);
+        longer.min(*self.patience.end())
     }
 
     /// How many connections there are at most.
@@ -74,10 +90,12 @@ impl Pool {
         let mut current = self.lock();
         if current.generation == generation {
             tracing::warn!("the database does not answer: its connections are made anew");
+            let in_vain = current.in_vain.saturating_add(1);
+            let connect_within = self.connecting.unwrap_or(self.limit(in_vain) + LATER);
             *current = Current {
-                connections: lazy(&self.options, &self.pool_options),
+                connections: lazy(&self.options, &self.pool_options, connect_within),
                 generation: generation + 1,
-                in_vain: current.in_vain.saturating_add(1),
+                in_vain,
             };
         }
     }
@@ -92,7 +110,13 @@ impl Pool {
     }
 }
 
-fn lazy(options: &PgConnectOptions, pool_options: &PgPoolOptions) -> DatabaseConnection {
-    let pool: PgPool = pool_options.clone().connect_lazy_with(options.clone());
+/// While a server is down sqlx asks it again at growing distances, up to a fifth of the time it is given.
+fn lazy(
+    options: &PgConnectOptions,
+    pool_options: &PgPoolOptions,
+    within: Duration,
+) -> DatabaseConnection {
+    let pool_options = pool_options.clone().acquire_timeout(within);
+    let pool: PgPool = pool_options.connect_lazy_with(options.clone());
     pool.into()
 }

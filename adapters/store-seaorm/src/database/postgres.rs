@@ -65,14 +65,19 @@ impl Postgres {
         let pool_options = pool_options(settings, found);
         let saving = (settings.max_connections / 2).max(1);
         let general = settings.max_connections.saturating_sub(saving).max(1);
-        let pool = |connections, patience| {
+        let pool = |connections, patience, connecting| {
             let pool_options = pool_options.clone().max_connections(connections);
-            Arc::new(Pool::new(options.clone(), pool_options, patience))
+            Arc::new(Pool::new(
+                options.clone(),
+                pool_options,
+                patience,
+                connecting,
+            ))
         };
         let patience = settings.statement_timeout + GRACE;
         Ok(Arc::new(Self {
-            general: pool(general, patience..=patience),
-            saving: pool(saving, HURRY.min(patience)..=patience),
+            general: pool(general, patience..=patience, Some(settings.connect_timeout)),
+            saving: pool(saving, HURRY.min(patience)..=patience, None),
             turns: Arc::new(Semaphore::new(saving as usize)),
             settings,
             found,
@@ -85,14 +90,14 @@ impl Postgres {
             self.begin().await
         } else {
             let (connections, patience) = self.general.current();
-            let patience = self.with_connecting(patience);
+            // A statement by itself waits for a connection first, which may be busy and no worse.
+            let patience = patience.with_connecting();
             Ok(Session::new(Channel::Pool(connections), Some(patience)))
         }
     }
 
     pub(super) async fn begin(&self) -> Result<Session, DbErr> {
-        let connecting = self.settings.connect_timeout;
-        self.begin_at(&self.general, connecting).await
+        self.begin_at(&self.general).await
     }
 
     /// A transaction for what exists nowhere else until it is stored.
@@ -102,14 +107,14 @@ impl Postgres {
         let turn = turn.map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?;
         // Never closed.
         let turn = turn.map_err(|error| DbErr::Custom(error.to_string()))?;
-        let session = self.begin_at(&self.saving, Duration::ZERO).await?;
+        let session = self.begin_at(&self.saving).await?;
         Ok(session.with_turn(turn))
     }
 
-    async fn begin_at(&self, pool: &Arc<Pool>, connecting: Duration) -> Result<Session, DbErr> {
+    async fn begin_at(&self, pool: &Arc<Pool>) -> Result<Session, DbErr> {
         let mut connections_left = pool.most();
         let (txn, patience) = loop {
-            match try_to_begin(pool, connecting).await {
+            match try_to_begin(pool).await {
                 // After a restart of the server each of its old connections fails once.
                 Err(error) if is_disconnected(&error) && connections_left > 0 => {
                     connections_left -= 1;
@@ -122,14 +127,6 @@ impl Postgres {
             session.execute_unprepared(&self.told()).await?;
         }
         Ok(session)
-    }
-
-    /// A statement by itself waits for a connection first, which may be busy and no worse.
-    fn with_connecting(&self, patience: Patience) -> Patience {
-        Patience {
-            limit: self.settings.connect_timeout + patience.limit,
-            ..patience
-        }
     }
 
     /// What a transaction is told behind a pooler, and what is left over of those before it.
@@ -154,16 +151,10 @@ impl Postgres {
 
 /// In a task of its own, as the caller may go away at any moment: sqlx 0.9.0 gives a connection back to the pool inside a
 /// transaction if its `BEGIN` is dropped on the way (launchbadge/sqlx issue 4385). What nobody waits for any more is
-/// rolled back. `connecting` is how much longer it may take than any other statement.
-async fn try_to_begin(
-    pool: &Arc<Pool>,
-    connecting: Duration,
-) -> Result<(DatabaseTransaction, Patience), DbErr> {
+/// rolled back.
+async fn try_to_begin(pool: &Arc<Pool>) -> Result<(DatabaseTransaction, Patience), DbErr> {
     let (connections, patience) = pool.current();
-    let first = Patience {
-        limit: patience.limit + connecting,
-        ..patience.clone()
-    };
+    let first = patience.clone().with_connecting();
     // It waits for a connection first, which may be what takes long.
     let span = span(DbBackend::Postgres, "BEGIN");
     let begun = async move { seen(span, within(Some(&first), connections.begin())).await };
@@ -201,7 +192,6 @@ async fn look(options: &PgConnectOptions) -> Result<Found, sqlx::Error> {
 
 fn pool_options(settings: PoolSettings, found: Found) -> PgPoolOptions {
     let pool = PgPoolOptions::new()
-        .acquire_timeout(settings.connect_timeout)
         .test_before_acquire(false)
         .before_acquire(|connection, before| {
             Box::pin(

@@ -38,6 +38,14 @@ pub(crate) struct Patience {
     pub(super) generation: u64,
 }
 
+impl Patience {
+    /// For what waits for a connection first.
+    pub(super) fn with_connecting(self) -> Self {
+        let limit = self.limit + self.pool.connecting();
+        Self { limit, ..self }
+    }
+}
+
 impl Session {
     pub(crate) const fn new(channel: Channel, patience: Option<Patience>) -> Self {
         Self {

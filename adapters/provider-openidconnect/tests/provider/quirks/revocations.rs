@@ -83,11 +83,11 @@ async fn the_token_alone() {
 #[tokio::test]
 async fn tokens_that_revoke_themselves() {
     for (name, answer, expected) in [
-        // One token, as apps.uninstall does all: the refresh token lives on.
+        // Slack, "Using token rotation": without it there is this token alone, which never expires.
         (
             "slack",
             json!({"ok": true, "revoked": true}),
-            Revoked::Unsupported,
+            Revoked::TokenAlone,
         ),
         ("dropbox", json!(null), Revoked::Revoked),
     ] {
@@ -181,7 +181,11 @@ async fn forms_of_their_own() {
     });
     let (subject, stub) = at("twitch", || reply(200, "text/plain", "")).await;
     let outcome = subject.revoke_access_token().await;
-    assert_eq!(outcome, Ok(Revoked::Unsupported), "the grant lives on");
+    assert_eq!(
+        outcome,
+        Ok(Revoked::TokenAlone),
+        "the refresh token lives on"
+    );
     stub.last(|seen| {
         assert_eq!(seen.form()["client_id"], "client-1");
         assert!(!seen.form().contains_key("client_secret"));

@@ -166,7 +166,7 @@ pub struct RevocationQuirks {
     pub gone_statuses: Vec<u16>,
     /// Codes and whole messages that mean that the token was gone.
     pub gone: Vec<String>,
-    /// It ends the access token alone: the grant lives on.
+    /// It ends the access token alone: a refresh token of the grant lives on.
     pub leaves_grant: bool,
     /// A success says so in this member; without it, 200 is none.
     pub success_member: Option<String>,

@@ -75,7 +75,7 @@ pub(crate) fn read(answer: Answer, quirks: &RevocationQuirks) -> Result<Revoked,
         return Ok(Revoked::Unknown);
     }
     let revoked = if quirks.leaves_grant {
-        Revoked::Unsupported
+        Revoked::TokenAlone
     } else {
         Revoked::Revoked
     };

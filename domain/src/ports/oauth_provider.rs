@@ -157,8 +157,9 @@ pub enum Revoked {
     /// The provider does not know the token, or not any more. The grant is gone with a refresh token; behind an access
     /// token, which may just have expired, it may live on.
     Unknown,
-    /// The provider revokes no tokens, none of this type (RFC 7009 section 2.2.1, `unsupported_token_type`), or leaves the
-    /// grant alone when it does.
+    /// The token is worth nothing any more; a refresh token of its grant lives on.
+    TokenAlone,
+    /// The provider revokes no tokens, or none of this type (RFC 7009 section 2.2.1, `unsupported_token_type`).
     Unsupported,
 }
 

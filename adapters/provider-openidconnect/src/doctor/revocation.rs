@@ -18,8 +18,8 @@ impl Checkup<'_> {
         self.add(match endpoint {
             Ok(Some(_)) if settings.quirks.revocation.leaves_grant => Finding::warning(
                 Subject::Revocation,
-                "there is an endpoint, but it ends access tokens alone: deleting an account forgets its refresh token \
-                 here, and at the provider the grant lives on",
+                "there is an endpoint, but it ends access tokens alone: deleting an account that has a refresh token \
+                 forgets it here, and at the provider the grant lives on",
                 "People withdraw their consent at the provider.",
             ),
             Ok(Some(_)) => Finding::ok(

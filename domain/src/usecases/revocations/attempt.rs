@@ -177,7 +177,10 @@ impl Revocations {
                 so_far.status = RevocationStatus::Revoked;
             }
             Ok(Revoked::Unknown) => so_far.refusal = Some(out_of_date()),
-            Ok(Revoked::Unsupported) => {}
+            Ok(Revoked::TokenAlone) if !has_refresh_token(lease) => {
+                so_far.status = RevocationStatus::Revoked;
+            }
+            Ok(Revoked::TokenAlone | Revoked::Unsupported) => {}
             Err(error) if error.is_passing() => return Err(error.into()),
             Err(_) if so_far.status == RevocationStatus::Revoked => {}
             Err(error) => so_far.refusal = Some(error),
@@ -206,8 +209,13 @@ impl Revocations {
 const fn tells_of_the_grant(token: TokenToRevoke<'_>, lease: &RevocationLease) -> bool {
     match token {
         TokenToRevoke::Refresh(_) => true,
-        TokenToRevoke::Access(_) => lease.tokens.refresh_token.is_none(),
+        TokenToRevoke::Access(_) => !has_refresh_token(lease),
     }
+}
+
+/// Without one, an access token is all that there is of a grant.
+const fn has_refresh_token(lease: &RevocationLease) -> bool {
+    lease.tokens.refresh_token.is_some() || lease.tokens.spare_refresh_token.is_some()
 }
 
 fn out_of_date() -> ProviderError {

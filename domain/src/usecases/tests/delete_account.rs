@@ -119,6 +119,28 @@ async fn an_access_token_that_has_expired_says_nothing_about_the_grant() {
     }
 }
 
+// Slack's auth.revoke ends the access token; without token rotation there is no other.
+#[tokio::test]
+async fn an_access_token_that_ends_alone_is_the_whole_grant_where_there_is_no_refresh_token() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    stage.provider.answer_revoke(Ok(Revoked::Unsupported));
+    stage.provider.answer_revoke(Ok(Revoked::TokenAlone));
+    let status = stage.delete(&key).await.unwrap();
+    assert_eq!(status, RevocationStatus::Unsupported);
+
+    let stage = Stage::new().await;
+    let (code, key) = stage.started().await;
+    stage.confirm(&code).await.unwrap();
+    let grant = ScriptedProvider::grant("access-1", None);
+    stage.provider.answer_redeem(Ok(grant));
+    stage.poll_providers().await;
+    stage.provider.answer_revoke(Ok(Revoked::TokenAlone));
+    let status = stage.delete(&key).await.unwrap();
+    assert_eq!(status, RevocationStatus::Revoked);
+    assert_eq!(stage.provider.revoked(), ["access-1"]);
+}
+
 #[tokio::test]
 async fn a_refresh_token_that_is_refused_does_not_keep_the_access_token() {
     let stage = Stage::new().await;

@@ -188,7 +188,6 @@ async fn salesforce() {
     for (error, expected) in [
         ("authorization_pending", "pending"),
         ("slow_down", "slow down None"),
-        ("too_fast", "slow down None"),
         ("invalid_grant", "refused invalid_grant"),
         ("rate_limit_exceeded", "unavailable"),
         ("oauth_flow_disabled", "misconfigured oauth_flow_disabled"),

@@ -175,7 +175,7 @@ fn revocation(profile: &Profile) -> String {
         None => "",
     };
     let leaves = if quirks.leaves_grant {
-        "; the grant lives on"
+        "; a refresh token lives on"
     } else {
         ""
     };

@@ -214,6 +214,8 @@ fn scopes_choose_the_flow() {
     let gmail = "https://mail.google.com/";
     assert_eq!(complete("email", None).flow, Flow::Device);
     assert_eq!(complete(gmail, None).flow, Flow::AuthorizationCode);
+    let refused = "https://www.googleapis.com/auth/drive.appdata";
+    assert_eq!(complete(refused, None).flow, Flow::AuthorizationCode);
     let device = complete(gmail, Some(Flow::Device));
     let error = make(device);
     let error = error.err().unwrap().to_string();

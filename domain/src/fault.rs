@@ -23,6 +23,9 @@ impl Fault {
     /// The code of an account that cannot be refreshed.
     pub const NO_REFRESH_TOKEN: &str = "no_refresh_token";
 
+    /// The code of a grant that ends soon whatever is done.
+    pub const GRANT_EXPIRES_SOON: &str = "grant_expires_soon";
+
     const MOST_CHARACTERS: usize = 500;
 
     /// A fault whose detail is cut to 500 characters, control characters taken out.

@@ -10,8 +10,6 @@ use tokio::time::{Instant, sleep};
 
 use super::Stop;
 
-/// Grants that die within this time are counted.
-const HORIZON: Duration = Duration::from_secs(24 * 60 * 60);
 /// Nobody looks more often than that.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(10);
 /// A census passes over all accounts: it takes up a hundredth of one connection's time at the most.
@@ -27,7 +25,7 @@ pub(crate) async fn take_census(
     while !*stop.borrow() {
         let (started, now) = (Instant::now(), clock.now());
         let census = tokio::select! {
-            census = store.census(now, now + HORIZON) => census,
+            census = store.census(now) => census,
             _ = stop.changed() => return,
         };
         let took = started.elapsed();
@@ -64,7 +62,7 @@ mod tests {
 
     #[async_trait]
     impl CensusStore for Locked {
-        async fn census(&self, _: Timestamp, _: Timestamp) -> Result<Census, StoreError> {
+        async fn census(&self, _: Timestamp) -> Result<Census, StoreError> {
             pending().await
         }
     }

@@ -188,7 +188,12 @@ fn account(id: &str, status: &str, more: &Value) -> Value {
 async fn every_page_is_read_and_every_trouble_told() {
     let first = json!({
         "items": [
-            account("7", "active", &json!({ "display_name": "愛\u{1b}[2J\u{9b}31m\u{202e}" })),
+            account("7", "active", &json!({
+                "display_name": "愛\u{1b}[2J\u{9b}31m\u{202e}",
+                "refresh_token_expires_at": "2026-01-08T09:00:00Z",
+                "grant_expires_at": "2026-12-31T09:00:00Z",
+                "warning": { "code": "grant_expires_soon", "detail": "the grant ends" },
+            })),
             account("8", "relink_required", &json!({
                 "access_token_expires_at": "2026-01-05T04:30:00Z",
                 "last_error": { "code": "invalid_grant", "detail": "the provider\nrefuses" },
@@ -200,7 +205,8 @@ async fn every_page_is_read_and_every_trouble_told() {
         "items": [account("9", "degraded", &json!({
             "access_token_expires_at": "2026-01-05T08:42:30Z",
             "next_refresh_at": "2026-01-05T07:59:59Z",
-            "refresh_token_expires_at": "2026-01-10T09:00:00Z",
+            "refresh_token_expires_at": "2026-01-12T09:00:00Z",
+            "grant_expires_at": "2026-01-10T09:00:00Z",
             "last_error": { "code": "invalid_client", "detail": "wrong secret" },
         }))],
     });
@@ -212,10 +218,11 @@ async fn every_page_is_read_and_every_trouble_told() {
     let run = machine.run_with(&settings, &["accounts"]).await.expect(0);
     let expected = "\
 ID  PROVIDER  ACCOUNT      STATUS           TOKEN EXPIRES    NEXT REFRESH  GRANT ENDS  LAST ERROR
-7   work      愛 [2J 31m   active           never            -             -           -
+7   work      愛 [2J 31m   active           never            -             in 3 d      -
 8   work      Al           relink_required  expired 3 h ago  -             -           invalid_grant
 9   work      Al           degraded         in 42 min        now           in 5 d      invalid_client
 
+7 (愛 [2J 31m  at work): the grant ends (grant_expires_soon)
 8 (Al at work): the provider refuses (invalid_grant); consent again with `central-oauth link --relink` where its \
 access key is kept
 9 (Al at work): wrong secret (invalid_client); if this lasts, the operator should check the provider's settings; the \

@@ -108,7 +108,7 @@ catalogue! {
     ACCOUNTS: "central_oauth.accounts", Kind::Gauge, "{account}", ["provider", "status"],
         "Accounts by health, as of the last census.";
     GRANTS_DYING: "central_oauth.grants.dying", Kind::Gauge, "{grant}", ["provider", "saved_by"],
-        "Grants that die within a day, as of the last census: their refresh token does, or there is none and the access token does.";
+        "Grants that die soon, each once, as of the last census: within 7 days of age, by a refresh token whose end has been seen to stand, or because there is none and the access token expires; within a day by any other refresh token.";
     GRANTS_OVERDUE: "central_oauth.grants.overdue", Kind::Gauge, "{grant}", ["provider", "status"],
         "Grants with a refresh token, and not given up, whose access token has expired or whose refresh is due, as of the last census. In a healthy service they are few, and not the same ones for long.";
     OVERDUE_AGE: "central_oauth.grants.overdue.age", Kind::Gauge, "s", ["provider", "status"],
@@ -166,8 +166,8 @@ pub const LABELS: &[(&str, &str)] = &[
     ("status", "`active`, `degraded`, `relink_required`"),
     (
         "saved_by",
-        "`refresh`: a refresh is due before, refreshing works, and using the refresh token has not been seen to leave its \
-         end where it was; `person`: nothing but a new consent helps",
+        "`refresh`: a refresh is due before, refreshing works, and no end is near that a refresh does not put off, as far \
+         as is known; `person`: nothing but a new consent helps",
     ),
     ("state", "`busy`, `idle`"),
     (

@@ -110,6 +110,8 @@ pub struct RefreshQuirks {
     pub lasts: Option<u64>,
     /// Using it starts that time anew, be it by rotation or because it is a limit of disuse.
     pub use_renews: bool,
+    /// Seconds from the consent after which the grant ends whatever is done; 0 for a preset's that does not hold here.
+    pub grant_lasts: Option<u64>,
     /// Codes of failures that may have spent the refresh token.
     pub may_have_acted: Vec<String>,
 }
@@ -240,6 +242,12 @@ impl RefreshQuirks {
         let seconds = self.lasts.filter(|_| self.use_renews || !is_refreshed);
         seconds.map(Duration::from_secs)
     }
+
+    /// How long a grant lasts from the consent on.
+    pub(crate) fn grant_lasts(&self) -> Option<Duration> {
+        let seconds = self.grant_lasts.filter(|seconds| *seconds > 0);
+        seconds.map(Duration::from_secs)
+    }
 }
 
 impl DeviceQuirks {
@@ -249,6 +257,26 @@ impl DeviceQuirks {
             ClientAuthMethod::None
         } else {
             otherwise
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_of_no_seconds_is_one_without_an_end() {
+        for (grant_lasts, expected) in [
+            (None, None),
+            (Some(0), None),
+            (Some(60), Some(Duration::from_secs(60))),
+        ] {
+            let quirks = RefreshQuirks {
+                grant_lasts,
+                ..RefreshQuirks::default()
+            };
+            assert_eq!(quirks.grant_lasts(), expected);
         }
     }
 }

@@ -19,6 +19,7 @@ pub(crate) fn read(
     let mut grant = read_refreshed(fields, asked_for, origin, quirks)?;
     let lasts = quirks.refresh.lasts(false);
     grant.refresh_token_expires_in = grant.refresh_token_expires_in.or(lasts);
+    grant.grant_expires_in = quirks.refresh.grant_lasts();
     Ok(grant)
 }
 
@@ -49,6 +50,7 @@ pub(crate) fn read_refreshed(
         refresh_token_expires_in: lifetime(fields, "refresh_token_expires_in")
             .or_else(|| lifetime(fields, "refresh_expires_in"))
             .or_else(|| quirks.refresh.lasts(true)),
+        grant_expires_in: None,
         scopes: scopes.unwrap_or_else(|| asked_for.to_vec()),
         origin,
     })

@@ -102,6 +102,7 @@ async fn create(
         generation: Set(1),
         refresh_token: Set(refresh_token(grant)),
         refresh_token_expires_at: Set(dies_at(grant)),
+        grant_expires_at: Set(ends_at(grant)),
         lease_version: Set(0),
         ambiguous: Set(false),
         ..token_columns(grant, grant.refresh_token.is_some(), now)
@@ -138,7 +139,7 @@ async fn revive(
     Ok(AccountId(account.id))
 }
 
-/// What is known about the old refresh token, and who may be presenting it, goes with it.
+/// What is known about the old refresh token and its grant, and who may be presenting it, goes with it.
 fn replaced_columns(old: &tokens::Model, grant: &NewGrant, now: Timestamp) -> tokens::ActiveModel {
     tokens::ActiveModel {
         generation: Set(old.generation + 1),
@@ -146,6 +147,7 @@ fn replaced_columns(old: &tokens::Model, grant: &NewGrant, now: Timestamp) -> to
         refresh_token_expires_at: Set(dies_at(grant)),
         spare_refresh_token: Set(None),
         renewed_by_use: Set(None),
+        grant_expires_at: Set(ends_at(grant)),
         lease_until: Set(None),
         lease_version: Set(old.lease_version + 1),
         ambiguous: Set(false),
@@ -155,6 +157,10 @@ fn replaced_columns(old: &tokens::Model, grant: &NewGrant, now: Timestamp) -> to
 
 fn dies_at(grant: &NewGrant) -> Option<i64> {
     grant.refresh_token_expires_at.map(Timestamp::as_millis)
+}
+
+fn ends_at(grant: &NewGrant) -> Option<i64> {
+    grant.grant_expires_at.map(Timestamp::as_millis)
 }
 
 fn refresh_token(grant: &NewGrant) -> Option<Vec<u8>> {

@@ -31,7 +31,8 @@ async fn up_and_down_and_up_again() {
             "m0001_initial",
             "m0002_replicas",
             "m0003_wrong_codes",
-            "m0004_renewed_by_use"
+            "m0004_renewed_by_use",
+            "m0005_grant_expires_at"
         ]
     );
     store.migrate_up().await.unwrap();

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::entropy::Entropy;
 use crate::fault::Fault;
@@ -105,6 +106,10 @@ pub struct Account {
     pub access_token_expires_at: Option<Timestamp>,
     /// When the refresh token dies unless it is used, where that is known.
     pub refresh_token_expires_at: Option<Timestamp>,
+    /// Whether using the refresh token puts that end off, as far as its use has shown.
+    pub renewed_by_use: Option<bool>,
+    /// When the grant ends whatever is done, where that is known: from then on only a person can help.
+    pub grant_expires_at: Option<Timestamp>,
     /// When the tokens were last refreshed.
     pub last_refreshed_at: Option<Timestamp>,
     /// When they are refreshed next.
@@ -114,14 +119,49 @@ pub struct Account {
 }
 
 impl Account {
-    /// What the caller should know although all is well: an account without a refresh token is left alone, and ends when
-    /// its access token does.
+    /// How long ahead an end is told that no refresh puts off: somebody has to reach the person.
+    pub const NOTICE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+    /// What is to be known at `now` although nothing has gone wrong. An account without a refresh token is left alone, and
+    /// ends when its access token does, which is as a rule before anything else ends it; otherwise, that the grant ends
+    /// soon.
     #[must_use]
-    pub fn warning(&self) -> Option<Fault> {
+    pub fn warning(&self, now: Timestamp) -> Option<Fault> {
         let ends = self.access_token_expires_at.is_some() && self.next_refresh_at.is_none();
-        let words = "the provider gave no refresh token: when the access token expires, a person must consent again";
-        (ends && self.status == AccountStatus::Active)
-            .then(|| Fault::new(Fault::NO_REFRESH_TOKEN, words))
+        if ends && self.status == AccountStatus::Active {
+            let words = "the provider gave no refresh token: when the access token expires, a person must consent again";
+            return Some(Fault::new(Fault::NO_REFRESH_TOKEN, words));
+        }
+        self.ends_soon(now)
+    }
+
+    fn ends_soon(&self, now: Timestamp) -> Option<Fault> {
+        if self.status == AccountStatus::RelinkRequired {
+            return None;
+        }
+        // A refresh that has succeeded since shows that it was none.
+        let is_open = |end: &Timestamp| self.last_refreshed_at.is_none_or(|at| at <= *end);
+        let end = self.fixed_ends().filter(is_open).min()?;
+        let left = end.since(now);
+        if left > Self::NOTICE {
+            return None;
+        }
+        let when = match left.as_secs().div_ceil(24 * 60 * 60) {
+            0 => "is at its end".to_owned(),
+            1 => "ends within a day".to_owned(),
+            days => format!("ends within {days} days"),
+        };
+        let words =
+            format!("the grant {when}, and no refresh puts that off: a person must consent again");
+        Some(Fault::new(Fault::GRANT_EXPIRES_SOON, words))
+    }
+
+    /// The ends of the grant that no refresh puts off, as far as is known: its age, and the end of a refresh token that
+    /// has been seen to stay where it was.
+    pub fn fixed_ends(&self) -> impl Iterator<Item = Timestamp> {
+        let stays = self.renewed_by_use == Some(false);
+        let refresh_token = self.refresh_token_expires_at.filter(|_| stays);
+        self.grant_expires_at.into_iter().chain(refresh_token)
     }
 
     /// The account as it is at `now`. Nothing is planned for an account without a refresh token, so nobody notes when

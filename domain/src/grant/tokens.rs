@@ -20,6 +20,9 @@ pub struct TokenGrant {
     pub expires_in: Option<Duration>,
     /// How long the refresh token lasts from then unless it is used, where that is known.
     pub refresh_token_expires_in: Option<Duration>,
+    /// How long the grant lasts from then whatever is done, where that is known. Of answers that begin one; a refresh begins
+    /// none.
+    pub grant_expires_in: Option<Duration>,
     /// What was granted, where the provider said so; otherwise what was asked for (RFC 6749 section 5.1).
     pub scopes: Vec<String>,
     /// Where they came from.
@@ -56,6 +59,8 @@ pub struct NewGrant {
     pub access_token_expires_at: Option<Timestamp>,
     /// When the refresh token dies unless it is used, where that is known. A refresh token that stays keeps its own.
     pub refresh_token_expires_at: Option<Timestamp>,
+    /// When the grant ends whatever is done, where that is known. A refresh token that stays keeps its own.
+    pub grant_expires_at: Option<Timestamp>,
     /// When to refresh next, if there is a refresh token in the end, be it a kept one.
     pub next_refresh_at: Option<Timestamp>,
 }
@@ -155,8 +160,6 @@ pub struct StoredTokens {
     pub refresh_token: Option<Sealed>,
     /// A refresh token that came too late to be the stored one: tried once before a grant is given up.
     pub spare_refresh_token: Option<Sealed>,
-    /// Whether using the refresh token puts its end off, as far as its use has shown.
-    pub renewed_by_use: Option<bool>,
     /// Where they came from.
     pub origin: TokenOrigin,
     /// When the access token was got.

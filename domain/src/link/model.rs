@@ -151,6 +151,8 @@ pub struct SealedGrant {
     pub access_token_expires_at: Option<Timestamp>,
     /// When the refresh token dies unless it is used, where that is known.
     pub refresh_token_expires_at: Option<Timestamp>,
+    /// When the grant ends whatever is done, where that is known.
+    pub grant_expires_at: Option<Timestamp>,
     /// Whose tokens they are: the only place the refresh token may be sent to.
     pub origin: TokenOrigin,
 }

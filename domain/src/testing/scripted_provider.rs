@@ -134,6 +134,7 @@ impl ScriptedProvider {
             id_token: None,
             expires_in: Some(Duration::from_secs(3600)),
             refresh_token_expires_in: None,
+            grant_expires_in: None,
             scopes: vec!["profile".to_owned()],
             origin: Self::origin(),
         }

@@ -3,6 +3,7 @@
 use super::authenticate::KEY_NEEDED;
 use super::page::Page;
 use super::{Broker, Caller, Refusal};
+use crate::fault::Fault;
 use crate::grant::{Account, AccountId, KeyRole};
 
 /// One page of accounts.
@@ -72,6 +73,12 @@ impl Broker {
             Caller::Key(key) if key.role != KeyRole::Owner => Err(READING_ONLY),
             _ => Ok(account),
         }
+    }
+
+    /// What is to be known now of an account although nothing has gone wrong with it ([`Account::warning`]).
+    #[must_use]
+    pub fn warning(&self, account: &Account) -> Option<Fault> {
+        account.warning(self.clock.now())
     }
 
     pub(super) async fn stored_account(&self, id: AccountId) -> Result<Account, Refusal> {

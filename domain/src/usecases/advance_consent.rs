@@ -131,6 +131,7 @@ impl Broker {
         let vault = &self.vault;
         let refresh_token = grant.refresh_token.as_ref();
         let id_token = grant.id_token.as_ref();
+        let after = |lifetime| requested_at + lifetime;
         Ok(SealedGrant {
             access_token: vault.seal_new_access_token(&grant.access_token, &link.code)?,
             refresh_token: refresh_token
@@ -141,10 +142,9 @@ impl Broker {
                 .transpose()?,
             scopes: grant.scopes.clone(),
             requested_at,
-            access_token_expires_at: grant.expires_in.map(|lifetime| requested_at + lifetime),
-            refresh_token_expires_at: grant
-                .refresh_token_expires_in
-                .map(|lifetime| requested_at + lifetime),
+            access_token_expires_at: grant.expires_in.map(after),
+            refresh_token_expires_at: grant.refresh_token_expires_in.map(after),
+            grant_expires_at: grant.grant_expires_in.map(after),
             origin: grant.origin.clone(),
         })
     }

@@ -125,6 +125,7 @@ impl Broker {
             origin: grant.origin.clone(),
             access_token_expires_at: grant.access_token_expires_at,
             refresh_token_expires_at: grant.refresh_token_expires_at,
+            grant_expires_at: grant.grant_expires_at,
             next_refresh_at: due_at(
                 &lifetimes,
                 self.settings.refresh_at_least_every,

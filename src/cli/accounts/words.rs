@@ -28,7 +28,7 @@ pub(super) fn row(account: &AccountDetails, now: Option<OffsetDateTime>) -> [Str
         account.status.clone(),
         expiry(account.access_token_expires_at, now),
         next_refresh(account.next_refresh_at, now).unwrap_or_else(|| NOTHING.to_owned()),
-        grant_end(account.refresh_token_expires_at, now),
+        grant_end(account, now),
         error.map_or(NOTHING, |error| &error.code).to_owned(),
     ]
 }
@@ -94,9 +94,11 @@ fn expiry(at: Option<OffsetDateTime>, now: Option<OffsetDateTime>) -> String {
     }
 }
 
-/// When the refresh token dies unless it is used, where anybody knows.
-fn grant_end(at: Option<OffsetDateTime>, now: Option<OffsetDateTime>) -> String {
-    at.map_or_else(|| NOTHING.to_owned(), |at| expiry(Some(at), now))
+/// When the grant ends, of disuse or whatever is done, whichever comes first, where anybody knows.
+fn grant_end(account: &AccountDetails, now: Option<OffsetDateTime>) -> String {
+    let ends = [account.refresh_token_expires_at, account.grant_expires_at];
+    let first = ends.into_iter().flatten().min();
+    first.map_or_else(|| NOTHING.to_owned(), |at| expiry(Some(at), now))
 }
 
 fn next_refresh(at: Option<OffsetDateTime>, now: Option<OffsetDateTime>) -> Option<String> {

@@ -103,6 +103,8 @@ pub(crate) struct AccountDetails {
     #[serde(default, deserialize_with = "time")]
     pub(crate) refresh_token_expires_at: Option<OffsetDateTime>,
     #[serde(default, deserialize_with = "time")]
+    pub(crate) grant_expires_at: Option<OffsetDateTime>,
+    #[serde(default, deserialize_with = "time")]
     pub(crate) next_refresh_at: Option<OffsetDateTime>,
     pub(crate) last_error: Option<Trouble>,
     pub(crate) warning: Option<Trouble>,

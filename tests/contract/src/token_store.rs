@@ -7,6 +7,7 @@ mod consenting;
 mod creating;
 mod deleting;
 mod ending;
+mod grant_ends;
 mod guesses;
 mod hash_key;
 mod keys;
@@ -119,6 +120,7 @@ where
             nothing_comes_of_an_account_that_is_gone, of_many_successes_one_is_stored,
             doubts_are_kept_where_a_refresh_is_planned,
         },
+        grant_ends::{no_refresh_moves_it, a_consent_brings_its_own, it_stays_with_a_refresh_token_that_stays},
         keys::{
             an_unknown_key_opens_nothing, a_new_key_opens_its_link, a_further_key_opens_the_account,
             a_link_s_key_is_named_after_the_client, an_account_s_keys_come_in_pages, an_account_has_only_so_many,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use central_oauth_domain::grant::AccountId;
+use central_oauth_domain::grant::{Account, AccountId};
 use central_oauth_domain::usecases::Broker;
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
@@ -50,7 +50,7 @@ impl Accounts {
         let limit = u64::from(limit.0);
         let page = self.broker.list_accounts(&caller, after, limit).await?;
         Ok(Json(AccountList {
-            items: page.items.into_iter().map(AccountDetails::from).collect(),
+            items: page.items.into_iter().map(|it| self.details(it)).collect(),
             next_cursor: page.next.map(|id| ACCOUNTS.write(id)),
         }))
     }
@@ -67,7 +67,7 @@ impl Accounts {
     ) -> Result<Json<AccountDetails>, Failure<GetAccount>> {
         let caller = self.broker.authenticate(bearer.key()).await?;
         let account = self.broker.account(&caller, account_id(&id)).await?;
-        Ok(Json(account.into()))
+        Ok(Json(self.details(account)))
     }
 
     /// Delete an account
@@ -111,7 +111,14 @@ impl Accounts {
             .broker
             .refresh_account(&caller, account_id(&id))
             .await?;
-        Ok(Json(account.into()))
+        Ok(Json(self.details(account)))
+    }
+}
+
+impl Accounts {
+    fn details(&self, account: Account) -> AccountDetails {
+        let warning = self.broker.warning(&account);
+        AccountDetails::new(account, warning)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Accounts.
 
-use central_oauth_domain::grant;
+use central_oauth_domain::{Fault, grant};
 use poem_openapi::types::Example;
 use poem_openapi::{Enum, Object};
 use time::OffsetDateTime;
@@ -55,14 +55,17 @@ pub(crate) struct AccountDetails {
     /// When the refresh token dies unless it is used before, where that is known: from then on a person must consent
     /// again. The service uses it in time where that helps.
     refresh_token_expires_at: Option<OffsetDateTime>,
+    /// When the grant ends whatever is done, where that is known: a person must consent again by then.
+    grant_expires_at: Option<OffsetDateTime>,
     /// When the tokens were last refreshed, if ever.
     last_refreshed_at: Option<OffsetDateTime>,
     /// When they are refreshed next, if that is planned.
     next_refresh_at: Option<OffsetDateTime>,
     /// What went wrong last and still matters.
     last_error: Option<Trouble>,
-    /// What is to be known although nothing is wrong: `no_refresh_token` says that the account is not refreshed, and ends
-    /// when its access token expires.
+    /// What is to be known although nothing has gone wrong: `no_refresh_token` says that the account is not refreshed, and
+    /// ends when its access token expires; otherwise `grant_expires_soon` says that the grant ends within 7 days, and that
+    /// no refresh puts that off.
     warning: Option<Trouble>,
 }
 
@@ -98,10 +101,11 @@ impl From<grant::Account> for Account {
     }
 }
 
-impl From<grant::Account> for AccountDetails {
-    fn from(account: grant::Account) -> Self {
+impl AccountDetails {
+    /// An account, and what is to be known of it now.
+    pub(crate) fn new(account: grant::Account, warning: Option<Fault>) -> Self {
         Self {
-            warning: account.warning().map(Trouble::from),
+            warning: warning.map(Trouble::from),
             id: account.id.to_string(),
             provider: account.key.provider.to_string(),
             account_id: account.key.account_id,
@@ -112,6 +116,7 @@ impl From<grant::Account> for AccountDetails {
             linked_at: utc(account.linked_at),
             access_token_expires_at: account.access_token_expires_at.map(utc),
             refresh_token_expires_at: account.refresh_token_expires_at.map(utc),
+            grant_expires_at: account.grant_expires_at.map(utc),
             last_refreshed_at: account.last_refreshed_at.map(utc),
             next_refresh_at: account.next_refresh_at.map(utc),
             last_error: account.last_error.map(Trouble::from),
@@ -145,6 +150,7 @@ impl Example for AccountDetails {
             linked_at: example_time(0),
             access_token_expires_at: Some(example_time(480)),
             refresh_token_expires_at: None,
+            grant_expires_at: None,
             last_refreshed_at: None,
             next_refresh_at: Some(example_time(432)),
             last_error: None,

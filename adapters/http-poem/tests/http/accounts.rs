@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use poem::http::Method;
+use serde_json::{Value, json};
 
 use crate::support::{ADMIN, World};
 
@@ -34,6 +35,39 @@ async fn an_account_tells_its_health_and_no_token() {
         assert!(account.body.get(unknown).is_none(), "{unknown}");
     }
     assert!(!account.text.contains("token-of-1"));
+}
+
+// In a list, of one account and after a refresh alike.
+#[tokio::test]
+async fn a_grant_that_ends_soon_is_told_ahead() {
+    let day = Duration::from_secs(24 * 60 * 60);
+    for (lasts, warning) in [
+        (None, Value::Null),
+        (Some(365 * day), Value::Null),
+        (Some(3 * day), json!("grant_expires_soon")),
+    ] {
+        let world = World::new().await;
+        *world.provider.grant_lasts.lock().unwrap() = lasts;
+        let key = world.link(1).await;
+        let list = world.get("/v1/accounts").key(&key).send().await;
+        let listed = list.body["items"][0].clone();
+        let path = format!("/v1/accounts/{}", listed["id"].as_str().unwrap());
+        let account = world.get(&path).key(&key).send().await;
+        assert_eq!(account.body, listed);
+        let refreshed = world
+            .call(Method::POST, &format!("{path}/refresh"))
+            .key(&key)
+            .send()
+            .await;
+        assert_eq!(
+            refreshed.body["grant_expires_at"],
+            listed["grant_expires_at"]
+        );
+        assert_eq!(listed.get("grant_expires_at").is_some(), lasts.is_some());
+        for answer in [&listed, &refreshed.body] {
+            assert_eq!(answer["warning"]["code"], warning, "{answer}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -30,6 +30,8 @@ pub(crate) struct AccountRow {
 pub(crate) struct TokenTimes {
     pub(crate) access_token_expires_at: Option<i64>,
     pub(crate) refresh_token_expires_at: Option<i64>,
+    pub(crate) renewed_by_use: Option<bool>,
+    pub(crate) grant_expires_at: Option<i64>,
     pub(crate) last_refreshed_at: Option<i64>,
     pub(crate) next_refresh_at: Option<i64>,
 }
@@ -57,6 +59,8 @@ impl TryFrom<AccountRow> for Account {
             linked_at: Timestamp::from_millis(account.linked_at),
             access_token_expires_at: time(times.access_token_expires_at),
             refresh_token_expires_at: time(times.refresh_token_expires_at),
+            renewed_by_use: times.renewed_by_use,
+            grant_expires_at: time(times.grant_expires_at),
             last_refreshed_at: time(times.last_refreshed_at),
             next_refresh_at: time(times.next_refresh_at),
             last_error: fault(account.last_error_code, account.last_error_detail)
@@ -72,6 +76,8 @@ pub(crate) fn stored_tokens(
     let times = TokenTimes {
         access_token_expires_at: tokens.access_token_expires_at,
         refresh_token_expires_at: tokens.refresh_token_expires_at,
+        renewed_by_use: tokens.renewed_by_use,
+        grant_expires_at: tokens.grant_expires_at,
         last_refreshed_at: tokens.last_refreshed_at,
         next_refresh_at: tokens.next_refresh_at,
     };
@@ -81,7 +87,6 @@ pub(crate) fn stored_tokens(
         access_token: Sealed::from_bytes(tokens.access_token),
         refresh_token: tokens.refresh_token.map(Sealed::from_bytes),
         spare_refresh_token: tokens.spare_refresh_token.map(Sealed::from_bytes),
-        renewed_by_use: tokens.renewed_by_use,
         origin: TokenOrigin {
             token_endpoint: tokens.token_endpoint,
             client_id: tokens.client_id,

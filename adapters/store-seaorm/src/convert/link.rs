@@ -119,6 +119,7 @@ fn grant(row: Model) -> Result<SealedGrant, Column> {
         requested_at: time(row.requested_at).ok_or("requested_at")?,
         access_token_expires_at: time(row.access_token_expires_at),
         refresh_token_expires_at: time(row.refresh_token_expires_at),
+        grant_expires_at: time(row.grant_expires_at),
         origin: TokenOrigin {
             token_endpoint: row.token_endpoint.ok_or("token_endpoint")?,
             client_id: row.client_id.ok_or("client_id")?,
@@ -141,6 +142,7 @@ fn wiped() -> ActiveModel {
         requested_at: Set(None),
         access_token_expires_at: Set(None),
         refresh_token_expires_at: Set(None),
+        grant_expires_at: Set(None),
         token_endpoint: Set(None),
         client_id: Set(None),
         ..Default::default()
@@ -175,6 +177,7 @@ pub(crate) fn consent_columns(consent: &SealedConsent) -> ActiveModel {
 pub(crate) fn grant_columns(grant: SealedGrant) -> ActiveModel {
     let expires_at = grant.access_token_expires_at;
     let dies_at = grant.refresh_token_expires_at;
+    let ends_at = grant.grant_expires_at;
     ActiveModel {
         state: Set(State::Redeemed),
         access_token: Set(Some(bytes(&grant.access_token))),
@@ -184,6 +187,7 @@ pub(crate) fn grant_columns(grant: SealedGrant) -> ActiveModel {
         requested_at: Set(Some(grant.requested_at.as_millis())),
         access_token_expires_at: Set(expires_at.map(Timestamp::as_millis)),
         refresh_token_expires_at: Set(dies_at.map(Timestamp::as_millis)),
+        grant_expires_at: Set(ends_at.map(Timestamp::as_millis)),
         token_endpoint: Set(Some(grant.origin.token_endpoint)),
         client_id: Set(Some(grant.origin.client_id)),
         ..wiped()

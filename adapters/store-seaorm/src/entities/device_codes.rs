@@ -50,6 +50,7 @@ pub struct Model {
     pub refresh_token_expires_at: Option<i64>,
     pub token_endpoint: Option<String>,
     pub client_id: Option<String>,
+    pub grant_expires_at: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]

@@ -33,6 +33,8 @@ pub struct Model {
     pub refused_since: Option<i64>,
     /// Whether using the refresh token puts its end off, as far as its use has shown.
     pub renewed_by_use: Option<bool>,
+    /// When the grant ends whatever is done, as far as is known.
+    pub grant_expires_at: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

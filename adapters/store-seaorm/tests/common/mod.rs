@@ -219,6 +219,7 @@ pub(crate) fn grant(person: &str) -> NewGrant {
         },
         access_token_expires_at: None,
         refresh_token_expires_at: None,
+        grant_expires_at: Some(Timestamp::from_millis(9)),
         next_refresh_at: None,
     }
 }

@@ -11,8 +11,8 @@ use crate::time::Timestamp;
 /// Counts. It may take a while where there is much to count, so nobody waits for it: somebody asks now and then.
 #[async_trait]
 pub trait CensusStore: Send + Sync {
-    /// The accounts as they are `now`, and how many of their grants die between then and `horizon`.
-    async fn census(&self, now: Timestamp, horizon: Timestamp) -> Result<Census, StoreError>;
+    /// The accounts as they are `now`, and how many of their grants die soon.
+    async fn census(&self, now: Timestamp) -> Result<Census, StoreError>;
 }
 
 /// How many there are.
@@ -21,8 +21,8 @@ pub struct Census {
     /// Accounts by provider and status as of now ([`Account::as_of`](crate::grant::Account::as_of)), in any order and
     /// perhaps in several counts; what there is none of may be left out.
     pub accounts: Vec<AccountCount>,
-    /// Grants that will die, in any order, likewise. Those that were given up, or whose last token has expired, have died
-    /// already.
+    /// Grants that will die soon, each counted once, in any order, likewise. Those that were given up, or whose last token has
+    /// expired, have died already.
     pub dying: Vec<DyingCount>,
     /// Grants whose refresh nobody has managed in time, in any order, likewise.
     pub overdue: Vec<OverdueCount>,
@@ -39,16 +39,23 @@ pub struct AccountCount {
     pub count: u64,
 }
 
-/// So many grants that will die: their refresh token does, or there is none and the access token does.
+/// So many grants that will die: within [`Account::NOTICE`](crate::grant::Account::NOTICE) of age, by a refresh token whose
+/// end has been seen to stand, or because there is none and the access token expires; within [`Self::HORIZON`] by any other
+/// refresh token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DyingCount {
     /// Of this provider.
     pub provider: ProviderName,
-    /// Whether a refresh is due before, and refreshing works: it saves them unless using their refresh tokens has been seen
-    /// to put no end off. Otherwise only a person can.
+    /// Whether a refresh saves them, as far as is known: one is due before, refreshing works, and nothing else ends them
+    /// soon. Otherwise only a person can.
     pub refresh_due: bool,
     /// So many.
     pub count: u64,
+}
+
+impl DyingCount {
+    /// How far ahead an end is counted that a refresh may put off, now or once the provider is back.
+    pub const HORIZON: Duration = Duration::from_secs(24 * 60 * 60);
 }
 
 /// So many grants that have a refresh token, were not given up, and are overdue: their access token has expired, or the

@@ -158,6 +158,7 @@ fn linked(
         refresh_token: grant.refresh_token,
         dies_at: grant.refresh_token_expires_at,
         renewed: None,
+        grant_ends_at: grant.grant_expires_at,
         spare: None,
         lease: Lease {
             version,
@@ -169,7 +170,8 @@ fn linked(
         generation: old.generation,
         refresh_token: old.refresh_token,
         dies_at: old.account.refresh_token_expires_at,
-        renewed: old.renewed_by_use,
+        renewed: old.account.renewed_by_use,
+        grant_ends_at: old.account.grant_expires_at,
         spare: old.spare_refresh_token,
         lease: old.lease,
         ambiguous: old.attempts.ambiguous,
@@ -186,6 +188,8 @@ fn linked(
             linked_at: now,
             access_token_expires_at: grant.access_token_expires_at,
             refresh_token_expires_at: kept.dies_at,
+            renewed_by_use: kept.renewed,
+            grant_expires_at: kept.grant_ends_at,
             last_refreshed_at: None,
             next_refresh_at: grant
                 .next_refresh_at
@@ -196,7 +200,6 @@ fn linked(
         access_token: grant.access_token,
         refresh_token: kept.refresh_token,
         spare_refresh_token: kept.spare,
-        renewed_by_use: kept.renewed,
         origin: grant.origin,
         obtained_at: now,
         lease: kept.lease,
@@ -213,6 +216,7 @@ struct Kept {
     refresh_token: Option<Sealed>,
     dies_at: Option<Timestamp>,
     renewed: Option<bool>,
+    grant_ends_at: Option<Timestamp>,
     spare: Option<Sealed>,
     lease: Lease,
     ambiguous: bool,

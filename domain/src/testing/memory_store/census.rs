@@ -6,13 +6,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use crate::grant::{AccountStatus, StoredTokens};
+use crate::grant::{Account, AccountStatus, StoredTokens};
 use crate::ports::{AccountCount, Census, CensusStore, DyingCount, OverdueCount, StoreError};
 use crate::time::Timestamp;
 
 #[async_trait]
 impl CensusStore for MemoryStore {
-    async fn census(&self, now: Timestamp, horizon: Timestamp) -> Result<Census, StoreError> {
+    async fn census(&self, now: Timestamp) -> Result<Census, StoreError> {
         let (mut accounts, mut dying) = (BTreeMap::new(), BTreeMap::new());
         let mut overdue: BTreeMap<_, OverdueCount> = BTreeMap::new();
         for tokens in self.lock().accounts.values() {
@@ -31,7 +31,7 @@ impl CensusStore for MemoryStore {
                 found.longest = found.longest.max(now.since(since));
             }
             accounts.entry(of).or_insert((status, 0)).1 += 1;
-            if let Some(refresh_due) = dies(tokens, now, horizon) {
+            if let Some(refresh_due) = dies(tokens, now) {
                 *dying.entry((provider, refresh_due)).or_insert(0) += 1;
             }
         }
@@ -57,18 +57,25 @@ impl CensusStore for MemoryStore {
     }
 }
 
-/// Whether the grant dies from now until then, and if so whether a refresh is due before.
-fn dies(tokens: &StoredTokens, now: Timestamp, horizon: Timestamp) -> Option<bool> {
+/// Whether the grant dies soon, and if so whether a refresh saves it.
+fn dies(tokens: &StoredTokens, now: Timestamp) -> Option<bool> {
     let account = &tokens.account;
-    let dies_at = match tokens.refresh_token {
-        Some(_) => account.refresh_token_expires_at,
-        None => account.access_token_expires_at,
-    };
-    let dies_at = dies_at.filter(|at| now < *at && *at <= horizon)?;
-    if account.status == AccountStatus::RelinkRequired {
+    if account.clone().as_of(now).status == AccountStatus::RelinkRequired {
         return None;
     }
-    let works = account.status == AccountStatus::Active && tokens.renewed_by_use.unwrap_or(true);
+    let is_near = |at: &Timestamp, within: Duration| now < *at && *at <= now + within;
+    let has_refresh_token = tokens.refresh_token.is_some();
+    let last_token = account
+        .access_token_expires_at
+        .filter(|_| !has_refresh_token);
+    let mut fixed = account.fixed_ends().chain(last_token);
+    if fixed.any(|at| is_near(&at, Account::NOTICE)) {
+        return Some(false);
+    }
+    let dies_at = account
+        .refresh_token_expires_at
+        .filter(|at| has_refresh_token && is_near(at, DyingCount::HORIZON))?;
+    let works = account.status == AccountStatus::Active;
     Some(works && account.next_refresh_at.is_some_and(|due| due < dies_at))
 }
 

@@ -140,7 +140,6 @@ fn claim(tokens: &mut StoredTokens, until: Timestamp) -> StoredTokens {
 fn store(tokens: &mut StoredTokens, refreshed: RefreshedTokens, now: Timestamp) {
     let end_before = tokens.account.refresh_token_expires_at;
     let renews = refreshed.renews(end_before, tokens.obtained_at);
-    tokens.renewed_by_use = renews.or(tokens.renewed_by_use);
     tokens.generation += 1;
     tokens.access_token = refreshed.access_token;
     if refreshed.refresh_token.is_some() {
@@ -156,6 +155,7 @@ fn store(tokens: &mut StoredTokens, refreshed: RefreshedTokens, now: Timestamp) 
     account.access_token_expires_at = refreshed.access_token_expires_at;
     let dies_at = refreshed.refresh_token_expires_at;
     account.refresh_token_expires_at = dies_at.or(account.refresh_token_expires_at);
+    account.renewed_by_use = renews.or(account.renewed_by_use);
     account.last_refreshed_at = Some(now);
     account.next_refresh_at = refreshed.next_refresh_at;
     account.last_error = None;

@@ -1,5 +1,7 @@
 //! Keeping a grant alive, whatever happens.
 
+mod ends;
+
 use async_trait::async_trait;
 
 use super::*;
@@ -331,7 +333,10 @@ async fn without_a_refresh_token_the_token_serves_out_its_time() {
     stage.poll_providers().await;
     let account = stage.only_account().await;
     assert_eq!(account.next_refresh_at, None);
-    assert_eq!(account.warning().unwrap().code, "no_refresh_token");
+    assert_eq!(
+        account.warning(stage.clock_now()).unwrap().code,
+        "no_refresh_token"
+    );
     let token = stage.token(&key, 9999).await.unwrap();
     assert_eq!(token.warning.unwrap().code, "min_ttl_unmet");
     let caller = stage.caller(&key).await;

@@ -13,6 +13,7 @@ pub(super) async fn keeps_the_tokens_and_the_lease(fixture: &dyn Fixture) {
         scopes: Vec::new(),
         access_token_expires_at: None,
         refresh_token_expires_at: None,
+        grant_expires_at: None,
         ..sealed_grant()
     };
     for (n, tokens) in [(1, sealed_grant()), (2, bare)] {

@@ -101,7 +101,7 @@ pub(super) async fn how_long_the_refresh_token_lasts_goes_with_it(fixture: &dyn 
         refresh_token_expires_at: None,
         ..fresh("two")
     };
-    let renewed = async || stored(&*store, id).await.renewed_by_use;
+    let renewed = async || stored(&*store, id).await.account.renewed_by_use;
     assert_eq!(renewed().await, None);
     let generation = stored(&*store, id).await.generation;
     record(&*store, id, generation, silent).await;

@@ -108,6 +108,7 @@ pub(super) fn sealed_grant() -> SealedGrant {
         requested_at: at(9),
         access_token_expires_at: Some(at(3600)),
         refresh_token_expires_at: Some(at(90_000)),
+        grant_expires_at: Some(at(180_000)),
         origin: origin(),
     }
 }
@@ -127,6 +128,7 @@ pub(super) fn grant(person: &str, which: &str) -> NewGrant {
         origin: origin(),
         access_token_expires_at: Some(at(3600)),
         refresh_token_expires_at: Some(at(90_000)),
+        grant_expires_at: Some(at(180_000)),
         next_refresh_at: Some(at(3400)),
     }
 }

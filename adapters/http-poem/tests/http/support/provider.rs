@@ -29,6 +29,8 @@ pub(crate) struct ScriptedProvider {
     pub(crate) person: Mutex<Person>,
     /// How long the access tokens last; `None` for as long as you like.
     pub(crate) lifetime: Mutex<Option<Duration>>,
+    /// How long grants last whatever is done, if that is known.
+    pub(crate) grant_lasts: Mutex<Option<Duration>>,
     /// What becomes of questions for tokens, when something is wrong.
     pub(crate) trouble: Mutex<Option<ProviderError>>,
     /// What becomes of revocations.
@@ -42,6 +44,7 @@ impl ScriptedProvider {
             scopes: vec!["read".to_owned(), "write".to_owned()],
             person: Mutex::new(Person::Agrees(1)),
             lifetime: Mutex::new(Some(Duration::from_secs(3600))),
+            grant_lasts: Mutex::default(),
             trouble: Mutex::default(),
             revocation: Mutex::new(Ok(Revoked::Revoked)),
         }
@@ -98,12 +101,14 @@ impl OAuthProvider for ScriptedProvider {
             return Ok(Redemption::Denied);
         };
         let lifetime = *self.lifetime.lock().unwrap();
+        let grant_lasts = *self.grant_lasts.lock().unwrap();
         Ok(Redemption::Granted(Box::new(TokenGrant {
             access_token: AccessToken::new(format!("token-of-{number}")),
             refresh_token: Some(RefreshToken::new("refresh-token")),
             id_token: None,
             expires_in: lifetime,
             refresh_token_expires_in: None,
+            grant_expires_in: grant_lasts,
             scopes: self.scopes.clone(),
             origin: self.origin().await?,
         })))
@@ -124,6 +129,7 @@ impl OAuthProvider for ScriptedProvider {
             id_token: None,
             expires_in: lifetime,
             refresh_token_expires_in: None,
+            grant_expires_in: None,
             scopes: granted.to_vec(),
             origin: self.origin().await?,
         })

@@ -107,7 +107,7 @@ fn lines(profile: &Profile) -> Vec<(&'static str, String)> {
         ("Scopes of the device flow", list(&scopes.device_flow_gives)),
         ("Access tokens last", facts.access_token.clone()),
         ("Refresh tokens last", facts.refresh_token.clone()),
-        ("Grants end", facts.grant.clone()),
+        ("Grants end", grant_end(profile)),
         ("Rotation", facts.rotation.clone()),
         (
             "A used refresh token still serves",
@@ -127,6 +127,16 @@ fn lines(profile: &Profile) -> Vec<(&'static str, String)> {
         .into_iter()
         .filter_map(|(what, words)| Some((what, words?)));
     said.collect()
+}
+
+/// In the profile's own words, or as its quirk has it.
+fn grant_end(profile: &Profile) -> Option<String> {
+    let lasts = profile.quirks.refresh.grant_lasts;
+    let told = lasts.map(|seconds| {
+        let days = seconds / (24 * 60 * 60);
+        format!("{days} days after consent, whatever is done: `grant_expires_at` tells when")
+    });
+    profile.facts.grant.clone().or(told)
 }
 
 fn flows(profile: &Profile) -> String {

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use central_oauth_domain::grant::TokenGrant;
 use central_oauth_domain::ports::{Redemption, RefreshError};
-use central_oauth_provider_openidconnect::Profile;
 use serde_json::{Value, json};
 
 use super::saying;
@@ -22,16 +21,6 @@ async fn verdict(name: &str, status: u16, answer: Value) -> String {
 }
 
 const DEAD: &str = "refused invalid_grant";
-
-// Atlassian's developer community, topic 60806: 90 days without use, 365 from consent. The second limit cannot be kept
-// apart here, so the document has to say it.
-#[test]
-fn a_limit_that_use_does_not_move_is_told() {
-    let profile = Profile::named("atlassian").unwrap();
-    let grant = profile.facts.grant.unwrap();
-    assert!(grant.contains("365 days after consent"), "{grant}");
-    assert_eq!(profile.quirks.refresh.lasts, Some(90 * 24 * 60 * 60));
-}
 
 // Each with its source: GitHub's troubleshooting page and interlink-hq/interLink pull 262, Slack's oauth.v2.access,
 // twitchdev/issues 1037 and 943, the tests of a Salesforce client, Zoho's and Atlassian's answers in public code, Zoom in
@@ -246,4 +235,20 @@ async fn how_long_tokens_last() {
         grant.ok().unwrap().expires_in,
         Some(Duration::from_secs(7200))
     );
+}
+
+// Atlassian's developer community, topic 60806: 90 days without use, and 365 from consent whatever is done.
+#[tokio::test]
+async fn a_grant_may_have_an_end_that_no_use_moves() {
+    let answer = json!({"access_token": "a", "refresh_token": "r"});
+    let days = |days: u64| Some(Duration::from_secs(days * 86_400));
+    let (subject, _stub) = saying("atlassian", 200, &answer).await;
+    let Ok(Redemption::Granted(granted)) = subject.redeem().await else {
+        panic!("tokens");
+    };
+    assert_eq!(granted.grant_expires_in, days(365));
+    assert_eq!(granted.refresh_token_expires_in, days(90));
+    let refreshed = subject.refresh().await.ok().unwrap();
+    assert_eq!(refreshed.grant_expires_in, None, "no consent");
+    assert_eq!(refreshed.refresh_token_expires_in, days(90));
 }

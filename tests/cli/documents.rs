@@ -136,3 +136,28 @@ async fn version_is_that_of_the_package() {
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(run.stdout, format!("central-oauth {version}\n"));
 }
+
+#[test]
+fn one_service_of_each_profile_builds_the_image_and_none_pulls_it() {
+    let text = read("docker-compose.yml");
+    let (_, services) = text.split_once("\nservices:\n").unwrap();
+    let mut service = "";
+    let mut builders = Vec::new();
+    for line in services.lines() {
+        if let Some((name, _)) = line
+            .strip_prefix("  ")
+            .and_then(|rest| rest.split_once(':'))
+            && !name.starts_with([' ', '#'])
+        {
+            service = name;
+        }
+        if line.starts_with("    build:") {
+            builders.push(service);
+        }
+    }
+    // Two that are built at the same time for one name cannot both have it.
+    assert_eq!(builders, ["central-oauth", "central-oauth-1"]);
+    let (shared, _) = text.split_once("\nx-settings:").unwrap();
+    assert!(!shared.contains("build:"), "{shared}");
+    assert!(shared.contains("pull_policy: never"), "{shared}");
+}

@@ -161,3 +161,22 @@ fn one_service_of_each_profile_builds_the_image_and_none_pulls_it() {
     assert!(!shared.contains("build:"), "{shared}");
     assert!(shared.contains("pull_policy: never"), "{shared}");
 }
+
+#[tokio::test]
+async fn the_file_that_operators_are_told_to_copy_is_the_one_of_the_image() {
+    let dockerfile = read("Dockerfile");
+    let (_, rest) = dockerfile.split_once("CENTRAL_OAUTH_DB_PATH=").unwrap();
+    let file = rest.split_whitespace().next().unwrap();
+    let help = Machine::new().run(&["copy", "--help"]).await.expect(0);
+    for text in [read("docs/OPERATIONS.md"), help.stdout] {
+        let named: Vec<_> = text
+            .split("/data/")
+            .skip(1)
+            .filter_map(|rest| rest.split_once(".sqlite3"))
+            .filter(|(name, _)| name.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
+            .map(|(name, _)| format!("/data/{name}.sqlite3"))
+            .collect();
+        assert!(!named.is_empty(), "{text}");
+        assert!(named.iter().all(|name| name == file), "{named:?}");
+    }
+}

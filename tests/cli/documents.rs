@@ -180,3 +180,15 @@ async fn the_file_that_operators_are_told_to_copy_is_the_one_of_the_image() {
         assert!(named.iter().all(|name| name == file), "{named:?}");
     }
 }
+
+#[tokio::test]
+async fn taking_a_migration_back_is_documented_with_all_that_it_needs() {
+    let text = read("docs/OPERATIONS.md");
+    let (_, documented) = text.split_once("`central-oauth migrate down").unwrap();
+    let (options, _) = documented.split_once('`').unwrap();
+    let mut down = vec!["migrate", "down"];
+    down.extend(options.split_whitespace());
+    // It understands what is asked of it, and finds no database.
+    let run = Machine::new().run(&down).await.expect(1);
+    assert!(run.stderr.contains("there is no database"), "{run:?}");
+}

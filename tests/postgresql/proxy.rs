@@ -146,7 +146,7 @@ async fn programs_are_told_to_come_back_when_no_replica_is_ready() {
         let answer = answer.expect(503);
         assert_eq!(answer.header("content-type"), "application/problem+json");
         assert_eq!(answer.str("code"), "store_unavailable");
-        assert!(answer.header("retry-after") != "", "{}", answer.text);
+        assert!(!answer.header("retry-after").is_empty(), "{}", answer.text);
     };
     // Before the proxy has seen it, and for long enough after that.
     let until = Instant::now() + Duration::from_secs(8);

@@ -1,11 +1,13 @@
 //! Several replicas of the real binary on one PostgreSQL.
 
+#[path = "postgresql/proxy.rs"]
+mod proxy;
 mod support;
 
 use std::time::Duration;
 
 use central_oauth_sandbox_poem::{Reuse, Sandbox, SandboxOptions};
-use central_oauth_test_postgres::{Cluster, HaProxy, PgBouncer};
+use central_oauth_test_postgres::{Cluster, PgBouncer};
 use futures_util::future::join_all;
 
 use support::http;
@@ -195,103 +197,6 @@ async fn one_replica_keeps_house_and_another_takes_over() {
     .await;
     other.stop().await;
     assert_eq!(replicas(&other).await, serde_json::json!([]));
-}
-
-/// The proxy of the documentation, before these replicas and behind no other.
-fn proxy(replicas: &[Service]) -> HaProxy {
-    proxy_behind("192.0.2.1", replicas)
-}
-
-/// The same, behind another one with this address.
-fn proxy_behind(front: &str, replicas: &[Service]) -> HaProxy {
-    let config = include_str!("../docs/deployment/haproxy.cfg");
-    let mut config = config.replace("${FRONT[*]-192.0.2.1}", front);
-    for (n, replica) in replicas.iter().enumerate() {
-        let address = format!("127.0.0.1:{}", replica.port());
-        config = config.replace(&format!("${{REPLICA_{}}}", n + 1), &address);
-    }
-    HaProxy::start(|port| config.replace("${LISTEN}", &format!("127.0.0.1:{port}")))
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn any_request_may_reach_any_replica() {
-    // Who is killed may have a refresh in hand: this provider grants the retry that the others need then.
-    let (sandbox, database) = (
-        sandbox_that(Reuse::Retries(5)).await,
-        Cluster::shared().create_database(),
-    );
-    let mut replicas: Vec<_> = (0..3).map(|_| Service::prepare_for(&sandbox)).collect();
-    let proxy = proxy(&replicas);
-    for replica in &mut replicas {
-        replica.set("DATABASE_URL", &database.url);
-        replica.set("PUBLIC_URL", &format!("http://127.0.0.1:{}", proxy.port()));
-        replica.set("TRUSTED_PROXIES", "127.0.0.1");
-        replica.run().await;
-        replica.reach_through(proxy.port());
-    }
-    let client = http::client();
-    eventually(PATIENCE, "the proxy", async || {
-        let ready = http::try_send(client.get(replicas[0].url("/v1/readyz"))).await;
-        ready.is_ok_and(|answer| answer.status == 200)
-    })
-    .await;
-    // Each request of the page and of the client goes to the next replica.
-    let key = link(&replicas[0]).await;
-    let mut through = replicas.pop().expect("no replica");
-    for _ in 0..6 {
-        working_token(&client, &through, &sandbox, &key).await;
-    }
-    // Two of three are killed: nobody who asks is refused for long.
-    for replica in &mut replicas {
-        replica.kill().await;
-    }
-    eventually(PATIENCE, "a token", async || {
-        token(&client, &through, &key).await.status == 200
-    })
-    .await;
-    for _ in 0..6 {
-        token(&client, &through, &key).await.expect(200);
-        tokio::time::sleep(Duration::from_millis(700)).await;
-    }
-    through.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn people_have_their_own_addresses_behind_a_proxy_in_front_and_nobody_else_makes_one_up() {
-    let (sandbox, database) = (sandbox().await, Cluster::shared().create_database());
-    let mut replicas: Vec<_> = (0..3).map(|_| Service::prepare_for(&sandbox)).collect();
-    let behind = proxy_behind("127.0.0.1", &replicas);
-    let alone = proxy(&replicas);
-    for replica in &mut replicas {
-        replica.set("DATABASE_URL", &database.url);
-        replica.set("TRUSTED_PROXIES", "127.0.0.1");
-        replica.run().await;
-    }
-    let client = http::client();
-    // Each code is another one: somebody who asks for the same again and again is slowed down.
-    let mut codes = 0..;
-    let mut guess = async |proxy: &HaProxy, from: &str| {
-        let code = codes.next().unwrap_or_default();
-        let url = format!("http://127.0.0.1:{}/v1/poll/{code:08}", proxy.port());
-        let request = client.get(url).header("X-Forwarded-For", from);
-        http::try_send(request).await.map(|answer| answer.status)
-    };
-    for (proxy, guesser, somebody_else, answer) in [
-        (&behind, "198.51.100.7", "198.51.100.8", 404),
-        (&alone, "198.51.100.9", "127.0.0.1", 429),
-    ] {
-        eventually(PATIENCE, "too many wrong codes", async || {
-            guess(proxy, guesser)
-                .await
-                .is_ok_and(|status| status == 429)
-        })
-        .await;
-        let status = guess(proxy, somebody_else).await.expect("no answer");
-        assert_eq!(status, answer, "{somebody_else}");
-    }
-    for replica in &mut replicas {
-        replica.stop().await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

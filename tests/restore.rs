@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::path::Path;
 use std::time::Duration;
 
 use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
@@ -11,7 +12,7 @@ use serde_json::Value;
 
 use support::http;
 use support::linking::link;
-use support::process::eventually;
+use support::process::{self, eventually};
 use support::service::Service;
 use support::tokens::{token, works};
 
@@ -30,6 +31,15 @@ async fn say_so(service: &Service) -> String {
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{words}");
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Backs a file up as the documentation says; whether that says that it went well.
+async fn back_up(database: &Path, backup: &Path) -> bool {
+    let mut sqlite = process::command("sqlite3");
+    sqlite.arg("-readonly").arg(database);
+    sqlite.arg(format!(".backup '{}'", backup.display()));
+    let status = sqlite.status().await;
+    status.expect("sqlite3 cannot be run").success()
 }
 
 /// A sandbox that rotates, and a service of it.
@@ -90,34 +100,48 @@ async fn old_refresh_tokens_are_tried_gently_and_told() {
     let (sandbox, mut service) = world().await;
     service.run().await;
     let (client, key) = (http::client(), link(&service).await);
-    service.stop().await;
     let (database, backup) = (
         service.file("central-oauth.sqlite3"),
         service.file("backup"),
     );
-    std::fs::copy(&database, &backup).expect("no backup");
-    service.run().await;
+    // While the service runs.
+    assert!(back_up(&database, &backup).await);
     refresh(&client, &service, &key).await;
     service.stop().await;
 
+    for rest in ["", "-wal", "-shm"] {
+        let mut file = database.clone().into_os_string();
+        file.push(rest);
+        // After a clean stop there is the first one alone.
+        let _ = std::fs::remove_file(file);
+    }
     std::fs::copy(&backup, &database).expect("no restore");
     expect_gentle(&sandbox, &mut service, &key).await;
+}
+
+#[tokio::test]
+async fn a_backup_of_a_file_that_is_not_there_fails_and_makes_none() {
+    let folder = tempfile::tempdir().expect("no folder");
+    let database = folder.path().join("db.sqlite3");
+    assert!(!back_up(&database, &folder.path().join("backup")).await);
+    assert!(!database.exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dump_of_a_server_is_put_into_a_new_database() {
     let (cluster, (sandbox, mut service)) = (Cluster::shared(), world().await);
-    let database = cluster.create_database();
+    // PostgreSQL lets no role make tables in a database that belongs to another one.
+    let database = cluster.create_owned_database();
     service.set("DATABASE_URL", &database.url);
     service.run().await;
     let (client, key) = (http::client(), link(&service).await);
     // While the service runs.
     let backup = service.file("backup");
-    cluster.back_up(&database.name, &backup);
+    cluster.back_up(&database, &backup);
     refresh(&client, &service, &key).await;
     service.stop().await;
 
-    let restored = cluster.restore(&backup);
+    let restored = cluster.restore(&database, &backup);
     service.set("DATABASE_URL", &restored.url);
     expect_gentle(&sandbox, &mut service, &key).await;
     // New rows get numbers that none of the backup has.

@@ -13,7 +13,7 @@ use progress::Progress;
 /// What `copy` takes.
 #[derive(clap::Args)]
 pub(super) struct Options {
-    /// The database to copy, like sqlite:///data/central-oauth.sqlite3. It is left as it is. The default is the file that
+    /// The database to copy, like sqlite:///data/db.sqlite3. It is left as it is. The default is the file that
     /// CENTRAL_OAUTH_DB_PATH names.
     #[arg(long, value_name = "URL")]
     from: Option<String>,

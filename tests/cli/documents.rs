@@ -136,3 +136,59 @@ async fn version_is_that_of_the_package() {
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(run.stdout, format!("central-oauth {version}\n"));
 }
+
+#[test]
+fn one_service_of_each_profile_builds_the_image_and_none_pulls_it() {
+    let text = read("docker-compose.yml");
+    let (_, services) = text.split_once("\nservices:\n").unwrap();
+    let mut service = "";
+    let mut builders = Vec::new();
+    for line in services.lines() {
+        if let Some((name, _)) = line
+            .strip_prefix("  ")
+            .and_then(|rest| rest.split_once(':'))
+            && !name.starts_with([' ', '#'])
+        {
+            service = name;
+        }
+        if line.starts_with("    build:") {
+            builders.push(service);
+        }
+    }
+    // Two that are built at the same time for one name cannot both have it.
+    assert_eq!(builders, ["central-oauth", "central-oauth-1"]);
+    let (shared, _) = text.split_once("\nx-settings:").unwrap();
+    assert!(!shared.contains("build:"), "{shared}");
+    assert!(shared.contains("pull_policy: never"), "{shared}");
+}
+
+#[tokio::test]
+async fn the_file_that_operators_are_told_to_copy_is_the_one_of_the_image() {
+    let dockerfile = read("Dockerfile");
+    let (_, rest) = dockerfile.split_once("CENTRAL_OAUTH_DB_PATH=").unwrap();
+    let file = rest.split_whitespace().next().unwrap();
+    let help = Machine::new().run(&["copy", "--help"]).await.expect(0);
+    for text in [read("docs/OPERATIONS.md"), help.stdout] {
+        let named: Vec<_> = text
+            .split("/data/")
+            .skip(1)
+            .filter_map(|rest| rest.split_once(".sqlite3"))
+            .filter(|(name, _)| name.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
+            .map(|(name, _)| format!("/data/{name}.sqlite3"))
+            .collect();
+        assert!(!named.is_empty(), "{text}");
+        assert!(named.iter().all(|name| name == file), "{named:?}");
+    }
+}
+
+#[tokio::test]
+async fn taking_a_migration_back_is_documented_with_all_that_it_needs() {
+    let text = read("docs/OPERATIONS.md");
+    let (_, documented) = text.split_once("`central-oauth migrate down").unwrap();
+    let (options, _) = documented.split_once('`').unwrap();
+    let mut down = vec!["migrate", "down"];
+    down.extend(options.split_whitespace());
+    // It understands what is asked of it, and finds no database.
+    let run = Machine::new().run(&down).await.expect(1);
+    assert!(run.stderr.contains("there is no database"), "{run:?}");
+}

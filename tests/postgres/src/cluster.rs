@@ -33,6 +33,15 @@ pub struct Database {
     pub name: String,
 }
 
+/// A database of a role that may do nothing else, as operators have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnedDatabase {
+    /// Where it is, for its owner: `postgres://owner:password@127.0.0.1:PORT/db`.
+    pub url: String,
+    name: String,
+    owner: String,
+}
+
 /// A running `PostgreSQL` server with the databases `postgres`, `template0` and `template1`. It and its folder go with
 /// this handle, and with the test process, however that ends.
 #[derive(Debug)]
@@ -130,10 +139,38 @@ impl Cluster {
         Database { url, name }
     }
 
+    /// Makes an empty database of a new role that may do nothing else, as the documentation says.
+    ///
+    /// # Panics
+    ///
+    /// As [`Cluster::create_database`].
+    pub fn create_owned_database(&self) -> OwnedDatabase {
+        let number = self.created.fetch_add(1, Ordering::Relaxed) + 1;
+        let owner = format!("operator_{number}");
+        // What `createuser --pwprompt` does with a password that somebody types.
+        let role = format!("CREATE ROLE {owner} LOGIN PASSWORD '{}'", self.password);
+        self.execute("postgres", &role);
+        self.create_database_of(&owner)
+    }
+
+    fn create_database_of(&self, owner: &str) -> OwnedDatabase {
+        let number = self.created.fetch_add(1, Ordering::Relaxed) + 1;
+        let name = format!("test_{number}");
+        let mut create = Command::new(postgres_program("createdb"));
+        create.arg("--host").arg(&self.folder).arg("--port");
+        create.arg(self.port.to_string()).args(["--username", USER]);
+        run(create.arg(format!("--owner={owner}")).arg(&name));
+        OwnedDatabase {
+            url: url(owner, &self.password, self.port, &name),
+            owner: owner.to_owned(),
+            name,
+        }
+    }
+
     /// The URL of a database, with the superuser and its password: `postgres://user:password@127.0.0.1:PORT/db`.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
-        url(&self.password, self.port, database)
+        url(USER, &self.password, self.port, database)
     }
 
     /// Runs SQL as the superuser, over the socket; the rows, a line each, the columns with `|` between them. Several
@@ -147,26 +184,37 @@ impl Cluster {
         run(psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-c", sql]))
     }
 
-    /// Backs a database up into a file, as the documentation says.
+    /// Backs a database up into a file as its owner, as the documentation says.
     ///
     /// # Panics
     ///
     /// When the server does not run or a program fails, with what it said.
-    pub fn back_up(&self, database: &str, file: &Path) {
-        let mut dump = self.client("pg_dump", database);
-        run(dump.arg("--format=custom").arg("--file").arg(file));
+    pub fn back_up(&self, database: &OwnedDatabase, file: &Path) {
+        let mut dump = self.owner("pg_dump", database);
+        dump.arg("--format=custom").arg("--file").arg(file);
+        run(dump.arg(&database.name));
     }
 
-    /// Puts a backup into a new database, as the documentation says.
+    /// Puts a backup into a new database of the same owner, as the documentation says.
     ///
     /// # Panics
     ///
     /// As [`Cluster::back_up`].
-    pub fn restore(&self, file: &Path) -> Database {
-        let restored = self.create_database();
-        let mut restore = self.client("pg_restore", &restored.name);
-        run(restore.args(["--exit-on-error", "--no-owner"]).arg(file));
+    pub fn restore(&self, backup_of: &OwnedDatabase, file: &Path) -> OwnedDatabase {
+        let restored = self.create_database_of(&backup_of.owner);
+        let mut restore = self.owner("pg_restore", &restored);
+        restore.args(["--exit-on-error", "--no-owner"]);
+        run(restore.arg("--dbname").arg(&restored.name).arg(file));
         restored
+    }
+
+    /// A program that connects as the owner of a database, with the password in its environment.
+    fn owner(&self, program: &str, database: &OwnedDatabase) -> Command {
+        let mut client = Command::new(postgres_program(program));
+        client.env("PGPASSWORD", &self.password);
+        client.args(["--host=127.0.0.1", "--port", &self.port.to_string()]);
+        client.args(["--username", &database.owner]);
+        client
     }
 
     /// A program that connects to a database over the socket, as the superuser.
@@ -279,6 +327,6 @@ fn says_ready(file: &Path, id: u32) -> bool {
 }
 
 /// A URL that `PostgreSQL` clients understand.
-pub(crate) fn url(password: &str, port: u16, database: &str) -> String {
-    format!("postgres://{USER}:{password}@127.0.0.1:{port}/{database}")
+pub(crate) fn url(user: &str, password: &str, port: u16, database: &str) -> String {
+    format!("postgres://{user}:{password}@127.0.0.1:{port}/{database}")
 }

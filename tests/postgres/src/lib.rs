@@ -21,7 +21,7 @@ mod settings;
 mod supervisor;
 mod waiting;
 
-pub use cluster::{Cluster, Database, Tls};
+pub use cluster::{Cluster, Database, OwnedDatabase, Tls};
 pub use haproxy::HaProxy;
 pub use pgbouncer::PgBouncer;
 pub use programs::psql;

@@ -2,7 +2,7 @@
 
 use crate::cluster::{self, Cluster};
 use crate::programs::{server_program, unprivileged_folder};
-use crate::settings::write;
+use crate::settings::{USER, write};
 use crate::supervisor::{Plan, Supervisor};
 use crate::waiting::{accepts, free_port, tail};
 
@@ -50,7 +50,7 @@ impl PgBouncer {
     /// The URL of a database of the cluster, by way of this.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
-        cluster::url(&self.password, self.port, database)
+        cluster::url(USER, &self.password, self.port, database)
     }
 
     /// Its port.

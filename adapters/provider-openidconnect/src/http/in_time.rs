@@ -9,20 +9,22 @@ use crate::deadline::Deadline;
 
 /// A process may be stopped, or its machine suspended, between the moment at which it was sure that a refresh token or a
 /// code was its own to present and the moment at which the connection takes it. When it runs on, others may have presented
-/// it, and a server that sees it once more may end the grant.
+/// it, and a server that sees it once more may end the grant. One that was long in connecting would not wait for the answer.
 pub(super) struct InTime {
     body: String,
-    deadline: Deadline,
+    send_by: Deadline,
 }
 
-/// The call was over before the request was sent.
+/// The request was not sent.
 #[derive(Debug, thiserror::Error)]
-#[error("not sent in time")]
+#[error("the connection came too late for an answer")]
 pub(super) struct Late;
 
 impl InTime {
-    pub(super) const fn new(body: String, deadline: Deadline) -> Self {
-        Self { body, deadline }
+    /// A body of a call that has this deadline: half of the time is for the answer.
+    pub(super) fn new(body: String, deadline: Deadline) -> Self {
+        let send_by = deadline.half();
+        Self { body, send_by }
     }
 }
 
@@ -34,7 +36,7 @@ impl Body for InTime {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Late>>> {
-        if self.deadline.is_over() {
+        if self.send_by.is_over() {
             return Poll::Ready(Some(Err(Late)));
         }
         let frame = Pin::new(&mut self.body).poll_frame(context);

@@ -1,7 +1,10 @@
 //! No answer, and what that may mean.
 
+use std::error::Error;
+
 use central_oauth_domain::ports::{ProviderError, RefreshError};
 
+use super::in_time::Late;
 use super::transport;
 
 /// Why there is no answer, and whether the request may have arrived all the same.
@@ -19,13 +22,19 @@ impl Unanswered {
         }
     }
 
-    /// A name that does not resolve, a refused connection, a failed handshake: nothing was sent yet.
+    /// A name that does not resolve, a refused connection, a failed handshake, a body held back: nothing was sent yet.
     pub(super) fn by_transport(error: reqwest::Error) -> Self {
+        let was_sent = !(error.is_connect() || error.is_builder() || is_late(&error));
         Self {
-            may_have_arrived: !(error.is_connect() || error.is_builder()),
+            may_have_arrived: was_sent,
             cause: transport::unavailable(error),
         }
     }
+}
+
+fn is_late(error: &reqwest::Error) -> bool {
+    let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.any(|cause| cause.is::<Late>())
 }
 
 impl From<ProviderError> for Unanswered {

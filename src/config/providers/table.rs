@@ -84,10 +84,11 @@ impl Table {
         let quirks = std::mem::take(&mut self.quirks);
         let profile = self.preset.take();
         let profile = profile.map(|preset| Profile::with_quirks(&preset, quirks.clone()));
-        let profile = profile.transpose().map_err(|error| match error {
+        let mut profile = profile.transpose().map_err(|error| match error {
             WrongProfile::Quirks(error) => wrong_quirks(&error),
             WrongProfile::Unknown(error) => format!("preset {error}"),
         })?;
+        self.take_away(profile.as_mut());
         let values = self.take_placeholders();
         let flow = self.flow.take().map(|flow| flow.parse()).transpose();
         let flow = flow.map_err(|error: UnknownFlow| format!("flow {error}"))?;
@@ -136,6 +137,36 @@ impl Table {
             trace_context: self.trace_context.map_or(Ok(false), Switch::read)?,
             ..settings
         })
+    }
+
+    /// An empty text is none, and takes away what the preset says.
+    fn take_away(&mut self, mut profile: Option<&mut Profile>) {
+        macro_rules! take_away {
+            ($($key:ident),+) => {$(
+                if self.$key.as_deref() == Some("") {
+                    self.$key = None;
+                    if let Some(profile) = &mut profile {
+                        profile.forget(stringify!($key));
+                    }
+                }
+            )+};
+        }
+        take_away!(
+            issuer,
+            authorization_endpoint,
+            device_authorization_endpoint,
+            device_token_endpoint,
+            token_endpoint,
+            revocation_endpoint,
+            userinfo_endpoint,
+            token_endpoint_auth_method
+        );
+        self.authorization_parameters.retain(|name, value| {
+            if let (true, Some(profile)) = (value.is_empty(), &mut profile) {
+                profile.authorization_parameters.remove(name);
+            }
+            !value.is_empty()
+        });
     }
 
     /// The parts of addresses that presets ask for, by their keys.
@@ -233,10 +264,19 @@ mod tests {
             preset = "entra"
             client_id = "a"
             issuer = "https://login.microsoftonline.us/organizations/v2.0"
+            device_authorization_endpoint = "https://login.microsoftonline.us/organizations/oauth2/v2.0/devicecode"
+            authorization_endpoint = ""
+            token_endpoint = ""
             quirks.identity.issuer_template = "https://login.microsoftonline.us/{tenantid}/v2.0"
             "#,
         );
-        let entra = entra.expect("no settings").quirks;
+        let entra = entra.expect("no settings");
+        let hosts = entra.device_authorization_endpoint.iter();
+        let hosts: Vec<_> = hosts.filter_map(Url::host_str).collect();
+        assert_eq!(hosts, ["login.microsoftonline.us"]);
+        let others = [entra.authorization_endpoint, entra.token_endpoint];
+        assert_eq!(others, [None, None], "its metadata says");
+        let entra = entra.quirks;
         let template = entra.identity.issuer_template.as_deref();
         assert_eq!(
             template,
@@ -275,6 +315,64 @@ mod tests {
         let prompts = given.iter().filter(|(name, _)| name == "prompt");
         assert_eq!(prompts.count(), 1);
         assert!(given.iter().any(|(name, _)| name == "access_type"));
+    }
+
+    #[test]
+    fn an_empty_text_takes_away_what_a_preset_says() {
+        let google = settings(
+            r#"
+            preset = "google"
+            client_id = "a"
+            client_secret = "b"
+            revocation_endpoint = ""
+            userinfo_endpoint = ""
+            token_endpoint_auth_method = ""
+            authorization_parameters.prompt = ""
+            quirks.refresh.lasts = 0
+            "#,
+        );
+        let google = google.expect("no settings");
+        assert!(google.revocation_endpoint.is_none() && google.userinfo_endpoint.is_none());
+        assert!(google.token_endpoint_auth_method.is_none());
+        assert!(google.token_endpoint.is_some(), "the rest stays");
+        let left = [("access_type".to_owned(), "offline".to_owned())];
+        assert_eq!(google.authorization_parameters, left);
+        assert_eq!(google.quirks.refresh.lasts, None);
+
+        let slack = settings(
+            r#"
+            preset = "slack"
+            client_id = "a"
+            [quirks.revocation]
+            success_member = ""
+            takes = ""
+            "#,
+        );
+        let quirks = slack.expect("no settings").quirks.revocation;
+        assert_eq!((quirks.success_member, quirks.takes), (None, None));
+        assert!(quirks.leaves_grant, "the rest stays");
+
+        let plain = settings(
+            r#"
+            client_id = "a"
+            issuer = "https://a.example"
+            revocation_endpoint = ""
+            quirks.device.parameters.resource = ""
+            quirks.token.default_expires_in = 0
+            quirks.authorization.response_issuer = ""
+            "#,
+        );
+        let plain = plain.expect("no settings");
+        assert_eq!(plain.revocation_endpoint, None);
+        assert!(plain.quirks.device.parameters.is_empty());
+        assert_eq!(plain.quirks.token.default_expires_in, None);
+        assert_eq!(plain.quirks.authorization.response_issuer, None);
+        for wrong in [
+            "quirks.revocation.take = \"\"",
+            "quirks.revocation.takes = \"all\"",
+        ] {
+            assert!(settings(&format!("client_id = \"a\"\n{wrong}")).is_err());
+        }
     }
 
     #[test]

@@ -388,11 +388,33 @@ async fn first_polls() {
         (json!({"error": "slow_down"}), Verdict::Ok),
         (json!({"error": "expired_token"}), Verdict::Ok),
         (json!({"access_token": "at"}), Verdict::Warning),
+// auth0/laravel-auth0 issue 42: a wrong client id or secret has the words of a person's no.
+#[tokio::test]
+async fn a_client_that_is_refused_like_a_person() {
+    let stub = healthy_but("/token", || {
+        reply_json(
+            401,
+            &json!({"error": "access_denied", "error_description": "Unauthorized"}),
+        )
+    })
+    .await;
+    for flow in [Flow::Device, Flow::AuthorizationCode] {
+        let settings = ProviderSettings {
+            flow,
+            ..preset("auth0", &stub.base)
+        };
+        let findings = check(settings).await;
+        let words = ["does not accept this client", "client secret"];
+        expect(&findings, About::Client, Verdict::Problem, &words);
+    }
+}
+
         (json!({"error": "invalid_grant"}), Verdict::Problem),
     ] {
         let answer = error.clone();
         let stub = healthy_but("/token", move || reply_json(200, &answer)).await;
         let findings = check(good(&stub.base)).await;
+        (json!({"error": "access_denied"}), Verdict::Warning),
         assert_eq!(about(&findings, About::Client).verdict, verdict, "{error}");
     }
 }

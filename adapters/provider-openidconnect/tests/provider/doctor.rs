@@ -388,12 +388,6 @@ async fn the_client_is_refused_at_the_token_endpoint() {
     }
 }
 
-#[tokio::test]
-async fn first_polls() {
-    for (error, verdict) in [
-        (json!({"error": "slow_down"}), Verdict::Ok),
-        (json!({"error": "expired_token"}), Verdict::Ok),
-        (json!({"access_token": "at"}), Verdict::Warning),
 // auth0/laravel-auth0 issue 42: a wrong client id or secret has the words of a person's no.
 #[tokio::test]
 async fn a_client_that_is_refused_like_a_person() {
@@ -415,12 +409,18 @@ async fn a_client_that_is_refused_like_a_person() {
     }
 }
 
+#[tokio::test]
+async fn first_polls() {
+    for (error, verdict) in [
+        (json!({"error": "slow_down"}), Verdict::Ok),
+        (json!({"error": "expired_token"}), Verdict::Ok),
+        (json!({"error": "access_denied"}), Verdict::Warning),
+        (json!({"access_token": "at"}), Verdict::Warning),
         (json!({"error": "invalid_grant"}), Verdict::Problem),
     ] {
         let answer = error.clone();
         let stub = healthy_but("/token", move || reply_json(200, &answer)).await;
         let findings = check(good(&stub.base)).await;
-        (json!({"error": "access_denied"}), Verdict::Warning),
         assert_eq!(about(&findings, About::Client).verdict, verdict, "{error}");
     }
 }
@@ -532,7 +532,12 @@ async fn issuers() {
         ),
         (
             json!({"token_endpoint": "http://id.example.com/t"}),
-            "must be https",
+            "set this endpoint yourself",
+        ),
+        // The one address that no key of ours sets.
+        (
+            json!({"jwks_uri": "http://id.example.com/keys"}),
+            "has no setting",
         ),
     ] {
         let stub = described_as(changes).await;

@@ -184,13 +184,16 @@ pub struct RevocationQuirks {
     pub gone_statuses: Vec<u16>,
     /// Codes and whole messages that mean that the token was gone.
     pub gone: Vec<String>,
+    /// Whether the request is read as it is sent is not known: no error shows that the token was gone, and with 200 it is
+    /// an error still.
+    pub doubts_unknown: bool,
     /// It ends the access token alone: a refresh token of the grant lives on.
     pub leaves_grant: bool,
     /// A success says so in this member; without it, 200 is none.
+    #[serde(deserialize_with = "operators::unless_empty")]
     pub success_member: Option<String>,
     /// Of access tokens it ends the grant with a live one, and says 200 to a dead one too, as RFC 7009 section 2.2 has it:
     /// userinfo is asked first which of the two this is.
-    #[serde(deserialize_with = "operators::unless_empty")]
     pub ends_grants_of_live_tokens: bool,
 }
 

@@ -123,6 +123,14 @@ const MISTAKES: &[(&str, &[&str])] = &[
         &["tenant means nothing without a preset"],
     ),
     (
+        "[work]\nclient_id = \"a\"\npreset = \"gitlab\"\nissuer = \"https://gitlab.example.com\"\n",
+        &[
+            "issuer is another server's",
+            "set host instead",
+            "revocation_endpoint",
+        ],
+    ),
+    (
         "[work]\nclient_id = \"a\"\npreset = \"slack\"\nflow = \"device\"\n",
         &["flow must be authorization_code"],
     ),

@@ -1,4 +1,7 @@
 //! Where providers depart from the RFCs: named behaviours that a profile switches on. What is left out keeps to the RFCs.
+//! So does an empty text, and zero is no number: that is how an operator takes away what a preset says.
+
+mod operators;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,6 +32,7 @@ pub struct Quirks {
     pub revocation: RevocationQuirks,
     /// What to do about an error, by its code, its whole description, or what stands before its first
     /// colon (`AADSTS50076`).
+    #[serde(deserialize_with = "operators::without_empty")]
     pub advice: BTreeMap<String, String>,
 }
 
@@ -37,6 +41,7 @@ pub struct Quirks {
 #[serde(default, deny_unknown_fields)]
 pub struct ScopeQuirks {
     /// What joins them in requests; a space by RFC 6749 section 3.3.
+    #[serde(deserialize_with = "operators::unless_empty")]
     pub separator: Option<String>,
     /// One of these must be asked for, or no refresh token comes.
     pub for_refresh: Vec<String>,
@@ -51,6 +56,7 @@ pub struct ScopeQuirks {
 #[serde(default, deny_unknown_fields)]
 pub struct AuthorizationQuirks {
     /// How the server names itself in its answers where no metadata says so (RFC 9207 section 2).
+    #[serde(deserialize_with = "operators::unless_empty")]
     pub response_issuer: Option<String>,
     /// The provider refuses the parameters of RFC 7636. The state still binds the answer to the browser.
     pub refuses_pkce: bool,
@@ -67,14 +73,18 @@ pub struct AuthorizationQuirks {
 #[serde(default, deny_unknown_fields)]
 pub struct DeviceQuirks {
     /// Added to the device authorization request. Values may have placeholders.
+    #[serde(deserialize_with = "operators::without_empty")]
     pub parameters: BTreeMap<String, String>,
     /// Which parameter holds the scopes; `scope` by RFC 8628 section 3.1.
+    #[serde(deserialize_with = "operators::unless_empty")]
     pub scope_parameter: Option<String>,
     /// Polls name the scopes again.
     pub polls_repeat_scopes: bool,
     /// `grant_type` of polls, in place of the URN of RFC 8628 section 3.4.
+    #[serde(deserialize_with = "operators::unless_empty")]
     pub grant_type: Option<String>,
     /// Which parameter of polls holds the device code; `device_code` by RFC 8628 section 3.4.
+    #[serde(deserialize_with = "operators::unless_empty")]
     pub code_parameter: Option<String>,
     /// `expires_in` and `interval` come in milliseconds.
     pub times_in_milliseconds: bool,
@@ -93,6 +103,7 @@ pub struct TokenQuirks {
     /// Values of `token_type` that stand for bearer tokens.
     pub bearer_types: Vec<String>,
     /// Seconds that access tokens last although no answer says so.
+    #[serde(deserialize_with = "operators::unless_zero")]
     pub default_expires_in: Option<u64>,
     /// Where answers list the scopes: JSON pointers (RFC 6901), the first that is there. `/scope` otherwise.
     pub scopes_at: Vec<String>,
@@ -107,6 +118,7 @@ pub struct RefreshQuirks {
     /// `invalid_grant` has been seen for healthy tokens: it is believed only when it stays.
     pub dead_is_doubtful: bool,
     /// Seconds that a refresh token lasts, where no answer says so.
+    #[serde(deserialize_with = "operators::unless_zero")]
     pub lasts: Option<u64>,
     /// Using it starts that time anew, be it by rotation or because it is a limit of disuse.
     pub use_renews: bool,
@@ -143,10 +155,13 @@ pub struct IdentityQuirks {
     /// Userinfo is asked with POST.
     pub post: bool,
     /// Headers of the userinfo request.
+    #[serde(deserialize_with = "operators::without_empty")]
     pub headers: BTreeMap<String, String>,
     /// The authorization scheme at userinfo; `Bearer` by RFC 6750 section 2.1.
+    #[serde(deserialize_with = "operators::unless_empty")]
     pub scheme: Option<String>,
     /// One issuer for many tenants: `{tenantid}` stands for the claim `tid` of the ID token.
+    #[serde(deserialize_with = "operators::unless_empty")]
     pub issuer_template: Option<String>,
 }
 
@@ -155,22 +170,29 @@ pub struct IdentityQuirks {
 #[serde(default, deny_unknown_fields)]
 pub struct RevocationQuirks {
     /// The request takes tokens of this type only.
+    #[serde(deserialize_with = "operators::unless_empty")]
     pub takes: Option<TokenType>,
     /// The method is DELETE.
     pub delete: bool,
     /// Where the token goes.
     pub token_in: TokenPlace,
     /// The token's parameter; `token` by RFC 7009 section 2.1.
+    #[serde(deserialize_with = "operators::unless_empty")]
     pub parameter: Option<String>,
     /// How this service authenticates; as at the token endpoint otherwise.
+    #[serde(deserialize_with = "operators::unless_empty")]
     pub auth_method: Option<RevocationAuth>,
     /// Statuses that mean that the token was gone.
     pub gone_statuses: Vec<u16>,
     /// Codes and whole messages that mean that the token was gone.
     pub gone: Vec<String>,
+    /// Whether the request is read as it is sent is not known: no error shows that the token was gone, and with 200 it is
+    /// an error still.
+    pub doubts_unknown: bool,
     /// It ends the access token alone: a refresh token of the grant lives on.
     pub leaves_grant: bool,
     /// A success says so in this member; without it, 200 is none.
+    #[serde(deserialize_with = "operators::unless_empty")]
     pub success_member: Option<String>,
     /// Of access tokens it ends the grant with a live one, and says 200 to a dead one too, as RFC 7009 section 2.2 has it:
     /// userinfo is asked first which of the two this is.

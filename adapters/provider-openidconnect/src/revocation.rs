@@ -79,11 +79,12 @@ pub(crate) fn read(answer: Answer, quirks: &RevocationQuirks) -> Result<Revoked,
     } else {
         Revoked::Revoked
     };
-    if status.is_success() && quirks.success_member.is_none() {
+    if status.is_success() && quirks.success_member.is_none() && !quirks.doubts_unknown {
         return Ok(revoked);
     }
     match answer.success() {
         Ok(fields) => confirmed(&fields, quirks).map(|()| revoked),
+        Err(Rejection::Worded(error)) if quirks.doubts_unknown => Err(ours(error.into(), status)),
         Err(Rejection::Worded(error)) => judge(error, status),
         Err(Rejection::Failed(cause)) => Err(ours(unworded(cause, status), status)),
     }

@@ -84,10 +84,11 @@ impl Table {
         let quirks = std::mem::take(&mut self.quirks);
         let profile = self.preset.take();
         let profile = profile.map(|preset| Profile::with_quirks(&preset, quirks.clone()));
-        let profile = profile.transpose().map_err(|error| match error {
+        let mut profile = profile.transpose().map_err(|error| match error {
             WrongProfile::Quirks(error) => wrong_quirks(&error),
             WrongProfile::Unknown(error) => format!("preset {error}"),
         })?;
+        self.take_away(profile.as_mut());
         let values = self.take_placeholders();
         let flow = self.flow.take().map(|flow| flow.parse()).transpose();
         let flow = flow.map_err(|error: UnknownFlow| format!("flow {error}"))?;
@@ -136,6 +137,36 @@ impl Table {
             trace_context: self.trace_context.map_or(Ok(false), Switch::read)?,
             ..settings
         })
+    }
+
+    /// An empty text is none, and takes away what the preset says.
+    fn take_away(&mut self, mut profile: Option<&mut Profile>) {
+        macro_rules! take_away {
+            ($($key:ident),+) => {$(
+                if self.$key.as_deref() == Some("") {
+                    self.$key = None;
+                    if let Some(profile) = &mut profile {
+                        profile.forget(stringify!($key));
+                    }
+                }
+            )+};
+        }
+        take_away!(
+            issuer,
+            authorization_endpoint,
+            device_authorization_endpoint,
+            device_token_endpoint,
+            token_endpoint,
+            revocation_endpoint,
+            userinfo_endpoint,
+            token_endpoint_auth_method
+        );
+        self.authorization_parameters.retain(|name, value| {
+            if let (true, Some(profile)) = (value.is_empty(), &mut profile) {
+                profile.authorization_parameters.remove(name);
+            }
+            !value.is_empty()
+        });
     }
 
     /// The parts of addresses that presets ask for, by their keys.
@@ -218,104 +249,4 @@ fn check_name(name: &str) -> Result<(), &'static str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings(text: &str) -> Result<ProviderSettings, String> {
-        let table: Table = toml::from_str(text).expect("no table");
-        table.settings("work", &Environment::default(), Duration::from_secs(1))
-    }
-
-    #[test]
-    fn whatever_a_preset_knows_can_be_told_otherwise() {
-        let entra = settings(
-            r#"
-            preset = "entra"
-            client_id = "a"
-            issuer = "https://login.microsoftonline.us/organizations/v2.0"
-            quirks.identity.issuer_template = "https://login.microsoftonline.us/{tenantid}/v2.0"
-            "#,
-        );
-        let entra = entra.expect("no settings").quirks;
-        let template = entra.identity.issuer_template.as_deref();
-        assert_eq!(
-            template,
-            Some("https://login.microsoftonline.us/{tenantid}/v2.0")
-        );
-        assert!(entra.device.refuses_secret, "the rest stays");
-        assert_eq!(entra.refresh.lasts, Some(7_776_000));
-
-        for (grant_lasts, expected) in [("", 31_536_000), ("quirks.refresh.grant_lasts = 0", 0)] {
-            let atlassian = settings(&format!(
-                "preset = \"atlassian\"\nclient_id = \"a\"\n{grant_lasts}"
-            ));
-            let atlassian = atlassian.expect("no settings").quirks;
-            assert_eq!(atlassian.refresh.grant_lasts, Some(expected));
-            assert!(atlassian.refresh.use_renews, "the rest stays");
-        }
-
-        let keycloak = settings(
-            r#"
-            preset = "keycloak"
-            host = "sso.example.com"
-            realm = "work"
-            client_id = "a"
-            scopes = ["openid"]
-            [quirks.scopes]
-            for_refresh = []
-            [authorization_parameters]
-            kc_idp_hint = "github"
-            "#,
-        );
-        let keycloak = keycloak.expect("no settings");
-        assert!(keycloak.quirks.scopes.for_refresh.is_empty());
-        assert_eq!(keycloak.quirks.scopes.for_identity, ["openid"]);
-        let hint = ("kc_idp_hint".to_owned(), "github".to_owned());
-        assert_eq!(keycloak.authorization_parameters, [hint]);
-
-        let google = settings(
-            r#"
-            preset = "google"
-            client_id = "a"
-            authorization_parameters.prompt = "select_account consent"
-            "#,
-        );
-        let given = google.expect("no settings").authorization_parameters;
-        let prompts = given.iter().filter(|(name, _)| name == "prompt");
-        assert_eq!(prompts.count(), 1);
-        assert!(given.iter().any(|(name, _)| name == "access_type"));
-    }
-
-    #[test]
-    fn a_server_without_a_preset_has_ways_of_its_own_too() {
-        let plain = settings(
-            r#"
-            client_id = "a"
-            device_authorization_endpoint = "https://a.example/device"
-            token_endpoint = "https://a.example/token"
-            device_token_endpoint = "https://a.example/device/token"
-            authorization_parameters = { audience = "https://api.example" }
-            quirks.token.default_expires_in = 900
-            quirks.device.parameters.resource = "x"
-            "#,
-        );
-        let plain = plain.expect("no settings");
-        assert_eq!(plain.quirks.token.default_expires_in, Some(900));
-        assert_eq!(plain.quirks.device.parameters["resource"], "x");
-        assert!(plain.device_token_endpoint.is_some());
-        assert_eq!(plain.authorization_parameters.len(), 1);
-    }
-
-    #[test]
-    fn every_placeholder_of_every_preset_has_a_key() {
-        for name in Profile::names() {
-            let Ok(profile) = Profile::named(name) else {
-                panic!("{name}");
-            };
-            for key in profile.placeholders.keys() {
-                let mut table: Table = toml::from_str(&format!("{key} = \"x\"")).expect(name);
-                assert_eq!(table.take_placeholders().len(), 1, "{name} {key}");
-            }
-        }
-    }
-}
+mod tests;

@@ -7,12 +7,13 @@ use reqwest::header::{AGE, DATE, HeaderMap};
 
 use super::reach::{Host, origin};
 use super::{Checkup, Finding, Subject};
+use crate::identity::id_token;
 use crate::server::Server;
 
-/// Up to here nothing need be said: half of what ID tokens are allowed.
+/// Up to here nothing need be said.
 const NOTICED: u64 = 30;
-/// How far the clocks may differ before ID tokens are refused.
-const BORNE: u64 = 60;
+/// For how long after its end an ID token is still taken. Nothing else in one is compared with this machine's clock.
+const LEEWAY: u64 = id_token::LEEWAY.as_secs();
 
 /// By how many milliseconds a server's clock is ahead of ours (RFC 9110 section 6.6.1). An answer out of a cache has
 /// the time at which it went in.
@@ -53,20 +54,22 @@ impl Checkup<'_> {
 
     fn judge(&self, host: &Host, ahead: i64, gives_id_tokens: bool) -> Finding {
         let (seconds, origin) = (seconds(ahead), &host.origin);
-        let side = if ahead > 0 { "behind" } else { "ahead of" };
+        let is_behind = ahead > 0;
+        let side = if is_behind { "behind" } else { "ahead of" };
         let found = format!("this machine's clock is {seconds} s {side} that of {origin}");
-        match seconds {
-            0..NOTICED => Finding::ok(Subject::Clock, found),
-            _ if !gives_id_tokens => Finding::warning(Subject::Clock, found, self.which(host)),
-            NOTICED..=BORNE => {
-                let found = format!("{found}; beyond {BORNE} s ID tokens are refused");
-                Finding::warning(Subject::Clock, found, self.which(host))
-            }
-            _ => {
-                let found = format!("{found}: ID tokens are refused, so nobody can link");
-                Finding::problem(Subject::Clock, found, self.which(host))
-            }
+        if seconds < NOTICED {
+            return Finding::ok(Subject::Clock, found);
         }
+        // Lifetimes are counted by one clock, so a difference that stays is of no account for refreshing.
+        let until = if is_behind { "early" } else { "late" };
+        let found = format!("{found}: expires_at is told as much too {until}");
+        let found = match seconds.saturating_sub(LEEWAY) {
+            beyond @ 1.. if gives_id_tokens && !is_behind => {
+                format!("{found}, and ID tokens that last {beyond} s or less are refused")
+            }
+            _ => found,
+        };
+        Finding::warning(Subject::Clock, found, self.which(host))
     }
 
     /// Which clock to look at: a second host is a witness.
@@ -79,7 +82,8 @@ impl Checkup<'_> {
         if told.any(|ahead| seconds(ahead) < NOTICED) {
             "Another host of this provider agrees with this machine: its operator should look at that server's clock."
         } else {
-            "Look at this machine's clock first (`timedatectl` or `chronyc tracking`), and keep it in step (NTP)."
+            "Look at this machine's clock first (`timedatectl` or `chronyc tracking`), and keep it in step (NTP). \
+             With PostgreSQL the database server's clock is the one that counts."
         }
     }
 }

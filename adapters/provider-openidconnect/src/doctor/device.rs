@@ -35,9 +35,16 @@ fn judge(polled: &Result<Redemption, ProviderError>) -> Finding {
         Ok(Redemption::Pending | Redemption::SlowDown { .. }) => {
             ok("the token endpoint accepts this client, and waits for a person")
         }
-        Ok(Redemption::Denied | Redemption::Expired) => {
+        Ok(Redemption::Expired) => {
             ok("the token endpoint accepts this client, though it ended the flow at once")
         }
+        // Some servers say so to a client that they do not accept.
+        Ok(Redemption::Denied) => Finding::warning(
+            Subject::Client,
+            "the token endpoint refuses (access_denied) before anybody was asked",
+            "Compare client_id and client_secret with what the provider shows, and look for a policy there that keeps \
+             this client out: links will end as if their person had said no.",
+        ),
         Ok(Redemption::Granted(_)) => Finding::warning(
             Subject::Client,
             "the token endpoint accepts this client, and gave tokens though nobody consented",

@@ -16,6 +16,12 @@ pub(super) fn of(error: &ProviderError, flow: Flow) -> &'static str {
             "Something other than this endpoint answers there: compare the address with the provider's documentation, \
              and look for a proxy or a sign-in page in between."
         }
+        ProviderError::Misconfigured { code, detail }
+            if code == "endpoint_refused" && detail.contains("jwks_uri") =>
+        {
+            "The address of the issuer's keys must be https and outside of private networks, and has no setting: have the \
+             provider put its metadata right, or leave out issuer and set the endpoints; userinfo says who people are then."
+        }
         ProviderError::Misconfigured { code, .. } | ProviderError::Refused { code, .. } => {
             of_code(code, flow)
         }
@@ -39,7 +45,8 @@ fn of_silence(words: &str) -> &'static str {
     let says = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
     if says(&["private address"]) {
         "Have the provider put its metadata right; if the endpoint is meant to be in your network, set it yourself: names \
-         that you give may lead anywhere."
+         that you give may lead anywhere. jwks_uri alone has no setting: leave out issuer and set the endpoints if it is \
+         that; userinfo says who people are then."
     } else if says(&["dns", "lookup", "resolve"]) {
         "Check the host's name, and that this machine can resolve it (`getent hosts NAME`)."
     } else if is_about_trust(words) || says(&["tls", "handshake"]) {

@@ -24,7 +24,7 @@ use crate::scrub::Scrubber;
 use crate::server::{Issuer, TENANT_ID, is_guid};
 
 /// How far the provider's clock and ours may differ.
-const LEEWAY: Duration = Duration::from_secs(60);
+pub(crate) const LEEWAY: Duration = Duration::from_secs(60);
 
 /// Signatures that anybody can check with the issuer's public keys. `none` is not among them.
 const ASYMMETRIC: [CoreJwsSigningAlgorithm; 9] = [

@@ -1,6 +1,6 @@
 //! Who consented.
 
-mod id_token;
+pub(crate) mod id_token;
 mod userinfo;
 
 pub(crate) use id_token::{Unverified, Verifier, unverified_claims};

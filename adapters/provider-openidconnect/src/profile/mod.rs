@@ -4,6 +4,7 @@
 //! `tests/provider/quirks/` what it does unlike the RFCs. A quirk that no key describes gets a key named after the
 //! behaviour; the code never asks who the provider is.
 
+mod addresses;
 mod embedded;
 mod template;
 
@@ -11,7 +12,6 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use toml::{Table, Value};
-use url::Url;
 
 use crate::client_auth::ClientAuthMethod;
 use crate::quirks::Quirks;
@@ -147,6 +147,17 @@ pub enum ProfileError {
     /// With the placeholders filled in, this is no address.
     #[error("{0} cannot be made of the values that are given: it is no address")]
     NoAddress(&'static str),
+    /// The operator's issuer is another server than the one whose endpoints the preset knows.
+    #[error(
+        "issuer is another server's than this preset's endpoints: {instead}, or set these endpoints too (in a file \"\" leaves \
+         one to the issuer's metadata): {endpoints}"
+    )]
+    OtherIssuer {
+        /// What would do without an issuer.
+        instead: String,
+        /// The endpoints that the operator leaves out.
+        endpoints: String,
+    },
     /// A flow that the provider does not have.
     #[error("flow must be {0}: the provider has no other")]
     Flow(&'static str),
@@ -213,36 +224,6 @@ impl Profile {
         given.extend(parameters);
         settings.flow = self.flow(flow, &settings)?;
         Ok(settings)
-    }
-
-    fn complete_addresses(
-        &self,
-        settings: &mut ProviderSettings,
-        template: &Template<'_>,
-    ) -> Result<(), ProfileError> {
-        let from = &self.endpoints;
-        let fill = |to: &mut Option<Url>, from: &Option<String>, key: &'static str| {
-            if let (None, Some(text)) = (&to, from) {
-                let url = Url::parse(&template.fill(text)?);
-                *to = Some(url.map_err(|_| ProfileError::NoAddress(key))?);
-            }
-            Ok(())
-        };
-        macro_rules! fill {
-            ($($key:ident),+) => {$(
-                fill(&mut settings.$key, &from.$key, stringify!($key))?;
-            )+};
-        }
-        fill(&mut settings.issuer, &self.issuer, "issuer")?;
-        fill!(
-            authorization_endpoint,
-            device_authorization_endpoint,
-            device_token_endpoint,
-            token_endpoint,
-            revocation_endpoint,
-            userinfo_endpoint
-        );
-        Ok(())
     }
 
     /// The operator's flow; else the profile's first, unless the device flow does not give what is asked for.

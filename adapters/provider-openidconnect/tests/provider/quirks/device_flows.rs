@@ -114,6 +114,12 @@ async fn auth0() {
             expected
         );
     }
+    // auth0/laravel-auth0 issue 42, auth0/nextjs-auth0 issue 66: a wrong client id or secret is no person's no.
+    let client = json!({"error": "access_denied", "error_description": "Unauthorized"});
+    assert_eq!(
+        redeem("auth0", 401, client).await,
+        "misconfigured access_denied"
+    );
 }
 
 // twitchdev/issues 1037 and 943: `scopes`, {status, message}, an address that holds the code.

@@ -150,6 +150,50 @@ fn what_the_operator_says_wins() {
     assert_eq!(settings.scopes, ["offline_access"]);
 }
 
+// GitLab's metadata has no device_authorization_endpoint (lxc/incus issue 4013, int128/kubelogin issue 1584), so another
+// server's cannot be found by itself; and the preset's own would get its codes and the client secret.
+#[test]
+fn another_server_s_issuer_does_not_go_with_the_preset_s_endpoints() {
+    let complete = |name: &str, issuer: &str, pairs: &[(&str, &str)]| {
+        let settings = ProviderSettings {
+            issuer: Url::parse(issuer).ok(),
+            ..ProviderSettings::new(ProviderName::new("x"), "client-1")
+        };
+        let profile = Profile::named(name).unwrap();
+        profile.complete(settings, None, &given(pairs))
+    };
+    let guid = "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0";
+    for (name, issuer, instead) in [
+        ("gitlab", "https://gitlab.example.com", "set host instead"),
+        ("entra", guid, "set tenant instead"),
+        ("google", "https://accounts.example.com", "leave it out"),
+        (
+            "salesforce",
+            "https://work.my.salesforce.com",
+            "set host instead",
+        ),
+    ] {
+        let error = complete(name, issuer, &[]).unwrap_err().to_string();
+        assert!(error.starts_with("issuer is another server's"), "{error}");
+        for words in [instead, "device_authorization_endpoint", "token_endpoint"] {
+            assert!(error.contains(words), "{name}: {error}");
+        }
+    }
+    let host = [("host", "gitlab.example.com")];
+    let same = complete("gitlab", "https://gitlab.example.com/", &host).unwrap();
+    assert_eq!(
+        same.token_endpoint.unwrap().as_str(),
+        "https://gitlab.example.com/oauth/token"
+    );
+    // A preset without an issuer: at the server of its tokens.
+    for (name, issuer) in [
+        ("slack", "https://slack.com"),
+        ("github", "https://github.com/login/oauth"),
+    ] {
+        assert!(complete(name, issuer, &[]).is_ok(), "{name}");
+    }
+}
+
 #[test]
 fn parts_of_addresses() {
     let entra = |pairs: &[(&str, &str)]| {

@@ -38,6 +38,13 @@ async fn what_is_dead_and_what_is_not() {
             error("incorrect_client_credentials"),
             "misconfigured incorrect_client_credentials",
         ),
+        // auth0/laravel-auth0 issue 42, auth0/express-openid-connect issue 363, auth0/nextjs-auth0 issue 66.
+        (
+            "auth0",
+            401,
+            both("access_denied", "Unauthorized"),
+            "misconfigured access_denied",
+        ),
         (
             "slack",
             200,

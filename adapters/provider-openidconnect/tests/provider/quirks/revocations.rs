@@ -71,9 +71,17 @@ async fn the_token_alone() {
     }
     let (subject, _stub) = saying("google", 400, &json!({"error": "invalid_token"})).await;
     assert_eq!(subject.revoke().await, Ok(Revoked::Unknown));
-    // Zoho, "Revoke OAuth tokens": 400 for a token that is none.
-    let (subject, _stub) = saying("zoho", 400, &json!({"error": "invalid_code"})).await;
-    assert_eq!(subject.revoke().await, Ok(Revoked::Unknown));
+    // Zoho, "Revoke OAuth tokens": 400 for a token that is none, sent in the address. A server that does not read the body
+    // would say so of a live one.
+    for word in ["invalid_code", "invalid_token", "invalid_grant"] {
+        for status in [400, 200] {
+            let (subject, _stub) = saying("zoho", status, &json!({"error": word})).await;
+            let error = error_of(subject.revoke().await);
+            assert_eq!(kind(&error), ("refused", word), "{status}");
+        }
+    }
+    let (subject, _stub) = saying("zoho", 200, &json!({"status": "success"})).await;
+    assert_eq!(subject.revoke().await, Ok(Revoked::Revoked));
     // Salesforce, "Revoking OAuth Tokens": both words, with 400.
     for word in ["unsupported_token_type", "invalid_token"] {
         let (subject, _stub) = saying("salesforce", 400, &json!({"error": word})).await;

@@ -1,0 +1,115 @@
+//! The addresses that a preset knows and the operator leaves open.
+
+use url::Url;
+
+use super::template::Template;
+use super::{Endpoints, Profile, ProfileError};
+use crate::settings::ProviderSettings;
+
+/// The endpoints by their keys: the preset's, and the operator's to be completed.
+fn endpoints<'a>(
+    from: &'a Endpoints,
+    to: &'a mut ProviderSettings,
+) -> impl Iterator<Item = (&'static str, &'a Option<String>, &'a mut Option<Url>)> {
+    macro_rules! pairs {
+        ($($key:ident),+) => {
+            [$((stringify!($key), &from.$key, &mut to.$key)),+]
+        };
+    }
+    let all = pairs!(
+        authorization_endpoint,
+        device_authorization_endpoint,
+        device_token_endpoint,
+        token_endpoint,
+        revocation_endpoint,
+        userinfo_endpoint
+    );
+    all.into_iter()
+}
+
+impl Profile {
+    /// Lets the operator's table take away an address, or how the client authenticates, by its key.
+    pub fn forget(&mut self, key: &str) {
+        let endpoints = &mut self.endpoints;
+        let address = match key {
+            "issuer" => &mut self.issuer,
+            "authorization_endpoint" => &mut endpoints.authorization_endpoint,
+            "device_authorization_endpoint" => &mut endpoints.device_authorization_endpoint,
+            "device_token_endpoint" => &mut endpoints.device_token_endpoint,
+            "token_endpoint" => &mut endpoints.token_endpoint,
+            "revocation_endpoint" => &mut endpoints.revocation_endpoint,
+            "userinfo_endpoint" => &mut endpoints.userinfo_endpoint,
+            "token_endpoint_auth_method" => {
+                self.token_endpoint_auth_method = None;
+                return;
+            }
+            _ => return,
+        };
+        *address = None;
+    }
+
+    /// Fills in the issuer and the endpoints that the operator leaves out.
+    pub(super) fn complete_addresses(
+        &self,
+        settings: &mut ProviderSettings,
+        template: &Template<'_>,
+    ) -> Result<(), ProfileError> {
+        self.check_issuer(settings, template)?;
+        if let (None, Some(text)) = (&settings.issuer, &self.issuer) {
+            settings.issuer = Some(address("issuer", text, template)?);
+        }
+        for (key, from, to) in endpoints(&self.endpoints, settings) {
+            if let (Some(text), None) = (from, to.as_ref()) {
+                *to = Some(address(key, text, template)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Codes, verifiers and the client secret would go to the preset's server if its endpoints were filled in beside
+    /// another server's issuer.
+    fn check_issuer(
+        &self,
+        settings: &mut ProviderSettings,
+        template: &Template<'_>,
+    ) -> Result<(), ProfileError> {
+        let Some(issuer) = settings.issuer.clone() else {
+            return Ok(());
+        };
+        let left_out = endpoints(&self.endpoints, settings)
+            .filter(|(_, from, to)| from.is_some() && to.is_none());
+        let left_out: Vec<_> = left_out.map(|(key, ..)| key).collect();
+        if left_out.is_empty() || self.owns(&issuer, template)? {
+            return Ok(());
+        }
+        let placeholders = self.placeholders.iter();
+        let keys: Vec<_> = placeholders
+            .filter(|(_, placeholder)| !placeholder.optional)
+            .map(|(key, _)| key.as_str())
+            .collect();
+        Err(ProfileError::OtherIssuer {
+            instead: match keys.as_slice() {
+                [] => "leave it out".to_owned(),
+                keys => format!("set {} instead", keys.join(" and ")),
+            },
+            endpoints: left_out.join(", "),
+        })
+    }
+
+    /// Whether the issuer is the preset's; of a preset that has none, whether it is at the server of its tokens.
+    fn owns(&self, issuer: &Url, template: &Template<'_>) -> Result<bool, ProfileError> {
+        if let Some(own) = &self.issuer {
+            let own = address("issuer", own, template)?;
+            let bare = |url: &Url| url.as_str().trim_end_matches('/').to_owned();
+            return Ok(bare(&own) == bare(issuer));
+        }
+        match &self.endpoints.token_endpoint {
+            Some(own) => Ok(address("token_endpoint", own, template)?.origin() == issuer.origin()),
+            None => Ok(false),
+        }
+    }
+}
+
+fn address(key: &'static str, text: &str, template: &Template<'_>) -> Result<Url, ProfileError> {
+    Url::parse(&template.fill(text)?).map_err(|_| ProfileError::NoAddress(key))
+}

@@ -1,0 +1,34 @@
+//! How operators write that there is no value, as TOML has no word for it.
+
+use std::collections::BTreeMap;
+
+use serde::de::{DeserializeOwned, IntoDeserializer};
+use serde::{Deserialize, Deserializer};
+
+/// An empty text is none.
+pub(super) fn unless_empty<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let text = String::deserialize(from)?;
+    let given = (!text.is_empty()).then_some(text);
+    given
+        .map(|text| T::deserialize(IntoDeserializer::<D::Error>::into_deserializer(text)))
+        .transpose()
+}
+
+/// Zero is no number: a token that is dead on arrival would be renewed without end.
+pub(super) fn unless_zero<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    let seconds = u64::deserialize(from)?;
+    Ok((seconds != 0).then_some(seconds))
+}
+
+/// An empty value takes its entry away.
+pub(super) fn without_empty<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<BTreeMap<String, String>, D::Error> {
+    let mut entries = BTreeMap::<String, String>::deserialize(from)?;
+    entries.retain(|_, value| !value.is_empty());
+    Ok(entries)
+}

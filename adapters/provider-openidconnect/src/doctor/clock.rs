@@ -62,10 +62,11 @@ impl Checkup<'_> {
         }
         // Lifetimes are counted by one clock, so a difference that stays is of no account for refreshing.
         let until = if is_behind { "early" } else { "late" };
-        let found = format!("{found}: expires_at is told as much too {until}");
+        let found =
+            format!("{found}: if this one is wrong, expires_at is told as much too {until}");
         let found = match seconds.saturating_sub(LEEWAY) {
             beyond @ 1.. if gives_id_tokens && !is_behind => {
-                format!("{found}, and ID tokens that last {beyond} s or less are refused")
+                format!("{found}; ID tokens that last {beyond} s or less are refused")
             }
             _ => found,
         };

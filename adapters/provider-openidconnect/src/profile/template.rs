@@ -29,7 +29,10 @@ impl<'a> Template<'a> {
             if !placeholders.contains_key(key) {
                 return Err(ProfileError::UnknownKey(key.clone()));
             }
-            values.insert(key, checked(key, value, &placeholders[key])?);
+            let placeholder = &placeholders[key];
+            if !(placeholder.optional && value.is_empty()) {
+                values.insert(key, checked(key, value, placeholder)?);
+            }
         }
         values.insert(CLIENT_ID, client_id.to_owned());
         Ok(Self {

@@ -205,7 +205,7 @@ impl OpenIdConnectProvider {
         let errand = Errand::from_handle(handle)?;
         let code = match authorization_code::read(callback, server, self.http.dialect())? {
             Brought::Code(code) => code,
-            Brought::Denied => return Ok(Redemption::Denied),
+            Brought::Denied(words) => return Ok(Redemption::Denied(words)),
         };
         let token_endpoint = server.token()?;
         let request = errand.token_request(token_endpoint, &code, &self.settings);

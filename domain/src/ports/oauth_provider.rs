@@ -134,8 +134,8 @@ pub enum Redemption {
         /// The new interval, where the answer names one.
         interval: Option<Duration>,
     },
-    /// `access_denied`: the person said no.
-    Denied,
+    /// `access_denied`: the person said no, or the provider did for them. Its words, free of secrets, where it has any.
+    Denied(Option<String>),
     /// `expired_token`: the provider waits no longer.
     Expired,
 }

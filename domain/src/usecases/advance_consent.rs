@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Broker;
 use super::trouble::Trouble;
+use crate::fault::Fault;
 use crate::grant::{NewGrant, ProviderName, TokenGrant};
 use crate::link::pace::IDENTIFY_WITHIN;
 use crate::link::{Ending, Link, LinkState, PollSchedule, SealedConsent, SealedGrant};
@@ -117,7 +118,10 @@ impl Broker {
             }
             Redemption::Pending => ask_again(poll.still_pending(now), link),
             Redemption::SlowDown { interval } => ask_again(poll.slowed_down(interval, now), link),
-            Redemption::Denied => Outcome::Over(Ending::Denied),
+            Redemption::Denied(words) => {
+                let why = words.map(|words| Fault::new(Fault::ACCESS_DENIED, words));
+                Outcome::Over(Ending::Denied(why))
+            }
             Redemption::Expired => Outcome::Over(Ending::Expired),
         })
     }

@@ -84,6 +84,7 @@ pub(crate) struct LinkReport {
     /// How many seconds to wait between polls.
     interval: u64,
     account: Option<Account>,
+    /// Why the link has failed, or what the provider says to its no.
     error: Option<Trouble>,
 }
 
@@ -93,7 +94,7 @@ impl From<&Status> for LinkStatus {
             Status::Pending => Self::Pending,
             Status::Authorizing => Self::Authorizing,
             Status::Linked(_) => Self::Linked,
-            Status::Denied => Self::Denied,
+            Status::Denied(_) => Self::Denied,
             Status::Expired => Self::Expired,
             Status::Failed(_) => Self::Failed,
         }

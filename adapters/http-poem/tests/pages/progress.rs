@@ -66,7 +66,12 @@ async fn an_account_that_the_provider_does_not_name() {
 #[tokio::test]
 async fn denied_and_expired_say_so() {
     for (answer, stage, words) in [
-        (Redemption::Denied, "denied", "Cancelled"),
+        (Redemption::Denied(None), "denied", "You said no"),
+        (
+            Redemption::Denied(Some("AADSTS50020: a <guest>".to_owned())),
+            "denied",
+            "The provider says: AADSTS50020: a &#60;guest&#62;",
+        ),
         (Redemption::Expired, "expired", "The time is over"),
     ] {
         let world = World::new().await;

@@ -35,7 +35,7 @@ fn judge(polled: &Result<Redemption, ProviderError>) -> Finding {
         Ok(Redemption::Pending | Redemption::SlowDown { .. }) => {
             ok("the token endpoint accepts this client, and waits for a person")
         }
-        Ok(Redemption::Denied | Redemption::Expired) => {
+        Ok(Redemption::Denied(_) | Redemption::Expired) => {
             ok("the token endpoint accepts this client, though it ended the flow at once")
         }
         Ok(Redemption::Granted(_)) => Finding::warning(

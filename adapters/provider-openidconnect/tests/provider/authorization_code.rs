@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::support::{
     DEVICE_CODE, REDIRECT_URI, STATE, Stub, Subject, changed, error_of, issuer, json as reply_json,
-    kind, metadata, plain, step,
+    kind, metadata, plain, step, words_of,
 };
 
 const CODE: &str = "auth-code+1/2=3";
@@ -195,6 +195,28 @@ async fn the_person_says_no() {
         assert_eq!(step(&outcome), "denied", "{callback}");
     }
     assert_eq!(stub.count("/token"), 0);
+}
+
+// Okta, tailscale #3334: it is the provider that says no. What has no words is taken for the person's own no.
+#[tokio::test]
+async fn the_provider_says_no_and_why() {
+    let why = "User is not assigned to the client application.";
+    for (callback, words) in [
+        (
+            "error=access_denied&error_description=User+is+not+assigned+to+the+client+application.",
+            Some(why),
+        ),
+        ("error=access_denied&error_description=a%0Ab", Some("a b")),
+        ("error=access_denied&error_description=+", None),
+        ("error=access_denied", None),
+    ] {
+        let outcome = round_trip(code_flow("http://127.0.0.1:9"), callback).await;
+        assert_eq!(words_of(&outcome), words, "{callback}");
+    }
+    let answer = json!({"error": "access_denied", "error_description": why});
+    let stub = Stub::start(move |_, _| reply_json(403, &answer)).await;
+    let outcome = Subject::plain(&stub.base).redeem().await;
+    assert_eq!(words_of(&outcome), Some(why));
 }
 
 // An error in a callback does not go away by asking again, whatever it is called.

@@ -332,13 +332,21 @@ pub(crate) fn kind(error: &ProviderError) -> (&'static str, &str) {
     }
 }
 
+/// What the provider says to its no.
+pub(crate) fn words_of(outcome: &Result<Redemption, ProviderError>) -> Option<&str> {
+    match outcome {
+        Ok(Redemption::Denied(words)) => words.as_deref(),
+        other => panic!("{}", step(other)),
+    }
+}
+
 /// A redemption in short.
 pub(crate) fn step(outcome: &Result<Redemption, ProviderError>) -> String {
     match outcome {
         Ok(Redemption::Granted(_)) => "granted".to_owned(),
         Ok(Redemption::Pending) => "pending".to_owned(),
         Ok(Redemption::SlowDown { interval }) => format!("slow down {interval:?}"),
-        Ok(Redemption::Denied) => "denied".to_owned(),
+        Ok(Redemption::Denied(_)) => "denied".to_owned(),
         Ok(Redemption::Expired) => "expired".to_owned(),
         Err(error) => {
             let (kind, code) = kind(error);

@@ -74,7 +74,8 @@ pub(crate) enum LinkStatus {
     Failed,
 }
 
-/// How a link stands, as far as the caller may know.
+/// How a link stands, as far as the caller may know. `error` says why it has failed, or what the provider says to its
+/// no.
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none, example)]
 pub(crate) struct LinkReport {
@@ -84,7 +85,6 @@ pub(crate) struct LinkReport {
     /// How many seconds to wait between polls.
     interval: u64,
     account: Option<Account>,
-    /// Why the link has failed, or what the provider says to its no.
     error: Option<Trouble>,
 }
 

@@ -23,7 +23,9 @@ use crate::client_auth::{Client, ClientAuthMethod};
 use crate::deadline::Deadline;
 use crate::dialect::Dialect;
 use crate::discovery::Metadata;
-use crate::http::{Answer, Fields, Http, Names, Rejection, Request, TraceHeaders, Unanswered};
+use crate::http::{
+    Answer, Fields, Http, Names, Rejection, Request, TraceHeaders, Unanswered, unworded,
+};
 use crate::kept::Kept;
 use crate::server::Server;
 use crate::settings::{Flow, ProviderSettings, SettingsError};
@@ -211,7 +213,13 @@ impl OpenIdConnectProvider {
         let request = errand.token_request(token_endpoint, &code, &self.settings);
         let answer = self.post(server.auth_method, request, deadline).await?;
         let origin = self.origin_of(token_endpoint);
-        let grant = self.read_tokens(&answer.success()?, origin)?;
+        let status = answer.status();
+        let fields = answer.success().map_err(|rejection| match rejection {
+            Rejection::Worded(error) => error.into(),
+            // A code is not asked about again: what is refused without a word is refused all the same.
+            Rejection::Failed(cause) => unworded(cause, status),
+        })?;
+        let grant = self.read_tokens(&fields, origin)?;
         errand.check_nonce(grant.id_token.as_ref(), server)?;
         Ok(Redemption::Granted(Box::new(grant)))
     }

@@ -171,6 +171,9 @@ impl Broker {
             false if passing => again,
             true if passing && !redeemed => Outcome::Over(Ending::Expired),
             _ if trouble.is_late(link, now + poll.interval) => Outcome::Over(Ending::Expired),
+            _ if poll.failures > 0 && !redeemed => {
+                Outcome::Over(Ending::Failed(trouble.after_a_lost_answer()))
+            }
             _ => Outcome::Over(Ending::Failed(trouble.into_fault())),
         }
     }

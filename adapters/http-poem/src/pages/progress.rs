@@ -204,6 +204,10 @@ fn failed<'a>(visit: &'a Visit<'_>, fault: &'a Fault) -> Ended<'a> {
             "You signed in with another account than the one that was to be linked again. Nothing was changed.",
             "Ask the program for a new code, and sign in with the account that it used before.",
         ),
+        Fault::ANSWER_LOST => (
+            "The provider's answer got lost on its way here. Nothing was linked.",
+            "Ask the program for a new code and start again.",
+        ),
         "provider_error" => (
             "The provider refused. Nothing was linked.",
             "Trying again will hardly help. Tell the operator of this service, who can find out more in its log.",

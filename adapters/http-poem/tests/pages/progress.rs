@@ -112,6 +112,25 @@ async fn failed_says_why() {
 }
 
 #[tokio::test]
+async fn a_lost_answer_is_a_reason_to_start_again() {
+    let world = World::new().await;
+    let (code, mut browser) = at_the_provider(&world).await;
+    let lost = ProviderError::Unavailable {
+        detail: "time-out".to_owned(),
+        retry_after: None,
+    };
+    world.provider_answers(Err(lost)).await;
+    world.clock.advance(ScriptedProvider::INTERVAL);
+    let refusal = ProviderError::Refused {
+        code: "invalid_grant".to_owned(),
+        detail: "used".to_owned(),
+    };
+    world.provider_answers(Err(refusal)).await;
+    let words = ["first answer was lost", "link again", "start again"];
+    browser.link(&code).await.assert(200, &words);
+}
+
+#[tokio::test]
 async fn while_the_account_is_looked_up_the_page_waits() {
     let world = World::new().await;
     let (code, mut browser) = at_the_provider(&world).await;

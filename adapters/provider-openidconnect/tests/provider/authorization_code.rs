@@ -369,6 +369,30 @@ async fn a_code_is_good_for_one_redemption() {
     }
 }
 
+// oengusio/oengusio #125: Twitch's words for a code that is bad or used. A limit and a lost request are about something
+// else, and so is a server in trouble.
+#[tokio::test]
+async fn a_code_that_is_refused_without_a_word_of_the_protocol() {
+    let twitch = || json!({"status": 400, "message": "Invalid authorization code"});
+    for (status, answer, expected) in [
+        (400, twitch(), "refused http_400"),
+        (400, json!({}), "refused http_400"),
+        (404, json!("Not Found"), "refused http_404"),
+        (408, json!({}), "unavailable"),
+        (429, json!({}), "unavailable"),
+        (502, json!({}), "unavailable"),
+        (302, json!({}), "nonsense"),
+        (200, json!({}), "nonsense"),
+    ] {
+        let stub = Stub::start(move |_, _| reply_json(status, &answer)).await;
+        let outcome = round_trip(code_flow(&stub.base), CALLBACK).await;
+        assert_eq!(step(&outcome), expected, "{status}");
+    }
+    let stub = Stub::start(move |_, _| reply_json(400, &twitch())).await;
+    let error = error_of(round_trip(code_flow(&stub.base), CALLBACK).await);
+    assert!(error.to_string().contains("Invalid authorization code"));
+}
+
 #[tokio::test]
 async fn neither_code_nor_verifier_is_repeated() {
     for status in [200, 400, 401, 429, 503] {

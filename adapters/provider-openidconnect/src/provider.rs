@@ -171,10 +171,7 @@ impl OpenIdConnectProvider {
         let auth_method = quirks.auth_method(server.auth_method);
         let answer = self.post(auth_method, request, deadline).await?;
         match answer.success() {
-            Ok(fields) => {
-                let grant = self.read_tokens(&fields, self.origin_of(token_endpoint))?;
-                Ok(Redemption::Granted(Box::new(grant)))
-            }
+            Ok(fields) => self.read_tokens(&fields, self.origin_of(token_endpoint), |_| Ok(())),
             Err(Rejection::Worded(error)) => device_authorization::unfinished(error),
             Err(Rejection::Failed(error)) => Err(error),
         }
@@ -189,12 +186,20 @@ impl OpenIdConnectProvider {
         }
     }
 
+    /// Tokens that fail a check are alive at the provider all the same, so they are not dropped.
     fn read_tokens(
         &self,
         fields: &Fields,
         origin: TokenOrigin,
-    ) -> Result<TokenGrant, ProviderError> {
-        token::read(fields, &self.settings.scopes, origin, &self.settings.quirks)
+        check: impl FnOnce(&TokenGrant) -> Result<(), ProviderError>,
+    ) -> Result<Redemption, ProviderError> {
+        let (scopes, quirks) = (&self.settings.scopes, &self.settings.quirks);
+        let grant = Box::new(token::read(fields, scopes, origin, quirks)?);
+        let checked = token::check_type(fields, &quirks.token).and_then(|()| check(&grant));
+        Ok(match checked {
+            Ok(()) => Redemption::Granted(grant),
+            Err(why) => Redemption::Unusable { grant, why },
+        })
     }
 
     async fn redeem_code(
@@ -219,9 +224,9 @@ impl OpenIdConnectProvider {
             // A code is not asked about again: what is refused without a word is refused all the same.
             Rejection::Failed(cause) => unworded(cause, status),
         })?;
-        let grant = self.read_tokens(&fields, origin)?;
-        errand.check_nonce(grant.id_token.as_ref(), server)?;
-        Ok(Redemption::Granted(Box::new(grant)))
+        self.read_tokens(&fields, origin, |grant| {
+            errand.check_nonce(grant.id_token.as_ref(), server)
+        })
     }
 }
 

@@ -127,6 +127,13 @@ pub enum Prompt {
 pub enum Redemption {
     /// The tokens.
     Granted(Box<TokenGrant>),
+    /// Tokens that must not be used. They are alive at the provider, and want to be given back.
+    Unusable {
+        /// The tokens.
+        grant: Box<TokenGrant>,
+        /// What is wrong with them.
+        why: ProviderError,
+    },
     /// `authorization_pending`: the person has not answered yet.
     Pending,
     /// `slow_down`: ask less often from now on.

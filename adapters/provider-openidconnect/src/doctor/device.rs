@@ -43,6 +43,8 @@ fn judge(polled: &Result<Redemption, ProviderError>) -> Finding {
             "the token endpoint accepts this client, and gave tokens though nobody consented",
             "That is for tests only; the tokens are forgotten.",
         ),
-        Err(error) => Finding::failed(Subject::Client, error, Flow::Device),
+        Ok(Redemption::Unusable { why: error, .. }) | Err(error) => {
+            Finding::failed(Subject::Client, error, Flow::Device)
+        }
     }
 }

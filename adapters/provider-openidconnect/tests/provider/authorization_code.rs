@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::support::{
     DEVICE_CODE, REDIRECT_URI, STATE, Stub, Subject, changed, error_of, issuer, json as reply_json,
-    kind, metadata, plain, step, words_of,
+    kind, metadata, plain, step, unusable, words_of,
 };
 
 const CODE: &str = "auth-code+1/2=3";
@@ -286,9 +286,9 @@ async fn the_id_token_must_answer_this_request() {
         encode(json!({})),
         "no.jwt".to_owned(),
     ] {
-        let answer = json!({"access_token": "at", "id_token": id_token});
+        let answer = json!({"access_token": "at", "refresh_token": "rt", "id_token": id_token});
         let stub = issuing(json!({}), answer).await;
-        let error = error_of(round_trip(at_issuer(&stub.base), CALLBACK).await);
+        let error = unusable(round_trip(at_issuer(&stub.base), CALLBACK).await);
         assert_eq!(kind(&error), ("refused", "invalid_id_token"), "{id_token}");
     }
 }
@@ -299,7 +299,7 @@ async fn the_id_token_must_answer_this_request() {
 async fn an_id_token_that_was_asked_for_must_come() {
     let answer = || json!({"access_token": "at", "refresh_token": "rt"});
     let stub = issuing(json!({}), answer()).await;
-    let error = error_of(round_trip(at_issuer(&stub.base), CALLBACK).await);
+    let error = unusable(round_trip(at_issuer(&stub.base), CALLBACK).await);
     assert_eq!(kind(&error), ("refused", "id_token_missing"));
     let outcome = round_trip(for_access(&stub.base), CALLBACK).await;
     assert_eq!(step(&outcome), "granted");

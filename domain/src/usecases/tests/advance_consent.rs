@@ -106,28 +106,6 @@ async fn a_definite_refusal_fails_the_link_and_says_why() {
     assert!(fault.detail.contains("invalid_grant"));
 }
 
-// A code that was redeemed unheard is used up: RFC 6749 section 4.1.2.
-#[tokio::test]
-async fn a_no_after_a_lost_answer_says_to_link_again() {
-    for (first, code) in [
-        (Some(unavailable(None)), "answer_lost"),
-        (None, "provider_error"),
-    ] {
-        let stage = Stage::new().await;
-        let (link, key) = authorizing(&stage).await;
-        for answer in first.into_iter().chain([refused("invalid_grant")]) {
-            stage.provider.answer_redeem(Err(answer));
-            stage.poll_providers().await;
-        }
-        let fault = stage.report(&link, &key).await.error.unwrap();
-        assert_eq!(fault.code, code);
-        let is_told =
-            fault.detail.contains("first answer was lost") && fault.detail.contains("link again");
-        assert_eq!(is_told, code == "answer_lost", "{}", fault.detail);
-        assert!(fault.detail.contains("invalid_grant"));
-    }
-}
-
 #[tokio::test]
 async fn an_expired_device_code_may_be_called_invalid_grant() {
     let stage = Stage::new().await;

@@ -144,7 +144,7 @@ async fn a_no_foreign_browsers_and_answers_used_twice() {
     let cancel = Locator::LinkText("[ Cancel ]");
     let cancel = browser.client.find(cancel).await.unwrap();
     cancel.click().await.unwrap();
-    browser.wait_for_text("You said no").await;
+    browser.wait_for_text("The provider says").await;
     denied.wait_for("denied").await;
     denied.expect_no_token("unauthorized").await;
 

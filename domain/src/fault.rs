@@ -14,6 +14,12 @@ impl Fault {
     /// The code of what passes by itself: no answer of the provider, or none that can be understood.
     pub const UNAVAILABLE: &str = "provider_unavailable";
 
+    /// The code of a provider's no to a person, where it says why.
+    pub const ACCESS_DENIED: &str = "access_denied";
+
+    /// The code of a consent that was good for one redemption, whose answer has not arrived.
+    pub const ANSWER_LOST: &str = "answer_lost";
+
     /// The code of tokens that came from elsewhere than where the configuration points now.
     pub const CLIENT_CHANGED: &str = "client_changed";
 

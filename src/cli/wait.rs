@@ -48,7 +48,13 @@ fn ended(poll: Poll) -> Option<Result<Poll, Failure>> {
     let failure = |exit, message: &str| Some(Err(Failure::new(exit, message)));
     match poll.status.as_str() {
         "linked" => Some(Ok(poll)),
-        "denied" => failure(Exit::Denied, "the person said no"),
+        "denied" => {
+            let why = poll.error.map_or_else(
+                || "the person said no".to_owned(),
+                |error| format!("the provider gave no access: {}", error.detail),
+            );
+            failure(Exit::Denied, &why)
+        }
         "expired" => failure(
             Exit::Expired,
             "the link code expired before anybody consented",

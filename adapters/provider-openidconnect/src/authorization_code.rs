@@ -173,8 +173,8 @@ fn wants_prompt(settings: &ProviderSettings) -> bool {
 pub(crate) enum Brought {
     /// A code for the tokens (RFC 6749 section 4.1.2).
     Code(String),
-    /// `access_denied`: the person said no.
-    Denied,
+    /// `access_denied`: the person said no, or the server did for them, maybe with words.
+    Denied(Option<String>),
 }
 
 /// Reads what the browser brought back, if it comes from the server that the person was sent to.
@@ -220,7 +220,7 @@ fn no(pairs: &BTreeMap<String, String>, dialect: &Dialect) -> Result<Brought, Pr
         &Scrubber::default(),
     );
     match error {
-        Some(error) if error.meaning == Meaning::Denied => Ok(Brought::Denied),
+        Some(error) if error.meaning == Meaning::Denied => Ok(Brought::Denied(error.words)),
         Some(error) => {
             let OAuthError { code, detail, .. } = error;
             Err(ProviderError::Refused { code, detail })

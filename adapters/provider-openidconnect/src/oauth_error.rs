@@ -15,6 +15,8 @@ pub(crate) struct OAuthError {
     pub(crate) code: String,
     /// What to do about it, the provider's words, and the status.
     pub(crate) detail: String,
+    /// The same without the status, where there is more to tell.
+    pub(crate) words: Option<String>,
     /// What it says.
     pub(crate) meaning: Meaning,
     /// Whether it shows, at a refresh, that the refresh token is dead.
@@ -31,12 +33,15 @@ impl OAuthError {
         let Wording { code, description } = Wording::of(fields, dialect);
         let word = code?;
         let words = secrets.text(description.unwrap_or_default());
+        let detail = match dialect.advice(word, description) {
+            Some(advice) => format!("{advice} {words}"),
+            None => words,
+        };
+        let detail = detail.trim().to_owned();
         Some(Self {
             code: code_of(word, dialect, secrets)?,
-            detail: match dialect.advice(word, description) {
-                Some(advice) => format!("{advice} {words}").trim_end().to_owned(),
-                None => words,
-            },
+            words: Some(detail.clone()).filter(|words| !words.is_empty()),
+            detail,
             meaning: dialect.meaning(word, description),
             is_dead: dialect.is_dead(word, description),
             interval: None,

@@ -23,7 +23,9 @@ use crate::client_auth::{Client, ClientAuthMethod};
 use crate::deadline::Deadline;
 use crate::dialect::Dialect;
 use crate::discovery::Metadata;
-use crate::http::{Answer, Fields, Http, Names, Rejection, Request, TraceHeaders, Unanswered};
+use crate::http::{
+    Answer, Fields, Http, Names, Rejection, Request, TraceHeaders, Unanswered, unworded,
+};
 use crate::kept::Kept;
 use crate::server::Server;
 use crate::settings::{Flow, ProviderSettings, SettingsError};
@@ -169,10 +171,7 @@ impl OpenIdConnectProvider {
         let auth_method = quirks.auth_method(server.auth_method);
         let answer = self.post(auth_method, request, deadline).await?;
         match answer.success() {
-            Ok(fields) => {
-                let grant = self.read_tokens(&fields, self.origin_of(token_endpoint))?;
-                Ok(Redemption::Granted(Box::new(grant)))
-            }
+            Ok(fields) => self.read_tokens(&fields, self.origin_of(token_endpoint), |_| Ok(())),
             Err(Rejection::Worded(error)) => device_authorization::unfinished(error),
             Err(Rejection::Failed(error)) => Err(error),
         }
@@ -187,12 +186,20 @@ impl OpenIdConnectProvider {
         }
     }
 
+    /// Tokens that fail a check are alive at the provider all the same, so they are not dropped.
     fn read_tokens(
         &self,
         fields: &Fields,
         origin: TokenOrigin,
-    ) -> Result<TokenGrant, ProviderError> {
-        token::read(fields, &self.settings.scopes, origin, &self.settings.quirks)
+        check: impl FnOnce(&TokenGrant) -> Result<(), ProviderError>,
+    ) -> Result<Redemption, ProviderError> {
+        let (scopes, quirks) = (&self.settings.scopes, &self.settings.quirks);
+        let grant = Box::new(token::read(fields, scopes, origin, quirks)?);
+        let checked = token::check_type(fields, &quirks.token).and_then(|()| check(&grant));
+        Ok(match checked {
+            Ok(()) => Redemption::Granted(grant),
+            Err(why) => Redemption::Unusable { grant, why },
+        })
     }
 
     async fn redeem_code(
@@ -205,15 +212,21 @@ impl OpenIdConnectProvider {
         let errand = Errand::from_handle(handle)?;
         let code = match authorization_code::read(callback, server, self.http.dialect())? {
             Brought::Code(code) => code,
-            Brought::Denied => return Ok(Redemption::Denied),
+            Brought::Denied(words) => return Ok(Redemption::Denied(words)),
         };
         let token_endpoint = server.token()?;
         let request = errand.token_request(token_endpoint, &code, &self.settings);
         let answer = self.post(server.auth_method, request, deadline).await?;
         let origin = self.origin_of(token_endpoint);
-        let grant = self.read_tokens(&answer.success()?, origin)?;
-        errand.check_nonce(grant.id_token.as_ref(), server)?;
-        Ok(Redemption::Granted(Box::new(grant)))
+        let status = answer.status();
+        let fields = answer.success().map_err(|rejection| match rejection {
+            Rejection::Worded(error) => error.into(),
+            // A code is not asked about again: what is refused without a word is refused all the same.
+            Rejection::Failed(cause) => unworded(cause, status),
+        })?;
+        self.read_tokens(&fields, origin, |grant| {
+            errand.check_nonce(grant.id_token.as_ref(), server)
+        })
     }
 }
 

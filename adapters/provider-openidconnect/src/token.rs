@@ -9,14 +9,14 @@ use central_oauth_domain::secret::{AccessToken, IdToken, RefreshToken};
 use crate::http::Fields;
 use crate::quirks::{Quirks, TokenQuirks};
 
-/// Reads an answer that begins a grant; `asked_for` is what was granted where the answer does not say.
+/// Reads an answer that begins a grant, whatever type its tokens are of; `asked_for` is what was granted where the answer does not say.
 pub(crate) fn read(
     fields: &Fields,
     asked_for: &[String],
     origin: TokenOrigin,
     quirks: &Quirks,
 ) -> Result<TokenGrant, ProviderError> {
-    let mut grant = read_refreshed(fields, asked_for, origin, quirks)?;
+    let mut grant = read_unchecked(fields, asked_for, origin, quirks)?;
     let lasts = quirks.refresh.lasts(false);
     grant.refresh_token_expires_in = grant.refresh_token_expires_in.or(lasts);
     grant.grant_expires_in = quirks.refresh.grant_lasts();
@@ -24,10 +24,20 @@ pub(crate) fn read(
 }
 
 /// Reads an answer that goes on with one.
-///
-/// `expires_in` that is missing, zero or negative means that the provider did not say: a token that is dead on arrival
-/// would be of no use to anybody, and servers write 0 for "never". A missing `token_type` is taken for Bearer.
 pub(crate) fn read_refreshed(
+    fields: &Fields,
+    asked_for: &[String],
+    origin: TokenOrigin,
+    quirks: &Quirks,
+) -> Result<TokenGrant, ProviderError> {
+    let grant = read_unchecked(fields, asked_for, origin, quirks)?;
+    check_type(fields, &quirks.token)?;
+    Ok(grant)
+}
+
+/// `expires_in` that is missing, zero or negative means that the provider did not say: a token that is dead on arrival
+/// would be of no use to anybody, and servers write 0 for "never".
+fn read_unchecked(
     fields: &Fields,
     asked_for: &[String],
     origin: TokenOrigin,
@@ -38,7 +48,6 @@ pub(crate) fn read_refreshed(
         .ok_or_else(|| ProviderError::Nonsense {
             detail: "a token answer without an access_token".to_owned(),
         })?;
-    check_type(fields.text("token_type"), &quirks.token)?;
     let default_expires_in = quirks.token.default_expires_in.map(Duration::from_secs);
     let scopes = scopes(fields, &quirks.token);
     Ok(TokenGrant {
@@ -69,8 +78,10 @@ fn scopes(fields: &Fields, quirks: &TokenQuirks) -> Option<Vec<String>> {
         .or_else(|| fields.words("scope"))
 }
 
-/// A client must not use a token whose type it does not understand (RFC 6749 section 7.1). The type comes in any case.
-fn check_type(token_type: Option<&str>, quirks: &TokenQuirks) -> Result<(), ProviderError> {
+/// A client must not use a token whose type it does not understand (RFC 6749 section 7.1). The type comes in any case;
+/// a missing one is taken for Bearer.
+pub(crate) fn check_type(fields: &Fields, quirks: &TokenQuirks) -> Result<(), ProviderError> {
+    let token_type = fields.text("token_type");
     let aliases = quirks.bearer_types.iter().map(String::as_str);
     let mut names = aliases.chain(["bearer"]);
     if token_type.is_none_or(|name| names.any(|known| known.eq_ignore_ascii_case(name))) {

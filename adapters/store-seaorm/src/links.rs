@@ -177,7 +177,7 @@ impl LinkStore for SeaOrmStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let (state, fault) = match ending {
-            Ending::Denied => (State::Denied, None),
+            Ending::Denied(why) => (State::Denied, why),
             Ending::Expired => (State::Expired, None),
             Ending::Failed(fault) => (State::Failed, Some(fault)),
         };

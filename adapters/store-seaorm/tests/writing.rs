@@ -32,7 +32,7 @@ async fn live(store: &dyn TokenStore, on_disk: &OnDisk, n: u64) -> Result<(), St
         completed.await.map(drop)
     } else {
         store
-            .end_link(link.id, link.version, Ending::Denied, None, NOW)
+            .end_link(link.id, link.version, Ending::Denied(None), None, NOW)
             .await
     }
 }
@@ -155,7 +155,7 @@ async fn an_ended_link_keeps_nothing_sealed() {
     let on_disk = OnDisk::new().await;
     let store = &on_disk.store;
     let link = returned(store, 1).await;
-    let ended = store.end_link(link.id, link.version, Ending::Denied, None, NOW);
+    let ended = store.end_link(link.id, link.version, Ending::Denied(None), None, NOW);
     ended.await.unwrap();
     let link = returned(store, 2).await;
     let completed = store.complete_link(link.id, link.version, grant("ada"), NOW);

@@ -79,8 +79,8 @@ pub enum LinkState {
 /// How a link ended without an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    /// The person, or the provider for them, said no.
-    Denied,
+    /// The person, or the provider for them, said no; the provider may have said why.
+    Denied(Option<Fault>),
     /// Time ran out.
     Expired,
     /// Something else went wrong for good.
@@ -96,8 +96,8 @@ pub enum LinkStatus {
     Authorizing,
     /// The key opens this account.
     Linked(AccountId),
-    /// The person said no.
-    Denied,
+    /// The person, or the provider for them, said no; the provider may have said why.
+    Denied(Option<Fault>),
     /// Time ran out.
     Expired,
     /// It failed for good.
@@ -182,7 +182,7 @@ impl Link {
         match &self.state {
             LinkState::Linked { account, .. } => LinkStatus::Linked(*account),
             LinkState::Ended { ending, .. } => match ending {
-                Ending::Denied => LinkStatus::Denied,
+                Ending::Denied(why) => LinkStatus::Denied(why.clone()),
                 Ending::Expired => LinkStatus::Expired,
                 Ending::Failed(fault) => LinkStatus::Failed(fault.clone()),
             },

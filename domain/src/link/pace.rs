@@ -65,14 +65,15 @@ impl PollSchedule {
         }
     }
 
-    /// After an attempt without a usable answer: twice the pause each time, up to a minute, and no sooner than the
-    /// provider's `Retry-After`, of which five minutes are believed.
+    /// After an attempt without a usable answer: twice the pause each time, the first time too (RFC 8628 section 3.5), up
+    /// to a minute, or twice an interval that is longer, and no sooner than the provider's `Retry-After`, of which five
+    /// minutes are believed.
     #[must_use]
     pub fn unanswered(self, retry_after: Option<Duration>, now: Timestamp) -> Self {
-        let doubled = self.interval.saturating_mul(1 << self.failures.min(10));
+        let twice = self.interval.saturating_mul(2);
+        let doubled = twice.saturating_mul(1 << self.failures.min(10));
         let pause = doubled
-            .min(LONGEST_PAUSE)
-            .max(self.interval)
+            .min(LONGEST_PAUSE.max(twice))
             .max(retry_after.unwrap_or_default().min(LONGEST_INTERVAL));
         Self {
             failures: self.failures.saturating_add(1),
@@ -122,9 +123,11 @@ mod tests {
             poll = poll.unanswered(None, NOW);
             pauses.push(poll.next_at.since(NOW).as_secs());
         }
-        assert_eq!(pauses, [5, 10, 20, 40, 60, 60]);
+        assert_eq!(pauses, [10, 20, 40, 60, 60, 60]);
         assert_eq!(poll.interval, secs(5));
         assert_eq!(poll.still_pending(NOW).next_at, NOW + secs(5));
+        let slow = PollSchedule::start(Some(secs(60)), NOW).unanswered(None, NOW);
+        assert_eq!(slow.next_at, NOW + secs(120));
         for (asked_for, borne) in [(90, 90), (86_400, 300)] {
             let next = poll.unanswered(Some(secs(asked_for)), NOW).next_at;
             assert_eq!(next, NOW + secs(borne));

@@ -127,6 +127,13 @@ pub enum Prompt {
 pub enum Redemption {
     /// The tokens.
     Granted(Box<TokenGrant>),
+    /// Tokens that must not be used. They are alive at the provider, and want to be given back.
+    Unusable {
+        /// The tokens.
+        grant: Box<TokenGrant>,
+        /// What is wrong with them.
+        why: ProviderError,
+    },
     /// `authorization_pending`: the person has not answered yet.
     Pending,
     /// `slow_down`: ask less often from now on.
@@ -134,8 +141,8 @@ pub enum Redemption {
         /// The new interval, where the answer names one.
         interval: Option<Duration>,
     },
-    /// `access_denied`: the person said no.
-    Denied,
+    /// `access_denied`: the person said no, or the provider did for them. Its words, free of secrets, where it has any.
+    Denied(Option<String>),
     /// `expired_token`: the provider waits no longer.
     Expired,
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Broker;
 use super::trouble::Trouble;
+use crate::fault::Fault;
 use crate::grant::{NewGrant, ProviderName, TokenGrant};
 use crate::link::pace::IDENTIFY_WITHIN;
 use crate::link::{Ending, Link, LinkState, PollSchedule, SealedConsent, SealedGrant};
@@ -24,6 +25,8 @@ pub enum Outcome {
     Redeemed(Box<SealedGrant>, PollSchedule),
     /// Tokens and their owner.
     Identified(Box<NewGrant>),
+    /// Tokens that are not to be used: they are given back, and it is over.
+    Unusable(Box<SealedGrant>, Ending),
     /// It is over.
     Over(Ending),
 }
@@ -115,9 +118,17 @@ impl Broker {
                 let sealed = self.seal_grant(link, &grant, requested_at)?;
                 Outcome::Redeemed(Box::new(sealed), PollSchedule::start(None, now))
             }
+            Redemption::Unusable { grant, why } => {
+                let sealed = self.seal_grant(link, &grant, requested_at)?;
+                let fault = Trouble::from(why).into_fault();
+                Outcome::Unusable(Box::new(sealed), Ending::Failed(fault))
+            }
             Redemption::Pending => ask_again(poll.still_pending(now), link),
             Redemption::SlowDown { interval } => ask_again(poll.slowed_down(interval, now), link),
-            Redemption::Denied => Outcome::Over(Ending::Denied),
+            Redemption::Denied(words) => {
+                let why = words.map(|words| Fault::new(Fault::ACCESS_DENIED, words));
+                Outcome::Over(Ending::Denied(why))
+            }
             Redemption::Expired => Outcome::Over(Ending::Expired),
         })
     }
@@ -167,6 +178,9 @@ impl Broker {
             false if passing => again,
             true if passing && !redeemed => Outcome::Over(Ending::Expired),
             _ if trouble.is_late(link, now + poll.interval) => Outcome::Over(Ending::Expired),
+            _ if poll.failures > 0 && !redeemed => {
+                Outcome::Over(Ending::Failed(trouble.after_a_lost_answer()))
+            }
             _ => Outcome::Over(Ending::Failed(trouble.into_fault())),
         }
     }
@@ -180,7 +194,13 @@ impl Broker {
         let (id, version, now) = (link.id, link.version, self.clock.now());
         match outcome {
             Outcome::AskAgain(poll) => self.store.postpone_poll(id, version, *poll).await?,
-            Outcome::Redeemed(grant, _) if link.is_over(now) => self.end_late(link, grant).await?,
+            // The client has thrown its key away: the link had said `expired` for good.
+            Outcome::Redeemed(grant, _) if link.is_over(now) => {
+                self.end_with(link, grant, Ending::Expired).await?;
+            }
+            Outcome::Unusable(grant, ending) => {
+                self.end_with(link, grant, ending.clone()).await?;
+            }
             Outcome::Redeemed(grant, poll) => return self.keep(link, grant, *poll).await,
             Outcome::Identified(grant) => {
                 let grant = NewGrant::clone(grant);
@@ -229,13 +249,18 @@ impl Broker {
         }
     }
 
-    /// The tokens came when the link had said `expired` for good: the client has thrown its key away.
-    async fn end_late(&self, link: &Link, grant: &SealedGrant) -> Result<(), StoreError> {
-        let late = Link {
+    /// Ends a link that has just been given tokens, and gives them back.
+    async fn end_with(
+        &self,
+        link: &Link,
+        grant: &SealedGrant,
+        ending: Ending,
+    ) -> Result<(), StoreError> {
+        let holding = Link {
             state: LinkState::Redeemed(grant.clone()),
             ..link.clone()
         };
-        match self.end(&late, Ending::Expired).await {
+        match self.end(&holding, ending).await {
             Err(StoreError::Conflict) => self.give_back(link, grant).await,
             ended => ended,
         }

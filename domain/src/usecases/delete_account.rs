@@ -64,7 +64,7 @@ impl Broker {
                 return Ok(());
             }
             for link in open {
-                match self.end(&link, Ending::Denied).await {
+                match self.end(&link, Ending::Denied(None)).await {
                     // One that has moved on is looked at again.
                     Ok(()) | Err(StoreError::Conflict) => {}
                     Err(error) => return Err(error.into()),
@@ -95,7 +95,7 @@ impl Broker {
 
     fn tell_end(&self, link: &Link, ending: &Ending) {
         let (outcome, fault) = match ending {
-            Ending::Denied => (LinkEnd::Denied, None),
+            Ending::Denied(why) => (LinkEnd::Denied, why.as_ref()),
             Ending::Expired => (LinkEnd::Expired, None),
             Ending::Failed(fault) => (LinkEnd::Failed, Some(fault)),
         };

@@ -191,7 +191,7 @@ impl Broker {
             if link.status(now).is_final() {
                 return Ok(());
             }
-            match self.end(&link, Ending::Denied).await {
+            match self.end(&link, Ending::Denied(None)).await {
                 Ok(()) => return Ok(()),
                 // A poll of the provider moved it on in between.
                 Err(StoreError::Conflict) => {

@@ -19,7 +19,7 @@ pub struct LinkReport {
     pub interval: Duration,
     /// The linked account, for the link's own key.
     pub account: Option<Account>,
-    /// Why it failed, for the link's own key.
+    /// Why it failed, or what the provider says to its no, for the link's own key.
     pub error: Option<Fault>,
 }
 
@@ -70,7 +70,7 @@ impl Broker {
             _ => None,
         };
         let error = match &report.status {
-            LinkStatus::Failed(fault) => Some(fault.clone()),
+            LinkStatus::Failed(fault) | LinkStatus::Denied(Some(fault)) => Some(fault.clone()),
             _ => None,
         };
         Ok(LinkReport {

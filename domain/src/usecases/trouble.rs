@@ -48,6 +48,20 @@ impl Trouble {
         code == "invalid_grant" && link.is_past_deadline(soon)
     }
 
+    /// A no to tokens that an earlier question may have been given: codes are good for one redemption (RFC 6749 section
+    /// 4.1.2), so asking the person again is what helps.
+    pub(super) fn after_a_lost_answer(self) -> Fault {
+        match self {
+            Self::Provider(error @ ProviderError::Refused { .. }) => {
+                let words = format!(
+                    "the provider's first answer was lost, and it takes a consent only once: link again ({error})"
+                );
+                Fault::new(Fault::ANSWER_LOST, words)
+            }
+            other => other.into_fault(),
+        }
+    }
+
     /// What is remembered of it.
     pub(super) fn into_fault(self) -> Fault {
         match self {

@@ -74,7 +74,8 @@ pub(crate) enum LinkStatus {
     Failed,
 }
 
-/// How a link stands, as far as the caller may know.
+/// How a link stands, as far as the caller may know. `error` says why it has failed, or what the provider says to its
+/// no.
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none, example)]
 pub(crate) struct LinkReport {
@@ -93,7 +94,7 @@ impl From<&Status> for LinkStatus {
             Status::Pending => Self::Pending,
             Status::Authorizing => Self::Authorizing,
             Status::Linked(_) => Self::Linked,
-            Status::Denied => Self::Denied,
+            Status::Denied(_) => Self::Denied,
             Status::Expired => Self::Expired,
             Status::Failed(_) => Self::Failed,
         }

@@ -25,7 +25,7 @@ pub(super) fn stage(view: &LinkView) -> &'static str {
         (LinkStatus::Authorizing, Some(_)) => "at_provider",
         (LinkStatus::Authorizing, None) => "finishing",
         (LinkStatus::Linked(_), _) => "linked",
-        (LinkStatus::Denied, _) => "denied",
+        (LinkStatus::Denied(_), _) => "denied",
         (LinkStatus::Expired, _) => "expired",
         (LinkStatus::Failed(_), _) => "failed",
     }
@@ -47,7 +47,8 @@ pub(super) fn page(
             None => visit.page(status, &Finishing { frame, live }),
         },
         LinkStatus::Linked(_) => visit.page(status, &linked(visit, view)),
-        LinkStatus::Denied => denied(visit),
+        LinkStatus::Denied(None) => denied(visit),
+        LinkStatus::Denied(Some(why)) => no_access(visit, why),
         LinkStatus::Expired => visit.page(status, &expired(visit)),
         LinkStatus::Failed(fault) => visit.page(status, &failed(visit, fault)),
     }
@@ -64,7 +65,7 @@ pub(super) fn unanswered(
     refused::after(page, retry_after)
 }
 
-/// The person said no, here or at the provider.
+/// The person said no, here or at the provider, as far as anybody knows.
 pub(super) fn denied(visit: &Visit<'_>) -> Response {
     let page = Ended {
         frame: &visit.site.frame,
@@ -73,6 +74,20 @@ pub(super) fn denied(visit: &Visit<'_>) -> Response {
         text: "You said no. The program gets no access, and it has been told so.",
         advice: "You can close this tab.",
         detail: None,
+    };
+    visit.page(StatusCode::OK, &page)
+}
+
+/// The provider said no and why: that need not be the person's own no.
+fn no_access(visit: &Visit<'_>, why: &Fault) -> Response {
+    let words = format!("The provider says: {}", why.detail);
+    let page = Ended {
+        frame: &visit.site.frame,
+        mood: Mood::Careful,
+        heading: "Access denied",
+        text: "The provider gave no access. Nothing was linked, and the program has been told so.",
+        advice: "If you did not say no yourself, ask whoever manages your account there.",
+        detail: Some(&words),
     };
     visit.page(StatusCode::OK, &page)
 }
@@ -188,6 +203,10 @@ fn failed<'a>(visit: &'a Visit<'_>, fault: &'a Fault) -> Ended<'a> {
         "account_mismatch" => (
             "You signed in with another account than the one that was to be linked again. Nothing was changed.",
             "Ask the program for a new code, and sign in with the account that it used before.",
+        ),
+        Fault::ANSWER_LOST => (
+            "The provider's answer got lost on its way here. Nothing was linked.",
+            "Ask the program for a new code and start again.",
         ),
         "provider_error" => (
             "The provider refused. Nothing was linked.",

@@ -122,7 +122,8 @@ fn form(
 pub(super) fn used(visit: &Visit<'_>, status: &LinkStatus) -> Response {
     let text = match status {
         LinkStatus::Expired => "It was not used in time. Nothing was linked.",
-        LinkStatus::Denied => "Somebody has cancelled it. Nothing was linked.",
+        LinkStatus::Denied(None) => "Somebody has cancelled it. Nothing was linked.",
+        LinkStatus::Denied(Some(_)) => "The provider gave no access. Nothing was linked.",
         _ => "It has been used already, and works only once.",
     };
     let words = Words {

@@ -53,10 +53,15 @@ async fn a_link_is_followed_to_its_account() {
 #[tokio::test]
 async fn a_link_may_end_without_an_account() {
     let world = unhurried().await;
-    let (denied, _) = world.start_link().await;
+    let (denied, key) = world.start_link().await;
     world.consent(&denied, Person::Denies).await;
-    let answer = world.get(&format!("/v1/poll/{denied}")).send().await;
+    let path = format!("/v1/poll/{denied}");
+    let answer = world.get(&path).send().await;
     assert_eq!(answer.body["status"], "denied");
+    assert!(answer.body["error"].is_null());
+    let own = world.get(&path).key(&key).send().await.body;
+    let why = json!({"code": "access_denied", "detail": "not assigned"});
+    assert_eq!((&own["status"], &own["error"]), (&json!("denied"), &why));
 
     let (expired, key) = world.start_link().await;
     world.clock.advance(Duration::from_secs(601));

@@ -66,7 +66,12 @@ async fn an_account_that_the_provider_does_not_name() {
 #[tokio::test]
 async fn denied_and_expired_say_so() {
     for (answer, stage, words) in [
-        (Redemption::Denied, "denied", "Cancelled"),
+        (Redemption::Denied(None), "denied", "You said no"),
+        (
+            Redemption::Denied(Some("AADSTS50020: a <guest>".to_owned())),
+            "denied",
+            "The provider says: AADSTS50020: a &#60;guest&#62;",
+        ),
         (Redemption::Expired, "expired", "The time is over"),
     ] {
         let world = World::new().await;
@@ -104,6 +109,25 @@ async fn failed_says_why() {
         .link(&code)
         .await
         .assert(200, &["It did not work", "not today"]);
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_a_reason_to_start_again() {
+    let world = World::new().await;
+    let (code, mut browser) = at_the_provider(&world).await;
+    let lost = ProviderError::Unavailable {
+        detail: "time-out".to_owned(),
+        retry_after: None,
+    };
+    world.provider_answers(Err(lost)).await;
+    world.clock.advance(ScriptedProvider::INTERVAL);
+    let refusal = ProviderError::Refused {
+        code: "invalid_grant".to_owned(),
+        detail: "used".to_owned(),
+    };
+    world.provider_answers(Err(refusal)).await;
+    let words = ["first answer was lost", "link again", "start again"];
+    browser.link(&code).await.assert(200, &words);
 }
 
 #[tokio::test]

@@ -131,6 +131,10 @@ fn judge(redeemed: &Result<Redemption, ProviderError>) -> Finding {
                 ),
             )
         }
+        Err(ProviderError::Refused { code, detail }) if is_about_no_code(code, detail) => {
+            let detail = detail.clone();
+            Finding::failed(Subject::Client, &ProviderError::Nonsense { detail }, FLOW)
+        }
         Err(error @ ProviderError::Refused { .. }) => Finding::warning(
             Subject::Client,
             format!("a made-up code brings something other than invalid_grant: {error}"),
@@ -144,4 +148,9 @@ fn judge(redeemed: &Result<Redemption, ProviderError>) -> Finding {
             "Do not use it: what answers there is no authorization server.",
         ),
     }
+}
+
+/// Of the refusals without a code only a 400 that has words nevertheless, as Twitch's, can be about what was made up.
+fn is_about_no_code(code: &str, detail: &str) -> bool {
+    code.starts_with("http_") && !detail.starts_with("no error code (HTTP 400): ")
 }

@@ -39,7 +39,7 @@ fn judge(polled: &Result<Redemption, ProviderError>) -> Finding {
             ok("the token endpoint accepts this client, though it ended the flow at once")
         }
         // Some servers say so to a client that they do not accept.
-        Ok(Redemption::Denied) => Finding::warning(
+        Ok(Redemption::Denied(_)) => Finding::warning(
             Subject::Client,
             "the token endpoint refuses (access_denied) before anybody was asked",
             "Compare client_id and client_secret with what the provider shows, and look for a policy there that keeps \
@@ -50,6 +50,8 @@ fn judge(polled: &Result<Redemption, ProviderError>) -> Finding {
             "the token endpoint accepts this client, and gave tokens though nobody consented",
             "That is for tests only; the tokens are forgotten.",
         ),
-        Err(error) => Finding::failed(Subject::Client, error, Flow::Device),
+        Ok(Redemption::Unusable { why: error, .. }) | Err(error) => {
+            Finding::failed(Subject::Client, error, Flow::Device)
+        }
     }
 }

@@ -53,6 +53,7 @@ pub(crate) struct Verifier<'a> {
     tenant: Option<Tenant>,
     client: &'a Client,
     now: Timestamp,
+    names_no_key: bool,
     secrets: Scrubber,
 }
 
@@ -98,6 +99,7 @@ impl<'a> Verifier<'a> {
             issuer,
             client,
             now,
+            names_no_key: names_no_key(token),
             secrets,
         })
     }
@@ -170,6 +172,10 @@ impl<'a> Verifier<'a> {
         };
         match reason {
             SignatureVerificationError::NoMatchingKey => Unverified::UnknownKey,
+            // An issuer with one key need not name it (section 10.1), so that a new key looks like a bad signature.
+            SignatureVerificationError::CryptoError(_) if self.names_no_key => {
+                Unverified::UnknownKey
+            }
             _ => Unverified::Refused(refused(&self.secrets.text(&reason.to_string()))),
         }
     }
@@ -192,8 +198,19 @@ impl Tenant {
 
 /// The claims as they stand. Nothing in them is to be believed before the signature is verified.
 pub(crate) fn unverified_claims(token: &IdToken) -> Option<Value> {
-    let payload = URL_SAFE_NO_PAD.decode(token.expose().split('.').nth(1)?);
-    serde_json::from_slice(&payload.ok()?).ok()
+    part(token, 1)
+}
+
+/// Whether it is signed with a published key and does not say with which.
+fn names_no_key(token: &IdToken) -> bool {
+    let header = part(token, 0).unwrap_or_default();
+    let is_shared = |name: &str| SYMMETRIC.iter().any(|(known, _)| *known == name);
+    header["kid"].is_null() && !header["alg"].as_str().is_some_and(is_shared)
+}
+
+fn part(token: &IdToken, index: usize) -> Option<Value> {
+    let part = URL_SAFE_NO_PAD.decode(token.expose().split('.').nth(index)?);
+    serde_json::from_slice(&part.ok()?).ok()
 }
 
 fn name(claims: &CoreIdTokenClaims) -> Option<&str> {

@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::support::{
     DEVICE_CODE, REDIRECT_URI, STATE, Stub, Subject, changed, error_of, issuer, json as reply_json,
-    kind, metadata, plain, step,
+    kind, metadata, plain, step, unusable, words_of,
 };
 
 const CODE: &str = "auth-code+1/2=3";
@@ -197,6 +197,28 @@ async fn the_person_says_no() {
     assert_eq!(stub.count("/token"), 0);
 }
 
+// Okta, tailscale #3334: it is the provider that says no. What has no words is taken for the person's own no.
+#[tokio::test]
+async fn the_provider_says_no_and_why() {
+    let why = "User is not assigned to the client application.";
+    for (callback, words) in [
+        (
+            "error=access_denied&error_description=User+is+not+assigned+to+the+client+application.",
+            Some(why),
+        ),
+        ("error=access_denied&error_description=a%0Ab", Some("a b")),
+        ("error=access_denied&error_description=+", None),
+        ("error=access_denied", None),
+    ] {
+        let outcome = round_trip(code_flow("http://127.0.0.1:9"), callback).await;
+        assert_eq!(words_of(&outcome), words, "{callback}");
+    }
+    let answer = json!({"error": "access_denied", "error_description": why});
+    let stub = Stub::start(move |_, _| reply_json(403, &answer)).await;
+    let outcome = Subject::plain(&stub.base).redeem().await;
+    assert_eq!(words_of(&outcome), Some(why));
+}
+
 // An error in a callback does not go away by asking again, whatever it is called.
 #[tokio::test]
 async fn other_errors_end_the_link() {
@@ -264,9 +286,9 @@ async fn the_id_token_must_answer_this_request() {
         encode(json!({})),
         "no.jwt".to_owned(),
     ] {
-        let answer = json!({"access_token": "at", "id_token": id_token});
+        let answer = json!({"access_token": "at", "refresh_token": "rt", "id_token": id_token});
         let stub = issuing(json!({}), answer).await;
-        let error = error_of(round_trip(at_issuer(&stub.base), CALLBACK).await);
+        let error = unusable(round_trip(at_issuer(&stub.base), CALLBACK).await);
         assert_eq!(kind(&error), ("refused", "invalid_id_token"), "{id_token}");
     }
 }
@@ -277,7 +299,7 @@ async fn the_id_token_must_answer_this_request() {
 async fn an_id_token_that_was_asked_for_must_come() {
     let answer = || json!({"access_token": "at", "refresh_token": "rt"});
     let stub = issuing(json!({}), answer()).await;
-    let error = error_of(round_trip(at_issuer(&stub.base), CALLBACK).await);
+    let error = unusable(round_trip(at_issuer(&stub.base), CALLBACK).await);
     assert_eq!(kind(&error), ("refused", "id_token_missing"));
     let outcome = round_trip(for_access(&stub.base), CALLBACK).await;
     assert_eq!(step(&outcome), "granted");
@@ -345,6 +367,30 @@ async fn a_code_is_good_for_one_redemption() {
         assert_eq!(step(&outcome), expected, "{error}");
         assert_eq!(stub.count("/token"), 1);
     }
+}
+
+// oengusio/oengusio #125: Twitch's words for a code that is bad or used. A limit and a lost request are about something
+// else, and so is a server in trouble.
+#[tokio::test]
+async fn a_code_that_is_refused_without_a_word_of_the_protocol() {
+    let twitch = || json!({"status": 400, "message": "Invalid authorization code"});
+    for (status, answer, expected) in [
+        (400, twitch(), "refused http_400"),
+        (400, json!({}), "refused http_400"),
+        (404, json!("Not Found"), "refused http_404"),
+        (408, json!({}), "unavailable"),
+        (429, json!({}), "unavailable"),
+        (502, json!({}), "unavailable"),
+        (302, json!({}), "nonsense"),
+        (200, json!({}), "nonsense"),
+    ] {
+        let stub = Stub::start(move |_, _| reply_json(status, &answer)).await;
+        let outcome = round_trip(code_flow(&stub.base), CALLBACK).await;
+        assert_eq!(step(&outcome), expected, "{status}");
+    }
+    let stub = Stub::start(move |_, _| reply_json(400, &twitch())).await;
+    let error = error_of(round_trip(code_flow(&stub.base), CALLBACK).await);
+    assert!(error.to_string().contains("Invalid authorization code"));
 }
 
 #[tokio::test]

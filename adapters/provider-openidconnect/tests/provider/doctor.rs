@@ -619,6 +619,25 @@ async fn made_up_codes() {
     }
 }
 
+// oengusio/oengusio #125: Twitch has no codes, and is as well as any. Elsewhere something else may answer.
+#[tokio::test]
+async fn made_up_codes_refused_without_a_code() {
+    for (status, answer, verdict) in [
+        (
+            400,
+            json!({"status": 400, "message": "Invalid authorization code"}),
+            Verdict::Warning,
+        ),
+        (400, json!({}), Verdict::Problem),
+        (404, json!({"message": "Not here"}), Verdict::Problem),
+    ] {
+        let said = answer.clone();
+        let stub = healthy_but("/token", move || reply_json(status, &said)).await;
+        let findings = check(redirecting(&stub.base)).await;
+        assert_eq!(about(&findings, About::Client).verdict, verdict, "{answer}");
+    }
+}
+
 #[tokio::test]
 async fn hints_about_scopes() {
     let stub = Stub::start(|seen, base| dated(healthy(seen, base), 0)).await;

@@ -10,6 +10,7 @@ use central_oauth_domain::grant::Identity;
 use central_oauth_domain::ports::ProviderError;
 use central_oauth_provider_openidconnect::ProviderSettings;
 use openidconnect::PrivateSigningKey;
+use openidconnect::core::CoreJwsSigningAlgorithm;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -148,7 +149,6 @@ async fn a_signature_that_is_none() {
     for token in [
         unsigned("none"),
         unsigned("None"),
-        unsigned("EdDSA"),
         unsigned("ES512"),
         other_key,
         sign_hmac(&public, &claims),
@@ -248,6 +248,51 @@ async fn keys_are_rotated() {
     current.store(0, Ordering::Relaxed);
     subject.clock.advance(Duration::from_secs(10));
     assert_eq!(identify(3).await, Err("unavailable"));
+    assert_eq!(identify(2).await, Ok(()));
+}
+
+// OpenID Connect Core section 10.1: an issuer with one key need not name it, so a new one looks like a bad signature.
+#[tokio::test]
+async fn a_key_without_a_name_is_rotated() {
+    let current = Arc::new(AtomicUsize::new(1));
+    let published = Arc::clone(&current);
+    let stub = Stub::start(move |seen, base| match seen.path.as_str() {
+        "/jwks" => {
+            let number = u8::try_from(published.load(Ordering::Relaxed)).unwrap();
+            let mut keys = key_set(&[ed25519("", number).as_verification_key()]);
+            keys["keys"][0].as_object_mut().unwrap().remove("kid");
+            reply_json(200, &keys)
+        }
+        _ => reply_json(200, &metadata(base)),
+    })
+    .await;
+    let subject = Subject::new(issuer(&stub.base));
+    let identify = async |number| {
+        let token = sign(&json!({"alg": "EdDSA"}), &claims(&stub.base), |message| {
+            let algorithm = CoreJwsSigningAlgorithm::EdDsa;
+            ed25519("", number).sign(&algorithm, message).unwrap()
+        });
+        let outcome = subject.identify(Some(&token)).await;
+        outcome
+            .map(drop)
+            .map_err(|error| format!("{:?}", kind(&error)))
+    };
+    let unknown = format!("{:?}", ("refused", "unknown_signing_key"));
+    assert_eq!(identify(1).await, Ok(()));
+    assert_eq!(identify(2).await, Err(unknown.clone()));
+    assert_eq!(
+        stub.count("/jwks"),
+        1,
+        "tokens do not make us ask all the time"
+    );
+
+    current.store(2, Ordering::Relaxed);
+    subject.clock.advance(Duration::from_secs(10));
+    assert_eq!(identify(2).await, Ok(()));
+    assert_eq!(stub.count("/jwks"), 2);
+
+    subject.clock.advance(Duration::from_secs(10));
+    assert_eq!(identify(9).await, Err(unknown));
     assert_eq!(identify(2).await, Ok(()));
 }
 

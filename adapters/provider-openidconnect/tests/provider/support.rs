@@ -332,15 +332,31 @@ pub(crate) fn kind(error: &ProviderError) -> (&'static str, &str) {
     }
 }
 
+/// What is wrong with tokens that came and are not to be used.
+pub(crate) fn unusable(outcome: Result<Redemption, ProviderError>) -> ProviderError {
+    match outcome {
+        Ok(Redemption::Unusable { grant, why }) if grant.refresh_token.is_some() => why,
+        other => panic!("{}", step(&other)),
+    }
+}
+
+/// What the provider says to its no.
+pub(crate) fn words_of(outcome: &Result<Redemption, ProviderError>) -> Option<&str> {
+    match outcome {
+        Ok(Redemption::Denied(words)) => words.as_deref(),
+        other => panic!("{}", step(other)),
+    }
+}
+
 /// A redemption in short.
 pub(crate) fn step(outcome: &Result<Redemption, ProviderError>) -> String {
     match outcome {
         Ok(Redemption::Granted(_)) => "granted".to_owned(),
         Ok(Redemption::Pending) => "pending".to_owned(),
         Ok(Redemption::SlowDown { interval }) => format!("slow down {interval:?}"),
-        Ok(Redemption::Denied) => "denied".to_owned(),
+        Ok(Redemption::Denied(_)) => "denied".to_owned(),
         Ok(Redemption::Expired) => "expired".to_owned(),
-        Err(error) => {
+        Ok(Redemption::Unusable { why: error, .. }) | Err(error) => {
             let (kind, code) = kind(error);
             format!("{kind} {code}").trim().to_owned()
         }

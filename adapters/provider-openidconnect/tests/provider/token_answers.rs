@@ -6,7 +6,7 @@ use central_oauth_domain::grant::TokenGrant;
 use central_oauth_domain::ports::{ProviderError, Redemption};
 use serde_json::{Value, json};
 
-use crate::support::{Stub, Subject, error_of, json as reply_json, kind};
+use crate::support::{Stub, Subject, error_of, json as reply_json, kind, unusable};
 
 async fn redeem(status: u16, answer: Value) -> Result<TokenGrant, ProviderError> {
     let stub = Stub::start(move |_, _| reply_json(status, &answer)).await;
@@ -101,8 +101,9 @@ async fn only_bearer_tokens() {
         granted(json!({"access_token": "at", "token_type": bearer})).await;
     }
     for other in ["DPoP", "mac", "N_A"] {
-        let answer = json!({"access_token": "at", "token_type": other});
-        let error = error_of(redeem(200, answer).await);
+        let answer = json!({"access_token": "at", "refresh_token": "rt", "token_type": other});
+        let stub = Stub::start(move |_, _| reply_json(200, &answer)).await;
+        let error = unusable(Subject::plain(&stub.base).redeem().await);
         assert_eq!(kind(&error), ("refused", "unsupported_token_type"));
     }
 }

@@ -71,7 +71,10 @@ fn state(row: Model) -> Result<LinkState, Column> {
         State::Authorizing => return consent(row).map(LinkState::Authorizing),
         State::Redeemed => return grant(row).map(LinkState::Redeemed),
         State::Linked => return linked(&row),
-        State::Denied => Ending::Denied,
+        State::Denied => {
+            let why = fault(row.error_code, row.error_detail);
+            Ending::Denied(why.map_err(|()| "error_code")?)
+        }
         State::Expired => Ending::Expired,
         State::Failed => {
             let fault = fault(row.error_code, row.error_detail).ok().flatten();

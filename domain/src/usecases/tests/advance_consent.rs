@@ -1,6 +1,7 @@
 //! The coordinator: RFC 8628 section 3.5, and what it does with tokens once it has them.
 
 use super::*;
+use crate::fault::Fault;
 use crate::grant::Identity;
 use crate::link::LinkState;
 use crate::ports::{ProviderError, Redemption, StoreError};
@@ -56,7 +57,7 @@ async fn slow_down_adds_five_seconds_for_good() {
 async fn silence_backs_off_and_retry_after_is_honoured() {
     let stage = Stage::new().await;
     let (code, key) = authorizing(&stage).await;
-    for (retry_after, expected) in [(None, 5), (None, 10), (Some(45), 45)] {
+    for (retry_after, expected) in [(None, 10), (None, 20), (Some(45), 45)] {
         stage
             .provider
             .answer_redeem(Err(unavailable(retry_after.map(secs))));
@@ -76,7 +77,11 @@ async fn silence_backs_off_and_retry_after_is_honoured() {
 #[tokio::test]
 async fn answers_that_end_the_flow() {
     let cases = [
-        (Ok(Redemption::Denied), LinkStatus::Denied),
+        (Ok(Redemption::Denied(None)), LinkStatus::Denied(None)),
+        (
+            Ok(Redemption::Denied(Some("not assigned".to_owned()))),
+            LinkStatus::Denied(Some(Fault::new(Fault::ACCESS_DENIED, "not assigned"))),
+        ),
         (Ok(Redemption::Expired), LinkStatus::Expired),
     ];
     for (answer, expected) in cases {
@@ -270,7 +275,10 @@ async fn tokens_are_kept_even_when_the_lease_ran_out() {
     assert!(matches!(kept.state, LinkState::Redeemed(_)));
     let late = stage
         .broker
-        .record(&taken_over, &Outcome::Over(crate::link::Ending::Denied))
+        .record(
+            &taken_over,
+            &Outcome::Over(crate::link::Ending::Denied(None)),
+        )
         .await;
     assert!(matches!(late, Err(StoreError::Conflict)));
     stage.see_through(kept).await;
@@ -298,7 +306,7 @@ async fn cancelling_wins_over_an_answer_that_comes_later() {
     stage.broker.cancel(&code, &stage.visitor()).await.unwrap();
     let next = stage.broker.record(&claimed, &outcome).await.unwrap();
     assert!(next.is_none());
-    assert_eq!(stage.status(&code, &key).await, LinkStatus::Denied);
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Denied(None));
 }
 
 #[tokio::test]

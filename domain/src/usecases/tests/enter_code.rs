@@ -159,7 +159,7 @@ async fn cancelling_denies_before_and_after_confirming() {
             stage.confirm(&code).await.unwrap();
         }
         stage.broker.cancel(&code, &stage.visitor()).await.unwrap();
-        assert_eq!(stage.status(&code, &key).await, LinkStatus::Denied);
+        assert_eq!(stage.status(&code, &key).await, LinkStatus::Denied(None));
         let refused = stage
             .broker
             .hand_out_token(&stage.caller(&key).await, secs(0))

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::link::GuessLimit;
+use crate::ports::Redemption;
 
 #[tokio::test]
 async fn the_account_is_for_the_link_s_own_key_only() {
@@ -18,6 +19,26 @@ async fn the_account_is_for_the_link_s_own_key_only() {
         assert!(matches!(bare.status, LinkStatus::Linked(_)));
         assert!(bare.account.is_none());
     }
+}
+
+#[tokio::test]
+async fn why_the_provider_said_no_is_for_the_link_s_own_key_only() {
+    let stage = Stage::new().await;
+    let (code, key) = stage.started().await;
+    stage.confirm(&code).await.unwrap();
+    let words = Some("not assigned".to_owned());
+    stage.provider.answer_redeem(Ok(Redemption::Denied(words)));
+    stage.poll_providers().await;
+    let own = stage.report(&code, &key).await.error.unwrap();
+    assert_eq!(
+        (own.code, own.detail),
+        ("access_denied".to_owned(), "not assigned".to_owned())
+    );
+    let others = stage
+        .broker
+        .poll_link(&code, &Caller::Nobody, address(3))
+        .await;
+    assert!(others.unwrap().error.is_none());
 }
 
 #[tokio::test]

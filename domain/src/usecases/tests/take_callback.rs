@@ -1,7 +1,8 @@
 //! Consents that end with the browser being sent back.
 
 use super::*;
-use crate::ports::Prompt;
+use crate::fault::Fault;
+use crate::ports::{Prompt, ProviderError, Redemption};
 use crate::secret::CallbackQuery;
 use crate::usecases::Callback;
 
@@ -129,4 +130,55 @@ async fn the_state_of_a_device_flow_brings_nothing_back() {
     let state = stage.broker.vault.seal_state(&code, &browser).unwrap();
     let refused = stage.back("one", &state).await;
     assert!(matches!(refused, Err(Refusal::ForeignCallback(_))));
+}
+
+// A code that was redeemed unheard is used up: RFC 6749 section 4.1.2.
+#[tokio::test]
+async fn a_no_after_a_lost_answer_says_to_link_again() {
+    let lost = ProviderError::Unavailable {
+        detail: "time-out".to_owned(),
+        retry_after: None,
+    };
+    for (first, code) in [(Some(lost), "answer_lost"), (None, "provider_error")] {
+        let stage = Stage::new().await;
+        let (link, key, state) = away(&stage).await;
+        stage.back("one", &state).await.unwrap();
+        let used = ProviderError::Refused {
+            code: "invalid_grant".to_owned(),
+            detail: "used".to_owned(),
+        };
+        for answer in first.into_iter().chain([used]) {
+            stage.provider.answer_redeem(Err(answer));
+            stage.poll_providers().await;
+        }
+        let Fault { code: told, detail } = stage.report(&link, &key).await.error.unwrap();
+        assert_eq!(told, code);
+        let says_so = detail.contains("first answer was lost") && detail.contains("link again");
+        assert_eq!(says_so, code == "answer_lost", "{detail}");
+        assert!(detail.contains("invalid_grant"), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn tokens_that_are_not_to_be_used_are_given_back() {
+    let stage = Stage::new().await;
+    let (link, key, state) = away(&stage).await;
+    stage.back("one", &state).await.unwrap();
+    let why = ProviderError::Refused {
+        code: ProviderError::INVALID_ID_TOKEN.to_owned(),
+        detail: "nonce".to_owned(),
+    };
+    let grant = Box::new(ScriptedProvider::tokens(
+        "foreign",
+        Some("foreign's refresh"),
+    ));
+    stage
+        .provider
+        .answer_redeem(Ok(Redemption::Unusable { grant, why }));
+    stage.poll_providers().await;
+    let error = stage.report(&link, &key).await.error.unwrap();
+    assert_eq!(error.code, "provider_error");
+    assert!(error.detail.contains("nonce"), "{}", error.detail);
+    assert_eq!(stage.revoke_due().await, 1);
+    assert_eq!(stage.provider.revoked(), ["foreign's refresh", "foreign"]);
 }

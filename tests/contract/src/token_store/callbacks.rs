@@ -144,7 +144,7 @@ pub(super) async fn only_while_authorizing(fixture: &dyn Fixture) {
     redeemed(&*store, 3).await;
     linked(&*store, 4, grant("ada", "one"), 10).await;
     let link = visiting(&*store, 5).await;
-    let ended = store.end_link(link.id, link.version, Ending::Denied, None, at(20));
+    let ended = store.end_link(link.id, link.version, Ending::Denied(None), None, at(20));
     ended.await.unwrap();
     for n in 2..=5 {
         let link = found(&*store, n).await;
@@ -174,7 +174,7 @@ pub(super) async fn ended_links_hold_none(fixture: &dyn Fixture) {
         at: at(21),
     };
     assert_closed(&found(&*store, 1).await, &linked);
-    let endings = [Ending::Denied, Ending::Expired];
+    let endings = [Ending::Denied(None), Ending::Expired];
     for (n, ending) in (2..).zip(endings) {
         let link = returned(&*store, n).await;
         let ended = store.end_link(link.id, link.version, ending.clone(), None, at(21));

@@ -74,7 +74,7 @@ pub(super) async fn starts_from_the_present_version_alone(fixture: &dyn Fixture)
         .unwrap();
     assert_conflict(begin(link.id, link.version).await);
     // Cancelling while the provider is being asked: the answer comes too late.
-    let cancelled = store.end_link(mine.id, mine.version, Ending::Denied, None, at(2));
+    let cancelled = store.end_link(mine.id, mine.version, Ending::Denied(None), None, at(2));
     cancelled.await.unwrap();
     assert_conflict(begin(mine.id, mine.version).await);
 }

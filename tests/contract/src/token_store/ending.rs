@@ -13,9 +13,16 @@ pub(super) async fn every_ending_is_remembered(fixture: &dyn Fixture) {
         pending(&*store, 1).await,
         redeemed(&*store, 2).await,
         authorizing(&*store, 3, 5).await,
+        authorizing(&*store, 4, 5).await,
     ];
+    let why = Fault::new("access_denied", "not assigned to the client");
     let failed = Ending::Failed(Fault::new("account_mismatch", "somebody else consented"));
-    for (n, ending) in (1..).zip([Ending::Denied, Ending::Expired, failed]) {
+    for (n, ending) in (1..).zip([
+        Ending::Denied(None),
+        Ending::Expired,
+        failed,
+        Ending::Denied(Some(why)),
+    ]) {
         let link = &links[usize::from(n) - 1];
         let ended = store.end_link(link.id, link.version, ending.clone(), None, at(20));
         ended.await.unwrap();
@@ -30,7 +37,7 @@ pub(super) async fn every_ending_is_remembered(fixture: &dyn Fixture) {
 
 pub(super) async fn nothing_follows_the_end(fixture: &dyn Fixture) {
     let store = fixture.store();
-    let end = |id, version| store.end_link(id, version, Ending::Denied, None, at(30));
+    let end = |id, version| store.end_link(id, version, Ending::Denied(None), None, at(30));
     assert_conflict(end(LinkId(77), 1).await);
     let stale = pending(&*store, 1).await;
     let link = begin(&*store, &stale, 5).await;
@@ -53,7 +60,7 @@ pub(super) async fn nothing_is_asked_afterwards(fixture: &dyn Fixture) {
     let store = fixture.store();
     authorizing(&*store, 1, 5).await;
     let link = claim_one(&*store, 5, 20).await;
-    let ended = store.end_link(link.id, link.version, Ending::Denied, None, at(6));
+    let ended = store.end_link(link.id, link.version, Ending::Denied(None), None, at(6));
     ended.await.unwrap();
     assert_eq!(store.next_poll_at(&[]).await.unwrap(), None);
     let claimed = store.claim_due_polls(at(9999), at(9999), 10, &[]).await;
@@ -63,7 +70,8 @@ pub(super) async fn nothing_is_asked_afterwards(fixture: &dyn Fixture) {
 pub(super) async fn tokens_that_it_held_are_to_be_revoked(fixture: &dyn Fixture) {
     let store = fixture.store();
     let link = redeemed(&*store, 1).await;
-    let end = |version, stray| store.end_link(link.id, version, Ending::Denied, stray, at(20));
+    let end =
+        |version, stray| store.end_link(link.id, version, Ending::Denied(None), stray, at(20));
     let stray = new_revocation(1, None);
     assert_conflict(end(link.version + 1, Some(stray.clone())).await);
     assert_eq!(store.revocations(None, 10).await.unwrap(), []);
@@ -73,7 +81,7 @@ pub(super) async fn tokens_that_it_held_are_to_be_revoked(fixture: &dyn Fixture)
     linked(&*store, 2, grant("ada", "one"), 21).await;
     let link = authorizing(&*store, 3, 22).await;
     let hers = Some(new_revocation(3, Some("ada")));
-    let ended = store.end_link(link.id, link.version, Ending::Denied, hers, at(23));
+    let ended = store.end_link(link.id, link.version, Ending::Denied(None), hers, at(23));
     ended.await.unwrap();
     let revocations = store.revocations(None, 10).await.unwrap();
     assert_eq!(revocations.len(), 1, "she has a live account");

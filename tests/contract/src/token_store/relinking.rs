@@ -100,7 +100,13 @@ pub(super) async fn open_ones_can_be_looked_up(fixture: &dyn Fixture) {
 
     let completed = complete(&*store, &first, grant("ada", "two"), 30).await;
     completed.unwrap();
-    let ended = store.end_link(second.id, second.version, Ending::Denied, None, at(31));
+    let ended = store.end_link(
+        second.id,
+        second.version,
+        Ending::Denied(None),
+        None,
+        at(31),
+    );
     ended.await.unwrap();
     assert_eq!(store.open_relinks(ada.id).await.unwrap(), [pending]);
 }

@@ -184,7 +184,7 @@ pub(super) async fn what_is_gone_needs_no_key(fixture: &dyn Fixture) {
     let id = everything(&*store).await;
     for n in [1, 2] {
         let link = found(&*store, n).await;
-        let ended = store.end_link(link.id, link.version, Ending::Denied, None, at(20));
+        let ended = store.end_link(link.id, link.version, Ending::Denied(None), None, at(20));
         ended.await.unwrap();
     }
     let seen = stored(&*store, id).await;
@@ -359,7 +359,7 @@ pub(super) async fn what_has_gone_stays_gone(fixture: &dyn Fixture) {
         .await
         .unwrap();
     let link = found(&*store, 2).await;
-    let ended = store.end_link(link.id, link.version, Ending::Denied, None, at(20));
+    let ended = store.end_link(link.id, link.version, Ending::Denied(None), None, at(20));
     ended.await.unwrap();
     for lease in claim_revocations(&*store, 10, 30, 10).await {
         let (id, version) = (lease.revocation.id, lease.revocation.lease.version);

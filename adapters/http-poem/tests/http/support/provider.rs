@@ -98,7 +98,7 @@ impl OAuthProvider for ScriptedProvider {
             return Err(cause);
         }
         let Person::Agrees(number) = self.person() else {
-            return Ok(Redemption::Denied);
+            return Ok(Redemption::Denied(Some("not assigned".to_owned())));
         };
         let lifetime = *self.lifetime.lock().unwrap();
         let grant_lasts = *self.grant_lasts.lock().unwrap();

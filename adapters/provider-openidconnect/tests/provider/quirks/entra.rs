@@ -12,6 +12,7 @@ use super::{SECRET, by_code, preset, saying};
 use crate::jwt::{claims_with, ed25519, key_set, sign_ed25519};
 use crate::support::{
     Stub, Subject, changed, error_of, json as reply_json, kind, known, metadata, reply, step,
+    words_of,
 };
 
 const TENANT: &str = "11111111-2222-3333-4444-555555555555";
@@ -180,6 +181,29 @@ async fn steps() {
         let (subject, _stub) = saying("entra", 400, &answer).await;
         assert_eq!(step(&subject.redeem().await), expected, "{error}");
     }
+}
+
+// MicrosoftDocs/azure-docs #114009: an account that is no guest of the tenant is told in the terms of a no.
+#[tokio::test]
+async fn a_no_that_is_not_the_person_s_own() {
+    let advice = "This account comes from elsewhere and is not a guest of the tenant.";
+    let told = "AADSTS50020: User account 'a@b.example' does not exist in tenant 'Contoso'.";
+    let mut query = Serializer::new("error=access_denied".to_owned());
+    query.append_pair("error_description", told);
+    let callback = CallbackQuery::new(query.finish());
+    let stub = saying("entra", 500, &json!({})).await.1;
+    let subject = Subject::new(by_code(preset("entra", &stub.base)));
+    let consent = subject.begin().await.ok().unwrap();
+    let outcome = subject
+        .provider
+        .redeem(&consent.handle, Some(&callback))
+        .await;
+    assert_eq!(words_of(&outcome), Some(&*format!("{advice} {told}")));
+
+    let answer = json!({"error": "access_denied", "error_description": told});
+    let (subject, _stub) = saying("entra", 400, &answer).await;
+    let outcome = subject.redeem().await;
+    assert_eq!(words_of(&outcome), Some(&*format!("{advice} {told}")));
 }
 
 // Microsoft, "Error codes": what each number asks people to do. The code decides, never the number.

@@ -4,6 +4,7 @@
 
 mod authorization_code;
 mod client_auth;
+mod code_refusals;
 mod device_answers;
 mod discovery;
 mod doctor;

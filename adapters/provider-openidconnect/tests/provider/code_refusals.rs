@@ -1,0 +1,114 @@
+//! Noes in the authorization code flow: what the browser brings back instead of a code, and codes that are refused.
+
+use serde_json::json;
+
+use crate::authorization_code::{CALLBACK, code_flow, granting, round_trip};
+use crate::support::{Stub, Subject, error_of, json as reply_json, kind, step, words_of};
+
+// RFC 6749 section 4.1.2.1.
+#[tokio::test]
+async fn the_person_says_no() {
+    let stub = granting().await;
+    for callback in [
+        "error=access_denied&state=x",
+        "error=access_denied&error_description=The+user+said+no",
+        "error=authorization_declined",
+    ] {
+        let outcome = round_trip(code_flow(&stub.base), callback).await;
+        assert_eq!(step(&outcome), "denied", "{callback}");
+    }
+    assert_eq!(stub.count("/token"), 0);
+}
+
+// Okta, tailscale #3334: it is the provider that says no. What has no words is taken for the person's own no.
+#[tokio::test]
+async fn the_provider_says_no_and_why() {
+    let why = "User is not assigned to the client application.";
+    for (callback, words) in [
+        (
+            "error=access_denied&error_description=User+is+not+assigned+to+the+client+application.",
+            Some(why),
+        ),
+        ("error=access_denied&error_description=a%0Ab", Some("a b")),
+        ("error=access_denied&error_description=+", None),
+        ("error=access_denied", None),
+    ] {
+        let outcome = round_trip(code_flow("http://127.0.0.1:9"), callback).await;
+        assert_eq!(words_of(&outcome), words, "{callback}");
+    }
+    let answer = json!({"error": "access_denied", "error_description": why});
+    let stub = Stub::start(move |_, _| reply_json(403, &answer)).await;
+    let outcome = Subject::plain(&stub.base).redeem().await;
+    assert_eq!(words_of(&outcome), Some(why));
+}
+
+// An error in a callback does not go away by asking again, whatever it is called.
+#[tokio::test]
+async fn other_errors_end_the_link() {
+    for (callback, code) in [
+        ("error=server_error", "server_error"),
+        ("error=temporarily_unavailable", "temporarily_unavailable"),
+        ("error=invalid_scope&error_description=x", "invalid_scope"),
+        ("error=unauthorized_client", "unauthorized_client"),
+        ("error=slow_down", "slow_down"),
+        ("error=authorization_pending", "authorization_pending"),
+        ("error=access_denied&error=server_error", "server_error"),
+        ("error=", "invalid_callback"),
+        ("error=two+words", "invalid_callback"),
+        ("error=&code=c", "invalid_callback"),
+        ("", "invalid_callback"),
+        ("code=", "invalid_callback"),
+        ("state=x&id_token=y", "invalid_callback"),
+    ] {
+        let stub = granting().await;
+        let error = error_of(round_trip(code_flow(&stub.base), callback).await);
+        assert_eq!(kind(&error), ("refused", code), "{callback}");
+        assert!(!error.is_passing());
+        assert_eq!(stub.count("/token"), 0, "{callback}");
+    }
+}
+
+// RFC 6749 section 5.2: a code that is used, expired or another client's.
+#[tokio::test]
+async fn a_code_is_good_for_one_redemption() {
+    for (status, error, expected) in [
+        (400, "invalid_grant", "refused invalid_grant"),
+        // GitHub, "Troubleshooting OAuth app access token request errors".
+        (
+            200,
+            "bad_verification_code",
+            "refused bad_verification_code",
+        ),
+        (401, "invalid_client", "misconfigured invalid_client"),
+        (503, "invalid_grant", "unavailable"),
+    ] {
+        let stub = Stub::start(move |_, _| reply_json(status, &json!({"error": error}))).await;
+        let outcome = round_trip(code_flow(&stub.base), CALLBACK).await;
+        assert_eq!(step(&outcome), expected, "{error}");
+        assert_eq!(stub.count("/token"), 1);
+    }
+}
+
+// oengusio/oengusio #125: Twitch's words for a code that is bad or used. A limit and a lost request are about something
+// else, and so is a server in trouble.
+#[tokio::test]
+async fn a_code_that_is_refused_without_a_word_of_the_protocol() {
+    let twitch = || json!({"status": 400, "message": "Invalid authorization code"});
+    for (status, answer, expected) in [
+        (400, twitch(), "refused http_400"),
+        (400, json!({}), "refused http_400"),
+        (404, json!("Not Found"), "refused http_404"),
+        (408, json!({}), "unavailable"),
+        (429, json!({}), "unavailable"),
+        (502, json!({}), "unavailable"),
+        (302, json!({}), "nonsense"),
+        (200, json!({}), "nonsense"),
+    ] {
+        let stub = Stub::start(move |_, _| reply_json(status, &answer)).await;
+        let outcome = round_trip(code_flow(&stub.base), CALLBACK).await;
+        assert_eq!(step(&outcome), expected, "{status}");
+    }
+    let stub = Stub::start(move |_, _| reply_json(400, &twitch())).await;
+    let error = error_of(round_trip(code_flow(&stub.base), CALLBACK).await);
+    assert!(error.to_string().contains("Invalid authorization code"));
+}

@@ -149,7 +149,7 @@ async fn a_person_who_says_no_and_codes_that_do_not_serve() {
     person.refuse_in_the_new_tab("carol").await;
     denied.wait_for("denied").await;
     // The page turns by itself: whoever goes elsewhere at that very moment may be taken back by it.
-    let words = "The provider says: the person said no";
+    let words = "The provider says: End-User aborted interaction";
     person.browser.wait_for_text(words).await;
     denied.expect_no_token("unauthorized").await;
 

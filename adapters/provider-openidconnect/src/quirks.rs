@@ -122,7 +122,8 @@ pub struct RefreshQuirks {
     pub lasts: Option<u64>,
     /// Using it starts that time anew, be it by rotation or because it is a limit of disuse.
     pub use_renews: bool,
-    /// Seconds from the consent after which the grant ends whatever is done; 0 for a preset's that does not hold here.
+    /// Seconds from the consent after which the grant ends whatever is done.
+    #[serde(deserialize_with = "operators::unless_zero")]
     pub grant_lasts: Option<u64>,
     /// Codes of failures that may have spent the refresh token.
     pub may_have_acted: Vec<String>,
@@ -267,8 +268,7 @@ impl RefreshQuirks {
 
     /// How long a grant lasts from the consent on.
     pub(crate) fn grant_lasts(&self) -> Option<Duration> {
-        let seconds = self.grant_lasts.filter(|seconds| *seconds > 0);
-        seconds.map(Duration::from_secs)
+        self.grant_lasts.map(Duration::from_secs)
     }
 }
 
@@ -289,15 +289,12 @@ mod tests {
 
     #[test]
     fn a_grant_of_no_seconds_is_one_without_an_end() {
-        for (grant_lasts, expected) in [
-            (None, None),
-            (Some(0), None),
-            (Some(60), Some(Duration::from_secs(60))),
+        for (written, expected) in [
+            ("", None),
+            ("grant_lasts = 0", None),
+            ("grant_lasts = 60", Some(Duration::from_secs(60))),
         ] {
-            let quirks = RefreshQuirks {
-                grant_lasts,
-                ..RefreshQuirks::default()
-            };
+            let quirks: RefreshQuirks = toml::from_str(written).unwrap();
             assert_eq!(quirks.grant_lasts(), expected);
         }
     }

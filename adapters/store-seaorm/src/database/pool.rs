@@ -42,9 +42,8 @@ impl Pool {
         patience: RangeInclusive<Duration>,
         connecting: Option<Duration>,
     ) -> Self {
-        let connect_within = connecting.unwrap_or(*patience.start() + LATER);
         let current = Mutex::new(Current {
-            connections: lazy(&options, &pool_options, connect_within),
+            connections: lazy(&options, &pool_options, connecting, *patience.start()),
             generation: 0,
             in_vain: 0,
         });
@@ -91,9 +90,9 @@ impl Pool {
         if current.generation == generation {
             tracing::warn!("the database does not answer: its connections are made anew");
             let in_vain = current.in_vain.saturating_add(1);
-            let connect_within = self.connecting.unwrap_or(self.limit(in_vain) + LATER);
+            let limit = self.limit(in_vain);
             *current = Current {
-                connections: lazy(&self.options, &self.pool_options, connect_within),
+                connections: lazy(&self.options, &self.pool_options, self.connecting, limit),
                 generation: generation + 1,
                 in_vain,
             };
@@ -114,8 +113,10 @@ impl Pool {
 fn lazy(
     options: &PgConnectOptions,
     pool_options: &PgPoolOptions,
-    within: Duration,
+    connecting: Option<Duration>,
+    limit: Duration,
 ) -> DatabaseConnection {
+    let within = connecting.unwrap_or(limit + LATER);
     let pool_options = pool_options.clone().acquire_timeout(within);
     let pool: PgPool = pool_options.connect_lazy_with(options.clone());
     pool.into()

@@ -35,12 +35,15 @@ fn whatever_a_preset_knows_can_be_told_otherwise() {
     assert!(entra.device.refuses_secret, "the rest stays");
     assert_eq!(entra.refresh.lasts, Some(7_776_000));
 
-    for (grant_lasts, expected) in [("", 31_536_000), ("quirks.refresh.grant_lasts = 0", 0)] {
+    for (grant_lasts, expected) in [
+        ("", Some(31_536_000)),
+        ("quirks.refresh.grant_lasts = 0", None),
+    ] {
         let atlassian = settings(&format!(
             "preset = \"atlassian\"\nclient_id = \"a\"\n{grant_lasts}"
         ));
         let atlassian = atlassian.expect("no settings").quirks;
-        assert_eq!(atlassian.refresh.grant_lasts, Some(expected));
+        assert_eq!(atlassian.refresh.grant_lasts, expected);
         assert!(atlassian.refresh.use_renews, "the rest stays");
     }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::{Clock, ProviderError};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -30,10 +29,11 @@ struct Slot<T> {
     last_failure: Option<ProviderError>,
 }
 
+/// The times are uptimes, so that a clock that is set back keeps nothing for longer.
 struct Held<T> {
     value: Arc<T>,
-    fetched_at: Timestamp,
-    stale_at: Timestamp,
+    fetched_at: Duration,
+    stale_at: Duration,
 }
 
 impl<T> Kept<T> {
@@ -61,7 +61,7 @@ impl<T> Kept<T> {
     {
         let failures = self.failures.load(Ordering::Relaxed);
         let mut slot = deadline.bound(self.slot.lock()).await?;
-        let now = self.clock.now();
+        let now = self.clock.uptime();
         match &mut slot.held {
             Some(held) if now < held.stale_at => Ok(Arc::clone(&held.value)),
             Some(held) => {
@@ -91,7 +91,7 @@ impl<T> Kept<T> {
     {
         let slot = deadline.bound(self.slot.lock()).await?;
         match &slot.held {
-            Some(held) if self.clock.now() < held.fetched_at + RENEWED_AT_MOST_EVERY => {
+            Some(held) if self.clock.uptime() < held.fetched_at + RENEWED_AT_MOST_EVERY => {
                 Ok(Arc::clone(&held.value))
             }
             _ => self.fill(slot, fetch(deadline).await),
@@ -104,7 +104,7 @@ impl<T> Kept<T> {
         fetched: Result<T, ProviderError>,
     ) -> Result<Arc<T>, ProviderError> {
         match fetched {
-            Ok(value) => Ok(slot.keep(value, self.clock.now())),
+            Ok(value) => Ok(slot.keep(value, self.clock.uptime())),
             Err(error) => {
                 slot.last_failure = Some(error.clone());
                 self.failures.fetch_add(1, Ordering::Relaxed);
@@ -115,7 +115,7 @@ impl<T> Kept<T> {
 }
 
 impl<T> Slot<T> {
-    fn keep(&mut self, value: T, now: Timestamp) -> Arc<T> {
+    fn keep(&mut self, value: T, now: Duration) -> Arc<T> {
         let value = Arc::new(value);
         self.held = Some(Held {
             value: Arc::clone(&value),

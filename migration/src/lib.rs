@@ -4,8 +4,10 @@
 //! Unix epoch; `TEXT`; `BLOB`), an index for whatever a periodic scan looks for, and a working way down. A migration
 //! that has been released is never edited: the next one follows it.
 
+mod clock_steps;
 mod grant_expires_at;
 mod initial;
+mod outages;
 mod renewed_by_use;
 mod replicas;
 mod wrong_codes;
@@ -23,6 +25,8 @@ impl MigratorTrait for Migrator {
             Box::new(wrong_codes::Migration),
             Box::new(renewed_by_use::Migration),
             Box::new(grant_expires_at::Migration),
+            Box::new(clock_steps::Migration),
+            Box::new(outages::Migration),
         ]
     }
 }

@@ -31,6 +31,10 @@ const LEFT_OUT: &[(&str, &str)] = &[
         "what counts for minutes is forgotten soon: nobody who guesses can bring a copy about",
     ),
     (
+        "outages",
+        "whoever finds the provider down again needs a moment to know it",
+    ),
+    (
         "seaql_migrations",
         "the destination is migrated by itself, before anything is copied",
     ),

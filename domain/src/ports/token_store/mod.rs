@@ -2,9 +2,11 @@
 
 mod accounts;
 mod census;
+mod clock_steps;
 mod guesses;
 mod keys;
 mod links;
+mod outages;
 mod refreshes;
 mod replicas;
 mod revocations;
@@ -14,9 +16,11 @@ use std::error::Error;
 
 pub use accounts::AccountStore;
 pub use census::{AccountCount, Census, CensusStore, DyingCount, OverdueCount};
+pub use clock_steps::ClockStepStore;
 pub use guesses::GuessStore;
 pub use keys::{KeyCreation, KeyStore};
 pub use links::{LinkCreation, LinkStore, NewLink, NewLinkKey};
+pub use outages::OutageStore;
 pub use refreshes::{Recorded, RefreshStore};
 pub use replicas::ReplicaStore;
 pub use revocations::RevocationStore;
@@ -28,7 +32,7 @@ pub use seals::{
 /// method returns `Ok` for is durable. The store takes only sealed and hashed values, so no plaintext can be persisted
 /// by mistake.
 ///
-/// An adapter implements the eight traits; this one follows.
+/// An adapter implements the ten traits; this one follows.
 pub trait TokenStore:
     LinkStore
     + GuessStore
@@ -38,6 +42,8 @@ pub trait TokenStore:
     + RevocationStore
     + SealStore
     + ReplicaStore
+    + ClockStepStore
+    + OutageStore
 {
 }
 
@@ -50,6 +56,8 @@ impl<T> TokenStore for T where
         + RevocationStore
         + SealStore
         + ReplicaStore
+        + ClockStepStore
+        + OutageStore
 {
 }
 

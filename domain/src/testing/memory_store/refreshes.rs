@@ -59,12 +59,15 @@ impl RefreshStore for MemoryStore {
         &self,
         account: AccountId,
         generation: i64,
+        lease_version: i64,
         tokens: RefreshedTokens,
         now: Timestamp,
     ) -> Result<Recorded, StoreError> {
         let mut state = self.lock();
         refuse(&mut state.recordings_to_refuse)?;
-        state.record_refresh(account, generation, tokens, now)
+        let recorded = state.record_refresh(account, generation, tokens, now);
+        state.release_refresh(account, lease_version);
+        recorded
     }
 
     async fn record_refresh_failure(
@@ -74,9 +77,10 @@ impl RefreshStore for MemoryStore {
         lease_version: i64,
         failure: RefreshFailure,
     ) -> Result<bool, StoreError> {
-        Ok(self
-            .lock()
-            .record_refresh_failure(account, generation, lease_version, failure))
+        let mut state = self.lock();
+        let recorded = state.record_refresh_failure(account, generation, lease_version, failure);
+        state.release_refresh(account, lease_version);
+        Ok(recorded)
     }
 
     async fn promote_spare(
@@ -128,7 +132,7 @@ pub(super) fn not_at<'a>(
     all.filter(|tokens| !busy.contains(&tokens.account.key.provider))
 }
 
-fn claim(tokens: &mut StoredTokens, until: Timestamp) -> StoredTokens {
+pub(super) fn claim(tokens: &mut StoredTokens, until: Timestamp) -> StoredTokens {
     tokens.attempts.ambiguous |= tokens.lease.until.is_some();
     tokens.lease = Lease {
         version: tokens.lease.version + 1,
@@ -147,7 +151,6 @@ fn store(tokens: &mut StoredTokens, refreshed: RefreshedTokens, now: Timestamp) 
     }
     tokens.spare_refresh_token = None;
     tokens.obtained_at = refreshed.requested_at;
-    tokens.lease.until = None;
     tokens.attempts = Attempts::default();
     let account = &mut tokens.account;
     account.status = AccountStatus::Active;
@@ -248,7 +251,6 @@ impl State {
         let Some(tokens) = self.claimed(account, generation, version) else {
             return false;
         };
-        tokens.lease.until = None;
         tokens.attempts = failure.attempts;
         tokens.account.status = failure.status;
         tokens.account.last_error = Some(failure.fault);

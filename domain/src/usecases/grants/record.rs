@@ -26,9 +26,10 @@ impl Grants {
 
     async fn keep(&self, lease: &StoredTokens, tokens: &RefreshedTokens) -> Result<(), StoreError> {
         let (account, now) = (&lease.account, self.clock.now());
-        let recorded = self
-            .store
-            .record_refresh(account.id, lease.generation, tokens.clone(), now);
+        let (generation, version) = (lease.generation, lease.lease.version);
+        let recorded =
+            self.store
+                .record_refresh(account.id, generation, version, tokens.clone(), now);
         let (id, provider) = (account.id.0, &account.key.provider);
         let recorded = match recorded.await {
             Err(StoreError::Conflict) => return self.give_back(lease, tokens).await,

@@ -47,7 +47,7 @@ async fn the_same_callback_shows_the_same_page_however_often_it_comes() {
     granted(&world).await;
     // Back, reload, and another spelling of the same.
     browser.get(&callback).await.assert_leads_to(&code);
-    let spelled = format!("/callback/scripted?session=1&code=%630de&{}", &back[18..]);
+    let spelled = format!("/callback/scripted?session=1&code=%630de&{}", &back[19..]);
     browser.get(&spelled).await.assert_leads_to(&code);
     let page = browser.link(&code).await;
     page.assert(200, &["can now use this account"]);

@@ -107,33 +107,20 @@ pub(super) async fn only_the_first_is_kept(fixture: &dyn Fixture) {
 
 pub(super) async fn the_hash_of_the_answer_outlives_the_answer(fixture: &dyn Fixture) {
     let store = fixture.store();
-    let keep = |link: &Link, n| {
-        store.keep_callback(
-            link.id,
-            link.version,
-            sealed("callback"),
-            answer(n),
-            poll(20),
-        )
-    };
-    for n in [1, 2] {
-        let link = visiting(&*store, n).await;
-        assert_eq!(link.callback, None);
-        keep(&link, n).await.unwrap();
-    }
+    assert_eq!(visiting(&*store, 1).await.callback, None);
+    let ended = returned(&*store, 2).await;
+    let ended = store.end_link(ended.id, ended.version, Ending::Expired, None, at(20));
+    ended.await.unwrap();
+    returned(&*store, 3).await;
     let link = claim_one(&*store, 20, 60).await;
     let (id, version) = (link.id, link.version);
     let redeemed = store.keep_redeemed(id, version, sealed_grant(), poll(21), at(900));
     let redeemed = redeemed.await.unwrap();
     assert_eq!(redeemed.callback, Some(answer(1)));
-    complete(&*store, &redeemed, grant("ada", "one"), 22)
-        .await
-        .unwrap();
-    let other = found(&*store, 2).await;
-    let ended = store.end_link(other.id, other.version, Ending::Expired, None, at(22));
-    ended.await.unwrap();
-    for n in [1, 2] {
-        assert_eq!(found(&*store, n).await.callback, Some(answer(n)));
+    let linked = complete(&*store, &redeemed, grant("ada", "one"), 22);
+    linked.await.unwrap();
+    for n in [2, 3] {
+        assert_eq!(found(&*store, n).await.callback, Some(answer(1)));
     }
     assert!(!any_held(&*store).await);
 }

@@ -76,12 +76,18 @@ impl Grants {
     }
 
     /// During an outage a refusal without a word of the protocol says nothing about the grant: a firewall gives it to
-    /// everybody.
+    /// everybody. But if the provider has refreshed other grants since it began to refuse this one, it is this grant that it
+    /// refuses.
     pub(super) fn in_outage(&self, lease: &StoredTokens, error: RefreshError) -> RefreshError {
+        let provider = &lease.account.key.provider;
+        let refreshed_at = self.outages.last_refresh(provider);
+        let refused_since = lease.attempts.refused_since;
+        let serves_others = refused_since.is_some_and(|since| refreshed_at >= Some(since));
         match error.cause {
             ProviderError::Refused { detail, .. }
                 if !error.cause.is_definite()
-                    && self.outages.of(&lease.account.key.provider).is_some() =>
+                    && !serves_others
+                    && self.outages.of(provider).is_some() =>
             {
                 RefreshError {
                     cause: ProviderError::Nonsense { detail },

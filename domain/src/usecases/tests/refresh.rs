@@ -509,6 +509,34 @@ async fn failures_of_few_accounts_are_no_outage() {
     assert!(well.generation > tokens.generation);
 }
 
+/// Six grants are dead, and the provider does not say so. A seventh one is well.
+#[tokio::test]
+async fn many_dead_grants_get_their_verdict_while_another_is_refreshed() {
+    let stage = Stage::new().await;
+    stage.link_persons(7).await;
+    let from = stage.clock_now();
+    let dead = |account: &Account| account.status == AccountStatus::RelinkRequired;
+    let mut accounts = stage.listed().await;
+    while accounts.iter().filter(|account| dead(account)).count() < 6 {
+        stage.until_due().await;
+        for lease in stage.broker.grants().claim_due(10, &[]).await.unwrap() {
+            stage.provider.forget_refreshes();
+            if lease.account.id != accounts[6].id {
+                let refused = refused("http_400");
+                stage.provider.answer_refresh(Err(refused.into()));
+            }
+            stage.see_lease_through(lease).await;
+        }
+        accounts = stage.listed().await;
+        assert!(
+            stage.clock_now().since(from) < secs(48 * 3600),
+            "no verdict"
+        );
+    }
+    assert_eq!(accounts[6].status, AccountStatus::Active);
+    assert!(stage.clock_now().since(from) > secs(3 * 3600));
+}
+
 #[tokio::test]
 async fn a_firewall_s_refusal_of_everybody_ends_no_grant() {
     let stage = Stage::new().await;

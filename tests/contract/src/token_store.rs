@@ -25,6 +25,7 @@ mod revocations;
 mod samples;
 mod seals;
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use central_oauth_domain::ports::TokenStore;
@@ -39,9 +40,14 @@ pub trait Fixture: Send + Sync {
 macro_rules! run_each {
     ($make:ident: $($module:ident::{$($case:ident),+ $(,)?}),+ $(,)?) => {$($({
         eprintln!("case {}::{}", stringify!($module), stringify!($case));
-        let fixture = Box::pin($make()).await;
-        Box::pin($module::$case(&fixture)).await;
+        let fixture = on_heap(|| $make()).await;
+        on_heap(|| $module::$case(&fixture)).await;
     })+)+};
+}
+
+/// Keeps a case off the stack of the suite, which would hold all of them at once in a debug build.
+fn on_heap<Case: Future>(case: impl FnOnce() -> Case) -> Pin<Box<Case>> {
+    Box::pin(case())
 }
 
 /// Runs the suite; `make` makes a fresh, empty store each time. Some cases use many tasks: run it on a runtime with

@@ -187,7 +187,7 @@ pub(crate) fn read(
     let pairs = form_urlencoded::parse(callback.expose().as_bytes());
     let pairs: BTreeMap<String, String> = pairs.into_owned().collect();
     check_issuer(pairs.get("iss").map(String::as_str), server)?;
-    if pairs.get("error").is_some_and(|code| !code.is_empty()) {
+    if pairs.contains_key("error") {
         return no(&pairs, dialect);
     }
     let code = pairs.get("code").filter(|code| !code.is_empty());

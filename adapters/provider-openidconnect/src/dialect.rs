@@ -68,7 +68,12 @@ impl Dialect {
         let advice = quirks.advice.iter();
         Self {
             own: own(&quirks.errors),
-            dead: quirks.refresh.dead.iter().map(|it| Pattern::new(it)).collect(),
+            dead: quirks
+                .refresh
+                .dead
+                .iter()
+                .map(|it| Pattern::new(it))
+                .collect(),
             advice: advice
                 .map(|(key, words)| (normal(key), words.clone()))
                 .collect(),
@@ -144,11 +149,7 @@ impl Dialect {
 const INVALID_GRANT: &str = "invalid_grant";
 
 /// The last two are the words of GitHub, "Refreshing user access tokens", and of Slack, "Token rotation".
-const DEAD: [&str; 3] = [
-    INVALID_GRANT,
-    "bad_refresh_token",
-    "invalid_refresh_token",
-];
+const DEAD: [&str; 3] = [INVALID_GRANT, "bad_refresh_token", "invalid_refresh_token"];
 
 fn own(words: &ErrorWords) -> Vec<(Pattern, Meaning)> {
     let all = [

@@ -74,7 +74,9 @@ fn is_at(value: &Value, steps: &[String], expected: &str) -> bool {
             let item = step.parse().ok().and_then(|index: usize| items.get(index));
             item.is_some_and(|item| is_at(item, rest, expected))
         }
-        Value::Object(members) => members.get(step).is_some_and(|at| is_at(at, rest, expected)),
+        Value::Object(members) => members
+            .get(step)
+            .is_some_and(|at| is_at(at, rest, expected)),
         _ => false,
     }
 }
@@ -106,7 +108,12 @@ mod tests {
 
     #[test]
     fn codes_may_be_followed_by_words() {
-        for text in ["invalid_code", "INVALID_CODE: used", "invalid_code.", "invalid_code (1)"] {
+        for text in [
+            "invalid_code",
+            "INVALID_CODE: used",
+            "invalid_code.",
+            "invalid_code (1)",
+        ] {
             assert!(matches("invalid_code", text), "{text}");
         }
         for text in ["invalid_codes", "the invalid_code", "invalid"] {
@@ -119,8 +126,14 @@ mod tests {
     #[test]
     fn phrases_match_as_a_whole_unless_a_star_ends_them() {
         assert!(matches("Invalid refresh token", " invalid REFRESH token "));
-        assert!(!matches("Invalid refresh token", "invalid refresh token format"));
-        assert!(matches("Invalid Params*", "invalid params: no refresh_token"));
+        assert!(!matches(
+            "Invalid refresh token",
+            "invalid refresh token format"
+        ));
+        assert!(matches(
+            "Invalid Params*",
+            "invalid params: no refresh_token"
+        ));
         assert!(!matches("Invalid Params*", "no invalid params"));
     }
 
@@ -141,7 +154,13 @@ mod tests {
         ] {
             assert!(matches(written), "{written}");
         }
-        for written in ["/errors/0/code=1021", "/error=x9", "/errors/*=7", "/nothing=", "ok=false"] {
+        for written in [
+            "/errors/0/code=1021",
+            "/error=x9",
+            "/errors/*=7",
+            "/nothing=",
+            "ok=false",
+        ] {
             assert!(!matches(written), "{written}");
         }
     }

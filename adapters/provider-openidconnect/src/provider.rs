@@ -19,8 +19,8 @@ use central_oauth_domain::secret::{AccessToken, CallbackQuery, DeviceCode, IdTok
 use openidconnect::core::CoreJsonWebKeySet;
 use url::Url;
 
-use crate::authorization_code::{Brought, Errand};
 use crate::auth_memory::AuthMemory;
+use crate::authorization_code::{Brought, Errand};
 use crate::client_auth::Client;
 use crate::deadline::Deadline;
 use crate::dialect::Dialect;

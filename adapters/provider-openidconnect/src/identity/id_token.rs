@@ -179,7 +179,10 @@ fn text(value: &Value) -> Option<String> {
 fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::Null => Vec::new(),
-        Value::Array(items) => items.iter().map(|it| text(it).unwrap_or_default()).collect(),
+        Value::Array(items) => items
+            .iter()
+            .map(|it| text(it).unwrap_or_default())
+            .collect(),
         one => vec![text(one).unwrap_or_default()],
     }
 }

@@ -101,7 +101,9 @@ fn has_seen_grant(answer: &Answer) -> bool {
     const ABOUT_CLIENTS: [&str; 3] = ["invalid_client", "unauthorized_client", "invalid_request"];
     match answer.oauth_error() {
         Some(error) => {
-            !says_nothing(answer) && !error.is_limit() && !ABOUT_CLIENTS.contains(&error.code.as_str())
+            !says_nothing(answer)
+                && !error.is_limit()
+                && !ABOUT_CLIENTS.contains(&error.code.as_str())
         }
         None => answer.status().is_success(),
     }

@@ -151,40 +151,37 @@ impl<'a> Wording<'a> {
     /// "authorization_pending"}`. Of an answer with tokens only `error` is read.
     pub(crate) fn of(fields: &'a Fields, dialect: &Dialect) -> Self {
         let members = fields.members();
-        let has_tokens = fields.first_text(&["access_token", "device_code"]);
-        let (mut named, mut words) = (Texts::default(), Texts::default());
-        let places: &[&str] = match has_tokens {
-            Some(_) => &["error"],
-            None => &["error", "errors", "error_code"],
-        };
-        for place in places {
-            if let Some(value) = members.get(*place) {
-                collect(value, DEEPEST, &mut named, &mut words);
-            }
+        let has_tokens = fields
+            .first_text(&["access_token", "device_code"])
+            .is_some();
+        let mut error = Texts::default();
+        error.collect(members.get("error"), DEEPEST);
+        let mut elsewhere = Vec::new();
+        if !has_tokens {
+            error.collect(members.get("errors"), DEEPEST);
+            error.collect(members.get("error_code"), DEEPEST);
+            elsewhere.extend(texts(members, &CODES));
+            elsewhere.extend(texts(members, &WORDS));
         }
-        let top = |names: &[&str]| {
-            let texts = names.iter().filter_map(|name| fields.text(name));
-            texts.collect::<Vec<_>>()
-        };
-        let described = fields.text("error_description");
-        let description = described
-            .or_else(|| words.first().copied())
-            .or_else(|| fields.first_text(&WORDS));
-        let elsewhere = match has_tokens {
-            Some(_) => Vec::new(),
-            None => [top(&CODES), top(&WORDS)].concat(),
-        };
         let known = |texts: &[&'a str]| texts.iter().copied().find(|text| dialect.knows(text));
-        let code = known(&named)
-            .or_else(|| known(&words))
+        let in_error = |is_wanted: fn(&str) -> bool| {
+            let mut codes = error.codes.iter().copied();
+            codes.find(|text| is_wanted(text))
+        };
+        let code = known(&error.codes)
+            .or_else(|| known(&error.words))
             .or_else(|| known(&elsewhere))
-            .or_else(|| named.iter().copied().find(|text| may_be_code(text)));
-        let sentence = || named.iter().copied().find(|text| text.contains(' '));
+            .or_else(|| in_error(may_be_code));
+        let description = fields
+            .text("error_description")
+            .or_else(|| error.words.first().copied())
+            .or_else(|| fields.first_text(&WORDS))
+            .or_else(|| in_error(|text| text.contains(' ')));
         Self {
-            description: description.or_else(sentence),
+            description,
             said: Said {
                 code,
-                texts: [named, words, elsewhere].concat(),
+                texts: [error.codes, error.words, elsewhere].concat(),
                 members,
             },
         }
@@ -196,35 +193,44 @@ impl<'a> Wording<'a> {
     }
 }
 
-type Texts<'a> = Vec<&'a str>;
+/// The texts of an error.
+#[derive(Default)]
+struct Texts<'a> {
+    codes: Vec<&'a str>,
+    words: Vec<&'a str>,
+}
 
-/// Gathers the codes and the words of an error: a text, an object, or an array of either.
-fn collect<'a>(value: &'a Value, depth: u8, codes: &mut Texts<'a>, words: &mut Texts<'a>) {
-    match value {
-        Value::String(text) if !text.trim().is_empty() => codes.push(text),
-        Value::Array(items) if depth > 0 => {
-            for item in items.iter().take(MOST_ERRORS) {
-                collect(item, depth - 1, codes, words);
-            }
-        }
-        Value::Object(members) if depth > 0 => {
-            for name in CODES {
-                if let Some(inner) = members.get(name) {
-                    collect(inner, depth - 1, codes, words);
+impl<'a> Texts<'a> {
+    /// Adds the texts of an error: a code, an object, or an array of either.
+    fn collect(&mut self, value: Option<&'a Value>, depth: u8) {
+        match value {
+            Some(Value::String(text)) if !text.trim().is_empty() => self.codes.push(text),
+            Some(Value::Array(items)) if depth > 0 => {
+                for item in items.iter().take(MOST_ERRORS) {
+                    self.collect(Some(item), depth - 1);
                 }
             }
-            words.extend(texts(members));
+            Some(Value::Object(members)) if depth > 0 => {
+                for name in CODES {
+                    self.collect(members.get(name), depth - 1);
+                }
+                self.words.extend(texts(members, &WORDS));
+            }
+            _ => {}
         }
-        _ => {}
     }
 }
 
-fn texts(members: &Map<String, Value>) -> impl Iterator<Item = &str> {
-    let texts = WORDS.iter().filter_map(|name| members.get(*name)?.as_str());
+/// The members of these names that are texts.
+fn texts<'a>(
+    members: &'a Map<String, Value>,
+    names: &'static [&'static str],
+) -> impl Iterator<Item = &'a str> {
+    let texts = names.iter().filter_map(|name| members.get(*name)?.as_str());
     texts.filter(|text| !text.trim().is_empty())
 }
 
-/// Neither a number, which an address or a status may be, nor an address (RFC 9457 has one as `type`).
+/// Numbers are statuses, addresses are types of problems (RFC 9457), and phrases are for people.
 fn may_be_code(text: &str) -> bool {
     text.parse::<f64>().is_err() && !text.contains("://") && !text.trim().contains(' ')
 }

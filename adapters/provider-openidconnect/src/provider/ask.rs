@@ -11,9 +11,10 @@ impl OpenIdConnectProvider {
     /// Posts a form with this client's credentials.
     ///
     /// Metadata and endpoints disagree about client authentication in practice. If an endpoint answers `invalid_client` to
-    /// a method that nobody chose, the other one is tried once. The same refresh token or code may go out again then: a
-    /// server authenticates the client before it looks at a grant (RFC 6749 section 3.2.1), so it has spent nothing. Both
-    /// tries share one deadline, so that no lease runs out in between.
+    /// a method that nobody chose, the other method is tried once. The second request carries the same refresh token, and
+    /// that is no reuse: a server authenticates the client before it looks at the grant (RFC 6749 section 3.2.1), so
+    /// `invalid_client` means that it has spent nothing. A server that spends an authorization code regardless costs the
+    /// person one more try, since the method is remembered. Both requests share one deadline, which the lease outlasts.
     pub(super) async fn post(
         &self,
         auth: ClientAuth,

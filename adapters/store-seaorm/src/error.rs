@@ -61,6 +61,11 @@ pub(crate) fn is_locked(error: &DbErr) -> bool {
     matches!(sqlite_code(error), Some(BUSY | LOCKED)) || sqlstate(error) == Some(LOCK_NOT_AVAILABLE)
 }
 
+/// Whether the storage has failed, and not the request.
+pub(crate) fn is_storage_failure(error: &DbErr) -> bool {
+    error.sql_err().is_none() && !is_unreadable(error)
+}
+
 /// Whether the connection is gone, so that another one may do better.
 pub(crate) fn is_disconnected(error: &DbErr) -> bool {
     const ADMIN_SHUTDOWN: &str = "57P01";

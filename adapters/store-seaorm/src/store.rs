@@ -77,12 +77,12 @@ impl SeaOrmStore {
         self.database.read().await.map_err(failed)
     }
 
-    pub(crate) async fn write(&self) -> Result<Write<'_>, StoreError> {
+    pub(crate) async fn write(&self) -> Result<Write, StoreError> {
         self.database.begin().await.map_err(failed)
     }
 
     /// To write what a provider has answered: it exists nowhere else until it is stored.
-    pub(crate) async fn save(&self) -> Result<Write<'_>, StoreError> {
+    pub(crate) async fn save(&self) -> Result<Write, StoreError> {
         self.database.begin_saving().await.map_err(failed)
     }
 

@@ -154,16 +154,19 @@ pub(crate) fn sealed(text: &str) -> Sealed {
     Sealed::from_bytes(text.as_bytes().to_vec())
 }
 
-pub(crate) async fn pending(store: &SeaOrmStore, n: u64) -> Link {
-    let link = NewLink {
+pub(crate) fn new_link(n: u64) -> NewLink {
+    NewLink {
         code: code(n),
         provider: ProviderName::new("github"),
         requester: Requester::default(),
         key: NewLinkKey::New(key(n)),
         created_at: NOW,
         expires_at: LATER,
-    };
-    match store.create_link(link, u64::MAX).await.unwrap() {
+    }
+}
+
+pub(crate) async fn pending(store: &SeaOrmStore, n: u64) -> Link {
+    match store.create_link(new_link(n), u64::MAX).await.unwrap() {
         LinkCreation::Created(link) => *link,
         refused => panic!("{refused:?}"),
     }

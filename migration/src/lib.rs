@@ -8,6 +8,7 @@ mod grant_expires_at;
 mod initial;
 mod renewed_by_use;
 mod replicas;
+mod write_tests;
 mod wrong_codes;
 
 use sea_orm_migration::prelude::*;
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(wrong_codes::Migration),
             Box::new(renewed_by_use::Migration),
             Box::new(grant_expires_at::Migration),
+            Box::new(write_tests::Migration),
         ]
     }
 }

@@ -194,7 +194,7 @@ mod tests {
         let store = SeaOrmStore::open(&url, PoolSettings::default()).await;
         let store = Arc::new(store.unwrap());
         store.migrate_up().await.unwrap();
-        store.migrate_down(Some(1)).await.unwrap();
+        store.migrate_down(Some(2)).await.unwrap();
         let other = sea_orm::Database::connect(&database.url).await.unwrap();
         let backup = other.begin().await.unwrap();
         let reads = "SELECT count(*) FROM tokens";

@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use central_oauth_domain::ports::{KeyStore, LinkStore, StoreError};
+use central_oauth_domain::ports::{KeyStore, LinkStore, StoreError, WriteTestStore};
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::Cluster;
 use common::{OnDisk, OnServer, Scratch, code, key, linked, pending};
@@ -102,6 +102,50 @@ async fn a_write_ahead_log_that_was_deleted_loses_nothing_acknowledged() {
     pending(&store, 2).await;
     for n in [1, 2] {
         assert!(stored_in(&scratch, n).await, "link {n}");
+    }
+}
+
+/// A small write may fit where a row of tokens does not.
+#[tokio::test]
+async fn after_a_failed_write_only_a_large_one_shows_that_writing_works() {
+    let OnDisk { scratch, store } = OnDisk::new().await;
+    scratch.execute(ROLL_BACK).await;
+    store.test_write(None).await.unwrap();
+    refused(&store, 1).await;
+    scratch.execute("DROP TRIGGER trouble").await;
+    let too_large = "CREATE TRIGGER too_large BEFORE INSERT ON write_tests WHEN length(new.data) >= 65536 \
+                     BEGIN SELECT RAISE(ROLLBACK, 'as if the disk were nearly full'); END";
+    scratch.execute(too_large).await;
+    pending(&store, 2).await;
+    for within in [None, Some(Duration::from_secs(10))] {
+        let tested = store.test_write(within).await;
+        assert!(matches!(tested, Err(StoreError::Unavailable(_))));
+    }
+    scratch.execute("DROP TRIGGER too_large").await;
+    // The last test is not repeated at once.
+    store.test_write(None).await.unwrap_err();
+    sleep(Duration::from_secs(1)).await;
+    store.test_write(None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_write_test_needs_room_for_all_that_it_writes() {
+    let OnDisk { scratch, store } = OnDisk::new().await;
+    let wal = scratch.path().with_extension("sqlite3-wal");
+    let size = || wal.metadata().unwrap().len();
+    pending(&store, 1).await;
+    for _ in 0..2 {
+        let before = size();
+        store.test_write(Some(Duration::ZERO)).await.unwrap();
+        assert!(size() - before >= 65_536, "{before} {}", size());
+        // Something was committed a moment ago.
+        let before = size();
+        store
+            .test_write(Some(Duration::from_secs(60)))
+            .await
+            .unwrap();
+        store.test_write(None).await.unwrap();
+        assert_eq!(size(), before);
     }
 }
 

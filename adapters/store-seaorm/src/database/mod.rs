@@ -27,6 +27,7 @@ pub(crate) use hold::Held;
 pub use peek::peek_hash_key;
 pub(crate) use session::Session;
 
+use crate::error::unavailable;
 use crate::schema;
 use crate::url::{DatabaseUrl, Place};
 use postgres::Postgres;
@@ -186,7 +187,6 @@ impl Write {
     /// # Errors
     /// [`StoreError::Unavailable`], whatever the database says: it may have been committed all the same.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        let committed = self.txn.commit().await;
-        committed.map_err(|error| StoreError::Unavailable(Box::new(error)))
+        self.txn.commit().await.map_err(unavailable)
     }
 }

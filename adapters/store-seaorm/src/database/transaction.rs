@@ -18,7 +18,7 @@ use tracing::Instrument as _;
 use super::health::WriteHealth;
 use super::session::{Patience, seen, span, within};
 use super::sqlite::OpenFile;
-use crate::error::{is_locked, is_storage_failure};
+use crate::error::{is_about_the_connection, is_locked, is_storage_failure};
 
 /// Where the connection of a transaction comes from.
 #[derive(Clone)]
@@ -144,7 +144,8 @@ impl Transaction {
     pub(super) fn statement_failed(&self, error: &DbErr) {
         self.has_failed.store(true, Ordering::Relaxed);
         if is_storage_failure(error) {
-            self.is_suspect.store(true, Ordering::Relaxed);
+            let is_suspect = is_about_the_connection(error);
+            self.is_suspect.store(is_suspect, Ordering::Relaxed);
             self.tell_failure();
         }
     }

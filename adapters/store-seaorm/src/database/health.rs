@@ -21,7 +21,13 @@ struct State {
 impl WriteHealth {
     /// Notes a failed write.
     pub(super) fn failed(&self) {
-        self.lock().failures += 1;
+        let mut state = self.lock();
+        if state.failures == state.proved_over {
+            tracing::warn!(
+                "a database write failed; refreshes and links are paused until a test write succeeds"
+            );
+        }
+        state.failures += 1;
     }
 
     /// Notes a commit. A small one does not prove that there is room for a larger one.
@@ -45,7 +51,11 @@ impl WriteHealth {
     /// Notes that a write test has succeeded which began after so many failures.
     pub(crate) fn proved(&self, failures: u64) {
         let mut state = self.lock();
+        let was_over = state.failures == state.proved_over;
         state.proved_over = state.proved_over.max(failures);
+        if !was_over && state.failures == state.proved_over {
+            tracing::info!("the database takes writes again; refreshes and links go on");
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

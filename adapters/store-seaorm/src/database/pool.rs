@@ -104,7 +104,7 @@ impl Pool {
     pub(super) fn discard(&self, generation: u64) {
         let mut current = self.lock();
         if current.generation == generation {
-            tracing::warn!("a database transaction ended unexpectedly; connecting again");
+            tracing::debug!("a database transaction ended unexpectedly; connecting again");
             let limit = self.limit(current.in_vain);
             current.connections = lazy(&self.options, &self.pool_options, self.connecting, limit);
             current.generation += 1;

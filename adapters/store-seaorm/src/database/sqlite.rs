@@ -165,7 +165,7 @@ impl OpenFile {
 
     /// Has the writer closed before the next transaction, which gets a new one.
     pub(super) fn discard_writer(&self) {
-        tracing::warn!("a database transaction ended unexpectedly; opening a new connection");
+        tracing::debug!("a database transaction ended unexpectedly; opening a new connection");
         self.is_writer_discarded.store(true, Ordering::SeqCst);
     }
 

@@ -1,4 +1,4 @@
-//! The sixth schema: a row that is written to find out whether writing works.
+//! The seventh schema: a row that is written to find out whether writing works.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -7,7 +7,7 @@ pub(crate) struct Migration;
 
 impl MigrationName for Migration {
     fn name(&self) -> &str {
-        "m0006_write_tests"
+        "m0007_write_tests"
     }
 }
 

@@ -194,7 +194,11 @@ mod tests {
         let store = SeaOrmStore::open(&url, PoolSettings::default()).await;
         let store = Arc::new(store.unwrap());
         store.migrate_up().await.unwrap();
-        store.migrate_down(Some(2)).await.unwrap();
+        // Back to before the last migration that changes this table.
+        let last = "m0005_grant_expires_at".to_owned();
+        while !store.pending_migrations().await.unwrap().contains(&last) {
+            store.migrate_down(Some(1)).await.unwrap();
+        }
         let other = sea_orm::Database::connect(&database.url).await.unwrap();
         let backup = other.begin().await.unwrap();
         let reads = "SELECT count(*) FROM tokens";

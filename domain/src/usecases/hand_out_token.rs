@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::authenticate::{KEY_NEEDED, UNKNOWN_KEY};
 use super::{Broker, Caller, Refusal};
 use crate::fault::Fault;
-use crate::grant::{AccessKeyId, Account, AccountId, AccountStatus, StoredTokens};
+use crate::grant::{AccessKeyId, Account, AccountId, AccountStatus, KeyHolder, StoredTokens};
 use crate::secret::AccessToken;
 use crate::time::Timestamp;
 
@@ -39,14 +39,7 @@ impl Broker {
         caller: &Caller,
         min_ttl: Duration,
     ) -> Result<HandedToken, Refusal> {
-        let key = match caller {
-            Caller::Key(key) => key,
-            Caller::Nobody => return Err(KEY_NEEDED),
-            Caller::Admin | Caller::Enroller => {
-                let detail = "only an access key opens a token; operators' keys do not";
-                return Err(Refusal::Forbidden(detail));
-            }
-        };
+        let key = token_key(caller)?;
         let account = self.account_of(key)?;
         let mut tokens = self.stored_tokens(account).await.map_err(gone)?;
         if wants_refresh(&tokens, min_ttl, self.clock.now()) {
@@ -54,6 +47,20 @@ impl Broker {
             self.still_opens(key.id, account).await?;
         }
         self.hand_out(tokens, min_ttl).await
+    }
+
+    /// Returns the stored access token as it is, without refreshing it: for a `HEAD`.
+    ///
+    /// # Errors
+    /// As [`Broker::hand_out_token`]; an expired token is [`Refusal::ProviderUnavailable`] until somebody refreshes it.
+    pub async fn inspect_token(
+        &self,
+        caller: &Caller,
+        min_ttl: Duration,
+    ) -> Result<HandedToken, Refusal> {
+        let account = self.account_of(token_key(caller)?)?;
+        let tokens = self.stored_tokens(account).await.map_err(gone)?;
+        self.hand_out(tokens, min_ttl)
     }
 
     /// A refresh takes its time: the key may have been deleted meanwhile, or have expired.
@@ -85,6 +92,17 @@ impl Broker {
             warning: warning(&tokens.account, expires_in, min_ttl),
             account: tokens.account,
         })
+    }
+}
+
+fn token_key(caller: &Caller) -> Result<&KeyHolder, Refusal> {
+    match caller {
+        Caller::Key(key) => Ok(key),
+        Caller::Nobody => Err(KEY_NEEDED),
+        Caller::Admin | Caller::Enroller => {
+            let detail = "only an access key opens a token; operators' keys do not";
+            Err(Refusal::Forbidden(detail))
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbBackend, DbErr};
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use super::health::WriteHealth;
 use super::session::{Patience, seen, span, within};
@@ -159,8 +159,9 @@ impl Transaction {
     /// Commits. Whether it is durable is unknown after an error.
     pub(super) async fn commit(mut self, patience: Option<Patience>) -> Result<(), DbErr> {
         self.running()?;
+        let span = span(self.backend, "COMMIT");
         match self.open.take() {
-            Some(open) => in_a_task(open.commit(patience)).await,
+            Some(open) => in_a_task(open.commit(patience, span)).await,
             None => Err(spoilt()),
         }
     }
@@ -177,10 +178,9 @@ impl Drop for Transaction {
 }
 
 impl Open {
-    async fn commit(self, patience: Option<Patience>) -> Result<(), DbErr> {
-        let backend = self.txn.get_database_backend();
+    async fn commit(self, patience: Option<Patience>, span: Span) -> Result<(), DbErr> {
         let committed = within(patience.as_ref(), self.txn.commit());
-        let committed = seen(span(backend, "COMMIT"), committed).await;
+        let committed = seen(span, committed).await;
         if committed.is_err() {
             self.origin.discard();
         }

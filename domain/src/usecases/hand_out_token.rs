@@ -60,7 +60,7 @@ impl Broker {
     ) -> Result<HandedToken, Refusal> {
         let account = self.account_of(token_key(caller)?)?;
         let tokens = self.stored_tokens(account).await.map_err(gone)?;
-        self.hand_out(tokens, min_ttl)
+        self.hand_out(tokens, min_ttl).await
     }
 
     /// A refresh takes its time: the key may have been deleted meanwhile, or have expired.

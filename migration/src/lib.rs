@@ -9,6 +9,7 @@ mod grant_expires_at;
 mod initial;
 mod renewed_by_use;
 mod replicas;
+mod write_tests;
 mod wrong_codes;
 
 use sea_orm_migration::prelude::*;
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(renewed_by_use::Migration),
             Box::new(grant_expires_at::Migration),
             Box::new(callback_hash::Migration),
+            Box::new(write_tests::Migration),
         ]
     }
 }

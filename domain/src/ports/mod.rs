@@ -18,5 +18,5 @@ pub use token_store::{
     AccountCount, AccountStore, Census, CensusStore, DyingCount, GuessStore, KeyCreation, KeyStore,
     LinkCreation, LinkStore, NewLink, NewLinkKey, OverdueCount, Recorded, RefreshStore,
     ReplicaStore, Resealing, RevocationStore, SealStore, SealedColumn, SealedRow, SealedTable,
-    SealedTo, SealedValue, StoreError, TokenStore,
+    SealedTo, SealedValue, StoreError, TokenStore, WriteTestStore,
 };

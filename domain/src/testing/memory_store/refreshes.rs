@@ -64,6 +64,7 @@ impl RefreshStore for MemoryStore {
     ) -> Result<Recorded, StoreError> {
         let mut state = self.lock();
         refuse(&mut state.recordings_to_refuse)?;
+        state.take_tokens()?;
         state.record_refresh(account, generation, tokens, now)
     }
 

@@ -16,7 +16,7 @@
 //!
 //! # Adding an adapter
 //!
-//! *A store*: implement the ten traits that make a [`TokenStore`] in a crate below `adapters/`, one transaction for each
+//! *A store*: implement the eleven traits that make a [`TokenStore`] in a crate below `adapters/`, one transaction for each
 //! method, and run `central_oauth_contract::token_store` against it. *A provider*: implement [`OAuthProvider`], one HTTP
 //! exchange for each method; intervals, deadlines and retries are decided here. *A cipher*: implement [`Cipher`] and
 //! run `central_oauth_contract::cipher`. Then name the adapter in `src/wiring.rs`, the only place that knows it.

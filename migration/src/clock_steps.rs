@@ -1,4 +1,4 @@
-//! The seventh schema: indexes that find times which a clock that was ahead has written.
+//! The eighth schema: indexes that find times which a clock that was ahead has written.
 
 use sea_orm_migration::prelude::*;
 
@@ -7,7 +7,7 @@ pub(crate) struct Migration;
 
 impl MigrationName for Migration {
     fn name(&self) -> &str {
-        "m0007_clock_steps"
+        "m0008_clock_steps"
     }
 }
 

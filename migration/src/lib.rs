@@ -11,6 +11,7 @@ mod initial;
 mod outages;
 mod renewed_by_use;
 mod replicas;
+mod write_tests;
 mod wrong_codes;
 
 use sea_orm_migration::prelude::*;
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(renewed_by_use::Migration),
             Box::new(grant_expires_at::Migration),
             Box::new(callback_hash::Migration),
+            Box::new(write_tests::Migration),
             Box::new(clock_steps::Migration),
             Box::new(outages::Migration),
         ]

@@ -1,4 +1,4 @@
-//! The eighth schema: outages of providers, which all replicas share.
+//! The ninth schema: outages of providers, which all replicas share.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -7,7 +7,7 @@ pub(crate) struct Migration;
 
 impl MigrationName for Migration {
     fn name(&self) -> &str {
-        "m0008_outages"
+        "m0009_outages"
     }
 }
 

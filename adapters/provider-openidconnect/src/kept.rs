@@ -36,6 +36,13 @@ struct Held<T> {
     stale_at: Duration,
 }
 
+impl<T> Held<T> {
+    /// Whether it was fetched a moment ago.
+    fn is_young(&self, now: Duration) -> bool {
+        now < self.fetched_at + RENEWED_AT_MOST_EVERY
+    }
+}
+
 impl<T> Kept<T> {
     /// Holds nothing yet.
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
@@ -80,7 +87,18 @@ impl<T> Kept<T> {
         }
     }
 
-    /// A value that was fetched after this was called, or a moment before: what is held was found wanting.
+    /// Has the next caller fetch the value again, unless it was fetched a moment ago: what it says seems to be out of date.
+    pub(crate) async fn expire(&self) {
+        let mut slot = self.slot.lock().await;
+        let now = self.clock.uptime();
+        if let Some(held) = &mut slot.held
+            && !held.is_young(now)
+        {
+            held.stale_at = held.stale_at.min(now);
+        }
+    }
+
+    /// Returns a value that was fetched after this call, or a moment before it, because the cached one did not serve.
     pub(crate) async fn renew<F>(
         &self,
         deadline: Deadline,
@@ -91,9 +109,7 @@ impl<T> Kept<T> {
     {
         let slot = deadline.bound(self.slot.lock()).await?;
         match &slot.held {
-            Some(held) if self.clock.uptime() < held.fetched_at + RENEWED_AT_MOST_EVERY => {
-                Ok(Arc::clone(&held.value))
-            }
+            Some(held) if held.is_young(self.clock.uptime()) => Ok(Arc::clone(&held.value)),
             _ => self.fill(slot, fetch(deadline).await),
         }
     }

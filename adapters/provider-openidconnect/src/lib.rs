@@ -10,8 +10,8 @@
 //! | `http` | one exchange: bounded, normalised to an `Answer`, and rid of our secrets |
 //! | `profile` | known providers, as the files in `profiles/` describe them |
 //! | `quirks` | where providers depart from the RFCs |
-//! | `oauth_error`, `dialect` | where an answer says what is wrong, and what the words mean |
-//! | `client_auth` | how this service says who it is |
+//! | `oauth_error`, `dialect`, `pattern` | where an answer says what is wrong, and what the words mean |
+//! | `client_auth`, `auth_memory` | client authentication, and what works at which endpoint |
 //! | `device_authorization` | the answer that starts a device flow |
 //! | `authorization_code` | where a person is sent, and what the browser brings back |
 //! | `token`, `refresh` | token answers, and those to refreshes |
@@ -26,6 +26,7 @@
 //! [`OAuthProvider`]: central_oauth_domain::ports::OAuthProvider
 
 mod address;
+mod auth_memory;
 mod authorization_code;
 mod client_auth;
 mod deadline;
@@ -37,6 +38,7 @@ mod http;
 mod identity;
 mod kept;
 mod oauth_error;
+mod pattern;
 mod profile;
 mod provider;
 pub mod quirks;

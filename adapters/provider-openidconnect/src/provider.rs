@@ -1,5 +1,6 @@
 //! The adapter itself.
 
+mod ask;
 mod people;
 
 use std::sync::Arc;
@@ -18,14 +19,13 @@ use central_oauth_domain::secret::{AccessToken, CallbackQuery, DeviceCode, IdTok
 use openidconnect::core::CoreJsonWebKeySet;
 use url::Url;
 
+use crate::auth_memory::AuthMemory;
 use crate::authorization_code::{Brought, Errand};
-use crate::client_auth::{Client, ClientAuthMethod};
+use crate::client_auth::Client;
 use crate::deadline::Deadline;
 use crate::dialect::Dialect;
 use crate::discovery::Metadata;
-use crate::http::{
-    Answer, Fields, Http, Names, Rejection, Request, TraceHeaders, Unanswered, unworded,
-};
+use crate::http::{Fields, Http, Names, Rejection, Request, TraceHeaders, unworded};
 use crate::kept::Kept;
 use crate::server::Server;
 use crate::settings::{Flow, ProviderSettings, SettingsError};
@@ -39,6 +39,7 @@ pub struct OpenIdConnectProvider {
     pub(crate) settings: ProviderSettings,
     entropy: Arc<Entropy>,
     client: Client,
+    auth_memory: AuthMemory,
     pub(crate) http: Http,
     server: Kept<Server>,
     keys: Kept<CoreJsonWebKeySet>,
@@ -77,6 +78,7 @@ impl OpenIdConnectProvider {
         Ok(Self {
             client: Client::new(settings.client_id.clone(), settings.client_secret.clone()),
             http,
+            auth_memory: AuthMemory::new(Arc::clone(&clock)),
             server: Kept::new(Arc::clone(&clock)),
             keys: Kept::new(clock),
             observer: Arc::new(Unobserved),
@@ -124,17 +126,6 @@ impl OpenIdConnectProvider {
         server
     }
 
-    /// Posts a form with this client's credentials: how every endpoint but userinfo is asked.
-    async fn post(
-        &self,
-        auth_method: ClientAuthMethod,
-        mut request: Request,
-        deadline: Deadline,
-    ) -> Result<Answer, Unanswered> {
-        self.client.authenticate(auth_method, &mut request)?;
-        self.http.send(request, deadline).await
-    }
-
     async fn begin_device_flow(
         &self,
         server: &Server,
@@ -143,11 +134,9 @@ impl OpenIdConnectProvider {
         let quirks = &self.settings.quirks.device;
         let mut request = Request::post(server.device_authorization()?);
         self.name_scopes(&mut request);
-        for (name, value) in &quirks.parameters {
-            request.field(name, value);
-        }
-        let auth_method = quirks.auth_method(server.auth_method);
-        let answer = self.post(auth_method, request, deadline).await?;
+        request.extra_fields(&quirks.parameters);
+        let auth = quirks.auth(server.auth).at_device_endpoint();
+        let answer = self.post(auth, request, deadline).await?;
         device_authorization::read(&answer.success()?, quirks)
     }
 
@@ -168,8 +157,9 @@ impl OpenIdConnectProvider {
         if quirks.polls_repeat_scopes {
             self.name_scopes(&mut request);
         }
-        let auth_method = quirks.auth_method(server.auth_method);
-        let answer = self.post(auth_method, request, deadline).await?;
+        request.extra_fields(&self.settings.quirks.token.parameters);
+        let auth = quirks.auth(server.auth);
+        let answer = self.post(auth, request, deadline).await?;
         match answer.success() {
             Ok(fields) => self.read_tokens(&fields, self.origin_of(token_endpoint), |_| Ok(())),
             Err(Rejection::Worded(error)) => device_authorization::unfinished(error),
@@ -216,7 +206,7 @@ impl OpenIdConnectProvider {
         };
         let token_endpoint = server.token()?;
         let request = errand.token_request(token_endpoint, &code, &self.settings);
-        let answer = self.post(server.auth_method, request, deadline).await?;
+        let answer = self.post(server.auth, request, deadline).await?;
         let origin = self.origin_of(token_endpoint);
         let status = answer.status();
         let fields = answer.success().map_err(|rejection| match rejection {
@@ -291,13 +281,14 @@ impl OAuthProvider for OpenIdConnectProvider {
         let mut request = Request::post(token_endpoint).json_if(quirks.token.json_requests);
         request.field("grant_type", "refresh_token");
         request.secret_field("refresh_token", refresh_token.expose());
-        let auth_method = match self.settings.flow {
-            Flow::Device => quirks.device.auth_method(server.auth_method),
-            Flow::AuthorizationCode => server.auth_method,
+        request.extra_fields(&quirks.refresh.parameters);
+        let auth = match self.settings.flow {
+            Flow::Device => quirks.device.auth(server.auth),
+            Flow::AuthorizationCode => server.auth,
         };
-        let answer = self.post(auth_method, request, deadline).await?;
+        let answer = self.post(auth, request, deadline).await?;
         let origin = self.origin_of(token_endpoint);
-        refresh::read(answer, granted, origin, quirks)
+        refresh::read(answer, refresh_token, granted, origin, quirks)
     }
 
     async fn revoke(&self, token: TokenToRevoke<'_>) -> Result<Revoked, ProviderError> {
@@ -315,9 +306,9 @@ impl OAuthProvider for OpenIdConnectProvider {
         }
         let request = revocation::request(endpoint, token, quirks)?;
         let has_secret = self.client.secret().is_some();
-        let usual = server.revocation_auth_method;
-        let answer = match revocation::auth_method(quirks, has_secret, usual)? {
-            Some(auth_method) => self.post(auth_method, request, deadline).await?,
+        let usual = server.revocation_auth;
+        let answer = match revocation::auth(quirks, has_secret, usual)? {
+            Some(auth) => self.post(auth, request, deadline).await?,
             None => self.http.send(request, deadline).await?,
         };
         revocation::read(answer, quirks)

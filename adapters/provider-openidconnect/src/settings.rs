@@ -1,5 +1,7 @@
 //! What the operator says about a provider.
 
+mod parameters;
+
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -121,6 +123,14 @@ pub enum SettingsError {
     /// No time at all, or more than an hour.
     #[error("the timeout must be between one millisecond and one hour")]
     Timeout,
+    /// A parameter that this service sets itself.
+    #[error("{key} cannot set {name}: this service sets it itself")]
+    Parameter {
+        /// Which table.
+        key: &'static str,
+        /// Which parameter.
+        name: String,
+    },
     /// HTTPS does not work on this machine.
     #[error(transparent)]
     Client(#[from] ClientUnavailable),
@@ -177,6 +187,7 @@ impl ProviderSettings {
         self.check_addresses()?;
         self.check_client()?;
         self.check_scopes()?;
+        parameters::check(self)?;
         let is_bounded =
             (Duration::from_millis(1)..=Duration::from_secs(3600)).contains(&self.timeout);
         is_bounded.then_some(()).ok_or(SettingsError::Timeout)

@@ -34,8 +34,9 @@ async fn up_and_down_and_up_again() {
             "m0004_renewed_by_use",
             "m0005_grant_expires_at",
             "m0006_callback_hash",
-            "m0007_clock_steps",
-            "m0008_outages"
+            "m0007_write_tests",
+            "m0008_clock_steps",
+            "m0009_outages"
         ]
     );
     store.migrate_up().await.unwrap();

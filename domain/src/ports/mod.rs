@@ -18,5 +18,5 @@ pub use token_store::{
     AccountCount, AccountStore, Census, CensusStore, ClockStepStore, DyingCount, GuessStore,
     KeyCreation, KeyStore, LinkCreation, LinkStore, NewLink, NewLinkKey, OutageStore, OverdueCount,
     Recorded, RefreshStore, ReplicaStore, Resealing, RevocationStore, SealStore, SealedColumn,
-    SealedRow, SealedTable, SealedTo, SealedValue, StoreError, TokenStore,
+    SealedRow, SealedTable, SealedTo, SealedValue, StoreError, TokenStore, WriteTestStore,
 };

@@ -12,8 +12,8 @@ use crate::secret::{
 use crate::time::Timestamp;
 
 /// One provider at which people consent. Each method that talks to it is one exchange, bounded in time by the
-/// adapter (an exchange may first have to discover endpoints or fetch signing keys, which are then kept). Intervals,
-/// deadlines and retries belong to the domain.
+/// adapter. An exchange may first have to discover endpoints, fetch signing keys or find out how an endpoint wants the
+/// client to authenticate, which is then remembered. Intervals, deadlines and retries belong to the domain.
 ///
 /// Both ways of consenting fit: with the device flow (RFC 8628) the prompt is a user code and the service polls
 /// [`redeem`]; a flow that sends the person through a redirect gives [`Prompt::Visit`] and redeems with what the browser

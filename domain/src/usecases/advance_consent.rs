@@ -42,6 +42,7 @@ impl Broker {
         limit: u64,
         busy: &[ProviderName],
     ) -> Result<Vec<Link>, StoreError> {
+        self.store.test_write(None).await?;
         let now = self.clock.now();
         let lease_until = now + self.settings.provider_timeout + LEASE_MARGIN;
         self.store

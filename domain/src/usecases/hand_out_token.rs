@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::authenticate::{KEY_NEEDED, UNKNOWN_KEY};
-use super::refresh_account::no_token_now;
 use super::{Broker, Caller, Refusal};
 use crate::clock_step::CLOCKS_DIFFER;
 use crate::fault::Fault;
@@ -44,7 +43,7 @@ impl Broker {
             tokens = self.refreshed(tokens).await.map_err(gone)?;
             self.still_opens(key.id, account).await?;
         }
-        self.hand_out(tokens, min_ttl)
+        self.hand_out(tokens, min_ttl).await
     }
 
     /// Returns the stored access token as it is, without refreshing it: for a `HEAD`.
@@ -58,7 +57,7 @@ impl Broker {
     ) -> Result<HandedToken, Refusal> {
         let account = self.account_of(token_key(caller)?)?;
         let tokens = self.stored_tokens(account).await.map_err(gone)?;
-        self.hand_out(tokens, min_ttl)
+        self.hand_out(tokens, min_ttl).await
     }
 
     /// A refresh takes its time: the key may have been deleted meanwhile, or have expired.
@@ -70,12 +69,16 @@ impl Broker {
         if opens { Ok(()) } else { Err(UNKNOWN_KEY) }
     }
 
-    fn hand_out(&self, tokens: StoredTokens, min_ttl: Duration) -> Result<HandedToken, Refusal> {
+    async fn hand_out(
+        &self,
+        tokens: StoredTokens,
+        min_ttl: Duration,
+    ) -> Result<HandedToken, Refusal> {
         let now = self.clock.now();
         let expires_at = tokens.account.access_token_expires_at;
         let expires_in = expires_at.map(|at| at.since(now));
         if expires_in.is_some_and(|left| left.is_zero()) {
-            return Err(no_token_now(&tokens, now));
+            return Err(self.why_no_token(&tokens).await);
         }
         Ok(HandedToken {
             access_token: self

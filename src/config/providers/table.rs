@@ -132,7 +132,7 @@ impl Table {
                 |error: UnknownClientAuthMethod| format!("token_endpoint_auth_method {error}"),
             )?,
             device_token_endpoint: url("device_token_endpoint", self.device_token_endpoint)?,
-            authorization_parameters: parameters(self.authorization_parameters)?,
+            authorization_parameters: self.authorization_parameters.into_iter().collect(),
             scopes: self.scopes,
             trace_context: self.trace_context.map_or(Ok(false), Switch::read)?,
             ..settings
@@ -219,24 +219,6 @@ fn url(key: &str, text: Option<String>) -> Result<Option<Url>, String> {
 
 fn wrong_quirks(error: &toml::de::Error) -> String {
     format!("quirks: {}", harmless(error.message()))
-}
-
-/// What is added to authorization requests; what makes them up is not the operator's to say.
-fn parameters(given: BTreeMap<String, String>) -> Result<Vec<(String, String)>, String> {
-    const OURS: [&str; 8] = [
-        "client_id",
-        "code_challenge",
-        "code_challenge_method",
-        "nonce",
-        "redirect_uri",
-        "response_type",
-        "scope",
-        "state",
-    ];
-    match given.keys().find(|name| OURS.contains(&name.as_str())) {
-        Some(name) => Err(format!("authorization_parameters cannot set {name}")),
-        None => Ok(given.into_iter().collect()),
-    }
 }
 
 fn check_name(name: &str) -> Result<(), &'static str> {

@@ -24,6 +24,7 @@ mod reserving;
 mod revocations;
 mod samples;
 mod seals;
+mod write_tests;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -173,6 +174,7 @@ where
             they_say_who_they_are, one_has_the_duty, a_duty_lapses, who_ends_leaves_the_duty, who_is_gone_is_forgotten,
             of_many_at_once_one_has_the_duty,
         },
+        write_tests::{a_store_that_works_passes, a_test_leaves_an_empty_store_empty, many_test_at_once},
         purging::{
             ended_links_go, with_their_inert_keys, time_ends_links_too, leased_and_redeemed_links_stay,
             no_more_than_asked_for,

@@ -214,7 +214,9 @@ impl Profile {
             settings.token_endpoint_auth_method = self.token_endpoint_auth_method;
         }
         let mut quirks = self.quirks.clone();
-        quirks.device.parameters = template.table(&quirks.device.parameters)?;
+        for parameters in quirks.parameters() {
+            *parameters = template.table(parameters)?;
+        }
         let response_issuer = &mut quirks.authorization.response_issuer;
         *response_issuer = template.optional(response_issuer.as_deref())?;
         settings.quirks = quirks;

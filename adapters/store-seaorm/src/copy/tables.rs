@@ -35,6 +35,10 @@ const LEFT_OUT: &[(&str, &str)] = &[
         "whoever finds the provider down again needs a moment to know it",
     ),
     (
+        "write_tests",
+        "random bytes that show whether writing works, each time anew",
+    ),
+    (
         "seaql_migrations",
         "the destination is migrated by itself, before anything is copied",
     ),

@@ -115,7 +115,7 @@ impl OnServer {
 
     /// As good as a new one, and quicker made.
     pub(crate) fn emptied(&self) -> Self {
-        let empty = "TRUNCATE accounts, tokens, access_keys, device_codes, revocations, service_keys, replicas, wrong_codes RESTART IDENTITY";
+        let empty = "TRUNCATE accounts, tokens, access_keys, device_codes, revocations, service_keys, replicas, wrong_codes, write_tests RESTART IDENTITY";
         Cluster::shared().execute(&self.database, empty);
         self.clone()
     }
@@ -154,16 +154,19 @@ pub(crate) fn sealed(text: &str) -> Sealed {
     Sealed::from_bytes(text.as_bytes().to_vec())
 }
 
-pub(crate) async fn pending(store: &SeaOrmStore, n: u64) -> Link {
-    let link = NewLink {
+pub(crate) fn new_link(n: u64) -> NewLink {
+    NewLink {
         code: code(n),
         provider: ProviderName::new("github"),
         requester: Requester::default(),
         key: NewLinkKey::New(key(n)),
         created_at: NOW,
         expires_at: LATER,
-    };
-    match store.create_link(link, u64::MAX).await.unwrap() {
+    }
+}
+
+pub(crate) async fn pending(store: &SeaOrmStore, n: u64) -> Link {
+    match store.create_link(new_link(n), u64::MAX).await.unwrap() {
         LinkCreation::Created(link) => *link,
         refused => panic!("{refused:?}"),
     }

@@ -11,6 +11,7 @@ mod refreshes;
 mod replicas;
 mod revocations;
 mod seals;
+mod write_tests;
 
 use std::error::Error;
 
@@ -27,12 +28,13 @@ pub use revocations::RevocationStore;
 pub use seals::{
     Resealing, SealStore, SealedColumn, SealedRow, SealedTable, SealedTo, SealedValue,
 };
+pub use write_tests::WriteTestStore;
 
 /// Keeps links, accounts, tokens, keys and what is to be revoked. One method is one intent and one transaction; what a
 /// method returns `Ok` for is durable. The store takes only sealed and hashed values, so no plaintext can be persisted
 /// by mistake.
 ///
-/// An adapter implements the ten traits; this one follows.
+/// An adapter implements the eleven traits; this one follows.
 pub trait TokenStore:
     LinkStore
     + GuessStore
@@ -44,6 +46,7 @@ pub trait TokenStore:
     + ReplicaStore
     + ClockStepStore
     + OutageStore
+    + WriteTestStore
 {
 }
 
@@ -58,6 +61,7 @@ impl<T> TokenStore for T where
         + ReplicaStore
         + ClockStepStore
         + OutageStore
+        + WriteTestStore
 {
 }
 

@@ -65,6 +65,7 @@ impl RefreshStore for MemoryStore {
     ) -> Result<Recorded, StoreError> {
         let mut state = self.lock();
         refuse(&mut state.recordings_to_refuse)?;
+        state.take_tokens()?;
         let recorded = state.record_refresh(account, generation, tokens, now);
         state.release_refresh(account, lease_version);
         recorded

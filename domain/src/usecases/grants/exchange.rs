@@ -18,7 +18,7 @@ pub enum Exchange {
     Refreshed(Box<RefreshedTokens>),
     /// None, and what that means.
     Failed(Box<RefreshFailure>),
-    /// The lease was over before anything was sent.
+    /// Nothing was sent: the lease was over, or the answer could not have been stored.
     Unsent,
 }
 
@@ -156,7 +156,8 @@ impl Grants {
         }
         let sealed = lease.refresh_token.as_ref().ok_or(Trouble::LeaseLost)?;
         let refresh_token = self.vault.open_refresh_token(sealed, &lease.account.key)?;
-        if self.waits_for_probe(lease) || !self.holds(lease).await {
+        let can_store = self.store.test_write(None).await.is_ok();
+        if !can_store || self.waits_for_probe(lease) || !self.holds(lease).await {
             return Err(Trouble::LeaseLost);
         }
         Ok(refresh_token)

@@ -3,6 +3,9 @@
 //! Claim (one transaction), present the refresh token (none open), record (another): whoever drives this claims with
 //! [`Grants::claim_due`] or [`Grants::claim`], then calls [`Grants::exchange`] and [`Grants::record`], the last one
 //! again and again while the store is away, because the outcome may hold a refresh token that exists nowhere else.
+//!
+//! After a write has failed, nothing is claimed or presented until a write test has shown that there is room for tokens: a
+//! claim may fit where its successor does not.
 
 mod exchange;
 mod noting;
@@ -74,6 +77,7 @@ impl Grants {
         limit: u64,
         busy: &[ProviderName],
     ) -> Result<Vec<StoredTokens>, StoreError> {
+        self.store.test_write(None).await?;
         let outages = self.read_outages().await?;
         let now = self.clock.now();
         let until = self.lease_until(now);
@@ -175,6 +179,7 @@ impl Grants {
         if tokens.lease.is_held(now) {
             return Ok(Claim::Theirs);
         }
+        self.store.test_write(None).await?;
         let outages = self.read_outages().await?;
         if let Some(outage) = outages.iter().find(|o| o.provider == wish.provider) {
             if !self.may_probe(outage, now) {

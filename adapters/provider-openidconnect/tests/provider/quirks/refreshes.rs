@@ -145,6 +145,21 @@ async fn what_is_dead_and_what_is_not() {
             DEAD,
         ),
         ("gitlab", 400, error("invalid_grant"), DEAD),
+        // dreeveapp/dreeve issues 1449 and 372.
+        (
+            "strava",
+            400,
+            json!({"message": "Bad Request", "errors": [
+                {"resource": "RefreshToken", "field": "refresh_token", "code": "invalid"}]}),
+            DEAD,
+        ),
+        (
+            "strava",
+            400,
+            json!({"message": "Bad Request", "errors": [
+                {"resource": "Application", "field": "client_id", "code": "invalid"}]}),
+            "misconfigured invalid",
+        ),
         // metabrainz/listenbrainz-server pull 1921: believed only when it stays.
         (
             "spotify",

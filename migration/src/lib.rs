@@ -4,6 +4,7 @@
 //! Unix epoch; `TEXT`; `BLOB`), an index for whatever a periodic scan looks for, and a working way down. A migration
 //! that has been released is never edited: the next one follows it.
 
+mod answer_members;
 mod grant_expires_at;
 mod initial;
 mod renewed_by_use;
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(wrong_codes::Migration),
             Box::new(renewed_by_use::Migration),
             Box::new(grant_expires_at::Migration),
+            Box::new(answer_members::Migration),
         ]
     }
 }

@@ -11,8 +11,8 @@ use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
 use central_oauth_domain::observe::{Cache, Observer, Unobserved};
 use central_oauth_domain::ports::{
-    Clock, Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption, RefreshError,
-    Revoked, TokenToRevoke,
+    Clock, Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption, RefreshAnswer,
+    RefreshError, Revoked, TokenToRevoke,
 };
 use central_oauth_domain::secret::{AccessToken, CallbackQuery, DeviceCode, IdToken, RefreshToken};
 use openidconnect::core::CoreJsonWebKeySet;
@@ -96,8 +96,9 @@ impl OpenIdConnectProvider {
         self
     }
 
-    fn origin_of(&self, token_endpoint: &Url) -> TokenOrigin {
+    fn origin_of(&self, issuer: Option<&String>, token_endpoint: &Url) -> TokenOrigin {
         TokenOrigin {
+            issuer: issuer.cloned(),
             token_endpoint: token_endpoint.to_string(),
             client_id: self.settings.client_id.clone(),
         }
@@ -171,7 +172,11 @@ impl OpenIdConnectProvider {
         let auth_method = quirks.auth_method(server.auth_method);
         let answer = self.post(auth_method, request, deadline).await?;
         match answer.success() {
-            Ok(fields) => self.read_tokens(&fields, self.origin_of(token_endpoint), |_| Ok(())),
+            Ok(fields) => self.read_tokens(
+                &fields,
+                self.origin_of(server.of_tokens.as_ref(), token_endpoint),
+                |_| Ok(()),
+            ),
             Err(Rejection::Worded(error)) => device_authorization::unfinished(error),
             Err(Rejection::Failed(error)) => Err(error),
         }
@@ -194,7 +199,8 @@ impl OpenIdConnectProvider {
         check: impl FnOnce(&TokenGrant) -> Result<(), ProviderError>,
     ) -> Result<Redemption, ProviderError> {
         let (scopes, quirks) = (&self.settings.scopes, &self.settings.quirks);
-        let grant = Box::new(token::read(fields, scopes, origin, quirks)?);
+        let listed = &self.settings.extra;
+        let grant = Box::new(token::read(fields, scopes, origin, quirks, listed)?);
         let checked = token::check_type(fields, &quirks.token).and_then(|()| check(&grant));
         Ok(match checked {
             Ok(()) => Redemption::Granted(grant),
@@ -217,7 +223,7 @@ impl OpenIdConnectProvider {
         let token_endpoint = server.token()?;
         let request = errand.token_request(token_endpoint, &code, &self.settings);
         let answer = self.post(server.auth_method, request, deadline).await?;
-        let origin = self.origin_of(token_endpoint);
+        let origin = self.origin_of(server.of_tokens.as_ref(), token_endpoint);
         let status = answer.status();
         let fields = answer.success().map_err(|rejection| match rejection {
             Rejection::Worded(error) => error.into(),
@@ -249,8 +255,11 @@ impl OAuthProvider for OpenIdConnectProvider {
 
     async fn origin(&self) -> Result<TokenOrigin, ProviderError> {
         match &self.settings.token_endpoint {
-            Some(given) => Ok(self.origin_of(given)),
-            None => Ok(self.origin_of(self.server(self.deadline()).await?.token()?)),
+            Some(given) => Ok(self.origin_of(None, given)),
+            None => {
+                let server = self.server(self.deadline()).await?;
+                Ok(self.origin_of(server.of_tokens.as_ref(), server.token()?))
+            }
         }
     }
 
@@ -283,7 +292,7 @@ impl OAuthProvider for OpenIdConnectProvider {
         &self,
         refresh_token: &RefreshToken,
         granted: &[String],
-    ) -> Result<TokenGrant, RefreshError> {
+    ) -> Result<RefreshAnswer, RefreshError> {
         let deadline = self.deadline();
         let server = self.server(deadline).await?;
         let token_endpoint = server.token()?;
@@ -296,8 +305,8 @@ impl OAuthProvider for OpenIdConnectProvider {
             Flow::AuthorizationCode => server.auth_method,
         };
         let answer = self.post(auth_method, request, deadline).await?;
-        let origin = self.origin_of(token_endpoint);
-        refresh::read(answer, granted, origin, quirks)
+        let origin = self.origin_of(server.of_tokens.as_ref(), token_endpoint);
+        refresh::read(answer, granted, origin, quirks, &self.settings.extra)
     }
 
     async fn revoke(&self, token: TokenToRevoke<'_>) -> Result<Revoked, ProviderError> {

@@ -4,6 +4,7 @@
 //! [`Grants::claim_due`] or [`Grants::claim`], then calls [`Grants::exchange`] and [`Grants::record`], the last one
 //! again and again while the store is away, because the outcome may hold a refresh token that exists nowhere else.
 
+mod answer;
 mod exchange;
 mod on_demand;
 mod outages;

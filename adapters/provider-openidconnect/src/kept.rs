@@ -80,6 +80,17 @@ impl<T> Kept<T> {
         }
     }
 
+    /// Has the value fetched again when it is needed next, since something suggests that it has changed. The old one still serves
+    /// if that fails, and a value that was fetched a moment ago is believed.
+    pub(crate) async fn doubt(&self) {
+        let now = self.clock.now();
+        if let Some(held) = &mut self.slot.lock().await.held
+            && now >= held.fetched_at + RENEWED_AT_MOST_EVERY
+        {
+            held.stale_at = held.stale_at.min(now);
+        }
+    }
+
     /// A value that was fetched after this was called, or a moment before: what is held was found wanting.
     pub(crate) async fn renew<F>(
         &self,

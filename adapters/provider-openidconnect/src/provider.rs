@@ -305,6 +305,9 @@ impl OAuthProvider for OpenIdConnectProvider {
             Flow::AuthorizationCode => server.auth_method,
         };
         let answer = self.post(auth_method, request, deadline).await?;
+        if refresh::may_have_moved(answer.status()) {
+            self.server.doubt().await;
+        }
         let origin = self.origin_of(server.of_tokens.as_ref(), token_endpoint);
         refresh::read(answer, granted, origin, quirks, &self.settings.extra)
     }

@@ -60,6 +60,17 @@ fn judge(error: OAuthError, quirks: &RefreshQuirks) -> ProviderError {
     ProviderError::Refused { code, detail }
 }
 
+/// Whether there may be no token endpoint at this address any more: the issuer's metadata name another one by now.
+pub(crate) fn may_have_moved(status: StatusCode) -> bool {
+    let is_gone = [
+        StatusCode::NOT_FOUND,
+        StatusCode::METHOD_NOT_ALLOWED,
+        StatusCode::GONE,
+    ]
+    .contains(&status);
+    is_gone || status.is_redirection()
+}
+
 /// A 408 is a request that got lost on its way in, a 429 a limit: neither says anything about the refresh token.
 fn is_refusal(status: StatusCode) -> bool {
     status.is_client_error()

@@ -277,3 +277,52 @@ async fn many_callers_share_one_discovery() {
         assert_eq!(stub.count(OIDC), 1, "{expected}");
     }
 }
+
+/// An issuer whose token endpoint is where the number says; at any other address there is nothing.
+async fn moving(place: Arc<AtomicUsize>) -> Stub {
+    Stub::start(move |seen, base| {
+        let here = format!("/token{}", place.load(Ordering::Relaxed));
+        let mut answer = metadata(base);
+        answer["token_endpoint"] = format!("{base}{here}").into();
+        match seen.path.as_str() {
+            OIDC => reply_json(200, &answer),
+            path if path == here => reply_json(200, &json!({"access_token": "at"})),
+            _ => reply(404, "text/html", "<html>"),
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_token_endpoint_that_moves_is_found_at_the_next_attempt() {
+    let place = Arc::new(AtomicUsize::new(1));
+    let stub = moving(Arc::clone(&place)).await;
+    let subject = Subject::new(issuer(&stub.base));
+    let before = subject.provider.origin().await.unwrap();
+    assert_eq!(before.issuer.as_ref(), Some(&stub.base));
+    subject.refresh().await.ok().unwrap();
+    place.store(2, Ordering::Relaxed);
+    subject.clock.advance(Duration::from_secs(60));
+    assert!(subject.refresh().await.is_err());
+    subject.refresh().await.ok().unwrap();
+    assert_eq!((stub.count("/token1"), stub.count("/token2")), (2, 1));
+    let now = subject.provider.origin().await.unwrap();
+    assert_ne!(now.token_endpoint, before.token_endpoint);
+    assert!(before.may_be_sent_to(&now));
+}
+
+#[tokio::test]
+async fn refusals_bring_no_storm_of_discoveries() {
+    let place = Arc::new(AtomicUsize::new(1));
+    let stub = moving(Arc::clone(&place)).await;
+    let mut settings = issuer(&stub.base);
+    settings.token_endpoint = Some(format!("{}/nowhere", stub.base).parse().unwrap());
+    let subject = Subject::new(settings);
+    for _ in 0..20 {
+        subject.clock.advance(Duration::from_secs(1));
+        assert!(subject.refresh().await.is_err());
+    }
+    assert!(stub.count(OIDC) <= 3, "{}", stub.count(OIDC));
+    // The operator's endpoint is no issuer's.
+    assert_eq!(subject.provider.origin().await.unwrap().issuer, None);
+}

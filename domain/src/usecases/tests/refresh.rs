@@ -1,5 +1,6 @@
 //! Keeping a grant alive, whatever happens.
 
+mod answers;
 mod ends;
 
 use async_trait::async_trait;

@@ -179,8 +179,80 @@ async fn a_no_foreign_browsers_and_answers_used_twice() {
     browser.wait_for_text("It did not work").await;
     browser.wait_for_text("another issuer").await;
     linked.wait_for("failed").await;
+    // It shows the same when it is opened again, and a third answer is refused.
+    browser.goto(&service.url("/device")).await;
     browser.goto(&mixed_up).await;
+    browser.wait_for_text("another issuer").await;
+    browser.goto(&callback).await;
     browser.wait_for_text("cannot be used").await;
     picture(&browser, "refused").await;
+    browser.close().await;
+}
+
+/// The address that the provider sends the browser back to, which nobody has opened yet, and the browser's cookie.
+async fn callback_of(browser: &Browser, service: &mut Service) -> (String, String) {
+    service.kill().await;
+    browser.click("button[type=submit]").await;
+    let mut callback = String::new();
+    eventually(Duration::from_secs(30), "the way back", async || {
+        callback = address(browser).await;
+        callback.starts_with(&service.url("/callback/"))
+    })
+    .await;
+    // The page that says that nobody answers would try again by itself.
+    browser.goto("about:blank").await;
+    service.run().await;
+    browser.goto(&service.url("/device")).await;
+    let cookie = browser.client.get_named_cookie("central-oauth-browser");
+    let cookie = cookie.await.unwrap();
+    (callback, format!("{}={}", cookie.name(), cookie.value()))
+}
+
+#[tokio::test]
+async fn a_callback_that_the_browser_repeats_links_once_and_shows_it_each_time() {
+    let secret = OidcProvider::CLIENT_SECRET;
+    let (provider, mut service) = started(OidcProvider::CLIENT_ID, Some(secret)).await;
+    let program = Program::ask(&service, "repeated").await;
+    let browser = Browser::without_javascript().await;
+    go_to_provider(&browser, &program).await;
+    sign_in(&browser, "dora").await;
+    let (callback, cookie) = callback_of(&browser, &mut service).await;
+    let client = http::client();
+    let get = |url: &str| client.get(url).header("cookie", &cookie);
+
+    // Without the cookie, as a HEAD and as a prefetch it takes nothing.
+    http::send(client.get(&callback)).await.expect(400);
+    let head = client.head(&callback).header("cookie", &cookie);
+    let head = http::send(head).await.expect(303);
+    let prefetch = get(&callback).header("sec-purpose", "prefetch;prerender");
+    http::send(prefetch).await.expect(503);
+    let declined = format!("{callback}&error=access_denied");
+    let prefetch = get(&declined).header("purpose", "prefetch");
+    http::send(prefetch).await.expect(503);
+    program.expect_status("authorizing").await;
+    let page = http::send(get(&service.url(head.header("location")))).await;
+    assert!(page.text.contains(&provider.issuer), "{}", page.text);
+
+    // Two at once, then the person, then a reload after a restart.
+    let (first, second) = tokio::join!(http::send(get(&callback)), http::send(get(&callback)));
+    for taken in [first.expect(303), second.expect(303)] {
+        assert_eq!(taken.header("location"), head.header("location"));
+    }
+    browser.goto(&callback).await;
+    browser.wait_for_text("can now use this account").await;
+    service.restart().await;
+    browser.goto(&callback).await;
+    browser.wait_for_text("can now use this account").await;
+    let other = callback.replacen("code=", "code=other", 1);
+    http::send(get(&other)).await.expect(400);
+    http::send(get(&declined)).await.expect(400);
+
+    let account = program.wait_until_linked().await;
+    assert_eq!(account["account_id"], "dora");
+    // This provider ends a grant whose code is redeemed twice.
+    let token = program.token().await;
+    program
+        .expect_accepted_by(&provider.issuer, &token, "dora")
+        .await;
     browser.close().await;
 }

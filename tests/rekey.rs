@@ -105,7 +105,7 @@ async fn everything_moves_while_clients_ask() {
     let complained = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}{complained}");
     assert!(
-        said.contains("PREVIOUS_SECRET_KEYS is needed no more"),
+        said.contains("You can remove PREVIOUS_SECRET_KEYS now"),
         "{said}"
     );
     sleep(2 * LIFETIME).await;

@@ -114,7 +114,7 @@ impl std::fmt::Debug for Sealed {
     }
 }
 
-/// The keyed hash of a link code, an access key, a browser's token or a network: equal inputs give equal hashes, and without the
+/// The keyed hash of a link code, an access key, a browser's token, a callback or a network: equal inputs give equal hashes, and without the
 /// service's hash key nothing can be tried against them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyedHash([u8; 32]);

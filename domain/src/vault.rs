@@ -288,6 +288,12 @@ impl Vault {
         self.hash("browser", browser.expose())
     }
 
+    /// The hash that a provider's answer is recognised by when it comes again.
+    #[must_use]
+    pub fn hash_callback(&self, answer: &CallbackQuery) -> KeyedHash {
+        self.hash("callback", answer.expose())
+    }
+
     /// The token that a browser's forms must carry: derived from its cookie, so another site cannot know it.
     #[must_use]
     pub fn csrf_token(&self, browser: &BrowserToken) -> KeyedHash {

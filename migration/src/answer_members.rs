@@ -11,7 +11,7 @@ pub(crate) struct Migration;
 
 impl MigrationName for Migration {
     fn name(&self) -> &str {
-        "m0006_answer_members"
+        "m0007_answer_members"
     }
 }
 

@@ -5,6 +5,7 @@
 //! that has been released is never edited: the next one follows it.
 
 mod answer_members;
+mod callback_hash;
 mod grant_expires_at;
 mod initial;
 mod renewed_by_use;
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(wrong_codes::Migration),
             Box::new(renewed_by_use::Migration),
             Box::new(grant_expires_at::Migration),
+            Box::new(callback_hash::Migration),
             Box::new(answer_members::Migration),
         ]
     }

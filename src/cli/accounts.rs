@@ -1,4 +1,4 @@
-//! `central-oauth accounts`: how the accounts are.
+//! `central-oauth accounts`: shows the health of accounts.
 
 mod words;
 
@@ -13,21 +13,21 @@ use super::table::lay_out;
 use super::{Exit, Failure};
 use crate::config::{ClientConfig, Environment};
 
-/// What `accounts` takes.
+/// Options of `accounts`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-The account is that of the kept key, or of the key in CENTRAL_OAUTH_ACCESS_KEY. With the operator's key in
-CENTRAL_OAUTH_ADMIN_KEY all accounts are shown, unless --profile or --key-file asks for one. The operator's key goes to
---server or CENTRAL_OAUTH_SERVER, not to where a kept key belongs.")]
+Shows the account of the saved key, or of the key in CENTRAL_OAUTH_ACCESS_KEY. If CENTRAL_OAUTH_ADMIN_KEY is set, shows
+all accounts, unless --profile or --key-file selects a saved key. The admin key is sent only to --server or
+CENTRAL_OAUTH_SERVER, never to the service of a saved key.")]
 pub(super) struct Options {
     #[command(flatten)]
     target: Target,
-    /// Print everything that the service tells, as one JSON array, for scripts.
+    /// Print the complete response of the service as one JSON array, for scripts.
     #[arg(long)]
     json: bool,
 }
 
-/// The accounts that a key sees, as they came, and what time it was at the service.
+/// The accounts that a key may see, unparsed, and the time of the service's clock.
 struct Seen {
     items: Vec<Value>,
     now: Option<OffsetDateTime>,
@@ -64,7 +64,7 @@ async fn see(caller: Profile) -> Result<Seen, Failure> {
     Ok(Seen { items, now })
 }
 
-/// The table, and below it a line for each account that is not well.
+/// Prints the table, and below it advice for each account that is not active.
 fn show(seen: &Seen, relink: &str) -> Result<(), Failure> {
     let accounts: Result<Vec<_>, _> = seen.items.iter().map(AccountDetails::deserialize).collect();
     let accounts = accounts.map_err(Failure::other)?;

@@ -1,4 +1,4 @@
-//! A client of the service's own API, for the client commands.
+//! HTTP client for the service's own API, used by the client commands.
 
 mod answers;
 
@@ -25,11 +25,11 @@ pub(super) struct Client {
     server: Url,
 }
 
-/// Why the service did not answer as asked.
+/// Why a request to the service failed.
 pub(super) enum Refused {
-    /// It could not be reached, or what answered is no such service; a sentence that names it.
+    /// The service could not be reached, or another kind of server answered. The text names the server.
     Unreachable(String),
-    /// It answered with a problem (RFC 9457).
+    /// The service answered with a problem (RFC 9457).
     Problem {
         status: StatusCode,
         code: String,
@@ -53,7 +53,7 @@ impl Client {
         self.answer(request.json(wanted)).await
     }
 
-    /// Whether it is alive, or ready too.
+    /// Asks for liveness if `live` is set, else for readiness.
     pub(super) async fn health(&self, live: bool) -> Result<Health, Refused> {
         let path = if live { "/v1/healthz" } else { "/v1/readyz" };
         self.answer(self.request(Method::GET, path, None)).await
@@ -70,7 +70,7 @@ impl Client {
         self.answer(request.query(&[("min_ttl", min_ttl)])).await
     }
 
-    /// One page of the accounts that a key sees, and what time it is there.
+    /// Returns one page of the accounts that a key may see, and the time of the service's clock.
     pub(super) async fn accounts(
         &self,
         key: &AccessKey,
@@ -103,7 +103,7 @@ impl Client {
             .await
     }
 
-    /// A request to the service, which may live below a path of a shared host.
+    /// Builds a request. The service may be served below a path of a shared host.
     fn request(&self, method: Method, path: &str, bearer: Option<&AccessKey>) -> RequestBuilder {
         let mut url = self.server.clone();
         url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
@@ -118,7 +118,7 @@ impl Client {
         Ok(self.dated_answer(request).await?.0)
     }
 
-    /// The answer, and when it was given, by the clock of the service.
+    /// Returns the response, and its time by the service's clock.
     async fn dated_answer<T: DeserializeOwned>(
         &self,
         request: RequestBuilder,
@@ -154,9 +154,9 @@ impl Client {
     }
 }
 
-/// What every request of the client commands has in common, on the way to this server.
+/// Builds the HTTP client for this server.
 pub(super) fn http(server: &Url) -> Result<reqwest::Client, Failure> {
-    /// Longer than the service lets any caller wait.
+    /// Longer than the service lets any caller wait (15 s).
     const TIMEOUT: Duration = Duration::from_secs(30);
     let mut builder = reqwest::Client::builder()
         .timeout(TIMEOUT)
@@ -182,7 +182,7 @@ fn is_loopback(server: &Url) -> bool {
     }
 }
 
-/// The cause of all causes: only that says "connection refused".
+/// Returns the innermost cause. Only that one says "connection refused".
 fn innermost(error: &reqwest::Error) -> String {
     let mut cause: &dyn Error = error;
     while let Some(deeper) = cause.source() {
@@ -192,7 +192,7 @@ fn innermost(error: &reqwest::Error) -> String {
 }
 
 impl Refused {
-    /// How long to wait at least before asking again, where that may help.
+    /// Returns the minimum pause before a retry, or `None` if a retry cannot help.
     pub(super) fn may_pass_after(&self) -> Option<Duration> {
         match self {
             Self::Unreachable(_) => Some(Duration::ZERO),

@@ -1,4 +1,4 @@
-//! `central-oauth copy`: everything from one database into another.
+//! `central-oauth copy`: copies a database into another one.
 
 mod progress;
 
@@ -10,15 +10,15 @@ use crate::config::{CopyConfig, Environment, Keys, LogConfig};
 use crate::{telemetry, wiring};
 use progress::Progress;
 
-/// What `copy` takes.
+/// Options of `copy`.
 #[derive(clap::Args)]
 pub(super) struct Options {
-    /// The database to copy, like sqlite:///data/db.sqlite3. It is left as it is. The default is the file that
-    /// CENTRAL_OAUTH_DB_PATH names.
+    /// The database to copy, such as sqlite:///data/db.sqlite3. It is not changed. Default: the file in
+    /// CENTRAL_OAUTH_DB_PATH.
     #[arg(long, value_name = "URL")]
     from: Option<String>,
-    /// Where everything goes, like postgres://user@host/database. The default is CENTRAL_OAUTH_DATABASE_URL, which keeps
-    /// a password off the command line.
+    /// The database to copy to, such as postgres://user@host/database. Default: CENTRAL_OAUTH_DATABASE_URL, which keeps a
+    /// password off the command line.
     #[arg(long, value_name = "URL")]
     to: Option<String>,
 }
@@ -44,19 +44,19 @@ fn tell(copied: &Copied) -> Result<Exit, Failure> {
         print::result(format_args!("{name:<12} {rows:>9} rows"))?;
     }
     print::result(format_args!(
-        "The copy is complete. Every row is there, and all {} sealed values open.",
+        "The copy is complete: all rows were copied, and all {} encrypted values can be decrypted.",
         copied.opened
     ))?;
     print::result(
         "Next: set CENTRAL_OAUTH_DATABASE_URL to the new database and start the service, with the same secret key.",
     )?;
     print::result(
-        "Start no service on the old database again: two services would spend the same refresh tokens.",
+        "Never start a service on the old database again: two services would use the same refresh tokens.",
     )?;
     Ok(Exit::Done)
 }
 
-/// Why nothing was copied, or not everything, and what to do about it.
+/// Explains why the copy is incomplete and what to do about it.
 pub(crate) fn failure(error: CopyError) -> Failure {
     let advice = match &error {
         CopyError::Unreadable(_) => {
@@ -64,7 +64,7 @@ pub(crate) fn failure(error: CopyError) -> Failure {
              CENTRAL_OAUTH_PREVIOUS_SECRET_KEYS; then stop the service and copy again"
         }
         CopyError::Differs(_) | CopyError::Store(_) => {
-            "the copy is not complete; run it again to go on"
+            "the copy is not complete; run the command again to continue"
         }
         CopyError::NoHashKey | CopyError::Unlock(_) | CopyError::Overtaken => {
             return Failure::other(error);

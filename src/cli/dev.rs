@@ -1,4 +1,4 @@
-//! `central-oauth dev`: the whole flow here and now, with nothing else installed.
+//! `central-oauth dev`: the whole flow on this machine, with nothing else installed.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -20,13 +20,13 @@ use crate::config::{
 use crate::service::{Service, ServiceConfig};
 use crate::{runtime, telemetry, wiring};
 
-/// What `dev` takes.
+/// Options of `dev`.
 #[derive(clap::Args)]
 pub(super) struct Options {
-    /// Let the sandbox's person consent by itself, show every step with its request, end with a token that works.
+    /// Let the sandbox consent by itself, show every step with its request, and stop after using the token.
     #[arg(long)]
     auto: bool,
-    /// The port of the service; where it is taken, or 0, a free one.
+    /// The port of the service. If it is 0 or in use, a free port is chosen.
     #[arg(long, default_value_t = 8080)]
     port: u16,
 }
@@ -103,7 +103,7 @@ fn config(
     })
 }
 
-/// This address, or one with a free port when something listens there already.
+/// Returns this address, or one with a free port if the port is in use.
 fn free(address: SocketAddr) -> SocketAddr {
     match std::net::TcpListener::bind(address) {
         Ok(_) => address,
@@ -118,23 +118,23 @@ fn invite(service: &Service, sandbox: &Sandbox, folder: &Path) -> Result<(), Fai
     let program = program.unwrap_or_else(|| "central-oauth".into());
     let program = program.to_string_lossy();
     print::result(format_args!(
-        r#"Central OAuth is running, for trying it out.
+        r#"Central OAuth is running. Try it out:
 
   the service   {url}   (its API: {url}docs)
-  the sandbox   {sandbox}   a provider that knows only made-up people
-  the database  {folder}   gone when this ends
+  the sandbox   {sandbox}   a provider with invented people
+  the database  {folder}   deleted when this command ends
 
 Now, in another terminal:
 
   {program} link --server {url} --profile dev
-      asks for a code; open the address it shows, enter the code, consent in the sandbox
+      requests a link code; open the address it shows, enter the code, consent in the sandbox
 
   {program} token --profile dev
-      prints an access token, now and whenever a script needs one
+      prints a valid access token whenever a script needs one
 
   curl -H "Authorization: Bearer $({program} token --profile dev)" {hello}
       shows that it works
 
-Ctrl-C ends it."#
+Press Ctrl-C to stop."#
     ))
 }

@@ -1,4 +1,4 @@
-//! How a command ends: codes that a script can rely on.
+//! Exit codes, which scripts rely on.
 
 use std::error::Error;
 use std::fmt;
@@ -6,20 +6,20 @@ use std::process::ExitCode;
 
 use crate::config::ConfigError;
 
-/// The codes, as `--help` shows them.
+/// The exit codes, as `--help` shows them.
 pub(super) const HELP: &str = "\
 Exit codes:
   0  done
   1  something else went wrong; the message says what
   2  the command line is wrong
   3  no usable access key: not linked yet, or the key is unknown, expired or revoked
-  4  the person said no
+  4  the person declined
   5  the link code expired
   6  the link failed
-  7  a person must consent again: central-oauth link --relink
-  8  the service or the provider cannot be reached for now; try again later";
+  7  a person must consent again: run central-oauth link --relink
+  8  the service or the provider cannot be reached; try again later";
 
-/// How a command ends.
+/// The exit code of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     Done = 0,
@@ -39,7 +39,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command failed: one line for the person, and the code.
+/// Why a command failed: one line for the person, and the exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
     code: Exit,
@@ -56,7 +56,7 @@ impl Failure {
         }
     }
 
-    /// A failure without a code of its own, with its causes in one line.
+    /// Builds a failure with exit code 1 and all its causes in one line.
     pub(crate) fn other(error: impl Error) -> Self {
         let mut message = error.to_string();
         let mut source = error.source();
@@ -74,7 +74,7 @@ impl Failure {
         self.code
     }
 
-    /// The same, once somebody has been told: nobody needs to read it twice.
+    /// Marks the failure as printed, so that it is not printed again.
     pub(crate) fn told(self) -> Self {
         Self {
             is_told: true,
@@ -82,7 +82,7 @@ impl Failure {
         }
     }
 
-    /// Whether nobody has been told yet.
+    /// Whether the failure was not printed yet.
     pub(crate) const fn is_news(&self) -> bool {
         !self.is_told
     }

@@ -1,4 +1,4 @@
-//! `central-oauth health`: whether the service beside it is well, for containers that have nothing else to ask with.
+//! `central-oauth health`: checks the service on this machine, for containers that have no HTTP client.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -11,20 +11,20 @@ use super::print::result;
 use super::{Exit, Failure};
 use crate::config::{Environment, HttpConfig, parse_server};
 
-/// What `health` takes.
+/// Options of `health`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Ends with 0 if all is well, else with 1, within 5 seconds. It asks the port of CENTRAL_OAUTH_LISTEN_ADDR on this machine.")]
+Exits with 0 if the service is healthy, else with 1, within 5 seconds. Asks the port of CENTRAL_OAUTH_LISTEN_ADDR on this machine.")]
 pub(super) struct Options {
-    /// The service to ask instead.
+    /// Ask this service instead.
     #[arg(long, value_name = "URL", value_parser = parse_server)]
     server: Option<Url>,
-    /// Ask only whether it is alive, not whether it can do its work.
+    /// Check liveness only, not readiness.
     #[arg(long)]
     live: bool,
 }
 
-/// Whoever asks is about to give up.
+/// Container health checks usually give up soon after this.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
@@ -42,7 +42,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     Ok(Exit::Done)
 }
 
-/// Where this machine reaches what listens at an address.
+/// Returns the URL at which this machine reaches a listener.
 fn beside(mut listen: SocketAddr) -> Result<Url, Failure> {
     if listen.ip().is_unspecified() {
         listen.set_ip(match listen {

@@ -1,4 +1,4 @@
-//! `central-oauth link`: asks for a code, shows it, waits for the person, keeps the access key.
+//! `central-oauth link`: requests a link code, shows it, waits for the person, saves the access key.
 
 use std::io::IsTerminal;
 
@@ -14,33 +14,35 @@ use super::wait::wait;
 use super::{Exit, Failure, qr};
 use crate::config::{ClientConfig, Environment};
 
-/// What `link` takes.
+/// Options of `link`.
 #[derive(clap::Args)]
 pub(super) struct Options {
     #[command(flatten)]
     target: Target,
-    /// The provider, where the service has several.
+    /// The provider. Required if the service has several and none is the default.
     #[arg(long, value_name = "NAME")]
     provider: Option<String>,
-    /// The name under which the person sees this client ask [default: the name of this machine].
+    /// The name of this client that the person sees on the page [default: the name of this machine].
     #[arg(long, value_name = "NAME")]
     client_name: Option<String>,
-    /// Consent again for the account of the kept key, which stays the same.
+    /// Consent again for the account of the saved access key. The key stays the same.
     #[arg(long)]
     relink: bool,
-    /// Replace a kept key that still works.
+    /// Replace a saved access key that still works.
     #[arg(long, conflicts_with = "relink")]
     force: bool,
-    /// Whether to draw the address as a QR code.
+    /// When to draw the address as a QR code.
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     qr: When,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum When {
-    /// When there is a terminal.
+    /// If standard error is a terminal.
     Auto,
+    /// Always.
     Always,
+    /// Never.
     Never,
 }
 
@@ -63,7 +65,7 @@ async fn link(options: &Options, config: &ClientConfig) -> Result<Exit, Failure>
     let pending = Pending::beside(&path);
     if !options.force && adopt(&pending, &server).await? {
         tell(format_args!(
-            "An earlier link was completed meanwhile: its access key is kept in {}.",
+            "An earlier, interrupted link has been completed. Its access key is saved in {}.",
             path.display()
         ));
         return Ok(Exit::Done);
@@ -76,10 +78,10 @@ async fn link(options: &Options, config: &ClientConfig) -> Result<Exit, Failure>
     let client = Client::new(server.clone())?;
     let code = ask(&client, options, config.enroll_key.as_ref()).await?;
     let Some(access_key) = code.access_key.clone().map(AccessKey::new) else {
-        let message = "the service handed out no access key";
+        let message = "the service returned no access key";
         return Err(Failure::new(Exit::Other, message));
     };
-    // Handed out once, so kept before anybody can consent: an interruption from here on loses no grant.
+    // The service returns the key only once. Saving it before anybody can consent means an interruption loses no grant.
     let profile = Profile { server, access_key };
     pending.keep(&profile)?;
     show(&code, options.qr);
@@ -93,16 +95,18 @@ async fn link(options: &Options, config: &ClientConfig) -> Result<Exit, Failure>
     pending.promote()?;
     tell(describe(&linked));
     tell(format_args!(
-        "The access key is kept in {}.",
+        "The access key is saved in {}.",
         path.display()
     ));
     if config.access_key.is_some() {
-        tell("CENTRAL_OAUTH_ACCESS_KEY is set and goes first: unset it to use this one.");
+        tell(
+            "CENTRAL_OAUTH_ACCESS_KEY is set and takes precedence. Unset it to use the saved key.",
+        );
     }
     Ok(Exit::Done)
 }
 
-/// Takes up the key of a link that was interrupted here and completed all the same.
+/// Saves the key of a link that was interrupted on this side but completed by the person.
 async fn adopt(pending: &Pending, server: &Url) -> Result<bool, Failure> {
     let Some(profile) = pending.load().filter(|kept| kept.server == *server) else {
         return Ok(false);
@@ -125,9 +129,9 @@ async fn relink(options: &Options, config: &ClientConfig) -> Result<Exit, Failur
     Ok(Exit::Done)
 }
 
-/// A key that the service still knows, or may still know, is not thrown away by accident.
+/// Prevents the accidental loss of a key that still works, or may still work.
 async fn refuse_if_it_works(kept: Profile, holds: &str) -> Result<(), Failure> {
-    const CHOICE: &str = "--profile keeps another key beside it, --force replaces it";
+    const CHOICE: &str = "use --profile to save another key beside it, or --force to replace it";
     let client = Client::new(kept.server)?;
     let message = match client.token(&kept.access_key, 0).await {
         Err(Refused::Problem {
@@ -137,7 +141,9 @@ async fn refuse_if_it_works(kept: Profile, holds: &str) -> Result<(), Failure> {
         Err(Refused::Unreachable(why)) => {
             format!("{holds}, which may still work, but {why}: {CHOICE}")
         }
-        _ => format!("{holds} already: --relink consents again for the same account, {CHOICE}"),
+        _ => {
+            format!("{holds} already: use --relink to consent again for the same account, {CHOICE}")
+        }
     };
     Err(Failure::new(Exit::Other, message))
 }
@@ -160,7 +166,7 @@ fn machine_name() -> Option<String> {
     Some(format!("central-oauth on {}", name.trim()))
 }
 
-/// Tells the person what to do.
+/// Shows the code and the address to the person.
 fn show(code: &LinkCode, qr: When) {
     let wanted = match qr {
         When::Auto => std::io::stderr().is_terminal(),

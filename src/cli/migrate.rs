@@ -1,10 +1,10 @@
-//! `central-oauth migrate`: the database schema, up and down.
+//! `central-oauth migrate`: updates the database schema or rolls it back.
 
 use super::{Exit, Failure, print};
 use crate::config::{Environment, StoreConfig};
 use crate::wiring;
 
-/// What `migrate` takes.
+/// Options of `migrate`.
 #[derive(clap::Args)]
 pub(super) struct Options {
     #[command(subcommand)]
@@ -13,15 +13,16 @@ pub(super) struct Options {
 
 #[derive(clap::Subcommand, Clone, Copy, PartialEq, Eq)]
 enum Direction {
-    /// Bring the schema up to date (the default).
+    /// Apply all pending migrations (the default).
     Up,
-    /// Take the newest version of the schema back, with all that only it can hold. The first version holds everything.
+    /// Roll back the newest migration. Data that only this version can store is deleted. Rolling back the first migration
+    /// deletes everything.
     Down {
-        /// Yes, delete it.
+        /// Confirm that data may be deleted.
         #[arg(long, required = true)]
         delete_data: bool,
     },
-    /// Say which migrations are pending.
+    /// List the pending migrations.
     Status,
 }
 
@@ -48,7 +49,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     Ok(Exit::Done)
 }
 
-/// Opening a store makes its file; asking about one in the wrong folder should not.
+/// Fails if there is no database file. Opening a store would create it, even in the wrong folder.
 pub(super) fn must_exist(config: &StoreConfig) -> Result<(), Failure> {
     match config.url.path() {
         Some(path) if !path.exists() => {

@@ -28,7 +28,7 @@ use clap::{Parser, Subcommand};
 use crate::config::Environment;
 pub(crate) use exit::{Exit, Failure};
 
-/// A token broker for programs that have no browser: a person consents once at /device, the service keeps the grant,
+/// A token broker for programs that have no browser. A person consents once at /device, the service keeps the grant,
 /// and the program asks for a valid access token whenever it needs one.
 #[derive(Parser)]
 #[command(name = "central-oauth", version, after_help = exit::HELP)]
@@ -39,38 +39,38 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the service, configured by the environment.
+    /// Run the service. Environment variables configure it.
     Serve,
-    /// Try everything here and now: the service on loopback with a made-up key, a temporary database and a sandbox
-    /// provider.
+    /// Try the whole flow on this machine: the service on loopback with a generated key, a temporary database and a
+    /// built-in sandbox provider.
     Dev(dev::Options),
     /// Ask for a link code, show it, and wait until a person has consented.
     Link(link::Options),
     /// Print a valid access token and nothing else, for scripts.
     Token(token::Options),
-    /// Show how the account of the kept key is, or to the operator all accounts: their health, never a token.
+    /// Show the health of your account, or of all accounts with the admin key. Never prints a token.
     Accounts(accounts::Options),
-    /// Delete the account of the kept key, or to the operator any account: its tokens, here and at the provider, and
-    /// its keys.
+    /// Delete your account, or any account with the admin key: revokes its tokens at the provider and deletes its
+    /// access keys.
     Revoke(revoke::Options),
-    /// Look at the configured providers: list them, or check whether they work and what to do where they do not.
+    /// List the configured providers, or check that they work.
     Providers(providers::Options),
-    /// Say that the database was restored from a backup: refresh tokens may be older than the provider's, and are tried
-    /// gently. To be run before the service is started again.
+    /// Mark the database as restored from a backup. Run this before you start the service again: the stored refresh
+    /// tokens may be older than those the provider issued last, so the service tries each of them carefully.
     Restored,
-    /// List the processes that share the database, and which of them does the housekeeping for all.
+    /// List the replicas that share the database, and show which of them does the housekeeping.
     Replicas(replicas::Options),
-    /// Ask the service on this machine whether it is well: for containers, which have no curl.
+    /// Check the health of the service on this machine. Made for container health checks, where curl is missing.
     Health(health::Options),
     /// Print the OpenAPI document of the service.
     Openapi(openapi::Options),
-    /// Seal everything in the database with the present key, so that PREVIOUS_SECRET_KEYS can go. The service may run
-    /// meanwhile, and this may be stopped and started again at any time.
+    /// Re-encrypt the database with SECRET_KEY. Afterwards PREVIOUS_SECRET_KEYS is no longer needed. The service may keep
+    /// running, and you can stop and restart this command at any time.
     Rekey,
-    /// Copy everything from one database into another, from SQLite to PostgreSQL above all, while no service runs. It may
-    /// be stopped at any time: run it again and it goes on.
+    /// Copy a database into another one, usually from SQLite to PostgreSQL. Stop the service first. If the copy is
+    /// interrupted, run the command again: it continues where it stopped.
     Copy(copy::Options),
-    /// Bring the database schema up to date, or take it down; `serve` brings it up to date by itself.
+    /// Update the database schema, or roll it back. `serve` updates the schema by itself.
     Migrate(migrate::Options),
 }
 

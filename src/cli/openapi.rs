@@ -2,7 +2,7 @@
 
 use super::{Exit, Failure, print};
 
-/// What `openapi` takes.
+/// Options of `openapi`.
 #[derive(clap::Args, Clone, Copy)]
 pub(super) struct Options {
     /// Print YAML instead of JSON.

@@ -1,4 +1,4 @@
-//! The play of `dev --auto`: a client, a person and the sandbox, every step with the request behind it.
+//! The demonstration of `dev --auto`: a client, a person and the sandbox. Prints every step with its request.
 
 mod person;
 
@@ -13,10 +13,10 @@ use super::client::{Client, LinkCode, LinkRequest, Refused, http};
 use super::{Exit, Failure, print};
 use person::Person;
 
-/// The longest that the sandbox's person may take.
+/// Upper limit for the consent of the sandbox's person.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Plays the flow from the code to a token that works.
+/// Runs the flow from the link code to a token that works.
 pub(super) async fn run(service: &Url, api: &Url) -> Result<Exit, Failure> {
     let client = Client::new(service.clone())?;
     let (code, key) = ask_for_a_code(&client, service).await?;
@@ -41,7 +41,7 @@ async fn ask_for_a_code(client: &Client, service: &Url) -> Result<(LinkCode, Acc
     answer(&format!("verification_url {}", code.verification_url))?;
     let key = code.access_key.clone().map(AccessKey::new);
     let key = key.ok_or_else(|| unexpected("no access_key"))?;
-    answer("access_key coak_…, which the client keeps: it opens nothing yet")?;
+    answer("access_key coak_…, which the client saves; it opens nothing yet")?;
     Ok((code, key))
 }
 

@@ -1,11 +1,11 @@
-//! Results go to standard output, where scripts read them; everything for people goes to standard error.
+//! Results go to standard output, where scripts read them. Messages for people go to standard error.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 
 use super::{Exit, Failure};
 
-/// Prints a line of the result. A reader that has seen enough (`| head`) is no failure; a full disk is one.
+/// Prints a line of the result. A closed pipe (`| head`) is no error; a full disk is one.
 pub(super) fn result(line: impl Display) -> Result<(), Failure> {
     let mut stdout = io::stdout();
     let written = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
@@ -18,18 +18,18 @@ pub(super) fn result(line: impl Display) -> Result<(), Failure> {
     }
 }
 
-/// Tells a person something. Nobody has to be there to read it.
+/// Prints a message for people. Errors are ignored: standard error may be closed.
 pub(super) fn tell(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Words of others as a terminal may have them: what it would obey, or what turns the order of letters, is a blank.
+/// Replaces control characters and bidirectional overrides in foreign text with spaces, so that it is safe to print.
 pub(super) fn printable(words: &str) -> String {
     let blank = |c| if is_command(c) { ' ' } else { c };
     words.chars().map(blank).collect()
 }
 
-/// JSON that a terminal may have, and programs read as the same: only strings can hold such characters.
+/// Escapes control characters in JSON text. Programs read the same values, because only strings can contain them.
 pub(super) fn printable_json(json: &str) -> String {
     let mut printable = String::with_capacity(json.len());
     for c in json.chars() {

@@ -1,4 +1,4 @@
-//! Where a client keeps its access key: one file a profile, in the user's config folder, readable by its owner alone.
+//! Where a client saves its access key: one file for each profile, in the user's config folder, readable only by its owner.
 
 mod pending;
 
@@ -15,16 +15,16 @@ use super::{Exit, Failure};
 use crate::config::{ClientConfig, is_bearer, parse_server};
 pub(super) use pending::Pending;
 
-/// Which service, and which of the keys kept for it.
+/// Which service, and which saved key.
 #[derive(clap::Args)]
 pub(super) struct Target {
-    /// The service [default: CENTRAL_OAUTH_SERVER, else the one of the kept key, else http://127.0.0.1:8080].
+    /// The service [default: CENTRAL_OAUTH_SERVER, else the service of the saved key, else http://127.0.0.1:8080].
     #[arg(long, value_name = "URL", value_parser = parse_server)]
     server: Option<Url>,
-    /// The name under which the access key is kept [default: default].
+    /// The name of the saved access key [default: default].
     #[arg(long, value_name = "NAME", value_parser = profile_name)]
     profile: Option<String>,
-    /// The file that the access key is kept in [default: central-oauth/NAME.toml in the user's config folder].
+    /// The file of the saved access key [default: central-oauth/NAME.toml in the user's config folder].
     #[arg(long, value_name = "FILE", conflicts_with = "profile")]
     key_file: Option<PathBuf>,
 }
@@ -73,7 +73,7 @@ impl Target {
         self.server.as_ref().or(config.server.as_ref())
     }
 
-    /// What is kept under this profile, if anything is.
+    /// Loads the saved key of this profile, if there is one.
     pub(super) fn load(&self) -> Result<Option<Profile>, Failure> {
         let path = self.path()?;
         match std::fs::read_to_string(&path) {
@@ -83,7 +83,7 @@ impl Target {
         }
     }
 
-    /// The key to use, and the service that it may be sent to: a kept key goes to no other service than its own.
+    /// Returns the key to use and the service to send it to. A saved key is only sent to its own service.
     pub(super) fn profile(&self, config: &ClientConfig) -> Result<Profile, Failure> {
         if let Some(access_key) = config.access_key.clone() {
             let server = self.server(config, None)?;
@@ -91,7 +91,7 @@ impl Target {
         }
         let Some(kept) = self.load()? else {
             let message = format!(
-                "no access key is kept in {}: run `central-oauth link` first",
+                "no access key is saved in {}: run `central-oauth link` first",
                 self.path()?.display()
             );
             return Err(Failure::new(Exit::NoKey, message));
@@ -99,7 +99,7 @@ impl Target {
         match self.asked(config) {
             Some(asked) if asked.origin() != kept.server.origin() => {
                 let message = format!(
-                    "the kept access key belongs to {}, not to {asked}: choose another --profile",
+                    "the saved access key belongs to {}, not to {asked}: choose another --profile",
                     kept.server
                 );
                 Err(Failure::new(Exit::NoKey, message))
@@ -108,8 +108,8 @@ impl Target {
         }
     }
 
-    /// The operator's key, if the environment has it and the command line does not ask for a kept one. It goes where
-    /// the operator says: no kept key decides that.
+    /// Returns the admin key if the environment has one and the command line asks for no saved key. It is sent to
+    /// --server or CENTRAL_OAUTH_SERVER, never to the service of a saved key.
     pub(super) fn operator(&self, config: &ClientConfig) -> Result<Option<Profile>, Failure> {
         let asks_for_kept = self.profile.is_some() || self.key_file.is_some();
         let Some(access_key) = config.admin_key.clone().filter(|_| !asks_for_kept) else {
@@ -119,7 +119,7 @@ impl Target {
         Ok(Some(Profile { server, access_key }))
     }
 
-    /// The options that name this profile again, for commands that people are told to run.
+    /// Returns the options that select this profile, for commands shown to people.
     pub(super) fn again(&self) -> String {
         match (&self.profile, &self.key_file) {
             (_, Some(file)) => format!(" --key-file {}", file.display()),
@@ -128,7 +128,7 @@ impl Target {
         }
     }
 
-    /// Removes the file of a key that opens nothing any more; where it was, if this key was there.
+    /// Removes the file of a key that no longer works. Returns its path, or `None` if it holds another key.
     pub(super) fn forget(&self, dead: &Profile) -> Result<Option<PathBuf>, Failure> {
         let is_dead = |kept: &Profile| {
             let same_key = kept.access_key.expose() == dead.access_key.expose();
@@ -146,7 +146,7 @@ impl Target {
 }
 
 impl Profile {
-    /// Keeps the key, replacing what was there in one step.
+    /// Saves the key, atomically replacing the file.
     pub(super) fn keep(&self, path: &Path) -> Result<(), Failure> {
         let stored = Stored {
             server: self.server.to_string(),
@@ -166,7 +166,7 @@ impl Profile {
     }
 }
 
-/// Makes sure that a key can be kept there, before one is asked for: it is handed out only once.
+/// Checks that a key can be saved there, before one is requested: the service returns a key only once.
 pub(super) fn check_writable(path: &Path) -> Result<(), Failure> {
     let checked = if path.is_dir() {
         Err(ErrorKind::IsADirectory.into())
@@ -176,7 +176,7 @@ pub(super) fn check_writable(path: &Path) -> Result<(), Failure> {
     checked.map_err(|error| failed(path, "cannot be written", &error))
 }
 
-/// A temporary file in the folder of this one. It is readable by its owner alone, and stays so under its final name.
+/// Creates a temporary file in the same folder, readable only by its owner, also after it is renamed.
 fn neighbour(path: &Path) -> std::io::Result<NamedTempFile> {
     let folder = path
         .parent()
@@ -195,7 +195,7 @@ fn parse(text: &str, path: &Path) -> Result<Profile, Failure> {
     };
     read().ok_or_else(|| {
         let message = format!(
-            "{} does not hold a server and an access key: `central-oauth link --force` replaces it",
+            "{} does not contain a server and an access key: `central-oauth link --force` replaces it",
             path.display()
         );
         Failure::new(Exit::Other, message)

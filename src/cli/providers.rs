@@ -1,4 +1,4 @@
-//! `central-oauth providers`: what is configured, and whether it works.
+//! `central-oauth providers`: lists the configured providers and checks them.
 
 use central_oauth_provider_openidconnect::{Finding, Flow, ProviderSettings, Verdict};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use super::{Exit, Failure};
 use crate::config::{Environment, HttpConfig, LinkConfig, LogConfig, ProviderConfig};
 use crate::{telemetry, wiring};
 
-/// What `providers` takes.
+/// Options of `providers`.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Both read the same configuration as `serve`. Neither needs the database or the secret key.")]
@@ -19,13 +19,13 @@ pub(super) struct Options {
 
 #[derive(clap::Subcommand)]
 enum Question {
-    /// Show the providers: name, flow, issuer or token endpoint, and the name that people see.
+    /// List the providers with their flow, their issuer or token endpoint, and the name that people see.
     List,
-    /// Ask a provider what a link would ask it, and say what to do about what is not well. With the device flow this
-    /// starts a flow at the provider that nobody finishes. Ends with 0 without problems, with 8 where all of them may
-    /// pass by themselves, else with 1.
+    /// Send a provider the requests of a link, report problems and say how to fix them. With the device flow, this starts
+    /// a flow at the provider that nobody finishes. Exits with 0 if there is no problem, with 8 if all problems may be
+    /// temporary, else with 1.
     Check {
-        /// The provider [default: all of them, one after the other].
+        /// The provider [default: all providers].
         name: Option<String>,
         /// Print the findings as one JSON array, for scripts.
         #[arg(long)]
@@ -51,7 +51,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     }
 }
 
-/// The named provider alone.
+/// Returns only the provider with this name.
 fn chosen(mut config: ProviderConfig, name: Option<&str>) -> Result<ProviderConfig, Failure> {
     let name_of = |settings: &ProviderSettings| settings.name.as_str().to_owned();
     let all = config.providers.iter().map(|it| name_of(&it.settings));
@@ -88,7 +88,7 @@ fn list(config: &ProviderConfig) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// What people see comes last: its letters may be of any width.
+/// The display name comes last because its characters may have any width.
 fn row(settings: &ProviderSettings) -> [String; 4] {
     let flow = match settings.flow {
         Flow::Device => "device",
@@ -113,7 +113,7 @@ fn display_name(settings: &ProviderSettings) -> String {
     }
 }
 
-/// Looks at them one after the other, and tells people about each as soon as it is done.
+/// Checks the providers one after the other and prints each result at once.
 async fn check(config: ProviderConfig, base: &str, json: bool) -> Result<Exit, Failure> {
     let names = config.providers.iter().map(|it| it.settings.name.clone());
     let names: Vec<_> = names.collect();
@@ -162,7 +162,7 @@ fn item(name: &str, finding: &Finding) -> Value {
     item
 }
 
-/// Only problems count, and those that stay more than those that may pass.
+/// Returns the exit code: permanent problems outrank temporary ones.
 fn exit<'a>(findings: impl Iterator<Item = &'a Finding>) -> Exit {
     let problems = findings.filter(|finding| finding.verdict == Verdict::Problem);
     let mut problems = problems.peekable();

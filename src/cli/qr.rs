@@ -1,4 +1,4 @@
-//! The QR code of an address, for a terminal.
+//! Draws the QR code of an address for a terminal.
 
 use qrcode::QrCode;
 use qrcode::render::unicode;

@@ -1,4 +1,4 @@
-//! `central-oauth rekey`: seals everything in the database with the present key.
+//! `central-oauth rekey`: re-encrypts everything in the database with the current key.
 
 use std::sync::Arc;
 
@@ -23,16 +23,18 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
 fn tell(rekeyed: &Rekeyed) -> Result<Exit, Failure> {
     let failed = |message: String| Err(Failure::new(Exit::Other, message));
     let (resealed, unreadable) = (rekeyed.resealed, rekeyed.unreadable);
-    print::result(format_args!("Rows sealed with the present key: {resealed}"))?;
+    print::result(format_args!(
+        "Rows re-encrypted with the current key: {resealed}"
+    ))?;
     if unreadable > 0 {
         return failed(format!(
-            "{unreadable} rows do not open with any configured key; they were left as they are"
+            "{unreadable} rows cannot be decrypted with any configured key; they were not changed"
         ));
     }
     if !rekeyed.left.is_empty() {
-        let message = "a service still seals with an old key: start it with the present one, then run this again";
+        let message = "a running service still encrypts with an old key: restart it with the current key, then run this again";
         return failed(message.to_owned());
     }
-    print::result("PREVIOUS_SECRET_KEYS is needed no more.")?;
+    print::result("You can remove PREVIOUS_SECRET_KEYS now.")?;
     Ok(Exit::Done)
 }

@@ -1,4 +1,4 @@
-//! `central-oauth replicas`: the processes that share the database, and what one of them does for all.
+//! `central-oauth replicas`: lists the replicas that share the database.
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::ReplicaStore;
@@ -15,10 +15,10 @@ use super::{Exit, Failure};
 use crate::config::{Environment, LogConfig, StoreConfig};
 use crate::{telemetry, wiring};
 
-/// What `replicas` takes.
+/// Options of `replicas`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-It reads the database that DB_PATH or DATABASE_URL names, and needs no key.")]
+Reads the database in CENTRAL_OAUTH_DB_PATH or CENTRAL_OAUTH_DATABASE_URL. Needs no secret key.")]
 pub(super) struct Options {
     /// Print a JSON array, for scripts.
     #[arg(long)]
@@ -46,7 +46,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
         let json = serde_json::to_string_pretty(&items).map_err(Failure::other)?;
         result(printable_json(&json))?;
     } else if replicas.is_empty() {
-        tell("No replica has been heard of for a day.");
+        tell("No replica was seen in the last 24 hours.");
     } else {
         let head = ["NAME", "VERSION", "STARTED", "SEEN", "HOUSEKEEPING"].map(str::to_owned);
         let rows = replicas.iter().map(|replica| row(replica, now));
@@ -56,11 +56,11 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     Ok(Exit::Done)
 }
 
-/// Who migrates.
+/// Says which machine runs a migration.
 fn at_it(migrating: &Migrating) -> String {
     let since = distance(migrating.since.as_secs());
     let who = migrating.address.as_deref().unwrap_or("this machine");
-    format!("the schema is being migrated from {who}, for {since}: ask again when that is done")
+    format!("{who} has been migrating the schema for {since}: try again when it is done")
 }
 
 fn row(replica: &Replica, now: Timestamp) -> [String; 5] {

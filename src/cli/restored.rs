@@ -1,4 +1,4 @@
-//! `central-oauth restored`: what an operator says after putting a backup back.
+//! `central-oauth restored`: marks a database as restored from a backup.
 
 use super::migrate::must_exist;
 use super::{Exit, Failure, print};
@@ -11,10 +11,10 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     must_exist(&config)?;
     let doubted = wiring::doubt_all(&config).await?;
     print::result(format_args!(
-        "Grants whose refresh token may be an old one: {doubted}"
+        "Grants whose refresh token may be outdated: {doubted}"
     ))?;
     print::tell(
-        "Their access tokens are served for as long as they last. `central-oauth accounts` shows which grants worked again.",
+        "Their access tokens are served until they expire. `central-oauth accounts` shows which grants work again.",
     );
     Ok(Exit::Done)
 }

@@ -1,4 +1,4 @@
-//! `central-oauth revoke`: deletes an account with its tokens and keys, here and at the provider.
+//! `central-oauth revoke`: deletes an account with its keys and revokes its tokens at the provider.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -8,19 +8,19 @@ use super::profile::{Profile, Target};
 use super::{Exit, Failure};
 use crate::config::{ClientConfig, Environment};
 
-/// What `revoke` takes.
+/// Options of `revoke`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-The account is that of the kept key, or of the key in CENTRAL_OAUTH_ACCESS_KEY. An operator names any account with
---account, with the operator's key in CENTRAL_OAUTH_ADMIN_KEY; it goes to --server or CENTRAL_OAUTH_SERVER, not to
-where a kept key belongs.")]
+Revokes the account of the saved key, or of the key in CENTRAL_OAUTH_ACCESS_KEY. With the admin key in
+CENTRAL_OAUTH_ADMIN_KEY, choose the account with --account. The admin key is sent only to --server or
+CENTRAL_OAUTH_SERVER, never to the service of a saved key.")]
 pub(super) struct Options {
     #[command(flatten)]
     target: Target,
-    /// The account, by the id that `accounts` shows [default: the one of the kept key].
+    /// The id of the account, as `accounts` shows it [default: the account of the saved key].
     #[arg(long, value_name = "ID", value_parser = account_id)]
     account: Option<String>,
-    /// Do not ask whether this is meant.
+    /// Do not ask for confirmation.
     #[arg(long)]
     yes: bool,
 }
@@ -28,7 +28,7 @@ pub(super) struct Options {
 pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
     let config = ClientConfig::read(environment)?;
     if !options.yes && !io::stdin().is_terminal() {
-        let message = "nobody is there to ask whether to revoke the account: say --yes";
+        let message = "cannot ask for confirmation because standard input is not a terminal: add --yes to revoke the account";
         return Err(Failure::new(Exit::Usage, message));
     }
     let caller = caller(&options, &config)?;
@@ -48,7 +48,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     Ok(Exit::Done)
 }
 
-/// Who asks. The operator's key opens every account, so by itself it does not say which one is meant.
+/// The key that authorises the request. The admin key opens every account, so it needs --account.
 fn caller(options: &Options, config: &ClientConfig) -> Result<Profile, Failure> {
     match (options.target.operator(config)?, &options.account) {
         (Some(operator), Some(_)) => Ok(operator),
@@ -58,11 +58,11 @@ fn caller(options: &Options, config: &ClientConfig) -> Result<Profile, Failure> 
 }
 
 fn unnamed() -> Failure {
-    let message = "the key does not say which account is meant: say --account";
+    let message = "no account is selected: choose one with --account";
     Failure::new(Exit::Usage, message)
 }
 
-/// The one account of a key.
+/// Returns the only account that a key opens.
 async fn own(client: &Client, caller: &Profile) -> Result<AccountDetails, Failure> {
     let (page, _) = client.accounts(&caller.access_key, None).await?;
     let mut items = page.items.into_iter();
@@ -76,7 +76,7 @@ async fn own(client: &Client, caller: &Profile) -> Result<AccountDetails, Failur
 fn confirm(account: &AccountDetails) -> Result<(), Failure> {
     let named = name(account);
     let question = format!(
-        "Revoke {named}? Every access key of it stops working, and a person must consent anew. [y/N] "
+        "Revoke {named}? All its access keys stop working, and a person must consent again. [y/N] "
     );
     let mut answer = String::new();
     io::stderr().write_all(question.as_bytes())?;
@@ -84,7 +84,7 @@ fn confirm(account: &AccountDetails) -> Result<(), Failure> {
     if matches!(answer.trim(), "y" | "Y" | "yes" | "Yes" | "YES") {
         return Ok(());
     }
-    Err(Failure::new(Exit::Denied, "nothing has been revoked"))
+    Err(Failure::new(Exit::Denied, "nothing was revoked"))
 }
 
 fn report(account: &AccountDetails, deleted: &Deleted) {
@@ -92,13 +92,13 @@ fn report(account: &AccountDetails, deleted: &Deleted) {
     tell(format_args!("Deleted: {named}, with its tokens and keys."));
     let provider = &account.provider;
     match deleted.provider_revocation.as_str() {
-        "revoked" => tell(format_args!("{provider} has revoked its tokens too.")),
+        "revoked" => tell(format_args!("{provider} has revoked its tokens.")),
         "unsupported" => tell(format_args!(
-            "{provider} offers no way to revoke tokens: there they end by themselves, or when the person removes the \
-             access there."
+            "{provider} offers no way to revoke tokens. They stay valid until they expire or until the person removes \
+             the access there."
         )),
         "failed" => tell(format_args!(
-            "{provider} has not confirmed yet that its tokens are revoked: the service goes on trying for a day."
+            "{provider} has not confirmed the revocation yet. The service keeps trying for a day."
         )),
         other => tell(format_args!("Its tokens at {provider}: {other}.")),
     }
@@ -109,14 +109,14 @@ fn name(account: &AccountDetails) -> String {
     format!("{name} at {provider} (account {id})")
 }
 
-/// Removes the key where it is kept, once it is dead. The account is gone whatever becomes of a file.
+/// Removes the saved key, which opens nothing any more. A file that cannot be removed is only a warning.
 async fn clean_up(client: &Client, caller: &Profile, target: &Target, config: &ClientConfig) {
     if !is_dead(client, caller).await {
         return;
     }
     match target.forget(caller) {
         Ok(Some(path)) => tell(format_args!(
-            "{} is removed: its access key opens nothing any more.",
+            "Removed {}: its access key no longer works.",
             path.display()
         )),
         Ok(None) => {}
@@ -124,11 +124,11 @@ async fn clean_up(client: &Client, caller: &Profile, target: &Target, config: &C
     }
     let of_environment = config.access_key.as_ref().map(|key| key.expose());
     if of_environment == Some(caller.access_key.expose()) {
-        tell("CENTRAL_OAUTH_ACCESS_KEY opens nothing any more: unset it.");
+        tell("The key in CENTRAL_OAUTH_ACCESS_KEY no longer works. Unset the variable.");
     }
 }
 
-/// The operator's key, wherever it is kept, outlives an account.
+/// Whether the service rejects the key now. The admin key stays valid.
 async fn is_dead(client: &Client, caller: &Profile) -> bool {
     let asked = client.accounts(&caller.access_key, None).await;
     let refused = asked.err().map(Failure::from);
@@ -141,6 +141,6 @@ fn account_id(text: &str) -> Result<String, &'static str> {
     if !text.is_empty() && text.bytes().all(plain) {
         Ok(text.to_owned())
     } else {
-        Err("is no id of an account: `central-oauth accounts` shows them")
+        Err("is not the id of an account: `central-oauth accounts` shows the ids")
     }
 }

@@ -1,4 +1,4 @@
-//! `central-oauth serve`: runs the service until it is told to stop.
+//! `central-oauth serve`: runs the service until it gets SIGTERM or SIGINT.
 
 use central_oauth_observer_opentelemetry::Telemetry;
 
@@ -23,7 +23,7 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     served
 }
 
-/// Whoever reads the log by machine finds in it why the service ended, as they find all else.
+/// Logs the reason of a failure, so that log collectors see it too.
 fn told_in(format: LogFormat, failure: Failure) -> Failure {
     match format {
         LogFormat::Json if tracing::enabled!(tracing::Level::ERROR) => {

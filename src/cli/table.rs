@@ -1,8 +1,8 @@
-//! Columns for people.
+//! Tables for people.
 
 use unicode_width::UnicodeWidthStr as _;
 
-/// Lays rows out in columns as wide as what is in them, without a line end after the last.
+/// Lays out rows in columns as wide as their content, without a final line end.
 pub(super) fn lay_out<const N: usize>(rows: &[[String; N]]) -> String {
     let widths: [usize; N] = std::array::from_fn(|column| {
         let widths = rows.iter().map(|row| row[column].width());
@@ -24,7 +24,7 @@ fn line<const N: usize>(row: &[String; N], widths: &[usize; N]) -> String {
     line.trim_end().to_owned()
 }
 
-/// A length of time, as exact as a person wants it.
+/// Formats a duration in its largest useful unit.
 pub(super) fn distance(seconds: u64) -> String {
     const MINUTE: u64 = 60;
     const HOUR: u64 = 60 * MINUTE;

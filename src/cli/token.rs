@@ -5,12 +5,12 @@ use super::profile::Target;
 use super::{Exit, Failure, print};
 use crate::config::{ClientConfig, Environment};
 
-/// What `token` takes.
+/// Options of `token`.
 #[derive(clap::Args)]
 pub(super) struct Options {
     #[command(flatten)]
     target: Target,
-    /// How long the token should last at least, in seconds.
+    /// Ask for a token that is valid for at least this many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     min_ttl: u64,
 }

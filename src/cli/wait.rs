@@ -1,4 +1,4 @@
-//! Waiting until a person has consented, with progress.
+//! Waits until a person has consented, and shows the progress.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use super::client::{Client, LinkCode, Poll, Refused};
 use super::print::tell;
 use super::{Exit, Failure};
 
-/// A service that asks for more patience than this is asked again nevertheless.
+/// Upper limit for a pause between polls, whatever `Retry-After` says.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Polls until the link has ended; the link that was made, or why there is none.
+/// Polls until the link has ended. Returns the completed link, or the reason why there is none.
 pub(super) async fn wait(
     client: &Client,
     code: &LinkCode,
@@ -50,7 +50,7 @@ fn ended(poll: Poll) -> Option<Result<Poll, Failure>> {
         "linked" => Some(Ok(poll)),
         "denied" => {
             let why = poll.error.map_or_else(
-                || "the person said no".to_owned(),
+                || "the person declined".to_owned(),
                 |error| format!("the provider gave no access: {}", error.detail),
             );
             failure(Exit::Denied, &why)
@@ -70,7 +70,7 @@ fn ended(poll: Poll) -> Option<Result<Poll, Failure>> {
     }
 }
 
-/// Live progress at a terminal; elsewhere a line whenever something changes. The bar goes when this is dropped.
+/// Shows live progress at a terminal, and one line for each change elsewhere. Dropping it removes the bar.
 struct Progress {
     bar: ProgressBar,
     deadline: Instant,
@@ -78,10 +78,10 @@ struct Progress {
 }
 
 impl Progress {
-    /// How long after the end of the code a service that does not answer is still asked: it may be restarting, and
-    /// the code lives on in its database.
+    /// How long after the expiry of the code to keep polling a service that does not answer. It may be restarting, and
+    /// its database still has the code.
     const GRACE: Duration = Duration::from_secs(30);
-    /// More than any code lives, whatever a service says.
+    /// Upper limit in seconds for the lifetime of a code, whatever the service says.
     const LONGEST: u64 = 24 * 3600;
     const PENDING: &str = "waiting for the code to be entered";
 
@@ -104,7 +104,7 @@ impl Progress {
         Instant::now() + Duration::from_secs(expires_in.min(Self::LONGEST)) + Self::GRACE
     }
 
-    /// The service has said how the link stands. Confirming a code moves its end.
+    /// Shows the status that the service returned. Confirming a code changes its expiry.
     fn heard(&mut self, poll: &Poll) {
         self.deadline = Self::deadline(poll.expires_in);
         let what = match poll.status.as_str() {
@@ -115,7 +115,7 @@ impl Progress {
         self.show(what, Some(poll.expires_in));
     }
 
-    /// The service has not answered the question.
+    /// Shows that the service did not answer.
     fn unheard(&mut self, refused: &Refused) {
         if matches!(refused, Refused::Unreachable(_)) {
             self.show("the service cannot be reached, trying again", None);

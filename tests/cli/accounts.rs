@@ -223,10 +223,10 @@ ID  PROVIDER  ACCOUNT      STATUS           TOKEN EXPIRES    NEXT REFRESH  GRANT
 9   work      Al           degraded         in 42 min        now           in 5 d      invalid_client
 
 7 (愛 [2J 31m  at work): the grant ends (grant_expires_soon)
-8 (Al at work): the provider refuses (invalid_grant); consent again with `central-oauth link --relink` where its \
-access key is kept
-9 (Al at work): wrong secret (invalid_client); if this lasts, the operator should check the provider's settings; the \
-service tries again now
+8 (Al at work): the provider refuses (invalid_grant); consent again with `central-oauth link --relink` on the \
+machine that has its access key
+9 (Al at work): wrong secret (invalid_client); if this continues, ask the operator to check the provider's settings; \
+the service tries again now
 ";
     assert_eq!(run.stdout, expected);
 

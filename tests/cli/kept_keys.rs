@@ -57,7 +57,7 @@ async fn a_key_that_is_dead_is_replaced_at_its_own_service() {
     let token = world.run(&["token"]).await.expect(3);
     assert!(token.only_line().ends_with("(unauthorized)"), "{token:?}");
 
-    // Without any setting the service is the one of the kept key.
+    // Without any setting the service is the one of the saved key.
     let linking = Linking::start(world.machine.command(&["link"])).await;
     let server = world.server();
     Browser::new()

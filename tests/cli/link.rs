@@ -79,7 +79,8 @@ async fn an_interrupted_link_is_taken_up_by_the_next() {
     .await;
     let run = world.run(&["link"]).await.expect(0);
     assert!(
-        run.stderr.contains("An earlier link was completed"),
+        run.stderr
+            .contains("An earlier, interrupted link has been completed"),
         "{run:?}"
     );
     assert_eq!(names(folder.parent().unwrap()), ["default.toml"]);

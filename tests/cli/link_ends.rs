@@ -16,7 +16,7 @@ async fn denied_at_the_page() {
     Browser::new().cancel(&server, &linking.code).await;
     let run = linking.end().await.expect(4);
     assert!(
-        run.stderr.ends_with("central-oauth: the person said no\n"),
+        run.stderr.ends_with("central-oauth: the person declined\n"),
         "{run:?}"
     );
     assert!(!world.machine.key_file("default").exists());

@@ -77,7 +77,8 @@ async fn tells_what_the_provider_said() {
     let away = format!("http://127.0.0.1:{}/revoke", free_port());
     let mut world = world_with("PROVIDER_REVOCATION_ENDPOINT", &away).await;
     let run = world.run(&["revoke", "--yes"]).await.expect(0);
-    let trying = "sandbox has not confirmed yet that its tokens are revoked: the service goes on trying for a day.";
+    let trying =
+        "sandbox has not confirmed the revocation yet. The service keeps trying for a day.";
     assert!(run.stderr.lines().any(|line| line == trying), "{run:?}");
 
     let at = world.sandbox.endpoints();
@@ -87,7 +88,7 @@ async fn tells_what_the_provider_said() {
     world.link_as("bob", &["link"]).await.expect(0);
     let token = world.run(&["token"]).await.expect(0).stdout;
     let run = world.run(&["revoke", "--yes"]).await.expect(0);
-    let revoked = "sandbox has revoked its tokens too.";
+    let revoked = "sandbox has revoked its tokens.";
     assert!(run.stderr.lines().any(|line| line == revoked), "{run:?}");
     let request = http::client().get(&at.hello).bearer_auth(token.trim());
     http::send(request).await.expect(401);
@@ -113,7 +114,7 @@ async fn at_a_terminal_it_asks() {
                 .starts_with("Revoke Alice at sandbox (account 1)? "),
             "{run:?}"
         );
-        assert!(run.stderr.contains("nothing has been revoked"), "{run:?}");
+        assert!(run.stderr.contains("nothing was revoked"), "{run:?}");
     }
     world.run(&["token"]).await.expect(0);
     let run = typing(&world, &["revoke"], "y\n").await.expect(0);
@@ -175,7 +176,7 @@ async fn a_key_of_the_environment_is_told_to_be_dead() {
     let settings = [("SERVER", server.as_str()), ("ACCESS_KEY", &key)];
     let run = machine.run_with(&settings, &["revoke", "--yes"]).await;
     let run = run.expect(0);
-    let dead = "CENTRAL_OAUTH_ACCESS_KEY opens nothing any more: unset it.";
+    let dead = "The key in CENTRAL_OAUTH_ACCESS_KEY no longer works. Unset the variable.";
     assert!(run.stderr.lines().any(|line| line == dead), "{run:?}");
 }
 

@@ -42,6 +42,7 @@ pub fn watched_app(
     } = settings;
     let proxies: Arc<[IpNet]> = trusted_proxies.into();
     routes(broker, &public_url)
+        .around(middleware::note_head)
         .around(middleware::limit_body)
         .around(move |next, request| address::locate(next, request, Arc::clone(&proxies)))
         .around(middleware::answer_problems)

@@ -1,16 +1,21 @@
 //! Who asks: the bearer in the `Authorization` header (RFC 6750).
 
 use central_oauth_domain::secret::AccessKey;
+use central_oauth_domain::usecases::{Broker, Caller, Refusal};
 use poem::http::{HeaderMap, header};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use crate::error::{Code, Problem};
+use crate::middleware::is_head;
 
 /// The bearer that a request shows. Whether it is a key of this service is for the broker to say; where one is `NEEDED`, a
 /// request without any is refused.
-pub(crate) struct Bearer<const NEEDED: bool>(Option<AccessKey>);
+pub(crate) struct Bearer<const NEEDED: bool> {
+    key: Option<AccessKey>,
+    is_head: bool,
+}
 
 /// For operations that answer nobody without a key.
 pub(crate) type NeededBearer = Bearer<true>;
@@ -18,9 +23,21 @@ pub(crate) type NeededBearer = Bearer<true>;
 pub(crate) type OptionalBearer = Bearer<false>;
 
 impl<const NEEDED: bool> Bearer<NEEDED> {
-    /// The key.
-    pub(crate) const fn key(&self) -> Option<&AccessKey> {
-        self.0.as_ref()
+    /// Who shows the bearer. A `HEAD` is no use of the key.
+    ///
+    /// # Errors
+    /// As [`Broker::authenticate`].
+    pub(crate) async fn caller(&self, broker: &Broker) -> Result<Caller, Refusal> {
+        if self.is_head {
+            broker.recognise(self.key.as_ref()).await
+        } else {
+            broker.authenticate(self.key.as_ref()).await
+        }
+    }
+
+    /// Whether the request came as `HEAD`, so that it must leave everything as it is.
+    pub(crate) const fn is_head(&self) -> bool {
+        self.is_head
     }
 }
 
@@ -65,7 +82,10 @@ impl<'a, const NEEDED: bool> ApiExtractor<'a> for Bearer<NEEDED> {
         // Before anything else of the request is looked at.
         match shown(request.headers())? {
             None if NEEDED => Err(needed().into()),
-            key => Ok(Self(key)),
+            key => Ok(Self {
+                key,
+                is_head: is_head(request),
+            }),
         }
     }
 }

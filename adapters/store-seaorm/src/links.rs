@@ -107,10 +107,12 @@ impl LinkStore for SeaOrmStore {
         link: LinkId,
         version: i64,
         callback: Sealed,
+        answer: KeyedHash,
         poll: PollSchedule,
     ) -> Result<Link, StoreError> {
         let kept = ActiveModel {
             callback: Set(Some(bytes(&callback))),
+            callback_hash: Set(Some(answer.as_bytes().to_vec())),
             ..Default::default()
         };
         let kept = poll_columns(Some(poll), kept);

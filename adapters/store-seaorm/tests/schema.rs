@@ -33,7 +33,8 @@ async fn up_and_down_and_up_again() {
             "m0003_wrong_codes",
             "m0004_renewed_by_use",
             "m0005_grant_expires_at",
-            "m0006_answer_members"
+            "m0006_callback_hash",
+            "m0007_answer_members"
         ]
     );
     store.migrate_up().await.unwrap();

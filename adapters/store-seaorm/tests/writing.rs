@@ -176,6 +176,7 @@ async fn what_makes_no_sense_is_corrupt() {
         "state = 'linked'",
         "state = 'denied'",
         "browser_hash = x'00'",
+        "callback_hash = x'00'",
         "poll_next_at = 5",
         "poll_next_at = 5, poll_interval = -1, poll_failures = 0",
         "poll_next_at = 5, poll_interval = 1, poll_failures = -1",

@@ -43,6 +43,9 @@ pub struct Link {
     pub expires_at: Timestamp,
     /// The browser that confirmed the code, once one did.
     pub browser: Option<KeyedHash>,
+    /// The keyed hash of the answer that the provider sent the browser back with, once it did. It outlives the answer, so
+    /// that the same answer is still recognised when it comes again.
+    pub callback: Option<KeyedHash>,
     /// When the provider is asked next, while there is something to ask.
     pub poll: Option<PollSchedule>,
     /// Until when somebody is asking the provider about this link.

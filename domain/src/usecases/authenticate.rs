@@ -18,11 +18,23 @@ pub enum Caller {
 }
 
 impl Broker {
-    /// Recognises the caller by the bearer. A key whose link is not complete is recognised all the same.
+    /// Recognises the caller by the bearer and notes that the key was used. A key whose link is not complete is recognised all the same.
     ///
     /// # Errors
     /// [`Refusal::Unauthorized`] for a bearer that is no key of this service, or an expired one.
     pub async fn authenticate(&self, bearer: Option<&AccessKey>) -> Result<Caller, Refusal> {
+        let caller = self.recognise(bearer).await?;
+        if let Caller::Key(key) = &caller {
+            self.key_uses.note(key.id, self.clock.now());
+        }
+        Ok(caller)
+    }
+
+    /// The same without noting that the key was used: for a `HEAD`.
+    ///
+    /// # Errors
+    /// As [`Broker::authenticate`].
+    pub async fn recognise(&self, bearer: Option<&AccessKey>) -> Result<Caller, Refusal> {
         let Some(bearer) = bearer else {
             return Ok(Caller::Nobody);
         };
@@ -35,7 +47,6 @@ impl Broker {
         let hash = self.vault.hash_access_key(bearer);
         match self.store.find_key(&hash).await? {
             Some(key) if key.expires_at.is_none_or(|at| at > self.clock.now()) => {
-                self.key_uses.note(key.id, self.clock.now());
                 Ok(Caller::Key(Box::new(key)))
             }
             Some(_) => Err(Refusal::Unauthorized("this access key has expired")),

@@ -7,7 +7,9 @@ use super::refresh_account::no_token_now;
 use super::{Broker, Caller, Refusal};
 use crate::fault::Fault;
 use crate::grant::refresh::FASTEST;
-use crate::grant::{AccessKeyId, Account, AccountId, AccountStatus, Extra, StoredTokens};
+use crate::grant::{
+    AccessKeyId, Account, AccountId, AccountStatus, Extra, KeyHolder, StoredTokens,
+};
 use crate::secret::AccessToken;
 use crate::time::Timestamp;
 
@@ -43,20 +45,27 @@ impl Broker {
         caller: &Caller,
         min_ttl: Duration,
     ) -> Result<HandedToken, Refusal> {
-        let key = match caller {
-            Caller::Key(key) => key,
-            Caller::Nobody => return Err(KEY_NEEDED),
-            Caller::Admin | Caller::Enroller => {
-                let detail = "only an access key opens a token; operators' keys do not";
-                return Err(Refusal::Forbidden(detail));
-            }
-        };
+        let key = token_key(caller)?;
         let account = self.account_of(key)?;
         let mut tokens = self.stored_tokens(account).await.map_err(gone)?;
         if wants_refresh(&tokens, min_ttl, self.clock.now()) {
             tokens = self.refreshed(tokens).await.map_err(gone)?;
             self.still_opens(key.id, account).await?;
         }
+        self.hand_out(tokens, min_ttl)
+    }
+
+    /// Returns the stored access token as it is, without refreshing it: for a `HEAD`.
+    ///
+    /// # Errors
+    /// As [`Broker::hand_out_token`]; an expired token is [`Refusal::ProviderUnavailable`] until somebody refreshes it.
+    pub async fn inspect_token(
+        &self,
+        caller: &Caller,
+        min_ttl: Duration,
+    ) -> Result<HandedToken, Refusal> {
+        let account = self.account_of(token_key(caller)?)?;
+        let tokens = self.stored_tokens(account).await.map_err(gone)?;
         self.hand_out(tokens, min_ttl)
     }
 
@@ -88,6 +97,17 @@ impl Broker {
                 .read_extra(tokens.extra.as_ref(), &tokens.account.key),
             account: tokens.account,
         })
+    }
+}
+
+fn token_key(caller: &Caller) -> Result<&KeyHolder, Refusal> {
+    match caller {
+        Caller::Key(key) => Ok(key),
+        Caller::Nobody => Err(KEY_NEEDED),
+        Caller::Admin | Caller::Enroller => {
+            let detail = "only an access key opens a token; operators' keys do not";
+            Err(Refusal::Forbidden(detail))
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::refusal::UNKNOWN_CODE;
 use super::{Broker, Caller, Refusal};
 use crate::fault::Fault;
 use crate::grant::Account;
@@ -49,6 +50,23 @@ impl Broker {
                 let link = self.admit_guess(other, address).await?;
                 Ok(self.bare_report(&link))
             }
+        }
+    }
+
+    /// Reports a link to its own key, and changes nothing: for a `HEAD`. Nobody else learns whether there is a link with this
+    /// code, right or wrong: such a question is not counted as a guess, so it must not serve as one.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] for any other caller, and for an unknown or malformed code.
+    pub async fn inspect_link(&self, code: &str, caller: &Caller) -> Result<LinkReport, Refusal> {
+        let code = LinkCode::parse(code)?;
+        if !matches!(caller, Caller::Key(_)) {
+            return Err(UNKNOWN_CODE);
+        }
+        let hash = self.vault.hash_link_code(&code);
+        match self.store.find_link(&hash).await? {
+            Some(link) if is_own(&link, caller) => self.full_report(&link).await,
+            _ => Err(UNKNOWN_CODE),
         }
     }
 

@@ -18,7 +18,7 @@ pub(super) const HEAD: [&str; 8] = [
 
 const NOTHING: &str = "-";
 
-/// What stands below [`HEAD`].
+/// Returns the cells below [`HEAD`].
 pub(super) fn row(account: &AccountDetails, now: Option<OffsetDateTime>) -> [String; 8] {
     let error = account.last_error.as_ref();
     [
@@ -33,18 +33,18 @@ pub(super) fn row(account: &AccountDetails, now: Option<OffsetDateTime>) -> [Str
     ]
 }
 
-/// How to consent again with a key that is kept here.
+/// Says how to consent again with a key that is saved here.
 pub(super) fn relink(target: &str) -> String {
     format!("consent again with `central-oauth link --relink{target}`")
 }
 
-/// How to consent again, told to the operator, who has no key of the account.
+/// Says how to consent again, for the operator, who has no key of the account.
 pub(super) fn relink_elsewhere() -> String {
     let here = relink("");
-    format!("{here} where its access key is kept")
+    format!("{here} on the machine that has its access key")
 }
 
-/// What is wrong with an account and what helps; nothing where all is well.
+/// Says what is wrong with an account and what helps. `None` if it is active without a warning.
 pub(super) fn advice(
     account: &AccountDetails,
     relink: &str,
@@ -64,7 +64,7 @@ pub(super) fn advice(
     Some(format!("{id} ({name} at {provider}): {wrong}; {help}"))
 }
 
-/// What is to be known of an account that is well.
+/// Returns the warning of an active account.
 fn caution(account: &AccountDetails) -> Option<String> {
     let warning = account.warning.as_ref()?;
     let (id, name, provider) = (&account.id, &account.display_name, &account.provider);
@@ -72,14 +72,14 @@ fn caution(account: &AccountDetails) -> Option<String> {
     Some(format!("{id} ({name} at {provider}): {detail} ({code})"))
 }
 
-/// What passes by itself, and what the operator has to mend first.
+/// Says when the service tries again, and whether the operator should act.
 fn patience(account: &AccountDetails, now: Option<OffsetDateTime>) -> String {
     const PASSING: &str = "provider_unavailable";
     let again = next_refresh(account.next_refresh_at, now)
         .map_or_else(String::new, |next| format!(" {next}"));
     match &account.last_error {
         Some(error) if error.code != PASSING => format!(
-            "if this lasts, the operator should check the provider's settings; the service tries again{again}"
+            "if this continues, ask the operator to check the provider's settings; the service tries again{again}"
         ),
         _ => format!("the service tries again{again}"),
     }
@@ -94,7 +94,7 @@ fn expiry(at: Option<OffsetDateTime>, now: Option<OffsetDateTime>) -> String {
     }
 }
 
-/// When the grant ends, of disuse or whatever is done, whichever comes first, where anybody knows.
+/// Returns when the grant ends, through disuse or age, whichever comes first.
 fn grant_end(account: &AccountDetails, now: Option<OffsetDateTime>) -> String {
     let ends = [account.refresh_token_expires_at, account.grant_expires_at];
     let first = ends.into_iter().flatten().min();
@@ -112,7 +112,7 @@ fn next_refresh(at: Option<OffsetDateTime>, now: Option<OffsetDateTime>) -> Opti
 enum Until {
     In(String),
     Ago(String),
-    /// Nobody said what time it is: the time itself.
+    /// The service's clock is unknown: the time itself.
     Unknown(String),
 }
 

@@ -1,4 +1,4 @@
-//! What the service takes and answers, as far as the client commands look at it.
+//! The parts of requests and responses that the client commands use.
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::cli::print::printable;
 
-/// What is shown to people: the service has it from others, and a terminal would obey what is hidden in it.
+/// Reads a text that is shown to people. Others chose it, so it may contain terminal control sequences; they are removed.
 fn shown<'de, D: Deserializer<'de>>(words: D) -> Result<String, D::Error> {
     let words = String::deserialize(words)?;
     Ok(printable(&words))
@@ -29,7 +29,7 @@ pub(crate) struct LinkRequest<'a> {
     pub(crate) client_name: Option<&'a str>,
 }
 
-/// The answer to it.
+/// The response to [`LinkRequest`].
 #[derive(Deserialize)]
 pub(crate) struct LinkCode {
     #[serde(deserialize_with = "shown")]
@@ -44,7 +44,7 @@ pub(crate) struct LinkCode {
     pub(crate) provider: String,
 }
 
-/// The answer to `GET /v1/poll/{link_code}`.
+/// The response to `GET /v1/poll/{link_code}`.
 #[derive(Deserialize)]
 pub(crate) struct Poll {
     #[serde(deserialize_with = "shown")]
@@ -54,7 +54,7 @@ pub(crate) struct Poll {
     pub(crate) error: Option<Trouble>,
 }
 
-/// An account inside another answer.
+/// An account inside another response.
 #[derive(Deserialize)]
 pub(crate) struct Account {
     #[serde(deserialize_with = "shown")]
@@ -72,7 +72,7 @@ pub(crate) struct Trouble {
     pub(crate) detail: String,
 }
 
-/// The answer to `GET /v1/token`.
+/// The response to `GET /v1/token`.
 #[derive(Deserialize)]
 pub(crate) struct Token {
     pub(crate) access_token: String,
@@ -80,14 +80,14 @@ pub(crate) struct Token {
     pub(crate) warning: Option<Trouble>,
 }
 
-/// The answer to `GET /v1/accounts`. The items stay as they came: scripts want all of them.
+/// The response to `GET /v1/accounts`. Items stay unparsed, because `--json` prints all their members.
 #[derive(Deserialize)]
 pub(crate) struct AccountList {
     pub(crate) items: Vec<Value>,
     pub(crate) next_cursor: Option<String>,
 }
 
-/// One of them, and the answer to `GET /v1/accounts/{id}`.
+/// One account, and the response to `GET /v1/accounts/{id}`.
 #[derive(Deserialize)]
 pub(crate) struct AccountDetails {
     #[serde(deserialize_with = "shown")]
@@ -110,7 +110,7 @@ pub(crate) struct AccountDetails {
     pub(crate) warning: Option<Trouble>,
 }
 
-/// The answer to `DELETE /v1/accounts/{id}`.
+/// The response to `DELETE /v1/accounts/{id}`.
 #[derive(Deserialize)]
 pub(crate) struct Deleted {
     #[serde(deserialize_with = "shown")]
@@ -126,7 +126,7 @@ pub(crate) struct ProblemBody {
     pub(crate) detail: String,
 }
 
-/// How the service is.
+/// The response to `GET /v1/healthz` and `GET /v1/readyz`.
 #[derive(Deserialize)]
 pub(in crate::cli) struct Health {
     pub(in crate::cli) status: String,

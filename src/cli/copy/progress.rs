@@ -1,4 +1,4 @@
-//! How far a copy has come, for people.
+//! Shows the progress of a copy.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::cli::print::tell;
 
-/// A bar at a terminal; elsewhere a line now and then. The bar goes when this is dropped.
+/// Shows a bar at a terminal, and a line every few seconds elsewhere. Dropping it removes the bar.
 pub(super) struct Progress {
     bar: ProgressBar,
     phase: &'static str,
@@ -20,9 +20,9 @@ pub(super) struct Progress {
 
 impl Progress {
     const PAUSE: Duration = Duration::from_secs(5);
-    const COMPARING: &str = "comparing what an earlier attempt has left";
+    const COMPARING: &str = "comparing rows of an earlier attempt";
     const COPYING: &str = "copying";
-    const OPENING: &str = "opening what was copied";
+    const OPENING: &str = "decrypting the copied values";
 
     pub(super) fn new() -> Self {
         let bar = ProgressBar::new(0);

@@ -1,4 +1,4 @@
-//! The person in the play: a browser, reduced to a cookie and a form.
+//! The person in the demonstration: a browser reduced to a cookie and a form.
 
 use reqwest::header::{COOKIE, SET_COOKIE};
 use reqwest::{Client, Response};

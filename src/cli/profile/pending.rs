@@ -1,18 +1,18 @@
-//! Keys that may yet come to nothing.
+//! Keys whose link is not complete.
 
 use std::path::{Path, PathBuf};
 
 use super::{Profile, failed, parse};
 use crate::cli::Failure;
 
-/// A key whose link is not complete yet: a file beside its profile's.
+/// A key whose link is not complete yet, saved in a file beside that of its profile.
 pub(crate) struct Pending {
     path: PathBuf,
     profile: PathBuf,
 }
 
 impl Pending {
-    /// The file beside this one.
+    /// Returns the pending file for this profile file.
     pub(crate) fn beside(profile: &Path) -> Self {
         let mut name = profile.file_name().unwrap_or_default().to_owned();
         name.push(".pending");
@@ -22,7 +22,7 @@ impl Pending {
         }
     }
 
-    /// What an interrupted link left, if it can be read.
+    /// Loads the key of an interrupted link, if there is one.
     pub(crate) fn load(&self) -> Option<Profile> {
         let text = std::fs::read_to_string(&self.path).ok()?;
         parse(&text, &self.path).ok()
@@ -32,13 +32,13 @@ impl Pending {
         profile.keep(&self.path)
     }
 
-    /// The link is complete: the key takes its place.
+    /// Makes this the key of the profile, because its link is complete.
     pub(crate) fn promote(&self) -> Result<(), Failure> {
         let moved = std::fs::rename(&self.path, &self.profile);
         moved.map_err(|error| failed(&self.profile, "cannot be written", &error))
     }
 
-    /// The link has ended: the key opens nothing. A file that cannot be removed does no harm.
+    /// Removes the key, because its link ended without an account. A file that cannot be removed does no harm.
     pub(crate) fn forget(&self) {
         let _ = std::fs::remove_file(&self.path);
     }

@@ -85,6 +85,7 @@ where
             one_is_kept_and_plans_the_question, the_question_waits_for_the_lease, putting_off_the_question_keeps_it,
             only_the_first_is_kept, of_many_at_once_one_is_kept, only_at_the_present_version, only_while_authorizing,
             redeemed_links_hold_none, ended_links_hold_none,
+            the_hash_of_the_answer_outlives_the_answer,
         },
         redeeming::{
             keeps_the_tokens_and_the_lease, a_later_deadline_stands, only_once_and_only_authorizing,

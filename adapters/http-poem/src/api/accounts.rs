@@ -45,7 +45,7 @@ impl Accounts {
         /// Where to go on: the `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<AccountList>, Failure<ListAccounts>> {
-        let caller = self.broker.authenticate(bearer.key()).await?;
+        let caller = bearer.caller(&self.broker).await?;
         let after = ACCOUNTS.read(cursor.0.as_deref())?;
         let limit = u64::from(limit.0);
         let page = self.broker.list_accounts(&caller, after, limit).await?;
@@ -65,7 +65,7 @@ impl Accounts {
         /// The id of the account.
         id: Path<String>,
     ) -> Result<Json<AccountDetails>, Failure<GetAccount>> {
-        let caller = self.broker.authenticate(bearer.key()).await?;
+        let caller = bearer.caller(&self.broker).await?;
         let account = self.broker.account(&caller, account_id(&id)).await?;
         Ok(Json(self.details(account)))
     }
@@ -86,7 +86,7 @@ impl Accounts {
         /// The id of the account.
         id: Path<String>,
     ) -> Result<Json<DeletedAccount>, Failure<DeleteAccount>> {
-        let caller = self.broker.authenticate(bearer.key()).await?;
+        let caller = bearer.caller(&self.broker).await?;
         let status = self.broker.delete_account(&caller, account_id(&id)).await?;
         Ok(Json(status.into()))
     }
@@ -106,7 +106,7 @@ impl Accounts {
         /// The id of the account.
         id: Path<String>,
     ) -> Result<Json<AccountDetails>, Failure<RefreshAccount>> {
-        let caller = self.broker.authenticate(bearer.key()).await?;
+        let caller = bearer.caller(&self.broker).await?;
         let account = self
             .broker
             .refresh_account(&caller, account_id(&id))

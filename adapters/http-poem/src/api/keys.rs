@@ -68,7 +68,7 @@ impl Keys {
         /// Where to go on: the `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<AccessKeyList>, Failure<ListKeys>> {
-        let caller = self.broker.authenticate(bearer.key()).await?;
+        let caller = bearer.caller(&self.broker).await?;
         let after = KEYS.read(cursor.0.as_deref())?;
         let (id, limit) = (account_id(&id), u64::from(limit.0));
         let page = self.broker.list_keys(&caller, id, after, limit).await?;
@@ -95,7 +95,7 @@ impl Keys {
         id: Path<String>,
         body: NeededJson<NewAccessKey>,
     ) -> Result<Created, Failure<CreateKey>> {
-        let caller = self.broker.authenticate(bearer.key()).await?;
+        let caller = bearer.caller(&self.broker).await?;
         let NeededJson(asked) = body;
         let request = asked.read()?;
         let id = account_id(&id);
@@ -120,7 +120,7 @@ impl Keys {
         /// The id of the key.
         key_id: Path<String>,
     ) -> Result<Deleted, Failure<DeleteKey>> {
-        let caller = self.broker.authenticate(bearer.key()).await?;
+        let caller = bearer.caller(&self.broker).await?;
         let (id, key) = (account_id(&id), id::read(&key_id, AccessKeyId(-1)));
         self.broker.delete_key(&caller, id, key).await?;
         Ok(Deleted::Deleted)

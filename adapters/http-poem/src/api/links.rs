@@ -65,7 +65,7 @@ impl Links {
         bearer: OptionalBearer,
         body: OptionalJson<NewLink>,
     ) -> Result<Started, Failure<StartLink>> {
-        let caller = self.broker.authenticate(bearer.key()).await?;
+        let caller = bearer.caller(&self.broker).await?;
         let OptionalJson(asked) = body;
         let wanted = LinkRequest {
             provider: asked.provider,
@@ -92,7 +92,11 @@ impl Links {
         /// The link code; blanks and hyphens in it do not matter.
         link_code: Path<String>,
     ) -> Result<Json<LinkReport>, Failure<PollLink>> {
-        let caller = self.broker.authenticate(bearer.key()).await?;
+        let caller = bearer.caller(&self.broker).await?;
+        if bearer.is_head() {
+            let report = self.broker.inspect_link(&link_code, &caller).await?;
+            return Ok(Json(report.into()));
+        }
         let address = client_address(request);
         let report = self.broker.poll_link(&link_code, &caller, address).await?;
         self.pace.admit(&caller, address, &link_code)?;

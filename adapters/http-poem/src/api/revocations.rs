@@ -46,7 +46,7 @@ impl Revocations {
         /// Where to go on: the `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<RevocationList>, Failure<ListRevocations>> {
-        let caller = self.broker.authenticate(bearer.key()).await?;
+        let caller = bearer.caller(&self.broker).await?;
         let after = REVOCATIONS.read(cursor.0.as_deref())?;
         let limit = u64::from(limit.0);
         let page = self.broker.list_revocations(&caller, after, limit).await?;

@@ -37,9 +37,13 @@ impl TokenApi {
         #[oai(default)]
         min_ttl: Query<u64>,
     ) -> Result<Json<Token>, Failure<GetToken>> {
-        let caller = self.broker.authenticate(bearer.key()).await?;
+        let caller = bearer.caller(&self.broker).await?;
         let min_ttl = Duration::from_secs(min_ttl.0);
-        let token = self.broker.hand_out_token(&caller, min_ttl).await?;
+        let token = if bearer.is_head() {
+            self.broker.inspect_token(&caller, min_ttl).await?
+        } else {
+            self.broker.hand_out_token(&caller, min_ttl).await?
+        };
         Ok(Json(token.into()))
     }
 }

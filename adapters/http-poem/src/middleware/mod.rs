@@ -1,6 +1,7 @@
 //! What holds for every request and every answer, from the outside in: `trace`, `secure`, `catch_panics`,
-//! `answer_problems`, `limit_body`; for the API also `hurry`.
+//! `answer_problems`, `limit_body`, `note_head`; for the API also `hurry`.
 
+mod head;
 mod headers;
 mod hurry;
 mod limit_body;
@@ -9,6 +10,7 @@ mod panics;
 mod problems;
 mod trace;
 
+pub(crate) use head::{is_head, note_head};
 pub(crate) use headers::secure;
 pub(crate) use hurry::hurry;
 pub(crate) use limit_body::limit_body;

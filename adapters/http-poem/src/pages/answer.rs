@@ -81,7 +81,8 @@ async fn cancel(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal>
         .broker()
         .look_up(code.digits(), &visit.visitor())
         .await?;
-    if view.status.is_final() {
+    // A second press of the button finds the link cancelled, and shows what the first one did.
+    if view.status.is_final() && view.status != LinkStatus::Denied(None) {
         return shown(visit, code, &view.status).await;
     }
     visit

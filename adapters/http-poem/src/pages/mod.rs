@@ -10,6 +10,7 @@
 //! | [`status`] | `GET /device/status`: the same in one word, for the script |
 //! | [`refused`] | the pages that say why not |
 //! | [`cookie`], [`origin`] | which browser it is, and that a form came from our own page |
+//! | [`prefetch`] | whether anybody asked for the page yet |
 
 mod answer;
 mod assets;
@@ -19,6 +20,7 @@ mod cookie;
 mod form;
 mod headers;
 mod origin;
+mod prefetch;
 mod progress;
 mod refused;
 mod show;

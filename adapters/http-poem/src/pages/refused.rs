@@ -158,6 +158,17 @@ fn foreign(visit: &Visit<'_>, why: &str) -> Response {
     page(visit, &words, Mood::Careful)
 }
 
+/// A browser asks for a callback that the person may never open. No success, so that it asks again when they do.
+pub(super) fn prefetch(visit: &Visit<'_>) -> Response {
+    let words = Words {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        heading: "This page opens when you visit it",
+        text: "Your browser asked for it in advance. Nothing has happened yet.",
+        advice: "Load this page again to go on.",
+    };
+    page(visit, &words, Mood::Careful)
+}
+
 fn too_many(visit: &Visit<'_>, retry_after: Duration) -> Response {
     let wait = words::span(retry_after.max(Duration::from_secs(1)));
     let words = Words {

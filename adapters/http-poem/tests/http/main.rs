@@ -5,6 +5,7 @@ mod accounts;
 mod answers;
 mod deletion;
 mod documents;
+mod head;
 mod health;
 mod keys;
 mod links;

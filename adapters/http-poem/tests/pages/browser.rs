@@ -28,6 +28,10 @@ impl<'a> Browser<'a> {
         }
     }
 
+    pub(crate) const fn client(&self) -> &'a Client {
+        self.client
+    }
+
     pub(crate) async fn get(&mut self, path: &str) -> Page {
         let request = self.client.get(path);
         self.send(request).await

@@ -4,6 +4,7 @@
 
 mod answers;
 mod browser;
+mod callback;
 mod confirming;
 mod entering;
 mod forgery;

@@ -40,15 +40,16 @@ fn read(mut row: Model) -> Result<Link, Column> {
         },
         created_at: Timestamp::from_millis(row.created_at),
         expires_at: Timestamp::from_millis(row.expires_at),
-        browser: browser(row.browser_hash.take())?,
+        browser: optional_hash(row.browser_hash.take(), "browser_hash")?,
+        callback: optional_hash(row.callback_hash.take(), "callback_hash")?,
         poll: poll(&row)?,
         lease_until: time(row.lease_until),
         state: state(row)?,
     })
 }
 
-fn browser(bytes: Option<Vec<u8>>) -> Result<Option<KeyedHash>, Column> {
-    let read = |bytes: Vec<u8>| hash(&bytes).ok_or("browser_hash");
+fn optional_hash(bytes: Option<Vec<u8>>, column: Column) -> Result<Option<KeyedHash>, Column> {
+    let read = |bytes: Vec<u8>| hash(&bytes).ok_or(column);
     bytes.map(read).transpose()
 }
 
@@ -133,7 +134,8 @@ fn grant(row: Model) -> Result<SealedGrant, Column> {
     })
 }
 
-/// Everything that a state keeps, wiped, whatever state it was: what a change of state starts from.
+/// Everything that a state keeps, wiped, whatever state it was: what a change of state starts from. The hash of a
+/// callback belongs to the link and stays.
 fn wiped() -> ActiveModel {
     ActiveModel {
         device_code: Set(None),

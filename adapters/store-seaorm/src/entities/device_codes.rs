@@ -40,6 +40,8 @@ pub struct Model {
     pub verification_uri: Option<String>,
     /// Sealed: what the provider has sent the browser back with.
     pub callback: Option<Vec<u8>>,
+    /// The keyed hash of that answer. It stays when the answer is wiped.
+    pub callback_hash: Option<Vec<u8>>,
 
     pub access_token: Option<Vec<u8>>,
     pub refresh_token: Option<Vec<u8>>,

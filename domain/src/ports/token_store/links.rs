@@ -41,12 +41,13 @@ pub trait LinkStore: Send + Sync {
     ) -> Result<Link, StoreError>;
 
     /// Keeps what the provider has sent the browser of an authorizing link back with, once, and plans the question that
-    /// redeems it.
+    /// redeems it. The hash of the answer stays with the link until the link is purged.
     async fn keep_callback(
         &self,
         link: LinkId,
         version: i64,
         callback: Sealed,
+        answer: KeyedHash,
         poll: PollSchedule,
     ) -> Result<Link, StoreError>;
 

@@ -48,6 +48,7 @@ impl LinkStore for MemoryStore {
         link: LinkId,
         version: i64,
         callback: Sealed,
+        answer: KeyedHash,
         poll: PollSchedule,
     ) -> Result<Link, StoreError> {
         let waits =
@@ -58,6 +59,7 @@ impl LinkStore for MemoryStore {
             consent.callback = Some(callback);
         }
         link.version += 1;
+        link.callback = Some(answer);
         link.poll = Some(poll);
         Ok(link.clone())
     }
@@ -188,6 +190,7 @@ impl State {
             created_at: link.created_at,
             expires_at: link.expires_at,
             browser: None,
+            callback: None,
             poll: None,
             lease_until: None,
             state: LinkState::Pending,

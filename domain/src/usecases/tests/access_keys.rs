@@ -128,6 +128,10 @@ async fn uses_are_noted_without_a_write_for_each() {
     assert_eq!(listed().await.last_used_at, noted, "before it is written");
     stage.broker.note_key_uses().await.unwrap();
     assert_eq!(listed().await.last_used_at, noted);
+    stage.clock.advance(secs(30));
+    let recognised = stage.broker.recognise(Some(&key)).await;
+    assert!(matches!(recognised, Ok(Caller::Key(_))));
+    assert_eq!(listed().await.last_used_at, noted);
 }
 
 #[tokio::test]

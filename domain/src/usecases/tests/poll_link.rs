@@ -98,3 +98,24 @@ async fn an_ended_link_answers_for_a_day() {
         Err(Refusal::Unauthorized(_))
     ));
 }
+
+/// Such a question is not counted as a guess, so it must not serve as one.
+#[tokio::test]
+async fn inspecting_a_link_tells_its_own_key_alone() {
+    let stage = Stage::new().await;
+    let (code, key) = stage.linked().await;
+    let other = stage.caller(&stage.started().await.1).await;
+    let inspect = async |code: &str, caller: &Caller| stage.broker.inspect_link(code, caller).await;
+    let own = inspect(&code, &stage.caller(&key).await).await.unwrap();
+    assert_eq!(own.account.unwrap().key.account_id, "alice");
+    for _ in 0..=GuessLimit::PER_ADDRESS {
+        for code in [&*code, "00000000", "1"] {
+            for caller in [&Caller::Nobody, &Caller::Admin, &other] {
+                let refused = inspect(code, caller).await;
+                assert!(matches!(refused, Err(Refusal::NotFound(_))), "{code}");
+            }
+        }
+    }
+    let guess = stage.broker.poll_link(&code, &Caller::Nobody, address(9));
+    assert!(guess.await.is_ok());
+}

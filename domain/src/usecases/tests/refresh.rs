@@ -137,6 +137,25 @@ async fn a_token_that_lasts_too_short_is_refreshed_once() {
 }
 
 #[tokio::test]
+async fn inspecting_a_token_refreshes_nothing() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    let caller = stage.caller(&key).await;
+    let inspect = async |min_ttl| stage.broker.inspect_token(&caller, secs(min_ttl)).await;
+    stage.clock.advance(secs(3000));
+    let token = inspect(1200).await.unwrap();
+    assert_eq!(token.access_token.expose(), "access-1");
+    assert_eq!(token.warning.unwrap().code, "min_ttl_unmet");
+    stage.clock.advance(secs(600));
+    let expired = inspect(0).await.err();
+    assert!(matches!(expired, Some(Refusal::ProviderUnavailable { .. })));
+    assert!(stage.provider.presented().is_empty());
+    stage.token(&key, 0).await.unwrap();
+    assert_eq!(stage.provider.presented().len(), 1);
+    inspect(0).await.unwrap();
+}
+
+#[tokio::test]
 async fn an_outage_costs_time_and_callers_do_not_override_the_pause() {
     let stage = Stage::new().await;
     let (_, key) = stage.linked().await;

@@ -21,13 +21,36 @@ async fn away(stage: &Stage) -> (String, AccessKey, String) {
     (code, key, state.to_owned())
 }
 
+fn callback<'a>(provider: &'a str, state: &'a str, answer: &str) -> Callback<'a> {
+    Callback {
+        provider,
+        state,
+        answer: CallbackQuery::new(answer),
+        query: CallbackQuery::new(answer),
+    }
+}
+
+#[track_caller]
+fn assert_refused(taken: Result<LinkCode, Refusal>) {
+    let refused = taken.map(|code| code.digits().to_owned());
+    assert!(
+        matches!(refused, Err(Refusal::ForeignCallback(_))),
+        "{refused:?}"
+    );
+}
+
 impl Stage {
     async fn back(&self, provider: &str, state: &str) -> Result<LinkCode, Refusal> {
-        let callback = Callback {
-            provider,
-            state,
-            query: CallbackQuery::new("code=c0de"),
-        };
+        self.back_with(provider, state, "code=c0de").await
+    }
+
+    async fn back_with(
+        &self,
+        provider: &str,
+        state: &str,
+        answer: &str,
+    ) -> Result<LinkCode, Refusal> {
+        let callback = callback(provider, state, answer);
         self.broker.take_callback(&callback, &self.browser).await
     }
 }
@@ -50,21 +73,107 @@ async fn what_the_browser_brings_back_is_redeemed() {
     assert!(matches!(status, LinkStatus::Linked(_)));
 }
 
+/// A callback leads to its link as long as the link is stored, whatever has become of it meanwhile.
 #[tokio::test]
-async fn it_is_taken_once() {
+async fn the_same_callback_again_leads_to_the_same_link() {
+    let stage = Stage::new().await;
+    let (code, key, state) = away(&stage).await;
+    for _ in 0..3 {
+        assert_eq!(stage.back("one", &state).await.unwrap().digits(), code);
+    }
+    let granted = ScriptedProvider::grant("access-1", None);
+    stage.provider.answer_redeem(Ok(granted));
+    let unknown = ProviderError::Unavailable {
+        detail: "userinfo is down".to_owned(),
+        retry_after: None,
+    };
+    stage.provider.answer_identify(Err(unknown));
+    let claimed = stage.broker.claim_due_polls(10, &[]).await.unwrap();
+    // Redeeming is under way.
+    assert_eq!(stage.back("one", &state).await.unwrap().digits(), code);
+    for link in claimed {
+        stage.see_through(link).await;
+    }
+    // The tokens are there, their owner is not known yet.
+    assert_eq!(stage.back("one", &state).await.unwrap().digits(), code);
+    stage.poll_providers().await;
+    assert_eq!(stage.back("one", &state).await.unwrap().digits(), code);
+    let status = stage.status(&code, &key).await;
+    assert!(matches!(status, LinkStatus::Linked(_)));
+    stage.clock.advance(Link::KEPT_AFTER_END);
+    assert_eq!(stage.back("one", &state).await.unwrap().digits(), code);
+    assert_eq!(stage.provider.times_redeemed(), 1);
+
+    stage.clock.advance(secs(1));
+    assert_eq!(stage.broker.purge_links(10).await.unwrap(), 1);
+    assert_refused(stage.back("one", &state).await);
+}
+
+#[tokio::test]
+async fn two_that_come_at_once_are_one() {
+    let stage = Stage::new().await;
+    let (code, _, state) = away(&stage).await;
+    let (first, second) = tokio::join!(stage.back("one", &state), stage.back("one", &state));
+    assert_eq!(first.unwrap().digits(), code);
+    assert_eq!(second.unwrap().digits(), code);
+    stage.poll_providers().await;
+    assert_eq!(stage.provider.callbacks(), ["code=c0de"]);
+}
+
+#[tokio::test]
+async fn another_answer_for_the_same_state_is_refused_and_harms_nothing() {
     let stage = Stage::new().await;
     let (code, key, state) = away(&stage).await;
     stage.back("one", &state).await.unwrap();
-    let again = stage.back("one", &state).await;
-    assert!(matches!(again, Err(Refusal::ForeignCallback(_))));
+    let others = ["code=other", "error=access_denied", "code=c0de&iss=evil"];
+    for other in others {
+        assert_refused(stage.back_with("one", &state, other).await);
+    }
     let granted = ScriptedProvider::grant("access-1", None);
     stage.provider.answer_redeem(Ok(granted));
     stage.poll_providers().await;
-    let late = stage.back("one", &state).await;
-    assert!(matches!(late, Err(Refusal::ForeignCallback(_))));
-    assert_eq!(stage.provider.times_redeemed(), 1);
+    for other in others {
+        assert_refused(stage.back_with("one", &state, other).await);
+    }
     let status = stage.status(&code, &key).await;
     assert!(matches!(status, LinkStatus::Linked(_)));
+    assert_eq!(stage.provider.callbacks(), ["code=c0de"]);
+}
+
+#[tokio::test]
+async fn the_callback_of_a_link_that_failed_leads_to_it_too() {
+    let stage = Stage::new().await;
+    let (code, key, state) = away(&stage).await;
+    let answer = "error=access_denied";
+    stage.back_with("one", &state, answer).await.unwrap();
+    stage.provider.answer_redeem(Ok(Redemption::Denied(None)));
+    stage.poll_providers().await;
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Denied(None));
+    let again = stage.back_with("one", &state, answer).await;
+    assert_eq!(again.unwrap().digits(), code);
+    assert_refused(stage.back("one", &state).await);
+}
+
+#[tokio::test]
+async fn inspecting_a_callback_takes_nothing() {
+    let stage = Stage::new().await;
+    let (code, key, state) = away(&stage).await;
+    let inspect = async |answer| {
+        let callback = callback("one", &state, answer);
+        let found = stage.broker.inspect_callback(&callback, &stage.browser);
+        found.await
+    };
+    assert_eq!(inspect("code=first").await.unwrap().digits(), code);
+    assert!(stage.broker.idle_for(&[]).await.unwrap().is_none());
+    stage.back("one", &state).await.unwrap();
+    assert_eq!(inspect("code=c0de").await.unwrap().digits(), code);
+    assert_refused(inspect("code=first").await);
+    let granted = ScriptedProvider::grant("access-1", None);
+    stage.provider.answer_redeem(Ok(granted));
+    stage.poll_providers().await;
+    let status = stage.status(&code, &key).await;
+    assert!(matches!(status, LinkStatus::Linked(_)));
+    assert_eq!(stage.provider.callbacks(), ["code=c0de"]);
 }
 
 #[tokio::test]
@@ -93,13 +202,8 @@ async fn another_browser_another_provider_and_made_up_states_are_refused() {
     let elsewhere = stage.back("two", &state).await;
     assert!(matches!(elsewhere, Err(Refusal::ForeignCallback(_))));
     let thief = stage.broker.new_browser();
-    let callback = Callback {
-        provider: "one",
-        state: &state,
-        query: CallbackQuery::new("code=stolen"),
-    };
-    let stolen = stage.broker.take_callback(&callback, &thief).await;
-    assert!(matches!(stolen, Err(Refusal::ForeignCallback(_))));
+    let stolen = callback("one", &state, "code=stolen");
+    assert_refused(stage.broker.take_callback(&stolen, &thief).await);
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Authorizing);
     assert_eq!(stage.provider.times_redeemed(), 0);
 }

@@ -27,7 +27,7 @@ async fn visiting(store: &dyn TokenStore, n: u8) -> Link {
 /// Keeps a callback; the question is due at second 20.
 async fn keep(store: &dyn TokenStore, link: &Link, callback: &str) -> Result<Link, StoreError> {
     let (id, version) = (link.id, link.version);
-    let kept = store.keep_callback(id, version, sealed(callback), poll(20));
+    let kept = store.keep_callback(id, version, sealed(callback), answer(1), poll(20));
     kept.await
 }
 
@@ -61,6 +61,7 @@ pub(super) async fn one_is_kept_and_plans_the_question(fixture: &dyn Fixture) {
     let kept = keep(&*store, &link, "callback").await.unwrap();
     let expected = Link {
         version: kept.version,
+        callback: Some(answer(1)),
         poll: Some(poll(20)),
         state: with("callback"),
         ..link.clone()
@@ -102,6 +103,26 @@ pub(super) async fn only_the_first_is_kept(fixture: &dyn Fixture) {
     assert_conflict(keep(&*store, &kept, "another").await);
     assert_conflict(keep(&*store, &kept, "callback").await);
     assert_eq!(found(&*store, 1).await, kept);
+}
+
+pub(super) async fn the_hash_of_the_answer_outlives_the_answer(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    assert_eq!(visiting(&*store, 1).await.callback, None);
+    let ended = returned(&*store, 2).await;
+    let ended = store.end_link(ended.id, ended.version, Ending::Expired, None, at(20));
+    ended.await.unwrap();
+    returned(&*store, 3).await;
+    let link = claim_one(&*store, 20, 60).await;
+    let (id, version) = (link.id, link.version);
+    let redeemed = store.keep_redeemed(id, version, sealed_grant(), poll(21), at(900));
+    let redeemed = redeemed.await.unwrap();
+    assert_eq!(redeemed.callback, Some(answer(1)));
+    let linked = complete(&*store, &redeemed, grant("ada", "one"), 22);
+    linked.await.unwrap();
+    for n in [2, 3] {
+        assert_eq!(found(&*store, n).await.callback, Some(answer(1)));
+    }
+    assert!(!any_held(&*store).await);
 }
 
 pub(super) async fn of_many_at_once_one_is_kept(fixture: &dyn Fixture) {

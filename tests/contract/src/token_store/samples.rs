@@ -52,6 +52,13 @@ pub(super) fn browser(n: u8) -> KeyedHash {
     KeyedHash::from_bytes(bytes)
 }
 
+/// The hash of an answer that a provider sent a browser back with.
+pub(super) fn answer(n: u8) -> KeyedHash {
+    let mut bytes = [n; 32];
+    bytes[15] = !n;
+    KeyedHash::from_bytes(bytes)
+}
+
 pub(super) fn sealed(text: &str) -> Sealed {
     Sealed::from_bytes(text.as_bytes().to_vec())
 }

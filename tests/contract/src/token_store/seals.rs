@@ -83,7 +83,7 @@ async fn consent_by(store: &dyn TokenStore, n: u8, first: u8) {
     let (id, version, deadline) = (link.id, link.version, link.expires_at);
     let begun = store.begin_consent(id, version, consent, None, deadline, at(0));
     let version = begun.await.unwrap().version;
-    let kept = store.keep_callback(id, version, by(first + 3, "callback"), poll(5));
+    let kept = store.keep_callback(id, version, by(first + 3, "callback"), answer(1), poll(5));
     kept.await.unwrap();
 }
 
@@ -387,7 +387,8 @@ pub(super) async fn a_callback_comes_before_or_after_resealing(fixture: &dyn Fix
     let after = authorizing(&*store, 2, 5).await;
     let rows = otherwise(&*store, SealedTable::DeviceCodes, 50).await;
     let rows: Vec<_> = rows.iter().map(|row| moved(row, 50)).collect();
-    let keep = |link: &Link| store.keep_callback(link.id, link.version, by(50, "new"), poll(6));
+    let keep =
+        |link: &Link| store.keep_callback(link.id, link.version, by(50, "new"), answer(2), poll(6));
     let kept = keep(&before).await.unwrap();
     assert_eq!(reseal(&*store, &rows).await, 1);
     assert_eq!(found(&*store, 1).await, kept);

@@ -1,0 +1,58 @@
+//! Requests that a browser sends on its own, before the person asks for the page.
+
+use poem::Request;
+
+/// The header of the Fetch standard, and those that came before it.
+const HEADERS: [&str; 4] = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
+/// What they say of a request that nobody has asked for yet.
+const WORDS: [&str; 3] = ["prefetch", "prerender", "preview"];
+
+/// Whether the browser only guesses that the person will open this address. It sends the request again when the person
+/// does, if this one brings no success.
+pub(super) fn is_prefetch(request: &Request) -> bool {
+    let headers = request.headers();
+    let values = HEADERS.iter().flat_map(|name| headers.get_all(*name));
+    let purposes = values.filter_map(|value| value.to_str().ok());
+    purposes
+        .flat_map(|purpose| purpose.split([';', ',']))
+        .any(|word| {
+            WORDS
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(word.trim()))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_prefetch(name: &str, value: &str) -> bool {
+        super::is_prefetch(&Request::builder().header(name, value).finish())
+    }
+
+    #[test]
+    fn browsers_say_it_in_several_ways() {
+        for (name, value) in [
+            ("sec-purpose", "prefetch"),
+            ("sec-purpose", "prefetch;prerender"),
+            ("sec-purpose", "prefetch; anonymous-client-ip"),
+            ("purpose", "Prefetch"),
+            ("x-purpose", "preview"),
+            ("x-moz", "prefetch"),
+        ] {
+            assert!(is_prefetch(name, value), "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn a_visit_is_none() {
+        assert!(!super::is_prefetch(&Request::default()));
+        for (name, value) in [
+            ("sec-purpose", ""),
+            ("sec-fetch-dest", "document"),
+            ("purpose", "visit"),
+        ] {
+            assert!(!is_prefetch(name, value), "{name}: {value}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! A provider sends the browser back, and browsers have habits: they prefetch, repeat and look with `HEAD`.
+
+use central_oauth_domain::ports::Redemption;
+use central_oauth_domain::testing::ScriptedProvider;
+use poem::http::{Method, header};
+
+use super::browser::{Browser, Page, between};
+use super::world::World;
+
+/// A browser whose person is at a provider that sends people back, the code of its link and the address to come back to.
+async fn away(world: &World) -> (Browser<'_>, String, String) {
+    world.provider.send_people_back();
+    let code = world.ask("cli").await.digits().to_owned();
+    let mut browser = world.browser();
+    browser.confirm(&code).await.assert_leads_to(&code);
+    let page = browser.link(&code).await;
+    let state = between(&page.html, "authorize?state=", "&").unwrap();
+    let back = format!("/callback/scripted?state={state}");
+    (browser, code, back)
+}
+
+async fn granted(world: &World) {
+    let grant = ScriptedProvider::grant("access-1", Some("refresh-1"));
+    world.provider_answers(Ok(grant)).await;
+}
+
+impl Browser<'_> {
+    async fn prefetch(&mut self, path: &str, header: (&str, &str)) -> Page {
+        let request = self.client().get(path).header(header.0, header.1);
+        self.send(request).await
+    }
+
+    async fn head(&mut self, path: &str) -> Page {
+        let request = self.client().request(Method::HEAD, path);
+        self.send(request).await
+    }
+}
+
+#[tokio::test]
+async fn the_same_callback_shows_the_same_page_however_often_it_comes() {
+    let world = World::new().await;
+    let (mut browser, code, back) = away(&world).await;
+    let callback = format!("{back}&code=c0de");
+    browser.get(&callback).await.assert_leads_to(&code);
+    browser.get(&callback).await.assert_leads_to(&code);
+    browser.link(&code).await.assert(200, &["Almost done"]);
+    granted(&world).await;
+    // Back, reload, and another spelling of the same.
+    browser.get(&callback).await.assert_leads_to(&code);
+    let spelled = format!("/callback/scripted?session=1&code=%630de&{}", &back[19..]);
+    browser.get(&spelled).await.assert_leads_to(&code);
+    let page = browser.link(&code).await;
+    page.assert(200, &["can now use this account"]);
+    assert_eq!(world.provider.callbacks().len(), 1);
+}
+
+#[tokio::test]
+async fn another_answer_for_the_same_state_is_refused() {
+    let world = World::new().await;
+    let (mut browser, code, back) = away(&world).await;
+    let callback = format!("{back}&code=c0de");
+    let others = ["&code=other", "&error=access_denied", "&code=c0de&iss=x"];
+    browser.get(&callback).await.assert_leads_to(&code);
+    for other in others {
+        let page = browser.get(&format!("{back}{other}")).await;
+        page.assert(400, &["cannot be used"]);
+    }
+    granted(&world).await;
+    for other in others {
+        let page = browser.get(&format!("{back}{other}")).await;
+        page.assert(400, &["cannot be used"]);
+    }
+    browser.get(&callback).await.assert_leads_to(&code);
+    let page = browser.link(&code).await;
+    page.assert(200, &["can now use this account"]);
+    assert_eq!(world.provider.callbacks().len(), 1);
+}
+
+#[tokio::test]
+async fn a_head_takes_nothing() {
+    let world = World::new().await;
+    let (mut browser, code, back) = away(&world).await;
+    let first = browser.head(&format!("{back}&error=access_denied")).await;
+    first.assert_leads_to(&code);
+    assert_eq!(first.html, "");
+    browser
+        .head(&format!("{back}&code=c0de"))
+        .await
+        .assert_leads_to(&code);
+    browser
+        .link(&code)
+        .await
+        .assert(200, &["provider.test/authorize"]);
+    browser
+        .get(&format!("{back}&code=c0de"))
+        .await
+        .assert_leads_to(&code);
+    browser
+        .head(&format!("{back}&code=c0de"))
+        .await
+        .assert_leads_to(&code);
+    browser
+        .head(&format!("{back}&code=other"))
+        .await
+        .assert(400, &[]);
+    granted(&world).await;
+    browser
+        .link(&code)
+        .await
+        .assert(200, &["can now use this account"]);
+}
+
+/// Such as the address behind the provider's "Cancel", which nobody has pressed.
+#[tokio::test]
+async fn a_prefetch_takes_nothing() {
+    let world = World::new().await;
+    let (mut browser, code, back) = away(&world).await;
+    for purpose in [
+        ("sec-purpose", "prefetch;prerender"),
+        ("sec-purpose", "prefetch"),
+        ("purpose", "prefetch"),
+        ("x-moz", "prefetch"),
+    ] {
+        for answer in ["&error=access_denied", "&code=c0de"] {
+            let page = browser.prefetch(&format!("{back}{answer}"), purpose).await;
+            page.assert(503, &["Load this page again"]);
+        }
+    }
+    browser
+        .link(&code)
+        .await
+        .assert(200, &["provider.test/authorize"]);
+    browser
+        .get(&format!("{back}&code=c0de"))
+        .await
+        .assert_leads_to(&code);
+    granted(&world).await;
+    browser
+        .link(&code)
+        .await
+        .assert(200, &["can now use this account"]);
+}
+
+#[tokio::test]
+async fn without_its_cookie_a_callback_takes_and_gives_nothing() {
+    let world = World::new().await;
+    let (mut browser, code, back) = away(&world).await;
+    let callback = format!("{back}&code=c0de");
+    let mut stranger = world.browser();
+    for _ in 0..2 {
+        let page = stranger.get(&callback).await;
+        page.assert(400, &["cannot be used"]);
+        assert!(!page.headers.contains_key(header::SET_COOKIE));
+        let page = stranger.head(&callback).await;
+        page.assert(400, &[]);
+        assert!(!page.headers.contains_key(header::SET_COOKIE));
+    }
+    // With a cookie of its own it is another browser.
+    stranger.get("/device").await;
+    stranger
+        .get(&callback)
+        .await
+        .assert(400, &["cannot be used"]);
+    browser.get(&callback).await.assert_leads_to(&code);
+    granted(&world).await;
+    stranger
+        .get(&callback)
+        .await
+        .assert(400, &["cannot be used"]);
+    browser.get(&callback).await.assert_leads_to(&code);
+    assert_eq!(world.provider.callbacks().len(), 1);
+}
+
+#[tokio::test]
+async fn a_callback_without_an_answer_uses_nothing_up() {
+    let world = World::new().await;
+    let (mut browser, code, back) = away(&world).await;
+    for nothing in ["", "&code=", "&iss=https://provider.test", "&scope=openid"] {
+        let page = browser.get(&format!("{back}{nothing}")).await;
+        page.assert(400, &["cannot be used"]);
+    }
+    browser
+        .get(&format!("{back}&code=c0de"))
+        .await
+        .assert_leads_to(&code);
+}
+
+#[tokio::test]
+async fn the_callback_of_a_consent_that_was_denied_shows_that_again() {
+    let world = World::new().await;
+    let (mut browser, code, back) = away(&world).await;
+    let callback = format!("{back}&error=access_denied");
+    browser.get(&callback).await.assert_leads_to(&code);
+    world.provider_answers(Ok(Redemption::Denied(None))).await;
+    browser.get(&callback).await.assert_leads_to(&code);
+    browser.link(&code).await.assert(200, &["Cancelled"]);
+    let late = browser.get(&format!("{back}&code=c0de")).await;
+    late.assert(400, &["cannot be used"]);
+}
+
+#[tokio::test]
+async fn going_back_after_the_consent_starts_nothing_anew() {
+    let world = World::new().await;
+    let (mut browser, code, back) = away(&world).await;
+    browser.get(&format!("{back}&code=c0de")).await;
+    granted(&world).await;
+    for action in ["look_up", "confirm", "cancel"] {
+        browser.post(action, &code).await.assert_leads_to(&code);
+    }
+    let page = browser.link(&code).await;
+    page.assert(200, &["can now use this account"]);
+}

@@ -1,4 +1,4 @@
-//! The eighth schema: indexes that find times which a clock that was ahead has written.
+//! The ninth schema: indexes that find times which a clock that was ahead has written.
 
 use sea_orm_migration::prelude::*;
 
@@ -7,7 +7,7 @@ pub(crate) struct Migration;
 
 impl MigrationName for Migration {
     fn name(&self) -> &str {
-        "m0008_clock_steps"
+        "m0009_clock_steps"
     }
 }
 

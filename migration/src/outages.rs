@@ -1,4 +1,4 @@
-//! The ninth schema: outages of providers, which all replicas share.
+//! The tenth schema: outages of providers, which all replicas share.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -7,7 +7,7 @@ pub(crate) struct Migration;
 
 impl MigrationName for Migration {
     fn name(&self) -> &str {
-        "m0009_outages"
+        "m0010_outages"
     }
 }
 

@@ -127,7 +127,7 @@ impl Refreshes {
         if timeout(grace, &mut all_landed).await.is_ok() {
             return true;
         }
-        let unsaved: Vec<_> = lock(&self.0.presenting).iter().copied().collect();
+        let unsaved: Vec<_> = lock(&self.0.presenting).keys().copied().collect();
         for account in &unsaved {
             tracing::error!(
                 account = account.0,

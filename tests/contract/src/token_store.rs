@@ -25,6 +25,7 @@ mod samples;
 mod seals;
 mod write_tests;
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use central_oauth_domain::ports::TokenStore;
@@ -35,12 +36,19 @@ pub trait Fixture: Send + Sync {
     fn store(&self) -> Arc<dyn TokenStore>;
 }
 
+/// Puts a future on the heap. It is made in here, since unoptimised code would keep the futures of all cases on the stack of
+/// [`run`], and threads of tests have little of that.
+#[inline(never)]
+fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    Box::pin(make())
+}
+
 /// Runs one case after the other, each on a fixture of its own.
 macro_rules! run_each {
     ($make:ident: $($module:ident::{$($case:ident),+ $(,)?}),+ $(,)?) => {$($({
         eprintln!("case {}::{}", stringify!($module), stringify!($case));
-        let fixture = Box::pin($make()).await;
-        Box::pin($module::$case(&fixture)).await;
+        let fixture = boxed(|| $make()).await;
+        boxed(|| $module::$case(&fixture)).await;
     })+)+};
 }
 

@@ -38,18 +38,20 @@ pub trait Fixture: Send + Sync {
     fn store(&self) -> Arc<dyn TokenStore>;
 }
 
+/// Puts a future on the heap. It is made in here, since unoptimised code would keep the futures of all cases on the stack of
+/// [`run`], and threads of tests have little of that.
+#[inline(never)]
+fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    Box::pin(make())
+}
+
 /// Runs one case after the other, each on a fixture of its own.
 macro_rules! run_each {
     ($make:ident: $($module:ident::{$($case:ident),+ $(,)?}),+ $(,)?) => {$($({
         eprintln!("case {}::{}", stringify!($module), stringify!($case));
-        let fixture = on_heap(|| $make()).await;
-        on_heap(|| $module::$case(&fixture)).await;
+        let fixture = boxed(|| $make()).await;
+        boxed(|| $module::$case(&fixture)).await;
     })+)+};
-}
-
-/// Keeps a case off the stack of the suite, which would hold all of them at once in a debug build.
-fn on_heap<Case: Future>(case: impl FnOnce() -> Case) -> Pin<Box<Case>> {
-    Box::pin(case())
 }
 
 /// Runs the suite; `make` makes a fresh, empty store each time. Some cases use many tasks: run it on a runtime with

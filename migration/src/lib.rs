@@ -4,11 +4,13 @@
 //! Unix epoch; `TEXT`; `BLOB`), an index for whatever a periodic scan looks for, and a working way down. A migration
 //! that has been released is never edited: the next one follows it.
 
+mod answer_members;
 mod callback_hash;
 mod grant_expires_at;
 mod initial;
 mod renewed_by_use;
 mod replicas;
+mod write_tests;
 mod wrong_codes;
 
 use sea_orm_migration::prelude::*;
@@ -25,6 +27,8 @@ impl MigratorTrait for Migrator {
             Box::new(renewed_by_use::Migration),
             Box::new(grant_expires_at::Migration),
             Box::new(callback_hash::Migration),
+            Box::new(write_tests::Migration),
+            Box::new(answer_members::Migration),
         ]
     }
 }

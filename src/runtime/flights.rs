@@ -98,6 +98,11 @@ impl<K: Key> Flights<K> {
         started
     }
 
+    /// The keys of those that are under way.
+    pub(super) fn running(&self) -> Vec<K> {
+        lock(&self.running).keys().copied().collect()
+    }
+
     /// Waits for all flights.
     pub(super) async fn finish(&self) {
         loop {

@@ -1,6 +1,7 @@
 //! Polls of providers for the links that wait for consent.
 
 use std::error::Error;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,7 +41,16 @@ pub(crate) async fn coordinate(broker: Arc<Broker>, mut stop: Stop, grace: Durat
             _ = stop.changed() => {}
         }
     }
-    timeout(grace, coordinator.flights.finish()).await.is_ok()
+    // Kept until it is known what is left: dropping it ends all flights.
+    let mut all_landed = pin!(coordinator.flights.finish());
+    let is_recorded = timeout(grace, &mut all_landed).await.is_ok();
+    for link in coordinator.flights.running() {
+        tracing::error!(
+            link = link.0,
+            "stopping before the provider's answer for a link was saved; the person may have to link again"
+        );
+    }
+    is_recorded
 }
 
 struct Coordinator {

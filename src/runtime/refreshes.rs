@@ -114,7 +114,18 @@ impl Refreshes {
         self.0.stopping.store(true, Ordering::SeqCst);
         // Kept until it is known what is left: dropping it ends all flights.
         let mut all_landed = pin!(self.0.flights.finish());
-        timeout(grace, &mut all_landed).await.is_ok() || lock(&self.0.presenting).is_empty()
+        if timeout(grace, &mut all_landed).await.is_ok() {
+            return true;
+        }
+        let unsaved: Vec<_> = lock(&self.0.presenting).iter().copied().collect();
+        for account in &unsaved {
+            tracing::error!(
+                account = account.0,
+                "stopping without the provider's answer to a refresh: it could not be saved, or has not come; \
+                 the account may have to be linked again"
+            );
+        }
+        unsaved.is_empty()
     }
 }
 

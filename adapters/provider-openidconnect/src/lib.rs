@@ -15,6 +15,7 @@
 //! | `device_authorization` | the answer that starts a device flow |
 //! | `authorization_code` | where a person is sent, and what the browser brings back |
 //! | `token`, `refresh` | token answers, and those to refreshes |
+//! | `extra`, `token_exp` | what token answers tell besides: members for clients, the `exp` of a JWT |
 //! | `revocation` | giving tokens back |
 //! | `identity` | who consented: ID token, userinfo |
 //!
@@ -34,6 +35,7 @@ mod device_authorization;
 mod dialect;
 mod discovery;
 mod doctor;
+mod extra;
 mod http;
 mod identity;
 mod kept;
@@ -48,10 +50,12 @@ mod scrub;
 mod server;
 mod settings;
 mod token;
+mod token_exp;
 
 pub use address::AddressFault;
 pub use client_auth::{ClientAuthMethod, UnknownClientAuthMethod};
 pub use doctor::{Finding, Subject, Verdict};
+pub use extra::ExtraError;
 pub use http::{ClientUnavailable, TraceHeaders};
 pub use profile::{
     Endpoints, Facts, Placeholder, Profile, ProfileError, Setup, UnknownProfile, WrongProfile,

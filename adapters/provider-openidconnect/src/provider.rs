@@ -12,8 +12,8 @@ use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
 use central_oauth_domain::observe::{Cache, Observer, Unobserved};
 use central_oauth_domain::ports::{
-    Clock, Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption, RefreshError,
-    Revoked, TokenToRevoke,
+    Clock, Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption, RefreshAnswer,
+    RefreshError, Revoked, TokenToRevoke,
 };
 use central_oauth_domain::secret::{AccessToken, CallbackQuery, DeviceCode, IdToken, RefreshToken};
 use openidconnect::core::CoreJsonWebKeySet;
@@ -98,8 +98,9 @@ impl OpenIdConnectProvider {
         self
     }
 
-    fn origin_of(&self, token_endpoint: &Url) -> TokenOrigin {
+    fn origin_of(&self, issuer: Option<&String>, token_endpoint: &Url) -> TokenOrigin {
         TokenOrigin {
+            issuer: issuer.cloned(),
             token_endpoint: token_endpoint.to_string(),
             client_id: self.settings.client_id.clone(),
         }
@@ -161,7 +162,11 @@ impl OpenIdConnectProvider {
         let auth = quirks.auth(server.auth);
         let answer = self.post(auth, request, deadline).await?;
         match answer.success() {
-            Ok(fields) => self.read_tokens(&fields, self.origin_of(token_endpoint), |_| Ok(())),
+            Ok(fields) => self.read_tokens(
+                &fields,
+                self.origin_of(server.of_tokens.as_ref(), token_endpoint),
+                |_| Ok(()),
+            ),
             Err(Rejection::Worded(error)) => device_authorization::unfinished(error),
             Err(Rejection::Failed(error)) => Err(error),
         }
@@ -184,7 +189,8 @@ impl OpenIdConnectProvider {
         check: impl FnOnce(&TokenGrant) -> Result<(), ProviderError>,
     ) -> Result<Redemption, ProviderError> {
         let (scopes, quirks) = (&self.settings.scopes, &self.settings.quirks);
-        let grant = Box::new(token::read(fields, scopes, origin, quirks)?);
+        let listed = &self.settings.extra;
+        let grant = Box::new(token::read(fields, scopes, origin, quirks, listed)?);
         let checked = token::check_type(fields, &quirks.token).and_then(|()| check(&grant));
         Ok(match checked {
             Ok(()) => Redemption::Granted(grant),
@@ -207,7 +213,7 @@ impl OpenIdConnectProvider {
         let token_endpoint = server.token()?;
         let request = errand.token_request(token_endpoint, &code, &self.settings);
         let answer = self.post(server.auth, request, deadline).await?;
-        let origin = self.origin_of(token_endpoint);
+        let origin = self.origin_of(server.of_tokens.as_ref(), token_endpoint);
         let status = answer.status();
         let fields = answer.success().map_err(|rejection| match rejection {
             Rejection::Worded(error) => error.into(),
@@ -239,8 +245,11 @@ impl OAuthProvider for OpenIdConnectProvider {
 
     async fn origin(&self) -> Result<TokenOrigin, ProviderError> {
         match &self.settings.token_endpoint {
-            Some(given) => Ok(self.origin_of(given)),
-            None => Ok(self.origin_of(self.server(self.deadline()).await?.token()?)),
+            Some(given) => Ok(self.origin_of(None, given)),
+            None => {
+                let server = self.server(self.deadline()).await?;
+                Ok(self.origin_of(server.of_tokens.as_ref(), server.token()?))
+            }
         }
     }
 
@@ -273,7 +282,7 @@ impl OAuthProvider for OpenIdConnectProvider {
         &self,
         refresh_token: &RefreshToken,
         granted: &[String],
-    ) -> Result<TokenGrant, RefreshError> {
+    ) -> Result<RefreshAnswer, RefreshError> {
         let deadline = self.deadline();
         let server = self.server(deadline).await?;
         let token_endpoint = server.token()?;
@@ -287,8 +296,9 @@ impl OAuthProvider for OpenIdConnectProvider {
             Flow::AuthorizationCode => server.auth,
         };
         let answer = self.post(auth, request, deadline).await?;
-        let origin = self.origin_of(token_endpoint);
-        refresh::read(answer, refresh_token, granted, origin, quirks)
+        let origin = self.origin_of(server.of_tokens.as_ref(), token_endpoint);
+        let listed = &self.settings.extra;
+        refresh::read(answer, refresh_token, granted, origin, quirks, listed)
     }
 
     async fn revoke(&self, token: TokenToRevoke<'_>) -> Result<Revoked, ProviderError> {

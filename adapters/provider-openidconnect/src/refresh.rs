@@ -1,7 +1,7 @@
 //! Answers to a refresh (RFC 6749 section 6), and whether the refresh token may be spent although they bring none.
 
-use central_oauth_domain::grant::{TokenGrant, TokenOrigin};
-use central_oauth_domain::ports::{ProviderError, RefreshError};
+use central_oauth_domain::grant::TokenOrigin;
+use central_oauth_domain::ports::{ProviderError, RefreshAnswer, RefreshError};
 use central_oauth_domain::secret::RefreshToken;
 use reqwest::StatusCode;
 
@@ -18,15 +18,18 @@ pub(crate) fn read(
     granted: &[String],
     origin: TokenOrigin,
     quirks: &Quirks,
-) -> Result<TokenGrant, RefreshError> {
+    listed: &[String],
+) -> Result<RefreshAnswer, RefreshError> {
     let status = answer.status();
     let has_rotated = brings_another(&answer, presented);
     match answer.success() {
         // The server has done its part, whatever is wrong with the answer.
         Ok(fields) => {
-            token::read_refreshed(&fields, granted, origin, quirks).map_err(|cause| RefreshError {
-                cause,
-                may_have_acted: true,
+            token::read_refreshed(&fields, granted, origin, quirks, listed).map_err(|cause| {
+                RefreshError {
+                    cause,
+                    may_have_acted: true,
+                }
             })
         }
         Err(Rejection::Worded(error)) => Err(RefreshError {

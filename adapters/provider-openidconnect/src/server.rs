@@ -19,6 +19,8 @@ pub(crate) struct Server {
     pub(crate) issuer: Option<Issuer>,
     /// Whether it says that it names itself in authorization responses (RFC 9207 section 3).
     pub(crate) names_issuer_in_responses: bool,
+    /// The issuer whose tokens come from the token endpoint; `None` where the operator configured that endpoint.
+    pub(crate) of_tokens: Option<String>,
     response_issuer: Option<String>,
     authorization: Option<Url>,
     device_authorization: Option<Url>,
@@ -79,6 +81,7 @@ impl Server {
             userinfo: settings.userinfo_endpoint.clone(),
             issuer: None,
             names_issuer_in_responses: false,
+            of_tokens: None,
             response_issuer: response_issuer.clone(),
             authorization: settings.authorization_endpoint.clone(),
             device_authorization: settings.device_authorization_endpoint.clone(),
@@ -128,6 +131,10 @@ impl Server {
                 algorithms: metadata.id_token_algorithms.clone(),
             }),
             names_issuer_in_responses: metadata.names_issuer_in_responses,
+            of_tokens: settings
+                .token_endpoint
+                .is_none()
+                .then(|| metadata.issuer.clone()),
             response_issuer: Some(metadata.issuer.clone()),
             authorization,
             device_authorization,

@@ -33,6 +33,11 @@ pub(crate) fn failed(error: DbErr) -> StoreError {
     }
 }
 
+/// A transaction that did not begin or end as asked says nothing about the rows.
+pub(crate) fn unavailable(error: DbErr) -> StoreError {
+    StoreError::Unavailable(Box::new(error))
+}
+
 fn is_unreadable(error: &DbErr) -> bool {
     match error {
         DbErr::Type(_) | DbErr::TryIntoErr { .. } | DbErr::Json(_) => true,
@@ -59,6 +64,25 @@ pub(crate) fn is_locked(error: &DbErr) -> bool {
     const LOCKED: i32 = 6;
     const LOCK_NOT_AVAILABLE: &str = "55P03";
     matches!(sqlite_code(error), Some(BUSY | LOCKED)) || sqlstate(error) == Some(LOCK_NOT_AVAILABLE)
+}
+
+/// Whether the storage has failed, and not the request.
+pub(crate) fn is_storage_failure(error: &DbErr) -> bool {
+    error.sql_err().is_none() && !is_unreadable(error)
+}
+
+/// Whether a statement that has failed says something about its connection: the server behind it has become read-only, is out
+/// of space, shuts down or is broken. A deadlock or a timeout of one statement does not.
+pub(crate) fn is_about_the_connection(error: &DbErr) -> bool {
+    const READ_ONLY: &str = "25006";
+    const OUT_OF_RESOURCES: &str = "53";
+    const OPERATOR: &str = "57P";
+    const SYSTEM: &str = "58";
+    const INTERNAL: &str = "XX";
+    sqlstate(error).is_none_or(|state| {
+        let classes = [READ_ONLY, OUT_OF_RESOURCES, OPERATOR, SYSTEM, INTERNAL];
+        classes.iter().any(|class| state.starts_with(class))
+    })
 }
 
 /// Whether the connection is gone, so that another one may do better.

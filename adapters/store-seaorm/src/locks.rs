@@ -27,7 +27,7 @@ const GUESSES: i32 = 4;
 /// Whoever migrates. It may take its time, but does not wait long for a table: everybody else who wants it would stand behind
 /// in the server's queue, and could neither read tokens nor save any for as long as a backup takes.
 pub(crate) async fn migrations(session: &Session) -> Result<(), DbErr> {
-    let db = &session.executor();
+    let db = &session.unwatched()?;
     if db.get_database_backend() != DbBackend::Postgres {
         return Ok(());
     }

@@ -57,7 +57,7 @@ impl SeaOrmStore {
         loop {
             let write = self.begin_to_migrate().await.map_err(&at)?;
             refuse_newer(&write.txn, self.url()).await?;
-            match migrate(write.txn.executor()).await {
+            match migrate(write.txn.unwatched().map_err(&at)?).await {
                 Ok(()) => return write.txn.commit().await.map_err(&at),
                 Err(error) if self.is_on_server() && is_locked(&error) => {
                     tracing::warn!(
@@ -93,7 +93,7 @@ impl SeaOrmStore {
     }
 
     /// One process migrates at a time: the others wait, and then find nothing left to do.
-    async fn begin_to_migrate(&self) -> Result<Write<'_>, DbErr> {
+    async fn begin_to_migrate(&self) -> Result<Write, DbErr> {
         let write = self.database.begin().await?;
         locks::migrations(&write.txn).await?;
         Ok(write)
@@ -150,7 +150,7 @@ fn known() -> Vec<String> {
 
 /// Asks without making the migrator's own table, as the migrator would.
 async fn applied(session: &Session) -> Result<BTreeSet<String>, DbErr> {
-    let tables = SchemaManager::new(session.executor());
+    let tables = SchemaManager::new(session.unwatched()?);
     if !tables.has_table("seaql_migrations").await? {
         return Ok(BTreeSet::new());
     }
@@ -194,7 +194,11 @@ mod tests {
         let store = SeaOrmStore::open(&url, PoolSettings::default()).await;
         let store = Arc::new(store.unwrap());
         store.migrate_up().await.unwrap();
-        store.migrate_down(Some(1)).await.unwrap();
+        // Back to before the last migration that changes this table.
+        let last = "m0005_grant_expires_at".to_owned();
+        while !store.pending_migrations().await.unwrap().contains(&last) {
+            store.migrate_down(Some(1)).await.unwrap();
+        }
         let other = sea_orm::Database::connect(&database.url).await.unwrap();
         let backup = other.begin().await.unwrap();
         let reads = "SELECT count(*) FROM tokens";

@@ -6,9 +6,10 @@ use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::StoreError;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::database::{Database, DatabaseClock, OpenError, PoolSettings, Session, Write};
-use crate::error::failed;
+use crate::error::{failed, unavailable};
 use crate::url::DatabaseUrl;
 
 /// Links, accounts, tokens, keys and revocations in a database.
@@ -18,6 +19,8 @@ pub struct SeaOrmStore {
     clock: Option<Arc<DatabaseClock>>,
     /// Whose try of a link code is judged: one at a time.
     pub(crate) guessing: Mutex<()>,
+    /// When the last write test failed, if it did; one test at a time.
+    pub(crate) write_test: Mutex<Option<Instant>>,
 }
 
 impl SeaOrmStore {
@@ -32,6 +35,7 @@ impl SeaOrmStore {
             url: url.clone(),
             clock: None,
             guessing: Mutex::default(),
+            write_test: Mutex::default(),
         })
     }
 
@@ -77,13 +81,13 @@ impl SeaOrmStore {
         self.database.read().await.map_err(failed)
     }
 
-    pub(crate) async fn write(&self) -> Result<Write<'_>, StoreError> {
-        self.database.begin().await.map_err(failed)
+    pub(crate) async fn write(&self) -> Result<Write, StoreError> {
+        self.database.begin().await.map_err(unavailable)
     }
 
     /// To write what a provider has answered: it exists nowhere else until it is stored.
-    pub(crate) async fn save(&self) -> Result<Write<'_>, StoreError> {
-        self.database.begin_saving().await.map_err(failed)
+    pub(crate) async fn save(&self) -> Result<Write, StoreError> {
+        self.database.begin_saving().await.map_err(unavailable)
     }
 
     /// When it is by the server's clock, and when so much later as it is from `now` to `later`. Whoever took `now` from a

@@ -10,13 +10,13 @@ mod token_store;
 pub use cipher::{Cipher, CipherError, HashKey};
 pub use clock::Clock;
 pub use oauth_provider::{
-    Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption, RefreshError,
-    Revoked, TokenToRevoke,
+    Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption, RefreshAnswer,
+    RefreshError, Revoked, TokenToRevoke,
 };
 pub use store_copy::{CopyStep, StoreCopy, TableCount};
 pub use token_store::{
     AccountCount, AccountStore, Census, CensusStore, DyingCount, GuessStore, KeyCreation, KeyStore,
     LinkCreation, LinkStore, NewLink, NewLinkKey, OverdueCount, Recorded, RefreshStore,
     ReplicaStore, Resealing, RevocationStore, SealStore, SealedColumn, SealedRow, SealedTable,
-    SealedTo, SealedValue, StoreError, TokenStore,
+    SealedTo, SealedValue, StoreError, TokenStore, WriteTestStore,
 };

@@ -9,6 +9,7 @@ mod refreshes;
 mod replicas;
 mod revocations;
 mod seals;
+mod write_tests;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -43,6 +44,8 @@ struct State {
     recordings_to_refuse: u32,
     guesses_to_refuse: u32,
     is_silent: bool,
+    is_full: bool,
+    has_failed: bool,
     slow_read: Option<(FixedClock, Duration)>,
 }
 
@@ -61,6 +64,11 @@ impl MemoryStore {
     /// Does not answer any more, or again, what readiness is told by.
     pub fn be_silent(&self, is_silent: bool) {
         self.lock().is_silent = is_silent;
+    }
+
+    /// Has room for small rows only, or for tokens again.
+    pub fn be_full(&self, is_full: bool) {
+        self.lock().is_full = is_full;
     }
 
     /// Takes so long by this clock over the next question for an account's tokens: its answer is of then, and comes late.

@@ -15,6 +15,9 @@ use crate::time::Timestamp;
 /// An answer holds for so long: whoever asks more often than that costs nothing.
 const HOLDS_FOR: Duration = Duration::from_secs(1);
 
+/// A commit shows for so long that writing works, unless a write has failed since.
+const PROVED_FOR: Duration = Duration::from_secs(10);
+
 /// What was found last. Whoever asks meanwhile waits for the same answer.
 #[derive(Default)]
 pub(super) struct Readiness(Mutex<Option<Found>>);
@@ -28,8 +31,8 @@ type Found = (Timestamp, Result<(), NotReady>);
 pub struct NotReady(String);
 
 impl Broker {
-    /// Whether the service can do its work: the store answers before patience ends, and the key that was unlocked at the
-    /// start still opens it. Cheap, for the answer is kept for a second, be it that there was none in time. To be seen
+    /// Whether the service can do its work: the store answers before patience ends and takes writes, and the key that was
+    /// unlocked at the start still opens it. Cheap, for the answer is kept for a second, be it that there was none in time. To be seen
     /// through whether or not the caller waits, so that there is one.
     ///
     /// # Errors
@@ -55,6 +58,8 @@ impl Broker {
     }
 
     async fn look_whether_ready(&self) -> Result<(), Refusal> {
+        // First: it replaces connections to a server that has become read-only.
+        self.store.test_write(Some(PROVED_FOR)).await?;
         let sealed = self.store.hash_key().await?;
         let sealed = sealed.ok_or(CipherError::UnknownKey)?;
         Ok(self.vault.verify(&sealed)?)

@@ -35,7 +35,7 @@ impl Broker {
         let after = self.refreshed(before.clone()).await?;
         // A spare that took the place of a dead refresh token is no new token yet.
         if after.access_token == before.access_token {
-            return Err(self.why_not(&after));
+            return Err(self.why_not(&after).await);
         }
         Ok(after.account)
     }
@@ -57,8 +57,16 @@ impl Broker {
         Ok(tokens)
     }
 
+    /// Why an account whose token no longer serves has no other.
+    pub(super) async fn why_no_token(&self, tokens: &StoredTokens) -> Refusal {
+        match self.store.test_write(None).await {
+            Err(error) if !is_over(tokens) => error.into(),
+            _ => no_token_now(tokens, self.clock.now()),
+        }
+    }
+
     /// Why there are no fresher tokens than these.
-    fn why_not(&self, tokens: &StoredTokens) -> Refusal {
+    async fn why_not(&self, tokens: &StoredTokens) -> Refusal {
         if tokens.refresh_token.is_none() && tokens.account.status == AccountStatus::Active {
             return Refusal::Unprocessable(NOTHING_TO_REFRESH_WITH.to_owned());
         }
@@ -66,13 +74,13 @@ impl Broker {
             Some(fault) if !is_over(tokens) && !OURS.contains(&&*fault.code) => {
                 Refusal::ProviderRefused(fault.detail.clone())
             }
-            _ => no_token_now(tokens, self.clock.now()),
+            _ => self.why_no_token(tokens).await,
         }
     }
 }
 
-/// Why an account whose token no longer serves has no other.
-pub(super) fn no_token_now(tokens: &StoredTokens, now: Timestamp) -> Refusal {
+/// Why an account whose token no longer serves has no other, although its tokens can be stored.
+fn no_token_now(tokens: &StoredTokens, now: Timestamp) -> Refusal {
     let fault = tokens.account.last_error.clone();
     if is_over(tokens) {
         let over = || {

@@ -45,6 +45,8 @@ pub(super) struct Table {
     /// Where the provider departs from the RFCs, or not as its preset says.
     #[serde(default)]
     pub(super) quirks: toml::Table,
+    /// Members of token answers for clients; an empty list takes away the preset's.
+    pub(super) extra: Option<Vec<String>>,
     pub(super) trace_context: Option<Switch>,
     pub(super) host: Option<String>,
     pub(super) domain: Option<String>,
@@ -134,6 +136,7 @@ impl Table {
             device_token_endpoint: url("device_token_endpoint", self.device_token_endpoint)?,
             authorization_parameters: self.authorization_parameters.into_iter().collect(),
             scopes: self.scopes,
+            extra: self.extra.unwrap_or_default(),
             trace_context: self.trace_context.map_or(Ok(false), Switch::read)?,
             ..settings
         })
@@ -161,6 +164,9 @@ impl Table {
             userinfo_endpoint,
             token_endpoint_auth_method
         );
+        if let (Some([]), Some(profile)) = (self.extra.as_deref(), &mut profile) {
+            profile.extra.clear();
+        }
         self.authorization_parameters.retain(|name, value| {
             if let (true, Some(profile)) = (value.is_empty(), &mut profile) {
                 profile.authorization_parameters.remove(name);

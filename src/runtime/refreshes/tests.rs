@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use central_oauth_domain::grant::AccountId;
 use central_oauth_domain::link::Requester;
-use central_oauth_domain::ports::{AccountStore, OAuthProvider, RefreshStore};
+use central_oauth_domain::ports::{AccountStore, OAuthProvider, RefreshStore, WriteTestStore};
 use central_oauth_domain::testing::{
     FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy, settings,
 };
@@ -265,4 +265,48 @@ async fn a_lease_that_the_scheduler_gets_goes_to_who_waits_for_it() {
     assert_eq!(stage.provider.presented(), ["refresh"]);
     stop.send_replace(true);
     scheduler.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_presented_after_a_failed_write_until_tokens_fit() {
+    let stage = Stage::new().await;
+    stage.store.be_full(true);
+    let tested = stage.store.test_write(Some(Duration::ZERO)).await;
+    tested.unwrap_err();
+    let wish = stage.wish().await;
+    // A claim would still fit, by itself and because somebody asks.
+    stage.refreshes.refresh(wish.clone(), SOON).await;
+    stage.clock.advance(Duration::from_secs(3590));
+    let (stop, stopped) = watch::channel(false);
+    let scheduler = tokio::spawn(stage.refreshes.clone().schedule(stopped));
+    sleep(Duration::from_millis(300)).await;
+    assert!(stage.provider.presented().is_empty());
+    assert_eq!(stage.stored().await.lease.until, None, "nothing is claimed");
+    stage.store.be_full(false);
+    let refreshed = async {
+        while stage.stored().await.generation == 1 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(SOON, refreshed).await.unwrap();
+    stop.send_replace(true);
+    scheduler.await.unwrap();
+    assert!(stage.refreshes.clone().finish(SOON).await);
+}
+
+/// Between the claim and the request another write may fail.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_claimed_is_not_presented_after_a_failed_write() {
+    let stage = Stage::new().await;
+    let wish = stage.wish().await;
+    let grants = &stage.refreshes.0.grants;
+    let Ok(Claim::Mine(lease)) = grants.claim(&wish).await else {
+        panic!("nothing was claimed");
+    };
+    stage.store.be_full(true);
+    let tested = stage.store.test_write(Some(Duration::ZERO)).await;
+    tested.unwrap_err();
+    let exchange = grants.exchange(&lease).await;
+    assert!(matches!(exchange, Exchange::Unsent), "{exchange:?}");
+    assert!(stage.provider.presented().is_empty());
 }

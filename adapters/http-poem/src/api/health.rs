@@ -39,7 +39,8 @@ impl Health {
 
     /// Ask whether the service can do its work
     ///
-    /// It can when its store answers and its secret key opens what is stored.
+    /// It can when its store answers and takes writes, and its secret key opens what is stored. A write is tested at most once a
+    /// second, and only if none was committed in the last 10 s.
     #[oai(path = "/readyz", method = "get", operation_id = "get_readiness")]
     async fn readiness(&self) -> Result<Json<ServiceStatus>, Failure<GetReadiness>> {
         let broker = Arc::clone(&self.broker);
@@ -65,6 +66,6 @@ struct GetReadiness;
 impl Documented for GetReadiness {
     const PROBLEMS: &'static [Answer] = &[Answer(
         503,
-        "`not_ready`: the store does not answer, or the secret key does not open it",
+        "`not_ready`: the store does not answer or does not take writes, or the secret key does not open it",
     )];
 }

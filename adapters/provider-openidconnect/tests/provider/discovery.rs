@@ -311,14 +311,33 @@ async fn endpoints_that_are_gone_are_looked_for_at_once() {
         })
         .await;
         let subject = Subject::new(issuer(&stub.base));
+        let before = subject.provider.origin().await.unwrap();
+        assert_eq!(before.issuer.as_ref(), Some(&stub.base));
         assert!(subject.refresh().await.is_ok());
         moved.store(1, Ordering::Relaxed);
         subject.clock.advance(Duration::from_secs(10));
         assert!(subject.refresh().await.is_err(), "{status}");
         assert!(subject.refresh().await.is_ok(), "{status}");
         assert!(origin(&subject).await.ends_with("/v2/token"));
+        let now = subject.provider.origin().await.unwrap();
+        assert!(before.may_be_sent_to(&now));
         assert_eq!(stub.count(OIDC), 2, "{status}");
     }
+}
+
+// The operator's endpoint is no issuer's.
+#[tokio::test]
+async fn a_configured_token_endpoint_has_no_issuer() {
+    let stub = Stub::start(|seen, base| match seen.path.as_str() {
+        OIDC => reply_json(200, &metadata(base)),
+        _ => reply_json(200, &json!({"access_token": "at"})),
+    })
+    .await;
+    let mut settings = issuer(&stub.base);
+    settings.token_endpoint = Some(format!("{}/elsewhere", stub.base).parse().unwrap());
+    let subject = Subject::new(settings);
+    assert!(subject.refresh().await.is_ok());
+    assert_eq!(subject.provider.origin().await.unwrap().issuer, None);
 }
 
 #[tokio::test]

@@ -218,3 +218,22 @@ fn parameters_that_are_not_the_operator_s() {
         "{told}"
     );
 }
+
+#[test]
+fn tokens_and_secrets_are_never_given_to_clients() {
+    for name in [
+        "access_token",
+        "refresh_token",
+        "id_token",
+        "authed_user.access_token",
+        "app.client_secret",
+    ] {
+        let told = complaint(ProviderSettings {
+            extra: vec!["instance_url".to_owned(), name.to_owned()],
+            ..plain(BASE)
+        });
+        let expected =
+            format!("extra cannot list {name:?}: tokens and secrets are never given to clients");
+        assert_eq!(told, expected);
+    }
+}

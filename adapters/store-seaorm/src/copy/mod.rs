@@ -39,7 +39,7 @@ use tables::{Copied, Table, with_entity};
 pub struct SeaOrmCopy<'a> {
     source: &'a CopySource,
     destination: &'a SeaOrmStore,
-    guard: Write<'a>,
+    guard: Write,
     position: Position,
 }
 
@@ -110,7 +110,7 @@ impl<'a> SeaOrmCopy<'a> {
     }
 
     /// Where the next rows are written: on a server a transaction of its own, in a file that of the guard.
-    async fn begin_batch(&self) -> Result<Option<Write<'a>>, StoreError> {
+    async fn begin_batch(&self) -> Result<Option<Write>, StoreError> {
         // The guard is still there, and nobody has become faster.
         let hash_key = seals::read_hash_key(&self.guard.txn).await;
         if hash_key.map_err(failed)?.is_some() {

@@ -31,6 +31,10 @@ const LEFT_OUT: &[(&str, &str)] = &[
         "what counts for minutes is forgotten soon: nobody who guesses can bring a copy about",
     ),
     (
+        "write_tests",
+        "random bytes that show whether writing works, each time anew",
+    ),
+    (
         "seaql_migrations",
         "the destination is migrated by itself, before anything is copied",
     ),

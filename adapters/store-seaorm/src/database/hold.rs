@@ -15,6 +15,7 @@ use super::PoolSettings;
 use super::postgres::Postgres;
 use super::session::{Channel, Session};
 use super::sqlite::connect;
+use super::transaction::{Origin, Transaction};
 use crate::url::{DatabaseUrl, Place};
 
 /// How long a process that is about to end may take for it.
@@ -105,7 +106,9 @@ async fn hold_file(path: &Path) -> Result<Held, DbErr> {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Exclusive),
         ..TransactionOptions::default()
     };
-    let txn = file.begin_with_options(exclusive).await?;
+    let connection = file.clone();
+    let begin = async move { connection.begin_with_options(exclusive).await };
+    let txn = Transaction::begin(Origin::OneUse, None, begin).await?;
     Ok(Held {
         session: Session::new(Channel::Transaction(txn), None),
         connections: Connections::File(file),

@@ -2,13 +2,16 @@
 
 mod clock;
 mod error;
+mod health;
 mod hold;
 mod peek;
+mod place;
 mod pool;
 mod pooler;
 mod postgres;
 mod session;
 mod sqlite;
+mod transaction;
 
 use std::ops::Add;
 use std::sync::Arc;
@@ -16,15 +19,15 @@ use std::time::Duration;
 
 use central_oauth_domain::ports::StoreError;
 use sea_orm::DbErr;
-use tokio::sync::MutexGuard;
 
 pub use clock::DatabaseClock;
 pub use error::OpenError;
+pub(crate) use health::WriteHealth;
 pub(crate) use hold::Held;
 pub use peek::peek_hash_key;
 pub(crate) use session::Session;
 
-use crate::error::failed;
+use crate::error::unavailable;
 use crate::schema;
 use crate::url::{DatabaseUrl, Place};
 use postgres::Postgres;
@@ -87,10 +90,8 @@ pub(crate) enum Database {
 }
 
 /// An open transaction that may write; dropping it takes everything back.
-pub(crate) struct Write<'a> {
+pub(crate) struct Write {
     pub(crate) txn: Session,
-    /// Whose turn it is to write, where one writes at a time.
-    _turn: Option<MutexGuard<'a, ()>>,
 }
 
 impl Database {
@@ -120,19 +121,36 @@ impl Database {
     }
 
     /// A transaction that writes.
-    pub(crate) async fn begin(&self) -> Result<Write<'_>, DbErr> {
-        match self {
-            Self::Sqlite(file) => begin(file).await,
-            Self::Postgres(server) => server.begin().await.map(Write::at_will),
-        }
+    pub(crate) async fn begin(&self) -> Result<Write, DbErr> {
+        let txn = match self {
+            Self::Sqlite(file) => file.begin().await,
+            Self::Postgres(server) => server.begin().await,
+        };
+        self.begun(txn)
     }
 
     /// A transaction that writes what exists nowhere else until it is stored. On a server, questions do not stand in its way,
     /// and it fails soon where the connection is dead: the next one has a new connection.
-    pub(crate) async fn begin_saving(&self) -> Result<Write<'_>, DbErr> {
+    pub(crate) async fn begin_saving(&self) -> Result<Write, DbErr> {
+        let txn = match self {
+            Self::Sqlite(file) => file.begin().await,
+            Self::Postgres(server) => server.begin_saving().await,
+        };
+        self.begun(txn)
+    }
+
+    fn begun(&self, txn: Result<Session, DbErr>) -> Result<Write, DbErr> {
+        if txn.is_err() {
+            self.health().failed();
+        }
+        Ok(Write { txn: txn? })
+    }
+
+    /// How writing goes.
+    pub(crate) fn health(&self) -> &Arc<WriteHealth> {
         match self {
-            Self::Sqlite(file) => begin(file).await,
-            Self::Postgres(server) => server.begin_saving().await.map(Write::at_will),
+            Self::Sqlite(file) => file.health(),
+            Self::Postgres(server) => server.health(),
         }
     }
 
@@ -157,25 +175,18 @@ impl Database {
     }
 }
 
-async fn begin(file: &Sqlite) -> Result<Write<'_>, DbErr> {
-    let (txn, turn) = file.begin().await?;
-    let _turn = Some(turn);
-    Ok(Write { txn, _turn })
-}
-
-impl Write<'_> {
-    /// One that waits for nobody's turn.
-    const fn at_will(txn: Session) -> Self {
-        Self { txn, _turn: None }
-    }
-
+impl Write {
     /// The same one, which stays open for as long as it takes.
     pub(crate) async fn staying(self) -> Result<Self, DbErr> {
         let txn = hold::stay(self.txn).await?;
-        Ok(Self { txn, ..self })
+        Ok(Self { txn })
     }
 
+    /// Makes what was written durable.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], whatever the database says: it may have been committed all the same.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        self.txn.commit().await.map_err(failed)
+        self.txn.commit().await.map_err(unavailable)
     }
 }

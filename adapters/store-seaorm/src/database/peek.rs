@@ -1,7 +1,7 @@
 //! Looking into a database without leaving a trace.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use central_oauth_domain::secret::Sealed;
 use sea_orm::DatabaseConnection;
@@ -9,6 +9,7 @@ use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm_migration::SchemaManager;
 
 use super::error::OpenError;
+use super::place::wal;
 use super::session::{Channel, Session};
 use super::sqlite::connect;
 use super::{Database, PoolSettings};
@@ -61,7 +62,7 @@ fn reading(file: &DatabaseConnection) -> Session {
 
 async fn read(session: &Session, url: &DatabaseUrl) -> Result<Option<Sealed>, OpenError> {
     schema::refuse_newer(session, url).await?;
-    let tables = SchemaManager::new(session.executor());
+    let tables = SchemaManager::new(session.unwatched().map_err(OpenError::at(url))?);
     let is_set_up = tables.has_table("service_keys").await;
     if !is_set_up.map_err(OpenError::at(url))? {
         return Ok(None);
@@ -97,12 +98,6 @@ fn at_rest(options: SqliteConnectOptions) -> SqliteConnectOptions {
 /// The log exists already: another process has the database open, or died.
 fn in_use(options: SqliteConnectOptions) -> SqliteConnectOptions {
     options.read_only(true)
-}
-
-fn wal(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    name.into()
 }
 
 /// A file that does not exist is as empty as can be.

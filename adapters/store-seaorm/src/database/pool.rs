@@ -99,6 +99,18 @@ impl Pool {
         }
     }
 
+    /// Opens new connections, because one of these did something unexpected: what is known of it may be wrong, and a server
+    /// that has become read-only may not be the one that new connections reach.
+    pub(super) fn discard(&self, generation: u64) {
+        let mut current = self.lock();
+        if current.generation == generation {
+            tracing::debug!("a database transaction ended unexpectedly; connecting again");
+            let limit = self.limit(current.in_vain);
+            current.connections = lazy(&self.options, &self.pool_options, self.connecting, limit);
+            current.generation += 1;
+        }
+    }
+
     /// A transaction has come to its end.
     pub(super) fn is_well(&self) {
         self.lock().in_vain = 0;

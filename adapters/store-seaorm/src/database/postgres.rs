@@ -6,17 +6,18 @@ use std::time::Duration;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sea_orm::sqlx::{Connection, Executor, PgConnection};
 use sea_orm::{
-    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    RuntimeErr, TransactionTrait, sqlx,
+    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
+    TransactionTrait, sqlx,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
-use tracing::Instrument as _;
 
 use super::PoolSettings;
+use super::health::WriteHealth;
 use super::pool::Pool;
 use super::pooler;
-use super::session::{Channel, Patience, Session, seen, span, within};
+use super::session::{Channel, Session, seen, span, within};
+use super::transaction::{Origin, Transaction};
 use crate::error::is_disconnected;
 
 /// A connection that nobody has used for so long is asked whether it is still there before somebody relies on it.
@@ -41,6 +42,7 @@ pub(crate) struct Postgres {
     turns: Arc<Semaphore>,
     settings: PoolSettings,
     found: Found,
+    health: Arc<WriteHealth>,
 }
 
 impl Postgres {
@@ -81,13 +83,14 @@ impl Postgres {
             turns: Arc::new(Semaphore::new(saving as usize)),
             settings,
             found,
+            health: Arc::default(),
         }))
     }
 
     /// Reading is a statement by itself, save where a pooler would give each message of it another connection.
     pub(super) async fn read(&self) -> Result<Session, DbErr> {
         if self.found.is_shared {
-            self.begin().await
+            self.begin_at(&self.general, None, None).await
         } else {
             let (connections, patience) = self.general.current();
             // A statement by itself waits for a connection first, which may be busy and no worse.
@@ -97,7 +100,8 @@ impl Postgres {
     }
 
     pub(super) async fn begin(&self) -> Result<Session, DbErr> {
-        self.begin_at(&self.general).await
+        let health = Some(Arc::clone(&self.health));
+        self.begin_at(&self.general, health, None).await
     }
 
     /// A transaction for what exists nowhere else until it is stored.
@@ -107,14 +111,19 @@ impl Postgres {
         let turn = turn.map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?;
         // Never closed.
         let turn = turn.map_err(|error| DbErr::Custom(error.to_string()))?;
-        let session = self.begin_at(&self.saving).await?;
-        Ok(session.with_turn(turn))
+        let health = Some(Arc::clone(&self.health));
+        self.begin_at(&self.saving, health, Some(turn)).await
     }
 
-    async fn begin_at(&self, pool: &Arc<Pool>) -> Result<Session, DbErr> {
+    async fn begin_at(
+        &self,
+        pool: &Arc<Pool>,
+        health: Option<Arc<WriteHealth>>,
+        mut turn: Option<OwnedSemaphorePermit>,
+    ) -> Result<Session, DbErr> {
         let mut connections_left = pool.most();
-        let (txn, patience) = loop {
-            match try_to_begin(pool).await {
+        let session = loop {
+            match try_to_begin(pool, health.clone(), &mut turn).await {
                 // After a restart of the server each of its old connections fails once.
                 Err(error) if is_disconnected(&error) && connections_left > 0 => {
                     connections_left -= 1;
@@ -122,7 +131,6 @@ impl Postgres {
                 begun => break begun?,
             }
         };
-        let session = Session::new(Channel::Transaction(txn), Some(patience));
         if self.found.is_shared {
             session.execute_unprepared(&self.told()).await?;
         }
@@ -138,6 +146,10 @@ impl Postgres {
         format!("{isolation}{}DEALLOCATE ALL", settings.collect::<String>())
     }
 
+    pub(super) const fn health(&self) -> &Arc<WriteHealth> {
+        &self.health
+    }
+
     /// Those that answer questions, and those that save.
     pub(super) fn connections(&self) -> [DatabaseConnection; 2] {
         [&self.general, &self.saving].map(|pool| pool.current().0)
@@ -149,18 +161,22 @@ impl Postgres {
     }
 }
 
-/// In a task of its own, as the caller may go away at any moment: sqlx 0.9.0 gives a connection back to the pool inside a
-/// transaction if its `BEGIN` is dropped on the way (launchbadge/sqlx issue 4385). What nobody waits for any more is
-/// rolled back.
-async fn try_to_begin(pool: &Arc<Pool>) -> Result<(DatabaseTransaction, Patience), DbErr> {
+/// sqlx 0.9.0 gives a connection back to the pool inside a transaction if its `BEGIN` is dropped on the way
+/// (launchbadge/sqlx issue 4385). [`Transaction::begin`] never drops it.
+async fn try_to_begin(
+    pool: &Arc<Pool>,
+    health: Option<Arc<WriteHealth>>,
+    turn: &mut Option<OwnedSemaphorePermit>,
+) -> Result<Session, DbErr> {
     let (connections, patience) = pool.current();
-    let first = patience.clone().with_connecting();
     // It waits for a connection first, which may be what takes long.
+    let first = patience.clone().with_connecting();
     let span = span(DbBackend::Postgres, "BEGIN");
-    let begun = async move { seen(span, within(Some(&first), connections.begin())).await };
-    let begun = tokio::spawn(begun.in_current_span()).await;
-    let txn = begun.map_err(|error| DbErr::Custom(error.to_string()))??;
-    Ok((txn, patience))
+    let begin = async move { seen(span, within(Some(&first), connections.begin())).await };
+    let origin = Origin::Server(patience.clone());
+    let txn = Transaction::begin(origin, health, begin).await?;
+    let txn = txn.with_turn(turn.take());
+    Ok(Session::new(Channel::Transaction(txn), Some(patience)))
 }
 
 fn unanswered(limit: Duration) -> DbErr {

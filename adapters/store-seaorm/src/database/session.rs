@@ -5,28 +5,26 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseExecutor, DatabaseTransaction, DbBackend, DbErr,
-    ExecResult, QueryResult, RuntimeErr, Statement,
+    ConnectionTrait, DatabaseConnection, DatabaseExecutor, DbBackend, DbErr, ExecResult,
+    QueryResult, RuntimeErr, Statement,
 };
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
 use super::pool::Pool;
+use super::transaction::Transaction;
 use crate::error::{is_disconnected, kind};
 
 /// A connection, or a transaction.
 pub(crate) struct Session {
     channel: Channel,
     patience: Option<Patience>,
-    /// Goes to the next one when this one is over.
-    _turn: Option<OwnedSemaphorePermit>,
 }
 
 pub(crate) enum Channel {
     Pool(DatabaseConnection),
-    Transaction(DatabaseTransaction),
+    Transaction(Transaction),
 }
 
 /// How long an answer is waited for, and whom to tell that none came.
@@ -48,19 +46,7 @@ impl Patience {
 
 impl Session {
     pub(crate) const fn new(channel: Channel, patience: Option<Patience>) -> Self {
-        Self {
-            channel,
-            patience,
-            _turn: None,
-        }
-    }
-
-    /// The same one, which had to wait for its turn.
-    pub(super) fn with_turn(self, turn: OwnedSemaphorePermit) -> Self {
-        Self {
-            _turn: Some(turn),
-            ..self
-        }
+        Self { channel, patience }
     }
 
     /// The same one, whose answers take as long as they take.
@@ -71,27 +57,33 @@ impl Session {
         }
     }
 
-    /// For what is not to be bounded.
-    pub(crate) fn executor(&self) -> DatabaseExecutor<'_> {
+    /// For migrations: neither bounded in time nor watched. After a failure the transaction must not be committed.
+    pub(crate) fn unwatched(&self) -> Result<DatabaseExecutor<'_>, DbErr> {
         match &self.channel {
-            Channel::Pool(pool) => DatabaseExecutor::Connection(pool),
-            Channel::Transaction(txn) => DatabaseExecutor::Transaction(txn),
+            Channel::Pool(pool) => Ok(DatabaseExecutor::Connection(pool)),
+            Channel::Transaction(txn) => {
+                let ended = || DbErr::Custom("the transaction has ended".to_owned());
+                let txn = txn.unwatched().ok_or_else(ended)?;
+                Ok(DatabaseExecutor::Transaction(txn))
+            }
+        }
+    }
+
+    fn executor(&self) -> Result<DatabaseExecutor<'_>, DbErr> {
+        match &self.channel {
+            Channel::Pool(pool) => Ok(DatabaseExecutor::Connection(pool)),
+            Channel::Transaction(txn) => Ok(DatabaseExecutor::Transaction(txn.running()?)),
         }
     }
 
     /// Makes what was written durable.
+    ///
+    /// # Errors
+    /// When the database has not said that it is. It may be all the same: the answer may have been lost.
     pub(crate) async fn commit(self) -> Result<(), DbErr> {
-        let backend = self.get_database_backend();
         match self.channel {
             Channel::Pool(_) => Ok(()),
-            Channel::Transaction(txn) => {
-                let committed = within(self.patience.as_ref(), txn.commit());
-                seen(span(backend, "COMMIT"), committed).await?;
-                if let Some(patience) = self.patience {
-                    patience.pool.is_well();
-                }
-                Ok(())
-            }
+            Channel::Transaction(txn) => txn.commit(self.patience).await,
         }
     }
 
@@ -111,7 +103,11 @@ impl Session {
     ) -> Result<T, DbErr> {
         let operation = sql.split_ascii_whitespace().next().unwrap_or_default();
         let span = span(self.get_database_backend(), operation);
-        seen(span, within(self.patience.as_ref(), answer)).await
+        let answer = seen(span, within(self.patience.as_ref(), answer)).await;
+        if let (Err(error), Channel::Transaction(txn)) = (&answer, &self.channel) {
+            txn.statement_failed(error);
+        }
+        answer
     }
 }
 
@@ -170,45 +166,50 @@ pub(crate) async fn within<T>(
 #[async_trait]
 impl ConnectionTrait for Session {
     fn get_database_backend(&self) -> DbBackend {
-        self.executor().get_database_backend()
+        match &self.channel {
+            Channel::Pool(pool) => pool.get_database_backend(),
+            Channel::Transaction(txn) => txn.backend(),
+        }
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         let sql = statement.sql.clone();
-        self.asked(&sql, self.executor().execute_raw(statement))
-            .await
+        let executor = self.executor()?;
+        self.asked(&sql, executor.execute_raw(statement)).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.asked(sql, self.executor().execute_unprepared(sql))
-            .await
+        let executor = self.executor()?;
+        self.asked(sql, executor.execute_unprepared(sql)).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         let sql = &statement.sql;
         for _ in 0..self.connections_to_try() {
-            let question = self.executor();
+            let question = self.executor()?;
             let asked = self.asked(sql, question.query_one_raw(statement.clone()));
             match asked.await {
                 Err(error) if is_disconnected(&error) => {}
                 answer => return answer,
             }
         }
-        self.asked(sql, self.executor().query_one_raw(statement.clone()))
+        let executor = self.executor()?;
+        self.asked(sql, executor.query_one_raw(statement.clone()))
             .await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let sql = &statement.sql;
         for _ in 0..self.connections_to_try() {
-            let question = self.executor();
+            let question = self.executor()?;
             let asked = self.asked(sql, question.query_all_raw(statement.clone()));
             match asked.await {
                 Err(error) if is_disconnected(&error) => {}
                 answer => return answer,
             }
         }
-        self.asked(sql, self.executor().query_all_raw(statement.clone()))
+        let executor = self.executor()?;
+        self.asked(sql, executor.query_all_raw(statement.clone()))
             .await
     }
 }

@@ -2,19 +2,27 @@
 
 use std::fs::OpenOptions;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+use sea_orm::sqlx::Connection as _;
+use sea_orm::sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
-use tokio::sync::{Mutex, MutexGuard};
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::error::OpenError;
+use super::health::WriteHealth;
+use super::place::FilePlace;
 use super::session::{Channel, Session, seen, span};
+use super::transaction::{Origin, Transaction};
 use crate::error::is_locked;
 use crate::url::DatabaseUrl;
 
@@ -31,62 +39,169 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_ATTEMPTS: u32 = 100;
 const CONNECT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The connections to a file.
+/// A database file.
 pub(crate) struct Sqlite {
+    path: PathBuf,
+    current: Mutex<Arc<OpenFile>>,
+    /// Whose turn it is to write. SQLite lets one connection write at a time; within this process they queue, fairly.
+    turn: Arc<Semaphore>,
+    health: Arc<WriteHealth>,
+}
+
+/// The connections to a file.
+pub(super) struct OpenFile {
     /// Those that read.
     readers: DatabaseConnection,
     /// The one that writes: what is to be saved never waits behind readers.
     writer: DatabaseConnection,
-    /// Whose turn it is to write. SQLite lets one connection write at a time; within this process they queue, fairly.
-    turn: Mutex<()>,
+    /// Whether the writer is closed rather than used again.
+    is_writer_discarded: Arc<AtomicBool>,
+    place: FilePlace,
+    is_closed: AtomicBool,
 }
 
 impl Sqlite {
     /// Opens a file for reading and writing; a new one can be read by its owner alone.
     pub(super) async fn open(path: &Path, url: &DatabaseUrl) -> Result<Self, OpenError> {
         create_private(path).map_err(|source| OpenError::file(path, source))?;
-        let at = OpenError::at(url);
+        let file = OpenFile::open(path).await.map_err(OpenError::at(url))?;
         Ok(Self {
-            writer: patiently(path, 1, writing).await.map_err(&at)?,
-            readers: patiently(path, READERS, durable).await.map_err(&at)?,
-            turn: Mutex::default(),
+            path: path.to_owned(),
+            current: Mutex::new(Arc::new(file)),
+            turn: Arc::new(Semaphore::new(1)),
+            health: Arc::default(),
         })
     }
 
-    pub(super) const fn readers(&self) -> &DatabaseConnection {
-        &self.readers
+    pub(super) fn readers(&self) -> DatabaseConnection {
+        self.current().readers.clone()
     }
 
     pub(super) fn read(&self) -> Session {
-        Session::new(Channel::Pool(self.readers.clone()), None)
+        Session::new(Channel::Pool(self.readers()), None)
+    }
+
+    pub(super) const fn health(&self) -> &Arc<WriteHealth> {
+        &self.health
     }
 
     /// Begins to write. The lock is taken at the start: a transaction that begins by reading and is refused the lock
     /// later fails at once, without any waiting. While another process has the lock it is asked for again and again, in
     /// short intervals, as that process may let go of it for moments only.
-    pub(super) async fn begin(&self) -> Result<(Session, MutexGuard<'_, ()>), DbErr> {
+    pub(super) async fn begin(&self) -> Result<Session, DbErr> {
         seen(span(DbBackend::Sqlite, "BEGIN"), self.begin_in_turn()).await
     }
 
-    async fn begin_in_turn(&self) -> Result<(Session, MutexGuard<'_, ()>), DbErr> {
-        let turn = self.turn.lock().await;
-        let immediate = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
+    async fn begin_in_turn(&self) -> Result<Session, DbErr> {
+        // Never closed.
+        let turn = Arc::clone(&self.turn).acquire_owned().await;
+        let turn = turn.map_err(|error| DbErr::Custom(error.to_string()))?;
+        let file = self.in_place().await?;
         let give_up_at = Instant::now() + BUSY_TIMEOUT;
         let txn = loop {
-            match self.writer.begin_with_options(immediate).await {
+            match self.try_to_begin(&file).await {
                 Err(error) if is_locked(&error) && Instant::now() < give_up_at => {}
                 begun => break begun?,
             }
         };
-        Ok((Session::new(Channel::Transaction(txn), None), turn))
+        file.place.remember_wal();
+        let txn = txn.with_turn(Some(turn));
+        Ok(Session::new(Channel::Transaction(txn), None))
+    }
+
+    async fn try_to_begin(&self, file: &Arc<OpenFile>) -> Result<Transaction, DbErr> {
+        let immediate = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let writer = file.writer.clone();
+        let begin = async move { writer.begin_with_options(immediate).await };
+        let health = Some(Arc::clone(&self.health));
+        Transaction::begin(Origin::File(Arc::clone(file)), health, begin).await
+    }
+
+    /// The file that the path leads to. One that has taken the place of the opened one is opened instead. Only whoever has
+    /// the turn may ask.
+    async fn in_place(&self) -> Result<Arc<OpenFile>, DbErr> {
+        let opened = self.current();
+        if !opened.is_closed.load(Ordering::Relaxed) && opened.place.is_unchanged() {
+            return Ok(opened);
+        }
+        if !opened.place.exists() {
+            return Err(moved());
+        }
+        tracing::warn!("the database file has been replaced; opening the new one");
+        // First: two sets of connections in one process would not see each other's locks.
+        opened.close().await?;
+        let fresh = Arc::new(OpenFile::open(&self.path).await?);
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::clone(&fresh);
+        Ok(fresh)
+    }
+
+    fn current(&self) -> Arc<OpenFile> {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&current)
     }
 
     pub(super) async fn close(&self) -> Result<(), DbErr> {
+        self.current().close().await
+    }
+}
+
+impl OpenFile {
+    async fn open(path: &Path) -> Result<Self, DbErr> {
+        let place = FilePlace::of(path);
+        let is_writer_discarded = Arc::new(AtomicBool::new(false));
+        let pool = usable_writers(&is_writer_discarded);
+        Ok(Self {
+            writer: patiently(path, 1, writing, pool).await?,
+            readers: patiently(path, READERS, durable, |pool| pool).await?,
+            is_writer_discarded,
+            place,
+            is_closed: AtomicBool::new(false),
+        })
+    }
+
+    /// Has the writer closed before the next transaction, which gets a new one.
+    pub(super) fn discard_writer(&self) {
+        tracing::debug!("a database transaction ended unexpectedly; opening a new connection");
+        self.is_writer_discarded.store(true, Ordering::SeqCst);
+    }
+
+    /// Fails when the paths lead elsewhere by now.
+    pub(super) fn confirm_place(&self) -> Result<(), DbErr> {
+        if self.place.is_unchanged() {
+            Ok(())
+        } else {
+            Err(moved())
+        }
+    }
+
+    async fn close(&self) -> Result<(), DbErr> {
+        self.is_closed.store(true, Ordering::Relaxed);
         self.writer.close_by_ref().await?;
         self.readers.close_by_ref().await
+    }
+}
+
+fn moved() -> DbErr {
+    let message = "the database file was moved, replaced or deleted; waiting until it is back";
+    DbErr::Conn(RuntimeErr::Internal(message.to_owned()))
+}
+
+/// Closes a writer that was discarded, or that is inside a transaction as far as the driver knows.
+fn usable_writers(
+    is_discarded: &Arc<AtomicBool>,
+) -> impl Fn(SqlitePoolOptions) -> SqlitePoolOptions + Clone + Send + Sync + 'static {
+    let is_discarded = Arc::clone(is_discarded);
+    move |pool| {
+        let is_discarded = Arc::clone(&is_discarded);
+        pool.before_acquire(move |writer, _| {
+            let is_usable =
+                !is_discarded.swap(false, Ordering::SeqCst) && !writer.is_in_transaction();
+            Box::pin(async move { Ok(is_usable) })
+        })
     }
 }
 
@@ -94,10 +209,11 @@ async fn patiently(
     path: &Path,
     connections: u32,
     tune: fn(SqliteConnectOptions) -> SqliteConnectOptions,
+    pool: impl Fn(SqlitePoolOptions) -> SqlitePoolOptions + Clone + Send + Sync + 'static,
 ) -> Result<DatabaseConnection, DbErr> {
     let mut attempts_left = CONNECT_ATTEMPTS;
     loop {
-        match connect(path, connections, tune).await {
+        match connect_pool(path, connections, tune, pool.clone()).await {
             Err(error) if is_locked(&error) && attempts_left > 0 => attempts_left -= 1,
             outcome => return outcome,
         }
@@ -105,11 +221,21 @@ async fn patiently(
     }
 }
 
-/// Opens a pool. SQLite is given the path as it stands, so nothing in a file's name can turn into an option.
+/// Opens connections that need no care.
 pub(super) async fn connect(
     path: &Path,
     connections: u32,
     tune: fn(SqliteConnectOptions) -> SqliteConnectOptions,
+) -> Result<DatabaseConnection, DbErr> {
+    connect_pool(path, connections, tune, |pool| pool).await
+}
+
+/// Opens a pool. SQLite is given the path as it stands, so nothing in a file's name can turn into an option.
+async fn connect_pool(
+    path: &Path,
+    connections: u32,
+    tune: fn(SqliteConnectOptions) -> SqliteConnectOptions,
+    pool: impl Fn(SqlitePoolOptions) -> SqlitePoolOptions + Send + Sync + 'static,
 ) -> Result<DatabaseConnection, DbErr> {
     let path = std::path::absolute(path).map_err(|error| DbErr::Custom(error.to_string()))?;
     let mut options = ConnectOptions::new("sqlite://");
@@ -123,7 +249,8 @@ pub(super) async fn connect(
         .record_stmt_in_spans(false)
         .map_sqlx_sqlite_opts(move |options| {
             tune(options.filename(&path).busy_timeout(BUSY_TIMEOUT))
-        });
+        })
+        .map_sqlx_sqlite_pool_opts(pool);
     Database::connect(options).await
 }
 
@@ -163,8 +290,8 @@ mod tests {
     async fn every_connection_is_durable_and_patient() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.sqlite3");
-        let url = DatabaseUrl::file(&path);
-        let file = Sqlite::open(&path, &url).await.unwrap();
+        create_private(&path).unwrap();
+        let file = OpenFile::open(&path).await.unwrap();
         let mut held = Vec::new();
         let readers = std::iter::repeat_n(&file.readers, READERS as usize);
         for db in readers.chain([&file.writer]) {

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use central_oauth_contract::token_store::Fixture;
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::grant::{Account, AccountKey, NewGrant, ProviderName, TokenOrigin};
+use central_oauth_domain::grant::{
+    Account, AccountKey, LifetimeHints, NewGrant, ProviderName, TokenOrigin,
+};
 use central_oauth_domain::link::{Link, PollSchedule, Requester, SealedConsent, SealedPrompt};
 use central_oauth_domain::ports::{LinkCreation, LinkStore, NewLink, NewLinkKey, TokenStore};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
@@ -115,7 +117,7 @@ impl OnServer {
 
     /// As good as a new one, and quicker made.
     pub(crate) fn emptied(&self) -> Self {
-        let empty = "TRUNCATE accounts, tokens, access_keys, device_codes, revocations, service_keys, replicas, wrong_codes RESTART IDENTITY";
+        let empty = "TRUNCATE accounts, tokens, access_keys, device_codes, revocations, service_keys, replicas, wrong_codes, write_tests RESTART IDENTITY";
         Cluster::shared().execute(&self.database, empty);
         self.clone()
     }
@@ -154,16 +156,19 @@ pub(crate) fn sealed(text: &str) -> Sealed {
     Sealed::from_bytes(text.as_bytes().to_vec())
 }
 
-pub(crate) async fn pending(store: &SeaOrmStore, n: u64) -> Link {
-    let link = NewLink {
+pub(crate) fn new_link(n: u64) -> NewLink {
+    NewLink {
         code: code(n),
         provider: ProviderName::new("github"),
         requester: Requester::default(),
         key: NewLinkKey::New(key(n)),
         created_at: NOW,
         expires_at: LATER,
-    };
-    match store.create_link(link, u64::MAX).await.unwrap() {
+    }
+}
+
+pub(crate) async fn pending(store: &SeaOrmStore, n: u64) -> Link {
+    match store.create_link(new_link(n), u64::MAX).await.unwrap() {
         LinkCreation::Created(link) => *link,
         refused => panic!("{refused:?}"),
     }
@@ -213,11 +218,15 @@ pub(crate) fn grant(person: &str) -> NewGrant {
         scopes: vec!["repo".to_owned()],
         access_token: sealed("access"),
         refresh_token: Some(sealed("refresh")),
+        extra: None,
         origin: TokenOrigin {
+            issuer: None,
             token_endpoint: "https://provider.example/token".to_owned(),
             client_id: "broker".to_owned(),
         },
+        requested_at: NOW,
         access_token_expires_at: None,
+        hints: LifetimeHints::default(),
         refresh_token_expires_at: None,
         grant_expires_at: Some(Timestamp::from_millis(9)),
         next_refresh_at: None,

@@ -9,6 +9,7 @@ mod refreshes;
 mod replicas;
 mod revocations;
 mod seals;
+mod write_tests;
 
 use std::error::Error;
 
@@ -23,12 +24,13 @@ pub use revocations::RevocationStore;
 pub use seals::{
     Resealing, SealStore, SealedColumn, SealedRow, SealedTable, SealedTo, SealedValue,
 };
+pub use write_tests::WriteTestStore;
 
 /// Keeps links, accounts, tokens, keys and what is to be revoked. One method is one intent and one transaction; what a
 /// method returns `Ok` for is durable. The store takes only sealed and hashed values, so no plaintext can be persisted
 /// by mistake.
 ///
-/// An adapter implements the eight traits; this one follows.
+/// An adapter implements the nine traits; this one follows.
 pub trait TokenStore:
     LinkStore
     + GuessStore
@@ -38,6 +40,7 @@ pub trait TokenStore:
     + RevocationStore
     + SealStore
     + ReplicaStore
+    + WriteTestStore
 {
 }
 
@@ -50,6 +53,7 @@ impl<T> TokenStore for T where
         + RevocationStore
         + SealStore
         + ReplicaStore
+        + WriteTestStore
 {
 }
 

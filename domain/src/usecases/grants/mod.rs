@@ -3,7 +3,11 @@
 //! Claim (one transaction), present the refresh token (none open), record (another): whoever drives this claims with
 //! [`Grants::claim_due`] or [`Grants::claim`], then calls [`Grants::exchange`] and [`Grants::record`], the last one
 //! again and again while the store is away, because the outcome may hold a refresh token that exists nowhere else.
+//!
+//! After a write has failed, nothing is claimed or presented until a write test has shown that there is room for tokens: a
+//! claim may fit where its successor does not.
 
+mod answer;
 mod exchange;
 mod on_demand;
 mod outages;
@@ -68,6 +72,7 @@ impl Grants {
         limit: u64,
         busy: &[ProviderName],
     ) -> Result<Vec<StoredTokens>, StoreError> {
+        self.store.test_write(None).await?;
         let now = self.clock.now();
         let until = self.lease_until(now);
         let look = self.outages.look(now);
@@ -130,6 +135,7 @@ impl Grants {
         if tokens.lease.is_held(now) {
             return Ok(Claim::Theirs);
         }
+        self.store.test_write(None).await?;
         let (version, until) = (tokens.lease.version, self.lease_until(now));
         let claimed = self
             .store

@@ -58,6 +58,7 @@ impl Revocations {
         limit: u64,
         busy: &[ProviderName],
     ) -> Result<Vec<RevocationLease>, StoreError> {
+        self.store.test_write(None).await?;
         let now = self.clock.now();
         let until = self.lease_until(now);
         self.store

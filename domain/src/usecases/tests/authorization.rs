@@ -96,6 +96,17 @@ async fn readiness_opens_the_hash_key() {
 }
 
 #[tokio::test]
+async fn a_store_that_takes_no_writes_is_not_ready() {
+    let stage = Stage::new().await;
+    stage.store.be_full(true);
+    let full = stage.broker.ready(pending()).await.unwrap_err();
+    assert_eq!(full.to_string(), "the store is unavailable");
+    stage.store.be_full(false);
+    stage.clock.advance(secs(1));
+    assert!(stage.broker.ready(pending()).await.is_ok());
+}
+
+#[tokio::test]
 async fn that_the_store_does_not_answer_in_time_is_an_answer_that_is_kept() {
     let stage = Stage::new().await;
     stage.store.be_silent(true);

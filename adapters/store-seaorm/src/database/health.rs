@@ -1,0 +1,86 @@
+//! Whether writing works, as far as the last writes have shown.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// What the writes of this process have come to.
+#[derive(Default)]
+pub(crate) struct WriteHealth(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// Writes that have failed.
+    failures: u64,
+    /// Failures that a write test has proved to be over.
+    proved_over: u64,
+    committed_at: Option<Instant>,
+}
+
+impl WriteHealth {
+    /// Notes a failed write.
+    pub(super) fn failed(&self) {
+        let mut state = self.lock();
+        if state.failures == state.proved_over {
+            tracing::warn!(
+                "a database write failed; refreshes and links are paused until a test write succeeds"
+            );
+        }
+        state.failures += 1;
+    }
+
+    /// Notes a commit. A small one does not prove that there is room for a larger one.
+    pub(super) fn committed(&self) {
+        self.lock().committed_at = Some(Instant::now());
+    }
+
+    /// Whether no write has failed since the last test, and one was committed within `recent`.
+    pub(crate) fn is_well(&self, recent: Option<Duration>) -> bool {
+        let state = self.lock();
+        let is_recent = |at: Instant| recent.is_none_or(|recent| at.elapsed() < recent);
+        state.failures == state.proved_over
+            && (recent.is_none() || state.committed_at.is_some_and(is_recent))
+    }
+
+    /// The failures so far, for [`WriteHealth::proved`].
+    pub(crate) fn failures(&self) -> u64 {
+        self.lock().failures
+    }
+
+    /// Notes that a write test has succeeded which began after so many failures.
+    pub(crate) fn proved(&self, failures: u64) {
+        let mut state = self.lock();
+        let was_over = state.failures == state.proved_over;
+        state.proved_over = state.proved_over.max(failures);
+        if !was_over && state.failures == state.proved_over {
+            tracing::info!("the database takes writes again; refreshes and links go on");
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_test_that_began_later_proves_a_failure_over() {
+        let health = WriteHealth::default();
+        let recent = Some(Duration::from_secs(10));
+        assert!(health.is_well(None) && !health.is_well(recent));
+        health.committed();
+        assert!(health.is_well(recent));
+        let before = health.failures();
+        health.failed();
+        health.committed();
+        health.proved(before);
+        assert!(!health.is_well(None) && !health.is_well(recent));
+        health.proved(health.failures());
+        assert!(health.is_well(None) && health.is_well(recent));
+        assert!(!health.is_well(Some(Duration::ZERO)));
+    }
+}

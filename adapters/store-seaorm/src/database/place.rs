@@ -1,0 +1,62 @@
+//! Which files a path leads to. A process can go on writing into a file that was moved, replaced or deleted, and what it
+//! writes there is gone after a restart.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// A file, whatever it is called: its device and inode.
+type FileId = (u64, u64);
+
+/// A database file and its write-ahead log, as they were when they were opened.
+pub(super) struct FilePlace {
+    database: PathBuf,
+    database_id: Option<FileId>,
+    wal: PathBuf,
+    /// The log is there once a transaction has begun.
+    wal_id: OnceLock<FileId>,
+}
+
+impl FilePlace {
+    pub(super) fn of(database: &Path) -> Self {
+        Self {
+            database: database.to_owned(),
+            database_id: file_id(database),
+            wal: wal(database),
+            wal_id: OnceLock::new(),
+        }
+    }
+
+    /// Remembers the write-ahead log, which SQLite keeps for as long as a connection is open.
+    pub(super) fn remember_wal(&self) {
+        if let (None, Some(id)) = (self.wal_id.get(), file_id(&self.wal)) {
+            // Somebody else may have been faster with the same.
+            let _ = self.wal_id.set(id);
+        }
+    }
+
+    /// Whether the paths still lead to the files that were opened.
+    pub(super) fn is_unchanged(&self) -> bool {
+        let wal_id = self.wal_id.get();
+        self.database_id.is_some()
+            && file_id(&self.database) == self.database_id
+            && wal_id.is_none_or(|id| file_id(&self.wal) == Some(*id))
+    }
+
+    /// Whether there is a database file at all.
+    pub(super) fn exists(&self) -> bool {
+        file_id(&self.database).is_some()
+    }
+}
+
+/// Where SQLite keeps the write-ahead log of a database.
+pub(super) fn wal(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
+fn file_id(path: &Path) -> Option<FileId> {
+    let metadata = path.metadata().ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}

@@ -1,0 +1,217 @@
+//! Transactions: the one place that begins, commits and rolls back.
+//!
+//! The driver counts how deep a connection is inside transactions. After a COMMIT or ROLLBACK that failed its count is
+//! wrong: it would send the next BEGIN as a SAVEPOINT and the next COMMIT as a RELEASE, and nothing would be committed any
+//! more. Therefore no connection is used again after its transaction began or ended in any other way than asked.
+//!
+//! Begin, commit and rollback run in tasks of their own, because a caller may be dropped at any moment. A transaction keeps
+//! its turn until it has ended.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbBackend, DbErr};
+use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
+use tracing::{Instrument as _, Span};
+
+use super::health::WriteHealth;
+use super::session::{Patience, seen, span, within};
+use super::sqlite::OpenFile;
+use crate::error::{is_about_the_connection, is_locked, is_storage_failure};
+
+/// Where the connection of a transaction comes from.
+#[derive(Clone)]
+pub(super) enum Origin {
+    File(Arc<OpenFile>),
+    Server(Patience),
+    /// Connections that are closed after this one transaction.
+    OneUse,
+}
+
+impl Origin {
+    /// Has the connection closed instead of used again.
+    fn discard(&self) {
+        match self {
+            Self::File(file) => file.discard_writer(),
+            Self::Server(patience) => patience.pool.discard(patience.generation),
+            Self::OneUse => {}
+        }
+    }
+
+    /// Fails when what was committed is not where the next start will look for it.
+    fn confirm(&self) -> Result<(), DbErr> {
+        match self {
+            Self::File(file) => file.confirm_place(),
+            Self::Server(patience) => {
+                patience.pool.is_well();
+                Ok(())
+            }
+            Self::OneUse => Ok(()),
+        }
+    }
+
+    /// How long a server may take. Nobody can tell when a file answers.
+    const fn patience(&self) -> Option<&Patience> {
+        match self {
+            Self::File(_) | Self::OneUse => None,
+            Self::Server(patience) => Some(patience),
+        }
+    }
+}
+
+/// An open transaction. Dropping it rolls it back.
+pub(crate) struct Transaction {
+    /// `None` once it is being ended.
+    open: Option<Open>,
+    backend: DbBackend,
+    has_failed: AtomicBool,
+    is_suspect: AtomicBool,
+}
+
+struct Open {
+    txn: DatabaseTransaction,
+    origin: Origin,
+    /// Learns how writing goes; `None` for a transaction that only reads.
+    health: Option<Arc<WriteHealth>>,
+    /// Goes to the next transaction when this one has ended.
+    turn: Option<OwnedSemaphorePermit>,
+}
+
+impl Transaction {
+    /// Begins a transaction on a connection of `origin`.
+    pub(super) async fn begin(
+        origin: Origin,
+        health: Option<Arc<WriteHealth>>,
+        begin: impl Future<Output = Result<DatabaseTransaction, DbErr>> + Send + 'static,
+    ) -> Result<Self, DbErr> {
+        in_a_task(async move {
+            let begun = begin.await;
+            if let Err(DbErr::Query(_)) = &begun
+                && !begun.as_ref().is_err_and(is_locked)
+            {
+                origin.discard();
+            }
+            let open = Open {
+                txn: begun?,
+                origin,
+                health,
+                turn: None,
+            };
+            Ok(Self {
+                backend: open.txn.get_database_backend(),
+                open: Some(open),
+                has_failed: AtomicBool::new(false),
+                is_suspect: AtomicBool::new(false),
+            })
+        })
+        .await
+    }
+
+    /// The same one, which has had to wait for its turn and keeps it until it has ended.
+    pub(super) fn with_turn(mut self, turn: Option<OwnedSemaphorePermit>) -> Self {
+        if let Some(open) = &mut self.open {
+            open.turn = turn;
+        }
+        self
+    }
+
+    /// The transaction as SeaORM knows it.
+    ///
+    /// # Errors
+    /// After a statement has failed: SQLite may have rolled everything back already, and would commit each further
+    /// statement by itself.
+    pub(super) fn running(&self) -> Result<&DatabaseTransaction, DbErr> {
+        match &self.open {
+            Some(open) if !self.has_failed.load(Ordering::Relaxed) => Ok(&open.txn),
+            _ => Err(spoilt()),
+        }
+    }
+
+    /// The transaction whose statements nobody watches: for migrations, which roll back after the first failure.
+    pub(super) const fn unwatched(&self) -> Option<&DatabaseTransaction> {
+        match &self.open {
+            Some(open) => Some(&open.txn),
+            None => None,
+        }
+    }
+
+    pub(super) const fn backend(&self) -> DbBackend {
+        self.backend
+    }
+
+    /// Notes that a statement has failed. The transaction can only be rolled back then.
+    pub(super) fn statement_failed(&self, error: &DbErr) {
+        self.has_failed.store(true, Ordering::Relaxed);
+        if is_storage_failure(error) {
+            let is_suspect = is_about_the_connection(error);
+            self.is_suspect.store(is_suspect, Ordering::Relaxed);
+            self.tell_failure();
+        }
+    }
+
+    fn tell_failure(&self) {
+        if let Some(health) = self.open.as_ref().and_then(|open| open.health.as_ref()) {
+            health.failed();
+        }
+    }
+
+    /// Commits. Whether it is durable is unknown after an error.
+    pub(super) async fn commit(mut self, patience: Option<Patience>) -> Result<(), DbErr> {
+        self.running()?;
+        let span = span(self.backend, "COMMIT");
+        match self.open.take() {
+            Some(open) => in_a_task(open.commit(patience, span)).await,
+            None => Err(spoilt()),
+        }
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        let is_suspect = *self.is_suspect.get_mut();
+        // Without a runtime the process ends, and the database rolls back by itself.
+        if let (Some(open), Ok(runtime)) = (self.open.take(), Handle::try_current()) {
+            runtime.spawn(open.roll_back(is_suspect));
+        }
+    }
+}
+
+impl Open {
+    async fn commit(self, patience: Option<Patience>, span: Span) -> Result<(), DbErr> {
+        let committed = within(patience.as_ref(), self.txn.commit());
+        let committed = seen(span, committed).await;
+        if committed.is_err() {
+            self.origin.discard();
+        }
+        let committed = committed.and_then(|()| self.origin.confirm());
+        if let Some(health) = &self.health {
+            match &committed {
+                Ok(()) => health.committed(),
+                Err(_) => health.failed(),
+            }
+        }
+        drop(self.turn);
+        committed
+    }
+
+    async fn roll_back(self, is_suspect: bool) {
+        let rolled_back = within(self.origin.patience(), self.txn.rollback()).await;
+        if is_suspect || rolled_back.is_err() {
+            self.origin.discard();
+        }
+        drop(self.turn);
+    }
+}
+
+/// Runs to completion even if the caller is dropped.
+async fn in_a_task<T: Send + 'static>(
+    work: impl Future<Output = Result<T, DbErr>> + Send + 'static,
+) -> Result<T, DbErr> {
+    let done = tokio::spawn(work.in_current_span()).await;
+    done.map_err(|error| DbErr::Custom(error.to_string()))?
+}
+
+fn spoilt() -> DbErr {
+    DbErr::Custom("a statement of the transaction has failed".to_owned())
+}

@@ -1,0 +1,212 @@
+//! Transactions that begin or end in another way than asked: what was acknowledged is durable, and nothing stays open.
+#![allow(clippy::unwrap_used, reason = "this is test code")]
+
+mod common;
+
+use std::time::Duration;
+
+use central_oauth_domain::ports::{KeyStore, LinkStore, StoreError, WriteTestStore};
+use central_oauth_store_seaorm::SeaOrmStore;
+use central_oauth_test_postgres::Cluster;
+use common::{OnDisk, OnServer, Scratch, code, key, linked, pending};
+use tokio::time::sleep;
+
+/// Creates a link whose storage fails.
+async fn refused(store: &SeaOrmStore, n: u64) {
+    let link = common::new_link(n);
+    let refused = store.create_link(link, u64::MAX).await;
+    assert!(
+        matches!(refused, Err(StoreError::Unavailable(_))),
+        "{refused:?}"
+    );
+}
+
+/// What a later start of the service finds.
+async fn stored_in(scratch: &Scratch, n: u64) -> bool {
+    let later = scratch.open().await;
+    let link = later.find_link(&code(n)).await.unwrap();
+    later.close().await.unwrap();
+    link.is_some()
+}
+
+/// SQLite takes a whole transaction back when the disk is full. A trigger can make it do the same.
+const ROLL_BACK: &str = "CREATE TRIGGER trouble BEFORE INSERT ON device_codes \
+                         BEGIN SELECT RAISE(ROLLBACK, 'as if the disk were full'); END";
+/// The commit fails, and the transaction stays open.
+const REFUSE_COMMIT: &str = "CREATE TABLE parent (id INTEGER PRIMARY KEY); \
+    CREATE TABLE child (id INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED); \
+    CREATE TRIGGER trouble AFTER INSERT ON device_codes BEGIN INSERT INTO child VALUES (7); END";
+
+#[tokio::test]
+async fn after_a_failed_write_a_file_stores_what_it_acknowledges() {
+    for trouble in [ROLL_BACK, REFUSE_COMMIT] {
+        let OnDisk { scratch, store } = OnDisk::new().await;
+        let account = linked(&store, 1, "ada").await;
+        scratch.execute(trouble).await;
+        refused(&store, 2).await;
+        refused(&store, 3).await;
+        scratch.execute("DROP TRIGGER trouble").await;
+        pending(&store, 4).await;
+        assert!(stored_in(&scratch, 4).await, "{trouble}");
+        let holder = store.find_key(&key(1)).await.unwrap().unwrap();
+        store.delete_key(account.id, holder.id).await.unwrap();
+        let later = scratch.open().await;
+        assert_eq!(later.find_key(&key(1)).await.unwrap(), None);
+        for n in [2, 3] {
+            assert!(!stored_in(&scratch, n).await, "{trouble}");
+        }
+    }
+}
+
+/// Another process can write at once: nobody holds the lock of a transaction that has failed.
+#[tokio::test]
+async fn a_failed_write_leaves_the_file_to_other_processes() {
+    for trouble in [ROLL_BACK, REFUSE_COMMIT] {
+        let OnDisk { scratch, store } = OnDisk::new().await;
+        scratch.execute(trouble).await;
+        refused(&store, 1).await;
+        let other = scratch.open().await;
+        scratch.execute("DROP TRIGGER trouble").await;
+        pending(&other, 2).await;
+        pending(&store, 3).await;
+        assert!(other.find_link(&code(3)).await.unwrap().is_some());
+    }
+}
+
+/// A process can go on writing into a file that is no longer there.
+#[tokio::test]
+async fn a_file_that_was_moved_takes_no_writes_until_it_is_back() {
+    let OnDisk { scratch, store } = OnDisk::new().await;
+    pending(&store, 1).await;
+    let (path, aside) = (scratch.path(), scratch.path().with_extension("aside"));
+    std::fs::rename(&path, &aside).unwrap();
+    refused(&store, 2).await;
+    std::fs::rename(&aside, &path).unwrap();
+    pending(&store, 3).await;
+    assert!(!stored_in(&scratch, 2).await && stored_in(&scratch, 3).await);
+    // A copy that takes its place is another file, with all that was written so far.
+    std::fs::rename(&path, &aside).unwrap();
+    refused(&store, 4).await;
+    std::fs::copy(&aside, &path).unwrap();
+    pending(&store, 5).await;
+    assert!(stored_in(&scratch, 3).await && stored_in(&scratch, 5).await);
+    assert!(store.find_link(&code(3)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_write_ahead_log_that_was_deleted_loses_nothing_acknowledged() {
+    let OnDisk { scratch, store } = OnDisk::new().await;
+    pending(&store, 1).await;
+    let wal = scratch.path().with_extension("sqlite3-wal");
+    std::fs::remove_file(&wal).unwrap();
+    pending(&store, 2).await;
+    for n in [1, 2] {
+        assert!(stored_in(&scratch, n).await, "link {n}");
+    }
+}
+
+/// A small write may fit where a row of tokens does not.
+#[tokio::test]
+async fn after_a_failed_write_only_a_large_one_shows_that_writing_works() {
+    let OnDisk { scratch, store } = OnDisk::new().await;
+    scratch.execute(ROLL_BACK).await;
+    store.test_write(None).await.unwrap();
+    refused(&store, 1).await;
+    scratch.execute("DROP TRIGGER trouble").await;
+    let too_large = "CREATE TRIGGER too_large BEFORE INSERT ON write_tests WHEN length(new.data) >= 65536 \
+                     BEGIN SELECT RAISE(ROLLBACK, 'as if the disk were nearly full'); END";
+    scratch.execute(too_large).await;
+    pending(&store, 2).await;
+    for within in [None, Some(Duration::from_secs(10))] {
+        let tested = store.test_write(within).await;
+        assert!(matches!(tested, Err(StoreError::Unavailable(_))));
+    }
+    scratch.execute("DROP TRIGGER too_large").await;
+    // The last test is not repeated at once.
+    store.test_write(None).await.unwrap_err();
+    sleep(Duration::from_secs(1)).await;
+    store.test_write(None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_write_test_needs_room_for_all_that_it_writes() {
+    let OnDisk { scratch, store } = OnDisk::new().await;
+    let wal = scratch.path().with_extension("sqlite3-wal");
+    let size = || wal.metadata().unwrap().len();
+    pending(&store, 1).await;
+    for _ in 0..2 {
+        let before = size();
+        store.test_write(Some(Duration::ZERO)).await.unwrap();
+        assert!(size() - before >= 65_536, "{before} {}", size());
+        // Something was committed a moment ago.
+        let before = size();
+        store
+            .test_write(Some(Duration::from_secs(60)))
+            .await
+            .unwrap();
+        store.test_write(None).await.unwrap();
+        assert_eq!(size(), before);
+    }
+}
+
+/// A deferred trigger runs inside COMMIT.
+fn at_commit(database: &str, then: &str) {
+    let sql = format!(
+        "CREATE OR REPLACE FUNCTION trouble() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN {then}; RETURN NULL; END $$; \
+         DROP TRIGGER IF EXISTS trouble ON device_codes; \
+         CREATE CONSTRAINT TRIGGER trouble AFTER INSERT ON device_codes \
+         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION trouble()"
+    );
+    Cluster::shared().execute(database, &sql);
+}
+
+async fn none_is_open(database: &str) {
+    let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                AND application_name = 'central-oauth' AND state LIKE 'idle in transaction%'";
+    for _ in 0..100 {
+        if Cluster::shared().execute(database, open).trim() == "0" {
+            return;
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    panic!("a transaction stays open");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_failed_write_a_server_stores_what_it_acknowledges() {
+    let OnServer { store, database } = OnServer::new().await;
+    for (n, trouble) in (1..).zip([
+        "RAISE EXCEPTION 'as if the disk were full' USING ERRCODE = 'disk_full'",
+        "RAISE EXCEPTION 'somebody was faster' USING ERRCODE = 'unique_violation'",
+        "PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1)",
+    ]) {
+        at_commit(&database, trouble);
+        refused(&store, n).await;
+        none_is_open(&database).await;
+        at_commit(&database, "NULL");
+        pending(&store, n).await;
+        let stored = "SELECT count(*) FROM device_codes";
+        let stored = Cluster::shared().execute(&database, stored);
+        assert_eq!(stored.trim(), n.to_string(), "{trouble}");
+    }
+}
+
+/// As after a failover: the server that answers is a standby, or its disk is protected.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_turned_read_only_is_left_for_new_connections() {
+    let OnServer { store, database } = OnServer::new().await;
+    let read_only = |is_read_only: &str| {
+        let sql =
+            format!("ALTER DATABASE {database} SET default_transaction_read_only = {is_read_only}");
+        Cluster::shared().execute("postgres", &sql);
+    };
+    read_only("on");
+    Cluster::shared().cut_connections(&database);
+    refused(&store, 1).await;
+    read_only("off");
+    // The connections that were made in between would stay read-only.
+    pending(&store, 2).await;
+    assert!(store.find_link(&code(2)).await.unwrap().is_some());
+    none_is_open(&database).await;
+}

@@ -1,0 +1,157 @@
+//! A database that takes no tokens: nothing is acknowledged that is not stored, and no refresh token is spent for nothing.
+
+mod support;
+
+use std::time::Duration;
+
+use central_oauth_sandbox_poem::{Presentation, RefreshOutcome, Sandbox, SandboxOptions};
+use reqwest::Client;
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+
+use support::http::{self, Answer};
+use support::linking::link;
+use support::process::eventually;
+use support::service::Service;
+use support::tokens::{token, works};
+
+/// In which everything happens that these tests wait for, on the most crowded machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What SQLite does when the disk is nearly full: small rows fit, and a row of tokens takes its transaction back.
+struct NearlyFull {
+    database: DatabaseConnection,
+}
+
+/// What does not fit.
+const LARGE: [(&str, &str); 3] = [
+    ("tokens", "UPDATE OF access_token"),
+    ("write_tests", "INSERT"),
+    ("device_codes", "INSERT"),
+];
+
+impl NearlyFull {
+    async fn fill(service: &Service) -> Self {
+        let file = service.file("central-oauth.sqlite3");
+        let database = Database::connect(format!("sqlite://{}", file.display()));
+        let database = database.await.expect("no database");
+        for (table, change) in LARGE {
+            let sql = format!(
+                "CREATE TRIGGER full_{table} BEFORE {change} ON {table} \
+                 BEGIN SELECT RAISE(ROLLBACK, 'as if the disk were full'); END"
+            );
+            let made = database.execute_unprepared(&sql).await;
+            made.expect("no trigger");
+        }
+        Self { database }
+    }
+
+    async fn make_room(self) {
+        for (table, _) in LARGE {
+            let drop = format!("DROP TRIGGER full_{table}");
+            let dropped = self.database.execute_unprepared(&drop).await;
+            dropped.expect("the trigger stays");
+        }
+        self.database
+            .close()
+            .await
+            .expect("the database stays open");
+    }
+}
+
+async fn sandbox() -> Sandbox {
+    let options = SandboxOptions {
+        auto_consent: Some(Duration::ZERO),
+        interval: Duration::from_secs(1),
+        access_token_ttl: Duration::from_secs(3600),
+        keep_ledger: true,
+        ..SandboxOptions::default()
+    };
+    Sandbox::start(options).await.expect("no sandbox")
+}
+
+async fn refresh(client: &Client, service: &Service, key: &str) -> Answer {
+    let stored = token(client, service, key).await;
+    let path = format!(
+        "/v1/accounts/{}/refresh",
+        stored.json["account"]["id"].as_str().expect("no id")
+    );
+    let request = client.post(service.url(&path)).bearer_auth(key);
+    http::send(request).await
+}
+
+async fn status(client: &Client, service: &Service, path: &str) -> u16 {
+    http::send(client.get(service.url(path)))
+        .await
+        .status
+        .as_u16()
+}
+
+/// Refresh tokens that were presented, all of which were good: one used twice would have ended the family.
+fn presented(sandbox: &Sandbox) -> usize {
+    let all = sandbox.ledger().expect("no ledger is kept").presentations();
+    let is_good = |one: &Presentation| one.outcome == RefreshOutcome::Rotated;
+    assert!(all.iter().all(is_good), "{all:?}");
+    all.len()
+}
+
+fn expect_unavailable(answer: &Answer) {
+    assert_eq!(answer.status, 503, "{}", answer.text);
+    assert_eq!(answer.json["code"], "store_unavailable");
+    assert!(!answer.header("retry-after").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_refresh_token_is_spent_that_could_not_be_replaced() {
+    let sandbox = sandbox().await;
+    let mut service = Service::prepare_for(&sandbox);
+    service.be_patient();
+    service.run().await;
+    let (client, key) = (http::client(), link(&service).await);
+    let before = presented(&sandbox);
+
+    let full = NearlyFull::fill(&service).await;
+    // The provider's answer is here and cannot be stored, so nobody gets it.
+    expect_unavailable(&refresh(&client, &service, &key).await);
+    let new_code = client.post(service.url("/v1/link-code"));
+    expect_unavailable(&http::send(new_code).await);
+    assert_eq!(status(&client, &service, "/v1/readyz").await, 503);
+    expect_unavailable(&refresh(&client, &service, &key).await);
+    assert_eq!(presented(&sandbox), before + 1);
+    full.make_room().await;
+
+    eventually(PATIENCE, "readiness", async || {
+        status(&client, &service, "/v1/readyz").await == 200
+    })
+    .await;
+    eventually(PATIENCE, "the token that was kept in memory", async || {
+        let stored = token(&client, &service, &key).await;
+        works(&client, &sandbox, stored.str("access_token")).await
+    })
+    .await;
+    let refreshed = async || refresh(&client, &service, &key).await.status == 200;
+    eventually(PATIENCE, "the next refresh", refreshed).await;
+    assert_eq!(presented(&sandbox), before + 2);
+    assert!(service.stop().await.success());
+    sandbox.stop().await.expect("the sandbox failed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_stops_with_an_unsaved_answer_says_whose_it_is() {
+    let sandbox = sandbox().await;
+    let mut service = Service::prepare_for(&sandbox);
+    service.run().await;
+    let (client, key) = (http::client(), link(&service).await);
+    let full = NearlyFull::fill(&service).await;
+    expect_unavailable(&refresh(&client, &service, &key).await);
+    assert!(!service.stop().await.success());
+    let log = service.logs();
+    let told = log
+        .lines()
+        .find(|line| line.contains("may have to be linked again"));
+    assert!(
+        told.is_some_and(|line| line.contains("ERROR") && line.contains("account=1")),
+        "{log}"
+    );
+    full.make_room().await;
+    sandbox.stop().await.expect("the sandbox failed");
+}

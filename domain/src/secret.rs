@@ -40,6 +40,8 @@ secrets! {
     UserCode,
     /// An address at the provider that lets whoever opens it go on with one person's consent.
     ConsentUri,
+    /// Members of a token answer that clients need, as one text.
+    ExtraText,
     /// A client's key to one account.
     AccessKey,
     /// The random value in the cookie of the browser that a person uses at the page.

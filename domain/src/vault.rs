@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::grant::AccountKey;
 use crate::grant::revocation::RevocationReference;
+use crate::grant::{AccountKey, Extra};
 use crate::link::{LinkCode, Network};
 use crate::ports::{Cipher, CipherError, HashKey, SealedColumn, SealedTo, SealedValue};
 use crate::secret::{
-    AccessKey, AccessToken, BrowserToken, CallbackQuery, ConsentUri, DeviceCode, IdToken,
-    KeyedHash, RefreshToken, SealId, Sealed, UserCode,
+    AccessKey, AccessToken, BrowserToken, CallbackQuery, ConsentUri, DeviceCode, ExtraText,
+    IdToken, KeyedHash, RefreshToken, SealId, Sealed, UserCode,
 };
 
 /// The cipher together with the hash key, in terms of the model. Clones share both.
@@ -78,6 +78,7 @@ fn place_of(owner: &SealedTo, column: SealedColumn) -> (&'static str, &'static s
         (_, SealedColumn::AccessToken) => "access_token",
         (_, SealedColumn::RefreshToken) => "refresh_token",
         (_, SealedColumn::IdToken) => "id_token",
+        (_, SealedColumn::Extra) => "extra",
         (_, SealedColumn::DeviceCode) => "device_code",
         (_, SealedColumn::UserCode) => "user_code",
         (_, SealedColumn::Callback) => "callback",
@@ -170,6 +171,7 @@ impl Vault {
         "tokens", owner: AccountKey, &[owner.provider.as_str().as_bytes(), owner.account_id.as_bytes()];
         "access_token" seal_access_token open_access_token AccessToken,
         "refresh_token" seal_refresh_token open_refresh_token RefreshToken,
+        "extra" seal_extra open_extra ExtraText,
     }
 
     sealed_to! {
@@ -181,6 +183,7 @@ impl Vault {
         "access_token" seal_new_access_token open_new_access_token AccessToken,
         "refresh_token" seal_new_refresh_token open_new_refresh_token RefreshToken,
         "id_token" seal_new_id_token open_new_id_token IdToken,
+        "extra" seal_new_extra open_new_extra ExtraText,
     }
 
     sealed_to! {
@@ -189,6 +192,22 @@ impl Vault {
         "refresh_token" seal_revocable_refresh_token open_revocable_refresh_token RefreshToken,
         "spare_refresh_token" seal_revocable_spare open_revocable_spare RefreshToken,
         "id_token" seal_revocable_id_token open_revocable_id_token IdToken,
+    }
+
+    /// The extra of an account's tokens, empty where there is none. What does not open is left out: it must not keep a client
+    /// from its token, nor a new refresh token from being stored.
+    #[must_use]
+    pub fn read_extra(&self, sealed: Option<&Sealed>, owner: &AccountKey) -> Extra {
+        let Some(sealed) = sealed else {
+            return Extra::default();
+        };
+        let opened = self.open_extra(sealed, owner);
+        let read = opened.and_then(|text| Extra::from_text(&text).ok_or(CipherError::Corrupt));
+        read.unwrap_or_else(|error| {
+            let provider = &owner.provider;
+            tracing::error!(%provider, %error, "the stored extra of an account cannot be opened; it is left out");
+            Extra::default()
+        })
     }
 
     /// The `state` with which a provider sends a browser back (RFC 6749 section 10.12): the code of its link, which only

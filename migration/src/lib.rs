@@ -4,6 +4,7 @@
 //! Unix epoch; `TEXT`; `BLOB`), an index for whatever a periodic scan looks for, and a working way down. A migration
 //! that has been released is never edited: the next one follows it.
 
+mod answer_members;
 mod callback_hash;
 mod grant_expires_at;
 mod initial;
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(grant_expires_at::Migration),
             Box::new(callback_hash::Migration),
             Box::new(write_tests::Migration),
+            Box::new(answer_members::Migration),
         ]
     }
 }

@@ -76,6 +76,7 @@ impl Errand {
         if settings.sends_pkce() {
             request.secret_field("code_verifier", &self.verifier);
         }
+        request.extra_fields(&settings.quirks.token.parameters);
         request
     }
 

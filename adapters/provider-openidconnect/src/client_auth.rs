@@ -1,4 +1,4 @@
-//! How this service says who it is (RFC 6749 section 2.3).
+//! Client authentication (RFC 6749 section 2.3).
 
 use std::str::FromStr;
 
@@ -56,6 +56,50 @@ impl ClientAuthMethod {
     }
 }
 
+/// How a client authenticates at one endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ClientAuth {
+    /// The method to use.
+    pub(crate) method: ClientAuthMethod,
+    /// Whether the operator or a preset chose it. Otherwise it is a guess, and another method may be tried.
+    pub(crate) is_fixed: bool,
+    /// Whether the client id goes into the form even beside Basic.
+    names_client: bool,
+}
+
+impl ClientAuth {
+    /// A method that the operator or a preset chose.
+    pub(crate) const fn fixed(method: ClientAuthMethod) -> Self {
+        Self {
+            method,
+            is_fixed: true,
+            names_client: false,
+        }
+    }
+
+    /// The method that was chosen, or else a guess.
+    pub(crate) fn chosen_or(chosen: Option<ClientAuthMethod>, guess: ClientAuthMethod) -> Self {
+        Self {
+            is_fixed: chosen.is_some(),
+            ..Self::fixed(chosen.unwrap_or(guess))
+        }
+    }
+
+    /// The same at the device endpoint. RFC 8628 section 3.1 lets a client that authenticates leave `client_id` out, but
+    /// some servers read it from the form alone (authentik, Dex).
+    pub(crate) const fn at_device_endpoint(self) -> Self {
+        Self {
+            names_client: true,
+            ..self
+        }
+    }
+
+    /// The same with another method.
+    pub(crate) const fn by(self, method: ClientAuthMethod) -> Self {
+        Self { method, ..self }
+    }
+}
+
 /// This service as a client of a provider.
 pub(crate) struct Client {
     id: String,
@@ -78,16 +122,19 @@ impl Client {
         self.secret.as_ref()
     }
 
-    /// Puts what the method wants into a request. Never two ways at once (RFC 6749 section 2.3): with Basic the id
-    /// stays out of the body, which some servers would take for a second way.
+    /// Adds the credentials to a request. Never two methods at once (RFC 6749 section 2.3): beside Basic the id stays out
+    /// of the body except at the device endpoint, since some servers refuse both together.
     pub(crate) fn authenticate(
         &self,
-        method: ClientAuthMethod,
+        auth: ClientAuth,
         request: &mut Request,
     ) -> Result<(), ProviderError> {
         let secret = self.secret.as_ref().map(ExposeSecret::expose_secret);
-        match (method, secret) {
+        match (auth.method, secret) {
             (ClientAuthMethod::Basic, Some(secret)) => {
+                if auth.names_client {
+                    request.field("client_id", &self.id);
+                }
                 request.hide(secret);
                 request.authorize("Basic", &basic(&self.id, secret))
             }

@@ -83,8 +83,10 @@ pub(crate) fn unfinished(error: OAuthError) -> Result<Redemption, ProviderError>
         Meaning::SlowDown => Ok(Redemption::SlowDown {
             interval: error.interval.or(error.retry_after),
         }),
-        Meaning::Denied => Ok(Redemption::Denied(error.words)),
+        Meaning::Denied if !error.is_limit() => Ok(Redemption::Denied(error.words)),
         Meaning::Expired => Ok(Redemption::Expired),
-        Meaning::Passing | Meaning::Misconfigured | Meaning::Refused => Err(error.into()),
+        Meaning::Denied | Meaning::Passing | Meaning::Misconfigured | Meaning::Refused => {
+            Err(error.into())
+        }
     }
 }

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value};
+
+use crate::pattern::{Pattern, code_in, normal};
 use crate::quirks::{ErrorWords, Quirks};
 
 /// What an error says.
@@ -15,7 +18,7 @@ pub(crate) enum Meaning {
     Denied,
     /// The device code is dead.
     Expired,
-    /// It passes.
+    /// A limit or a failure that passes by itself.
     Passing,
     /// The operator must act.
     Misconfigured,
@@ -33,56 +36,104 @@ impl Meaning {
     }
 }
 
-/// A provider's words, in lower case.
+/// Everything in an answer that may tell what is wrong.
+#[derive(Debug)]
+pub(crate) struct Said<'a> {
+    /// The error code.
+    pub(crate) code: Option<&'a str>,
+    /// The other texts in places for codes and for words.
+    pub(crate) texts: Vec<&'a str>,
+    /// All members.
+    pub(crate) members: &'a Map<String, Value>,
+}
+
+impl Said<'_> {
+    fn matches(&self, pattern: &Pattern) -> bool {
+        let mut texts = self.code.iter().chain(&self.texts);
+        texts.any(|text| pattern.matches(text)) || pattern.matches_member(self.members)
+    }
+}
+
+/// A provider's words.
 #[derive(Debug, Default)]
 pub(crate) struct Dialect {
-    own: BTreeMap<String, Meaning>,
-    dead: Vec<String>,
+    own: Vec<(Pattern, Meaning)>,
+    dead: Vec<Pattern>,
     advice: BTreeMap<String, String>,
 }
 
 impl Dialect {
-    /// What a profile says.
+    /// Reads the words of a profile.
     pub(crate) fn new(quirks: &Quirks) -> Self {
-        let lower = |word: &String| word.to_lowercase();
         let advice = quirks.advice.iter();
         Self {
             own: own(&quirks.errors),
-            dead: quirks.refresh.dead.iter().map(lower).collect(),
+            dead: quirks
+                .refresh
+                .dead
+                .iter()
+                .map(|it| Pattern::new(it))
+                .collect(),
             advice: advice
-                .map(|(key, words)| (lower(key), words.clone()))
+                .map(|(key, words)| (normal(key), words.clone()))
                 .collect(),
         }
     }
 
-    /// What an error means by its code or, in whole, its description. A profile's own words come first.
-    pub(crate) fn meaning(&self, code: &str, description: Option<&str>) -> Meaning {
-        let description = description.map(normal);
-        let own = |word: &str| self.own.get(word).copied();
-        own(&normal(code))
-            .or_else(|| own(description.as_deref()?))
-            .or_else(|| shared(&normal(code)))
+    /// What an error means. A profile's own words come first, and its words for the code before those for the rest.
+    pub(crate) fn meaning(&self, said: &Said<'_>) -> Meaning {
+        let code = said.code.unwrap_or_default();
+        let own = |is_meant: &dyn Fn(&Pattern) -> bool| {
+            let mut all = self.own.iter();
+            all.find(|(pattern, _)| is_meant(pattern))
+                .map(|(_, meaning)| *meaning)
+        };
+        own(&|pattern| pattern.matches(code))
+            .or_else(|| own(&|pattern| said.matches(pattern)))
+            .or_else(|| shared(&self.canonical(code)))
             .unwrap_or(Meaning::Refused)
     }
 
-    /// Whether a message on its own is a word: some servers have no codes.
-    pub(crate) fn is_word(&self, message: &str) -> bool {
-        let word = normal(message);
-        self.own.contains_key(&word)
-            || self.dead.contains(&word)
-            || shared(&word).is_some_and(Meaning::is_step)
+    /// Whether this text is a word of the provider or of the RFCs, alone or followed by other words.
+    pub(crate) fn knows(&self, text: &str) -> bool {
+        self.is_own(text) || shared(&self.canonical(text)).is_some()
+    }
+
+    /// Whether the profile lists an answer like this one, by whatever member.
+    pub(crate) fn lists(&self, said: &Said<'_>) -> bool {
+        let own = self.own.iter().map(|(pattern, _)| pattern);
+        own.chain(&self.dead).any(|pattern| said.matches(pattern))
     }
 
     /// Whether a refresh that fails so shows that the refresh token is dead. A profile's word for something else is
     /// stronger than `invalid_grant`.
-    pub(crate) fn is_dead(&self, code: &str, description: Option<&str>) -> bool {
-        let (code, description) = (normal(code), description.map(normal));
-        let words = [Some(&code), description.as_ref()];
-        let mut words = words.into_iter().flatten();
-        if words.clone().any(|word| self.dead.contains(word)) {
+    pub(crate) fn is_dead(&self, said: &Said<'_>) -> bool {
+        if self.dead.iter().any(|pattern| said.matches(pattern)) {
             return true;
         }
-        DEAD.contains(&code.as_str()) && !words.any(|word| self.own.contains_key(word))
+        let is_invalid_grant = |code| DEAD.contains(&self.canonical(code).as_str());
+        said.code.is_some_and(is_invalid_grant)
+            && !self.own.iter().any(|(pattern, _)| said.matches(pattern))
+    }
+
+    /// The code that a text is, or begins with, in lower case. A profile's phrase becomes a code by underscores, and so
+    /// does `Invalid Grant`.
+    pub(crate) fn canonical(&self, text: &str) -> String {
+        let whole = normal(text);
+        let head = whole.split(':').next().unwrap_or_default();
+        if head.replace([' ', '-', '_'], "") == "invalidgrant" {
+            return INVALID_GRANT.to_owned();
+        }
+        match code_in(text) {
+            Some(code) if shared(&code).is_some() || self.is_own(&code) => code,
+            _ if self.is_own(text) => whole.replace(' ', "_"),
+            _ => whole,
+        }
+    }
+
+    fn is_own(&self, text: &str) -> bool {
+        let own = self.own.iter().map(|(pattern, _)| pattern);
+        own.chain(&self.dead).any(|pattern| pattern.matches(text))
     }
 
     /// What to do about it, if the profile knows; what stands before a colon is Microsoft's number of the error.
@@ -95,14 +146,12 @@ impl Dialect {
     }
 }
 
-/// The last two are the words of GitHub, "Refreshing user access tokens", and of Slack, "Token rotation".
-const DEAD: [&str; 3] = [
-    "invalid_grant",
-    "bad_refresh_token",
-    "invalid_refresh_token",
-];
+const INVALID_GRANT: &str = "invalid_grant";
 
-fn own(words: &ErrorWords) -> BTreeMap<String, Meaning> {
+/// The last two are the words of GitHub, "Refreshing user access tokens", and of Slack, "Token rotation".
+const DEAD: [&str; 3] = [INVALID_GRANT, "bad_refresh_token", "invalid_refresh_token"];
+
+fn own(words: &ErrorWords) -> Vec<(Pattern, Meaning)> {
     let all = [
         (&words.slow_down, Meaning::SlowDown),
         (&words.denied, Meaning::Denied),
@@ -110,15 +159,16 @@ fn own(words: &ErrorWords) -> BTreeMap<String, Meaning> {
         (&words.passing, Meaning::Passing),
         (&words.misconfigured, Meaning::Misconfigured),
     ];
-    let pairs = |(words, meaning): (&Vec<String>, Meaning)| {
-        let words = words.iter().map(|word| normal(word));
-        words.map(|word| (word, meaning)).collect::<Vec<_>>()
-    };
-    all.into_iter().flat_map(pairs).collect()
+    let pairs = all.into_iter().flat_map(|(words, meaning)| {
+        let words = words.iter();
+        words.map(move |word| (Pattern::new(word), meaning))
+    });
+    pairs.collect()
 }
 
-/// RFC 6749 section 5.2, RFC 8628 section 3.5, and what has been seen of more than one server: `authorization_declined`
-/// is Microsoft's word, `token_expired` an older one of GitHub's documentation, as are the last two.
+/// RFC 6749 section 5.2, RFC 8628 section 3.5, RFC 8707 section 2, and words of more than one server:
+/// `authorization_declined` is Microsoft's, `token_expired` an older one of GitHub's documentation, as are
+/// `device_flow_disabled` and `incorrect_client_credentials`.
 fn shared(code: &str) -> Option<Meaning> {
     Some(match code {
         "authorization_pending" => Meaning::Pending,
@@ -132,12 +182,10 @@ fn shared(code: &str) -> Option<Meaning> {
         | "unsupported_grant_type"
         | "device_flow_disabled"
         | "incorrect_client_credentials" => Meaning::Misconfigured,
+        "invalid_request" | "invalid_target" => Meaning::Refused,
+        code if DEAD.contains(&code) => Meaning::Refused,
         _ => return None,
     })
-}
-
-fn normal(word: &str) -> String {
-    word.trim().to_lowercase()
 }
 
 #[cfg(test)]
@@ -149,20 +197,21 @@ mod tests {
         let words = |all: &[&str]| all.iter().map(|word| (*word).to_owned()).collect();
         quirks.errors.misconfigured = words(&["Unsupported grant type"]);
         quirks.errors.passing = words(&["Access Denied"]);
-        quirks.refresh.dead = words(&["refresh_token is invalid"]);
+        quirks.refresh.dead = words(&["refresh_token is invalid", "gone_for_good"]);
         quirks.advice = BTreeMap::from([("AADSTS1".to_owned(), "Do this.".to_owned())]);
         Dialect::new(&quirks)
     }
 
     #[test]
     fn a_profile_s_word_is_stronger() {
-        let words = dialect();
-        let said = |code: &str, description: &str| {
-            let description = Some(description);
-            (
-                words.meaning(code, description),
-                words.is_dead(code, description),
-            )
+        let (words, members) = (dialect(), Map::new());
+        let said = |code, description| {
+            let said = Said {
+                code: Some(code),
+                texts: vec![description],
+                members: &members,
+            };
+            (words.meaning(&said), words.is_dead(&said))
         };
         assert_eq!(said("invalid_grant", "gone"), (Meaning::Refused, true));
         let other = "unsupported GRANT type";
@@ -177,6 +226,26 @@ mod tests {
         assert!(said("unauthorized_client", "refresh_token is invalid").1);
         assert_eq!(said("access denied", "").0, Meaning::Passing);
         assert_eq!(said("access_denied", "").0, Meaning::Denied);
+        assert!(said("gone_for_good: really", "").1);
+    }
+
+    #[test]
+    fn codes_are_found_in_texts() {
+        let words = dialect();
+        for (text, code) in [
+            ("INVALID_GRANT", "invalid_grant"),
+            ("invalid_grant: Token has been revoked", "invalid_grant"),
+            ("Invalid Grant: revoked", "invalid_grant"),
+            ("invalid-grant", "invalid_grant"),
+            ("invalid_client, says the gateway", "invalid_client"),
+            ("gone_for_good: really", "gone_for_good"),
+            ("Access Denied", "access_denied"),
+            ("refresh_token is invalid", "refresh_token_is_invalid"),
+            ("made_up: whatever", "made_up: whatever"),
+        ] {
+            assert_eq!(words.canonical(text), code);
+        }
+        assert!(words.knows("invalid_scope: no") && !words.knows("made_up"));
     }
 
     #[test]

@@ -36,6 +36,13 @@ struct Held<T> {
     stale_at: Timestamp,
 }
 
+impl<T> Held<T> {
+    /// Whether it was fetched a moment ago. A clock that was ahead then says nothing.
+    fn is_young(&self, now: Timestamp) -> bool {
+        self.fetched_at <= now && now < self.fetched_at + RENEWED_AT_MOST_EVERY
+    }
+}
+
 impl<T> Kept<T> {
     /// Holds nothing yet.
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
@@ -63,8 +70,12 @@ impl<T> Kept<T> {
         let mut slot = deadline.bound(self.slot.lock()).await?;
         let now = self.clock.now();
         match &mut slot.held {
-            Some(held) if now < held.stale_at => Ok(Arc::clone(&held.value)),
+            // A clock that was ahead when the value was fetched keeps none fresh.
+            Some(held) if held.fetched_at <= now && now < held.stale_at => {
+                Ok(Arc::clone(&held.value))
+            }
             Some(held) => {
+                held.fetched_at = held.fetched_at.min(now);
                 held.stale_at = now + RETRY_AFTER;
                 let old = Arc::clone(&held.value);
                 drop(slot);
@@ -80,7 +91,18 @@ impl<T> Kept<T> {
         }
     }
 
-    /// A value that was fetched after this was called, or a moment before: what is held was found wanting.
+    /// Has the next caller fetch the value again, unless it was fetched a moment ago: what it says seems to be out of date.
+    pub(crate) async fn expire(&self) {
+        let mut slot = self.slot.lock().await;
+        let now = self.clock.now();
+        if let Some(held) = &mut slot.held
+            && !held.is_young(now)
+        {
+            held.stale_at = held.stale_at.min(now);
+        }
+    }
+
+    /// Returns a value that was fetched after this call, or a moment before it, because the cached one did not serve.
     pub(crate) async fn renew<F>(
         &self,
         deadline: Deadline,
@@ -91,9 +113,7 @@ impl<T> Kept<T> {
     {
         let slot = deadline.bound(self.slot.lock()).await?;
         match &slot.held {
-            Some(held) if self.clock.now() < held.fetched_at + RENEWED_AT_MOST_EVERY => {
-                Ok(Arc::clone(&held.value))
-            }
+            Some(held) if held.is_young(self.clock.now()) => Ok(Arc::clone(&held.value)),
             _ => self.fill(slot, fetch(deadline).await),
         }
     }

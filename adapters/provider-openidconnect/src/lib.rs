@@ -10,11 +10,12 @@
 //! | `http` | one exchange: bounded, normalised to an `Answer`, and rid of our secrets |
 //! | `profile` | known providers, as the files in `profiles/` describe them |
 //! | `quirks` | where providers depart from the RFCs |
-//! | `oauth_error`, `dialect` | where an answer says what is wrong, and what the words mean |
-//! | `client_auth` | how this service says who it is |
+//! | `oauth_error`, `dialect`, `pattern` | where an answer says what is wrong, and what the words mean |
+//! | `client_auth`, `auth_memory` | client authentication, and what works at which endpoint |
 //! | `device_authorization` | the answer that starts a device flow |
 //! | `authorization_code` | where a person is sent, and what the browser brings back |
 //! | `token`, `refresh` | token answers, and those to refreshes |
+//! | `extra`, `token_exp` | what token answers tell besides: members for clients, the `exp` of a JWT |
 //! | `revocation` | giving tokens back |
 //! | `identity` | who consented: ID token, userinfo |
 //!
@@ -26,6 +27,7 @@
 //! [`OAuthProvider`]: central_oauth_domain::ports::OAuthProvider
 
 mod address;
+mod auth_memory;
 mod authorization_code;
 mod client_auth;
 mod deadline;
@@ -33,10 +35,12 @@ mod device_authorization;
 mod dialect;
 mod discovery;
 mod doctor;
+mod extra;
 mod http;
 mod identity;
 mod kept;
 mod oauth_error;
+mod pattern;
 mod profile;
 mod provider;
 pub mod quirks;
@@ -46,10 +50,12 @@ mod scrub;
 mod server;
 mod settings;
 mod token;
+mod token_exp;
 
 pub use address::AddressFault;
 pub use client_auth::{ClientAuthMethod, UnknownClientAuthMethod};
 pub use doctor::{Finding, Subject, Verdict};
+pub use extra::ExtraError;
 pub use http::{ClientUnavailable, TraceHeaders};
 pub use profile::{
     Endpoints, Facts, Placeholder, Profile, ProfileError, Setup, UnknownProfile, WrongProfile,

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use central_oauth_domain::ports::ProviderError;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::dialect::{Dialect, Meaning};
+use crate::dialect::{Dialect, Meaning, Said};
 use crate::http::Fields;
 use crate::scrub::Scrubber;
 
@@ -27,45 +27,70 @@ pub(crate) struct OAuthError {
     pub(crate) retry_after: Option<Duration>,
 }
 
+/// The code of an error that has none, or one with characters that no code has.
+pub(crate) const UNNAMED: &str = "unnamed_error";
+
 impl OAuthError {
-    /// Reads an error, if the members are one; the provider's words are rid of these secrets.
+    /// Reads an error that has a code or that the profile lists, without these secrets.
     pub(crate) fn read(fields: &Fields, dialect: &Dialect, secrets: &Scrubber) -> Option<Self> {
-        let Wording { code, description } = Wording::of(fields, dialect);
-        let word = code?;
-        let words = secrets.text(description.unwrap_or_default());
-        let detail = match dialect.advice(word, description) {
+        let wording = Wording::of(fields, dialect);
+        let code = wording.code();
+        let code = code.and_then(|word| secrets.code(&dialect.canonical(word)));
+        if code.is_none() && !dialect.lists(&wording.said) {
+            return None;
+        }
+        Some(Self::new(code.as_deref(), &wording, dialect, secrets))
+    }
+
+    /// Reads an answer that is an error by its member `error`, even if nothing in it can be a code.
+    pub(crate) fn unnamed(fields: &Fields, dialect: &Dialect, secrets: &Scrubber) -> Self {
+        Self::new(None, &Wording::of(fields, dialect), dialect, secrets)
+    }
+
+    fn new(
+        code: Option<&str>,
+        wording: &Wording<'_>,
+        dialect: &Dialect,
+        secrets: &Scrubber,
+    ) -> Self {
+        let words = secrets.text(wording.description.unwrap_or_default());
+        let advice = dialect.advice(wording.code().unwrap_or_default(), wording.description);
+        let detail = match advice {
             Some(advice) => format!("{advice} {words}"),
             None => words,
         };
         let detail = detail.trim().to_owned();
-        Some(Self {
-            code: code_of(word, dialect, secrets)?,
+        Self {
+            code: code.unwrap_or(UNNAMED).to_owned(),
             words: Some(detail.clone()).filter(|words| !words.is_empty()),
             detail,
-            meaning: dialect.meaning(word, description),
-            is_dead: dialect.is_dead(word, description),
+            meaning: dialect.meaning(&wording.said),
+            is_dead: dialect.is_dead(&wording.said),
             interval: None,
             retry_after: None,
-        })
+        }
     }
-}
 
-/// Phrases that stand in a code's place ("Access Denied") are codes if the profile knows them.
-fn code_of(word: &str, dialect: &Dialect, secrets: &Scrubber) -> Option<String> {
-    if dialect.is_word(word) {
-        secrets.code(&word.trim().replace(' ', "_"))
-    } else {
-        secrets.code(word)
+    /// Whether the provider limits requests. Nothing else can be meant by a pause after which the same request may work,
+    /// save by an answer that is definite already: a dead token stays dead.
+    pub(crate) fn is_limit(&self) -> bool {
+        let is_definite = self.is_dead || matches!(self.meaning, Meaning::Expired);
+        !is_definite && self.retry_after.is_some_and(|pause| !pause.is_zero())
     }
 }
 
 impl From<OAuthError> for ProviderError {
     fn from(error: OAuthError) -> Self {
+        let is_limit = error.is_limit();
         let OAuthError { code, detail, .. } = error;
         match error.meaning {
             Meaning::Passing | Meaning::SlowDown => Self::Unavailable {
                 detail: format!("{code}: {detail}"),
                 retry_after: error.retry_after.or(error.interval),
+            },
+            _ if is_limit => Self::Unavailable {
+                detail: format!("{code}: {detail}"),
+                retry_after: error.retry_after,
             },
             Meaning::Misconfigured => Self::Misconfigured { code, detail },
             Meaning::Pending | Meaning::Denied | Meaning::Expired | Meaning::Refused => {
@@ -75,35 +100,137 @@ impl From<OAuthError> for ProviderError {
     }
 }
 
+/// Members that hold a code: `code` and `status` of Google's APIs, `errorType` of Fitbit, `errorCode` of Okta and
+/// Salesforce, `errcode` of WeChat, `title` of RFC 9457; `extensions` holds one in GraphQL.
+const CODES: [&str; 12] = [
+    "code",
+    "error",
+    "type",
+    "status",
+    "error_code",
+    "errorCode",
+    "error_type",
+    "errorType",
+    "errcode",
+    "errorId",
+    "title",
+    "extensions",
+];
+
+/// Members that hold words for people, best first. Zoom says `reason` for `error_description`.
+const WORDS: [&str; 10] = [
+    "error_description",
+    "reason",
+    "message",
+    "error_message",
+    "errorMessage",
+    "errorSummary",
+    "detail",
+    "msg",
+    "errmsg",
+    "description",
+];
+
+/// How deep codes may lie within `error` and `errors`.
+const DEEPEST: u8 = 4;
+/// How many errors of an array are read.
+const MOST_ERRORS: usize = 8;
+
 /// Where an answer says what is wrong. Nothing here is scrubbed yet.
 pub(crate) struct Wording<'a> {
-    /// What may be an error code.
-    pub(crate) code: Option<&'a str>,
     /// The words for people.
     pub(crate) description: Option<&'a str>,
+    said: Said<'a>,
 }
 
 impl<'a> Wording<'a> {
-    /// Looks for them: `error` is a text by RFC 6749, an object with `code` or `status` and `message` in other APIs,
-    /// Twitch has `{"status": 400, "message": "authorization_pending"}`, Google `error_code` for a quota, and Zoom says
-    /// `reason` for `error_description`.
+    /// Looks for a code and for words.
+    ///
+    /// `error` is a text by RFC 6749; other APIs have an object, an array, or `errors`. Members elsewhere may hold
+    /// anything, so a text there is a code only if it is known as one: Twitch says `{"status": 400, "message":
+    /// "authorization_pending"}`. Of an answer with tokens only `error` is read.
     pub(crate) fn of(fields: &'a Fields, dialect: &Dialect) -> Self {
-        let message = fields.text("message");
-        let inner = fields.get("error").and_then(Value::as_object);
-        let nested = |names: &[&str]| {
-            let texts = names.iter().filter_map(|name| inner?.get(*name)?.as_str());
-            texts.into_iter().find(|text| !text.is_empty())
+        let members = fields.members();
+        let has_tokens = fields
+            .first_text(&["access_token", "device_code"])
+            .is_some();
+        let mut error = Texts::default();
+        error.collect(members.get("error"), DEEPEST);
+        let mut elsewhere = Vec::new();
+        if !has_tokens {
+            error.collect(members.get("errors"), DEEPEST);
+            error.collect(members.get("error_code"), DEEPEST);
+            elsewhere.extend(texts(members, &CODES));
+            elsewhere.extend(texts(members, &WORDS));
+        }
+        let known = |texts: &[&'a str]| texts.iter().copied().find(|text| dialect.knows(text));
+        let in_error = |is_wanted: fn(&str) -> bool| {
+            let mut codes = error.codes.iter().copied();
+            codes.find(|text| is_wanted(text))
         };
+        let code = known(&error.codes)
+            .or_else(|| known(&error.words))
+            .or_else(|| known(&elsewhere))
+            .or_else(|| in_error(may_be_code));
+        let description = fields
+            .text("error_description")
+            .or_else(|| error.words.first().copied())
+            .or_else(|| fields.first_text(&WORDS))
+            .or_else(|| in_error(|text| text.contains(' ')));
         Self {
-            code: message
-                .filter(|word| dialect.is_word(word))
-                .or_else(|| fields.first_text(&["error", "error_code"]))
-                .or_else(|| nested(&["code", "error", "type", "status"])),
-            description: fields
-                .text("error_description")
-                .or_else(|| nested(&["message", "error_description"]))
-                .or_else(|| fields.text("reason"))
-                .or(message),
+            description,
+            said: Said {
+                code,
+                texts: [error.codes, error.words, elsewhere].concat(),
+                members,
+            },
         }
     }
+
+    /// What may be an error code.
+    pub(crate) const fn code(&self) -> Option<&'a str> {
+        self.said.code
+    }
+}
+
+/// The texts of an error.
+#[derive(Default)]
+struct Texts<'a> {
+    codes: Vec<&'a str>,
+    words: Vec<&'a str>,
+}
+
+impl<'a> Texts<'a> {
+    /// Adds the texts of an error: a code, an object, or an array of either.
+    fn collect(&mut self, value: Option<&'a Value>, depth: u8) {
+        match value {
+            Some(Value::String(text)) if !text.trim().is_empty() => self.codes.push(text),
+            Some(Value::Array(items)) if depth > 0 => {
+                for item in items.iter().take(MOST_ERRORS) {
+                    self.collect(Some(item), depth - 1);
+                }
+            }
+            Some(Value::Object(members)) if depth > 0 => {
+                for name in CODES {
+                    self.collect(members.get(name), depth - 1);
+                }
+                self.words.extend(texts(members, &WORDS));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The members of these names that are texts.
+fn texts<'a>(
+    members: &'a Map<String, Value>,
+    names: &'static [&'static str],
+) -> impl Iterator<Item = &'a str> {
+    let texts = names.iter().filter_map(|name| members.get(*name)?.as_str());
+    texts.filter(|text| !text.trim().is_empty())
+}
+
+/// Numbers are statuses, addresses are types of problems (RFC 9457), and phrases are for people.
+fn may_be_code(text: &str) -> bool {
+    text.parse::<f64>().is_err() && !text.contains("://") && !text.trim().contains(' ')
 }

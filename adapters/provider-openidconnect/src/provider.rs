@@ -1,5 +1,6 @@
 //! The adapter itself.
 
+mod ask;
 mod people;
 
 use std::sync::Arc;
@@ -11,21 +12,20 @@ use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
 use central_oauth_domain::observe::{Cache, Observer, Unobserved};
 use central_oauth_domain::ports::{
-    Clock, Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption, RefreshError,
-    Revoked, TokenToRevoke,
+    Clock, Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption, RefreshAnswer,
+    RefreshError, Revoked, TokenToRevoke,
 };
 use central_oauth_domain::secret::{AccessToken, CallbackQuery, DeviceCode, IdToken, RefreshToken};
 use openidconnect::core::CoreJsonWebKeySet;
 use url::Url;
 
+use crate::auth_memory::AuthMemory;
 use crate::authorization_code::{Brought, Errand};
-use crate::client_auth::{Client, ClientAuthMethod};
+use crate::client_auth::Client;
 use crate::deadline::Deadline;
 use crate::dialect::Dialect;
 use crate::discovery::Metadata;
-use crate::http::{
-    Answer, Fields, Http, Names, Rejection, Request, TraceHeaders, Unanswered, unworded,
-};
+use crate::http::{Fields, Http, Names, Rejection, Request, TraceHeaders, unworded};
 use crate::kept::Kept;
 use crate::server::Server;
 use crate::settings::{Flow, ProviderSettings, SettingsError};
@@ -39,6 +39,7 @@ pub struct OpenIdConnectProvider {
     pub(crate) settings: ProviderSettings,
     entropy: Arc<Entropy>,
     client: Client,
+    auth_memory: AuthMemory,
     pub(crate) http: Http,
     server: Kept<Server>,
     keys: Kept<CoreJsonWebKeySet>,
@@ -77,6 +78,7 @@ impl OpenIdConnectProvider {
         Ok(Self {
             client: Client::new(settings.client_id.clone(), settings.client_secret.clone()),
             http,
+            auth_memory: AuthMemory::new(Arc::clone(&clock)),
             server: Kept::new(Arc::clone(&clock)),
             keys: Kept::new(clock),
             observer: Arc::new(Unobserved),
@@ -96,8 +98,9 @@ impl OpenIdConnectProvider {
         self
     }
 
-    fn origin_of(&self, token_endpoint: &Url) -> TokenOrigin {
+    fn origin_of(&self, issuer: Option<&String>, token_endpoint: &Url) -> TokenOrigin {
         TokenOrigin {
+            issuer: issuer.cloned(),
             token_endpoint: token_endpoint.to_string(),
             client_id: self.settings.client_id.clone(),
         }
@@ -124,17 +127,6 @@ impl OpenIdConnectProvider {
         server
     }
 
-    /// Posts a form with this client's credentials: how every endpoint but userinfo is asked.
-    async fn post(
-        &self,
-        auth_method: ClientAuthMethod,
-        mut request: Request,
-        deadline: Deadline,
-    ) -> Result<Answer, Unanswered> {
-        self.client.authenticate(auth_method, &mut request)?;
-        self.http.send(request, deadline).await
-    }
-
     async fn begin_device_flow(
         &self,
         server: &Server,
@@ -143,11 +135,9 @@ impl OpenIdConnectProvider {
         let quirks = &self.settings.quirks.device;
         let mut request = Request::post(server.device_authorization()?);
         self.name_scopes(&mut request);
-        for (name, value) in &quirks.parameters {
-            request.field(name, value);
-        }
-        let auth_method = quirks.auth_method(server.auth_method);
-        let answer = self.post(auth_method, request, deadline).await?;
+        request.extra_fields(&quirks.parameters);
+        let auth = quirks.auth(server.auth).at_device_endpoint();
+        let answer = self.post(auth, request, deadline).await?;
         device_authorization::read(&answer.success()?, quirks)
     }
 
@@ -168,10 +158,15 @@ impl OpenIdConnectProvider {
         if quirks.polls_repeat_scopes {
             self.name_scopes(&mut request);
         }
-        let auth_method = quirks.auth_method(server.auth_method);
-        let answer = self.post(auth_method, request, deadline).await?;
+        request.extra_fields(&self.settings.quirks.token.parameters);
+        let auth = quirks.auth(server.auth);
+        let answer = self.post(auth, request, deadline).await?;
         match answer.success() {
-            Ok(fields) => self.read_tokens(&fields, self.origin_of(token_endpoint), |_| Ok(())),
+            Ok(fields) => self.read_tokens(
+                &fields,
+                self.origin_of(server.of_tokens.as_ref(), token_endpoint),
+                |_| Ok(()),
+            ),
             Err(Rejection::Worded(error)) => device_authorization::unfinished(error),
             Err(Rejection::Failed(error)) => Err(error),
         }
@@ -194,7 +189,8 @@ impl OpenIdConnectProvider {
         check: impl FnOnce(&TokenGrant) -> Result<(), ProviderError>,
     ) -> Result<Redemption, ProviderError> {
         let (scopes, quirks) = (&self.settings.scopes, &self.settings.quirks);
-        let grant = Box::new(token::read(fields, scopes, origin, quirks)?);
+        let listed = &self.settings.extra;
+        let grant = Box::new(token::read(fields, scopes, origin, quirks, listed)?);
         let checked = token::check_type(fields, &quirks.token).and_then(|()| check(&grant));
         Ok(match checked {
             Ok(()) => Redemption::Granted(grant),
@@ -216,8 +212,8 @@ impl OpenIdConnectProvider {
         };
         let token_endpoint = server.token()?;
         let request = errand.token_request(token_endpoint, &code, &self.settings);
-        let answer = self.post(server.auth_method, request, deadline).await?;
-        let origin = self.origin_of(token_endpoint);
+        let answer = self.post(server.auth, request, deadline).await?;
+        let origin = self.origin_of(server.of_tokens.as_ref(), token_endpoint);
         let status = answer.status();
         let fields = answer.success().map_err(|rejection| match rejection {
             Rejection::Worded(error) => error.into(),
@@ -249,8 +245,11 @@ impl OAuthProvider for OpenIdConnectProvider {
 
     async fn origin(&self) -> Result<TokenOrigin, ProviderError> {
         match &self.settings.token_endpoint {
-            Some(given) => Ok(self.origin_of(given)),
-            None => Ok(self.origin_of(self.server(self.deadline()).await?.token()?)),
+            Some(given) => Ok(self.origin_of(None, given)),
+            None => {
+                let server = self.server(self.deadline()).await?;
+                Ok(self.origin_of(server.of_tokens.as_ref(), server.token()?))
+            }
         }
     }
 
@@ -283,7 +282,7 @@ impl OAuthProvider for OpenIdConnectProvider {
         &self,
         refresh_token: &RefreshToken,
         granted: &[String],
-    ) -> Result<TokenGrant, RefreshError> {
+    ) -> Result<RefreshAnswer, RefreshError> {
         let deadline = self.deadline();
         let server = self.server(deadline).await?;
         let token_endpoint = server.token()?;
@@ -291,13 +290,15 @@ impl OAuthProvider for OpenIdConnectProvider {
         let mut request = Request::post(token_endpoint).json_if(quirks.token.json_requests);
         request.field("grant_type", "refresh_token");
         request.secret_field("refresh_token", refresh_token.expose());
-        let auth_method = match self.settings.flow {
-            Flow::Device => quirks.device.auth_method(server.auth_method),
-            Flow::AuthorizationCode => server.auth_method,
+        request.extra_fields(&quirks.refresh.parameters);
+        let auth = match self.settings.flow {
+            Flow::Device => quirks.device.auth(server.auth),
+            Flow::AuthorizationCode => server.auth,
         };
-        let answer = self.post(auth_method, request, deadline).await?;
-        let origin = self.origin_of(token_endpoint);
-        refresh::read(answer, granted, origin, quirks)
+        let answer = self.post(auth, request, deadline).await?;
+        let origin = self.origin_of(server.of_tokens.as_ref(), token_endpoint);
+        let listed = &self.settings.extra;
+        refresh::read(answer, refresh_token, granted, origin, quirks, listed)
     }
 
     async fn revoke(&self, token: TokenToRevoke<'_>) -> Result<Revoked, ProviderError> {
@@ -315,9 +316,9 @@ impl OAuthProvider for OpenIdConnectProvider {
         }
         let request = revocation::request(endpoint, token, quirks)?;
         let has_secret = self.client.secret().is_some();
-        let usual = server.revocation_auth_method;
-        let answer = match revocation::auth_method(quirks, has_secret, usual)? {
-            Some(auth_method) => self.post(auth_method, request, deadline).await?,
+        let usual = server.revocation_auth;
+        let answer = match revocation::auth(quirks, has_secret, usual)? {
+            Some(auth) => self.post(auth, request, deadline).await?,
             None => self.http.send(request, deadline).await?,
         };
         revocation::read(answer, quirks)

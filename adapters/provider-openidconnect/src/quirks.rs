@@ -1,5 +1,5 @@
 //! Where providers depart from the RFCs: named behaviours that a profile switches on. What is left out keeps to the RFCs.
-//! So does an empty text, and zero is no number: that is how an operator takes away what a preset says.
+//! An operator takes away what a preset says with an empty text, or with zero where a number is expected.
 
 mod operators;
 
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::client_auth::ClientAuthMethod;
+use crate::client_auth::{ClientAuth, ClientAuthMethod};
 
 /// All of them. Which provider does what, and by which source, stands in the profiles.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -72,7 +72,7 @@ pub struct AuthorizationQuirks {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DeviceQuirks {
-    /// Added to the device authorization request. Values may have placeholders.
+    /// Added to the device authorization request. In presets the values may have placeholders.
     #[serde(deserialize_with = "operators::without_empty")]
     pub parameters: BTreeMap<String, String>,
     /// Which parameter holds the scopes; `scope` by RFC 8628 section 3.1.
@@ -98,6 +98,9 @@ pub struct DeviceQuirks {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TokenQuirks {
+    /// Added to requests that redeem a code or a device code. In presets the values may have placeholders.
+    #[serde(deserialize_with = "operators::without_empty")]
+    pub parameters: BTreeMap<String, String>,
     /// Requests are JSON objects, not forms.
     pub json_requests: bool,
     /// Values of `token_type` that stand for bearer tokens.
@@ -113,7 +116,11 @@ pub struct TokenQuirks {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RefreshQuirks {
-    /// Codes and whole messages that mean a dead refresh token here, beside `invalid_grant`.
+    /// Added to refreshes. In presets the values may have placeholders.
+    #[serde(deserialize_with = "operators::without_empty")]
+    pub parameters: BTreeMap<String, String>,
+    /// What shows that the refresh token is dead, beside `invalid_grant`: codes, whole messages, the beginnings of messages
+    /// (`Invalid Params*`), or members by their place (`/errors/*/code=1021`).
     pub dead: Vec<String>,
     /// `invalid_grant` has been seen for healthy tokens: it is believed only when it stays.
     pub dead_is_doubtful: bool,
@@ -129,7 +136,8 @@ pub struct RefreshQuirks {
     pub may_have_acted: Vec<String>,
 }
 
-/// Words of a provider: error codes, or whole messages where it sends no codes. Case does not matter.
+/// Errors of a provider: codes, whole messages, the beginnings of messages or members, written as in
+/// [`RefreshQuirks::dead`]. Case does not matter.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ErrorWords {
@@ -170,6 +178,9 @@ pub struct IdentityQuirks {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RevocationQuirks {
+    /// Added to revocation requests. In presets the values may have placeholders.
+    #[serde(deserialize_with = "operators::without_empty")]
+    pub parameters: BTreeMap<String, String>,
     /// The request takes tokens of this type only.
     #[serde(deserialize_with = "operators::unless_empty")]
     pub takes: Option<TokenType>,
@@ -235,6 +246,18 @@ pub enum RevocationAuth {
     None,
 }
 
+impl Quirks {
+    /// The extra parameters of every kind of request but the authorization request.
+    pub(crate) fn parameters(&mut self) -> [&mut BTreeMap<String, String>; 4] {
+        [
+            &mut self.device.parameters,
+            &mut self.token.parameters,
+            &mut self.refresh.parameters,
+            &mut self.revocation.parameters,
+        ]
+    }
+}
+
 impl ScopeQuirks {
     /// Scopes as the text of a request.
     pub(crate) fn join(&self, scopes: &[String]) -> String {
@@ -274,9 +297,9 @@ impl RefreshQuirks {
 
 impl DeviceQuirks {
     /// How this service authenticates in grants of this flow.
-    pub(crate) fn auth_method(&self, otherwise: ClientAuthMethod) -> ClientAuthMethod {
+    pub(crate) fn auth(&self, otherwise: ClientAuth) -> ClientAuth {
         if self.refuses_secret {
-            ClientAuthMethod::None
+            ClientAuth::fixed(ClientAuthMethod::None)
         } else {
             otherwise
         }

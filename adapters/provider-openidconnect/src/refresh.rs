@@ -1,41 +1,59 @@
 //! Answers to a refresh (RFC 6749 section 6), and whether the refresh token may be spent although they bring none.
 
-use central_oauth_domain::grant::{TokenGrant, TokenOrigin};
-use central_oauth_domain::ports::{ProviderError, RefreshError};
+use central_oauth_domain::grant::TokenOrigin;
+use central_oauth_domain::ports::{ProviderError, RefreshAnswer, RefreshError};
+use central_oauth_domain::secret::RefreshToken;
 use reqwest::StatusCode;
 
 use crate::http::{Answer, Rejection, unworded};
-use crate::oauth_error::OAuthError;
+use crate::oauth_error::{OAuthError, UNNAMED};
 use crate::quirks::{Quirks, RefreshQuirks};
 use crate::token;
 
-/// Reads one; `granted` is what the tokens are good for where the answer does not say. An ID token in it is of no
-/// interest, so a bad one does no harm.
+/// Reads the answer to a refresh with the `presented` token. `granted` are the scopes where the answer names none. An ID
+/// token in it is ignored, so a bad one does no harm.
 pub(crate) fn read(
     answer: Answer,
+    presented: &RefreshToken,
     granted: &[String],
     origin: TokenOrigin,
     quirks: &Quirks,
-) -> Result<TokenGrant, RefreshError> {
+    listed: &[String],
+) -> Result<RefreshAnswer, RefreshError> {
     let status = answer.status();
+    let has_rotated = brings_another(&answer, presented);
     match answer.success() {
         // The server has done its part, whatever is wrong with the answer.
         Ok(fields) => {
-            token::read_refreshed(&fields, granted, origin, quirks).map_err(|cause| RefreshError {
-                cause,
-                may_have_acted: true,
+            token::read_refreshed(&fields, granted, origin, quirks, listed).map_err(|cause| {
+                RefreshError {
+                    cause,
+                    may_have_acted: true,
+                }
             })
         }
         Err(Rejection::Worded(error)) => Err(RefreshError {
-            may_have_acted: quirks.refresh.may_have_acted.contains(&error.code),
+            may_have_acted: has_rotated || quirks.refresh.may_have_acted.contains(&error.code),
             cause: judge(error, &quirks.refresh),
         }),
-        Err(Rejection::Failed(cause)) if is_refusal(status) => Err(unworded(cause, status).into()),
+        Err(Rejection::Failed(cause)) if is_refusal(status) => Err(RefreshError {
+            may_have_acted: has_rotated,
+            cause: unworded(cause, status),
+        }),
         Err(Rejection::Failed(cause)) => Err(RefreshError {
-            may_have_acted: status != StatusCode::TOO_MANY_REQUESTS,
+            may_have_acted: has_rotated || status != StatusCode::TOO_MANY_REQUESTS,
             cause,
         }),
     }
+}
+
+/// Whether the answer has another refresh token than the one that was presented. In an error that token is not stored,
+/// but the provider may have rotated.
+fn brings_another(answer: &Answer, presented: &RefreshToken) -> bool {
+    let brought = answer
+        .fields()
+        .and_then(|fields| fields.text("refresh_token"));
+    brought.is_some_and(|token| token != presented.expose())
 }
 
 /// A dead refresh token has one name for the domain. Where it is doubtful, it gets another: the grant then ends only
@@ -44,20 +62,26 @@ fn judge(error: OAuthError, quirks: &RefreshQuirks) -> ProviderError {
     if !error.is_dead {
         return error.into();
     }
-    let (code, detail) = match error.code.as_str() {
-        code @ "invalid_grant" if quirks.dead_is_doubtful => {
-            (format!("doubtful_{code}"), error.detail)
+    match error.code.as_str() {
+        "invalid_grant" if quirks.dead_is_doubtful => OAuthError {
+            code: "doubtful_invalid_grant".to_owned(),
+            is_dead: false,
+            ..error
         }
-        "invalid_grant" => (error.code, error.detail),
-        code => (
-            "invalid_grant".to_owned(),
-            format!("{code}: {}", error.detail),
-        ),
-    };
-    ProviderError::Refused { code, detail }
+        .into(),
+        "invalid_grant" | UNNAMED => dead(error.detail),
+        code => dead(format!("{code}: {}", error.detail)),
+    }
 }
 
-/// A 408 is a request that got lost on its way in, a 429 a limit: neither says anything about the refresh token.
+fn dead(detail: String) -> ProviderError {
+    ProviderError::Refused {
+        code: "invalid_grant".to_owned(),
+        detail,
+    }
+}
+
+/// A 408 is a request that got lost on its way in, and a 429 is a limit: neither says anything about the refresh token.
 fn is_refusal(status: StatusCode) -> bool {
     status.is_client_error()
         && status != StatusCode::REQUEST_TIMEOUT

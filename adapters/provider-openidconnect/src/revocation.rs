@@ -6,7 +6,7 @@ use central_oauth_domain::ports::{ProviderError, Revoked, TokenToRevoke};
 use reqwest::StatusCode;
 use url::Url;
 
-use crate::client_auth::ClientAuthMethod;
+use crate::client_auth::{ClientAuth, ClientAuthMethod};
 use crate::http::{Answer, Fields, Rejection, Request, unworded};
 use crate::oauth_error::OAuthError;
 use crate::quirks::{RevocationAuth, RevocationQuirks, TokenPlace, TokenType};
@@ -37,6 +37,7 @@ pub(crate) fn request(
         Request::post(endpoint)
     };
     let mut request = request.json_if(quirks.token_in == TokenPlace::Json);
+    request.extra_fields(&quirks.parameters);
     if quirks.token_in == TokenPlace::Bearer {
         request.authorize("Bearer", token)?;
         return Ok(request);
@@ -49,17 +50,18 @@ pub(crate) fn request(
 }
 
 /// How this service authenticates there; `None` is not at all.
-pub(crate) fn auth_method(
+pub(crate) fn auth(
     quirks: &RevocationQuirks,
     has_secret: bool,
-    usual: ClientAuthMethod,
-) -> Result<Option<ClientAuthMethod>, ProviderError> {
+    usual: ClientAuth,
+) -> Result<Option<ClientAuth>, ProviderError> {
+    let fixed = |method| Ok(Some(ClientAuth::fixed(method)));
     match quirks.auth_method {
         None if quirks.token_in == TokenPlace::Bearer => Ok(None),
         None => Ok(Some(usual)),
         Some(RevocationAuth::None) => Ok(None),
-        Some(RevocationAuth::ClientId) => Ok(Some(ClientAuthMethod::None)),
-        Some(RevocationAuth::ClientSecretBasic) if has_secret => Ok(Some(ClientAuthMethod::Basic)),
+        Some(RevocationAuth::ClientId) => fixed(ClientAuthMethod::None),
+        Some(RevocationAuth::ClientSecretBasic) if has_secret => fixed(ClientAuthMethod::Basic),
         Some(RevocationAuth::ClientSecretBasic) => Err(ProviderError::Misconfigured {
             code: "client_secret_missing".to_owned(),
             detail: "this provider takes tokens back only with the client secret".to_owned(),
@@ -67,8 +69,7 @@ pub(crate) fn auth_method(
     }
 }
 
-/// Reads the answer. The status alone makes a success: its body is to be ignored (section 2.2), save where the provider
-/// is known to say no with 200.
+/// Reads the answer. A success needs no body (section 2.2), but one that says `error` is none, whatever its status.
 pub(crate) fn read(answer: Answer, quirks: &RevocationQuirks) -> Result<Revoked, ProviderError> {
     let status = answer.status();
     if quirks.gone_statuses.contains(&status.as_u16()) || is_gone_by_words(&answer, quirks) {
@@ -79,7 +80,9 @@ pub(crate) fn read(answer: Answer, quirks: &RevocationQuirks) -> Result<Revoked,
     } else {
         Revoked::Revoked
     };
-    if status.is_success() && quirks.success_member.is_none() && !quirks.doubts_unknown {
+    let says_error = answer.fields().is_some_and(Fields::says_error);
+    let is_plain = quirks.success_member.is_none() && !quirks.doubts_unknown;
+    if status.is_success() && is_plain && !says_error {
         return Ok(revoked);
     }
     match answer.success() {
@@ -102,11 +105,13 @@ fn confirmed(fields: &Fields, quirks: &RevocationQuirks) -> Result<(), ProviderE
 }
 
 /// A token that the server does not know is a success by section 2.2, but Google answers 400 with `invalid_token`, and
-/// others with `invalid_grant`. With 401 it is the client that is not known (RFC 6749 section 5.2).
+/// others with `invalid_grant` or with 200. With 401 it is the client that is not known (RFC 6749 section 5.2).
 fn judge(error: OAuthError, status: StatusCode) -> Result<Revoked, ProviderError> {
     match error.code.as_str() {
         "unsupported_token_type" => Ok(Revoked::Unsupported),
-        "invalid_token" | "invalid_grant" if status == StatusCode::BAD_REQUEST => {
+        "invalid_token" | "invalid_grant"
+            if status == StatusCode::BAD_REQUEST || status.is_success() =>
+        {
             Ok(Revoked::Unknown)
         }
         _ => Err(ours(error.into(), status)),

@@ -11,7 +11,7 @@ const LONGEST_CODE: usize = 64;
 
 /// The secrets of one exchange. Providers do echo what they were sent ("device code XYZ is unknown"), so everything
 /// quoted from an answer goes through here first.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Scrubber(Vec<SecretString>);
 
 impl Scrubber {

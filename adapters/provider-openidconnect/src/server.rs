@@ -3,22 +3,24 @@
 use central_oauth_domain::ports::ProviderError;
 use url::Url;
 
-use crate::client_auth::ClientAuthMethod;
+use crate::client_auth::{ClientAuth, ClientAuthMethod};
 use crate::discovery::Metadata;
 use crate::settings::ProviderSettings;
 
 /// A provider's server.
 pub(crate) struct Server {
     /// How this service authenticates there.
-    pub(crate) auth_method: ClientAuthMethod,
+    pub(crate) auth: ClientAuth,
     /// The same at the revocation endpoint.
-    pub(crate) revocation_auth_method: ClientAuthMethod,
+    pub(crate) revocation_auth: ClientAuth,
     /// Where it says who a person is (OpenID Connect Core section 5.3).
     pub(crate) userinfo: Option<Url>,
     /// What ID tokens are verified with; `None` where they cannot be.
     pub(crate) issuer: Option<Issuer>,
     /// Whether it says that it names itself in authorization responses (RFC 9207 section 3).
     pub(crate) names_issuer_in_responses: bool,
+    /// The issuer whose tokens come from the token endpoint; `None` where the operator configured that endpoint.
+    pub(crate) of_tokens: Option<String>,
     response_issuer: Option<String>,
     authorization: Option<Url>,
     device_authorization: Option<Url>,
@@ -70,16 +72,16 @@ pub(crate) fn is_guid(text: &str) -> bool {
 impl Server {
     /// A server that the operator described in full.
     pub(crate) fn described(settings: &ProviderSettings) -> Self {
-        let auth_method = settings
-            .token_endpoint_auth_method
-            .unwrap_or(ClientAuthMethod::Basic);
+        let chosen = settings.token_endpoint_auth_method;
+        let auth = ClientAuth::chosen_or(chosen, ClientAuthMethod::Basic);
         let response_issuer = &settings.quirks.authorization.response_issuer;
         Self {
-            auth_method,
-            revocation_auth_method: auth_method,
+            auth,
+            revocation_auth: auth,
             userinfo: settings.userinfo_endpoint.clone(),
             issuer: None,
             names_issuer_in_responses: false,
+            of_tokens: None,
             response_issuer: response_issuer.clone(),
             authorization: settings.authorization_endpoint.clone(),
             device_authorization: settings.device_authorization_endpoint.clone(),
@@ -106,9 +108,9 @@ impl Server {
                 None
             })
         };
-        let auth_method = |supported: Option<&[String]>| {
-            let given = settings.token_endpoint_auth_method;
-            given.unwrap_or_else(|| ClientAuthMethod::best_of(supported))
+        let auth = |supported: Option<&[String]>| {
+            let chosen = settings.token_endpoint_auth_method;
+            ClientAuth::chosen_or(chosen, ClientAuthMethod::best_of(supported))
         };
         let methods = metadata.auth_methods.as_deref();
         let jwks_uri = for_links(&None, "jwks_uri");
@@ -119,11 +121,9 @@ impl Server {
             "device_authorization_endpoint",
         );
         Ok(Self {
-            auth_method: auth_method(methods),
+            auth: auth(methods),
             // RFC 8414 section 2 has Basic where nothing is said; servers mean what they say of the token endpoint.
-            revocation_auth_method: auth_method(
-                metadata.revocation_auth_methods.as_deref().or(methods),
-            ),
+            revocation_auth: auth(metadata.revocation_auth_methods.as_deref().or(methods)),
             userinfo,
             issuer: jwks_uri.map(|jwks_uri| Issuer {
                 name: metadata.issuer.clone(),
@@ -131,6 +131,10 @@ impl Server {
                 algorithms: metadata.id_token_algorithms.clone(),
             }),
             names_issuer_in_responses: metadata.names_issuer_in_responses,
+            of_tokens: settings
+                .token_endpoint
+                .is_none()
+                .then(|| metadata.issuer.clone()),
             response_issuer: Some(metadata.issuer.clone()),
             authorization,
             device_authorization,

@@ -1,5 +1,7 @@
 //! What the operator says about a provider.
 
+mod parameters;
+
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use url::Url;
 
 use crate::address::{self, AddressFault};
 use crate::client_auth::ClientAuthMethod;
+use crate::extra::{self, ExtraError};
 use crate::http::ClientUnavailable;
 use crate::quirks::Quirks;
 
@@ -50,6 +53,8 @@ pub struct ProviderSettings {
     pub timeout: Duration,
     /// Whether requests carry the trace that they are part of (W3C Trace Context): the provider learns its number.
     pub trace_context: bool,
+    /// Members of token answers that clients are given beside the access token: names, or dotted paths.
+    pub extra: Vec<String>,
     /// Where the provider departs from the RFCs.
     pub quirks: Quirks,
 }
@@ -118,9 +123,20 @@ pub enum SettingsError {
         "scopes has {0:?}, which this provider does not give by the device flow: flow must be authorization_code"
     )]
     DeviceScope(String),
+    /// What clients must not be given.
+    #[error("extra {0}")]
+    Extra(#[from] ExtraError),
     /// No time at all, or more than an hour.
     #[error("the timeout must be between one millisecond and one hour")]
     Timeout,
+    /// A parameter that this service sets itself.
+    #[error("{key} cannot set {name}: this service sets it itself")]
+    Parameter {
+        /// Which table.
+        key: &'static str,
+        /// Which parameter.
+        name: String,
+    },
     /// HTTPS does not work on this machine.
     #[error(transparent)]
     Client(#[from] ClientUnavailable),
@@ -149,6 +165,7 @@ impl ProviderSettings {
             token_endpoint_auth_method: None,
             device_token_endpoint: None,
             trace_context: false,
+            extra: Vec::new(),
             quirks: Quirks::default(),
             timeout: Self::DEFAULT_TIMEOUT,
         }
@@ -177,6 +194,8 @@ impl ProviderSettings {
         self.check_addresses()?;
         self.check_client()?;
         self.check_scopes()?;
+        parameters::check(self)?;
+        extra::check(&self.extra)?;
         let is_bounded =
             (Duration::from_millis(1)..=Duration::from_secs(3600)).contains(&self.timeout);
         is_bounded.then_some(()).ok_or(SettingsError::Timeout)

@@ -2,7 +2,7 @@
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{
-    AccessKeyId, Account, AccountId, AccountKey, NewGrant, TokenOrigin,
+    AccessEnd, AccessKeyId, Account, AccountId, AccountKey, NewGrant,
 };
 use central_oauth_domain::link::LinkId;
 use central_oauth_domain::ports::StoreError;
@@ -12,7 +12,9 @@ use sea_orm::{
 };
 
 use crate::changes::{at, change};
-use crate::convert::{account_columns, bytes, ended_columns, status, token_columns};
+use crate::convert::{
+    account_columns, bytes, ended_columns, hints, origin, status, time, token_columns,
+};
 use crate::entities::device_codes::{self, State};
 use crate::entities::{accounts, tokens};
 use crate::error::{Unreadable, failed};
@@ -117,12 +119,12 @@ async fn revive(
     grant: &NewGrant,
     now: Timestamp,
 ) -> Result<AccountId, StoreError> {
-    let origin = TokenOrigin {
-        token_endpoint: tokens.token_endpoint.clone(),
-        client_id: tokens.client_id.clone(),
-    };
-    let replaced = if grant.keeps_refresh_token(&origin, status(account.status)) {
-        token_columns(grant, tokens.refresh_token.is_some(), now)
+    let keeps_old = grant.keeps_refresh_token(&origin(&tokens), status(account.status));
+    let has_old = keeps_old && tokens.refresh_token.is_some();
+    let has_one = has_old || grant.refresh_token.is_some();
+    let grant = &grant.clone().lasting_as_before(end_of(&tokens), has_one);
+    let replaced = if keeps_old {
+        token_columns(grant, has_old, now)
     } else {
         replaced_columns(&tokens, grant, now)
     };
@@ -137,6 +139,12 @@ async fn revive(
     };
     revived.update(db).await.map_err(failed)?;
     Ok(AccountId(account.id))
+}
+
+fn end_of(tokens: &tokens::Model) -> AccessEnd {
+    let expires_at = time(tokens.access_token_expires_at);
+    let obtained_at = Timestamp::from_millis(tokens.obtained_at);
+    AccessEnd::of_stored(expires_at, hints(tokens), obtained_at)
 }
 
 /// What is known about the old refresh token and its grant, and who may be presenting it, goes with it.

@@ -1,17 +1,16 @@
 //! What became of refreshes. The generation of the presented refresh token decides, never the lease.
 
 use central_oauth_domain::grant::refresh::{Attempts, Doubt, RefreshFailure};
-use central_oauth_domain::grant::{
-    AccountId, AccountStatus, RefreshedTokens, StoredTokens, TokenOrigin,
-};
+use central_oauth_domain::grant::{AccountId, AccountStatus, RefreshedTokens, StoredTokens};
 use central_oauth_domain::ports::{Recorded, StoreError};
+use central_oauth_domain::secret::Sealed;
 use central_oauth_domain::{Fault, Timestamp};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
 };
 
-use crate::convert::{bytes, status_column, time};
+use crate::convert::{bytes, hint_columns, origin, status_column, time};
 use crate::entities::accounts;
 use crate::entities::tokens::{ActiveModel, Column, Entity, Model};
 use crate::error::failed;
@@ -34,11 +33,11 @@ pub(crate) async fn record(
         .one(db)
         .await
         .map_err(failed)?;
-    let Some((owner, Some(row))) = row.filter(|(_, row)| is_of(row.as_ref(), &tokens.origin))
-    else {
+    let is_of = |row: &Model| origin(row).may_be_sent_to(&tokens.origin);
+    let Some((owner, Some(row))) = row.filter(|(_, row)| row.as_ref().is_some_and(is_of)) else {
         return Err(StoreError::Conflict);
     };
-    let recorded = if row.access_token == tokens.access_token.as_bytes() {
+    let recorded = if is_stored(&row, tokens) {
         Recorded::Stored
     } else if row.generation == generation || owner.status == accounts::Status::RelinkRequired {
         replace(db, &row, tokens, None, now).await?;
@@ -55,10 +54,10 @@ pub(crate) async fn record(
     Ok(recorded)
 }
 
-fn is_of(row: Option<&Model>, origin: &TokenOrigin) -> bool {
-    row.is_some_and(|row| {
-        row.token_endpoint == origin.token_endpoint && row.client_id == origin.client_id
-    })
+fn is_stored(row: &Model, tokens: &RefreshedTokens) -> bool {
+    let sealed = |bytes: &Vec<u8>| Sealed::from_bytes(bytes.clone());
+    let refresh_token = row.refresh_token.as_ref().map(sealed);
+    tokens.are_stored(&sealed(&row.access_token), refresh_token.as_ref())
 }
 
 fn is_later_answer(row: &Model, tokens: &RefreshedTokens, presented: i64) -> bool {
@@ -74,37 +73,79 @@ async fn replace(
     spare: Option<Vec<u8>>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let refresh_token = tokens.refresh_token.as_ref();
+    let rotated = ActiveModel {
+        id: Set(row.id),
+        generation: Set(row.generation + 1),
+        refresh_token: refresh_token.map_or(NotSet, |token| Set(Some(bytes(token)))),
+        spare_refresh_token: Set(spare),
+        next_refresh_at: Set(tokens.next_refresh_at.map(Timestamp::as_millis)),
+        lease_until: Set(None),
+        ..Default::default()
+    };
+    let (replaced, account) = match &tokens.access_token {
+        Ok(access_token) => (
+            access_columns(row, tokens, access_token, now, rotated),
+            well_columns(tokens),
+        ),
+        Err(failure) => (
+            attempts_columns(failure.attempts, rotated),
+            ill_columns(failure),
+        ),
+    };
+    replaced.update(db).await.map_err(failed)?;
+    let account = accounts::ActiveModel {
+        id: Set(row.account_id),
+        ..account
+    };
+    account.update(db).await.map_err(failed)?;
+    Ok(())
+}
+
+/// The access token of an answer with all that belongs to it.
+fn access_columns(
+    row: &Model,
+    tokens: &RefreshedTokens,
+    access_token: &Sealed,
+    now: Timestamp,
+    rotated: ActiveModel,
+) -> ActiveModel {
     let expires_at = tokens.access_token_expires_at;
     let dies_at = tokens.refresh_token_expires_at;
     let obtained_at = Timestamp::from_millis(row.obtained_at);
     let renews = tokens.renews(time(row.refresh_token_expires_at), obtained_at);
-    let refresh_token = tokens.refresh_token.as_ref();
-    let replaced = ActiveModel {
-        id: Set(row.id),
-        generation: Set(row.generation + 1),
-        access_token: Set(bytes(&tokens.access_token)),
-        refresh_token: refresh_token.map_or(NotSet, |token| Set(Some(bytes(token)))),
-        spare_refresh_token: Set(spare),
+    let columns = ActiveModel {
+        access_token: Set(bytes(access_token)),
+        extra: Set(tokens.extra.as_ref().map(bytes)),
+        issuer: Set(tokens.origin.issuer.clone()),
+        token_endpoint: Set(tokens.origin.token_endpoint.clone()),
         access_token_expires_at: Set(expires_at.map(Timestamp::as_millis)),
         refresh_token_expires_at: dies_at.map_or(NotSet, |at| Set(Some(at.as_millis()))),
         renewed_by_use: renews.map_or(NotSet, |renews| Set(Some(renews))),
         obtained_at: Set(tokens.requested_at.as_millis()),
         last_refreshed_at: Set(Some(now.as_millis())),
-        next_refresh_at: Set(tokens.next_refresh_at.map(Timestamp::as_millis)),
-        lease_until: Set(None),
-        ..attempts_columns(Attempts::default())
+        ..rotated
     };
-    replaced.update(db).await.map_err(failed)?;
-    let well = accounts::ActiveModel {
-        id: Set(row.account_id),
+    attempts_columns(Attempts::default(), hint_columns(tokens.hints, columns))
+}
+
+fn well_columns(tokens: &RefreshedTokens) -> accounts::ActiveModel {
+    accounts::ActiveModel {
         status: Set(status_column(AccountStatus::Active)),
         scopes: Set(tokens.scopes.join(" ")),
         last_error_code: Set(None),
         last_error_detail: Set(None),
         ..Default::default()
-    };
-    well.update(db).await.map_err(failed)?;
-    Ok(())
+    }
+}
+
+fn ill_columns(failure: &RefreshFailure) -> accounts::ActiveModel {
+    accounts::ActiveModel {
+        status: Set(status_column(failure.status)),
+        last_error_code: Set(Some(failure.fault.code.clone())),
+        last_error_detail: Set(Some(failure.fault.detail.clone())),
+        ..Default::default()
+    }
 }
 
 async fn keep_spare(
@@ -139,15 +180,13 @@ pub(crate) async fn record_failure(
         id: Set(row.id),
         next_refresh_at: Set(failure.next_refresh_at.map(Timestamp::as_millis)),
         lease_until: Set(None),
-        ..attempts_columns(failure.attempts)
+        ..Default::default()
     };
+    let failed_once_more = attempts_columns(failure.attempts, failed_once_more);
     failed_once_more.update(&write.txn).await.map_err(failed)?;
     let ill = accounts::ActiveModel {
         id: Set(account.0),
-        status: Set(status_column(failure.status)),
-        last_error_code: Set(Some(failure.fault.code)),
-        last_error_detail: Set(Some(failure.fault.detail)),
-        ..Default::default()
+        ..ill_columns(&failure)
     };
     ill.update(&write.txn).await.map_err(failed)?;
     write.commit().await?;
@@ -241,11 +280,11 @@ async fn claimed(
         .map_err(failed)
 }
 
-fn attempts_columns(attempts: Attempts) -> ActiveModel {
+fn attempts_columns(attempts: Attempts, row: ActiveModel) -> ActiveModel {
     ActiveModel {
         failures: Set(i64::from(attempts.failures)),
         ambiguous: Set(attempts.ambiguous),
         refused_since: Set(attempts.refused_since.map(Timestamp::as_millis)),
-        ..Default::default()
+        ..row
     }
 }

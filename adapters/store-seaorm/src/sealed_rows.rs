@@ -40,6 +40,7 @@ impl Sealing for tokens::Entity {
     const ID: Self::Column = tokens::Column::Id;
     const SEALED: &'static [(SealedColumn, Self::Column)] = &[
         (SealedColumn::AccessToken, tokens::Column::AccessToken),
+        (SealedColumn::Extra, tokens::Column::Extra),
         (SealedColumn::RefreshToken, tokens::Column::RefreshToken),
         (
             SealedColumn::SpareRefreshToken,
@@ -63,6 +64,7 @@ impl Sealing for device_codes::Entity {
             device_codes::Column::VerificationUriComplete,
         ),
         (SealedColumn::AccessToken, device_codes::Column::AccessToken),
+        (SealedColumn::Extra, device_codes::Column::Extra),
         (
             SealedColumn::RefreshToken,
             device_codes::Column::RefreshToken,

@@ -34,7 +34,8 @@ async fn up_and_down_and_up_again() {
             "m0004_renewed_by_use",
             "m0005_grant_expires_at",
             "m0006_callback_hash",
-            "m0007_write_tests"
+            "m0007_write_tests",
+            "m0008_answer_members",
         ]
     );
     store.migrate_up().await.unwrap();

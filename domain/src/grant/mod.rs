@@ -1,11 +1,17 @@
 //! What a consent leaves behind: an account, its tokens, and the keys that open it.
 
 mod account;
+mod extra;
 mod key;
+mod lifetime;
+mod origin;
 pub mod refresh;
 pub mod revocation;
 mod tokens;
 
 pub use account::{Account, AccountId, AccountKey, AccountStatus, Identity, ProviderName};
+pub use extra::{Extra, ListedMembers};
 pub use key::{AccessKeyId, KeyBinding, KeyHolder, KeyRecord, KeyRole, NewKey};
-pub use tokens::{Lease, NewGrant, RefreshedTokens, StoredTokens, TokenGrant, TokenOrigin};
+pub use lifetime::{AccessEnd, LifetimeHints, SaidEnd};
+pub use origin::TokenOrigin;
+pub use tokens::{Lease, NewGrant, RefreshedTokens, StoredTokens, TokenGrant};

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use super::refresh::Attempts;
-use super::{Account, AccountKey, AccountStatus};
+use super::refresh::{Attempts, RefreshFailure};
+use super::{
+    AccessEnd, Account, AccountKey, AccountStatus, LifetimeHints, ListedMembers, TokenOrigin,
+};
 use crate::secret::{AccessToken, IdToken, RefreshToken, Sealed};
 use crate::time::Timestamp;
 
@@ -18,6 +20,10 @@ pub struct TokenGrant {
     pub id_token: Option<IdToken>,
     /// How long the access token lasts from when the request was sent; `None` when the provider did not say.
     pub expires_in: Option<Duration>,
+    /// How long it is taken to last where an answer says nothing about it, if that is known of the provider.
+    pub assumed_expires_in: Option<Duration>,
+    /// The `exp` of an access token that is a JWT. Nobody has verified it.
+    pub exp: Option<Timestamp>,
     /// How long the refresh token lasts from then unless it is used, where that is known.
     pub refresh_token_expires_in: Option<Duration>,
     /// How long the grant lasts from then whatever is done, where that is known. Of answers that begin one; a refresh begins
@@ -25,17 +31,10 @@ pub struct TokenGrant {
     pub grant_expires_in: Option<Duration>,
     /// What was granted, where the provider said so; otherwise what was asked for (RFC 6749 section 5.1).
     pub scopes: Vec<String>,
+    /// The members that the operator listed for clients.
+    pub extra: ListedMembers,
     /// Where they came from.
     pub origin: TokenOrigin,
-}
-
-/// Where tokens came from. A refresh token is sent nowhere else.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenOrigin {
-    /// The token endpoint.
-    pub token_endpoint: String,
-    /// The client that they were given to.
-    pub client_id: String,
 }
 
 /// What completes a link: whose account, and the tokens sealed to it.
@@ -53,10 +52,16 @@ pub struct NewGrant {
     pub access_token: Sealed,
     /// The refresh token. `None` keeps a stored one of the same origin, unless that one is known to be dead.
     pub refresh_token: Option<Sealed>,
+    /// What clients need beside the access token, sealed together with it.
+    pub extra: Option<Sealed>,
     /// Where they came from.
     pub origin: TokenOrigin,
+    /// When they were asked for.
+    pub requested_at: Timestamp,
     /// When the access token expires, if it does.
     pub access_token_expires_at: Option<Timestamp>,
+    /// What else is known about how long it lasts.
+    pub hints: LifetimeHints,
     /// When the refresh token dies unless it is used, where that is known. A refresh token that stays keeps its own.
     pub refresh_token_expires_at: Option<Timestamp>,
     /// When the grant ends whatever is done, where that is known. A refresh token that stays keeps its own.
@@ -71,7 +76,7 @@ impl NewGrant {
     #[must_use]
     pub fn keeps_refresh_token(&self, origin: &TokenOrigin, status: AccountStatus) -> bool {
         self.refresh_token.is_none()
-            && *origin == self.origin
+            && origin.may_be_sent_to(&self.origin)
             && status != AccountStatus::RelinkRequired
     }
 }
@@ -79,18 +84,23 @@ impl NewGrant {
 /// What a refresh brought, sealed to the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshedTokens {
-    /// The access token.
-    pub access_token: Sealed,
+    /// The access token. An error where the answer brought none that may be used: the stored one then stays, with its end,
+    /// its scopes and its extra, and the error says how the account fares.
+    pub access_token: Result<Sealed, Box<RefreshFailure>>,
     /// The new refresh token; `None` when the old one stays good.
     pub refresh_token: Option<Sealed>,
     /// What is granted now.
     pub scopes: Vec<String>,
+    /// What clients need beside the access token, sealed together with it.
+    pub extra: Option<Sealed>,
     /// Where they came from.
     pub origin: TokenOrigin,
     /// When they were asked for.
     pub requested_at: Timestamp,
     /// When the access token expires, if it does.
     pub access_token_expires_at: Option<Timestamp>,
+    /// What else is known about how long it lasts.
+    pub hints: LifetimeHints,
     /// When the refresh token dies unless it is used; `None` leaves what was known before.
     pub refresh_token_expires_at: Option<Timestamp>,
     /// When to refresh next.
@@ -112,6 +122,16 @@ impl RefreshedTokens {
         };
         let passed = self.requested_at.since(obtained_at);
         (passed >= TELLING).then(|| end.since(end_before) >= passed / 2)
+    }
+
+    /// Whether these are stored already. Sealing anything twice gives different values, so equal ones are of one answer.
+    #[must_use]
+    pub fn are_stored(&self, access_token: &Sealed, refresh_token: Option<&Sealed>) -> bool {
+        match (&self.access_token, &self.refresh_token) {
+            (Ok(new), _) => new == access_token,
+            (Err(_), Some(new)) => Some(new) == refresh_token,
+            (Err(_), None) => false,
+        }
     }
 
     /// Whether these are the later of two answers to one refresh token. A provider that answers a retry makes the tokens
@@ -160,14 +180,27 @@ pub struct StoredTokens {
     pub refresh_token: Option<Sealed>,
     /// A refresh token that came too late to be the stored one: tried once before a grant is given up.
     pub spare_refresh_token: Option<Sealed>,
+    /// What clients need beside the access token, sealed together with it.
+    pub extra: Option<Sealed>,
     /// Where they came from.
     pub origin: TokenOrigin,
     /// When the access token was got.
     pub obtained_at: Timestamp,
+    /// What is known about how long access tokens last, beside the end of this one.
+    pub hints: LifetimeHints,
     /// Who may present the refresh token.
     pub lease: Lease,
     /// How refreshing has gone since it last succeeded.
     pub attempts: Attempts,
+}
+
+impl StoredTokens {
+    /// What is known about the end of the access token.
+    #[must_use]
+    pub fn access_end(&self) -> AccessEnd {
+        let expires_at = self.account.access_token_expires_at;
+        AccessEnd::of_stored(expires_at, self.hints, self.obtained_at)
+    }
 }
 
 #[cfg(test)]
@@ -178,15 +211,18 @@ mod tests {
     fn an_end_that_moves_is_told_from_one_that_stands() {
         let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
         let answer = |requested_at: i64, end: Option<i64>| RefreshedTokens {
-            access_token: Sealed::from_bytes(Vec::new()),
+            access_token: Ok(Sealed::from_bytes(Vec::new())),
             refresh_token: None,
             scopes: Vec::new(),
+            extra: None,
             origin: TokenOrigin {
+                issuer: None,
                 token_endpoint: String::new(),
                 client_id: String::new(),
             },
             requested_at: at(requested_at),
             access_token_expires_at: None,
+            hints: LifetimeHints::default(),
             refresh_token_expires_at: end.map(at),
             next_refresh_at: None,
         };

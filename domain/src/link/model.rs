@@ -148,10 +148,14 @@ pub struct SealedGrant {
     pub id_token: Option<Sealed>,
     /// What was granted.
     pub scopes: Vec<String>,
+    /// What clients need beside the access token.
+    pub extra: Option<Sealed>,
     /// When the request was sent that brought them.
     pub requested_at: Timestamp,
     /// When the access token expires, if the provider said so.
     pub access_token_expires_at: Option<Timestamp>,
+    /// The `exp` of the access token, where the provider did not say when it expires.
+    pub access_token_hinted_end: Option<Timestamp>,
     /// When the refresh token dies unless it is used, where that is known.
     pub refresh_token_expires_at: Option<Timestamp>,
     /// When the grant ends whatever is done, where that is known.

@@ -12,8 +12,8 @@ use crate::secret::{
 use crate::time::Timestamp;
 
 /// One provider at which people consent. Each method that talks to it is one exchange, bounded in time by the
-/// adapter (an exchange may first have to discover endpoints or fetch signing keys, which are then kept). Intervals,
-/// deadlines and retries belong to the domain.
+/// adapter. An exchange may first have to discover endpoints, fetch signing keys or find out how an endpoint wants the
+/// client to authenticate, which is then remembered. Intervals, deadlines and retries belong to the domain.
 ///
 /// Both ways of consenting fit: with the device flow (RFC 8628) the prompt is a user code and the service polls
 /// [`redeem`]; a flow that sends the person through a redirect gives [`Prompt::Visit`] and redeems with what the browser
@@ -56,6 +56,8 @@ pub trait OAuthProvider: Send + Sync {
 
     /// Presents a refresh token for new tokens (RFC 6749 section 6). `granted` is what the tokens are good for so far;
     /// it holds on where the answer does not say otherwise. An answer without a refresh token leaves the old one good.
+    /// Whatever is wrong with the rest of an answer, a new refresh token in it is never dropped: see
+    /// [`RefreshAnswer::Unusable`].
     ///
     /// # Errors
     /// See [`RefreshError`]. A refresh token that is dead is [`ProviderError::Refused`] with the code `invalid_grant`,
@@ -64,7 +66,7 @@ pub trait OAuthProvider: Send + Sync {
         &self,
         refresh_token: &RefreshToken,
         granted: &[String],
-    ) -> Result<TokenGrant, RefreshError>;
+    ) -> Result<RefreshAnswer, RefreshError>;
 
     /// Gives a token back (RFC 7009). A token that the provider does not know any more counts as revoked.
     ///
@@ -145,6 +147,20 @@ pub enum Redemption {
     Denied(Option<String>),
     /// `expired_token`: the provider waits no longer.
     Expired,
+}
+
+/// What a refresh brought.
+#[derive(Clone)]
+pub enum RefreshAnswer {
+    /// Tokens.
+    Granted(Box<TokenGrant>),
+    /// The provider has refreshed, but the access token must not be used, or is missing.
+    Unusable {
+        /// The new refresh token; `None` when the old one stays good.
+        refresh_token: Option<RefreshToken>,
+        /// What is wrong with the access token.
+        why: ProviderError,
+    },
 }
 
 /// A token that is given back, and of which type it is (RFC 7009 section 2.1, `token_type_hint`).

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 
 use crate::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
 use crate::ports::{
-    Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption, RefreshError,
-    Revoked, TokenToRevoke,
+    Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption, RefreshAnswer,
+    RefreshError, Revoked, TokenToRevoke,
 };
 use crate::secret::{
     AccessToken, CallbackQuery, ConsentUri, DeviceCode, IdToken, RefreshToken, UserCode,
@@ -29,7 +29,7 @@ struct Script {
     consents: VecDeque<ProviderError>,
     redemptions: VecDeque<Result<Redemption, ProviderError>>,
     identities: VecDeque<Result<Identity, ProviderError>>,
-    refreshes: VecDeque<Result<TokenGrant, RefreshError>>,
+    refreshes: VecDeque<Result<RefreshAnswer, RefreshError>>,
     redeemed: usize,
     by_redirect: bool,
     callbacks: Vec<String>,
@@ -83,7 +83,15 @@ impl ScriptedProvider {
 
     /// The next refresh that has no answer yet is answered so; without an answer there are tokens.
     pub fn answer_refresh(&self, answer: Result<TokenGrant, RefreshError>) {
+        let answer = answer.map(|granted| RefreshAnswer::Granted(Box::new(granted)));
         self.script().refreshes.push_back(answer);
+    }
+
+    /// The next refresh that has no answer yet brings this refresh token, and no access token that may be used.
+    pub fn answer_refresh_in_vain(&self, refresh_token: Option<&str>, why: ProviderError) {
+        let refresh_token = refresh_token.map(RefreshToken::new);
+        let answer = RefreshAnswer::Unusable { refresh_token, why };
+        self.script().refreshes.push_back(Ok(answer));
     }
 
     /// The answers that refreshes have not had yet are not given any more.
@@ -133,15 +141,19 @@ impl ScriptedProvider {
             refresh_token: refresh_token.map(RefreshToken::new),
             id_token: None,
             expires_in: Some(Duration::from_secs(3600)),
+            assumed_expires_in: None,
+            exp: None,
             refresh_token_expires_in: None,
             grant_expires_in: None,
             scopes: vec!["profile".to_owned()],
+            extra: Vec::new(),
             origin: Self::origin(),
         }
     }
 
     fn origin() -> TokenOrigin {
         TokenOrigin {
+            issuer: None,
             token_endpoint: "https://provider.test/token".to_owned(),
             client_id: "client".to_owned(),
         }
@@ -229,13 +241,14 @@ impl OAuthProvider for ScriptedProvider {
         &self,
         refresh_token: &RefreshToken,
         _: &[String],
-    ) -> Result<TokenGrant, RefreshError> {
+    ) -> Result<RefreshAnswer, RefreshError> {
         let mut script = self.script();
         script.presented.push(refresh_token.expose().to_owned());
         let number = script.presented.len();
         script.refreshes.pop_front().unwrap_or_else(|| {
             let (access, refresh) = (format!("refreshed-{number}"), format!("rotated-{number}"));
-            Ok(Self::tokens(&access, Some(&refresh)))
+            let tokens = Self::tokens(&access, Some(&refresh));
+            Ok(RefreshAnswer::Granted(Box::new(tokens)))
         })
     }
 

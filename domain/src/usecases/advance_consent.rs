@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::Broker;
 use super::trouble::Trouble;
 use crate::fault::Fault;
-use crate::grant::{NewGrant, ProviderName, TokenGrant};
+use crate::grant::{AccessEnd, Extra, NewGrant, ProviderName, SaidEnd, TokenGrant};
 use crate::link::pace::IDENTIFY_WITHIN;
 use crate::link::{Ending, Link, LinkState, PollSchedule, SealedConsent, SealedGrant};
 use crate::observe::LinkEnd;
@@ -144,6 +144,15 @@ impl Broker {
         let refresh_token = grant.refresh_token.as_ref();
         let id_token = grant.id_token.as_ref();
         let after = |lifetime| requested_at + lifetime;
+        let end = AccessEnd::default().after(SaidEnd {
+            requested_at,
+            expires_in: grant.expires_in,
+            assumed: grant.assumed_expires_in,
+            exp: grant.exp,
+            is_stored: false,
+        });
+        let extra = Extra::default().after(grant.extra.clone());
+        let seal_extra = || vault.seal_new_extra(&extra.to_text(), &link.code);
         Ok(SealedGrant {
             access_token: vault.seal_new_access_token(&grant.access_token, &link.code)?,
             refresh_token: refresh_token
@@ -153,8 +162,10 @@ impl Broker {
                 .map(|token| vault.seal_new_id_token(token, &link.code))
                 .transpose()?,
             scopes: grant.scopes.clone(),
+            extra: (!extra.is_empty()).then(seal_extra).transpose()?,
             requested_at,
-            access_token_expires_at: grant.expires_in.map(after),
+            access_token_expires_at: end.expires_at,
+            access_token_hinted_end: end.hints.hinted_end,
             refresh_token_expires_at: grant.refresh_token_expires_in.map(after),
             grant_expires_at: grant.grant_expires_in.map(after),
             origin: grant.origin.clone(),

@@ -5,7 +5,10 @@ use std::time::Duration;
 use super::authenticate::{KEY_NEEDED, UNKNOWN_KEY};
 use super::{Broker, Caller, Refusal};
 use crate::fault::Fault;
-use crate::grant::{AccessKeyId, Account, AccountId, AccountStatus, KeyHolder, StoredTokens};
+use crate::grant::refresh::FASTEST;
+use crate::grant::{
+    AccessKeyId, Account, AccountId, AccountStatus, Extra, KeyHolder, StoredTokens,
+};
 use crate::secret::AccessToken;
 use crate::time::Timestamp;
 
@@ -17,6 +20,8 @@ pub struct HandedToken {
     pub expires_at: Option<Timestamp>,
     /// How long it still lasts, if it expires.
     pub expires_in: Option<Duration>,
+    /// Members of the provider's token answer that belong to the token.
+    pub extra: Extra,
     /// The account, with what was granted.
     pub account: Account,
     /// What the client should know although it has a token.
@@ -89,7 +94,10 @@ impl Broker {
                 .open_access_token(&tokens.access_token, &tokens.account.key)?,
             expires_at,
             expires_in,
-            warning: warning(&tokens.account, expires_in, min_ttl),
+            warning: warning(&tokens, now, min_ttl),
+            extra: self
+                .vault
+                .read_extra(tokens.extra.as_ref(), &tokens.account.key),
             account: tokens.account,
         })
     }
@@ -116,31 +124,45 @@ fn gone(refusal: Refusal) -> Refusal {
 
 /// Whether a refresh is worth its while. A token that has not expired and whose grant was given up is handed out as it
 /// is. One that a refresh could not make last long enough, or hardly, is refreshed in the second half of its life
-/// only: a caller that wants more than there is gets a refresh now and then, not with every request.
+/// only: a caller that wants more than there is gets a refresh now and then, not with every request. Where a refresh has
+/// just brought no better token, callers do not ask for another one at once.
 fn wants_refresh(tokens: &StoredTokens, min_ttl: Duration, now: Timestamp) -> bool {
-    let Some(expires_at) = tokens.account.access_token_expires_at else {
+    let Some(end) = tokens.access_end().planned_by() else {
         return false;
     };
-    let left = expires_at.since(now);
-    let lifetime = expires_at.since(tokens.obtained_at);
+    let left = end.since(now);
+    let lifetime = end.since(tokens.obtained_at);
     if tokens.account.status == AccountStatus::RelinkRequired {
         return false;
     }
     if tokens.obtained_at > now + CLOCKS_DIFFER {
         return true;
     }
+    if was_just_refreshed(tokens, now) {
+        return false;
+    }
     let within_reach = min_ttl <= lifetime - lifetime / 20;
     left.is_zero() || left < min_ttl && (within_reach || left < lifetime / 2)
 }
 
-fn warning(account: &Account, expires_in: Option<Duration>, min_ttl: Duration) -> Option<Fault> {
-    let short = expires_in.is_some_and(|left| left < min_ttl);
-    account.last_error.clone().or_else(|| {
-        short.then(|| {
-            Fault::new(
-                "min_ttl_unmet",
-                "the token expires sooner than was asked for",
-            )
-        })
-    })
+fn was_just_refreshed(tokens: &StoredTokens, now: Timestamp) -> bool {
+    let refreshed = tokens.account.last_refreshed_at.is_some() && tokens.obtained_at <= now;
+    refreshed && now.since(tokens.obtained_at) < FASTEST
+}
+
+fn warning(tokens: &StoredTokens, now: Timestamp, min_ttl: Duration) -> Option<Fault> {
+    let end = tokens.access_end().planned_by();
+    let left = end.map(|end| end.since(now));
+    let hint = || {
+        let words = "the token says of itself (`exp`) that it has expired, and the provider gives no other one";
+        Fault::new("token_may_have_expired", words)
+    };
+    let short = || {
+        let words = "the token expires sooner than was asked for";
+        Fault::new("min_ttl_unmet", words)
+    };
+    let last_error = tokens.account.last_error.clone();
+    last_error
+        .or_else(|| left.is_some_and(|left| left.is_zero()).then(hint))
+        .or_else(|| left.is_some_and(|left| left < min_ttl).then(short))
 }

@@ -4,7 +4,7 @@ use super::trouble::Trouble;
 use super::{Broker, Outcome};
 use crate::fault::Fault;
 use crate::grant::refresh::{Lifetimes, due_at};
-use crate::grant::{Account, AccountKey, Identity, NewGrant};
+use crate::grant::{AccessEnd, Account, AccountKey, Identity, LifetimeHints, NewGrant};
 use crate::link::{Ending, Link, SealedGrant};
 
 struct Owner {
@@ -108,22 +108,36 @@ impl Broker {
             .map(|sealed| vault.open_new_refresh_token(sealed, &link.code))
             .transpose()?;
         let dies_at = grant.refresh_token_expires_at;
+        let extra = grant.extra.as_ref();
+        let extra = extra.map(|sealed| vault.open_new_extra(sealed, &link.code));
+        let extra = extra.transpose()?;
+        let (requested_at, expires_at) = (grant.requested_at, grant.access_token_expires_at);
+        let hints = LifetimeHints {
+            lifetime: expires_at.map(|at| at.since(requested_at)),
+            hinted_end: grant.access_token_hinted_end,
+        };
+        let end = AccessEnd { expires_at, hints };
         let lifetimes = Lifetimes {
-            requested_at: grant.requested_at,
-            access_token_expires_at: grant.access_token_expires_at,
-            refresh_token_lasts: dies_at.map(|at| at.since(grant.requested_at)),
+            requested_at,
+            access_token_expires_at: end.planned_by(),
+            refresh_token_lasts: dies_at.map(|at| at.since(requested_at)),
         };
         Ok(Outcome::Identified(Box::new(NewGrant {
             access_token: vault.seal_access_token(&access_token, &owner.key)?,
             refresh_token: refresh_token
                 .map(|token| vault.seal_refresh_token(&token, &owner.key))
                 .transpose()?,
+            extra: extra
+                .map(|text| vault.seal_extra(&text, &owner.key))
+                .transpose()?,
             account: owner.key,
             identified: owner.identified,
             display_name: owner.display_name,
             scopes: grant.scopes.clone(),
             origin: grant.origin.clone(),
-            access_token_expires_at: grant.access_token_expires_at,
+            requested_at,
+            access_token_expires_at: expires_at,
+            hints,
             refresh_token_expires_at: grant.refresh_token_expires_at,
             grant_expires_at: grant.grant_expires_at,
             next_refresh_at: due_at(

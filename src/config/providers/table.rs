@@ -45,6 +45,8 @@ pub(super) struct Table {
     /// Where the provider departs from the RFCs, or not as its preset says.
     #[serde(default)]
     pub(super) quirks: toml::Table,
+    /// Members of token answers for clients; an empty list takes away the preset's.
+    pub(super) extra: Option<Vec<String>>,
     pub(super) trace_context: Option<Switch>,
     pub(super) host: Option<String>,
     pub(super) domain: Option<String>,
@@ -132,8 +134,9 @@ impl Table {
                 |error: UnknownClientAuthMethod| format!("token_endpoint_auth_method {error}"),
             )?,
             device_token_endpoint: url("device_token_endpoint", self.device_token_endpoint)?,
-            authorization_parameters: parameters(self.authorization_parameters)?,
+            authorization_parameters: self.authorization_parameters.into_iter().collect(),
             scopes: self.scopes,
+            extra: self.extra.unwrap_or_default(),
             trace_context: self.trace_context.map_or(Ok(false), Switch::read)?,
             ..settings
         })
@@ -161,6 +164,9 @@ impl Table {
             userinfo_endpoint,
             token_endpoint_auth_method
         );
+        if let (Some([]), Some(profile)) = (self.extra.as_deref(), &mut profile) {
+            profile.extra.clear();
+        }
         self.authorization_parameters.retain(|name, value| {
             if let (true, Some(profile)) = (value.is_empty(), &mut profile) {
                 profile.authorization_parameters.remove(name);
@@ -219,24 +225,6 @@ fn url(key: &str, text: Option<String>) -> Result<Option<Url>, String> {
 
 fn wrong_quirks(error: &toml::de::Error) -> String {
     format!("quirks: {}", harmless(error.message()))
-}
-
-/// What is added to authorization requests; what makes them up is not the operator's to say.
-fn parameters(given: BTreeMap<String, String>) -> Result<Vec<(String, String)>, String> {
-    const OURS: [&str; 8] = [
-        "client_id",
-        "code_challenge",
-        "code_challenge_method",
-        "nonce",
-        "redirect_uri",
-        "response_type",
-        "scope",
-        "state",
-    ];
-    match given.keys().find(|name| OURS.contains(&name.as_str())) {
-        Some(name) => Err(format!("authorization_parameters cannot set {name}")),
-        None => Ok(given.into_iter().collect()),
-    }
 }
 
 fn check_name(name: &str) -> Result<(), &'static str> {

@@ -14,6 +14,7 @@ mod keys;
 mod polling;
 mod purging;
 mod redeeming;
+mod refresh_answers;
 mod refresh_claims;
 mod refresh_results;
 mod relinking;
@@ -121,6 +122,14 @@ where
             a_spare_is_promoted_by_the_claimer_alone, linking_forgets_the_spare,
             nothing_comes_of_an_account_that_is_gone, of_many_successes_one_is_stored,
             doubts_are_kept_where_a_refresh_is_planned,
+        },
+        refresh_answers::{
+            an_unusable_access_token_leaves_the_stored_one, an_unusable_answer_is_recorded_once,
+            the_refresh_token_of_a_late_unusable_answer_is_the_spare, an_unusable_answer_brings_a_dead_grant_back,
+            extra_goes_with_its_access_token, an_issuer_may_move_its_token_endpoint,
+            tokens_of_another_issuer_are_not_kept, what_is_known_of_lifetimes_is_kept,
+            linking_again_keeps_the_last_known_lifetime, linking_again_without_any_refresh_token_keeps_no_lifetime,
+            a_refresh_token_stays_where_its_issuer_moves,
         },
         grant_ends::{no_refresh_moves_it, a_consent_brings_its_own, it_stays_with_a_refresh_token_that_stays},
         keys::{

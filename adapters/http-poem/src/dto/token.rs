@@ -1,5 +1,7 @@
 //! Tokens.
 
+use std::collections::BTreeMap;
+
 use central_oauth_domain::usecases::HandedToken;
 use poem_openapi::Object;
 use poem_openapi::types::Example;
@@ -21,6 +23,9 @@ pub(crate) struct Token {
     expires_in: Option<u64>,
     /// What was granted.
     scopes: Vec<String>,
+    /// Members of the provider's token answer that belong to this token, such as the host that accepts it. The operator lists
+    /// them. Left out when there are none.
+    extra: Option<BTreeMap<String, String>>,
     account: Account,
     warning: Option<Trouble>,
 }
@@ -33,6 +38,7 @@ impl From<HandedToken> for Token {
             expires_at: token.expires_at.map(utc),
             expires_in: token.expires_in.map(seconds_down),
             scopes: token.account.scopes.clone(),
+            extra: Some(token.extra.into_members()).filter(|members| !members.is_empty()),
             account: token.account.into(),
             warning: token.warning.map(Trouble::from),
         }
@@ -47,6 +53,7 @@ impl Example for Token {
             expires_at: Some(example_time(480)),
             expires_in: Some(28_800),
             scopes: vec!["repo".to_owned(), "read:user".to_owned()],
+            extra: None,
             account: Account::example(),
             warning: None,
         }

@@ -26,6 +26,7 @@ async fn a_key_gets_its_token() {
         "expires_at": expires_at,
         "expires_in": 3598,
         "scopes": ["read", "write"],
+        "extra": {"instance_url": "https://one.example.com"},
         "account": {
             "id": answer.body["account"]["id"],
             "provider": "scripted",
@@ -128,4 +129,16 @@ async fn the_scheme_may_be_written_in_any_case() {
         let call = world.get("/v1/token").header("authorization", &header);
         call.send().await.assert(200);
     }
+}
+
+#[tokio::test]
+async fn extra_comes_with_the_token_of_the_same_answer() {
+    let world = World::new().await;
+    let key = world.link(7).await;
+    world.clock.advance(Duration::from_secs(3601));
+    let answer = world.get("/v1/token").key(&key).send().await;
+    answer.assert(200);
+    assert_eq!(answer.text_at("access_token"), "refreshed-token");
+    let extra = json!({"instance_url": "https://two.example.com"});
+    assert_eq!(answer.body["extra"], extra);
 }

@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
+use central_oauth_domain::grant::{Identity, ProviderName, TokenOrigin};
 use central_oauth_domain::observe::{CallOutcome, Exchange, Observer, ProviderCall};
 use central_oauth_domain::ports::{
-    Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption, RefreshError, Revoked,
-    TokenToRevoke,
+    Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption, RefreshAnswer, RefreshError,
+    Revoked, TokenToRevoke,
 };
 use central_oauth_domain::secret::{AccessToken, CallbackQuery, DeviceCode, IdToken, RefreshToken};
 use tracing::field::Empty;
@@ -107,7 +107,7 @@ impl OAuthProvider for ObservedProvider {
         &self,
         refresh_token: &RefreshToken,
         granted: &[String],
-    ) -> Result<TokenGrant, RefreshError> {
+    ) -> Result<RefreshAnswer, RefreshError> {
         let call = self.provider.refresh(refresh_token, granted);
         self.watch(Exchange::Refresh, call, |error| &error.cause)
             .await

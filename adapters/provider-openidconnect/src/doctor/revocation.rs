@@ -9,10 +9,10 @@ impl Checkup<'_> {
     pub(super) fn revocation(&mut self, server: &Server) {
         let settings = self.configured();
         let has_secret = settings.client_secret.is_some();
-        let usual = server.revocation_auth_method;
-        let auth_method = revocation::auth_method(&settings.quirks.revocation, has_secret, usual);
+        let usual = server.revocation_auth;
+        let auth = revocation::auth(&settings.quirks.revocation, has_secret, usual);
         let endpoint = server.revocation().and_then(|endpoint| {
-            auth_method?;
+            auth?;
             Ok(endpoint)
         });
         self.add(match endpoint {

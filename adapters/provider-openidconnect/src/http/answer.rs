@@ -40,7 +40,7 @@ impl From<Rejection> for ProviderError {
 }
 
 impl Answer {
-    /// The status.
+    /// The HTTP status.
     pub(crate) const fn status(&self) -> StatusCode {
         self.status
     }
@@ -60,10 +60,18 @@ impl Answer {
         self.retry_after
     }
 
+    /// The members, as far as the body has any.
+    pub(crate) const fn fields(&self) -> Option<&Fields> {
+        match &self.body {
+            Body::Fields(fields) => Some(fields),
+            Body::Jwt | Body::Unusable(_) => None,
+        }
+    }
+
     /// The members of a success.
     ///
-    /// A redirect or a 5xx says nothing about the question whatever its body claims. Otherwise an error code counts with
-    /// any status: GitHub sends it with 200, Google with 403 and 428, RFC 6749 section 5.2 with 400 and 401. A 429 is a
+    /// A redirect or a 5xx says nothing about the question whatever its body claims. Otherwise an error counts with any
+    /// status: GitHub sends it with 200, Google with 403 and 428, RFC 6749 section 5.2 with 400 and 401. A 429 is a
     /// limit of requests unless it carries a word of the device flow.
     pub(crate) fn success(self) -> Result<Fields, Rejection> {
         let error = self.oauth_error();
@@ -73,21 +81,24 @@ impl Answer {
         match (error, self.body) {
             (Some(error), _) if !self.status.is_redirection() => Err(Rejection::Worded(error)),
             (_, Body::Fields(fields)) if self.status.is_success() => Ok(fields),
-            (_, body) => Err(Rejection::Failed(nonsense(
+            (_, body) => Err(Rejection::Failed(unexplained(
                 self.status,
                 &body,
+                self.retry_after,
                 &self.secrets,
                 &self.dialect,
             ))),
         }
     }
 
-    /// The provider's no in its own words, or in ours where it has none.
+    /// The provider's error in its own words, or in ours where it has none.
     pub(crate) fn oauth_error(&self) -> Option<OAuthError> {
-        let Body::Fields(fields) = &self.body else {
-            return None;
-        };
-        let error = OAuthError::read(fields, &self.dialect, &self.secrets)?;
+        let fields = self.fields()?;
+        let named = OAuthError::read(fields, &self.dialect, &self.secrets);
+        // Without a code, a failed status serves as one: see `unworded`.
+        let is_unnamed = self.status.is_success() && fields.says_error();
+        let unnamed = || OAuthError::unnamed(fields, &self.dialect, &self.secrets);
+        let error = named.or_else(|| is_unnamed.then(unnamed))?;
         let status = http(self.status);
         Some(OAuthError {
             detail: match error.detail.as_str() {
@@ -119,7 +130,7 @@ impl Answer {
         }
     }
 
-    /// The provider's words for people, as they came: to be recognised, not to be told.
+    /// The provider's words for people as they came. They may hold secrets: compare them, but do not show them.
     pub(crate) fn description(&self) -> Option<&str> {
         match &self.body {
             Body::Fields(fields) => Wording::of(fields, &self.dialect).description,
@@ -135,8 +146,8 @@ impl Answer {
     }
 }
 
-/// Some servers refuse a token without a word of the protocol: 400 with an empty body, 404, HTML. The status has to
-/// serve as a code.
+/// Makes the status serve as a code, since some servers refuse a token without an error code: 400 with an empty body,
+/// 404, HTML.
 pub(crate) fn unworded(cause: ProviderError, status: StatusCode) -> ProviderError {
     match cause {
         ProviderError::Nonsense { detail } if status.is_client_error() => ProviderError::Refused {
@@ -147,9 +158,11 @@ pub(crate) fn unworded(cause: ProviderError, status: StatusCode) -> ProviderErro
     }
 }
 
-fn nonsense(
+/// An answer that is neither a success nor an error of the protocol. With a `Retry-After` it is a limit.
+fn unexplained(
     status: StatusCode,
     body: &Body,
+    retry_after: Option<Duration>,
     secrets: &Scrubber,
     dialect: &Dialect,
 ) -> ProviderError {
@@ -165,7 +178,13 @@ fn nonsense(
         Body::Jwt => format!("a JWT ({status_text})"),
         Body::Unusable(what) => format!("{what} ({status_text})"),
     };
-    ProviderError::Nonsense { detail }
+    match retry_after {
+        Some(pause) if !pause.is_zero() => ProviderError::Unavailable {
+            detail,
+            retry_after,
+        },
+        _ => ProviderError::Nonsense { detail },
+    }
 }
 
 fn http(status: StatusCode) -> String {

@@ -1,4 +1,4 @@
-//! What a body turns out to be. Servers mislabel bodies, so the text itself counts more than its content type.
+//! Finds out what a body is. Servers mislabel bodies, so the text itself counts more than its content type.
 
 use serde_json::{Map, Value};
 use url::form_urlencoded;
@@ -16,18 +16,20 @@ pub(crate) enum Body {
 }
 
 impl Body {
-    /// Finds out.
+    /// Parses a body that has been decompressed.
     pub(crate) fn parse(content_type: &str, bytes: &[u8]) -> Self {
         let Ok(text) = std::str::from_utf8(bytes) else {
             return Self::Unusable("a body that is no text");
         };
-        let text = text.trim();
+        // RFC 8259 section 8.1 lets parsers ignore a byte order mark.
+        let text = text.trim_start_matches('\u{feff}').trim();
         match text.bytes().next() {
             None => Self::Unusable("an empty body"),
             Some(b'{') => match serde_json::from_str(text) {
                 Ok(members) => Self::Fields(Fields::new(members)),
                 Err(_) => Self::Unusable("broken JSON"),
             },
+            Some(b'[') => errors(text).map_or(Self::Unusable(NEITHER), Self::Fields),
             Some(b'<') => Self::Unusable("HTML"),
             Some(_) => Self::parse_other(content_type, text),
         }
@@ -40,9 +42,18 @@ impl Body {
         } else if media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             Self::Fields(Fields::new(pairs(text)))
         } else {
-            Self::Unusable("neither a JSON object nor a form")
+            Self::Unusable(NEITHER)
         }
     }
+}
+
+const NEITHER: &str = "neither a JSON object nor a form";
+
+/// Some APIs answer with a bare array of errors (Salesforce's REST API). It is read as the member `errors`.
+fn errors(text: &str) -> Option<Fields> {
+    let list: Vec<Value> = serde_json::from_str(text).ok()?;
+    let has_members = list.iter().any(Value::is_object);
+    has_members.then(|| Fields::new(Map::from_iter([("errors".to_owned(), list.into())])))
 }
 
 fn pairs(text: &str) -> Map<String, Value> {

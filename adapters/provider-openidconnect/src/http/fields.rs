@@ -1,4 +1,4 @@
-//! Reading the members of an answer with the tolerance that real servers need.
+//! Reads the members of an answer with the tolerance that real servers need.
 
 use std::time::Duration;
 
@@ -19,7 +19,26 @@ impl Fields {
         self.0.get(name)
     }
 
-    /// All of them, as one JSON value.
+    /// Every member by its name.
+    pub(crate) const fn members(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
+    /// Whether the answer is an error by its member `error`, whatever its status and other members say.
+    ///
+    /// Keycloak sends `null` in successes, others an empty text, `false` or 0.
+    pub(crate) fn says_error(&self) -> bool {
+        match self.get("error") {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(is_error)) => *is_error,
+            Some(Value::Number(number)) => number.as_f64() != Some(0.0),
+            Some(Value::String(text)) => !text.trim().is_empty(),
+            Some(Value::Array(items)) => !items.is_empty(),
+            Some(Value::Object(members)) => !members.is_empty(),
+        }
+    }
+
+    /// All members as one JSON value.
     pub(crate) fn into_value(self) -> Value {
         Value::Object(self.0)
     }
@@ -32,6 +51,16 @@ impl Fields {
     /// The first of these that is a text.
     pub(crate) fn first_text(&self, names: &[&str]) -> Option<&str> {
         names.iter().find_map(|name| self.text(name))
+    }
+
+    /// The first of these that is a text with something to see in it, or the first text of an array (AD FS has several
+    /// addresses in `email`).
+    pub(crate) fn first_shown(&self, names: &[&str]) -> Option<&str> {
+        let is_shown = |text: &&str| !text.trim().is_empty();
+        names.iter().find_map(|name| match self.get(name)? {
+            Value::Array(items) => items.iter().filter_map(Value::as_str).find(is_shown),
+            value => value.as_str().filter(is_shown),
+        })
     }
 
     /// An identifier: a text or a whole number (GitHub's `id`).

@@ -1,8 +1,9 @@
-//! The one layer that talks HTTP. Whatever a server does, it gives an [`Answer`] or a [`ProviderError`], in bounded
+//! The one layer that talks HTTP. Whatever a server does, callers get an [`Answer`] or a [`ProviderError`], in bounded
 //! time and memory.
 
 mod answer;
 mod body;
+mod encoding;
 mod fields;
 mod in_time;
 mod names;
@@ -23,7 +24,9 @@ use std::sync::Arc;
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::{Clock, ProviderError};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue,
+};
 use reqwest::{Method, RequestBuilder, Response};
 use tokio::time::Instant;
 use tracing::field::Empty;
@@ -125,7 +128,10 @@ impl Http {
             .map_err(Unanswered::by_transport)?;
         let bytes = read(&mut response).await;
         let bytes = bytes.map_err(Unanswered::after_sending)?;
-        let body = Body::parse(&content_type(&response), &bytes);
+        let body = match encoding::decode(&codings(&response), bytes) {
+            Ok(bytes) => Body::parse(&content_type(&response), &bytes),
+            Err(what) => Body::Unusable(what),
+        };
         Ok(Answer {
             status: response.status(),
             body,
@@ -146,6 +152,7 @@ impl Http {
         headers
             .entry(ACCEPT)
             .or_insert(HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some(trace_headers) = self.trace_headers {
             headers.extend(trace_headers().into_iter().filter_map(header));
         }
@@ -201,6 +208,13 @@ fn content_type(response: &Response) -> String {
     let header = response.headers().get(CONTENT_TYPE);
     let text = header.and_then(|value| value.to_str().ok());
     text.unwrap_or_default().to_owned()
+}
+
+/// Every content coding in the order in which it was applied; there may be several headers.
+fn codings(response: &Response) -> String {
+    let headers = response.headers().get_all(CONTENT_ENCODING).iter();
+    let texts = headers.filter_map(|value| value.to_str().ok());
+    texts.collect::<Vec<_>>().join(",")
 }
 
 /// Reads a body piece by piece, so that an endless one ends here.

@@ -1,5 +1,7 @@
 //! A request, and what of it is secret.
 
+use std::collections::BTreeMap;
+
 use central_oauth_domain::ports::ProviderError;
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
@@ -9,7 +11,8 @@ use url::form_urlencoded::Serializer;
 
 use crate::scrub::Scrubber;
 
-/// One request to a provider. It knows its secrets, so that the answer can be rid of them.
+/// One request to a provider. It knows its secrets, so that they can be removed from the answer.
+#[derive(Clone)]
 pub(crate) struct Request {
     pub(super) method: Method,
     pub(super) url: Url,
@@ -35,6 +38,11 @@ impl Request {
         Self::new(Method::DELETE, url)
     }
 
+    /// Where it goes.
+    pub(crate) const fn url(&self) -> &Url {
+        &self.url
+    }
+
     fn new(method: Method, url: &Url) -> Self {
         Self {
             method,
@@ -55,6 +63,13 @@ impl Request {
     /// Adds a parameter that anybody may know.
     pub(crate) fn field(&mut self, name: &str, value: &str) {
         self.fields.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Adds the parameters that the operator or a preset configured.
+    pub(crate) fn extra_fields(&mut self, parameters: &BTreeMap<String, String>) {
+        for (name, value) in parameters {
+            self.field(name, value);
+        }
     }
 
     /// Adds a secret parameter.

@@ -3,18 +3,44 @@
 use std::time::{Duration, SystemTime};
 
 use central_oauth_domain::Timestamp;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::HeaderMap;
 
 /// No pause is longer than this, whatever a server says.
 const LONGEST: Duration = Duration::from_secs(86_400);
+/// Larger numbers are seconds since 1970, smaller ones are seconds from now.
+const FIRST_EPOCH: f64 = 1e9;
 
-/// `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date. Some servers name it `X-Retry-After`.
+/// Headers that name a pause: seconds or a date (RFC 9110 section 10.2.3). Some servers use the second name.
+const PAUSES: [&str; 2] = ["retry-after", "x-retry-after"];
+
+/// Headers that count the requests left, each with the header that says when the count starts again: the IETF draft
+/// "RateLimit header fields for HTTP" (03), GitHub's "Rate limits for the REST API", Okta's "Rate limits", Fitbit's "Rate
+/// Limits".
+const LIMITS: [(&str, &str); 4] = [
+    ("ratelimit-remaining", "ratelimit-reset"),
+    ("x-ratelimit-remaining", "x-ratelimit-reset"),
+    ("x-rate-limit-remaining", "x-rate-limit-reset"),
+    ("fitbit-rate-limit-remaining", "fitbit-rate-limit-reset"),
+];
+
+/// Returns the pause that a failed answer asks for: `Retry-After`, or else the end of a rate limit that is used up.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let value = headers
-        .get(RETRY_AFTER)
-        .or_else(|| headers.get("x-retry-after"))?;
-    let text = value.to_str().ok()?.trim();
+    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    let named = PAUSES.iter().find_map(|name| pause(text(name)?, now));
+    named.or_else(|| {
+        let used_up = |remaining| text(remaining).is_some_and(|count| count == "0");
+        let mut resets = LIMITS.iter().filter(|(remaining, _)| used_up(remaining));
+        resets.find_map(|(_, reset)| pause(text(reset)?, now))
+    })
+}
+
+/// Reads a date, seconds from now, or seconds since 1970.
+fn pause(text: &str, now: Timestamp) -> Option<Duration> {
     let pause = match text.parse::<f64>() {
+        Ok(seconds) if seconds >= FIRST_EPOCH => {
+            let since_epoch = Duration::try_from_secs_f64(seconds).ok()?;
+            (Timestamp::from_millis(0) + since_epoch).since(now)
+        }
         Ok(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
         Err(_) => at(httpdate::parse_http_date(text).ok()?)?.since(now),
     };
@@ -30,28 +56,51 @@ fn at(date: SystemTime) -> Option<Timestamp> {
 mod tests {
     use super::*;
 
+    /// Sun, 06 Nov 1994 08:49:07 GMT: thirty seconds before the date in RFC 9110.
+    const NOW: Timestamp = Timestamp::from_millis(784_111_747_000);
+    const THIRTY: Option<Duration> = Some(Duration::from_secs(30));
+
+    fn read(headers: &[(&'static str, &str)]) -> Option<Duration> {
+        let parsed = headers.iter().map(|(name, value)| {
+            let name = reqwest::header::HeaderName::from_static(name);
+            (name, value.parse().expect("a header"))
+        });
+        retry_after(&parsed.collect(), NOW)
+    }
+
     #[test]
     fn seconds_and_dates() {
-        // Sun, 06 Nov 1994 08:49:07 GMT: thirty seconds before the date in RFC 9110.
-        let now = Timestamp::from_millis(784_111_747_000);
-        let read = |name: &'static str, value: &'static str| {
-            let header = (name.parse(), value.parse());
-            let (Ok(name), Ok(value)) = header as (Result<reqwest::header::HeaderName, _>, _)
-            else {
-                panic!("a header");
-            };
-            retry_after(&HeaderMap::from_iter([(name, value)]), now)
-        };
-        let thirty = Some(Duration::from_secs(30));
-        assert_eq!(read("retry-after", "30"), thirty);
-        assert_eq!(read("x-retry-after", "30"), thirty);
-        assert_eq!(read("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT"), thirty);
-        let past = read("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT");
+        assert_eq!(read(&[("retry-after", "30")]), THIRTY);
+        assert_eq!(read(&[("x-retry-after", "30")]), THIRTY);
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        assert_eq!(read(&[("retry-after", date)]), THIRTY);
+        assert_eq!(read(&[("x-retry-after", date)]), THIRTY);
+        let past = read(&[("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT")]);
         assert_eq!(past, Some(Duration::ZERO));
-        assert_eq!(read("retry-after", "1e19"), Some(LONGEST));
-        let far = read("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT");
+        assert_eq!(read(&[("retry-after", "1e19")]), Some(LONGEST));
+        let far = read(&[("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT")]);
         assert_eq!(far, Some(LONGEST));
-        assert_eq!(read("retry-after", "later"), None);
-        assert_eq!(read("retry-after", "-5"), None);
+        assert_eq!(read(&[("retry-after", "later")]), None);
+        assert_eq!(read(&[("retry-after", "-5")]), None);
+        let both = [("retry-after", "later"), ("x-retry-after", "30")];
+        assert_eq!(read(&both), THIRTY, "the one that can be read");
+    }
+
+    #[test]
+    fn the_end_of_a_limit_that_is_used_up() {
+        for (remaining, reset) in LIMITS {
+            assert_eq!(read(&[(remaining, "0"), (reset, "30")]), THIRTY);
+            assert_eq!(read(&[(remaining, "1"), (reset, "30")]), None);
+            assert_eq!(read(&[(reset, "30")]), None);
+        }
+        let both = [
+            ("retry-after", "30"),
+            ("x-ratelimit-remaining", "0"),
+            ("x-ratelimit-reset", "60"),
+        ];
+        assert_eq!(read(&both), THIRTY);
+        let now = Timestamp::from_millis(1_800_000_000_000);
+        assert_eq!(pause("1800000030", now), THIRTY);
+        assert_eq!(pause("1700000000", now), Some(Duration::ZERO));
     }
 }

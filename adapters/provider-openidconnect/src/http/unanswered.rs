@@ -11,14 +11,21 @@ use super::transport;
 pub(crate) struct Unanswered {
     pub(crate) cause: ProviderError,
     may_have_arrived: bool,
+    is_unreachable: bool,
 }
 
 impl Unanswered {
+    /// Whether nobody could be connected to at the endpoint's address.
+    pub(crate) const fn is_unreachable(&self) -> bool {
+        self.is_unreachable
+    }
+
     /// Whatever happens once the request is on its way leaves open how far it got.
     pub(super) const fn after_sending(cause: ProviderError) -> Self {
         Self {
             cause,
             may_have_arrived: true,
+            is_unreachable: false,
         }
     }
 
@@ -27,6 +34,7 @@ impl Unanswered {
         let was_sent = !(error.is_connect() || error.is_builder() || is_late(&error));
         Self {
             may_have_arrived: was_sent,
+            is_unreachable: error.is_connect(),
             cause: transport::unavailable(error),
         }
     }
@@ -43,6 +51,7 @@ impl From<ProviderError> for Unanswered {
         Self {
             cause,
             may_have_arrived: false,
+            is_unreachable: false,
         }
     }
 }

@@ -1,59 +1,36 @@
-//! ID tokens (OpenID Connect Core section 3.1.3.7), verified by the openidconnect crate.
+//! ID tokens (OpenID Connect Core section 3.1.3.7).
+//!
+//! A token is judged by the claims that are used here: `iss`, `sub`, `aud`, `azp`, `exp`, the tenant and the names. Others
+//! may be of any type, since real servers send what they like. `nonce` is checked with the answer that brought the token.
 
-use std::str::FromStr;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::ProviderError;
 use central_oauth_domain::secret::IdToken;
-use chrono::{DateTime, Utc};
-use openidconnect::core::{
-    CoreIdToken, CoreIdTokenClaims, CoreIdTokenVerifier, CoreJsonWebKeySet, CoreJwsSigningAlgorithm,
-};
-use openidconnect::{
-    ClaimsVerificationError, ClientId, ClientSecret, IssuerUrl, Nonce, SignatureVerificationError,
-};
-use secrecy::ExposeSecret;
+use openidconnect::core::CoreJsonWebKeySet;
 use serde_json::Value;
 
 use super::Person;
+use super::jws::{self, BadSignature, Jws};
 use crate::client_auth::Client;
+use crate::http::Fields;
 use crate::scrub::Scrubber;
 use crate::server::{Issuer, TENANT_ID, is_guid};
 
 /// How far the provider's clock and ours may differ.
 pub(crate) const LEEWAY: Duration = Duration::from_secs(60);
 
-/// Signatures that anybody can check with the issuer's public keys. `none` is not among them.
-const ASYMMETRIC: [CoreJwsSigningAlgorithm; 9] = [
-    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
-    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
-    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
-    CoreJwsSigningAlgorithm::RsaSsaPssSha256,
-    CoreJwsSigningAlgorithm::RsaSsaPssSha384,
-    CoreJwsSigningAlgorithm::RsaSsaPssSha512,
-    CoreJwsSigningAlgorithm::EcdsaP256Sha256,
-    CoreJwsSigningAlgorithm::EcdsaP384Sha384,
-    CoreJwsSigningAlgorithm::EdDsa,
-];
-
-/// Signatures with the client secret, for issuers that say they make them.
-const SYMMETRIC: [(&str, CoreJwsSigningAlgorithm); 3] = [
-    ("HS256", CoreJwsSigningAlgorithm::HmacSha256),
-    ("HS384", CoreJwsSigningAlgorithm::HmacSha384),
-    ("HS512", CoreJwsSigningAlgorithm::HmacSha512),
-];
+/// Claims that may serve as a name, best first.
+const NAMES: [&str; 4] = ["name", "preferred_username", "email", "nickname"];
 
 /// What an ID token is checked against.
 pub(crate) struct Verifier<'a> {
-    token: CoreIdToken,
+    token: Jws,
     issuer: &'a Issuer,
     tenant: Option<Tenant>,
     client: &'a Client,
     now: Timestamp,
-    names_no_key: bool,
     secrets: Scrubber,
 }
 
@@ -90,8 +67,7 @@ impl<'a> Verifier<'a> {
         let mut secrets = Scrubber::default();
         secrets.add(token.expose());
         Ok(Self {
-            token: CoreIdToken::from_str(token.expose())
-                .map_err(|_| refused("not in the form of an ID token"))?,
+            token: Jws::parse(token).map_err(refused)?,
             tenant: issuer
                 .is_template()
                 .then(|| Tenant::of(token))
@@ -99,85 +75,74 @@ impl<'a> Verifier<'a> {
             issuer,
             client,
             now,
-            names_no_key: names_no_key(token),
             secrets,
         })
     }
 
     /// Checks signature, issuer, audience and expiry, and says whom the token is about.
     pub(crate) fn person(&self, keys: &CoreJsonWebKeySet) -> Result<Person, Unverified> {
-        // The device flow has no authorization request that could have carried a nonce.
-        let no_nonce = |_: Option<&Nonce>| Ok(());
-        let claims = self
-            .token
-            .claims(&self.verifier(keys)?, no_nonce)
-            .map_err(|error| self.explain(&error))?;
-        self.check_party(claims)?;
-        let person = Person::new(claims.subject().to_string(), name(claims));
+        let announced = &self.issuer.algorithms;
+        let verified = self.token.verify(keys, announced, self.client.secret());
+        verified.map_err(|reason| match reason {
+            BadSignature::UnknownKey => Unverified::UnknownKey,
+            BadSignature::Refused(why) => Unverified::Refused(refused(why)),
+        })?;
+        let claims = Fields::new(self.token.claims.clone());
+        self.check(&claims).map_err(Unverified::Refused)?;
+        let id = claims.get("sub").filter(|sub| !sub.is_null());
+        let id = id.ok_or_else(|| Unverified::Refused(refused("it names nobody (sub)")))?;
+        // `Person` refuses an id that is empty or of another type.
+        let id = text(id).unwrap_or_default();
+        let person = Person::new(id, claims.first_shown(&NAMES)).map_err(Unverified::Refused)?;
         let tenant = self.tenant.as_ref().map(|tenant| tenant.0.clone());
-        person
-            .map(|person| Person { tenant, ..person })
-            .map_err(Unverified::Refused)
+        Ok(Person { tenant, ..person })
     }
 
-    fn verifier(
-        &self,
-        keys: &CoreJsonWebKeySet,
-    ) -> Result<CoreIdTokenVerifier<'static>, Unverified> {
-        let id = ClientId::new(self.client.id().to_owned());
-        let issuer = match &self.tenant {
+    fn check(&self, claims: &Fields) -> Result<(), ProviderError> {
+        self.check_issuer(claims)?;
+        self.check_party(claims)?;
+        self.check_expiry(claims)
+    }
+
+    /// The issuer must be the one that was discovered, letter for letter.
+    fn check_issuer(&self, claims: &Fields) -> Result<(), ProviderError> {
+        let expected = match &self.tenant {
             Some(tenant) => self.issuer.name.replace(TENANT_ID, &tenant.0),
             None => self.issuer.name.clone(),
         };
-        let issuer = IssuerUrl::new(issuer)
-            .map_err(|_| Unverified::Refused(refused("its issuer has no address")))?;
-        let verifier = match self.client.secret() {
-            Some(secret) => {
-                let secret = ClientSecret::new(secret.expose_secret().to_owned());
-                CoreIdTokenVerifier::new_confidential_client(id, secret, issuer, keys.clone())
+        match claims.text("iss") {
+            Some(named) if named == expected => Ok(()),
+            Some(named) => {
+                let why = format!("its issuer is `{named}` instead of `{expected}`");
+                Err(refused(&self.secrets.text(&why)))
             }
-            None => CoreIdTokenVerifier::new_public_client(id, issuer, keys.clone()),
-        };
-        let now = moment(self.now - LEEWAY);
-        Ok(verifier
-            .set_allowed_algs(self.algorithms())
-            .set_time_fn(move || now)
-            // Who the other audiences may be is for `check_party` to say.
-            .set_other_audience_verifier_fn(|_| true))
-    }
-
-    /// A shared secret proves less than a key pair, so it is only accepted where the issuer announces it.
-    fn algorithms(&self) -> Vec<CoreJwsSigningAlgorithm> {
-        let announced = |name: &str| self.issuer.algorithms.iter().any(|known| known == name);
-        let symmetric = SYMMETRIC.into_iter().filter(|(name, _)| announced(name));
-        let symmetric = symmetric.map(|(_, algorithm)| algorithm);
-        ASYMMETRIC.into_iter().chain(symmetric).collect()
+            None => Err(refused("it names no issuer (iss)")),
+        }
     }
 
     /// A token for several audiences must have been issued to this client (section 3.1.3.7, 3 to 5). Zitadel, for one,
     /// adds the id of its project.
-    fn check_party(&self, claims: &CoreIdTokenClaims) -> Result<(), Unverified> {
-        let is_ours = match claims.authorized_party() {
-            Some(party) => party.as_str() == self.client.id(),
-            None => claims.audiences().len() == 1,
+    fn check_party(&self, claims: &Fields) -> Result<(), ProviderError> {
+        let is_ours = |name: &String| name == self.client.id();
+        let audiences = claims.get("aud").map(texts).unwrap_or_default();
+        let parties = claims.get("azp").map(texts).unwrap_or_default();
+        let deciding = match parties.as_slice() {
+            [] => &audiences,
+            _ => &parties,
         };
-        is_ours
-            .then_some(())
-            .ok_or_else(|| Unverified::Refused(refused("issued to another client")))
+        if audiences.iter().any(is_ours) && deciding.iter().all(is_ours) {
+            return Ok(());
+        }
+        Err(refused("issued to another client"))
     }
 
-    fn explain(&self, error: &ClaimsVerificationError) -> Unverified {
-        let ClaimsVerificationError::SignatureVerification(reason) = error else {
-            return Unverified::Refused(refused(&self.secrets.text(&error.to_string())));
-        };
-        match reason {
-            SignatureVerificationError::NoMatchingKey => Unverified::UnknownKey,
-            // An issuer with one key need not name it (section 10.1), so that a new key looks like a bad signature.
-            SignatureVerificationError::CryptoError(_) if self.names_no_key => {
-                Unverified::UnknownKey
-            }
-            _ => Unverified::Refused(refused(&self.secrets.text(&reason.to_string()))),
+    fn check_expiry(&self, claims: &Fields) -> Result<(), ProviderError> {
+        let ends = claims.seconds("exp");
+        let ends = ends.ok_or_else(|| refused("it does not say when it expires (exp)"))?;
+        if Timestamp::from_millis(0) + ends > self.now - LEEWAY {
+            return Ok(());
         }
+        Err(refused("it has expired"))
     }
 }
 
@@ -196,40 +161,30 @@ impl Tenant {
     }
 }
 
-/// The claims as they stand. Nothing in them is to be believed before the signature is verified.
+/// Returns the claims as they stand. Nothing in them is to be believed before the signature is verified.
 pub(crate) fn unverified_claims(token: &IdToken) -> Option<Value> {
-    part(token, 1)
+    jws::part(token, 1)
 }
 
-/// Whether it is signed with a published key and does not say with which.
-fn names_no_key(token: &IdToken) -> bool {
-    let header = part(token, 0).unwrap_or_default();
-    let is_shared = |name: &str| SYMMETRIC.iter().any(|(known, _)| *known == name);
-    header["kid"].is_null() && !header["alg"].as_str().is_some_and(is_shared)
+/// A text, or a whole number by its digits.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
+        _ => None,
+    }
 }
 
-fn part(token: &IdToken, index: usize) -> Option<Value> {
-    let part = URL_SAFE_NO_PAD.decode(token.expose().split('.').nth(index)?);
-    serde_json::from_slice(&part.ok()?).ok()
-}
-
-fn name(claims: &CoreIdTokenClaims) -> Option<&str> {
-    let name = claims.name().and_then(|name| name.get(None));
-    let nickname = claims.nickname().and_then(|name| name.get(None));
-    [
-        name.map(|text| text.as_str()),
-        claims.preferred_username().map(|text| text.as_str()),
-        claims.email().map(|text| text.as_str()),
-        nickname.map(|text| text.as_str()),
-    ]
-    .into_iter()
-    .flatten()
-    .find(|text| !text.trim().is_empty())
-}
-
-/// Out of chrono's range there is no token worth believing: the far future makes every one expired.
-fn moment(at: Timestamp) -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(at.as_millis()).unwrap_or(DateTime::<Utc>::MAX_UTC)
+/// One text or several. An element of another type counts as a text that names nobody.
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::Array(items) => items
+            .iter()
+            .map(|it| text(it).unwrap_or_default())
+            .collect(),
+        one => vec![text(one).unwrap_or_default()],
+    }
 }
 
 fn refused(why: &str) -> ProviderError {

@@ -1,6 +1,7 @@
 //! Who consented.
 
 pub(crate) mod id_token;
+mod jws;
 mod userinfo;
 
 pub(crate) use id_token::{Unverified, Verifier, unverified_claims};

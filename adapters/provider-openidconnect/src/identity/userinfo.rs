@@ -39,7 +39,18 @@ pub(crate) async fn ask(
     let scheme = quirks.scheme.as_deref().unwrap_or("Bearer");
     request.authorize(scheme, token.expose())?;
     let answer = http.send(request, deadline).await?;
-    person(&accepted(answer)?, quirks)
+    match answer.fields() {
+        // A profile knows where the id stands. A success that has it is one, whatever its `error` says: TikTok sends
+        // `{"code": "ok"}` there.
+        Some(fields) if answer.status().is_success() && has_id(fields, quirks) => {
+            person(fields, quirks)
+        }
+        _ => person(&accepted(answer)?, quirks),
+    }
+}
+
+fn has_id(fields: &Fields, quirks: &IdentityQuirks) -> bool {
+    !quirks.id.is_empty() && id(fields, quirks).is_some()
 }
 
 /// A token that is not accepted here never will be (RFC 6750 section 3.1), save where a server limits requests with
@@ -85,7 +96,7 @@ fn person(fields: &Fields, quirks: &IdentityQuirks) -> Result<Person, ProviderEr
     })?;
     let mut names = quirks.name.iter();
     let name = names.find_map(|pointer| fields.text_at(pointer));
-    Person::new(id, name.or_else(|| fields.first_text(&NAMES)))
+    Person::new(id, name.or_else(|| fields.first_shown(&NAMES)))
 }
 
 /// All the pointers of a profile, since half an id may be another person's; else what is usual.

@@ -29,6 +29,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
     file!("salesforce"),
     file!("slack"),
     file!("spotify"),
+    file!("strava"),
     file!("twitch"),
     file!("zoho"),
     file!("zoom"),

@@ -33,6 +33,9 @@ pub struct Profile {
     /// What is asked for where the operator lists no scopes.
     #[serde(default)]
     pub scopes: Vec<String>,
+    /// Members of token answers that clients need, unless the operator lists others.
+    #[serde(default)]
+    pub extra: Vec<String>,
     /// What the operator fills in, by a key of the same name.
     #[serde(default)]
     pub placeholders: BTreeMap<String, Placeholder>,
@@ -210,11 +213,16 @@ impl Profile {
         if settings.scopes.is_empty() {
             settings.scopes.clone_from(&self.scopes);
         }
+        if settings.extra.is_empty() {
+            settings.extra.clone_from(&self.extra);
+        }
         if settings.token_endpoint_auth_method.is_none() && settings.client_secret.is_some() {
             settings.token_endpoint_auth_method = self.token_endpoint_auth_method;
         }
         let mut quirks = self.quirks.clone();
-        quirks.device.parameters = template.table(&quirks.device.parameters)?;
+        for parameters in quirks.parameters() {
+            *parameters = template.table(parameters)?;
+        }
         let response_issuer = &mut quirks.authorization.response_issuer;
         *response_issuer = template.optional(response_issuer.as_deref())?;
         settings.quirks = quirks;

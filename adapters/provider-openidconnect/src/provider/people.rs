@@ -59,8 +59,9 @@ impl OpenIdConnectProvider {
         jwks_uri: &Url,
         deadline: Deadline,
     ) -> Result<CoreJsonWebKeySet, ProviderError> {
-        let answer = self.http.send(Request::get(jwks_uri), deadline).await?;
-        serde_json::from_value(answer.success()?.into_value()).map_err(|_| {
+        let outcome = self.http.send(Request::get(jwks_uri), deadline).await;
+        self.look_for_a_move(&outcome).await;
+        serde_json::from_value(outcome?.success()?.into_value()).map_err(|_| {
             ProviderError::Nonsense {
                 detail: "an answer that is no set of keys".to_owned(),
             }

@@ -1,4 +1,4 @@
-//! How this service says who it is (RFC 6749 section 2.3.1).
+//! Client authentication (RFC 6749 section 2.3.1).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,7 +6,17 @@ use central_oauth_provider_openidconnect::{ClientAuthMethod, ProviderSettings};
 use secrecy::SecretString;
 use serde_json::json;
 
-use crate::support::{Stub, Subject, issuer, json as reply_json, metadata, plain};
+use std::time::Duration;
+
+use central_oauth_domain::ports::{OAuthProvider, ProviderError, Revoked};
+use central_oauth_domain::secret::CallbackQuery;
+use central_oauth_provider_openidconnect::Flow;
+use poem::Response;
+
+use crate::support::{
+    STATE, Seen, Stub, Subject, WithHeader, error_of, issuer, json as reply_json, kind, metadata,
+    plain, reply, step,
+};
 
 // The stack notes: ids and secrets with these characters must work.
 const ID: &str = "client:+%/&=1";
@@ -20,22 +30,25 @@ fn confidential(settings: ProviderSettings) -> ProviderSettings {
     }
 }
 
-/// What the server learns of the client at every endpoint: id and secret of the header, id and secret of the body.
+/// What the server learns of the client: id and secret of the header, id and secret of the body.
 type Credentials = [Option<String>; 4];
 
 async fn credentials(stub: &Stub, settings: ProviderSettings) -> Credentials {
     let subject = Subject::new(settings);
     assert!(subject.begin().await.is_err());
-    let at_device = stub.last(read);
+    let mut at_device = stub.last(read);
     assert!(subject.redeem().await.is_err());
     let at_token = stub.last(read);
+    // Some servers read it from the form alone there: goauthentik/authentik, dexidp/dex issue 3983.
+    assert!(at_device[2].is_some());
+    at_device[2].clone_from(&at_token[2]);
     assert_eq!(at_device, at_token);
     assert!(subject.revoke().await.is_err());
     assert_eq!(at_token, stub.last(read));
     at_token
 }
 
-fn read(seen: &crate::support::Seen) -> Credentials {
+fn read(seen: &Seen) -> Credentials {
     let mut form = seen.form();
     let basic = seen.header("authorization").strip_prefix("Basic ");
     let decoded = basic.map(|text| String::from_utf8(STANDARD.decode(text).unwrap()).unwrap());
@@ -166,4 +179,178 @@ async fn unreserved_characters_are_not_encoded() {
     assert!(Subject::new(settings).redeem().await.is_err());
     let plainly = format!("Basic {}", STANDARD.encode("client-1:aB3~x-y_z.0"));
     stub.last(|seen| assert_eq!(seen.header("authorization"), plainly));
+}
+
+/// A server that accepts one way only, and answers the other with this.
+async fn accepting(in_body: bool, refusal: impl Fn() -> Response + Send + Sync + 'static) -> Stub {
+    Stub::start(move |seen, _| {
+        let [_, in_header_secret, _, in_body_secret] = read(seen);
+        let given = if in_body { in_body_secret } else { in_header_secret };
+        match (given, seen.path.as_str()) {
+            (None, _) => refusal(),
+            (_, "/device") => reply_json(
+                200,
+                &json!({"device_code": "d", "user_code": "u", "verification_uri": "https://example.com"}),
+            ),
+            (_, "/revoke") => reply(200, "text/plain", ""),
+            _ => reply_json(200, &json!({"access_token": "at", "refresh_token": "rt"})),
+        }
+    })
+    .await
+}
+
+fn invalid_client(status: u16) -> Response {
+    reply_json(status, &json!({"error": "invalid_client"}))
+}
+
+#[tokio::test]
+async fn another_way_is_tried_once_and_remembered() {
+    for status in [200, 400, 401, 403, 500] {
+        let stub = accepting(true, move || invalid_client(status)).await;
+        let subject = Subject::new(confidential(plain(&stub.base)));
+        for round in 1..4 {
+            // Each endpoint has its own memory: one request more, in the first round alone.
+            assert!(subject.begin().await.is_ok(), "{status}");
+            assert_eq!(stub.count("/device"), round + 1, "{status}");
+            assert_eq!(step(&subject.redeem().await), "granted", "{status}");
+            assert!(subject.refresh().await.is_ok(), "{status}");
+            assert_eq!(stub.count("/token"), 2 * round + 1, "{status}");
+            assert_eq!(subject.revoke().await, Ok(Revoked::Revoked), "{status}");
+            assert_eq!(stub.count("/revoke"), round + 1, "{status}");
+        }
+        assert_eq!(stub.last(read), [None, None, own(ID), own(SECRET)]);
+    }
+}
+
+#[tokio::test]
+async fn what_the_operator_chose_is_not_second_guessed() {
+    let stub = accepting(true, || invalid_client(401)).await;
+    let subject = Subject::new(ProviderSettings {
+        token_endpoint_auth_method: Some(ClientAuthMethod::Basic),
+        ..confidential(plain(&stub.base))
+    });
+    let error = subject.refresh().await.err().unwrap();
+    assert_eq!(kind(&error.cause), ("misconfigured", "invalid_client"));
+    // Nor is there another way without a secret.
+    assert!(Subject::plain(&stub.base).refresh().await.is_err());
+    assert_eq!(stub.count("/token"), 2);
+}
+
+#[tokio::test]
+async fn requests_are_not_doubled_for_ever() {
+    let stub = Stub::start(|_, _| invalid_client(401)).await;
+    let subject = Subject::new(confidential(plain(&stub.base)));
+    for expected in [2, 3, 4] {
+        let error = subject.refresh().await.err().unwrap();
+        assert_eq!(kind(&error.cause), ("misconfigured", "invalid_client"));
+        assert!(!error.may_have_acted);
+        assert_eq!(stub.count("/token"), expected);
+        // What counts is the usual way.
+        let [id, ..] = stub.last(read);
+        assert_eq!(id.is_some(), expected > 2);
+    }
+    subject.clock.advance(Duration::from_secs(3600));
+    assert!(subject.refresh().await.is_err());
+    assert_eq!(stub.count("/token"), 6, "after an hour it is tried again");
+    subject.clock.advance(Duration::from_secs(60));
+    assert!(subject.refresh().await.is_err());
+    assert_eq!(stub.count("/token"), 7);
+}
+
+// An answer that is about the client again proves nothing about the second way.
+#[tokio::test]
+async fn a_second_refusal_in_other_words_is_none_of_the_first() {
+    for second in ["invalid_request", "unauthorized_client"] {
+        let stub = Stub::start(move |seen, _| match read(seen)[0] {
+            Some(_) => invalid_client(401),
+            None => reply_json(400, &json!({"error": second})),
+        })
+        .await;
+        let subject = Subject::new(confidential(plain(&stub.base)));
+        for expected in [2, 3] {
+            let error = subject.refresh().await.err().unwrap();
+            assert_eq!(kind(&error.cause), ("misconfigured", "invalid_client"));
+            assert_eq!(stub.count("/token"), expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_pause_is_kept_before_another_way_is_tried() {
+    let stub = Stub::start(|_, _| invalid_client(401).with_header_value("retry-after", "9")).await;
+    let subject = Subject::new(confidential(plain(&stub.base)));
+    let error = subject.refresh().await.err().unwrap();
+    assert_eq!(error.cause.retry_after(), Some(Duration::from_secs(9)));
+    assert_eq!(stub.count("/token"), 1);
+}
+
+#[tokio::test]
+async fn a_provider_may_change_its_mind() {
+    let stub = Stub::start(|seen, _| {
+        let [_, in_header, _, in_body] = read(seen);
+        let is_new = seen.form().get("refresh_token").is_some();
+        match (is_new, in_header, in_body) {
+            (true, Some(_), _) | (false, _, Some(_)) => {
+                reply_json(200, &json!({"access_token": "at"}))
+            }
+            _ => invalid_client(401),
+        }
+    })
+    .await;
+    let subject = Subject::new(confidential(plain(&stub.base)));
+    assert_eq!(step(&subject.redeem().await), "granted");
+    assert_eq!(stub.count("/token"), 2);
+    for expected in [4, 5] {
+        assert!(subject.refresh().await.is_ok());
+        assert_eq!(stub.count("/token"), expected);
+    }
+}
+
+// The second try may have been acted upon although its answer is lost.
+#[tokio::test]
+async fn a_second_try_without_an_answer_leaves_it_open() {
+    let stub = accepting(true, || invalid_client(401)).await;
+    drop(stub);
+    let stub = Stub::start(|seen, _| match read(seen)[0] {
+        Some(_) => invalid_client(401),
+        None => reply(502, "text/html", "<html>"),
+    })
+    .await;
+    let subject = Subject::new(confidential(plain(&stub.base)));
+    let error = subject.refresh().await.err().unwrap();
+    assert_eq!(kind(&error.cause), ("unavailable", ""));
+    assert!(error.may_have_acted);
+}
+
+// A server may spend the code before it looks at the client. That link fails, and the next one works.
+#[tokio::test]
+async fn a_code_that_the_first_try_spent_costs_one_link() {
+    let stub = Stub::start(|seen, _| {
+        let is_spent = seen.form()["code"] == "spent";
+        match (read(seen)[0].is_some(), is_spent) {
+            (true, _) => invalid_client(401),
+            (false, true) => reply_json(400, &json!({"error": "invalid_grant"})),
+            (false, false) => {
+                reply_json(200, &json!({"access_token": "at", "refresh_token": "rt"}))
+            }
+        }
+    })
+    .await;
+    let base = stub.base.clone();
+    let settings = ProviderSettings {
+        flow: Flow::AuthorizationCode,
+        scopes: Vec::new(),
+        authorization_endpoint: Some(format!("{base}/authorize").parse().unwrap()),
+        ..confidential(plain(&base))
+    };
+    let subject = Subject::new(settings);
+    let handle = subject.begin().await.ok().unwrap().handle;
+    let redeem = async |code: &str| {
+        let callback = CallbackQuery::new(format!("code={code}&state={STATE}"));
+        subject.provider.redeem(&handle, Some(&callback)).await
+    };
+    let error: ProviderError = error_of(redeem("spent").await);
+    assert_eq!(kind(&error), ("refused", "invalid_grant"));
+    assert_eq!(step(&redeem("fresh").await), "granted");
+    assert_eq!(stub.count("/token"), 3);
 }

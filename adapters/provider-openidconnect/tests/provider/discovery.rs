@@ -277,3 +277,99 @@ async fn many_callers_share_one_discovery() {
         assert_eq!(stub.count(OIDC), 1, "{expected}");
     }
 }
+
+/// An issuer that moves its endpoints when the flag says so; nothing is left at the old ones but this answer.
+async fn moving(
+    moved: Arc<AtomicUsize>,
+    old: impl Fn() -> Response + Send + Sync + 'static,
+) -> Stub {
+    Stub::start(move |seen, base| {
+        let has_moved = moved.load(Ordering::Relaxed) != 0;
+        let changes = if has_moved {
+            json!({"token_endpoint": format!("{base}/v2/token")})
+        } else {
+            json!({})
+        };
+        match (seen.path.as_str(), has_moved) {
+            (OIDC, _) => reply_json(200, &changed(metadata(base), changes)),
+            ("/token", false) | ("/v2/token", true) => {
+                reply_json(200, &json!({"access_token": "at"}))
+            }
+            _ => old(),
+        }
+    })
+    .await
+}
+
+// simov/grant issue 266, robertogallea/restado issue 2: the issuer stays, its token endpoint moves.
+#[tokio::test]
+async fn endpoints_that_are_gone_are_looked_for_at_once() {
+    for status in [301, 308, 404, 405, 410, 421] {
+        let moved = Arc::new(AtomicUsize::new(0));
+        let stub = moving(Arc::clone(&moved), move || {
+            reply(status, "text/plain", "gone")
+        })
+        .await;
+        let subject = Subject::new(issuer(&stub.base));
+        let before = subject.provider.origin().await.unwrap();
+        assert_eq!(before.issuer.as_ref(), Some(&stub.base));
+        assert!(subject.refresh().await.is_ok());
+        moved.store(1, Ordering::Relaxed);
+        subject.clock.advance(Duration::from_secs(10));
+        assert!(subject.refresh().await.is_err(), "{status}");
+        assert!(subject.refresh().await.is_ok(), "{status}");
+        assert!(origin(&subject).await.ends_with("/v2/token"));
+        let now = subject.provider.origin().await.unwrap();
+        assert!(before.may_be_sent_to(&now));
+        assert_eq!(stub.count(OIDC), 2, "{status}");
+    }
+}
+
+// The operator's endpoint is no issuer's.
+#[tokio::test]
+async fn a_configured_token_endpoint_has_no_issuer() {
+    let stub = Stub::start(|seen, base| match seen.path.as_str() {
+        OIDC => reply_json(200, &metadata(base)),
+        _ => reply_json(200, &json!({"access_token": "at"})),
+    })
+    .await;
+    let mut settings = issuer(&stub.base);
+    settings.token_endpoint = Some(format!("{}/elsewhere", stub.base).parse().unwrap());
+    let subject = Subject::new(settings);
+    assert!(subject.refresh().await.is_ok());
+    assert_eq!(subject.provider.origin().await.unwrap().issuer, None);
+}
+
+#[tokio::test]
+async fn endpoints_that_refuse_are_not_looked_for() {
+    for answer in [
+        r#"{"error":"invalid_grant"}"#,
+        r#"{"errors":[{"errorType":"invalid_grant"}]}"#,
+    ] {
+        let stub = Stub::start(move |seen, base| match seen.path.as_str() {
+            OIDC => reply_json(200, &metadata(base)),
+            _ => reply(404, "application/json", answer),
+        })
+        .await;
+        let subject = Subject::new(issuer(&stub.base));
+        for _ in 0..3 {
+            assert!(subject.refresh().await.is_err());
+            subject.clock.advance(Duration::from_secs(60));
+        }
+        assert_eq!(stub.count(OIDC), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_dead_endpoint_is_looked_for_once_in_ten_seconds() {
+    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/token", nobody.local_addr().unwrap());
+    drop(nobody);
+    let stub = Stub::start(issuer_with(json!({"token_endpoint": address}))).await;
+    let subject = Subject::new(issuer(&stub.base));
+    for (advance, expected) in [(0, 1), (1, 1), (9, 1), (0, 2), (1, 2), (9, 2), (0, 3)] {
+        subject.clock.advance(Duration::from_secs(advance));
+        assert!(subject.refresh().await.is_err());
+        assert_eq!(stub.count(OIDC), expected, "{advance}");
+    }
+}

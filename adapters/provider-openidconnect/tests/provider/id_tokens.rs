@@ -25,7 +25,7 @@ use crate::support::{
 const INVALID: (&str, &str) = ("refused", "invalid_id_token");
 
 /// An issuer with one Ed25519 and one RSA key; userinfo answers as given.
-async fn start(userinfo: Value) -> Stub {
+pub(crate) async fn start(userinfo: Value) -> Stub {
     let keys = key_set(&[
         ed25519("ed", 1).as_verification_key(),
         rsa("rsa").as_verification_key(),
@@ -39,12 +39,12 @@ async fn start(userinfo: Value) -> Stub {
     .await
 }
 
-async fn identify(stub: &Stub, token: &str) -> Result<Identity, ProviderError> {
+pub(crate) async fn identify(stub: &Stub, token: &str) -> Result<Identity, ProviderError> {
     let subject = Subject::new(issuer(&stub.base));
     subject.identify(Some(token)).await
 }
 
-fn good(claims: &Value) -> String {
+pub(crate) fn good(claims: &Value) -> String {
     sign_ed25519(&ed25519("ed", 1), "ed", claims)
 }
 
@@ -120,6 +120,13 @@ async fn a_token_that_is_not_to_be_believed() {
         json!({"iss": format!("{}/", stub.base)}),
         json!({"iss": null}),
         json!({"sub": null}),
+        json!({"exp": "soon"}),
+        json!({"exp": [TestClock::START + 300]}),
+        json!({"aud": [["client-1"]]}),
+        json!({"aud": {"id": "client-1"}}),
+        json!({"aud": ["client-1", 7]}),
+        json!({"azp": {"id": "client-1"}}),
+        json!({"iss": [stub.base]}),
     ] {
         let token = good(&claims_with(&stub.base, changes.clone()));
         let error = error_of(identify(&stub, &token).await);
@@ -138,6 +145,12 @@ async fn a_signature_that_is_none() {
     let stub = start(json!({"sub": "person-1"})).await;
     let claims = claims(&stub.base);
     let unsigned = |alg: &str| sign(&json!({ "alg": alg }), &claims, |_| Vec::new());
+    let with_header = |header: &Value| {
+        sign(header, &claims, |message| {
+            let algorithm = CoreJwsSigningAlgorithm::EdDsa;
+            ed25519("ed", 1).sign(&algorithm, message).unwrap()
+        })
+    };
     let other_key = sign_ed25519(&ed25519("ed", 2), "ed", &claims);
     // The public key taken for a shared secret.
     let public = serde_json::to_vec(&ed25519("ed", 1).as_verification_key()).unwrap();
@@ -150,6 +163,9 @@ async fn a_signature_that_is_none() {
         unsigned("none"),
         unsigned("None"),
         unsigned("ES512"),
+        with_header(&json!({"alg": "EdDSA", "kid": "ed", "crit": ["x"], "x": 1})),
+        with_header(&json!({"alg": "EdDSA", "kid": "ed", "cty": "JWT"})),
+        with_header(&json!({"alg": "EdDSA", "kid": "ed", "typ": "at+jwt"})),
         other_key,
         sign_hmac(&public, &claims),
         sign_hmac(b"", &claims),

@@ -200,7 +200,7 @@ async fn a_4xx_without_a_word_says_nothing_definite() {
         ),
         (405, "application/json", r#"{"error":""}"#),
         (400, "application/json", r#"{"error":null}"#),
-        (400, "application/json", r#"{"error":["invalid_grant"]}"#),
+        (400, "application/json", r#"{"error":[]}"#),
     ] {
         let stub = Stub::saying(status, content_type, body).await;
         let outcome = Subject::plain(&stub.base).redeem().await;

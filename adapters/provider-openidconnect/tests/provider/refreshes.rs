@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::TokenGrant;
-use central_oauth_domain::ports::{ProviderError, RefreshError};
+use central_oauth_domain::ports::{ProviderError, RefreshAnswer, RefreshError};
 use poem::Response;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
@@ -65,6 +68,100 @@ async fn what_comes_and_what_stays() {
         assert!(grant.refresh_token.is_none());
         assert_eq!(grant.scopes, ["openid", "granted"]);
     }
+}
+
+/// The refresh token of an answer whose access token is of no use, and what is wrong with that.
+async fn in_vain(answer: Value) -> (Option<String>, ProviderError) {
+    let stub = Stub::start(move |_, _| reply_json(200, &answer)).await;
+    match Subject::plain(&stub.base).refresh_answer().await {
+        Ok(RefreshAnswer::Unusable { refresh_token, why }) => {
+            (refresh_token.map(|token| token.expose().to_owned()), why)
+        }
+        Ok(RefreshAnswer::Granted(_)) => panic!("the access token is taken for a good one"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+// RFC 6749 section 7.1, RFC 9449, RFC 8693 section 2.2.1 (N_A): the provider has rotated whatever the type says.
+#[tokio::test]
+async fn a_rotated_refresh_token_outlives_tokens_of_another_type() {
+    for token_type in [
+        json!("DPoP"),
+        json!("mac"),
+        json!("N_A"),
+        json!(5),
+        json!(["Bearer"]),
+    ] {
+        let answer = |refresh_token| json!({"access_token": "at", "refresh_token": refresh_token, "token_type": token_type});
+        let (refresh_token, why) = in_vain(answer(json!("rt"))).await;
+        assert_eq!(refresh_token.as_deref(), Some("rt"), "{token_type}");
+        assert_eq!(kind(&why), ("refused", "unsupported_token_type"));
+        // The old one is still good.
+        assert_eq!(in_vain(answer(json!(null))).await.0, None);
+    }
+}
+
+#[tokio::test]
+async fn a_rotated_refresh_token_outlives_a_missing_access_token() {
+    for access_token in [json!(null), json!(""), json!(7), json!({"value": "at"})] {
+        let answer = json!({"access_token": access_token, "refresh_token": "rt"});
+        let (refresh_token, why) = in_vain(answer).await;
+        assert_eq!(refresh_token.as_deref(), Some("rt"), "{access_token}");
+        assert_eq!(kind(&why), ("nonsense", ""));
+    }
+}
+
+#[tokio::test]
+async fn odd_members_cost_no_token() {
+    let odd = [
+        json!(7),
+        json!({"a": 1}),
+        json!([1, null]),
+        json!(true),
+        json!(-1.5),
+        json!("?"),
+    ];
+    for value in odd {
+        let answer = json!({
+            "access_token": "at", "refresh_token": "rt", "id_token": value, "scope": value,
+            "expires_in": value, "refresh_token_expires_in": value,
+        });
+        let grant = granted(answer).await;
+        assert_eq!(grant.refresh_token.unwrap().expose(), "rt", "{value}");
+    }
+}
+
+// RFC 7519 section 4.1.4.
+#[tokio::test]
+async fn the_end_that_a_jwt_names_is_told() {
+    let claims = URL_SAFE_NO_PAD.encode(r#"{"exp": 1800000600}"#);
+    let grant = granted(json!({"access_token": format!("e30.{claims}.c2ln")})).await;
+    assert_eq!(grant.exp, Some(Timestamp::from_millis(1_800_000_600_000)));
+    assert_eq!(granted(json!({"access_token": "opaque"})).await.exp, None);
+}
+
+#[tokio::test]
+async fn listed_members_are_told_and_no_others() {
+    let answer = json!({
+        "access_token": "at", "refresh_token": "rt", "instance_url": "https://org.example.com",
+        "team": {"id": 7}, "other": "x",
+    });
+    let stub = Stub::start(move |_, _| reply_json(200, &answer)).await;
+    let mut settings = plain(&stub.base);
+    settings.extra = ["instance_url", "team.id", "missing"]
+        .map(str::to_owned)
+        .into();
+    let grant = Subject::new(settings).refresh().await.ok().unwrap();
+    let told = grant.extra.iter();
+    let told: Vec<_> = told
+        .map(|(name, value)| (name.as_str(), value.as_deref()))
+        .collect();
+    let expected = [
+        ("instance_url", Some("https://org.example.com")),
+        ("team.id", Some("7")),
+        ("missing", None),
+    ];
+    assert_eq!(told, expected);
 }
 
 // OpenID Connect Core section 12.2: an ID token may come; nobody asks it anything.
@@ -145,8 +242,7 @@ async fn answers_that_leave_it_open() {
         (502, "<html>"),
         (200, "<html>"),
         (200, r#"{"access_token": "at", "refresh_t"#),
-        (200, r#"{"refresh_token":"rt"}"#),
-        (200, r#"{"access_token":"at","token_type":"mac"}"#),
+        (200, r#"{"token_type":"Bearer","scope":"openid"}"#),
         (302, ""),
     ] {
         let outcome = answered(move || reply(status, "application/json", body)).await;

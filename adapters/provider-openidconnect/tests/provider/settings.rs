@@ -163,3 +163,77 @@ fn settings_print_no_secret() {
     };
     assert!(!format!("{settings:?}").contains("s3cret"));
 }
+
+#[test]
+fn parameters_that_are_not_the_operator_s() {
+    let told = |key: &str, name: &str| {
+        let mut settings = plain(BASE);
+        let parameters = match key {
+            "quirks.device.parameters" => &mut settings.quirks.device.parameters,
+            "quirks.token.parameters" => &mut settings.quirks.token.parameters,
+            "quirks.refresh.parameters" => &mut settings.quirks.refresh.parameters,
+            _ => &mut settings.quirks.revocation.parameters,
+        };
+        parameters.insert(name.to_owned(), "x".to_owned());
+        complaint(settings)
+    };
+    for (key, names) in [
+        ("quirks.device.parameters", &["client_id", "scope"][..]),
+        (
+            "quirks.token.parameters",
+            &[
+                "grant_type",
+                "code",
+                "device_code",
+                "code_verifier",
+                "redirect_uri",
+                "client_secret",
+            ],
+        ),
+        (
+            "quirks.refresh.parameters",
+            &[
+                "grant_type",
+                "refresh_token",
+                "client_id",
+                "client_assertion",
+            ],
+        ),
+        (
+            "quirks.revocation.parameters",
+            &["token", "token_type_hint", "client_id"],
+        ),
+    ] {
+        for name in names {
+            let expected = format!("{key} cannot set {name}: this service sets it itself");
+            assert_eq!(told(key, name), expected);
+        }
+    }
+    let told = complaint(ProviderSettings {
+        authorization_parameters: vec![("state".to_owned(), "x".to_owned())],
+        ..plain(BASE)
+    });
+    assert!(
+        told.starts_with("authorization_parameters cannot set state"),
+        "{told}"
+    );
+}
+
+#[test]
+fn tokens_and_secrets_are_never_given_to_clients() {
+    for name in [
+        "access_token",
+        "refresh_token",
+        "id_token",
+        "authed_user.access_token",
+        "app.client_secret",
+    ] {
+        let told = complaint(ProviderSettings {
+            extra: vec!["instance_url".to_owned(), name.to_owned()],
+            ..plain(BASE)
+        });
+        let expected =
+            format!("extra cannot list {name:?}: tokens and secrets are never given to clients");
+        assert_eq!(told, expected);
+    }
+}

@@ -8,8 +8,8 @@ use std::time::Duration;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{Identity, ProviderName, TokenGrant};
 use central_oauth_domain::ports::{
-    Clock, Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption, RefreshError,
-    Revoked, TokenToRevoke,
+    Clock, Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption, RefreshAnswer,
+    RefreshError, Revoked, TokenToRevoke,
 };
 use central_oauth_domain::secret::{AccessToken, DeviceCode, IdToken, RefreshToken};
 use central_oauth_domain::testing::seeded_entropy;
@@ -224,7 +224,15 @@ impl Subject {
         self.provider.redeem(&handle, None).await
     }
 
+    /// Refreshes; the answer must bring an access token that can be used, if it is one.
     pub(crate) async fn refresh(&self) -> Result<TokenGrant, RefreshError> {
+        match self.refresh_answer().await? {
+            RefreshAnswer::Granted(grant) => Ok(*grant),
+            RefreshAnswer::Unusable { why, .. } => panic!("{why}"),
+        }
+    }
+
+    pub(crate) async fn refresh_answer(&self) -> Result<RefreshAnswer, RefreshError> {
         let granted = ["openid".to_owned(), "granted".to_owned()];
         let refresh_token = RefreshToken::new(REFRESH_TOKEN);
         self.provider.refresh(&refresh_token, &granted).await

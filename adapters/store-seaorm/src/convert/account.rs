@@ -3,14 +3,15 @@
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::refresh::Attempts;
 use central_oauth_domain::grant::{
-    Account, AccountId, AccountKey, Lease, NewGrant, ProviderName, StoredTokens, TokenOrigin,
+    Account, AccountId, AccountKey, Lease, LifetimeHints, NewGrant, ProviderName, StoredTokens,
+    TokenOrigin,
 };
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::secret::Sealed;
 use sea_orm::ActiveValue::Set;
 use sea_orm::DerivePartialModel;
 
-use super::scalars::{bytes, fault, scopes, status, time};
+use super::scalars::{bytes, duration, fault, millis, scopes, status, time};
 use crate::entities::{accounts, tokens};
 use crate::error::Unreadable;
 
@@ -81,17 +82,21 @@ pub(crate) fn stored_tokens(
         last_refreshed_at: tokens.last_refreshed_at,
         next_refresh_at: tokens.next_refresh_at,
     };
+    let hints = hints(&tokens);
     Ok(StoredTokens {
         account: AccountRow { account, times }.try_into()?,
         generation: tokens.generation,
         access_token: Sealed::from_bytes(tokens.access_token),
         refresh_token: tokens.refresh_token.map(Sealed::from_bytes),
         spare_refresh_token: tokens.spare_refresh_token.map(Sealed::from_bytes),
+        extra: tokens.extra.map(Sealed::from_bytes),
         origin: TokenOrigin {
+            issuer: tokens.issuer,
             token_endpoint: tokens.token_endpoint,
             client_id: tokens.client_id,
         },
         obtained_at: Timestamp::from_millis(tokens.obtained_at),
+        hints,
         lease: Lease {
             version: tokens.lease_version,
             until: time(tokens.lease_until),
@@ -102,6 +107,32 @@ pub(crate) fn stored_tokens(
             refused_since: time(tokens.refused_since),
         },
     })
+}
+
+/// What a row of tokens says about the origin of its tokens.
+pub(crate) fn origin(tokens: &tokens::Model) -> TokenOrigin {
+    TokenOrigin {
+        issuer: tokens.issuer.clone(),
+        token_endpoint: tokens.token_endpoint.clone(),
+        client_id: tokens.client_id.clone(),
+    }
+}
+
+/// What a row of tokens says about how long access tokens last.
+pub(crate) fn hints(tokens: &tokens::Model) -> LifetimeHints {
+    LifetimeHints {
+        lifetime: tokens.access_token_lifetime.and_then(duration),
+        hinted_end: time(tokens.access_token_hinted_end),
+    }
+}
+
+/// The columns of these.
+pub(crate) fn hint_columns(hints: LifetimeHints, row: tokens::ActiveModel) -> tokens::ActiveModel {
+    tokens::ActiveModel {
+        access_token_lifetime: Set(hints.lifetime.map(millis)),
+        access_token_hinted_end: Set(hints.hinted_end.map(Timestamp::as_millis)),
+        ..row
+    }
 }
 
 /// What a person's consent says about the account: it is well again, whatever was wrong before.
@@ -128,9 +159,11 @@ pub(crate) fn token_columns(
 ) -> tokens::ActiveModel {
     let next_refresh_at = grant.next_refresh_at.filter(|_| has_refresh_token);
     let expires_at = grant.access_token_expires_at;
-    tokens::ActiveModel {
+    let row = tokens::ActiveModel {
         provider: Set(grant.account.provider.as_str().to_owned()),
         access_token: Set(bytes(&grant.access_token)),
+        extra: Set(grant.extra.as_ref().map(bytes)),
+        issuer: Set(grant.origin.issuer.clone()),
         token_endpoint: Set(grant.origin.token_endpoint.clone()),
         client_id: Set(grant.origin.client_id.clone()),
         access_token_expires_at: Set(expires_at.map(Timestamp::as_millis)),
@@ -140,5 +173,6 @@ pub(crate) fn token_columns(
         failures: Set(0),
         refused_since: Set(None),
         ..Default::default()
-    }
+    };
+    hint_columns(grant.hints, row)
 }

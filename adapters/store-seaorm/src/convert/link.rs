@@ -120,11 +120,14 @@ fn grant(row: Model) -> Result<SealedGrant, Column> {
         refresh_token: row.refresh_token.map(Sealed::from_bytes),
         id_token: row.id_token.map(Sealed::from_bytes),
         scopes: scopes(&row.scopes.ok_or("scopes")?),
+        extra: row.extra.map(Sealed::from_bytes),
         requested_at: time(row.requested_at).ok_or("requested_at")?,
         access_token_expires_at: time(row.access_token_expires_at),
+        access_token_hinted_end: time(row.access_token_hinted_end),
         refresh_token_expires_at: time(row.refresh_token_expires_at),
         grant_expires_at: time(row.grant_expires_at),
         origin: TokenOrigin {
+            issuer: row.issuer,
             token_endpoint: row.token_endpoint.ok_or("token_endpoint")?,
             client_id: row.client_id.ok_or("client_id")?,
         },
@@ -144,10 +147,13 @@ fn wiped() -> ActiveModel {
         refresh_token: Set(None),
         id_token: Set(None),
         scopes: Set(None),
+        extra: Set(None),
         requested_at: Set(None),
         access_token_expires_at: Set(None),
+        access_token_hinted_end: Set(None),
         refresh_token_expires_at: Set(None),
         grant_expires_at: Set(None),
+        issuer: Set(None),
         token_endpoint: Set(None),
         client_id: Set(None),
         ..Default::default()
@@ -183,16 +189,20 @@ pub(crate) fn grant_columns(grant: SealedGrant) -> ActiveModel {
     let expires_at = grant.access_token_expires_at;
     let dies_at = grant.refresh_token_expires_at;
     let ends_at = grant.grant_expires_at;
+    let hinted_end = grant.access_token_hinted_end;
     ActiveModel {
         state: Set(State::Redeemed),
         access_token: Set(Some(bytes(&grant.access_token))),
         refresh_token: Set(grant.refresh_token.as_ref().map(bytes)),
         id_token: Set(grant.id_token.as_ref().map(bytes)),
         scopes: Set(Some(grant.scopes.join(" "))),
+        extra: Set(grant.extra.as_ref().map(bytes)),
         requested_at: Set(Some(grant.requested_at.as_millis())),
         access_token_expires_at: Set(expires_at.map(Timestamp::as_millis)),
+        access_token_hinted_end: Set(hinted_end.map(Timestamp::as_millis)),
         refresh_token_expires_at: Set(dies_at.map(Timestamp::as_millis)),
         grant_expires_at: Set(ends_at.map(Timestamp::as_millis)),
+        issuer: Set(grant.origin.issuer),
         token_endpoint: Set(Some(grant.origin.token_endpoint)),
         client_id: Set(Some(grant.origin.client_id)),
         ..wiped()

@@ -6,7 +6,9 @@ mod link;
 mod revocation;
 mod scalars;
 
-pub(crate) use account::{AccountRow, account_columns, stored_tokens, token_columns};
+pub(crate) use account::{
+    AccountRow, account_columns, hint_columns, hints, origin, stored_tokens, token_columns,
+};
 pub(crate) use key::{key_holder, key_record};
 pub(crate) use link::{consent_columns, ended_columns, grant_columns, poll_columns};
 pub(crate) use revocation::{ended_revocation, new_revocation, reference, revocation_fault};

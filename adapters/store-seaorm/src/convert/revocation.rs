@@ -52,6 +52,7 @@ impl TryFrom<Model> for RevocationLease {
         Ok(Self {
             reference,
             origin: TokenOrigin {
+                issuer: row.issuer.take(),
                 token_endpoint: std::mem::take(&mut row.token_endpoint),
                 client_id: std::mem::take(&mut row.client_id),
             },
@@ -103,6 +104,7 @@ pub(crate) fn new_revocation(new: NewRevocation) -> ActiveModel {
         provider: Set(new.provider.as_str().to_owned()),
         person: Set(new.person),
         account_id: Set(new.account.map(|account| account.0)),
+        issuer: Set(new.origin.issuer),
         token_endpoint: Set(new.origin.token_endpoint),
         client_id: Set(new.origin.client_id),
         access_token: Set(tokens.access_token.as_ref().map(bytes)),

@@ -53,6 +53,10 @@ pub struct Model {
     pub token_endpoint: Option<String>,
     pub client_id: Option<String>,
     pub grant_expires_at: Option<i64>,
+    pub issuer: Option<String>,
+    /// Sealed.
+    pub extra: Option<Vec<u8>>,
+    pub access_token_hinted_end: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]

@@ -31,6 +31,7 @@ pub struct Model {
     pub failures: i64,
     pub last_error_code: Option<String>,
     pub last_error_detail: Option<String>,
+    pub issuer: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]

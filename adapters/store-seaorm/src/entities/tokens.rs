@@ -35,6 +35,13 @@ pub struct Model {
     pub renewed_by_use: Option<bool>,
     /// When the grant ends whatever is done, as far as is known.
     pub grant_expires_at: Option<i64>,
+    /// The issuer whose metadata name the token endpoint.
+    pub issuer: Option<String>,
+    /// Sealed: members of the token answer for clients.
+    pub extra: Option<Vec<u8>>,
+    pub access_token_lifetime: Option<i64>,
+    /// The `exp` of an access token that has no other end.
+    pub access_token_hinted_end: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

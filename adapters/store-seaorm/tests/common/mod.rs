@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use central_oauth_contract::token_store::Fixture;
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::grant::{Account, AccountKey, NewGrant, ProviderName, TokenOrigin};
+use central_oauth_domain::grant::{
+    Account, AccountKey, LifetimeHints, NewGrant, ProviderName, TokenOrigin,
+};
 use central_oauth_domain::link::{Link, PollSchedule, Requester, SealedConsent, SealedPrompt};
 use central_oauth_domain::ports::{LinkCreation, LinkStore, NewLink, NewLinkKey, TokenStore};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
@@ -216,11 +218,15 @@ pub(crate) fn grant(person: &str) -> NewGrant {
         scopes: vec!["repo".to_owned()],
         access_token: sealed("access"),
         refresh_token: Some(sealed("refresh")),
+        extra: None,
         origin: TokenOrigin {
+            issuer: None,
             token_endpoint: "https://provider.example/token".to_owned(),
             client_id: "broker".to_owned(),
         },
+        requested_at: NOW,
         access_token_expires_at: None,
+        hints: LifetimeHints::default(),
         refresh_token_expires_at: None,
         grant_expires_at: Some(Timestamp::from_millis(9)),
         next_refresh_at: None,

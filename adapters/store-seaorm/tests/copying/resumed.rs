@@ -27,16 +27,18 @@ async fn time_passes(store: &SeaOrmStore, vault: &Vault) {
     let owner = person("ada");
     let seen = store.tokens(ada.id).await.unwrap().unwrap();
     let tokens = RefreshedTokens {
-        access_token: vault
+        access_token: Ok(vault
             .seal_access_token(&AccessToken::new("newer"), &owner)
-            .unwrap(),
+            .unwrap()),
         refresh_token: vault
             .seal_refresh_token(&RefreshToken::new("rotated"), &owner)
             .ok(),
         scopes: vec![],
+        extra: None,
         origin: seen.origin.clone(),
         requested_at: NOW,
         access_token_expires_at: None,
+        hints: seen.hints,
         refresh_token_expires_at: None,
         next_refresh_at: None,
     };

@@ -16,12 +16,14 @@ use crate::common::{NOW, OnServer, code, grant, linked, sealed};
 
 async fn save(store: &SeaOrmStore, account: &Account) -> Result<Recorded, StoreError> {
     let tokens = RefreshedTokens {
-        access_token: sealed("newer"),
+        access_token: Ok(sealed("newer")),
         refresh_token: Some(sealed("rotated")),
         scopes: vec![],
+        extra: None,
         origin: grant("ada").origin,
         requested_at: NOW,
         access_token_expires_at: None,
+        hints: grant("ada").hints,
         refresh_token_expires_at: None,
         next_refresh_at: None,
     };

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// A token that lasts shorter than this is refreshed no faster: nobody could use it anyway.
-const FASTEST: Duration = Duration::from_secs(1);
+/// The shortest time between two refreshes of an account. A token that lasts shorter is of use to nobody, and a provider that
+/// returns a cached token with its last second left gives no other one any sooner.
+pub const FASTEST: Duration = Duration::from_secs(1);
 /// The pause after the first failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause that the service takes by itself.

@@ -74,6 +74,9 @@ pub enum SealedColumn {
     SpareRefreshToken,
     /// An ID token.
     IdToken,
+    /// Members of a token answer for clients. Those of an account are always sealed together with its access token, so they
+    /// need no other key than that.
+    Extra,
     /// A device code.
     DeviceCode,
     /// A user code.

@@ -151,6 +151,10 @@ fn linked(
     let created_at = old.map_or(now, |old| old.account.created_at);
     let keeps_old = |old: &StoredTokens| grant.keeps_refresh_token(&old.origin, old.account.status);
     let kept = old.filter(|old| keeps_old(old)).cloned();
+    let before = old.map(StoredTokens::access_end).unwrap_or_default();
+    let keeps_one = kept.as_ref().is_some_and(|old| old.refresh_token.is_some());
+    let has_refresh_token = keeps_one || grant.refresh_token.is_some();
+    let grant = grant.lasting_as_before(before, has_refresh_token);
     let generation = old.map_or(0, |old| old.generation) + 1;
     let version = old.map_or(0, |old| old.lease.version) + 1;
     let replaced = Kept {
@@ -200,8 +204,10 @@ fn linked(
         access_token: grant.access_token,
         refresh_token: kept.refresh_token,
         spare_refresh_token: kept.spare,
+        extra: grant.extra,
         origin: grant.origin,
         obtained_at: now,
+        hints: grant.hints,
         lease: kept.lease,
         attempts: Attempts {
             ambiguous: kept.ambiguous,

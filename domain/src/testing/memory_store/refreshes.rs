@@ -139,27 +139,39 @@ fn claim(tokens: &mut StoredTokens, until: Timestamp) -> StoredTokens {
 }
 
 fn store(tokens: &mut StoredTokens, refreshed: RefreshedTokens, now: Timestamp) {
+    tokens.generation += 1;
+    tokens.spare_refresh_token = None;
+    tokens.lease.until = None;
+    tokens.account.next_refresh_at = refreshed.next_refresh_at;
     let end_before = tokens.account.refresh_token_expires_at;
     let renews = refreshed.renews(end_before, tokens.obtained_at);
-    tokens.generation += 1;
-    tokens.access_token = refreshed.access_token;
     if refreshed.refresh_token.is_some() {
         tokens.refresh_token = refreshed.refresh_token;
     }
-    tokens.spare_refresh_token = None;
-    tokens.obtained_at = refreshed.requested_at;
-    tokens.lease.until = None;
-    tokens.attempts = Attempts::default();
     let account = &mut tokens.account;
-    account.status = AccountStatus::Active;
-    account.scopes = refreshed.scopes;
-    account.access_token_expires_at = refreshed.access_token_expires_at;
-    let dies_at = refreshed.refresh_token_expires_at;
-    account.refresh_token_expires_at = dies_at.or(account.refresh_token_expires_at);
-    account.renewed_by_use = renews.or(account.renewed_by_use);
-    account.last_refreshed_at = Some(now);
-    account.next_refresh_at = refreshed.next_refresh_at;
-    account.last_error = None;
+    match refreshed.access_token {
+        Ok(access_token) => {
+            tokens.access_token = access_token;
+            tokens.extra = refreshed.extra;
+            tokens.origin = refreshed.origin;
+            tokens.obtained_at = refreshed.requested_at;
+            tokens.hints = refreshed.hints;
+            tokens.attempts = Attempts::default();
+            account.status = AccountStatus::Active;
+            account.scopes = refreshed.scopes;
+            account.access_token_expires_at = refreshed.access_token_expires_at;
+            let dies_at = refreshed.refresh_token_expires_at;
+            account.refresh_token_expires_at = dies_at.or(account.refresh_token_expires_at);
+            account.renewed_by_use = renews.or(account.renewed_by_use);
+            account.last_refreshed_at = Some(now);
+            account.last_error = None;
+        }
+        Err(failure) => {
+            tokens.attempts = failure.attempts;
+            account.status = failure.status;
+            account.last_error = Some(failure.fault);
+        }
+    }
 }
 
 impl State {
@@ -215,9 +227,9 @@ impl State {
         now: Timestamp,
     ) -> Result<Recorded, StoreError> {
         let tokens = self.accounts.get_mut(&account.0);
-        let tokens = tokens.filter(|tokens| tokens.origin == refreshed.origin);
+        let tokens = tokens.filter(|tokens| tokens.origin.may_be_sent_to(&refreshed.origin));
         let tokens = tokens.ok_or(StoreError::Conflict)?;
-        if tokens.access_token == refreshed.access_token {
+        if refreshed.are_stored(&tokens.access_token, tokens.refresh_token.as_ref()) {
             return Ok(Recorded::Stored);
         }
         let given_up = tokens.account.status == AccountStatus::RelinkRequired;

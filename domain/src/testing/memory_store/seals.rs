@@ -131,6 +131,7 @@ fn slot(column: SealedColumn, value: &mut Option<Sealed>) -> Vec<Slot<'_>> {
 
 fn of_tokens(tokens: &mut StoredTokens) -> Vec<Slot<'_>> {
     let mut slots = vec![(SealedColumn::AccessToken, &mut tokens.access_token)];
+    slots.extend(slot(SealedColumn::Extra, &mut tokens.extra));
     slots.extend(slot(SealedColumn::RefreshToken, &mut tokens.refresh_token));
     let spare = &mut tokens.spare_refresh_token;
     slots.extend(slot(SealedColumn::SpareRefreshToken, spare));
@@ -160,6 +161,7 @@ fn of_link(link: &mut Link) -> Vec<Slot<'_>> {
         }
         LinkState::Redeemed(grant) => {
             let mut slots = vec![(SealedColumn::AccessToken, &mut grant.access_token)];
+            slots.extend(slot(SealedColumn::Extra, &mut grant.extra));
             slots.extend(slot(SealedColumn::RefreshToken, &mut grant.refresh_token));
             slots.extend(slot(SealedColumn::IdToken, &mut grant.id_token));
             slots

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use super::Grants;
+use super::answer::unsealable;
 use super::outages::{Admitted, Outage};
 use crate::fault::Fault;
-use crate::grant::refresh::{
-    Lifetimes, Others, RefreshFailure, due_at, judge, wait_for_operator, wait_for_provider,
-};
-use crate::grant::{AccountStatus, ProviderName, RefreshedTokens, StoredTokens, TokenGrant};
+use crate::grant::refresh::{Others, RefreshFailure, judge, wait_for_operator, wait_for_provider};
+use crate::grant::{AccountStatus, ProviderName, RefreshedTokens, StoredTokens};
 use crate::observe::RefreshOutcome;
 use crate::ports::{CipherError, OAuthProvider, ProviderError, RefreshError};
 use crate::secret::RefreshToken;
@@ -71,7 +70,11 @@ impl Grants {
         let lag = due.and_then(|due| self.lag(due));
         let trouble = match self.present(lease).await {
             Ok(tokens) => {
-                self.tell(lease, RefreshOutcome::Refreshed, lag);
+                let outcome = match tokens.access_token {
+                    Ok(_) => RefreshOutcome::Refreshed,
+                    Err(_) => RefreshOutcome::Unavailable,
+                };
+                self.tell(lease, outcome, lag);
                 return Exchange::Refreshed(Box::new(tokens));
             }
             Err(trouble) => trouble,
@@ -150,12 +153,12 @@ impl Grants {
             Ok(refresh_token) => refresh_token,
         };
         let requested_at = self.clock.now();
-        let granted = provider
+        let answer = provider
             .refresh(&refresh_token, &lease.account.scopes)
             .await;
-        self.note(&key.provider, granted.as_ref().err());
-        let granted = granted.map_err(Trouble::Provider)?;
-        self.seal(lease, &granted, requested_at)
+        self.note(&key.provider, answer.as_ref().err());
+        let answer = answer.map_err(Trouble::Provider)?;
+        self.seal(lease, &answer, requested_at)
             .map_err(|error| Trouble::Provider(unsealable(error)))
     }
 
@@ -167,7 +170,7 @@ impl Grants {
     ) -> Result<RefreshToken, Trouble> {
         let origin = provider.origin().await;
         let origin = origin.map_err(|cause| Trouble::Provider(RefreshError::from(cause)))?;
-        if origin != lease.origin {
+        if !lease.origin.may_be_sent_to(&origin) {
             return Err(Trouble::Operator(client_changed()));
         }
         let sealed = lease.refresh_token.as_ref().ok_or(Trouble::LeaseLost)?;
@@ -214,45 +217,6 @@ impl Grants {
                 })
             })
     }
-
-    fn seal(
-        &self,
-        lease: &StoredTokens,
-        granted: &TokenGrant,
-        requested_at: Timestamp,
-    ) -> Result<RefreshedTokens, CipherError> {
-        let key = &lease.account.key;
-        let refresh_token = granted.refresh_token.as_ref();
-        let expires_at = granted.expires_in.map(|lifetime| requested_at + lifetime);
-        let lasts = granted.refresh_token_expires_in;
-        let lifetimes = Lifetimes {
-            requested_at,
-            access_token_expires_at: expires_at,
-            refresh_token_lasts: lasts,
-        };
-        Ok(RefreshedTokens {
-            access_token: self.vault.seal_access_token(&granted.access_token, key)?,
-            refresh_token: refresh_token
-                .map(|token| self.vault.seal_refresh_token(token, key))
-                .transpose()?,
-            scopes: granted.scopes.clone(),
-            origin: lease.origin.clone(),
-            requested_at,
-            access_token_expires_at: expires_at,
-            refresh_token_expires_at: lasts.map(|lifetime| requested_at + lifetime),
-            next_refresh_at: due_at(&lifetimes, self.at_least_every, self.entropy.fraction()),
-        })
-    }
-}
-
-/// The provider has rotated, and what it gave cannot be kept.
-fn unsealable(error: CipherError) -> RefreshError {
-    RefreshError {
-        cause: ProviderError::Nonsense {
-            detail: format!("tokens that cannot be sealed: {error}"),
-        },
-        may_have_acted: true,
-    }
 }
 
 /// What accounts are told that were not tried: nothing that the provider has said about another one.
@@ -269,7 +233,7 @@ const fn is_the_operator_s(cause: &ProviderError) -> bool {
 }
 
 fn client_changed() -> Fault {
-    let words = "the tokens came from another token endpoint or client id than the one that is configured now; put \
+    let words = "the tokens came from another issuer, token endpoint or client id than the one that is configured now; put \
                  the configuration back, or link the account again";
     Fault::new(Fault::CLIENT_CHANGED, words)
 }

@@ -7,6 +7,7 @@
 //! After a write has failed, nothing is claimed or presented until a write test has shown that there is room for tokens: a
 //! claim may fit where its successor does not.
 
+mod answer;
 mod exchange;
 mod on_demand;
 mod outages;

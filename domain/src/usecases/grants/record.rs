@@ -35,6 +35,9 @@ impl Grants {
             recorded => recorded?,
         };
         match recorded {
+            Recorded::Stored if let Err(failure) = &tokens.access_token => {
+                tell(lease, failure, true)
+            }
             Recorded::Stored if account.status != AccountStatus::Active => {
                 tracing::info!(account = id, %provider, "refreshed: the grant is well again");
             }

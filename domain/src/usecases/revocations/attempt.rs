@@ -115,7 +115,7 @@ impl Revocations {
         let provider = provider.map_err(|refusal| {
             Trouble::Operator(Fault::new(Fault::NOT_CONFIGURED, refusal.to_string()))
         })?;
-        if provider.origin().await? == lease.origin {
+        if lease.origin.may_be_sent_to(&provider.origin().await?) {
             return Ok(Arc::clone(provider));
         }
         let words = "the tokens came from another token endpoint or client id than the one that is configured now";

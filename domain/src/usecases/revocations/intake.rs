@@ -90,8 +90,9 @@ impl Revocations {
     ) -> Result<NewRevocation, CipherError> {
         let (vault, key) = (&self.vault, &lease.account.key);
         let refresh = |sealed| opened(vault.open_refresh_token(sealed, key));
+        let access = refreshed.access_token.as_ref().ok();
         let tokens = Tokens {
-            access: opened(vault.open_access_token(&refreshed.access_token, key)),
+            access: access.and_then(|sealed| opened(vault.open_access_token(sealed, key))),
             refresh: refreshed.refresh_token.as_ref().and_then(refresh),
             spare: None,
             id: None,

@@ -162,6 +162,7 @@ async fn tokens_are_sent_only_where_they_came_from() {
     let stage = Stage::new().await;
     let (_, key) = stage.linked().await;
     stage.provider.move_to(Some(TokenOrigin {
+        issuer: None,
         token_endpoint: "https://elsewhere.test/token".to_owned(),
         client_id: "another".to_owned(),
     }));

@@ -1,5 +1,6 @@
 //! Keeping a grant alive, whatever happens.
 
+mod answers;
 mod ends;
 
 use async_trait::async_trait;
@@ -283,6 +284,7 @@ async fn a_refresh_token_goes_nowhere_else() {
     let stage = Stage::new().await;
     let (_, key) = stage.linked().await;
     stage.provider.move_to(Some(TokenOrigin {
+        issuer: None,
         token_endpoint: "https://elsewhere.test/token".to_owned(),
         client_id: "client".to_owned(),
     }));
@@ -483,12 +485,14 @@ async fn who_asks_for_a_refresh_is_not_told_that_a_dead_spare_is_one() {
     let stored = stage.stored().await;
     let now = stage.clock_now();
     let late = RefreshedTokens {
-        access_token: Sealed::from_bytes(b"late".to_vec()),
+        access_token: Ok(Sealed::from_bytes(b"late".to_vec())),
         refresh_token: stored.refresh_token.clone(),
         scopes: Vec::new(),
+        extra: None,
         origin: stored.origin.clone(),
         requested_at: now,
         access_token_expires_at: None,
+        hints: stored.hints,
         refresh_token_expires_at: None,
         next_refresh_at: None,
     };

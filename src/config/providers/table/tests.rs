@@ -169,3 +169,14 @@ fn every_placeholder_of_every_preset_has_a_key() {
         }
     }
 }
+
+#[test]
+fn the_operator_s_extra_replaces_the_preset_s() {
+    let extra = |line: &str| {
+        let table = format!("preset = \"salesforce\"\nclient_id = \"a\"\n{line}");
+        settings(&table).expect("no settings").extra
+    };
+    assert_eq!(extra(""), ["instance_url"]);
+    assert_eq!(extra("extra = [\"id\", \"team.id\"]"), ["id", "team.id"]);
+    assert!(extra("extra = []").is_empty());
+}

@@ -11,7 +11,9 @@ pub(super) async fn keeps_the_tokens_and_the_lease(fixture: &dyn Fixture) {
         refresh_token: None,
         id_token: None,
         scopes: Vec::new(),
+        extra: None,
         access_token_expires_at: None,
+        access_token_hinted_end: None,
         refresh_token_expires_at: None,
         grant_expires_at: None,
         ..sealed_grant()

@@ -7,8 +7,8 @@ use central_oauth_domain::grant::revocation::{
     NewRevocation, RevocableTokens, RevocationLease, RevocationReference,
 };
 use central_oauth_domain::grant::{
-    AccessKeyId, Account, AccountId, AccountKey, AccountStatus, NewGrant, NewKey, ProviderName,
-    RefreshedTokens, StoredTokens, TokenOrigin,
+    AccessKeyId, Account, AccountId, AccountKey, AccountStatus, LifetimeHints, NewGrant, NewKey,
+    ProviderName, RefreshedTokens, StoredTokens, TokenOrigin,
 };
 use central_oauth_domain::link::{
     Link, LinkState, PollSchedule, Requester, SealedConsent, SealedGrant, SealedPrompt,
@@ -101,6 +101,7 @@ pub(super) fn poll(due: u64) -> PollSchedule {
 
 pub(super) fn origin() -> TokenOrigin {
     TokenOrigin {
+        issuer: None,
         token_endpoint: "https://provider.example/token".to_owned(),
         client_id: "broker".to_owned(),
     }
@@ -112,11 +113,21 @@ pub(super) fn sealed_grant() -> SealedGrant {
         refresh_token: Some(sealed("refresh")),
         id_token: Some(sealed("id")),
         scopes: vec!["repo".to_owned(), "read:user".to_owned()],
+        extra: Some(sealed("extra")),
         requested_at: at(9),
         access_token_expires_at: Some(at(3600)),
+        access_token_hinted_end: Some(at(3500)),
         refresh_token_expires_at: Some(at(90_000)),
         grant_expires_at: Some(at(180_000)),
         origin: origin(),
+    }
+}
+
+/// What is known of access tokens that are said to last so many seconds.
+pub(super) fn lasting(seconds: u64) -> LifetimeHints {
+    LifetimeHints {
+        lifetime: Some(secs(seconds)),
+        hinted_end: None,
     }
 }
 
@@ -132,8 +143,11 @@ pub(super) fn grant(person: &str, which: &str) -> NewGrant {
         scopes: vec!["repo".to_owned(), which.to_owned()],
         access_token: sealed(&format!("access {which}")),
         refresh_token: Some(sealed(&format!("refresh {which}"))),
+        extra: Some(sealed(&format!("extra {which}"))),
         origin: origin(),
+        requested_at: at(0),
         access_token_expires_at: Some(at(3600)),
+        hints: lasting(3600),
         refresh_token_expires_at: Some(at(90_000)),
         grant_expires_at: Some(at(180_000)),
         next_refresh_at: Some(at(3400)),
@@ -276,12 +290,14 @@ pub(super) async fn require_relink(store: &dyn TokenStore, account: AccountId) {
 /// Tokens named after `which`, asked for at second 20.
 pub(super) fn fresh(which: &str) -> RefreshedTokens {
     RefreshedTokens {
-        access_token: sealed(&format!("access {which}")),
+        access_token: Ok(sealed(&format!("access {which}"))),
         refresh_token: Some(sealed(&format!("refresh {which}"))),
         scopes: vec!["repo".to_owned(), "more".to_owned()],
+        extra: Some(sealed(&format!("extra {which}"))),
         origin: origin(),
         requested_at: at(20),
         access_token_expires_at: Some(at(7200)),
+        hints: lasting(7180),
         refresh_token_expires_at: Some(at(7200)),
         next_refresh_at: Some(at(7000)),
     }

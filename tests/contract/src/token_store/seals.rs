@@ -63,6 +63,7 @@ fn grant_by(person: &str, access: u8, refresh: u8) -> NewGrant {
     NewGrant {
         access_token: by(access, "access"),
         refresh_token: Some(by(refresh, "refresh")),
+        extra: Some(by(access, "extra")),
         ..grant(person, "one")
     }
 }
@@ -93,6 +94,7 @@ async fn redeemed_by(store: &dyn TokenStore, n: u8, first: u8) {
         access_token: by(first, "access"),
         refresh_token: Some(by(first + 1, "refresh")),
         id_token: Some(by(first + 2, "id")),
+        extra: Some(by(first, "extra")),
         ..sealed_grant()
     };
     let kept = store.keep_redeemed(link.id, link.version, grant, poll(6), at(700));
@@ -206,11 +208,11 @@ fn rows_of(table: SealedTable, account: AccountKey) -> Vec<(SealedTo, Vec<Sealed
     match table {
         SealedTable::ServiceKeys => vec![(SealedTo::Service, vec![HashKey])],
         SealedTable::Tokens => {
-            let values = vec![AccessToken, RefreshToken, SpareRefreshToken];
+            let values = vec![AccessToken, Extra, RefreshToken, SpareRefreshToken];
             vec![(SealedTo::Account(account), values)]
         }
         SealedTable::DeviceCodes => {
-            let redeemed = vec![AccessToken, RefreshToken, IdToken];
+            let redeemed = vec![AccessToken, Extra, RefreshToken, IdToken];
             let asked = vec![DeviceCode, Callback, UserCode, VerificationUriComplete];
             let [one, two] = [1, 2].map(|n| SealedTo::Link(code(n)));
             vec![(one, redeemed), (two, asked)]
@@ -236,6 +238,7 @@ pub(super) async fn rows_say_what_they_are_sealed_to(fixture: &dyn Fixture) {
             let values = rows[0].values.iter().map(|value| value.sealed.clone());
             let expected = [
                 tokens.access_token.clone(),
+                by(22, "extra"),
                 by(23, "refresh"),
                 by(24, "spare"),
             ];
@@ -267,6 +270,7 @@ pub(super) async fn one_other_value_is_enough(fixture: &dyn Fixture) {
     assert_eq!(in_use(&*store).await, seals([50]));
     let tokens = stored(&*store, id).await;
     assert_eq!(tokens.access_token, by(50, "AccessToken"));
+    assert_eq!(tokens.extra, Some(by(50, "Extra")));
     assert_eq!(tokens.refresh_token, Some(by(50, "RefreshToken")));
     let spare = by(50, "SpareRefreshToken");
     assert_eq!(tokens.spare_refresh_token, Some(spare));
@@ -287,6 +291,7 @@ pub(super) async fn resealing_changes_nothing_else(fixture: &dyn Fixture) {
     let mut expected = tokens;
     let now = stored(&*store, id).await;
     expected.access_token = now.access_token.clone();
+    expected.extra = now.extra.clone();
     expected.refresh_token = now.refresh_token.clone();
     expected.spare_refresh_token = now.spare_refresh_token.clone();
     assert_eq!(now, expected);
@@ -313,7 +318,7 @@ pub(super) async fn what_has_changed_is_left_alone(fixture: &dyn Fixture) {
     // One refreshed, one with a spare that was not there, one whose spare has gone.
     let generation = stored(&*store, ada).await.generation;
     let refreshed = RefreshedTokens {
-        access_token: by(1, "new access"),
+        access_token: Ok(by(1, "new access")),
         refresh_token: None,
         ..fresh("two")
     };

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
+use central_oauth_domain::grant::{Identity, ListedMembers, ProviderName, TokenGrant, TokenOrigin};
 use central_oauth_domain::ports::{
-    Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption, RefreshError,
-    Revoked, TokenToRevoke,
+    Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption, RefreshAnswer,
+    RefreshError, Revoked, TokenToRevoke,
 };
 use central_oauth_domain::secret::{
     AccessToken, CallbackQuery, DeviceCode, IdToken, RefreshToken, UserCode,
@@ -71,6 +71,7 @@ impl OAuthProvider for ScriptedProvider {
 
     async fn origin(&self) -> Result<TokenOrigin, ProviderError> {
         Ok(TokenOrigin {
+            issuer: None,
             token_endpoint: "https://provider.example/token".to_owned(),
             client_id: "client".to_owned(),
         })
@@ -107,9 +108,12 @@ impl OAuthProvider for ScriptedProvider {
             refresh_token: Some(RefreshToken::new("refresh-token")),
             id_token: None,
             expires_in: lifetime,
+            assumed_expires_in: None,
+            exp: None,
             refresh_token_expires_in: None,
             grant_expires_in: grant_lasts,
             scopes: self.scopes.clone(),
+            extra: extra("one"),
             origin: self.origin().await?,
         })))
     }
@@ -118,21 +122,24 @@ impl OAuthProvider for ScriptedProvider {
         &self,
         _: &RefreshToken,
         granted: &[String],
-    ) -> Result<TokenGrant, RefreshError> {
+    ) -> Result<RefreshAnswer, RefreshError> {
         if let Some(cause) = self.trouble.lock().unwrap().clone() {
             return Err(cause.into());
         }
         let lifetime = *self.lifetime.lock().unwrap();
-        Ok(TokenGrant {
+        Ok(RefreshAnswer::Granted(Box::new(TokenGrant {
             access_token: AccessToken::new("refreshed-token"),
             refresh_token: None,
             id_token: None,
             expires_in: lifetime,
+            assumed_expires_in: None,
+            exp: None,
             refresh_token_expires_in: None,
             grant_expires_in: None,
             scopes: granted.to_vec(),
+            extra: extra("two"),
             origin: self.origin().await?,
-        })
+        })))
     }
 
     async fn revoke(&self, _: TokenToRevoke<'_>) -> Result<Revoked, ProviderError> {
@@ -153,4 +160,10 @@ impl OAuthProvider for ScriptedProvider {
             Person::Denies => Ok(Identity::Unknown),
         }
     }
+}
+
+/// What clients get besides: the host that accepts the token.
+fn extra(host: &str) -> ListedMembers {
+    let url = format!("https://{host}.example.com");
+    vec![("instance_url".to_owned(), Some(url))]
 }

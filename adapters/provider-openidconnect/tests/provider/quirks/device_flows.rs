@@ -209,7 +209,7 @@ async fn salesforce() {
     let Ok(Redemption::Granted(grant)) = subject.redeem().await else {
         panic!("tokens");
     };
-    assert_eq!(grant.expires_in, Some(Duration::from_secs(7200)));
+    assert_eq!(grant.assumed_expires_in, Some(Duration::from_secs(7200)));
 }
 
 // Zoho's device flow in public code: milliseconds, commas, another endpoint, words with spaces. Zoho, "Initiation request":

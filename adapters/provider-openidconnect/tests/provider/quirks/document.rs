@@ -105,6 +105,7 @@ fn lines(profile: &Profile) -> Vec<(&'static str, String)> {
         ("Scope needed for a refresh token", any(&scopes.for_refresh)),
         ("Scope needed to know the person", any(&scopes.for_identity)),
         ("Scopes of the device flow", list(&scopes.device_flow_gives)),
+        ("Given to clients as `extra`", list(&profile.extra)),
         ("Access tokens last", facts.access_token.clone()),
         ("Refresh tokens last", facts.refresh_token.clone()),
         ("Grants end", grant_end(profile)),

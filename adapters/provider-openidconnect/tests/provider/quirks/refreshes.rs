@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use central_oauth_domain::grant::TokenGrant;
-use central_oauth_domain::ports::{Redemption, RefreshError};
+use central_oauth_domain::ports::{Redemption, RefreshAnswer, RefreshError};
 use serde_json::{Value, json};
 
 use super::saying;
@@ -145,6 +145,21 @@ async fn what_is_dead_and_what_is_not() {
             DEAD,
         ),
         ("gitlab", 400, error("invalid_grant"), DEAD),
+        // dreeveapp/dreeve issues 1449 and 372.
+        (
+            "strava",
+            400,
+            json!({"message": "Bad Request", "errors": [
+                {"resource": "RefreshToken", "field": "refresh_token", "code": "invalid"}]}),
+            DEAD,
+        ),
+        (
+            "strava",
+            400,
+            json!({"message": "Bad Request", "errors": [
+                {"resource": "Application", "field": "client_id", "code": "invalid"}]}),
+            "misconfigured invalid",
+        ),
         // metabrainz/listenbrainz-server pull 1921: believed only when it stays.
         (
             "spotify",
@@ -205,7 +220,9 @@ async fn token_answers_of_their_own() {
     let grant = refresh("slack", 200, answer).await.ok().unwrap();
     assert_eq!(grant.scopes, ["channels:read", "chat:write"]);
     let answer = json!({"access_token": "x", "token_type": "user"});
-    assert!(refresh("twitch", 200, answer).await.is_err());
+    let (twitch, _stub) = saying("twitch", 200, &answer).await;
+    let refreshed = twitch.refresh_answer().await;
+    assert!(matches!(refreshed, Ok(RefreshAnswer::Unusable { .. })));
     let answer = json!({"access_token": "x", "scopes": "account repository:write"});
     let grant = refresh("bitbucket", 200, answer).await.ok().unwrap();
     assert_eq!(grant.scopes, ["account", "repository:write"]);
@@ -239,7 +256,7 @@ async fn how_long_tokens_last() {
     assert_eq!(lasts("github", plain).await, [None, None]);
     let grant = refresh("salesforce", 200, json!({"access_token": "a"})).await;
     assert_eq!(
-        grant.ok().unwrap().expires_in,
+        grant.ok().unwrap().assumed_expires_in,
         Some(Duration::from_secs(7200))
     );
 }

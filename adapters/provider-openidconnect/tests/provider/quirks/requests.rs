@@ -195,3 +195,43 @@ async fn public_clients_of_presets() {
         assert!(!seen.form().contains_key("client_secret"));
     });
 }
+
+// openai/codex issue 33403, n8n-io/n8n issue 30924, athenahealth/apiserver-athenaFlex issue 55, NangoHQ/nango issue 430:
+// `resource` (RFC 8707), `audience`, `redirect_uri` at refreshes.
+#[tokio::test]
+async fn parameters_of_every_kind_of_request() {
+    let stub = granting().await;
+    let mut settings = crate::support::plain(&stub.base);
+    let table = |kind: &str| {
+        let redirect = ("redirect_uri".to_owned(), "https://x.example".to_owned());
+        let kind = ("kind".to_owned(), kind.to_owned());
+        std::collections::BTreeMap::from([redirect, kind])
+    };
+    settings.quirks.device.parameters = table("device");
+    settings.quirks.token.parameters = [("kind".to_owned(), "token".to_owned())].into();
+    settings.quirks.refresh.parameters = table("refresh");
+    settings.quirks.revocation.parameters = table("revocation");
+    let subject = Subject::new(settings.clone());
+    let kind = || stub.last(|seen| seen.form().remove("kind"));
+    assert!(subject.begin().await.is_err());
+    assert_eq!(kind().as_deref(), Some("device"));
+    assert_eq!(step(&subject.redeem().await), "granted");
+    assert_eq!(kind().as_deref(), Some("token"));
+    assert!(subject.refresh().await.is_ok());
+    assert_eq!(kind().as_deref(), Some("refresh"));
+    stub.last(|seen| assert_eq!(seen.form()["redirect_uri"], "https://x.example"));
+    assert!(subject.revoke().await.is_ok());
+    assert_eq!(kind().as_deref(), Some("revocation"));
+
+    settings.authorization_endpoint =
+        Some(Url::parse(&format!("{}/authorize", stub.base)).unwrap());
+    settings.authorization_parameters = vec![("kind".to_owned(), "authorize".to_owned())];
+    let subject = Subject::new(by_code(settings));
+    let sent = parameter(&address(&subject).await, "kind");
+    assert_eq!(sent.as_deref(), Some("authorize"));
+    let consent = subject.begin().await.ok().unwrap();
+    let callback = CallbackQuery::new("code=c");
+    let redeemed = subject.provider.redeem(&consent.handle, Some(&callback));
+    let _ = redeemed.await;
+    assert_eq!(kind().as_deref(), Some("token"));
+}

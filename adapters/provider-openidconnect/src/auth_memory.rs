@@ -1,0 +1,91 @@
+//! Remembers which method of client authentication works at which endpoint.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::ports::Clock;
+use url::Url;
+
+use crate::client_auth::{ClientAuth, ClientAuthMethod};
+
+/// How long no second method is tried at an endpoint that refused both.
+const PAUSE: Duration = Duration::from_secs(60 * 60);
+
+/// What the endpoints of one provider accept, as far as this process has seen.
+pub(crate) struct AuthMemory {
+    clock: Arc<dyn Clock>,
+    endpoints: Mutex<HashMap<Url, Lesson>>,
+}
+
+/// What an endpoint has shown.
+enum Lesson {
+    /// It accepts this method and refused the usual one.
+    Accepts(ClientAuthMethod),
+    /// It refused both at this time.
+    RefusesBoth(Timestamp),
+}
+
+impl AuthMemory {
+    /// Knows nothing yet.
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            endpoints: Mutex::default(),
+        }
+    }
+
+    /// Returns the method to begin with.
+    pub(crate) fn first(&self, endpoint: &Url, auth: ClientAuth) -> ClientAuthMethod {
+        match self.lessons().get(endpoint) {
+            Some(Lesson::Accepts(method)) if !auth.is_fixed => *method,
+            _ => auth.method,
+        }
+    }
+
+    /// Returns the method to try after the endpoint has answered `invalid_client` to this one.
+    pub(crate) fn second(
+        &self,
+        endpoint: &Url,
+        auth: ClientAuth,
+        refused: ClientAuthMethod,
+    ) -> Option<ClientAuthMethod> {
+        let other = match refused {
+            ClientAuthMethod::Basic => ClientAuthMethod::Post,
+            // It was accepted once, so the provider has changed.
+            ClientAuthMethod::Post if auth.method == ClientAuthMethod::Basic => auth.method,
+            ClientAuthMethod::Post | ClientAuthMethod::None => return None,
+        };
+        let waits = match self.lessons().get(endpoint) {
+            Some(Lesson::RefusesBoth(at)) => {
+                let now = self.clock.now();
+                *at <= now && now < *at + PAUSE
+            }
+            _ => false,
+        };
+        (!auth.is_fixed && !waits).then_some(other)
+    }
+
+    /// Records that the endpoint accepts this method.
+    pub(crate) fn accepts(&self, endpoint: &Url, auth: ClientAuth, method: ClientAuthMethod) {
+        let mut lessons = self.lessons();
+        if method == auth.method {
+            lessons.remove(endpoint);
+        } else {
+            lessons.insert(endpoint.clone(), Lesson::Accepts(method));
+        }
+    }
+
+    /// Records that the endpoint refuses both methods.
+    pub(crate) fn refuses_both(&self, endpoint: &Url) {
+        let lesson = Lesson::RefusesBoth(self.clock.now());
+        self.lessons().insert(endpoint.clone(), lesson);
+    }
+
+    fn lessons(&self) -> MutexGuard<'_, HashMap<Url, Lesson>> {
+        self.endpoints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}

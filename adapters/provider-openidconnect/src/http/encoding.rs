@@ -1,0 +1,58 @@
+//! Decodes compressed bodies (RFC 9110 section 8.4). Requests ask for none, but some CDNs compress regardless.
+
+use std::io::Read;
+
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+
+use super::MOST_BYTES;
+
+/// The first two bytes of every gzip stream (RFC 1952 section 2.3.1). No JSON, form or HTML starts with them.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Returns the body without its content codings, or what is wrong with it.
+///
+/// Servers mislabel bodies, so the bytes decide: a body that claims to be gzip and is not stays as it is, and gzip without
+/// a label is decoded.
+pub(super) fn decode(codings: &str, body: Vec<u8>) -> Result<Vec<u8>, &'static str> {
+    let mut body = body;
+    // The codings are listed in the order in which the server applied them.
+    for coding in codings.rsplit(',') {
+        body = match coding.trim().to_ascii_lowercase().as_str() {
+            "" | "identity" | "gzip" | "x-gzip" => gunzip(body)?,
+            "deflate" => inflate(body)?,
+            _ => return Err("a body in a content coding that was not asked for"),
+        };
+    }
+    Ok(body)
+}
+
+fn gunzip(body: Vec<u8>) -> Result<Vec<u8>, &'static str> {
+    if body.starts_with(&GZIP) {
+        read(MultiGzDecoder::new(body.as_slice()))
+    } else {
+        Ok(body)
+    }
+}
+
+/// `deflate` means the zlib format; some servers send the raw format instead (RFC 9110 section 8.4.1.2).
+fn inflate(body: Vec<u8>) -> Result<Vec<u8>, &'static str> {
+    read(ZlibDecoder::new(body.as_slice())).or_else(|reason| {
+        if reason == TOO_LONG {
+            return Err(reason);
+        }
+        read(DeflateDecoder::new(body.as_slice()))
+    })
+}
+
+const TOO_LONG: &str = "more than 2 MiB once decompressed";
+
+/// Stops at the limit for bodies, so that a small body cannot fill the memory.
+fn read(decoder: impl Read) -> Result<Vec<u8>, &'static str> {
+    let mut decoded = Vec::new();
+    let limit = MOST_BYTES as u64 + 1;
+    match decoder.take(limit).read_to_end(&mut decoded) {
+        Ok(_) if decoded.len() > MOST_BYTES => Err(TOO_LONG),
+        Ok(_) => Ok(decoded),
+        Err(_) => Err("a compressed body that is broken"),
+    }
+}

@@ -1,0 +1,129 @@
+//! Requests with this client's credentials: how every endpoint but userinfo is asked.
+
+use reqwest::StatusCode;
+
+use super::OpenIdConnectProvider;
+use crate::client_auth::{ClientAuth, ClientAuthMethod};
+use crate::deadline::Deadline;
+use crate::http::{Answer, Request, Unanswered};
+
+impl OpenIdConnectProvider {
+    /// Posts a form with this client's credentials.
+    ///
+    /// Metadata and endpoints disagree about client authentication in practice. If an endpoint answers `invalid_client` to
+    /// a method that nobody chose, the other method is tried once. The second request carries the same refresh token, and
+    /// that is no reuse: a server authenticates the client before it looks at the grant (RFC 6749 section 3.2.1), so
+    /// `invalid_client` means that it has spent nothing. A server that spends an authorization code regardless costs the
+    /// person one more try, since the method is remembered. Both requests share one deadline, which the lease outlasts.
+    pub(super) async fn post(
+        &self,
+        auth: ClientAuth,
+        request: Request,
+        deadline: Deadline,
+    ) -> Result<Answer, Unanswered> {
+        let endpoint = request.url().clone();
+        let method = self.auth_memory.first(&endpoint, auth);
+        let first = self.post_by(auth.by(method), request.clone(), deadline);
+        let first = first.await?;
+        let refused = refuses_client(&first);
+        let second_method = match self.auth_memory.second(&endpoint, auth, method) {
+            Some(method) if refused && self.client.secret().is_some() => method,
+            _ => {
+                if has_seen_grant(&first) {
+                    self.auth_memory.accepts(&endpoint, auth, method);
+                }
+                return Ok(first);
+            }
+        };
+        let second = self.post_by(auth.by(second_method), request, deadline);
+        let second = second.await?;
+        if has_seen_grant(&second) {
+            tracing::info!(
+                provider = self.settings.name.as_str(),
+                endpoint = endpoint.path(),
+                method = second_method.name(),
+                "the endpoint answered invalid_client; it accepts this method of client authentication, which is used there \
+                 from now on"
+            );
+            self.auth_memory.accepts(&endpoint, auth, second_method);
+            return Ok(second);
+        }
+        if says_nothing(&second) {
+            return Ok(second);
+        }
+        self.auth_memory.refuses_both(&endpoint);
+        Ok(first)
+    }
+
+    async fn post_by(
+        &self,
+        auth: ClientAuth,
+        mut request: Request,
+        deadline: Deadline,
+    ) -> Result<Answer, Unanswered> {
+        self.client.authenticate(auth, &mut request)?;
+        let outcome = self.http.send(request, deadline).await;
+        self.look_for_a_move(&outcome).await;
+        outcome
+    }
+
+    /// Has the issuer's metadata fetched again before the next request, if an endpoint in it seems to be gone: nobody
+    /// listens there any more, or the server does not know the path.
+    pub(super) async fn look_for_a_move(&self, outcome: &Result<Answer, Unanswered>) {
+        let is_gone = match outcome {
+            Ok(answer) => {
+                let is_elsewhere = answer.status().is_redirection();
+                (is_elsewhere || GONE.contains(&answer.status())) && answer.oauth_error().is_none()
+            }
+            Err(unanswered) => unanswered.is_unreachable(),
+        };
+        if is_gone && self.settings.issuer.is_some() {
+            self.server.expire().await;
+        }
+    }
+}
+
+const GONE: [StatusCode; 4] = [
+    StatusCode::NOT_FOUND,
+    StatusCode::METHOD_NOT_ALLOWED,
+    StatusCode::GONE,
+    StatusCode::MISDIRECTED_REQUEST,
+];
+
+/// Whether the server does not accept the client as it authenticated.
+fn refuses_client(answer: &Answer) -> bool {
+    let error = answer.oauth_error();
+    error.is_some_and(|error| error.code == "invalid_client" && !error.is_limit())
+}
+
+/// Whether the server accepted the client and looked at what it asked for.
+fn has_seen_grant(answer: &Answer) -> bool {
+    /// Some servers answer so to a client that they do not accept.
+    const ABOUT_CLIENTS: [&str; 3] = ["invalid_client", "unauthorized_client", "invalid_request"];
+    match answer.oauth_error() {
+        Some(error) => {
+            !says_nothing(answer)
+                && !error.is_limit()
+                && !ABOUT_CLIENTS.contains(&error.code.as_str())
+        }
+        None => answer.status().is_success(),
+    }
+}
+
+fn says_nothing(answer: &Answer) -> bool {
+    let status = answer.status();
+    status.is_server_error()
+        || status == StatusCode::TOO_MANY_REQUESTS
+        || status == StatusCode::REQUEST_TIMEOUT
+        || answer.retry_after().is_some_and(|pause| !pause.is_zero())
+}
+
+impl ClientAuthMethod {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Basic => "client_secret_basic",
+            Self::Post => "client_secret_post",
+            Self::None => "none",
+        }
+    }
+}

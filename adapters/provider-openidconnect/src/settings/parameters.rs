@@ -1,0 +1,87 @@
+//! Extra parameters that the operator or a preset adds to requests, and those that this service sets itself.
+
+use super::{ProviderSettings, SettingsError};
+
+/// How a client authenticates, in every request (RFC 6749 section 2.3, RFC 7521 section 4.2).
+const CLIENT: [&str; 4] = [
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+];
+
+/// RFC 6749 section 4.1.1, RFC 7636 section 4.3, OpenID Connect Core section 3.1.2.1.
+const AUTHORIZATION: [&str; 7] = [
+    "code_challenge",
+    "code_challenge_method",
+    "nonce",
+    "redirect_uri",
+    "response_type",
+    "scope",
+    "state",
+];
+
+/// RFC 6749 section 4.1.3, RFC 7636 section 4.5, RFC 8628 section 3.4.
+const TOKEN: [&str; 5] = [
+    "grant_type",
+    "code",
+    "code_verifier",
+    "device_code",
+    "redirect_uri",
+];
+
+/// RFC 6749 section 6. `scope` is not among them: some servers want it at each refresh.
+const REFRESH: [&str; 2] = ["grant_type", "refresh_token"];
+
+/// RFC 7009 section 2.1.
+const REVOCATION: [&str; 2] = ["token", "token_type_hint"];
+
+/// Rejects parameters that would override what this service sets.
+pub(super) fn check(settings: &ProviderSettings) -> Result<(), SettingsError> {
+    let quirks = &settings.quirks;
+    let device = &quirks.device;
+    let scope = [device.scope_parameter.as_deref().unwrap_or("scope")];
+    let code = [device.code_parameter.as_deref().unwrap_or("device_code")];
+    let token = [quirks.revocation.parameter.as_deref().unwrap_or("token")];
+    let authorization = settings.authorization_parameters.iter();
+    find(
+        "authorization_parameters",
+        authorization.map(|(name, _)| name),
+        &[&AUTHORIZATION],
+    )?;
+    find(
+        "quirks.device.parameters",
+        device.parameters.keys(),
+        &[&scope],
+    )?;
+    find(
+        "quirks.token.parameters",
+        quirks.token.parameters.keys(),
+        &[&TOKEN, &code],
+    )?;
+    find(
+        "quirks.refresh.parameters",
+        quirks.refresh.parameters.keys(),
+        &[&REFRESH],
+    )?;
+    find(
+        "quirks.revocation.parameters",
+        quirks.revocation.parameters.keys(),
+        &[&REVOCATION, &token],
+    )
+}
+
+fn find<'a>(
+    key: &'static str,
+    mut names: impl Iterator<Item = &'a String>,
+    ours: &[&[&str]],
+) -> Result<(), SettingsError> {
+    let is_ours = |name: &str| CLIENT.contains(&name) || ours.iter().any(|all| all.contains(&name));
+    match names.find(|name| is_ours(name)) {
+        Some(name) => Err(SettingsError::Parameter {
+            key,
+            name: name.clone(),
+        }),
+        None => Ok(()),
+    }
+}

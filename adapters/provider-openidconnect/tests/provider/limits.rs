@@ -1,0 +1,113 @@
+//! Limits of requests: `Retry-After` counts on every failed answer (RFC 9110 section 10.2.3).
+
+use std::time::Duration;
+
+use central_oauth_domain::ports::ProviderError;
+use poem::Response;
+
+use crate::support::{Stub, Subject, WithHeader, error_of, kind, plain, reply, step};
+
+const NINETY: Option<Duration> = Some(Duration::from_secs(90));
+
+async fn limiting(status: u16, body: &'static str) -> (Subject, Stub) {
+    let stub = Stub::start(move |_, _| {
+        reply(status, "application/json", body).with_header_value("retry-after", "90")
+    })
+    .await;
+    (Subject::plain(&stub.base), stub)
+}
+
+fn pause(error: &ProviderError) -> Option<Duration> {
+    assert_eq!(kind(error), ("unavailable", ""), "{error}");
+    error.retry_after()
+}
+
+// coder/coder issue 24334, home-assistant/core issue 175381: 403, a sentence, and Retry-After.
+#[tokio::test]
+async fn a_pause_counts_at_every_endpoint() {
+    for (status, body) in [
+        (
+            403,
+            r#"{"message":"You have exceeded a secondary rate limit"}"#,
+        ),
+        (403, "<html>slow down"),
+        (400, ""),
+        (401, r#"{"error":"Too many requests"}"#),
+        (400, r#"{"error":"invalid_request"}"#),
+        (401, r#"{"error":"invalid_client"}"#),
+        (403, r#"{"error":"access_denied"}"#),
+        (404, "not here"),
+        (200, r#"{"error":"rate limit exceeded"}"#),
+        (200, "<html>please wait"),
+        (302, ""),
+        (429, "{}"),
+        (503, ""),
+    ] {
+        let (subject, _stub) = limiting(status, body).await;
+        let refresh = subject.refresh().await.err().unwrap();
+        assert_eq!(pause(&refresh.cause), NINETY, "{status} {body}");
+        let client_error = (400..500).contains(&status);
+        assert!(!(client_error && refresh.may_have_acted), "{status} {body}");
+        for error in [
+            error_of(subject.redeem().await),
+            error_of(subject.begin().await),
+            error_of(subject.identify(None).await),
+        ] {
+            assert_eq!(pause(&error), NINETY, "{status} {body}");
+        }
+        // With 200, a body without `error` makes no difference to a revocation (RFC 7009 section 2.2).
+        if body != "<html>please wait" {
+            let error = error_of(subject.revoke().await);
+            assert_eq!(pause(&error), NINETY, "{status} {body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_dead_token_stays_dead() {
+    let (subject, stub) = limiting(400, r#"{"error":"invalid_grant"}"#).await;
+    let error = subject.refresh().await.err().unwrap();
+    assert_eq!(kind(&error.cause), ("refused", "invalid_grant"));
+    // Where the word is doubted, the pause is the likelier meaning.
+    let mut settings = plain(&stub.base);
+    settings.quirks.refresh.dead_is_doubtful = true;
+    let error = Subject::new(settings).refresh().await.err().unwrap();
+    assert_eq!(pause(&error.cause), NINETY);
+}
+
+#[tokio::test]
+async fn steps_of_the_device_flow_go_on() {
+    for (body, expected) in [
+        (r#"{"error":"authorization_pending"}"#, "pending"),
+        (r#"{"error":"slow_down"}"#, "slow down Some(90s)"),
+        (r#"{"error":"expired_token"}"#, "expired"),
+    ] {
+        let (subject, _stub) = limiting(400, body).await;
+        assert_eq!(step(&subject.redeem().await), expected);
+    }
+}
+
+#[tokio::test]
+async fn other_headers_and_no_pause_at_all() {
+    let refused = |name: &'static str, value: &'static str| {
+        move || -> Response {
+            let answer = reply(403, "application/json", "{}");
+            answer
+                .with_header_value(name, value)
+                .with_header_value("ratelimit-remaining", "0")
+        }
+    };
+    for (name, value, expected) in [
+        ("x-retry-after", "90", "unavailable"),
+        ("ratelimit-reset", "90", "unavailable"),
+        // Gateways that always send it mean nothing by it.
+        ("retry-after", "0", "refused http_403"),
+        ("retry-after", "soon", "refused http_403"),
+    ] {
+        let answer = refused(name, value);
+        let stub = Stub::start(move |_, _| answer()).await;
+        let error = Subject::plain(&stub.base).refresh().await.err().unwrap();
+        let (kind, code) = kind(&error.cause);
+        assert_eq!(format!("{kind} {code}").trim(), expected, "{name}: {value}");
+    }
+}

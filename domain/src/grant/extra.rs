@@ -1,0 +1,149 @@
+//! Members of token answers that clients need beside the access token: the host that accepts it, a tenant's id.
+
+use std::collections::BTreeMap;
+
+use crate::secret::ExtraText;
+
+/// Members of a token answer by their names.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Extra(BTreeMap<String, String>);
+
+/// The members that the operator listed, each with its value where the answer carries one.
+pub type ListedMembers = Vec<(String, Option<String>)>;
+
+impl Extra {
+    /// The most members that can be listed.
+    pub const MOST_MEMBERS: usize = 16;
+    /// The longest name of a member, in bytes.
+    pub const LONGEST_NAME: usize = 128;
+    /// The longest value, in bytes. A longer one is left out, since half an address is worse than none.
+    pub const LONGEST_VALUE: usize = 2048;
+
+    /// Whether a member may be handed to clients. Tokens and secrets may not, wherever they stand: `access_token`,
+    /// `authed_user.access_token`, `client_secret`, `refreshToken`.
+    #[must_use]
+    pub fn may_hold(name: &str) -> bool {
+        let is_secret = |segment: &str| {
+            let letters = segment.chars().filter(char::is_ascii_alphanumeric);
+            let word: String = letters.map(|c| c.to_ascii_lowercase()).collect();
+            word.ends_with("token") || word.ends_with("secret")
+        };
+        !name.split(['.', '/']).any(is_secret)
+    }
+
+    /// The members after an answer: what it carries replaces what was known, and what it leaves out stays. Members that are
+    /// not listed any more are dropped.
+    #[must_use]
+    pub fn after(self, answer: ListedMembers) -> Self {
+        let Self(mut before) = self;
+        let known = answer.into_iter().filter_map(|(name, value)| {
+            let value = value.or_else(|| before.remove(&name))?;
+            Some((name, value))
+        });
+        Self(known.collect())
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The members, for the client.
+    #[must_use]
+    pub fn into_members(self) -> BTreeMap<String, String> {
+        self.0
+    }
+
+    /// The members as one text, to be sealed: each name and value with its length in bytes in front.
+    #[must_use]
+    pub fn to_text(&self) -> ExtraText {
+        let parts = self.0.iter().flat_map(|(name, value)| [name, value]);
+        let text: String = parts.map(|part| format!("{}:{part}", part.len())).collect();
+        ExtraText::new(text)
+    }
+
+    /// The members of such a text; `None` for any other.
+    #[must_use]
+    pub fn from_text(text: &ExtraText) -> Option<Self> {
+        let (mut rest, mut members) = (text.expose(), BTreeMap::new());
+        while !rest.is_empty() {
+            let (name, after_name) = part(rest)?;
+            let (value, after_value) = part(after_name)?;
+            members.insert(name.to_owned(), value.to_owned());
+            rest = after_value;
+        }
+        Some(Self(members))
+    }
+}
+
+/// The first part of a text, and the rest of it.
+fn part(text: &str) -> Option<(&str, &str)> {
+    let (length, rest) = text.split_once(':')?;
+    rest.split_at_checked(length.parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn extra(members: &[(&str, &str)]) -> Extra {
+        let owned = members
+            .iter()
+            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+        Extra(owned.collect())
+    }
+
+    #[test]
+    fn the_text_tells_the_members() {
+        let all = extra(&[
+            ("instance_url", "https://org.example.com"),
+            ("team.id", "7:1"),
+            ("ключ", "a\u{0}b\n€"),
+        ]);
+        for members in [all, Extra::default()] {
+            assert!(Extra::from_text(&members.to_text()) == Some(members));
+        }
+        for broken in ["7", "3:ab", "1:a", "x:a1:b", "1:€2:bc"] {
+            assert!(
+                Extra::from_text(&ExtraText::new(broken)).is_none(),
+                "{broken}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_answer_replaces_what_it_carries() {
+        let before = extra(&[("kept", "1"), ("moved", "2"), ("unlisted", "3")]);
+        let answer = [("kept", None), ("moved", Some("9")), ("missing", None)];
+        let answer = answer.map(|(n, v)| (n.to_owned(), v.map(str::to_owned)));
+        let after = before.after(answer.into());
+        assert!(after == extra(&[("kept", "1"), ("moved", "9")]));
+    }
+
+    #[test]
+    fn tokens_and_secrets_are_held_back() {
+        for secret in [
+            "access_token",
+            "refresh_token",
+            "id_token",
+            "authed_user.access_token",
+            "incoming_webhook.client_secret",
+            "RefreshToken",
+            "bot-token",
+            "access_token.value",
+            "token",
+        ] {
+            assert!(!Extra::may_hold(secret), "{secret}");
+        }
+        for harmless in [
+            "instance_url",
+            "api_domain",
+            "team.id",
+            "token_type",
+            "secretary",
+        ] {
+            assert!(Extra::may_hold(harmless), "{harmless}");
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! When an access token ends, whatever its answer says or leaves out.
+
+use std::time::Duration;
+
+use super::NewGrant;
+use crate::time::Timestamp;
+
+/// The farthest `exp` that is believed.
+const FARTHEST_EXP: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+/// Providers tell what is left in whole seconds. A cached token that ended longer ago than this has really ended.
+const ROUNDING: Duration = Duration::from_secs(2);
+
+/// What is known about the lifetime of an account's access tokens beside the end that holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LifetimeHints {
+    /// How long the last new access token was said to last.
+    pub lifetime: Option<Duration>,
+    /// The `exp` of an access token whose provider has never said how long its tokens last. It is no promise: the token is
+    /// refreshed by it, and served with a warning after it.
+    pub hinted_end: Option<Timestamp>,
+}
+
+/// What an answer says about its access token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SaidEnd {
+    /// When the answer was asked for.
+    pub requested_at: Timestamp,
+    /// `expires_in`, if it is more than nothing.
+    pub expires_in: Option<Duration>,
+    /// How long such tokens are taken to last, where the answer says nothing at all and the provider is known for it.
+    pub assumed: Option<Duration>,
+    /// `exp` of a JWT (RFC 7519 section 4.1.4), not verified.
+    pub exp: Option<Timestamp>,
+    /// Whether it is the access token that is stored already.
+    pub is_stored: bool,
+}
+
+/// When an access token ends, as far as that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AccessEnd {
+    /// The end that holds: afterwards the token is not served.
+    pub expires_at: Option<Timestamp>,
+    /// The rest.
+    pub hints: LifetimeHints,
+}
+
+impl AccessEnd {
+    /// What is known of stored tokens. Rows from before lifetimes were stored tell theirs by their dates.
+    #[must_use]
+    pub fn of_stored(
+        expires_at: Option<Timestamp>,
+        hints: LifetimeHints,
+        obtained_at: Timestamp,
+    ) -> Self {
+        let told = || expires_at.map(|at| at.since(obtained_at));
+        let lifetime = hints
+            .lifetime
+            .or_else(told)
+            .filter(|lifetime| !lifetime.is_zero());
+        Self {
+            expires_at,
+            hints: LifetimeHints { lifetime, ..hints },
+        }
+    }
+
+    /// The end of an answer's access token, given what was known before: by `expires_in`, by the `exp` of a JWT, by the last
+    /// known lifetime. A token of an account whose tokens used to expire never lasts for ever. A provider that returns the
+    /// stored token again has not prolonged it unless it says so, or has never said how long its tokens last.
+    #[must_use]
+    pub fn after(self, said: SaidEnd) -> Self {
+        let from = said.requested_at;
+        let exp = said
+            .exp
+            .filter(|exp| *exp > from && *exp <= from + FARTHEST_EXP);
+        let known = said.assumed.or(self.hints.lifetime);
+        if let Some(expires_in) = said.expires_in {
+            let lifetime = if said.is_stored {
+                known.or(Some(expires_in))
+            } else {
+                Some(expires_in)
+            };
+            return Self::at(from + expires_in, lifetime);
+        }
+        if said.is_stored && said.assumed.is_none() && self.expires_at.is_some() {
+            return self;
+        }
+        match (exp, known) {
+            (Some(exp), Some(known)) if said.is_stored => Self::at(exp, Some(known)),
+            (Some(exp), Some(_)) => Self::at(exp, Some(exp.since(from))),
+            (None, Some(known)) => Self::at(from + known, Some(known)),
+            (None, None) if said.is_stored => self,
+            (hinted_end, None) => Self {
+                expires_at: None,
+                hints: LifetimeHints {
+                    lifetime: None,
+                    hinted_end,
+                },
+            },
+        }
+    }
+
+    fn at(end: Timestamp, lifetime: Option<Duration>) -> Self {
+        Self {
+            expires_at: Some(end),
+            hints: LifetimeHints {
+                lifetime,
+                hinted_end: None,
+            },
+        }
+    }
+
+    /// What refreshes are planned by: the end that holds, or else the hint.
+    #[must_use]
+    pub fn planned_by(&self) -> Option<Timestamp> {
+        self.expires_at.or(self.hints.hinted_end)
+    }
+
+    /// Whether the token was dead before it was asked for, by more than what rounding explains.
+    #[must_use]
+    pub fn is_over(&self, requested_at: Timestamp) -> bool {
+        self.expires_at
+            .is_some_and(|end| end + ROUNDING <= requested_at)
+    }
+}
+
+impl NewGrant {
+    /// This grant for an account whose tokens used to last so long: where the provider does not say how long its access
+    /// token lasts, it lasts as long as the ones before. Without a refresh token it is left as it is: the person has
+    /// consented to tokens of another kind, and a guess would end the account.
+    #[must_use]
+    pub fn lasting_as_before(mut self, before: AccessEnd, has_refresh_token: bool) -> Self {
+        let Some(lifetime) = before.hints.lifetime.filter(|_| has_refresh_token) else {
+            return self;
+        };
+        if self.access_token_expires_at.is_none() {
+            let hinted = self.hints.hinted_end.take();
+            let end = hinted.unwrap_or(self.requested_at + lifetime);
+            let ahead = end - end.since(self.requested_at) / 20;
+            self.access_token_expires_at = Some(end);
+            self.next_refresh_at = Some(self.next_refresh_at.map_or(ahead, |at| at.min(ahead)));
+        }
+        self.hints.lifetime = self.hints.lifetime.or(Some(lifetime));
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+
+    fn said(expires_in: Option<Duration>, exp: Option<Timestamp>, is_stored: bool) -> SaidEnd {
+        SaidEnd {
+            requested_at: NOW,
+            expires_in,
+            assumed: None,
+            exp,
+            is_stored,
+        }
+    }
+
+    fn known(left: Duration) -> AccessEnd {
+        AccessEnd::at(NOW + left, Some(HOUR))
+    }
+
+    #[test]
+    fn expires_in_comes_first_then_exp_then_the_last_lifetime() {
+        let before = known(HOUR / 20);
+        let exp = Some(NOW + HOUR / 2);
+        let after = |expires_in, exp| before.after(said(expires_in, exp, false));
+        assert_eq!(
+            after(Some(2 * HOUR), exp),
+            AccessEnd::at(NOW + 2 * HOUR, Some(2 * HOUR))
+        );
+        assert_eq!(
+            after(None, exp),
+            AccessEnd::at(NOW + HOUR / 2, Some(HOUR / 2))
+        );
+        assert_eq!(after(None, None), AccessEnd::at(NOW + HOUR, Some(HOUR)));
+    }
+
+    #[test]
+    fn an_implausible_exp_is_ignored() {
+        for exp in [
+            NOW,
+            NOW - HOUR,
+            NOW + 400 * 24 * HOUR,
+            Timestamp::from_millis(i64::MAX),
+        ] {
+            let first = AccessEnd::default().after(said(None, Some(exp), false));
+            assert_eq!(first, AccessEnd::default(), "{exp:?}");
+            let later = known(HOUR).after(said(None, Some(exp), false));
+            assert_eq!(later, AccessEnd::at(NOW + HOUR, Some(HOUR)));
+        }
+    }
+
+    #[test]
+    fn exp_alone_is_a_hint_and_no_end() {
+        let hinted = AccessEnd::default().after(said(None, Some(NOW + HOUR), false));
+        assert_eq!(
+            (hinted.expires_at, hinted.planned_by()),
+            (None, Some(NOW + HOUR))
+        );
+        let opaque = hinted.after(said(None, None, false));
+        assert_eq!(opaque, AccessEnd::default());
+        assert_eq!(hinted.after(said(None, None, true)), hinted);
+    }
+
+    #[test]
+    fn a_stored_token_that_comes_again_is_not_prolonged() {
+        let before = known(Duration::from_secs(1));
+        assert_eq!(before.after(said(None, None, true)), before);
+        let exp = Some(NOW + HOUR);
+        assert_eq!(before.after(said(None, exp, true)), before);
+        let left = Duration::from_secs(7);
+        let again = before.after(said(Some(left), None, true));
+        // The lifetime of a new one is still that of a whole one.
+        assert_eq!(again, AccessEnd::at(NOW + left, Some(HOUR)));
+    }
+
+    #[test]
+    fn a_token_without_any_end_stays_one() {
+        let never = AccessEnd::default();
+        assert_eq!(never.after(said(None, None, false)), never);
+        assert_eq!(never.planned_by(), None);
+        assert!(!never.is_over(NOW));
+    }
+
+    #[test]
+    fn dates_tell_a_lifetime_that_was_not_stored() {
+        let hints = LifetimeHints::default();
+        let stored = AccessEnd::of_stored(Some(NOW + HOUR), hints, NOW);
+        assert_eq!(stored.hints.lifetime, Some(HOUR));
+        let none = AccessEnd::of_stored(Some(NOW), hints, NOW);
+        assert_eq!(none.hints.lifetime, None, "a lifetime of nothing is none");
+    }
+
+    #[test]
+    fn a_cached_token_is_over_once_rounding_does_not_explain_it() {
+        let end = |ago| AccessEnd::at(NOW - Duration::from_millis(ago), None);
+        assert!(!end(0).is_over(NOW) && !end(1900).is_over(NOW));
+        assert!(end(2000).is_over(NOW));
+    }
+
+    #[test]
+    fn an_assumed_lifetime_counts_from_every_answer() {
+        let silent = |is_stored| SaidEnd {
+            assumed: Some(2 * HOUR),
+            ..said(None, None, is_stored)
+        };
+        let assumed = AccessEnd::at(NOW + 2 * HOUR, Some(2 * HOUR));
+        for before in [AccessEnd::default(), known(HOUR / 20)] {
+            assert_eq!(before.after(silent(false)), assumed);
+            assert_eq!(before.after(silent(true)), assumed);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Where tokens came from, and where they may be sent.
+
+/// Where tokens came from. A refresh token is sent nowhere else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenOrigin {
+    /// The issuer, where its metadata name the token endpoint. `None` where the operator configured the endpoint, and for
+    /// tokens that were stored before the issuer was recorded.
+    pub issuer: Option<String>,
+    /// The token endpoint.
+    pub token_endpoint: String,
+    /// The client that they were given to.
+    pub client_id: String,
+}
+
+impl TokenOrigin {
+    /// Whether tokens of this origin may be sent to the provider that is configured now. An issuer may move its token
+    /// endpoint; an endpoint that the operator configured is compared as it stands.
+    #[must_use]
+    pub fn may_be_sent_to(&self, now: &Self) -> bool {
+        if self.client_id != now.client_id {
+            return false;
+        }
+        match (&self.issuer, &now.issuer) {
+            (Some(before), Some(now)) => before == now,
+            (None, Some(issuer)) => {
+                self.token_endpoint == now.token_endpoint || self.was_of(issuer, now)
+            }
+            (_, None) => self.token_endpoint == now.token_endpoint,
+        }
+    }
+
+    /// Whether tokens without a recorded issuer are this issuer's all the same: their endpoint lies below the issuer's
+    /// address, and the endpoint of today is on the same server. So nothing goes to another server than before.
+    fn was_of(&self, issuer: &str, now: &Self) -> bool {
+        let below = format!("{}/", issuer.trim_end_matches('/'));
+        let server = server(&self.token_endpoint);
+        self.token_endpoint.starts_with(&below)
+            && server.is_some()
+            && server == self::server(&now.token_endpoint)
+    }
+}
+
+/// Scheme, host and port of an address.
+fn server(url: &str) -> Option<&str> {
+    let host = url.find("://")? + "://".len();
+    let path = url.get(host..)?.find('/')?;
+    url.get(..host + path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(issuer: Option<&str>, token_endpoint: &str) -> TokenOrigin {
+        TokenOrigin {
+            issuer: issuer.map(str::to_owned),
+            token_endpoint: token_endpoint.to_owned(),
+            client_id: "client".to_owned(),
+        }
+    }
+
+    const WORK: Option<&str> = Some("https://id.example/realms/work");
+    const TOKEN: &str = "https://id.example/realms/work/token";
+
+    #[test]
+    fn an_issuer_may_move_its_token_endpoint() {
+        let before = origin(WORK, TOKEN);
+        for moved in [
+            "https://id.example/v2/token",
+            "https://elsewhere.example/token",
+        ] {
+            assert!(before.may_be_sent_to(&origin(WORK, moved)), "{moved}");
+        }
+        let other = origin(Some("https://id.example/realms/play"), TOKEN);
+        assert!(!before.may_be_sent_to(&other), "another issuer");
+    }
+
+    #[test]
+    fn another_client_is_another_origin() {
+        let mut other = origin(WORK, TOKEN);
+        other.client_id = "another".to_owned();
+        assert!(!origin(WORK, TOKEN).may_be_sent_to(&other));
+    }
+
+    #[test]
+    fn configured_endpoints_are_compared_as_they_stand() {
+        let moved = "https://id.example/realms/work/v2/token";
+        for before in [origin(None, TOKEN), origin(WORK, TOKEN)] {
+            assert!(before.may_be_sent_to(&origin(None, TOKEN)));
+            assert!(!before.may_be_sent_to(&origin(None, moved)));
+        }
+    }
+
+    #[test]
+    fn tokens_from_before_the_issuer_was_recorded_stay_on_their_server() {
+        let before = origin(None, TOKEN);
+        assert!(before.may_be_sent_to(&origin(WORK, TOKEN)));
+        let here = "https://id.example/realms/work/v2/token";
+        assert!(before.may_be_sent_to(&origin(WORK, here)));
+        let slash = Some("https://id.example/realms/work/");
+        assert!(before.may_be_sent_to(&origin(slash, here)));
+        let elsewhere = "https://elsewhere.example/realms/work/token";
+        assert!(!before.may_be_sent_to(&origin(WORK, elsewhere)));
+        let port = "https://id.example:8443/realms/work/token";
+        assert!(!before.may_be_sent_to(&origin(WORK, port)));
+        for issuer in [
+            "https://id.example/realms/play",
+            "https://id.example/realms/wo",
+        ] {
+            assert!(
+                !before.may_be_sent_to(&origin(Some(issuer), here)),
+                "{issuer}"
+            );
+        }
+    }
+}

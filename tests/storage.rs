@@ -88,7 +88,8 @@ async fn status(client: &Client, service: &Service, path: &str) -> u16 {
 
 /// Refresh tokens that were presented, all of which were good: one used twice would have ended the family.
 fn presented(sandbox: &Sandbox) -> usize {
-    let all = sandbox.ledger().expect("no ledger is kept").presentations();
+    let ledger = sandbox.ledger().expect("no ledger is kept");
+    let all = ledger.presentations();
     let is_good = |one: &Presentation| one.outcome == RefreshOutcome::Rotated;
     assert!(all.iter().all(is_good), "{all:?}");
     all.len()

@@ -25,6 +25,7 @@ mod samples;
 mod seals;
 mod write_tests;
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use central_oauth_domain::ports::TokenStore;
@@ -39,9 +40,15 @@ pub trait Fixture: Send + Sync {
 macro_rules! run_each {
     ($make:ident: $($module:ident::{$($case:ident),+ $(,)?}),+ $(,)?) => {$($({
         eprintln!("case {}::{}", stringify!($module), stringify!($case));
-        let fixture = Box::pin($make()).await;
-        Box::pin($module::$case(&fixture)).await;
+        let fixture = on_the_heap(&$make).await;
+        on_the_heap(|| $module::$case(&fixture)).await;
     })+)+};
+}
+
+/// Makes a future in a stack frame of its own: those of all cases together do not fit on the stack of a test.
+#[inline(never)]
+fn on_the_heap<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    Box::pin(make())
 }
 
 /// Runs the suite; `make` makes a fresh, empty store each time. Some cases use many tasks: run it on a runtime with

@@ -64,7 +64,8 @@ impl Sqlite {
     /// Opens a file for reading and writing; a new one can be read by its owner alone.
     pub(super) async fn open(path: &Path, url: &DatabaseUrl) -> Result<Self, OpenError> {
         create_private(path).map_err(|source| OpenError::file(path, source))?;
-        let file = OpenFile::open(path).await.map_err(OpenError::at(url))?;
+        let file = Box::pin(OpenFile::open(path)).await;
+        let file = file.map_err(OpenError::at(url))?;
         Ok(Self {
             path: path.to_owned(),
             current: Mutex::new(Arc::new(file)),
@@ -133,7 +134,8 @@ impl Sqlite {
         tracing::warn!("the database file has been replaced; opening the new one");
         // First: two sets of connections in one process would not see each other's locks.
         opened.close().await?;
-        let fresh = Arc::new(OpenFile::open(&self.path).await?);
+        // On the heap, so that this rare case does not make every write larger.
+        let fresh = Arc::new(Box::pin(OpenFile::open(&self.path)).await?);
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         *current = Arc::clone(&fresh);
         Ok(fresh)

@@ -1,6 +1,6 @@
 //! Several replicas on one PostgreSQL, the last of them in a network namespace where that is permitted.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use central_oauth_sandbox_poem::Sandbox;
@@ -15,7 +15,10 @@ use super::namespace::Namespace;
 
 /// What replicas have around them.
 pub(super) struct Around {
-    pub(super) cluster: Cluster,
+    /// The database server; another one after each failover.
+    cluster: Mutex<Arc<Cluster>>,
+    /// The synchronous standby that takes over next.
+    standby: Mutex<Option<Cluster>>,
     pub(super) database: Database,
     /// Where the last replica runs, if that is permitted.
     pub(super) namespace: Option<Namespace>,
@@ -29,6 +32,23 @@ impl Around {
     /// Whether the last replica can be cut off from the database.
     pub(super) fn can_cut_off(&self) -> bool {
         self.namespace.is_some()
+    }
+
+    /// Returns the database server.
+    pub(super) fn cluster(&self) -> Arc<Cluster> {
+        Arc::clone(&lock(&self.cluster))
+    }
+
+    /// Ends the database server. Its synchronous standby takes over at the same address.
+    pub(super) fn fail_over(&self) {
+        let standby = lock(&self.standby).take().expect("there is a standby");
+        standby.take_over(&self.cluster());
+        *lock(&self.cluster) = Arc::new(standby);
+    }
+
+    /// Starts the standby of the server that has taken over.
+    pub(super) fn replace_standby(&self) {
+        *lock(&self.standby) = Some(self.cluster().start_standby());
     }
 }
 
@@ -56,6 +76,7 @@ pub(super) async fn start(
         None => Cluster::start(),
     };
     let database = cluster.create_database();
+    let standby = cluster.start_standby();
     let (listener, port) = listen().await;
     let mut services = Vec::new();
     for number in 0..count {
@@ -78,7 +99,8 @@ pub(super) async fn start(
         service.run().await;
     }
     let around = Around {
-        cluster,
+        cluster: Mutex::new(Arc::new(cluster)),
+        standby: Mutex::new(Some(standby)),
         database,
         namespace,
         front,
@@ -86,6 +108,10 @@ pub(super) async fn start(
         fronts,
     };
     (services, Arc::new(around))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn prepare(sandbox: &Sandbox, port: u16, database: &str, inside: Option<&Namespace>) -> Service {
@@ -98,6 +124,7 @@ fn prepare(sandbox: &Sandbox, port: u16, database: &str, inside: Option<&Namespa
             &at.device_authorization,
         ),
         ("PROVIDER_USERINFO_ENDPOINT", &at.userinfo),
+        ("PROVIDER_REVOCATION_ENDPOINT", &at.revocation),
     ] {
         service.set(name, &url.replace(sandbox.base_url(), &front));
     }

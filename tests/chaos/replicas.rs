@@ -12,12 +12,13 @@ use crate::support::service::Service;
 
 use super::front::{Front, Neighbours, listen};
 use super::namespace::Namespace;
+use super::scenario::variable;
 
 /// What replicas have around them.
 pub(super) struct Around {
     /// The database server; another one after each failover.
     cluster: Mutex<Arc<Cluster>>,
-    /// The synchronous standby that takes over next.
+    /// The synchronous standby that takes over next, where `CHAOS_STANDBY` asks for one.
     standby: Mutex<Option<Cluster>>,
     pub(super) database: Database,
     /// Where the last replica runs, if that is permitted.
@@ -44,6 +45,11 @@ impl Around {
         let standby = lock(&self.standby).take().expect("there is a standby");
         standby.take_over(&self.cluster());
         *lock(&self.cluster) = Arc::new(standby);
+    }
+
+    /// Whether the database server has a standby.
+    pub(super) fn has_standby(&self) -> bool {
+        lock(&self.standby).is_some()
     }
 
     /// Starts the standby of the server that has taken over.
@@ -76,7 +82,7 @@ pub(super) async fn start(
         None => Cluster::start(),
     };
     let database = cluster.create_database();
-    let standby = cluster.start_standby();
+    let standby = variable("CHAOS_STANDBY").map(|_| cluster.start_standby());
     let (listener, port) = listen().await;
     let mut services = Vec::new();
     for number in 0..count {
@@ -100,7 +106,7 @@ pub(super) async fn start(
     }
     let around = Around {
         cluster: Mutex::new(Arc::new(cluster)),
-        standby: Mutex::new(Some(standby)),
+        standby: Mutex::new(standby),
         database,
         namespace,
         front,

@@ -332,9 +332,14 @@ impl Scenario {
     }
 }
 
+/// Returns a variable of the test's own.
+pub(super) fn variable(name: &str) -> Option<String> {
+    let given = std::env::vars_os().find(|(known, _)| known == name);
+    given.and_then(|(_, value)| value.into_string().ok())
+}
+
 fn seed() -> u64 {
-    let given = std::env::vars_os().find(|(name, _)| name == "CHAOS_SEED");
-    match given.and_then(|(_, value)| value.into_string().ok()) {
+    match variable("CHAOS_SEED") {
         Some(seed) => seed.parse().expect("CHAOS_SEED is no number"),
         None => fastrand::u64(..1_000_000),
     }

@@ -1,10 +1,10 @@
-//! The promise, put to the test: a grant outlives crashes at any moment, and no refresh token is presented twice.
+//! The promise, put to the test: every grant outlives every failure, and what was acknowledged stays true.
 //!
-//! The real binary is killed again and again while clients ask it for tokens without pause. The sandbox, whose
-//! rotation ends a family when a refresh token comes back, keeps a ledger of every use; the judge compares it with the
-//! moments of the kills. docs/TESTING.md tells what is counted and how.
+//! The test kills, stops and starves the real binary while clients ask it for tokens and write. The sandbox ends a grant
+//! when a refresh token comes back without need, and keeps a ledger of every use. The judge compares the ledger with the
+//! times of the troubles. docs/TESTING.md says what is counted and how.
 //!
-//! The short runs are part of `cargo test`. The long ones, with 200 accounts, 32 clients and 100 kills each:
+//! The short runs are part of `cargo test`. The long ones:
 //!
 //! ```text
 //! CHAOS_SEED=1 cargo test --test chaos -- --ignored --nocapture --test-threads=1
@@ -17,6 +17,10 @@ mod chaos {
     mod accounts;
     /// Clients that ask for tokens and use them.
     mod asking;
+    /// A small disk that can be full.
+    mod disk;
+    /// A disk that fails while its process is killed.
+    mod filling;
     /// What stands in front of the sandbox where several replicas ask it.
     mod front;
     /// Processes that were stopped, or cut off from their database, with a refresh in hand.
@@ -26,38 +30,60 @@ mod chaos {
     mod judge_tests;
     /// Processes that are killed and started again.
     mod killing;
+    /// How long an account may have no token.
+    mod liveness;
+    mod liveness_tests;
     /// A network namespace for one replica.
     mod namespace;
+    /// Accounts that fall ill, and a wall clock that steps.
+    mod plagues;
     /// The report as it is printed.
     mod printing;
+    /// Writes that were acknowledged.
+    mod promises;
+    /// Somebody who asks for one account until it has a token.
+    mod pursuit;
     /// Several replicas on one PostgreSQL.
     mod replicas;
     /// What came of a run.
     mod report;
     pub(super) mod scenario;
+    /// A library that breaks a program's disk and clock.
+    mod shim;
+    pub(super) mod size;
     /// What befalls replicas and their database.
     mod troubles;
+    /// How long clients waited.
+    mod waits;
+    /// Clients that write.
+    mod writing;
 }
 
 use std::time::Duration;
 
-use chaos::scenario::{Scenario, Size};
+use central_oauth_sandbox_poem::Reuse;
+use chaos::scenario::{Scenario, Stage};
+use chaos::size::Size;
 
 /// Kills at any moment, one process, a provider that answers a retry.
 const CRASHES: Scenario = Scenario {
     name: "A: crashes, a provider that grants the retry",
     processes: 1,
-    on_server: false,
+    stage: Stage::File,
     provider_timeout: Duration::from_secs(3),
     lives: Duration::from_millis(1500),
     answers_within: Duration::from_millis(150),
-    forgiving: true,
+    // Each lost answer gets its one retry, so two in a row get two.
+    reuse: Reuse::Retries(u32::MAX),
     faults: false,
+    clock_steps: true,
 };
-/// The same with two processes on one database.
+/// Two processes on one database, and a provider that grants a retry for a while only.
 const TWO_PROCESSES: Scenario = Scenario {
-    name: "B: crashes, two processes on one database",
+    name: "B: crashes, two processes on one database, a grace period that ends",
     processes: 2,
+    reuse: Reuse::Grace(Duration::from_secs(20)),
+    clock_steps: false,
     ..CRASHES
 };
 /// A provider that ends the grant with the first retry. Each kill in between costs a grant here: with fewer of them some
@@ -66,13 +92,15 @@ const STRICT: Scenario = Scenario {
     name: "C: crashes, a provider that forgives nothing",
     lives: Duration::from_secs(6),
     answers_within: Duration::from_millis(20),
-    forgiving: false,
+    reuse: Reuse::Forbidden,
+    clock_steps: false,
     ..CRASHES
 };
 /// Answers that get lost, late or garbage, and outages, on top of the crashes.
 const FAULTS: Scenario = Scenario {
     name: "D: crashes and a network that fails",
     faults: true,
+    clock_steps: false,
     // Sometimes longer than the service waits.
     answers_within: Duration::from_secs(4),
     ..CRASHES
@@ -82,17 +110,31 @@ const FAULTS: Scenario = Scenario {
 const REPLICAS: Scenario = Scenario {
     name: "E: three replicas on one PostgreSQL",
     processes: 3,
-    on_server: true,
+    stage: Stage::Server,
     // A lease lasts 5 s longer.
     provider_timeout: Duration::from_secs(2),
+    clock_steps: false,
     ..CRASHES
 };
 /// The same with a provider that ends the grant with the first retry.
 const STRICT_REPLICAS: Scenario = Scenario {
     name: "F: three replicas, a provider that forgives nothing",
-    forgiving: false,
+    reuse: Reuse::Forbidden,
     answers_within: Duration::from_millis(50),
     ..REPLICAS
+};
+/// A disk that fills up, becomes read-only or fails, while the process on it is killed.
+const DISK: Scenario = Scenario {
+    name: "G: a disk that fails below SQLite",
+    stage: Stage::FailingFile,
+    clock_steps: false,
+    ..CRASHES
+};
+/// The same below a database server, which stops when it cannot write its log.
+const SERVER_DISK: Scenario = Scenario {
+    name: "G: a disk that fails below PostgreSQL",
+    stage: Stage::FailingServer,
+    ..DISK
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,12 +159,22 @@ async fn crashes_and_a_failing_network_lose_no_grant() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_replicas_lose_no_grant_where_a_retry_is_granted() {
-    REPLICAS.run(Size::SHORT).await;
+    REPLICAS.run(Size::SHORT_REPLICAS).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_replicas_and_a_strict_provider() {
-    STRICT_REPLICAS.run(Size::SHORT).await;
+    STRICT_REPLICAS.run(Size::SHORT_REPLICAS).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_disk_breaks_no_promise() {
+    DISK.run(Size::SHORT_DISK).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_disk_of_a_database_server_breaks_no_promise() {
+    SERVER_DISK.run(Size::SHORT_DISK).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -159,4 +211,16 @@ async fn long_e_replicas() {
 #[ignore = "takes minutes"]
 async fn long_f_replicas_and_a_strict_provider() {
     STRICT_REPLICAS.run(Size::LONG_REPLICAS).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes"]
+async fn long_g_failing_disk() {
+    DISK.run(Size::LONG_DISK).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes"]
+async fn long_g_failing_disk_of_a_server() {
+    SERVER_DISK.run(Size::LONG_DISK).await;
 }

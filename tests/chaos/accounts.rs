@@ -6,25 +6,27 @@ use std::time::Duration;
 use central_oauth_sandbox_poem::Sandbox;
 use futures_util::future::join_all;
 use reqwest::Client;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::support::http::{self, Answer};
-use crate::support::linking::link;
+use crate::support::linking::try_confirm;
 use crate::support::service::Service;
 
 use super::asking::{Account, use_token};
 
-/// Accounts that are linked, or looked at, at one time.
+/// Accounts that are linked at one time.
 const AT_ONCE: usize = 25;
 /// Accounts that are linked first: those who have only just started make a connection to the database for each, which
 /// costs a debug build so much that of many the last ones would wait for too long.
 const FIRST: usize = 9;
+/// How often a link is tried, and how often it is looked whether it has ended.
+const TRIES: usize = 5;
+const LOOKS: usize = 40;
 /// How long the last retries may take before a grant counts as lost.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// The pause between two looks.
-const PAUSE: Duration = Duration::from_millis(300);
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// An account whose grant is lost.
 pub(super) struct Lost {
@@ -35,11 +37,7 @@ pub(super) struct Lost {
 }
 
 /// Links so many accounts, each of another person, by all services in turn.
-pub(super) async fn link_all(
-    sandbox: &Sandbox,
-    services: &[Service],
-    count: usize,
-) -> Arc<Vec<Account>> {
+pub(super) async fn link_all(services: &[Service], count: usize) -> Arc<Vec<Account>> {
     let (http, mut accounts) = (http::client(), Vec::new());
     while accounts.len() < count {
         let (start, at_once) = match accounts.len() {
@@ -47,42 +45,39 @@ pub(super) async fn link_all(
             linked => (linked, AT_ONCE),
         };
         let batch = start..count.min(start + at_once);
-        let batch = batch.map(|number| link(&services[number % services.len()]));
+        let batch = batch.map(|number| link(&http, &services[number % services.len()]));
         for key in join_all(batch).await {
-            accounts.push(known(&http, sandbox, &services[0], key).await);
+            accounts.push(known(&http, &services[0], key).await);
         }
     }
     Arc::new(accounts)
 }
 
-async fn known(http: &Client, sandbox: &Sandbox, service: &Service, key: String) -> Account {
+async fn known(http: &Client, service: &Service, key: String) -> Account {
     let request = http.get(service.url("/v1/token")).bearer_auth(&key);
     let answer = http::send(request).await.expect(200);
-    let ledger = sandbox.ledger().expect("no ledger is kept");
-    let entry = ledger.access_token(answer.str("access_token"));
     let text = |name: &str| answer.json["account"][name].as_str().map(str::to_owned);
     Account {
         id: text("id").expect("an account has an id"),
         person: text("account_id").expect("an account has an owner"),
         key,
-        family: entry.expect("a token of nobody").family,
     }
 }
 
-/// Looks whether each account has a token that works and can be refreshed now.
+/// Looks whether each account has a token that works, and whether the scheduler replaces it by another one that works.
+/// Nobody asks for a refresh.
 pub(super) async fn look_at_all(
     sandbox: &Arc<Sandbox>,
     urls: &[String],
     accounts: &Arc<Vec<Account>>,
 ) -> Vec<Lost> {
-    let (mut looks, places) = (JoinSet::new(), Arc::new(Semaphore::new(AT_ONCE)));
+    let mut looks = JoinSet::new();
     let http = http::client();
     for number in 0..accounts.len() {
         let url = urls[number % urls.len()].clone();
         let (sandbox, accounts) = (Arc::clone(sandbox), Arc::clone(accounts));
-        let (places, http) = (Arc::clone(&places), http.clone());
+        let http = http.clone();
         looks.spawn(async move {
-            let _place = places.acquire_owned().await;
             let lost = look_at(&http, &sandbox, &url, &accounts[number]).await;
             lost.map(|why| Lost {
                 account: number,
@@ -95,12 +90,17 @@ pub(super) async fn look_at_all(
     lost
 }
 
-/// Why there is no such token, if so.
+/// Returns why an account has no two such tokens, if so.
 async fn look_at(http: &Client, sandbox: &Sandbox, url: &str, account: &Account) -> Option<String> {
-    let start = Instant::now();
+    let (start, mut first) = (Instant::now(), None);
     loop {
-        let Err(why) = look_once(http, sandbox, url, account).await else {
-            return None;
+        let why = match works(http, sandbox, url, account).await {
+            Ok(token) if first.as_ref().is_some_and(|first| *first != token) => return None,
+            Ok(token) => {
+                first.get_or_insert(token);
+                "the scheduler does not replace its token".to_owned()
+            }
+            Err(why) => why,
         };
         if why.starts_with("409 ") || start.elapsed() > PATIENCE {
             return Some(why);
@@ -109,35 +109,55 @@ async fn look_at(http: &Client, sandbox: &Sandbox, url: &str, account: &Account)
     }
 }
 
-async fn look_once(
-    http: &Client,
-    sandbox: &Sandbox,
-    url: &str,
-    account: &Account,
-) -> Result<(), String> {
-    let refresh = format!("{url}/v1/accounts/{}/refresh", account.id);
-    works(http, sandbox, url, account).await?;
-    good(http::send(http.post(refresh).bearer_auth(Service::ADMIN_KEY)).await)?;
-    works(http, sandbox, url, account).await
+/// Links an account and returns its key. Tries again on a machine that is too busy.
+async fn link(http: &Client, service: &Service) -> String {
+    let mut problems = Vec::new();
+    for _ in 0..TRIES {
+        match try_link(http, service).await {
+            Ok(key) => return key,
+            Err(problem) => problems.push(problem),
+        }
+        sleep(PAUSE).await;
+    }
+    panic!("no account can be linked: {problems:?}")
 }
 
+async fn try_link(http: &Client, service: &Service) -> Result<String, String> {
+    let code = http::try_send(http.post(service.url("/v1/link-code"))).await;
+    let code = good(code.map_err(|error| error.to_string())?)?;
+    let link_code = code.str("link_code");
+    try_confirm(http, &service.url(""), link_code).await?;
+    let poll = service.url(&format!("/v1/poll/{link_code}"));
+    for _ in 0..LOOKS {
+        sleep(PAUSE).await;
+        let seen = http::try_send(http.get(&poll)).await;
+        let seen = seen.map_err(|error| error.to_string())?;
+        if seen.json["status"] == "linked" {
+            return Ok(code.str("access_key").to_owned());
+        }
+    }
+    Err("the link does not end".to_owned())
+}
+
+/// Returns the token, if it works.
 async fn works(
     http: &Client,
     sandbox: &Sandbox,
     url: &str,
     account: &Account,
-) -> Result<(), String> {
+) -> Result<String, String> {
     let request = http.get(format!("{url}/v1/token"));
     let answer = good(http::send(request.bearer_auth(&account.key)).await)?;
-    let used = use_token(http, sandbox, answer.str("access_token")).await;
+    let token = answer.str("access_token").to_owned();
+    let used = use_token(http, sandbox, &token).await;
     let used = good(used.expect("the sandbox does not answer"))?;
     assert_eq!(used.str("sub"), account.person);
-    Ok(())
+    Ok(token)
 }
 
 fn good(answer: Answer) -> Result<Answer, String> {
     match answer.status.as_u16() {
-        200 => Ok(answer),
+        200 | 201 => Ok(answer),
         status => Err(format!("{status} {}", answer.text)),
     }
 }

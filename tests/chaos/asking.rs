@@ -1,4 +1,7 @@
 //! Clients that ask for tokens and use them, without pause.
+//!
+//! Half of them leave after half a second, which must cancel nothing. The other half wait as long as real clients do.
+//! Once an account has no token, somebody keeps asking for it at every process until it has one: see [`super::pursuit`].
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,8 +15,15 @@ use tokio::time::{sleep, timeout};
 
 use crate::support::http::{self, Answer};
 
-/// How long a client waits for an answer: some go away while a refresh is under way, which must cancel nothing.
+use super::liveness::Gap;
+use super::pursuit;
+
+/// How long a hurried client waits for an answer.
 pub(super) const PATIENCE: Duration = Duration::from_millis(500);
+/// How long a patient client waits.
+const LONG_PATIENCE: Duration = Duration::from_secs(20);
+/// The service promises an answer within this time.
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// The pause after nobody was there to ask.
 const NOBODY: Duration = Duration::from_millis(20);
 
@@ -23,8 +33,6 @@ pub(super) struct Account {
     /// Whose it is: the `sub` at the provider.
     pub(super) person: String,
     pub(super) key: String,
-    /// The number of its family in the ledger.
-    pub(super) family: usize,
 }
 
 /// An access token that the provider did not take.
@@ -48,6 +56,15 @@ pub(super) struct Seen {
     pub(super) asked_at: Duration,
 }
 
+/// A question whose answer came too late, or not while the client waited.
+#[derive(Clone, Debug)]
+pub(super) struct Late {
+    pub(super) process: usize,
+    pub(super) asked_at: Duration,
+    /// When the answer came or the client left.
+    pub(super) until: Duration,
+}
+
 /// What all clients have seen.
 #[derive(Clone, Default)]
 pub(super) struct Tally {
@@ -56,6 +73,8 @@ pub(super) struct Tally {
     pub(super) put_off: usize,
     /// Nobody was there, the answer broke off, or it took too long: which process was asked, and when.
     pub(super) unanswered: Vec<(usize, Duration)>,
+    /// What patient clients waited for longer than the service promises.
+    pub(super) late: Vec<Late>,
     /// Account and token of another person.
     pub(super) wrong: Vec<(usize, String)>,
     pub(super) rejected: Vec<Rejection>,
@@ -63,31 +82,62 @@ pub(super) struct Tally {
     pub(super) unexpected: Vec<(usize, String)>,
     /// Every access token served.
     pub(super) seen: HashMap<String, Seen>,
-    /// The longest time for which one account had no token.
-    pub(super) longest_outage: Duration,
+    /// The times for which an account had no token.
+    pub(super) gaps: Vec<Gap>,
     /// Since when an account has had none.
     without: HashMap<usize, Duration>,
 }
 
+impl Tally {
+    /// Records that an account has no token. Returns whether that is news.
+    fn misses(&mut self, account: usize, since: Duration) -> bool {
+        let is_news = !self.without.contains_key(&account);
+        self.without.entry(account).or_insert(since);
+        is_news
+    }
+
+    fn has_token(&mut self, account: usize, now: Duration) {
+        if let Some(from) = self.without.remove(&account) {
+            let to = now;
+            self.gaps.push(Gap { account, from, to });
+        }
+    }
+
+    /// Ends the gaps that are still open.
+    fn close(&mut self, now: Duration) {
+        let open: Vec<_> = self.without.keys().copied().collect();
+        open.into_iter()
+            .for_each(|account| self.has_token(account, now));
+    }
+
+    /// Returns whether an account has no token now.
+    pub(super) fn lacks_token(&self, account: usize) -> bool {
+        self.without.contains_key(&account)
+    }
+}
+
 /// Clients at work.
 pub(super) struct Asking {
-    over: Arc<AtomicBool>,
-    tally: Arc<Mutex<Tally>>,
+    asker: Asker,
     clients: JoinSet<()>,
 }
 
-struct Asker {
-    sandbox: Arc<Sandbox>,
-    urls: Vec<String>,
-    accounts: Arc<Vec<Account>>,
+/// One client. Clones share the tally.
+#[derive(Clone)]
+pub(super) struct Asker {
+    pub(super) sandbox: Arc<Sandbox>,
+    pub(super) urls: Vec<String>,
+    pub(super) accounts: Arc<Vec<Account>>,
     over: Arc<AtomicBool>,
     tally: Arc<Mutex<Tally>>,
+    pursuits: Arc<Mutex<JoinSet<()>>>,
+    patience: Duration,
     dice: fastrand::Rng,
     http: Client,
 }
 
 impl Asking {
-    /// Lets so many clients loose, each on any account by any process.
+    /// Starts so many clients, each of which asks for any account at any process.
     pub(super) fn start(
         sandbox: &Arc<Sandbox>,
         urls: &[String],
@@ -95,80 +145,129 @@ impl Asking {
         clients: usize,
         seed: u64,
     ) -> Self {
-        let (over, tally) = (Arc::default(), Arc::default());
+        let mut asker = Asker {
+            sandbox: Arc::clone(sandbox),
+            urls: urls.to_vec(),
+            accounts: Arc::clone(accounts),
+            over: Arc::default(),
+            tally: Arc::default(),
+            pursuits: Arc::default(),
+            patience: PATIENCE,
+            dice: fastrand::Rng::with_seed(seed),
+            http: http::client(),
+        };
         let mut running = JoinSet::new();
-        let mut dice = fastrand::Rng::with_seed(seed);
-        for _ in 0..clients {
-            let asker = Asker {
-                sandbox: Arc::clone(sandbox),
-                urls: urls.to_vec(),
-                accounts: Arc::clone(accounts),
-                over: Arc::clone(&over),
-                tally: Arc::clone(&tally),
-                dice: dice.fork(),
+        for number in 0..clients {
+            let patience = [PATIENCE, LONG_PATIENCE][number % 2];
+            let dice = asker.dice.fork();
+            let client = Asker {
+                patience,
+                dice,
                 http: http::client(),
+                ..asker.clone()
             };
-            running.spawn(asker.run());
+            running.spawn(client.run());
         }
         Self {
-            over,
-            tally,
+            asker,
             clients: running,
         }
     }
 
-    /// Calls them back; what they have seen.
+    /// Ends the clients and returns what they have seen.
     pub(super) async fn stop(self) -> Tally {
-        self.over.store(true, Ordering::Relaxed);
+        self.asker.over.store(true, Ordering::Relaxed);
         self.clients.join_all().await;
-        let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
-        tally.clone()
+        let pursuits = std::mem::take(&mut *lock(&self.asker.pursuits));
+        pursuits.join_all().await;
+        let mut tally = lock(&self.asker.tally).clone();
+        tally.close(self.asker.sandbox.elapsed());
+        tally
     }
 }
 
 impl Asker {
     async fn run(mut self) {
-        while !self.over.load(Ordering::Relaxed) {
+        while !self.is_over() {
             let account = self.dice.usize(..self.accounts.len());
             let process = self.dice.usize(..self.urls.len());
-            let url = &self.urls[process];
             // Now and then one wants a token that lasts, which may mean a refresh ahead of its time.
             let wish = if self.dice.u8(..8) == 0 {
                 "?min_ttl=1"
             } else {
                 ""
             };
-            let key = &self.accounts[account].key;
-            let request = self.http.get(format!("{url}/v1/token{wish}"));
-            let asked_at = self.sandbox.elapsed();
-            let answer = http::try_send(request.bearer_auth(key));
-            match timeout(PATIENCE, answer).await {
-                Ok(Ok(answer)) => self.take(account, asked_at, &answer).await,
-                missing => {
-                    self.note(|tally| {
-                        tally.unanswered.push((process, asked_at));
-                        tally.without.entry(account).or_insert(asked_at);
-                    });
-                    if missing.is_ok() {
-                        sleep(NOBODY).await;
-                    }
-                }
+            if !self.ask(account, process, wish).await {
+                sleep(NOBODY).await;
             }
         }
     }
 
-    async fn take(&self, account: usize, asked_at: Duration, answer: &Answer) {
+    /// Asks once. Returns whether somebody was there.
+    pub(super) async fn ask(&self, account: usize, process: usize, wish: &str) -> bool {
+        let key = &self.accounts[account].key;
+        let request = self
+            .http
+            .get(format!("{}/v1/token{wish}", self.urls[process]));
+        let asked_at = self.sandbox.elapsed();
+        let answer = timeout(self.patience, http::try_send(request.bearer_auth(key))).await;
+        let until = self.sandbox.elapsed();
+        // Whoever waited for long learns in the end that there was no answer, and not that there was no token before.
+        let is_hurried = self.patience == PATIENCE;
+        let since = if is_hurried { asked_at } else { until };
+        let has_left = answer.is_err();
+        if until > asked_at + ANSWER_WITHIN && (has_left || matches!(answer, Ok(Ok(_)))) {
+            let late = Late {
+                process,
+                asked_at,
+                until,
+            };
+            self.note(|tally| tally.late.push(late));
+        }
+        let Ok(Ok(answer)) = answer else {
+            self.note(|tally| tally.unanswered.push((process, asked_at)));
+            self.misses(account, since);
+            return has_left;
+        };
         match answer.status.as_u16() {
-            200 => self.use_it(account, asked_at, answer).await,
-            503 if !answer.header("retry-after").is_empty() => self.note(|tally| {
-                tally.put_off += 1;
-                tally.without.entry(account).or_insert(asked_at);
-            }),
+            200 => self.use_it(account, asked_at, &answer).await,
+            503 if !answer.header("retry-after").is_empty() => {
+                self.note(|tally| tally.put_off += 1);
+                self.misses(account, since);
+            }
             status => self.note(|tally| {
+                // Nobody waits for the token of a grant that is lost. The judge decides whether it may be.
+                tally.without.remove(&account);
                 let what = format!("{status} {}", answer.text);
                 tally.unexpected.push((account, what));
             }),
         }
+        true
+    }
+
+    /// Records that an account has no token, and sees that somebody keeps asking for it.
+    fn misses(&self, account: usize, since: Duration) {
+        let mut is_news = false;
+        self.note(|tally| is_news = tally.misses(account, since));
+        if is_news && !self.is_over() {
+            let pursuer = Asker {
+                patience: PATIENCE,
+                ..self.clone()
+            };
+            let mut pursuits = lock(&self.pursuits);
+            while pursuits.try_join_next().is_some() {}
+            pursuits.spawn(pursuit::pursue(pursuer, account));
+        }
+    }
+
+    /// Returns whether an account has no token, as far as is known.
+    pub(super) fn lacks_token(&self, account: usize) -> bool {
+        lock(&self.tally).lacks_token(account)
+    }
+
+    /// Returns whether the clients are told to end.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
     }
 
     async fn use_it(&self, account: usize, asked_at: Duration, answer: &Answer) {
@@ -186,9 +285,7 @@ impl Asker {
                     tally.seen.insert(token.to_owned(), seen);
                 }
             }
-            if let Some(since) = tally.without.remove(&account) {
-                tally.longest_outage = tally.longest_outage.max(served_at - since);
-            }
+            tally.has_token(account, served_at);
         });
         // The sandbox may be down.
         let Ok(used) = use_token(&self.http, &self.sandbox, token).await else {
@@ -211,8 +308,12 @@ impl Asker {
     }
 
     fn note(&self, write: impl FnOnce(&mut Tally)) {
-        write(&mut self.tally.lock().unwrap_or_else(PoisonError::into_inner));
+        write(&mut lock(&self.tally));
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Uses an access token at the sandbox's API.

@@ -9,12 +9,13 @@
 //!   provider;
 //! - the access token of the first answer had not been served to anybody by then, which would have proved the commit.
 //!
-//! Where it is the process of the second use that was stopped, the first use, by another process, came while it was, and
-//! the second one at most [`NOTICED_WITHIN`] after it ran on.
+//! Where the process of the second use was stopped, the first use came from another process in that time, and the
+//! second one at most [`RUNS_ON_WITHIN`] after the stop: a process that has run for longer has had the time to check its
+//! lease again.
 
 use central_oauth_sandbox_poem::Presentation;
 
-use super::judge::{ARRIVES_WITHIN, Ambiguity, COMMIT_WITHIN, Case, NOTICED_WITHIN};
+use super::judge::{ARRIVES_WITHIN, Ambiguity, COMMIT_WITHIN, Case, RUNS_ON_WITHIN};
 use super::troubles::{Kind, Trouble};
 
 impl Case<'_> {
@@ -65,8 +66,9 @@ impl Case<'_> {
             return None;
         }
         let ran_on = |one: &&Trouble| {
-            (one.from..one.to + NOTICED_WITHIN).contains(&before.arrived_at)
-                && (one.to - ARRIVES_WITHIN..one.to + NOTICED_WITHIN).contains(&again.arrived_at)
+            let over = one.to + RUNS_ON_WITHIN;
+            (one.from..over).contains(&before.arrived_at)
+                && (one.to.saturating_sub(ARRIVES_WITHIN)..over).contains(&again.arrived_at)
         };
         let one = self.troubles(Kind::Frozen, process).find(ran_on)?;
         Some(Ambiguity::FrozenBeforeSending(one.to - one.from))

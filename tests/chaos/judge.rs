@@ -25,6 +25,8 @@ use super::troubles::{Kind, Trouble};
 pub(super) const COMMIT_WITHIN: Duration = Duration::from_secs(2);
 /// How soon the sandbox notices that a connection has ended.
 pub(super) const NOTICED_WITHIN: Duration = Duration::from_secs(1);
+/// How long a process that was stopped may run on until what it sends was sent for want of a look at the clock.
+pub(super) const RUNS_ON_WITHIN: Duration = Duration::from_millis(50);
 /// How long a request is on its way to the sandbox.
 pub(super) const ARRIVES_WITHIN: Duration = Duration::from_millis(500);
 
@@ -68,22 +70,37 @@ pub(super) struct Repeat {
     pub(super) again: Presentation,
     /// The processes of both, where they are known.
     pub(super) callers: [Option<usize>; 2],
+    /// Whether the refresh token itself came once only, but after the provider had replaced it: the token before it had
+    /// been presented again in between (`before`).
+    pub(super) is_replaced: bool,
     /// What excuses it.
     pub(super) excuse: Option<Ambiguity>,
 }
 
-/// All refresh tokens that came again, in order.
+/// Returns all refresh tokens that came again, in order, and those that came after the provider had replaced them.
+///
+/// The latter takes two processes that fail one after the other: one is stopped with an answer in hand, another one
+/// presents the same refresh token again and dies with the answer to that. The first one then stores tokens that have
+/// been replaced, and nobody is left who knows better. The death of the second one excuses that.
 pub(super) fn repeats(case: &Case<'_>) -> Vec<Repeat> {
     let mut latest: HashMap<TokenMark, &Presentation> = HashMap::new();
+    let mut current: HashMap<Option<usize>, &Presentation> = HashMap::new();
     let mut repeats = Vec::new();
     for again in case.presentations {
-        if let Some(before) = latest.insert(again.refresh_token, again) {
+        let earlier = latest.insert(again.refresh_token, again);
+        let replaced_by = current.get(&again.family).copied();
+        let replaced_by = replaced_by.filter(|_| again.outcome == RefreshOutcome::Reused);
+        if let Some(before) = earlier.or(replaced_by) {
             repeats.push(Repeat {
                 before: before.clone(),
                 again: again.clone(),
                 callers: [case.caller(before), case.caller(again)],
+                is_replaced: earlier.is_none(),
                 excuse: case.ambiguity(before, again),
             });
+        }
+        if again.successor.is_some() {
+            current.insert(again.family, again);
         }
     }
     repeats

@@ -36,6 +36,7 @@ impl Story {
             refresh_token: ledger.mark("refresh token"),
             outcome: RefreshOutcome::Rotated,
             access_token: Some(ledger.mark("access token")),
+            successor: Some(ledger.mark("next refresh token")),
             arrived_at: at(1000),
             connection: Some(1),
             answered_at: Some(at(1050)),
@@ -259,19 +260,35 @@ fn no_stop_excuses_what_was_committed_by_then() {
 
 #[test]
 fn a_process_stopped_between_its_lease_and_sending_is_an_excuse() {
-    let mut story = Story::held_up(Kind::Frozen, 500, 8950);
+    let mut story = Story::held_up(Kind::Frozen, 500, 8960);
     story.callers = [Some(1), Some(0)];
-    let told = Some(Ambiguity::FrozenBeforeSending(at(8450)));
+    let told = Some(Ambiguity::FrozenBeforeSending(at(8460)));
     assert_eq!(story.told(), told);
-    story.again.arrived_at = at(9960);
+    story.again.arrived_at = at(9010);
     assert_eq!(story.told(), None, "it had time to look again");
-    story.again.arrived_at = at(9000);
+    story.again.arrived_at = at(8990);
     story.first.arrived_at = at(400);
     assert_eq!(
         story.told(),
         None,
         "the first use came before it was stopped"
     );
+}
+
+#[test]
+fn a_token_that_was_replaced_by_an_answer_nobody_stored_is_excused() {
+    // The first use here is the retry whose answer died with its process. The second presents what that replaced.
+    for (mut story, excuse) in [
+        (Story::killed(1060), Some(Ambiguity::Killed(at(62)))),
+        (Story::new(), None),
+    ] {
+        story.again.refresh_token = story.ledger.mark("replaced");
+        assert_eq!(story.told(), excuse);
+        // Had the answer been served, it would have been stored.
+        let token = story.ledger.mark("access token");
+        story.served.insert(token, at(1070));
+        assert_eq!(story.told(), None);
+    }
 }
 
 #[test]

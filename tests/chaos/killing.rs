@@ -1,9 +1,12 @@
 //! Processes that are killed at random moments and started again on the same port and database.
 
+use std::io;
+use std::process::Output;
 use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_sandbox_poem::Sandbox;
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::support::service::Service;
@@ -15,6 +18,9 @@ const DOWN: Duration = Duration::from_millis(800);
 /// The longest time that the provider is down, where it ever is.
 const OUTAGE: Duration = Duration::from_secs(4);
 
+/// The secret key to which the service changes.
+const NEW_KEY: &str = "ffeeddccbbaa99887766554433221100f0e1d2c3b4a5968778695a4b3c2d1e0f";
+
 /// Who kills.
 pub(super) struct Killing {
     pub(super) sandbox: Arc<Sandbox>,
@@ -24,12 +30,15 @@ pub(super) struct Killing {
     pub(super) lives: Duration,
     /// Whether the provider goes down, too, now and then.
     pub(super) outages: bool,
+    /// Whether the secret key is changed meanwhile. For one process only.
+    pub(super) changes_key: bool,
 }
 
 impl Killing {
     /// Kills so many times; the processes, all running, and the kills.
     pub(super) async fn run(mut self, times: usize) -> (Vec<Service>, Vec<Trouble>) {
         let mut kills = Vec::new();
+        let mut rekeying = None;
         while kills.len() < times {
             self.pause(self.lives).await;
             let first = self.dice.usize(..self.services.len());
@@ -48,13 +57,42 @@ impl Killing {
             if self.dice.bool() {
                 self.pause(DOWN).await;
             }
+            if self.changes_key && kills.len() == times / 3 {
+                self.promote_key();
+            }
+            if kills.len() == 2 * times / 3 {
+                self.forget_key(rekeying.take()).await;
+            }
             let killed = kills.len() - doomed.len();
             for (process, kill) in doomed.into_iter().zip(&mut kills[killed..]) {
                 self.services[process].run().await;
                 kill.well_at = self.sandbox.elapsed();
             }
+            if self.changes_key && kills.len() == times / 3 {
+                let rekey = self.services[0].command(&["rekey"]).output();
+                rekeying = Some(tokio::spawn(rekey));
+            }
         }
         (self.services, kills)
+    }
+
+    /// Gives the process that starts next a new secret key. The old one still opens what it sealed.
+    fn promote_key(&mut self) {
+        let service = &mut self.services[0];
+        service.set("SECRET_KEY", NEW_KEY);
+        service.set("PREVIOUS_SECRET_KEYS", Service::SECRET_KEY);
+    }
+
+    /// Takes the old key away from the process that starts next: it starts only if nothing needs that key any more.
+    async fn forget_key(&mut self, rekeying: Option<JoinHandle<io::Result<Output>>>) {
+        let Some(rekeying) = rekeying else {
+            return;
+        };
+        let output = rekeying.await.expect("the task has failed");
+        let output = output.expect("cannot run rekey");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "rekey: {said}");
+        self.services[0].set("PREVIOUS_SECRET_KEYS", "");
     }
 
     async fn kill(&mut self, process: usize) -> Trouble {

@@ -7,6 +7,7 @@ use central_oauth_sandbox_poem::RefreshOutcome::{Retried, Rotated};
 
 use super::accounts::Lost;
 use super::judge::{Ambiguity, Repeat};
+use super::promises::Promise;
 use super::report::{Report, Staleness};
 use super::troubles::Kind;
 
@@ -25,14 +26,13 @@ impl fmt::Display for Report {
         for (name, count) in rows.chain(self.besides()) {
             writeln!(f, "  {name:<44}{count}")?;
         }
-        if self.scenario.on_server && !self.can_cut_off {
+        if self.scenario.has_replicas() && !self.can_cut_off {
             writeln!(
                 f,
                 "  NO REPLICA WAS PARTITIONED: there are no network namespaces here"
             )?;
         }
-        let longest = self.tally.longest_outage.as_secs_f64();
-        writeln!(f, "  {:<44}{longest:.1} s", "longest time without a token")?;
+        self.tell_the_longest_gap(f)?;
         for lost in &self.lost {
             if let Some(end) = self.excuse(lost.account) {
                 self.name(f, lost, end)?;
@@ -44,7 +44,7 @@ impl fmt::Display for Report {
 
 impl Report {
     /// What the promise is about.
-    fn promised(&self) -> [(&'static str, usize); 7] {
+    fn promised(&self) -> [(&'static str, usize); 10] {
         [
             ("grants lost", self.lost.len()),
             (
@@ -59,19 +59,29 @@ impl Report {
             ("stale tokens served", self.told(Staleness::Stale).len()),
             ("stale tokens stored", self.gone_back().len()),
             ("unexpected answers", self.unexpected().len()),
+            ("answers too late", self.too_late().len()),
+            (
+                "accounts without a token for too long",
+                self.overdue().len(),
+            ),
+            ("acknowledged writes that are not true", self.broken.len()),
         ]
     }
 
     /// What went wrong on purpose.
     fn befallen(&self) -> Vec<(&'static str, usize)> {
         let mut troubles = vec![("kills (SIGKILL)", Kind::Killed)];
-        if self.scenario.on_server {
+        if self.scenario.disk_fails() {
+            troubles.push(("failures of the disk", Kind::DiskFailed));
+        }
+        if self.scenario.has_replicas() {
             troubles.extend([
-                ("stops longer than a lease (SIGSTOP)", Kind::Frozen),
+                ("stops (SIGSTOP)", Kind::Frozen),
                 ("partitions from the database", Kind::CutOff),
                 ("restarts of the database", Kind::Restarted),
                 ("crashes of the database", Kind::Crashed),
                 ("cuts of all its connections", Kind::Disconnected),
+                ("failovers to its synchronous standby", Kind::FailedOver),
             ]);
         }
         let troubles = troubles.into_iter();
@@ -83,11 +93,45 @@ impl Report {
     /// What went on meanwhile.
     fn besides(&self) -> Vec<(&'static str, usize)> {
         let mut rows = self.service_did().to_vec();
-        if self.scenario.on_server {
+        if self.scenario.has_replicas() {
             rows.extend(self.replicas_did());
         }
         rows.extend(self.clients_saw());
+        rows.extend(self.clients_wrote());
         rows
+    }
+
+    fn tell_the_longest_gap(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(gap) = self.longest_gap() else {
+            return Ok(());
+        };
+        let longest = (gap.to - gap.from).as_secs_f64();
+        writeln!(f, "  {:<44}{longest:.1} s", "longest time without a token")?;
+        let used_up = 100.0 * self.used_up();
+        writeln!(
+            f,
+            "  {:<44}{used_up:.0} %",
+            "  most of the allowed time used up"
+        )?;
+        let judged = self.judged_gaps().into_iter().find(|(one, _)| *one == gap);
+        if let Some((gap, due)) = judged {
+            writeln!(f, "    {}", self.describe(gap, due))?;
+        }
+        Ok(())
+    }
+
+    fn clients_wrote(&self) -> [(&'static str, usize); 4] {
+        let promises = self.written.promises.iter();
+        let deleted = promises.filter(|one| matches!(one, Promise::AccountDeleted { .. }));
+        [
+            ("writes acknowledged", self.written.promises.len()),
+            ("  accounts deleted", deleted.count()),
+            ("  accounts linked again", self.written.relinks),
+            (
+                "refreshes that the provider turned away",
+                self.ledger.turned_away().len(),
+            ),
+        ]
     }
 
     fn service_did(&self) -> [(&'static str, usize); 8] {

@@ -1,6 +1,6 @@
 //! Several replicas on one PostgreSQL, the last of them in a network namespace where that is permitted.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use central_oauth_sandbox_poem::Sandbox;
@@ -12,10 +12,14 @@ use crate::support::service::Service;
 
 use super::front::{Front, Neighbours, listen};
 use super::namespace::Namespace;
+use super::scenario::variable;
 
 /// What replicas have around them.
 pub(super) struct Around {
-    pub(super) cluster: Cluster,
+    /// The database server; another one after each failover.
+    cluster: Mutex<Arc<Cluster>>,
+    /// The synchronous standby that takes over next, where `CHAOS_STANDBY` asks for one.
+    standby: Mutex<Option<Cluster>>,
     pub(super) database: Database,
     /// Where the last replica runs, if that is permitted.
     pub(super) namespace: Option<Namespace>,
@@ -29,6 +33,28 @@ impl Around {
     /// Whether the last replica can be cut off from the database.
     pub(super) fn can_cut_off(&self) -> bool {
         self.namespace.is_some()
+    }
+
+    /// Returns the database server.
+    pub(super) fn cluster(&self) -> Arc<Cluster> {
+        Arc::clone(&lock(&self.cluster))
+    }
+
+    /// Ends the database server. Its synchronous standby takes over at the same address.
+    pub(super) fn fail_over(&self) {
+        let standby = lock(&self.standby).take().expect("there is a standby");
+        standby.take_over(&self.cluster());
+        *lock(&self.cluster) = Arc::new(standby);
+    }
+
+    /// Whether the database server has a standby.
+    pub(super) fn has_standby(&self) -> bool {
+        lock(&self.standby).is_some()
+    }
+
+    /// Starts the standby of the server that has taken over.
+    pub(super) fn replace_standby(&self) {
+        *lock(&self.standby) = Some(self.cluster().start_standby());
     }
 }
 
@@ -56,6 +82,7 @@ pub(super) async fn start(
         None => Cluster::start(),
     };
     let database = cluster.create_database();
+    let standby = variable("CHAOS_STANDBY").map(|_| cluster.start_standby());
     let (listener, port) = listen().await;
     let mut services = Vec::new();
     for number in 0..count {
@@ -78,7 +105,8 @@ pub(super) async fn start(
         service.run().await;
     }
     let around = Around {
-        cluster,
+        cluster: Mutex::new(Arc::new(cluster)),
+        standby: Mutex::new(standby),
         database,
         namespace,
         front,
@@ -86,6 +114,10 @@ pub(super) async fn start(
         fronts,
     };
     (services, Arc::new(around))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn prepare(sandbox: &Sandbox, port: u16, database: &str, inside: Option<&Namespace>) -> Service {
@@ -98,6 +130,7 @@ fn prepare(sandbox: &Sandbox, port: u16, database: &str, inside: Option<&Namespa
             &at.device_authorization,
         ),
         ("PROVIDER_USERINFO_ENDPOINT", &at.userinfo),
+        ("PROVIDER_REVOCATION_ENDPOINT", &at.revocation),
     ] {
         service.set(name, &url.replace(sandbox.base_url(), &front));
     }

@@ -9,8 +9,11 @@ use central_oauth_sandbox_poem::{Delivery, Ledger, RefreshOutcome};
 use super::accounts::Lost;
 use super::asking::{Account, PATIENCE, Rejection, Seen, Tally};
 use super::judge::{Ambiguity, Repeat, end_of};
-use super::scenario::{Scenario, Size};
+use super::liveness::Design;
+use super::scenario::Scenario;
+use super::size::Size;
 use super::troubles::{Kind, Trouble};
+use super::writing::Written;
 
 /// How many of each kind of problem are told.
 const TOLD: usize = 5;
@@ -21,6 +24,7 @@ pub(super) struct Report {
     pub(super) size: Size,
     pub(super) seed: u64,
     pub(super) took: Duration,
+    pub(super) design: Design,
     pub(super) accounts: Arc<Vec<Account>>,
     /// As it was before the accounts were looked at.
     pub(super) ledger: Ledger,
@@ -28,8 +32,13 @@ pub(super) struct Report {
     /// Whether a replica could be cut off from the database, where there are several.
     pub(super) can_cut_off: bool,
     pub(super) tally: Tally,
+    pub(super) written: Written,
+    /// What was acknowledged and is not true after the last restart.
+    pub(super) broken: Vec<String>,
     pub(super) lost: Vec<Lost>,
     pub(super) repeats: Vec<Repeat>,
+    /// Processes that did not end with 0 after the run.
+    pub(super) unclean: Vec<String>,
     /// What each process has logged.
     pub(super) logs: Vec<String>,
 }
@@ -61,6 +70,10 @@ impl Report {
         tell("stale tokens", self.told(Staleness::Stale));
         tell("stale tokens stored", self.gone_back());
         tell("unexpected answers", self.unexpected());
+        tell("unclean ends of a process", self.unclean.clone());
+        tell("answers too late", self.too_late());
+        tell("accounts without a token for too long", self.overdue());
+        tell("acknowledged writes that are not true", self.broken.clone());
         if !self.ledger.is_complete() {
             problems.push("the ledger is full".to_owned());
         }
@@ -75,8 +88,15 @@ impl Report {
 
     /// What excuses the loss of an account's grant.
     pub(super) fn excuse(&self, account: usize) -> Option<&Repeat> {
-        let end = end_of(self.accounts[account].family, &self.repeats)?;
-        (!self.scenario.forgiving && end.excuse.is_some()).then_some(end)
+        let mut families = self.families(account).into_iter().rev();
+        let end = families.find_map(|family| end_of(family, &self.repeats))?;
+        let may_end = !self.scenario.grants_retries() || end.is_replaced;
+        (may_end && end.excuse.is_some()).then_some(end)
+    }
+
+    /// Returns the families of an account: one for each time that it was linked.
+    pub(super) fn families(&self, account: usize) -> Vec<usize> {
+        self.ledger.families_of(&self.accounts[account].person)
     }
 
     fn excused(&self) -> HashSet<usize> {
@@ -91,16 +111,18 @@ impl Report {
         lost.filter(|lost| !excused.contains(&lost.account))
             .map(|lost| {
                 let account = &self.accounts[lost.account];
-                let history = self.history(account.family);
+                let families = self.families(lost.account);
+                let history = self.history(&families);
                 format!("{}: {}\n    {history}", account.person, lost.why)
             })
             .collect()
     }
 
-    /// The last uses of a family's refresh tokens.
-    fn history(&self, family: usize) -> String {
+    /// The last uses of the refresh tokens of these families.
+    fn history(&self, families: &[usize]) -> String {
         let all = self.ledger.presentations().iter();
-        let all: Vec<_> = all.filter(|one| one.family == Some(family)).collect();
+        let all = all.filter(|one| one.family.is_some_and(|it| families.contains(&it)));
+        let all: Vec<_> = all.collect();
         let last = all[all.len().saturating_sub(TOLD)..].iter();
         let last = last.map(|one| format!("{one:?}"));
         last.collect::<Vec<_>>().join("\n    ")
@@ -133,7 +155,7 @@ impl Report {
             .filter_map(|(token, Seen { account, .. })| {
                 let known = self.ledger.access_token(token);
                 match known {
-                    Some(entry) if entry.family == self.accounts[*account].family => None,
+                    Some(entry) if entry.person == self.accounts[*account].person => None,
                     other => Some((*account, format!("{other:?}"))),
                 }
             });
@@ -168,18 +190,16 @@ impl Report {
 
     /// Tokens that were handed out after newer ones of their account had been: somebody has stored them over those.
     pub(super) fn gone_back(&self) -> Vec<String> {
-        let all = self.ledger.presentations().iter();
-        let issued = all.filter_map(|one| Some((one.access_token?, one.sequence + 1)));
-        let issued: HashMap<_, _> = issued.collect();
-        let mut by_account: HashMap<usize, Vec<(usize, &Seen)>> = HashMap::new();
+        // Tokens of a new link may be stored after a refresh that was granted later: both work.
+        let mut by_account: HashMap<(usize, usize), Vec<(usize, &Seen)>> = HashMap::new();
         for (token, seen) in &self.tally.seen {
-            // Those of the link are not in there, and come first.
-            let number = issued.get(&self.ledger.mark(token)).copied();
-            let tokens = by_account.entry(seen.account).or_default();
-            tokens.push((number.unwrap_or_default(), seen));
+            if let Some(entry) = self.ledger.access_token(token) {
+                let tokens = by_account.entry((seen.account, entry.family)).or_default();
+                tokens.push((entry.number, seen));
+            }
         }
         let mut gone_back = Vec::new();
-        for (account, mut tokens) in by_account {
+        for ((account, _), mut tokens) in by_account {
             tokens.sort_unstable_by_key(|(number, _)| *number);
             let person = &self.accounts[account].person;
             gone_back.extend(tokens.windows(2).filter_map(|pair| {
@@ -188,7 +208,7 @@ impl Report {
                 };
                 (newer.served_at < older.asked_at).then(|| {
                     let (asked_at, served_at) = (older.asked_at, newer.served_at);
-                    format!("{person}: one was handed out that was asked for at {asked_at:?}, after that of use {} at {served_at:?}", number - 1)
+                    format!("{person}: one was handed out that was asked for at {asked_at:?}, after number {number} at {served_at:?}")
                 })
             }));
         }
@@ -216,8 +236,11 @@ impl Report {
     pub(super) fn unexpected(&self) -> Vec<String> {
         let excused = self.excused();
         let all = self.tally.unexpected.iter();
-        all.filter(|(account, what)| !(excused.contains(account) && what.starts_with("409 ")))
-            .map(|(account, what)| format!("{}: {what}", self.accounts[*account].person))
+        let told = all
+            .filter(|(account, what)| !(excused.contains(account) && what.starts_with("409 ")))
+            .map(|(account, what)| format!("{}: {what}", self.accounts[*account].person));
+        let written = self.written.unexpected.iter();
+        told.chain(written.map(|what| format!("a write: {what}")))
             .collect()
     }
 

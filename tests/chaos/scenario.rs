@@ -1,5 +1,6 @@
 //! One run: link, ask, kill, wait until all is quiet, look at every account, judge.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,19 +9,31 @@ use central_oauth_sandbox_poem::{
 };
 use tokio::time::{Instant, sleep};
 
+use crate::support::http;
 use crate::support::process::within;
 use crate::support::service::Service;
 
 use super::accounts::{link_all, look_at_all};
 use super::asking::Asking;
+use super::filling::{Filling, Storage};
 use super::judge::{Case, repeats};
 use super::killing::Killing;
+use super::liveness::Design;
+use super::plagues::Plagues;
+use super::promises::Check;
 use super::replicas::{self, Around};
 use super::report::Report;
+use super::shim::Shim;
+use super::size::Size;
 use super::troubles::{Trouble, Troubles};
+use super::writing::Writing;
 
 /// How long access tokens last.
 const LIFETIME: Duration = Duration::from_secs(5);
+/// The pause before the first probe of an outage, with all that chance adds.
+const PROBE_PAUSE: Duration = Duration::from_millis(1250);
+/// How long a process may take to start and to catch up with what is due, on a busy machine.
+const RESTART: Duration = Duration::from_secs(6);
 /// A lease outlasts what the service waits for an answer by so much.
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
 
@@ -29,52 +42,57 @@ const LEASE_MARGIN: Duration = Duration::from_secs(5);
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) processes: usize,
-    /// Whether they are replicas on one PostgreSQL, with the troubles of those, and not on a file, with kills alone.
-    pub(crate) on_server: bool,
+    /// Where the database is and what befalls it and the processes.
+    pub(crate) stage: Stage,
     /// How long the service waits for an answer of the provider.
     pub(crate) provider_timeout: Duration,
     /// The longest time that a process lives after it answers again.
     pub(crate) lives: Duration,
     /// How long an answer of the token endpoint takes at most, as over a network, so that kills hit refreshes in flight.
     pub(crate) answers_within: Duration,
-    /// Whether the provider answers a retry after a lost answer.
-    pub(crate) forgiving: bool,
+    /// What the provider makes of a refresh token that comes back.
+    pub(crate) reuse: Reuse,
     /// Whether the network fails, too.
     pub(crate) faults: bool,
+    /// Whether the wall clock of the processes steps, and the secret key is changed under load.
+    pub(crate) clock_steps: bool,
 }
 
-/// How much of it.
-#[derive(Clone, Copy)]
-pub(crate) struct Size {
-    pub(super) accounts: usize,
-    pub(super) clients: usize,
-    pub(super) kills: usize,
-    /// No process lives longer.
-    lives: Duration,
-    /// A whole run takes no longer.
-    limit: Duration,
+/// Where the database is and what befalls it and the processes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// One file. Processes are killed.
+    File,
+    /// A `PostgreSQL` server. Processes are killed, stopped and cut off from it, and it restarts, crashes and fails over.
+    Server,
+    /// One file on a disk that fails, with a process that is killed.
+    FailingFile,
+    /// A `PostgreSQL` server on a disk that fails, with a process that is killed.
+    FailingServer,
 }
 
-impl Size {
-    pub(crate) const SHORT: Self = Self {
-        accounts: 20,
-        clients: 4,
-        kills: 10,
-        lives: Duration::from_millis(1500),
-        limit: Duration::from_secs(240),
-    };
-    /// Replicas, their database, the provider and all clients share two cores here.
-    pub(crate) const LONG_REPLICAS: Self = Self {
-        clients: 12,
-        ..Self::LONG
-    };
-    pub(crate) const LONG: Self = Self {
-        accounts: 200,
-        clients: 32,
-        kills: 100,
-        lives: Duration::MAX,
-        limit: Duration::from_secs(3600),
-    };
+impl Scenario {
+    /// Whether several replicas share a server.
+    pub(super) fn has_replicas(&self) -> bool {
+        self.stage == Stage::Server
+    }
+
+    /// Whether the disk fails.
+    pub(super) fn disk_fails(&self) -> bool {
+        matches!(self.stage, Stage::FailingFile | Stage::FailingServer)
+    }
+
+    /// Whether the provider grants each retry that a lost answer needs.
+    pub(super) fn grants_retries(&self) -> bool {
+        matches!(self.reuse, Reuse::Retries(_))
+    }
+}
+
+/// What the processes have around them.
+enum Surroundings {
+    Nothing,
+    Replicas(Arc<Around>),
+    Storage(Arc<Storage>),
 }
 
 impl Scenario {
@@ -90,37 +108,45 @@ impl Scenario {
         let (started, seed) = (Instant::now(), seed());
         eprintln!("{}: CHAOS_SEED={seed}", self.name);
         let sandbox = Arc::new(self.sandbox().await);
-        let (services, around) = if self.on_server {
-            let replicas = replicas::start(&sandbox, self.processes, self.provider_timeout);
-            let (services, around) = replicas.await;
-            (services, Some(around))
-        } else {
-            (self.services(&sandbox).await, None)
-        };
+        let shim = self.clock_steps.then(|| Arc::new(Shim::new()));
+        let (services, surroundings) = self.services(&sandbox, shim.as_deref()).await;
         let urls: Vec<_> = services.iter().map(|service| service.url("")).collect();
-        let accounts = link_all(&sandbox, &services, size.accounts).await;
+        let accounts = link_all(&services, size.accounts).await;
+        self.tell(started, "all accounts are linked");
 
         let asking = Asking::start(&sandbox, &urls, &accounts, size.clients, seed);
+        let writing = Writing::start(&sandbox, &urls, &accounts, seed, self.clock_steps);
         self.begin_faults(&sandbox, seed);
-        let (services, troubles) = match &around {
-            None => self.kill(&sandbox, services, size, seed).await,
-            Some(around) => {
+        let plagues = Plagues::start(&sandbox, &accounts, shim.clone(), seed);
+        let (mut services, troubles) = match &surroundings {
+            Surroundings::Nothing => self.kill(&sandbox, services, size, seed).await,
+            Surroundings::Replicas(around) => {
                 let lease = self.lease();
                 let troubles = Troubles::new(&sandbox, around, services, lease, seed);
                 troubles.run(size.kills).await
             }
+            Surroundings::Storage(storage) => {
+                let filling = self.filling(&sandbox, storage, services, seed);
+                filling.run(size.kills).await
+            }
         };
-        sandbox.faults().clear();
+        plagues.stop().await;
+        self.tell(started, "the troubles are over");
         sleep(self.lease() + Duration::from_secs(2)).await;
-        let tally = asking.stop().await;
+        let (tally, written) = (asking.stop().await, writing.stop().await);
 
         let ledger = ledger(&sandbox);
         let lost = look_at_all(&sandbox, &urls, &accounts).await;
+        self.tell(started, "all accounts have been looked at");
+        let around = match &surroundings {
+            Surroundings::Replicas(around) => Some(around),
+            _ => None,
+        };
         let repeats = repeats(&Case {
             presentations: ledger.presentations(),
             closed_at: &|connection| ledger.closed_at(connection),
             was_cut: &|connection| ledger.was_cut(connection),
-            caller: &|connection| around.as_ref()?.front.caller(connection),
+            caller: &|connection| around?.front.caller(connection),
             troubles: &troubles,
             served: tally
                 .seen
@@ -129,19 +155,66 @@ impl Scenario {
                 .collect(),
             provider_timeout: self.provider_timeout,
         });
+        let mut unclean = stop_all(&mut services).await;
+        for service in &mut services {
+            service.run().await;
+        }
+        let check = Check {
+            http: http::client(),
+            sandbox: &sandbox,
+            url: services[0].url(""),
+        };
+        let broken = check.broken(&written.promises).await;
+        unclean.extend(stop_all(&mut services).await);
         Report {
             scenario: *self,
             size,
             seed,
             took: started.elapsed(),
+            design: self.design(),
             accounts,
             ledger,
             troubles,
-            can_cut_off: around.as_deref().is_some_and(Around::can_cut_off),
+            can_cut_off: around.is_some_and(|around| around.can_cut_off()),
             tally,
+            written,
+            broken,
             lost,
             repeats,
-            logs: end(services).await,
+            unclean,
+            logs: services.iter().map(Service::logs).collect(),
+        }
+    }
+
+    /// Prints how far a run is.
+    fn tell(&self, started: Instant, what: &str) {
+        let scenario = self.name.split(':').next().unwrap_or_default();
+        eprintln!(
+            "{scenario}: {what} after {:.0} s",
+            started.elapsed().as_secs_f64()
+        );
+    }
+
+    fn design(&self) -> Design {
+        Design {
+            lease: self.lease(),
+            probe: self.provider_timeout + PROBE_PAUSE,
+            restart: RESTART,
+        }
+    }
+
+    fn filling(
+        &self,
+        sandbox: &Arc<Sandbox>,
+        storage: &Arc<Storage>,
+        mut services: Vec<Service>,
+        seed: u64,
+    ) -> Filling {
+        Filling {
+            sandbox: Arc::clone(sandbox),
+            service: services.pop().expect("there is one process"),
+            storage: Arc::clone(storage),
+            dice: fastrand::Rng::with_seed(seed),
         }
     }
 
@@ -169,6 +242,7 @@ impl Scenario {
             dice: fastrand::Rng::with_seed(seed),
             lives: self.lives.min(size.lives),
             outages: self.faults,
+            changes_key: self.clock_steps,
         };
         killing.run(size.kills).await
     }
@@ -179,32 +253,67 @@ impl Scenario {
             auto_person: AutoPerson::SomebodyNew,
             interval: Duration::from_secs(1),
             access_token_ttl: LIFETIME,
-            reuse: if self.forgiving {
-                // Every lost answer gets its one retry, so two in a row get two.
-                Reuse::Retries(u32::MAX)
-            } else {
-                Reuse::Forbidden
-            },
+            reuse: self.reuse,
             keep_ledger: true,
             ..SandboxOptions::default()
         };
         Sandbox::start(options).await.expect("no sandbox")
     }
 
-    async fn services(&self, sandbox: &Sandbox) -> Vec<Service> {
+    async fn services(
+        &self,
+        sandbox: &Arc<Sandbox>,
+        shim: Option<&Shim>,
+    ) -> (Vec<Service>, Surroundings) {
+        match self.stage {
+            Stage::File => (self.on_file(sandbox, shim).await, Surroundings::Nothing),
+            Stage::Server => {
+                let replicas = replicas::start(sandbox, self.processes, self.provider_timeout);
+                let (services, around) = replicas.await;
+                (services, Surroundings::Replicas(around))
+            }
+            Stage::FailingFile | Stage::FailingServer => {
+                let mut service = self.prepare(sandbox);
+                let storage = if self.stage == Stage::FailingFile {
+                    Storage::file(&mut service)
+                } else {
+                    Storage::server(&mut service)
+                };
+                service.run().await;
+                (vec![service], Surroundings::Storage(Arc::new(storage)))
+            }
+        }
+    }
+
+    async fn on_file(&self, sandbox: &Sandbox, shim: Option<&Shim>) -> Vec<Service> {
         let mut services = Vec::new();
         for _ in 0..self.processes {
-            let mut service = Service::prepare_for(sandbox);
-            let timeout = self.provider_timeout.as_secs().to_string();
-            service.set("PROVIDER_TIMEOUT", &timeout);
+            let mut service = self.prepare(sandbox);
             if let Some(first) = services.first() {
                 let database = Service::file(first, "central-oauth.sqlite3");
                 service.set("DB_PATH", &database.display().to_string());
+            }
+            for (name, value) in shim
+                .iter()
+                .flat_map(|shim| shim.variables(Path::new("/none")))
+            {
+                service.set_other(name, &value.display().to_string());
             }
             service.run().await;
             services.push(service);
         }
         services
+    }
+
+    fn prepare(&self, sandbox: &Sandbox) -> Service {
+        let mut service = Service::prepare_for(sandbox);
+        let timeout = self.provider_timeout.as_secs().to_string();
+        service.set("PROVIDER_TIMEOUT", &timeout);
+        service.set(
+            "PROVIDER_REVOCATION_ENDPOINT",
+            &sandbox.endpoints().revocation,
+        );
+        service
     }
 
     fn odds(&self) -> Odds {
@@ -223,9 +332,14 @@ impl Scenario {
     }
 }
 
+/// Returns a variable of the test's own.
+pub(super) fn variable(name: &str) -> Option<String> {
+    let given = std::env::vars_os().find(|(known, _)| known == name);
+    given.and_then(|(_, value)| value.into_string().ok())
+}
+
 fn seed() -> u64 {
-    let given = std::env::vars_os().find(|(name, _)| name == "CHAOS_SEED");
-    match given.and_then(|(_, value)| value.into_string().ok()) {
+    match variable("CHAOS_SEED") {
         Some(seed) => seed.parse().expect("CHAOS_SEED is no number"),
         None => fastrand::u64(..1_000_000),
     }
@@ -235,12 +349,14 @@ fn ledger(sandbox: &Sandbox) -> Ledger {
     sandbox.ledger().expect("no ledger is kept")
 }
 
-/// Stops the processes; what they have logged.
-async fn end(services: Vec<Service>) -> Vec<String> {
-    let mut logs = Vec::new();
-    for mut service in services {
-        assert!(service.stop().await.success());
-        logs.push(service.logs());
+/// Stops all processes. Returns those that did not end with 0, though nothing was wrong any more.
+async fn stop_all(services: &mut [Service]) -> Vec<String> {
+    let mut unclean = Vec::new();
+    for (process, service) in services.iter_mut().enumerate() {
+        let status = service.stop().await;
+        if !status.success() {
+            unclean.push(format!("process {process}: {status}"));
+        }
     }
-    logs
+    unclean
 }

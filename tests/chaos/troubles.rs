@@ -16,12 +16,15 @@ use super::replicas::Around;
 const AT_ONCE: usize = 2;
 /// The longest pause before the next trouble.
 const PAUSE: Duration = Duration::from_millis(2500);
-/// How much longer than a lease a process is stopped, at least: those who take over what it had in hand have done so by
-/// then. Where it runs on while they do, two answers to one refresh token are stored in the order in which they come;
-/// see docs/TESTING.md, what is open.
-const LONGER_AT_LEAST: Duration = Duration::from_millis(1500);
-/// By how much more, at most.
-const LONGER: Duration = Duration::from_secs(3);
+/// How long a process is stopped: sometimes for less than a lease, sometimes for longer, and often about as long, so that
+/// it runs on while another replica takes over what it had in hand.
+const SHORTEST_STOP: Duration = Duration::from_millis(200);
+/// The longest stop outlasts a lease by this.
+const LONGER: Duration = Duration::from_millis(4500);
+/// How long before the end of a stopped replica's lease the next trouble may begin, and how long after that, where it is
+/// to hit the replica that takes over.
+const BEFORE_TAKEOVER: Duration = Duration::from_millis(300);
+const AROUND_TAKEOVER: Duration = Duration::from_millis(1200);
 /// How long a replica is cut off from the database.
 const SHORTEST_PARTITION: Duration = Duration::from_secs(2);
 const LONGEST_PARTITION: Duration = Duration::from_secs(12);
@@ -46,16 +49,21 @@ pub(super) enum Kind {
     Crashed,
     /// The database ends all connections.
     Disconnected,
+    /// The database server is lost, and its synchronous standby takes over.
+    FailedOver,
+    /// The disk of the database takes no writes, or its server takes none.
+    DiskFailed,
 }
 
-/// How often each happens while all happen once: ten in all.
-const MIX: [(Kind, usize); 6] = [
+/// How often each happens while all happen once: eleven in all.
+const MIX: [(Kind, usize); 7] = [
     (Kind::Killed, 3),
     (Kind::Frozen, 3),
     (Kind::CutOff, 1),
     (Kind::Restarted, 1),
     (Kind::Crashed, 1),
     (Kind::Disconnected, 1),
+    (Kind::FailedOver, 1),
 ];
 
 /// Something that happened, counted from the start of the sandbox.
@@ -106,9 +114,10 @@ impl Troubles {
 
     /// Makes so many; the replicas, all running, and what happened.
     pub(super) async fn run(mut self, times: usize) -> (Vec<Service>, Vec<Trouble>) {
-        let mut mix = Vec::new();
+        let (mut mix, mut has_stopped) = (Vec::new(), false);
         for _ in 0..times {
-            sleep(PAUSE.mul_f64(self.dice.f64())).await;
+            sleep(self.pause(has_stopped)).await;
+            has_stopped = mix.last() == Some(&Kind::Frozen);
             if mix.is_empty() {
                 mix = self.mix();
             }
@@ -125,8 +134,22 @@ impl Troubles {
         (replicas, self.past)
     }
 
+    /// The pause before the next trouble. After a stop it often ends when another replica takes over.
+    fn pause(&mut self, has_stopped: bool) -> Duration {
+        let share = self.dice.f64();
+        if has_stopped && self.dice.bool() {
+            self.lease - BEFORE_TAKEOVER + AROUND_TAKEOVER.mul_f64(share)
+        } else {
+            PAUSE.mul_f64(share)
+        }
+    }
+
     fn mix(&mut self) -> Vec<Kind> {
-        let permitted = |kind| kind != Kind::CutOff || self.around.namespace.is_some();
+        let permitted = |kind| match kind {
+            Kind::CutOff => self.around.can_cut_off(),
+            Kind::FailedOver => self.around.has_standby(),
+            _ => true,
+        };
         let each = MIX.into_iter().filter(|(kind, _)| permitted(*kind));
         let mut mix: Vec<_> = each
             .flat_map(|(kind, count)| std::iter::repeat_n(kind, count))
@@ -171,7 +194,10 @@ impl Troubles {
     fn length(&mut self, kind: Kind) -> Duration {
         let share = self.dice.f64();
         match kind {
-            Kind::Frozen => self.lease + LONGER_AT_LEAST + LONGER.mul_f64(share),
+            Kind::Frozen if self.dice.bool() => {
+                self.lease - BEFORE_TAKEOVER + AROUND_TAKEOVER.mul_f64(share)
+            }
+            Kind::Frozen => SHORTEST_STOP + (self.lease + LONGER - SHORTEST_STOP).mul_f64(share),
             Kind::CutOff => {
                 SHORTEST_PARTITION + (LONGEST_PARTITION - SHORTEST_PARTITION).mul_f64(share)
             }
@@ -187,32 +213,48 @@ impl Troubles {
         };
         let (process, replica, trouble) = well.expect("a replica does not come back");
         self.replicas[process] = Some(replica);
-        self.past.push(trouble);
+        self.note(trouble);
         true
+    }
+
+    fn note(&mut self, trouble: Trouble) {
+        let [from, to] = [trouble.from, trouble.well_at].map(|at| at.as_secs_f64());
+        let (kind, process) = (trouble.kind, trouble.process);
+        eprintln!("{kind:?} {process:?} from {from:.1} s to {to:.1} s");
+        self.past.push(trouble);
     }
 
     async fn database(&mut self, kind: Kind) {
         let (around, down) = (Arc::clone(&self.around), self.length(kind));
-        let _all = self.around.database_is_up.write().await;
+        let after = Arc::clone(&self.around);
+        let surroundings = Arc::clone(&self.around);
+        let all = surroundings.database_is_up.write().await;
         let from = self.sandbox.elapsed();
         let done = spawn_blocking(move || match kind {
-            Kind::Restarted => around.cluster.restart(),
+            Kind::Restarted => around.cluster().restart(),
             Kind::Crashed => {
-                around.cluster.kill();
+                let cluster = around.cluster();
+                cluster.kill();
                 std::thread::sleep(down);
-                around.cluster.start_again();
+                cluster.start_again();
             }
-            _ => around.cluster.cut_connections(&around.database.name),
+            Kind::FailedOver => around.fail_over(),
+            _ => around.cluster().cut_connections(&around.database.name),
         });
         done.await.expect("the database does not come back");
         let to = self.sandbox.elapsed();
-        self.past.push(Trouble {
+        self.note(Trouble {
             kind,
             process: None,
             from,
             to,
             well_at: to,
         });
+        drop(all);
+        if kind == Kind::FailedOver {
+            let replaced = spawn_blocking(move || after.replace_standby()).await;
+            replaced.expect("no new standby starts");
+        }
     }
 }
 

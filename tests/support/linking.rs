@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Client;
 use reqwest::header::{COOKIE, SET_COOKIE};
 
-use super::http;
+use super::http::{self, Answer};
 use super::process::eventually;
 use super::service::Service;
 
@@ -64,24 +64,39 @@ impl Confirmed {
 
 /// Enters a code at the page and confirms it; the page that follows.
 pub(crate) async fn confirm(client: &Client, service: &Service, code: &str) -> String {
-    let page = service.url("/device");
-    let opened = http::send(client.get(&page)).await.expect(200);
-    let cookie = opened.headers[SET_COOKIE].to_str().unwrap_or_default();
-    let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
+    let page = try_confirm(client, &service.url(""), code).await;
+    page.unwrap_or_else(|problem| panic!("the code cannot be confirmed: {problem}"))
+}
+
+/// Enters a code at the page of the service at `base` and confirms it. Returns the page that follows.
+pub(crate) async fn try_confirm(client: &Client, base: &str, code: &str) -> Result<String, String> {
+    let page = format!("{base}/device");
+    let opened = good(http::try_send(client.get(&page)).await)?;
+    let cookie = opened.headers.get(SET_COOKIE);
+    let cookie = cookie.and_then(|cookie| cookie.to_str().ok());
+    let cookie = cookie.unwrap_or_default().split(';').next();
+    let cookie = cookie.unwrap_or_default().to_owned();
     let csrf = opened
         .text
         .split("<input")
         .find(|input| input.contains("name=\"csrf\""));
     let csrf = csrf.and_then(|input| input.split("value=\"").nth(1)?.split('"').next());
-    let csrf = csrf.expect("the page has no form");
+    let csrf = csrf.ok_or("the page has no form")?;
     let mut next = String::new();
     for action in ["look_up", "confirm"] {
         let form = [("csrf", csrf), ("code", code), ("action", action)];
         let request = client.post(&page).header(COOKIE, &cookie).form(&form);
-        let answer = http::send(request).await;
-        assert!(answer.status.as_u16() < 400, "{}", answer.text);
+        let answer = good(http::try_send(request).await)?;
         next = answer.header("location").to_owned();
     }
-    let next = client.get(service.url(&next)).header(COOKIE, &cookie);
-    http::send(next).await.expect(200).text
+    let next = client.get(format!("{base}{next}")).header(COOKIE, &cookie);
+    Ok(good(http::try_send(next).await)?.text)
+}
+
+fn good(answer: reqwest::Result<Answer>) -> Result<Answer, String> {
+    let answer = answer.map_err(|error| error.to_string())?;
+    match answer.status.as_u16() {
+        ..400 => Ok(answer),
+        status => Err(format!("{status} {}", answer.text)),
+    }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Service {
     port: u16,
     /// The network namespace that it runs in, if not the test's own.
     namespace: Option<String>,
+    /// A command that runs the binary, and gives way to it.
+    wrapper: Vec<String>,
     /// The number of its latest process.
     pub(crate) id: Arc<AtomicU32>,
     settings: Vec<(String, String)>,
@@ -58,6 +60,7 @@ impl Service {
             host: "127.0.0.1".to_owned(),
             port,
             namespace: None,
+            wrapper: Vec::new(),
             id: Arc::default(),
             settings: Vec::new(),
             others: Vec::new(),
@@ -123,6 +126,11 @@ impl Service {
         self.set("LISTEN_ADDR", &format!("{host}:{}", self.port));
     }
 
+    /// Runs the binary by this command from the next start on. The command must replace itself by the binary.
+    pub(crate) fn run_by(&mut self, wrapper: Vec<String>) {
+        self.wrapper = wrapper;
+    }
+
     /// An address of the service.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}:{}{path}", self.host, self.port)
@@ -141,15 +149,16 @@ impl Service {
     /// Another command of the binary, with the same settings.
     pub(crate) fn command(&self, arguments: &[&str]) -> tokio::process::Command {
         let binary = env!("CARGO_BIN_EXE_central-oauth");
-        let mut command = match &self.namespace {
-            None => process::command(binary),
-            Some(namespace) => {
-                // Gives way to the binary: the process keeps its number.
-                let mut inside = process::command("ip");
-                inside.args(["netns", "exec", namespace, binary]);
-                inside
-            }
+        let mut whole = match &self.namespace {
+            None => self.wrapper.clone(),
+            // Gives way to the binary: the process keeps its number.
+            Some(namespace) => ["ip", "netns", "exec", namespace]
+                .map(str::to_owned)
+                .to_vec(),
         };
+        whole.push(binary.to_owned());
+        let mut command = process::command(&whole[0]);
+        command.args(&whole[1..]);
         for (name, _) in std::env::vars_os() {
             let foreign = name.to_string_lossy();
             if foreign.starts_with("CENTRAL_OAUTH_") || foreign.starts_with("OTEL_") {

@@ -1,6 +1,7 @@
 //! The state that requests share, and the routes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use poem::{Endpoint, EndpointExt as _, Request, Route, get, post};
 
@@ -98,6 +99,14 @@ impl App {
         let now = self.now();
         if let Some(ledger) = &mut self.state().ledger {
             ledger.answered(entry, delivery, now);
+        }
+    }
+
+    /// Records a refresh request that is refused whatever its refresh token is.
+    pub(crate) fn turned_away(&self, refresh_token: &str, retry_after: Option<Duration>) {
+        let now = self.now();
+        if let Some(ledger) = &mut self.state().ledger {
+            ledger.refused(refresh_token, retry_after, now);
         }
     }
 

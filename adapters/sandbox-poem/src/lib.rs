@@ -32,9 +32,10 @@ mod server;
 mod testing;
 
 pub use app::Endpoints;
-pub use faults::{Fault, Faults, Odds, Place};
+pub use faults::{Fault, Faults, Illness, Odds, Place};
 pub use model::{
     AccessTokenEntry, AutoPerson, Delivery, Ledger, Presentation, RefreshOutcome, Reuse, TokenMark,
+    TurnedAway,
 };
 pub use options::SandboxOptions;
 pub use server::Sandbox;

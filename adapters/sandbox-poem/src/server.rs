@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use crate::app::{self, App, Endpoints};
 use crate::clock;
 use crate::faults::{Faults, Watched};
-use crate::model::Ledger;
+use crate::model::{Ledger, Person, UserCode};
 use crate::options::SandboxOptions;
 
 /// How long requests in flight may take when it stops.
@@ -83,6 +83,18 @@ impl Sandbox {
     #[must_use]
     pub fn connection_from(&self, address: SocketAddr) -> Option<u64> {
         self.app.lines.from(&address).map(|line| line.number)
+    }
+
+    /// Makes a person, given by the `sub`, consent to the flow of a user code in place of the one who consents unasked.
+    /// Returns false when no such flow waits for its client.
+    #[must_use]
+    pub fn consent_as(&self, user_code: &str, person: &str) -> bool {
+        let (code, person) = (UserCode::parse(user_code), Person::of_subject(person));
+        let (Some(code), Some(person)) = (code, person) else {
+            return false;
+        };
+        let now = self.app.now();
+        self.app.state().flows.consent_as(&code, person, now)
     }
 
     /// The time since it started, which the ledger counts in.

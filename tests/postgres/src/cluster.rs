@@ -4,7 +4,7 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::certificates;
@@ -47,9 +47,10 @@ pub struct OwnedDatabase {
 #[derive(Debug)]
 pub struct Cluster {
     server: Mutex<Supervisor>,
-    folder: PathBuf,
-    port: u16,
-    password: String,
+    pub(crate) folder: PathBuf,
+    pub(crate) reach: Reach,
+    port: AtomicU16,
+    pub(crate) password: String,
     created: AtomicU32,
 }
 
@@ -89,24 +90,66 @@ impl Cluster {
         })
     }
 
+    /// Starts one without TLS whose server has these variables in its environment, given its data folder.
+    ///
+    /// # Panics
+    ///
+    /// As [`Cluster::start`].
+    #[must_use]
+    pub fn start_in(environment: impl FnOnce(&Path) -> Vec<(String, String)>) -> Self {
+        let reach = Reach {
+            tls: Tls::Off,
+            also: None,
+        };
+        Self::start_with_environment(reach, environment)
+    }
+
     fn start_within(reach: Reach) -> Self {
+        Self::start_with_environment(reach, |_| Vec::new())
+    }
+
+    fn start_with_environment(
+        reach: Reach,
+        environment: impl FnOnce(&Path) -> Vec<(String, String)>,
+    ) -> Self {
+        let password = format!("{:016x}", random());
+        let fill = |folder: &Path, account| fill(folder, account, &password, reach);
+        Self::start_filled(reach, password.clone(), environment, fill)
+    }
+
+    /// Starts one with what `fill` puts into its folder.
+    pub(crate) fn start_filled(
+        reach: Reach,
+        password: String,
+        environment: impl FnOnce(&Path) -> Vec<(String, String)>,
+        fill: impl FnOnce(&Path, Account),
+    ) -> Self {
         let (temporary, account) = unprivileged_folder();
         let folder = temporary.path().to_owned();
         let port = free_port();
-        let password = format!("{:016x}", random());
-        let mut command = account.command(postgres_program("postgres"));
-        command.args(settings::arguments(&folder, port, reach));
+        // Gives way to the server, as the supervisor's shell would set the variables for itself.
+        let mut command = account.command("env");
+        let variables = environment(&folder.join("data"));
+        command.args(
+            variables
+                .iter()
+                .map(|(name, value)| format!("{name}={value}")),
+        );
+        command.arg(postgres_program("postgres"));
+        command.args(settings::arguments(&folder, reach));
         let server = Supervisor::new(Plan {
             name: "postgres",
             folder: temporary,
             last_signal: IMMEDIATE,
             command,
         });
-        fill(&folder, account, &password, reach);
+        fill(&folder, account);
+        settings::set_port(&folder, port);
         let cluster = Self {
             server: Mutex::new(server),
             folder,
-            port,
+            reach,
+            port: AtomicU16::new(port),
             password,
             created: AtomicU32::new(0),
         };
@@ -158,10 +201,12 @@ impl Cluster {
         let name = format!("test_{number}");
         let mut create = Command::new(postgres_program("createdb"));
         create.arg("--host").arg(&self.folder).arg("--port");
-        create.arg(self.port.to_string()).args(["--username", USER]);
+        create
+            .arg(self.port().to_string())
+            .args(["--username", USER]);
         run(create.arg(format!("--owner={owner}")).arg(&name));
         OwnedDatabase {
-            url: url(owner, &self.password, self.port, &name),
+            url: url(owner, &self.password, self.port(), &name),
             owner: owner.to_owned(),
             name,
         }
@@ -170,7 +215,7 @@ impl Cluster {
     /// The URL of a database, with the superuser and its password: `postgres://user:password@127.0.0.1:PORT/db`.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
-        url(USER, &self.password, self.port, database)
+        url(USER, &self.password, self.port(), database)
     }
 
     /// Runs SQL as the superuser, over the socket; the rows, a line each, the columns with `|` between them. Several
@@ -212,16 +257,16 @@ impl Cluster {
     fn owner(&self, program: &str, database: &OwnedDatabase) -> Command {
         let mut client = Command::new(postgres_program(program));
         client.env("PGPASSWORD", &self.password);
-        client.args(["--host=127.0.0.1", "--port", &self.port.to_string()]);
+        client.args(["--host=127.0.0.1", "--port", &self.port().to_string()]);
         client.args(["--username", &database.owner]);
         client
     }
 
     /// A program that connects to a database over the socket, as the superuser.
-    fn client(&self, program: &str, database: &str) -> Command {
+    pub(crate) fn client(&self, program: &str, database: &str) -> Command {
         let mut client = Command::new(postgres_program(program));
         client.arg("-h").arg(&self.folder);
-        client.args(["-p", &self.port.to_string(), "-U", USER, "-d", database]);
+        client.args(["-p", &self.port().to_string(), "-U", USER, "-d", database]);
         client
     }
 
@@ -269,13 +314,21 @@ impl Cluster {
     pub fn start_again(&self) {
         let file = self.folder.join("data/postmaster.pid");
         self.lock()
-            .start(|id| says_ready(&file, id) && accepts(self.port));
+            .start(|id| says_ready(&file, id) && accepts(self.port()));
     }
 
-    /// Its port, the same for as long as it lives.
+    /// Its port, the same for as long as it lives, unless it takes over another one's.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.load(Ordering::SeqCst)
+    }
+
+    /// Stops the server (fast) and starts it at another port.
+    pub(crate) fn move_to(&self, port: u16) {
+        self.lock().stop(FAST);
+        settings::set_port(&self.folder, port);
+        self.port.store(port, Ordering::SeqCst);
+        self.start_again();
     }
 
     /// The name of the superuser in its URLs.
@@ -303,13 +356,13 @@ impl Cluster {
     }
 
     /// A test that fails while it holds the lock leaves nothing half done.
-    fn lock(&self) -> MutexGuard<'_, Supervisor> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Supervisor> {
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 const FAST: &str = "INT";
-const IMMEDIATE: &str = "QUIT";
+pub(crate) const IMMEDIATE: &str = "QUIT";
 
 fn fill(folder: &Path, account: Account, password: &str, reach: Reach) {
     settings::initialise(folder, account, password, reach);

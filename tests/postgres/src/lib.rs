@@ -3,7 +3,7 @@
 //!
 //! | type | what it is |
 //! | --- | --- |
-//! | [`Cluster`] | a `PostgreSQL` server with databases of its own; it can be restarted, crashed and asked for TLS |
+//! | [`Cluster`] | a `PostgreSQL` server with databases of its own; it can be restarted, crashed, asked for TLS, and fail over to a standby |
 //! | [`PgBouncer`] | a pool in front of a cluster, in transaction mode |
 //! | [`HaProxy`] | a proxy with the configuration that the test gives it |
 //!
@@ -17,7 +17,9 @@ mod cluster;
 mod haproxy;
 mod pgbouncer;
 mod programs;
+mod revival;
 mod settings;
+mod standby;
 mod supervisor;
 mod waiting;
 

@@ -31,18 +31,27 @@ pub(crate) fn initialise(folder: &Path, account: Account, password: &str, reach:
     write(&data.join("pg_hba.conf"), &hosts(reach));
 }
 
-/// The server's arguments.
-pub(crate) fn arguments(folder: &Path, port: u16, Reach { tls, also }: Reach) -> Vec<String> {
+/// Sets the port of a server whose arguments do not.
+pub(crate) fn set_port(folder: &Path, port: u16) {
+    // The last setting of a file counts.
+    let path = folder.join("data/postgresql.conf");
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    write(&path, &format!("{text}\nport = {port}\n"));
+}
+
+/// The server's arguments. The port is in its configuration.
+pub(crate) fn arguments(folder: &Path, Reach { tls, also }: Reach) -> Vec<String> {
     let also = also.map(|address| format!(",{address}"));
     let mut settings = vec![
         format!("listen_addresses=127.0.0.1{}", also.unwrap_or_default()),
-        format!("port={port}"),
         format!("unix_socket_directories={}", folder.display()),
         // A test survives the crash of a server and not that of the machine.
         "fsync=off".to_owned(),
         "full_page_writes=off".to_owned(),
         // Tests run side by side, and each has a pool or two.
         "max_connections=400".to_owned(),
+        // A standby looks for its primary again soon.
+        "wal_retrieve_retry_interval=200ms".to_owned(),
         "log_line_prefix=%m [%p] %d ".to_owned(),
     ];
     if tls != Tls::Off {
@@ -81,7 +90,7 @@ fn hosts(Reach { tls, also }: Reach) -> String {
     };
     let from = ["127.0.0.1/32"].into_iter().chain(also.map(|_| "samenet"));
     let hosts = from.map(|from| format!("{how} all all {from} scram-sha-256\n"));
-    "local all all trust\n".to_owned() + &hosts.collect::<String>()
+    "local all,replication all trust\n".to_owned() + &hosts.collect::<String>()
 }
 
 /// Writes a file for a server; the folder keeps others out.

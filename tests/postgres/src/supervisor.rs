@@ -85,11 +85,23 @@ impl Supervisor {
         }
     }
 
+    /// Whether the server has not ended by itself.
+    pub(crate) fn is_running(&self) -> bool {
+        self.server.is_some_and(|id| !has_ended(id))
+    }
+
     /// Ends the server with a signal; on return it is gone.
     pub(crate) fn stop(&mut self, signal: &str) {
         assert!(self.server.is_some(), "{} does not run", self.name);
         self.order(signal);
         self.server = None;
+    }
+
+    /// Ends the server with a signal unless it was ended before.
+    pub(crate) fn stop_if_started(&mut self, signal: &str) {
+        if self.server.is_some() {
+            self.stop(signal);
+        }
     }
 
     fn order(&mut self, order: &str) -> String {

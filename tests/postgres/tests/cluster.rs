@@ -37,6 +37,30 @@ fn databases_are_made_quickly_and_side_by_side() {
 }
 
 #[test]
+fn a_synchronous_standby_takes_over_with_all_that_was_committed() {
+    let mut cluster = Cluster::start();
+    let database = cluster.create_database();
+    cluster.execute(&database.name, "CREATE TABLE t (a int)");
+    for round in 1..=2 {
+        let standby = cluster.start_standby();
+        cluster.execute(&database.name, &format!("INSERT INTO t VALUES ({round})"));
+        standby.take_over(&cluster);
+        assert_eq!(standby.url(&database.name), database.url);
+        cluster = standby;
+        let rows = cluster.execute(&database.name, "SELECT count(*) FROM t");
+        assert_eq!(rows, round.to_string());
+    }
+}
+
+#[test]
+fn a_server_that_ended_by_itself_is_revived() {
+    let cluster = Cluster::start();
+    cluster.kill();
+    cluster.revive();
+    assert_eq!(cluster.execute("postgres", "SELECT 7"), "7");
+}
+
+#[test]
 fn the_password_is_checked() {
     let cluster = Cluster::shared();
     let wrong = cluster.url("postgres").replace(cluster.password(), "wrong");

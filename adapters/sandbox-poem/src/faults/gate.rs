@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use poem::http::StatusCode;
 use poem::{Endpoint, IntoResponse as _, Request, Response};
+use url::form_urlencoded;
 
 use super::Verdict;
 use super::plan::{Fate, Fault, Place};
@@ -31,6 +32,9 @@ pub(crate) async fn pass<E: Endpoint>(
     };
     let line = app.lines.of(request.remote_addr());
     let Verdict::Up(fate) = app.faults.judge(place) else {
+        if place == Place::Token {
+            note_turned_away(&app, &mut request).await;
+        }
         app.cut(line.as_deref());
         return Ok(StatusCode::SERVICE_UNAVAILABLE.into_response());
     };
@@ -56,6 +60,15 @@ pub(crate) async fn pass<E: Endpoint>(
         app.answered(*entry, delivery(fate));
     }
     Ok(answer)
+}
+
+/// Records a refresh request that finds nobody there.
+async fn note_turned_away(app: &App, request: &mut Request) {
+    let body = request.take_body().into_vec().await.unwrap_or_default();
+    let mut fields = form_urlencoded::parse(&body);
+    if let Some((_, token)) = fields.find(|(name, _)| name == "refresh_token") {
+        app.turned_away(&token, None);
+    }
 }
 
 const fn delivery(fate: Fate) -> Delivery {

@@ -13,7 +13,7 @@ use crate::clock::{Clock, Moment};
 
 pub(crate) use gate::{Visit, pass};
 pub(crate) use lines::{Line, Lines, Watched};
-pub use plan::{Fault, Odds, Place};
+pub use plan::{Fault, Illness, Odds, Place};
 
 use plan::Fate;
 
@@ -27,6 +27,8 @@ pub struct Faults {
 struct State {
     dice: fastrand::Rng,
     odds: HashMap<Place, Odds>,
+    /// By the `sub` of the person.
+    ill: HashMap<String, Illness>,
     down_until: Moment,
 }
 
@@ -43,6 +45,7 @@ impl Faults {
         let state = State {
             dice: fastrand::Rng::with_seed(0),
             odds: HashMap::new(),
+            ill: HashMap::new(),
             down_until: Moment::ZERO,
         };
         Self {
@@ -66,9 +69,25 @@ impl Faults {
         self.lock().down_until = (self.clock)() + duration;
     }
 
+    /// Refuses every refresh of one person from now on, given the person's `sub`. Needs a ledger.
+    pub fn fall_ill(&self, person: &str, illness: Illness) {
+        self.lock().ill.insert(person.to_owned(), illness);
+    }
+
+    /// Ends the illness of one person.
+    pub fn recover(&self, person: &str) {
+        self.lock().ill.remove(person);
+    }
+
+    /// Returns why this person's refreshes are refused, if they are.
+    pub(crate) fn illness(&self, person: &str) -> Option<Illness> {
+        self.lock().ill.get(person).copied()
+    }
+
     /// All is well again.
     pub fn clear(&self) {
         let mut state = self.lock();
+        state.ill.clear();
         state.odds.clear();
         state.down_until = Moment::ZERO;
     }

@@ -57,6 +57,26 @@ impl Fault {
     ];
 }
 
+/// Why the token endpoint refuses to refresh for one person, while it refreshes for everybody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Illness {
+    /// 429 with this `Retry-After`, in whole seconds.
+    RateLimited(Duration),
+    /// 500 with `server_error`.
+    ServerError,
+}
+
+impl Illness {
+    /// Returns the `Retry-After` of the answers.
+    #[must_use]
+    pub const fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::RateLimited(wait) => Some(wait),
+            Self::ServerError => None,
+        }
+    }
+}
+
 /// How often something goes wrong at one place. Nothing does by default.
 #[derive(Debug, Clone, Default)]
 pub struct Odds {

@@ -151,10 +151,56 @@ async fn while_it_is_down_no_rule_runs_and_nothing_is_forgotten() {
     sandbox.faults().go_down_for(Duration::from_secs(3600));
     let (head, _) = refresh(&sandbox, &token).await;
     assert_eq!(head, "");
-    assert!(ledger(&sandbox).presentations().is_empty());
+    let seen = ledger(&sandbox);
+    assert!(seen.presentations().is_empty());
+    assert_eq!(seen.turned_away().len(), 1, "the attempt is recorded");
     sandbox.faults().clear();
     let (head, _) = refresh(&sandbox, &token).await;
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    sandbox.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_ill_person_is_refused_while_others_are_refreshed() {
+    let sandbox = sandbox().await;
+    let (first, second) = (refresh_token(&sandbox).await, refresh_token(&sandbox).await);
+    let wait = Duration::from_secs(7);
+    let ill = "sandbox-person-0001";
+    sandbox.faults().fall_ill(ill, Illness::RateLimited(wait));
+    let (head, _) = refresh(&sandbox, &first).await;
+    assert!(head.starts_with("HTTP/1.1 429"), "{head}");
+    assert!(head.contains("retry-after: 7"), "{head}");
+    sandbox.faults().fall_ill(ill, Illness::ServerError);
+    let (head, _) = refresh(&sandbox, &first).await;
+    assert!(head.starts_with("HTTP/1.1 500"), "{head}");
+    assert!(refresh(&sandbox, &second).await.0.contains(" 200 "));
+    let waits: Vec<_> = ledger(&sandbox)
+        .turned_away()
+        .iter()
+        .map(|one| (one.family, one.retry_after))
+        .collect();
+    assert_eq!(waits, [(0, Some(wait)), (0, None)]);
+    sandbox.faults().recover(ill);
+    let (head, _) = refresh(&sandbox, &first).await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    sandbox.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_known_person_consents_again() {
+    let sandbox = sandbox().await;
+    refresh_token(&sandbox).await;
+    let (_, flow) = post(&sandbox, "/device_authorization", "").await;
+    let person = "sandbox-person-0001";
+    assert!(sandbox.consent_as(&text(&flow, "user_code"), person));
+    let device_code = text(&flow, "device_code");
+    let grant_type = "urn:ietf:params:oauth:grant-type:device_code";
+    let form = format!("grant_type={grant_type}&device_code={device_code}");
+    let (_, tokens) = post(&sandbox, "/token", &form).await;
+    let ledger = ledger(&sandbox);
+    let entry = ledger.access_token(&text(&tokens, "access_token")).unwrap();
+    assert_eq!((entry.person.as_str(), entry.family), (person, 1));
+    assert_eq!(ledger.families_of(person), [0, 1]);
     sandbox.stop().await.unwrap();
 }
 

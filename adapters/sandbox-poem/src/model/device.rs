@@ -182,6 +182,16 @@ impl DeviceFlows {
         true
     }
 
+    /// Makes a person consent in place of the one who consents unasked, until the device code is redeemed. Returns false
+    /// when no such flow lives or the code has been redeemed.
+    pub(crate) fn consent_as(&mut self, code: &UserCode, person: Person, now: Moment) -> bool {
+        let open = self.live(code, now);
+        let open = open.filter(|flow| matches!(flow.state, State::Waiting | State::Allowed(_)));
+        let Some(flow) = open else { return false };
+        flow.state = State::Allowed(person);
+        true
+    }
+
     fn live(&mut self, code: &UserCode, now: Moment) -> Option<&mut Flow> {
         let rules = self.rules;
         let flow = self

@@ -37,8 +37,12 @@ pub enum Reuse {
     /// [Auth0](https://support.auth0.com/center/s/article/Refresh-token-leeway) ("reuse interval": the previous
     /// generation only, an older one ends all) and
     /// [Okta](https://developer.okta.com/docs/guides/refresh-tokens/refresh-token-rotation/) ("grace period") go by
-    /// time alone.
+    /// time alone: see [`Reuse::Grace`].
     Retries(u32),
+    /// The token directly before the current one may come back until this time after it was exchanged, whether or not
+    /// the current one has been used. It is answered with fresh tokens, and the pair before those dies. Any other reuse
+    /// ends the family. Auth0 and Okta work like this.
+    Grace(Duration),
 }
 
 /// The random parts of two new tokens.
@@ -87,6 +91,8 @@ struct Family {
     previous: Option<String>,
     /// How often the one before has come back.
     retries: u32,
+    /// When the one before was first exchanged.
+    exchanged_at: Moment,
     expires_at: Moment,
     access_tokens: VecDeque<String>,
 }
@@ -121,6 +127,7 @@ impl Families {
             refresh_token: String::new(),
             previous: None,
             retries: 0,
+            exchanged_at: now,
             expires_at: now,
             access_tokens: VecDeque::new(),
         };
@@ -138,7 +145,7 @@ impl Families {
     ) -> Result<Issued, RefreshRefusal> {
         let name = family_of(presented).ok_or(RefreshRefusal::Unknown)?;
         let family = self.families.get(name).ok_or(RefreshRefusal::Unknown)?;
-        let is_retry = family.may_retry(presented, self.reuse);
+        let is_retry = family.may_retry(presented, self.reuse, now);
         if family.refresh_token != presented && !is_retry {
             self.end(name);
             return Err(RefreshRefusal::Reused);
@@ -158,6 +165,9 @@ impl Families {
         if let Some(family) = self.families.get_mut(name) {
             family.retries = if is_retry { family.retries + 1 } else { 0 };
             family.previous = Some(presented.to_owned());
+            if !is_retry {
+                family.exchanged_at = now;
+            }
         }
         Ok(Issued { is_retry, ..issued })
     }
@@ -249,11 +259,13 @@ impl Families {
 
 impl Family {
     /// Whether this is the token directly before the current one, and may come back.
-    fn may_retry(&self, presented: &str, reuse: Reuse) -> bool {
-        let Reuse::Retries(most) = reuse else {
-            return false;
+    fn may_retry(&self, presented: &str, reuse: Reuse, now: Moment) -> bool {
+        let is_in_time = match reuse {
+            Reuse::Forbidden => false,
+            Reuse::Retries(most) => self.retries < most,
+            Reuse::Grace(grace) => now < self.exchanged_at + grace,
         };
-        self.previous.as_deref() == Some(presented) && self.retries < most
+        is_in_time && self.previous.as_deref() == Some(presented)
     }
 }
 

@@ -63,6 +63,8 @@ pub struct Presentation {
     pub outcome: RefreshOutcome,
     /// The access token in the answer.
     pub access_token: Option<TokenMark>,
+    /// The refresh token in the answer.
+    pub successor: Option<TokenMark>,
     /// When it came, counted from the start of the sandbox.
     pub arrived_at: Duration,
     /// The connection on which it came, see [`Ledger::closed_at`].
@@ -73,9 +75,22 @@ pub struct Presentation {
     pub delivery: Delivery,
 }
 
+/// A refresh request that the provider refused before it looked at the refresh token: nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TurnedAway {
+    /// The number of the refresh token's family.
+    pub family: usize,
+    /// When the request came, counted from the start of the sandbox.
+    pub arrived_at: Duration,
+    /// The `Retry-After` in the answer.
+    pub retry_after: Option<Duration>,
+}
+
 /// An access token that was issued.
 #[derive(Debug, Clone)]
 pub struct AccessTokenEntry {
+    /// Counts the access tokens of all families in the order in which they were issued.
+    pub number: usize,
     /// The number of its family.
     pub family: usize,
     /// Whose it is: the `sub` that userinfo names.
@@ -89,6 +104,7 @@ pub struct AccessTokenEntry {
 pub struct Ledger {
     marks: RandomState,
     presentations: Vec<Presentation>,
+    turned_away: Vec<TurnedAway>,
     access_tokens: HashMap<TokenMark, AccessTokenEntry>,
     /// Family number and person, by the mark of the family's secret name.
     families: HashMap<TokenMark, (usize, String)>,
@@ -102,6 +118,21 @@ impl Ledger {
     #[must_use]
     pub fn presentations(&self) -> &[Presentation] {
         &self.presentations
+    }
+
+    /// Returns the refresh requests that were refused before the rules ran, in order.
+    #[must_use]
+    pub fn turned_away(&self) -> &[TurnedAway] {
+        &self.turned_away
+    }
+
+    /// Returns the numbers of all families of a person, given the person's `sub`, in the order of their consents.
+    #[must_use]
+    pub fn families_of(&self, person: &str) -> Vec<usize> {
+        let own = self.families.values().filter(|known| known.1 == person);
+        let mut numbers: Vec<_> = own.map(|known| known.0).collect();
+        numbers.sort_unstable();
+        numbers
     }
 
     /// What is known about an access token.
@@ -171,12 +202,35 @@ impl Ledger {
             refresh_token: self.mark(token),
             outcome: RefreshOutcome::of(outcome),
             access_token: issued.map(|issued| self.mark(&issued.access_token)),
+            successor: issued.map(|issued| self.mark(&issued.refresh_token)),
             arrived_at: now,
             connection,
             answered_at: None,
             delivery: Delivery::Unsent,
         });
         Some(sequence)
+    }
+
+    /// Records a refresh request that is refused whatever its refresh token is.
+    pub(crate) fn refused(&mut self, token: &str, retry_after: Option<Duration>, now: Moment) {
+        let family = family_of(token).map(|name| self.mark(name));
+        let known = family.and_then(|mark| self.families.get(&mark));
+        let Some(family) = known.map(|known| known.0) else {
+            return;
+        };
+        if self.has_room(self.turned_away.len()) {
+            self.turned_away.push(TurnedAway {
+                family,
+                arrived_at: now,
+                retry_after,
+            });
+        }
+    }
+
+    /// Returns the `sub` of the person to whom a refresh token belongs.
+    pub(crate) fn person_of(&self, refresh_token: &str) -> Option<&str> {
+        let mark = self.mark(family_of(refresh_token)?);
+        self.families.get(&mark).map(|known| known.1.as_str())
     }
 
     /// Records what became of an answer.
@@ -206,6 +260,7 @@ impl Ledger {
             return;
         };
         let entry = AccessTokenEntry {
+            number: self.access_tokens.len(),
             family: *number,
             person: person.clone(),
             expires_at: now + issued.expires_in,

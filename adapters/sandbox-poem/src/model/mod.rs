@@ -11,7 +11,9 @@ pub use device::AutoPerson;
 pub(crate) use device::{DeviceFlows, DeviceRules, Outcome, PollRefusal, Request};
 pub use families::Reuse;
 pub(crate) use families::{Families, Fresh, Issued, Lifetimes, RefreshRefusal};
-pub use ledger::{AccessTokenEntry, Delivery, Ledger, Presentation, RefreshOutcome, TokenMark};
+pub use ledger::{
+    AccessTokenEntry, Delivery, Ledger, Presentation, RefreshOutcome, TokenMark, TurnedAway,
+};
 pub(crate) use person::Person;
 pub(crate) use sessions::Sessions;
 pub(crate) use user_code::UserCode;

@@ -28,6 +28,13 @@ impl Person {
         }
     }
 
+    /// Returns the person with this `sub`.
+    pub(crate) fn of_subject(subject: &str) -> Option<Self> {
+        let encoded = subject.strip_prefix("sandbox-")?;
+        let (name, _) = form_urlencoded::parse(encoded.as_bytes()).next()?;
+        Self::parse(&name)
+    }
+
     /// Reads a name as people type it: letters and digits in any script, single spaces, dots, hyphens.
     pub(crate) fn parse(typed: &str) -> Option<Self> {
         let name = typed.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -75,6 +82,9 @@ mod tests {
         let zoe = Person::parse("ZOË").map(|person| person.subject());
         assert_eq!(zoe.as_deref(), Some("sandbox-zo%C3%AB"));
         assert_eq!(Person::alice().name(), "Alice");
+        let known = Person::numbered(7);
+        assert_eq!(Person::of_subject(&known.subject()), Some(known));
+        assert_eq!(Person::of_subject("somebody"), None);
         assert_eq!(
             Person::parse("zoë").map(|p| p.name()).as_deref(),
             Some("Zoë")

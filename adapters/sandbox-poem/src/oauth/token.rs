@@ -64,6 +64,7 @@ fn device_code(app: &App, params: &Params) -> Result<Issued, OAuthError> {
 
 fn refresh(app: &App, params: &Params, visit: Option<&Arc<Visit>>) -> Result<Issued, OAuthError> {
     let presented = params.required("refresh_token")?;
+    refuse_the_ill(app, presented)?;
     let (scopes, fresh) = (params.scopes()?, fresh()?);
     let mut state = app.state();
     // In the order of the ledger, whoever had to wait.
@@ -81,6 +82,20 @@ fn refresh(app: &App, params: &Params, visit: Option<&Arc<Visit>>) -> Result<Iss
         }
     }
     Ok(outcome?)
+}
+
+/// Refuses the refresh of a person who is ill, see [`Illness`](crate::Illness).
+fn refuse_the_ill(app: &App, presented: &str) -> Result<(), OAuthError> {
+    let illness = {
+        let state = app.state();
+        let person = state.ledger.as_ref().and_then(|it| it.person_of(presented));
+        person.and_then(|person| app.faults.illness(person))
+    };
+    let Some(illness) = illness else {
+        return Ok(());
+    };
+    app.turned_away(presented, illness.retry_after());
+    Err(OAuthError::ill(illness))
 }
 
 fn fresh() -> Result<Fresh, OAuthError> {

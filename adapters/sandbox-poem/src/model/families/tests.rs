@@ -42,6 +42,24 @@ fn an_access_token_lasts_as_long_as_it_says() {
 }
 
 #[test]
+fn a_grace_period_ends_after_its_time() {
+    let grace = Reuse::Grace(Duration::from_secs(10));
+    let mut families = Families::new(LIFETIMES, grace);
+    let first = families.start("f", grant(), fresh("1"), at(0));
+    let mut present =
+        |token: &str, mark: &str, seconds| families.refresh(token, None, fresh(mark), at(seconds));
+    let second = present(&first.refresh_token, "2", 100);
+    assert!(second.is_ok_and(|second| !second.is_retry));
+    // A retry does not extend the grace period.
+    for seconds in [105, 109] {
+        let retried = present(&first.refresh_token, &format!("{seconds}"), seconds);
+        assert!(retried.is_ok_and(|retried| retried.is_retry), "{seconds}");
+    }
+    let late = present(&first.refresh_token, "late", 110);
+    assert_eq!(late, Err(RefreshRefusal::Reused));
+}
+
+#[test]
 fn each_refresh_rotates_and_starts_the_lifetime_anew() {
     let (mut families, first) = started();
     let mut latest = first.clone();

@@ -1,0 +1,85 @@
+//! A small disk of a test's own: a tmpfs in a mount namespace, which goes with the process that holds it.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+/// A database, its log and some room.
+const SIZE: &str = "size=32m";
+/// The pieces in which it is filled.
+const PIECE: usize = 4096;
+
+/// A small disk.
+pub(super) struct SmallDisk {
+    folder: TempDir,
+    /// Waits for the end of its input, which comes with the end of this process at the latest.
+    holder: Child,
+}
+
+impl SmallDisk {
+    /// Mounts one, or returns why that is not permitted here.
+    pub(super) fn mount() -> Result<Self, String> {
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--mount", "--propagation", "private", "--", "sh", "-c"]);
+        unshare.arg("mount -t tmpfs -o \"$2\" tmpfs \"$1\" && echo mounted && exec cat");
+        unshare.arg("sh").arg(folder.path()).arg(SIZE);
+        unshare.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut holder = unshare.spawn().map_err(|error| error.to_string())?;
+        let mut line = String::new();
+        if let Some(output) = holder.stdout.as_mut() {
+            let read = BufReader::new(output).read_line(&mut line);
+            read.map_err(|error| error.to_string())?;
+        }
+        if line.trim() == "mounted" {
+            return Ok(Self { folder, holder });
+        }
+        let _ = holder.wait();
+        Err("no file system can be mounted in a namespace".to_owned())
+    }
+
+    /// Where it is, for those inside.
+    pub(super) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Returns the command that runs another one inside.
+    pub(super) fn enter(&self) -> Vec<String> {
+        let namespace = format!("--mount=/proc/{}/ns/mnt", self.holder.id());
+        ["nsenter".to_owned(), namespace, "--".to_owned()].to_vec()
+    }
+
+    /// Fills it up to its last `left` bytes, or so.
+    pub(super) fn fill(&self, left: usize) {
+        let mut ballast = File::create(self.ballast()).expect("cannot create the ballast");
+        let mut written = 0_u64;
+        while ballast.write_all(&[1; PIECE]).is_ok() {
+            written += PIECE as u64;
+        }
+        let kept = written.saturating_sub(left as u64);
+        ballast.set_len(kept).expect("cannot shorten the ballast");
+    }
+
+    /// Makes room again.
+    pub(super) fn make_room(&self) {
+        // It may be empty already.
+        let _ = fs::remove_file(self.ballast());
+    }
+
+    /// Seen from outside.
+    fn ballast(&self) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.holder.id()));
+        let inside = self.path().strip_prefix("/").unwrap_or(self.path());
+        root.join(inside).join("ballast")
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        drop(self.holder.stdin.take());
+        let _ = self.holder.wait();
+    }
+}

@@ -1,0 +1,132 @@
+//! What the service has acknowledged with 2xx, and whether that is still true after the last restart.
+
+use std::time::Duration;
+
+use central_oauth_sandbox_poem::Sandbox;
+use reqwest::{Client, StatusCode};
+use tokio::time::sleep;
+
+use crate::support::http::{self, Answer};
+use crate::support::service::Service;
+
+use super::asking::use_token;
+
+/// How long an answer of 503 is asked again.
+const ASKS: usize = 40;
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// A write that was acknowledged.
+#[derive(Debug, Clone)]
+pub(super) enum Promise {
+    /// `POST /v1/link-code` answered 201.
+    LinkCode { code: String, key: String },
+    /// `POST /v1/accounts/{id}/keys` answered 201.
+    KeyMade { account: String, key: String },
+    /// `DELETE /v1/accounts/{id}/keys/{key_id}` answered 204.
+    KeyDeleted { account: String, key: String },
+    /// A poll answered `linked`.
+    Linked { key: String },
+    /// `DELETE /v1/accounts/{id}` answered 200.
+    AccountDeleted {
+        account: String,
+        key: String,
+        /// The last access token, if the answer said that the tokens are revoked.
+        revoked: Option<String>,
+    },
+    /// `POST /v1/accounts/{id}/refresh` answered 200 with this `last_refreshed_at`.
+    Refreshed { account: String, at: String },
+}
+
+/// Where promises are checked.
+pub(super) struct Check<'a> {
+    pub(super) http: Client,
+    pub(super) sandbox: &'a Sandbox,
+    /// The address of a process that has been started after everything.
+    pub(super) url: String,
+}
+
+impl Check<'_> {
+    /// Returns what is not true any more.
+    pub(super) async fn broken(&self, promises: &[Promise]) -> Vec<String> {
+        let mut broken = Vec::new();
+        for promise in promises {
+            if let Err(seen) = self.check(promise).await {
+                broken.push(format!("{promise:?}: {seen}"));
+            }
+        }
+        broken
+    }
+
+    async fn check(&self, promise: &Promise) -> Result<(), String> {
+        match promise {
+            Promise::LinkCode { code, key } => {
+                let answer = self.get(&format!("/v1/poll/{code}"), key).await;
+                // Who asks too fast is told so only where the code exists.
+                expect(&answer, &[200, 429])
+            }
+            Promise::KeyMade { account, key } => {
+                expect(&self.get(&account_path(account), key).await, &[200])
+            }
+            Promise::KeyDeleted { account, key } => {
+                expect(&self.get(&account_path(account), key).await, &[401])
+            }
+            Promise::Linked { key } => expect(&self.get("/v1/accounts", key).await, &[200]),
+            Promise::AccountDeleted {
+                account,
+                key,
+                revoked,
+            } => {
+                expect(&self.get("/v1/accounts", key).await, &[401])?;
+                let path = account_path(account);
+                expect(&self.get(&path, Service::ADMIN_KEY).await, &[404])?;
+                self.is_revoked(revoked.as_deref()).await
+            }
+            Promise::Refreshed { account, at } => {
+                let answer = self.get(&account_path(account), Service::ADMIN_KEY).await;
+                expect(&answer, &[200])?;
+                // RFC 3339 in UTC sorts as text.
+                let now = answer.json["last_refreshed_at"].as_str();
+                match now {
+                    Some(now) if now >= at.as_str() => Ok(()),
+                    other => Err(format!("last refreshed at {other:?}")),
+                }
+            }
+        }
+    }
+
+    async fn is_revoked(&self, token: Option<&str>) -> Result<(), String> {
+        let Some(token) = token else {
+            return Ok(());
+        };
+        match use_token(&self.http, self.sandbox, token).await {
+            Ok(answer) => expect(&answer, &[401]),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    async fn get(&self, path: &str, bearer: &str) -> Answer {
+        let mut asks = 0;
+        loop {
+            let request = self.http.get(format!("{}{path}", self.url));
+            let answer = http::send(request.bearer_auth(bearer)).await;
+            asks += 1;
+            if answer.status != StatusCode::SERVICE_UNAVAILABLE || asks == ASKS {
+                return answer;
+            }
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+fn account_path(account: &str) -> String {
+    format!("/v1/accounts/{account}")
+}
+
+fn expect(answer: &Answer, statuses: &[u16]) -> Result<(), String> {
+    let status = answer.status.as_u16();
+    if statuses.contains(&status) {
+        Ok(())
+    } else {
+        Err(format!("{status} {}", answer.text))
+    }
+}

@@ -1,0 +1,62 @@
+//! A synchronous standby, and the failover to it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::cluster::Cluster;
+use crate::programs::{Account, postgres_program, run};
+use crate::settings::USER;
+use crate::waiting::wait_until;
+
+/// The name under which a standby is known to its primary.
+const NAME: &str = "standby";
+const WITHIN: Duration = Duration::from_secs(30);
+
+impl Cluster {
+    /// Starts a standby of this server. On return every commit here waits until it is on the standby, too.
+    ///
+    /// # Panics
+    ///
+    /// When the standby does not start or does not connect.
+    #[must_use]
+    pub fn start_standby(&self) -> Self {
+        let fill = |folder: &Path, account: Account| self.copy_to(folder, account);
+        let password = self.password.clone();
+        let standby = Self::start_filled(self.reach, password, |_| Vec::new(), fill);
+        self.execute(
+            "postgres",
+            &format!("ALTER SYSTEM SET synchronous_standby_names = '{NAME}'"),
+        );
+        self.execute("postgres", "SELECT pg_reload_conf()");
+        let state = "SELECT sync_state FROM pg_stat_replication";
+        let is_sync = wait_until(WITHIN, || self.execute("postgres", state) == "sync");
+        assert!(is_sync, "no synchronous standby:\n{}", standby.log_tail());
+        standby
+    }
+
+    fn copy_to(&self, folder: &Path, account: Account) {
+        let mut copy = account.command(postgres_program("pg_basebackup"));
+        let primary = format!(
+            "host={} port={} user={USER} application_name={NAME}",
+            self.folder.display(),
+            self.port()
+        );
+        copy.args(["--checkpoint=fast", "--no-sync", "--write-recovery-conf"]);
+        copy.arg("--dbname").arg(primary);
+        run(copy
+            .arg("--pgdata")
+            .arg(folder.join("data"))
+            .current_dir("/"));
+    }
+
+    /// Ends the primary of this standby without any tidying up and takes its place, at its port.
+    ///
+    /// # Panics
+    ///
+    /// When this is no standby, or does not start at that port.
+    pub fn take_over(&self, primary: &Self) {
+        primary.kill();
+        self.execute("postgres", "SELECT pg_promote()");
+        self.move_to(primary.port());
+    }
+}

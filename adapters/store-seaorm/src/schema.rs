@@ -36,7 +36,7 @@ impl SeaOrmStore {
     /// When a migration fails, or does not come to its end.
     pub async fn migrate_up(&self) -> Result<(), OpenError> {
         let up = self.migrate(async |schema| Migrator::up(schema, None).await);
-        self.in_time(LONGEST_MIGRATION, up).await
+        self.in_time(LONGEST_MIGRATION, Box::pin(up)).await
     }
 
     /// Takes back the last migrations, or all of them: what they made is gone.
@@ -45,7 +45,7 @@ impl SeaOrmStore {
     /// When a migration fails, or does not come to its end.
     pub async fn migrate_down(&self, steps: Option<u32>) -> Result<(), OpenError> {
         let down = self.migrate(async |schema| Migrator::down(schema, steps).await);
-        self.in_time(LONGEST_MIGRATION, down).await
+        self.in_time(LONGEST_MIGRATION, Box::pin(down)).await
     }
 
     /// Migrates in one transaction, and begins anew where a table is not to be had.

@@ -63,7 +63,7 @@ impl Origin {
 /// An open transaction. Dropping it rolls it back.
 pub(crate) struct Transaction {
     /// `None` once it is being ended.
-    open: Option<Open>,
+    open: Option<Box<Open>>,
     backend: DbBackend,
     has_failed: AtomicBool,
     is_suspect: AtomicBool,
@@ -85,26 +85,26 @@ impl Transaction {
         health: Option<Arc<WriteHealth>>,
         begin: impl Future<Output = Result<DatabaseTransaction, DbErr>> + Send + 'static,
     ) -> Result<Self, DbErr> {
-        in_a_task(async move {
+        in_a_task(Box::pin(async move {
             let begun = begin.await;
             if let Err(DbErr::Query(_)) = &begun
                 && !begun.as_ref().is_err_and(is_locked)
             {
                 origin.discard();
             }
-            let open = Open {
+            let open = Box::new(Open {
                 txn: begun?,
                 origin,
                 health,
                 turn: None,
-            };
+            });
             Ok(Self {
                 backend: open.txn.get_database_backend(),
                 open: Some(open),
                 has_failed: AtomicBool::new(false),
                 is_suspect: AtomicBool::new(false),
             })
-        })
+        }))
         .await
     }
 
@@ -161,7 +161,7 @@ impl Transaction {
         self.running()?;
         let span = span(self.backend, "COMMIT");
         match self.open.take() {
-            Some(open) => in_a_task(open.commit(patience, span)).await,
+            Some(open) => in_a_task(Box::pin(open.commit(patience, span))).await,
             None => Err(spoilt()),
         }
     }

@@ -11,6 +11,7 @@ use central_oauth_domain::testing::{
 use central_oauth_domain::usecases::{Broker, Caller, LinkRequest, Providers, Visitor, unlock};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::*;
 

@@ -547,7 +547,7 @@ async fn a_firewall_s_refusal_of_everybody_ends_no_grant() {
     (0..20_000).for_each(|_| {
         stage
             .provider
-            .answer_refresh(Err(refused("http_403").into()))
+            .answer_refresh(Err(refused("http_403").into()));
     });
     let from = stage.clock_now();
     while stage.clock_now().since(from) < secs(8 * 24 * 3600) {

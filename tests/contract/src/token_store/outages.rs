@@ -80,7 +80,10 @@ pub(super) async fn of_two_changes_the_first_counts(fixture: &dyn Fixture) {
     assert!(!store.change_outage(&begun).await.unwrap());
     let version = begun.version + 1;
     let stored = Outage { version, ..failed };
-    assert_eq!(store.outages().await.unwrap(), [stored.clone()]);
+    assert_eq!(
+        store.outages().await.unwrap(),
+        std::slice::from_ref(&stored)
+    );
     store.end_outage(&github()).await.unwrap();
     assert!(!store.change_outage(&stored).await.unwrap());
 }

@@ -103,8 +103,6 @@ words! {
         Misconfigured => "misconfigured",
         /// The provider gave no answer that means anything.
         Unavailable => "unavailable",
-        /// It was not asked, for it is down and somebody else finds out when it is up again.
-        Postponed => "postponed",
     }
 }
 

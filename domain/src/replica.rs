@@ -12,6 +12,13 @@ pub const DUTY_LASTS: Duration = Duration::from_secs(30);
 /// How long a replica that ended without a word is remembered.
 pub const REMEMBERED_FOR: Duration = Duration::from_secs(86_400);
 
+/// Whether a duty that is kept until then is kept still. One that ends further ahead than a duty lasts was dated by a clock
+/// that has been set back.
+#[must_use]
+pub fn has_duty(until: Option<Timestamp>, now: Timestamp) -> bool {
+    until.is_some_and(|until| until.is_ahead(now, DUTY_LASTS))
+}
+
 /// What a replica says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Presence {
@@ -40,6 +47,6 @@ impl Replica {
     /// Whether it has been heard of lately.
     #[must_use]
     pub fn is_there(&self, now: Timestamp) -> bool {
-        now.since(self.seen_at) < DUTY_LASTS
+        now.since(self.seen_at) < DUTY_LASTS && self.seen_at <= now + DUTY_LASTS
     }
 }

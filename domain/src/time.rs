@@ -26,6 +26,13 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0).try_into().unwrap_or(0))
     }
+
+    /// Whether this instant is still to come, and no further ahead than `longest`. Something that lies further ahead was
+    /// dated by a clock that has been set back since.
+    #[must_use]
+    pub fn is_ahead(self, now: Self, longest: Duration) -> bool {
+        self > now && self <= now + longest
+    }
 }
 
 impl Add<Duration> for Timestamp {

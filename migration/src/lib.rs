@@ -6,8 +6,10 @@
 
 mod answer_members;
 mod callback_hash;
+mod clock_steps;
 mod grant_expires_at;
 mod initial;
+mod outages;
 mod renewed_by_use;
 mod replicas;
 mod write_tests;
@@ -29,6 +31,8 @@ impl MigratorTrait for Migrator {
             Box::new(callback_hash::Migration),
             Box::new(write_tests::Migration),
             Box::new(answer_members::Migration),
+            Box::new(clock_steps::Migration),
+            Box::new(outages::Migration),
         ]
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use central_oauth_domain::clock_step::LONGEST_PROVIDER_CALL;
 use serde::Deserialize;
 
 use super::numbers::read_seconds;
@@ -57,7 +58,7 @@ impl LinkConfig {
         read_seconds(
             "PROVIDER_TIMEOUT",
             raw.provider_timeout,
-            1..=120,
+            1..=LONGEST_PROVIDER_CALL.as_secs(),
             &mut config.provider_timeout,
         )?;
         read_seconds(

@@ -15,11 +15,13 @@ use super::Stop;
 const BATCH: u64 = 100;
 /// How often it is forgotten what has ended.
 const PURGE_EVERY: Duration = Duration::from_secs(300);
+/// How often it is looked whether a clock that was ahead has left something.
+const LOOK_FOR_CLOCK_STEPS_EVERY: Duration = Duration::from_secs(5);
 /// How often it is written down when keys were last used.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
 
-/// Says that this replica is there, writes down when keys were last used, and, while it is the one of all replicas to do
-/// so, forgets what has ended long ago; until told to stop.
+/// Says that this replica is there, undoes what a clock that was ahead has left, writes down when keys were last used, and,
+/// while it is the one of all replicas to do so, forgets what has ended long ago; until told to stop.
 pub(crate) async fn keep_house(broker: Arc<Broker>, mut stop: Stop) {
     let (mut purge_at, mut note_at) = (Instant::now(), Instant::now() + NOTE_EVERY);
     let mut duty = Duty {
@@ -27,8 +29,12 @@ pub(crate) async fn keep_house(broker: Arc<Broker>, mut stop: Stop) {
         is_ours: false,
         checked_in_at: Instant::now(),
     };
+    duty.check_in().await;
     while !*stop.borrow() {
-        duty.check_in().await;
+        if let Err(error) = broker.undo_clock_steps().await {
+            failed("clock steps", &error);
+        }
+        duty.is_still_ours().await;
         if duty.is_ours && purge_at <= Instant::now() {
             purge(&broker, &mut duty, &stop).await;
             purge_at = Instant::now() + PURGE_EVERY;
@@ -38,7 +44,7 @@ pub(crate) async fn keep_house(broker: Arc<Broker>, mut stop: Stop) {
             note_at = Instant::now() + NOTE_EVERY;
         }
         tokio::select! {
-            () = sleep(CHECK_IN_EVERY) => {}
+            () = sleep(LOOK_FOR_CLOCK_STEPS_EVERY) => {}
             _ = stop.changed() => {}
         }
     }
@@ -71,7 +77,7 @@ impl Duty<'_> {
         self.checked_in_at = Instant::now();
     }
 
-    /// Whether it is ours still, in the middle of what takes long.
+    /// Whether it is ours still; says so again in time.
     async fn is_still_ours(&mut self) -> bool {
         if self.checked_in_at.elapsed() >= CHECK_IN_EVERY {
             self.check_in().await;

@@ -5,6 +5,7 @@ mod census;
 mod due;
 mod flights;
 mod housekeeping;
+mod patience;
 mod places;
 mod polls;
 mod recovery;

@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::error::Error;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,11 +16,12 @@ use central_oauth_domain::grant::{AccountId, ProviderName, StoredTokens};
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::usecases::{Claim, Exchange, Grants, RefreshOnDemand, RefreshWish};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tracing::Instrument as _;
 
 use super::due::due;
 use super::flights::Flights;
+use super::patience::Patience;
 use super::places::Places;
 use super::recovery::Recovery;
 use super::{ATTEMPTS_PER_LINE, LONGEST_IDLE, STORE_PAUSE, Stop, lock};
@@ -45,21 +46,29 @@ struct Inner {
     /// A place has become free.
     landed: Notify,
     recovery: Recovery,
-    /// Whose refresh tokens are being presented, or have been and the answer is not saved.
-    presenting: Mutex<HashSet<AccountId>>,
+    presenting: Mutex<PresentingAccounts>,
     stopping: AtomicBool,
 }
 
+/// Accounts whose refresh tokens are being presented, or have been and the answer is not saved; with the lease that this
+/// process got meanwhile, because the first one had lapsed.
+type PresentingAccounts = HashMap<AccountId, Option<StoredTokens>>;
+
 /// Goes with the answer, also when the flight panics.
 struct Presenting<'a> {
-    all: &'a Mutex<HashSet<AccountId>>,
+    all: &'a Mutex<PresentingAccounts>,
     account: AccountId,
 }
 
 impl<'a> Presenting<'a> {
-    fn new(all: &'a Mutex<HashSet<AccountId>>, account: AccountId) -> Self {
-        lock(all).insert(account);
+    fn new(all: &'a Mutex<PresentingAccounts>, account: AccountId) -> Self {
+        lock(all).insert(account, None);
         Self { all, account }
+    }
+
+    /// Ends it. Returns the lease that this process got meanwhile and that nobody needs any more.
+    fn finish(self) -> Option<StoredTokens> {
+        lock(self.all).remove(&self.account).flatten()
     }
 }
 
@@ -78,7 +87,8 @@ impl RefreshOnDemand for Refreshes {
             .flights
             .join(account, || Arc::clone(&self.0).see_to(wish));
         // Whether it has landed or the patience is at an end: the store says how things are.
-        let _ = timeout(patience, landed.wait()).await;
+        let clock = self.0.grants.clock();
+        Patience::new(clock, patience).wait(landed.wait()).await;
     }
 }
 
@@ -117,7 +127,7 @@ impl Refreshes {
         if timeout(grace, &mut all_landed).await.is_ok() {
             return true;
         }
-        let unsaved: Vec<_> = lock(&self.0.presenting).iter().copied().collect();
+        let unsaved: Vec<_> = lock(&self.0.presenting).keys().copied().collect();
         for account in &unsaved {
             tracing::error!(
                 account = account.0,
@@ -154,10 +164,11 @@ impl Inner {
 
     /// Starts to see a lease through. While this process is presenting the refresh token already, it may have been spent:
     /// the machine was suspended or its clock set forward, or the store has been away since the provider answered, and
-    /// the lease has lapsed over it. Then the lease is kept, so that nobody gets it before the answer is saved. `false`
-    /// where a flight is under way that only waits for the lease: it wants it back.
+    /// the lease has lapsed over it. Then the new lease is kept until the answer is saved, so that nobody else gets it
+    /// before. `false` where a flight is under way that only waits for the lease: it wants it back.
     fn start(self: &Arc<Self>, lease: &StoredTokens, place: OwnedSemaphorePermit) -> bool {
-        if lock(&self.presenting).contains(&lease.account.id) {
+        if let Some(newer) = lock(&self.presenting).get_mut(&lease.account.id) {
+            *newer = Some(lease.clone());
             return true;
         }
         let (inner, lease) = (Arc::clone(self), lease.clone());
@@ -168,8 +179,8 @@ impl Inner {
 
     /// Refreshes one account because somebody asked, or waits until somebody else has done so.
     async fn see_to(self: Arc<Self>, wish: RefreshWish) {
-        let deadline = Instant::now() + LOOK_FOR;
-        while Instant::now() < deadline {
+        let patience = Patience::new(self.grants.clock(), LOOK_FOR);
+        while !patience.left().is_zero() {
             // Never closed.
             let Ok(place) = self.places.at(&wish.provider).acquire_owned().await else {
                 return;
@@ -205,7 +216,9 @@ impl Inner {
         let span = tracing::error_span!("refresh", account = account.0, %provider);
         let presenting = Presenting::new(&self.presenting, account);
         self.present(lease).instrument(span).await;
-        drop(presenting);
+        if let Some(newer) = presenting.finish() {
+            self.record(&newer, &Exchange::Unsent).await;
+        }
         drop(place);
         self.landed.notify_one();
     }

@@ -14,6 +14,7 @@ use tracing::Instrument as _;
 
 use super::due::due;
 use super::flights::Flights;
+use super::patience::Patience;
 use super::places::Places;
 use super::recovery::Recovery;
 use super::{ATTEMPTS_PER_LINE, LONGEST_IDLE, STORE_PAUSE, Stop};
@@ -45,7 +46,8 @@ impl RevokeOnDemand for Outbox {
             .flights
             .join(id, || Arc::clone(&self.0).see_to(lease));
         // Whether it has landed or the patience is at an end: the store says how things are.
-        let _ = timeout(patience, landed.wait()).await;
+        let clock = self.0.revocations.clock();
+        Patience::new(clock, patience).wait(landed.wait()).await;
     }
 }
 

@@ -95,14 +95,14 @@ catalogue! {
     REFRESHES: "central_oauth.refreshes", Kind::Counter, "{refresh}", ["provider", "outcome"],
         "Attempts to refresh, by what came of them.";
     REFRESH_LAG: "central_oauth.refresh.lag", Kind::Histogram(LAG_SECONDS), "s", ["provider"],
-        "How long after the time planned for it a refresh began. A failure or an outage plans a new time, so how long a grant has waited in all is in central_oauth.grants.overdue.age. Those that somebody asked for earlier are not in it.";
+        "How long after the time planned for it a refresh began. A failure plans a new time, so how long a grant has waited in all is in central_oauth.grants.overdue.age. Those that somebody asked for earlier are not in it.";
     REVOCATIONS: "central_oauth.revocations", Kind::Counter, "{attempt}", ["provider", "outcome"],
         "Attempts to give tokens back, by what came of them.";
     CALL_DURATION: "central_oauth.provider.call.duration", Kind::Histogram(CALL_SECONDS), "s",
         ["provider", "exchange", "outcome"],
         "Questions to providers, and how long each took to be answered or given up.";
     OUTAGE: "central_oauth.provider.outage", Kind::Gauge, "", ["provider"],
-        "1 while the provider is taken to be down: five refreshes in a row brought no answer, and one at a time is tried.";
+        "1 while the provider has an outage: five different accounts got no definite answer, and one account at a time is tried.";
     CACHE_LOOKUPS: "central_oauth.cache.lookups", Kind::Counter, "{lookup}", ["cache", "result"],
         "How often what is kept of a provider's (its discovered metadata, its signing keys) was there.";
     ACCOUNTS: "central_oauth.accounts", Kind::Gauge, "{account}", ["provider", "status"],
@@ -154,8 +154,8 @@ pub const LABELS: &[(&str, &str)] = &[
     (
         "outcome",
         "of a link: `linked`, `denied`, `expired`, `failed`; of a refresh: `refreshed`, `relink_required` (the grant was \
-         given up), `refused`, `misconfigured` (the operator must act), `unavailable`, `postponed` (not asked during an \
-         outage); of a revocation: `revoked`, `unsupported`, `failed`, `cancelled`, `again` (not confirmed yet); of a \
+         given up), `refused`, `misconfigured` (the operator must act), `unavailable`; of a revocation: `revoked`, `unsupported`, \
+         `failed`, `cancelled`, `again` (not confirmed yet); of a \
          call: `answered`, `refused`, `misconfigured`, `nonsense`, `unavailable`",
     ),
     (

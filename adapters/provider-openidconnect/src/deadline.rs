@@ -2,37 +2,74 @@
 
 use std::time::Duration;
 
-use central_oauth_domain::ports::ProviderError;
+use central_oauth_domain::ports::{Clock, ProviderError};
 use tokio::time::{Instant, timeout_at};
 
 /// The instant by which a call is over. Discovery, fetching keys and the exchange itself share it.
 #[derive(Clone, Copy)]
-pub(crate) struct Deadline(Instant);
+pub(crate) struct Deadline {
+    at: Instant,
+    /// The same by the machine's uptime. While the machine is suspended the uptime goes on, and `Instant` stands still.
+    uptime: Duration,
+}
 
 impl Deadline {
     /// A call that starts now and may take so long.
-    pub(crate) fn after(timeout: Duration) -> Self {
-        Self(Instant::now() + timeout)
+    pub(crate) fn after(timeout: Duration, clock: &dyn Clock) -> Self {
+        Self {
+            at: Instant::now() + timeout,
+            uptime: clock.uptime() + timeout,
+        }
     }
 
     /// Half of what is left, for a step that the call can do without.
     pub(crate) fn half(self) -> Self {
-        let now = Instant::now();
-        Self(now + self.0.saturating_duration_since(now) / 2)
+        let half = self.at.saturating_duration_since(Instant::now()) / 2;
+        Self {
+            at: self.at - half,
+            uptime: self.uptime.saturating_sub(half),
+        }
     }
 
     /// Whether it has passed.
-    pub(crate) fn is_over(self) -> bool {
-        Instant::now() >= self.0
+    pub(crate) fn is_over(self, clock: &dyn Clock) -> bool {
+        Instant::now() >= self.at || clock.uptime() >= self.uptime
     }
 
     /// What `step` gives, if it is done in time.
     pub(crate) async fn bound<T>(self, step: impl Future<Output = T>) -> Result<T, ProviderError> {
-        timeout_at(self.0, step)
+        timeout_at(self.at, step)
             .await
             .map_err(|_| ProviderError::Unavailable {
                 detail: "no answer in time".to_owned(),
                 retry_after: None,
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use central_oauth_domain::testing::FixedClock;
+
+    use super::*;
+
+    #[test]
+    fn time_in_which_the_machine_is_suspended_counts() {
+        let clock = FixedClock::default();
+        let deadline = Deadline::after(Duration::from_secs(10), &clock);
+        // `Instant` has stood still.
+        clock.advance(Duration::from_secs(5));
+        assert!(!deadline.is_over(&clock));
+        assert!(deadline.half().is_over(&clock));
+        clock.advance(Duration::from_secs(5));
+        assert!(deadline.is_over(&clock));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_changes_nothing() {
+        let clock = FixedClock::default();
+        let deadline = Deadline::after(Duration::from_secs(10), &clock);
+        clock.set(central_oauth_domain::Timestamp::from_millis(i64::MAX));
+        assert!(!deadline.half().is_over(&clock));
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::{Clock, ProviderError};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -30,16 +29,17 @@ struct Slot<T> {
     last_failure: Option<ProviderError>,
 }
 
+/// The times are uptimes, so that a clock that is set back keeps nothing for longer.
 struct Held<T> {
     value: Arc<T>,
-    fetched_at: Timestamp,
-    stale_at: Timestamp,
+    fetched_at: Duration,
+    stale_at: Duration,
 }
 
 impl<T> Held<T> {
-    /// Whether it was fetched a moment ago. A clock that was ahead then says nothing.
-    fn is_young(&self, now: Timestamp) -> bool {
-        self.fetched_at <= now && now < self.fetched_at + RENEWED_AT_MOST_EVERY
+    /// Whether it was fetched a moment ago.
+    fn is_young(&self, now: Duration) -> bool {
+        now < self.fetched_at + RENEWED_AT_MOST_EVERY
     }
 }
 
@@ -68,14 +68,10 @@ impl<T> Kept<T> {
     {
         let failures = self.failures.load(Ordering::Relaxed);
         let mut slot = deadline.bound(self.slot.lock()).await?;
-        let now = self.clock.now();
+        let now = self.clock.uptime();
         match &mut slot.held {
-            // A clock that was ahead when the value was fetched keeps none fresh.
-            Some(held) if held.fetched_at <= now && now < held.stale_at => {
-                Ok(Arc::clone(&held.value))
-            }
+            Some(held) if now < held.stale_at => Ok(Arc::clone(&held.value)),
             Some(held) => {
-                held.fetched_at = held.fetched_at.min(now);
                 held.stale_at = now + RETRY_AFTER;
                 let old = Arc::clone(&held.value);
                 drop(slot);
@@ -94,7 +90,7 @@ impl<T> Kept<T> {
     /// Has the next caller fetch the value again, unless it was fetched a moment ago: what it says seems to be out of date.
     pub(crate) async fn expire(&self) {
         let mut slot = self.slot.lock().await;
-        let now = self.clock.now();
+        let now = self.clock.uptime();
         if let Some(held) = &mut slot.held
             && !held.is_young(now)
         {
@@ -113,7 +109,7 @@ impl<T> Kept<T> {
     {
         let slot = deadline.bound(self.slot.lock()).await?;
         match &slot.held {
-            Some(held) if held.is_young(self.clock.now()) => Ok(Arc::clone(&held.value)),
+            Some(held) if held.is_young(self.clock.uptime()) => Ok(Arc::clone(&held.value)),
             _ => self.fill(slot, fetch(deadline).await),
         }
     }
@@ -124,7 +120,7 @@ impl<T> Kept<T> {
         fetched: Result<T, ProviderError>,
     ) -> Result<Arc<T>, ProviderError> {
         match fetched {
-            Ok(value) => Ok(slot.keep(value, self.clock.now())),
+            Ok(value) => Ok(slot.keep(value, self.clock.uptime())),
             Err(error) => {
                 slot.last_failure = Some(error.clone());
                 self.failures.fetch_add(1, Ordering::Relaxed);
@@ -135,7 +131,7 @@ impl<T> Kept<T> {
 }
 
 impl<T> Slot<T> {
-    fn keep(&mut self, value: T, now: Timestamp) -> Arc<T> {
+    fn keep(&mut self, value: T, now: Duration) -> Arc<T> {
         let value = Arc::new(value);
         self.held = Some(Held {
             value: Arc::clone(&value),

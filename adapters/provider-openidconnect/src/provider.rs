@@ -107,7 +107,7 @@ impl OpenIdConnectProvider {
     }
 
     pub(crate) fn deadline(&self) -> Deadline {
-        Deadline::after(self.settings.timeout)
+        self.http.deadline(self.settings.timeout)
     }
 
     pub(crate) async fn server(&self, deadline: Deadline) -> Result<Arc<Server>, ProviderError> {

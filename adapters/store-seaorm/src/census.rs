@@ -18,6 +18,7 @@ use crate::convert::status;
 use crate::database::PoolUse;
 use crate::entities::{accounts, tokens};
 use crate::error::failed;
+use crate::outages;
 use crate::store::SeaOrmStore;
 
 impl SeaOrmStore {
@@ -31,32 +32,49 @@ impl SeaOrmStore {
 #[async_trait]
 impl CensusStore for SeaOrmStore {
     async fn census(&self, now: Timestamp) -> Result<Census, StoreError> {
+        let outages = outages::all(&self.read().await?).await?;
+        let down: Vec<_> = outages
+            .iter()
+            .map(|outage| outage.provider.as_str())
+            .collect();
         Ok(Census {
-            accounts: self.accounts(now).await?,
-            dying: self.dying(now).await?,
-            overdue: self.overdue(now).await?,
+            accounts: self.accounts(now, &down).await?,
+            dying: self.dying(now, &down).await?,
+            overdue: self.overdue(now, &down).await?,
         })
     }
 }
 
 impl SeaOrmStore {
-    async fn accounts(&self, now: Timestamp) -> Result<Vec<AccountCount>, StoreError> {
-        let rows = by_status(now).into_tuple::<(String, accounts::Status, i64, i64)>();
+    async fn accounts(
+        &self,
+        now: Timestamp,
+        down: &[&str],
+    ) -> Result<Vec<AccountCount>, StoreError> {
+        let rows = by_status(now).into_tuple::<(String, accounts::Status, i64, i64, i64)>();
         let rows = rows.all(&self.read().await?).await.map_err(failed)?;
-        let counts = rows.into_iter().flat_map(|(provider, found, rows, over)| {
-            let of = |status: AccountStatus, rows: i64| AccountCount {
-                provider: ProviderName::new(provider.clone()),
-                status,
-                count: rows.unsigned_abs(),
-            };
-            let over_now = of(AccountStatus::RelinkRequired, over);
-            [of(status(found), rows - over), over_now]
-        });
+        let counts = rows
+            .into_iter()
+            .flat_map(|(provider, found, rows, over, due)| {
+                let waiting = if down.contains(&&*provider) { due } else { 0 };
+                let of = |status: AccountStatus, rows: i64| AccountCount {
+                    provider: ProviderName::new(provider.clone()),
+                    status,
+                    count: rows.unsigned_abs(),
+                };
+                let over_now = of(AccountStatus::RelinkRequired, over);
+                let waiting_now = of(AccountStatus::Degraded, waiting);
+                [
+                    of(status(found), rows - over - waiting),
+                    over_now,
+                    waiting_now,
+                ]
+            });
         Ok(counts.filter(|count| count.count > 0).collect())
     }
 
-    async fn dying(&self, now: Timestamp) -> Result<Vec<DyingCount>, StoreError> {
-        let rows = dying(now).into_tuple::<(String, i64, i64)>();
+    async fn dying(&self, now: Timestamp, down: &[&str]) -> Result<Vec<DyingCount>, StoreError> {
+        let rows = dying(now, down).into_tuple::<(String, i64, i64)>();
         let rows = rows.all(&self.read().await?).await.map_err(failed)?;
         let counts = rows.into_iter().flat_map(|(provider, rows, lost)| {
             [(true, rows - lost), (false, lost)].map(|(refresh_due, count)| DyingCount {
@@ -68,7 +86,11 @@ impl SeaOrmStore {
         Ok(counts.filter(|count| count.count > 0).collect())
     }
 
-    async fn overdue(&self, now: Timestamp) -> Result<Vec<OverdueCount>, StoreError> {
+    async fn overdue(
+        &self,
+        now: Timestamp,
+        down: &[&str],
+    ) -> Result<Vec<OverdueCount>, StoreError> {
         let rows = overdue(now)
             .into_tuple::<(String, accounts::Status, i64, Option<i64>, Option<i64>)>()
             .all(&self.read().await?)
@@ -79,9 +101,15 @@ impl SeaOrmStore {
             .map(|(provider, found, rows, expiry, due)| {
                 let since = expiry.into_iter().chain(due).min();
                 let since = since.map_or(now, Timestamp::from_millis);
+                let waits =
+                    down.contains(&&*provider) && due.is_some_and(|due| due <= now.as_millis());
+                let status = match status(found) {
+                    AccountStatus::Active if waits => AccountStatus::Degraded,
+                    found => found,
+                };
                 OverdueCount {
                     provider: ProviderName::new(provider),
-                    status: status(found),
+                    status,
                     count: rows.unsigned_abs(),
                     longest: now.since(since),
                 }
@@ -90,8 +118,9 @@ impl SeaOrmStore {
     }
 }
 
-/// Accounts by what is noted of them, and how many of those are over all the same (the rule is `Account::as_of`). The
-/// latter are counted, not grouped by: to PostgreSQL two placeholders are two expressions.
+/// Accounts by their stored status, how many of those are over all the same, and how many wait for an outage to end if there
+/// is one (the rules are those of `Account::as_of`). The latter two are counted, not grouped by: to PostgreSQL two
+/// placeholders are two expressions.
 fn by_status(now: Timestamp) -> Select<accounts::Entity> {
     use tokens::Column;
     let over = Condition::all()
@@ -99,6 +128,10 @@ fn by_status(now: Timestamp) -> Select<accounts::Entity> {
         .add(Column::NextRefreshAt.is_null())
         .add(Column::AccessTokenExpiresAt.lte(now.as_millis()));
     let if_over: SimpleExpr = Expr::case(over, Expr::col((tokens::Entity, Column::Id))).into();
+    let due = Condition::all()
+        .add(accounts::Column::Status.eq(accounts::Status::Active))
+        .add(Column::NextRefreshAt.lte(now.as_millis()));
+    let if_due: SimpleExpr = Expr::case(due, Expr::col((tokens::Entity, Column::Id))).into();
     accounts::Entity::find()
         .left_join(tokens::Entity)
         .select_only()
@@ -106,13 +139,14 @@ fn by_status(now: Timestamp) -> Select<accounts::Entity> {
         .column(accounts::Column::Status)
         .column_as(accounts::Column::Id.count(), "rows")
         .expr_as(if_over.count(), "over")
+        .expr_as(if_due.count(), "due")
         .group_by(accounts::Column::Provider)
         .group_by(accounts::Column::Status)
 }
 
 /// Grants that die soon, and how many of those no refresh saves (the rule is that of `Account::fixed_ends`). The latter
 /// are counted, not grouped by, as above.
-fn dying(now: Timestamp) -> Select<tokens::Entity> {
+fn dying(now: Timestamp, down: &[&str]) -> Select<tokens::Entity> {
     use tokens::Column;
     let within = |column: Column, horizon: Duration| {
         let is_alive = column.gt(now.as_millis());
@@ -128,7 +162,7 @@ fn dying(now: Timestamp) -> Select<tokens::Entity> {
         .is_not_null()
         .and(within(Column::RefreshTokenExpiresAt, DyingCount::HORIZON));
     let soon = Condition::any().add(fixed.clone()).add(movable);
-    let lost = fixed.add(saved().not());
+    let lost = fixed.add(saved(now, down).not());
     let if_lost: SimpleExpr = Expr::case(lost, Expr::col((tokens::Entity, Column::Id))).into();
     tokens::Entity::find()
         .inner_join(accounts::Entity)
@@ -153,12 +187,16 @@ fn lives(now: Timestamp) -> Condition {
 }
 
 /// Whether a refresh comes before the refresh token dies. Never unknown, so that its opposite is not either.
-fn saved() -> SimpleExpr {
+fn saved(now: Timestamp, down: &[&str]) -> SimpleExpr {
     use tokens::Column;
     let is_before = Expr::col((tokens::Entity, Column::NextRefreshAt))
         .lt(Expr::col((tokens::Entity, Column::RefreshTokenExpiresAt)));
     let is_active = accounts::Column::Status.eq(accounts::Status::Active);
+    let is_served = Column::Provider
+        .is_not_in(down.iter().copied())
+        .or(Column::NextRefreshAt.gt(now.as_millis()));
     is_active
+        .and(is_served)
         .and(Column::NextRefreshAt.is_not_null())
         .and(Column::RefreshTokenExpiresAt.is_not_null())
         .and(is_before)

@@ -19,6 +19,8 @@ pub(crate) trait Leased: EntityTrait {
     /// When the row is due, or once its lease lapses where that is later; empty if never.
     const DUE_AT: Self::Column;
     const LEASE_UNTIL: Self::Column;
+    /// When the row is due, whoever holds it.
+    const NEXT_AT: Self::Column;
     /// What tells one lease from the next.
     const VERSION: Self::Column;
 

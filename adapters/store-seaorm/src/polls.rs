@@ -51,6 +51,7 @@ impl Leased for Entity {
     const PROVIDER: Column = Column::Provider;
     const DUE_AT: Column = Column::PollDueAt;
     const LEASE_UNTIL: Column = Column::LeaseUntil;
+    const NEXT_AT: Column = Column::PollNextAt;
     const VERSION: Column = Column::Version;
 }
 

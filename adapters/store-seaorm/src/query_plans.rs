@@ -3,18 +3,21 @@
 
 use std::time::Duration;
 
-use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::refresh::Outage;
+use central_oauth_domain::grant::revocation::REVOCATION_HORIZON;
 use central_oauth_domain::grant::{AccessKeyId, AccountId, AccountKey, ProviderName};
 use central_oauth_domain::link::GuessLimit;
+use central_oauth_domain::link::pace::POLL_HORIZON;
 use central_oauth_domain::secret::{KeyedHash, SealId};
+use central_oauth_domain::{Fault, Timestamp};
 use central_oauth_test_postgres::Cluster;
 use sea_orm::{ConnectionTrait, DbBackend, QuerySelect, QueryTrait, Statement};
 use tokio::sync::OnceCell;
 
 use crate::entities::{device_codes, revocations as outgoing, tokens};
 use crate::{
-    DatabaseUrl, PoolSettings, SeaOrmStore, claims, guesses, keys, links, open_providers, outbox,
-    purge, refreshes, revocations, sealed_rows, seals,
+    DatabaseUrl, PoolSettings, SeaOrmStore, claims, clock_steps, guesses, keys, links,
+    open_providers, outages, outbox, purge, refreshes, revocations, sealed_rows, seals,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
@@ -121,6 +124,33 @@ async fn busy_providers_are_passed_over_by_an_index() {
     assert_uses(due, &index).await;
     let claim = claims::claim_rows::<tokens::Entity>(NOW, NOW, vec![1, 2]);
     assert_uses(claim, &["INTEGER PRIMARY KEY (rowid=?)"]).await;
+}
+
+#[tokio::test]
+async fn what_a_wrong_clock_has_dated_is_found_by_indexes() {
+    let paused = clock_steps::paused(NOW).limit(1);
+    assert_uses(paused, &["ix_tokens_waiting_until (refresh_due_at>?)"]).await;
+    let planned = clock_steps::planned(NOW).limit(1);
+    assert_uses(planned, &["ix_tokens_obtained_at (obtained_at>?)"]).await;
+    let polls = clock_steps::beyond::<device_codes::Entity>(NOW, POLL_HORIZON).limit(1);
+    assert_uses(polls, &["ix_device_codes_poll_due_at"]).await;
+    let outbox = clock_steps::beyond::<outgoing::Entity>(NOW, REVOCATION_HORIZON).limit(1);
+    assert_uses(outbox, &["ix_revocations_due_at"]).await;
+}
+
+#[tokio::test]
+async fn the_next_probe_is_found_by_indexes() {
+    let outage = Outage {
+        provider: ProviderName::new("github"),
+        version: 1,
+        probe_at: NOW,
+        failed_probes: 0,
+        fault: Fault::new(Fault::UNAVAILABLE, "gone"),
+        probed: vec![AccountId(1), AccountId(2)],
+    };
+    let index = ["ix_tokens_provider_refresh_due_at (provider=? AND refresh_due_at<?)"];
+    assert_uses(outages::unprobed(&outage, NOW), &index).await;
+    assert_uses(outages::probed(&outage), &["(account_id=?)"]).await;
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! What became of refreshes. The generation of the presented refresh token decides, never the lease.
+//! What became of refreshes. The generation of the presented refresh token decides what is stored; the lease is ended by
+//! its holder alone.
 
 use central_oauth_domain::grant::refresh::{Attempts, Doubt, RefreshFailure};
 use central_oauth_domain::grant::{AccountId, AccountStatus, RefreshedTokens, StoredTokens};
@@ -22,6 +23,7 @@ pub(crate) async fn record(
     store: &SeaOrmStore,
     account: AccountId,
     generation: i64,
+    lease_version: i64,
     tokens: &RefreshedTokens,
     now: Timestamp,
 ) -> Result<Recorded, StoreError> {
@@ -50,6 +52,7 @@ pub(crate) async fn record(
         keep_spare(db, &row, tokens).await?;
         Recorded::Superseded
     };
+    end_lease(db, account, lease_version).await?;
     write.commit().await?;
     Ok(recorded)
 }
@@ -80,7 +83,6 @@ async fn replace(
         refresh_token: refresh_token.map_or(NotSet, |token| Set(Some(bytes(token)))),
         spare_refresh_token: Set(spare),
         next_refresh_at: Set(tokens.next_refresh_at.map(Timestamp::as_millis)),
-        lease_until: Set(None),
         ..Default::default()
     };
     let (replaced, account) = match &tokens.access_token {
@@ -173,7 +175,10 @@ pub(crate) async fn record_failure(
     failure: RefreshFailure,
 ) -> Result<bool, StoreError> {
     let write = store.save().await?;
-    let Some(row) = claimed(&write.txn, account, generation, lease_version).await? else {
+    let row = claimed(&write.txn, account, generation, lease_version).await?;
+    let Some(row) = row else {
+        end_lease(&write.txn, account, lease_version).await?;
+        write.commit().await?;
         return Ok(false);
     };
     let failed_once_more = ActiveModel {
@@ -261,6 +266,24 @@ async fn doubt_one(
     };
     ill.update(db).await.map_err(failed)?;
     Ok(true)
+}
+
+/// Ends a lease, unless it is somebody else's by now.
+pub(crate) async fn end_lease(
+    db: &impl ConnectionTrait,
+    account: AccountId,
+    lease_version: i64,
+) -> Result<(), StoreError> {
+    let ended = ActiveModel {
+        lease_until: Set(None),
+        ..Default::default()
+    };
+    let ended = Entity::update_many()
+        .set(ended)
+        .filter(Column::AccountId.eq(account.0))
+        .filter(Column::LeaseVersion.eq(lease_version))
+        .exec(db);
+    ended.await.map(drop).map_err(failed)
 }
 
 /// The row as it was claimed, if it still is.

@@ -4,18 +4,17 @@ use std::error::Error;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use central_oauth_domain::grant::refresh::{Doubt, RefreshFailure};
+use central_oauth_domain::grant::refresh::{Doubt, REFRESH_HORIZON, RefreshFailure};
 use central_oauth_domain::grant::{AccountId, ProviderName, RefreshedTokens, StoredTokens};
 use central_oauth_domain::ports::{Recorded, RefreshStore, StoreError};
 use central_oauth_domain::{Fault, Timestamp};
-use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, UpdateMany};
 
 use crate::claims::{self, Leased};
 use crate::convert::stored_tokens;
 use crate::entities::accounts;
-use crate::entities::tokens::{ActiveModel, Column, Entity, Model};
+use crate::entities::tokens::{Column, Entity, Model};
 use crate::error::failed;
 use crate::open_providers;
 use crate::refreshed;
@@ -94,18 +93,8 @@ impl RefreshStore for SeaOrmStore {
         account: AccountId,
         lease_version: i64,
     ) -> Result<(), StoreError> {
-        let released = ActiveModel {
-            lease_until: Set(None),
-            ..Default::default()
-        };
         let write = self.write().await?;
-        Entity::update_many()
-            .set(released)
-            .filter(Column::AccountId.eq(account.0))
-            .filter(Column::LeaseVersion.eq(lease_version))
-            .exec(&write.txn)
-            .await
-            .map_err(failed)?;
+        refreshed::end_lease(&write.txn, account, lease_version).await?;
         write.commit().await
     }
 
@@ -113,10 +102,11 @@ impl RefreshStore for SeaOrmStore {
         &self,
         account: AccountId,
         generation: i64,
+        lease_version: i64,
         tokens: RefreshedTokens,
         now: Timestamp,
     ) -> Result<Recorded, StoreError> {
-        refreshed::record(self, account, generation, &tokens, now).await
+        refreshed::record(self, account, generation, lease_version, &tokens, now).await
     }
 
     async fn record_refresh_failure(
@@ -149,10 +139,22 @@ pub(crate) fn claim_row(
     now: Timestamp,
     lease_until: Timestamp,
 ) -> UpdateMany<Entity> {
+    lease_free(account, now, lease_until).filter(Column::LeaseVersion.eq(lease_version))
+}
+
+/// Leases the tokens of an account if nobody holds a lease of them. Their refresh is due from now on.
+pub(crate) fn lease_free(
+    account: AccountId,
+    now: Timestamp,
+    lease_until: Timestamp,
+) -> UpdateMany<Entity> {
+    // One that ends further ahead than any lease lasts was dated by a clock that has been set back.
+    let longest_lease = (now + REFRESH_HORIZON.lease).as_millis();
     let now = now.as_millis();
     let free = Condition::any()
         .add(Column::LeaseUntil.is_null())
-        .add(Column::LeaseUntil.lte(now));
+        .add(Column::LeaseUntil.lte(now))
+        .add(Column::LeaseUntil.gt(longest_lease));
     let due = CaseStatement::new()
         .case(
             Expr::col(Column::NextRefreshAt).lte(now),
@@ -162,7 +164,6 @@ pub(crate) fn claim_row(
     Entity::lease(lease_until)
         .col_expr(Column::NextRefreshAt, due.into())
         .filter(Column::AccountId.eq(account.0))
-        .filter(Column::LeaseVersion.eq(lease_version))
         .filter(Column::RefreshToken.is_not_null())
         .filter(free)
 }
@@ -172,6 +173,7 @@ impl Leased for Entity {
     const PROVIDER: Column = Column::Provider;
     const DUE_AT: Column = Column::RefreshDueAt;
     const LEASE_UNTIL: Column = Column::LeaseUntil;
+    const NEXT_AT: Column = Column::NextRefreshAt;
     const VERSION: Column = Column::LeaseVersion;
 
     /// A lease that is still there has ended without a result: whoever held it may have presented the refresh token.

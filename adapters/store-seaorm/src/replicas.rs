@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::{ReplicaStore, StoreError};
-use central_oauth_domain::replica::{Presence, REMEMBERED_FOR, Replica};
+use central_oauth_domain::replica::{self, Presence, REMEMBERED_FOR, Replica};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
@@ -101,8 +101,7 @@ async fn keep_house(
 }
 
 fn has_duty(row: &Model, now: Timestamp) -> bool {
-    row.keeps_house_until
-        .is_some_and(|until| until > now.as_millis())
+    replica::has_duty(time(row.keeps_house_until), now)
 }
 
 fn replica(row: Model, now: Timestamp) -> Replica {

@@ -162,6 +162,7 @@ impl Leased for Entity {
     const PROVIDER: Column = Column::Provider;
     const DUE_AT: Column = Column::DueAt;
     const LEASE_UNTIL: Column = Column::LeaseUntil;
+    const NEXT_AT: Column = Column::NextAttemptAt;
     const VERSION: Column = Column::LeaseVersion;
 }
 

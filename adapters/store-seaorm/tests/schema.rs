@@ -36,6 +36,8 @@ async fn up_and_down_and_up_again() {
             "m0006_callback_hash",
             "m0007_write_tests",
             "m0008_answer_members",
+            "m0009_clock_steps",
+            "m0010_outages"
         ]
     );
     store.migrate_up().await.unwrap();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::entropy::Entropy;
 use crate::fault::Fault;
+use crate::grant::refresh::Outage;
 use crate::time::Timestamp;
 
 /// The store's number of an account; a string on the wire.
@@ -164,17 +165,32 @@ impl Account {
         self.grant_expires_at.into_iter().chain(refresh_token)
     }
 
-    /// The account as it is at `now`. Nothing is planned for an account without a refresh token, so nobody notes when
-    /// its access token expires: from then on only a person can help.
+    /// The account as it is at `now`, given which providers have an outage. Nothing is planned for an account without a
+    /// refresh token, so nobody notes when its access token expires: from then on only a person can help. Nor does anybody
+    /// note that an account waits for the end of an outage: it is degraded once its refresh is due.
     #[must_use]
-    pub fn as_of(mut self, now: Timestamp) -> Self {
+    pub fn as_of(mut self, now: Timestamp, outages: &[Outage]) -> Self {
         let expired = self.access_token_expires_at.is_some_and(|at| at <= now);
         if expired && self.status == AccountStatus::Active && self.next_refresh_at.is_none() {
             self.status = AccountStatus::RelinkRequired;
             let words = "the access token has expired, and the provider gave no refresh token";
             self.last_error = Some(Fault::new("access_token_expired", words));
         }
+        let outage = outages.iter().find(|outage| self.waits_for(outage, now));
+        if let Some(outage) = outage {
+            self.status = AccountStatus::Degraded;
+            self.last_error = Some(outage.fault.clone());
+            self.next_refresh_at = self.next_refresh_at.max(Some(outage.probe_at));
+        }
         self
+    }
+
+    /// Whether a refresh is due that is not sent before the end of an outage.
+    #[must_use]
+    pub fn waits_for(&self, outage: &Outage, now: Timestamp) -> bool {
+        self.key.provider == outage.provider
+            && self.status != AccountStatus::RelinkRequired
+            && self.next_refresh_at.is_some_and(|due| due <= now)
     }
 }
 

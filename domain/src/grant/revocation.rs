@@ -4,8 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::refresh::pause_after;
+use super::refresh::{REFRESH_HORIZON, pause_after};
 use super::{AccountId, Lease, ProviderName, TokenOrigin};
+use crate::clock_step::{Horizon, LEASE_MARGIN, LONGEST_PROVIDER_CALL};
 use crate::fault::Fault;
 use crate::secret::Sealed;
 use crate::time::Timestamp;
@@ -14,6 +15,16 @@ use crate::time::Timestamp;
 const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// How long what became of it can be read.
 pub const KEPT_AFTER_END: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Provider calls of one attempt: it asks who the person is, and revokes two refresh tokens and an access token.
+pub const MOST_EXCHANGES: u32 = 4;
+
+/// How far ahead leases and pauses of revocations lie at the most.
+pub const REVOCATION_HORIZON: Horizon = Horizon {
+    lease: LONGEST_PROVIDER_CALL
+        .saturating_mul(MOST_EXCHANGES)
+        .saturating_add(LEASE_MARGIN),
+    pause: REFRESH_HORIZON.pause,
+};
 
 /// The store's number of a revocation; a string on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

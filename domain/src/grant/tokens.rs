@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::refresh::{Attempts, RefreshFailure};
+use super::refresh::{Attempts, REFRESH_HORIZON, RefreshFailure};
 use super::{
     AccessEnd, Account, AccountKey, AccountStatus, LifetimeHints, ListedMembers, TokenOrigin,
 };
@@ -160,10 +160,11 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Whether somebody holds it.
+    /// Whether somebody holds it. One that ends further ahead than any lease lasts is over.
     #[must_use]
     pub fn is_held(&self, now: Timestamp) -> bool {
-        self.until.is_some_and(|until| until > now)
+        self.until
+            .is_some_and(|until| until.is_ahead(now, REFRESH_HORIZON.lease))
     }
 }
 
@@ -206,6 +207,18 @@ impl StoredTokens {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lease_that_a_wrong_clock_has_made_is_over() {
+        let now = Timestamp::from_millis(1_790_000_000_000);
+        let is_held = |ahead| {
+            let until = Some(now + ahead);
+            Lease { version: 1, until }.is_held(now)
+        };
+        assert!(is_held(Duration::from_secs(125)));
+        assert!(!is_held(Duration::from_secs(126)));
+        assert!(!is_held(Duration::ZERO));
+    }
 
     #[test]
     fn an_end_that_moves_is_told_from_one_that_stands() {

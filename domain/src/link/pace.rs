@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::PollSchedule;
+use crate::clock_step::{Horizon, LEASE_MARGIN, LONGEST_PROVIDER_CALL};
 use crate::time::Timestamp;
 
 /// The interval of a provider that names none (RFC 8628 section 3.2).
@@ -17,6 +18,12 @@ pub const IDENTIFY_WITHIN: Duration = Duration::from_secs(600);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// The longest interval that a provider can impose; a longer one would outlive the consent unasked.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(300);
+
+/// How far ahead leases and polls of links lie at the most.
+pub const POLL_HORIZON: Horizon = Horizon {
+    lease: LONGEST_PROVIDER_CALL.saturating_add(LEASE_MARGIN),
+    pause: LONGEST_INTERVAL.saturating_mul(2),
+};
 
 impl PollSchedule {
     /// The first question, one interval after the flow started. A provider that names zero still gets a second.
@@ -85,6 +92,8 @@ impl PollSchedule {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
@@ -131,6 +140,24 @@ mod tests {
         for (asked_for, borne) in [(90, 90), (86_400, 300)] {
             let next = poll.unanswered(Some(secs(asked_for)), NOW).next_at;
             assert_eq!(next, NOW + secs(borne));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_next_poll_lies_within_the_horizon(
+            interval in proptest::option::of(any::<u64>()),
+            answers in proptest::collection::vec((0..3_u8, proptest::option::of(any::<u64>())), 0..20),
+        ) {
+            let mut poll = PollSchedule::start(interval.map(secs), NOW);
+            for (answer, asked_for) in answers {
+                poll = match answer {
+                    0 => poll.still_pending(NOW),
+                    1 => poll.slowed_down(asked_for.map(secs), NOW),
+                    _ => poll.unanswered(asked_for.map(secs), NOW),
+                };
+                prop_assert!(poll.next_at.is_ahead(NOW, POLL_HORIZON.pause), "{:?}", poll);
+            }
         }
     }
 }

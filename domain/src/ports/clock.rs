@@ -1,9 +1,15 @@
 //! The Clock port.
 
+use std::time::Duration;
+
 use crate::time::Timestamp;
 
 /// Tells the time; every decision about time asks it.
 pub trait Clock: Send + Sync {
     /// The present instant.
     fn now(&self) -> Timestamp;
+
+    /// Returns how long this machine has been running, including the time in which it was suspended. Nobody sets this
+    /// clock, so it bounds waits. Only differences have a meaning.
+    fn uptime(&self) -> Duration;
 }

@@ -15,8 +15,8 @@ pub use oauth_provider::{
 };
 pub use store_copy::{CopyStep, StoreCopy, TableCount};
 pub use token_store::{
-    AccountCount, AccountStore, Census, CensusStore, DyingCount, GuessStore, KeyCreation, KeyStore,
-    LinkCreation, LinkStore, NewLink, NewLinkKey, OverdueCount, Recorded, RefreshStore,
-    ReplicaStore, Resealing, RevocationStore, SealStore, SealedColumn, SealedRow, SealedTable,
-    SealedTo, SealedValue, StoreError, TokenStore, WriteTestStore,
+    AccountCount, AccountStore, Census, CensusStore, ClockStepStore, DyingCount, GuessStore,
+    KeyCreation, KeyStore, LinkCreation, LinkStore, NewLink, NewLinkKey, OutageStore, OverdueCount,
+    Recorded, RefreshStore, ReplicaStore, Resealing, RevocationStore, SealStore, SealedColumn,
+    SealedRow, SealedTable, SealedTo, SealedValue, StoreError, TokenStore, WriteTestStore,
 };

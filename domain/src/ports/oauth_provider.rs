@@ -223,6 +223,8 @@ pub enum ProviderError {
 }
 
 impl ProviderError {
+    /// What the code of a refusal starts with that came without one: `http_` and the status.
+    pub const UNWORDED: &str = "http_";
     /// The code of an ID token that does not verify (OpenID Connect Core section 3.1.3.7), whoever looks at it when.
     pub const INVALID_ID_TOKEN: &str = "invalid_id_token";
 
@@ -230,6 +232,13 @@ impl ProviderError {
     #[must_use]
     pub const fn is_passing(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Nonsense { .. })
+    }
+
+    /// Whether the provider has answered about this one grant, in the words of the protocol. A refusal without any may
+    /// come from a proxy or a firewall, and then everybody gets it.
+    #[must_use]
+    pub fn is_definite(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if !code.starts_with(Self::UNWORDED))
     }
 
     /// When the provider wants to be asked again, where it said so.

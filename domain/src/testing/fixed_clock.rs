@@ -1,7 +1,7 @@
 //! A clock that stands still until it is told otherwise.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::ports::Clock;
@@ -9,23 +9,31 @@ use crate::time::Timestamp;
 
 /// A clock under the test's control. Clones show the same time, so a test keeps one and gives the other away.
 #[derive(Debug, Clone)]
-pub struct FixedClock(Arc<AtomicI64>);
+pub struct FixedClock {
+    now: Arc<AtomicI64>,
+    uptime: Arc<AtomicU64>,
+}
 
 impl FixedClock {
     /// A clock that shows `now`.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
-        Self(Arc::new(AtomicI64::new(now.as_millis())))
+        Self {
+            now: Arc::new(AtomicI64::new(now.as_millis())),
+            uptime: Arc::default(),
+        }
     }
 
-    /// Shows another time from now on; it may lie in the past.
+    /// Steps to another time, which may lie in the past. No time passes by that.
     pub fn set(&self, now: Timestamp) {
-        self.0.store(now.as_millis(), Ordering::SeqCst);
+        self.now.store(now.as_millis(), Ordering::SeqCst);
     }
 
     /// Lets time pass.
     pub fn advance(&self, by: Duration) {
         self.set(self.now() + by);
+        let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        self.uptime.fetch_add(millis, Ordering::SeqCst);
     }
 }
 
@@ -38,6 +46,10 @@ impl Default for FixedClock {
 
 impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+        Timestamp::from_millis(self.now.load(Ordering::SeqCst))
+    }
+
+    fn uptime(&self) -> Duration {
+        Duration::from_millis(self.uptime.load(Ordering::SeqCst))
     }
 }

@@ -2,9 +2,11 @@
 
 mod accounts;
 mod census;
+mod clock_steps;
 mod guesses;
 mod keys;
 mod links;
+mod outages;
 mod refreshes;
 mod replicas;
 mod revocations;
@@ -19,6 +21,7 @@ use self::keys::Key;
 use self::replicas::Known;
 use super::FixedClock;
 use crate::grant::StoredTokens;
+use crate::grant::refresh::Outage;
 use crate::grant::revocation::RevocationLease;
 use crate::link::{Link, WrongCode};
 use crate::ports::StoreError;
@@ -41,6 +44,7 @@ struct State {
     revocations: BTreeMap<i64, RevocationLease>,
     replicas: Vec<Known>,
     wrong_codes: Vec<WrongCode>,
+    outages: Vec<Outage>,
     recordings_to_refuse: u32,
     guesses_to_refuse: u32,
     is_silent: bool,

@@ -5,6 +5,7 @@ use super::page::Page;
 use super::{Broker, Caller, Refusal};
 use crate::fault::Fault;
 use crate::grant::{Account, AccountId, KeyRole};
+use crate::ports::StoreError;
 
 /// One page of accounts.
 pub type AccountPage = Page<Account, AccountId>;
@@ -42,9 +43,11 @@ impl Broker {
         after: Option<AccountId>,
         limit: u64,
     ) -> Result<AccountPage, Refusal> {
-        let asked = self.store.accounts(after, limit.saturating_add(1));
-        let now = self.clock.now();
-        let items = asked.await?.into_iter().map(|account| account.as_of(now));
+        let stored = self.store.accounts(after, limit.saturating_add(1)).await?;
+        let (outages, now) = (self.store.outages().await?, self.clock.now());
+        let items = stored
+            .into_iter()
+            .map(|account| account.as_of(now, &outages));
         Ok(Page::cut(items.collect(), limit, |account| account.id))
     }
 
@@ -83,6 +86,16 @@ impl Broker {
 
     pub(super) async fn stored_account(&self, id: AccountId) -> Result<Account, Refusal> {
         let account = self.store.account(id).await?.ok_or(NO_SUCH_ACCOUNT)?;
-        Ok(account.as_of(self.clock.now()))
+        Ok(self.as_of_now(account).await?)
+    }
+
+    /// The account as it is now. Outages are read only where its refresh is due: they change nothing for others.
+    pub(super) async fn as_of_now(&self, account: Account) -> Result<Account, StoreError> {
+        let now = self.clock.now();
+        let outages = match account.next_refresh_at {
+            Some(due) if due <= now => self.store.outages().await?,
+            _ => Vec::new(),
+        };
+        Ok(account.as_of(now, &outages))
     }
 }

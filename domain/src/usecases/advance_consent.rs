@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Broker;
 use super::trouble::Trouble;
+use crate::clock_step::LEASE_MARGIN;
 use crate::fault::Fault;
 use crate::grant::{AccessEnd, Extra, NewGrant, ProviderName, SaidEnd, TokenGrant};
 use crate::link::pace::IDENTIFY_WITHIN;
@@ -30,9 +31,6 @@ pub enum Outcome {
     /// It is over.
     Over(Ending),
 }
-
-/// A lease outlives the longest provider call by this much.
-const LEASE_MARGIN: Duration = Duration::from_secs(5);
 
 impl Broker {
     /// Leases the links whose poll is due, save those at busy providers.

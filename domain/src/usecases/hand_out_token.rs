@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::authenticate::{KEY_NEEDED, UNKNOWN_KEY};
 use super::{Broker, Caller, Refusal};
+use crate::clock_step::CLOCKS_DIFFER;
 use crate::fault::Fault;
 use crate::grant::refresh::FASTEST;
 use crate::grant::{
@@ -27,10 +28,6 @@ pub struct HandedToken {
     /// What the client should know although it has a token.
     pub warning: Option<Fault>,
 }
-
-/// So far may the clocks of two processes be apart. A token from beyond that was got before the clock was put back, and
-/// expires sooner than it says.
-const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
 impl Broker {
     /// Hands out the stored access token while it is valid for `min_ttl` at least; otherwise refreshes it first. A
@@ -135,6 +132,7 @@ fn wants_refresh(tokens: &StoredTokens, min_ttl: Duration, now: Timestamp) -> bo
     if tokens.account.status == AccountStatus::RelinkRequired {
         return false;
     }
+    // It was got before the clock was set back, and expires sooner than it says.
     if tokens.obtained_at > now + CLOCKS_DIFFER {
         return true;
     }

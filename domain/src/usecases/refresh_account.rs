@@ -53,7 +53,7 @@ impl Broker {
     pub(super) async fn stored_tokens(&self, id: AccountId) -> Result<StoredTokens, Refusal> {
         let gone = Refusal::NotFound("the account is gone");
         let mut tokens = self.store.tokens(id).await?.ok_or(gone)?;
-        tokens.account = tokens.account.as_of(self.clock.now());
+        tokens.account = self.as_of_now(tokens.account).await?;
         Ok(tokens)
     }
 

@@ -245,6 +245,7 @@ async fn a_lease_that_lapses_over_tokens_in_hand_is_not_presented_again() {
     let presented = stage.provider.presented();
     let refresh_again = presented.iter().filter(|token| *token == "refresh");
     assert_eq!(refresh_again.count(), 1, "{presented:?}");
+    assert_eq!(stage.stored().await.lease.until, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

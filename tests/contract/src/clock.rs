@@ -13,6 +13,7 @@ const PLAUSIBLE: std::ops::Range<i64> = 1_577_836_800_000..7_258_118_400_000;
 pub fn run(clock: &dyn Clock) {
     counts_milliseconds_since_1970(clock.now());
     does_not_run_backwards(clock);
+    uptime_does_not_run_backwards(clock);
 }
 
 fn counts_milliseconds_since_1970(now: Timestamp) {
@@ -21,5 +22,10 @@ fn counts_milliseconds_since_1970(now: Timestamp) {
 
 fn does_not_run_backwards(clock: &dyn Clock) {
     let readings: Vec<_> = (0..1000).map(|_| clock.now()).collect();
+    assert!(readings.is_sorted());
+}
+
+fn uptime_does_not_run_backwards(clock: &dyn Clock) {
+    let readings: Vec<_> = (0..1000).map(|_| clock.uptime()).collect();
     assert!(readings.is_sorted());
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod callbacks;
+mod clock_steps;
 mod completing;
 mod consenting;
 mod creating;
@@ -11,6 +12,7 @@ mod grant_ends;
 mod guesses;
 mod hash_key;
 mod keys;
+mod outages;
 mod polling;
 mod purging;
 mod redeeming;
@@ -36,19 +38,20 @@ pub trait Fixture: Send + Sync {
     fn store(&self) -> Arc<dyn TokenStore>;
 }
 
+/// Puts a future on the heap. It is made in here, since unoptimised code would keep the futures of all cases on the stack of
+/// [`run`], and threads of tests have little of that.
+#[inline(never)]
+fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    Box::pin(make())
+}
+
 /// Runs one case after the other, each on a fixture of its own.
 macro_rules! run_each {
     ($make:ident: $($module:ident::{$($case:ident),+ $(,)?}),+ $(,)?) => {$($({
         eprintln!("case {}::{}", stringify!($module), stringify!($case));
-        let fixture = on_the_heap(&$make).await;
-        on_the_heap(|| $module::$case(&fixture)).await;
+        let fixture = boxed(|| $make()).await;
+        boxed(|| $module::$case(&fixture)).await;
     })+)+};
-}
-
-/// Makes a future in a stack frame of its own: those of all cases together do not fit on the stack of a test.
-#[inline(never)]
-fn on_the_heap<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
-    Box::pin(make())
 }
 
 /// Runs the suite; `make` makes a fresh, empty store each time. Some cases use many tasks: run it on a runtime with
@@ -120,8 +123,19 @@ where
             one_account_can_be_claimed_at_any_time, only_by_who_saw_the_present_lease, a_lease_can_be_given_back,
             nobody_gets_the_same_account_twice, of_many_claims_of_one_account_one_succeeds,
         },
+        outages::{
+            a_provider_has_one_at_a_time, of_two_changes_the_first_counts, one_account_is_probed_at_a_time,
+            who_was_probed_least_recently_comes_next, nobody_who_asks_takes_the_turn_of_another,
+            only_accounts_of_that_provider_are_probed, of_many_replicas_one_gets_the_probe,
+        },
+        clock_steps::{
+            a_pause_is_over, a_lease_is_over_and_counts_as_lapsed, one_account_is_claimed_over_such_a_lease,
+            a_plan_for_tokens_of_the_future_is_due, what_is_planned_by_the_rules_stays, polls_are_due_again,
+            revocations_are_due_again,
+        },
         refresh_results::{
             a_success_replaces_the_tokens, the_old_refresh_token_may_stay, a_success_counts_without_the_lease,
+            a_late_success_leaves_the_lease_of_another, whoever_came_second_ends_their_own_lease,
             a_success_heals, how_long_the_refresh_token_lasts_goes_with_it, a_late_success_becomes_the_spare, of_two_answers_the_later_one_stands, no_answer_is_later_than_a_new_consent,
             what_came_from_elsewhere_is_not_kept, a_late_success_replaces_a_dead_token,
             recording_twice_changes_nothing, a_failure_is_kept_and_ends_the_lease, a_late_failure_is_dropped,

@@ -151,7 +151,7 @@ impl Answer {
 pub(crate) fn unworded(cause: ProviderError, status: StatusCode) -> ProviderError {
     match cause {
         ProviderError::Nonsense { detail } if status.is_client_error() => ProviderError::Refused {
-            code: format!("http_{}", status.as_u16()),
+            code: format!("{}{}", ProviderError::UNWORDED, status.as_u16()),
             detail,
         },
         other => other,

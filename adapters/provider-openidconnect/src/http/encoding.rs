@@ -19,7 +19,7 @@ pub(super) fn decode(codings: &str, body: Vec<u8>) -> Result<Vec<u8>, &'static s
     for coding in codings.rsplit(',') {
         body = match coding.trim().to_ascii_lowercase().as_str() {
             "" | "identity" | "gzip" | "x-gzip" => gunzip(body)?,
-            "deflate" => inflate(body)?,
+            "deflate" => inflate(&body)?,
             _ => return Err("a body in a content coding that was not asked for"),
         };
     }
@@ -35,12 +35,12 @@ fn gunzip(body: Vec<u8>) -> Result<Vec<u8>, &'static str> {
 }
 
 /// `deflate` means the zlib format; some servers send the raw format instead (RFC 9110 section 8.4.1.2).
-fn inflate(body: Vec<u8>) -> Result<Vec<u8>, &'static str> {
-    read(ZlibDecoder::new(body.as_slice())).or_else(|reason| {
+fn inflate(body: &[u8]) -> Result<Vec<u8>, &'static str> {
+    read(ZlibDecoder::new(body)).or_else(|reason| {
         if reason == TOO_LONG {
             return Err(reason);
         }
-        read(DeflateDecoder::new(body.as_slice()))
+        read(DeflateDecoder::new(body))
     })
 }
 

@@ -1,8 +1,10 @@
 //! A body that goes out in time or not at all.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use central_oauth_domain::ports::Clock;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::deadline::Deadline;
@@ -13,6 +15,7 @@ use crate::deadline::Deadline;
 pub(super) struct InTime {
     body: String,
     send_by: Deadline,
+    clock: Arc<dyn Clock>,
 }
 
 /// The request was not sent.
@@ -22,9 +25,12 @@ pub(super) struct Late;
 
 impl InTime {
     /// A body of a call that has this deadline: half of the time is for the answer.
-    pub(super) fn new(body: String, deadline: Deadline) -> Self {
-        let send_by = deadline.half();
-        Self { body, send_by }
+    pub(super) fn new(body: String, deadline: Deadline, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            body,
+            send_by: deadline.half(),
+            clock,
+        }
     }
 }
 
@@ -36,7 +42,7 @@ impl Body for InTime {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Late>>> {
-        if self.send_by.is_over() {
+        if self.send_by.is_over(&*self.clock) {
             return Poll::Ready(Some(Err(Late)));
         }
         let frame = Pin::new(&mut self.body).poll_frame(context);

@@ -21,6 +21,7 @@ pub use transport::ClientUnavailable;
 pub(crate) use unanswered::Unanswered;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::{Clock, ProviderError};
@@ -83,6 +84,11 @@ impl Http {
     /// What the clock says.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The deadline of a call that starts now.
+    pub(crate) fn deadline(&self, timeout: Duration) -> Deadline {
+        Deadline::after(timeout, &*self.clock)
     }
 
     /// What the provider's words mean.
@@ -159,7 +165,8 @@ impl Http {
         let mut builder = client.request(request.method.clone(), request.url.clone());
         if let Some((content_type, body)) = request.take_body() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-            builder = builder.body(reqwest::Body::wrap(InTime::new(body, deadline)));
+            let in_time = InTime::new(body, deadline, Arc::clone(&self.clock));
+            builder = builder.body(reqwest::Body::wrap(in_time));
         }
         Ok(builder.headers(headers))
     }

@@ -288,7 +288,7 @@ async fn a_pause_is_kept_before_another_way_is_tried() {
 async fn a_provider_may_change_its_mind() {
     let stub = Stub::start(|seen, _| {
         let [_, in_header, _, in_body] = read(seen);
-        let is_new = seen.form().get("refresh_token").is_some();
+        let is_new = seen.form().contains_key("refresh_token");
         match (is_new, in_header, in_body) {
             (true, Some(_), _) | (false, _, Some(_)) => {
                 reply_json(200, &json!({"access_token": "at"}))

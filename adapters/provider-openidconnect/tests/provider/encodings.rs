@@ -88,14 +88,14 @@ async fn what_cannot_be_decoded_makes_no_sense() {
 async fn a_small_body_cannot_become_a_large_one() {
     let padded =
         |size: usize| json!({"access_token": "at", "padding": "x".repeat(size)}).to_string();
-    let bomb = padded(64 << 20).into_bytes();
+    let bomb = padded(8 << 20).into_bytes();
     for (coding, body) in [
         ("gzip", gzip(&bomb)),
         ("deflate", zlib(&bomb)),
         ("deflate", raw_deflate(&bomb)),
         ("gzip, gzip", gzip(&gzip(&bomb))),
     ] {
-        assert!(body.len() < 1 << 20);
+        assert!(body.len() < 100 << 10);
         assert_eq!(redeemed(coding, body).await, "nonsense", "{coding}");
     }
     let large = padded((2 << 20) - 100).into_bytes();

@@ -21,6 +21,10 @@ impl Clock for Never {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(0)
     }
+
+    fn uptime(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 fn complaint(settings: ProviderSettings) -> String {

@@ -1,5 +1,8 @@
 //! Counts at both databases.
 
+use central_oauth_domain::Fault;
+use central_oauth_domain::grant::refresh::Outage;
+use central_oauth_domain::ports::OutageStore as _;
 use central_oauth_test_postgres::Cluster;
 use sea_orm::ActiveValue::Set;
 use sea_orm::EntityTrait as _;
@@ -125,6 +128,44 @@ async fn count_at(url: &DatabaseUrl) {
     }
     late_at(&store).await;
     ends_of_age_at(&store).await;
+    outage_at(&store).await;
+}
+
+/// During an outage an account is counted as it is shown: degraded once its refresh is due.
+async fn outage_at(store: &SeaOrmStore) {
+    let (soon, hour) = (NOW + DAY / 2, NOW + DAY / 24);
+    let grants = [
+        Grant(Status::Active, true, Some(soon), Some(NOW)),
+        Grant(Status::Active, true, Some(soon), Some(hour)),
+        Grant(Status::Degraded, true, None, Some(NOW)),
+    ];
+    for (id, grant) in (201..).zip(grants) {
+        add(store, id, "down", grant).await;
+    }
+    let now = Timestamp::from_millis(NOW);
+    let found = async || {
+        let census = store.census(now).await.unwrap();
+        let accounts = census.accounts.into_iter();
+        let accounts = accounts.filter(|found| found.provider.as_str() == "down");
+        let mut counts = [0, 0];
+        accounts.for_each(|found| {
+            counts[usize::from(found.status == AccountStatus::Degraded)] += found.count;
+        });
+        let overdue = census.overdue.into_iter();
+        let overdue = overdue.filter(|found| found.provider.as_str() == "down");
+        let untried = overdue.filter(|found| found.status == AccountStatus::Active);
+        let untried: u64 = untried.map(|found| found.count).sum();
+        let mut dying = dying_at(store).await;
+        dying.retain(|dying| dying.provider.as_str() == "down");
+        (counts, untried, dying)
+    };
+    assert_eq!(found().await, ([2, 1], 1, vec![dying(("down", true, 2))]));
+    let (provider, fault) = (ProviderName::new("down"), Fault::new("invalid_client", ""));
+    let outage = Outage::begin(provider.clone(), fault, None, now, 0.0);
+    assert!(store.begin_outage(&outage).await.unwrap());
+    let dying = [("down", false, 1), ("down", true, 1)].map(dying).to_vec();
+    assert_eq!(found().await, ([1, 2], 0, dying));
+    assert!(store.end_outage(&provider).await.unwrap());
 }
 
 /// Of people alone: the end of a grant that counts from its consent, and any other that no refresh moves, a week ahead; each

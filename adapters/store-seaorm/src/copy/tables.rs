@@ -31,6 +31,10 @@ const LEFT_OUT: &[(&str, &str)] = &[
         "what counts for minutes is forgotten soon: nobody who guesses can bring a copy about",
     ),
     (
+        "outages",
+        "whoever finds the provider down again needs a moment to know it",
+    ),
+    (
         "write_tests",
         "random bytes that show whether writing works, each time anew",
     ),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::Clock;
@@ -60,6 +61,10 @@ impl Clock for DatabaseClock {
         let ahead = self.ahead_ms.load(Ordering::Relaxed);
         let machine = self.machine.now().as_millis();
         Timestamp::from_millis(machine.saturating_add(ahead))
+    }
+
+    fn uptime(&self) -> Duration {
+        self.machine.uptime()
     }
 }
 

@@ -7,6 +7,7 @@
 pub(crate) mod access_keys;
 pub(crate) mod accounts;
 pub(crate) mod device_codes;
+pub(crate) mod outages;
 pub(crate) mod replicas;
 pub(crate) mod revocations;
 pub(crate) mod service_keys;

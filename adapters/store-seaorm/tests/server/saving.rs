@@ -27,7 +27,7 @@ async fn save(store: &SeaOrmStore, account: &Account) -> Result<Recorded, StoreE
         refresh_token_expires_at: None,
         next_refresh_at: None,
     };
-    store.record_refresh(account.id, 1, tokens, NOW).await
+    store.record_refresh(account.id, 1, 0, tokens, NOW).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,10 +2,12 @@
 
 mod doubt;
 mod in_vain;
+mod outage;
 mod schedule;
 mod verdict;
 
 pub use doubt::Doubt;
 pub use in_vain::refreshed_in_vain;
-pub use schedule::{FASTEST, Lifetimes, due_at, pause_after};
-pub use verdict::{Attempts, Others, RefreshFailure, judge, wait_for_operator, wait_for_provider};
+pub use outage::{OUTAGE_AFTER, Outage};
+pub use schedule::{FASTEST, Lifetimes, REFRESH_HORIZON, due_at, pause_after};
+pub use verdict::{Attempts, Others, RefreshFailure, judge, wait_for_operator};

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::clock_step::{Horizon, LEASE_MARGIN, LONGEST_PROVIDER_CALL};
 use crate::time::Timestamp;
 
 /// The shortest time between two refreshes of an account. A token that lasts shorter is of use to nobody, and a provider that
@@ -14,6 +15,12 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// The longest `Retry-After` that is believed.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
+
+/// How far ahead leases and pauses of refreshes lie at the most.
+pub const REFRESH_HORIZON: Horizon = Horizon {
+    lease: LONGEST_PROVIDER_CALL.saturating_add(LEASE_MARGIN),
+    pause: LONGEST_RETRY_AFTER.saturating_add(Duration::from_secs(LONGEST_PAUSE.as_secs() / 4)),
+};
 
 /// How long the tokens of one answer last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,7 +174,7 @@ mod tests {
             let asked_for = asked_for.map(Duration::from_secs);
             let pause = pause_after(failures, asked_for, spread);
             prop_assert!(pause >= FIRST_PAUSE);
-            prop_assert!(pause <= LONGEST_RETRY_AFTER + LONGEST_PAUSE / 4);
+            prop_assert!(pause <= REFRESH_HORIZON.pause);
             prop_assert!(asked_for.is_some() || pause <= LONGEST_PAUSE * 5 / 4);
             prop_assert!(pause >= pause_after(failures.saturating_sub(1), asked_for, 0.0));
         }

@@ -15,9 +15,6 @@ const BELIEVED_AMONG_OTHERS_AFTER: Duration = Duration::from_secs(3 * 3600);
 /// And only after this long if there are others and it refreshes none of them: what stands between us and the provider is
 /// likelier than the end of all grants.
 const BELIEVED_AS_ALL_ARE_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
-/// What waits for the end of an outage is spread over so long.
-const SHORTEST_SPREAD: Duration = Duration::from_secs(1);
-const LONGEST_SPREAD: Duration = Duration::from_secs(60);
 /// How often it is looked whether the operator has put the configuration right.
 const OPERATOR_PAUSE: Duration = Duration::from_secs(300);
 
@@ -28,8 +25,21 @@ pub struct Attempts {
     pub failures: u32,
     /// Whether an answer got lost that may have spent the refresh token.
     pub ambiguous: bool,
-    /// Since when the provider refuses without the word that would end the grant, and does nothing else.
+    /// Since when the provider has refused without the word that would end the grant. Time in which it did not refuse, or
+    /// was not asked, moves this on.
     pub refused_since: Option<Timestamp>,
+}
+
+impl Attempts {
+    /// The attempts after a time in which the provider was not asked, or gave no answer.
+    #[must_use]
+    pub fn after_waiting(self, waited: Duration) -> Self {
+        let refused_since = self.refused_since.map(|since| since + waited);
+        Self {
+            refused_since,
+            ..self
+        }
+    }
 }
 
 /// How the other grants of the provider fare.
@@ -68,7 +78,7 @@ pub fn judge(
     let mut attempts = Attempts {
         failures,
         ambiguous: before.ambiguous || error.may_have_acted,
-        refused_since: None,
+        refused_since: before.refused_since,
     };
     let cause = &error.cause;
     let over = match cause {
@@ -77,7 +87,7 @@ pub fn judge(
             last_words(cause, before.ambiguous),
         )),
         ProviderError::Refused { code, .. } => {
-            let since = before.refused_since.unwrap_or(now);
+            let since = before.refused_since.map_or(now, |since| since.min(now));
             attempts.refused_since = Some(since);
             is_believed(since, others, now).then(|| {
                 let hours = now.since(since).as_secs() / 3600;
@@ -94,12 +104,16 @@ pub fn judge(
             next_refresh_at: None,
             attempts,
         },
-        None => RefreshFailure {
-            status: AccountStatus::Degraded,
-            fault: cause.into(),
-            next_refresh_at: Some(now + pause_after(failures, cause.retry_after(), spread)),
-            attempts,
-        },
+        None => {
+            let pause = pause_after(failures, cause.retry_after(), spread);
+            let refuses = matches!(cause, ProviderError::Refused { .. });
+            RefreshFailure {
+                status: AccountStatus::Degraded,
+                fault: cause.into(),
+                next_refresh_at: Some(now + pause),
+                attempts: attempts.after_waiting(if refuses { Duration::ZERO } else { pause }),
+            }
+        }
     }
 }
 
@@ -127,32 +141,7 @@ pub fn wait_for_operator(before: Attempts, fault: Fault, now: Timestamp) -> Refr
         next_refresh_at: Some(now + OPERATOR_PAUSE),
         attempts: Attempts {
             failures: before.failures.saturating_add(1),
-            refused_since: None,
-            ..before
-        },
-    }
-}
-
-/// The attempt that was not made, because the provider serves nobody, says the fault, and is probed by somebody else. What
-/// waits for the same probe goes on spread over as long again, a minute at the most, so that the end of an outage brings no
-/// storm.
-#[must_use]
-pub fn wait_for_provider(
-    before: Attempts,
-    fault: Fault,
-    probe_at: Timestamp,
-    now: Timestamp,
-    spread: f64,
-) -> RefreshFailure {
-    let pause = probe_at.since(now).max(SHORTEST_SPREAD).min(LONGEST_SPREAD);
-    RefreshFailure {
-        status: AccountStatus::Degraded,
-        fault,
-        next_refresh_at: Some(probe_at + pause.mul_f64(spread)),
-        attempts: Attempts {
-            failures: before.failures.saturating_add(1),
-            refused_since: None,
-            ..before
+            ..before.after_waiting(OPERATOR_PAUSE)
         },
     }
 }
@@ -286,20 +275,43 @@ mod tests {
     }
 
     #[test]
-    fn two_refusals_with_an_outage_in_between_are_not_one() {
+    fn time_without_an_answer_is_no_refusal() {
         let refusal = || refused("http_404").into();
         let first = judge(Attempts::default(), &refusal(), ALONE, NOW, 0.0);
         assert_eq!(first.attempts.refused_since, Some(NOW));
-        let later = NOW + 23 * HOUR;
+        // Nobody was asked for 23 hours, or the one who was has not answered.
+        let waited = first.attempts.after_waiting(23 * HOUR);
+        let again = judge(waited, &refusal(), ALONE, NOW + 25 * HOUR, 0.0);
+        assert_eq!(again.status, AccountStatus::Degraded);
+        let (mut attempts, mut now) = (first.attempts, NOW);
         let gone = || Fault::new(Fault::UNAVAILABLE, "gone");
-        for between in [
-            judge(first.attempts, &unavailable(None).into(), ALONE, later, 0.0),
-            wait_for_provider(first.attempts, gone(), later, later, 0.0),
-            wait_for_operator(first.attempts, gone(), later),
-        ] {
-            let again = judge(between.attempts, &refusal(), ALONE, NOW + 25 * HOUR, 0.0);
-            assert_eq!(again.status, AccountStatus::Degraded);
+        while now < NOW + 25 * HOUR {
+            let between = match attempts.failures % 2 {
+                0 => judge(attempts, &unavailable(None).into(), ALONE, now, 0.0),
+                _ => wait_for_operator(attempts, gone(), now),
+            };
+            (attempts, now) = (between.attempts, between.next_refresh_at.unwrap_or(now));
         }
+        let again = judge(attempts, &refusal(), ALONE, now, 0.0);
+        assert_eq!(again.status, AccountStatus::Degraded);
+    }
+
+    #[test]
+    fn a_passing_error_now_and_then_does_not_put_the_verdict_off_for_ever() {
+        let (mut attempts, mut now) = (Attempts::default(), NOW);
+        for attempt in 0_u32.. {
+            let error = match attempt % 4 {
+                3 => unavailable(None),
+                _ => refused("http_404"),
+            };
+            let failure = judge(attempts, &error.into(), ALONE, now, 0.0);
+            if failure.status == AccountStatus::RelinkRequired {
+                break;
+            }
+            (attempts, now) = (failure.attempts, failure.next_refresh_at.unwrap_or(now));
+            assert!(now < NOW + 40 * HOUR, "no verdict");
+        }
+        assert!(now >= NOW + 24 * HOUR);
     }
 
     #[test]

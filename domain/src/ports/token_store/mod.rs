@@ -2,9 +2,11 @@
 
 mod accounts;
 mod census;
+mod clock_steps;
 mod guesses;
 mod keys;
 mod links;
+mod outages;
 mod refreshes;
 mod replicas;
 mod revocations;
@@ -15,9 +17,11 @@ use std::error::Error;
 
 pub use accounts::AccountStore;
 pub use census::{AccountCount, Census, CensusStore, DyingCount, OverdueCount};
+pub use clock_steps::ClockStepStore;
 pub use guesses::GuessStore;
 pub use keys::{KeyCreation, KeyStore};
 pub use links::{LinkCreation, LinkStore, NewLink, NewLinkKey};
+pub use outages::OutageStore;
 pub use refreshes::{Recorded, RefreshStore};
 pub use replicas::ReplicaStore;
 pub use revocations::RevocationStore;
@@ -30,7 +34,7 @@ pub use write_tests::WriteTestStore;
 /// method returns `Ok` for is durable. The store takes only sealed and hashed values, so no plaintext can be persisted
 /// by mistake.
 ///
-/// An adapter implements the nine traits; this one follows.
+/// An adapter implements the eleven traits; this one follows.
 pub trait TokenStore:
     LinkStore
     + GuessStore
@@ -40,6 +44,8 @@ pub trait TokenStore:
     + RevocationStore
     + SealStore
     + ReplicaStore
+    + ClockStepStore
+    + OutageStore
     + WriteTestStore
 {
 }
@@ -53,6 +59,8 @@ impl<T> TokenStore for T where
         + RevocationStore
         + SealStore
         + ReplicaStore
+        + ClockStepStore
+        + OutageStore
         + WriteTestStore
 {
 }

@@ -48,24 +48,29 @@ pub trait RefreshStore: Send + Sync {
         lease_version: i64,
     ) -> Result<(), StoreError>;
 
-    /// Keeps the tokens that presenting the refresh token of a generation brought. The generation alone decides,
-    /// whoever holds the lease: if it is still the stored one, they replace what is stored, the generation grows, and
-    /// the account is well again, whatever was wrong before. If it has moved on, a new refresh token among them is kept
-    /// as the spare, or, if they are [of a later answer], takes the place of the stored one, which becomes the spare; but if the grant has been given up meanwhile, they replace what is stored all the same. Recording
-    /// the same tokens again changes nothing. [`StoreError::Conflict`] when the account is gone, or its tokens come from
-    /// another place by now.
+    /// Records the tokens that the provider gave for the refresh token of a generation. The generation alone decides what
+    /// is stored, whoever holds the lease. If that generation is still the stored one, the tokens replace what is stored,
+    /// the generation grows, and the account is active again. If the generation has moved on, a new refresh token among
+    /// them becomes the spare; tokens [of a later answer] take the place of the stored ones, whose refresh token becomes
+    /// the spare; and if the grant has been given up meanwhile, they replace what is stored all the same.
+    ///
+    /// Ends the lease if it still has `lease_version`. The lease of somebody else stays: their request is still on its
+    /// way, and until it is answered nobody may present the new refresh token. Recording the same tokens again changes
+    /// nothing. [`StoreError::Conflict`] when the account is gone, or its tokens come from another place by now.
     ///
     /// [of a later answer]: RefreshedTokens::are_of_a_later_answer
     async fn record_refresh(
         &self,
         account: AccountId,
         generation: i64,
+        lease_version: i64,
         tokens: RefreshedTokens,
         now: Timestamp,
     ) -> Result<Recorded, StoreError>;
 
-    /// Keeps what a failure means and ends the lease, if generation and lease are still those of the claim; otherwise
-    /// the failure is of no interest any more. Returns whether it was kept.
+    /// Records what a failure means, if generation and lease are still those of the claim; a failure of another generation
+    /// is dropped. Ends the lease if it still has `lease_version`, whatever becomes of the failure. Returns whether the
+    /// failure was recorded.
     async fn record_refresh_failure(
         &self,
         account: AccountId,

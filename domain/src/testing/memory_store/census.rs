@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::MemoryStore;
+use crate::grant::refresh::Outage;
 use crate::grant::{Account, AccountStatus, StoredTokens};
 use crate::ports::{AccountCount, Census, CensusStore, DyingCount, OverdueCount, StoreError};
 use crate::time::Timestamp;
@@ -15,10 +16,11 @@ impl CensusStore for MemoryStore {
     async fn census(&self, now: Timestamp) -> Result<Census, StoreError> {
         let (mut accounts, mut dying) = (BTreeMap::new(), BTreeMap::new());
         let mut overdue: BTreeMap<_, OverdueCount> = BTreeMap::new();
-        for tokens in self.lock().accounts.values() {
+        let state = self.lock();
+        for tokens in state.accounts.values() {
             let account = &tokens.account;
             let provider = account.key.provider.clone();
-            let status = account.clone().as_of(now).status;
+            let status = account.clone().as_of(now, &state.outages).status;
             let of = (provider.clone(), status as u8);
             if let Some(since) = overdue_since(tokens, now) {
                 let found = overdue.entry(of.clone()).or_insert(OverdueCount {
@@ -31,7 +33,7 @@ impl CensusStore for MemoryStore {
                 found.longest = found.longest.max(now.since(since));
             }
             accounts.entry(of).or_insert((status, 0)).1 += 1;
-            if let Some(refresh_due) = dies(tokens, now) {
+            if let Some(refresh_due) = dies(tokens, now, &state.outages) {
                 *dying.entry((provider, refresh_due)).or_insert(0) += 1;
             }
         }
@@ -58,9 +60,10 @@ impl CensusStore for MemoryStore {
 }
 
 /// Whether the grant dies soon, and if so whether a refresh saves it.
-fn dies(tokens: &StoredTokens, now: Timestamp) -> Option<bool> {
+fn dies(tokens: &StoredTokens, now: Timestamp, outages: &[Outage]) -> Option<bool> {
     let account = &tokens.account;
-    if account.clone().as_of(now).status == AccountStatus::RelinkRequired {
+    let status = account.clone().as_of(now, outages).status;
+    if status == AccountStatus::RelinkRequired {
         return None;
     }
     let is_near = |at: &Timestamp, within: Duration| now < *at && *at <= now + within;
@@ -75,7 +78,7 @@ fn dies(tokens: &StoredTokens, now: Timestamp) -> Option<bool> {
     let dies_at = account
         .refresh_token_expires_at
         .filter(|at| has_refresh_token && is_near(at, DyingCount::HORIZON))?;
-    let works = account.status == AccountStatus::Active;
+    let works = status == AccountStatus::Active;
     Some(works && account.next_refresh_at.is_some_and(|due| due < dies_at))
 }
 

@@ -59,13 +59,16 @@ impl RefreshStore for MemoryStore {
         &self,
         account: AccountId,
         generation: i64,
+        lease_version: i64,
         tokens: RefreshedTokens,
         now: Timestamp,
     ) -> Result<Recorded, StoreError> {
         let mut state = self.lock();
         refuse(&mut state.recordings_to_refuse)?;
         state.take_tokens()?;
-        state.record_refresh(account, generation, tokens, now)
+        let recorded = state.record_refresh(account, generation, tokens, now);
+        state.release_refresh(account, lease_version);
+        recorded
     }
 
     async fn record_refresh_failure(
@@ -75,9 +78,10 @@ impl RefreshStore for MemoryStore {
         lease_version: i64,
         failure: RefreshFailure,
     ) -> Result<bool, StoreError> {
-        Ok(self
-            .lock()
-            .record_refresh_failure(account, generation, lease_version, failure))
+        let mut state = self.lock();
+        let recorded = state.record_refresh_failure(account, generation, lease_version, failure);
+        state.release_refresh(account, lease_version);
+        Ok(recorded)
     }
 
     async fn promote_spare(
@@ -129,7 +133,7 @@ pub(super) fn not_at<'a>(
     all.filter(|tokens| !busy.contains(&tokens.account.key.provider))
 }
 
-fn claim(tokens: &mut StoredTokens, until: Timestamp) -> StoredTokens {
+pub(super) fn claim(tokens: &mut StoredTokens, until: Timestamp) -> StoredTokens {
     tokens.attempts.ambiguous |= tokens.lease.until.is_some();
     tokens.lease = Lease {
         version: tokens.lease.version + 1,
@@ -141,7 +145,6 @@ fn claim(tokens: &mut StoredTokens, until: Timestamp) -> StoredTokens {
 fn store(tokens: &mut StoredTokens, refreshed: RefreshedTokens, now: Timestamp) {
     tokens.generation += 1;
     tokens.spare_refresh_token = None;
-    tokens.lease.until = None;
     tokens.account.next_refresh_at = refreshed.next_refresh_at;
     let end_before = tokens.account.refresh_token_expires_at;
     let renews = refreshed.renews(end_before, tokens.obtained_at);
@@ -261,7 +264,6 @@ impl State {
         let Some(tokens) = self.claimed(account, generation, version) else {
             return false;
         };
-        tokens.lease.until = None;
         tokens.attempts = failure.attempts;
         tokens.account.status = failure.status;
         tokens.account.last_error = Some(failure.fault);

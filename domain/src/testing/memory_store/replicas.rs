@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::MemoryStore;
 use crate::ports::{ReplicaStore, StoreError};
-use crate::replica::{Presence, REMEMBERED_FOR, Replica};
+use crate::replica::{Presence, REMEMBERED_FOR, Replica, has_duty};
 use crate::time::Timestamp;
 
 /// A replica, and until when it has the duty that it has.
@@ -16,7 +16,7 @@ pub(super) struct Known {
 
 impl Known {
     fn has_duty(&self, now: Timestamp) -> bool {
-        self.duty_until.is_some_and(|until| until > now)
+        has_duty(self.duty_until, now)
     }
 }
 

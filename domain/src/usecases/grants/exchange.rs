@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use super::Grants;
 use super::answer::unsealable;
-use super::outages::{Admitted, Outage};
 use crate::fault::Fault;
-use crate::grant::refresh::{Others, RefreshFailure, judge, wait_for_operator, wait_for_provider};
-use crate::grant::{AccountStatus, ProviderName, RefreshedTokens, StoredTokens};
+use crate::grant::refresh::{Others, RefreshFailure, judge, wait_for_operator};
+use crate::grant::{AccountStatus, RefreshedTokens, StoredTokens};
 use crate::observe::RefreshOutcome;
 use crate::ports::{CipherError, OAuthProvider, ProviderError, RefreshError};
 use crate::secret::RefreshToken;
@@ -29,8 +28,6 @@ enum Trouble {
     Provider(RefreshError),
     /// Only the operator can do something about it.
     Operator(Fault),
-    /// The provider does not serve us, and somebody else finds out when it does again.
-    Outage(Outage),
     LeaseLost,
 }
 
@@ -40,7 +37,6 @@ impl Trouble {
         match self {
             Self::LeaseLost => None,
             Self::Operator(_) => Some(RefreshOutcome::Misconfigured),
-            Self::Outage(_) => Some(RefreshOutcome::Postponed),
             Self::Provider(error) => Some(match &error.cause {
                 ProviderError::Misconfigured { .. } => RefreshOutcome::Misconfigured,
                 ProviderError::Refused { .. } => RefreshOutcome::Refused,
@@ -80,15 +76,14 @@ impl Grants {
             Err(trouble) => trouble,
         };
         let unheard = trouble.outcome();
-        let (before, now) = (lease.attempts, self.clock.now());
+        let before = lease.attempts.after_waiting(lag.unwrap_or_default());
+        let now = self.clock.now();
         let spread = self.entropy.fraction();
         let failure = match trouble {
             Trouble::LeaseLost => return Exchange::Unsent,
             Trouble::Operator(fault) => wait_for_operator(before, fault, now),
-            Trouble::Outage(Outage { probe_at, fault }) => {
-                wait_for_provider(before, fault, probe_at, now, spread)
-            }
             Trouble::Provider(error) => {
+                let error = self.in_outage(lease, error);
                 let others = self.others(lease).await;
                 judge(before, &error, others, now, spread)
             }
@@ -132,22 +127,13 @@ impl Grants {
         let provider = self.providers.get(&key.provider).map_err(|refusal| {
             Trouble::Operator(Fault::new(Fault::NOT_CONFIGURED, refusal.to_string()))
         })?;
-        let now = self.clock.now();
-        let admitted = self
-            .outages
-            .admit(&key.provider, now, self.provider_timeout);
-        let admitted = admitted.map_err(Trouble::Outage)?;
         let refresh_token = match self.make_ready(provider.as_ref(), lease).await {
             Err(Trouble::Provider(error)) => {
-                self.note(&key.provider, Some(&error));
+                self.note(lease, Some(&error)).await;
                 return Err(Trouble::Provider(error));
             }
-            // Nobody was asked.
             Err(trouble) => {
-                if admitted == Admitted::AsProbe {
-                    let now = self.clock.now();
-                    self.outages.give_probe_back(&key.provider, now);
-                }
+                self.give_probe_back(lease).await;
                 return Err(trouble);
             }
             Ok(refresh_token) => refresh_token,
@@ -156,7 +142,7 @@ impl Grants {
         let answer = provider
             .refresh(&refresh_token, &lease.account.scopes)
             .await;
-        self.note(&key.provider, answer.as_ref().err());
+        self.note(lease, answer.as_ref().err()).await;
         let answer = answer.map_err(Trouble::Provider)?;
         self.seal(lease, &answer, requested_at)
             .map_err(|error| Trouble::Provider(unsealable(error)))
@@ -176,33 +162,10 @@ impl Grants {
         let sealed = lease.refresh_token.as_ref().ok_or(Trouble::LeaseLost)?;
         let refresh_token = self.vault.open_refresh_token(sealed, &lease.account.key)?;
         let can_store = self.store.test_write(None).await.is_ok();
-        if !can_store || !self.holds(lease).await {
+        if !can_store || self.waits_for_probe(lease) || !self.holds(lease).await {
             return Err(Trouble::LeaseLost);
         }
         Ok(refresh_token)
-    }
-
-    /// Remembers whether the provider serves us. One that refuses our client does so whoever's refresh token it is shown.
-    fn note(&self, provider: &ProviderName, error: Option<&RefreshError>) {
-        let now = self.clock.now();
-        match error.map(|error| &error.cause) {
-            None if self.outages.refreshed(provider, now) => self.outage_over(provider),
-            Some(cause) if cause.is_passing() || is_the_operator_s(cause) => {
-                let (pause, spread) = (cause.retry_after(), self.entropy.fraction());
-                let fault = told_to_others(cause);
-                if self.outages.failed(provider, fault, pause, now, spread) {
-                    tracing::warn!(%provider, error = %cause, "the provider is down, or refuses this client");
-                    self.observer.outage(provider, true);
-                }
-            }
-            Some(_) if self.outages.answered(provider) => self.outage_over(provider),
-            _ => {}
-        }
-    }
-
-    fn outage_over(&self, provider: &ProviderName) {
-        tracing::info!(%provider, "the provider answers again");
-        self.observer.outage(provider, false);
     }
 
     /// Whether the lease outlasts a provider call that starts now, and nothing has come in between. Now is when the
@@ -217,19 +180,6 @@ impl Grants {
                 })
             })
     }
-}
-
-/// What accounts are told that were not tried: nothing that the provider has said about another one.
-fn told_to_others(cause: &ProviderError) -> Fault {
-    if is_the_operator_s(cause) {
-        return cause.into();
-    }
-    let words = "the provider is down; it is being probed";
-    Fault::new(Fault::UNAVAILABLE, words)
-}
-
-const fn is_the_operator_s(cause: &ProviderError) -> bool {
-    matches!(cause, ProviderError::Misconfigured { .. })
 }
 
 fn client_changed() -> Fault {

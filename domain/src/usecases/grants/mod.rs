@@ -9,6 +9,7 @@
 
 mod answer;
 mod exchange;
+mod noting;
 mod on_demand;
 mod outages;
 mod record;
@@ -16,8 +17,10 @@ mod record;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock_step::LEASE_MARGIN;
 use crate::entropy::Entropy;
-use crate::grant::{AccountStatus, ProviderName, StoredTokens};
+use crate::grant::refresh::{Outage, REFRESH_HORIZON};
+use crate::grant::{AccountId, AccountStatus, ProviderName, StoredTokens};
 use crate::observe::Observer;
 use crate::ports::{Clock, StoreError, TokenStore};
 use crate::time::Timestamp;
@@ -29,11 +32,8 @@ pub use exchange::Exchange;
 pub use on_demand::{RefreshOnDemand, RefreshWish};
 pub(super) use outages::Outages;
 
-/// A lease outlives the longest provider call by this much.
-const LEASE_MARGIN: Duration = Duration::from_secs(5);
-
-/// How long what is due at a provider that is down, as this process sees it, is left to other processes. Nobody has taken
-/// it by then: all of them see it so, or there are none.
+/// How long what is due is left to other replicas where the provider answers them and not this process. If nobody has taken it
+/// by then, there may be none left.
 const LEFT_TO_OTHERS: Duration = Duration::from_secs(30);
 
 /// Refreshes tokens, ahead of their expiry and when asked to.
@@ -62,8 +62,14 @@ pub enum Claim {
 }
 
 impl Grants {
-    /// Leases accounts whose refresh is due, save those at busy providers. What is due at a provider that does not answer
-    /// this process is left to others for half a minute: they may have a better way to it.
+    /// The clock that everything here goes by.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// Leases accounts whose refresh is due, save those at busy providers. During an outage only the probe is leased. What is
+    /// due at a provider that gives this process no answer, while it answers others, is left to them for half a minute.
     ///
     /// # Errors
     /// When the store fails.
@@ -73,30 +79,35 @@ impl Grants {
         busy: &[ProviderName],
     ) -> Result<Vec<StoredTokens>, StoreError> {
         self.store.test_write(None).await?;
+        let outages = self.read_outages().await?;
         let now = self.clock.now();
         let until = self.lease_until(now);
-        let look = self.outages.look(now);
-        let elsewhere = [busy, &look.closed, &look.to_probe].concat();
         let due = async |limit, overdue_by, elsewhere: &[ProviderName]| {
             self.store
                 .claim_due_refreshes(now, overdue_by, until, limit, elsewhere)
                 .await
         };
+        let closed: Vec<_> = outages
+            .iter()
+            .map(|outage| outage.provider.clone())
+            .collect();
+        let cut_off = self.outages.cut_off();
+        let elsewhere = [busy, &closed, &cut_off].concat();
         let mut claimed = due(limit, Duration::ZERO, &elsewhere).await?;
-        let has_room = (claimed.len() as u64) < limit;
-        if has_room && !look.to_probe.is_empty() {
-            // What is left is due at those that wait for their probe: one is enough to find out.
-            let elsewhere = [busy, &look.closed].concat();
-            match due(1, Duration::ZERO, &elsewhere).await {
-                Ok(probe) => claimed.extend(probe),
-                Err(error) if claimed.is_empty() => return Err(error),
-                // What is claimed already is seen through; the probe comes with the next look.
-                Err(_) => {}
+        for outage in &outages {
+            let has_room = (claimed.len() as u64) < limit && !busy.contains(&outage.provider);
+            if has_room && self.may_probe(outage, now) {
+                match self.claim_probe(&outage.provider, None, now).await {
+                    Ok(probe) => claimed.extend(probe),
+                    Err(error) if claimed.is_empty() => return Err(error),
+                    // What is claimed already is seen through; the probe comes with the next look.
+                    Err(_) => {}
+                }
             }
         }
-        if claimed.is_empty() && !look.closed.is_empty() {
-            let elsewhere = [busy, &look.to_probe].concat();
-            claimed = due(limit, LEFT_TO_OTHERS, &elsewhere).await?;
+        if claimed.is_empty() && !cut_off.is_empty() {
+            let elsewhere = [busy, &closed].concat();
+            claimed = due(1, LEFT_TO_OTHERS, &elsewhere).await?;
         }
         Ok(claimed)
     }
@@ -106,22 +117,56 @@ impl Grants {
     /// # Errors
     /// When the store fails.
     pub async fn idle_for(&self, busy: &[ProviderName]) -> Result<Option<Duration>, StoreError> {
+        let outages = self.read_outages().await?;
         let now = self.clock.now();
-        let look = self.outages.look(now);
-        let mut next = self
-            .store
-            .next_refresh_at(&[busy, &look.closed].concat())
-            .await?;
-        if let Some(opens_at) = look.opens_at {
-            let left_alone = self.store.next_refresh_at(busy).await?;
-            let left_alone =
-                left_alone.map(|due_at| due_at.max(opens_at.min(due_at + LEFT_TO_OTHERS)));
-            next = next.into_iter().chain(left_alone).min();
+        let closed = outages.iter().filter(|outage| !self.may_probe(outage, now));
+        let opens_at = closed.clone().map(|outage| self.outages.opens_at(outage));
+        let closed: Vec<_> = closed.map(|outage| outage.provider.clone()).collect();
+        let cut_off = self.outages.cut_off();
+        let elsewhere = [busy, &closed, &cut_off].concat();
+        let next = self.store.next_refresh_at(&elsewhere).await?;
+        let mut left_alone = None;
+        if !cut_off.is_empty() {
+            let due_at = self
+                .store
+                .next_refresh_at(&[busy, &closed].concat())
+                .await?;
+            left_alone = due_at.map(|due_at| due_at + LEFT_TO_OTHERS);
         }
+        let next = opens_at.chain(next).chain(left_alone).min();
         Ok(next.map(|at| at.since(now)))
     }
 
-    /// Leases one account, if it still is as the wish knew it.
+    /// Reads which providers have an outage, and tells when one has begun or ended.
+    async fn read_outages(&self) -> Result<Vec<Outage>, StoreError> {
+        let outages = self.store.outages().await?;
+        for (provider, is_down) in self.outages.learn(outages.clone()) {
+            self.tell_of_outage(&provider, is_down);
+        }
+        Ok(outages)
+    }
+
+    /// Whether this process may send a probe.
+    fn may_probe(&self, outage: &Outage, now: Timestamp) -> bool {
+        outage.is_probe_due(now) && self.outages.opens_at(outage) <= now
+    }
+
+    async fn claim_probe(
+        &self,
+        provider: &ProviderName,
+        asked_for: Option<AccountId>,
+        now: Timestamp,
+    ) -> Result<Option<StoredTokens>, StoreError> {
+        let until = self.lease_until(now);
+        let probe = self.store.claim_probe(provider, asked_for, now, until);
+        Ok(probe.await?.map(|(outage, lease)| {
+            self.outages.learn_one(provider, Some(outage));
+            lease
+        }))
+    }
+
+    /// Leases one account, if it still is as the wish knew it. During an outage of its provider that is done only if it is
+    /// its turn to be the probe.
     ///
     /// # Errors
     /// When the store fails.
@@ -136,6 +181,16 @@ impl Grants {
             return Ok(Claim::Theirs);
         }
         self.store.test_write(None).await?;
+        let outages = self.read_outages().await?;
+        if let Some(outage) = outages.iter().find(|o| o.provider == wish.provider) {
+            if !self.may_probe(outage, now) {
+                return Ok(Claim::Settled);
+            }
+            let probe = self.claim_probe(&wish.provider, Some(wish.account), now);
+            return Ok(probe
+                .await?
+                .map_or(Claim::Theirs, |lease| Claim::Mine(Box::new(lease))));
+        }
         let (version, until) = (tokens.lease.version, self.lease_until(now));
         let claimed = self
             .store
@@ -163,10 +218,12 @@ impl Grants {
 }
 
 /// Whether a refresh could be tried now: there is something to present, and no caller overrides the pause after a
-/// failure. An account that was given up pauses no more; who asks for it has a reason.
+/// failure. A pause that ends further ahead than any pause lasts is over. An account that was given up pauses no more;
+/// who asks for it has a reason.
 pub(super) fn may_try(tokens: &StoredTokens, now: Timestamp) -> bool {
     let failed = tokens.attempts.failures > 0;
     let given_up = tokens.account.status == AccountStatus::RelinkRequired;
-    let pauses = tokens.account.next_refresh_at.is_some_and(|at| at > now);
+    let next_at = tokens.account.next_refresh_at;
+    let pauses = next_at.is_some_and(|at| at.is_ahead(now, REFRESH_HORIZON.pause));
     tokens.refresh_token.is_some() && (given_up || !(failed && pauses))
 }

@@ -1,177 +1,135 @@
-//! Which providers serve us. One that is down, or that refuses our client, is probed with one refresh at a time, not with
-//! all that are due.
+//! What this process knows of outages: which accounts have failed in a row, and what the store says about all replicas.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::fault::Fault;
-use crate::grant::ProviderName;
-use crate::grant::refresh::pause_after;
+use crate::grant::refresh::{OUTAGE_AFTER, Outage};
+use crate::grant::{AccountId, ProviderName};
 use crate::time::Timestamp;
 
-/// So many failures in a row, over all accounts of a provider, are an outage.
-const OUTAGE_AFTER: u32 = 5;
+/// A replica whose own probe was the last to fail leaves the next probe to the others for this long. They may have a better
+/// way to the provider, and look for work every second.
+const PROBE_LEFT_TO_OTHERS: Duration = Duration::from_millis(1200);
 
-/// What this process has seen of each provider since it started. Kept in memory: a process that starts in the middle
-/// of an outage finds out for itself.
+/// What this process has seen of each provider since it started, and the outages as it last read them.
 #[derive(Default)]
-pub(in crate::usecases) struct Outages(Mutex<HashMap<ProviderName, Seen>>);
+pub(in crate::usecases) struct Outages(Mutex<Known>);
 
-/// What outages mean for whoever looks for work.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Look {
-    /// Providers that are not asked now.
-    pub(super) closed: Vec<ProviderName>,
-    /// When the first of them is probed.
-    pub(super) opens_at: Option<Timestamp>,
-    /// Those that wait for their probe.
-    pub(super) to_probe: Vec<ProviderName>,
+#[derive(Default)]
+struct Known {
+    seen: HashMap<ProviderName, Seen>,
+    outages: Vec<Outage>,
 }
 
 #[derive(Default)]
 struct Seen {
     refreshed_at: Option<Timestamp>,
-    /// In a row, before they are an outage.
-    failures: u32,
-    /// While there is an outage.
-    outage: Option<Outage>,
-    /// How many probes have failed in it.
-    probes: u32,
-    /// One is under way.
-    is_probed: bool,
+    /// Accounts that have failed since the last definite answer.
+    failing: HashSet<AccountId>,
+    /// The version of the outage after the last failed probe of this process.
+    failed_at_version: Option<i64>,
 }
 
-/// Who may ask a provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Admitted {
-    /// Anybody.
-    Freely,
-    /// This one, to find out whether an outage is over. If nothing is asked after all it must be
-    /// [given back](Outages::give_probe_back).
-    AsProbe,
-}
-
-/// Why a provider is not asked now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Outage {
-    /// When the next one may ask.
-    pub(super) probe_at: Timestamp,
-    /// What the last one was told.
-    pub(super) fault: Fault,
+impl Seen {
+    fn sees_no_answer(&self) -> bool {
+        self.failing.len() >= OUTAGE_AFTER
+    }
 }
 
 impl Outages {
-    /// Whether a provider may be asked now; otherwise why not, and when the next probe is. Whoever is let in during an
-    /// outage is the probe, and alone with it for as long as its answer may take.
-    pub(super) fn admit(
-        &self,
-        provider: &ProviderName,
-        now: Timestamp,
-        answer_takes: Duration,
-    ) -> Result<Admitted, Outage> {
-        let mut all = self.lock();
-        let Some(seen) = all.get_mut(provider) else {
-            return Ok(Admitted::Freely);
+    /// The outage of a provider, as this process last read it.
+    pub(super) fn of(&self, provider: &ProviderName) -> Option<Outage> {
+        let known = self.lock();
+        let mut outages = known.outages.iter();
+        outages.find(|outage| outage.provider == *provider).cloned()
+    }
+
+    /// Remembers which outages there are. Returns the providers whose outage has begun or ended since, and whether it has
+    /// begun.
+    pub(super) fn learn(&self, outages: Vec<Outage>) -> Vec<(ProviderName, bool)> {
+        let names = |outages: &[Outage]| -> HashSet<ProviderName> {
+            outages
+                .iter()
+                .map(|outage| outage.provider.clone())
+                .collect()
         };
-        match &mut seen.outage {
-            None => Ok(Admitted::Freely),
-            Some(outage) if outage.probe_at > now => Err(outage.clone()),
-            Some(outage) => {
-                outage.probe_at = now + answer_takes;
-                seen.is_probed = true;
-                Ok(Admitted::AsProbe)
-            }
+        let mut known = self.lock();
+        let (before, after) = (names(&known.outages), names(&outages));
+        known.outages = outages;
+        let begun = after.difference(&before).map(|name| (name.clone(), true));
+        let ended = before.difference(&after).map(|name| (name.clone(), false));
+        begun.chain(ended).collect()
+    }
+
+    /// Remembers a change of one outage that this process has made; `None` has ended it. Returns whether it is news.
+    pub(super) fn learn_one(&self, provider: &ProviderName, outage: Option<Outage>) -> bool {
+        let mut known = self.lock();
+        let before = known.outages.len();
+        known.outages.retain(|known| known.provider != *provider);
+        let was_known = known.outages.len() < before;
+        let is_known = outage.is_some();
+        known.outages.extend(outage);
+        was_known != is_known
+    }
+
+    /// When this process may send the next probe.
+    pub(super) fn opens_at(&self, outage: &Outage) -> Timestamp {
+        let known = self.lock();
+        let seen = known.seen.get(&outage.provider);
+        match seen.and_then(|seen| seen.failed_at_version) {
+            Some(version) if version == outage.version => outage.probe_at + PROBE_LEFT_TO_OTHERS,
+            _ => outage.probe_at,
         }
     }
 
-    /// The probe had nothing to ask: another one may.
-    pub(super) fn give_probe_back(&self, provider: &ProviderName, now: Timestamp) {
-        if let Some(seen) = self.lock().get_mut(provider)
-            && seen.is_probed
-            && let Some(outage) = &mut seen.outage
-        {
-            seen.is_probed = false;
-            outage.probe_at = now;
-        }
+    /// Providers that give this process no answer, although others have ended the outage: what is due there is left to them.
+    pub(super) fn cut_off(&self) -> Vec<ProviderName> {
+        let known = self.lock();
+        let silent = known.seen.iter().filter(|(_, seen)| seen.sees_no_answer());
+        let silent = silent.map(|(provider, _)| provider);
+        let is_known = |name: &ProviderName| known.outages.iter().any(|o| o.provider == *name);
+        silent.filter(|name| !is_known(name)).cloned().collect()
     }
 
-    /// Which providers are not asked before their next probe, and what that means for looking for work.
-    pub(super) fn look(&self, now: Timestamp) -> Look {
-        let mut look = Look::default();
-        for (provider, seen) in self.lock().iter() {
-            match seen.outage.as_ref().map(|outage| outage.probe_at) {
-                Some(probe_at) if probe_at > now => {
-                    look.closed.push(provider.clone());
-                    look.opens_at = look.opens_at.into_iter().chain([probe_at]).min();
-                }
-                Some(_) => look.to_probe.push(provider.clone()),
-                None => {}
-            }
-        }
-        look
-    }
-
-    /// The provider has refreshed a token. Returns whether that ended an outage.
-    pub(super) fn refreshed(&self, provider: &ProviderName, now: Timestamp) -> bool {
+    /// The provider has refreshed a token.
+    pub(super) fn refreshed(&self, provider: &ProviderName, now: Timestamp) {
         let seen = Seen {
             refreshed_at: Some(now),
             ..Seen::default()
         };
-        let before = self.lock().insert(provider.clone(), seen);
-        before.is_some_and(|before| before.outage.is_some())
+        self.lock().seen.insert(provider.clone(), seen);
     }
 
-    /// The provider has given an answer of the protocol, if not the one that was hoped for. Returns whether that ended
-    /// an outage.
-    pub(super) fn answered(&self, provider: &ProviderName) -> bool {
-        let mut seen = self.lock();
-        seen.get_mut(provider).is_some_and(|seen| {
-            let refreshed_at = seen.refreshed_at;
-            let before = std::mem::take(seen);
-            seen.refreshed_at = refreshed_at;
-            before.outage.is_some()
-        })
-    }
-
-    /// The provider has given none, or refuses our client. Returns whether an outage began with that. Each probe that
-    /// fails puts the next one off for longer. What was under way when the outage began does not: all of it has seen one
-    /// and the same trouble.
-    pub(super) fn failed(
-        &self,
-        provider: &ProviderName,
-        fault: Fault,
-        retry_after: Option<Duration>,
-        now: Timestamp,
-        spread: f64,
-    ) -> bool {
-        let mut seen = self.lock();
-        let seen = seen.entry(provider.clone()).or_default();
-        let Some(outage) = &mut seen.outage else {
-            seen.failures += 1;
-            if seen.failures >= OUTAGE_AFTER {
-                let probe_at = now + pause_after(1, retry_after, spread);
-                seen.outage = Some(Outage { probe_at, fault });
-            }
-            return seen.outage.is_some();
-        };
-        if std::mem::take(&mut seen.is_probed) {
-            seen.probes = seen.probes.saturating_add(1);
-            outage.probe_at = now + pause_after(seen.probes.saturating_add(1), retry_after, spread);
-            outage.fault = fault;
-        } else if retry_after.is_some() {
-            let asked_for = now + pause_after(1, retry_after, spread);
-            outage.probe_at = outage.probe_at.max(asked_for);
+    /// The provider has given a definite answer, if not the one that was hoped for.
+    pub(super) fn answered(&self, provider: &ProviderName) {
+        if let Some(seen) = self.lock().seen.get_mut(provider) {
+            seen.failing.clear();
+            seen.failed_at_version = None;
         }
-        false
+    }
+
+    /// The provider has given this account no definite answer. Returns whether that makes an outage.
+    pub(super) fn failed(&self, provider: &ProviderName, account: AccountId) -> bool {
+        let mut known = self.lock();
+        let seen = known.seen.entry(provider.clone()).or_default();
+        seen.failing.insert(account);
+        seen.sees_no_answer()
+    }
+
+    /// A probe of this process has failed: the outage has this version now.
+    pub(super) fn failed_at(&self, provider: &ProviderName, version: i64) {
+        let mut known = self.lock();
+        let seen = known.seen.entry(provider.clone()).or_default();
+        seen.failed_at_version = Some(version);
     }
 
     /// When the provider last refreshed a token, as far as this process knows.
     pub(super) fn last_refresh(&self, provider: &ProviderName) -> Option<Timestamp> {
-        self.lock().get(provider)?.refreshed_at
+        self.lock().seen.get(provider)?.refreshed_at
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ProviderName, Seen>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -179,110 +137,78 @@ impl Outages {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::Fault;
 
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
-    const TAKES: Duration = Duration::from_secs(10);
 
-    fn gone() -> Fault {
-        Fault::new(Fault::UNAVAILABLE, "gone")
+    fn one() -> ProviderName {
+        ProviderName::new("one")
     }
 
-    fn until(probe_at: Timestamp) -> Result<Admitted, Outage> {
-        let fault = gone();
-        Err(Outage { probe_at, fault })
+    fn outage() -> Outage {
+        let fault = Fault::new(Fault::UNAVAILABLE, "gone");
+        Outage::begin(one(), fault, None, NOW, 0.0)
     }
 
-    fn down(times: u32) -> (Outages, ProviderName) {
-        let (outages, one) = (Outages::default(), ProviderName::new("one"));
-        for _ in 0..times {
-            outages.failed(&one, gone(), None, NOW, 0.0);
-        }
-        (outages, one)
-    }
-
-    #[test]
-    fn a_few_failures_are_no_outage() {
-        let (outages, one) = down(OUTAGE_AFTER - 1);
-        assert!(outages.admit(&one, NOW, TAKES).is_ok());
+    /// Whether the last of these failures makes an outage.
+    fn fails(outages: &Outages, accounts: impl IntoIterator<Item = i64>) -> bool {
+        let accounts = accounts.into_iter().map(AccountId);
+        let failed = accounts.map(|account| outages.failed(&one(), account));
+        failed.last().unwrap_or_default()
     }
 
     #[test]
-    fn an_outage_lets_one_probe_in_at_a_time() {
-        let (outages, one) = down(OUTAGE_AFTER);
-        let second = Duration::from_secs(1);
-        assert_eq!(outages.admit(&one, NOW, TAKES), until(NOW + second));
-        let probe = NOW + second;
-        assert!(outages.admit(&one, probe, TAKES).is_ok());
-        assert_eq!(outages.admit(&one, probe, TAKES), until(probe + TAKES));
-        outages.failed(&one, gone(), None, probe, 0.0);
-        assert_eq!(outages.admit(&one, probe, TAKES), until(probe + 2 * second));
-        assert!(outages.admit(&ProviderName::new("two"), NOW, TAKES).is_ok());
+    fn one_account_makes_no_outage_however_often_it_fails() {
+        let outages = Outages::default();
+        assert!(!fails(&outages, [1; 100]));
+        assert!(!fails(&outages, [1, 2, 3, 4]));
+        assert!(fails(&outages, [5]));
     }
 
     #[test]
-    fn the_crowd_that_was_under_way_is_no_probe() {
-        let (outages, one) = down(32);
-        let second = Duration::from_secs(1);
-        assert_eq!(outages.admit(&one, NOW, TAKES), until(NOW + second));
-        // But one that was told for how long is believed.
-        outages.failed(&one, gone(), Some(second * 9), NOW, 0.0);
-        assert_eq!(outages.admit(&one, NOW, TAKES), until(NOW + second * 9));
-        outages.failed(&one, gone(), Some(second), NOW, 0.0);
-        assert_eq!(outages.admit(&one, NOW, TAKES), until(NOW + second * 9));
+    fn a_definite_answer_in_between_starts_the_count_again() {
+        let outages = Outages::default();
+        fails(&outages, 1..=4);
+        outages.answered(&one());
+        assert!(!fails(&outages, 5..=8));
+        outages.refreshed(&one(), NOW);
+        assert!(!fails(&outages, 1..=4));
+        assert!(fails(&outages, [9]));
+        assert_eq!(outages.last_refresh(&one()), Some(NOW));
     }
 
     #[test]
-    fn a_probe_with_nothing_to_ask_is_given_back() {
-        let (outages, one) = down(OUTAGE_AFTER);
-        let probe = NOW + Duration::from_secs(1);
-        for _ in 0..3 {
-            assert_eq!(outages.admit(&one, probe, TAKES), Ok(Admitted::AsProbe));
-            outages.give_probe_back(&one, probe);
-        }
-        assert_eq!(outages.admit(&one, probe, TAKES), Ok(Admitted::AsProbe));
-        // What was asked is not given back.
-        outages.failed(&one, gone(), None, probe, 0.0);
-        outages.give_probe_back(&one, probe);
-        assert!(outages.admit(&one, probe, TAKES).is_err());
-        outages.refreshed(&one, probe);
-        assert_eq!(outages.admit(&one, probe, TAKES), Ok(Admitted::Freely));
+    fn beginnings_and_ends_are_told_once() {
+        let outages = Outages::default();
+        assert_eq!(outages.learn(vec![outage()]), [(one(), true)]);
+        assert_eq!(outages.learn(vec![outage()]), []);
+        assert!(!outages.learn_one(&one(), Some(outage())));
+        assert!(outages.learn_one(&one(), None));
+        assert_eq!(outages.learn(Vec::new()), []);
     }
 
     #[test]
-    fn whoever_looks_for_work_is_told() {
-        let (outages, one) = down(OUTAGE_AFTER);
-        let probe_at = NOW + Duration::from_secs(1);
-        let closed = |provider: &ProviderName, until| Look {
-            closed: vec![provider.clone()],
-            opens_at: Some(until),
-            to_probe: Vec::new(),
+    fn whoever_failed_last_lets_others_go_first() {
+        let outages = Outages::default();
+        assert_eq!(outages.opens_at(&outage()), outage().probe_at);
+        outages.failed_at(&one(), outage().version);
+        assert!(outages.opens_at(&outage()) > outage().probe_at);
+        let by_another = Outage {
+            version: 2,
+            ..outage()
         };
-        assert_eq!(outages.look(NOW), closed(&one, probe_at));
-        let due = outages.look(probe_at);
-        assert_eq!(due.to_probe, std::slice::from_ref(&one));
-        assert!(due.closed.is_empty(), "{due:?}");
-        assert!(outages.admit(&one, probe_at, TAKES).is_ok());
-        assert_eq!(outages.look(probe_at), closed(&one, probe_at + TAKES));
-        outages.refreshed(&one, probe_at);
-        assert_eq!(outages.look(probe_at), Look::default());
+        assert_eq!(outages.opens_at(&by_another), outage().probe_at);
     }
 
     #[test]
-    fn any_answer_ends_it() {
-        let (outages, one) = down(OUTAGE_AFTER);
-        outages.answered(&one);
-        assert!(outages.admit(&one, NOW, TAKES).is_ok());
-        let (outages, one) = down(OUTAGE_AFTER);
-        outages.refreshed(&one, NOW);
-        assert!(outages.admit(&one, NOW, TAKES).is_ok());
-        assert_eq!(outages.last_refresh(&one), Some(NOW));
-    }
-
-    #[test]
-    fn the_provider_s_pause_is_kept() {
-        let (outages, one) = down(OUTAGE_AFTER - 1);
-        let minute = Duration::from_secs(60);
-        outages.failed(&one, gone(), Some(minute), NOW, 0.0);
-        assert_eq!(outages.admit(&one, NOW, TAKES), until(NOW + minute));
+    fn whoever_gets_no_answer_where_others_do_is_cut_off() {
+        let outages = Outages::default();
+        fails(&outages, 1..=5);
+        outages.learn(vec![outage()]);
+        assert_eq!(outages.cut_off(), []);
+        outages.learn(Vec::new());
+        assert_eq!(outages.cut_off(), [one()]);
+        outages.answered(&one());
+        assert_eq!(outages.cut_off(), []);
     }
 }

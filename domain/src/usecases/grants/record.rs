@@ -26,9 +26,10 @@ impl Grants {
 
     async fn keep(&self, lease: &StoredTokens, tokens: &RefreshedTokens) -> Result<(), StoreError> {
         let (account, now) = (&lease.account, self.clock.now());
-        let recorded = self
-            .store
-            .record_refresh(account.id, lease.generation, tokens.clone(), now);
+        let (generation, version) = (lease.generation, lease.lease.version);
+        let recorded =
+            self.store
+                .record_refresh(account.id, generation, version, tokens.clone(), now);
         let (id, provider) = (account.id.0, &account.key.provider);
         let recorded = match recorded.await {
             Err(StoreError::Conflict) => return self.give_back(lease, tokens).await,
@@ -36,7 +37,7 @@ impl Grants {
         };
         match recorded {
             Recorded::Stored if let Err(failure) = &tokens.access_token => {
-                tell(lease, failure, true)
+                tell(lease, failure, true);
             }
             Recorded::Stored if account.status != AccountStatus::Active => {
                 tracing::info!(account = id, %provider, "refreshed: the grant is well again");

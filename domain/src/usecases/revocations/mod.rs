@@ -13,21 +13,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::Providers;
+use crate::clock_step::LEASE_MARGIN;
 use crate::entropy::Entropy;
 use crate::fault::Fault;
 use crate::grant::ProviderName;
 use crate::grant::revocation::{
-    KEPT_AFTER_END, Revocation, RevocationLease, RevocationResult, RevocationStatus,
+    KEPT_AFTER_END, MOST_EXCHANGES, Revocation, RevocationLease, RevocationResult, RevocationStatus,
 };
 use crate::observe::{Observer, RevocationOutcome};
 use crate::ports::{Clock, StoreError, TokenStore};
 use crate::time::Timestamp;
 use crate::vault::Vault;
-
-/// An attempt asks who the person is, and gives back two refresh tokens and an access token.
-const MOST_EXCHANGES: u32 = 4;
-/// A lease outlives the longest attempt by this much.
-const LEASE_MARGIN: Duration = Duration::from_secs(5);
 
 /// Revokes tokens at providers (RFC 7009), again and again for a day.
 pub struct Revocations {
@@ -49,6 +45,12 @@ pub trait RevokeOnDemand: Send + Sync {
 }
 
 impl Revocations {
+    /// The clock that everything here goes by.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
     /// Leases revocations that are due, save those at busy providers.
     ///
     /// # Errors

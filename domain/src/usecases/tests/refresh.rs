@@ -9,7 +9,8 @@ use super::*;
 use crate::grant::RefreshedTokens;
 use crate::grant::{Account, AccountStatus, StoredTokens, TokenOrigin};
 use crate::ports::{
-    AccountStore, KeyStore, ProviderError, Recorded, Redemption, RefreshError, RefreshStore,
+    AccountStore, KeyStore, OutageStore, ProviderError, Recorded, Redemption, RefreshError,
+    RefreshStore,
 };
 use crate::secret::Sealed;
 use crate::usecases::{Exchange, HandedToken, RefreshOnDemand, RefreshWish};
@@ -41,6 +42,12 @@ impl Stage {
             self.provider.answer_identify(Ok(person));
             self.linked().await;
         }
+    }
+
+    /// All accounts as an operator sees them.
+    async fn listed(&self) -> Vec<Account> {
+        let page = self.broker.list_accounts(&Caller::Admin, None, 100).await;
+        page.unwrap().items
     }
 
     async fn only_account(&self) -> Account {
@@ -419,8 +426,15 @@ async fn a_provider_that_is_down_is_probed_by_one_at_a_time() {
     (0..200).for_each(|_| down());
     while stage.refresh_due().await > 0 {}
     assert_eq!(stage.provider.presented().len(), 5, "then it is an outage");
-    let mut accounts = stage.store.accounts(None, 100).await.unwrap();
+    let mut accounts = stage.listed().await;
     assert!(accounts.iter().all(|a| a.status == AccountStatus::Degraded));
+    let written = stage.store.accounts(None, 100).await.unwrap();
+    let untouched = written.iter().filter(|a| a.status == AccountStatus::Active);
+    assert_eq!(
+        untouched.count(),
+        15,
+        "nothing is written for those that wait"
+    );
     let from = stage.clock_now();
     while stage.clock_now().since(from) < secs(300) {
         stage.until_due().await;
@@ -435,7 +449,7 @@ async fn a_provider_that_is_down_is_probed_by_one_at_a_time() {
     while accounts.iter().any(|a| a.status != AccountStatus::Active) {
         stage.until_due().await;
         stage.refresh_due().await;
-        accounts = stage.store.accounts(None, 100).await.unwrap();
+        accounts = stage.listed().await;
         assert!(stage.clock_now().since(from) < secs(1200));
     }
 }
@@ -452,19 +466,101 @@ async fn an_account_that_cannot_be_presented_is_no_probe() {
     stage.poll_providers().await;
     stage.link_persons(5).await;
     stage.clock.advance(secs(3500));
-    (0..6).for_each(|_| stage.provider.answer_refresh(Err(gone().into())));
+    (0..60).for_each(|_| stage.provider.answer_refresh(Err(gone().into())));
     while stage.refresh_due().await > 0 {}
     assert_eq!(stage.provider.presented().len(), 5, "then it is an outage");
 
     // By now the pauses of all are over.
     stage.clock.advance(secs(400));
-    let accounts = stage.store.accounts(None, 10).await.unwrap();
-    for account in &accounts[..2] {
-        let tokens = stage.store.tokens(account.id).await.unwrap().unwrap();
-        let wish = RefreshWish::for_better_than(&tokens);
-        stage.broker.grants().refresh(wish, secs(1)).await;
+    let mut presented = 5;
+    loop {
+        assert_eq!(stage.refresh_due().await, 1);
+        let before = std::mem::replace(&mut presented, stage.provider.presented().len());
+        if presented == before {
+            break;
+        }
+        stage.until_due().await;
     }
-    assert_eq!(stage.provider.presented().len(), 6);
+    // The turn went to the one without anything to ask: at the same moment another one is asked.
+    assert_eq!(stage.refresh_due().await, 1);
+    assert_eq!(stage.provider.presented().len(), presented + 1);
+}
+
+#[tokio::test]
+async fn failures_of_few_accounts_are_no_outage() {
+    let stage = Stage::new().await;
+    stage.link_persons(5).await;
+    stage.clock.advance(secs(3500));
+    let accounts = stage.listed().await;
+    // Four accounts are limited again and again, and nobody else is due.
+    for _ in 0..20 {
+        for account in &accounts[..4] {
+            stage.provider.answer_refresh(Err(gone().into()));
+            let tokens = stage.store.tokens(account.id).await.unwrap().unwrap();
+            let wish = RefreshWish::for_better_than(&tokens);
+            stage.broker.grants().refresh(wish, secs(1)).await;
+        }
+        stage.clock.advance(secs(1));
+    }
+    stage.provider.forget_refreshes();
+    assert_eq!(stage.store.outages().await.unwrap(), []);
+    let tokens = stage.store.tokens(accounts[4].id).await.unwrap().unwrap();
+    let wish = RefreshWish::for_better_than(&tokens);
+    stage.broker.grants().refresh(wish, secs(1)).await;
+    let well = stage.store.tokens(accounts[4].id).await.unwrap().unwrap();
+    assert!(well.generation > tokens.generation);
+}
+
+/// Six grants are dead, and the provider does not say so. A seventh one is well.
+#[tokio::test]
+async fn many_dead_grants_get_their_verdict_while_another_is_refreshed() {
+    let stage = Stage::new().await;
+    stage.link_persons(7).await;
+    let from = stage.clock_now();
+    let dead = |account: &Account| account.status == AccountStatus::RelinkRequired;
+    let mut accounts = stage.listed().await;
+    while accounts.iter().filter(|account| dead(account)).count() < 6 {
+        stage.until_due().await;
+        for lease in stage.broker.grants().claim_due(10, &[]).await.unwrap() {
+            stage.provider.forget_refreshes();
+            if lease.account.id != accounts[6].id {
+                let refused = refused("http_400");
+                stage.provider.answer_refresh(Err(refused.into()));
+            }
+            stage.see_lease_through(lease).await;
+        }
+        accounts = stage.listed().await;
+        assert!(
+            stage.clock_now().since(from) < secs(48 * 3600),
+            "no verdict"
+        );
+    }
+    assert_eq!(accounts[6].status, AccountStatus::Active);
+    assert!(stage.clock_now().since(from) > secs(3 * 3600));
+}
+
+#[tokio::test]
+async fn a_firewall_s_refusal_of_everybody_ends_no_grant() {
+    let stage = Stage::new().await;
+    stage.link_persons(6).await;
+    stage.clock.advance(secs(3500));
+    (0..20_000).for_each(|_| {
+        stage
+            .provider
+            .answer_refresh(Err(refused("http_403").into()))
+    });
+    let from = stage.clock_now();
+    while stage.clock_now().since(from) < secs(8 * 24 * 3600) {
+        stage.until_due().await;
+        stage.refresh_due().await;
+    }
+    let accounts = stage.listed().await;
+    assert!(accounts.iter().all(|a| a.status == AccountStatus::Degraded));
+    stage.provider.forget_refreshes();
+    stage.clock.advance(secs(400));
+    while stage.refresh_due().await > 0 {}
+    let accounts = stage.listed().await;
+    assert!(accounts.iter().all(|a| a.status == AccountStatus::Active));
 }
 
 #[tokio::test]
@@ -497,7 +593,7 @@ async fn who_asks_for_a_refresh_is_not_told_that_a_dead_spare_is_one() {
         next_refresh_at: None,
     };
     let (id, moved_on) = (stored.account.id, stored.generation - 1);
-    let recorded = stage.store.record_refresh(id, moved_on, late, now).await;
+    let recorded = stage.store.record_refresh(id, moved_on, 0, late, now).await;
     assert_eq!(recorded.unwrap(), Recorded::Superseded);
     for _ in 0..2 {
         let dead = refused("invalid_grant");
@@ -528,8 +624,8 @@ async fn a_client_that_is_refused_is_tried_by_one_at_a_time() {
         stage.refresh_due().await;
     }
     let presented = stage.provider.presented().len();
-    assert!((5..40).contains(&presented), "{presented}");
-    let accounts = async || stage.store.accounts(None, 100).await.unwrap();
+    assert!((5..80).contains(&presented), "{presented}");
+    let accounts = async || stage.listed().await;
     for account in accounts().await {
         assert_eq!(account.status, AccountStatus::Degraded);
         assert_eq!(account.last_error.unwrap().code, "invalid_client");
@@ -551,9 +647,8 @@ async fn what_one_replica_cannot_reach_is_left_to_the_others() {
     one.link_persons(40).await;
     let two = one.another_replica().await;
     (0..1000).for_each(|_| one.provider.answer_refresh(Err(gone().into())));
-    let accounts = async || one.store.accounts(None, 100).await.unwrap();
     let ill = async || {
-        let all = accounts().await;
+        let all = one.listed().await;
         all.iter()
             .filter(|a| a.status != AccountStatus::Active)
             .count()
@@ -567,8 +662,8 @@ async fn what_one_replica_cannot_reach_is_left_to_the_others() {
     }
     assert_eq!(ill().await, 0);
     assert!(two.provider.presented().len() >= 40);
-    let probes = one.provider.presented().len();
-    assert!((5..20).contains(&probes), "{probes}");
+    let presented = one.provider.presented().len();
+    assert!((5..40).contains(&presented), "{presented}");
 
     // Nobody else is there any more: what is due is seen to, if only to say that it does not work.
     let from = one.clock_now();

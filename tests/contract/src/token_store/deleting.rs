@@ -88,11 +88,11 @@ pub(super) async fn what_has_changed_since_is_a_conflict(fixture: &dyn Fixture) 
     let store = fixture.store();
     let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
     let first = stored(&*store, ada.id).await;
-    let refreshed = store.record_refresh(ada.id, first.generation, fresh("two"), at(21));
+    let refreshed = store.record_refresh(ada.id, first.generation, NO_LEASE, fresh("two"), at(21));
     refreshed.await.unwrap();
     let second = stored(&*store, ada.id).await;
     // Only the spare is new.
-    let late = store.record_refresh(ada.id, first.generation, fresh("late"), at(22));
+    let late = store.record_refresh(ada.id, first.generation, NO_LEASE, fresh("late"), at(22));
     assert_eq!(late.await.unwrap(), Recorded::Superseded);
     let third = stored(&*store, ada.id).await;
     let sealed_anew = StoredTokens {
@@ -115,7 +115,7 @@ pub(super) async fn a_refresh_under_way_does_not_keep_it(fixture: &dyn Fixture) 
     let claimed = claim_refresh(&*store, ada.id, 19, 34).await;
     let deleted = store.delete_account(&seen, left_by(&seen, 1)).await;
     deleted.unwrap();
-    let late = store.record_refresh(ada.id, claimed.generation, fresh("two"), at(21));
+    let late = store.record_refresh(ada.id, claimed.generation, NO_LEASE, fresh("two"), at(21));
     assert_conflict(late.await);
     assert_eq!(store.account(ada.id).await.unwrap(), None);
 }
@@ -152,7 +152,7 @@ pub(super) async fn a_refresh_at_the_same_time_loses_no_tokens(fixture: &dyn Fix
                 let revocation = left_by(&deleting, n);
                 deleter.delete_account(&deleting, revocation).await
             });
-            let recorded = refresher.record_refresh(id, generation, fresh("two"), at(21));
+            let recorded = refresher.record_refresh(id, generation, NO_LEASE, fresh("two"), at(21));
             match (deleted.await.unwrap(), recorded.await) {
                 (Ok(_), Err(StoreError::Conflict)) => {
                     assert_eq!(refresher.tokens(id).await.unwrap(), None);

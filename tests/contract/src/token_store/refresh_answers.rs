@@ -34,7 +34,13 @@ pub(super) async fn an_unusable_access_token_leaves_the_stored_one(fixture: &dyn
     let store = fixture.store();
     let id = linked(&*store, 1, grant("ada", "one"), 10).await.id;
     let claimed = claim_refresh(&*store, id, 19, 34).await;
-    let recorded = store.record_refresh(id, claimed.generation, unusable("two"), at(21));
+    let recorded = store.record_refresh(
+        id,
+        claimed.generation,
+        claimed.lease.version,
+        unusable("two"),
+        at(21),
+    );
     assert_eq!(recorded.await.unwrap(), Recorded::Stored);
     let now = stored(&*store, id).await;
     assert_eq!(now.refresh_token, Some(sealed("refresh two")));
@@ -51,7 +57,13 @@ pub(super) async fn an_unusable_access_token_leaves_the_stored_one(fixture: &dyn
     assert_eq!(store.next_refresh_at(&[]).await.unwrap(), Some(at(30)));
 
     let again = claim_refresh(&*store, id, 30, 45).await;
-    let healed = store.record_refresh(id, again.generation, fresh("three"), at(31));
+    let healed = store.record_refresh(
+        id,
+        again.generation,
+        again.lease.version,
+        fresh("three"),
+        at(31),
+    );
     assert_eq!(healed.await.unwrap(), Recorded::Stored);
     let now = stored(&*store, id).await;
     assert_eq!(now.account.status, AccountStatus::Active);
@@ -63,7 +75,13 @@ pub(super) async fn an_unusable_answer_is_recorded_once(fixture: &dyn Fixture) {
     let id = linked(&*store, 1, grant("ada", "one"), 10).await.id;
     let claimed = claim_refresh(&*store, id, 19, 34).await;
     let record = async || {
-        let recorded = store.record_refresh(id, claimed.generation, unusable("two"), at(21));
+        let recorded = store.record_refresh(
+            id,
+            claimed.generation,
+            claimed.lease.version,
+            unusable("two"),
+            at(21),
+        );
         recorded.await.unwrap()
     };
     assert_eq!(record().await, Recorded::Stored);
@@ -79,9 +97,21 @@ pub(super) async fn the_refresh_token_of_a_late_unusable_answer_is_the_spare(
     let id = linked(&*store, 1, grant("ada", "one"), 10).await.id;
     let late = claim_refresh(&*store, id, 10, 12).await;
     let theirs = claim_refresh(&*store, id, 12, 14).await;
-    let recorded = store.record_refresh(id, theirs.generation, fresh("theirs"), at(13));
+    let recorded = store.record_refresh(
+        id,
+        theirs.generation,
+        theirs.lease.version,
+        fresh("theirs"),
+        at(13),
+    );
     recorded.await.unwrap();
-    let recorded = store.record_refresh(id, late.generation, unusable("late"), at(21));
+    let recorded = store.record_refresh(
+        id,
+        late.generation,
+        late.lease.version,
+        unusable("late"),
+        at(21),
+    );
     assert_eq!(recorded.await.unwrap(), Recorded::Superseded);
     let now = stored(&*store, id).await;
     assert_eq!(now.refresh_token, Some(sealed("refresh theirs")));
@@ -94,7 +124,13 @@ pub(super) async fn an_unusable_answer_brings_a_dead_grant_back(fixture: &dyn Fi
     let id = linked(&*store, 1, grant("ada", "one"), 10).await.id;
     require_relink(&*store, id).await;
     let claimed = claim_refresh(&*store, id, 19, 34).await;
-    let recorded = store.record_refresh(id, claimed.generation, unusable("two"), at(21));
+    let recorded = store.record_refresh(
+        id,
+        claimed.generation,
+        claimed.lease.version,
+        unusable("two"),
+        at(21),
+    );
     assert_eq!(recorded.await.unwrap(), Recorded::Stored);
     let account = store.account(id).await.unwrap().unwrap();
     assert_eq!(account.status, AccountStatus::Degraded);
@@ -105,7 +141,13 @@ pub(super) async fn extra_goes_with_its_access_token(fixture: &dyn Fixture) {
     let id = linked(&*store, 1, grant("ada", "one"), 10).await.id;
     let tokens = stored(&*store, id).await;
     assert_eq!(tokens.extra, Some(sealed("extra one")));
-    let recorded = store.record_refresh(id, tokens.generation, fresh("two"), at(21));
+    let recorded = store.record_refresh(
+        id,
+        tokens.generation,
+        tokens.lease.version,
+        fresh("two"),
+        at(21),
+    );
     recorded.await.unwrap();
     let tokens = stored(&*store, id).await;
     assert_eq!(tokens.extra, Some(sealed("extra two")));
@@ -113,7 +155,7 @@ pub(super) async fn extra_goes_with_its_access_token(fixture: &dyn Fixture) {
         extra: None,
         ..fresh("three")
     };
-    let recorded = store.record_refresh(id, tokens.generation, none, at(22));
+    let recorded = store.record_refresh(id, tokens.generation, tokens.lease.version, none, at(22));
     recorded.await.unwrap();
     assert_eq!(stored(&*store, id).await.extra, None);
     linked(&*store, 2, grant("ada", "four"), 30).await;
@@ -145,7 +187,8 @@ pub(super) async fn an_issuer_may_move_its_token_endpoint(fixture: &dyn Fixture)
             origin: at_issuer(ISSUER, MOVED),
             ..fresh("two")
         };
-        let recorded = store.record_refresh(id, tokens.generation, moved, at(21));
+        let recorded =
+            store.record_refresh(id, tokens.generation, tokens.lease.version, moved, at(21));
         assert_eq!(recorded.await.unwrap(), Recorded::Stored);
         let now = stored(&*store, id).await;
         assert_eq!(now.origin, at_issuer(ISSUER, MOVED));
@@ -164,7 +207,7 @@ pub(super) async fn tokens_of_another_issuer_are_not_kept(fixture: &dyn Fixture)
         origin: at_issuer("https://other.example", MOVED),
         ..fresh("two")
     };
-    let recorded = store.record_refresh(id, before.generation, other, at(21));
+    let recorded = store.record_refresh(id, before.generation, before.lease.version, other, at(21));
     assert_conflict(recorded.await);
     assert_eq!(stored(&*store, id).await, before);
 }
@@ -183,7 +226,8 @@ pub(super) async fn what_is_known_of_lifetimes_is_kept(fixture: &dyn Fixture) {
         hints,
         ..fresh("two")
     };
-    let recorded = store.record_refresh(id, tokens.generation, hinted, at(21));
+    let recorded =
+        store.record_refresh(id, tokens.generation, tokens.lease.version, hinted, at(21));
     recorded.await.unwrap();
     let tokens = stored(&*store, id).await;
     assert_eq!(tokens.hints, hints);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use central_oauth_domain::Fault;
 use central_oauth_domain::grant::refresh::Doubt;
 use central_oauth_domain::grant::{
-    Account, AccountId, AccountStatus, NewGrant, RefreshedTokens, TokenOrigin,
+    Account, AccountId, AccountStatus, NewGrant, RefreshedTokens, StoredTokens, TokenOrigin,
 };
 use central_oauth_domain::ports::{Recorded, TokenStore};
 use tokio::task::JoinSet;
@@ -17,13 +17,25 @@ async fn ada(store: &dyn TokenStore) -> Account {
     linked(store, 1, grant("ada", "one"), 10).await
 }
 
+/// Records tokens for a generation, without a lease.
 async fn record(
     store: &dyn TokenStore,
     account: AccountId,
     generation: i64,
     tokens: RefreshedTokens,
 ) -> Recorded {
-    let recorded = store.record_refresh(account, generation, tokens, at(21));
+    let recorded = store.record_refresh(account, generation, NO_LEASE, tokens, at(21));
+    recorded.await.unwrap()
+}
+
+/// Records what presenting the refresh token of a lease brought.
+async fn record_for(
+    store: &dyn TokenStore,
+    lease: &StoredTokens,
+    tokens: RefreshedTokens,
+) -> Recorded {
+    let (account, generation) = (lease.account.id, lease.generation);
+    let recorded = store.record_refresh(account, generation, lease.lease.version, tokens, at(21));
     recorded.await.unwrap()
 }
 
@@ -31,7 +43,7 @@ pub(super) async fn a_success_replaces_the_tokens(fixture: &dyn Fixture) {
     let store = fixture.store();
     let id = ada(&*store).await.id;
     let claimed = claim_refresh(&*store, id, 19, 34).await;
-    let recorded = record(&*store, id, claimed.generation, fresh("two")).await;
+    let recorded = record_for(&*store, &claimed, fresh("two")).await;
     assert_eq!(recorded, Recorded::Stored);
     let now = stored(&*store, id).await;
     assert!(now.generation > claimed.generation);
@@ -59,7 +71,7 @@ pub(super) async fn the_old_refresh_token_may_stay(fixture: &dyn Fixture) {
         next_refresh_at: None,
         ..fresh("two")
     };
-    record(&*store, id, claimed.generation, bare).await;
+    record_for(&*store, &claimed, bare).await;
     let now = stored(&*store, id).await;
     assert_eq!(now.refresh_token, Some(sealed("refresh one")));
     assert!(now.generation > claimed.generation);
@@ -73,11 +85,72 @@ pub(super) async fn a_success_counts_without_the_lease(fixture: &dyn Fixture) {
     let late = claim_refresh(&*store, id, 10, 20).await;
     let theirs = claim_refresh(&*store, id, 20, 40).await;
     assert_eq!(late.generation, theirs.generation);
-    let recorded = record(&*store, id, late.generation, fresh("late")).await;
+    let recorded = record_for(&*store, &late, fresh("late")).await;
     assert_eq!(recorded, Recorded::Stored);
     let now = stored(&*store, id).await;
     assert_eq!(now.access_token, sealed("access late"));
-    assert_eq!(now.lease.until, None, "there is something new to present");
+}
+
+/// The retry of the old refresh token is still on its way: nobody presents the new one before it is answered.
+pub(super) async fn a_late_success_leaves_the_lease_of_another(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = ada(&*store).await.id;
+    let late = claim_refresh(&*store, id, 10, 20).await;
+    let retry = claim_refresh(&*store, id, 20, 40).await;
+    let due_soon = RefreshedTokens {
+        next_refresh_at: Some(at(25)),
+        ..fresh("late")
+    };
+    record_for(&*store, &late, due_soon).await;
+    let now = stored(&*store, id).await;
+    assert_eq!(now.lease, retry.lease);
+    let due = store.claim_due_refreshes(at(39), Duration::ZERO, at(60), 10, &[]);
+    assert_eq!(due.await.unwrap(), []);
+    let theirs = store.claim_refresh(id, now.lease.version, at(39), at(60));
+    assert_conflict(theirs.await);
+    // A second process that is late does not end it either.
+    record_for(&*store, &late, fresh("again")).await;
+    assert_eq!(stored(&*store, id).await.lease, retry.lease);
+    let dropped =
+        store.record_refresh_failure(id, late.generation, late.lease.version, failure(22));
+    assert!(!dropped.await.unwrap());
+    assert_eq!(stored(&*store, id).await.lease, retry.lease);
+}
+
+/// Whatever the retry brings, nobody has to wait for its lease afterwards, and nothing is in doubt.
+pub(super) async fn whoever_came_second_ends_their_own_lease(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    for (n, person) in [(1, "ada"), (2, "bob"), (3, "cid")] {
+        let id = linked(&*store, n, grant(person, "one"), 10).await.id;
+        let late = claim_refresh(&*store, id, 10, 20).await;
+        let retry = claim_refresh(&*store, id, 20, 40).await;
+        record_for(&*store, &late, fresh(person)).await;
+        match n {
+            1 => {
+                let earlier = record_for(&*store, &retry, fresh("earlier")).await;
+                assert_eq!(earlier, Recorded::Superseded);
+            }
+            2 => {
+                let later = RefreshedTokens {
+                    requested_at: at(25),
+                    ..fresh("later")
+                };
+                let later = record_for(&*store, &retry, later).await;
+                assert_eq!(later, Recorded::Stored);
+            }
+            _ => {
+                let (generation, lease) = (retry.generation, retry.lease.version);
+                let failed = store.record_refresh_failure(id, generation, lease, failure(22));
+                assert!(!failed.await.unwrap());
+            }
+        }
+        let now = stored(&*store, id).await;
+        assert_eq!(
+            (now.lease.until, now.lease.version),
+            (None, retry.lease.version)
+        );
+        assert!(!claim_refresh(&*store, id, 30, 50).await.attempts.ambiguous);
+    }
 }
 
 pub(super) async fn a_success_heals(fixture: &dyn Fixture) {
@@ -143,9 +216,9 @@ pub(super) async fn a_late_success_becomes_the_spare(fixture: &dyn Fixture) {
     let id = ada(&*store).await.id;
     let late = claim_refresh(&*store, id, 10, 20).await;
     let theirs = claim_refresh(&*store, id, 20, 40).await;
-    record(&*store, id, theirs.generation, fresh("theirs")).await;
+    record_for(&*store, &theirs, fresh("theirs")).await;
     let before = stored(&*store, id).await;
-    let recorded = record(&*store, id, late.generation, fresh("late")).await;
+    let recorded = record_for(&*store, &late, fresh("late")).await;
     assert_eq!(recorded, Recorded::Superseded);
     let after = stored(&*store, id).await;
     assert_eq!(after.spare_refresh_token, Some(sealed("refresh late")));
@@ -169,8 +242,8 @@ pub(super) async fn of_two_answers_the_later_one_stands(fixture: &dyn Fixture) {
         requested_at: at(25),
         ..fresh("later")
     };
-    record(&*store, id, first.generation, fresh("earlier")).await;
-    let recorded = record(&*store, id, retry.generation, later.clone()).await;
+    record_for(&*store, &first, fresh("earlier")).await;
+    let recorded = record_for(&*store, &retry, later.clone()).await;
     assert_eq!(recorded, Recorded::Stored);
     let now = stored(&*store, id).await;
     assert_eq!(now.access_token, sealed("access later"));
@@ -178,8 +251,8 @@ pub(super) async fn of_two_answers_the_later_one_stands(fixture: &dyn Fixture) {
     assert_eq!(now.spare_refresh_token, Some(sealed("refresh earlier")));
     assert_eq!(now.generation, first.generation + 2);
     // Again, and once more the earlier one: nothing changes.
-    record(&*store, id, retry.generation, later).await;
-    record(&*store, id, first.generation, fresh("earlier")).await;
+    record_for(&*store, &retry, later).await;
+    record_for(&*store, &first, fresh("earlier")).await;
     assert_eq!(
         stored(&*store, id).await.access_token,
         sealed("access later")
@@ -196,7 +269,7 @@ pub(super) async fn no_answer_is_later_than_a_new_consent(fixture: &dyn Fixture)
         requested_at: at(30),
         ..fresh("late")
     };
-    let recorded = record(&*store, id, claimed.generation, late).await;
+    let recorded = record_for(&*store, &claimed, late).await;
     assert_eq!(recorded, Recorded::Superseded);
     let now = stored(&*store, id).await;
     assert_eq!(now.refresh_token, Some(sealed("refresh two")));
@@ -216,7 +289,7 @@ pub(super) async fn what_came_from_elsewhere_is_not_kept(fixture: &dyn Fixture) 
     };
     linked(&*store, 2, elsewhere, 21).await;
     let before = stored(&*store, id).await;
-    let late = store.record_refresh(id, claimed.generation, fresh("late"), at(22));
+    let late = store.record_refresh(id, claimed.generation, NO_LEASE, fresh("late"), at(22));
     assert_conflict(late.await);
     assert_eq!(stored(&*store, id).await, before);
 }
@@ -226,9 +299,9 @@ pub(super) async fn a_late_success_replaces_a_dead_token(fixture: &dyn Fixture) 
     let id = ada(&*store).await.id;
     let late = claim_refresh(&*store, id, 10, 12).await;
     let theirs = claim_refresh(&*store, id, 12, 14).await;
-    record(&*store, id, theirs.generation, fresh("theirs")).await;
+    record_for(&*store, &theirs, fresh("theirs")).await;
     require_relink(&*store, id).await;
-    let recorded = record(&*store, id, late.generation, fresh("late")).await;
+    let recorded = record_for(&*store, &late, fresh("late")).await;
     assert_eq!(recorded, Recorded::Stored);
     let now = stored(&*store, id).await;
     assert_eq!(now.refresh_token, Some(sealed("refresh late")));
@@ -239,9 +312,9 @@ pub(super) async fn recording_twice_changes_nothing(fixture: &dyn Fixture) {
     let store = fixture.store();
     let id = ada(&*store).await.id;
     let claimed = claim_refresh(&*store, id, 19, 34).await;
-    record(&*store, id, claimed.generation, fresh("two")).await;
+    record_for(&*store, &claimed, fresh("two")).await;
     let once = stored(&*store, id).await;
-    let again = record(&*store, id, claimed.generation, fresh("two")).await;
+    let again = record_for(&*store, &claimed, fresh("two")).await;
     assert_eq!(again, Recorded::Stored);
     assert_eq!(stored(&*store, id).await, once);
 }
@@ -273,7 +346,7 @@ pub(super) async fn a_late_failure_is_dropped(fixture: &dyn Fixture) {
     let id = ada(&*store).await.id;
     let late = claim_refresh(&*store, id, 10, 20).await;
     let theirs = claim_refresh(&*store, id, 20, 40).await;
-    record(&*store, id, theirs.generation, fresh("theirs")).await;
+    record_for(&*store, &theirs, fresh("theirs")).await;
     let before = stored(&*store, id).await;
     for lease in [late.lease.version, theirs.lease.version] {
         let kept = store.record_refresh_failure(id, late.generation, lease, failure(22));
@@ -296,12 +369,12 @@ pub(super) async fn a_failure_without_the_lease_is_dropped(fixture: &dyn Fixture
 }
 
 /// Ada with a spare, claimed until second 60.
-async fn with_spare(store: &dyn TokenStore) -> central_oauth_domain::grant::StoredTokens {
+async fn with_spare(store: &dyn TokenStore) -> StoredTokens {
     let id = ada(store).await.id;
     let late = claim_refresh(store, id, 10, 20).await;
     let theirs = claim_refresh(store, id, 20, 40).await;
-    record(store, id, theirs.generation, fresh("theirs")).await;
-    record(store, id, late.generation, fresh("late")).await;
+    record_for(store, &theirs, fresh("theirs")).await;
+    record_for(store, &late, fresh("late")).await;
     claim_refresh(store, id, 45, 60).await
 }
 
@@ -349,7 +422,11 @@ pub(super) async fn linking_forgets_the_spare(fixture: &dyn Fixture) {
 pub(super) async fn nothing_comes_of_an_account_that_is_gone(fixture: &dyn Fixture) {
     let store = fixture.store();
     let gone = AccountId(777);
-    assert_conflict(store.record_refresh(gone, 1, fresh("two"), at(21)).await);
+    assert_conflict(
+        store
+            .record_refresh(gone, 1, NO_LEASE, fresh("two"), at(21))
+            .await,
+    );
     let kept = store.record_refresh_failure(gone, 1, 1, failure(22)).await;
     assert!(!kept.unwrap());
     assert_eq!(store.promote_spare(gone, 1, 1).await.unwrap(), None);
@@ -395,7 +472,7 @@ pub(super) async fn doubts_are_kept_where_a_refresh_is_planned(fixture: &dyn Fix
     assert_eq!(store.next_refresh_at(&[]).await.unwrap(), Some(at(50)));
     // What works is not doubted any more.
     let claimed = claim_refresh(&*store, id, 51, 66).await;
-    record(&*store, id, claimed.generation, fresh("two")).await;
+    record_for(&*store, &claimed, fresh("two")).await;
     let well = stored(&*store, id).await;
     assert!(!well.attempts.ambiguous);
     assert_eq!(well.account.status, AccountStatus::Active);

@@ -19,6 +19,8 @@ use central_oauth_domain::{Fault, Timestamp};
 
 /// More links than any case opens.
 pub(super) const PLENTY: u64 = 10_000;
+/// The version of a lease that nobody has claimed.
+pub(super) const NO_LEASE: i64 = -1;
 /// How long a new link lives.
 pub(super) const LIFETIME: Duration = secs(600);
 /// The pace of the samples' polls.

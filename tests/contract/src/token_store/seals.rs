@@ -109,7 +109,7 @@ async fn account_by(store: &dyn TokenStore, n: u8, person: &str, first: u8) -> A
         refresh_token: Some(by(first + 2, "spare")),
         ..fresh("late")
     };
-    let superseded = store.record_refresh(id, 0, late, at(21)).await;
+    let superseded = store.record_refresh(id, 0, NO_LEASE, late, at(21)).await;
     superseded.unwrap();
     id
 }
@@ -322,9 +322,11 @@ pub(super) async fn what_has_changed_is_left_alone(fixture: &dyn Fixture) {
         refresh_token: None,
         ..fresh("two")
     };
-    let recorded = store.record_refresh(ada, generation, refreshed, at(21));
+    let recorded = store.record_refresh(ada, generation, NO_LEASE, refreshed, at(21));
     recorded.await.unwrap();
-    let spare = store.record_refresh(bob, 0, fresh("late"), at(21)).await;
+    let spare = store
+        .record_refresh(bob, 0, NO_LEASE, fresh("late"), at(21))
+        .await;
     spare.unwrap();
     let claimed = claim_refresh(&*store, cid, 22, 30).await;
     let (generation, lease) = (claimed.generation, claimed.lease.version);
@@ -417,7 +419,9 @@ pub(super) async fn refreshed_tokens_are_never_put_back(fixture: &dyn Fixture) {
     for id in ids.clone() {
         let store = fixture.store();
         tasks.spawn(async move {
-            let recorded = store.record_refresh(id, 1, fresh("two"), at(21)).await;
+            let recorded = store
+                .record_refresh(id, 1, NO_LEASE, fresh("two"), at(21))
+                .await;
             recorded.unwrap();
         });
     }

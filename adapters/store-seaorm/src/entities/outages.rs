@@ -1,0 +1,24 @@
+//! Outages of providers.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "outages")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    #[sea_orm(unique)]
+    pub provider: String,
+    pub version: i64,
+    pub probe_at: i64,
+    pub failed_probes: i64,
+    pub fault_code: String,
+    pub fault_detail: String,
+    /// The numbers of the accounts that were probed, separated by spaces, the latest last.
+    pub probed: String,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

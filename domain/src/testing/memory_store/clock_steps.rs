@@ -1,0 +1,80 @@
+//! What a clock that was ahead has left in memory.
+
+use async_trait::async_trait;
+
+use super::MemoryStore;
+use crate::clock_step::{CLOCKS_DIFFER, Horizon};
+use crate::grant::StoredTokens;
+use crate::grant::refresh::REFRESH_HORIZON;
+use crate::grant::revocation::REVOCATION_HORIZON;
+use crate::link::pace::POLL_HORIZON;
+use crate::ports::{ClockStepStore, StoreError};
+use crate::time::Timestamp;
+
+#[async_trait]
+impl ClockStepStore for MemoryStore {
+    async fn undo_clock_steps(&self, now: Timestamp, limit: u64) -> Result<u64, StoreError> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut state = self.lock();
+        let tokens = state.accounts.values_mut().filter_map(|tokens| {
+            let is_planned = is_planned_wrongly(tokens, now);
+            let pauses = tokens.attempts.failures > 0;
+            let next_at = tokens.account.next_refresh_at.as_mut();
+            let next_at = next_at.filter(|at| {
+                is_planned || is_beyond(**at, now, pauses, tokens.lease.until, REFRESH_HORIZON)
+            });
+            next_at.map(|next_at| (next_at, &mut tokens.lease.until, REFRESH_HORIZON))
+        });
+        let refreshes = tokens.take(limit).map(|due| make_due(due, now)).count();
+        let links = state.links.values_mut().filter_map(|link| {
+            let next_at = &mut link.poll.as_mut()?.next_at;
+            is_beyond(*next_at, now, true, link.lease_until, POLL_HORIZON).then_some((
+                next_at,
+                &mut link.lease_until,
+                POLL_HORIZON,
+            ))
+        });
+        let polls = links.take(limit).map(|due| make_due(due, now)).count();
+        let outbox = state.revocations.values_mut().filter_map(|kept| {
+            let (revocation, horizon) = (&mut kept.revocation, REVOCATION_HORIZON);
+            let next_at = revocation.next_attempt_at.as_mut()?;
+            is_beyond(*next_at, now, true, revocation.lease.until, horizon).then_some((
+                next_at,
+                &mut revocation.lease.until,
+                horizon,
+            ))
+        });
+        let revocations = outbox.take(limit).map(|due| make_due(due, now)).count();
+        Ok((refreshes + polls + revocations) as u64)
+    }
+}
+
+fn is_planned_wrongly(tokens: &StoredTokens, now: Timestamp) -> bool {
+    let planned = tokens.account.next_refresh_at;
+    tokens.attempts.failures == 0
+        && tokens.obtained_at > now + CLOCKS_DIFFER
+        && planned.is_some_and(|at| at > now)
+}
+
+fn is_beyond(
+    next_at: Timestamp,
+    now: Timestamp,
+    pauses: bool,
+    lease_until: Option<Timestamp>,
+    horizon: Horizon,
+) -> bool {
+    pauses && next_at > now + horizon.pause
+        || lease_until.is_some_and(|until| until > now + horizon.lease)
+}
+
+fn make_due(
+    (next_at, lease_until, horizon): (&mut Timestamp, &mut Option<Timestamp>, Horizon),
+    now: Timestamp,
+) {
+    *next_at = now.min(*next_at);
+    if let Some(until) = lease_until
+        && *until > now + horizon.lease
+    {
+        *until = now;
+    }
+}

@@ -1,0 +1,50 @@
+//! The ninth schema: indexes that find times which a clock that was ahead has written.
+
+use sea_orm_migration::prelude::*;
+
+/// Creates the indexes.
+pub(crate) struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &str {
+        "m0009_clock_steps"
+    }
+}
+
+#[derive(DeriveIden)]
+enum Tokens {
+    Table,
+    RefreshDueAt,
+    ObtainedAt,
+}
+
+/// Tokens whose refresh has failed or is under way. There are few, and each of them is due soon.
+const WAITING: &str = "ix_tokens_waiting_until";
+const OBTAINED: &str = "ix_tokens_obtained_at";
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let waiting = Index::create()
+            .name(WAITING)
+            .table(Tokens::Table)
+            .col(Tokens::RefreshDueAt)
+            .and_where(Expr::cust("failures > 0 OR lease_until IS NOT NULL"))
+            .to_owned();
+        manager.create_index(waiting).await?;
+        let obtained = Index::create()
+            .name(OBTAINED)
+            .table(Tokens::Table)
+            .col(Tokens::ObtainedAt)
+            .to_owned();
+        manager.create_index(obtained).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for name in [WAITING, OBTAINED] {
+            let index = Index::drop().name(name).table(Tokens::Table).to_owned();
+            manager.drop_index(index).await?;
+        }
+        Ok(())
+    }
+}

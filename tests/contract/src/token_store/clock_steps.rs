@@ -1,0 +1,163 @@
+//! What a clock that was ahead has dated keeps nobody waiting once the clock is right.
+
+use std::time::Duration;
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::clock_step::Horizon;
+use central_oauth_domain::grant::refresh::{REFRESH_HORIZON, RefreshFailure};
+use central_oauth_domain::grant::revocation::{NewRevocation, REVOCATION_HORIZON};
+use central_oauth_domain::grant::{NewGrant, RefreshedTokens};
+use central_oauth_domain::link::pace::POLL_HORIZON;
+use central_oauth_domain::ports::TokenStore;
+
+use super::Fixture;
+use super::samples::*;
+
+const HOUR: u64 = 3600;
+const MOMENT: Duration = Duration::from_millis(1);
+
+async fn undo(store: &dyn TokenStore, now: Timestamp) -> u64 {
+    store.undo_clock_steps(now, 10).await.unwrap()
+}
+
+/// The last moment at which a time lies further ahead than `longest`.
+fn before(time: Timestamp, longest: Duration) -> Timestamp {
+    time - longest - MOMENT
+}
+
+async fn due(store: &dyn TokenStore, now: Timestamp) -> usize {
+    let lease_until = now + Duration::from_secs(15);
+    let due = store.claim_due_refreshes(now, Duration::ZERO, lease_until, 10, &[]);
+    due.await.unwrap().len()
+}
+
+pub(super) async fn a_pause_is_over(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = linked(&*store, 1, grant("ada", "one"), 10).await.id;
+    let claimed = claim_refresh(&*store, id, 2 * HOUR, 2 * HOUR + 15).await;
+    let pause_ends = at(2 * HOUR + 300);
+    let failed = RefreshFailure {
+        next_refresh_at: Some(pause_ends),
+        ..failure(0)
+    };
+    let (generation, lease) = (claimed.generation, claimed.lease.version);
+    let kept = store.record_refresh_failure(id, generation, lease, failed);
+    assert!(kept.await.unwrap());
+    let longest = REFRESH_HORIZON.pause;
+    assert_eq!(undo(&*store, pause_ends - longest).await, 0);
+    let now = before(pause_ends, longest);
+    assert_eq!(undo(&*store, now).await, 1);
+    assert_eq!(undo(&*store, now).await, 0);
+    assert_eq!(store.next_refresh_at(&[]).await.unwrap(), Some(now));
+    assert_eq!(due(&*store, now).await, 1);
+}
+
+pub(super) async fn a_lease_is_over_and_counts_as_lapsed(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = linked(&*store, 1, grant("ada", "one"), 10).await.id;
+    let claimed = claim_refresh(&*store, id, 2 * HOUR, 2 * HOUR + 15).await;
+    let until = claimed.lease.until.unwrap();
+    let longest = REFRESH_HORIZON.lease;
+    assert_eq!(undo(&*store, until - longest).await, 0);
+    let version = claimed.lease.version;
+    let held = store.claim_refresh(id, version, until - longest, until);
+    assert_conflict(held.await);
+    let now = before(until, longest);
+    assert_eq!(undo(&*store, now).await, 1);
+    assert_eq!(due(&*store, now).await, 1);
+    let again = stored(&*store, id).await;
+    assert!(again.attempts.ambiguous && again.lease.version > version);
+}
+
+/// Whoever asks for one account need not wait for the look at all.
+pub(super) async fn one_account_is_claimed_over_such_a_lease(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = linked(&*store, 1, grant("ada", "one"), 10).await.id;
+    let claimed = claim_refresh(&*store, id, 2 * HOUR, 2 * HOUR + 15).await;
+    let now = before(claimed.lease.until.unwrap(), REFRESH_HORIZON.lease);
+    let version = claimed.lease.version;
+    let again = store.claim_refresh(id, version, now, now + MOMENT).await;
+    assert!(again.unwrap().attempts.ambiguous);
+}
+
+pub(super) async fn a_plan_for_tokens_of_the_future_is_due(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ahead = linked(&*store, 1, grant("ada", "one"), 10).await.id;
+    let right = linked(&*store, 2, grant("bob", "one"), 10).await;
+    let claimed = claim_refresh(&*store, ahead, 20, 35).await;
+    let tokens = RefreshedTokens {
+        requested_at: at(2 * HOUR),
+        next_refresh_at: Some(at(3 * HOUR)),
+        ..fresh("two")
+    };
+    let (generation, lease) = (claimed.generation, claimed.lease.version);
+    let recorded = store.record_refresh(ahead, generation, lease, tokens, at(2 * HOUR));
+    recorded.await.unwrap();
+    // The clocks of two replicas may differ by as much.
+    assert_eq!(undo(&*store, at(2 * HOUR) - secs(60)).await, 0);
+    assert_eq!(undo(&*store, at(100)).await, 1);
+    assert_eq!(undo(&*store, at(100)).await, 0);
+    assert_eq!(due(&*store, at(100)).await, 1);
+    assert_eq!(store.account(right.id).await.unwrap(), Some(right));
+}
+
+pub(super) async fn what_is_planned_by_the_rules_stays(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let far = NewGrant {
+        next_refresh_at: Some(at(365 * 24 * HOUR)),
+        ..grant("ada", "one")
+    };
+    let ada = linked(&*store, 1, far, 10).await.id;
+    let busy = linked(&*store, 2, grant("bob", "one"), 10).await.id;
+    let kept = claim_refresh(&*store, busy, 20, 145).await;
+    let link = authorizing(&*store, 3, 20 + POLL_HORIZON.pause.as_secs()).await;
+    let before = stored(&*store, ada).await;
+    assert_eq!(undo(&*store, at(20)).await, 0);
+    assert_eq!(stored(&*store, ada).await, before);
+    assert_eq!(stored(&*store, busy).await, kept);
+    let found = store.find_link(&code(3)).await.unwrap().unwrap();
+    assert_eq!(found.poll, link.poll);
+}
+
+pub(super) async fn polls_are_due_again(fixture: &dyn Fixture) {
+    let Horizon { lease, pause } = POLL_HORIZON;
+    let store = fixture.store();
+    let paused = authorizing(&*store, 1, 2 * HOUR).await;
+    let now = before(at(2 * HOUR), pause);
+    assert_eq!(undo(&*store, now + MOMENT).await, 0);
+    assert_eq!(undo(&*store, now).await, 1);
+    let due = store.claim_due_polls(now, at(2 * HOUR), 10, &[]);
+    let claimed = due.await.unwrap();
+    assert_eq!(claimed[0].id, paused.id);
+    // Now the lease lies too far ahead.
+    let now = before(at(2 * HOUR), lease);
+    assert_eq!(undo(&*store, now + MOMENT).await, 0);
+    assert_eq!(undo(&*store, now).await, 1);
+    let due = store.claim_due_polls(now, now + secs(15), 10, &[]);
+    assert_eq!(due.await.unwrap().len(), 1);
+    let stale = claimed[0].poll.unwrap();
+    let late = store.postpone_poll(paused.id, claimed[0].version, stale);
+    assert_conflict(late.await);
+}
+
+pub(super) async fn revocations_are_due_again(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    let seen = stored(&*store, ada.id).await;
+    let lease = store
+        .delete_account(
+            &seen,
+            NewRevocation {
+                lease_until: Some(at(40)),
+                ..new_revocation(1, None)
+            },
+        )
+        .await
+        .unwrap();
+    let until = lease.revocation.lease.until.unwrap();
+    let now = before(until, REVOCATION_HORIZON.lease);
+    assert_eq!(undo(&*store, now + MOMENT).await, 0);
+    assert_eq!(undo(&*store, now).await, 1);
+    let due = store.claim_due_revocations(now, now + secs(15), 10, &[]);
+    assert_eq!(due.await.unwrap().len(), 1);
+}

@@ -1,0 +1,168 @@
+//! Outages, and who probes next.
+
+use central_oauth_domain::Fault;
+use central_oauth_domain::grant::refresh::Outage;
+use central_oauth_domain::grant::{AccountId, AccountKey, NewGrant, ProviderName};
+use central_oauth_domain::ports::TokenStore;
+use tokio::task::JoinSet;
+
+use super::Fixture;
+use super::samples::*;
+
+fn github() -> ProviderName {
+    ProviderName::new("github")
+}
+
+/// An outage whose first probe is due a second after second 20.
+fn outage(provider: ProviderName) -> Outage {
+    let fault = Fault::new(Fault::UNAVAILABLE, "gone");
+    Outage::begin(provider, fault, None, at(20), 0.0)
+}
+
+/// The account of this person, due at that second.
+async fn due(store: &dyn TokenStore, n: u8, person: &str, second: u64) -> AccountId {
+    let grant = NewGrant {
+        next_refresh_at: Some(at(second)),
+        ..grant(person, "one")
+    };
+    linked(store, n, grant, 1).await.id
+}
+
+/// Who is probed at that second, with a lease of ten seconds.
+async fn probe(
+    store: &dyn TokenStore,
+    asked_for: Option<AccountId>,
+    second: u64,
+) -> Option<AccountId> {
+    let provider = github();
+    let probe = store.claim_probe(&provider, asked_for, at(second), at(second + 10));
+    probe.await.unwrap().map(|(_, lease)| lease.account.id)
+}
+
+/// The probe of that account has failed; the next one is due at that second.
+async fn fail(store: &dyn TokenStore, account: AccountId, next: u64) {
+    let claimed = stored(store, account).await;
+    let (generation, lease) = (claimed.generation, claimed.lease.version);
+    let kept = store.record_refresh_failure(account, generation, lease, failure(next));
+    assert!(kept.await.unwrap());
+    let outage = store.outages().await.unwrap().remove(0);
+    let put_off = Outage {
+        probe_at: at(next),
+        ..outage
+    };
+    assert!(store.change_outage(&put_off).await.unwrap());
+}
+
+pub(super) async fn a_provider_has_one_at_a_time(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    assert_eq!(store.outages().await.unwrap(), []);
+    assert!(!store.end_outage(&github()).await.unwrap());
+    let (one, other) = (outage(github()), outage(ProviderName::new("gitlab")));
+    assert!(store.begin_outage(&one).await.unwrap());
+    assert!(store.begin_outage(&other).await.unwrap());
+    let again = Outage {
+        probe_at: at(99),
+        ..one.clone()
+    };
+    assert!(!store.begin_outage(&again).await.unwrap());
+    assert_eq!(store.outages().await.unwrap(), [one, other.clone()]);
+    assert!(store.end_outage(&github()).await.unwrap());
+    assert_eq!(store.outages().await.unwrap(), [other]);
+}
+
+pub(super) async fn of_two_changes_the_first_counts(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let begun = outage(github());
+    store.begin_outage(&begun).await.unwrap();
+    let fault = Fault::new("invalid_client", "the secret has expired");
+    let failed = begun.clone().after_failed_probe(fault, None, at(30), 0.0);
+    assert!(store.change_outage(&failed).await.unwrap());
+    assert!(!store.change_outage(&begun).await.unwrap());
+    let version = begun.version + 1;
+    let stored = Outage { version, ..failed };
+    assert_eq!(store.outages().await.unwrap(), [stored.clone()]);
+    store.end_outage(&github()).await.unwrap();
+    assert!(!store.change_outage(&stored).await.unwrap());
+}
+
+pub(super) async fn one_account_is_probed_at_a_time(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = due(&*store, 1, "ada", 10).await;
+    let bob = due(&*store, 2, "bob", 15).await;
+    assert_eq!(probe(&*store, None, 30).await, None, "there is no outage");
+    store.begin_outage(&outage(github())).await.unwrap();
+    assert_eq!(probe(&*store, None, 20).await, None, "too early");
+    assert_eq!(probe(&*store, None, 21).await, Some(ada));
+    let probing = store.outages().await.unwrap().remove(0);
+    assert_eq!((probing.probe_at, &*probing.probed), (at(31), &[ada][..]));
+    assert_eq!(stored(&*store, ada).await.lease.until, Some(at(31)));
+    assert_eq!(probe(&*store, None, 30).await, None, "one is under way");
+    // Whoever sent it has died.
+    assert_eq!(probe(&*store, None, 31).await, Some(bob));
+}
+
+pub(super) async fn who_was_probed_least_recently_comes_next(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = due(&*store, 1, "ada", 10).await;
+    let bob = due(&*store, 2, "bob", 15).await;
+    let cid = due(&*store, 3, "cid", 50).await;
+    store.begin_outage(&outage(github())).await.unwrap();
+    for (second, next) in [
+        (21, ada),
+        (22, bob),
+        (23, ada),
+        (24, bob),
+        (50, cid),
+        (51, ada),
+    ] {
+        assert_eq!(probe(&*store, None, second).await, Some(next), "{second}");
+        fail(&*store, next, second + 1).await;
+    }
+}
+
+pub(super) async fn nobody_who_asks_takes_the_turn_of_another(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = due(&*store, 1, "ada", 10).await;
+    let bob = due(&*store, 2, "bob", 500).await;
+    store.begin_outage(&outage(github())).await.unwrap();
+    assert_eq!(probe(&*store, Some(bob), 21).await, None);
+    assert_eq!(stored(&*store, bob).await.lease.until, None);
+    assert_eq!(probe(&*store, None, 21).await, Some(ada));
+    fail(&*store, ada, 22).await;
+    // Bob has not been probed, and need not be due.
+    assert_eq!(probe(&*store, Some(ada), 22).await, Some(ada));
+    fail(&*store, ada, 23).await;
+    assert_eq!(probe(&*store, Some(bob), 23).await, Some(bob));
+}
+
+pub(super) async fn only_accounts_of_that_provider_are_probed(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let elsewhere = NewGrant {
+        account: AccountKey {
+            provider: ProviderName::new("gitlab"),
+            account_id: "ada".to_owned(),
+        },
+        next_refresh_at: Some(at(10)),
+        ..grant("ada", "one")
+    };
+    linked(&*store, 1, elsewhere, 1).await;
+    store.begin_outage(&outage(github())).await.unwrap();
+    assert_eq!(probe(&*store, None, 21).await, None);
+    let outages = store.outages().await.unwrap();
+    assert_eq!(outages, [outage(github())]);
+}
+
+pub(super) async fn of_many_replicas_one_gets_the_probe(fixture: &dyn Fixture) {
+    for n in 1..=20 {
+        due(&*fixture.store(), n, &format!("person {n}"), 10).await;
+    }
+    let begun = outage(github());
+    fixture.store().begin_outage(&begun).await.unwrap();
+    let mut tasks = JoinSet::new();
+    for _ in 0..12 {
+        let store = fixture.store();
+        tasks.spawn(async move { probe(&*store, None, 21).await });
+    }
+    let probed = tasks.join_all().await.into_iter().flatten();
+    assert_eq!(probed.count(), 1);
+}

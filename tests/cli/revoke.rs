@@ -58,7 +58,7 @@ async fn deletes_the_account_of_the_kept_key() {
     let deleted = "Deleted: Alice at sandbox (account 1), with its tokens and keys.";
     assert_eq!(lines[0], deleted);
     assert!(lines[1].starts_with("sandbox offers no way to revoke tokens"));
-    assert!(lines[2].starts_with(&format!("{} is removed", file.display())));
+    assert!(lines[2].starts_with(&format!("Removed {}", file.display())));
     assert!(!file.exists());
     assert!(!run.stderr.contains(&key), "{run:?}");
 

@@ -156,7 +156,7 @@ fn figures_are_what_was_told() {
         "central_oauth_links_started_total{provider=\"work\"} 1",
         "central_oauth_links_ended_total{outcome=\"linked\",provider=\"work\"} 1",
         "central_oauth_refreshes_total{outcome=\"relink_required\",provider=\"work\"} 1",
-        "central_oauth_refresh_lag_seconds_count{provider=\"work\"} 6",
+        "central_oauth_refresh_lag_seconds_count{provider=\"work\"} 5",
         "central_oauth_accounts{provider=\"work\",status=\"degraded\"} 7",
         "central_oauth_accounts{provider=\"work\",status=\"active\"} 0",
         "central_oauth_grants_dying{provider=\"work\",saved_by=\"person\"} 3",

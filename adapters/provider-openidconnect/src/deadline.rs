@@ -60,8 +60,9 @@ mod tests {
         // `Instant` has stood still.
         clock.advance(Duration::from_secs(5));
         assert!(!deadline.is_over(&clock));
-        assert!(deadline.half().is_over(&clock));
-        clock.advance(Duration::from_secs(5));
+        clock.advance(Duration::from_secs(1));
+        assert!(deadline.half().is_over(&clock) && !deadline.is_over(&clock));
+        clock.advance(Duration::from_secs(4));
         assert!(deadline.is_over(&clock));
     }
 

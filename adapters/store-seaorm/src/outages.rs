@@ -61,11 +61,16 @@ impl OutageStore for SeaOrmStore {
         }
         let leased = lease_free(chosen, now, lease_until);
         let rows = leased.exec_with_returning(&write.txn).await;
-        let claimed = with_accounts(&write.txn, rows.map_err(failed)?).await?;
+        let rows = rows.map_err(failed)?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let claimed = with_accounts(&write.txn, rows).await?;
+        // A row that cannot be read has had its turn, too: otherwise it would be chosen for ever.
+        write.commit().await?;
         let Some(lease) = claimed.into_iter().next() else {
             return Ok(None);
         };
-        write.commit().await?;
         let version = probing.version + 1;
         Ok(Some((Outage { version, ..probing }, lease)))
     }

@@ -180,7 +180,9 @@ impl Account {
         if let Some(outage) = outage {
             self.status = AccountStatus::Degraded;
             self.last_error = Some(outage.fault.clone());
-            self.next_refresh_at = self.next_refresh_at.max(Some(outage.probe_at));
+            if !outage.is_probe_due(now) {
+                self.next_refresh_at = self.next_refresh_at.max(Some(outage.probe_at));
+            }
         }
         self
     }

@@ -82,7 +82,8 @@ impl Broker {
         let now = self.clock.now();
         let expires_at = tokens.account.access_token_expires_at;
         let expires_in = expires_at.map(|at| at.since(now));
-        if expires_in.is_some_and(|left| left.is_zero()) {
+        let is_over = expires_in.is_some_and(|left| left.is_zero());
+        if is_over || wants_refresh_since_clock_step(&tokens, now) {
             return Err(self.why_no_token(&tokens).await);
         }
         Ok(HandedToken {
@@ -132,8 +133,7 @@ fn wants_refresh(tokens: &StoredTokens, min_ttl: Duration, now: Timestamp) -> bo
     if tokens.account.status == AccountStatus::RelinkRequired {
         return false;
     }
-    // It was got before the clock was set back, and expires sooner than it says.
-    if tokens.obtained_at > now + CLOCKS_DIFFER {
+    if wants_refresh_since_clock_step(tokens, now) {
         return true;
     }
     if was_just_refreshed(tokens, now) {
@@ -141,6 +141,15 @@ fn wants_refresh(tokens: &StoredTokens, min_ttl: Duration, now: Timestamp) -> bo
     }
     let within_reach = min_ttl <= lifetime - lifetime / 20;
     left.is_zero() || left < min_ttl && (within_reach || left < lifetime / 2)
+}
+
+/// Whether the access token was issued before the clock was set back, and a refresh can replace it. Nobody knows how much of
+/// its lifetime is left, so it is not served as one that is valid.
+fn wants_refresh_since_clock_step(tokens: &StoredTokens, now: Timestamp) -> bool {
+    tokens.obtained_at > now + CLOCKS_DIFFER
+        && tokens.refresh_token.is_some()
+        && tokens.account.status != AccountStatus::RelinkRequired
+        && tokens.access_end().planned_by().is_some()
 }
 
 fn was_just_refreshed(tokens: &StoredTokens, now: Timestamp) -> bool {

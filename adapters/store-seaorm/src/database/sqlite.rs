@@ -94,7 +94,6 @@ impl Sqlite {
     }
 
     async fn begin_in_turn(&self) -> Result<Session, DbErr> {
-        // Never closed.
         let turn = Arc::clone(&self.turn).acquire_owned().await;
         let turn = turn.map_err(|error| DbErr::Custom(error.to_string()))?;
         let file = self.in_place().await?;
@@ -147,6 +146,8 @@ impl Sqlite {
     }
 
     pub(super) async fn close(&self) -> Result<(), DbErr> {
+        // From now on nobody begins to write, so nobody opens the file again.
+        self.turn.close();
         self.current().close().await
     }
 }

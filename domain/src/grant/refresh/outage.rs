@@ -13,6 +13,9 @@ pub const OUTAGE_AFTER: usize = 5;
 /// The longest pause between two probes, unless the provider asks for more: an account that becomes due during an outage
 /// which is not one for it waits no longer.
 const LONGEST_PROBE_PAUSE: Duration = Duration::from_secs(60);
+/// The longest `Retry-After` that counts for other accounts. The account that was told it keeps to all of it. A healthy
+/// account, whose token of an hour is refreshed three to six minutes ahead, gets its turn in time.
+const LONGEST_RETRY_AFTER_FOR_OTHERS: Duration = Duration::from_secs(180);
 /// The accounts whose last probe is remembered.
 const PROBED_AT_MOST: usize = 1000;
 
@@ -119,7 +122,7 @@ impl Outage {
 }
 
 fn probe_pause(probes: u32, retry_after: Option<Duration>, spread: f64) -> Duration {
-    let asked_for = pause_after(0, retry_after, 0.0);
+    let asked_for = pause_after(0, retry_after, 0.0).min(LONGEST_RETRY_AFTER_FOR_OTHERS);
     let own = pause_after(probes, None, spread).min(LONGEST_PROBE_PAUSE);
     own.max(asked_for)
 }

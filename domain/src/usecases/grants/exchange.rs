@@ -124,12 +124,17 @@ impl Grants {
 
     async fn present(&self, lease: &StoredTokens) -> Result<RefreshedTokens, Trouble> {
         let key = &lease.account.key;
-        let provider = self.providers.get(&key.provider).map_err(|refusal| {
-            Trouble::Operator(Fault::new(Fault::NOT_CONFIGURED, refusal.to_string()))
-        })?;
+        let provider = match self.providers.get(&key.provider) {
+            Ok(provider) => provider,
+            Err(refusal) => {
+                self.give_probe_back(lease).await;
+                let fault = Fault::new(Fault::NOT_CONFIGURED, refusal.to_string());
+                return Err(Trouble::Operator(fault));
+            }
+        };
         let refresh_token = match self.make_ready(provider.as_ref(), lease).await {
             Err(Trouble::Provider(error)) => {
-                self.note(lease, Some(&error)).await;
+                self.note_error(lease, &error).await;
                 return Err(Trouble::Provider(error));
             }
             Err(trouble) => {
@@ -142,8 +147,14 @@ impl Grants {
         let answer = provider
             .refresh(&refresh_token, &lease.account.scopes)
             .await;
-        self.note(lease, answer.as_ref().err()).await;
-        let answer = answer.map_err(Trouble::Provider)?;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.note_error(lease, &error).await;
+                return Err(Trouble::Provider(error));
+            }
+        };
+        self.note_success(lease);
         self.seal(lease, &answer, requested_at)
             .map_err(|error| Trouble::Provider(unsealable(error)))
     }

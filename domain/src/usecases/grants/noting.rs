@@ -7,24 +7,30 @@ use crate::grant::{ProviderName, StoredTokens};
 use crate::ports::{ProviderError, RefreshError, StoreError};
 
 impl Grants {
-    /// Remembers whether the provider serves anybody. Any definite answer ends an outage; accounts that fail without one may
-    /// make one.
-    pub(super) async fn note(&self, lease: &StoredTokens, error: Option<&RefreshError>) {
+    /// Remembers that the provider has refreshed a token, without a write: the new tokens are saved before anything else.
+    pub(super) fn note_success(&self, lease: &StoredTokens) {
         let provider = &lease.account.key.provider;
-        let noted = match error.map(|error| &error.cause) {
-            None => {
-                self.outages.refreshed(provider, self.clock.now());
-                self.end_outage(provider).await
-            }
-            Some(cause) if cause.is_definite() => {
-                self.outages.answered(provider);
-                self.end_outage(provider).await
-            }
-            Some(cause) => self.note_failure(lease, cause).await,
+        self.outages.refreshed(provider, self.clock.now());
+    }
+
+    /// Ends the outage of a provider whose new tokens are saved.
+    pub(super) async fn note_saved(&self, lease: &StoredTokens) {
+        let provider = &lease.account.key.provider;
+        let ended = self.end_outage(provider).await;
+        tell_if_not_stored(provider, ended);
+    }
+
+    /// Remembers what a failure says about the provider. A definite answer ends an outage; accounts that fail without one
+    /// may make one.
+    pub(super) async fn note_error(&self, lease: &StoredTokens, error: &RefreshError) {
+        let provider = &lease.account.key.provider;
+        let noted = if error.cause.is_definite() {
+            self.outages.answered(provider);
+            self.end_outage(provider).await
+        } else {
+            self.note_failure(lease, &error.cause).await
         };
-        if let Err(error) = noted {
-            tracing::warn!(%provider, %error, "what is known of an outage could not be stored");
-        }
+        tell_if_not_stored(provider, noted);
     }
 
     async fn note_failure(
@@ -137,6 +143,12 @@ impl Grants {
             }
         }
         Ok(())
+    }
+}
+
+fn tell_if_not_stored(provider: &ProviderName, noted: Result<(), StoreError>) {
+    if let Err(error) = noted {
+        tracing::warn!(%provider, %error, "what is known of an outage could not be stored");
     }
 }
 

@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 
 /// A replica whose own probe was the last to fail leaves the next probe to the others for this long. They may have a better
 /// way to the provider, and look for work every second.
-const PROBE_LEFT_TO_OTHERS: Duration = Duration::from_millis(1200);
+pub(super) const PROBE_LEFT_TO_OTHERS: Duration = Duration::from_millis(1200);
 
 /// What this process has seen of each provider since it started, and the outages as it last read them.
 #[derive(Default)]

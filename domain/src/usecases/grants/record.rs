@@ -18,7 +18,11 @@ impl Grants {
         exchange: &Exchange,
     ) -> Result<Option<StoredTokens>, StoreError> {
         match exchange {
-            Exchange::Refreshed(tokens) => self.keep(lease, tokens).await.map(|()| None),
+            Exchange::Refreshed(tokens) => {
+                self.keep(lease, tokens).await?;
+                self.note_saved(lease).await;
+                Ok(None)
+            }
             Exchange::Failed(failure) => self.keep_failure(lease, failure).await,
             Exchange::Unsent => self.release(lease).await.map(|()| None),
         }

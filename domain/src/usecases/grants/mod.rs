@@ -149,7 +149,7 @@ impl Grants {
     /// Whether this process may send a probe. A time that a clock which was ahead has written is over.
     fn may_probe(&self, outage: &Outage, now: Timestamp) -> bool {
         let opens_at = self.outages.opens_at(outage);
-        let horizon = REFRESH_HORIZON.pause + PROBE_LEFT_TO_OTHERS;
+        let horizon = REFRESH_HORIZON.pause + outages::PROBE_LEFT_TO_OTHERS;
         outage.is_probe_due(now) && !opens_at.is_ahead(now, horizon)
     }
 

@@ -441,7 +441,7 @@ async fn a_token_from_before_a_clock_step_is_not_served_while_its_refresh_fails(
     );
     stage.clock.advance(secs(5));
     let token = stage.token(&key, 0).await.unwrap();
-    assert_eq!(token.access_token.expose(), "refreshed-1");
+    assert_eq!(token.access_token.expose(), "refreshed-2");
 }
 
 #[tokio::test]

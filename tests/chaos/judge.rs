@@ -90,7 +90,10 @@ pub(super) fn repeats(case: &Case<'_>) -> Vec<Repeat> {
         let earlier = latest.insert(again.refresh_token, again);
         let replaced_by = current.get(&again.family).copied();
         let replaced_by = replaced_by.filter(|_| again.outcome == RefreshOutcome::Reused);
-        if let Some(before) = earlier.or(replaced_by) {
+        // The service knows that a token is dead which the provider has refused. It tries one again when somebody asks for a
+        // refresh of a grant that was given up, and that harms nothing.
+        let is_known_dead = earlier.is_some_and(|earlier| is_refusal(earlier.outcome));
+        if let Some(before) = earlier.or(replaced_by).filter(|_| !is_known_dead) {
             repeats.push(Repeat {
                 before: before.clone(),
                 again: again.clone(),
@@ -104,6 +107,10 @@ pub(super) fn repeats(case: &Case<'_>) -> Vec<Repeat> {
         }
     }
     repeats
+}
+
+fn is_refusal(outcome: RefreshOutcome) -> bool {
+    matches!(outcome, RefreshOutcome::Reused | RefreshOutcome::Unknown)
 }
 
 /// The repeat that ended a family, if one did.

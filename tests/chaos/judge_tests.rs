@@ -107,6 +107,31 @@ impl Story {
 }
 
 #[test]
+fn a_token_that_the_provider_has_refused_may_be_tried_again() {
+    for refusal in [RefreshOutcome::Reused, RefreshOutcome::Unknown] {
+        let story = Story::new();
+        let first = Presentation {
+            outcome: refusal,
+            ..story.first
+        };
+        let again = Presentation {
+            outcome: RefreshOutcome::Unknown,
+            ..story.again
+        };
+        let repeats = repeats(&Case {
+            presentations: &[first, again],
+            closed_at: &|_| None,
+            was_cut: &|_| false,
+            caller: &|_| None,
+            troubles: &[],
+            served: HashMap::new(),
+            provider_timeout: TIMEOUT,
+        });
+        assert!(repeats.is_empty(), "{refusal:?}");
+    }
+}
+
+#[test]
 fn a_second_use_has_no_excuse_of_itself() {
     assert_eq!(Story::new().told(), None);
 }

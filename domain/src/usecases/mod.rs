@@ -8,7 +8,6 @@ mod authenticate;
 mod copy;
 mod delete_account;
 mod enter_code;
-mod grants;
 mod hand_out_token;
 mod identify;
 mod key_uses;
@@ -20,9 +19,10 @@ mod poll_link;
 mod providers;
 mod readiness;
 mod refresh_account;
+mod refresher;
 mod refusal;
 mod rekey;
-mod revocations;
+mod revoker;
 mod share_work;
 mod start_link;
 mod take_callback;
@@ -52,8 +52,6 @@ pub use after_restore::after_restore;
 pub use authenticate::Caller;
 pub use copy::{Copied, CopyError, CopyProgress, UnreadableValue, copy, unlock_source};
 pub use enter_code::{LinkView, Visitor};
-use grants::Outages;
-pub use grants::{Claim, Exchange, Grants, RefreshOnDemand, RefreshWish};
 pub use hand_out_token::HandedToken;
 pub use list_revocations::RevocationPage;
 pub use page::Page;
@@ -61,9 +59,11 @@ pub use poll_link::LinkReport;
 pub use providers::Providers;
 pub use readiness::NotReady;
 use readiness::Readiness;
+use refresher::Outages;
+pub use refresher::{Claim, Exchange, RefreshOnDemand, RefreshRequest, Refresher};
 pub use refusal::Refusal;
 pub use rekey::{Rekeyed, rekey, require_all_keys};
-pub use revocations::{Revocations, RevokeOnDemand};
+pub use revoker::{RevokeOnDemand, Revoker};
 pub use start_link::{LinkRequest, StartedLink};
 pub use take_callback::Callback;
 pub use unlock::{UnlockError, unlock};
@@ -78,9 +78,9 @@ pub struct Broker {
     guesses: GuessLimit,
     settings: Settings,
     key_uses: KeyUses,
-    grants: Arc<Grants>,
+    grants: Arc<Refresher>,
     refresher: Arc<dyn RefreshOnDemand>,
-    revocations: Arc<Revocations>,
+    revocations: Arc<Revoker>,
     revoker: Arc<dyn RevokeOnDemand>,
     presence: Presence,
     observer: Arc<dyn Observer>,
@@ -143,7 +143,7 @@ impl Broker {
         settings: Settings,
         observer: Arc<dyn Observer>,
     ) -> Self {
-        let revocations = Arc::new(Revocations {
+        let revocations = Arc::new(Revoker {
             store: Arc::clone(&store),
             vault: vault.clone(),
             clock: Arc::clone(&clock),
@@ -152,7 +152,7 @@ impl Broker {
             provider_timeout: settings.provider_timeout,
             observer: Arc::clone(&observer),
         });
-        let grants = Arc::new(Grants {
+        let grants = Arc::new(Refresher {
             store: Arc::clone(&store),
             vault: vault.clone(),
             clock: Arc::clone(&clock),
@@ -160,7 +160,7 @@ impl Broker {
             providers: providers.clone(),
             provider_timeout: settings.provider_timeout,
             at_least_every: settings.refresh_at_least_every,
-            revocations: Arc::clone(&revocations),
+            revoker: Arc::clone(&revocations),
             outages: Outages::default(),
             observer: Arc::clone(&observer),
         });
@@ -204,13 +204,13 @@ impl Broker {
 
     /// What gives tokens back to providers.
     #[must_use]
-    pub const fn revocations(&self) -> &Arc<Revocations> {
+    pub const fn revocations(&self) -> &Arc<Revoker> {
         &self.revocations
     }
 
     /// What keeps the grants alive.
     #[must_use]
-    pub const fn grants(&self) -> &Arc<Grants> {
+    pub const fn grants(&self) -> &Arc<Refresher> {
         &self.grants
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::grants::{RefreshWish, may_try};
+use super::refresher::{RefreshRequest, may_try};
 use super::{Broker, Caller, Refusal};
 use crate::fault::Fault;
 use crate::grant::{Account, AccountId, AccountStatus, StoredTokens};
@@ -45,8 +45,8 @@ impl Broker {
         if !may_try(&tokens, self.clock.now()) {
             return Ok(tokens);
         }
-        let wish = RefreshWish::for_better_than(&tokens);
-        self.refresher.refresh(wish, PATIENCE).await;
+        let request = RefreshRequest::for_better_than(&tokens);
+        self.refresher.refresh(request, PATIENCE).await;
         self.stored_tokens(tokens.account.id).await
     }
 

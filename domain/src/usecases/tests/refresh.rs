@@ -14,7 +14,7 @@ use crate::ports::{
     RefreshStore,
 };
 use crate::secret::Sealed;
-use crate::usecases::{Exchange, HandedToken, RefreshOnDemand, RefreshWish};
+use crate::usecases::{Exchange, HandedToken, RefreshOnDemand, RefreshRequest};
 
 fn gone() -> ProviderError {
     ProviderError::Unavailable {
@@ -553,7 +553,7 @@ where
     F: Fn() -> Done + Send + Sync,
     Done: Future<Output = ()> + Send,
 {
-    async fn refresh(&self, _: RefreshWish, _: Duration) {
+    async fn refresh(&self, _: RefreshRequest, _: Duration) {
         (self.0)().await;
     }
 }

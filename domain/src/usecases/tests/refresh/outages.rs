@@ -83,16 +83,16 @@ async fn failures_of_few_accounts_are_no_outage() {
         for account in &accounts[..4] {
             stage.provider.answer_refresh(Err(gone().into()));
             let tokens = stage.store.tokens(account.id).await.unwrap().unwrap();
-            let wish = RefreshWish::for_better_than(&tokens);
-            stage.broker.grants().refresh(wish, secs(1)).await;
+            let request = RefreshRequest::for_better_than(&tokens);
+            stage.broker.grants().refresh(request, secs(1)).await;
         }
         stage.clock.advance(secs(1));
     }
     stage.provider.forget_refreshes();
     assert_eq!(stage.store.outages().await.unwrap(), []);
     let tokens = stage.store.tokens(accounts[4].id).await.unwrap().unwrap();
-    let wish = RefreshWish::for_better_than(&tokens);
-    stage.broker.grants().refresh(wish, secs(1)).await;
+    let request = RefreshRequest::for_better_than(&tokens);
+    stage.broker.grants().refresh(request, secs(1)).await;
     let well = stage.store.tokens(accounts[4].id).await.unwrap().unwrap();
     assert!(well.generation > tokens.generation);
 }
@@ -166,7 +166,7 @@ async fn an_outage_of_a_clock_that_was_ahead_closes_no_provider() {
     stage.clock.set(before);
     let grants = stage.broker.grants();
     let tokens = stage.store.tokens(stage.listed().await[5].id).await;
-    let wish = RefreshWish::for_better_than(&tokens.unwrap().unwrap());
-    grants.refresh(wish, secs(1)).await;
+    let request = RefreshRequest::for_better_than(&tokens.unwrap().unwrap());
+    grants.refresh(request, secs(1)).await;
     assert_eq!(stage.store.outages().await.unwrap(), [], "it is asked");
 }

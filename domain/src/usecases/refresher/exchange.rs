@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Grants;
+use super::Refresher;
 use super::answer::unsealable;
 use crate::fault::Fault;
 use crate::grant::refresh::{Others, RefreshFailure, judge, wait_for_operator};
@@ -24,14 +24,14 @@ pub enum Exchange {
 }
 
 /// Why there are no new tokens.
-enum Trouble {
+enum ExchangeError {
     Provider(RefreshError),
     /// Only the operator can do something about it.
     Operator(Fault),
     LeaseLost,
 }
 
-impl Trouble {
+impl ExchangeError {
     /// How it counts; nothing was tried under a lease that is over.
     const fn outcome(&self) -> Option<RefreshOutcome> {
         match self {
@@ -46,14 +46,14 @@ impl Trouble {
     }
 }
 
-impl From<CipherError> for Trouble {
+impl From<CipherError> for ExchangeError {
     fn from(error: CipherError) -> Self {
         let words = format!("the stored refresh token does not open: {error}");
         Self::Operator(Fault::new("internal_error", words))
     }
 }
 
-impl Grants {
+impl Refresher {
     /// Presents the refresh token of a lease. Changes nothing that is stored.
     #[tracing::instrument(
         level = "debug",
@@ -64,7 +64,7 @@ impl Grants {
     pub async fn exchange(&self, lease: &StoredTokens) -> Exchange {
         let due = lease.account.next_refresh_at;
         let lag = due.and_then(|due| self.lag(due));
-        let trouble = match self.present(lease).await {
+        let error = match self.present(lease).await {
             Ok(tokens) => {
                 let outcome = match tokens.access_token {
                     Ok(_) => RefreshOutcome::Refreshed,
@@ -73,16 +73,16 @@ impl Grants {
                 self.tell(lease, outcome, lag);
                 return Exchange::Refreshed(Box::new(tokens));
             }
-            Err(trouble) => trouble,
+            Err(error) => error,
         };
-        let unheard = trouble.outcome();
+        let unheard = error.outcome();
         let before = lease.attempts.after_waiting(lag.unwrap_or_default());
         let now = self.clock.now();
         let spread = self.entropy.fraction();
-        let failure = match trouble {
-            Trouble::LeaseLost => return Exchange::Unsent,
-            Trouble::Operator(fault) => wait_for_operator(before, fault, now),
-            Trouble::Provider(error) => {
+        let failure = match error {
+            ExchangeError::LeaseLost => return Exchange::Unsent,
+            ExchangeError::Operator(fault) => wait_for_operator(before, fault, now),
+            ExchangeError::Provider(error) => {
                 let error = self.in_outage(lease, error);
                 let others = self.others(lease).await;
                 judge(before, &error, others, now, spread)
@@ -122,24 +122,24 @@ impl Grants {
         self.observer.refresh_tried(provider, outcome, lag);
     }
 
-    async fn present(&self, lease: &StoredTokens) -> Result<RefreshedTokens, Trouble> {
+    async fn present(&self, lease: &StoredTokens) -> Result<RefreshedTokens, ExchangeError> {
         let key = &lease.account.key;
         let provider = match self.providers.get(&key.provider) {
             Ok(provider) => provider,
             Err(refusal) => {
                 self.give_probe_back(lease).await;
                 let fault = Fault::new(Fault::NOT_CONFIGURED, refusal.to_string());
-                return Err(Trouble::Operator(fault));
+                return Err(ExchangeError::Operator(fault));
             }
         };
         let refresh_token = match self.make_ready(provider.as_ref(), lease).await {
-            Err(Trouble::Provider(error)) => {
+            Err(ExchangeError::Provider(error)) => {
                 self.note_error(lease, &error).await;
-                return Err(Trouble::Provider(error));
+                return Err(ExchangeError::Provider(error));
             }
-            Err(trouble) => {
+            Err(error) => {
                 self.give_probe_back(lease).await;
-                return Err(trouble);
+                return Err(error);
             }
             Ok(refresh_token) => refresh_token,
         };
@@ -151,12 +151,12 @@ impl Grants {
             Ok(answer) => answer,
             Err(error) => {
                 self.note_error(lease, &error).await;
-                return Err(Trouble::Provider(error));
+                return Err(ExchangeError::Provider(error));
             }
         };
         self.note_success(lease);
         self.seal(lease, &answer, requested_at)
-            .map_err(|error| Trouble::Provider(unsealable(error)))
+            .map_err(|error| ExchangeError::Provider(unsealable(error)))
     }
 
     /// The refresh token of a lease, if it may be presented to this provider, and now.
@@ -164,17 +164,20 @@ impl Grants {
         &self,
         provider: &dyn OAuthProvider,
         lease: &StoredTokens,
-    ) -> Result<RefreshToken, Trouble> {
+    ) -> Result<RefreshToken, ExchangeError> {
         let origin = provider.origin().await;
-        let origin = origin.map_err(|cause| Trouble::Provider(RefreshError::from(cause)))?;
+        let origin = origin.map_err(|cause| ExchangeError::Provider(RefreshError::from(cause)))?;
         if !lease.origin.may_be_sent_to(&origin) {
-            return Err(Trouble::Operator(client_changed()));
+            return Err(ExchangeError::Operator(client_changed()));
         }
-        let sealed = lease.refresh_token.as_ref().ok_or(Trouble::LeaseLost)?;
+        let sealed = lease
+            .refresh_token
+            .as_ref()
+            .ok_or(ExchangeError::LeaseLost)?;
         let refresh_token = self.vault.open_refresh_token(sealed, &lease.account.key)?;
         let can_store = self.store.test_write(None).await.is_ok();
         if !can_store || self.waits_for_probe(lease) || !self.holds(lease).await {
-            return Err(Trouble::LeaseLost);
+            return Err(ExchangeError::LeaseLost);
         }
         Ok(refresh_token)
     }

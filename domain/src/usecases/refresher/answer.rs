@@ -1,13 +1,13 @@
 //! What a refresh brought, made ready to be stored. A new refresh token is sealed whatever else is wrong with the answer.
 
-use super::Grants;
+use super::Refresher;
 use crate::grant::refresh::{Lifetimes, due_at, refreshed_in_vain};
 use crate::grant::{AccessEnd, ListedMembers, RefreshedTokens, SaidEnd, StoredTokens, TokenGrant};
 use crate::ports::{CipherError, ProviderError, RefreshAnswer, RefreshError};
 use crate::secret::{AccessToken, RefreshToken, Sealed};
 use crate::time::Timestamp;
 
-impl Grants {
+impl Refresher {
     /// Seals what an answer to the refresh token of a lease brought.
     pub(super) fn seal(
         &self,

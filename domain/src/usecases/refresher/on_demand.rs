@@ -1,25 +1,26 @@
-//! Refreshing because somebody asks.
+//! Refreshes that a caller asks for and waits for.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Claim, Grants};
+use super::{Claim, Refresher};
 use crate::grant::{AccountId, ProviderName, StoredTokens};
 
-/// What a caller that needs a better token waits on.
+/// Refreshes an account while a caller waits.
 ///
-/// The refresh itself runs on when the caller goes away, and any number of callers wait for the same one. How it went
-/// is in the store afterwards, for all of them alike.
+/// The refresh runs to completion even if the caller disconnects, and any number of callers share one refresh. The
+/// outcome is in the store afterwards.
 #[async_trait]
 pub trait RefreshOnDemand: Send + Sync {
-    /// Returns once the wish is settled, one way or another, or after `patience`.
-    async fn refresh(&self, wish: RefreshWish, patience: Duration);
+    /// Returns once the request is settled, or after `timeout`.
+    async fn refresh(&self, request: RefreshRequest, timeout: Duration);
 }
 
-/// An account as a caller saw it who wants it refreshed. Once it differs from that, the wish is settled.
+/// Asks for better tokens than those that the caller has seen. The request is settled once the stored account differs from
+/// what the caller has seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefreshWish {
+pub struct RefreshRequest {
     /// The account.
     pub account: AccountId,
     /// Its provider.
@@ -28,8 +29,8 @@ pub struct RefreshWish {
     failures: u32,
 }
 
-impl RefreshWish {
-    /// The wish that these tokens were better ones.
+impl RefreshRequest {
+    /// Asks for better tokens than these.
     #[must_use]
     pub fn for_better_than(tokens: &StoredTokens) -> Self {
         Self {
@@ -40,17 +41,17 @@ impl RefreshWish {
         }
     }
 
-    /// Whether nobody has succeeded or failed since.
+    /// Whether nobody has refreshed the account, or failed to, since.
     pub(super) fn is_open(&self, tokens: &StoredTokens) -> bool {
         self.generation == tokens.generation && self.failures == tokens.attempts.failures
     }
 }
 
-/// Refreshes in the caller's own task: enough for tests, where no caller goes away. A service wants one that spawns.
+/// Refreshes in the caller's own task: enough for tests, where no caller disconnects.
 #[async_trait]
-impl RefreshOnDemand for Grants {
-    async fn refresh(&self, wish: RefreshWish, _: Duration) {
-        let Ok(Claim::Mine(lease)) = self.claim(&wish).await else {
+impl RefreshOnDemand for Refresher {
+    async fn refresh(&self, request: RefreshRequest, _: Duration) {
+        let Ok(Claim::Mine(lease)) = self.claim(&request).await else {
             return;
         };
         let mut next = Some(*lease);

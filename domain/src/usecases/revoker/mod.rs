@@ -1,8 +1,8 @@
 //! Giving back tokens that nobody needs any more.
 //!
 //! Claim (one transaction), ask the provider (none open), record (another): whoever drives this claims with
-//! [`Revocations::claim_due`], or gets a lease from deleting an account, then calls [`Revocations::attempt`] and
-//! [`Revocations::record`].
+//! [`Revoker::claim_due`], or gets a lease from deleting an account, then calls [`Revoker::attempt`] and
+//! [`Revoker::record`].
 
 mod attempt;
 mod intake;
@@ -26,7 +26,7 @@ use crate::time::Timestamp;
 use crate::vault::Vault;
 
 /// Revokes tokens at providers (RFC 7009), again and again for a day.
-pub struct Revocations {
+pub struct Revoker {
     pub(super) store: Arc<dyn TokenStore>,
     pub(super) vault: Vault,
     pub(super) clock: Arc<dyn Clock>,
@@ -44,7 +44,7 @@ pub trait RevokeOnDemand: Send + Sync {
     async fn revoke(&self, lease: RevocationLease, patience: Duration);
 }
 
-impl Revocations {
+impl Revoker {
     /// The clock that everything here goes by.
     #[must_use]
     pub fn clock(&self) -> &dyn Clock {
@@ -150,7 +150,7 @@ fn outcome(result: &RevocationResult) -> RevocationOutcome {
 
 /// Revokes in the caller's own task: enough for tests, where no caller goes away. A service wants one that spawns.
 #[async_trait]
-impl RevokeOnDemand for Revocations {
+impl RevokeOnDemand for Revoker {
     async fn revoke(&self, lease: RevocationLease, _: Duration) {
         let result = self.attempt(&lease).await;
         let _ = self.record(&lease, result.as_ref()).await;

@@ -1,12 +1,12 @@
 //! Keeping what a refresh brought.
 
-use super::{Exchange, Grants};
+use super::{Exchange, Refresher};
 use crate::grant::refresh::RefreshFailure;
 use crate::grant::{AccountStatus, RefreshedTokens, StoredTokens};
 use crate::observe::RefreshOutcome;
 use crate::ports::{Recorded, StoreError};
 
-impl Grants {
+impl Refresher {
     /// Records what presenting the refresh token of a lease brought. `Some(lease)` is the account with another refresh
     /// token to present at once, under the same lease.
     ///
@@ -60,8 +60,8 @@ impl Grants {
         lease: &StoredTokens,
         tokens: &RefreshedTokens,
     ) -> Result<(), StoreError> {
-        match self.revocations.of_refresh(lease, tokens) {
-            Ok(stray) => self.revocations.keep_stray(stray).await,
+        match self.revoker.of_refresh(lease, tokens) {
+            Ok(stray) => self.revoker.keep_stray(stray).await,
             Err(error) => {
                 let account = lease.account.id.0;
                 tracing::error!(account, %error, "tokens of a deleted account are not revoked");

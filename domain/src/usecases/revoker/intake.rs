@@ -1,6 +1,6 @@
 //! What becomes a revocation: the tokens of an account that is deleted, and those that nobody waits for any more.
 
-use super::Revocations;
+use super::Revoker;
 use crate::grant::revocation::{NewRevocation, RevocableTokens, RevocationReference};
 use crate::grant::{
     AccountId, AccountKey, ProviderName, RefreshedTokens, StoredTokens, TokenOrigin,
@@ -36,7 +36,7 @@ impl Owner {
     }
 }
 
-impl Revocations {
+impl Revoker {
     /// The tokens of an account, leased to whoever deletes it.
     pub(in crate::usecases) fn of_account(
         &self,

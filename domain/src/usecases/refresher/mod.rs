@@ -1,7 +1,7 @@
 //! Keeping grants alive: who refreshes, what the provider says, what is kept of it.
 //!
 //! Claim (one transaction), present the refresh token (none open), record (another): whoever drives this claims with
-//! [`Grants::claim_due`] or [`Grants::claim`], then calls [`Grants::exchange`] and [`Grants::record`], the last one
+//! [`Refresher::claim_due`] or [`Refresher::claim`], then calls [`Refresher::exchange`] and [`Refresher::record`], the last one
 //! again and again while the store is away, because the outcome may hold a refresh token that exists nowhere else.
 //!
 //! After a write has failed, nothing is claimed or presented until a write test has shown that there is room for tokens: a
@@ -26,10 +26,10 @@ use crate::ports::{Clock, StoreError, TokenStore};
 use crate::time::Timestamp;
 use crate::vault::Vault;
 
-use super::{Providers, Revocations};
+use super::{Providers, Revoker};
 
 pub use exchange::Exchange;
-pub use on_demand::{RefreshOnDemand, RefreshWish};
+pub use on_demand::{RefreshOnDemand, RefreshRequest};
 pub(super) use outages::Outages;
 
 /// How long what is due is left to other replicas where the provider answers them and not this process. If nobody has taken it
@@ -37,7 +37,7 @@ pub(super) use outages::Outages;
 const LEFT_TO_OTHERS: Duration = Duration::from_secs(30);
 
 /// Refreshes tokens, ahead of their expiry and when asked to.
-pub struct Grants {
+pub struct Refresher {
     pub(super) store: Arc<dyn TokenStore>,
     pub(super) vault: Vault,
     pub(super) clock: Arc<dyn Clock>,
@@ -45,7 +45,7 @@ pub struct Grants {
     pub(super) providers: Providers,
     pub(super) provider_timeout: Duration,
     pub(super) at_least_every: Duration,
-    pub(super) revocations: Arc<Revocations>,
+    pub(super) revoker: Arc<Revoker>,
     pub(super) outages: Outages,
     pub(super) observer: Arc<dyn Observer>,
 }
@@ -61,7 +61,7 @@ pub enum Claim {
     Settled,
 }
 
-impl Grants {
+impl Refresher {
     /// The clock that everything here goes by.
     #[must_use]
     pub fn clock(&self) -> &dyn Clock {
@@ -167,15 +167,15 @@ impl Grants {
         }))
     }
 
-    /// Leases one account, if it still is as the wish knew it. During an outage of its provider that is done only if it is
+    /// Leases one account, if it still is as the request knew it. During an outage of its provider that is done only if it is
     /// its turn to be the probe.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn claim(&self, wish: &RefreshWish) -> Result<Claim, StoreError> {
-        let tokens = self.store.tokens(wish.account).await?;
+    pub async fn claim(&self, request: &RefreshRequest) -> Result<Claim, StoreError> {
+        let tokens = self.store.tokens(request.account).await?;
         let now = self.clock.now();
-        let Some(tokens) = tokens.filter(|tokens| wish.is_open(tokens) && may_try(tokens, now))
+        let Some(tokens) = tokens.filter(|tokens| request.is_open(tokens) && may_try(tokens, now))
         else {
             return Ok(Claim::Settled);
         };
@@ -184,11 +184,11 @@ impl Grants {
         }
         self.store.test_write(None).await?;
         let outages = self.read_outages().await?;
-        if let Some(outage) = outages.iter().find(|o| o.provider == wish.provider) {
+        if let Some(outage) = outages.iter().find(|o| o.provider == request.provider) {
             if !self.may_probe(outage, now) {
                 return Ok(Claim::Settled);
             }
-            let probe = self.claim_probe(&wish.provider, Some(wish.account), now);
+            let probe = self.claim_probe(&request.provider, Some(request.account), now);
             return Ok(probe
                 .await?
                 .map_or(Claim::Theirs, |lease| Claim::Mine(Box::new(lease))));
@@ -196,7 +196,7 @@ impl Grants {
         let (version, until) = (tokens.lease.version, self.lease_until(now));
         let claimed = self
             .store
-            .claim_refresh(wish.account, version, now, until)
+            .claim_refresh(request.account, version, now, until)
             .await;
         match claimed {
             Ok(claimed) => Ok(Claim::Mine(Box::new(claimed))),

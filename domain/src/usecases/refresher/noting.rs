@@ -1,12 +1,12 @@
 //! What an answer says about the provider, for all its accounts.
 
-use super::Grants;
+use super::Refresher;
 use crate::fault::Fault;
 use crate::grant::refresh::Outage;
 use crate::grant::{ProviderName, StoredTokens};
 use crate::ports::{ProviderError, RefreshError, StoreError};
 
-impl Grants {
+impl Refresher {
     /// Remembers that the provider has refreshed a token, without a write: the new tokens are saved before anything else.
     pub(super) fn note_success(&self, lease: &StoredTokens) {
         let provider = &lease.account.key.provider;

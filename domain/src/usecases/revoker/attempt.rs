@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Revocations;
+use super::Revoker;
 use crate::fault::Fault;
 use crate::grant::Identity;
 use crate::grant::revocation::{RevocationLease, RevocationResult, RevocationStatus};
@@ -13,13 +13,13 @@ use crate::ports::{CipherError, OAuthProvider, ProviderError, Revoked, StoreErro
 const AFTER_A_NO: Duration = Duration::from_secs(3600);
 
 /// Why there is no answer yet.
-enum Trouble {
+enum AttemptError {
     Provider(ProviderError),
     /// Only the operator can do something about it.
     Operator(Fault),
     Store(StoreError),
     /// The lease is over, or the revocation is called off.
-    Off,
+    LeaseLost,
 }
 
 /// How the tokens of a grant have fared, one after the other.
@@ -38,48 +38,50 @@ impl Default for SoFar {
     }
 }
 
-impl From<ProviderError> for Trouble {
+impl From<ProviderError> for AttemptError {
     fn from(error: ProviderError) -> Self {
         Self::Provider(error)
     }
 }
 
-impl From<StoreError> for Trouble {
+impl From<StoreError> for AttemptError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
 }
 
-impl From<CipherError> for Trouble {
+impl From<CipherError> for AttemptError {
     fn from(error: CipherError) -> Self {
         let words = format!("a token that is to be revoked does not open: {error}");
         Self::Operator(Fault::new("internal_error", words))
     }
 }
 
-impl Revocations {
+impl Revoker {
     /// Gives the tokens of a lease back. Changes nothing that is stored, save whose they are. `None` when there is
     /// nothing more to do under this lease.
     pub async fn attempt(&self, lease: &RevocationLease) -> Option<RevocationResult> {
-        let trouble = match self.revoke_all(lease).await {
+        let error = match self.revoke_all(lease).await {
             Ok(status) => {
                 let fault = None;
                 return Some(RevocationResult::Ended { status, fault });
             }
-            Err(trouble) => trouble,
+            Err(error) => error,
         };
-        let (fault, retry_after) = match trouble {
-            Trouble::Off => return None,
-            Trouble::Operator(fault) => (fault, None),
-            Trouble::Store(error) => (Fault::new("store_unavailable", error.to_string()), None),
-            Trouble::Provider(error) => (Fault::from(&error), pause(&error)),
+        let (fault, retry_after) = match error {
+            AttemptError::LeaseLost => return None,
+            AttemptError::Operator(fault) => (fault, None),
+            AttemptError::Store(error) => {
+                (Fault::new("store_unavailable", error.to_string()), None)
+            }
+            AttemptError::Provider(error) => (Fault::from(&error), pause(&error)),
         };
         let spread = self.entropy.fraction();
         let now = self.clock.now();
         Some(lease.revocation.failed(fault, retry_after, now, spread))
     }
 
-    async fn revoke_all(&self, lease: &RevocationLease) -> Result<RevocationStatus, Trouble> {
+    async fn revoke_all(&self, lease: &RevocationLease) -> Result<RevocationStatus, AttemptError> {
         let provider = self.provider(lease).await?;
         if lease.revocation.person.is_none() {
             self.attribute(provider.as_ref(), lease).await?;
@@ -104,22 +106,28 @@ impl Revocations {
             self.give_back(&*provider, token, lease, &mut so_far)
                 .await?;
         }
-        so_far
-            .refusal
-            .map_or(Ok(so_far.status), |error| Err(Trouble::Provider(error)))
+        so_far.refusal.map_or(Ok(so_far.status), |error| {
+            Err(AttemptError::Provider(error))
+        })
     }
 
     /// The provider, if it still is the one that the tokens came from.
-    async fn provider(&self, lease: &RevocationLease) -> Result<Arc<dyn OAuthProvider>, Trouble> {
+    async fn provider(
+        &self,
+        lease: &RevocationLease,
+    ) -> Result<Arc<dyn OAuthProvider>, AttemptError> {
         let provider = self.providers.get(&lease.revocation.provider);
         let provider = provider.map_err(|refusal| {
-            Trouble::Operator(Fault::new(Fault::NOT_CONFIGURED, refusal.to_string()))
+            AttemptError::Operator(Fault::new(Fault::NOT_CONFIGURED, refusal.to_string()))
         })?;
         if lease.origin.may_be_sent_to(&provider.origin().await?) {
             return Ok(Arc::clone(provider));
         }
         let words = "the tokens came from another token endpoint or client id than the one that is configured now";
-        Err(Trouble::Operator(Fault::new(Fault::CLIENT_CHANGED, words)))
+        Err(AttemptError::Operator(Fault::new(
+            Fault::CLIENT_CHANGED,
+            words,
+        )))
     }
 
     /// Some providers revoke by person: whoever has a live account here must not lose its grant.
@@ -127,7 +135,7 @@ impl Revocations {
         &self,
         provider: &dyn OAuthProvider,
         lease: &RevocationLease,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), AttemptError> {
         let (vault, to, tokens) = (&self.vault, &lease.reference, &lease.tokens);
         let Some(sealed) = &tokens.access_token else {
             return Ok(());
@@ -155,7 +163,7 @@ impl Revocations {
         if attributed.await? {
             Ok(())
         } else {
-            Err(Trouble::Off)
+            Err(AttemptError::LeaseLost)
         }
     }
 
@@ -168,7 +176,7 @@ impl Revocations {
         token: TokenToRevoke<'_>,
         lease: &RevocationLease,
         so_far: &mut SoFar,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), AttemptError> {
         self.check(lease).await?;
         match provider.revoke(token).await {
             Ok(Revoked::Revoked) => so_far.status = RevocationStatus::Revoked,
@@ -189,7 +197,7 @@ impl Revocations {
     }
 
     /// Whether the lease outlasts a provider call that starts now, and nobody has called the revocation off.
-    async fn check(&self, lease: &RevocationLease) -> Result<(), Trouble> {
+    async fn check(&self, lease: &RevocationLease) -> Result<(), AttemptError> {
         let held = lease.revocation.lease;
         let stored = self.store.revocation(lease.revocation.id).await?;
         // Only now: the store may have taken its time.
@@ -200,7 +208,7 @@ impl Revocations {
         if stands && held.until > Some(answered_by) {
             Ok(())
         } else {
-            Err(Trouble::Off)
+            Err(AttemptError::LeaseLost)
         }
     }
 }

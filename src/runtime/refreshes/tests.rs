@@ -6,9 +6,10 @@ use central_oauth_domain::grant::AccountId;
 use central_oauth_domain::link::Requester;
 use central_oauth_domain::ports::{AccountStore, OAuthProvider, RefreshStore, WriteTestStore};
 use central_oauth_domain::testing::{
-    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy, settings,
+    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, ports, seeded_entropy, services,
+    settings,
 };
-use central_oauth_domain::usecases::{Broker, Caller, LinkRequest, Providers, Visitor, unlock};
+use central_oauth_domain::usecases::{Caller, LinkRequest, Providers, Services, Visitor, unlock};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -36,18 +37,18 @@ impl Stage {
         );
         let vault = unlock(store.as_ref(), Arc::new(FakeCipher::default()), &entropy).await;
         let providers = Providers::new([Arc::clone(&provider) as Arc<dyn OAuthProvider>], None);
-        let broker = Broker::new(
+        let ports = ports(
             Arc::clone(&store) as _,
             vault.unwrap(),
             Arc::new(clock.clone()),
             entropy,
             providers,
-            settings(),
         );
-        link(&broker, &provider, &clock).await;
+        let services = services(&ports, &settings());
+        link(&services, &provider, &clock).await;
         let account = store.accounts(None, 1).await.unwrap()[0].id;
         Self {
-            refreshes: Refreshes::new(Arc::clone(broker.grants())),
+            refreshes: Refreshes::new(services.refresher),
             store,
             provider,
             clock,
@@ -87,25 +88,32 @@ impl Stage {
     }
 }
 
-async fn link(broker: &Broker, provider: &ScriptedProvider, clock: &FixedClock) {
+async fn link(services: &Services, provider: &ScriptedProvider, clock: &FixedClock) {
     let request = LinkRequest {
         provider: None,
         requester: Requester::default(),
     };
-    let started = broker.start_link(&Caller::Nobody, request).await.unwrap();
+    let started = services
+        .links
+        .start(&Caller::Nobody, request)
+        .await
+        .unwrap();
     let visitor = Visitor {
-        browser: &broker.new_browser(),
+        browser: &services.consents.new_browser(),
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
     };
-    let link = broker.confirm(started.code.digits(), &visitor).await;
+    let link = services
+        .consents
+        .confirm(started.code.digits(), &visitor)
+        .await;
     let link = link.unwrap();
-    broker.start_consent(&started.code, &link).await.unwrap();
+    services.consents.start(&started.code, &link).await.unwrap();
     provider.answer_redeem(Ok(ScriptedProvider::grant("access", Some("refresh"))));
     clock.advance(ScriptedProvider::INTERVAL);
-    let mut next = broker.claim_due_polls(1, &[]).await.unwrap().pop();
+    let mut next = services.redeemer.claim_due(1, &[]).await.unwrap().pop();
     while let Some(link) = next {
-        let outcome = broker.advance(&link).await;
-        next = broker.record(&link, &outcome).await.unwrap();
+        let outcome = services.redeemer.advance(&link).await;
+        next = services.redeemer.record(&link, &outcome).await.unwrap();
     }
 }
 

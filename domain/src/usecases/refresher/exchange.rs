@@ -83,7 +83,7 @@ impl Refresher {
             ExchangeError::LeaseLost => return Exchange::Unsent,
             ExchangeError::Operator(fault) => wait_for_operator(before, fault, now),
             ExchangeError::Provider(error) => {
-                let error = self.in_outage(lease, error);
+                let error = self.outages.reinterpret(lease, error);
                 let others = self.others(lease).await;
                 judge(before, &error, others, now, spread)
             }
@@ -99,7 +99,7 @@ impl Refresher {
 
     /// How the provider's other grants fare. Where the store does not say, it is taken that there are some.
     async fn others(&self, lease: &StoredTokens) -> Others {
-        let others = self.store.has_others_alive(&lease.account).await;
+        let others = self.accounts.has_others_alive(&lease.account).await;
         Others {
             exist: others.unwrap_or(true),
             refreshed_at: self.outages.last_refresh(&lease.account.key.provider),
@@ -127,18 +127,18 @@ impl Refresher {
         let provider = match self.providers.get(&key.provider) {
             Ok(provider) => provider,
             Err(refusal) => {
-                self.give_probe_back(lease).await;
+                self.outages.give_probe_back(lease).await;
                 let fault = Fault::new(Fault::NOT_CONFIGURED, refusal.to_string());
                 return Err(ExchangeError::Operator(fault));
             }
         };
         let refresh_token = match self.make_ready(provider.as_ref(), lease).await {
             Err(ExchangeError::Provider(error)) => {
-                self.note_error(lease, &error).await;
+                self.outages.note_error(lease, &error).await;
                 return Err(ExchangeError::Provider(error));
             }
             Err(error) => {
-                self.give_probe_back(lease).await;
+                self.outages.give_probe_back(lease).await;
                 return Err(error);
             }
             Ok(refresh_token) => refresh_token,
@@ -150,11 +150,11 @@ impl Refresher {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                self.note_error(lease, &error).await;
+                self.outages.note_error(lease, &error).await;
                 return Err(ExchangeError::Provider(error));
             }
         };
-        self.note_success(lease);
+        self.outages.note_success(lease);
         self.seal(lease, &answer, requested_at)
             .map_err(|error| ExchangeError::Provider(unsealable(error)))
     }
@@ -175,8 +175,8 @@ impl Refresher {
             .as_ref()
             .ok_or(ExchangeError::LeaseLost)?;
         let refresh_token = self.vault.open_refresh_token(sealed, &lease.account.key)?;
-        let can_store = self.store.test_write(None).await.is_ok();
-        if !can_store || self.waits_for_probe(lease) || !self.holds(lease).await {
+        let can_store = self.write_tests.test_write(None).await.is_ok();
+        if !can_store || self.outages.waits_for_probe(lease) || !self.holds(lease).await {
             return Err(ExchangeError::LeaseLost);
         }
         Ok(refresh_token)
@@ -185,7 +185,7 @@ impl Refresher {
     /// Whether the lease outlasts a provider call that starts now, and nothing has come in between. Now is when the
     /// store has answered: a process may be stopped, or its database out of reach, while it waits for that.
     async fn holds(&self, lease: &StoredTokens) -> bool {
-        let stored = self.store.tokens(lease.account.id).await;
+        let stored = self.accounts.tokens(lease.account.id).await;
         let answered_by = self.clock.now() + self.provider_timeout;
         lease.lease.until > Some(answered_by)
             && stored.is_ok_and(|stored| {

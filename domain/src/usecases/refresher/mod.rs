@@ -1,16 +1,17 @@
-//! Keeping grants alive: who refreshes, what the provider says, what is kept of it.
+//! Keeps grants alive: refreshes tokens ahead of their expiry and on demand.
 //!
-//! Claim (one transaction), present the refresh token (none open), record (another): whoever drives this claims with
-//! [`Refresher::claim_due`] or [`Refresher::claim`], then calls [`Refresher::exchange`] and [`Refresher::record`], the last one
-//! again and again while the store is away, because the outcome may hold a refresh token that exists nowhere else.
+//! Claim (one transaction), present the refresh token (none open), record (another): the runtime claims with
+//! [`Refresher::claim_due`] or [`Refresher::claim`], then calls [`Refresher::exchange`] and [`Refresher::record`]. It
+//! repeats the last one while the store is unavailable, because the outcome may hold a refresh token that exists nowhere
+//! else.
 //!
 //! After a write has failed, nothing is claimed or presented until a write test has shown that there is room for tokens: a
 //! claim may fit where its successor does not.
 
 mod answer;
 mod exchange;
-mod noting;
 mod on_demand;
+mod outage_watch;
 mod outages;
 mod record;
 
@@ -19,18 +20,18 @@ use std::time::Duration;
 
 use crate::clock_step::LEASE_MARGIN;
 use crate::entropy::Entropy;
-use crate::grant::refresh::{Outage, REFRESH_HORIZON};
-use crate::grant::{AccountId, AccountStatus, ProviderName, StoredTokens};
+use crate::grant::refresh::REFRESH_HORIZON;
+use crate::grant::{AccountStatus, ProviderName, StoredTokens};
 use crate::observe::Observer;
-use crate::ports::{Clock, StoreError, TokenStore};
+use crate::ports::{AccountStore, Clock, RefreshStore, StoreError, WriteTestStore};
 use crate::time::Timestamp;
 use crate::vault::Vault;
 
-use super::{Providers, Revoker};
+use super::{Ports, Providers, Revoker, Settings};
+use outage_watch::OutageWatch;
 
 pub use exchange::Exchange;
 pub use on_demand::{RefreshOnDemand, RefreshRequest};
-pub(super) use outages::Outages;
 
 /// How long what is due is left to other replicas where the provider answers them and not this process. If nobody has taken it
 /// by then, there may be none left.
@@ -38,37 +39,56 @@ const LEFT_TO_OTHERS: Duration = Duration::from_secs(30);
 
 /// Refreshes tokens, ahead of their expiry and when asked to.
 pub struct Refresher {
-    pub(super) store: Arc<dyn TokenStore>,
-    pub(super) vault: Vault,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) entropy: Arc<Entropy>,
-    pub(super) providers: Providers,
-    pub(super) provider_timeout: Duration,
-    pub(super) at_least_every: Duration,
-    pub(super) revoker: Arc<Revoker>,
-    pub(super) outages: Outages,
-    pub(super) observer: Arc<dyn Observer>,
+    refreshes: Arc<dyn RefreshStore>,
+    accounts: Arc<dyn AccountStore>,
+    write_tests: Arc<dyn WriteTestStore>,
+    vault: Vault,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<Entropy>,
+    providers: Providers,
+    provider_timeout: Duration,
+    at_least_every: Duration,
+    revoker: Arc<Revoker>,
+    outages: OutageWatch,
+    observer: Arc<dyn Observer>,
 }
 
-/// What comes of wanting to refresh one account.
+/// The result of claiming one account.
 #[derive(Debug)]
 pub enum Claim {
     /// The refresh token is the caller's to present.
     Mine(Box<StoredTokens>),
-    /// Somebody else has it: look again soon.
+    /// Somebody else holds the lease: try again soon.
     Theirs,
-    /// There is nothing to be done, or not now.
+    /// There is nothing to do, or not now.
     Settled,
 }
 
 impl Refresher {
-    /// The clock that everything here goes by.
+    pub(super) fn new(ports: &Ports, settings: &Settings, revoker: &Arc<Revoker>) -> Self {
+        Self {
+            refreshes: ports.store.clone(),
+            accounts: ports.store.clone(),
+            write_tests: ports.store.clone(),
+            vault: ports.vault.clone(),
+            clock: Arc::clone(&ports.clock),
+            entropy: Arc::clone(&ports.entropy),
+            providers: ports.providers.clone(),
+            provider_timeout: settings.provider_timeout,
+            at_least_every: settings.refresh_at_least_every,
+            revoker: Arc::clone(revoker),
+            outages: OutageWatch::new(ports),
+            observer: Arc::clone(&ports.observer),
+        }
+    }
+
+    /// The clock of this service.
     #[must_use]
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
     }
 
-    /// Leases accounts whose refresh is due, save those at busy providers. During an outage only the probe is leased. What is
+    /// Leases accounts whose refresh is due, except those at busy providers. During an outage only the probe is leased. What is
     /// due at a provider that gives this process no answer, while it answers others, is left to them for half a minute.
     ///
     /// # Errors
@@ -78,12 +98,12 @@ impl Refresher {
         limit: u64,
         busy: &[ProviderName],
     ) -> Result<Vec<StoredTokens>, StoreError> {
-        self.store.test_write(None).await?;
-        let outages = self.read_outages().await?;
+        self.write_tests.test_write(None).await?;
+        let outages = self.outages.read().await?;
         let now = self.clock.now();
         let until = self.lease_until(now);
         let due = async |limit, overdue_by, elsewhere: &[ProviderName]| {
-            self.store
+            self.refreshes
                 .claim_due_refreshes(now, overdue_by, until, limit, elsewhere)
                 .await
         };
@@ -96,11 +116,15 @@ impl Refresher {
         let mut claimed = due(limit, Duration::ZERO, &elsewhere).await?;
         for outage in &outages {
             let has_room = (claimed.len() as u64) < limit && !busy.contains(&outage.provider);
-            if has_room && self.may_probe(outage, now) {
-                match self.claim_probe(&outage.provider, None, now).await {
+            if has_room && self.outages.may_probe(outage, now) {
+                match self
+                    .outages
+                    .claim_probe(&outage.provider, None, now, until)
+                    .await
+                {
                     Ok(probe) => claimed.extend(probe),
                     Err(error) if claimed.is_empty() => return Err(error),
-                    // What is claimed already is seen through; the probe comes with the next look.
+                    // What is claimed already is refreshed; the probe is claimed next time.
                     Err(_) => {}
                 }
             }
@@ -112,23 +136,25 @@ impl Refresher {
         Ok(claimed)
     }
 
-    /// How long there is nothing to claim at a provider that is not busy.
+    /// Returns how long there is nothing to claim at a provider that is not busy.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn idle_for(&self, busy: &[ProviderName]) -> Result<Option<Duration>, StoreError> {
-        let outages = self.read_outages().await?;
+        let outages = self.outages.read().await?;
         let now = self.clock.now();
-        let closed = outages.iter().filter(|outage| !self.may_probe(outage, now));
+        let closed = outages
+            .iter()
+            .filter(|outage| !self.outages.may_probe(outage, now));
         let opens_at = closed.clone().map(|outage| self.outages.opens_at(outage));
         let closed: Vec<_> = closed.map(|outage| outage.provider.clone()).collect();
         let cut_off = self.outages.cut_off();
         let elsewhere = [busy, &closed, &cut_off].concat();
-        let next = self.store.next_refresh_at(&elsewhere).await?;
+        let next = self.refreshes.next_refresh_at(&elsewhere).await?;
         let mut left_alone = None;
         if !cut_off.is_empty() {
             let due_at = self
-                .store
+                .refreshes
                 .next_refresh_at(&[busy, &closed].concat())
                 .await?;
             left_alone = due_at.map(|due_at| due_at + LEFT_TO_OTHERS);
@@ -137,43 +163,13 @@ impl Refresher {
         Ok(next.map(|at| at.since(now)))
     }
 
-    /// Reads which providers have an outage, and tells when one has begun or ended.
-    async fn read_outages(&self) -> Result<Vec<Outage>, StoreError> {
-        let outages = self.store.outages().await?;
-        for (provider, is_down) in self.outages.learn(outages.clone()) {
-            self.tell_of_outage(&provider, is_down);
-        }
-        Ok(outages)
-    }
-
-    /// Whether this process may send a probe. A time that a clock which was ahead has written is over.
-    fn may_probe(&self, outage: &Outage, now: Timestamp) -> bool {
-        let opens_at = self.outages.opens_at(outage);
-        let horizon = REFRESH_HORIZON.pause + outages::PROBE_LEFT_TO_OTHERS;
-        outage.is_probe_due(now) && !opens_at.is_ahead(now, horizon)
-    }
-
-    async fn claim_probe(
-        &self,
-        provider: &ProviderName,
-        asked_for: Option<AccountId>,
-        now: Timestamp,
-    ) -> Result<Option<StoredTokens>, StoreError> {
-        let until = self.lease_until(now);
-        let probe = self.store.claim_probe(provider, asked_for, now, until);
-        Ok(probe.await?.map(|(outage, lease)| {
-            self.outages.learn_one(provider, Some(outage));
-            lease
-        }))
-    }
-
-    /// Leases one account, if it still is as the request knew it. During an outage of its provider that is done only if it is
-    /// its turn to be the probe.
+    /// Leases one account, unless the request is settled. During an outage of its provider, only if it is the account's turn
+    /// to be the probe.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn claim(&self, request: &RefreshRequest) -> Result<Claim, StoreError> {
-        let tokens = self.store.tokens(request.account).await?;
+        let tokens = self.accounts.tokens(request.account).await?;
         let now = self.clock.now();
         let Some(tokens) = tokens.filter(|tokens| request.is_open(tokens) && may_try(tokens, now))
         else {
@@ -182,20 +178,23 @@ impl Refresher {
         if tokens.lease.is_held(now) {
             return Ok(Claim::Theirs);
         }
-        self.store.test_write(None).await?;
-        let outages = self.read_outages().await?;
+        self.write_tests.test_write(None).await?;
+        let outages = self.outages.read().await?;
+        let until = self.lease_until(now);
         if let Some(outage) = outages.iter().find(|o| o.provider == request.provider) {
-            if !self.may_probe(outage, now) {
+            if !self.outages.may_probe(outage, now) {
                 return Ok(Claim::Settled);
             }
-            let probe = self.claim_probe(&request.provider, Some(request.account), now);
+            let probe =
+                self.outages
+                    .claim_probe(&request.provider, Some(request.account), now, until);
             return Ok(probe
                 .await?
                 .map_or(Claim::Theirs, |lease| Claim::Mine(Box::new(lease))));
         }
-        let (version, until) = (tokens.lease.version, self.lease_until(now));
+        let version = tokens.lease.version;
         let claimed = self
-            .store
+            .refreshes
             .claim_refresh(request.account, version, now, until)
             .await;
         match claimed {
@@ -211,7 +210,7 @@ impl Refresher {
     /// When the store fails.
     pub async fn release(&self, lease: &StoredTokens) -> Result<(), StoreError> {
         let (account, version) = (lease.account.id, lease.lease.version);
-        self.store.release_refresh(account, version).await
+        self.refreshes.release_refresh(account, version).await
     }
 
     fn lease_until(&self, now: Timestamp) -> Timestamp {

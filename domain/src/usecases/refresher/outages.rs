@@ -14,7 +14,7 @@ pub(super) const PROBE_LEFT_TO_OTHERS: Duration = Duration::from_millis(1200);
 
 /// What this process has seen of each provider since it started, and the outages as it last read them.
 #[derive(Default)]
-pub(in crate::usecases) struct Outages(Mutex<Known>);
+pub(super) struct Outages(Mutex<Known>);
 
 #[derive(Default)]
 struct Known {

@@ -20,7 +20,7 @@ impl Refresher {
         match exchange {
             Exchange::Refreshed(tokens) => {
                 self.keep(lease, tokens).await?;
-                self.note_saved(lease).await;
+                self.outages.note_saved(lease).await;
                 Ok(None)
             }
             Exchange::Failed(failure) => self.keep_failure(lease, failure).await,
@@ -32,7 +32,7 @@ impl Refresher {
         let (account, now) = (&lease.account, self.clock.now());
         let (generation, version) = (lease.generation, lease.lease.version);
         let recorded =
-            self.store
+            self.refreshes
                 .record_refresh(account.id, generation, version, tokens.clone(), now);
         let (id, provider) = (account.id.0, &account.key.provider);
         let recorded = match recorded.await {
@@ -82,7 +82,7 @@ impl Refresher {
             failure.status == AccountStatus::RelinkRequired,
         );
         if over {
-            let spare = self.store.promote_spare(account, generation, version);
+            let spare = self.refreshes.promote_spare(account, generation, version);
             if let Some(promoted) = spare.await? {
                 tracing::warn!(
                     account = account.0,
@@ -92,9 +92,9 @@ impl Refresher {
                 return Ok(Some(promoted));
             }
         }
-        let kept = self
-            .store
-            .record_refresh_failure(account, generation, version, failure.clone());
+        let kept =
+            self.refreshes
+                .record_refresh_failure(account, generation, version, failure.clone());
         let kept = kept.await?;
         if over {
             let is_news = kept && lease.account.status != AccountStatus::RelinkRequired;

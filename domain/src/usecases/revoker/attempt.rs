@@ -154,7 +154,7 @@ impl Revoker {
             Identity::Unknown => None,
         };
         let revocation = &lease.revocation;
-        let attributed = self.store.attribute_revocation(
+        let attributed = self.revocations.attribute_revocation(
             revocation.id,
             revocation.lease.version,
             person,
@@ -199,7 +199,7 @@ impl Revoker {
     /// Whether the lease outlasts a provider call that starts now, and nobody has called the revocation off.
     async fn check(&self, lease: &RevocationLease) -> Result<(), AttemptError> {
         let held = lease.revocation.lease;
-        let stored = self.store.revocation(lease.revocation.id).await?;
+        let stored = self.revocations.revocation(lease.revocation.id).await?;
         // Only now: the store may have taken its time.
         let answered_by = self.clock.now() + self.provider_timeout;
         let stands = stored.is_some_and(|stored| {

@@ -107,7 +107,7 @@ impl Revoker {
         stray: NewRevocation,
     ) -> Result<(), StoreError> {
         let provider = stray.provider.clone();
-        let kept = self.store.keep_stray(stray).await?;
+        let kept = self.revocations.keep_stray(stray).await?;
         tracing::info!(%provider, kept, "tokens arrived that nobody waits for");
         Ok(())
     }

@@ -1,18 +1,19 @@
-//! Giving back tokens that nobody needs any more.
+//! Revokes tokens that nobody needs any more.
 //!
-//! Claim (one transaction), ask the provider (none open), record (another): whoever drives this claims with
+//! Claim (one transaction), ask the provider (none open), record (another): the runtime claims with
 //! [`Revoker::claim_due`], or gets a lease from deleting an account, then calls [`Revoker::attempt`] and
 //! [`Revoker::record`].
 
 mod attempt;
 mod intake;
+mod list;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::Providers;
+use super::{Ports, Providers, Settings};
 use crate::clock_step::LEASE_MARGIN;
 use crate::entropy::Entropy;
 use crate::fault::Fault;
@@ -21,37 +22,53 @@ use crate::grant::revocation::{
     KEPT_AFTER_END, MOST_EXCHANGES, Revocation, RevocationLease, RevocationResult, RevocationStatus,
 };
 use crate::observe::{Observer, RevocationOutcome};
-use crate::ports::{Clock, StoreError, TokenStore};
+use crate::ports::{Clock, RevocationStore, StoreError, WriteTestStore};
 use crate::time::Timestamp;
 use crate::vault::Vault;
 
-/// Revokes tokens at providers (RFC 7009), again and again for a day.
+pub use list::RevocationPage;
+
+/// Revokes tokens at providers (RFC 7009), and retries for a day.
 pub struct Revoker {
-    pub(super) store: Arc<dyn TokenStore>,
-    pub(super) vault: Vault,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) entropy: Arc<Entropy>,
-    pub(super) providers: Providers,
-    pub(super) provider_timeout: Duration,
-    pub(super) observer: Arc<dyn Observer>,
+    revocations: Arc<dyn RevocationStore>,
+    write_tests: Arc<dyn WriteTestStore>,
+    vault: Vault,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<Entropy>,
+    providers: Providers,
+    provider_timeout: Duration,
+    observer: Arc<dyn Observer>,
 }
 
-/// What somebody who deletes an account waits on.
+/// Revokes tokens while a caller waits.
 #[async_trait]
 pub trait RevokeOnDemand: Send + Sync {
-    /// Sees a leased revocation through, whether or not the caller waits; returns once an attempt is over, or after
-    /// `patience`. How it went is in the store afterwards.
-    async fn revoke(&self, lease: RevocationLease, patience: Duration);
+    /// Attempts a leased revocation, and runs to completion even if the caller disconnects. Returns after one attempt, or
+    /// after `timeout`. The outcome is in the store afterwards.
+    async fn revoke(&self, lease: RevocationLease, timeout: Duration);
 }
 
 impl Revoker {
-    /// The clock that everything here goes by.
+    pub(super) fn new(ports: &Ports, settings: &Settings) -> Self {
+        Self {
+            revocations: ports.store.clone(),
+            write_tests: ports.store.clone(),
+            vault: ports.vault.clone(),
+            clock: Arc::clone(&ports.clock),
+            entropy: Arc::clone(&ports.entropy),
+            providers: ports.providers.clone(),
+            provider_timeout: settings.provider_timeout,
+            observer: Arc::clone(&ports.observer),
+        }
+    }
+
+    /// The clock of this service.
     #[must_use]
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
     }
 
-    /// Leases revocations that are due, save those at busy providers.
+    /// Leases revocations that are due, except those at busy providers.
     ///
     /// # Errors
     /// When the store fails.
@@ -60,20 +77,20 @@ impl Revoker {
         limit: u64,
         busy: &[ProviderName],
     ) -> Result<Vec<RevocationLease>, StoreError> {
-        self.store.test_write(None).await?;
+        self.write_tests.test_write(None).await?;
         let now = self.clock.now();
         let until = self.lease_until(now);
-        self.store
+        self.revocations
             .claim_due_revocations(now, until, limit, busy)
             .await
     }
 
-    /// How long nothing is due at a provider that is not busy.
+    /// Returns how long nothing is due at a provider that is not busy.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn idle_for(&self, busy: &[ProviderName]) -> Result<Option<Duration>, StoreError> {
-        let next = self.store.next_revocation_at(busy).await?;
+        let next = self.revocations.next_revocation_at(busy).await?;
         Ok(next.map(|at| at.since(self.clock.now())))
     }
 
@@ -90,7 +107,7 @@ impl Revoker {
         let (id, version) = (lease.revocation.id, lease.revocation.lease.version);
         let now = self.clock.now();
         let recorded = self
-            .store
+            .revocations
             .record_revocation(id, version, result.clone(), now);
         let kept = recorded.await?;
         let (revocation, provider) = (id.0, &lease.revocation.provider);
@@ -110,13 +127,15 @@ impl Revoker {
         Ok(())
     }
 
-    /// Forgets what ended more than a week ago.
+    /// Deletes revocations that ended more than a week ago, up to `limit`. Returns how many.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn purge(&self, limit: u64) -> Result<u64, StoreError> {
         let ended_before = self.clock.now() - KEPT_AFTER_END;
-        self.store.purge_revocations(ended_before, limit).await
+        self.revocations
+            .purge_revocations(ended_before, limit)
+            .await
     }
 
     fn lease_until(&self, now: Timestamp) -> Timestamp {
@@ -148,7 +167,7 @@ fn outcome(result: &RevocationResult) -> RevocationOutcome {
     }
 }
 
-/// Revokes in the caller's own task: enough for tests, where no caller goes away. A service wants one that spawns.
+/// Revokes in the caller's own task: enough for tests, where no caller disconnects.
 #[async_trait]
 impl RevokeOnDemand for Revoker {
     async fn revoke(&self, lease: RevocationLease, _: Duration) {

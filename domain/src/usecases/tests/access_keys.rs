@@ -1,7 +1,7 @@
 //! Further keys to an account.
 
 use super::*;
-use crate::usecases::{HandedKey, KeyRequest};
+use crate::usecases::{HandedKey, KeyRequest, Keys};
 
 fn request(name: &str) -> KeyRequest {
     KeyRequest {
@@ -13,7 +13,7 @@ fn request(name: &str) -> KeyRequest {
 impl Stage {
     async fn create(&self, caller: &Caller, request: KeyRequest) -> Result<HandedKey, Refusal> {
         let account = self.last_account().await;
-        self.broker.create_key(caller, account, request).await
+        self.services.keys.create(caller, account, request).await
     }
 }
 
@@ -28,21 +28,23 @@ async fn a_further_key_reads_and_does_nothing_else() {
         stage.caller(&handed.access_key).await,
         stage.last_account().await,
     );
-    let broker = &stage.broker;
-    assert!(broker.hand_out_token(&reader, secs(0)).await.is_ok());
-    assert!(broker.account(&reader, account).await.is_ok());
+    let services = &stage.services;
+    assert!(services.tokens.hand_out(&reader, secs(0)).await.is_ok());
+    assert!(services.accounts.get(&reader, account).await.is_ok());
     let forbidden = [
-        broker
-            .create_key(&reader, account, request("x"))
+        services
+            .keys
+            .create(&reader, account, request("x"))
             .await
             .err(),
-        broker.list_keys(&reader, account, None, 9).await.err(),
-        broker
-            .delete_key(&reader, account, handed.record.id)
+        services.keys.list(&reader, account, None, 9).await.err(),
+        services
+            .keys
+            .delete(&reader, account, handed.record.id)
             .await
             .err(),
-        broker.delete_account(&reader, account).await.err(),
-        broker.refresh_account(&reader, account).await.err(),
+        services.accounts.delete(&reader, account).await.err(),
+        services.accounts.refresh(&reader, account).await.err(),
         stage.link_for(&reader).await.err(),
     ];
     for refusal in forbidden {
@@ -58,7 +60,7 @@ async fn keys_expire_and_are_deleted() {
     let stage = Stage::new().await;
     let (_, key) = stage.linked().await;
     let owner = stage.caller(&key).await;
-    let expires_at = Some(stage.broker.clock.now() + secs(60));
+    let expires_at = Some(stage.clock_now() + secs(60));
     let short = KeyRequest {
         expires_at,
         ..request("short")
@@ -67,18 +69,27 @@ async fn keys_expire_and_are_deleted() {
     let long = stage.create(&owner, request("long")).await.unwrap();
     assert!(
         stage
-            .broker
+            .services
+            .keys
             .authenticate(Some(&short.access_key))
             .await
             .is_ok()
     );
     stage.clock.advance(secs(60));
-    let expired = stage.broker.authenticate(Some(&short.access_key)).await;
+    let expired = stage
+        .services
+        .keys
+        .authenticate(Some(&short.access_key))
+        .await;
     assert!(matches!(expired, Err(Refusal::Unauthorized(_))));
     let account = stage.last_account().await;
-    let delete = async |id| stage.broker.delete_key(&owner, account, id).await;
+    let delete = async |id| stage.services.keys.delete(&owner, account, id).await;
     delete(long.record.id).await.unwrap();
-    let deleted = stage.broker.authenticate(Some(&long.access_key)).await;
+    let deleted = stage
+        .services
+        .keys
+        .authenticate(Some(&long.access_key))
+        .await;
     assert!(matches!(deleted, Err(Refusal::Unauthorized(_))));
     let again = delete(long.record.id).await;
     assert!(matches!(again, Err(Refusal::NotFound(_))));
@@ -102,7 +113,7 @@ async fn names_are_checked_and_keys_are_not_without_number() {
             "{bad:?}"
         );
     }
-    for _ in 1..Broker::MOST_KEYS {
+    for _ in 1..Keys::MOST_PER_ACCOUNT {
         stage.create(&owner, request("one more")).await.unwrap();
     }
     let refused = stage.create(&owner, request("too many")).await.err();
@@ -116,20 +127,21 @@ async fn uses_are_noted_without_a_write_for_each() {
     let account = stage.last_account().await;
     let listed = async || {
         let keys = stage
-            .broker
-            .list_keys(&Caller::Admin, account, None, 9)
+            .services
+            .keys
+            .list(&Caller::Admin, account, None, 9)
             .await;
         keys.unwrap().items[0].clone()
     };
     assert_eq!(listed().await.name.as_deref(), Some("cron"));
     stage.clock.advance(secs(30));
     stage.caller(&key).await;
-    let noted = Some(stage.broker.clock.now());
+    let noted = Some(stage.clock_now());
     assert_eq!(listed().await.last_used_at, noted, "before it is written");
-    stage.broker.note_key_uses().await.unwrap();
+    stage.services.keys.store_uses().await.unwrap();
     assert_eq!(listed().await.last_used_at, noted);
     stage.clock.advance(secs(30));
-    let recognised = stage.broker.recognise(Some(&key)).await;
+    let recognised = stage.services.keys.recognise(Some(&key)).await;
     assert!(matches!(recognised, Ok(Caller::Key(_))));
     assert_eq!(listed().await.last_used_at, noted);
 }
@@ -144,14 +156,15 @@ async fn keys_of_others_do_not_exist() {
     let (_, bob) = stage.linked().await;
     let (alice, bob) = (stage.caller(&alice).await, stage.caller(&bob).await);
     let keys = stage
-        .broker
-        .list_keys(&alice, alice_s, None, 9)
+        .services
+        .keys
+        .list(&alice, alice_s, None, 9)
         .await
         .unwrap();
-    let foreign = stage.broker.list_keys(&bob, alice_s, None, 9).await;
+    let foreign = stage.services.keys.list(&bob, alice_s, None, 9).await;
     assert!(matches!(foreign, Err(Refusal::NotFound(_))));
     let bob_s = stage.last_account().await;
     let id = keys.items[0].id;
-    let deleted = stage.broker.delete_key(&bob, bob_s, id).await;
+    let deleted = stage.services.keys.delete(&bob, bob_s, id).await;
     assert!(matches!(deleted, Err(Refusal::NotFound(_))));
 }

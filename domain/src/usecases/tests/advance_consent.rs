@@ -14,7 +14,13 @@ async fn authorizing(stage: &Stage) -> (String, AccessKey) {
 }
 
 async fn pause(stage: &Stage) -> Duration {
-    stage.broker.idle_for(&[]).await.unwrap().unwrap()
+    stage
+        .services
+        .redeemer
+        .idle_for(&[])
+        .await
+        .unwrap()
+        .unwrap()
 }
 
 fn refused(code: &str) -> ProviderError {
@@ -150,8 +156,9 @@ async fn the_service_keeps_its_own_deadline() {
         .provider
         .answer_redeem(Ok(ScriptedProvider::grant("late", None)));
     let claimed = stage
-        .broker
-        .claim_due_polls(1, &[])
+        .services
+        .redeemer
+        .claim_due(1, &[])
         .await
         .unwrap()
         .remove(0);
@@ -252,29 +259,33 @@ async fn tokens_are_kept_even_when_the_lease_ran_out() {
         .answer_redeem(Ok(ScriptedProvider::grant("a", Some("r"))));
     stage.clock.advance(secs(5));
     let stalled = stage
-        .broker
-        .claim_due_polls(1, &[])
+        .services
+        .redeemer
+        .claim_due(1, &[])
         .await
         .unwrap()
         .remove(0);
-    let outcome = stage.broker.advance(&stalled).await;
+    let outcome = stage.services.redeemer.advance(&stalled).await;
     stage.clock.advance(secs(60));
     let taken_over = stage
-        .broker
-        .claim_due_polls(1, &[])
+        .services
+        .redeemer
+        .claim_due(1, &[])
         .await
         .unwrap()
         .remove(0);
-    assert!(!stage.broker.holds_lease(&stalled));
+    assert!(!stage.services.redeemer.holds_lease(&stalled));
     let kept = stage
-        .broker
+        .services
+        .redeemer
         .record(&stalled, &outcome)
         .await
         .unwrap()
         .unwrap();
     assert!(matches!(kept.state, LinkState::Redeemed(_)));
     let late = stage
-        .broker
+        .services
+        .redeemer
         .record(
             &taken_over,
             &Outcome::Over(crate::link::Ending::Denied(None)),
@@ -297,14 +308,25 @@ async fn cancelling_wins_over_an_answer_that_comes_later() {
         .answer_redeem(Ok(ScriptedProvider::grant("a", None)));
     stage.clock.advance(secs(5));
     let claimed = stage
-        .broker
-        .claim_due_polls(1, &[])
+        .services
+        .redeemer
+        .claim_due(1, &[])
         .await
         .unwrap()
         .remove(0);
-    let outcome = stage.broker.advance(&claimed).await;
-    stage.broker.cancel(&code, &stage.visitor()).await.unwrap();
-    let next = stage.broker.record(&claimed, &outcome).await.unwrap();
+    let outcome = stage.services.redeemer.advance(&claimed).await;
+    stage
+        .services
+        .consents
+        .cancel(&code, &stage.visitor())
+        .await
+        .unwrap();
+    let next = stage
+        .services
+        .redeemer
+        .record(&claimed, &outcome)
+        .await
+        .unwrap();
     assert!(next.is_none());
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Denied(None));
 }
@@ -327,8 +349,9 @@ async fn a_relink_by_another_person_fails_and_changes_nothing() {
     };
     assert_eq!(fault.code, "account_mismatch");
     let token = stage
-        .broker
-        .hand_out_token(&stage.caller(&key).await, secs(0))
+        .services
+        .tokens
+        .hand_out(&stage.caller(&key).await, secs(0))
         .await
         .unwrap();
     assert_eq!(token.access_token.expose(), "access-1");
@@ -345,8 +368,9 @@ async fn the_same_person_gets_the_same_account_and_both_keys_work() {
     for key in [first, second] {
         assert!(
             stage
-                .broker
-                .hand_out_token(&stage.caller(&key).await, secs(0))
+                .services
+                .tokens
+                .hand_out(&stage.caller(&key).await, secs(0))
                 .await
                 .is_ok()
         );

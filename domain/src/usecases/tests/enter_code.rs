@@ -13,7 +13,12 @@ fn unavailable() -> ProviderError {
 }
 
 async fn view(stage: &Stage, code: &str) -> LinkView {
-    stage.broker.look_up(code, &stage.visitor()).await.unwrap()
+    stage
+        .services
+        .consents
+        .look_up(code, &stage.visitor())
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -52,20 +57,21 @@ async fn a_confirmed_code_belongs_to_that_browser() {
     let stage = Stage::new().await;
     let (code, _) = stage.started().await;
     stage.confirm(&code).await.unwrap();
-    let other = stage.broker.new_browser();
+    let other = stage.services.consents.new_browser();
     let stranger = Visitor {
         browser: &other,
         address: address(2),
     };
-    let refused = stage.broker.look_up(&code, &stranger).await;
+    let refused = stage.services.consents.look_up(&code, &stranger).await;
     assert!(matches!(refused, Err(Refusal::CodeInUse)));
     assert!(matches!(
-        stage.broker.cancel(&code, &stranger).await,
+        stage.services.consents.cancel(&code, &stranger).await,
         Err(Refusal::CodeInUse)
     ));
     assert!(
         stage
-            .broker
+            .services
+            .consents
             .confirmed_by(&code, &other)
             .await
             .unwrap()
@@ -73,7 +79,8 @@ async fn a_confirmed_code_belongs_to_that_browser() {
     );
     assert!(
         stage
-            .broker
+            .services
+            .consents
             .confirmed_by(&code, &stage.browser)
             .await
             .unwrap()
@@ -89,16 +96,28 @@ fn parsed(code: &str) -> LinkCode {
 async fn pressing_twice_starts_one_flow() {
     let stage = Stage::new().await;
     let (code, _) = stage.started().await;
-    let first = stage.broker.confirm(&code, &stage.visitor()).await.unwrap();
-    let second = stage.broker.confirm(&code, &stage.visitor()).await.unwrap();
-    stage
-        .broker
-        .start_consent(&parsed(&code), &first)
+    let first = stage
+        .services
+        .consents
+        .confirm(&code, &stage.visitor())
+        .await
+        .unwrap();
+    let second = stage
+        .services
+        .consents
+        .confirm(&code, &stage.visitor())
         .await
         .unwrap();
     stage
-        .broker
-        .start_consent(&parsed(&code), &second)
+        .services
+        .consents
+        .start(&parsed(&code), &first)
+        .await
+        .unwrap();
+    stage
+        .services
+        .consents
+        .start(&parsed(&code), &second)
         .await
         .unwrap();
     assert!(matches!(
@@ -106,12 +125,24 @@ async fn pressing_twice_starts_one_flow() {
         LinkState::Authorizing(_)
     ));
     assert_eq!(
-        stage.broker.claim_due_polls(10, &[]).await.unwrap().len(),
+        stage
+            .services
+            .redeemer
+            .claim_due(10, &[])
+            .await
+            .unwrap()
+            .len(),
         0
     );
     stage.clock.advance(ScriptedProvider::INTERVAL);
     assert_eq!(
-        stage.broker.claim_due_polls(10, &[]).await.unwrap().len(),
+        stage
+            .services
+            .redeemer
+            .claim_due(10, &[])
+            .await
+            .unwrap()
+            .len(),
         1
     );
 }
@@ -158,11 +189,17 @@ async fn cancelling_denies_before_and_after_confirming() {
         if confirmed {
             stage.confirm(&code).await.unwrap();
         }
-        stage.broker.cancel(&code, &stage.visitor()).await.unwrap();
+        stage
+            .services
+            .consents
+            .cancel(&code, &stage.visitor())
+            .await
+            .unwrap();
         assert_eq!(stage.status(&code, &key).await, LinkStatus::Denied(None));
         let refused = stage
-            .broker
-            .hand_out_token(&stage.caller(&key).await, secs(0))
+            .services
+            .tokens
+            .hand_out(&stage.caller(&key).await, secs(0))
             .await;
         assert!(matches!(refused, Err(Refusal::Unauthorized(_))));
     }
@@ -172,11 +209,17 @@ async fn cancelling_denies_before_and_after_confirming() {
 async fn an_expired_code_starts_nothing() {
     let stage = Stage::new().await;
     let (code, key) = stage.started().await;
-    let confirmed = stage.broker.confirm(&code, &stage.visitor()).await.unwrap();
+    let confirmed = stage
+        .services
+        .consents
+        .confirm(&code, &stage.visitor())
+        .await
+        .unwrap();
     stage.clock.advance(secs(600));
     stage
-        .broker
-        .start_consent(&parsed(&code), &confirmed)
+        .services
+        .consents
+        .start(&parsed(&code), &confirmed)
         .await
         .unwrap();
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
@@ -187,10 +230,16 @@ async fn an_expired_code_starts_nothing() {
 async fn a_second_press_that_the_provider_refuses_leaves_the_first_flow_alone() {
     let stage = Stage::new().await;
     let (code, key) = stage.started().await;
-    let pressed = stage.broker.confirm(&code, &stage.visitor()).await.unwrap();
+    let pressed = stage
+        .services
+        .consents
+        .confirm(&code, &stage.visitor())
+        .await
+        .unwrap();
     stage
-        .broker
-        .start_consent(&parsed(&code), &pressed)
+        .services
+        .consents
+        .start(&parsed(&code), &pressed)
         .await
         .unwrap();
     let (error, detail) = ("invalid_client".to_owned(), "no".to_owned());
@@ -198,7 +247,11 @@ async fn a_second_press_that_the_provider_refuses_leaves_the_first_flow_alone() 
         code: error,
         detail,
     });
-    let refused = stage.broker.start_consent(&parsed(&code), &pressed).await;
+    let refused = stage
+        .services
+        .consents
+        .start(&parsed(&code), &pressed)
+        .await;
     assert!(matches!(refused, Err(Refusal::ProviderRefused(_))));
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Authorizing);
 }

@@ -20,8 +20,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Broker, Caller, LinkReport, LinkRequest, Providers, Refusal, Settings, StartedLink, Visitor,
-    unlock,
+    Caller, LinkReport, LinkRequest, Ports, Providers, Refusal, Services, Settings, StartedLink,
+    Visitor, unlock,
 };
 use crate::grant::AccountId;
 use crate::grant::revocation::{Revocation, RevocationStatus};
@@ -29,13 +29,15 @@ use crate::link::{Link, LinkCode, LinkStatus, Requester};
 use crate::ports::{AccountStore, OAuthProvider};
 use crate::secret::{AccessKey, BrowserToken};
 use crate::testing::{
-    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy, settings,
+    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, ports, seeded_entropy, services,
+    settings,
 };
 use crate::time::Timestamp;
 
-/// A broker, and hands on what it stands on.
+/// The services, and the fakes that they stand on.
 struct Stage {
-    broker: Broker,
+    ports: Ports,
+    services: Services,
     clock: FixedClock,
     provider: Arc<ScriptedProvider>,
     store: Arc<MemoryStore>,
@@ -69,17 +71,18 @@ impl Stage {
             ..settings()
         };
         let providers = Providers::new([Arc::clone(&provider) as Arc<dyn OAuthProvider>], None);
-        let broker = Broker::new(
+        let ports = ports(
             Arc::clone(&store) as _,
             vault,
             Arc::new(clock.clone()),
             entropy,
             providers,
-            settings,
         );
-        let browser = broker.new_browser();
+        let services = services(&ports, &settings);
+        let browser = services.consents.new_browser();
         Self {
-            broker,
+            ports,
+            services,
             clock,
             provider,
             store,
@@ -99,8 +102,9 @@ impl Stage {
             client_name: Some("cron".to_owned()),
             address: None,
         };
-        self.broker
-            .start_link(
+        self.services
+            .links
+            .start(
                 caller,
                 LinkRequest {
                     provider: None,
@@ -116,16 +120,26 @@ impl Stage {
     }
 
     async fn confirm(&self, code: &str) -> Result<(), Refusal> {
-        let link = self.broker.confirm(code, &self.visitor()).await?;
+        let link = self
+            .services
+            .consents
+            .confirm(code, &self.visitor())
+            .await?;
         let code = LinkCode::parse(code).unwrap();
-        self.broker.start_consent(&code, &link).await
+        self.services.consents.start(&code, &link).await
     }
 
     /// Lets the time of the next poll come and sees all due links through.
     async fn poll_providers(&self) {
-        self.clock
-            .advance(self.broker.idle_for(&[]).await.unwrap().unwrap_or_default());
-        for link in self.broker.claim_due_polls(100, &[]).await.unwrap() {
+        self.clock.advance(
+            self.services
+                .redeemer
+                .idle_for(&[])
+                .await
+                .unwrap()
+                .unwrap_or_default(),
+        );
+        for link in self.services.redeemer.claim_due(100, &[]).await.unwrap() {
             self.see_through(link).await;
         }
     }
@@ -133,19 +147,25 @@ impl Stage {
     async fn see_through(&self, link: Link) {
         let mut next = Some(link);
         while let Some(link) = next {
-            let outcome = self.broker.advance(&link).await;
-            next = self.broker.record(&link, &outcome).await.unwrap();
+            let outcome = self.services.redeemer.advance(&link).await;
+            next = self
+                .services
+                .redeemer
+                .record(&link, &outcome)
+                .await
+                .unwrap();
         }
     }
 
     async fn caller(&self, key: &AccessKey) -> Caller {
-        self.broker.authenticate(Some(key)).await.unwrap()
+        self.services.keys.authenticate(Some(key)).await.unwrap()
     }
 
     async fn report(&self, code: &str, key: &AccessKey) -> LinkReport {
         let caller = self.caller(key).await;
-        self.broker
-            .poll_link(code, &caller, address(9))
+        self.services
+            .links
+            .poll(code, &caller, address(9))
             .await
             .unwrap()
     }
@@ -155,7 +175,7 @@ impl Stage {
     }
 
     fn clock_now(&self) -> Timestamp {
-        self.broker.clock.now()
+        self.ports.clock.now()
     }
 
     /// The account that was linked last.
@@ -166,19 +186,19 @@ impl Stage {
 
     /// What the runtime does once: claims the revocations that are due and sees them through.
     async fn revoke_due(&self) -> usize {
-        let revocations = self.broker.revocations();
-        let leases = revocations.claim_due(10, &[]).await.unwrap();
+        let revoker = &self.services.revoker;
+        let leases = revoker.claim_due(10, &[]).await.unwrap();
         let claimed = leases.len();
         for lease in leases {
-            let result = revocations.attempt(&lease).await;
-            revocations.record(&lease, result.as_ref()).await.unwrap();
+            let result = revoker.attempt(&lease).await;
+            revoker.record(&lease, result.as_ref()).await.unwrap();
         }
         claimed
     }
 
     /// How the revocations stand.
     async fn revocations(&self) -> Vec<Revocation> {
-        let listed = self.broker.list_revocations(&Caller::Admin, None, 100);
+        let listed = self.services.revoker.list(&Caller::Admin, None, 100);
         listed.await.unwrap().items
     }
 

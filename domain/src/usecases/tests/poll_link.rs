@@ -12,8 +12,9 @@ async fn the_account_is_for_the_link_s_own_key_only() {
     assert_eq!(own.account.unwrap().key.account_id, "alice");
     for caller in [Caller::Nobody, stage.caller(&stage.started().await.1).await] {
         let bare = stage
-            .broker
-            .poll_link(&code, &caller, address(3))
+            .services
+            .links
+            .poll(&code, &caller, address(3))
             .await
             .unwrap();
         assert!(matches!(bare.status, LinkStatus::Linked(_)));
@@ -35,8 +36,9 @@ async fn why_the_provider_said_no_is_for_the_link_s_own_key_only() {
         ("access_denied".to_owned(), "not assigned".to_owned())
     );
     let others = stage
-        .broker
-        .poll_link(&code, &Caller::Nobody, address(3))
+        .services
+        .links
+        .poll(&code, &Caller::Nobody, address(3))
         .await;
     assert!(others.unwrap().error.is_none());
 }
@@ -46,8 +48,9 @@ async fn unknown_and_malformed_codes_do_not_exist() {
     let stage = Stage::new().await;
     for code in ["00000000", "1", "abcdefgh", ""] {
         let refused = stage
-            .broker
-            .poll_link(code, &Caller::Nobody, address(3))
+            .services
+            .links
+            .poll(code, &Caller::Nobody, address(3))
             .await;
         assert!(matches!(refused, Err(Refusal::NotFound(_))), "{code:?}");
     }
@@ -57,7 +60,7 @@ async fn unknown_and_malformed_codes_do_not_exist() {
 async fn guessing_is_limited_and_slows_no_client() {
     let stage = Stage::new().await;
     let (code, key) = stage.started().await;
-    let guess = |code: &'static str| stage.broker.poll_link(code, &Caller::Nobody, address(9));
+    let guess = |code: &'static str| stage.services.links.poll(code, &Caller::Nobody, address(9));
     for _ in 0..GuessLimit::PER_ADDRESS {
         assert!(matches!(guess("00000000").await, Err(Refusal::NotFound(_))));
     }
@@ -66,8 +69,9 @@ async fn guessing_is_limited_and_slows_no_client() {
         Err(Refusal::RateLimited { .. })
     ));
     let right = stage
-        .broker
-        .poll_link(&code, &Caller::Nobody, address(9))
+        .services
+        .links
+        .poll(&code, &Caller::Nobody, address(9))
         .await;
     assert!(
         matches!(right, Err(Refusal::RateLimited { .. })),
@@ -89,12 +93,12 @@ async fn an_ended_link_answers_for_a_day() {
     stage.clock.advance(secs(600));
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
     stage.clock.advance(secs(24 * 3600 - 1));
-    assert_eq!(stage.broker.purge_links(10).await.unwrap(), 0);
+    assert_eq!(stage.services.links.purge(10).await.unwrap(), 0);
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
     stage.clock.advance(secs(2));
-    assert_eq!(stage.broker.purge_links(10).await.unwrap(), 1);
+    assert_eq!(stage.services.links.purge(10).await.unwrap(), 1);
     assert!(matches!(
-        stage.broker.authenticate(Some(&key)).await,
+        stage.services.keys.authenticate(Some(&key)).await,
         Err(Refusal::Unauthorized(_))
     ));
 }
@@ -105,7 +109,8 @@ async fn inspecting_a_link_tells_its_own_key_alone() {
     let stage = Stage::new().await;
     let (code, key) = stage.linked().await;
     let other = stage.caller(&stage.started().await.1).await;
-    let inspect = async |code: &str, caller: &Caller| stage.broker.inspect_link(code, caller).await;
+    let inspect =
+        async |code: &str, caller: &Caller| stage.services.links.inspect(code, caller).await;
     let own = inspect(&code, &stage.caller(&key).await).await.unwrap();
     assert_eq!(own.account.unwrap().key.account_id, "alice");
     for _ in 0..=GuessLimit::PER_ADDRESS {
@@ -116,6 +121,9 @@ async fn inspecting_a_link_tells_its_own_key_alone() {
             }
         }
     }
-    let guess = stage.broker.poll_link(&code, &Caller::Nobody, address(9));
+    let guess = stage
+        .services
+        .links
+        .poll(&code, &Caller::Nobody, address(9));
     assert!(guess.await.is_ok());
 }

@@ -9,8 +9,17 @@ impl Stage {
     async fn stray(&self, which: &str) {
         let (code, _) = self.started().await;
         let (link, outcome) = self.tokens_under_way(&code, which).await;
-        self.broker.cancel(&code, &self.visitor()).await.unwrap();
-        let next = self.broker.record(&link, &outcome).await.unwrap();
+        self.services
+            .consents
+            .cancel(&code, &self.visitor())
+            .await
+            .unwrap();
+        let next = self
+            .services
+            .redeemer
+            .record(&link, &outcome)
+            .await
+            .unwrap();
         assert!(next.is_none());
     }
 
@@ -21,8 +30,14 @@ impl Stage {
         let granted = ScriptedProvider::grant(which, Some(&refresh));
         self.provider.answer_redeem(Ok(granted));
         self.clock.advance(ScriptedProvider::INTERVAL);
-        let link = self.broker.claim_due_polls(1, &[]).await.unwrap().remove(0);
-        let outcome = self.broker.advance(&link).await;
+        let link = self
+            .services
+            .redeemer
+            .claim_due(1, &[])
+            .await
+            .unwrap()
+            .remove(0);
+        let outcome = self.services.redeemer.advance(&link).await;
         (link, outcome)
     }
 
@@ -53,7 +68,8 @@ async fn a_link_that_has_said_expired_does_not_come_back() {
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
     assert!(
         stage
-            .broker
+            .services
+            .redeemer
             .record(&link, &outcome)
             .await
             .unwrap()
@@ -125,17 +141,35 @@ async fn a_relink_under_way_ends_with_its_account() {
     let granted = ScriptedProvider::grant("again", Some("refresh-again"));
     stage.provider.answer_redeem(Ok(granted));
     stage.clock.advance(ScriptedProvider::INTERVAL);
-    let link = stage.broker.claim_due_polls(1, &[]).await.unwrap();
+    let link = stage.services.redeemer.claim_due(1, &[]).await.unwrap();
     let link = &link[0];
-    let outcome = stage.broker.advance(link).await;
-    let redeemed = stage.broker.record(link, &outcome).await.unwrap().unwrap();
+    let outcome = stage.services.redeemer.advance(link).await;
+    let redeemed = stage
+        .services
+        .redeemer
+        .record(link, &outcome)
+        .await
+        .unwrap()
+        .unwrap();
     let account = stage.last_account().await;
-    stage.broker.delete_account(&caller, account).await.unwrap();
+    stage
+        .services
+        .accounts
+        .delete(&caller, account)
+        .await
+        .unwrap();
     assert_eq!(stage.revoke_due().await, 1);
     let revoked = stage.provider.revoked();
     assert_eq!(revoked, ["refresh-1", "access-1", "refresh-again", "again"]);
     // Whoever was finding out whose they are finds nothing to complete.
-    let outcome = stage.broker.advance(&redeemed).await;
-    assert!(stage.broker.record(&redeemed, &outcome).await.is_err());
+    let outcome = stage.services.redeemer.advance(&redeemed).await;
+    assert!(
+        stage
+            .services
+            .redeemer
+            .record(&redeemed, &outcome)
+            .await
+            .is_err()
+    );
     assert!(stage.store.accounts(None, 1).await.unwrap().is_empty());
 }

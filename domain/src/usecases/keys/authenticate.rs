@@ -1,23 +1,11 @@
-//! Who shows a bearer.
+//! Recognises callers by their bearer.
 
-use super::{Broker, Refusal};
-use crate::grant::{AccountId, KeyBinding, KeyHolder};
-use crate::link::LinkStatus;
+use super::Keys;
 use crate::secret::AccessKey;
+use crate::usecases::caller::UNKNOWN_KEY;
+use crate::usecases::{Caller, Refusal};
 
-/// Who is asking.
-pub enum Caller {
-    /// No bearer was shown.
-    Nobody,
-    /// The operator.
-    Admin,
-    /// A holder of the enrolment key.
-    Enroller,
-    /// A holder of an access key.
-    Key(Box<KeyHolder>),
-}
-
-impl Broker {
+impl Keys {
     /// Recognises the caller by the bearer and notes that the key was used. A key whose link is not complete is recognised all the same.
     ///
     /// # Errors
@@ -25,7 +13,7 @@ impl Broker {
     pub async fn authenticate(&self, bearer: Option<&AccessKey>) -> Result<Caller, Refusal> {
         let caller = self.recognise(bearer).await?;
         if let Caller::Key(key) = &caller {
-            self.key_uses.note(key.id, self.clock.now());
+            self.uses.note(key.id, self.clock.now());
         }
         Ok(caller)
     }
@@ -33,19 +21,19 @@ impl Broker {
     /// The same without noting that the key was used: for a `HEAD`.
     ///
     /// # Errors
-    /// As [`Broker::authenticate`].
+    /// As [`Keys::authenticate`].
     pub async fn recognise(&self, bearer: Option<&AccessKey>) -> Result<Caller, Refusal> {
         let Some(bearer) = bearer else {
             return Ok(Caller::Nobody);
         };
-        if self.is_operator_key(bearer, self.settings.admin_key.as_ref()) {
+        if self.is_operator_key(bearer, self.admin_key.as_ref()) {
             return Ok(Caller::Admin);
         }
-        if self.is_operator_key(bearer, self.settings.enroll_key.as_ref()) {
+        if self.is_operator_key(bearer, self.enroll_key.as_ref()) {
             return Ok(Caller::Enroller);
         }
         let hash = self.vault.hash_access_key(bearer);
-        match self.store.find_key(&hash).await? {
+        match self.keys.find_key(&hash).await? {
             Some(key) if key.expires_at.is_none_or(|at| at > self.clock.now()) => {
                 Ok(Caller::Key(Box::new(key)))
             }
@@ -60,22 +48,4 @@ impl Broker {
             self.vault.hash_operator_key(key) == self.vault.hash_operator_key(shown)
         })
     }
-
-    /// The account that a key opens.
-    pub(super) fn account_of(&self, key: &KeyHolder) -> Result<AccountId, Refusal> {
-        let link = match &key.binding {
-            KeyBinding::Account(account) => return Ok(*account),
-            KeyBinding::Link(link) => link,
-        };
-        match link.status(self.clock.now()) {
-            // Completed between the two reads that found the key and its link.
-            LinkStatus::Linked(account) => Ok(account),
-            status if status.is_final() => Err(UNKNOWN_KEY),
-            _ => Err(Refusal::LinkPending),
-        }
-    }
 }
-
-pub(super) const UNKNOWN_KEY: Refusal =
-    Refusal::Unauthorized("the key is unknown, revoked or was never used");
-pub(super) const KEY_NEEDED: Refusal = Refusal::Unauthorized("this needs a key as bearer");

@@ -1,9 +1,10 @@
 //! A provider sends a person's browser back.
 
-use super::{Broker, Refusal};
+use super::Consents;
 use crate::link::{Link, LinkCode, LinkState, PollSchedule, SealedPrompt};
 use crate::ports::StoreError;
 use crate::secret::{BrowserToken, CallbackQuery, KeyedHash};
+use crate::usecases::Refusal;
 
 /// What a browser came back with.
 pub struct Callback<'a> {
@@ -29,9 +30,9 @@ enum Standing {
 /// How often the link is read again when it changes between reading and writing.
 const TRIES: usize = 5;
 
-impl Broker {
-    /// Stores what a browser came back with, for the coordinator to redeem: nothing is lost if the person closes the tab
-    /// now, or the service stops. Returns the code of the link that it belongs to. The same callback again changes
+impl Consents {
+    /// Stores what a browser came back with, for the redeemer: nothing is lost if the person closes the tab now, or the
+    /// service stops. Returns the code of the link that it belongs to. The same callback again changes
     /// nothing and returns the same code, as long as the link is stored.
     ///
     /// # Errors
@@ -51,7 +52,7 @@ impl Broker {
             let sealed = self.vault.seal_callback(&callback.query, &link.code)?;
             let poll = PollSchedule::at_once(self.clock.now());
             let kept = self
-                .store
+                .links
                 .keep_callback(link.id, link.version, sealed, answer, poll);
             match kept.await {
                 Ok(link) => {
@@ -66,10 +67,10 @@ impl Broker {
         Err(StoreError::Conflict.into())
     }
 
-    /// Returns what [`Broker::take_callback`] would return, and changes nothing: for a `HEAD`.
+    /// Returns what [`Consents::take_callback`] would return, and changes nothing: for a `HEAD`.
     ///
     /// # Errors
-    /// As [`Broker::take_callback`].
+    /// As [`Consents::take_callback`].
     pub async fn inspect_callback(
         &self,
         callback: &Callback<'_>,
@@ -89,7 +90,7 @@ impl Broker {
         let code = self.vault.open_state(callback.state, &browser);
         let code = code.map_err(|_| FOREIGN)?;
         let hash = self.vault.hash_link_code(&code);
-        let link = self.store.find_link(&hash).await?;
+        let link = self.links.find_link(&hash).await?;
         let is_own =
             |link: &Link| link.belongs_to(&browser) && link.provider.as_str() == callback.provider;
         Ok((code, link.filter(is_own).ok_or(FOREIGN)?))

@@ -1,19 +1,15 @@
-//! What a person does at the page: enter a code, confirm it, see it through, or cancel.
+//! What a person does at the page: enter a code, confirm it, or cancel.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use super::refusal::UNKNOWN_CODE;
-use super::{Broker, Refusal};
-use crate::fault::Fault;
+use super::Consents;
 use crate::grant::Account;
-use crate::link::pace::LONGEST_CONSENT;
-use crate::link::{
-    Ending, Link, LinkCode, LinkState, LinkStatus, PollSchedule, SealedConsent, SealedPrompt,
-};
-use crate::ports::{Consent, ConsentRequest, Prompt, ProviderError, StoreError};
-use crate::secret::{BrowserToken, KeyedHash};
+use crate::link::{Ending, Link, LinkCode, LinkState, LinkStatus, SealedPrompt};
+use crate::ports::{Prompt, StoreError};
+use crate::secret::BrowserToken;
 use crate::time::Timestamp;
+use crate::usecases::Refusal;
+use crate::usecases::refusal::UNKNOWN_CODE;
 
 /// The browser in front of the page.
 pub struct Visitor<'a> {
@@ -41,19 +37,7 @@ pub struct LinkView {
     pub now: Timestamp,
 }
 
-impl Broker {
-    /// The token that the forms of this browser must carry.
-    #[must_use]
-    pub fn csrf_token(&self, browser: &BrowserToken) -> KeyedHash {
-        self.vault.csrf_token(browser)
-    }
-
-    /// A fresh value for a browser's cookie.
-    #[must_use]
-    pub fn new_browser(&self) -> BrowserToken {
-        BrowserToken::generate(&self.entropy)
-    }
-
+impl Consents {
     /// Finds the link that a person entered the code of.
     ///
     /// # Errors
@@ -76,7 +60,7 @@ impl Broker {
             return Ok(None);
         };
         let link = self
-            .store
+            .links
             .find_link(&self.vault.hash_link_code(&code))
             .await?;
         match link {
@@ -91,7 +75,7 @@ impl Broker {
     /// returned as it stands.
     ///
     /// # Errors
-    /// As [`Broker::look_up`].
+    /// As [`Consents::look_up`].
     pub async fn confirm(&self, code: &str, visitor: &Visitor<'_>) -> Result<Link, Refusal> {
         let link = self.entered(code, visitor).await?;
         let now = self.clock.now();
@@ -99,7 +83,7 @@ impl Broker {
             return Ok(link);
         }
         let browser = self.vault.hash_browser(visitor.browser);
-        match self.store.reserve_link(link.id, browser, now).await {
+        match self.links.reserve_link(link.id, browser, now).await {
             Ok(link) => Ok(link),
             // Somebody was faster: look again and say what is true now.
             Err(StoreError::Conflict) => self.entered(code, visitor).await,
@@ -107,78 +91,10 @@ impl Broker {
         }
     }
 
-    /// Starts the provider's flow for a link that was just confirmed by its code; does nothing when it has started
-    /// already, or nobody has confirmed it.
-    ///
-    /// # Errors
-    /// [`Refusal::ProviderUnavailable`] leaves the link pending, to be tried again. [`Refusal::ProviderRefused`] has
-    /// ended it.
-    pub async fn start_consent(&self, code: &LinkCode, link: &Link) -> Result<(), Refusal> {
-        let Some(browser) = &link.browser else {
-            return Ok(());
-        };
-        if link.status(self.clock.now()) != LinkStatus::Pending {
-            return Ok(());
-        }
-        self.observer.link_resumed(link.id);
-        let provider = Arc::clone(self.providers.get(&link.provider)?);
-        let request = ConsentRequest {
-            state: self.vault.seal_state(code, browser)?,
-            redirect_uri: self.settings.callback_uri(&link.provider),
-        };
-        match provider.begin_consent(&request).await {
-            Ok(consent) => self.keep_consent(link, &consent).await,
-            Err(error) => self.consent_refused(link, error).await,
-        }
-    }
-
-    async fn keep_consent(&self, link: &Link, consent: &Consent) -> Result<(), Refusal> {
-        let now = self.clock.now();
-        let sealed = self.seal_consent(link, consent)?;
-        // Only a flow with a code to type is polled; a redirect comes back by itself.
-        let poll = match consent.prompt {
-            Prompt::UserCode { .. } => Some(PollSchedule::start(consent.interval, now)),
-            Prompt::Visit { .. } => None,
-        };
-        let expires_at = now + consent.expires_in.min(LONGEST_CONSENT);
-        let started = self
-            .store
-            .begin_consent(link.id, link.version, sealed, poll, expires_at, now)
-            .await;
-        match started {
-            Ok(_) => {
-                tracing::info!(link = link.id.0, provider = %link.provider, "consent started");
-                self.observer.link_confirmed(link.id, &link.provider);
-                Ok(())
-            }
-            // The same person pressed twice, or too late: what is stored stands, and the provider forgets this flow.
-            Err(StoreError::Conflict) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    async fn consent_refused(&self, link: &Link, error: ProviderError) -> Result<(), Refusal> {
-        tracing::warn!(link = link.id.0, provider = %link.provider, %error, "consent could not start");
-        if !error.is_passing() {
-            self.fail(link, &error).await?;
-        }
-        Err(error.into())
-    }
-
-    /// Ends a link at which the provider refuses this service. A flow that another press of the button has started
-    /// meanwhile goes on.
-    async fn fail(&self, link: &Link, error: &ProviderError) -> Result<(), Refusal> {
-        let ending = Ending::Failed(Fault::new("provider_error", error.to_string()));
-        match self.end(link, ending).await {
-            Ok(()) | Err(StoreError::Conflict) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// Ends a link because the person says so.
     ///
     /// # Errors
-    /// As [`Broker::look_up`].
+    /// As [`Consents::look_up`].
     pub async fn cancel(&self, code: &str, visitor: &Visitor<'_>) -> Result<(), Refusal> {
         let link = self.entered(code, visitor).await?;
         self.deny(link).await
@@ -191,12 +107,12 @@ impl Broker {
             if link.status(now).is_final() {
                 return Ok(());
             }
-            match self.end(&link, Ending::Denied(None)).await {
+            match self.ender.end(&link, Ending::Denied(None)).await {
                 Ok(()) => return Ok(()),
                 // A poll of the provider moved it on in between.
                 Err(StoreError::Conflict) => {
                     link = self
-                        .store
+                        .links
                         .find_link(&link.code)
                         .await?
                         .ok_or(UNKNOWN_CODE)?;
@@ -210,14 +126,14 @@ impl Broker {
     async fn entered(&self, code: &str, visitor: &Visitor<'_>) -> Result<Link, Refusal> {
         let code = LinkCode::parse(code)?;
         let link = self
-            .store
+            .links
             .find_link(&self.vault.hash_link_code(&code))
             .await?;
         let browser = self.vault.hash_browser(visitor.browser);
         match link {
             Some(link) if link.belongs_to(&browser) => Ok(link),
             other => {
-                let link = self.admit_guess(other, visitor.address).await?;
+                let link = self.guesses.admit(other, visitor.address).await?;
                 if link.is_open_to(&browser) {
                     Ok(link)
                 } else {
@@ -233,7 +149,7 @@ impl Broker {
         let provider = self.providers.get(&link.provider).ok();
         let account = match status {
             LinkStatus::Linked(id) if link.belongs_to(&self.vault.hash_browser(browser)) => {
-                self.store.account(id).await?
+                self.accounts.account(id).await?
             }
             _ => None,
         };
@@ -250,32 +166,6 @@ impl Broker {
             account,
             now,
             link,
-        })
-    }
-
-    fn seal_consent(&self, link: &Link, consent: &Consent) -> Result<SealedConsent, Refusal> {
-        let vault = &self.vault;
-        let prompt = match &consent.prompt {
-            Prompt::UserCode {
-                user_code,
-                verification_uri,
-                verification_uri_complete,
-            } => SealedPrompt::UserCode {
-                user_code: vault.seal_user_code(user_code, &link.code)?,
-                verification_uri: verification_uri.clone(),
-                verification_uri_complete: verification_uri_complete
-                    .as_ref()
-                    .map(|uri| vault.seal_consent_uri(uri, &link.code))
-                    .transpose()?,
-            },
-            Prompt::Visit { uri } => SealedPrompt::Visit {
-                uri: vault.seal_consent_uri(uri, &link.code)?,
-            },
-        };
-        Ok(SealedConsent {
-            handle: vault.seal_device_code(&consent.handle, &link.code)?,
-            prompt,
-            callback: None,
         })
     }
 

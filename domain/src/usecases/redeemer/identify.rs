@@ -1,7 +1,7 @@
 //! Whose account a consent leads to.
 
-use super::trouble::Trouble;
-use super::{Broker, Outcome};
+use super::error::RedeemError;
+use super::{Outcome, Redeemer};
 use crate::fault::Fault;
 use crate::grant::refresh::{Lifetimes, due_at};
 use crate::grant::{AccessEnd, Account, AccountKey, Identity, LifetimeHints, NewGrant};
@@ -13,13 +13,13 @@ struct Owner {
     display_name: String,
 }
 
-impl Broker {
+impl Redeemer {
     /// Finds out whose tokens a link holds.
     pub(super) async fn identify(
         &self,
         link: &Link,
         grant: &SealedGrant,
-    ) -> Result<Outcome, Trouble> {
+    ) -> Result<Outcome, RedeemError> {
         let provider = self.providers.get(&link.provider)?;
         let access_token = self
             .vault
@@ -33,7 +33,7 @@ impl Broker {
             .identify(&access_token, id_token.as_ref(), grant.requested_at)
             .await?;
         let relinked = match link.relink_of {
-            Some(id) => Some(self.stored_account(id).await?),
+            Some(id) => Some(self.accounts.get(id).await?),
             None => None,
         };
         let Some(owner) = self.owner(link, identity, relinked) else {
@@ -99,7 +99,12 @@ impl Broker {
         }
     }
 
-    fn seal_to(&self, owner: Owner, link: &Link, grant: &SealedGrant) -> Result<Outcome, Trouble> {
+    fn seal_to(
+        &self,
+        owner: Owner,
+        link: &Link,
+        grant: &SealedGrant,
+    ) -> Result<Outcome, RedeemError> {
         let vault = &self.vault;
         let access_token = vault.open_new_access_token(&grant.access_token, &link.code)?;
         let refresh_token = grant
@@ -142,7 +147,7 @@ impl Broker {
             grant_expires_at: grant.grant_expires_at,
             next_refresh_at: due_at(
                 &lifetimes,
-                self.settings.refresh_at_least_every,
+                self.refresh_at_least_every,
                 self.entropy.fraction(),
             ),
         })))

@@ -1,13 +1,14 @@
 //! Further keys to one account.
 
-use super::accounts::NO_SUCH_ACCOUNT;
-use super::name::checked;
-use super::page::Page;
-use super::{Broker, Caller, Refusal};
+use super::Keys;
 use crate::grant::{AccessKeyId, AccountId, KeyRecord, NewKey};
 use crate::ports::{KeyCreation, StoreError};
 use crate::secret::AccessKey;
 use crate::time::Timestamp;
+use crate::usecases::accounts::NO_SUCH_ACCOUNT;
+use crate::usecases::name::checked;
+use crate::usecases::page::Page;
+use crate::usecases::{Caller, Refusal};
 
 /// One page of an account's keys.
 pub type KeyPage = Page<KeyRecord, AccessKeyId>;
@@ -29,24 +30,21 @@ pub struct HandedKey {
     pub record: KeyRecord,
 }
 
-impl Broker {
-    /// So many keys may open one account.
-    pub const MOST_KEYS: u64 = 100;
-
+impl Keys {
     /// Lists the keys of an account.
     ///
     /// # Errors
     /// [`Refusal`]: no or no good key, no such account, the store.
-    pub async fn list_keys(
+    pub async fn list(
         &self,
         caller: &Caller,
         id: AccountId,
         after: Option<AccessKeyId>,
         limit: u64,
     ) -> Result<KeyPage, Refusal> {
-        self.owned_account(caller, id).await?;
-        let keys = self.store.keys(id, after, limit.saturating_add(1)).await?;
-        let keys = keys.into_iter().map(|key| self.key_uses.overlay(key));
+        self.accounts.owned(caller, id).await?;
+        let keys = self.keys.keys(id, after, limit.saturating_add(1)).await?;
+        let keys = keys.into_iter().map(|key| self.uses.overlay(key));
         Ok(Page::cut(keys.collect(), limit, |key| key.id))
     }
 
@@ -55,13 +53,13 @@ impl Broker {
     /// # Errors
     /// [`Refusal`]: as for listing, and [`Refusal::Unprocessable`] for a bad name, an expiry that is over, or too many
     /// keys.
-    pub async fn create_key(
+    pub async fn create(
         &self,
         caller: &Caller,
         id: AccountId,
         request: KeyRequest,
     ) -> Result<HandedKey, Refusal> {
-        self.owned_account(caller, id).await?;
+        self.accounts.owned(caller, id).await?;
         let access_key = AccessKey::generate(&self.entropy);
         let key = NewKey {
             account: id,
@@ -70,13 +68,13 @@ impl Broker {
             created_at: self.clock.now(),
             expires_at: self.in_the_future(request.expires_at)?,
         };
-        match self.store.create_key(key, Self::MOST_KEYS).await {
+        match self.keys.create_key(key, Self::MOST_PER_ACCOUNT).await {
             Ok(KeyCreation::Created(record)) => {
                 tracing::info!(account = id.0, key = record.id.0, "access key handed out");
                 Ok(HandedKey { access_key, record })
             }
             Ok(KeyCreation::Full) => {
-                let detail = format!("the account has {} keys already", Self::MOST_KEYS);
+                let detail = format!("the account has {} keys already", Self::MOST_PER_ACCOUNT);
                 Err(Refusal::Unprocessable(detail))
             }
             Err(StoreError::Conflict) => Err(NO_SUCH_ACCOUNT),
@@ -88,27 +86,19 @@ impl Broker {
     ///
     /// # Errors
     /// [`Refusal`]: as for listing, and no such key.
-    pub async fn delete_key(
+    pub async fn delete(
         &self,
         caller: &Caller,
         id: AccountId,
         key: AccessKeyId,
     ) -> Result<(), Refusal> {
-        self.owned_account(caller, id).await?;
-        self.end_relinks(id, Some(key)).await?;
-        if !self.store.delete_key(id, key).await? {
+        self.accounts.owned(caller, id).await?;
+        self.ender.end_relinks(id, Some(key)).await?;
+        if !self.keys.delete_key(id, key).await? {
             return Err(NO_SUCH_KEY);
         }
         tracing::info!(account = id.0, key = key.0, "access key deleted");
         Ok(())
-    }
-
-    /// Writes down when keys were last used: what is noted in memory so far.
-    ///
-    /// # Errors
-    /// When the store fails; nothing is lost, call it again later.
-    pub async fn note_key_uses(&self) -> Result<(), StoreError> {
-        self.key_uses.write_down(self.store.as_ref()).await
     }
 
     fn in_the_future(&self, at: Option<Timestamp>) -> Result<Option<Timestamp>, Refusal> {

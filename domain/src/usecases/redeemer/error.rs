@@ -1,23 +1,23 @@
-//! What can go wrong while a link advances.
+//! Why a redemption brought no usable answer.
 
 use std::time::Duration;
 
-use super::Refusal;
 use crate::fault::Fault;
 use crate::link::Link;
 use crate::ports::{CipherError, ProviderError};
 use crate::time::Timestamp;
+use crate::usecases::Refusal;
 
-/// A question that brought no answer, or an answer that could not be dealt with.
+/// The provider gave no answer, or one that could not be handled.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Trouble {
+pub(super) enum RedeemError {
     #[error(transparent)]
     Provider(#[from] ProviderError),
     #[error(transparent)]
     Refusal(#[from] Refusal),
 }
 
-impl Trouble {
+impl RedeemError {
     /// Whether asking again may help.
     pub(super) fn is_passing(&self) -> bool {
         match self {
@@ -71,7 +71,7 @@ impl Trouble {
     }
 }
 
-impl From<CipherError> for Trouble {
+impl From<CipherError> for RedeemError {
     fn from(error: CipherError) -> Self {
         Self::Refusal(error.into())
     }

@@ -1,10 +1,10 @@
-//! When keys were last used, without a write for every request.
+//! Notes when keys were last used, without a write for every request.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::grant::{AccessKeyId, KeyRecord};
-use crate::ports::{StoreError, TokenStore};
+use crate::ports::{KeyStore, StoreError};
 use crate::time::Timestamp;
 
 /// The uses that the store does not know of yet.
@@ -28,8 +28,8 @@ impl KeyUses {
         }
     }
 
-    /// Hands all uses to the store in one go; takes them back when it fails.
-    pub(super) async fn write_down(&self, store: &dyn TokenStore) -> Result<(), StoreError> {
+    /// Stores all uses at once. Keeps them if the store fails.
+    pub(super) async fn store(&self, store: &dyn KeyStore) -> Result<(), StoreError> {
         let uses: Vec<_> = std::mem::take(&mut *self.lock()).into_iter().collect();
         if uses.is_empty() {
             return Ok(());

@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::refusal::UNKNOWN_CODE;
-use super::{Broker, Caller, Refusal};
+use super::Links;
 use crate::fault::Fault;
 use crate::grant::Account;
 use crate::link::{Link, LinkCode, LinkStatus};
+use crate::usecases::refusal::UNKNOWN_CODE;
+use crate::usecases::{Caller, Refusal};
 
 /// How a link stands, as far as the caller may know.
 #[derive(Debug, Clone)]
@@ -24,13 +25,13 @@ pub struct LinkReport {
     pub error: Option<Fault>,
 }
 
-impl Broker {
+impl Links {
     /// Reports a link: its status to anybody who knows the code, the rest to its own key. Wrong codes are limited;
     /// the link's own key is never slowed down by somebody else's guesses.
     ///
     /// # Errors
     /// [`Refusal::NotFound`] for an unknown or malformed code, [`Refusal::RateLimited`] after too many of them.
-    pub async fn poll_link(
+    pub async fn poll(
         &self,
         code: &str,
         caller: &Caller,
@@ -38,7 +39,7 @@ impl Broker {
     ) -> Result<LinkReport, Refusal> {
         let code = LinkCode::parse(code)?;
         let link = self
-            .store
+            .links
             .find_link(&self.vault.hash_link_code(&code))
             .await?;
         match link {
@@ -47,7 +48,7 @@ impl Broker {
                 self.full_report(&link).await
             }
             other => {
-                let link = self.admit_guess(other, address).await?;
+                let link = self.guesses.admit(other, address).await?;
                 Ok(self.bare_report(&link))
             }
         }
@@ -58,13 +59,13 @@ impl Broker {
     ///
     /// # Errors
     /// [`Refusal::NotFound`] for any other caller, and for an unknown or malformed code.
-    pub async fn inspect_link(&self, code: &str, caller: &Caller) -> Result<LinkReport, Refusal> {
+    pub async fn inspect(&self, code: &str, caller: &Caller) -> Result<LinkReport, Refusal> {
         let code = LinkCode::parse(code)?;
         if !matches!(caller, Caller::Key(_)) {
             return Err(UNKNOWN_CODE);
         }
         let hash = self.vault.hash_link_code(&code);
-        match self.store.find_link(&hash).await? {
+        match self.links.find_link(&hash).await? {
             Some(link) if is_own(&link, caller) => self.full_report(&link).await,
             _ => Err(UNKNOWN_CODE),
         }
@@ -75,7 +76,7 @@ impl Broker {
         LinkReport {
             status: link.status(now),
             expires_in: link.expires_in(now),
-            interval: self.settings.poll_interval,
+            interval: self.poll_interval,
             account: None,
             error: None,
         }
@@ -84,7 +85,7 @@ impl Broker {
     async fn full_report(&self, link: &Link) -> Result<LinkReport, Refusal> {
         let report = self.bare_report(link);
         let account = match report.status {
-            LinkStatus::Linked(account) => Some(self.stored_account(account).await?),
+            LinkStatus::Linked(account) => Some(self.accounts.get(account).await?),
             _ => None,
         };
         let error = match &report.status {

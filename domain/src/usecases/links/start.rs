@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::accounts::READING_ONLY;
-use super::authenticate::{KEY_NEEDED, UNKNOWN_KEY};
-use super::name::checked;
-use super::{Broker, Caller, Refusal};
+use super::Links;
 use crate::grant::{KeyHolder, KeyRole, ProviderName};
 use crate::link::{LinkCode, Requester};
 use crate::ports::{LinkCreation, NewLink, NewLinkKey, StoreError};
 use crate::secret::AccessKey;
+use crate::usecases::caller::{KEY_NEEDED, READING_ONLY, UNKNOWN_KEY, account_of};
+use crate::usecases::name::checked;
+use crate::usecases::{Caller, Refusal};
 
 /// What a client asks for.
 #[derive(Debug, Clone, Default)]
@@ -34,17 +34,17 @@ pub struct StartedLink {
     pub interval: Duration,
 }
 
-impl Broker {
-    /// So many links may be open at once. More would make codes guessable: see [`crate::link::GuessLimit`].
-    pub const MOST_OPEN_LINKS: u64 = 10_000;
-    /// What callers without a key may take up of that; the rest is kept for those with one.
+impl Links {
+    /// At most this many links may be open at once. More would make codes guessable: see [`crate::link::GuessLimit`].
+    pub const MOST_OPEN: u64 = 10_000;
+    /// Callers without a key may open at most this many; the rest is reserved for those with one.
     pub const MOST_OPEN_FOR_STRANGERS: u64 = 9_000;
 
     /// Hands out a link code; a holder of an access key relinks that key's account.
     ///
     /// # Errors
     /// [`Refusal`]: a missing enrolment key, a provider that is not there, too many open links.
-    pub async fn start_link(
+    pub async fn start(
         &self,
         caller: &Caller,
         request: LinkRequest,
@@ -55,7 +55,7 @@ impl Broker {
             ..request.requester
         };
         let (provider, key, access_key) = match caller {
-            Caller::Nobody if self.settings.enroll_key.is_some() => return Err(KEY_NEEDED),
+            Caller::Nobody if self.needs_enroll_key => return Err(KEY_NEEDED),
             Caller::Nobody | Caller::Enroller | Caller::Admin => {
                 let provider = self.providers.choose(request.provider.as_deref())?;
                 let access_key = AccessKey::generate(&self.entropy);
@@ -69,17 +69,15 @@ impl Broker {
         };
         let most_open = match caller {
             Caller::Nobody => Self::MOST_OPEN_FOR_STRANGERS,
-            _ => Self::MOST_OPEN_LINKS,
+            _ => Self::MOST_OPEN,
         };
-        let code = self
-            .keep_link(&provider, &requester, key, most_open)
-            .await?;
+        let code = self.create(&provider, &requester, key, most_open).await?;
         Ok(StartedLink {
             code,
             access_key,
             provider,
-            expires_in: self.settings.link_code_ttl,
-            interval: self.settings.poll_interval,
+            expires_in: self.code_ttl,
+            interval: self.poll_interval,
         })
     }
 
@@ -88,11 +86,11 @@ impl Broker {
         key: &KeyHolder,
         named: Option<&str>,
     ) -> Result<(ProviderName, NewLinkKey), Refusal> {
-        let account = self.account_of(key)?;
+        let account = account_of(key, self.clock.now())?;
         if key.role != KeyRole::Owner {
             return Err(READING_ONLY);
         }
-        let account = self.stored_account(account).await?;
+        let account = self.accounts.get(account).await?;
         let provider = self.providers.get(&account.key.provider)?.name();
         if named.is_some_and(|name| name != provider.as_str()) {
             let detail = format!("the account of this key is one of the provider {provider}");
@@ -105,8 +103,8 @@ impl Broker {
         Ok((provider.clone(), relink))
     }
 
-    /// Keeps the link under a code that no other link holds.
-    async fn keep_link(
+    /// Stores a link under a code that no other link has.
+    async fn create(
         &self,
         provider: &ProviderName,
         requester: &Requester,
@@ -123,9 +121,9 @@ impl Broker {
                 requester: requester.clone(),
                 key,
                 created_at: now,
-                expires_at: now + self.settings.link_code_ttl,
+                expires_at: now + self.code_ttl,
             };
-            match self.store.create_link(link, most_open).await {
+            match self.links.create_link(link, most_open).await {
                 Ok(LinkCreation::Created(link)) => {
                     tracing::info!(link = link.id.0, %provider, relink = link.relink_of.is_some(), "link code handed out");
                     self.observer.link_started(link.id, provider);
@@ -133,7 +131,7 @@ impl Broker {
                 }
                 Ok(LinkCreation::CodeTaken) => {}
                 Ok(LinkCreation::OverCapacity) => break,
-                // The key went with its account since it was shown.
+                // The key was deleted with its account meanwhile.
                 Err(StoreError::Conflict) => return Err(UNKNOWN_KEY),
                 Err(error) => return Err(error.into()),
             }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::authenticate::{KEY_NEEDED, UNKNOWN_KEY};
-use super::{Broker, Caller, Refusal};
+use super::Tokens;
 use crate::clock_step::CLOCKS_DIFFER;
 use crate::fault::Fault;
 use crate::grant::refresh::FASTEST;
@@ -12,6 +11,8 @@ use crate::grant::{
 };
 use crate::secret::AccessToken;
 use crate::time::Timestamp;
+use crate::usecases::caller::{KEY_NEEDED, UNKNOWN_KEY, account_of};
+use crate::usecases::{Caller, Refusal};
 
 /// A token on its way to the client.
 pub struct HandedToken {
@@ -29,62 +30,58 @@ pub struct HandedToken {
     pub warning: Option<Fault>,
 }
 
-impl Broker {
+impl Tokens {
     /// Hands out the stored access token while it is valid for `min_ttl` at least; otherwise refreshes it first. A
     /// token that is valid is handed out whatever becomes of that.
     ///
     /// # Errors
     /// [`Refusal`]: no or no good key, [`Refusal::Forbidden`] for operators, [`Refusal::LinkPending`]; once the token
     /// has expired, [`Refusal::RelinkRequired`] or [`Refusal::ProviderUnavailable`].
-    pub async fn hand_out_token(
+    pub async fn hand_out(
         &self,
         caller: &Caller,
         min_ttl: Duration,
     ) -> Result<HandedToken, Refusal> {
         let key = token_key(caller)?;
-        let account = self.account_of(key)?;
-        let mut tokens = self.stored_tokens(account).await.map_err(gone)?;
+        let account = account_of(key, self.clock.now())?;
+        let mut tokens = self.renewal.stored(account).await.map_err(gone)?;
         if wants_refresh(&tokens, min_ttl, self.clock.now()) {
-            tokens = self.refreshed(tokens).await.map_err(gone)?;
+            tokens = self.renewal.refreshed(tokens).await.map_err(gone)?;
             self.still_opens(key.id, account).await?;
         }
-        self.hand_out(tokens, min_ttl).await
+        self.open(tokens, min_ttl).await
     }
 
     /// Returns the stored access token as it is, without refreshing it: for a `HEAD`.
     ///
     /// # Errors
-    /// As [`Broker::hand_out_token`]; an expired token is [`Refusal::ProviderUnavailable`] until somebody refreshes it.
-    pub async fn inspect_token(
+    /// As [`Tokens::hand_out`]; an expired token is [`Refusal::ProviderUnavailable`] until somebody refreshes it.
+    pub async fn inspect(
         &self,
         caller: &Caller,
         min_ttl: Duration,
     ) -> Result<HandedToken, Refusal> {
-        let account = self.account_of(token_key(caller)?)?;
-        let tokens = self.stored_tokens(account).await.map_err(gone)?;
-        self.hand_out(tokens, min_ttl).await
+        let account = account_of(token_key(caller)?, self.clock.now())?;
+        let tokens = self.renewal.stored(account).await.map_err(gone)?;
+        self.open(tokens, min_ttl).await
     }
 
     /// A refresh takes its time: the key may have been deleted meanwhile, or have expired.
     async fn still_opens(&self, key: AccessKeyId, account: AccountId) -> Result<(), Refusal> {
         let before = AccessKeyId(key.0 - 1);
-        let found = self.store.keys(account, Some(before), 1).await?;
+        let found = self.keys.keys(account, Some(before), 1).await?;
         let found = found.into_iter().find(|found| found.id == key);
         let opens = found.is_some_and(|key| key.expires_at.is_none_or(|at| at > self.clock.now()));
         if opens { Ok(()) } else { Err(UNKNOWN_KEY) }
     }
 
-    async fn hand_out(
-        &self,
-        tokens: StoredTokens,
-        min_ttl: Duration,
-    ) -> Result<HandedToken, Refusal> {
+    async fn open(&self, tokens: StoredTokens, min_ttl: Duration) -> Result<HandedToken, Refusal> {
         let now = self.clock.now();
         let expires_at = tokens.account.access_token_expires_at;
         let expires_in = expires_at.map(|at| at.since(now));
         let is_over = expires_in.is_some_and(|left| left.is_zero());
         if is_over || wants_refresh_since_clock_step(&tokens, now) {
-            return Err(self.why_no_token(&tokens).await);
+            return Err(self.renewal.why_no_token(&tokens).await);
         }
         Ok(HandedToken {
             access_token: self

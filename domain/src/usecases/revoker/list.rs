@@ -1,21 +1,22 @@
-//! What became of tokens that were to be revoked.
+//! Lists revocations.
 
-use super::authenticate::KEY_NEEDED;
-use super::page::Page;
-use super::{Broker, Caller, Refusal};
+use super::Revoker;
 use crate::grant::revocation::{Revocation, RevocationId};
+use crate::usecases::caller::{KEY_NEEDED, account_of};
+use crate::usecases::page::Page;
+use crate::usecases::{Caller, Refusal};
 
 /// One page of revocations.
 pub type RevocationPage = Page<Revocation, RevocationId>;
 
 const ADMIN_ONLY: Refusal = Refusal::Forbidden("only the admin sees revocations");
 
-impl Broker {
-    /// Lists to the admin what is to be revoked, and for a week what became of it.
+impl Revoker {
+    /// Lists pending revocations, and for a week those that have ended, to the admin.
     ///
     /// # Errors
     /// [`Refusal`]: not the admin, the store.
-    pub async fn list_revocations(
+    pub async fn list(
         &self,
         caller: &Caller,
         after: Option<RevocationId>,
@@ -26,9 +27,9 @@ impl Broker {
             Caller::Nobody => return Err(KEY_NEEDED),
             Caller::Enroller => return Err(ADMIN_ONLY),
             // A key that opens nothing is refused as such, here as elsewhere.
-            Caller::Key(key) => return self.account_of(key).and(Err(ADMIN_ONLY)),
+            Caller::Key(key) => return account_of(key, self.clock.now()).and(Err(ADMIN_ONLY)),
         }
-        let asked = self.store.revocations(after, limit.saturating_add(1));
+        let asked = self.revocations.revocations(after, limit.saturating_add(1));
         Ok(Page::cut(asked.await?, limit, |revocation| revocation.id))
     }
 }

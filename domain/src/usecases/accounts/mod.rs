@@ -94,3 +94,9 @@ impl Accounts {
         account.warning(self.clock.now())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    mod after_restore;
+    mod delete;
+}

@@ -64,3 +64,9 @@ impl Consents {
         BrowserToken::generate(&self.entropy)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    mod enter_code;
+    mod take_callback;
+}

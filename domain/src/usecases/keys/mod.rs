@@ -61,3 +61,8 @@ impl Keys {
         self.uses.store(self.keys.as_ref()).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    mod account_keys;
+}

@@ -81,3 +81,10 @@ impl Links {
         self.guesses.purge(limit).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    mod guesses;
+    mod poll;
+    mod start;
+}

@@ -109,3 +109,9 @@ impl Redeemer {
         link.lease_until.is_some_and(|until| until > answered_by)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    mod advance;
+    mod strays;
+}

@@ -14,6 +14,8 @@ mod on_demand;
 mod outage_watch;
 mod outages;
 mod record;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

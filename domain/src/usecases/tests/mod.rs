@@ -1,62 +1,51 @@
-//! The use cases over the fakes, on a clock that stands still.
+//! The services over the fakes, on a clock that stands still; and tests that concern several of them.
 #![allow(clippy::unwrap_used)]
 
-mod access_keys;
-mod advance_consent;
-mod after_restore;
 mod authorization;
-mod delete_account;
-mod enter_code;
-mod limit_guesses;
-mod poll_link;
-mod refresh;
 mod rekey;
-mod start_link;
-mod strays;
-mod take_callback;
 
-use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Duration;
+pub(super) use std::net::IpAddr;
+pub(super) use std::sync::Arc;
+pub(super) use std::time::Duration;
 
-use super::{
+pub(super) use super::{
     Caller, LinkReport, LinkRequest, Ports, Providers, Refusal, Services, Settings, StartedLink,
     Visitor, unlock,
 };
-use crate::grant::AccountId;
-use crate::grant::revocation::{Revocation, RevocationStatus};
-use crate::link::{Link, LinkCode, LinkStatus, Requester};
-use crate::ports::{AccountStore, OAuthProvider};
-use crate::secret::{AccessKey, BrowserToken};
-use crate::testing::{
+pub(super) use crate::grant::AccountId;
+pub(super) use crate::grant::revocation::{Revocation, RevocationStatus};
+pub(super) use crate::link::{Link, LinkCode, LinkStatus, Requester};
+pub(super) use crate::ports::{AccountStore, OAuthProvider};
+pub(super) use crate::secret::{AccessKey, BrowserToken};
+pub(super) use crate::testing::{
     FakeCipher, FixedClock, MemoryStore, ScriptedProvider, ports, seeded_entropy, services,
     settings,
 };
-use crate::time::Timestamp;
+pub(super) use crate::time::Timestamp;
 
 /// The services, and the fakes that they stand on.
-struct Stage {
-    ports: Ports,
-    services: Services,
-    clock: FixedClock,
-    provider: Arc<ScriptedProvider>,
-    store: Arc<MemoryStore>,
-    browser: BrowserToken,
+pub(super) struct Stage {
+    pub(super) ports: Ports,
+    pub(super) services: Services,
+    pub(super) clock: FixedClock,
+    pub(super) provider: Arc<ScriptedProvider>,
+    pub(super) store: Arc<MemoryStore>,
+    pub(super) browser: BrowserToken,
 }
 
-const ADMIN: &str = "an-admin-key-of-the-test";
+pub(super) const ADMIN: &str = "an-admin-key-of-the-test";
 
 impl Stage {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         Self::with_enroll_key(None).await
     }
 
-    async fn with_enroll_key(enroll_key: Option<&str>) -> Self {
+    pub(super) async fn with_enroll_key(enroll_key: Option<&str>) -> Self {
         Self::over(Arc::default(), FixedClock::default(), enroll_key).await
     }
 
     /// Another service on the same store, be it a replica or this one after a restart, with a way to the provider of its own.
-    async fn another_replica(&self) -> Self {
+    pub(super) async fn another_replica(&self) -> Self {
         Self::over(Arc::clone(&self.store), self.clock.clone(), None).await
     }
 
@@ -90,14 +79,14 @@ impl Stage {
         }
     }
 
-    fn visitor(&self) -> Visitor<'_> {
+    pub(super) fn visitor(&self) -> Visitor<'_> {
         Visitor {
             browser: &self.browser,
             address: address(1),
         }
     }
 
-    async fn link_for(&self, caller: &Caller) -> Result<StartedLink, Refusal> {
+    pub(super) async fn link_for(&self, caller: &Caller) -> Result<StartedLink, Refusal> {
         let requester = Requester {
             client_name: Some("cron".to_owned()),
             address: None,
@@ -114,12 +103,12 @@ impl Stage {
             .await
     }
 
-    async fn started(&self) -> (String, AccessKey) {
+    pub(super) async fn started(&self) -> (String, AccessKey) {
         let link = self.link_for(&Caller::Nobody).await.unwrap();
         (link.code.digits().to_owned(), link.access_key.unwrap())
     }
 
-    async fn confirm(&self, code: &str) -> Result<(), Refusal> {
+    pub(super) async fn confirm(&self, code: &str) -> Result<(), Refusal> {
         let link = self
             .services
             .consents
@@ -130,7 +119,7 @@ impl Stage {
     }
 
     /// Lets the time of the next poll come and sees all due links through.
-    async fn poll_providers(&self) {
+    pub(super) async fn poll_providers(&self) {
         self.clock.advance(
             self.services
                 .redeemer
@@ -144,7 +133,7 @@ impl Stage {
         }
     }
 
-    async fn see_through(&self, link: Link) {
+    pub(super) async fn see_through(&self, link: Link) {
         let mut next = Some(link);
         while let Some(link) = next {
             let outcome = self.services.redeemer.advance(&link).await;
@@ -157,11 +146,11 @@ impl Stage {
         }
     }
 
-    async fn caller(&self, key: &AccessKey) -> Caller {
+    pub(super) async fn caller(&self, key: &AccessKey) -> Caller {
         self.services.keys.authenticate(Some(key)).await.unwrap()
     }
 
-    async fn report(&self, code: &str, key: &AccessKey) -> LinkReport {
+    pub(super) async fn report(&self, code: &str, key: &AccessKey) -> LinkReport {
         let caller = self.caller(key).await;
         self.services
             .links
@@ -170,22 +159,22 @@ impl Stage {
             .unwrap()
     }
 
-    async fn status(&self, code: &str, key: &AccessKey) -> LinkStatus {
+    pub(super) async fn status(&self, code: &str, key: &AccessKey) -> LinkStatus {
         self.report(code, key).await.status
     }
 
-    fn clock_now(&self) -> Timestamp {
+    pub(super) fn clock_now(&self) -> Timestamp {
         self.ports.clock.now()
     }
 
     /// The account that was linked last.
-    async fn last_account(&self) -> AccountId {
+    pub(super) async fn last_account(&self) -> AccountId {
         let accounts = self.store.accounts(None, 100).await.unwrap();
         accounts.last().unwrap().id
     }
 
     /// What the runtime does once: claims the revocations that are due and sees them through.
-    async fn revoke_due(&self) -> usize {
+    pub(super) async fn revoke_due(&self) -> usize {
         let revoker = &self.services.revoker;
         let leases = revoker.claim_due(10, &[]).await.unwrap();
         let claimed = leases.len();
@@ -197,13 +186,13 @@ impl Stage {
     }
 
     /// How the revocations stand.
-    async fn revocations(&self) -> Vec<Revocation> {
+    pub(super) async fn revocations(&self) -> Vec<Revocation> {
         let listed = self.services.revoker.list(&Caller::Admin, None, 100);
         listed.await.unwrap().items
     }
 
     /// A link that Alice has completed, and its key.
-    async fn linked(&self) -> (String, AccessKey) {
+    pub(super) async fn linked(&self) -> (String, AccessKey) {
         let (code, key) = self.started().await;
         self.confirm(&code).await.unwrap();
         self.provider
@@ -213,10 +202,10 @@ impl Stage {
     }
 }
 
-fn address(last: u8) -> IpAddr {
+pub(super) fn address(last: u8) -> IpAddr {
     IpAddr::from([198, 51, 100, last])
 }
 
-fn secs(seconds: u64) -> Duration {
+pub(super) fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }

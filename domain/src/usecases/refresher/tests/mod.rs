@@ -6,7 +6,6 @@ mod outages;
 
 use async_trait::async_trait;
 
-use super::*;
 use crate::grant::RefreshedTokens;
 use crate::grant::{Account, AccountStatus, StoredTokens, TokenOrigin};
 use crate::ports::{
@@ -14,6 +13,7 @@ use crate::ports::{
     RefreshStore,
 };
 use crate::secret::Sealed;
+use crate::usecases::tests::*;
 use crate::usecases::{Exchange, HandedToken, RefreshOnDemand, RefreshRequest, Workers};
 
 fn gone() -> ProviderError {

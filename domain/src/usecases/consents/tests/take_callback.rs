@@ -1,10 +1,10 @@
 //! Consents that end with the browser being sent back.
 
-use super::*;
 use crate::fault::Fault;
 use crate::ports::{Prompt, ProviderError, Redemption};
 use crate::secret::CallbackQuery;
 use crate::usecases::Callback;
+use crate::usecases::tests::*;
 
 /// A link whose person is at the provider, which will send them back: its code, its key and the state.
 async fn away(stage: &Stage) -> (String, AccessKey, String) {

@@ -1,8 +1,8 @@
 //! A client polls.
 
-use super::*;
 use crate::link::GuessLimit;
 use crate::ports::Redemption;
+use crate::usecases::tests::*;
 
 #[tokio::test]
 async fn the_account_is_for_the_link_s_own_key_only() {

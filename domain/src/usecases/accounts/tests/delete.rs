@@ -1,8 +1,8 @@
 //! Deleting an account, and what becomes of its tokens.
 
-use super::*;
 use crate::grant::TokenOrigin;
 use crate::ports::{ProviderError, Revoked};
+use crate::usecases::tests::*;
 
 fn gone() -> ProviderError {
     ProviderError::Unavailable {

@@ -1,9 +1,9 @@
 //! A person at the page.
 
-use super::*;
 use crate::link::LinkState;
 use crate::ports::{Prompt, ProviderError};
 use crate::usecases::LinkView;
+use crate::usecases::tests::*;
 
 fn unavailable() -> ProviderError {
     ProviderError::Unavailable {

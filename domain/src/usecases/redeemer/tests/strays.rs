@@ -1,8 +1,8 @@
 //! Tokens that arrive when nobody waits for them any more.
 
-use super::*;
 use crate::grant::Identity;
 use crate::usecases::Outcome;
+use crate::usecases::tests::*;
 
 impl Stage {
     /// Tokens arrive for a link that its person has cancelled meanwhile.

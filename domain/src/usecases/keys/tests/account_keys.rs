@@ -1,6 +1,6 @@
 //! Further keys to an account.
 
-use super::*;
+use crate::usecases::tests::*;
 use crate::usecases::{HandedKey, KeyRequest, Keys};
 
 fn request(name: &str) -> KeyRequest {

@@ -1,8 +1,8 @@
 //! Wrong codes are counted in the store.
 
-use super::*;
 use crate::link::GuessLimit;
 use crate::ports::StoreError;
+use crate::usecases::tests::*;
 
 /// What becomes of a code that an address tries at a service.
 async fn guess(services: &Services, code: &str, from: u8) -> Result<LinkReport, Refusal> {

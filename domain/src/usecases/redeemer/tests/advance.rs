@@ -1,11 +1,11 @@
 //! The coordinator: RFC 8628 section 3.5, and what it does with tokens once it has them.
 
-use super::*;
 use crate::fault::Fault;
 use crate::grant::Identity;
 use crate::link::LinkState;
 use crate::ports::{ProviderError, Redemption, StoreError};
 use crate::usecases::Outcome;
+use crate::usecases::tests::*;
 
 async fn authorizing(stage: &Stage) -> (String, AccessKey) {
     let (code, key) = stage.started().await;

@@ -1,9 +1,9 @@
 //! A backup that was put back.
 
-use super::*;
 use crate::grant::AccountStatus;
 use crate::ports::ProviderError;
 use crate::usecases::after_restore;
+use crate::usecases::tests::*;
 
 async fn restored(stage: &Stage) -> u64 {
     let store = stage.store.as_ref();

@@ -1,6 +1,6 @@
 //! Asking for a code.
 
-use super::*;
+use crate::usecases::tests::*;
 
 #[tokio::test]
 async fn a_code_has_eight_digits_and_a_key_of_its_own() {

@@ -1,4 +1,4 @@
-//! Several replicas on one store: each reports that it runs, and one does what has to be done once for all.
+//! Several replicas on one store: each reports that it runs, and one of them does the housekeeping for all.
 
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
 //! Where events go: standard error, one line each; and, with the spans around them, a collector where there is one.
 
+#[cfg(test)]
+pub(crate) mod captured_logs;
 mod json;
 mod panics;
-#[cfg(test)]
-pub(crate) mod paper;
 mod text;
 
 use std::io::{self, IsTerminal};

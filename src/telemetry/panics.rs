@@ -32,17 +32,17 @@ fn tell(panic: &PanicHookInfo<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use crate::telemetry::paper;
+    use crate::telemetry::captured_logs;
 
     #[test]
     fn a_panic_is_one_line_of_the_log() {
-        paper::start();
+        captured_logs::start();
         let before = std::panic::take_hook();
         super::log();
         let panicked = std::panic::catch_unwind(|| panic!("two\nlines"));
         std::panic::set_hook(before);
         assert!(panicked.is_err());
-        let log = paper::written();
+        let log = captured_logs::written();
         assert_eq!(log.lines().count(), 1, "{log}");
         for part in ["ERROR", "panicked", r#"error="two\nlines""#, "panics.rs:"] {
             assert!(log.contains(part), "{part} is not in {log}");

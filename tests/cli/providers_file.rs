@@ -132,7 +132,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ),
     (
         "[work]\nclient_id = \"a\"\npreset = \"slack\"\nflow = \"device\"\n",
-        &["flow must be authorization_code"],
+        &["set flow to authorization_code"],
     ),
     (
         "[work]\nclient_id = \"a\"\npreset = \"entra\"\nscopes = [\"openid\"]\n",
@@ -142,7 +142,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
         "[work]\nclient_id = \"a\"\npreset = \"google\"\nflow = \"device\"\nscopes = [\"https://mail.google.com/\"]\n",
         &[
             "scopes has \"https://mail.google.com/\"",
-            "flow must be authorization_code",
+            "set flow to authorization_code",
         ],
     ),
     (

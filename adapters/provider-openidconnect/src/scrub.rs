@@ -1,21 +1,21 @@
-//! Keeps what was sent to a provider out of what is told about its answer.
+//! Removes the secrets of a request from texts about its response.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use url::form_urlencoded::byte_serialize;
 
-/// Longest text that is quoted from a provider.
+/// Maximum length of a quoted text.
 const MOST_CHARACTERS: usize = 300;
-/// Longest error code that is quoted.
+/// Maximum length of a quoted error code.
 const LONGEST_CODE: usize = 64;
 
-/// The secrets of one exchange. Providers do echo what they were sent ("device code XYZ is unknown"), so everything
-/// quoted from an answer goes through here first.
+/// The secrets of one exchange. Providers echo what they receive ("device code XYZ is unknown"), so every text of a
+/// response goes through here first.
 #[derive(Clone, Default)]
 pub(crate) struct Scrubber(Vec<SecretString>);
 
 impl Scrubber {
-    /// Remembers a secret that is about to be sent, and the forms it has in form-urlencoded and in JSON bodies.
+    /// Adds a secret and its form-urlencoded and JSON forms.
     pub(crate) fn add(&mut self, secret: &str) {
         let encoded: String = byte_serialize(secret.as_bytes()).collect();
         let quoted = Value::from(secret).to_string();
@@ -25,13 +25,12 @@ impl Scrubber {
                 self.0.push(SecretString::from(form));
             }
         }
-        // A secret that contains another goes first, so that no rest of it stays.
+        // Longer secrets first, so that no part of one remains.
         self.0
             .sort_by_key(|known| usize::MAX - known.expose_secret().len());
     }
 
-    /// A provider's words without our secrets and control characters, and of bounded length. It is cut last: half a
-    /// secret would no longer be recognised.
+    /// Returns a text without secrets and control characters, shortened last: half a secret would not be recognised.
     pub(crate) fn text(&self, words: &str) -> String {
         let mut clean = words.to_owned();
         for secret in &self.0 {
@@ -44,8 +43,8 @@ impl Scrubber {
             .collect()
     }
 
-    /// An error code in lower case, if the text can be one: RFC 6749 section 5.2 lets it be printable ASCII; a space
-    /// in it tells a phrase such as "Not Found" from a code.
+    /// Returns an error code in lower case, if the text can be one. RFC 6749 section 5.2 allows printable ASCII; a space
+    /// distinguishes a phrase such as "Not Found" from a code.
     pub(crate) fn code(&self, word: &str) -> Option<String> {
         let clean = self.text(word.trim());
         let is_code = !clean.is_empty()

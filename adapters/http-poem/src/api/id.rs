@@ -1,12 +1,12 @@
-//! Numbers in addresses.
+//! Ids in addresses.
 
 use std::str::FromStr;
 
-/// What is no id names nothing. It is looked for all the same, as the id of `none`, so that a caller without a good key
-/// learns nothing from the answer.
+/// Parses an id. Anything else becomes the id `none`, which does not exist, so that an unauthenticated caller learns
+/// nothing from the response.
 pub(super) fn read<Id: FromStr + ToString>(text: &str, none: Id) -> Id {
     let parsed = text.parse::<Id>().ok();
-    // `+7` and `007` are numbers, not ids.
+    // `+7` and `007` are numbers but not ids.
     parsed.filter(|id| id.to_string() == text).unwrap_or(none)
 }
 

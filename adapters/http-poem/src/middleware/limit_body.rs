@@ -1,4 +1,4 @@
-//! How much a request may carry.
+//! Limit of request bodies.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use poem::{Endpoint, Request, Result};
 
 use crate::error::{Code, Problem};
 
-/// Many times what any request needs.
+/// Many times larger than any valid request.
 const MOST_BYTES: usize = 64 * 1024;
 
-/// Reads the body, up to the limit. What announces more is refused before any of it is read.
+/// Reads the body up to the limit. A larger `Content-Length` is rejected before reading.
 pub(crate) async fn limit_body<E: Endpoint>(
     next: Arc<E>,
     mut request: Request,

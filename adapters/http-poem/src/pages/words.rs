@@ -6,7 +6,7 @@ use central_oauth_domain::Timestamp;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// An instant in the three ways a page needs it.
+/// A time in the three forms that a page needs.
 pub(super) struct Moment {
     /// `2 minutes ago`.
     pub(super) ago: String,
@@ -42,7 +42,7 @@ fn ago(age: Duration) -> String {
     }
 }
 
-/// A length of time, rounded down to its largest unit: `9 minutes`. The page's script says it in the same way.
+/// Formats a duration rounded down to its largest unit: `9 minutes`. The page's script does the same.
 pub(super) fn span(length: Duration) -> String {
     let seconds = length.as_secs();
     let (number, unit) = match seconds {

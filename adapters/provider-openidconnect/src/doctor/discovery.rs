@@ -1,4 +1,4 @@
-//! What the issuer says about itself, and whether everything is there.
+//! Checks the issuer's metadata and the required endpoints.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use crate::server::Server;
 use crate::settings::Flow;
 
 impl Checkup<'_> {
-    /// The server, if it can be known.
+    /// Returns the server, if it is known.
     pub(super) async fn discovery(&mut self) -> Option<Found> {
         let settings = self.configured();
         let Some(issuer) = &settings.issuer else {
-            let words = "no issuer is configured: the endpoints are used as they are given";
+            let words = "no issuer is configured; the configured endpoints are used";
             self.add(Finding::ok(Subject::Discovery, words));
             return Some(Found {
                 server: Arc::new(Server::described(settings)),
@@ -42,7 +42,8 @@ impl Checkup<'_> {
         let server = Server::discovered(settings, &metadata)?;
         server.check_for_links()?;
         let location = &metadata.location;
-        let words = format!("the issuer describes itself at {location}, by the configured name");
+        let words =
+            format!("the issuer's metadata is at {location} and names the configured issuer");
         self.add(Finding::ok(Subject::Discovery, words));
         Ok(Found {
             server: Arc::new(server),
@@ -50,7 +51,7 @@ impl Checkup<'_> {
         })
     }
 
-    /// Whether the endpoints are there without which nothing goes.
+    /// Checks the endpoints that links require.
     pub(super) fn endpoints(&mut self, server: &Server) -> bool {
         let flow = self.configured().flow;
         let (start, remedy) = match flow {

@@ -84,7 +84,10 @@ fn lines(profile: &Profile) -> Vec<(&'static str, String)> {
         ("Default scopes", list(&profile.scopes)),
         ("Scope for a refresh token", any(&scopes.for_refresh)),
         ("Scope to identify the person", any(&scopes.for_identity)),
-        ("Scopes that the device flow can grant", list(&scopes.device_flow_gives)),
+        (
+            "Scopes that the device flow can grant",
+            list(&scopes.device_flow_gives),
+        ),
         ("Returned to clients as `extra`", list(&profile.extra)),
         ("Access token lifetime", facts.access_token.clone()),
         ("Refresh token lifetime", facts.refresh_token.clone()),
@@ -182,10 +185,7 @@ fn behaviour(quirks: &Quirks) -> Option<String> {
             quirks.authorization.refuses_pkce_with_secret,
             "accepts PKCE only from clients without a secret",
         ),
-        (
-            quirks.authorization.omits_nonce,
-            "ID tokens have no nonce",
-        ),
+        (quirks.authorization.omits_nonce, "ID tokens have no nonce"),
         (
             quirks.authorization.needs_no_prompt,
             "issues refresh tokens without prompt=consent",
@@ -207,7 +207,10 @@ fn behaviour(quirks: &Quirks) -> Option<String> {
             !quirks.token.bearer_types.is_empty(),
             "other names for the token type Bearer",
         ),
-        (quirks.token.default_expires_in.is_some(), "responses without expires_in"),
+        (
+            quirks.token.default_expires_in.is_some(),
+            "responses without expires_in",
+        ),
         (
             refresh.dead_is_doubtful,
             "one invalid_grant does not end a grant, only repeated ones",

@@ -1,4 +1,4 @@
-//! What is logged in tests, kept for each by itself: a test runs on a thread of its own.
+//! Captures the logs of each test, which runs on its own thread.
 
 use std::cell::RefCell;
 use std::io::{Result, Write};
@@ -10,9 +10,9 @@ thread_local! {
     static WRITTEN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-struct Paper;
+struct Writer;
 
-impl Write for Paper {
+impl Write for Writer {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
         WRITTEN.with_borrow_mut(|written| written.write(bytes))
     }
@@ -29,7 +29,7 @@ pub(crate) fn start() {
         tracing_subscriber::fmt()
             .with_max_level(LevelFilter::TRACE)
             .with_ansi(false)
-            .with_writer(|| Paper)
+            .with_writer(|| Writer)
             .init();
     });
 }

@@ -22,7 +22,7 @@ impl Write for Writer {
     }
 }
 
-/// Starts the log, once for all tests: a subscriber for one thread alone can miss what another thread saw first.
+/// Starts the log, once for all tests. A subscriber per thread could miss events that another thread registered first.
 pub(crate) fn start() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
@@ -34,7 +34,7 @@ pub(crate) fn start() {
     });
 }
 
-/// What this test has logged so far.
+/// Returns what this test has logged so far.
 pub(crate) fn written() -> String {
     WRITTEN.with_borrow(|written| String::from_utf8(written.clone()).unwrap())
 }

@@ -74,7 +74,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ),
     (
         "[work]\nclient_id = \"a\"\nclient_secret = \"hunter2\"\nclient_secret_env = \"PATH\"\n",
-        &["exclude each other"],
+        &["only one of client_secret"],
     ),
     ("[work]\nclient_id = \"a\"\nflow = \"code\"\n", &["flow"]),
     (
@@ -147,7 +147,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ),
     (
         "[\"my\\nwork\"]\nclient_id = \"a\"\n",
-        &["table \"my\\nwork\"", "name can have"],
+        &["table \"my\\nwork\"", "name must have"],
     ),
     (
         "[work]\nclient_id = \"a\"\nissuer = \"https://a.example\"\nscopes = [\"a b\"]\n",
@@ -169,7 +169,10 @@ async fn providers_keep_out_of_each_others_way() {
     refused(
         &two,
         &[],
-        &["table \"b\"", "default is true for another provider"],
+        &[
+            "table \"b\"",
+            "default is already true for another provider",
+        ],
     )
     .await;
 

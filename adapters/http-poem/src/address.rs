@@ -81,13 +81,13 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_is_not_believed() {
+    fn untrusted_proxies_are_ignored() {
         assert_eq!(seen("192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
         assert_eq!(seen("192.0.2.1", &[]), "192.0.2.1");
     }
 
     #[test]
-    fn the_last_address_that_is_no_proxy_counts() {
+    fn the_last_address_that_is_not_a_proxy_counts() {
         assert_eq!(seen("10.0.0.1", &["198.51.100.7"]), "198.51.100.7");
         assert_eq!(
             seen("::ffff:10.0.0.1", &["203.0.113.9, 198.51.100.7, 10.1.1.1"]),
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_come_in_many_clothes() {
+    fn addresses_have_several_notations() {
         for hop in [
             " 198.51.100.7",
             "198.51.100.7:4711",
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_ends_the_search() {
+    fn an_unreadable_address_ends_the_search() {
         assert_eq!(seen("10.0.0.1", &["203.0.113.9, unknown"]), "10.0.0.1");
         assert_eq!(seen("10.0.0.1", &[""]), "10.0.0.1");
     }

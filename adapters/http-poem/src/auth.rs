@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bearer_is_read_whatever_the_case_of_its_scheme() {
+    fn the_bearer_scheme_is_case_insensitive() {
         for value in ["Bearer coak_1", "bearer coak_1", "BEARER   coak_1 "] {
             let key = read(&[value]).unwrap();
             assert_eq!(key.as_deref(), Some("coak_1"), "{value:?}");
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn anything_else_is_rejected() {
         for values in [
             &["Bearer"][..],
             &["Bearer "],

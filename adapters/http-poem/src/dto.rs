@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_is_rounded_down_and_waits_are_rounded_up() {
+    fn remaining_time_is_rounded_down_and_waits_up() {
         let almost_two = Duration::from_millis(1999);
         assert_eq!((seconds_down(almost_two), seconds_up(almost_two)), (1, 2));
         assert_eq!(seconds_up(Duration::from_secs(2)), 2);

@@ -117,9 +117,9 @@ impl Problem {
 
 const SOON: Duration = Duration::from_secs(5);
 /// The operator must change the configuration first.
-const ONCE_RESTARTED: Duration = Duration::from_secs(60);
+const AFTER_RESTART: Duration = Duration::from_secs(60);
 /// Open links expire after minutes.
-const ONCE_LINKS_HAVE_ENDED: Duration = Duration::from_secs(60);
+const AFTER_LINKS_END: Duration = Duration::from_secs(60);
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
@@ -138,13 +138,13 @@ impl From<Refusal> for Problem {
                 problem(Code::RateLimited).retry_after(retry_after)
             }
             Refusal::ProviderNotConfigured(_) => {
-                problem(Code::ProviderNotConfigured).retry_after(ONCE_RESTARTED)
+                problem(Code::ProviderNotConfigured).retry_after(AFTER_RESTART)
             }
             Refusal::ProviderUnavailable { retry_after, .. } => {
                 problem(Code::ProviderUnavailable).retry_after(retry_after)
             }
             Refusal::ProviderRefused(_) => problem(Code::ProviderError),
-            Refusal::OverCapacity => problem(Code::OverCapacity).retry_after(ONCE_LINKS_HAVE_ENDED),
+            Refusal::OverCapacity => problem(Code::OverCapacity).retry_after(AFTER_LINKS_END),
             Refusal::Store(error @ (StoreError::Conflict | StoreError::Unavailable(_))) => {
                 Self::store_unavailable(&error)
             }

@@ -95,7 +95,7 @@ mod tests {
     const AWAY: IpAddr = IpAddr::V4(Ipv4Addr::BROADCAST);
 
     #[test]
-    fn three_polls_pass_at_once_and_then_one_an_interval() {
+    fn a_burst_of_three_polls_then_one_per_interval() {
         let pace = PollPace::new(Duration::from_secs(3600));
         let poll = |address, code| pace.admit(&Caller::Nobody, address, code);
         for typed in ["12345678", "1234 5678", "1234-5678"] {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn no_interval_no_pace() {
+    fn interval_zero_means_no_limit() {
         let pace = PollPace::new(Duration::ZERO);
         for _ in 0..100 {
             assert!(pace.admit(&Caller::Nobody, HOME, "12345678").is_ok());

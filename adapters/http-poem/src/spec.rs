@@ -42,7 +42,7 @@ struct Document {
 fn document() -> Document {
     let written = service(Described::<Api>(PhantomData)).spec();
     let mut value: Value = serde_json::from_str(&written).unwrap_or_default();
-    put_right(&mut value);
+    correct(&mut value);
     value.sort_all_objects();
     let mut part = |name: &str| value.get_mut(name).map(Value::take).unwrap_or_default();
     Document {
@@ -71,8 +71,8 @@ impl<T: OpenApi> OpenApi for Described<T> {
 }
 
 /// Adds what the macros cannot express.
-fn put_right(document: &mut Value) {
-    put_values_right(document);
+fn correct(document: &mut Value) {
+    correct_values(document);
     let schemas = document["components"]["schemas"].clone();
     let mut requests = Vec::new();
     for operation in operations(document) {
@@ -114,9 +114,9 @@ fn schema_name(holder: &Value) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn put_values_right(value: &mut Value) {
+fn correct_values(value: &mut Value) {
     match value {
-        Value::Array(items) => items.iter_mut().for_each(put_values_right),
+        Value::Array(items) => items.iter_mut().for_each(correct_values),
         Value::Object(object) => {
             use_known_formats(object);
             write_whole_bounds(object);
@@ -124,7 +124,7 @@ fn put_values_right(value: &mut Value) {
             if let Some(content) = object.remove("application/json; charset=utf-8") {
                 object.insert("application/json".to_owned(), content);
             }
-            object.values_mut().for_each(put_values_right);
+            object.values_mut().for_each(correct_values);
         }
         _ => {}
     }

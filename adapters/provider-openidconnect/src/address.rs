@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_public_issuer_cannot_point_inwards() {
+    fn a_public_issuer_cannot_name_private_addresses() {
         let public = url("https://id.example.com");
         for inward in [
             "https://127.0.0.1/t",

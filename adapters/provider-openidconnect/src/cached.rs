@@ -14,7 +14,7 @@ const KEPT_FOR: Duration = Duration::from_secs(60 * 60);
 /// How long a stale value is used before the next attempt, after a failed one.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
 /// A younger value is not refetched on demand.
-const RENEWED_AT_MOST_EVERY: Duration = Duration::from_secs(10);
+const MIN_AGE: Duration = Duration::from_secs(10);
 
 /// A value that is fetched when first needed. Concurrent callers share one fetch and its failure. Failures are not
 /// cached, and a stale value stays in use while it cannot be replaced.
@@ -39,7 +39,7 @@ struct Held<T> {
 impl<T> Held<T> {
     /// Whether it was fetched a moment ago.
     fn is_young(&self, now: Duration) -> bool {
-        now < self.fetched_at + RENEWED_AT_MOST_EVERY
+        now < self.fetched_at + MIN_AGE
     }
 }
 

@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_character_survives_the_basic_scheme() {
+    fn basic_encodes_every_character() {
         assert_eq!(
             encode("a:b+c%d/e&f g~h%7E"),
             "a%3Ab%2Bc%25d%2Fe%26f+g~h%257E"

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_in_which_the_machine_is_suspended_counts() {
+    fn suspended_time_counts() {
         let clock = FixedClock::default();
         let deadline = Deadline::after(Duration::from_secs(10), &clock);
         // `Instant` stands still while the machine is suspended.
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_changes_nothing() {
+    fn setting_the_clock_changes_nothing() {
         let clock = FixedClock::default();
         let deadline = Deadline::after(Duration::from_secs(10), &clock);
         clock.set(central_oauth_domain::Timestamp::from_millis(i64::MAX));

@@ -15,7 +15,7 @@ use crate::quirks::DeviceQuirks;
 /// Too long does no harm, because the provider reports an expired code.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(900);
 /// Nobody types a longer code.
-const LONGEST_USER_CODE: usize = 128;
+const MAX_USER_CODE: usize = 128;
 
 /// Parses the response. Google calls the addresses `verification_url` and `verification_url_complete`.
 pub(crate) fn read(fields: &Fields, quirks: &DeviceQuirks) -> Result<Consent, ProviderError> {
@@ -55,7 +55,7 @@ fn user_code(fields: &Fields) -> Result<UserCode, ProviderError> {
     let code = fields
         .text("user_code")
         .ok_or_else(|| nonsense("no user_code"))?;
-    if code.chars().count() > LONGEST_USER_CODE || code.chars().any(char::is_control) {
+    if code.chars().count() > MAX_USER_CODE || code.chars().any(char::is_control) {
         return Err(nonsense("a user_code that nobody can type"));
     }
     Ok(UserCode::new(code))

@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_s_word_is_stronger() {
+    fn the_profile_takes_precedence() {
         let (words, members) = (dialect(), Map::new());
         let said = |code, description| {
             let texts = ErrorTexts {

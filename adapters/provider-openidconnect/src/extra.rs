@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn no_token_and_no_endless_value_gets_out() {
+    fn tokens_and_long_values_are_left_out() {
         let answer =
             r#"{"access_token": "at", "refresh_token": "rt", "copy": "rt", "again": "at"}"#;
         assert_eq!(read_one(answer, "copy"), None);
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_listed_is_refused() {
+    fn invalid_members_are_rejected() {
         let check =
             |names: &[&str]| check(&names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>());
         assert_eq!(check(&["instance_url", "team.id"]), Ok(()));

@@ -132,9 +132,9 @@ const WORDS: [&str; 10] = [
 ];
 
 /// Maximum nesting of codes within `error` and `errors`.
-const DEEPEST: u8 = 4;
+const MAX_DEPTH: u8 = 4;
 /// Maximum number of errors read from an array.
-const MOST_ERRORS: usize = 8;
+const MAX_ERRORS: usize = 8;
 
 /// The unscrubbed error texts of a response.
 pub(crate) struct Wording<'a> {
@@ -155,11 +155,11 @@ impl<'a> Wording<'a> {
             .first_text(&["access_token", "device_code"])
             .is_some();
         let mut error = Texts::default();
-        error.collect(members.get("error"), DEEPEST);
+        error.collect(members.get("error"), MAX_DEPTH);
         let mut elsewhere = Vec::new();
         if !has_tokens {
-            error.collect(members.get("errors"), DEEPEST);
-            error.collect(members.get("error_code"), DEEPEST);
+            error.collect(members.get("errors"), MAX_DEPTH);
+            error.collect(members.get("error_code"), MAX_DEPTH);
             elsewhere.extend(texts(members, &CODES));
             elsewhere.extend(texts(members, &WORDS));
         }
@@ -206,7 +206,7 @@ impl<'a> Texts<'a> {
         match value {
             Some(Value::String(text)) if !text.trim().is_empty() => self.codes.push(text),
             Some(Value::Array(items)) if depth > 0 => {
-                for item in items.iter().take(MOST_ERRORS) {
+                for item in items.iter().take(MAX_ERRORS) {
                     self.collect(Some(item), depth - 1);
                 }
             }

@@ -311,7 +311,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_grant_of_no_seconds_is_one_without_an_end() {
+    fn zero_seconds_mean_no_end_of_the_grant() {
         for (written, expected) in [
             ("", None),
             ("grant_lasts = 0", None),

@@ -5,9 +5,9 @@ use serde_json::Value;
 use url::form_urlencoded::byte_serialize;
 
 /// Maximum length of a quoted text.
-const MOST_CHARACTERS: usize = 300;
+const MAX_CHARACTERS: usize = 300;
 /// Maximum length of a quoted error code.
-const LONGEST_CODE: usize = 64;
+const MAX_CODE: usize = 64;
 
 /// The secrets of one exchange. Providers echo what they receive ("device code XYZ is unknown"), so every text of a
 /// response goes through here first.
@@ -39,7 +39,7 @@ impl Scrubber {
         clean
             .chars()
             .map(|c| if c.is_control() { ' ' } else { c })
-            .take(MOST_CHARACTERS)
+            .take(MAX_CHARACTERS)
             .collect()
     }
 
@@ -48,7 +48,7 @@ impl Scrubber {
     pub(crate) fn code(&self, word: &str) -> Option<String> {
         let clean = self.text(word.trim());
         let is_code = !clean.is_empty()
-            && clean.len() <= LONGEST_CODE
+            && clean.len() <= MAX_CODE
             && clean.bytes().all(|byte| byte.is_ascii_graphic());
         is_code.then(|| clean.to_ascii_lowercase())
     }
@@ -59,14 +59,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_go_before_the_text_is_cut() {
+    fn secrets_are_removed_before_shortening() {
         let mut scrubber = Scrubber::default();
         scrubber.add("s3cr3t");
         scrubber.add("s3cr3t/longer");
         let echo = format!("{}s3cr3t/longer s3cr3t%2Flonger", "x".repeat(290));
         let clean = scrubber.text(&echo);
         assert!(!clean.contains("s3cr3t") && !clean.contains("longer"));
-        assert_eq!(clean.chars().count(), MOST_CHARACTERS);
+        assert_eq!(clean.chars().count(), MAX_CHARACTERS);
         scrubber.add("in\"json");
         assert_eq!(
             scrubber.text(r#"{"token":"in\"json"}"#),
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_phrase_is_no_code() {
+    fn a_phrase_is_not_a_code() {
         let scrubber = Scrubber::default();
         assert_eq!(
             scrubber.code("Invalid_Grant").as_deref(),

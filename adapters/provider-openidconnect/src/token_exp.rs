@@ -32,14 +32,14 @@ mod tests {
     }
 
     #[test]
-    fn jwts_tell_when_they_end() {
+    fn the_expiry_of_a_jwt_is_read() {
         let at = |seconds: i64| Some(Timestamp::from_millis(seconds * 1000));
         assert_eq!(exp(&jwt(r#"{"exp": 1790000000}"#)), at(1_790_000_000));
         assert_eq!(exp(&jwt(r#"{"exp": 1790000000.0}"#)), at(1_790_000_000));
     }
 
     #[test]
-    fn everything_else_says_nothing() {
+    fn other_requests_are_not_prefetches() {
         for claims in [
             r#"{"exp": "1790000000"}"#,
             r#"{"exp": null}"#,

@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn cursors_come_back_as_they_went() {
+    fn cursors_round_trip() {
         for id in [1, 42, i64::MAX].map(AccountId) {
             assert_eq!(read(&ACCOUNTS.write(id)).unwrap(), Some(id));
         }
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_refused() {
+    fn other_texts_are_rejected() {
         let of_another_list = KEYS.write(1);
         for text in ["", "1", "!", "YWNjb3VudDo", &of_another_list] {
             assert!(read(text).is_err(), "{text:?}");

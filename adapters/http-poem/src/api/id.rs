@@ -15,7 +15,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_written_in_one_way() {
+    fn ids_have_one_spelling() {
         assert_eq!(read("7", -1), 7);
         for text in ["", "x", "+7", "007", " 7", "7.0", "99999999999999999999"] {
             assert_eq!(read(text, -1), -1, "{text:?}");

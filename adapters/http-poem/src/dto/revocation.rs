@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_provider_has_not_confirmed_has_failed_for_now() {
+    fn unconfirmed_revocations_are_failed() {
         for (status, word) in [
             (Status::Revoked, "revoked"),
             (Status::Unsupported, "unsupported"),

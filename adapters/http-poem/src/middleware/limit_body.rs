@@ -8,7 +8,7 @@ use poem::{Endpoint, Request, Result};
 use crate::error::{Code, Problem};
 
 /// Many times larger than any valid request.
-const MOST_BYTES: usize = 64 * 1024;
+const MAX_BYTES: usize = 64 * 1024;
 
 /// Reads the body up to the limit. A larger `Content-Length` is rejected before reading.
 pub(crate) async fn limit_body<E: Endpoint>(
@@ -17,11 +17,11 @@ pub(crate) async fn limit_body<E: Endpoint>(
 ) -> Result<E::Output> {
     let announced = request.header(header::CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > MOST_BYTES as u64) {
-        let detail = format!("the body is larger than {MOST_BYTES} bytes");
+    if announced.is_some_and(|length| length > MAX_BYTES as u64) {
+        let detail = format!("the body is larger than {MAX_BYTES} bytes");
         return Err(Problem::new(Code::PayloadTooLarge, detail).into());
     }
-    let body = request.take_body().into_bytes_limit(MOST_BYTES).await?;
+    let body = request.take_body().into_bytes_limit(MAX_BYTES).await?;
     request.set_body(body);
     next.call(request).await
 }

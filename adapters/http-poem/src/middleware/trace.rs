@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_whose_client_goes_away_is_told_once() {
+    async fn a_disconnected_client_is_reported_once() {
         let told = Arc::new(Told::default());
         asked("/v1/token?min_ttl=60", &told).await;
         asked("/made-up", &told).await;
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_is_answered_is_told_once() {
+    async fn an_answered_request_is_reported_once() {
         let told = Arc::new(Told::default());
         let app = make(async |_| Ok::<_, poem::Error>(Response::default()));
         let answer = trace(Arc::new(app), Request::default(), Arc::clone(&told) as _).await;

@@ -17,7 +17,7 @@ use super::visit::Visit;
 use crate::middleware::is_head;
 
 /// Longer than the authorization code of any provider.
-const MOST_BYTES: usize = 8192;
+const MAX_BYTES: usize = 8192;
 /// The parameters that identify an answer. Others may differ when a browser repeats it.
 const ANSWER: [&str; 3] = ["code", "error", "iss"];
 
@@ -49,7 +49,7 @@ pub(super) async fn take(
 
 async fn taken(visit: &Visit<'_>, request: &Request, provider: &str) -> Result<LinkCode, Refusal> {
     let query = request.uri().query().unwrap_or_default();
-    if query.len() > MOST_BYTES {
+    if query.len() > MAX_BYTES {
         let why = "the provider's answer is too long";
         return Err(Refusal::ForeignCallback(why));
     }
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn one_answer_has_one_spelling() {
+    fn equal_answers_have_one_form() {
         let plain = answer("code=a%2Fb&state=1&iss=https://op.example");
         assert!(plain.is_some());
         for same in [
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_without_code_and_error_is_no_answer() {
+    fn a_query_without_code_and_error_is_ignored() {
         for query in [
             "",
             "state=1",

@@ -5,7 +5,7 @@ use poem::{Body, Request, error::ReadBodyError};
 use url::form_urlencoded;
 
 /// Larger than any of our forms.
-const MOST_BYTES: usize = 4096;
+const MAX_BYTES: usize = 4096;
 
 /// A form of the page.
 pub(super) struct Form {
@@ -71,7 +71,7 @@ impl Form {
         if !is_form(request) {
             return Err(NoForm::OtherType);
         }
-        let bytes = body.into_bytes_limit(MOST_BYTES).await;
+        let bytes = body.into_bytes_limit(MAX_BYTES).await;
         let bytes = bytes.map_err(|error| match error {
             ReadBodyError::PayloadTooLarge => NoForm::TooLarge,
             _ => NoForm::BrokenOff,

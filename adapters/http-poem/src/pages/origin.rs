@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn other_sites_are_not() {
+    fn other_sites_are_rejected() {
         for headers in [
             &[
                 ("origin", "https://evil.example"),

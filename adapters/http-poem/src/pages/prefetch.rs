@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_visit_is_none() {
+    fn a_visit_is_not_a_prefetch() {
         assert!(!super::is_prefetch(&Request::default()));
         for (name, value) in [
             ("sec-purpose", ""),

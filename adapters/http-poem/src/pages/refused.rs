@@ -103,10 +103,10 @@ fn form(
     problem: Option<&str>,
     notice: Option<Notice<'_>>,
 ) -> Response {
-    const MOST_SHOWN: usize = 40;
+    const MAX_SHOWN: usize = 40;
     let code = match LinkCode::parse(typed) {
         Ok(code) => code.grouped(),
-        Err(_) => typed.chars().take(MOST_SHOWN).collect(),
+        Err(_) => typed.chars().take(MAX_SHOWN).collect(),
     };
     let page = Enter {
         frame: &visit.site.frame,

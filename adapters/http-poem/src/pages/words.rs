@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_read_well() {
+    fn durations_are_formatted() {
         let said = [0, 1, 59, 60, 119, 120, 3600, 86_400, 200_000]
             .map(|seconds| span(Duration::from_secs(seconds)));
         let expected = [
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_reads_well() {
+    fn times_are_formatted() {
         let then = Timestamp::from_millis(1_780_495_500_999);
         let moment = Moment::of(then, then + Duration::from_secs(150));
         assert_eq!(moment.ago, "2 minutes ago");

@@ -39,7 +39,7 @@ impl Checkup<'_> {
                 if let Prompt::Visit { uri } = &consent.prompt {
                     self.visit(uri, redirect_uri).await;
                 }
-                self.made_up_code(&consent.handle, server).await;
+                self.invented_code(&consent.handle, server).await;
             }
             Err(error) => self.add(Finding::failed(Subject::Authorization, &error, FLOW)),
         }
@@ -82,7 +82,7 @@ impl Checkup<'_> {
         )
     }
 
-    async fn made_up_code(&mut self, handle: &DeviceCode, server: &Server) {
+    async fn invented_code(&mut self, handle: &DeviceCode, server: &Server) {
         let mut query = Serializer::new(String::new());
         query.append_pair("code", MADE_UP);
         if let Some(issuer) = server.a_response_issuer() {

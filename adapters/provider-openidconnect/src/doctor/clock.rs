@@ -30,7 +30,7 @@ pub(super) fn ahead(headers: &HeaderMap, now: Timestamp) -> Option<i64> {
 impl Checkup<'_> {
     /// Compares the clocks with the `Date` headers of the hosts.
     pub(super) fn clock(&mut self, server: &Server) {
-        let finding = match self.told_by(server) {
+        let finding = match self.reported_by(server) {
             Some((host, ahead)) => self.judge(host, ahead, server.issuer.is_some()),
             None => Finding::ok(
                 Subject::Clock,
@@ -42,7 +42,7 @@ impl Checkup<'_> {
     }
 
     /// Returns the token endpoint's host, which dates ID tokens, or else any host that sent a date.
-    fn told_by(&self, server: &Server) -> Option<(&Host, i64)> {
+    fn reported_by(&self, server: &Server) -> Option<(&Host, i64)> {
         let tokens = server.token().ok().map(origin);
         let mut offsets = self
             .hosts

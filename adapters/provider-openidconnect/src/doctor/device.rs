@@ -42,8 +42,8 @@ fn judge(polled: &Result<Redemption, ProviderError>) -> Finding {
         Ok(Redemption::Denied(_)) => Finding::warning(
             Subject::Client,
             "the token endpoint answers access_denied before it asked anybody",
-            "Compare client_id and client_secret with what the provider shows, and look for a policy there that keeps \
-             this client out: links will end as if the person had declined.",
+            "Compare client_id and client_secret with the provider's settings, and look for a policy there that blocks \
+             this client. Until then, links end as if the person had declined.",
         ),
         Ok(Redemption::Granted(_)) => Finding::warning(
             Subject::Client,

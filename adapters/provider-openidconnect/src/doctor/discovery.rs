@@ -58,7 +58,7 @@ impl Checkup<'_> {
             Flow::Device => (server.device_authorization(), NO_DEVICE_ENDPOINT),
             Flow::AuthorizationCode => (
                 server.authorization(),
-                "Set authorization_endpoint, if the server has one.",
+                "Set authorization_endpoint if the server has one.",
             ),
         };
         let start = start
@@ -77,8 +77,8 @@ impl Checkup<'_> {
     }
 }
 
-const NO_DEVICE_ENDPOINT: &str = "Switch the device flow on at the provider. Some servers have it and leave it out of \
-     their metadata: then set device_authorization_endpoint. Where there is none, set flow = \"authorization_code\".";
+const NO_DEVICE_ENDPOINT: &str = "Enable the device flow at the provider. If the server has it and only its metadata does \
+     not, set device_authorization_endpoint. If it has no device flow, set flow = \"authorization_code\".";
 
 fn present(server: &Server) -> Vec<&'static str> {
     let all = [

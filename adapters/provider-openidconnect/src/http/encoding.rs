@@ -4,7 +4,7 @@ use std::io::Read;
 
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
-use super::MOST_BYTES;
+use super::MAX_BYTES;
 
 /// The first two bytes of every gzip stream (RFC 1952 section 2.3.1). No JSON, form or HTML starts with them.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -49,9 +49,9 @@ const TOO_LONG: &str = "more than 2 MiB once decompressed";
 /// Stops at the size limit, so that a small body cannot exhaust the memory.
 fn read(decoder: impl Read) -> Result<Vec<u8>, &'static str> {
     let mut decoded = Vec::new();
-    let limit = MOST_BYTES as u64 + 1;
+    let limit = MAX_BYTES as u64 + 1;
     match decoder.take(limit).read_to_end(&mut decoded) {
-        Ok(_) if decoded.len() > MOST_BYTES => Err(TOO_LONG),
+        Ok(_) if decoded.len() > MAX_BYTES => Err(TOO_LONG),
         Ok(_) => Ok(decoded),
         Err(_) => Err("a broken compressed body"),
     }

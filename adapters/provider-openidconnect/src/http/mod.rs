@@ -40,7 +40,7 @@ use timely_body::TimelyBody;
 use transport::Transport;
 
 /// Maximum size of a body.
-const MOST_BYTES: usize = 2 * 1024 * 1024;
+const MAX_BYTES: usize = 2 * 1024 * 1024;
 
 /// Sends requests to one provider.
 pub(crate) struct Http {
@@ -228,9 +228,9 @@ fn codings(response: &Response) -> String {
 async fn read(response: &mut Response) -> Result<Vec<u8>, ProviderError> {
     let mut bytes = Vec::new();
     while let Some(piece) = response.chunk().await.map_err(transport::unavailable)? {
-        if bytes.len() + piece.len() > MOST_BYTES {
+        if bytes.len() + piece.len() > MAX_BYTES {
             return Err(ProviderError::Nonsense {
-                detail: format!("more than {MOST_BYTES} bytes"),
+                detail: format!("more than {MAX_BYTES} bytes"),
             });
         }
         bytes.extend_from_slice(&piece);

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_public_issuer_s_names_lead_nowhere_in_here() {
+    async fn hosts_of_a_public_issuer_cannot_be_private() {
         let public = ["192.0.2.1"];
         for inward in ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fd00::1"] {
             assert_eq!(judge(&[inward], &public).await, None, "{inward}");
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_operator_s_own_names_are_not_judged() {
+    fn the_operators_hosts_are_not_checked() {
         let issuer = url("https://id.example.com/realm");
         let own = [issuer.clone(), url("https://tokens.example.com/token")];
         let names = Names::new(Some(&issuer), own.iter());

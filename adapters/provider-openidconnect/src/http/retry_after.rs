@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_limit_that_is_used_up() {
+    fn exhausted_limits_give_a_pause() {
         for (remaining, reset) in LIMITS {
             assert_eq!(read(&[(remaining, "0"), (reset, "30")]), THIRTY);
             assert_eq!(read(&[(remaining, "1"), (reset, "30")]), None);

@@ -103,7 +103,7 @@ mod tests {
 
     // `localhost` is loopback on every machine.
     #[tokio::test]
-    async fn names_are_judged_before_anybody_is_connected_to() {
+    async fn names_are_checked_before_connecting() {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let url = Url::parse("https://localhost:9/token").expect("an address");
         let public = Url::parse("https://192.0.2.1").expect("an address");

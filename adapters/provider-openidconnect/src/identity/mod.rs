@@ -11,8 +11,8 @@ use central_oauth_domain::grant::Identity;
 use central_oauth_domain::ports::ProviderError;
 
 /// OpenID Connect Core section 2 limits `sub` to 255 characters.
-const LONGEST_ID: usize = 255;
-const LONGEST_NAME: usize = 200;
+const MAX_ID: usize = 255;
+const MAX_NAME: usize = 200;
 
 /// A person as the provider describes them.
 pub(crate) struct Person {
@@ -26,7 +26,7 @@ pub(crate) struct Person {
 
 impl Person {
     fn new(id: String, name: Option<&str>) -> Result<Self, ProviderError> {
-        if id.is_empty() || id.len() > LONGEST_ID || id.chars().any(char::is_control) {
+        if id.is_empty() || id.len() > MAX_ID || id.chars().any(char::is_control) {
             return Err(ProviderError::Nonsense {
                 detail: "an invalid id of a person".to_owned(),
             });
@@ -56,5 +56,5 @@ impl From<Person> for Identity {
 /// Shortens a name and removes line breaks.
 fn presentable(name: &str) -> String {
     let visible = name.trim().chars().filter(|c| !c.is_control());
-    visible.take(LONGEST_NAME).collect()
+    visible.take(MAX_NAME).collect()
 }

@@ -185,7 +185,7 @@ impl Profile {
         let text = embedded::file(name).ok_or(UnknownProfile)?;
         let mut file: Table = toml::from_str(text)?;
         let own = file.remove("quirks").unwrap_or_else(|| Table::new().into());
-        profile.quirks = laid_over(own, quirks.into()).try_into()?;
+        profile.quirks = merge(own, quirks.into()).try_into()?;
         Ok(profile)
     }
 
@@ -258,12 +258,12 @@ impl Profile {
 }
 
 /// Merges one value over another: tables key by key, anything else as a whole.
-fn laid_over(below: Value, above: Value) -> Value {
+fn merge(below: Value, above: Value) -> Value {
     match (below, above) {
         (Value::Table(mut below), Value::Table(above)) => {
             for (key, value) in above {
                 let value = match below.remove(&key) {
-                    Some(old) => laid_over(old, value),
+                    Some(old) => merge(old, value),
                     None => value,
                 };
                 below.insert(key, value);

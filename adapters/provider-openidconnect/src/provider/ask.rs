@@ -63,13 +63,13 @@ impl OpenIdConnectProvider {
     ) -> Result<Answer, Unanswered> {
         self.client.authenticate(auth, &mut request)?;
         let outcome = self.http.send(request, deadline).await;
-        self.look_for_a_move(&outcome).await;
+        self.refetch_moved_endpoints(&outcome).await;
         outcome
     }
 
     /// Refetches the issuer's metadata before the next request if a discovered endpoint seems to be gone: the connection
     /// fails, or the server does not know the path.
-    pub(super) async fn look_for_a_move(&self, outcome: &Result<Answer, Unanswered>) {
+    pub(super) async fn refetch_moved_endpoints(&self, outcome: &Result<Answer, Unanswered>) {
         let is_gone = match outcome {
             Ok(answer) => {
                 let is_elsewhere = answer.status().is_redirection();

@@ -60,7 +60,7 @@ impl OpenIdConnectProvider {
         deadline: Deadline,
     ) -> Result<CoreJsonWebKeySet, ProviderError> {
         let outcome = self.http.send(Request::get(jwks_uri), deadline).await;
-        self.look_for_a_move(&outcome).await;
+        self.refetch_moved_endpoints(&outcome).await;
         serde_json::from_value(outcome?.success()?.into_value()).map_err(|_| {
             ProviderError::Nonsense {
                 detail: "a response that is not a set of keys".to_owned(),

@@ -13,7 +13,7 @@ const START: &str = "<!-- generated from adapters/provider-openidconnect/profile
 fn the_document_is_up_to_date() {
     let document = fs::read_to_string(DOCUMENT).unwrap();
     let (_, generated) = document.split_once(START).expect("the mark");
-    let how = "cargo test -p central-oauth-provider-openidconnect write_the_document -- --ignored";
+    let how = "cargo test --workspace --test provider write_the_document -- --ignored";
     assert!(generated == written(), "out of date: run {how}");
 }
 

@@ -73,7 +73,7 @@ pub(super) fn bearer(name: &str, value: Option<String>) -> Result<Option<AccessK
     let key = value.map(|value| AccessKey::new(value.trim()));
     match key.as_ref().map(is_bearer) {
         Some(false) => {
-            let problem = "must have at least 8 characters, all visible ASCII";
+            let problem = "is not a valid key: it needs at least 8 characters, all visible ASCII";
             Err(ConfigError::variable(name, problem))
         }
         _ => Ok(key),

@@ -220,7 +220,7 @@ async fn numbers_in_words() {
             "invalid_client",
             700025,
             "misconfigured invalid_client",
-            "take the client secret out",
+            "Remove the client secret",
         ),
         (
             "invalid_client",

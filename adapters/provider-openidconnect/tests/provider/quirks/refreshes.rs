@@ -191,7 +191,7 @@ async fn what_a_person_can_act_on() {
     assert!(
         words("twitch", answer)
             .await
-            .contains("give its client secret")
+            .contains("Set its client secret")
     );
 }
 

@@ -1,7 +1,7 @@
 //! Authenticates the bearer token of the `Authorization` header (RFC 6750).
 
 use central_oauth_domain::secret::AccessKey;
-use central_oauth_domain::usecases::{Broker, Caller, Refusal};
+use central_oauth_domain::usecases::{Caller, Keys, Refusal};
 use poem::http::{HeaderMap, header};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
@@ -10,7 +10,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use crate::error::{Code, Problem};
 use crate::middleware::is_head;
 
-/// The bearer token of a request. The broker decides whether it is a valid key. If `NEEDED`, a request without a token is
+/// The bearer token of a request. [`Keys`] decides whether it is a valid key. If `NEEDED`, a request without a token is
 /// rejected.
 pub(crate) struct Bearer<const NEEDED: bool> {
     key: Option<AccessKey>,
@@ -26,12 +26,12 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
     /// Authenticates the caller. A `HEAD` request does not count as use of the key.
     ///
     /// # Errors
-    /// As [`Broker::authenticate`].
-    pub(crate) async fn caller(&self, broker: &Broker) -> Result<Caller, Refusal> {
+    /// As [`Keys::authenticate`].
+    pub(crate) async fn caller(&self, keys: &Keys) -> Result<Caller, Refusal> {
         if self.is_head {
-            broker.recognise(self.key.as_ref()).await
+            keys.recognise(self.key.as_ref()).await
         } else {
-            broker.authenticate(self.key.as_ref()).await
+            keys.authenticate(self.key.as_ref()).await
         }
     }
 

@@ -10,6 +10,7 @@
 //! | `error` | the table from refusals to problem codes and statuses |
 //! | `failure` | documents the problems of each operation |
 //! | `auth`, `body`, `address` | the caller's key, body and address |
+//! | `connections` | limits of connections: how many, and how long they may be silent |
 //! | `limits` | rate limit of polling |
 //! | `middleware` | what applies to every request and response |
 //! | `requests`, `scrape` | the observer of requests, and `/metrics` |
@@ -24,6 +25,7 @@ mod api;
 mod app;
 mod auth;
 mod body;
+mod connections;
 mod docs;
 mod dto;
 mod error;
@@ -36,6 +38,7 @@ mod scrape;
 mod spec;
 
 pub use app::{HttpSettings, app, watched_app};
+pub use connections::{Connections, GuardedAcceptor, GuardedStream};
 pub use requests::{Answered, Requests};
 pub use scrape::metrics_app;
 pub use spec::{spec_json, spec_yaml};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_domain::usecases::Broker;
+use central_oauth_domain::usecases::Services;
 use poem_openapi::OpenApi;
 use poem_openapi::payload::Json;
 use tokio::time::sleep;
@@ -18,12 +18,12 @@ use crate::failure::{Answer, Documented, Failure};
 const READY_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(crate) struct Health {
-    broker: Arc<Broker>,
+    services: Arc<Services>,
 }
 
 impl Health {
-    pub(super) const fn new(broker: Arc<Broker>) -> Self {
-        Self { broker }
+    pub(super) const fn new(services: Arc<Services>) -> Self {
+        Self { services }
     }
 }
 
@@ -43,10 +43,10 @@ impl Health {
     /// tested at most once a second, and only if nothing was committed in the last 10 s.
     #[oai(path = "/readyz", method = "get", operation_id = "get_readiness")]
     async fn readiness(&self) -> Result<Json<ServiceStatus>, Failure<GetReadiness>> {
-        let broker = Arc::clone(&self.broker);
+        let readiness = Arc::clone(&self.services.readiness);
         // Runs to completion even if the client disconnects, so that an impatient monitor still updates the cached
         // result.
-        let check = async move { broker.ready(sleep(READY_TIMEOUT)).await };
+        let check = async move { readiness.ready(sleep(READY_TIMEOUT)).await };
         let ready = tokio::spawn(check.in_current_span()).await;
         let ready = ready.map_err(|failed| Problem::internal(&failed))?;
         ready.map_err(|why| Problem::new(Code::NotReady, why.to_string()))?;

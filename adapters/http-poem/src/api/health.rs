@@ -14,8 +14,8 @@ use crate::dto::{ServiceState, ServiceStatus};
 use crate::error::{Code, Problem};
 use crate::failure::{Answer, Documented, Failure};
 
-/// Whoever asks for readiness has little patience.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// Timeout of a readiness check; monitoring expects a quick response.
+const READY_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(crate) struct Health {
     services: Arc<Services>,
@@ -29,7 +29,7 @@ impl Health {
 
 #[OpenApi(prefix_path = "/v1", tag = "Tag::Health")]
 impl Health {
-    /// Ask whether the service runs
+    /// Check that the service runs
     #[oai(path = "/healthz", method = "get", operation_id = "get_liveness")]
     async fn liveness(&self) -> Result<Json<ServiceStatus>, Failure<GetLiveness>> {
         Ok(Json(ServiceStatus {
@@ -37,16 +37,17 @@ impl Health {
         }))
     }
 
-    /// Ask whether the service can do its work
+    /// Check that the service is ready
     ///
-    /// It can when its store answers and takes writes, and its secret key opens what is stored. A write is tested at most once a
-    /// second, and only if none was committed in the last 10 s.
+    /// It is ready when its store answers and takes writes and its secret key can decrypt the stored values. A write is
+    /// tested at most once a second, and only if nothing was committed in the last 10 s.
     #[oai(path = "/readyz", method = "get", operation_id = "get_readiness")]
     async fn readiness(&self) -> Result<Json<ServiceStatus>, Failure<GetReadiness>> {
         let readiness = Arc::clone(&self.services.readiness);
-        // Seen through when the client goes away, as one with less patience does: its like would never learn anything.
-        let looking = async move { readiness.ready(sleep(PATIENCE)).await };
-        let ready = tokio::spawn(looking.in_current_span()).await;
+        // Runs to completion even if the client disconnects, so that an impatient monitor still updates the cached
+        // result.
+        let check = async move { readiness.ready(sleep(READY_TIMEOUT)).await };
+        let ready = tokio::spawn(check.in_current_span()).await;
         let ready = ready.map_err(|failed| Problem::internal(&failed))?;
         ready.map_err(|why| Problem::new(Code::NotReady, why.to_string()))?;
         Ok(Json(ServiceStatus {
@@ -66,6 +67,6 @@ struct GetReadiness;
 impl Documented for GetReadiness {
     const PROBLEMS: &'static [Answer] = &[Answer(
         503,
-        "`not_ready`: the store does not answer or does not take writes, or the secret key does not open it",
+        "`not_ready`: the store does not answer or takes no writes, or the secret key cannot decrypt it",
     )];
 }

@@ -2,7 +2,7 @@
 
 use super::Grants;
 use crate::fault::Fault;
-use crate::grant::refresh::Outage;
+use crate::grant::refresh::{Outage, OutageVersion};
 use crate::grant::{ProviderName, StoredTokens};
 use crate::ports::{ProviderError, RefreshError, StoreError};
 
@@ -115,7 +115,7 @@ impl Grants {
 
     async fn begin_outage(&self, outage: Outage, cause: &ProviderError) -> Result<(), StoreError> {
         let provider = outage.provider.clone();
-        if self.store.begin_outage(&outage).await? {
+        if let Some(outage) = self.store.begin_outage(outage).await? {
             tracing::warn!(%provider, error = %cause, "the provider is down, or refuses this client");
             if self.outages.learn_one(&provider, Some(outage)) {
                 self.tell_of_outage(&provider, true);
@@ -125,12 +125,12 @@ impl Grants {
     }
 
     /// Records a change. Returns the new version, unless another replica has changed the outage meanwhile.
-    async fn change_outage(&self, outage: Outage) -> Result<Option<i64>, StoreError> {
+    async fn change_outage(&self, outage: Outage) -> Result<Option<OutageVersion>, StoreError> {
         if !self.store.change_outage(&outage).await? {
             return Ok(None);
         }
-        let (provider, version) = (outage.provider.clone(), outage.version + 1);
-        let changed = Outage { version, ..outage };
+        let changed = outage.changed();
+        let (provider, version) = (changed.provider.clone(), changed.version);
         self.outages.learn_one(&provider, Some(changed));
         Ok(Some(version))
     }

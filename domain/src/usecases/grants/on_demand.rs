@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{Claim, Grants};
-use crate::grant::{AccountId, ProviderName, StoredTokens};
+use crate::grant::{AccountId, Generation, ProviderName, StoredTokens};
 
 /// What a caller that needs a better token waits on.
 ///
@@ -24,7 +24,7 @@ pub struct RefreshWish {
     pub account: AccountId,
     /// Its provider.
     pub provider: ProviderName,
-    generation: i64,
+    generation: Generation,
     failures: u32,
 }
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::grant::refresh::{OUTAGE_AFTER, Outage};
+use crate::grant::refresh::{OUTAGE_AFTER, Outage, OutageVersion};
 use crate::grant::{AccountId, ProviderName};
 use crate::time::Timestamp;
 
@@ -28,7 +28,7 @@ struct Seen {
     /// Accounts that have failed since the last definite answer.
     failing: HashSet<AccountId>,
     /// The version of the outage after the last failed probe of this process.
-    failed_at_version: Option<i64>,
+    failed_at_version: Option<OutageVersion>,
 }
 
 impl Seen {
@@ -118,7 +118,7 @@ impl Outages {
     }
 
     /// A probe of this process has failed: the outage has this version now.
-    pub(super) fn failed_at(&self, provider: &ProviderName, version: i64) {
+    pub(super) fn failed_at(&self, provider: &ProviderName, version: OutageVersion) {
         let mut known = self.lock();
         let seen = known.seen.entry(provider.clone()).or_default();
         seen.failed_at_version = Some(version);
@@ -193,10 +193,7 @@ mod tests {
         assert_eq!(outages.opens_at(&outage()), outage().probe_at);
         outages.failed_at(&one(), outage().version);
         assert!(outages.opens_at(&outage()) > outage().probe_at);
-        let by_another = Outage {
-            version: 2,
-            ..outage()
-        };
+        let by_another = outage().changed();
         assert_eq!(outages.opens_at(&by_another), outage().probe_at);
     }
 

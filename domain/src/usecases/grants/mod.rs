@@ -139,8 +139,9 @@ impl Grants {
 
     /// Reads which providers have an outage, and tells when one has begun or ended.
     async fn read_outages(&self) -> Result<Vec<Outage>, StoreError> {
+        let begun_at = self.outages.begin_reading();
         let outages = self.store.outages().await?;
-        for (provider, is_down) in self.outages.learn(outages.clone()) {
+        for (provider, is_down) in self.outages.learn(begun_at, outages.clone()) {
             self.tell_of_outage(&provider, is_down);
         }
         Ok(outages)

@@ -18,7 +18,7 @@ use crate::convert::status;
 use crate::database::PoolUse;
 use crate::entities::{accounts, tokens};
 use crate::error::failed;
-use crate::outages;
+use crate::refreshes::outages;
 use crate::store::SeaOrmStore;
 
 impl SeaOrmStore {

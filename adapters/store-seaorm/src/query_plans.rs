@@ -11,13 +11,16 @@ use central_oauth_domain::link::pace::POLL_HORIZON;
 use central_oauth_domain::secret::{KeyedHash, SealId};
 use central_oauth_domain::{Fault, Timestamp};
 use central_oauth_test_postgres::Cluster;
-use sea_orm::{ConnectionTrait, DbBackend, QuerySelect, QueryTrait, Statement};
+use sea_orm::sea_query::ExprTrait;
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, QuerySelect, QueryTrait, Statement};
 use tokio::sync::OnceCell;
 
-use crate::entities::{device_codes, revocations as outgoing, tokens};
+use crate::accounts::locked::locked;
+use crate::entities::{accounts, device_codes, revocations as outgoing, tokens};
+use crate::refreshes::{open_providers, outages};
 use crate::{
-    DatabaseUrl, PoolSettings, SeaOrmStore, claims, clock_steps, guesses, keys, links,
-    open_providers, outages, outbox, purge, refreshes, revocations, sealed_rows, seals,
+    DatabaseUrl, PoolSettings, SeaOrmStore, claims, clock_steps, guesses, keys, links, outbox,
+    purge, revocations, sealed_rows, seals,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
@@ -140,23 +143,21 @@ async fn what_a_wrong_clock_has_dated_is_found_by_indexes() {
 
 #[tokio::test]
 async fn the_next_probe_is_found_by_indexes() {
-    let outage = Outage {
-        provider: ProviderName::new("github"),
-        version: 1,
-        probe_at: NOW,
-        failed_probes: 0,
-        fault: Fault::new(Fault::UNAVAILABLE, "gone"),
-        probed: vec![AccountId(1), AccountId(2)],
-    };
+    let fault = Fault::new(Fault::UNAVAILABLE, "gone");
+    let outage = Outage::begin(ProviderName::new("github"), fault, None, NOW, 0.0);
+    let outage = outage.probing(AccountId(1), NOW).probing(AccountId(2), NOW);
     let index = ["ix_tokens_provider_refresh_due_at (provider=? AND refresh_due_at<?)"];
     assert_uses(outages::unprobed(&outage, NOW), &index).await;
     assert_uses(outages::probed(&outage), &["(account_id=?)"]).await;
 }
 
 #[tokio::test]
-async fn one_account_is_claimed_by_its_number() {
-    let query = refreshes::claim_row(AccountId(1), 1, NOW, NOW);
+async fn tokens_are_locked_by_indexes() {
+    let query = locked(tokens::Column::AccountId.eq(1));
     assert_uses(query, &["(account_id=?)"]).await;
+    let provider = accounts::Column::Provider.eq("github");
+    let ada = provider.and(accounts::Column::AccountId.eq("ada"));
+    assert_uses(locked(ada), &["(provider=? AND account_id=?)"]).await;
 }
 
 #[tokio::test]

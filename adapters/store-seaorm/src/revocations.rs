@@ -4,10 +4,10 @@ use std::error::Error;
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::grant::revocation::{
     NewRevocation, Revocation, RevocationId, RevocationLease, RevocationResult, RevocationStatus,
 };
+use central_oauth_domain::grant::{LeaseVersion, ProviderName};
 use central_oauth_domain::ports::{RevocationStore, StoreError};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
@@ -63,7 +63,7 @@ impl RevocationStore for SeaOrmStore {
     async fn attribute_revocation(
         &self,
         id: RevocationId,
-        lease_version: i64,
+        lease: LeaseVersion,
         person: Option<&str>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
@@ -72,7 +72,7 @@ impl RevocationStore for SeaOrmStore {
             return Ok(false);
         };
         locks::persons(&write.txn, &provider).await?;
-        let Some(row) = leased(&write.txn, id, lease_version).await? else {
+        let Some(row) = leased(&write.txn, id, lease).await? else {
             return Ok(false);
         };
         let is_alive = outbox::is_alive(&write.txn, &provider, person).await?;
@@ -94,12 +94,12 @@ impl RevocationStore for SeaOrmStore {
     async fn record_revocation(
         &self,
         id: RevocationId,
-        lease_version: i64,
+        lease: LeaseVersion,
         result: RevocationResult,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let write = self.write().await?;
-        let Some(row) = leased(&write.txn, id, lease_version).await? else {
+        let Some(row) = leased(&write.txn, id, lease).await? else {
             return Ok(false);
         };
         let recorded = ActiveModel {
@@ -183,10 +183,10 @@ async fn provider_of(
 async fn leased(
     db: &impl ConnectionTrait,
     id: RevocationId,
-    lease_version: i64,
+    lease: LeaseVersion,
 ) -> Result<Option<Model>, StoreError> {
     Entity::find_by_id(id.0)
-        .filter(Column::LeaseVersion.eq(lease_version))
+        .filter(Column::LeaseVersion.eq(lease.0))
         .filter(Column::EndedAt.is_null())
         .lock_exclusive()
         .one(db)

@@ -3,15 +3,18 @@
 mod account;
 mod extra;
 mod key;
+mod lease;
 mod lifetime;
 mod origin;
 pub mod refresh;
 pub mod revocation;
 mod tokens;
+mod transitions;
 
 pub use account::{Account, AccountId, AccountKey, AccountStatus, Identity, ProviderName};
 pub use extra::{Extra, ListedMembers};
 pub use key::{AccessKeyId, KeyBinding, KeyHolder, KeyRecord, KeyRole, NewKey};
+pub use lease::{Lease, LeaseVersion};
 pub use lifetime::{AccessEnd, LifetimeHints, SaidEnd};
 pub use origin::TokenOrigin;
-pub use tokens::{Lease, NewGrant, RefreshedTokens, StoredTokens, TokenGrant};
+pub use tokens::{Generation, NewGrant, RefreshedTokens, StoredTokens, TokenGrant};

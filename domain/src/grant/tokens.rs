@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use super::refresh::{Attempts, REFRESH_HORIZON, RefreshFailure};
-use super::{
-    AccessEnd, Account, AccountKey, AccountStatus, LifetimeHints, ListedMembers, TokenOrigin,
-};
+use super::refresh::{Attempts, RefreshFailure};
+use super::{AccessEnd, Account, AccountKey, Lease, LifetimeHints, ListedMembers, TokenOrigin};
 use crate::secret::{AccessToken, IdToken, RefreshToken, Sealed};
 use crate::time::Timestamp;
 
@@ -50,7 +48,8 @@ pub struct NewGrant {
     pub scopes: Vec<String>,
     /// The access token.
     pub access_token: Sealed,
-    /// The refresh token. `None` keeps a stored one of the same origin, unless that one is known to be dead.
+    /// The refresh token. `None` keeps a stored one of the same origin, unless that one is known to be dead: some providers
+    /// give one at the first consent alone.
     pub refresh_token: Option<Sealed>,
     /// What clients need beside the access token, sealed together with it.
     pub extra: Option<Sealed>,
@@ -68,17 +67,6 @@ pub struct NewGrant {
     pub grant_expires_at: Option<Timestamp>,
     /// When to refresh next, if there is a refresh token in the end, be it a kept one.
     pub next_refresh_at: Option<Timestamp>,
-}
-
-impl NewGrant {
-    /// Whether a stored refresh token stays: some providers give one at the first consent alone. One of another origin
-    /// or of a grant that is over is of no use.
-    #[must_use]
-    pub fn keeps_refresh_token(&self, origin: &TokenOrigin, status: AccountStatus) -> bool {
-        self.refresh_token.is_none()
-            && origin.may_be_sent_to(&self.origin)
-            && status != AccountStatus::RelinkRequired
-    }
 }
 
 /// What a refresh brought, sealed to the account.
@@ -115,7 +103,11 @@ impl RefreshedTokens {
     /// for. `None` where that cannot be told. An end that moves does so by about as much time as has passed; an answer that
     /// says nothing has moved nothing.
     #[must_use]
-    pub fn renews(&self, end_before: Option<Timestamp>, obtained_at: Timestamp) -> Option<bool> {
+    pub(super) fn renews(
+        &self,
+        end_before: Option<Timestamp>,
+        obtained_at: Timestamp,
+    ) -> Option<bool> {
         let end_before = end_before?;
         let Some(end) = self.refresh_token_expires_at else {
             return Some(false);
@@ -123,48 +115,20 @@ impl RefreshedTokens {
         let passed = self.requested_at.since(obtained_at);
         (passed >= TELLING).then(|| end.since(end_before) >= passed / 2)
     }
-
-    /// Whether these are stored already. Sealing anything twice gives different values, so equal ones are of one answer.
-    #[must_use]
-    pub fn are_stored(&self, access_token: &Sealed, refresh_token: Option<&Sealed>) -> bool {
-        match (&self.access_token, &self.refresh_token) {
-            (Ok(new), _) => new == access_token,
-            (Err(_), Some(new)) => Some(new) == refresh_token,
-            (Err(_), None) => false,
-        }
-    }
-
-    /// Whether these are the later of two answers to one refresh token. A provider that answers a retry makes the tokens
-    /// of the first answer worthless, whichever of the two is recorded first. `presented` is the generation that was
-    /// presented; `refreshed_at` is when the stored tokens were refreshed, if they came of that.
-    #[must_use]
-    pub fn are_of_a_later_answer(
-        &self,
-        presented: i64,
-        stored: i64,
-        obtained_at: Timestamp,
-        refreshed_at: Option<Timestamp>,
-    ) -> bool {
-        let answer_to_same = stored == presented + 1 && refreshed_at.is_some();
-        answer_to_same && self.refresh_token.is_some() && self.requested_at > obtained_at
-    }
 }
 
-/// Who may present a refresh token: nobody else while a lease runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Lease {
-    /// Grows with every claim: tells one lease from the next.
-    pub version: i64,
-    /// Until when it runs; `None` when nobody has claimed since the last result.
-    pub until: Option<Timestamp>,
-}
+/// Which refresh token is stored: decides between competing results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Generation(pub i64);
 
-impl Lease {
-    /// Whether somebody holds it. One that ends further ahead than any lease lasts is over.
+impl Generation {
+    /// The first one of an account.
+    pub const FIRST: Self = Self(1);
+
+    /// Returns the generation of the refresh token that replaces this one.
     #[must_use]
-    pub fn is_held(&self, now: Timestamp) -> bool {
-        self.until
-            .is_some_and(|until| until.is_ahead(now, REFRESH_HORIZON.lease))
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
     }
 }
 
@@ -173,8 +137,8 @@ impl Lease {
 pub struct StoredTokens {
     /// The account.
     pub account: Account,
-    /// Grows whenever the refresh token is replaced: what decides between competing results.
-    pub generation: i64,
+    /// Grows whenever the refresh token is replaced.
+    pub generation: Generation,
     /// The access token.
     pub access_token: Sealed,
     /// The refresh token, if there is one.
@@ -207,18 +171,6 @@ impl StoredTokens {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_lease_that_a_wrong_clock_has_made_is_over() {
-        let now = Timestamp::from_millis(1_790_000_000_000);
-        let is_held = |ahead| {
-            let until = Some(now + ahead);
-            Lease { version: 1, until }.is_held(now)
-        };
-        assert!(is_held(Duration::from_secs(125)));
-        assert!(!is_held(Duration::from_secs(126)));
-        assert!(!is_held(Duration::ZERO));
-    }
 
     #[test]
     fn an_end_that_moves_is_told_from_one_that_stands() {

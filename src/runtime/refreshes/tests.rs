@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use central_oauth_domain::grant::AccountId;
+use central_oauth_domain::grant::{AccountId, Generation};
 use central_oauth_domain::link::Requester;
 use central_oauth_domain::ports::{AccountStore, OAuthProvider, RefreshStore, WriteTestStore};
 use central_oauth_domain::testing::{
@@ -130,7 +130,7 @@ async fn any_number_of_callers_share_one_flight() {
     }
     callers.join_all().await;
     assert_eq!(stage.provider.presented(), ["refresh"]);
-    assert_eq!(stage.stored().await.generation, 2);
+    assert_eq!(stage.stored().await.generation, Generation(2));
     // Whoever comes later with the same request finds it fulfilled.
     stage.refreshes.refresh(request, SOON).await;
     assert_eq!(stage.provider.presented().len(), 1);
@@ -146,13 +146,13 @@ async fn a_caller_that_goes_away_cancels_nothing() {
         () = stage.refreshes.refresh(request, SOON) => panic!("nothing was waited for"),
         () = stage.presented() => {}
     }
-    assert_eq!(stage.stored().await.generation, 1);
+    assert_eq!(stage.stored().await.generation, Generation(1));
     stage.store.refuse_recordings(1);
     assert!(
         stage.refreshes.clone().finish(SOON).await,
         "tokens were saved"
     );
-    assert_eq!(stage.stored().await.generation, 2);
+    assert_eq!(stage.stored().await.generation, Generation(2));
     assert_eq!(stage.provider.presented(), ["refresh"]);
 }
 
@@ -162,7 +162,10 @@ async fn tokens_outlive_a_store_that_is_away() {
     stage.store.refuse_recordings(3);
     stage.refreshes.refresh(stage.request().await, SOON).await;
     let stored = stage.stored().await;
-    assert_eq!((stored.generation, stored.lease.until), (2, None));
+    assert_eq!(
+        (stored.generation, stored.lease.until),
+        (Generation(2), None)
+    );
     assert_eq!(stage.provider.presented(), ["refresh"]);
 }
 
@@ -216,7 +219,7 @@ async fn what_is_due_is_refreshed_until_the_signal_to_stop() {
     assert!(stage.provider.presented().is_empty(), "nothing is due");
     stage.clock.advance(Duration::from_secs(3500));
     let refreshed = async {
-        while stage.stored().await.generation == 1 {
+        while stage.stored().await.generation == Generation::FIRST {
             sleep(Duration::from_millis(20)).await;
         }
     };
@@ -246,7 +249,7 @@ async fn a_lease_that_lapses_over_tokens_in_hand_is_not_presented_again() {
     // The store stays away for long enough to be claimed from: two seconds of attempts.
     stage.store.refuse_recordings(4);
     let saved = async {
-        while stage.stored().await.generation == 1 {
+        while stage.stored().await.generation == Generation::FIRST {
             sleep(Duration::from_millis(20)).await;
         }
     };
@@ -298,7 +301,7 @@ async fn nothing_is_presented_after_a_failed_write_until_tokens_fit() {
     assert_eq!(stage.stored().await.lease.until, None, "nothing is claimed");
     stage.store.be_full(false);
     let refreshed = async {
-        while stage.stored().await.generation == 1 {
+        while stage.stored().await.generation == Generation::FIRST {
             sleep(Duration::from_millis(20)).await;
         }
     };

@@ -3,15 +3,15 @@
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::refresh::Attempts;
 use central_oauth_domain::grant::{
-    Account, AccountId, AccountKey, Lease, LifetimeHints, NewGrant, ProviderName, StoredTokens,
-    TokenOrigin,
+    Account, AccountId, AccountKey, Generation, Lease, LeaseVersion, LifetimeHints, ProviderName,
+    StoredTokens, TokenOrigin,
 };
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::secret::Sealed;
-use sea_orm::ActiveValue::Set;
+use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::DerivePartialModel;
 
-use super::scalars::{bytes, duration, fault, millis, scopes, status, time};
+use super::scalars::{bytes, duration, fault, millis, scopes, status, status_column, time};
 use crate::entities::{accounts, tokens};
 use crate::error::Unreadable;
 
@@ -82,10 +82,9 @@ pub(crate) fn stored_tokens(
         last_refreshed_at: tokens.last_refreshed_at,
         next_refresh_at: tokens.next_refresh_at,
     };
-    let hints = hints(&tokens);
     Ok(StoredTokens {
         account: AccountRow { account, times }.try_into()?,
-        generation: tokens.generation,
+        generation: Generation(tokens.generation),
         access_token: Sealed::from_bytes(tokens.access_token),
         refresh_token: tokens.refresh_token.map(Sealed::from_bytes),
         spare_refresh_token: tokens.spare_refresh_token.map(Sealed::from_bytes),
@@ -96,9 +95,12 @@ pub(crate) fn stored_tokens(
             client_id: tokens.client_id,
         },
         obtained_at: Timestamp::from_millis(tokens.obtained_at),
-        hints,
+        hints: LifetimeHints {
+            lifetime: tokens.access_token_lifetime.and_then(duration),
+            hinted_end: time(tokens.access_token_hinted_end),
+        },
         lease: Lease {
-            version: tokens.lease_version,
+            version: LeaseVersion(tokens.lease_version),
             until: time(tokens.lease_until),
         },
         attempts: Attempts {
@@ -109,70 +111,59 @@ pub(crate) fn stored_tokens(
     })
 }
 
-/// What a row of tokens says about the origin of its tokens.
-pub(crate) fn origin(tokens: &tokens::Model) -> TokenOrigin {
-    TokenOrigin {
-        issuer: tokens.issuer.clone(),
-        token_endpoint: tokens.token_endpoint.clone(),
-        client_id: tokens.client_id.clone(),
-    }
+/// The rows of an account and its tokens. Their numbers stay as they are.
+pub(crate) fn rows(tokens: &StoredTokens) -> (accounts::ActiveModel, tokens::ActiveModel) {
+    (account_row(&tokens.account), token_row(tokens))
 }
 
-/// What a row of tokens says about how long access tokens last.
-pub(crate) fn hints(tokens: &tokens::Model) -> LifetimeHints {
-    LifetimeHints {
-        lifetime: tokens.access_token_lifetime.and_then(duration),
-        hinted_end: time(tokens.access_token_hinted_end),
-    }
-}
-
-/// The columns of these.
-pub(crate) fn hint_columns(hints: LifetimeHints, row: tokens::ActiveModel) -> tokens::ActiveModel {
-    tokens::ActiveModel {
-        access_token_lifetime: Set(hints.lifetime.map(millis)),
-        access_token_hinted_end: Set(hints.hinted_end.map(Timestamp::as_millis)),
-        ..row
-    }
-}
-
-/// What a person's consent says about the account: it is well again, whatever was wrong before.
-pub(crate) fn account_columns(grant: &NewGrant, now: Timestamp) -> accounts::ActiveModel {
+fn account_row(account: &Account) -> accounts::ActiveModel {
+    let error = account.last_error.clone();
+    let (code, detail) = error.map(|fault| (fault.code, fault.detail)).unzip();
     accounts::ActiveModel {
-        provider: Set(grant.account.provider.as_str().to_owned()),
-        account_id: Set(grant.account.account_id.clone()),
-        identified: Set(grant.identified),
-        display_name: Set(grant.display_name.clone()),
-        status: Set(accounts::Status::Active),
-        scopes: Set(grant.scopes.join(" ")),
-        linked_at: Set(now.as_millis()),
-        last_error_code: Set(None),
-        last_error_detail: Set(None),
-        ..Default::default()
+        id: NotSet,
+        provider: Set(account.key.provider.as_str().to_owned()),
+        account_id: Set(account.key.account_id.clone()),
+        identified: Set(account.identified),
+        display_name: Set(account.display_name.clone()),
+        status: Set(status_column(account.status)),
+        scopes: Set(account.scopes.join(" ")),
+        created_at: Set(account.created_at.as_millis()),
+        linked_at: Set(account.linked_at.as_millis()),
+        last_error_code: Set(code),
+        last_error_detail: Set(detail),
     }
 }
 
-/// Everything about the tokens but the refresh token.
-pub(crate) fn token_columns(
-    grant: &NewGrant,
-    has_refresh_token: bool,
-    now: Timestamp,
-) -> tokens::ActiveModel {
-    let next_refresh_at = grant.next_refresh_at.filter(|_| has_refresh_token);
-    let expires_at = grant.access_token_expires_at;
-    let row = tokens::ActiveModel {
-        provider: Set(grant.account.provider.as_str().to_owned()),
-        access_token: Set(bytes(&grant.access_token)),
-        extra: Set(grant.extra.as_ref().map(bytes)),
-        issuer: Set(grant.origin.issuer.clone()),
-        token_endpoint: Set(grant.origin.token_endpoint.clone()),
-        client_id: Set(grant.origin.client_id.clone()),
-        access_token_expires_at: Set(expires_at.map(Timestamp::as_millis)),
-        obtained_at: Set(now.as_millis()),
-        last_refreshed_at: Set(None),
-        next_refresh_at: Set(next_refresh_at.map(Timestamp::as_millis)),
-        failures: Set(0),
-        refused_since: Set(None),
-        ..Default::default()
-    };
-    hint_columns(grant.hints, row)
+fn token_row(tokens: &StoredTokens) -> tokens::ActiveModel {
+    let (account, origin, lease) = (&tokens.account, &tokens.origin, tokens.lease);
+    let millis_of = |time: Option<Timestamp>| Set(time.map(Timestamp::as_millis));
+    tokens::ActiveModel {
+        id: NotSet,
+        account_id: NotSet,
+        provider: Set(account.key.provider.as_str().to_owned()),
+        generation: Set(tokens.generation.0),
+        access_token: Set(bytes(&tokens.access_token)),
+        refresh_token: Set(tokens.refresh_token.as_ref().map(bytes)),
+        spare_refresh_token: Set(tokens.spare_refresh_token.as_ref().map(bytes)),
+        sealed_with: NotSet,
+        token_endpoint: Set(origin.token_endpoint.clone()),
+        client_id: Set(origin.client_id.clone()),
+        access_token_expires_at: millis_of(account.access_token_expires_at),
+        refresh_token_expires_at: millis_of(account.refresh_token_expires_at),
+        obtained_at: Set(tokens.obtained_at.as_millis()),
+        last_refreshed_at: millis_of(account.last_refreshed_at),
+        next_refresh_at: millis_of(account.next_refresh_at),
+        lease_until: millis_of(lease.until),
+        lease_version: Set(lease.version.0),
+        refresh_due_at: NotSet,
+        failures: Set(tokens.attempts.failures.into()),
+        ambiguous: Set(tokens.attempts.ambiguous),
+        refused_since: millis_of(tokens.attempts.refused_since),
+        renewed_by_use: Set(account.renewed_by_use),
+        grant_expires_at: millis_of(account.grant_expires_at),
+        issuer: Set(origin.issuer.clone()),
+        extra: Set(tokens.extra.as_ref().map(bytes)),
+        access_token_lifetime: Set(tokens.hints.lifetime.map(millis)),
+        access_token_hinted_end: millis_of(tokens.hints.hinted_end),
+    }
 }

@@ -4,7 +4,7 @@ use central_oauth_domain::grant::revocation::{
     NewRevocation, RevocableTokens, Revocation, RevocationId, RevocationLease, RevocationReference,
     RevocationStatus,
 };
-use central_oauth_domain::grant::{AccountId, Lease, ProviderName, TokenOrigin};
+use central_oauth_domain::grant::{AccountId, Lease, LeaseVersion, ProviderName, TokenOrigin};
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::secret::Sealed;
 use central_oauth_domain::{Fault, Timestamp};
@@ -36,7 +36,7 @@ impl TryFrom<Model> for Revocation {
             failures: row.failures.try_into().unwrap_or(u32::MAX),
             last_error: last_error.map_err(|()| unreadable(row.id, "last_error_code"))?,
             lease: Lease {
-                version: row.lease_version,
+                version: LeaseVersion(row.lease_version),
                 until: time(row.lease_until),
             },
         })

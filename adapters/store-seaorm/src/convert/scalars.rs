@@ -63,7 +63,7 @@ pub(crate) fn status(status: Status) -> AccountStatus {
     }
 }
 
-pub(crate) fn status_column(status: AccountStatus) -> Status {
+pub(super) fn status_column(status: AccountStatus) -> Status {
     match status {
         AccountStatus::Active => Status::Active,
         AccountStatus::Degraded => Status::Degraded,

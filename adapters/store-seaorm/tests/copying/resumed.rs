@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::grant::RefreshedTokens;
+use central_oauth_domain::grant::{Generation, RefreshedTokens};
 use central_oauth_domain::ports::{
     AccountStore, RefreshStore, RevocationStore, SealStore, StoreCopy, StoreError,
 };
@@ -43,7 +43,7 @@ async fn time_passes(store: &SeaOrmStore, vault: &Vault) {
         next_refresh_at: None,
     };
     let later = Timestamp::from_millis(NOW.as_millis() + 1000);
-    let recorded = store.record_refresh(ada.id, seen.generation, 0, tokens, later);
+    let recorded = store.record_refresh(ada.id, seen.generation, seen.lease.version, tokens, later);
     recorded.await.unwrap();
     for (n, account) in [(11, bob), (12, eve)] {
         let tokens = store.tokens(account.id).await.unwrap().unwrap();
@@ -67,7 +67,7 @@ async fn the_destination_becomes_what_the_source_is_now() {
         copy(&from, &to).await.unwrap();
         let contents = to.contents().await;
         assert_eq!(contents, from.contents().await, "after {steps} steps");
-        assert_eq!(contents.tokens_of("ada").generation, 2);
+        assert_eq!(contents.tokens_of("ada").generation, Generation(2));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_domain::grant::{Account, RefreshedTokens};
+use central_oauth_domain::grant::{Account, Generation, LeaseVersion, RefreshedTokens};
 use central_oauth_domain::ports::{AccountStore, LinkStore, Recorded, RefreshStore, StoreError};
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::{Cluster, Database};
@@ -27,7 +27,9 @@ async fn save(store: &SeaOrmStore, account: &Account) -> Result<Recorded, StoreE
         refresh_token_expires_at: None,
         next_refresh_at: None,
     };
-    store.record_refresh(account.id, 1, 0, tokens, NOW).await
+    store
+        .record_refresh(account.id, Generation::FIRST, LeaseVersion(0), tokens, NOW)
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

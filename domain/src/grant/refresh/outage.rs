@@ -19,13 +19,22 @@ const LONGEST_RETRY_AFTER_FOR_OTHERS: Duration = Duration::from_secs(180);
 /// The accounts whose last probe is remembered.
 const PROBED_AT_MOST: usize = 1000;
 
+/// A version of an outage. Later versions are greater, also those of a later outage of the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OutageVersion {
+    /// The store's number of the outage; 0 until it is stored.
+    pub outage: i64,
+    /// Grows with every change of this outage.
+    pub change: i64,
+}
+
 /// An outage of a provider, as all replicas know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage {
     /// The provider.
     pub provider: ProviderName,
-    /// Grows with every change.
-    pub version: i64,
+    /// Which outage this is, and after which change.
+    pub version: OutageVersion,
     /// When the next probe may be sent.
     pub probe_at: Timestamp,
     /// Probes that have failed.
@@ -48,12 +57,29 @@ impl Outage {
     ) -> Self {
         Self {
             provider,
-            version: 1,
+            version: OutageVersion {
+                outage: 0,
+                change: 1,
+            },
             probe_at: now + probe_pause(1, retry_after, spread),
             failed_probes: 0,
             fault,
             probed: Vec::new(),
         }
+    }
+
+    /// Returns the outage with the number that the store gave it.
+    #[must_use]
+    pub const fn numbered(mut self, number: i64) -> Self {
+        self.version.outage = number;
+        self
+    }
+
+    /// Returns the outage with the version that the store gives it when it records a change.
+    #[must_use]
+    pub const fn changed(mut self) -> Self {
+        self.version.change += 1;
+        self
     }
 
     /// Whether a probe may be sent. A time that lies further ahead than any pause was dated by a clock that has been set

@@ -13,8 +13,9 @@ pub trait OutageStore: Send + Sync {
     /// Returns all outages.
     async fn outages(&self) -> Result<Vec<Outage>, StoreError>;
 
-    /// Records that an outage has begun. Returns `false` if the provider has one already, which stays as it is.
-    async fn begin_outage(&self, outage: &Outage) -> Result<bool, StoreError>;
+    /// Records that an outage has begun, and [numbers](Outage::numbered) it: later outages have greater numbers. `None` if the
+    /// provider has one already, which stays as it is.
+    async fn begin_outage(&self, outage: Outage) -> Result<Option<Outage>, StoreError>;
 
     /// Leases the account that is [probed next](Outage::choose), if the provider has an outage and a probe is due: one of
     /// those whose refresh is due, or `asked_for`. With `asked_for`, nothing is leased if it is the turn of another one.
@@ -27,8 +28,8 @@ pub trait OutageStore: Send + Sync {
         lease_until: Timestamp,
     ) -> Result<Option<(Outage, StoredTokens)>, StoreError>;
 
-    /// Records a change of an outage and raises its version. Returns `false`, with nothing changed, if the stored outage no
-    /// longer has the version of this one.
+    /// Records a change of an outage, as [`Outage::changed`] returns it. Returns `false`, with nothing recorded, if the stored
+    /// outage no longer has the version of this one, or is a later one.
     async fn change_outage(&self, outage: &Outage) -> Result<bool, StoreError>;
 
     /// Records that the provider has given a definite answer. Returns whether that ended an outage.

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use super::StoreError;
 use crate::Fault;
 use crate::grant::refresh::{Doubt, RefreshFailure};
-use crate::grant::{AccountId, ProviderName, RefreshedTokens, StoredTokens};
+use crate::grant::{
+    AccountId, Generation, LeaseVersion, ProviderName, RefreshedTokens, StoredTokens,
+};
 use crate::time::Timestamp;
 
 /// Who may present a refresh token, and what became of it.
@@ -26,13 +28,13 @@ pub trait RefreshStore: Send + Sync {
         busy: &[ProviderName],
     ) -> Result<Vec<StoredTokens>, StoreError>;
 
-    /// Leases one account, due or not, if its lease still has the version that the caller saw and nobody holds it
-    /// ([`StoreError::Conflict`] otherwise, and without a refresh token). The refresh is due from now on, planned or not,
-    /// so that one that is cut short goes on as soon as the lease lapses.
+    /// [Leases](StoredTokens::claim) one account, due or not. The refresh is due from now on, planned or not, so that one
+    /// that is cut short goes on as soon as the lease lapses. [`StoreError::Conflict`] if the lease is not the one that the
+    /// caller saw, or is held, or without a refresh token.
     async fn claim_refresh(
         &self,
         account: AccountId,
-        lease_version: i64,
+        seen: LeaseVersion,
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<StoredTokens, StoreError>;
@@ -45,47 +47,38 @@ pub trait RefreshStore: Send + Sync {
     async fn release_refresh(
         &self,
         account: AccountId,
-        lease_version: i64,
+        lease: LeaseVersion,
     ) -> Result<(), StoreError>;
 
-    /// Records the tokens that the provider gave for the refresh token of a generation. The generation alone decides what
-    /// is stored, whoever holds the lease. If that generation is still the stored one, the tokens replace what is stored,
-    /// the generation grows, and the account is active again. If the generation has moved on, a new refresh token among
-    /// them becomes the spare; tokens [of a later answer] take the place of the stored ones, whose refresh token becomes
-    /// the spare; and if the grant has been given up meanwhile, they replace what is stored all the same.
-    ///
-    /// Ends the lease if it still has `lease_version`. The lease of somebody else stays: their request is still on its
-    /// way, and until it is answered nobody may present the new refresh token. Recording the same tokens again changes
-    /// nothing. [`StoreError::Conflict`] when the account is gone, or its tokens come from another place by now.
-    ///
-    /// [of a later answer]: RefreshedTokens::are_of_a_later_answer
+    /// Records the provider's answer to the refresh token of a generation, as [`StoredTokens::record_refresh`] decides. Ends
+    /// the lease if it is still `lease`. [`StoreError::Conflict`] when the account is gone, or its tokens are of another origin
+    /// by now.
     async fn record_refresh(
         &self,
         account: AccountId,
-        generation: i64,
-        lease_version: i64,
+        generation: Generation,
+        lease: LeaseVersion,
         tokens: RefreshedTokens,
         now: Timestamp,
     ) -> Result<Recorded, StoreError>;
 
-    /// Records what a failure means, if generation and lease are still those of the claim; a failure of another generation
-    /// is dropped. Ends the lease if it still has `lease_version`, whatever becomes of the failure. Returns whether the
-    /// failure was recorded.
+    /// Records a failure, as [`StoredTokens::record_failure`] decides. Ends the lease if it is still `lease`. Returns whether
+    /// the failure was recorded.
     async fn record_refresh_failure(
         &self,
         account: AccountId,
-        generation: i64,
-        lease_version: i64,
+        generation: Generation,
+        lease: LeaseVersion,
         failure: RefreshFailure,
     ) -> Result<bool, StoreError>;
 
-    /// Puts the spare refresh token in the place of the stored one, which is dead; the generation grows and the lease
-    /// stays with the caller. `None` without a spare, or when generation or lease have moved on.
+    /// [Puts the spare in the place](StoredTokens::promote_spare) of a dead refresh token. `None` without a spare, or when
+    /// generation or lease have moved on.
     async fn promote_spare(
         &self,
         account: AccountId,
-        generation: i64,
-        lease_version: i64,
+        generation: Generation,
+        lease: LeaseVersion,
     ) -> Result<Option<StoredTokens>, StoreError>;
 
     /// Marks the attempts of accounts as ambiguous and plans their next refresh, with `fault` for their health, where a

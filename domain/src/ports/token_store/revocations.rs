@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::grant::ProviderName;
 use crate::grant::revocation::{
     NewRevocation, Revocation, RevocationId, RevocationLease, RevocationResult,
 };
+use crate::grant::{LeaseVersion, ProviderName};
 use crate::time::Timestamp;
 
 /// What is to be revoked at providers, and what became of it. A revocation that has ended holds no token any more.
@@ -38,7 +38,7 @@ pub trait RevocationStore: Send + Sync {
     async fn attribute_revocation(
         &self,
         id: RevocationId,
-        lease_version: i64,
+        lease: LeaseVersion,
         person: Option<&str>,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
@@ -48,7 +48,7 @@ pub trait RevocationStore: Send + Sync {
     async fn record_revocation(
         &self,
         id: RevocationId,
-        lease_version: i64,
+        lease: LeaseVersion,
         result: RevocationResult,
         now: Timestamp,
     ) -> Result<bool, StoreError>;

@@ -4,12 +4,10 @@ use async_trait::async_trait;
 
 use super::links::{at_the_provider, close};
 use super::{MemoryStore, State};
-use crate::grant::refresh::Attempts;
 use crate::grant::revocation::{NewRevocation, RevocationLease};
-use crate::grant::{Account, AccountId, AccountKey, AccountStatus, Lease, NewGrant, StoredTokens};
+use crate::grant::{Account, AccountId, AccountKey, AccountStatus, NewGrant, StoredTokens};
 use crate::link::{LinkId, LinkState};
 use crate::ports::{AccountStore, StoreError};
-use crate::secret::Sealed;
 use crate::time::Timestamp;
 
 #[async_trait]
@@ -101,8 +99,10 @@ impl State {
         now: Timestamp,
     ) -> Account {
         let id = known.unwrap_or_else(|| AccountId(self.next_number()));
-        let old = self.accounts.remove(&id.0);
-        let tokens = linked(id, old.as_ref(), grant, now);
+        let tokens = match self.accounts.get(&id.0) {
+            Some(stored) => stored.relink(grant, now),
+            None => StoredTokens::new(id, grant, now),
+        };
         let account = tokens.account.clone();
         self.accounts.insert(id.0, tokens);
         account
@@ -115,7 +115,7 @@ impl State {
     ) -> Result<RevocationLease, StoreError> {
         let id = seen.account.id;
         let stored = self.accounts.get(&id.0).ok_or(StoreError::Conflict)?;
-        if !same_tokens(stored, seen) {
+        if !stored.are_those_of(seen) {
             return Err(StoreError::Conflict);
         }
         self.accounts.remove(&id.0);
@@ -127,103 +127,4 @@ impl State {
         });
         Ok(self.insert_revocation(revocation))
     }
-}
-
-fn same_tokens(one: &StoredTokens, other: &StoredTokens) -> bool {
-    let tokens = |t: &StoredTokens| {
-        (
-            t.generation,
-            t.access_token.clone(),
-            t.refresh_token.clone(),
-            t.spare_refresh_token.clone(),
-        )
-    };
-    tokens(one) == tokens(other)
-}
-
-/// What linking leaves behind, given what there was.
-fn linked(
-    id: AccountId,
-    old: Option<&StoredTokens>,
-    grant: NewGrant,
-    now: Timestamp,
-) -> StoredTokens {
-    let created_at = old.map_or(now, |old| old.account.created_at);
-    let keeps_old = |old: &StoredTokens| grant.keeps_refresh_token(&old.origin, old.account.status);
-    let kept = old.filter(|old| keeps_old(old)).cloned();
-    let before = old.map(StoredTokens::access_end).unwrap_or_default();
-    let keeps_one = kept.as_ref().is_some_and(|old| old.refresh_token.is_some());
-    let has_refresh_token = keeps_one || grant.refresh_token.is_some();
-    let grant = grant.lasting_as_before(before, has_refresh_token);
-    let generation = old.map_or(0, |old| old.generation) + 1;
-    let version = old.map_or(0, |old| old.lease.version) + 1;
-    let replaced = Kept {
-        generation,
-        refresh_token: grant.refresh_token,
-        dies_at: grant.refresh_token_expires_at,
-        renewed: None,
-        grant_ends_at: grant.grant_expires_at,
-        spare: None,
-        lease: Lease {
-            version,
-            until: None,
-        },
-        ambiguous: false,
-    };
-    let kept = kept.map_or(replaced, |old| Kept {
-        generation: old.generation,
-        refresh_token: old.refresh_token,
-        dies_at: old.account.refresh_token_expires_at,
-        renewed: old.account.renewed_by_use,
-        grant_ends_at: old.account.grant_expires_at,
-        spare: old.spare_refresh_token,
-        lease: old.lease,
-        ambiguous: old.attempts.ambiguous,
-    });
-    StoredTokens {
-        account: Account {
-            id,
-            key: grant.account,
-            identified: grant.identified,
-            display_name: grant.display_name,
-            status: AccountStatus::Active,
-            scopes: grant.scopes,
-            created_at,
-            linked_at: now,
-            access_token_expires_at: grant.access_token_expires_at,
-            refresh_token_expires_at: kept.dies_at,
-            renewed_by_use: kept.renewed,
-            grant_expires_at: kept.grant_ends_at,
-            last_refreshed_at: None,
-            next_refresh_at: grant
-                .next_refresh_at
-                .filter(|_| kept.refresh_token.is_some()),
-            last_error: None,
-        },
-        generation: kept.generation,
-        access_token: grant.access_token,
-        refresh_token: kept.refresh_token,
-        spare_refresh_token: kept.spare,
-        extra: grant.extra,
-        origin: grant.origin,
-        obtained_at: now,
-        hints: grant.hints,
-        lease: kept.lease,
-        attempts: Attempts {
-            ambiguous: kept.ambiguous,
-            ..Attempts::default()
-        },
-    }
-}
-
-/// What goes with a refresh token, whether it is a new one or stays.
-struct Kept {
-    generation: i64,
-    refresh_token: Option<Sealed>,
-    dies_at: Option<Timestamp>,
-    renewed: Option<bool>,
-    grant_ends_at: Option<Timestamp>,
-    spare: Option<Sealed>,
-    lease: Lease,
-    ambiguous: bool,
 }

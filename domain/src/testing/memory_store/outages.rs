@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use super::refreshes::{claim, due_at};
+use super::refreshes::due_at;
 use crate::grant::refresh::Outage;
 use crate::grant::{AccountId, ProviderName, StoredTokens};
 use crate::ports::{OutageStore, StoreError};
@@ -15,13 +15,15 @@ impl OutageStore for MemoryStore {
         Ok(self.lock().outages.clone())
     }
 
-    async fn begin_outage(&self, outage: &Outage) -> Result<bool, StoreError> {
-        let outages = &mut self.lock().outages;
-        let is_new = outages
-            .iter()
-            .all(|known| known.provider != outage.provider);
-        outages.extend(is_new.then(|| outage.clone()));
-        Ok(is_new)
+    async fn begin_outage(&self, outage: Outage) -> Result<Option<Outage>, StoreError> {
+        let mut state = self.lock();
+        let mut known = state.outages.iter();
+        if known.any(|known| known.provider == outage.provider) {
+            return Ok(None);
+        }
+        let begun = outage.numbered(state.next_number());
+        state.outages.push(begun.clone());
+        Ok(Some(begun))
     }
 
     async fn claim_probe(
@@ -49,33 +51,26 @@ impl OutageStore for MemoryStore {
         else {
             return Ok(None);
         };
-        let Some(tokens) = state
-            .accounts
-            .get_mut(&chosen.0)
-            .filter(|tokens| tokens.refresh_token.is_some() && !tokens.lease.is_held(now))
-        else {
+        let Some(tokens) = state.accounts.get_mut(&chosen.0) else {
             return Ok(None);
         };
-        let planned = tokens.account.next_refresh_at;
-        tokens.account.next_refresh_at = Some(planned.map_or(now, |planned| planned.min(now)));
-        *outage = outage.clone().probing(chosen, lease_until);
-        outage.version += 1;
-        Ok(Some((outage.clone(), claim(tokens, lease_until))))
+        let Some(claimed) = tokens.claim(tokens.lease.version, now, lease_until) else {
+            return Ok(None);
+        };
+        *tokens = claimed.clone();
+        *outage = outage.clone().probing(chosen, lease_until).changed();
+        Ok(Some((outage.clone(), claimed)))
     }
 
     async fn change_outage(&self, outage: &Outage) -> Result<bool, StoreError> {
         let outages = &mut self.lock().outages;
-        let stored = outages
-            .iter_mut()
-            .find(|stored| stored.provider == outage.provider && stored.version == outage.version);
-        let Some(stored) = stored else {
-            return Ok(false);
-        };
-        *stored = Outage {
-            version: outage.version + 1,
-            ..outage.clone()
-        };
-        Ok(true)
+        let mut stored = outages.iter_mut();
+        let stored = stored.find(|stored| stored.version == outage.version);
+        let is_present = stored.is_some();
+        if let Some(stored) = stored {
+            *stored = outage.clone().changed();
+        }
+        Ok(is_present)
     }
 
     async fn end_outage(&self, provider: &ProviderName) -> Result<bool, StoreError> {

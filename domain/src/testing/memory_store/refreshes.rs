@@ -6,8 +6,10 @@ use async_trait::async_trait;
 
 use super::{MemoryStore, State, refuse};
 use crate::fault::Fault;
-use crate::grant::refresh::{Attempts, Doubt, RefreshFailure};
-use crate::grant::{AccountId, AccountStatus, Lease, ProviderName, RefreshedTokens, StoredTokens};
+use crate::grant::refresh::{Doubt, RefreshFailure};
+use crate::grant::{
+    AccountId, Generation, LeaseVersion, ProviderName, RefreshedTokens, StoredTokens,
+};
 use crate::ports::{Recorded, RefreshStore, StoreError};
 use crate::time::Timestamp;
 
@@ -29,12 +31,16 @@ impl RefreshStore for MemoryStore {
     async fn claim_refresh(
         &self,
         account: AccountId,
-        lease_version: i64,
+        seen: LeaseVersion,
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<StoredTokens, StoreError> {
-        self.lock()
-            .claim_refresh(account, lease_version, now, lease_until)
+        let mut state = self.lock();
+        let tokens = state.accounts.get_mut(&account.0);
+        let tokens = tokens.ok_or(StoreError::Conflict)?;
+        let claimed = tokens.claim(seen, now, lease_until);
+        *tokens = claimed.ok_or(StoreError::Conflict)?;
+        Ok(tokens.clone())
     }
 
     async fn next_refresh_at(
@@ -49,64 +55,71 @@ impl RefreshStore for MemoryStore {
     async fn release_refresh(
         &self,
         account: AccountId,
-        lease_version: i64,
+        lease: LeaseVersion,
     ) -> Result<(), StoreError> {
-        self.lock().release_refresh(account, lease_version);
+        if let Some(tokens) = self.lock().accounts.get_mut(&account.0) {
+            *tokens = tokens.release(lease);
+        }
         Ok(())
     }
 
     async fn record_refresh(
         &self,
         account: AccountId,
-        generation: i64,
-        lease_version: i64,
+        generation: Generation,
+        lease: LeaseVersion,
         tokens: RefreshedTokens,
         now: Timestamp,
     ) -> Result<Recorded, StoreError> {
         let mut state = self.lock();
         refuse(&mut state.recordings_to_refuse)?;
         state.take_tokens()?;
-        let recorded = state.record_refresh(account, generation, tokens, now);
-        state.release_refresh(account, lease_version);
-        recorded
+        let stored = state.accounts.get_mut(&account.0);
+        let stored = stored.ok_or(StoreError::Conflict)?;
+        let next = stored.record_refresh(generation, lease, tokens, now);
+        let (next, recorded) = next.ok_or(StoreError::Conflict)?;
+        *stored = next;
+        Ok(recorded)
     }
 
     async fn record_refresh_failure(
         &self,
         account: AccountId,
-        generation: i64,
-        lease_version: i64,
+        generation: Generation,
+        lease: LeaseVersion,
         failure: RefreshFailure,
     ) -> Result<bool, StoreError> {
         let mut state = self.lock();
-        let recorded = state.record_refresh_failure(account, generation, lease_version, failure);
-        state.release_refresh(account, lease_version);
-        Ok(recorded)
+        let Some(stored) = state.accounts.get_mut(&account.0) else {
+            return Ok(false);
+        };
+        let (next, counts) = stored.record_failure(generation, lease, failure);
+        *stored = next;
+        Ok(counts)
     }
 
     async fn promote_spare(
         &self,
         account: AccountId,
-        generation: i64,
-        lease_version: i64,
+        generation: Generation,
+        lease: LeaseVersion,
     ) -> Result<Option<StoredTokens>, StoreError> {
-        Ok(self
-            .lock()
-            .promote_spare(account, generation, lease_version))
+        let mut state = self.lock();
+        let stored = state.accounts.get_mut(&account.0);
+        Ok(stored.and_then(|stored| {
+            *stored = stored.promote_spare(generation, lease)?;
+            Some(stored.clone())
+        }))
     }
 
     async fn doubt(&self, doubts: &[Doubt], fault: &Fault) -> Result<u64, StoreError> {
         let mut state = self.lock();
         let mut doubted = 0;
         for doubt in doubts {
-            let Some(tokens) = state.accounts.get_mut(&doubt.account.0) else {
-                continue;
-            };
-            if tokens.account.next_refresh_at.is_some() {
-                tokens.attempts.ambiguous = true;
-                tokens.account.next_refresh_at = Some(doubt.next_refresh_at);
-                tokens.account.status = AccountStatus::Degraded;
-                tokens.account.last_error = Some(fault.clone());
+            if let Some(stored) = state.accounts.get_mut(&doubt.account.0)
+                && let Some(next) = stored.doubt(doubt.next_refresh_at, fault)
+            {
+                *stored = next;
                 doubted += 1;
             }
         }
@@ -133,52 +146,8 @@ pub(super) fn not_at<'a>(
     all.filter(|tokens| !busy.contains(&tokens.account.key.provider))
 }
 
-pub(super) fn claim(tokens: &mut StoredTokens, until: Timestamp) -> StoredTokens {
-    tokens.attempts.ambiguous |= tokens.lease.until.is_some();
-    tokens.lease = Lease {
-        version: tokens.lease.version + 1,
-        until: Some(until),
-    };
-    tokens.clone()
-}
-
-fn store(tokens: &mut StoredTokens, refreshed: RefreshedTokens, now: Timestamp) {
-    tokens.generation += 1;
-    tokens.spare_refresh_token = None;
-    tokens.account.next_refresh_at = refreshed.next_refresh_at;
-    let end_before = tokens.account.refresh_token_expires_at;
-    let renews = refreshed.renews(end_before, tokens.obtained_at);
-    if refreshed.refresh_token.is_some() {
-        tokens.refresh_token = refreshed.refresh_token;
-    }
-    let account = &mut tokens.account;
-    match refreshed.access_token {
-        Ok(access_token) => {
-            tokens.access_token = access_token;
-            tokens.extra = refreshed.extra;
-            tokens.origin = refreshed.origin;
-            tokens.obtained_at = refreshed.requested_at;
-            tokens.hints = refreshed.hints;
-            tokens.attempts = Attempts::default();
-            account.status = AccountStatus::Active;
-            account.scopes = refreshed.scopes;
-            account.access_token_expires_at = refreshed.access_token_expires_at;
-            let dies_at = refreshed.refresh_token_expires_at;
-            account.refresh_token_expires_at = dies_at.or(account.refresh_token_expires_at);
-            account.renewed_by_use = renews.or(account.renewed_by_use);
-            account.last_refreshed_at = Some(now);
-            account.last_error = None;
-        }
-        Err(failure) => {
-            tokens.attempts = failure.attempts;
-            account.status = failure.status;
-            account.last_error = Some(failure.fault);
-        }
-    }
-}
-
 impl State {
-    pub(super) fn claim_due_refreshes(
+    fn claim_due_refreshes(
         &mut self,
         now: Timestamp,
         overdue_by: Duration,
@@ -192,104 +161,11 @@ impl State {
             .collect();
         due.sort_unstable();
         due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        due.into_iter()
-            .filter_map(|(_, id)| Some(claim(self.accounts.get_mut(&id)?, until)))
-            .collect()
-    }
-
-    pub(super) fn claim_refresh(
-        &mut self,
-        account: AccountId,
-        version: i64,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<StoredTokens, StoreError> {
-        let tokens = self
-            .accounts
-            .get_mut(&account.0)
-            .filter(|tokens| tokens.lease.version == version && !tokens.lease.is_held(now))
-            .filter(|tokens| tokens.refresh_token.is_some())
-            .ok_or(StoreError::Conflict)?;
-        let planned = tokens.account.next_refresh_at;
-        tokens.account.next_refresh_at = Some(planned.map_or(now, |planned| planned.min(now)));
-        Ok(claim(tokens, until))
-    }
-
-    pub(super) fn release_refresh(&mut self, account: AccountId, version: i64) {
-        let tokens = self.accounts.get_mut(&account.0);
-        if let Some(tokens) = tokens.filter(|tokens| tokens.lease.version == version) {
-            tokens.lease.until = None;
-        }
-    }
-
-    pub(super) fn record_refresh(
-        &mut self,
-        account: AccountId,
-        generation: i64,
-        refreshed: RefreshedTokens,
-        now: Timestamp,
-    ) -> Result<Recorded, StoreError> {
-        let tokens = self.accounts.get_mut(&account.0);
-        let tokens = tokens.filter(|tokens| tokens.origin.may_be_sent_to(&refreshed.origin));
-        let tokens = tokens.ok_or(StoreError::Conflict)?;
-        if refreshed.are_stored(&tokens.access_token, tokens.refresh_token.as_ref()) {
-            return Ok(Recorded::Stored);
-        }
-        let given_up = tokens.account.status == AccountStatus::RelinkRequired;
-        if tokens.generation == generation || given_up {
-            store(tokens, refreshed, now);
-            return Ok(Recorded::Stored);
-        }
-        let (obtained_at, refreshed_at) = (tokens.obtained_at, tokens.account.last_refreshed_at);
-        let stored = tokens.generation;
-        if refreshed.are_of_a_later_answer(generation, stored, obtained_at, refreshed_at) {
-            let earlier = tokens.refresh_token.take();
-            store(tokens, refreshed, now);
-            tokens.spare_refresh_token = earlier;
-            return Ok(Recorded::Stored);
-        }
-        if refreshed.refresh_token.is_some() {
-            tokens.spare_refresh_token = refreshed.refresh_token;
-        }
-        Ok(Recorded::Superseded)
-    }
-
-    pub(super) fn record_refresh_failure(
-        &mut self,
-        account: AccountId,
-        generation: i64,
-        version: i64,
-        failure: RefreshFailure,
-    ) -> bool {
-        let Some(tokens) = self.claimed(account, generation, version) else {
-            return false;
-        };
-        tokens.attempts = failure.attempts;
-        tokens.account.status = failure.status;
-        tokens.account.last_error = Some(failure.fault);
-        tokens.account.next_refresh_at = failure.next_refresh_at;
-        true
-    }
-
-    pub(super) fn promote_spare(
-        &mut self,
-        account: AccountId,
-        generation: i64,
-        version: i64,
-    ) -> Option<StoredTokens> {
-        let tokens = self.claimed(account, generation, version)?;
-        tokens.refresh_token = Some(tokens.spare_refresh_token.take()?);
-        tokens.generation += 1;
-        Some(tokens.clone())
-    }
-
-    fn claimed(
-        &mut self,
-        account: AccountId,
-        generation: i64,
-        version: i64,
-    ) -> Option<&mut StoredTokens> {
-        let tokens = self.accounts.get_mut(&account.0)?;
-        (tokens.generation == generation && tokens.lease.version == version).then_some(tokens)
+        let claimed = due.into_iter().filter_map(|(_, id)| {
+            let tokens = self.accounts.get_mut(&id)?;
+            *tokens = tokens.lease_until(until);
+            Some(tokens.clone())
+        });
+        claimed.collect()
     }
 }

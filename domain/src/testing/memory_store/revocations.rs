@@ -7,7 +7,7 @@ use crate::grant::revocation::{
     NewRevocation, RevocableTokens, Revocation, RevocationId, RevocationLease, RevocationResult,
     RevocationStatus,
 };
-use crate::grant::{AccountKey, Lease, ProviderName};
+use crate::grant::{AccountKey, Lease, LeaseVersion, ProviderName};
 use crate::ports::{RevocationStore, StoreError};
 use crate::time::Timestamp;
 
@@ -33,10 +33,7 @@ impl RevocationStore for MemoryStore {
         due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let claimed = due.into_iter().filter_map(|(_, id)| {
             let kept = state.revocations.get_mut(&id)?;
-            kept.revocation.lease = Lease {
-                version: kept.revocation.lease.version + 1,
-                until: Some(lease_until),
-            };
+            kept.revocation.lease = kept.revocation.lease.next(lease_until);
             Some(kept.clone())
         });
         Ok(claimed.collect())
@@ -52,23 +49,23 @@ impl RevocationStore for MemoryStore {
     async fn attribute_revocation(
         &self,
         id: RevocationId,
-        lease_version: i64,
+        lease: LeaseVersion,
         person: Option<&str>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        Ok(self.lock().attribute(id, lease_version, person, now))
+        Ok(self.lock().attribute(id, lease, person, now))
     }
 
     async fn record_revocation(
         &self,
         id: RevocationId,
-        lease_version: i64,
+        lease: LeaseVersion,
         result: RevocationResult,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut state = self.lock();
         refuse(&mut state.recordings_to_refuse)?;
-        let Some(kept) = state.pending_revocation(id, lease_version) else {
+        let Some(kept) = state.pending_revocation(id, lease) else {
             return Ok(false);
         };
         match result {
@@ -181,7 +178,7 @@ impl State {
             failures: 0,
             last_error: None,
             lease: Lease {
-                version: 1,
+                version: LeaseVersion(1),
                 until: new.lease_until,
             },
         };
@@ -199,22 +196,22 @@ impl State {
     fn pending_revocation(
         &mut self,
         id: RevocationId,
-        lease_version: i64,
+        lease: LeaseVersion,
     ) -> Option<&mut RevocationLease> {
         let kept = self.revocations.get_mut(&id.0)?;
         let revocation = &kept.revocation;
         let pending = revocation.status == RevocationStatus::Pending;
-        (pending && revocation.lease.version == lease_version).then_some(kept)
+        (pending && revocation.lease.version == lease).then_some(kept)
     }
 
     fn attribute(
         &mut self,
         id: RevocationId,
-        lease_version: i64,
+        lease: LeaseVersion,
         person: Option<&str>,
         now: Timestamp,
     ) -> bool {
-        let Some(kept) = self.pending_revocation(id, lease_version) else {
+        let Some(kept) = self.pending_revocation(id, lease) else {
             return false;
         };
         kept.revocation.person = person.map(str::to_owned);

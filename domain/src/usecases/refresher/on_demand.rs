@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{Claim, Refresher};
-use crate::grant::{AccountId, ProviderName, StoredTokens};
+use crate::grant::{AccountId, Generation, ProviderName, StoredTokens};
 
 /// Refreshes an account while a caller waits.
 ///
@@ -25,7 +25,7 @@ pub struct RefreshRequest {
     pub account: AccountId,
     /// Its provider.
     pub provider: ProviderName,
-    generation: i64,
+    generation: Generation,
     failures: u32,
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::outages::{Outages, PROBE_LEFT_TO_OTHERS};
 use crate::entropy::Entropy;
 use crate::fault::Fault;
-use crate::grant::refresh::{Outage, REFRESH_HORIZON};
+use crate::grant::refresh::{Outage, OutageVersion, REFRESH_HORIZON};
 use crate::grant::{AccountId, ProviderName, StoredTokens};
 use crate::observe::Observer;
 use crate::ports::{Clock, OutageStore, ProviderError, RefreshError, StoreError};
@@ -49,8 +49,9 @@ impl OutageWatch {
 
     /// Reads which providers have an outage, and reports those that have begun or ended.
     pub(super) async fn read(&self) -> Result<Vec<Outage>, StoreError> {
+        let begun_at = self.known.begin_reading();
         let outages = self.store.outages().await?;
-        for (provider, is_down) in self.known.learn(outages.clone()) {
+        for (provider, is_down) in self.known.learn(begun_at, outages.clone()) {
             self.report(&provider, is_down);
         }
         Ok(outages)
@@ -188,7 +189,7 @@ impl OutageWatch {
 
     async fn begin_outage(&self, outage: Outage, cause: &ProviderError) -> Result<(), StoreError> {
         let provider = outage.provider.clone();
-        if self.store.begin_outage(&outage).await? {
+        if let Some(outage) = self.store.begin_outage(outage).await? {
             tracing::warn!(%provider, error = %cause, "the provider is down, or refuses this client");
             if self.known.learn_one(&provider, Some(outage)) {
                 self.report(&provider, true);
@@ -198,12 +199,12 @@ impl OutageWatch {
     }
 
     /// Records a change. Returns the new version, unless another replica has changed the outage meanwhile.
-    async fn change_outage(&self, outage: Outage) -> Result<Option<i64>, StoreError> {
+    async fn change_outage(&self, outage: Outage) -> Result<Option<OutageVersion>, StoreError> {
         if !self.store.change_outage(&outage).await? {
             return Ok(None);
         }
-        let (provider, version) = (outage.provider.clone(), outage.version + 1);
-        let changed = Outage { version, ..outage };
+        let changed = outage.changed();
+        let (provider, version) = (changed.provider.clone(), changed.version);
         self.known.learn_one(&provider, Some(changed));
         Ok(Some(version))
     }

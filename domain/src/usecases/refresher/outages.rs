@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::grant::refresh::{OUTAGE_AFTER, Outage};
+use crate::grant::refresh::{OUTAGE_AFTER, Outage, OutageVersion};
 use crate::grant::{AccountId, ProviderName};
 use crate::time::Timestamp;
 
@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 /// way to the provider, and look for work every second.
 pub(super) const PROBE_LEFT_TO_OTHERS: Duration = Duration::from_millis(1200);
 
-/// What this process has seen of each provider since it started, and the outages as it last read them.
+/// What this process has seen of each provider since it started, and the newest outages that it knows of.
 #[derive(Default)]
 pub(super) struct Outages(Mutex<Known>);
 
@@ -20,6 +20,53 @@ pub(super) struct Outages(Mutex<Known>);
 struct Known {
     seen: HashMap<ProviderName, Seen>,
     outages: Vec<Outage>,
+    /// Counts reads and changes, to tell which came first.
+    moment: Moment,
+    /// When the latest read that has been learnt began.
+    read_at: Moment,
+    /// When this process last changed the outage of a provider.
+    changed_at: HashMap<ProviderName, Moment>,
+}
+
+type Moment = u64;
+
+impl Known {
+    fn next_moment(&mut self) -> Moment {
+        self.moment += 1;
+        self.moment
+    }
+
+    fn of(&self, provider: &ProviderName) -> Option<&Outage> {
+        self.outages
+            .iter()
+            .find(|outage| outage.provider == *provider)
+    }
+
+    fn names(&self) -> HashSet<ProviderName> {
+        let outages = self.outages.iter();
+        outages.map(|outage| outage.provider.clone()).collect()
+    }
+
+    /// The outages after a read that began then. What this process has changed since is newer than the read, and no older
+    /// version replaces a newer one.
+    fn after_reading(&self, read: Vec<Outage>, begun_at: Moment) -> Vec<Outage> {
+        let has_changed = |outage: &Outage| {
+            let changed_at = self.changed_at.get(&outage.provider);
+            changed_at.is_some_and(|at| *at > begun_at)
+        };
+        let is_read = |known: &&Outage| read.iter().any(|read| read.provider == known.provider);
+        let begun_since = self.outages.iter().filter(|known| !is_read(known));
+        let begun_since = begun_since.filter(|known| has_changed(known)).cloned();
+        let mut newest: Vec<_> = begun_since.collect();
+        for outage in read {
+            match self.of(&outage.provider) {
+                Some(known) if known.version > outage.version => newest.push(known.clone()),
+                None if has_changed(&outage) => {}
+                _ => newest.push(outage),
+            }
+        }
+        newest
+    }
 }
 
 #[derive(Default)]
@@ -28,7 +75,7 @@ struct Seen {
     /// Accounts that have failed since the last definite answer.
     failing: HashSet<AccountId>,
     /// The version of the outage after the last failed probe of this process.
-    failed_at_version: Option<i64>,
+    failed_at_version: Option<OutageVersion>,
 }
 
 impl Seen {
@@ -38,25 +85,27 @@ impl Seen {
 }
 
 impl Outages {
-    /// The outage of a provider, as this process last read it.
+    /// The outage of a provider, as far as this process knows.
     pub(super) fn of(&self, provider: &ProviderName) -> Option<Outage> {
-        let known = self.lock();
-        let mut outages = known.outages.iter();
-        outages.find(|outage| outage.provider == *provider).cloned()
+        self.lock().of(provider).cloned()
     }
 
-    /// Remembers which outages there are. Returns the providers whose outage has begun or ended since, and whether it has
-    /// begun.
-    pub(super) fn learn(&self, outages: Vec<Outage>) -> Vec<(ProviderName, bool)> {
-        let names = |outages: &[Outage]| -> HashSet<ProviderName> {
-            outages
-                .iter()
-                .map(|outage| outage.provider.clone())
-                .collect()
-        };
+    /// Returns the moment at which a read of all outages begins.
+    pub(super) fn begin_reading(&self) -> Moment {
+        self.lock().next_moment()
+    }
+
+    /// Remembers the outages of a read that began at that moment, unless a later read has been learnt already. Returns the
+    /// providers whose outage has begun or ended since, and whether it has begun.
+    pub(super) fn learn(&self, begun_at: Moment, read: Vec<Outage>) -> Vec<(ProviderName, bool)> {
         let mut known = self.lock();
-        let (before, after) = (names(&known.outages), names(&outages));
-        known.outages = outages;
+        if begun_at < known.read_at {
+            return Vec::new();
+        }
+        known.read_at = begun_at;
+        let before = known.names();
+        known.outages = known.after_reading(read, begun_at);
+        let after = known.names();
         let begun = after.difference(&before).map(|name| (name.clone(), true));
         let ended = before.difference(&after).map(|name| (name.clone(), false));
         begun.chain(ended).collect()
@@ -65,12 +114,17 @@ impl Outages {
     /// Remembers a change of one outage that this process has made; `None` has ended it. Returns whether it is news.
     pub(super) fn learn_one(&self, provider: &ProviderName, outage: Option<Outage>) -> bool {
         let mut known = self.lock();
-        let before = known.outages.len();
+        let moment = known.next_moment();
+        known.changed_at.insert(provider.clone(), moment);
+        let before = known.of(provider).cloned();
+        let is_news = before.is_some() != outage.is_some();
         known.outages.retain(|known| known.provider != *provider);
-        let was_known = known.outages.len() < before;
-        let is_known = outage.is_some();
-        known.outages.extend(outage);
-        was_known != is_known
+        let newest = outage.map(|outage| match before {
+            Some(before) if before.version > outage.version => before,
+            _ => outage,
+        });
+        known.outages.extend(newest);
+        is_news
     }
 
     /// When this process may send the next probe.
@@ -88,8 +142,8 @@ impl Outages {
         let known = self.lock();
         let silent = known.seen.iter().filter(|(_, seen)| seen.sees_no_answer());
         let silent = silent.map(|(provider, _)| provider);
-        let is_known = |name: &ProviderName| known.outages.iter().any(|o| o.provider == *name);
-        silent.filter(|name| !is_known(name)).cloned().collect()
+        let silent = silent.filter(|name| known.of(name).is_none());
+        silent.cloned().collect()
     }
 
     /// The provider has refreshed a token.
@@ -118,7 +172,7 @@ impl Outages {
     }
 
     /// A probe of this process has failed: the outage has this version now.
-    pub(super) fn failed_at(&self, provider: &ProviderName, version: i64) {
+    pub(super) fn failed_at(&self, provider: &ProviderName, version: OutageVersion) {
         let mut known = self.lock();
         let seen = known.seen.entry(provider.clone()).or_default();
         seen.failed_at_version = Some(version);
@@ -148,6 +202,11 @@ mod tests {
     fn outage() -> Outage {
         let fault = Fault::new(Fault::UNAVAILABLE, "gone");
         Outage::begin(one(), fault, None, NOW, 0.0)
+    }
+
+    /// Learns a read that nothing came in between.
+    fn read(outages: &Outages, read: Vec<Outage>) -> Vec<(ProviderName, bool)> {
+        outages.learn(outages.begin_reading(), read)
     }
 
     /// Whether the last of these failures makes an outage.
@@ -180,11 +239,61 @@ mod tests {
     #[test]
     fn beginnings_and_ends_are_told_once() {
         let outages = Outages::default();
-        assert_eq!(outages.learn(vec![outage()]), [(one(), true)]);
-        assert_eq!(outages.learn(vec![outage()]), []);
+        assert_eq!(read(&outages, vec![outage()]), [(one(), true)]);
+        assert_eq!(read(&outages, vec![outage()]), []);
         assert!(!outages.learn_one(&one(), Some(outage())));
         assert!(outages.learn_one(&one(), None));
-        assert_eq!(outages.learn(Vec::new()), []);
+        assert_eq!(read(&outages, Vec::new()), []);
+    }
+
+    #[test]
+    fn a_read_from_before_a_claim_leaves_the_claimed_probe() {
+        let outages = Outages::default();
+        read(&outages, vec![outage()]);
+        let begun_at = outages.begin_reading();
+        let probing = outage().probing(AccountId(1), NOW).changed();
+        outages.learn_one(&one(), Some(probing.clone()));
+        assert_eq!(outages.learn(begun_at, vec![outage()]), []);
+        assert_eq!(outages.of(&one()), Some(probing));
+    }
+
+    #[test]
+    fn a_read_from_before_a_beginning_or_an_end_changes_nothing() {
+        let outages = Outages::default();
+        let begun_at = outages.begin_reading();
+        outages.learn_one(&one(), Some(outage()));
+        assert_eq!(outages.learn(begun_at, Vec::new()), []);
+        assert_eq!(outages.of(&one()), Some(outage()));
+        let begun_at = outages.begin_reading();
+        outages.learn_one(&one(), None);
+        assert_eq!(outages.learn(begun_at, vec![outage()]), []);
+        assert_eq!(outages.of(&one()), None);
+    }
+
+    #[test]
+    fn of_two_reads_the_one_that_began_later_counts() {
+        let outages = Outages::default();
+        let (first, second) = (outages.begin_reading(), outages.begin_reading());
+        assert_eq!(outages.learn(second, vec![outage()]), [(one(), true)]);
+        assert_eq!(outages.learn(first, Vec::new()), []);
+        assert_eq!(outages.of(&one()), Some(outage()));
+    }
+
+    #[test]
+    fn an_older_version_never_replaces_a_newer_one() {
+        let outages = Outages::default();
+        let (first, next) = (outage().numbered(1), outage().numbered(2));
+        let newer = first.clone().changed();
+        read(&outages, vec![newer.clone()]);
+        read(&outages, vec![first.clone()]);
+        assert_eq!(outages.of(&one()), Some(newer.clone()));
+        outages.learn_one(&one(), Some(first));
+        assert_eq!(outages.of(&one()), Some(newer.clone()));
+        // A later outage is newer, whatever its version.
+        read(&outages, vec![next.clone()]);
+        assert_eq!(outages.of(&one()), Some(next.clone()));
+        read(&outages, vec![newer]);
+        assert_eq!(outages.of(&one()), Some(next));
     }
 
     #[test]
@@ -193,10 +302,7 @@ mod tests {
         assert_eq!(outages.opens_at(&outage()), outage().probe_at);
         outages.failed_at(&one(), outage().version);
         assert!(outages.opens_at(&outage()) > outage().probe_at);
-        let by_another = Outage {
-            version: 2,
-            ..outage()
-        };
+        let by_another = outage().changed();
         assert_eq!(outages.opens_at(&by_another), outage().probe_at);
     }
 
@@ -204,9 +310,9 @@ mod tests {
     fn whoever_gets_no_answer_where_others_do_is_cut_off() {
         let outages = Outages::default();
         fails(&outages, 1..=5);
-        outages.learn(vec![outage()]);
+        read(&outages, vec![outage()]);
         assert_eq!(outages.cut_off(), []);
-        outages.learn(Vec::new());
+        read(&outages, Vec::new());
         assert_eq!(outages.cut_off(), [one()]);
         outages.answered(&one());
         assert_eq!(outages.cut_off(), []);

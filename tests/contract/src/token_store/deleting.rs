@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use central_oauth_domain::grant::revocation::{NewRevocation, RevocationStatus};
-use central_oauth_domain::grant::{AccountId, Lease, StoredTokens};
+use central_oauth_domain::grant::{AccountId, Lease, LeaseVersion, StoredTokens};
 use central_oauth_domain::ports::{Recorded, StoreError, TokenStore};
 use tokio::task::JoinSet;
 
@@ -73,7 +73,13 @@ pub(super) async fn leaves_a_leased_revocation(fixture: &dyn Fixture) {
     assert_eq!((revocation.created_at, revocation.ended_at), (at(10), None));
     assert_eq!((revocation.failures, &revocation.last_error), (0, &None));
     let until = Some(at(40));
-    assert_eq!(revocation.lease, Lease { version: 1, until });
+    assert_eq!(
+        revocation.lease,
+        Lease {
+            version: LeaseVersion(1),
+            until
+        }
+    );
     let kept = store.revocation(revocation.id).await.unwrap();
     assert_eq!(kept.as_ref(), Some(revocation));
     assert_eq!(store.next_revocation_at(&[]).await.unwrap(), Some(at(40)));
@@ -81,7 +87,7 @@ pub(super) async fn leaves_a_leased_revocation(fixture: &dyn Fixture) {
     // Whoever deleted it has died.
     let again = claim_revocation(&*store, 40, 60).await;
     assert_eq!(again.tokens, lease.tokens);
-    assert!(again.revocation.lease.version > 1);
+    assert!(again.revocation.lease.version > LeaseVersion(1));
 }
 
 pub(super) async fn what_has_changed_since_is_a_conflict(fixture: &dyn Fixture) {

@@ -58,13 +58,13 @@ pub(super) async fn a_provider_has_one_at_a_time(fixture: &dyn Fixture) {
     assert_eq!(store.outages().await.unwrap(), []);
     assert!(!store.end_outage(&github()).await.unwrap());
     let (one, other) = (outage(github()), outage(ProviderName::new("gitlab")));
-    assert!(store.begin_outage(&one).await.unwrap());
-    assert!(store.begin_outage(&other).await.unwrap());
     let again = Outage {
         probe_at: at(99),
         ..one.clone()
     };
-    assert!(!store.begin_outage(&again).await.unwrap());
+    let one = store.begin_outage(one).await.unwrap().unwrap();
+    let other = store.begin_outage(other).await.unwrap().unwrap();
+    assert_eq!(store.begin_outage(again).await.unwrap(), None);
     assert_eq!(store.outages().await.unwrap(), [one, other.clone()]);
     assert!(store.end_outage(&github()).await.unwrap());
     assert_eq!(store.outages().await.unwrap(), [other]);
@@ -72,14 +72,13 @@ pub(super) async fn a_provider_has_one_at_a_time(fixture: &dyn Fixture) {
 
 pub(super) async fn of_two_changes_the_first_counts(fixture: &dyn Fixture) {
     let store = fixture.store();
-    let begun = outage(github());
-    store.begin_outage(&begun).await.unwrap();
+    let begun = store.begin_outage(outage(github())).await;
+    let begun = begun.unwrap().unwrap();
     let fault = Fault::new("invalid_client", "the secret has expired");
     let failed = begun.clone().after_failed_probe(fault, None, at(30), 0.0);
     assert!(store.change_outage(&failed).await.unwrap());
     assert!(!store.change_outage(&begun).await.unwrap());
-    let version = begun.version + 1;
-    let stored = Outage { version, ..failed };
+    let stored = failed.changed();
     assert_eq!(
         store.outages().await.unwrap(),
         std::slice::from_ref(&stored)
@@ -88,12 +87,28 @@ pub(super) async fn of_two_changes_the_first_counts(fixture: &dyn Fixture) {
     assert!(!store.change_outage(&stored).await.unwrap());
 }
 
+pub(super) async fn no_change_of_an_earlier_outage_counts_for_a_later_one(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let earlier = store.begin_outage(outage(github())).await;
+    let earlier = earlier.unwrap().unwrap();
+    store.end_outage(&github()).await.unwrap();
+    let later = store.begin_outage(outage(github())).await;
+    let later = later.unwrap().unwrap();
+    assert!(later.version > earlier.clone().changed().version);
+    let put_off = Outage {
+        probe_at: at(99),
+        ..earlier
+    };
+    assert!(!store.change_outage(&put_off).await.unwrap());
+    assert_eq!(store.outages().await.unwrap(), [later]);
+}
+
 pub(super) async fn one_account_is_probed_at_a_time(fixture: &dyn Fixture) {
     let store = fixture.store();
     let ada = due(&*store, 1, "ada", 10).await;
     let bob = due(&*store, 2, "bob", 15).await;
     assert_eq!(probe(&*store, None, 30).await, None, "there is no outage");
-    store.begin_outage(&outage(github())).await.unwrap();
+    store.begin_outage(outage(github())).await.unwrap();
     assert_eq!(probe(&*store, None, 20).await, None, "too early");
     assert_eq!(probe(&*store, None, 21).await, Some(ada));
     let probing = store.outages().await.unwrap().remove(0);
@@ -109,7 +124,7 @@ pub(super) async fn who_was_probed_least_recently_comes_next(fixture: &dyn Fixtu
     let ada = due(&*store, 1, "ada", 10).await;
     let bob = due(&*store, 2, "bob", 15).await;
     let cid = due(&*store, 3, "cid", 50).await;
-    store.begin_outage(&outage(github())).await.unwrap();
+    store.begin_outage(outage(github())).await.unwrap();
     for (second, next) in [
         (21, ada),
         (22, bob),
@@ -127,7 +142,7 @@ pub(super) async fn nobody_who_asks_takes_the_turn_of_another(fixture: &dyn Fixt
     let store = fixture.store();
     let ada = due(&*store, 1, "ada", 10).await;
     let bob = due(&*store, 2, "bob", 500).await;
-    store.begin_outage(&outage(github())).await.unwrap();
+    store.begin_outage(outage(github())).await.unwrap();
     assert_eq!(probe(&*store, Some(bob), 21).await, None);
     assert_eq!(stored(&*store, bob).await.lease.until, None);
     assert_eq!(probe(&*store, None, 21).await, Some(ada));
@@ -149,18 +164,18 @@ pub(super) async fn only_accounts_of_that_provider_are_probed(fixture: &dyn Fixt
         ..grant("ada", "one")
     };
     linked(&*store, 1, elsewhere, 1).await;
-    store.begin_outage(&outage(github())).await.unwrap();
+    let begun = store.begin_outage(outage(github())).await.unwrap();
     assert_eq!(probe(&*store, None, 21).await, None);
     let outages = store.outages().await.unwrap();
-    assert_eq!(outages, [outage(github())]);
+    assert_eq!(outages, [begun.unwrap()]);
 }
 
 pub(super) async fn of_many_replicas_one_gets_the_probe(fixture: &dyn Fixture) {
     for n in 1..=20 {
         due(&*fixture.store(), n, &format!("person {n}"), 10).await;
     }
-    let begun = outage(github());
-    fixture.store().begin_outage(&begun).await.unwrap();
+    let begun = fixture.store().begin_outage(outage(github())).await;
+    assert!(begun.unwrap().is_some());
     let mut tasks = JoinSet::new();
     for _ in 0..12 {
         let store = fixture.store();

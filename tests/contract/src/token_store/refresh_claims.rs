@@ -187,7 +187,11 @@ pub(super) async fn only_by_who_saw_the_present_lease(fixture: &dyn Fixture) {
         .await
         .unwrap();
     assert_conflict(store.claim_refresh(id, seen, at(11), at(30)).await);
-    assert_conflict(store.claim_refresh(AccountId(777), 0, at(11), at(30)).await);
+    assert_conflict(
+        store
+            .claim_refresh(AccountId(777), NO_LEASE, at(11), at(30))
+            .await,
+    );
 }
 
 pub(super) async fn a_lease_can_be_given_back(fixture: &dyn Fixture) {
@@ -206,7 +210,10 @@ pub(super) async fn a_lease_can_be_given_back(fixture: &dyn Fixture) {
         .await
         .unwrap();
     assert_eq!(stored(&*store, id).await, again);
-    store.release_refresh(AccountId(777), 1).await.unwrap();
+    store
+        .release_refresh(AccountId(777), NO_LEASE)
+        .await
+        .unwrap();
 }
 
 pub(super) async fn nobody_gets_the_same_account_twice(fixture: &dyn Fixture) {

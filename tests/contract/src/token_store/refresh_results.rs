@@ -5,7 +5,8 @@ use std::time::Duration;
 use central_oauth_domain::Fault;
 use central_oauth_domain::grant::refresh::Doubt;
 use central_oauth_domain::grant::{
-    Account, AccountId, AccountStatus, NewGrant, RefreshedTokens, StoredTokens, TokenOrigin,
+    Account, AccountId, AccountStatus, Generation, LeaseVersion, NewGrant, RefreshedTokens,
+    StoredTokens, TokenOrigin,
 };
 use central_oauth_domain::ports::{Recorded, TokenStore};
 use tokio::task::JoinSet;
@@ -21,7 +22,7 @@ async fn ada(store: &dyn TokenStore) -> Account {
 async fn record(
     store: &dyn TokenStore,
     account: AccountId,
-    generation: i64,
+    generation: Generation,
     tokens: RefreshedTokens,
 ) -> Recorded {
     let recorded = store.record_refresh(account, generation, NO_LEASE, tokens, at(21));
@@ -180,20 +181,26 @@ pub(super) async fn how_long_the_refresh_token_lasts_goes_with_it(fixture: &dyn 
     record(&*store, id, generation, silent).await;
     assert_eq!(lasts().await, Some(at(90_000)), "nothing else is known");
     assert_eq!(renewed().await, Some(false));
-    record(&*store, id, generation + 1, fresh("three")).await;
+    record(&*store, id, generation.next(), fresh("three")).await;
     assert_eq!(lasts().await, Some(at(7200)));
     let later = RefreshedTokens {
         requested_at: at(3000),
         refresh_token_expires_at: Some(at(10_000)),
         ..fresh("later")
     };
-    record(&*store, id, generation + 2, later).await;
+    record(&*store, id, generation.next().next(), later).await;
     assert_eq!(renewed().await, Some(true));
     let lasts_as_before = RefreshedTokens {
         requested_at: at(3001),
         ..fresh("as before")
     };
-    record(&*store, id, generation + 3, lasts_as_before).await;
+    record(
+        &*store,
+        id,
+        generation.next().next().next(),
+        lasts_as_before,
+    )
+    .await;
     assert_eq!(renewed().await, Some(true), "too soon to tell");
     let kept = NewGrant {
         refresh_token: None,
@@ -249,7 +256,7 @@ pub(super) async fn of_two_answers_the_later_one_stands(fixture: &dyn Fixture) {
     assert_eq!(now.access_token, sealed("access later"));
     assert_eq!(now.refresh_token, Some(sealed("refresh later")));
     assert_eq!(now.spare_refresh_token, Some(sealed("refresh earlier")));
-    assert_eq!(now.generation, first.generation + 2);
+    assert_eq!(now.generation, first.generation.next().next());
     // Again, and once more the earlier one: nothing changes.
     record_for(&*store, &retry, later).await;
     record_for(&*store, &first, fresh("earlier")).await;
@@ -402,7 +409,8 @@ pub(super) async fn a_spare_is_promoted_by_the_claimer_alone(fixture: &dyn Fixtu
         claimed.generation,
         claimed.lease.version,
     );
-    for (generation, lease) in [(generation - 1, lease), (generation, lease - 1)] {
+    let earlier = (Generation(generation.0 - 1), LeaseVersion(lease.0 - 1));
+    for (generation, lease) in [(earlier.0, lease), (generation, earlier.1)] {
         let promoted = store.promote_spare(id, generation, lease).await;
         assert_eq!(promoted.unwrap(), None);
     }
@@ -424,12 +432,20 @@ pub(super) async fn nothing_comes_of_an_account_that_is_gone(fixture: &dyn Fixtu
     let gone = AccountId(777);
     assert_conflict(
         store
-            .record_refresh(gone, 1, NO_LEASE, fresh("two"), at(21))
+            .record_refresh(gone, Generation::FIRST, NO_LEASE, fresh("two"), at(21))
             .await,
     );
-    let kept = store.record_refresh_failure(gone, 1, 1, failure(22)).await;
+    let kept = store
+        .record_refresh_failure(gone, Generation::FIRST, NO_LEASE, failure(22))
+        .await;
     assert!(!kept.unwrap());
-    assert_eq!(store.promote_spare(gone, 1, 1).await.unwrap(), None);
+    assert_eq!(
+        store
+            .promote_spare(gone, Generation::FIRST, NO_LEASE)
+            .await
+            .unwrap(),
+        None
+    );
 }
 
 pub(super) async fn of_many_successes_one_is_stored(fixture: &dyn Fixture) {
@@ -445,7 +461,7 @@ pub(super) async fn of_many_successes_one_is_stored(fixture: &dyn Fixture) {
     let stored_ones = recorded.iter().filter(|r| **r == Recorded::Stored);
     assert_eq!(stored_ones.count(), 1);
     let now = stored(&*fixture.store(), id).await;
-    assert_eq!(now.generation, generation + 1);
+    assert_eq!(now.generation, generation.next());
     assert!(now.spare_refresh_token.is_some());
 }
 

@@ -7,8 +7,8 @@ use central_oauth_domain::grant::revocation::{
     NewRevocation, RevocableTokens, RevocationLease, RevocationReference,
 };
 use central_oauth_domain::grant::{
-    AccessKeyId, Account, AccountId, AccountKey, AccountStatus, LifetimeHints, NewGrant, NewKey,
-    ProviderName, RefreshedTokens, StoredTokens, TokenOrigin,
+    AccessKeyId, Account, AccountId, AccountKey, AccountStatus, LeaseVersion, LifetimeHints,
+    NewGrant, NewKey, ProviderName, RefreshedTokens, StoredTokens, TokenOrigin,
 };
 use central_oauth_domain::link::{
     Link, LinkState, PollSchedule, Requester, SealedConsent, SealedGrant, SealedPrompt,
@@ -20,7 +20,7 @@ use central_oauth_domain::{Fault, Timestamp};
 /// More links than any case opens.
 pub(super) const PLENTY: u64 = 10_000;
 /// The version of a lease that nobody has claimed.
-pub(super) const NO_LEASE: i64 = -1;
+pub(super) const NO_LEASE: LeaseVersion = LeaseVersion(-1);
 /// How long a new link lives.
 pub(super) const LIFETIME: Duration = secs(600);
 /// The pace of the samples' polls.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use central_oauth_domain::grant::revocation::{
     RevocableTokens, RevocationReference, RevocationResult, RevocationStatus,
 };
-use central_oauth_domain::grant::{AccountId, AccountKey, NewGrant, RefreshedTokens};
+use central_oauth_domain::grant::{AccountId, AccountKey, Generation, NewGrant, RefreshedTokens};
 use central_oauth_domain::link::{
     Ending, Link, LinkState, SealedConsent, SealedGrant, SealedPrompt,
 };
@@ -109,7 +109,9 @@ async fn account_by(store: &dyn TokenStore, n: u8, person: &str, first: u8) -> A
         refresh_token: Some(by(first + 2, "spare")),
         ..fresh("late")
     };
-    let superseded = store.record_refresh(id, 0, NO_LEASE, late, at(21)).await;
+    let superseded = store
+        .record_refresh(id, Generation(0), NO_LEASE, late, at(21))
+        .await;
     superseded.unwrap();
     id
 }
@@ -325,7 +327,7 @@ pub(super) async fn what_has_changed_is_left_alone(fixture: &dyn Fixture) {
     let recorded = store.record_refresh(ada, generation, NO_LEASE, refreshed, at(21));
     recorded.await.unwrap();
     let spare = store
-        .record_refresh(bob, 0, NO_LEASE, fresh("late"), at(21))
+        .record_refresh(bob, Generation(0), NO_LEASE, fresh("late"), at(21))
         .await;
     spare.unwrap();
     let claimed = claim_refresh(&*store, cid, 22, 30).await;
@@ -420,7 +422,7 @@ pub(super) async fn refreshed_tokens_are_never_put_back(fixture: &dyn Fixture) {
         let store = fixture.store();
         tasks.spawn(async move {
             let recorded = store
-                .record_refresh(id, 1, NO_LEASE, fresh("two"), at(21))
+                .record_refresh(id, Generation::FIRST, NO_LEASE, fresh("two"), at(21))
                 .await;
             recorded.unwrap();
         });

@@ -6,8 +6,9 @@ mod outages;
 
 use async_trait::async_trait;
 
-use crate::grant::RefreshedTokens;
-use crate::grant::{Account, AccountStatus, StoredTokens, TokenOrigin};
+use crate::grant::{
+    Account, AccountStatus, Generation, LeaseVersion, RefreshedTokens, StoredTokens, TokenOrigin,
+};
 use crate::ports::{
     AccountStore, KeyStore, OutageStore, ProviderError, Recorded, Redemption, RefreshError,
     RefreshStore,
@@ -468,9 +469,10 @@ async fn who_asks_for_a_refresh_is_not_told_that_a_dead_spare_is_one() {
         refresh_token_expires_at: None,
         next_refresh_at: None,
     };
-    let (id, moved_on) = (stored.account.id, stored.generation - 1);
-    let recorded = stage.store.record_refresh(id, moved_on, 0, late, now).await;
-    assert_eq!(recorded.unwrap(), Recorded::Superseded);
+    let (id, moved_on) = (stored.account.id, Generation(stored.generation.0 - 1));
+    let lease = LeaseVersion(0);
+    let recorded = stage.store.record_refresh(id, moved_on, lease, late, now);
+    assert_eq!(recorded.await.unwrap(), Recorded::Superseded);
     for _ in 0..2 {
         let dead = refused("invalid_grant");
         stage.provider.answer_refresh(Err(dead.into()));

@@ -1,4 +1,7 @@
-//! Accounts and their tokens, as they are read and as they end.
+//! Accounts and their tokens, as they are read, linked and deleted.
+
+pub(crate) mod locked;
+pub(crate) mod relink;
 
 use async_trait::async_trait;
 use central_oauth_domain::grant::revocation::{NewRevocation, RevocationLease};
@@ -67,7 +70,7 @@ impl AccountStore for SeaOrmStore {
         locks::tokens_of(&write.txn, id).await?;
         locks::keys_and_links_of(&write.txn, id).await?;
         let stored = read_tokens(&write.txn, id).await?;
-        if !stored.is_some_and(|stored| are_same(&stored, seen)) {
+        if !stored.is_some_and(|stored| stored.are_those_of(seen)) {
             return Err(StoreError::Conflict);
         }
         // Its tokens, its keys and their links go with it.
@@ -81,18 +84,7 @@ impl AccountStore for SeaOrmStore {
     }
 }
 
-/// Whether what was seen is what there is to be revoked.
-fn are_same(stored: &StoredTokens, seen: &StoredTokens) -> bool {
-    stored.generation == seen.generation
-        && stored.access_token == seen.access_token
-        && stored.refresh_token == seen.refresh_token
-        && stored.spare_refresh_token == seen.spare_refresh_token
-}
-
-pub(crate) async fn find(
-    db: &impl ConnectionTrait,
-    id: AccountId,
-) -> Result<Option<Account>, StoreError> {
+async fn find(db: &impl ConnectionTrait, id: AccountId) -> Result<Option<Account>, StoreError> {
     let row = with_times()
         .filter(accounts::Column::Id.eq(id.0))
         .into_partial_model::<AccountRow>()

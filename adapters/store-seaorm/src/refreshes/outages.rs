@@ -1,7 +1,7 @@
 //! Outages of providers, and who probes next.
 
 use async_trait::async_trait;
-use central_oauth_domain::grant::refresh::Outage;
+use central_oauth_domain::grant::refresh::{Outage, OutageVersion};
 use central_oauth_domain::grant::{AccountId, ProviderName, StoredTokens};
 use central_oauth_domain::ports::{OutageStore, StoreError};
 use central_oauth_domain::{Fault, Timestamp};
@@ -11,10 +11,10 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
+use crate::accounts::locked::{lock, save};
 use crate::entities::outages::{ActiveModel, Column, Entity, Model};
 use crate::entities::tokens;
 use crate::error::failed;
-use crate::refreshes::{lease_free, with_accounts};
 use crate::store::SeaOrmStore;
 
 #[async_trait]
@@ -23,14 +23,17 @@ impl OutageStore for SeaOrmStore {
         all(&self.read().await?).await
     }
 
-    async fn begin_outage(&self, outage: &Outage) -> Result<bool, StoreError> {
+    async fn begin_outage(&self, outage: Outage) -> Result<Option<Outage>, StoreError> {
         let write = self.write().await?;
         let known = OnConflict::column(Column::Provider).do_nothing().to_owned();
-        let begun = Entity::insert(columns(outage, outage.version)).on_conflict(known);
+        let begun = Entity::insert(columns(&outage)).on_conflict(known);
         let rows = begun.exec_without_returning(&write.txn).await;
-        let rows = rows.map_err(failed)?;
+        if rows.map_err(failed)? == 0 {
+            return Ok(None);
+        }
+        let begun = of(&write.txn, &outage.provider).await?;
         write.commit().await?;
-        Ok(rows > 0)
+        Ok(begun)
     }
 
     async fn claim_probe(
@@ -41,8 +44,7 @@ impl OutageStore for SeaOrmStore {
         lease_until: Timestamp,
     ) -> Result<Option<(Outage, StoredTokens)>, StoreError> {
         let read = self.read().await?;
-        let stored = Entity::find().filter(Column::Provider.eq(provider.as_str()));
-        let stored = stored.one(&read).await.map_err(failed)?.map(outage);
+        let stored = of(&read, provider).await?;
         let Some(outage) = stored.filter(|outage| outage.is_probe_due(now)) else {
             return Ok(None);
         };
@@ -59,20 +61,24 @@ impl OutageStore for SeaOrmStore {
         if !change(&write.txn, &probing).await? {
             return Ok(None);
         }
-        let leased = lease_free(chosen, now, lease_until);
-        let rows = leased.exec_with_returning(&write.txn).await;
-        let rows = rows.map_err(failed)?;
-        if rows.is_empty() {
-            return Ok(None);
-        }
-        let claimed = with_accounts(&write.txn, rows).await?;
-        // A row that cannot be read has had its turn, too: otherwise it would be chosen for ever.
-        write.commit().await?;
-        let Some(lease) = claimed.into_iter().next() else {
+        let stored = match lock(&write.txn, chosen).await {
+            // A row that cannot be read has had its turn, too: otherwise it would be chosen for ever.
+            Err(StoreError::Corrupt(error)) => {
+                tracing::error!(account = chosen.0, %error, "tokens cannot be read");
+                write.commit().await?;
+                return Ok(None);
+            }
+            stored => stored?,
+        };
+        let Some(stored) = stored else {
             return Ok(None);
         };
-        let version = probing.version + 1;
-        Ok(Some((Outage { version, ..probing }, lease)))
+        let Some(claimed) = stored.claim(stored.lease.version, now, lease_until) else {
+            return Ok(None);
+        };
+        save(&write.txn, &stored, &claimed).await?;
+        write.commit().await?;
+        Ok(Some((probing.changed(), claimed)))
     }
 
     async fn change_outage(&self, outage: &Outage) -> Result<bool, StoreError> {
@@ -94,6 +100,14 @@ impl OutageStore for SeaOrmStore {
 pub(crate) async fn all(db: &impl ConnectionTrait) -> Result<Vec<Outage>, StoreError> {
     let rows = Entity::find().order_by_asc(Column::Id).all(db).await;
     Ok(rows.map_err(failed)?.into_iter().map(outage).collect())
+}
+
+async fn of(
+    db: &impl ConnectionTrait,
+    provider: &ProviderName,
+) -> Result<Option<Outage>, StoreError> {
+    let stored = Entity::find().filter(Column::Provider.eq(provider.as_str()));
+    Ok(stored.one(db).await.map_err(failed)?.map(outage))
 }
 
 /// The account that has waited longest among those that have not been probed, and those that have been probed.
@@ -136,22 +150,22 @@ pub(crate) fn probed(outage: &Outage) -> Select<tokens::Entity> {
         .filter(Column::AccountId.is_in(probed))
 }
 
-/// Stores an outage that is still at its version, and raises that.
+/// Stores a change of an outage that is still at its version.
 async fn change(db: &impl ConnectionTrait, outage: &Outage) -> Result<bool, StoreError> {
     let changed = Entity::update_many()
-        .set(columns(outage, outage.version + 1))
-        .filter(Column::Provider.eq(outage.provider.as_str()))
-        .filter(Column::Version.eq(outage.version));
+        .set(columns(&outage.clone().changed()))
+        .filter(Column::Id.eq(outage.version.outage))
+        .filter(Column::Version.eq(outage.version.change));
     let changed = changed.exec(db).await.map_err(failed)?;
     Ok(changed.rows_affected > 0)
 }
 
-fn columns(outage: &Outage, version: i64) -> ActiveModel {
+fn columns(outage: &Outage) -> ActiveModel {
     let probed = outage.probed.iter().map(|account| account.0.to_string());
     ActiveModel {
         id: NotSet,
         provider: Set(outage.provider.as_str().to_owned()),
-        version: Set(version),
+        version: Set(outage.version.change),
         probe_at: Set(outage.probe_at.as_millis()),
         failed_probes: Set(outage.failed_probes.into()),
         fault_code: Set(outage.fault.code.clone()),
@@ -165,7 +179,10 @@ fn outage(row: Model) -> Outage {
     let probed = probed.filter_map(|number| number.parse().ok().map(AccountId));
     Outage {
         provider: ProviderName::new(row.provider),
-        version: row.version,
+        version: OutageVersion {
+            outage: row.id,
+            change: row.version,
+        },
         probe_at: Timestamp::from_millis(row.probe_at),
         failed_probes: row.failed_probes.try_into().unwrap_or(u32::MAX),
         fault: Fault::new(&row.fault_code, row.fault_detail),

@@ -1,0 +1,53 @@
+//! What linking does to an account, be it the first time or again.
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::{Account, AccountId, NewGrant, StoredTokens};
+use central_oauth_domain::ports::StoreError;
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ActiveModelTrait, ConnectionTrait};
+
+use super::locked::{lock_of_person, save};
+use crate::convert::rows;
+use crate::entities::tokens;
+use crate::error::failed;
+
+/// Stores a grant as the account of its person. A relink's key opens the account `relink_of` already, so the grant of anybody
+/// else is [`StoreError::Conflict`].
+pub(crate) async fn link(
+    db: &impl ConnectionTrait,
+    grant: NewGrant,
+    relink_of: Option<AccountId>,
+    now: Timestamp,
+) -> Result<Account, StoreError> {
+    let known = lock_of_person(db, &grant.account).await?;
+    let id = known.as_ref().map(|known| known.account.id);
+    if relink_of.is_some() && relink_of != id {
+        return Err(StoreError::Conflict);
+    }
+    match known {
+        Some(known) => {
+            let linked = known.relink(grant, now);
+            save(db, &known, &linked).await?;
+            Ok(linked.account)
+        }
+        None => create(db, grant, now).await,
+    }
+}
+
+async fn create(
+    db: &impl ConnectionTrait,
+    grant: NewGrant,
+    now: Timestamp,
+) -> Result<Account, StoreError> {
+    // The database numbers the account.
+    let mut new = StoredTokens::new(AccountId(0), grant, now);
+    let (account, row) = rows(&new);
+    let account = account.insert(db).await.map_err(failed)?;
+    let row = tokens::ActiveModel {
+        account_id: Set(account.id),
+        ..row
+    };
+    row.insert(db).await.map_err(failed)?;
+    new.account.id = AccountId(account.id);
+    Ok(new.account)
+}

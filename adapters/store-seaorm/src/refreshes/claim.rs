@@ -1,0 +1,137 @@
+//! Who may present refresh tokens, and when.
+
+use std::error::Error;
+use std::time::Duration;
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::{AccountId, LeaseVersion, ProviderName, StoredTokens};
+use central_oauth_domain::ports::StoreError;
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, UpdateMany};
+
+use super::open_providers;
+use crate::accounts::locked::{lock, save};
+use crate::claims::{self, Leased};
+use crate::convert::stored_tokens;
+use crate::entities::accounts;
+use crate::entities::tokens::{Column, Entity, Model};
+use crate::error::failed;
+use crate::store::SeaOrmStore;
+
+pub(super) async fn due(
+    store: &SeaOrmStore,
+    now: Timestamp,
+    overdue_by: Duration,
+    lease_until: Timestamp,
+    limit: u64,
+    busy: &[ProviderName],
+) -> Result<Vec<StoredTokens>, StoreError> {
+    // Before anything is locked, as this asks for a provider at a time.
+    let rows = match busy {
+        [] => None,
+        busy => {
+            let due_by = now - overdue_by;
+            Some(open_providers::due_rows(&store.read().await?, due_by, limit, busy).await?)
+        }
+    };
+    if rows.as_ref().is_some_and(Vec::is_empty) {
+        return Ok(Vec::new());
+    }
+    let write = store.write().await?;
+    let (now, lease_until) = store.by_the_server(&write.txn, now, lease_until).await?;
+    let due = claims::due::<Entity>(now - overdue_by, limit, &[]);
+    let due = match rows {
+        Some(rows) => due.filter(Column::Id.is_in(rows)),
+        None => due,
+    };
+    let rows = claims::claim(&write.txn, due, now, lease_until).await?;
+    let mut claimed = with_accounts(&write.txn, rows).await?;
+    write.commit().await?;
+    // An update gives its rows back in any order.
+    claimed.sort_by_key(|tokens| (tokens.account.next_refresh_at, tokens.account.id));
+    Ok(claimed)
+}
+
+pub(super) async fn one(
+    store: &SeaOrmStore,
+    account: AccountId,
+    seen: LeaseVersion,
+    now: Timestamp,
+    lease_until: Timestamp,
+) -> Result<StoredTokens, StoreError> {
+    let write = store.write().await?;
+    let (now, lease_until) = store.by_the_server(&write.txn, now, lease_until).await?;
+    let stored = lock(&write.txn, account).await?;
+    let stored = stored.ok_or(StoreError::Conflict)?;
+    let claimed = stored.claim(seen, now, lease_until);
+    let claimed = claimed.ok_or(StoreError::Conflict)?;
+    save(&write.txn, &stored, &claimed).await?;
+    write.commit().await?;
+    Ok(claimed)
+}
+
+pub(super) async fn next_due(
+    store: &SeaOrmStore,
+    busy: &[ProviderName],
+) -> Result<Option<Timestamp>, StoreError> {
+    let session = store.read().await?;
+    // Asked every second or so, this keeps the clock right also while nothing is due by it.
+    store.ask_the_time(&session).await.map_err(failed)?;
+    let next = if busy.is_empty() {
+        let next = claims::next_due::<Entity>(&[]).into_tuple::<i64>();
+        next.one(&session).await.map_err(failed)?
+    } else {
+        open_providers::next_due(&session, busy).await?
+    };
+    Ok(next.map(Timestamp::from_millis))
+}
+
+impl Leased for Entity {
+    const ID: Column = Column::Id;
+    const PROVIDER: Column = Column::Provider;
+    const DUE_AT: Column = Column::RefreshDueAt;
+    const LEASE_UNTIL: Column = Column::LeaseUntil;
+    const NEXT_AT: Column = Column::NextRefreshAt;
+    const VERSION: Column = Column::LeaseVersion;
+
+    /// A lease that is still there has ended without a result: whoever held it may have presented the refresh token.
+    fn lease(until: Timestamp) -> UpdateMany<Self> {
+        let ambiguous = CaseStatement::new()
+            .case(Expr::col(Column::LeaseUntil).is_not_null(), true)
+            .finally(Expr::col(Column::Ambiguous));
+        Self::update_many()
+            .col_expr(Self::LEASE_UNTIL, Expr::value(until.as_millis()))
+            .col_expr(Self::VERSION, Expr::col(Self::VERSION).add(1))
+            .col_expr(Column::Ambiguous, ambiguous.into())
+    }
+}
+
+async fn with_accounts(
+    db: &impl ConnectionTrait,
+    rows: Vec<Model>,
+) -> Result<Vec<StoredTokens>, StoreError> {
+    let ids = rows.iter().map(|row| row.account_id).collect();
+    let accounts = claims::readable::<accounts::Entity>(db, accounts::Column::Id, ids).await?;
+    let mut accounts: std::collections::HashMap<_, _> = accounts
+        .into_iter()
+        .map(|account| (account.id, account))
+        .collect();
+    let rows = rows
+        .into_iter()
+        .filter_map(|row| Some((accounts.remove(&row.account_id)?, row)));
+    Ok(rows
+        .filter_map(|(account, row)| readable(account, row))
+        .collect())
+}
+
+/// A row that cannot be understood keeps nobody from the others.
+fn readable(account: accounts::Model, row: Model) -> Option<StoredTokens> {
+    let id = account.id;
+    let tokens = stored_tokens(account, row);
+    tokens
+        .inspect_err(|error| {
+            let error = error as &dyn Error;
+            tracing::error!(account = id, error, "tokens cannot be read");
+        })
+        .ok()
+}

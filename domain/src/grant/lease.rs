@@ -1,0 +1,59 @@
+//! Leases: who may work on something that only one task at a time may do.
+
+use super::refresh::REFRESH_HORIZON;
+use crate::time::Timestamp;
+
+/// A fencing token: every claim raises it, so that a late result shows whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct LeaseVersion(pub i64);
+
+impl LeaseVersion {
+    /// Returns the version of the next claim.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// Who may present a refresh token: nobody else while a lease runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lease {
+    /// Tells one lease from the next.
+    pub version: LeaseVersion,
+    /// Until when it runs; `None` when nobody has claimed since the last result.
+    pub until: Option<Timestamp>,
+}
+
+impl Lease {
+    /// Returns the lease of the next claim.
+    #[must_use]
+    pub const fn next(self, until: Timestamp) -> Self {
+        Self {
+            version: self.version.next(),
+            until: Some(until),
+        }
+    }
+
+    /// Returns whether somebody holds it. A lease that ends further ahead than any lease lasts is over.
+    #[must_use]
+    pub fn is_held(&self, now: Timestamp) -> bool {
+        self.until
+            .is_some_and(|until| until.is_ahead(now, REFRESH_HORIZON.lease))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_lease_that_a_wrong_clock_has_made_is_over() {
+        let now = Timestamp::from_millis(1_790_000_000_000);
+        let is_held = |ahead| Lease::default().next(now + ahead).is_held(now);
+        assert!(is_held(Duration::from_secs(125)));
+        assert!(!is_held(Duration::from_secs(126)));
+        assert!(!is_held(Duration::ZERO));
+    }
+}

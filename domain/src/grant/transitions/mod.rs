@@ -1,0 +1,270 @@
+//! What happens to an account's tokens.
+//!
+//! Each transition is a pure function from the stored tokens to the next ones. A store locks the tokens, calls one
+//! transition and saves what it returns; no store decides anything itself. The generation decides which result is stored,
+//! and a result ends only its own lease.
+
+#[cfg(test)]
+mod properties;
+
+use super::refresh::{Attempts, RefreshFailure};
+use super::{
+    Account, AccountId, AccountStatus, Generation, Lease, LeaseVersion, NewGrant, RefreshedTokens,
+    StoredTokens,
+};
+use crate::fault::Fault;
+use crate::ports::Recorded;
+use crate::time::Timestamp;
+
+impl StoredTokens {
+    /// Returns the tokens of an account that is linked for the first time.
+    #[must_use]
+    pub fn new(id: AccountId, grant: NewGrant, now: Timestamp) -> Self {
+        let has_refresh_token = grant.refresh_token.is_some();
+        Self {
+            account: Account {
+                id,
+                key: grant.account,
+                identified: grant.identified,
+                display_name: grant.display_name,
+                status: AccountStatus::Active,
+                scopes: grant.scopes,
+                created_at: now,
+                linked_at: now,
+                access_token_expires_at: grant.access_token_expires_at,
+                refresh_token_expires_at: grant.refresh_token_expires_at,
+                renewed_by_use: None,
+                grant_expires_at: grant.grant_expires_at,
+                last_refreshed_at: None,
+                next_refresh_at: grant.next_refresh_at.filter(|_| has_refresh_token),
+                last_error: None,
+            },
+            generation: Generation::FIRST,
+            access_token: grant.access_token,
+            refresh_token: grant.refresh_token,
+            spare_refresh_token: None,
+            extra: grant.extra,
+            origin: grant.origin,
+            obtained_at: now,
+            hints: grant.hints,
+            lease: Lease::default(),
+            attempts: Attempts::default(),
+        }
+    }
+
+    /// Returns the tokens of an account that is linked again. The account is active again. A new refresh token ends every
+    /// lease. If the provider gave none, the stored refresh token stays with its lease and all that is known about it,
+    /// unless it is [of no use](NewGrant::refresh_token) any more.
+    #[must_use]
+    pub fn relink(&self, mut grant: NewGrant, now: Timestamp) -> Self {
+        let keeps_refresh_token = grant.refresh_token.is_none() && self.is_usable_at(&grant);
+        if keeps_refresh_token {
+            grant.refresh_token.clone_from(&self.refresh_token);
+            grant.refresh_token_expires_at = self.account.refresh_token_expires_at;
+            grant.grant_expires_at = self.account.grant_expires_at;
+        }
+        let has_refresh_token = grant.refresh_token.is_some();
+        let grant = grant.lasting_as_before(self.access_end(), has_refresh_token);
+        let mut next = Self::new(self.account.id, grant, now);
+        next.account.created_at = self.account.created_at;
+        if keeps_refresh_token {
+            next.generation = self.generation;
+            next.spare_refresh_token
+                .clone_from(&self.spare_refresh_token);
+            next.lease = self.lease;
+            next.attempts.ambiguous = self.attempts.ambiguous;
+            next.account.renewed_by_use = self.account.renewed_by_use;
+        } else {
+            next.generation = self.generation.next();
+            next.lease.version = self.lease.version.next();
+        }
+        next
+    }
+
+    /// A refresh token of another origin, or of a grant that is over, is of no use.
+    fn is_usable_at(&self, grant: &NewGrant) -> bool {
+        self.origin.may_be_sent_to(&grant.origin)
+            && self.account.status != AccountStatus::RelinkRequired
+    }
+
+    /// Returns whether these are the tokens that somebody saw, so that an account is not deleted with others.
+    #[must_use]
+    pub fn are_those_of(&self, seen: &Self) -> bool {
+        self.generation == seen.generation
+            && self.access_token == seen.access_token
+            && self.refresh_token == seen.refresh_token
+            && self.spare_refresh_token == seen.spare_refresh_token
+    }
+
+    /// Leases the tokens to somebody who saw the lease `seen`. Their refresh is due from now on. `None` if the lease has
+    /// changed since or is still held, or if there is no refresh token.
+    #[must_use]
+    pub fn claim(&self, seen: LeaseVersion, now: Timestamp, until: Timestamp) -> Option<Self> {
+        let is_free = self.lease.version == seen && !self.lease.is_held(now);
+        if !is_free || self.refresh_token.is_none() {
+            return None;
+        }
+        let mut next = self.lease_until(until);
+        let planned = self.account.next_refresh_at;
+        next.account.next_refresh_at = Some(planned.map_or(now, |planned| planned.min(now)));
+        Some(next)
+    }
+
+    /// Leases the tokens. If an earlier lease lapsed without a result, its holder may have presented the refresh token, so
+    /// the attempts are ambiguous.
+    #[must_use]
+    pub fn lease_until(&self, until: Timestamp) -> Self {
+        let mut next = self.clone();
+        next.attempts.ambiguous |= self.lease.until.is_some();
+        next.lease = self.lease.next(until);
+        next
+    }
+
+    /// Ends a lease, unless it is somebody else's by now.
+    #[must_use]
+    pub fn release(&self, lease: LeaseVersion) -> Self {
+        let mut next = self.clone();
+        if next.lease.version == lease {
+            next.lease.until = None;
+        }
+        next
+    }
+
+    /// Records the provider's answer to the refresh token of the generation `presented`, whoever holds the lease.
+    ///
+    /// If that generation is still the stored one, or the grant has been given up since, the answer replaces what is
+    /// stored. So does a later answer to the same refresh token, and the earlier one becomes the spare. Otherwise the
+    /// refresh token of the answer becomes the spare. An answer that is stored already changes nothing. `None` if the
+    /// stored tokens are of another origin by now.
+    #[must_use]
+    pub fn record_refresh(
+        &self,
+        presented: Generation,
+        lease: LeaseVersion,
+        answer: RefreshedTokens,
+        now: Timestamp,
+    ) -> Option<(Self, Recorded)> {
+        if !self.origin.may_be_sent_to(&answer.origin) {
+            return None;
+        }
+        let mut next = self.release(lease);
+        if self.are_of(&answer) {
+            return Some((next, Recorded::Stored));
+        }
+        let is_given_up = self.account.status == AccountStatus::RelinkRequired;
+        if self.generation == presented || is_given_up {
+            next.replace(answer, now);
+        } else if self.are_of_an_earlier_answer(presented, &answer) {
+            next.replace(answer, now);
+            next.spare_refresh_token.clone_from(&self.refresh_token);
+        } else {
+            let spare = next.spare_refresh_token.take();
+            next.spare_refresh_token = answer.refresh_token.or(spare);
+            return Some((next, Recorded::Superseded));
+        }
+        Some((next, Recorded::Stored))
+    }
+
+    /// Whether these came with this answer. Sealing a value twice gives different bytes, so equal ones are of one answer.
+    fn are_of(&self, answer: &RefreshedTokens) -> bool {
+        match (&answer.access_token, &answer.refresh_token) {
+            (Ok(new), _) => *new == self.access_token,
+            (Err(_), Some(new)) => Some(new) == self.refresh_token.as_ref(),
+            (Err(_), None) => false,
+        }
+    }
+
+    /// Whether these came with an earlier answer to the same refresh token. A provider that answers a retry makes the
+    /// tokens of its first answer worthless, whichever of the two is recorded first.
+    fn are_of_an_earlier_answer(&self, presented: Generation, answer: &RefreshedTokens) -> bool {
+        let came_of_a_refresh = self.account.last_refreshed_at.is_some();
+        self.generation == presented.next()
+            && came_of_a_refresh
+            && answer.refresh_token.is_some()
+            && answer.requested_at > self.obtained_at
+    }
+
+    fn replace(&mut self, answer: RefreshedTokens, now: Timestamp) {
+        let end_before = self.account.refresh_token_expires_at;
+        let renews = answer.renews(end_before, self.obtained_at);
+        self.generation = self.generation.next();
+        self.spare_refresh_token = None;
+        if answer.refresh_token.is_some() {
+            self.refresh_token = answer.refresh_token;
+        }
+        let access_token = match answer.access_token {
+            Ok(access_token) => access_token,
+            Err(failure) => {
+                self.fail(*failure);
+                // The answer's own plan counts, as its refresh token is new.
+                self.account.next_refresh_at = answer.next_refresh_at;
+                return;
+            }
+        };
+        self.access_token = access_token;
+        self.extra = answer.extra;
+        self.origin = answer.origin;
+        self.obtained_at = answer.requested_at;
+        self.hints = answer.hints;
+        self.attempts = Attempts::default();
+        let account = &mut self.account;
+        account.status = AccountStatus::Active;
+        account.last_error = None;
+        account.scopes = answer.scopes;
+        account.access_token_expires_at = answer.access_token_expires_at;
+        account.refresh_token_expires_at = answer.refresh_token_expires_at.or(end_before);
+        account.renewed_by_use = renews.or(account.renewed_by_use);
+        account.last_refreshed_at = Some(now);
+        account.next_refresh_at = answer.next_refresh_at;
+    }
+
+    /// Records a failure, and returns whether it counts: one of another generation, or under another lease, does not.
+    #[must_use]
+    pub fn record_failure(
+        &self,
+        presented: Generation,
+        lease: LeaseVersion,
+        failure: RefreshFailure,
+    ) -> (Self, bool) {
+        let mut next = self.release(lease);
+        let counts = self.is_claimed(presented, lease);
+        if counts {
+            next.fail(failure);
+        }
+        (next, counts)
+    }
+
+    fn fail(&mut self, failure: RefreshFailure) {
+        self.attempts = failure.attempts;
+        self.account.status = failure.status;
+        self.account.last_error = Some(failure.fault);
+        self.account.next_refresh_at = failure.next_refresh_at;
+    }
+
+    /// Puts the spare in the place of a dead refresh token; the lease goes on. `None` without a spare, or if generation or
+    /// lease have moved on.
+    #[must_use]
+    pub fn promote_spare(&self, presented: Generation, lease: LeaseVersion) -> Option<Self> {
+        let mut next = self.clone();
+        let spare = next.spare_refresh_token.take()?;
+        next.refresh_token = Some(spare);
+        next.generation = self.generation.next();
+        self.is_claimed(presented, lease).then_some(next)
+    }
+
+    /// Marks the attempts as ambiguous and plans the next refresh. `None` where no refresh is planned.
+    #[must_use]
+    pub fn doubt(&self, next_refresh_at: Timestamp, fault: &Fault) -> Option<Self> {
+        self.account.next_refresh_at?;
+        let mut next = self.clone();
+        next.attempts.ambiguous = true;
+        next.account.status = AccountStatus::Degraded;
+        next.account.last_error = Some(fault.clone());
+        next.account.next_refresh_at = Some(next_refresh_at);
+        Some(next)
+    }
+
+    fn is_claimed(&self, generation: Generation, lease: LeaseVersion) -> bool {
+        self.generation == generation && self.lease.version == lease
+    }
+}

@@ -1,0 +1,311 @@
+//! What holds for every sequence of transitions.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::grant::{AccountKey, LifetimeHints, ProviderName, TokenOrigin};
+use crate::secret::Sealed;
+
+const START: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+const LEASE: Duration = Duration::from_secs(15);
+/// There is one spare, so no more answers than these may be on their way at a time: one becomes the stored one, the other
+/// the spare.
+const TASKS: usize = 2;
+
+/// The refresh token that the provider gave out as its `n`th.
+fn token(n: usize) -> Sealed {
+    Sealed::from_bytes(n.to_le_bytes().to_vec())
+}
+
+fn origin() -> TokenOrigin {
+    TokenOrigin {
+        issuer: Some("https://id.example".to_owned()),
+        token_endpoint: "https://id.example/token".to_owned(),
+        client_id: "client".to_owned(),
+    }
+}
+
+fn grant(refresh_token: Option<Sealed>) -> NewGrant {
+    NewGrant {
+        account: AccountKey {
+            provider: ProviderName::new("one"),
+            account_id: "ada".to_owned(),
+        },
+        identified: true,
+        display_name: "Ada".to_owned(),
+        scopes: Vec::new(),
+        access_token: token(0),
+        refresh_token,
+        extra: None,
+        origin: origin(),
+        requested_at: START,
+        access_token_expires_at: None,
+        hints: LifetimeHints::default(),
+        refresh_token_expires_at: None,
+        grant_expires_at: None,
+        next_refresh_at: Some(START),
+    }
+}
+
+fn answer(n: usize, requested_at: Timestamp) -> RefreshedTokens {
+    RefreshedTokens {
+        access_token: Ok(token(n)),
+        refresh_token: Some(token(n)),
+        scopes: Vec::new(),
+        extra: None,
+        origin: origin(),
+        requested_at,
+        access_token_expires_at: None,
+        hints: LifetimeHints::default(),
+        refresh_token_expires_at: None,
+        next_refresh_at: Some(requested_at),
+    }
+}
+
+fn failure(status: AccountStatus, now: Timestamp) -> RefreshFailure {
+    RefreshFailure {
+        status,
+        fault: Fault::new(Fault::UNAVAILABLE, "gone"),
+        next_refresh_at: (status == AccountStatus::Degraded).then_some(now),
+        attempts: Attempts::default(),
+    }
+}
+
+/// A task that has presented a refresh token and not yet recorded the answer.
+struct InFlight {
+    generation: Generation,
+    lease: LeaseVersion,
+    /// `None` if the provider refused.
+    answer: Option<RefreshedTokens>,
+}
+
+/// One account, tasks that refresh it, and a provider that rotates: it accepts its newest refresh token, and once more the
+/// one before, as long as the newest has not been used.
+struct World {
+    stored: StoredTokens,
+    now: Timestamp,
+    in_flight: Vec<InFlight>,
+    newest: usize,
+    before: Option<usize>,
+    given: usize,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            stored: StoredTokens::new(AccountId(1), grant(Some(token(0))), START),
+            now: START,
+            in_flight: Vec::new(),
+            newest: 0,
+            before: None,
+            given: 0,
+        }
+    }
+
+    fn present(&mut self, lease: &StoredTokens) {
+        let presented = lease.refresh_token.as_ref();
+        let is_newest = presented == Some(&token(self.newest));
+        let is_retry = self.before.is_some_and(|n| presented == Some(&token(n)));
+        let answer = (is_newest || is_retry).then(|| {
+            self.given += 1;
+            if is_newest {
+                self.before = Some(self.newest);
+            }
+            self.newest = self.given;
+            answer(self.newest, self.now)
+        });
+        self.in_flight.push(InFlight {
+            generation: lease.generation,
+            lease: lease.lease.version,
+            answer,
+        });
+    }
+
+    /// Claims and presents the refresh token, if the lease allows it.
+    fn refresh(&mut self) {
+        let seen = self.stored.lease.version;
+        let claimed = self.stored.claim(seen, self.now, self.now + LEASE);
+        if self.in_flight.len() < TASKS
+            && let Some(claimed) = claimed
+        {
+            self.stored = claimed.clone();
+            self.present(&claimed);
+        }
+    }
+
+    /// Records what one of the tasks has in hand.
+    fn record(&mut self, which: usize) {
+        if self.in_flight.is_empty() {
+            return;
+        }
+        let task = self.in_flight.remove(which % self.in_flight.len());
+        let (generation, lease) = (task.generation, task.lease);
+        let Some(answer) = task.answer else {
+            return self.record_refusal(generation, lease);
+        };
+        let recorded = self
+            .stored
+            .record_refresh(generation, lease, answer.clone(), self.now);
+        let Some((next, outcome)) = recorded else {
+            return;
+        };
+        // The outcome of a commit may be unknown, so everything is recorded again.
+        if outcome == Recorded::Stored {
+            let again = next.record_refresh(generation, lease, answer, self.now);
+            assert_eq!(again, Some((next.clone(), Recorded::Stored)));
+        }
+        self.stored = next;
+    }
+
+    fn record_refusal(&mut self, generation: Generation, lease: LeaseVersion) {
+        if let Some(promoted) = self.stored.promote_spare(generation, lease) {
+            self.stored = promoted.clone();
+            return self.present(&promoted);
+        }
+        let over = failure(AccountStatus::RelinkRequired, self.now);
+        self.stored = self.stored.record_failure(generation, lease, over).0;
+    }
+
+    fn holds_newest(&self) -> bool {
+        let newest = Some(token(self.newest));
+        self.stored.refresh_token == newest || self.stored.spare_refresh_token == newest
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Refresh,
+    /// Records what one of the tasks has in hand.
+    Record(usize),
+    /// Records a failure under the lease so many before the present one.
+    Fail(i64),
+    /// Gives back the lease so many before the present one.
+    Release(i64),
+    Doubt,
+    Wait(u64),
+    /// The person consents again, and the provider gives no refresh token.
+    Consent,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        4 => Just(Step::Refresh),
+        4 => any::<usize>().prop_map(Step::Record),
+        1 => (0..2_i64).prop_map(Step::Fail),
+        1 => (0..3_i64).prop_map(Step::Release),
+        1 => Just(Step::Doubt),
+        3 => (1..20_u64).prop_map(Step::Wait),
+        1 => Just(Step::Consent),
+    ];
+    proptest::collection::vec(step, 0..60)
+}
+
+impl World {
+    fn take(&mut self, step: &Step) {
+        let (generation, lease) = (self.stored.generation, self.stored.lease.version);
+        match *step {
+            Step::Refresh => self.refresh(),
+            Step::Record(which) => self.record(which),
+            Step::Fail(earlier) => {
+                let lease = LeaseVersion(lease.0 - earlier);
+                let passing = failure(AccountStatus::Degraded, self.now);
+                self.stored = self.stored.record_failure(generation, lease, passing).0;
+            }
+            Step::Release(earlier) => {
+                self.stored = self.stored.release(LeaseVersion(lease.0 - earlier));
+            }
+            Step::Doubt => {
+                let fault = Fault::new(Fault::UNAVAILABLE, "restored");
+                let doubted = self.stored.doubt(self.now, &fault);
+                self.stored = doubted.unwrap_or_else(|| self.stored.clone());
+            }
+            Step::Wait(seconds) => self.now = self.now + Duration::from_secs(seconds),
+            Step::Consent => self.stored = self.stored.relink(grant(None), self.now),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_newest_refresh_token_is_stored_or_the_spare(steps in steps()) {
+        let mut world = World::new();
+        for step in steps {
+            world.take(&step);
+            // Nothing is lost as long as every answer is recorded in the end.
+            let mut end = World { stored: world.stored.clone(), in_flight: Vec::new(), ..world };
+            for task in &world.in_flight {
+                end.in_flight.push(InFlight { answer: task.answer.clone(), ..*task });
+            }
+            while !end.in_flight.is_empty() {
+                end.record(0);
+            }
+            prop_assert!(end.holds_newest(), "after {:?}: {:?}", step, end.stored);
+        }
+    }
+
+    #[test]
+    fn the_generation_never_goes_down_and_grows_with_the_refresh_token(steps in steps()) {
+        let mut world = World::new();
+        for step in steps {
+            let before = world.stored.clone();
+            world.take(&step);
+            let after = &world.stored;
+            prop_assert!(after.generation >= before.generation);
+            let is_same = after.refresh_token == before.refresh_token;
+            prop_assert_eq!(is_same, after.generation == before.generation);
+            prop_assert!(after.lease.version >= before.lease.version);
+        }
+    }
+
+    #[test]
+    fn nothing_ends_the_lease_of_somebody_else(steps in steps(), other in 1..5_i64) {
+        let mut world = World::new();
+        for step in steps {
+            world.take(&step);
+            world.refresh();
+            let stored = &world.stored;
+            let other = LeaseVersion(stored.lease.version.0 - other);
+            let generation = stored.generation;
+            let passing = failure(AccountStatus::Degraded, world.now);
+            let (failed, counts) = stored.record_failure(generation, other, passing);
+            prop_assert!(!counts);
+            prop_assert_eq!(&failed, stored);
+            prop_assert_eq!(&stored.release(other), stored);
+            prop_assert_eq!(stored.promote_spare(generation, other), None);
+            let recorded = stored.record_refresh(generation, other, answer(999, world.now), world.now);
+            let recorded = recorded.ok_or_else(|| TestCaseError::fail("another origin"))?;
+            prop_assert_eq!(recorded.0.lease, stored.lease);
+        }
+    }
+
+    #[test]
+    fn no_consent_brings_back_a_refresh_token_of_no_use(
+        steps in steps(), is_dead in any::<bool>(), is_foreign in any::<bool>(), brings_one in any::<bool>(),
+    ) {
+        let mut world = World::new();
+        steps.iter().for_each(|step| world.take(step));
+        let mut stored = world.stored;
+        if is_dead {
+            stored.account.status = AccountStatus::RelinkRequired;
+        }
+        let mut grant = grant(brings_one.then(|| token(999)));
+        if is_foreign {
+            grant.origin.client_id = "another".to_owned();
+        }
+        let is_of_use = stored.account.status != AccountStatus::RelinkRequired && !is_foreign;
+        let linked = stored.relink(grant.clone(), world.now);
+        prop_assert_eq!(linked.account.status, AccountStatus::Active);
+        if is_of_use && !brings_one {
+            prop_assert_eq!(linked.refresh_token, stored.refresh_token);
+            prop_assert_eq!(linked.lease, stored.lease);
+        } else {
+            prop_assert_eq!(&linked.refresh_token, &grant.refresh_token);
+            prop_assert_eq!(linked.spare_refresh_token, None);
+            prop_assert_eq!(linked.lease.until, None);
+            prop_assert!(linked.generation > stored.generation);
+            prop_assert_eq!(linked.account.next_refresh_at.is_some(), brings_one);
+        }
+    }
+}

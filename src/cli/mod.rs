@@ -2,7 +2,7 @@
 
 mod accounts;
 mod client;
-pub(crate) mod copy;
+mod copy;
 mod dev;
 mod exit;
 mod health;

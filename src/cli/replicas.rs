@@ -28,7 +28,7 @@ pub(super) struct Options {
 pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
     let config = StoreConfig::read(environment)?;
     telemetry::install(LogConfig::read(environment, "warn")?);
-    must_exist(&config)?;
+    must_exist(&config.url)?;
     let (store, clock) = wiring::told_the_time(&config).await?;
     let pending = store.pending_migrations().await.map_err(Failure::other)?;
     if !pending.is_empty() {

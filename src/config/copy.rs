@@ -1,6 +1,6 @@
 //! From where to where everything is copied.
 
-use central_oauth_store_seaorm::{DatabaseUrl, InvalidDatabaseUrl};
+use central_oauth_store_seaorm::{DatabaseUrl, InvalidDatabaseUrl, PoolSettings};
 use serde::Deserialize;
 
 use super::store::at_path;
@@ -14,8 +14,9 @@ struct Raw {
 
 /// From where to where everything is copied.
 pub(crate) struct CopyConfig {
-    pub(crate) from: StoreConfig,
-    pub(crate) to: StoreConfig,
+    pub(crate) from: DatabaseUrl,
+    pub(crate) to: DatabaseUrl,
+    pub(crate) pool: PoolSettings,
 }
 
 impl CopyConfig {
@@ -45,11 +46,7 @@ impl CopyConfig {
         if are_same_file(&from, &to) {
             return Err(ConfigError::place("--to", "is the database to be copied"));
         }
-        let end = |url| StoreConfig { url, pool };
-        Ok(Self {
-            from: end(from),
-            to: end(to),
-        })
+        Ok(Self { from, to, pool })
     }
 }
 

@@ -94,7 +94,11 @@ pub async fn require_all_keys(store: &dyn TokenStore, vault: &Vault) -> Result<(
     require_known(store.seals_in_use().await?, vault)
 }
 
-pub(super) fn require_known(in_use: BTreeSet<SealId>, vault: &Vault) -> Result<(), UnlockError> {
+/// Checks that each key is configured.
+///
+/// # Errors
+/// [`UnlockError::MissingKeys`].
+pub fn require_known(in_use: BTreeSet<SealId>, vault: &Vault) -> Result<(), UnlockError> {
     let missing = in_use.into_iter().filter(|seal| !vault.knows(*seal));
     let missing: Vec<_> = missing.collect();
     if missing.is_empty() {

@@ -21,7 +21,7 @@ use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
 use url::Url;
 
-use crate::cli::Failure;
+use crate::cli::{Exit, Failure};
 use crate::config::{ConfigError, Keys, LinkConfig, ProviderConfig, StoreConfig, TelemetryConfig};
 
 /// The operating system's random source. Nothing secret can be made without it, so its failure ends the process.
@@ -171,7 +171,10 @@ pub(crate) fn refused(error: UnlockError) -> Failure {
             ConfigError::variable("PREVIOUS_SECRET_KEYS", problem).into()
         }
         UnlockError::Store(error) => Failure::other(error),
-        UnlockError::UnfinishedCopy => Failure::other(error),
+        UnlockError::NoHashKey => Failure::new(
+            Exit::Other,
+            "this database is an unfinished copy: run `central-oauth copy` again until it says that it is complete",
+        ),
     }
 }
 

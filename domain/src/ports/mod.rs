@@ -14,6 +14,6 @@ pub use oauth_provider::{
 pub use token_store::{
     AccountCount, AccountStore, Census, CensusStore, ClockStepStore, DyingCount, GuessStore,
     KeyCreation, KeyStore, LinkCreation, LinkStore, NewLink, NewLinkKey, OutageStore, OverdueCount,
-    Recorded, RefreshStore, ReplicaStore, Resealing, RevocationStore, SealStore, SealedColumn,
-    SealedRow, SealedTable, SealedTo, SealedValue, StoreError, TokenStore, WriteTestStore,
+    OwnerKind, Recorded, RefreshStore, ReplicaStore, Resealing, RevocationStore, SealStore,
+    SealedRow, SealedTo, SealedValue, SecretKind, StoreError, TokenStore, WriteTestStore,
 };

@@ -48,7 +48,7 @@ impl Broker {
             if let Standing::Known = self.standing(&link, &answer)? {
                 return Ok(code);
             }
-            let sealed = self.vault.seal_callback(&callback.query, &link.code)?;
+            let sealed = self.vault.seal(&callback.query, &link.code)?;
             let poll = PollSchedule::at_once(self.clock.now());
             let kept = self
                 .store

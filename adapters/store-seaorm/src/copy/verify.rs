@@ -1,7 +1,7 @@
 //! Checks that every sealed value of a destination opens in its new place.
 
 use central_oauth_domain::ports::{
-    CipherError, SealedColumn, SealedRow, SealedTable, SealedTo, StoreError,
+    CipherError, OwnerKind, SealedRow, SealedTo, SecretKind, StoreError,
 };
 use central_oauth_domain::vault::Vault;
 use sea_orm::ConnectionTrait;
@@ -20,17 +20,17 @@ const MOST_NAMED: usize = 10;
 /// A value that does not open.
 #[derive(Debug)]
 pub struct UnreadableValue {
-    table: SealedTable,
+    table: &'static str,
     row: i64,
     owner: SealedTo,
-    column: SealedColumn,
+    kind: SecretKind,
     cause: CipherError,
 }
 
 pub(super) fn named(values: &[UnreadableValue]) -> String {
     let names = values.iter().take(MOST_NAMED).map(|value| {
         let UnreadableValue {
-            table, row, column, ..
+            table, row, kind, ..
         } = value;
         let whose = match &value.owner {
             SealedTo::Account(key) => format!(
@@ -40,10 +40,7 @@ pub(super) fn named(values: &[UnreadableValue]) -> String {
             ),
             _ => String::new(),
         };
-        format!(
-            "{column:?} of row {row} of {table:?}{whose} ({})",
-            value.cause
-        )
+        format!("{kind:?} of row {row} of {table}{whose} ({})", value.cause)
     });
     let names = names.collect::<Vec<_>>().join(", ");
     match values.len().saturating_sub(MOST_NAMED) {
@@ -59,14 +56,14 @@ pub(super) async fn open_all(
     progress: &mut (dyn FnMut(CopyProgress) + Send),
 ) -> Result<u64, CopyError> {
     let (mut opened, mut unreadable) = (0, Vec::new());
-    for table in SealedTable::ALL {
+    for owners in OwnerKind::ALL {
         let mut after = 0;
         loop {
-            let rows = page(db, table, after).await?;
+            let rows = page(db, owners, after).await?;
             let Some(last) = rows.last() else { break };
             after = last.id;
             for row in &rows {
-                unreadable.extend(check(vault, table, row));
+                unreadable.extend(check(vault, table_of(owners), row));
                 opened += row.values.len() as u64;
             }
             progress(CopyProgress::Opened(rows.len() as u64));
@@ -79,9 +76,18 @@ pub(super) async fn open_all(
     }
 }
 
+const fn table_of(owners: OwnerKind) -> &'static str {
+    match owners {
+        OwnerKind::Service => "ServiceKeys",
+        OwnerKind::Account => "Tokens",
+        OwnerKind::Link => "DeviceCodes",
+        OwnerKind::Revocation => "Revocations",
+    }
+}
+
 fn check<'a>(
     vault: &'a Vault,
-    table: SealedTable,
+    table: &'static str,
     row: &'a SealedRow,
 ) -> impl Iterator<Item = UnreadableValue> + 'a {
     row.values.iter().filter_map(move |value| {
@@ -90,7 +96,7 @@ fn check<'a>(
             table,
             row: row.id,
             owner: row.owner.clone(),
-            column: value.column,
+            kind: value.kind,
             cause,
         })
     })
@@ -98,15 +104,15 @@ fn check<'a>(
 
 async fn page(
     db: &impl ConnectionTrait,
-    table: SealedTable,
+    owners: OwnerKind,
     after: i64,
 ) -> Result<Vec<SealedRow>, StoreError> {
-    match table {
-        SealedTable::ServiceKeys => {
+    match owners {
+        OwnerKind::Service => {
             let rows = holding_any::<service_keys::Entity>(after, BATCH);
             read(rows.all(db).await, |row| row.id)
         }
-        SealedTable::Tokens => {
+        OwnerKind::Account => {
             let rows = holding_any::<tokens::Entity>(after, BATCH);
             let rows = rows.find_also_related(accounts::Entity).all(db).await;
             let rows = rows.map_err(failed)?.into_iter();
@@ -116,11 +122,11 @@ async fn page(
             })
             .collect()
         }
-        SealedTable::DeviceCodes => {
+        OwnerKind::Link => {
             let rows = holding_any::<device_codes::Entity>(after, BATCH);
             read(rows.all(db).await, |row| row.id)
         }
-        SealedTable::Revocations => {
+        OwnerKind::Revocation => {
             let rows = holding_any::<revocations::Entity>(after, BATCH);
             read(rows.all(db).await, |row| row.id)
         }

@@ -26,12 +26,8 @@ async fn time_passes(store: &SeaOrmStore, vault: &Vault) {
     let owner = person("ada");
     let seen = store.tokens(ada.id).await.unwrap().unwrap();
     let tokens = RefreshedTokens {
-        access_token: Ok(vault
-            .seal_access_token(&AccessToken::new("newer"), &owner)
-            .unwrap()),
-        refresh_token: vault
-            .seal_refresh_token(&RefreshToken::new("rotated"), &owner)
-            .ok(),
+        access_token: Ok(vault.seal(&AccessToken::new("newer"), &owner).unwrap()),
+        refresh_token: vault.seal(&RefreshToken::new("rotated"), &owner).ok(),
         scopes: vec![],
         extra: None,
         origin: seen.origin.clone(),

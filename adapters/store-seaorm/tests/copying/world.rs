@@ -102,10 +102,8 @@ pub(crate) fn grant(vault: &Vault, name: &str) -> NewGrant {
     let owner = person(name);
     let refresh = RefreshToken::new(format!("refresh {name}"));
     NewGrant {
-        access_token: vault
-            .seal_access_token(&AccessToken::new("access"), &owner)
-            .unwrap(),
-        refresh_token: Some(vault.seal_refresh_token(&refresh, &owner).unwrap()),
+        access_token: vault.seal(&AccessToken::new("access"), &owner).unwrap(),
+        refresh_token: Some(vault.seal(&refresh, &owner).unwrap()),
         next_refresh_at: Some(NOW),
         ..crate::common::grant(name)
     }
@@ -115,13 +113,9 @@ pub(crate) fn grant(vault: &Vault, name: &str) -> NewGrant {
 pub(crate) async fn asked(store: &SeaOrmStore, vault: &Vault, n: u64) -> Link {
     let link = pending(store, n).await;
     let consent = SealedConsent {
-        handle: vault
-            .seal_device_code(&DeviceCode::new("device"), &link.code)
-            .unwrap(),
+        handle: vault.seal(&DeviceCode::new("device"), &link.code).unwrap(),
         prompt: SealedPrompt::UserCode {
-            user_code: vault
-                .seal_user_code(&UserCode::new("user"), &link.code)
-                .unwrap(),
+            user_code: vault.seal(&UserCode::new("user"), &link.code).unwrap(),
             verification_uri: "https://provider.example/device".to_owned(),
             verification_uri_complete: None,
         },
@@ -148,11 +142,7 @@ pub(crate) fn revocation(vault: &Vault, n: u8) -> NewRevocation {
         account: None,
         origin: crate::common::grant("").origin,
         tokens: RevocableTokens {
-            refresh_token: Some(
-                vault
-                    .seal_revocable_refresh_token(&token, &reference)
-                    .unwrap(),
-            ),
+            refresh_token: Some(vault.seal(&token, &reference).unwrap()),
             ..RevocableTokens::default()
         },
         requested_at: NOW,

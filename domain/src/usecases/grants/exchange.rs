@@ -171,7 +171,7 @@ impl Grants {
             return Err(Trouble::Operator(client_changed()));
         }
         let sealed = lease.refresh_token.as_ref().ok_or(Trouble::LeaseLost)?;
-        let refresh_token = self.vault.open_refresh_token(sealed, &lease.account.key)?;
+        let refresh_token = self.vault.open(sealed, &lease.account.key)?;
         let can_store = self.store.test_write(None).await.is_ok();
         if !can_store || self.waits_for_probe(lease) || !self.holds(lease).await {
             return Err(Trouble::LeaseLost);

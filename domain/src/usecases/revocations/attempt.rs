@@ -87,19 +87,19 @@ impl Revocations {
         let (vault, to, tokens) = (&self.vault, &lease.reference, &lease.tokens);
         let mut so_far = SoFar::default();
         if let Some(sealed) = &tokens.refresh_token {
-            let token = vault.open_revocable_refresh_token(sealed, to)?;
+            let token = vault.open(sealed, to)?;
             let token = TokenToRevoke::Refresh(&token);
             self.give_back(&*provider, token, lease, &mut so_far)
                 .await?;
         }
         if let Some(sealed) = &tokens.spare_refresh_token {
-            let token = vault.open_revocable_spare(sealed, to)?;
+            let token = vault.open_spare(sealed, to)?;
             let token = TokenToRevoke::Refresh(&token);
             self.give_back(&*provider, token, lease, &mut so_far)
                 .await?;
         }
         if let Some(sealed) = &tokens.access_token {
-            let token = vault.open_revocable_access_token(sealed, to)?;
+            let token = vault.open(sealed, to)?;
             let token = TokenToRevoke::Access(&token);
             self.give_back(&*provider, token, lease, &mut so_far)
                 .await?;
@@ -132,11 +132,9 @@ impl Revocations {
         let Some(sealed) = &tokens.access_token else {
             return Ok(());
         };
-        let access_token = vault.open_revocable_access_token(sealed, to)?;
+        let access_token = vault.open(sealed, to)?;
         let id_token = tokens.id_token.as_ref();
-        let id_token = id_token
-            .map(|sealed| vault.open_revocable_id_token(sealed, to))
-            .transpose()?;
+        let id_token = id_token.map(|sealed| vault.open(sealed, to)).transpose()?;
         self.check(lease).await?;
         let identity = provider
             .identify(&access_token, id_token.as_ref(), lease.requested_at)

@@ -50,7 +50,6 @@ fn the_domain_depends_on_nothing_that_does_io() {
         "rand_core",
         "secrecy",
         "thiserror",
-        "tokio",
         "tracing",
         "zeroize",
     ];
@@ -61,22 +60,6 @@ fn the_domain_depends_on_nothing_that_does_io() {
         .filter(|name| !allowed.contains(&name.as_str()))
         .collect();
     assert!(strangers.is_empty(), "domain depends on {strangers:?}");
-}
-
-#[test]
-fn the_domain_takes_only_sync_from_tokio() {
-    let manifest = include_str!("../domain/Cargo.toml");
-    let (dependencies, _) = manifest
-        .split_once("[dev-dependencies]")
-        .unwrap_or((manifest, ""));
-    let tokio = dependencies
-        .lines()
-        .find(|line| line.starts_with("tokio"))
-        .unwrap();
-    assert_eq!(
-        tokio,
-        r#"tokio = { workspace = true, features = ["sync"] }"#
-    );
 }
 
 #[test]

@@ -57,8 +57,6 @@ pub use list_revocations::RevocationPage;
 pub use page::Page;
 pub use poll_link::LinkReport;
 pub use providers::Providers;
-pub use readiness::NotReady;
-use readiness::Readiness;
 pub use refusal::Refusal;
 pub use rekey::{Rekeyed, rekey, require_all_keys, require_known};
 pub use revocations::{Revocations, RevokeOnDemand};
@@ -82,7 +80,6 @@ pub struct Broker {
     revoker: Arc<dyn RevokeOnDemand>,
     presence: Presence,
     observer: Arc<dyn Observer>,
-    readiness: Readiness,
 }
 
 /// What the operator decides.
@@ -183,7 +180,6 @@ impl Broker {
             guesses: GuessLimit::new(settings.link_code_ttl),
             settings,
             observer,
-            readiness: Readiness::default(),
         }
     }
 

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::grant::revocation::RevocationReference;
 use crate::grant::{AccountKey, Extra};
 use crate::link::{LinkCode, Network};
 use crate::ports::{Cipher, CipherError, HashKey, SealedTo, SealedValue, SecretKind};
 use crate::secret::{
     AccessKey, AccessToken, BrowserToken, CallbackQuery, ConsentUri, DeviceCode, ExtraText,
-    IdToken, KeyedHash, RefreshToken, SealId, Sealed, UserCode,
+    IdToken, KeyedHash, RefreshToken, SealId, Sealed, SpareRefreshToken, UserCode,
 };
 
 /// The cipher together with the hash key, in terms of the model. Clones share both.
@@ -47,6 +46,7 @@ macro_rules! sealable {
 sealable! {
     AccessToken: AccessToken,
     RefreshToken: RefreshToken,
+    SpareRefreshToken: SpareRefreshToken,
     IdToken: IdToken,
     ExtraText: Extra,
     DeviceCode: DeviceCode,
@@ -171,7 +171,8 @@ impl Vault {
         secret: &S,
         owner: impl Into<SealedTo>,
     ) -> Result<Sealed, CipherError> {
-        self.seal_as(S::KIND, secret, &owner.into())
+        let place = associated_data(&owner.into(), S::KIND);
+        self.cipher.seal(secret.text().as_bytes(), &place)
     }
 
     /// Opens a secret of its owner.
@@ -183,50 +184,8 @@ impl Vault {
         sealed: &Sealed,
         owner: impl Into<SealedTo>,
     ) -> Result<S, CipherError> {
-        self.open_as(S::KIND, sealed, &owner.into())
-    }
-
-    /// Seals the second refresh token of a revocation.
-    ///
-    /// # Errors
-    /// See [`Cipher::seal`].
-    pub fn seal_spare(
-        &self,
-        token: &RefreshToken,
-        to: &RevocationReference,
-    ) -> Result<Sealed, CipherError> {
-        self.seal_as(SecretKind::SpareRefreshToken, token, &to.into())
-    }
-
-    /// Opens the second refresh token of a revocation.
-    ///
-    /// # Errors
-    /// See [`Cipher::open`].
-    pub fn open_spare(
-        &self,
-        sealed: &Sealed,
-        to: &RevocationReference,
-    ) -> Result<RefreshToken, CipherError> {
-        self.open_as(SecretKind::SpareRefreshToken, sealed, &to.into())
-    }
-
-    fn seal_as(
-        &self,
-        kind: SecretKind,
-        secret: &impl Sealable,
-        owner: &SealedTo,
-    ) -> Result<Sealed, CipherError> {
-        let place = associated_data(owner, kind);
-        self.cipher.seal(secret.text().as_bytes(), &place)
-    }
-
-    fn open_as<S: Sealable>(
-        &self,
-        kind: SecretKind,
-        sealed: &Sealed,
-        owner: &SealedTo,
-    ) -> Result<S, CipherError> {
-        let plain = self.cipher.open(sealed, &associated_data(owner, kind))?;
+        let place = associated_data(&owner.into(), S::KIND);
+        let plain = self.cipher.open(sealed, &place)?;
         let text = std::str::from_utf8(&plain).map_err(|_| CipherError::Corrupt)?;
         Ok(S::from_text(text))
     }
@@ -354,6 +313,7 @@ impl Vault {
 mod tests {
     use super::*;
     use crate::grant::ProviderName;
+    use crate::grant::revocation::RevocationReference;
 
     /// Shows the associated data in place of the ciphertext.
     struct Showing;
@@ -442,7 +402,7 @@ mod tests {
                 of_revocation("refresh_token"),
             ),
             (
-                vault.seal_spare(&refresh, &revocation),
+                vault.seal(&SpareRefreshToken::new("s"), &revocation),
                 of_revocation("spare_refresh_token"),
             ),
             (vault.seal(&id, &revocation), of_revocation("id_token")),

@@ -8,6 +8,7 @@ use crate::fault::Fault;
 use crate::grant::Identity;
 use crate::grant::revocation::{RevocationLease, RevocationResult, RevocationStatus};
 use crate::ports::{CipherError, OAuthProvider, ProviderError, Revoked, StoreError, TokenToRevoke};
+use crate::secret::{RefreshToken, SpareRefreshToken};
 
 /// The pause after a definite no.
 const AFTER_A_NO: Duration = Duration::from_secs(3600);
@@ -93,7 +94,8 @@ impl Revocations {
                 .await?;
         }
         if let Some(sealed) = &tokens.spare_refresh_token {
-            let token = vault.open_spare(sealed, to)?;
+            let token: SpareRefreshToken = vault.open(sealed, to)?;
+            let token = RefreshToken::new(token.expose());
             let token = TokenToRevoke::Refresh(&token);
             self.give_back(&*provider, token, lease, &mut so_far)
                 .await?;

@@ -7,7 +7,7 @@ use crate::grant::{
 };
 use crate::link::{Link, SealedGrant};
 use crate::ports::{CipherError, StoreError};
-use crate::secret::{AccessToken, IdToken, RefreshToken};
+use crate::secret::{AccessToken, IdToken, RefreshToken, SpareRefreshToken};
 use crate::time::Timestamp;
 
 /// Tokens on their way from one place in the store to another. What does not open cannot be revoked, and holds up
@@ -136,7 +136,9 @@ impl Revocations {
             tokens: RevocableTokens {
                 access_token: access.map(|token| vault.seal(token, to)).transpose()?,
                 refresh_token: refresh.map(|token| vault.seal(token, to)).transpose()?,
-                spare_refresh_token: spare.map(|token| vault.seal_spare(token, to)).transpose()?,
+                spare_refresh_token: spare
+                    .map(|token| vault.seal(&SpareRefreshToken::new(token.expose()), to))
+                    .transpose()?,
                 id_token: id.map(|token| vault.seal(token, to)).transpose()?,
             },
             requested_at,

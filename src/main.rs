@@ -3,6 +3,7 @@
 
 mod cli;
 mod config;
+mod exit;
 mod runtime;
 mod service;
 mod telemetry;

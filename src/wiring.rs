@@ -21,8 +21,8 @@ use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
 use url::Url;
 
-use crate::cli::{Exit, Failure};
 use crate::config::{ConfigError, Keys, LinkConfig, ProviderConfig, StoreConfig, TelemetryConfig};
+use crate::exit::{Exit, Failure};
 
 /// The operating system's random source. Nothing secret can be made without it, so its failure ends the process.
 pub(crate) fn entropy() -> Entropy {

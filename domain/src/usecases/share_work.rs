@@ -1,8 +1,7 @@
-//! Several replicas on one store: each says that it is there, and one does what one has to do.
+//! Several replicas on one store: each records its presence.
 
 use super::Broker;
 use crate::ports::StoreError;
-use crate::replica::DUTY_LASTS;
 
 /// Rows of each kind that are made due at a time: what was dated wrongly is not all due in the same second.
 const CLOCK_STEP_BATCH: u64 = 500;
@@ -27,15 +26,12 @@ impl Broker {
         Ok(())
     }
 
-    /// Says that this replica is there. Whether it is the one that does the housekeeping for all: it asks again before
-    /// [`DUTY_LASTS`] is over, or somebody else takes over.
+    /// Records that this replica is running.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn check_in(&self) -> Result<bool, StoreError> {
-        let now = self.clock.now();
-        let until = now + DUTY_LASTS;
-        self.store.check_in(&self.presence, now, until).await
+    pub async fn check_in(&self) -> Result<(), StoreError> {
+        self.store.check_in(&self.presence, self.clock.now()).await
     }
 
     /// Says that this replica ends.

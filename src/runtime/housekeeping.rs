@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::replica::CHECK_IN_EVERY;
-use central_oauth_domain::usecases::Broker;
+use central_oauth_domain::usecases::Services;
 use tokio::time::{Instant, sleep};
 
 use super::Stop;
@@ -22,17 +22,20 @@ const NOTE_EVERY: Duration = Duration::from_secs(60);
 
 /// Records this replica's presence, undoes what a clock that was ahead has left, records when keys were last used, and
 /// deletes what ended long ago, until told to stop. Every replica does all of it: each deletes other rows.
-pub(crate) async fn keep_house(broker: Arc<Broker>, mut stop: Stop) {
+pub(crate) async fn keep_house(services: Arc<Services>, mut stop: Stop) {
     let (mut check_in_at, mut purge_at) = (Instant::now(), Instant::now());
     let mut note_at = Instant::now() + NOTE_EVERY;
     while !*stop.borrow() {
         if check_in_at <= Instant::now() {
-            done("this replica", broker.check_in().await);
+            done("this replica", services.housekeeping.check_in().await);
             check_in_at = Instant::now() + CHECK_IN_EVERY;
         }
-        done("clock steps", broker.undo_clock_steps().await);
+        done(
+            "clock steps",
+            services.housekeeping.undo_clock_steps().await,
+        );
         if purge_at <= Instant::now() {
-            let is_complete = purge(&broker, &stop).await;
+            let is_complete = purge(&services, &stop).await;
             purge_at = Instant::now()
                 + if is_complete {
                     PURGE_EVERY
@@ -41,7 +44,7 @@ pub(crate) async fn keep_house(broker: Arc<Broker>, mut stop: Stop) {
                 };
         }
         if note_at <= Instant::now() {
-            done("uses of keys", broker.note_key_uses().await);
+            done("uses of keys", services.keys.store_uses().await);
             note_at = Instant::now() + NOTE_EVERY;
         }
         tokio::select! {
@@ -49,17 +52,17 @@ pub(crate) async fn keep_house(broker: Arc<Broker>, mut stop: Stop) {
             _ = stop.changed() => {}
         }
     }
-    done("uses of keys", broker.note_key_uses().await);
-    done("this replica", broker.check_out().await);
+    done("uses of keys", services.keys.store_uses().await);
+    done("this replica", services.housekeeping.check_out().await);
 }
 
 /// Deletes batch after batch, until it is time to check in again. Returns whether everything was deleted.
-async fn purge(broker: &Broker, stop: &Stop) -> bool {
-    let (revocations, began_at) = (broker.revocations(), Instant::now());
+async fn purge(services: &Services, stop: &Stop) -> bool {
+    let began_at = Instant::now();
     let goes_on = || !*stop.borrow() && began_at.elapsed() < CHECK_IN_EVERY;
-    while goes_on() && is_whole("ended links", broker.purge_links(BATCH).await) {}
-    while goes_on() && is_whole("wrong codes", broker.purge_guesses(BATCH).await) {}
-    while goes_on() && is_whole("ended revocations", revocations.purge(BATCH).await) {}
+    while goes_on() && is_whole("ended links", services.links.purge(BATCH).await) {}
+    while goes_on() && is_whole("wrong codes", services.links.purge_guesses(BATCH).await) {}
+    while goes_on() && is_whole("ended revocations", services.revoker.purge(BATCH).await) {}
     goes_on()
 }
 

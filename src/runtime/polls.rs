@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::link::{Link, LinkId};
 use central_oauth_domain::ports::StoreError;
-use central_oauth_domain::usecases::{Broker, Outcome};
+use central_oauth_domain::usecases::{Outcome, Redeemer};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 use tracing::Instrument as _;
@@ -23,9 +23,9 @@ const MOST_PER_PROVIDER: usize = 16;
 
 /// Polls providers for the links that wait for consent, until told to stop; then finishes what is under way, within `grace`.
 /// Returns whether everything was recorded.
-pub(crate) async fn coordinate(broker: Arc<Broker>, stop: Stop, grace: Duration) -> bool {
+pub(crate) async fn coordinate(redeemer: Arc<Redeemer>, stop: Stop, grace: Duration) -> bool {
     let polls = Polls {
-        broker,
+        redeemer,
         pump: Arc::new(Pump::new(MOST_PER_PROVIDER)),
         flights: Flights::default(),
     };
@@ -43,7 +43,7 @@ pub(crate) async fn coordinate(broker: Arc<Broker>, stop: Stop, grace: Duration)
 }
 
 struct Polls {
-    broker: Arc<Broker>,
+    redeemer: Arc<Redeemer>,
     pump: Arc<Pump>,
     flights: Flights<LinkId>,
 }
@@ -55,11 +55,11 @@ impl Work for Polls {
     const NAME: &'static str = "polls";
 
     async fn idle_for(&self, busy: &[ProviderName]) -> Result<Option<Duration>, StoreError> {
-        self.broker.idle_for(busy).await
+        self.redeemer.idle_for(busy).await
     }
 
     async fn claim(&self, room: u64, busy: &[ProviderName]) -> Result<Vec<Link>, StoreError> {
-        self.broker.claim_due_polls(room, busy).await
+        self.redeemer.claim_due(room, busy).await
     }
 
     fn provider(link: &Link) -> &ProviderName {
@@ -69,14 +69,14 @@ impl Work for Polls {
     /// While this process works on the link already, the device code may have been redeemed: the machine was suspended, say,
     /// and the lease expired meanwhile. Then the link is due again once this lease has expired too.
     fn start(&self, link: &Link, place: OwnedSemaphorePermit) -> bool {
-        let (broker, pump) = (Arc::clone(&self.broker), Arc::clone(&self.pump));
+        let (redeemer, pump) = (Arc::clone(&self.redeemer), Arc::clone(&self.pump));
         let link = link.clone();
         self.flights.start(link.id, async move {
-            if broker.holds_lease(&link) {
+            if redeemer.holds_lease(&link) {
                 // At the highest level, as that of a request is.
                 let span =
                     tracing::error_span!("link", link = link.id.0, provider = %link.provider);
-                see_through(&broker, link).instrument(span).await;
+                see_through(&redeemer, link).instrument(span).await;
             }
             pump.free(place);
         })
@@ -84,19 +84,19 @@ impl Work for Polls {
 }
 
 /// Asks and records until the link has nothing more to do under this lease.
-async fn see_through(broker: &Broker, link: Link) {
+async fn see_through(redeemer: &Redeemer, link: Link) {
     let mut next = Some(link);
     while let Some(link) = next {
-        let outcome = broker.advance(&link).await;
-        next = record(broker, &link, &outcome).await;
+        let outcome = redeemer.advance(&link).await;
+        next = record(redeemer, &link, &outcome).await;
     }
 }
 
 /// Records an outcome, for as long as the store is away: it may hold tokens that exist nowhere else.
-pub(super) async fn record(broker: &Broker, link: &Link, outcome: &Outcome) -> Option<Link> {
+pub(super) async fn record(redeemer: &Redeemer, link: &Link, outcome: &Outcome) -> Option<Link> {
     let mut attempts = 0_u64;
     loop {
-        match broker.record(link, outcome).await {
+        match redeemer.record(link, outcome).await {
             Ok(next) => return next,
             Err(StoreError::Unavailable(error)) => {
                 if attempts.is_multiple_of(ATTEMPTS_PER_LINE.into()) {

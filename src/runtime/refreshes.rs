@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use central_oauth_domain::grant::{AccountId, ProviderName, StoredTokens};
 use central_oauth_domain::ports::StoreError;
-use central_oauth_domain::usecases::{Claim, Exchange, Grants, RefreshOnDemand, RefreshWish};
+use central_oauth_domain::usecases::{Claim, Exchange, RefreshOnDemand, RefreshRequest, Refresher};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 use tracing::Instrument as _;
@@ -37,7 +37,7 @@ const TRIES_WITHOUT_TOKENS: u32 = 10;
 pub(crate) struct Refreshes(Arc<Inner>);
 
 struct Inner {
-    grants: Arc<Grants>,
+    refresher: Arc<Refresher>,
     pump: Pump,
     flights: Flights<AccountId, Phase>,
     stopping: AtomicBool,
@@ -51,27 +51,27 @@ enum Phase {
     Waiting,
     /// The refresh token is being presented, or was and the answer is not saved. Holds the lease that this process got
     /// meanwhile because the first one had expired.
-    Presenting(Option<StoredTokens>),
+    Presenting(Option<Box<StoredTokens>>),
 }
 
 #[async_trait]
 impl RefreshOnDemand for Refreshes {
-    async fn refresh(&self, wish: RefreshWish, timeout: Duration) {
-        let account = wish.account;
+    async fn refresh(&self, request: RefreshRequest, timeout: Duration) {
+        let account = request.account;
         let landed = self
             .0
             .flights
-            .join(account, || Arc::clone(&self.0).see_to(wish));
+            .join(account, || Arc::clone(&self.0).see_to(request));
         // Whether it has landed or the timeout has expired: the store says how things are.
-        let clock = self.0.grants.clock();
+        let clock = self.0.refresher.clock();
         Deadline::after(clock, timeout).wait(landed.wait()).await;
     }
 }
 
 impl Refreshes {
-    pub(crate) fn new(grants: Arc<Grants>) -> Self {
+    pub(crate) fn new(refresher: Arc<Refresher>) -> Self {
         Self(Arc::new(Inner {
-            grants,
+            refresher,
             pump: Pump::new(MOST_PER_PROVIDER),
             flights: Flights::default(),
             stopping: AtomicBool::new(false),
@@ -112,7 +112,7 @@ impl Work for Refreshes {
     const NAME: &'static str = "refreshes";
 
     async fn idle_for(&self, busy: &[ProviderName]) -> Result<Option<Duration>, StoreError> {
-        self.0.grants.idle_for(busy).await
+        self.0.refresher.idle_for(busy).await
     }
 
     async fn claim(
@@ -120,7 +120,7 @@ impl Work for Refreshes {
         room: u64,
         busy: &[ProviderName],
     ) -> Result<Vec<StoredTokens>, StoreError> {
-        self.0.grants.claim_due(room, busy).await
+        self.0.refresher.claim_due(room, busy).await
     }
 
     fn provider(lease: &StoredTokens) -> &ProviderName {
@@ -135,7 +135,7 @@ impl Work for Refreshes {
         let (account, flights) = (lease.account.id, &self.0.flights);
         let keep = |phase: &mut Phase| match phase {
             Phase::Presenting(newer) => {
-                *newer = Some(lease.clone());
+                *newer = Some(Box::new(lease.clone()));
                 true
             }
             Phase::Waiting => false,
@@ -156,11 +156,11 @@ impl Work for Refreshes {
 
 impl Inner {
     /// Refreshes one account because somebody asked, or waits until somebody else has done so.
-    async fn see_to(self: Arc<Self>, wish: RefreshWish) {
-        let deadline = Deadline::after(self.grants.clock(), LOOK_FOR);
+    async fn see_to(self: Arc<Self>, request: RefreshRequest) {
+        let deadline = Deadline::after(self.refresher.clock(), LOOK_FOR);
         while !deadline.left().is_zero() {
             // Never closed.
-            let Ok(place) = self.pump.places_at(&wish.provider).acquire_owned().await else {
+            let Ok(place) = self.pump.places_at(&request.provider).acquire_owned().await else {
                 return;
             };
             if self.stopping.load(Ordering::SeqCst) {
@@ -171,7 +171,7 @@ impl Inner {
                 sleep(pause).await;
                 continue;
             }
-            match self.grants.claim(&wish).await {
+            match self.refresher.claim(&request).await {
                 Ok(Claim::Mine(lease)) => return self.see_through(*lease, place).await,
                 Ok(Claim::Theirs) => {}
                 Ok(Claim::Settled) => return,
@@ -207,7 +207,7 @@ impl Inner {
     async fn present(&self, lease: StoredTokens) {
         let mut next = Some(lease);
         while let Some(lease) = next {
-            let exchange = self.grants.exchange(&lease).await;
+            let exchange = self.refresher.exchange(&lease).await;
             next = self.record(&lease, &exchange).await;
         }
     }
@@ -221,7 +221,7 @@ impl Inner {
         };
         let account = lease.account.id.0;
         for attempt in 0..tries {
-            match self.grants.record(lease, exchange).await {
+            match self.refresher.record(lease, exchange).await {
                 Ok(next) => return next,
                 Err(StoreError::Conflict) => {
                     tracing::debug!(account, "the account is gone");

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::grant::revocation::{RevocationId, RevocationLease, RevocationResult};
 use central_oauth_domain::ports::StoreError;
-use central_oauth_domain::usecases::{Revocations, RevokeOnDemand};
+use central_oauth_domain::usecases::{RevokeOnDemand, Revoker};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 use tracing::Instrument as _;
@@ -28,7 +28,7 @@ const TRIES: u32 = 10;
 pub(crate) struct Outbox(Arc<Inner>);
 
 struct Inner {
-    revocations: Arc<Revocations>,
+    revoker: Arc<Revoker>,
     pump: Pump,
     flights: Flights<RevocationId>,
 }
@@ -42,15 +42,15 @@ impl RevokeOnDemand for Outbox {
             .flights
             .join(id, || Arc::clone(&self.0).see_to(lease));
         // Whether it has landed or the timeout has expired: the store says how things are.
-        let clock = self.0.revocations.clock();
+        let clock = self.0.revoker.clock();
         Deadline::after(clock, timeout).wait(landed.wait()).await;
     }
 }
 
 impl Outbox {
-    pub(crate) fn new(revocations: Arc<Revocations>) -> Self {
+    pub(crate) fn new(revoker: Arc<Revoker>) -> Self {
         Self(Arc::new(Inner {
-            revocations,
+            revoker,
             pump: Pump::new(MOST_PER_PROVIDER),
             flights: Flights::default(),
         }))
@@ -74,7 +74,7 @@ impl Work for Outbox {
     const NAME: &'static str = "revocations";
 
     async fn idle_for(&self, busy: &[ProviderName]) -> Result<Option<Duration>, StoreError> {
-        self.0.revocations.idle_for(busy).await
+        self.0.revoker.idle_for(busy).await
     }
 
     async fn claim(
@@ -82,7 +82,7 @@ impl Work for Outbox {
         room: u64,
         busy: &[ProviderName],
     ) -> Result<Vec<RevocationLease>, StoreError> {
-        self.0.revocations.claim_due(room, busy).await
+        self.0.revoker.claim_due(room, busy).await
     }
 
     fn provider(lease: &RevocationLease) -> &ProviderName {
@@ -111,7 +111,7 @@ impl Inner {
         // At the highest level, as that of a request is.
         let span = tracing::error_span!("revocation", revocation, %provider);
         let attempt = async {
-            let result = self.revocations.attempt(lease).await;
+            let result = self.revoker.attempt(lease).await;
             self.record(lease, result.as_ref()).await;
         };
         attempt.instrument(span).await;
@@ -120,7 +120,7 @@ impl Inner {
 
     async fn record(&self, lease: &RevocationLease, result: Option<&RevocationResult>) {
         for attempt in 0..TRIES {
-            let Err(error) = self.revocations.record(lease, result).await else {
+            let Err(error) = self.revoker.record(lease, result).await else {
                 return;
             };
             if attempt.is_multiple_of(ATTEMPTS_PER_LINE) {

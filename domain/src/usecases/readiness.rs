@@ -1,22 +1,39 @@
 //! Whether the service can do its work.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Broker, Refusal};
-use crate::ports::CipherError;
+use super::{Ports, Refusal};
+use crate::ports::{CipherError, SealStore, WriteTestStore};
+use crate::vault::Vault;
 
 /// A commit proves for this long that writing works, unless a write has failed since.
 const PROVED_FOR: Duration = Duration::from_secs(10);
 
-impl Broker {
+/// Whether the service can do its work.
+pub struct Readiness {
+    write_tests: Arc<dyn WriteTestStore>,
+    seals: Arc<dyn SealStore>,
+    vault: Vault,
+}
+
+impl Readiness {
+    pub(super) fn new(ports: &Ports) -> Self {
+        Self {
+            write_tests: ports.store.clone(),
+            seals: ports.store.clone(),
+            vault: ports.vault.clone(),
+        }
+    }
+
     /// Checks that the store answers and takes writes, and that the key that was unlocked at the start still opens it.
     ///
     /// # Errors
     /// [`Refusal::Store`] when the store fails, [`Refusal::Cipher`] when the key does not open it.
-    pub async fn check_ready(&self) -> Result<(), Refusal> {
+    pub async fn check(&self) -> Result<(), Refusal> {
         // First: it replaces connections to a server that has become read-only.
-        self.store.test_write(Some(PROVED_FOR)).await?;
-        let sealed = self.store.hash_key().await?;
+        self.write_tests.test_write(Some(PROVED_FOR)).await?;
+        let sealed = self.seals.hash_key().await?;
         let sealed = sealed.ok_or(CipherError::UnknownKey)?;
         Ok(self.vault.verify(&sealed)?)
     }

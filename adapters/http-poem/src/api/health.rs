@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_domain::usecases::{Broker, Refusal};
+use central_oauth_domain::usecases::{Refusal, Services};
 use poem_openapi::OpenApi;
 use poem_openapi::payload::Json;
 use tokio::sync::Mutex;
@@ -26,15 +26,15 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    pub(super) fn new(broker: Arc<Broker>) -> Self {
+    pub(super) fn new(services: Arc<Services>) -> Self {
         let last = Mutex::default();
-        let readiness = Arc::new(Readiness { broker, last });
+        let readiness = Arc::new(Readiness { services, last });
         Self { readiness }
     }
 }
 
 struct Readiness {
-    broker: Arc<Broker>,
+    services: Arc<Services>,
     last: Mutex<Option<Checked>>,
 }
 
@@ -50,7 +50,7 @@ impl Readiness {
         {
             return result.clone();
         }
-        let result = match timeout(TIMEOUT, self.broker.check_ready()).await {
+        let result = match timeout(TIMEOUT, self.services.readiness.check()).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(refusal)) => Err(logged(words(&refusal), &refusal, last.as_ref())),
             Err(_) => {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use central_oauth_domain::link::Requester;
-use central_oauth_domain::usecases::{Broker, LinkRequest};
+use central_oauth_domain::usecases::{LinkRequest, Services};
 use poem::Request;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
@@ -20,16 +20,16 @@ use crate::failure::{Answer, Documented, Failure, LINK_PENDING, NOT_JSON, STORE_
 use crate::limits::PollPace;
 
 pub(crate) struct Links {
-    broker: Arc<Broker>,
+    services: Arc<Services>,
     page: Url,
     pace: PollPace,
 }
 
 impl Links {
-    pub(super) fn new(broker: Arc<Broker>, public_url: &Url) -> Self {
-        let pace = PollPace::new(broker.settings().poll_interval);
+    pub(super) fn new(services: Arc<Services>, public_url: &Url) -> Self {
+        let pace = PollPace::new(services.links.poll_interval());
         Self {
-            broker,
+            services,
             page: page(public_url),
             pace,
         }
@@ -65,7 +65,7 @@ impl Links {
         bearer: OptionalBearer,
         body: OptionalJson<NewLink>,
     ) -> Result<Started, Failure<StartLink>> {
-        let caller = bearer.caller(&self.broker).await?;
+        let caller = bearer.caller(&self.services.keys).await?;
         let OptionalJson(asked) = body;
         let wanted = LinkRequest {
             provider: asked.provider,
@@ -74,7 +74,7 @@ impl Links {
                 address: known(client_address(request)),
             },
         };
-        let started = self.broker.start_link(&caller, wanted).await?;
+        let started = self.services.links.start(&caller, wanted).await?;
         Ok(Started::Created(Json(StartedLink::new(
             started, &self.page,
         ))))
@@ -92,13 +92,17 @@ impl Links {
         /// The link code; blanks and hyphens in it do not matter.
         link_code: Path<String>,
     ) -> Result<Json<LinkReport>, Failure<PollLink>> {
-        let caller = bearer.caller(&self.broker).await?;
+        let caller = bearer.caller(&self.services.keys).await?;
         if bearer.is_head() {
-            let report = self.broker.inspect_link(&link_code, &caller).await?;
+            let report = self.services.links.inspect(&link_code, &caller).await?;
             return Ok(Json(report.into()));
         }
         let address = client_address(request);
-        let report = self.broker.poll_link(&link_code, &caller, address).await?;
+        let report = self
+            .services
+            .links
+            .poll(&link_code, &caller, address)
+            .await?;
         self.pace.admit(&caller, address, &link_code)?;
         Ok(Json(report.into()))
     }

@@ -1,0 +1,74 @@
+//! Records what the provider answered.
+
+use super::{Outcome, Redeemer};
+use crate::grant::NewGrant;
+use crate::link::pace::IDENTIFY_WITHIN;
+use crate::link::{Ending, Link, LinkState, PollSchedule, SealedGrant};
+use crate::observe::LinkEnd;
+use crate::ports::StoreError;
+
+impl Redeemer {
+    /// Records an outcome. `Some(link)` is the link with more to do at once, under the same lease.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: call it again with the same outcome. [`StoreError::Conflict`]: the link ended or
+    /// went to somebody else in the meantime.
+    pub async fn record(&self, link: &Link, outcome: &Outcome) -> Result<Option<Link>, StoreError> {
+        let (id, version, now) = (link.id, link.version, self.clock.now());
+        match outcome {
+            Outcome::AskAgain(poll) => self.links.postpone_poll(id, version, *poll).await?,
+            // The client has thrown its key away: the link had said `expired` for good.
+            Outcome::Redeemed(grant, _) if link.is_over(now) => {
+                self.ender.end_with(link, grant, Ending::Expired).await?;
+            }
+            Outcome::Unusable(grant, ending) => {
+                self.ender.end_with(link, grant, ending.clone()).await?;
+            }
+            Outcome::Redeemed(grant, poll) => return self.keep(link, grant, *poll).await,
+            Outcome::Identified(grant) => {
+                let grant = NewGrant::clone(grant);
+                let account = self.links.complete_link(id, version, grant, now).await?;
+                tracing::info!(link = id.0, account = account.id.0, provider = %link.provider, "account linked");
+                let linked = LinkEnd::Linked;
+                self.observer.link_ended(id, &link.provider, linked);
+            }
+            Outcome::Over(ending) => self.ender.end(link, ending.clone()).await?,
+        }
+        Ok(None)
+    }
+
+    /// Keeps tokens that just arrived. They exist nowhere else, so a lease lost meanwhile does not lose them: as long
+    /// as the link still waits for this very consent, they are its tokens. Once it does not, they are revoked.
+    async fn keep(
+        &self,
+        link: &Link,
+        grant: &SealedGrant,
+        poll: PollSchedule,
+    ) -> Result<Option<Link>, StoreError> {
+        let expires_at = self.clock.now() + IDENTIFY_WITHIN;
+        let mut version = link.version;
+        loop {
+            let kept = self
+                .links
+                .keep_redeemed(link.id, version, grant.clone(), poll, expires_at)
+                .await;
+            if !matches!(kept, Err(StoreError::Conflict)) {
+                return kept.map(Some);
+            }
+            let current = self.links.find_link(&link.code).await?;
+            match current.as_ref().map(|current| &current.state) {
+                Some(LinkState::Ended { .. }) | None => {
+                    return self.ender.revoke(link, grant).await.map(|()| None);
+                }
+                // A link has one consent, and somebody else's lease on it does not matter.
+                Some(LinkState::Authorizing(_)) => {}
+                // A device code is redeemed once: these are the tokens, kept by a try that seemed to fail.
+                Some(LinkState::Redeemed(_)) => {
+                    return Ok(current.filter(|current| current.version == version + 1));
+                }
+                Some(LinkState::Linked { .. } | LinkState::Pending) => return Ok(None),
+            }
+            version = current.map_or(version, |current| current.version);
+        }
+    }
+}

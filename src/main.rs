@@ -3,6 +3,7 @@
 
 mod cli;
 mod config;
+mod descriptors;
 mod exit;
 mod runtime;
 mod service;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::usecases::{Services, Workers};
-use central_oauth_http_poem::HttpSettings;
+use central_oauth_http_poem::{Connections, HttpSettings};
 use central_oauth_observer_opentelemetry::Telemetry;
 use poem::Server;
 use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
@@ -18,6 +18,7 @@ use crate::config::{
     ConfigError, Environment, HttpConfig, Keys, LinkConfig, ProviderConfig, StoreConfig,
     TelemetryConfig,
 };
+use crate::descriptors::most_connections;
 use crate::exit::{Exit, Failure};
 use crate::runtime::{Outbox, Refreshes};
 use crate::watching::Watching;
@@ -77,8 +78,6 @@ pub(crate) struct Service {
 impl Service {
     /// Answers under way get this long to finish after the signal to stop.
     const GRACE: Duration = Duration::from_secs(15);
-    /// A connection on which nothing moves is closed: longer than any caller waits for an answer.
-    const IDLE: Duration = Duration::from_secs(75);
 
     /// Opens the store, brings its schema up to date and starts to serve.
     pub(crate) async fn start(
@@ -108,18 +107,20 @@ impl Service {
         if services.providers.is_empty() {
             tracing::warn!("no provider is configured: nobody can link an account");
         }
+        let connections = Connections::new(most_connections());
         let app = central_oauth_http_poem::watched_app(
             Arc::clone(&services),
             HttpSettings {
                 public_url: public_url.clone(),
                 trusted_proxies: http.trusted_proxies,
+                connections: connections.clone(),
             },
             watching::requests(telemetry),
         );
         let (stop, stopped) = watch::channel(false);
         let watching = Watching::start(telemetry, scraped, &store, &stopped);
         let mut told = stopped.clone();
-        let server = Server::new_with_acceptor(acceptor).idle_timeout(Self::IDLE);
+        let server = Server::new_with_acceptor(connections.guard(acceptor));
         let server = server.run_with_graceful_shutdown(
             app,
             async move {

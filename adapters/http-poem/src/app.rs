@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use poem::{Endpoint, EndpointExt as _, Response, Route};
 use url::Url;
 
+use crate::connections::Connections;
 use crate::requests::Requests;
 use crate::{address, api, docs, middleware, pages};
 
@@ -17,6 +18,8 @@ pub struct HttpSettings {
     pub public_url: Url,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// The connections over which requests come.
+    pub connections: Connections,
 }
 
 /// The whole service as an endpoint that never fails: what goes wrong is answered as a problem (RFC 9457).
@@ -39,10 +42,12 @@ pub fn watched_app(
     let HttpSettings {
         public_url,
         trusted_proxies,
+        connections,
     } = settings;
     let proxies: Arc<[IpNet]> = trusted_proxies.into();
     routes(services, &public_url)
         .around(middleware::note_head)
+        .around(move |next, request| middleware::protect(next, request, connections.clone()))
         .around(middleware::limit_body)
         .around(move |next, request| address::locate(next, request, Arc::clone(&proxies)))
         .around(middleware::answer_problems)

@@ -12,7 +12,7 @@ use central_oauth_domain::testing::{
 use central_oauth_domain::usecases::{
     Caller, LinkRequest, Providers, Services, StartedLink, unlock,
 };
-use central_oauth_http_poem::{HttpSettings, app};
+use central_oauth_http_poem::{Connections, HttpSettings, app};
 use poem::endpoint::BoxEndpoint;
 use poem::test::TestClient;
 use poem::{EndpointExt as _, Response};
@@ -49,6 +49,7 @@ impl World {
         let settings = HttpSettings {
             public_url: public_url.parse().unwrap(),
             trusted_proxies: Vec::new(),
+            connections: Connections::new(usize::MAX),
         };
         let client = TestClient::new(app(Arc::clone(&services), settings).boxed());
         Self {

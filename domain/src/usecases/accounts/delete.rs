@@ -14,8 +14,8 @@ const TIMEOUT: Duration = Duration::from_secs(14);
 const TRIES: usize = 20;
 
 impl Accounts {
-    /// Deletes an account with its tokens and keys, whatever the provider says, and has the tokens revoked there. The
-    /// answer is how the revocation stands: [`RevocationStatus::Pending`] is not confirmed yet, and tried for a day.
+    /// Deletes an account with its tokens and keys, and has the tokens revoked at the provider, whatever it answers. Returns
+    /// the status of the revocation: [`RevocationStatus::Pending`] is not confirmed yet, and retried for a day.
     ///
     /// # Errors
     /// [`Refusal`]: no or no good key, no such account, the store.

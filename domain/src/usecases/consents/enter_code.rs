@@ -38,7 +38,7 @@ pub struct LinkView {
 }
 
 impl Consents {
-    /// Finds the link that a person entered the code of.
+    /// Finds the link with the code that a person entered.
     ///
     /// # Errors
     /// [`Refusal::NotFound`], [`Refusal::RateLimited`], [`Refusal::CodeInUse`] when another browser has confirmed it.
@@ -47,7 +47,7 @@ impl Consents {
         self.view(link, visitor.browser).await
     }
 
-    /// The link with this code if this very browser has confirmed it: no guess, so nothing is counted.
+    /// Returns the link with this code if this browser has confirmed it. That is no guess, so nothing is counted.
     ///
     /// # Errors
     /// When the store fails.
@@ -85,7 +85,7 @@ impl Consents {
         let browser = self.vault.hash_browser(visitor.browser);
         match self.links.reserve_link(link.id, browser, now).await {
             Ok(link) => Ok(link),
-            // Somebody was faster: look again and say what is true now.
+            // Another request was faster: read the link again.
             Err(StoreError::Conflict) => self.entered(code, visitor).await,
             Err(error) => Err(error.into()),
         }

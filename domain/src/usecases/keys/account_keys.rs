@@ -1,4 +1,4 @@
-//! Further keys to one account.
+//! Lists, creates and deletes the keys of an account.
 
 use super::Keys;
 use crate::grant::{AccessKeyId, AccountId, KeyRecord, NewKey};
@@ -13,20 +13,20 @@ use crate::usecases::{Caller, Refusal};
 /// One page of an account's keys.
 pub type KeyPage = Page<KeyRecord, AccessKeyId>;
 
-/// What somebody wants who asks for a key.
+/// A request for a key.
 #[derive(Debug, Clone)]
 pub struct KeyRequest {
-    /// What it is to be called.
+    /// Its name.
     pub name: String,
-    /// When it is to stop working, if ever.
+    /// When it stops working, if ever.
     pub expires_at: Option<Timestamp>,
 }
 
-/// A key on its way to whoever asked for it, this once.
+/// A new key, which is shown only this once.
 pub struct HandedKey {
     /// The key.
     pub access_key: AccessKey,
-    /// What is remembered of it.
+    /// What is stored of it.
     pub record: KeyRecord,
 }
 
@@ -48,7 +48,7 @@ impl Keys {
         Ok(Page::cut(keys.collect(), limit, |key| key.id))
     }
 
-    /// Makes a key that may read the token and the account.
+    /// Creates a key that may read the token and the account.
     ///
     /// # Errors
     /// [`Refusal`]: as for listing, and [`Refusal::Unprocessable`] for a bad name, an expiry that is over, or too many
@@ -82,7 +82,7 @@ impl Keys {
         }
     }
 
-    /// Deletes a key of an account, be it the caller's own.
+    /// Deletes a key of an account, possibly the caller's own.
     ///
     /// # Errors
     /// [`Refusal`]: as for listing, and no such key.

@@ -18,7 +18,7 @@ impl Keys {
         Ok(caller)
     }
 
-    /// The same without noting that the key was used: for a `HEAD`.
+    /// Recognises the caller without noting that the key was used: for a `HEAD`.
     ///
     /// # Errors
     /// As [`Keys::authenticate`].

@@ -1,4 +1,4 @@
-//! A client asks how its link stands.
+//! Polls a link.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -17,17 +17,17 @@ pub struct LinkReport {
     pub status: LinkStatus,
     /// How long the link still lives.
     pub expires_in: Duration,
-    /// How often to ask.
+    /// How often to poll.
     pub interval: Duration,
     /// The linked account, for the link's own key.
     pub account: Option<Account>,
-    /// Why it failed, or what the provider says to its no, for the link's own key.
+    /// Why it failed or was denied, for the link's own key.
     pub error: Option<Fault>,
 }
 
 impl Links {
-    /// Reports a link: its status to anybody who knows the code, the rest to its own key. Wrong codes are limited;
-    /// the link's own key is never slowed down by somebody else's guesses.
+    /// Reports a link: its status to anybody who knows the code, the rest to its own key. Wrong codes are limited; guesses of
+    /// others never slow the link's own key down.
     ///
     /// # Errors
     /// [`Refusal::NotFound`] for an unknown or malformed code, [`Refusal::RateLimited`] after too many of them.

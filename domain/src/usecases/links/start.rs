@@ -1,4 +1,4 @@
-//! A client asks for a link code.
+//! Hands out link codes.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::usecases::caller::{KEY_NEEDED, READING_ONLY, UNKNOWN_KEY, account_of}
 use crate::usecases::name::checked;
 use crate::usecases::{Caller, Refusal};
 
-/// What a client asks for.
+/// A request for a link code.
 #[derive(Debug, Clone, Default)]
 pub struct LinkRequest {
     /// The provider's name, if the client cares.
@@ -20,7 +20,7 @@ pub struct LinkRequest {
     pub requester: Requester,
 }
 
-/// What the client gets.
+/// A new link, for the client.
 pub struct StartedLink {
     /// The code for the person.
     pub code: LinkCode,

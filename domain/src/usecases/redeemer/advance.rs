@@ -109,7 +109,7 @@ impl Redeemer {
     fn on_failure(&self, error: RedeemError, link: &Link, poll: PollSchedule) -> Outcome {
         let now = self.clock.now();
         let (id, provider) = (link.id.0, &link.provider);
-        // Later failures in a row are no news.
+        // Only the first failure in a row is news.
         if poll.failures == 0 {
             tracing::warn!(link = id, %provider, %error, "asking the provider failed");
         } else {

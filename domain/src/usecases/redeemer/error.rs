@@ -26,12 +26,12 @@ impl RedeemError {
         }
     }
 
-    /// Whether an ID token does not verify: nobody else would say so either.
+    /// Whether an ID token does not verify.
     pub(super) fn is_a_forgery(&self) -> bool {
         matches!(self, Self::Provider(ProviderError::Refused { code, .. }) if code == ProviderError::INVALID_ID_TOKEN)
     }
 
-    /// When the provider wants to be asked again, where it said so.
+    /// When the provider wants to be asked again, if it said so.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Provider(error) => error.retry_after(),
@@ -48,8 +48,8 @@ impl RedeemError {
         code == "invalid_grant" && link.is_past_deadline(soon)
     }
 
-    /// A no to tokens that an earlier question may have been given: codes are good for one redemption (RFC 6749 section
-    /// 4.1.2), so asking the person again is what helps.
+    /// The fault of a refusal after an earlier response was lost. A code can be redeemed once (RFC 6749 section 4.1.2), so the
+    /// person has to consent again.
     pub(super) fn after_a_lost_answer(self) -> Fault {
         match self {
             Self::Provider(error @ ProviderError::Refused { .. }) => {
@@ -62,7 +62,7 @@ impl RedeemError {
         }
     }
 
-    /// What is remembered of it.
+    /// The fault to store.
     pub(super) fn into_fault(self) -> Fault {
         match self {
             Self::Provider(error) => Fault::new("provider_error", error.to_string()),

@@ -1,4 +1,4 @@
-//! Whose account a consent leads to.
+//! Finds out whose account a consent leads to.
 
 use super::error::RedeemError;
 use super::{Outcome, Redeemer};
@@ -44,7 +44,7 @@ impl Redeemer {
         self.seal_to(owner, link, grant)
     }
 
-    /// Whose account this becomes; `None` when it would be somebody else's than the one to be linked again. An
+    /// Whose account this becomes; `None` if another person consented than the one whose account is relinked. An
     /// account under a random id is repaired only by a relink with its key.
     fn owner(&self, link: &Link, identity: Identity, relinked: Option<Account>) -> Option<Owner> {
         let provider = link.provider.clone();

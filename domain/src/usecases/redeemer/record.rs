@@ -8,7 +8,7 @@ use crate::observe::LinkEnd;
 use crate::ports::StoreError;
 
 impl Redeemer {
-    /// Records an outcome. `Some(link)` is the link with more to do at once, under the same lease.
+    /// Records an outcome. Returns the link if there is more to do at once, under the same lease.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: call it again with the same outcome. [`StoreError::Conflict`]: the link ended or
@@ -17,7 +17,7 @@ impl Redeemer {
         let (id, version, now) = (link.id, link.version, self.clock.now());
         match outcome {
             Outcome::AskAgain(poll) => self.links.postpone_poll(id, version, *poll).await?,
-            // The client has thrown its key away: the link had said `expired` for good.
+            // The link has reported `expired` to the client for good.
             Outcome::Redeemed(grant, _) if link.is_over(now) => {
                 self.ender.end_with(link, grant, Ending::Expired).await?;
             }
@@ -37,8 +37,8 @@ impl Redeemer {
         Ok(None)
     }
 
-    /// Keeps tokens that just arrived. They exist nowhere else, so a lease lost meanwhile does not lose them: as long
-    /// as the link still waits for this very consent, they are its tokens. Once it does not, they are revoked.
+    /// Stores tokens that just arrived. They exist nowhere else, so they are stored even if the lease was lost meanwhile, as
+    /// long as the link still waits for this consent. Otherwise they are revoked.
     async fn keep(
         &self,
         link: &Link,
@@ -60,9 +60,9 @@ impl Redeemer {
                 Some(LinkState::Ended { .. }) | None => {
                     return self.ender.revoke(link, grant).await.map(|()| None);
                 }
-                // A link has one consent, and somebody else's lease on it does not matter.
+                // A link has one consent, so it does not matter who holds the lease.
                 Some(LinkState::Authorizing(_)) => {}
-                // A device code is redeemed once: these are the tokens, kept by a try that seemed to fail.
+                // A device code is redeemed once: an attempt that seemed to fail has stored these tokens.
                 Some(LinkState::Redeemed(_)) => {
                     return Ok(current.filter(|current| current.version == version + 1));
                 }

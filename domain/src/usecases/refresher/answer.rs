@@ -1,4 +1,4 @@
-//! What a refresh brought, made ready to be stored. A new refresh token is sealed whatever else is wrong with the answer.
+//! Seals what a refresh brought. A new refresh token is sealed even if the rest of the answer cannot be used.
 
 use super::Refresher;
 use crate::grant::refresh::{Lifetimes, due_at, refreshed_in_vain};

@@ -1,4 +1,4 @@
-//! Presenting a refresh token.
+//! Presents refresh tokens.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::ports::{CipherError, OAuthProvider, ProviderError, RefreshError};
 use crate::secret::RefreshToken;
 use crate::time::Timestamp;
 
-/// What presenting a refresh token brought, ready to be recorded.
+/// The outcome of presenting a refresh token, ready to be recorded.
 #[derive(Debug, Clone)]
 pub enum Exchange {
     /// New tokens.
     Refreshed(Box<RefreshedTokens>),
-    /// None, and what that means.
+    /// No new tokens, and what that means.
     Failed(Box<RefreshFailure>),
     /// Nothing was sent: the lease was over, or the answer could not have been stored.
     Unsent,
@@ -70,12 +70,12 @@ impl Refresher {
                     Ok(_) => RefreshOutcome::Refreshed,
                     Err(_) => RefreshOutcome::Unavailable,
                 };
-                self.tell(lease, outcome, lag);
+                self.report(lease, outcome, lag);
                 return Exchange::Refreshed(Box::new(tokens));
             }
             Err(error) => error,
         };
-        let unheard = error.outcome();
+        let outcome = error.outcome();
         let before = lease.attempts.after_waiting(lag.unwrap_or_default());
         let now = self.clock.now();
         let spread = self.entropy.fraction();
@@ -88,16 +88,16 @@ impl Refresher {
                 judge(before, &error, others, now, spread)
             }
         };
-        // A verdict counts once it stands: see `record`.
-        if let Some(outcome) = unheard
+        // `record` reports a verdict once it is stored.
+        if let Some(outcome) = outcome
             && failure.status != AccountStatus::RelinkRequired
         {
-            self.tell(lease, outcome, lag);
+            self.report(lease, outcome, lag);
         }
         Exchange::Failed(Box::new(still_over(failure, lease)))
     }
 
-    /// How the provider's other grants fare. Where the store does not say, it is taken that there are some.
+    /// How the provider's other grants fare. If the store does not answer, there are assumed to be some.
     async fn others(&self, lease: &StoredTokens) -> Others {
         let others = self.accounts.has_others_alive(&lease.account).await;
         Others {
@@ -106,13 +106,13 @@ impl Refresher {
         }
     }
 
-    /// How long a refresh has been due; `None` where it is not due yet, for somebody has asked for it.
+    /// How long a refresh has been due; `None` if it is not due yet and a caller has asked for it.
     fn lag(&self, due: Timestamp) -> Option<Duration> {
         let now = self.clock.now();
         (due <= now).then(|| now.since(due))
     }
 
-    pub(super) fn tell(
+    pub(super) fn report(
         &self,
         lease: &StoredTokens,
         outcome: RefreshOutcome,

@@ -56,7 +56,7 @@ impl OutageWatch {
         Ok(outages)
     }
 
-    /// Whether this process may send a probe. A time that a clock which was ahead has written is over.
+    /// Whether this process may send a probe. A time that a clock which was ahead has written does not count.
     pub(super) fn may_probe(&self, outage: &Outage, now: Timestamp) -> bool {
         let opens_at = self.known.opens_at(outage);
         let horizon = REFRESH_HORIZON.pause + PROBE_LEFT_TO_OTHERS;
@@ -80,7 +80,7 @@ impl OutageWatch {
         }))
     }
 
-    /// Remembers that the provider has refreshed a token, without a write: the new tokens are saved before anything else.
+    /// Notes that the provider has refreshed a token. Writes nothing, because the new tokens are saved first.
     pub(super) fn note_success(&self, lease: &StoredTokens) {
         let provider = &lease.account.key.provider;
         self.known.refreshed(provider, self.clock.now());
@@ -90,11 +90,11 @@ impl OutageWatch {
     pub(super) async fn note_saved(&self, lease: &StoredTokens) {
         let provider = &lease.account.key.provider;
         let ended = self.end_outage(provider).await;
-        tell_if_not_stored(provider, ended);
+        log_if_not_stored(provider, ended);
     }
 
-    /// Remembers what a failure says about the provider. A definite answer ends an outage; accounts that fail without one
-    /// may make one.
+    /// Notes what a failure says about the provider. A definite answer ends an outage; several accounts that fail without one
+    /// begin one.
     pub(super) async fn note_error(&self, lease: &StoredTokens, error: &RefreshError) {
         let provider = &lease.account.key.provider;
         let noted = if error.cause.is_definite() {
@@ -103,7 +103,7 @@ impl OutageWatch {
         } else {
             self.note_failure(lease, &error.cause).await
         };
-        tell_if_not_stored(provider, noted);
+        log_if_not_stored(provider, noted);
     }
 
     async fn note_failure(
@@ -113,7 +113,7 @@ impl OutageWatch {
     ) -> Result<(), StoreError> {
         let (account, provider) = (lease.account.id, &lease.account.key.provider);
         let (now, spread) = (self.clock.now(), self.entropy.fraction());
-        let (fault, retry_after) = (told_to_others(cause), cause.retry_after());
+        let (fault, retry_after) = (error_of_others(cause), cause.retry_after());
         let makes_outage = self.known.failed(provider, account);
         match self.known.of(provider) {
             Some(outage) if outage.is_probed_by(account) => {
@@ -141,7 +141,7 @@ impl OutageWatch {
         outage.is_some_and(|outage| !outage.is_probed_by(lease.account.id))
     }
 
-    /// A probe that had nothing to ask leaves its turn to another account.
+    /// Passes the turn of a probe that had nothing to ask on to another account.
     pub(super) async fn give_probe_back(&self, lease: &StoredTokens) {
         let provider = &lease.account.key.provider;
         let outage = self.known.of(provider);
@@ -154,9 +154,9 @@ impl OutageWatch {
         }
     }
 
-    /// During an outage a refusal without a word of the protocol says nothing about the grant: a firewall gives it to
-    /// everybody. But if the provider has refreshed other grants since it began to refuse this one, it is this grant that it
-    /// refuses.
+    /// Returns a refusal that says nothing about the grant as [`ProviderError::Nonsense`]. During an outage that is every
+    /// refusal without an OAuth error code: a firewall gives it to everybody. But if the provider has refreshed other grants
+    /// since it began to refuse this one, the refusal is about this grant.
     pub(super) fn reinterpret(&self, lease: &StoredTokens, error: RefreshError) -> RefreshError {
         let provider = &lease.account.key.provider;
         let refreshed_at = self.known.last_refresh(provider);
@@ -219,14 +219,14 @@ impl OutageWatch {
     }
 }
 
-fn tell_if_not_stored(provider: &ProviderName, noted: Result<(), StoreError>) {
+fn log_if_not_stored(provider: &ProviderName, noted: Result<(), StoreError>) {
     if let Err(error) = noted {
         tracing::warn!(%provider, %error, "what is known of an outage could not be stored");
     }
 }
 
-/// What accounts are told that were not tried: nothing that the provider has said about another one.
-fn told_to_others(cause: &ProviderError) -> Fault {
+/// The error of accounts that were not tried. It repeats nothing that the provider said about another account.
+fn error_of_others(cause: &ProviderError) -> Fault {
     if let ProviderError::Misconfigured { .. } = cause {
         return cause.into();
     }

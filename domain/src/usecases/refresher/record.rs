@@ -1,4 +1,4 @@
-//! Keeping what a refresh brought.
+//! Records what a refresh brought.
 
 use super::{Exchange, Refresher};
 use crate::grant::refresh::RefreshFailure;
@@ -41,7 +41,7 @@ impl Refresher {
         };
         match recorded {
             Recorded::Stored if let Err(failure) = &tokens.access_token => {
-                tell(lease, failure, true);
+                log_failure(lease, failure, true);
             }
             Recorded::Stored if account.status != AccountStatus::Active => {
                 tracing::info!(account = id, %provider, "refreshed: the grant is well again");
@@ -70,7 +70,7 @@ impl Refresher {
         }
     }
 
-    /// Before a grant is given up, a refresh token that came too late once gets its chance.
+    /// Records a failure. Before a grant is given up, the spare refresh token is tried.
     async fn keep_failure(
         &self,
         lease: &StoredTokens,
@@ -88,7 +88,7 @@ impl Refresher {
                     account = account.0,
                     "the refresh token is dead: trying the spare"
                 );
-                self.tell(lease, RefreshOutcome::Refused, None);
+                self.report(lease, RefreshOutcome::Refused, None);
                 return Ok(Some(promoted));
             }
         }
@@ -104,15 +104,15 @@ impl Refresher {
             } else {
                 RefreshOutcome::Refused
             };
-            self.tell(lease, outcome, None);
+            self.report(lease, outcome, None);
         }
-        tell(lease, failure, kept);
+        log_failure(lease, failure, kept);
         Ok(None)
     }
 }
 
-/// A verdict is told once, when it is new; that nothing has changed is for those who look closer.
-fn tell(lease: &StoredTokens, failure: &RefreshFailure, kept: bool) {
+/// Logs a verdict once, when it is new. An unchanged one is logged at `DEBUG`.
+fn log_failure(lease: &StoredTokens, failure: &RefreshFailure, kept: bool) {
     let (code, detail) = (&*failure.fault.code, &*failure.fault.detail);
     let (account, provider) = (lease.account.id.0, &lease.account.key.provider);
     let before = lease.account.last_error.as_ref();

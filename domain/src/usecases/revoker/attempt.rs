@@ -1,4 +1,4 @@
-//! Asking a provider to revoke.
+//! Asks providers to revoke tokens.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +19,11 @@ enum AttemptError {
     /// Only the operator can do something about it.
     Operator(Fault),
     Store(StoreError),
-    /// The lease is over, or the revocation is called off.
+    /// The lease is over, or the revocation was cancelled.
     LeaseLost,
 }
 
-/// How the tokens of a grant have fared, one after the other.
+/// The result so far, while the tokens of a grant are revoked one after the other.
 struct SoFar {
     status: RevocationStatus,
     /// A definite no to one of them, before any was revoked.
@@ -59,7 +59,7 @@ impl From<CipherError> for AttemptError {
 }
 
 impl Revoker {
-    /// Gives the tokens of a lease back. Changes nothing that is stored, save whose they are. `None` when there is
+    /// Revokes the tokens of a lease. Changes nothing that is stored except whose tokens they are. Returns `None` if there is
     /// nothing more to do under this lease.
     pub async fn attempt(&self, lease: &RevocationLease) -> Option<RevocationResult> {
         let error = match self.revoke_all(lease).await {
@@ -132,7 +132,8 @@ impl Revoker {
         )))
     }
 
-    /// Some providers revoke by person: whoever has a live account here must not lose its grant.
+    /// Finds out whose tokens they are. Some providers revoke all tokens of a person, and a person with a live account here
+    /// must not lose its grant.
     async fn attribute(
         &self,
         provider: &dyn OAuthProvider,

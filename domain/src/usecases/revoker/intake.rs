@@ -1,4 +1,4 @@
-//! What becomes a revocation: the tokens of an account that is deleted, and those that nobody waits for any more.
+//! Makes revocations: of the tokens of a deleted account, and of tokens that arrive after their link or account has ended.
 
 use super::Revoker;
 use crate::grant::revocation::{NewRevocation, RevocableTokens, RevocationReference};
@@ -37,7 +37,7 @@ impl Owner {
 }
 
 impl Revoker {
-    /// The tokens of an account, leased to whoever deletes it.
+    /// The tokens of an account, leased to the caller, who deletes it.
     pub(in crate::usecases) fn of_account(
         &self,
         stored: &StoredTokens,
@@ -101,7 +101,7 @@ impl Revoker {
         self.seal(owner, &lease.origin, refreshed.requested_at, &tokens)
     }
 
-    /// Keeps tokens that nobody waits for, to be revoked.
+    /// Stores tokens that arrived too late, to be revoked.
     pub(in crate::usecases) async fn keep_stray(
         &self,
         stray: NewRevocation,

@@ -1,4 +1,4 @@
-//! A client asks for its account's access token.
+//! Hands out the access token of an account.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 use crate::usecases::caller::{KEY_NEEDED, UNKNOWN_KEY, account_of};
 use crate::usecases::{Caller, Refusal};
 
-/// A token on its way to the client.
+/// An access token for the client.
 pub struct HandedToken {
     /// The access token.
     pub access_token: AccessToken,
@@ -31,8 +31,8 @@ pub struct HandedToken {
 }
 
 impl Tokens {
-    /// Hands out the stored access token while it is valid for `min_ttl` at least; otherwise refreshes it first. A
-    /// token that is valid is handed out whatever becomes of that.
+    /// Returns the stored access token if it is valid for `min_ttl` at least; otherwise refreshes it first. A valid token is
+    /// returned even if the refresh fails.
     ///
     /// # Errors
     /// [`Refusal`]: no or no good key, [`Refusal::Forbidden`] for operators, [`Refusal::LinkPending`]; once the token
@@ -66,7 +66,7 @@ impl Tokens {
         self.open(tokens, min_ttl).await
     }
 
-    /// A refresh takes its time: the key may have been deleted meanwhile, or have expired.
+    /// Fails if the key was deleted or has expired during the refresh.
     async fn still_opens(&self, key: AccessKeyId, account: AccountId) -> Result<(), Refusal> {
         let before = AccessKeyId(key.0 - 1);
         let found = self.keys.keys(account, Some(before), 1).await?;
@@ -107,7 +107,7 @@ fn token_key(caller: &Caller) -> Result<&KeyHolder, Refusal> {
     }
 }
 
-/// To a key whose account is gone, the key is.
+/// A key whose account is gone is unauthorized.
 fn gone(refusal: Refusal) -> Refusal {
     match refusal {
         Refusal::NotFound(_) => Refusal::Unauthorized("the account of this key is gone"),

@@ -11,7 +11,7 @@ use central_oauth_domain::testing::{
     FakeCipher, FixedClock, MemoryStore, ports, seeded_entropy, services, settings,
 };
 use central_oauth_domain::usecases::{Providers, Services, Settings, Visitor, unlock};
-use central_oauth_http_poem::{HttpSettings, app};
+use central_oauth_http_poem::{Connections, HttpSettings, app};
 use poem::endpoint::BoxEndpoint;
 use poem::http::Method;
 use poem::test::TestClient;
@@ -94,6 +94,7 @@ impl World {
         let settings = HttpSettings {
             public_url: options.public_url.parse().unwrap(),
             trusted_proxies: Vec::new(),
+            connections: Connections::new(usize::MAX),
         };
         let client = TestClient::new(app(Arc::clone(&services), settings).boxed());
         Self {

@@ -1,6 +1,6 @@
 //! Source and destination of `copy`.
 
-use central_oauth_store_seaorm::{DatabaseUrl, InvalidDatabaseUrl};
+use central_oauth_store_seaorm::{DatabaseUrl, InvalidDatabaseUrl, PoolSettings};
 use serde::Deserialize;
 
 use super::store::at_path;
@@ -14,8 +14,9 @@ struct Raw {
 
 /// Source and destination of `copy`.
 pub(crate) struct CopyConfig {
-    pub(crate) from: StoreConfig,
-    pub(crate) to: StoreConfig,
+    pub(crate) from: DatabaseUrl,
+    pub(crate) to: DatabaseUrl,
+    pub(crate) pool: PoolSettings,
 }
 
 impl CopyConfig {
@@ -49,11 +50,7 @@ impl CopyConfig {
                 "is the same database as the source",
             ));
         }
-        let end = |url| StoreConfig { url, pool };
-        Ok(Self {
-            from: end(from),
-            to: end(to),
-        })
+        Ok(Self { from, to, pool })
     }
 }
 

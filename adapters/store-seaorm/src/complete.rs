@@ -1,68 +1,42 @@
 //! The moment at which a link becomes an account.
 
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::grant::{
-    AccessEnd, AccessKeyId, Account, AccountId, AccountKey, NewGrant,
-};
-use central_oauth_domain::link::LinkId;
+use central_oauth_domain::grant::{AccessEnd, Account, AccountId, AccountKey, NewGrant};
+use central_oauth_domain::link::Link;
 use central_oauth_domain::ports::StoreError;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
 };
 
-use crate::changes::{at, change};
-use crate::convert::{
-    account_columns, bytes, ended_columns, hints, origin, status, time, token_columns,
-};
-use crate::entities::device_codes::{self, State};
+use crate::convert::{account_columns, bytes, hints, origin, status, time, token_columns};
 use crate::entities::{accounts, tokens};
 use crate::error::{Unreadable, failed};
 use crate::store::SeaOrmStore;
-use crate::{accounts as read, keys, locks, outbox};
+use crate::{accounts as read, keys, links, locks, outbox};
 
 /// An account that was linked before, with its tokens.
 type Known = (accounts::Model, tokens::Model);
 
 pub(crate) async fn link(
     store: &SeaOrmStore,
-    link: LinkId,
-    version: i64,
+    link: &Link,
     grant: NewGrant,
     now: Timestamp,
 ) -> Result<Account, StoreError> {
     let write = store.save().await?;
     let db = &write.txn;
     locks::persons(db, &grant.account.provider).await?;
-    let row = at(db, link, version, &State::AT_THE_PROVIDER).await?;
-    let known = known(db, &grant.account).await?;
-    refuse_another_account(&row, known.as_ref())?;
-    let account = match known {
+    let account = match known(db, &grant.account).await? {
         Some(known) => revive(db, known, &grant, now).await?,
         None => create(db, &grant, now).await?,
     };
-    keys::bind(db, AccessKeyId(row.access_key_id), account).await?;
+    keys::bind(db, link.key, account).await?;
     outbox::cancel(db, &grant.account, now).await?;
-    let linked = device_codes::ActiveModel {
-        account_id: Set(Some(account.0)),
-        ..ended_columns(State::Linked, None, now)
-    };
-    change(db, link, version, &State::AT_THE_PROVIDER, linked).await?;
+    links::save(db, link, &link.complete(account, now)?).await?;
     let account = read::find(db, account).await?;
     write.commit().await?;
     account.ok_or(StoreError::Conflict)
-}
-
-/// A relink's key opens an account already, so the link cannot lead to a second one.
-fn refuse_another_account(
-    link: &device_codes::Model,
-    known: Option<&Known>,
-) -> Result<(), StoreError> {
-    let account = known.map(|(account, _)| account.id);
-    if link.relink_of.is_some() && link.relink_of != account {
-        return Err(StoreError::Conflict);
-    }
-    Ok(())
 }
 
 async fn known(db: &impl ConnectionTrait, key: &AccountKey) -> Result<Option<Known>, StoreError> {

@@ -84,10 +84,8 @@ impl Broker {
                 .ok(),
             _ => None,
         };
-        let (now, version) = (self.clock.now(), link.version);
-        let ended = self
-            .store
-            .end_link(link.id, version, ending.clone(), stray, now);
+        let now = self.clock.now();
+        let ended = self.store.end_link(link, ending.clone(), stray, now);
         ended.await?;
         self.tell_end(link, &ending);
         Ok(())

@@ -99,7 +99,7 @@ impl Broker {
             return Ok(link);
         }
         let browser = self.vault.hash_browser(visitor.browser);
-        match self.store.reserve_link(link.id, browser, now).await {
+        match self.store.reserve_link(&link, browser, now).await {
             Ok(link) => Ok(link),
             // Somebody was faster: look again and say what is true now.
             Err(StoreError::Conflict) => self.entered(code, visitor).await,
@@ -143,7 +143,7 @@ impl Broker {
         let expires_at = now + consent.expires_in.min(LONGEST_CONSENT);
         let started = self
             .store
-            .begin_consent(link.id, link.version, sealed, poll, expires_at, now)
+            .begin_consent(link, sealed, poll, expires_at, now)
             .await;
         match started {
             Ok(_) => {

@@ -50,9 +50,7 @@ impl Broker {
             }
             let sealed = self.vault.seal_callback(&callback.query, &link.code)?;
             let poll = PollSchedule::at_once(self.clock.now());
-            let kept = self
-                .store
-                .keep_callback(link.id, link.version, sealed, answer, poll);
+            let kept = self.store.keep_callback(&link, sealed, answer, poll);
             match kept.await {
                 Ok(link) => {
                     tracing::debug!(link = link.id.0, provider = %link.provider, "the person is back");

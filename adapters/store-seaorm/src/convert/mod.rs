@@ -10,6 +10,6 @@ pub(crate) use account::{
     AccountRow, account_columns, hint_columns, hints, origin, stored_tokens, token_columns,
 };
 pub(crate) use key::{key_holder, key_record};
-pub(crate) use link::{consent_columns, ended_columns, grant_columns, poll_columns};
+pub(crate) use link::{link_changes, link_columns};
 pub(crate) use revocation::{ended_revocation, new_revocation, reference, revocation_fault};
 pub(crate) use scalars::{bytes, hash, row_count, status, status_column, time};

@@ -10,7 +10,6 @@
 //! | `error` | the one table from refusals to problem codes and statuses |
 //! | `failure` | how an operation's refusals come into the OpenAPI document |
 //! | `auth`, `body`, `address` | who asks, what they send, where they are |
-//! | `limits` | the pace of polling |
 //! | `middleware` | what holds for every request and every answer |
 //! | `requests`, `scrape` | who keeps count of requests, and where counts are read |
 //! | `spec`, `docs` | the OpenAPI document and Swagger UI |
@@ -28,7 +27,6 @@ mod docs;
 mod dto;
 mod error;
 mod failure;
-mod limits;
 mod middleware;
 mod pages;
 mod requests;

@@ -4,6 +4,7 @@ mod code;
 mod guesses;
 mod model;
 pub mod pace;
+mod poll_limit;
 mod transitions;
 
 pub use code::{LinkCode, MalformedLinkCode};
@@ -12,4 +13,5 @@ pub use model::{
     Ending, Link, LinkId, LinkState, LinkStatus, LinkVersion, PollSchedule, Requester,
     SealedConsent, SealedGrant, SealedPrompt,
 };
+pub use poll_limit::{PollLimit, PolledTooSoon, Poller};
 pub use transitions::TransitionError;

@@ -36,7 +36,7 @@ use std::time::Duration;
 
 use crate::entropy::Entropy;
 use crate::grant::ProviderName;
-use crate::link::GuessLimit;
+use crate::link::{GuessLimit, PollLimit};
 use crate::observe::{Observer, Unobserved};
 use crate::ports::{Clock, TokenStore};
 use crate::replica::Presence;
@@ -76,6 +76,7 @@ pub struct Broker {
     entropy: Arc<Entropy>,
     providers: Providers,
     guesses: GuessLimit,
+    polls: PollLimit,
     settings: Settings,
     key_uses: KeyUses,
     grants: Arc<Grants>,
@@ -183,6 +184,7 @@ impl Broker {
             entropy,
             providers,
             guesses: GuessLimit::new(settings.link_code_ttl),
+            polls: PollLimit::new(settings.poll_interval),
             settings,
             observer,
             readiness: Readiness::default(),

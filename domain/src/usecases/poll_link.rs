@@ -7,7 +7,7 @@ use super::refusal::UNKNOWN_CODE;
 use super::{Broker, Caller, Refusal};
 use crate::fault::Fault;
 use crate::grant::Account;
-use crate::link::{Link, LinkCode, LinkStatus};
+use crate::link::{Link, LinkCode, LinkStatus, Poller};
 
 /// How a link stands, as far as the caller may know.
 #[derive(Debug, Clone)]
@@ -29,7 +29,8 @@ impl Broker {
     /// the link's own key is never slowed down by somebody else's guesses.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`] for an unknown or malformed code, [`Refusal::RateLimited`] after too many of them.
+    /// [`Refusal::NotFound`] for an unknown or malformed code, [`Refusal::RateLimited`] after too many of them,
+    /// [`Refusal::PolledTooSoon`] when this poller asks faster than the interval allows.
     pub async fn poll_link(
         &self,
         code: &str,
@@ -41,16 +42,23 @@ impl Broker {
             .store
             .find_link(&self.vault.hash_link_code(&code))
             .await?;
-        match link {
+        let (link, report) = match link {
             Some(link) if is_own(&link, caller) => {
                 self.observer.link_resumed(link.id);
-                self.full_report(&link).await
+                let report = self.full_report(&link).await?;
+                (link.id, report)
             }
             other => {
                 let link = self.admit_guess(other, address).await?;
-                Ok(self.bare_report(&link))
+                (link.id, self.bare_report(&link))
             }
-        }
+        };
+        let poller = match caller {
+            Caller::Key(key) => Poller::Key(key.id),
+            Caller::Nobody | Caller::Admin | Caller::Enroller => Poller::Stranger { address, link },
+        };
+        self.polls.admit(poller, self.clock.uptime())?;
+        Ok(report)
     }
 
     /// Reports a link to its own key, and changes nothing: for a `HEAD`. Nobody else learns whether there is a link with this

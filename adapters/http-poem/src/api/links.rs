@@ -17,21 +17,17 @@ use crate::auth::OptionalBearer;
 use crate::body::OptionalJson;
 use crate::dto::{LinkReport, NewLink, StartedLink};
 use crate::failure::{Answer, Documented, Failure, LINK_PENDING, NOT_JSON, STORE_UNAVAILABLE};
-use crate::limits::PollPace;
 
 pub(crate) struct Links {
     broker: Arc<Broker>,
     page: Url,
-    pace: PollPace,
 }
 
 impl Links {
     pub(super) fn new(broker: Arc<Broker>, public_url: &Url) -> Self {
-        let pace = PollPace::new(broker.settings().poll_interval);
         Self {
             broker,
             page: page(public_url),
-            pace,
         }
     }
 }
@@ -99,7 +95,6 @@ impl Links {
         }
         let address = client_address(request);
         let report = self.broker.poll_link(&link_code, &caller, address).await?;
-        self.pace.admit(&caller, address, &link_code)?;
         Ok(Json(report.into()))
     }
 }

@@ -8,7 +8,7 @@ use crate::link::{LinkCode, Network};
 use crate::ports::{Cipher, CipherError, HashKey, SealedColumn, SealedTo, SealedValue};
 use crate::secret::{
     AccessKey, AccessToken, BrowserToken, CallbackQuery, ConsentUri, DeviceCode, ExtraText,
-    IdToken, KeyedHash, RefreshToken, SealId, Sealed, UserCode,
+    IdToken, KeyedHash, PendingCallback, RefreshToken, SealId, Sealed, UserCode,
 };
 
 /// The cipher together with the hash key, in terms of the model. Clones share both.
@@ -177,6 +177,7 @@ impl Vault {
     sealed_to! {
         "device_codes", link: KeyedHash, &[link.as_bytes()];
         "device_code" seal_device_code open_device_code DeviceCode,
+        "device_code" seal_pending_callback open_pending_callback PendingCallback,
         "user_code" seal_user_code open_user_code UserCode,
         "callback" seal_callback open_callback CallbackQuery,
         "verification_uri_complete" seal_consent_uri open_consent_uri ConsentUri,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use central_oauth_domain::entropy::Entropy;
-use central_oauth_domain::ports::{Consent, ConsentRequest, Prompt, ProviderError};
-use central_oauth_domain::secret::{CallbackQuery, ConsentUri, DeviceCode, IdToken};
+use central_oauth_domain::ports::{Consent, ConsentHandle, ConsentRequest, Prompt, ProviderError};
+use central_oauth_domain::secret::{CallbackQuery, ConsentUri, IdToken, PendingCallback};
 use openidconnect::{PkceCodeChallenge, PkceCodeVerifier};
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
@@ -25,7 +25,7 @@ const EXPIRES_IN: Duration = Duration::from_secs(600);
 const VERIFIER_LENGTH: usize = 64;
 const NONCE_LENGTH: usize = 32;
 
-/// What this service keeps while the person is away. It takes the place of the device code.
+/// What this service keeps while the person is away.
 pub(crate) struct Errand {
     verifier: String,
     nonce: Option<String>,
@@ -42,18 +42,16 @@ impl Errand {
         }
     }
 
-    fn to_handle(&self) -> DeviceCode {
+    fn to_handle(&self) -> ConsentHandle {
         let (verifier, nonce, redirect_uri) = (&self.verifier, &self.nonce, &self.redirect_uri);
         let kept = json!({ "verifier": verifier, "nonce": nonce, "redirect_uri": redirect_uri });
-        DeviceCode::new(kept.to_string())
+        ConsentHandle::PendingCallback(PendingCallback::new(kept.to_string()))
     }
 
     /// Reads what was kept.
-    pub(crate) fn from_handle(handle: &DeviceCode) -> Result<Self, ProviderError> {
-        let kept: Value = serde_json::from_str(handle.expose()).unwrap_or_default();
+    pub(crate) fn read(pending: &PendingCallback) -> Result<Self, ProviderError> {
+        let kept: Value = serde_json::from_str(pending.expose()).unwrap_or_default();
         let text = |name: &str| kept[name].as_str().map(str::to_owned);
-        // A link that was begun with the device flow, before the operator changed the configuration.
-        let other_flow = || refused("flow_changed", "the link was begun with another flow");
         Ok(Self {
             verifier: text("verifier").ok_or_else(other_flow)?,
             nonce: text("nonce"),
@@ -106,6 +104,11 @@ impl Errand {
         let words = "the ID token does not verify: it answers another request (nonce)";
         Err(refused(ProviderError::INVALID_ID_TOKEN, words))
     }
+}
+
+/// The link was begun with the other flow, before the operator changed the configuration.
+pub(crate) fn other_flow() -> ProviderError {
+    refused("flow_changed", "the link was begun with another flow")
 }
 
 /// Where the person is sent (RFC 6749 section 4.1.1), and what is kept meanwhile.

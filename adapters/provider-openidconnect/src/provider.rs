@@ -12,10 +12,12 @@ use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
 use central_oauth_domain::observe::{Cache, Observer, Unobserved};
 use central_oauth_domain::ports::{
-    Clock, Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption, RefreshAnswer,
-    RefreshError, Revoked, TokenToRevoke,
+    Clock, Consent, ConsentHandle, ConsentRequest, OAuthProvider, ProviderError, Redemption,
+    RefreshAnswer, RefreshError, Revoked, TokenToRevoke,
 };
-use central_oauth_domain::secret::{AccessToken, CallbackQuery, DeviceCode, IdToken, RefreshToken};
+use central_oauth_domain::secret::{
+    AccessToken, CallbackQuery, DeviceCode, IdToken, PendingCallback, RefreshToken,
+};
 use openidconnect::core::CoreJsonWebKeySet;
 use url::Url;
 
@@ -200,12 +202,12 @@ impl OpenIdConnectProvider {
 
     async fn redeem_code(
         &self,
-        handle: &DeviceCode,
+        pending: &PendingCallback,
         callback: &CallbackQuery,
         server: &Server,
         deadline: Deadline,
     ) -> Result<Redemption, ProviderError> {
-        let errand = Errand::from_handle(handle)?;
+        let errand = Errand::read(pending)?;
         let code = match authorization_code::read(callback, server, self.http.dialect())? {
             Brought::Code(code) => code,
             Brought::Denied(words) => return Ok(Redemption::Denied(words)),
@@ -267,14 +269,19 @@ impl OAuthProvider for OpenIdConnectProvider {
 
     async fn redeem(
         &self,
-        handle: &DeviceCode,
+        handle: &ConsentHandle,
         callback: Option<&CallbackQuery>,
     ) -> Result<Redemption, ProviderError> {
         let deadline = self.deadline();
         let server = self.server(deadline).await?;
-        match callback {
-            Some(callback) => self.redeem_code(handle, callback, &server, deadline).await,
-            None => self.redeem_device_code(handle, &server, deadline).await,
+        match (handle, callback) {
+            (ConsentHandle::DeviceCode(code), None) => {
+                self.redeem_device_code(code, &server, deadline).await
+            }
+            (ConsentHandle::PendingCallback(pending), Some(callback)) => {
+                self.redeem_code(pending, callback, &server, deadline).await
+            }
+            _ => Err(authorization_code::other_flow()),
         }
     }
 

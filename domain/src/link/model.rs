@@ -125,7 +125,7 @@ pub enum LinkStatus {
 /// A provider's consent flow under way, sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedConsent {
-    /// The device code, or what redeems the consent in another flow.
+    /// The device code, or the pending callback if the person visits the provider.
     pub handle: Sealed,
     /// What the person is told to do.
     pub prompt: SealedPrompt,

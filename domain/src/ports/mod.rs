@@ -10,8 +10,8 @@ mod token_store;
 pub use cipher::{Cipher, CipherError, HashKey};
 pub use clock::Clock;
 pub use oauth_provider::{
-    Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption, RefreshAnswer,
-    RefreshError, Revoked, TokenToRevoke,
+    Consent, ConsentHandle, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
+    RefreshAnswer, RefreshError, Revoked, TokenToRevoke,
 };
 pub use store_copy::{CopyStep, StoreCopy, TableCount};
 pub use token_store::{

@@ -12,9 +12,11 @@ use crate::clock_step::LEASE_MARGIN;
 use crate::fault::Fault;
 use crate::grant::{AccessEnd, Extra, NewGrant, ProviderName, SaidEnd, TokenGrant};
 use crate::link::pace::IDENTIFY_WITHIN;
-use crate::link::{Ending, Link, LinkState, PollSchedule, SealedConsent, SealedGrant};
+use crate::link::{
+    Ending, Link, LinkState, PollSchedule, SealedConsent, SealedGrant, SealedPrompt,
+};
 use crate::observe::LinkEnd;
-use crate::ports::{Redemption, StoreError};
+use crate::ports::{ConsentHandle, Redemption, StoreError};
 use crate::time::Timestamp;
 
 /// What asking the provider brought, ready to be recorded.
@@ -103,7 +105,7 @@ impl Broker {
             return Ok(Outcome::Over(Ending::Expired));
         }
         let provider = self.providers.get(&link.provider)?;
-        let handle = self.vault.open_device_code(&consent.handle, &link.code)?;
+        let handle = self.open_handle(consent, link)?;
         let callback = consent.callback.as_ref();
         let callback = callback.map(|sealed| self.vault.open_callback(sealed, &link.code));
         let callback = callback.transpose()?;
@@ -129,6 +131,18 @@ impl Broker {
                 Outcome::Over(Ending::Denied(why))
             }
             Redemption::Expired => Outcome::Over(Ending::Expired),
+        })
+    }
+
+    fn open_handle(&self, consent: &SealedConsent, link: &Link) -> Result<ConsentHandle, Trouble> {
+        let (vault, handle) = (&self.vault, &consent.handle);
+        Ok(match consent.prompt {
+            SealedPrompt::UserCode { .. } => {
+                ConsentHandle::DeviceCode(vault.open_device_code(handle, &link.code)?)
+            }
+            SealedPrompt::Visit { .. } => {
+                ConsentHandle::PendingCallback(vault.open_pending_callback(handle, &link.code)?)
+            }
         })
     }
 

@@ -11,7 +11,7 @@ use crate::link::pace::LONGEST_CONSENT;
 use crate::link::{
     Ending, Link, LinkCode, LinkState, LinkStatus, PollSchedule, SealedConsent, SealedPrompt,
 };
-use crate::ports::{Consent, ConsentRequest, Prompt, ProviderError, StoreError};
+use crate::ports::{Consent, ConsentHandle, ConsentRequest, Prompt, ProviderError, StoreError};
 use crate::secret::{BrowserToken, KeyedHash};
 use crate::time::Timestamp;
 
@@ -273,7 +273,12 @@ impl Broker {
             },
         };
         Ok(SealedConsent {
-            handle: vault.seal_device_code(&consent.handle, &link.code)?,
+            handle: match &consent.handle {
+                ConsentHandle::DeviceCode(code) => vault.seal_device_code(code, &link.code)?,
+                ConsentHandle::PendingCallback(pending) => {
+                    vault.seal_pending_callback(pending, &link.code)?
+                }
+            },
             prompt,
             callback: None,
         })

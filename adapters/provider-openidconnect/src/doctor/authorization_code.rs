@@ -1,9 +1,9 @@
 //! Whether people can be sent to the provider, and the client is accepted when they come back.
 
 use central_oauth_domain::ports::{
-    ConsentRequest, OAuthProvider as _, Prompt, ProviderError, Redemption,
+    ConsentHandle, ConsentRequest, OAuthProvider as _, Prompt, ProviderError, Redemption,
 };
-use central_oauth_domain::secret::{CallbackQuery, ConsentUri, DeviceCode};
+use central_oauth_domain::secret::{CallbackQuery, ConsentUri};
 use reqwest::header::LOCATION;
 use serde_json::Value;
 use url::Url;
@@ -84,7 +84,7 @@ impl Checkup<'_> {
         )
     }
 
-    async fn made_up_code(&mut self, handle: &DeviceCode, server: &Server) {
+    async fn made_up_code(&mut self, handle: &ConsentHandle, server: &Server) {
         let mut query = Serializer::new(String::new());
         query.append_pair("code", MADE_UP);
         if let Some(issuer) = server.a_response_issuer() {

@@ -3,6 +3,7 @@
 
 mod cli;
 mod config;
+mod descriptors;
 mod runtime;
 mod service;
 mod telemetry;

@@ -1,11 +1,12 @@
-//! The running service: store, broker, HTTP server and what happens by itself, from start to stop.
+//! The running service: store, HTTP server and what happens by itself, from start to stop.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_http_poem::HttpSettings;
+use central_oauth_domain::usecases::{Services, Workers};
+use central_oauth_http_poem::{Connections, HttpSettings};
 use central_oauth_observer_opentelemetry::Telemetry;
 use poem::Server;
 use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
@@ -18,6 +19,7 @@ use crate::config::{
     ConfigError, Environment, HttpConfig, Keys, LinkConfig, ProviderConfig, StoreConfig,
     TelemetryConfig,
 };
+use crate::descriptors::most_connections;
 use crate::runtime::{Outbox, Refreshes};
 use crate::watching::Watching;
 use crate::wiring::OpenStore;
@@ -76,8 +78,6 @@ pub(crate) struct Service {
 impl Service {
     /// Answers under way get this long to finish after the signal to stop.
     const GRACE: Duration = Duration::from_secs(15);
-    /// A connection on which nothing moves is closed: longer than any caller waits for an answer.
-    const IDLE: Duration = Duration::from_secs(75);
 
     /// Opens the store, brings its schema up to date and starts to serve.
     pub(crate) async fn start(
@@ -92,37 +92,35 @@ impl Service {
         };
         let public_url = http.public_url(listen)?;
         let (keys, links) = (&config.keys, &config.links);
-        let wired = wiring::broker(
-            config.store,
-            keys,
-            links,
-            config.providers,
-            &public_url,
-            listen,
-            telemetry.observer(),
-        );
-        let (broker, store) = wired.await?;
-        let refreshes = Refreshes::new(Arc::clone(broker.grants()));
-        let outbox = Outbox::new(Arc::clone(broker.revocations()));
-        let broker = broker
-            .refreshing_through(Arc::new(refreshes.clone()))
-            .revoking_through(Arc::new(outbox.clone()));
-        let broker = Arc::new(broker);
-        if broker.providers().is_empty() {
+        let wired = wiring::ports(config.store, keys, config.providers, telemetry.observer());
+        let (ports, store) = wired.await?;
+        let settings = wiring::settings(keys, links, &public_url, listen);
+        let workers = Workers::new(&ports, &settings);
+        let refreshes = Refreshes::new(Arc::clone(&workers.refresher));
+        let outbox = Outbox::new(Arc::clone(&workers.revoker));
+        let workers = Workers {
+            refresh_on_demand: Arc::new(refreshes.clone()),
+            revoke_on_demand: Arc::new(outbox.clone()),
+            ..workers
+        };
+        let services = Arc::new(Services::new(&ports, &settings, workers));
+        if services.providers.is_empty() {
             tracing::warn!("no provider is configured: nobody can link an account");
         }
+        let connections = Connections::new(most_connections());
         let app = central_oauth_http_poem::watched_app(
-            Arc::clone(&broker),
+            Arc::clone(&services),
             HttpSettings {
                 public_url: public_url.clone(),
                 trusted_proxies: http.trusted_proxies,
+                connections: connections.clone(),
             },
             watching::requests(telemetry),
         );
         let (stop, stopped) = watch::channel(false);
         let watching = Watching::start(telemetry, scraped, &store, &stopped);
         let mut told = stopped.clone();
-        let server = Server::new_with_acceptor(acceptor).idle_timeout(Self::IDLE);
+        let server = Server::new_with_acceptor(connections.guard(acceptor));
         let server = server.run_with_graceful_shutdown(
             app,
             async move {
@@ -132,8 +130,8 @@ impl Service {
             Some(Self::GRACE),
         );
         let grace = runtime::grace(links.provider_timeout);
-        let polls = runtime::coordinate(Arc::clone(&broker), stopped.clone(), grace);
-        let housekeeping = runtime::keep_house(broker, stopped.clone());
+        let polls = runtime::coordinate(Arc::clone(&services.redeemer), stopped.clone(), grace);
+        let housekeeping = runtime::keep_house(services, stopped.clone());
         let scheduler = refreshes.clone().schedule(stopped.clone());
         let (tell, ended) = mpsc::unbounded_channel();
         Ok(Self {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::observe::Observer as _;
-use central_oauth_http_poem::{Answered, Requests};
+use central_oauth_http_poem::{Answered, Connections, Requests};
 use central_oauth_observer_opentelemetry::{
     Metrics, Request, Telemetry, TraceHeaders, name_request, take_parent,
 };
@@ -16,6 +16,9 @@ use tracing::Span;
 
 use crate::runtime::{Stop, take_census};
 use crate::wiring::{self, OpenStore};
+
+/// The most connections that scrape metrics at a time.
+const MOST_SCRAPERS: usize = 16;
 
 /// What runs because somebody watches.
 pub(crate) struct Watching {
@@ -68,7 +71,8 @@ async fn answer_scrapes(acceptor: TcpAcceptor, metrics: Arc<Metrics>, mut stop: 
         // An error means that the sender is gone, which is the end as well.
         let _ = stop.wait_for(|stop| *stop).await;
     };
-    let server = Server::new_with_acceptor(acceptor).idle_timeout(Duration::from_secs(75));
+    let connections = Connections::new(MOST_SCRAPERS);
+    let server = Server::new_with_acceptor(connections.guard(acceptor));
     let ended = server.run_with_graceful_shutdown(app, told, Some(Watching::GRACE));
     if let Err(error) = ended.await {
         let error = &error as &dyn std::error::Error;

@@ -7,9 +7,9 @@ use central_oauth_cipher_aes_gcm_siv::AesGcmSivCipher;
 use central_oauth_clock_system::SystemClock;
 use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::observe::Observer;
-use central_oauth_domain::ports::{CensusStore, Cipher, Clock, OAuthProvider, TokenStore};
+use central_oauth_domain::ports::{CensusStore, Cipher, Clock, OAuthProvider};
 use central_oauth_domain::usecases::{
-    self, Broker, Copied, CopyError, CopyProgress, Providers, Settings, UnlockError, after_restore,
+    self, Copied, CopyError, CopyProgress, Ports, Providers, Settings, UnlockError, after_restore,
     require_all_keys, unlock, unlock_source,
 };
 use central_oauth_domain::vault::Vault;
@@ -65,7 +65,7 @@ pub(crate) async fn doubt_all(config: &StoreConfig) -> Result<u64, Failure> {
     Ok(doubted)
 }
 
-/// The store behind a broker, to be closed when nobody asks it any more.
+/// The store behind the services, to be closed after they have stopped.
 pub(crate) struct OpenStore(Arc<SeaOrmStore>);
 
 impl OpenStore {
@@ -89,17 +89,14 @@ impl OpenStore {
     }
 }
 
-/// All ports and the rules over them, ready to serve. A wrong key is refused before anything is written, a missing one
-/// before anything is served.
-pub(crate) async fn broker(
+/// All ports, ready to serve. Fails on a wrong key before anything is written, and on a missing key before anything is
+/// served.
+pub(crate) async fn ports(
     config: StoreConfig,
     keys: &Keys,
-    links: &LinkConfig,
     providers: ProviderConfig,
-    public_url: &Url,
-    listen: SocketAddr,
     observer: Arc<dyn Observer>,
-) -> Result<(Broker, OpenStore), Failure> {
+) -> Result<(Ports, OpenStore), Failure> {
     let entropy = Arc::new(entropy());
     let database_clock = Arc::new(DatabaseClock::new(clock()));
     let clock: Arc<dyn Clock> = database_clock.clone();
@@ -110,8 +107,25 @@ pub(crate) async fn broker(
     let required = require_all_keys(&store, &vault).await;
     required.map_err(refused)?;
     let open = OpenStore(Arc::new(store));
-    let store: Arc<dyn TokenStore> = open.0.clone();
-    let settings = Settings {
+    let ports = Ports {
+        store: open.0.clone(),
+        vault,
+        clock,
+        entropy,
+        providers,
+        observer,
+    };
+    Ok((ports, open))
+}
+
+/// What the operator has configured for the services.
+pub(crate) fn settings(
+    keys: &Keys,
+    links: &LinkConfig,
+    public_url: &Url,
+    listen: SocketAddr,
+) -> Settings {
+    Settings {
         public_url: public_url.as_str().trim_end_matches('/').to_owned(),
         link_code_ttl: links.code_ttl,
         poll_interval: links.poll_interval,
@@ -121,9 +135,7 @@ pub(crate) async fn broker(
         enroll_key: keys.enroll.clone(),
         replica_name: replica_name(listen),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-    };
-    let broker = Broker::observed(store, vault, clock, entropy, providers, settings, observer);
-    Ok((broker, open))
+    }
 }
 
 /// This machine and the port on it, as an operator would look for it.

@@ -208,7 +208,7 @@ async fn what_happens_by_itself_names_its_trace() {
     service.set_other("OTEL_EXPORTER_OTLP_ENDPOINT", &collector);
     service.set_other("OTEL_PROPAGATORS", "b3");
     // The second attempt to revoke is the first one that no request makes, and no news any more.
-    let log = "info,central_oauth_domain::usecases::revocations=debug";
+    let log = "info,central_oauth_domain::usecases::revoker=debug";
     service.set("LOG", log);
     service.restart().await;
     let key = link(&service).await;

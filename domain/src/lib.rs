@@ -12,7 +12,7 @@
 //! | [`vault`] | how secrets are sealed to their place, opened and hashed |
 //! | [`ports`] | what the rules need from the outside: [`TokenStore`], [`Cipher`], [`OAuthProvider`], [`Clock`] |
 //! | [`observe`] | what whoever keeps count is told: [`Observer`] |
-//! | [`usecases`] | what people and programs can do, on [`Broker`]; what keeps grants alive, on [`Grants`]; what ends them, on [`Revocations`] |
+//! | [`usecases`] | what people and programs can do: a service for each, held by [`Services`] |
 //!
 //! # Adding an adapter
 //!
@@ -26,9 +26,7 @@
 //! [`OAuthProvider`]: ports::OAuthProvider
 //! [`Clock`]: ports::Clock
 //! [`Observer`]: observe::Observer
-//! [`Broker`]: usecases::Broker
-//! [`Grants`]: usecases::Grants
-//! [`Revocations`]: usecases::Revocations
+//! [`Services`]: usecases::Services
 
 pub mod clock_step;
 pub mod entropy;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::replica::CHECK_IN_EVERY;
-use central_oauth_domain::usecases::Broker;
+use central_oauth_domain::usecases::{Housekeeping, Keys, Services};
 use tokio::time::{Instant, sleep};
 
 use super::Stop;
@@ -22,25 +22,25 @@ const NOTE_EVERY: Duration = Duration::from_secs(60);
 
 /// Says that this replica is there, undoes what a clock that was ahead has left, writes down when keys were last used, and,
 /// while it is the one of all replicas to do so, forgets what has ended long ago; until told to stop.
-pub(crate) async fn keep_house(broker: Arc<Broker>, mut stop: Stop) {
+pub(crate) async fn keep_house(services: Arc<Services>, mut stop: Stop) {
     let (mut purge_at, mut note_at) = (Instant::now(), Instant::now() + NOTE_EVERY);
     let mut duty = Duty {
-        broker: &broker,
+        housekeeping: &services.housekeeping,
         is_ours: false,
         checked_in_at: Instant::now(),
     };
     duty.check_in().await;
     while !*stop.borrow() {
-        if let Err(error) = broker.undo_clock_steps().await {
+        if let Err(error) = services.housekeeping.undo_clock_steps().await {
             failed("clock steps", &error);
         }
         duty.is_still_ours().await;
         if duty.is_ours && purge_at <= Instant::now() {
-            purge(&broker, &mut duty, &stop).await;
+            purge(&services, &mut duty, &stop).await;
             purge_at = Instant::now() + PURGE_EVERY;
         }
         if note_at <= Instant::now() {
-            note_key_uses(&broker).await;
+            store_key_uses(&services.keys).await;
             note_at = Instant::now() + NOTE_EVERY;
         }
         tokio::select! {
@@ -48,22 +48,22 @@ pub(crate) async fn keep_house(broker: Arc<Broker>, mut stop: Stop) {
             _ = stop.changed() => {}
         }
     }
-    note_key_uses(&broker).await;
-    if let Err(error) = broker.check_out().await {
+    store_key_uses(&services.keys).await;
+    if let Err(error) = services.housekeeping.check_out().await {
         failed("this replica", &error);
     }
 }
 
 /// Whether this replica is the one that keeps house for all. That is so for a while only, and is to be renewed.
 struct Duty<'a> {
-    broker: &'a Broker,
+    housekeeping: &'a Housekeeping,
     is_ours: bool,
     checked_in_at: Instant,
 }
 
 impl Duty<'_> {
     async fn check_in(&mut self) {
-        let is_ours = match self.broker.check_in().await {
+        let is_ours = match self.housekeeping.check_in().await {
             Ok(is_ours) => is_ours,
             Err(error) => {
                 failed("this replica", &error);
@@ -86,19 +86,18 @@ impl Duty<'_> {
     }
 }
 
-async fn note_key_uses(broker: &Broker) {
-    if let Err(error) = broker.note_key_uses().await {
+async fn store_key_uses(keys: &Keys) {
+    if let Err(error) = keys.store_uses().await {
         failed("uses of keys", &error);
     }
 }
 
 /// Batch after batch, as long as there are whole ones.
-async fn purge(broker: &Broker, duty: &mut Duty<'_>, stop: &Stop) {
-    let revocations = broker.revocations();
+async fn purge(services: &Services, duty: &mut Duty<'_>, stop: &Stop) {
     let mut goes_on = async || !*stop.borrow() && duty.is_still_ours().await;
-    while goes_on().await && is_whole("ended links", broker.purge_links(BATCH).await) {}
-    while goes_on().await && is_whole("wrong codes", broker.purge_guesses(BATCH).await) {}
-    while goes_on().await && is_whole("ended revocations", revocations.purge(BATCH).await) {}
+    while goes_on().await && is_whole("ended links", services.links.purge(BATCH).await) {}
+    while goes_on().await && is_whole("wrong codes", services.links.purge_guesses(BATCH).await) {}
+    while goes_on().await && is_whole("ended revocations", services.revoker.purge(BATCH).await) {}
 }
 
 fn is_whole(what: &str, purged: Result<u64, StoreError>) -> bool {

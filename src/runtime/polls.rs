@@ -8,7 +8,7 @@ use std::time::Duration;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::link::{Link, LinkId};
 use central_oauth_domain::ports::StoreError;
-use central_oauth_domain::usecases::{Broker, Outcome};
+use central_oauth_domain::usecases::{Outcome, Redeemer};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tracing::Instrument as _;
@@ -24,9 +24,9 @@ const MOST_PER_PROVIDER: usize = 16;
 
 /// Polls providers for the links that wait for consent, until told to stop; then finishes what is under way, within `grace`.
 /// Returns whether everything was recorded.
-pub(crate) async fn coordinate(broker: Arc<Broker>, mut stop: Stop, grace: Duration) -> bool {
+pub(crate) async fn coordinate(redeemer: Arc<Redeemer>, mut stop: Stop, grace: Duration) -> bool {
     let coordinator = Coordinator {
-        broker,
+        redeemer,
         places: Places::new(MOST_PER_PROVIDER),
         flights: Flights::default(),
         landed: Arc::default(),
@@ -54,7 +54,7 @@ pub(crate) async fn coordinate(broker: Arc<Broker>, mut stop: Stop, grace: Durat
 }
 
 struct Coordinator {
-    broker: Arc<Broker>,
+    redeemer: Arc<Redeemer>,
     places: Places,
     flights: Flights<LinkId>,
     /// A place has become free.
@@ -65,8 +65,8 @@ struct Coordinator {
 impl Coordinator {
     /// Starts a task for each due link that there is room for; how long nothing more is due then.
     async fn start_due(&self, busy: &[ProviderName], room: u64) -> Duration {
-        let idle = self.broker.idle_for(busy);
-        let claim = self.broker.claim_due_polls(room, busy);
+        let idle = self.redeemer.idle_for(busy);
+        let claim = self.redeemer.claim_due(room, busy);
         let (links, idle) = due("polls", &self.recovery, idle, claim).await;
         links.into_iter().for_each(|link| self.start(link));
         idle
@@ -80,13 +80,13 @@ impl Coordinator {
         let Ok(place) = self.places.at(&link.provider).try_acquire_owned() else {
             return;
         };
-        let (broker, landed) = (Arc::clone(&self.broker), Arc::clone(&self.landed));
+        let (redeemer, landed) = (Arc::clone(&self.redeemer), Arc::clone(&self.landed));
         self.flights.start(link.id, async move {
-            if broker.holds_lease(&link) {
+            if redeemer.holds_lease(&link) {
                 // At the highest level, as that of a request is.
                 let span =
                     tracing::error_span!("link", link = link.id.0, provider = %link.provider);
-                see_through(&broker, link).instrument(span).await;
+                see_through(&redeemer, link).instrument(span).await;
             }
             drop(place);
             landed.notify_one();
@@ -95,19 +95,19 @@ impl Coordinator {
 }
 
 /// Asks and records until the link has nothing more to do under this lease.
-async fn see_through(broker: &Broker, link: Link) {
+async fn see_through(redeemer: &Redeemer, link: Link) {
     let mut next = Some(link);
     while let Some(link) = next {
-        let outcome = broker.advance(&link).await;
-        next = record(broker, &link, &outcome).await;
+        let outcome = redeemer.advance(&link).await;
+        next = record(redeemer, &link, &outcome).await;
     }
 }
 
 /// Records an outcome, for as long as the store is away: it may hold tokens that exist nowhere else.
-pub(super) async fn record(broker: &Broker, link: &Link, outcome: &Outcome) -> Option<Link> {
+pub(super) async fn record(redeemer: &Redeemer, link: &Link, outcome: &Outcome) -> Option<Link> {
     let mut attempts = 0_u64;
     loop {
-        match broker.record(link, outcome).await {
+        match redeemer.record(link, outcome).await {
             Ok(next) => return next,
             Err(StoreError::Unavailable(error)) => {
                 if attempts.is_multiple_of(ATTEMPTS_PER_LINE.into()) {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use central_oauth_domain::grant::{AccountId, ProviderName, StoredTokens};
 use central_oauth_domain::ports::StoreError;
-use central_oauth_domain::usecases::{Claim, Exchange, Grants, RefreshOnDemand, RefreshWish};
+use central_oauth_domain::usecases::{Claim, Exchange, RefreshOnDemand, RefreshRequest, Refresher};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::{sleep, timeout};
 use tracing::Instrument as _;
@@ -40,7 +40,7 @@ const TRIES_WITHOUT_TOKENS: u32 = 10;
 pub(crate) struct Refreshes(Arc<Inner>);
 
 struct Inner {
-    grants: Arc<Grants>,
+    refresher: Arc<Refresher>,
     places: Places,
     flights: Flights<AccountId>,
     /// A place has become free.
@@ -80,22 +80,22 @@ impl Drop for Presenting<'_> {
 
 #[async_trait]
 impl RefreshOnDemand for Refreshes {
-    async fn refresh(&self, wish: RefreshWish, patience: Duration) {
-        let account = wish.account;
+    async fn refresh(&self, request: RefreshRequest, patience: Duration) {
+        let account = request.account;
         let landed = self
             .0
             .flights
-            .join(account, || Arc::clone(&self.0).see_to(wish));
+            .join(account, || Arc::clone(&self.0).see_to(request));
         // Whether it has landed or the patience is at an end: the store says how things are.
-        let clock = self.0.grants.clock();
+        let clock = self.0.refresher.clock();
         Patience::new(clock, patience).wait(landed.wait()).await;
     }
 }
 
 impl Refreshes {
-    pub(crate) fn new(grants: Arc<Grants>) -> Self {
+    pub(crate) fn new(refresher: Arc<Refresher>) -> Self {
         Self(Arc::new(Inner {
-            grants,
+            refresher,
             places: Places::new(MOST_PER_PROVIDER),
             flights: Flights::default(),
             landed: Notify::new(),
@@ -142,12 +142,12 @@ impl Refreshes {
 impl Inner {
     /// Starts what is due; how long nothing more is due then.
     async fn start_due(self: &Arc<Self>, busy: &[ProviderName], room: u64) -> Duration {
-        let idle = self.grants.idle_for(busy);
-        let claim = self.grants.claim_due(room, busy);
+        let idle = self.refresher.idle_for(busy);
+        let claim = self.refresher.claim_due(room, busy);
         let (leases, idle) = due("refreshes", &self.recovery, idle, claim).await;
         let mut all_started = true;
         for lease in leases {
-            // Taken here, so that the next look around sees it taken. A caller's wish may have taken the last one
+            // Taken here, so that the next look around sees it taken. A caller's request may have taken the last one
             // meanwhile; then somebody else may have the lease.
             let place = self.places.at(&lease.account.key.provider);
             let started = match place.try_acquire_owned() {
@@ -178,11 +178,11 @@ impl Inner {
     }
 
     /// Refreshes one account because somebody asked, or waits until somebody else has done so.
-    async fn see_to(self: Arc<Self>, wish: RefreshWish) {
-        let patience = Patience::new(self.grants.clock(), LOOK_FOR);
+    async fn see_to(self: Arc<Self>, request: RefreshRequest) {
+        let patience = Patience::new(self.refresher.clock(), LOOK_FOR);
         while !patience.left().is_zero() {
             // Never closed.
-            let Ok(place) = self.places.at(&wish.provider).acquire_owned().await else {
+            let Ok(place) = self.places.at(&request.provider).acquire_owned().await else {
                 return;
             };
             if self.stopping.load(Ordering::SeqCst) {
@@ -193,7 +193,7 @@ impl Inner {
                 sleep(pause).await;
                 continue;
             }
-            match self.grants.claim(&wish).await {
+            match self.refresher.claim(&request).await {
                 Ok(Claim::Mine(lease)) => return self.see_through(*lease, place).await,
                 Ok(Claim::Theirs) => {}
                 Ok(Claim::Settled) => return,
@@ -226,7 +226,7 @@ impl Inner {
     async fn present(&self, lease: StoredTokens) {
         let mut next = Some(lease);
         while let Some(lease) = next {
-            let exchange = self.grants.exchange(&lease).await;
+            let exchange = self.refresher.exchange(&lease).await;
             next = self.record(&lease, &exchange).await;
         }
     }
@@ -240,7 +240,7 @@ impl Inner {
         };
         let account = lease.account.id.0;
         for attempt in 0..tries {
-            match self.grants.record(lease, exchange).await {
+            match self.refresher.record(lease, exchange).await {
                 Ok(next) => return next,
                 Err(StoreError::Conflict) => {
                     tracing::debug!(account, "the account is gone");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::grant::revocation::{RevocationId, RevocationLease, RevocationResult};
-use central_oauth_domain::usecases::{Revocations, RevokeOnDemand};
+use central_oauth_domain::usecases::{RevokeOnDemand, Revoker};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::{sleep, timeout};
 use tracing::Instrument as _;
@@ -29,7 +29,7 @@ const TRIES: u32 = 10;
 pub(crate) struct Outbox(Arc<Inner>);
 
 struct Inner {
-    revocations: Arc<Revocations>,
+    revoker: Arc<Revoker>,
     places: Places,
     flights: Flights<RevocationId>,
     /// A place has become free.
@@ -46,15 +46,15 @@ impl RevokeOnDemand for Outbox {
             .flights
             .join(id, || Arc::clone(&self.0).see_to(lease));
         // Whether it has landed or the patience is at an end: the store says how things are.
-        let clock = self.0.revocations.clock();
+        let clock = self.0.revoker.clock();
         Patience::new(clock, patience).wait(landed.wait()).await;
     }
 }
 
 impl Outbox {
-    pub(crate) fn new(revocations: Arc<Revocations>) -> Self {
+    pub(crate) fn new(revoker: Arc<Revoker>) -> Self {
         Self(Arc::new(Inner {
-            revocations,
+            revoker,
             places: Places::new(MOST_PER_PROVIDER),
             flights: Flights::default(),
             landed: Notify::new(),
@@ -84,8 +84,8 @@ impl Outbox {
 impl Inner {
     /// Starts what is due; how long nothing more is due then.
     async fn start_due(self: &Arc<Self>, busy: &[ProviderName], room: u64) -> Duration {
-        let idle = self.revocations.idle_for(busy);
-        let claim = self.revocations.claim_due(room, busy);
+        let idle = self.revoker.idle_for(busy);
+        let claim = self.revoker.claim_due(room, busy);
         let (leases, idle) = due("revocations", &self.recovery, idle, claim).await;
         leases.into_iter().for_each(|lease| self.start(lease));
         idle
@@ -117,7 +117,7 @@ impl Inner {
         // At the highest level, as that of a request is.
         let span = tracing::error_span!("revocation", revocation, %provider);
         let attempt = async {
-            let result = self.revocations.attempt(lease).await;
+            let result = self.revoker.attempt(lease).await;
             self.record(lease, result.as_ref()).await;
         };
         attempt.instrument(span).await;
@@ -127,7 +127,7 @@ impl Inner {
 
     async fn record(&self, lease: &RevocationLease, result: Option<&RevocationResult>) {
         for attempt in 0..TRIES {
-            let Err(error) = self.revocations.record(lease, result).await else {
+            let Err(error) = self.revoker.record(lease, result).await else {
                 return;
             };
             if attempt.is_multiple_of(ATTEMPTS_PER_LINE) {

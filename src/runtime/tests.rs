@@ -8,9 +8,11 @@ use central_oauth_domain::link::{Link, Requester};
 use central_oauth_domain::ports::{AccountStore as _, OAuthProvider};
 use central_oauth_domain::secret::AccessKey;
 use central_oauth_domain::testing::{
-    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy, settings,
+    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, ports, seeded_entropy, settings,
 };
-use central_oauth_domain::usecases::{Broker, Caller, LinkRequest, Providers, Visitor, unlock};
+use central_oauth_domain::usecases::{
+    Caller, LinkRequest, Providers, Services, Visitor, Workers, unlock,
+};
 
 use super::{Outbox, polls};
 use crate::telemetry::paper;
@@ -20,7 +22,7 @@ const TIMES: u32 = 3;
 
 /// A service, and hands on what it stands on.
 struct Stage {
-    broker: Broker,
+    services: Services,
     store: Arc<MemoryStore>,
     provider: Arc<ScriptedProvider>,
     clock: FixedClock,
@@ -34,16 +36,22 @@ impl Stage {
         let provider = Arc::new(ScriptedProvider::new("one"));
         let vault = unlock(store.as_ref(), Arc::new(FakeCipher::default()), &entropy).await;
         let providers = Providers::new([Arc::clone(&provider) as Arc<dyn OAuthProvider>], None);
-        let broker = Broker::new(
+        let ports = ports(
             Arc::clone(&store) as _,
             vault.unwrap(),
             Arc::new(clock.clone()),
             entropy,
             providers,
-            settings(),
         );
+        let settings = settings();
+        let workers = Workers::new(&ports, &settings);
+        let workers = Workers {
+            revoke_on_demand: Arc::new(Outbox::new(Arc::clone(&workers.revoker))),
+            ..workers
+        };
+        let services = Services::new(&ports, &settings, workers);
         Self {
-            broker,
+            services,
             store,
             provider,
             clock,
@@ -56,19 +64,24 @@ impl Stage {
             provider: None,
             requester: Requester::default(),
         };
-        let started = self.broker.start_link(&Caller::Nobody, request).await;
+        let started = self.services.links.start(&Caller::Nobody, request).await;
         let (code, key) = {
             let started = started.unwrap();
             (started.code, started.access_key.unwrap())
         };
         let visitor = Visitor {
-            browser: &self.broker.new_browser(),
+            browser: &self.services.consents.new_browser(),
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         };
-        let link = self.broker.confirm(code.digits(), &visitor).await.unwrap();
-        self.broker.start_consent(&code, &link).await.unwrap();
+        let link = self
+            .services
+            .consents
+            .confirm(code.digits(), &visitor)
+            .await
+            .unwrap();
+        self.services.consents.start(&code, &link).await.unwrap();
         self.clock.advance(ScriptedProvider::INTERVAL);
-        let mut due = self.broker.claim_due_polls(1, &[]).await.unwrap();
+        let mut due = self.services.redeemer.claim_due(1, &[]).await.unwrap();
         (due.pop().unwrap(), key)
     }
 }
@@ -84,10 +97,10 @@ fn told(words: &str) -> usize {
 async fn a_poll_that_is_not_recorded_is_told_now_and_then() {
     let stage = Stage::new().await;
     let (link, _) = stage.due_link().await;
-    let outcome = stage.broker.advance(&link).await;
+    let outcome = stage.services.redeemer.advance(&link).await;
     stage.store.refuse_recordings(TIMES);
     assert!(
-        polls::record(&stage.broker, &link, &outcome)
+        polls::record(&stage.services.redeemer, &link, &outcome)
             .await
             .is_none()
     );
@@ -96,21 +109,24 @@ async fn a_poll_that_is_not_recorded_is_told_now_and_then() {
 
 #[tokio::test]
 async fn a_revocation_that_is_not_recorded_is_told_now_and_then() {
-    let mut stage = Stage::new().await;
-    let outbox = Outbox::new(Arc::clone(stage.broker.revocations()));
-    stage.broker = stage.broker.revoking_through(Arc::new(outbox));
+    let stage = Stage::new().await;
     let (link, key) = stage.due_link().await;
     let granted = ScriptedProvider::grant("access", Some("refresh"));
     stage.provider.answer_redeem(Ok(granted));
     let mut next = Some(link);
     while let Some(link) = next {
-        let outcome = stage.broker.advance(&link).await;
-        next = stage.broker.record(&link, &outcome).await.unwrap();
+        let outcome = stage.services.redeemer.advance(&link).await;
+        next = stage
+            .services
+            .redeemer
+            .record(&link, &outcome)
+            .await
+            .unwrap();
     }
     let account = stage.store.accounts(None, 1).await.unwrap()[0].id;
-    let caller = stage.broker.authenticate(Some(&key)).await.unwrap();
+    let caller = stage.services.keys.authenticate(Some(&key)).await.unwrap();
     stage.store.refuse_recordings(TIMES);
-    let status = stage.broker.delete_account(&caller, account).await;
+    let status = stage.services.accounts.delete(&caller, account).await;
     assert_eq!(status.unwrap(), RevocationStatus::Revoked);
     let words = "a revocation is not recorded yet";
     assert_eq!(told(words), 1, "{}", paper::written());

@@ -1,7 +1,7 @@
 //! Who asks: the bearer in the `Authorization` header (RFC 6750).
 
 use central_oauth_domain::secret::AccessKey;
-use central_oauth_domain::usecases::{Broker, Caller, Refusal};
+use central_oauth_domain::usecases::{Caller, Keys, Refusal};
 use poem::http::{HeaderMap, header};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
@@ -10,7 +10,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use crate::error::{Code, Problem};
 use crate::middleware::is_head;
 
-/// The bearer that a request shows. Whether it is a key of this service is for the broker to say; where one is `NEEDED`, a
+/// The bearer that a request shows. Whether it is a key of this service is for [`Keys`] to say; where one is `NEEDED`, a
 /// request without any is refused.
 pub(crate) struct Bearer<const NEEDED: bool> {
     key: Option<AccessKey>,
@@ -26,12 +26,12 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
     /// Who shows the bearer. A `HEAD` is no use of the key.
     ///
     /// # Errors
-    /// As [`Broker::authenticate`].
-    pub(crate) async fn caller(&self, broker: &Broker) -> Result<Caller, Refusal> {
+    /// As [`Keys::authenticate`].
+    pub(crate) async fn caller(&self, keys: &Keys) -> Result<Caller, Refusal> {
         if self.is_head {
-            broker.recognise(self.key.as_ref()).await
+            keys.recognise(self.key.as_ref()).await
         } else {
-            broker.authenticate(self.key.as_ref()).await
+            keys.authenticate(self.key.as_ref()).await
         }
     }
 

@@ -10,6 +10,7 @@
 //! | `error` | the one table from refusals to problem codes and statuses |
 //! | `failure` | how an operation's refusals come into the OpenAPI document |
 //! | `auth`, `body`, `address` | who asks, what they send, where they are |
+//! | `connections` | the bounds of connections: how many, and how long they may be silent |
 //! | `middleware` | what holds for every request and every answer |
 //! | `requests`, `scrape` | who keeps count of requests, and where counts are read |
 //! | `spec`, `docs` | the OpenAPI document and Swagger UI |
@@ -23,6 +24,7 @@ mod api;
 mod app;
 mod auth;
 mod body;
+mod connections;
 mod docs;
 mod dto;
 mod error;
@@ -34,6 +36,7 @@ mod scrape;
 mod spec;
 
 pub use app::{HttpSettings, app, watched_app};
+pub use connections::{Connections, GuardedAcceptor, GuardedStream};
 pub use requests::{Answered, Requests};
 pub use scrape::metrics_app;
 pub use spec::{spec_json, spec_yaml};

@@ -5,7 +5,8 @@ mod common;
 
 use std::time::Duration;
 
-use central_oauth_domain::ports::{KeyStore, LinkStore, StoreError, WriteTestStore};
+use central_oauth_domain::ports::{KeyStore, LinkStore, SealStore, StoreError, WriteTestStore};
+use central_oauth_domain::secret::Sealed;
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::Cluster;
 use common::{OnDisk, OnServer, Scratch, code, key, linked, pending};
@@ -94,6 +95,28 @@ async fn a_file_that_was_moved_takes_no_writes_until_it_is_back() {
     pending(&store, 5).await;
     assert!(stored_in(&scratch, 3).await && stored_in(&scratch, 5).await);
     assert!(store.find_link(&code(3)).await.unwrap().is_some());
+}
+
+/// Its keys are unknown to whoever uses the other installation, and nobody could decrypt what was written there.
+#[tokio::test]
+async fn a_file_of_another_installation_is_never_written_to() {
+    let ours = OnDisk::new().await;
+    let theirs = OnDisk::new().await;
+    for (installation, key) in [(&ours, b"ours"), (&theirs, b"they")] {
+        let key = Sealed::from_bytes(key.to_vec());
+        installation.store.init_hash_key(key).await.unwrap();
+    }
+    theirs.store.close().await.unwrap();
+    let (path, aside) = (
+        ours.scratch.path(),
+        ours.scratch.path().with_extension("aside"),
+    );
+    std::fs::rename(&path, &aside).unwrap();
+    std::fs::copy(theirs.scratch.path(), &path).unwrap();
+    refused(&ours.store, 1).await;
+    std::fs::rename(&aside, &path).unwrap();
+    pending(&ours.store, 2).await;
+    assert!(!stored_in(&ours.scratch, 1).await && stored_in(&ours.scratch, 2).await);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod fixed_clock;
 mod memory_store;
 mod scripted_provider;
 mod seeded_entropy;
+mod services;
 mod settings;
 
 pub use fake_cipher::FakeCipher;
@@ -12,4 +13,5 @@ pub use fixed_clock::FixedClock;
 pub use memory_store::MemoryStore;
 pub use scripted_provider::ScriptedProvider;
 pub use seeded_entropy::seeded_entropy;
+pub use services::{ports, services};
 pub use settings::settings;

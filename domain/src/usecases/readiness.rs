@@ -3,14 +3,16 @@
 use std::error::Error;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use super::{Broker, Refusal};
-use crate::ports::CipherError;
+use super::{Ports, Refusal};
+use crate::ports::{CipherError, Clock, SealStore, WriteTestStore};
 use crate::time::Timestamp;
+use crate::vault::Vault;
 
 /// An answer holds for so long: whoever asks more often than that costs nothing.
 const HOLDS_FOR: Duration = Duration::from_secs(1);
@@ -18,9 +20,15 @@ const HOLDS_FOR: Duration = Duration::from_secs(1);
 /// A commit shows for so long that writing works, unless a write has failed since.
 const PROVED_FOR: Duration = Duration::from_secs(10);
 
-/// What was found last. Whoever asks meanwhile waits for the same answer.
-#[derive(Default)]
-pub(super) struct Readiness(Mutex<Option<Found>>);
+/// Whether the service can do its work.
+pub struct Readiness {
+    write_tests: Arc<dyn WriteTestStore>,
+    seals: Arc<dyn SealStore>,
+    vault: Vault,
+    clock: Arc<dyn Clock>,
+    /// What was found last. Whoever asks meanwhile waits for the same answer.
+    last: Mutex<Option<Found>>,
+}
 
 /// What was found, and when.
 type Found = (Timestamp, Result<(), NotReady>);
@@ -30,7 +38,17 @@ type Found = (Timestamp, Result<(), NotReady>);
 #[error("{0}")]
 pub struct NotReady(String);
 
-impl Broker {
+impl Readiness {
+    pub(super) fn new(ports: &Ports) -> Self {
+        Self {
+            write_tests: ports.store.clone(),
+            seals: ports.store.clone(),
+            vault: ports.vault.clone(),
+            clock: Arc::clone(&ports.clock),
+            last: Mutex::default(),
+        }
+    }
+
     /// Whether the service can do its work: the store answers before patience ends and takes writes, and the key that was
     /// unlocked at the start still opens it. Cheap, for the answer is kept for a second, be it that there was none in time. To be seen
     /// through whether or not the caller waits, so that there is one.
@@ -38,7 +56,7 @@ impl Broker {
     /// # Errors
     /// When it cannot, and why.
     pub async fn ready(&self, patience_ends: impl Future<Output = ()>) -> Result<(), NotReady> {
-        let mut last = self.readiness.0.lock().await;
+        let mut last = self.last.lock().await;
         let now = self.clock.now();
         if let Some((at, found)) = &*last
             && (*at..*at + HOLDS_FOR).contains(&now)
@@ -59,8 +77,8 @@ impl Broker {
 
     async fn look_whether_ready(&self) -> Result<(), Refusal> {
         // First: it replaces connections to a server that has become read-only.
-        self.store.test_write(Some(PROVED_FOR)).await?;
-        let sealed = self.store.hash_key().await?;
+        self.write_tests.test_write(Some(PROVED_FOR)).await?;
+        let sealed = self.seals.hash_key().await?;
         let sealed = sealed.ok_or(CipherError::UnknownKey)?;
         Ok(self.vault.verify(&sealed)?)
     }

@@ -37,7 +37,7 @@ pub enum Refusal {
     /// Too much, too fast.
     #[error("too many wrong codes have been tried")]
     RateLimited {
-        /// When the next try is borne.
+        /// When the next attempt is accepted.
         retry_after: Duration,
     },
     /// A client polled its link faster than the interval allows.

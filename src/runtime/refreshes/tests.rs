@@ -6,9 +6,10 @@ use central_oauth_domain::grant::AccountId;
 use central_oauth_domain::link::Requester;
 use central_oauth_domain::ports::{AccountStore, OAuthProvider, RefreshStore, WriteTestStore};
 use central_oauth_domain::testing::{
-    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy, settings,
+    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, ports, seeded_entropy, services,
+    settings,
 };
-use central_oauth_domain::usecases::{Broker, Caller, LinkRequest, Providers, Visitor, unlock};
+use central_oauth_domain::usecases::{Caller, LinkRequest, Providers, Services, Visitor, unlock};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -36,18 +37,18 @@ impl Stage {
         );
         let vault = unlock(store.as_ref(), Arc::new(FakeCipher::default()), &entropy).await;
         let providers = Providers::new([Arc::clone(&provider) as Arc<dyn OAuthProvider>], None);
-        let broker = Broker::new(
+        let ports = ports(
             Arc::clone(&store) as _,
             vault.unwrap(),
             Arc::new(clock.clone()),
             entropy,
             providers,
-            settings(),
         );
-        link(&broker, &provider, &clock).await;
+        let services = services(&ports, &settings());
+        link(&services, &provider, &clock).await;
         let account = store.accounts(None, 1).await.unwrap()[0].id;
         Self {
-            refreshes: Refreshes::new(Arc::clone(broker.grants())),
+            refreshes: Refreshes::new(services.refresher),
             store,
             provider,
             clock,
@@ -59,8 +60,8 @@ impl Stage {
         self.store.tokens(self.account).await.unwrap().unwrap()
     }
 
-    async fn wish(&self) -> RefreshWish {
-        RefreshWish::for_better_than(&self.stored().await)
+    async fn request(&self) -> RefreshRequest {
+        RefreshRequest::for_better_than(&self.stored().await)
     }
 
     /// What another process does.
@@ -87,25 +88,32 @@ impl Stage {
     }
 }
 
-async fn link(broker: &Broker, provider: &ScriptedProvider, clock: &FixedClock) {
+async fn link(services: &Services, provider: &ScriptedProvider, clock: &FixedClock) {
     let request = LinkRequest {
         provider: None,
         requester: Requester::default(),
     };
-    let started = broker.start_link(&Caller::Nobody, request).await.unwrap();
+    let started = services
+        .links
+        .start(&Caller::Nobody, request)
+        .await
+        .unwrap();
     let visitor = Visitor {
-        browser: &broker.new_browser(),
+        browser: &services.consents.new_browser(),
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
     };
-    let link = broker.confirm(started.code.digits(), &visitor).await;
+    let link = services
+        .consents
+        .confirm(started.code.digits(), &visitor)
+        .await;
     let link = link.unwrap();
-    broker.start_consent(&started.code, &link).await.unwrap();
+    services.consents.start(&started.code, &link).await.unwrap();
     provider.answer_redeem(Ok(ScriptedProvider::grant("access", Some("refresh"))));
     clock.advance(ScriptedProvider::INTERVAL);
-    let mut next = broker.claim_due_polls(1, &[]).await.unwrap().pop();
+    let mut next = services.redeemer.claim_due(1, &[]).await.unwrap().pop();
     while let Some(link) = next {
-        let outcome = broker.advance(&link).await;
-        next = broker.record(&link, &outcome).await.unwrap();
+        let outcome = services.redeemer.advance(&link).await;
+        next = services.redeemer.record(&link, &outcome).await.unwrap();
     }
 }
 
@@ -114,17 +122,17 @@ async fn any_number_of_callers_share_one_flight() {
     let stage = Stage::new().await;
     // The store is away for a moment, so that all of them come while it is under way.
     stage.store.refuse_recordings(1);
-    let wish = stage.wish().await;
+    let request = stage.request().await;
     let mut callers = JoinSet::new();
     for _ in 0..200 {
-        let (refreshes, wish) = (stage.refreshes.clone(), wish.clone());
-        callers.spawn(async move { refreshes.refresh(wish, SOON).await });
+        let (refreshes, request) = (stage.refreshes.clone(), request.clone());
+        callers.spawn(async move { refreshes.refresh(request, SOON).await });
     }
     callers.join_all().await;
     assert_eq!(stage.provider.presented(), ["refresh"]);
     assert_eq!(stage.stored().await.generation, 2);
-    // Whoever comes later with the same wish finds it fulfilled.
-    stage.refreshes.refresh(wish, SOON).await;
+    // Whoever comes later with the same request finds it fulfilled.
+    stage.refreshes.refresh(request, SOON).await;
     assert_eq!(stage.provider.presented().len(), 1);
     assert!(stage.refreshes.finish(SOON).await);
 }
@@ -133,9 +141,9 @@ async fn any_number_of_callers_share_one_flight() {
 async fn a_caller_that_goes_away_cancels_nothing() {
     let stage = Stage::new().await;
     stage.store.refuse_recordings(u32::MAX);
-    let wish = stage.wish().await;
+    let request = stage.request().await;
     tokio::select! {
-        () = stage.refreshes.refresh(wish, SOON) => panic!("nothing was waited for"),
+        () = stage.refreshes.refresh(request, SOON) => panic!("nothing was waited for"),
         () = stage.presented() => {}
     }
     assert_eq!(stage.stored().await.generation, 1);
@@ -152,7 +160,7 @@ async fn a_caller_that_goes_away_cancels_nothing() {
 async fn tokens_outlive_a_store_that_is_away() {
     let stage = Stage::new().await;
     stage.store.refuse_recordings(3);
-    stage.refreshes.refresh(stage.wish().await, SOON).await;
+    stage.refreshes.refresh(stage.request().await, SOON).await;
     let stored = stage.stored().await;
     assert_eq!((stored.generation, stored.lease.until), (2, None));
     assert_eq!(stage.provider.presented(), ["refresh"]);
@@ -163,22 +171,25 @@ async fn tokens_that_cannot_be_saved_are_told_at_the_end() {
     let stage = Stage::new().await;
     stage.store.refuse_recordings(u32::MAX);
     let patience = Duration::from_millis(100);
-    stage.refreshes.refresh(stage.wish().await, patience).await;
+    stage
+        .refreshes
+        .refresh(stage.request().await, patience)
+        .await;
     assert!(!stage.refreshes.clone().finish(patience).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_another_process_has_in_hand_is_waited_for() {
     let stage = Stage::new().await;
-    let wish = stage.wish().await;
+    let request = stage.request().await;
     let theirs = stage.claimed_elsewhere().await;
     let waiting = {
         let refreshes = stage.refreshes.clone();
-        tokio::spawn(async move { refreshes.refresh(wish, 2 * SOON).await })
+        tokio::spawn(async move { refreshes.refresh(request, 2 * SOON).await })
     };
     sleep(Duration::from_millis(200)).await;
     assert!(!waiting.is_finished());
-    let exchange = stage.refreshes.0.grants.exchange(&theirs).await;
+    let exchange = stage.refreshes.0.refresher.exchange(&theirs).await;
     stage.refreshes.0.record(&theirs, &exchange).await;
     timeout(SOON, waiting).await.unwrap().unwrap();
     assert_eq!(stage.provider.presented(), ["refresh"]);
@@ -187,11 +198,11 @@ async fn what_another_process_has_in_hand_is_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_waits_longer_than_the_patience_lasts() {
     let stage = Stage::new().await;
-    let wish = stage.wish().await;
+    let request = stage.request().await;
     stage.claimed_elsewhere().await;
     let started = Instant::now();
     let patience = Duration::from_millis(300);
-    stage.refreshes.refresh(wish, patience).await;
+    stage.refreshes.refresh(request, patience).await;
     assert!((patience..SOON).contains(&started.elapsed()));
     assert!(stage.provider.presented().is_empty());
 }
@@ -224,9 +235,9 @@ async fn a_lease_that_lapses_over_tokens_in_hand_is_not_presented_again() {
     let (stop, stopped) = watch::channel(false);
     // The provider has answered, the store is away, and the clock runs on: the machine was suspended.
     stage.store.refuse_recordings(u32::MAX);
-    let wish = stage.wish().await;
+    let request = stage.request().await;
     tokio::select! {
-        () = stage.refreshes.refresh(wish, SOON) => panic!("nothing was waited for"),
+        () = stage.refreshes.refresh(request, SOON) => panic!("nothing was waited for"),
         () = stage.presented() => {}
     }
     assert_eq!(stage.provider.presented(), ["refresh"]);
@@ -252,12 +263,12 @@ async fn a_lease_that_lapses_over_tokens_in_hand_is_not_presented_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lease_that_the_scheduler_gets_goes_to_who_waits_for_it() {
     let stage = Stage::new().await;
-    let wish = stage.wish().await;
+    let request = stage.request().await;
     // By a process that dies.
     stage.claimed_elsewhere().await;
     let waiting = {
         let refreshes = stage.refreshes.clone();
-        tokio::spawn(async move { refreshes.refresh(wish, 2 * SOON).await })
+        tokio::spawn(async move { refreshes.refresh(request, 2 * SOON).await })
     };
     sleep(Duration::from_millis(50)).await;
     // Only the wall clock: whoever waits has not waited longer by that.
@@ -276,9 +287,9 @@ async fn nothing_is_presented_after_a_failed_write_until_tokens_fit() {
     stage.store.be_full(true);
     let tested = stage.store.test_write(Some(Duration::ZERO)).await;
     tested.unwrap_err();
-    let wish = stage.wish().await;
+    let request = stage.request().await;
     // A claim would still fit, by itself and because somebody asks.
-    stage.refreshes.refresh(wish.clone(), SOON).await;
+    stage.refreshes.refresh(request.clone(), SOON).await;
     stage.clock.advance(Duration::from_secs(3590));
     let (stop, stopped) = watch::channel(false);
     let scheduler = tokio::spawn(stage.refreshes.clone().schedule(stopped));
@@ -301,15 +312,15 @@ async fn nothing_is_presented_after_a_failed_write_until_tokens_fit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_claimed_is_not_presented_after_a_failed_write() {
     let stage = Stage::new().await;
-    let wish = stage.wish().await;
-    let grants = &stage.refreshes.0.grants;
-    let Ok(Claim::Mine(lease)) = grants.claim(&wish).await else {
+    let request = stage.request().await;
+    let refresher = &stage.refreshes.0.refresher;
+    let Ok(Claim::Mine(lease)) = refresher.claim(&request).await else {
         panic!("nothing was claimed");
     };
     stage.store.be_full(true);
     let tested = stage.store.test_write(Some(Duration::ZERO)).await;
     tested.unwrap_err();
-    let exchange = grants.exchange(&lease).await;
+    let exchange = refresher.exchange(&lease).await;
     assert!(matches!(exchange, Exchange::Unsent), "{exchange:?}");
     assert!(stage.provider.presented().is_empty());
 }

@@ -52,6 +52,8 @@ pub(crate) fn arguments(folder: &Path, Reach { tls, also }: Reach) -> Vec<String
         "max_connections=400".to_owned(),
         // A standby looks for its primary again soon.
         "wal_retrieve_retry_interval=200ms".to_owned(),
+        // A commit that the standby has received before it became synchronous waits for its next report.
+        "wal_receiver_status_interval=1s".to_owned(),
         "log_line_prefix=%m [%p] %d ".to_owned(),
     ];
     if tls != Tls::Off {

@@ -23,6 +23,14 @@ impl Cluster {
         let fill = |folder: &Path, account: Account| self.copy_to(folder, account);
         let password = self.password.clone();
         let standby = Self::start_filled(self.reach, password, |_| Vec::new(), fill);
+        // Commits wait from the moment at which the standby is named.
+        let state = "SELECT state FROM pg_stat_replication";
+        let is_streaming = wait_until(WITHIN, || self.execute("postgres", state) == "streaming");
+        assert!(
+            is_streaming,
+            "no streaming standby:\n{}",
+            standby.log_tail()
+        );
         self.execute(
             "postgres",
             &format!("ALTER SYSTEM SET synchronous_standby_names = '{NAME}'"),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use central_oauth_domain::grant::{Account, AccountId};
-use central_oauth_domain::usecases::Broker;
+use central_oauth_domain::usecases::Services;
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
@@ -18,12 +18,12 @@ use crate::failure::{
 };
 
 pub(crate) struct Accounts {
-    broker: Arc<Broker>,
+    services: Arc<Services>,
 }
 
 impl Accounts {
-    pub(super) const fn new(broker: Arc<Broker>) -> Self {
-        Self { broker }
+    pub(super) const fn new(services: Arc<Services>) -> Self {
+        Self { services }
     }
 }
 
@@ -45,10 +45,10 @@ impl Accounts {
         /// Where to go on: the `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<AccountList>, Failure<ListAccounts>> {
-        let caller = bearer.caller(&self.broker).await?;
+        let caller = bearer.caller(&self.services.keys).await?;
         let after = ACCOUNTS.read(cursor.0.as_deref())?;
         let limit = u64::from(limit.0);
-        let page = self.broker.list_accounts(&caller, after, limit).await?;
+        let page = self.services.accounts.list(&caller, after, limit).await?;
         Ok(Json(AccountList {
             items: page.items.into_iter().map(|it| self.details(it)).collect(),
             next_cursor: page.next.map(|id| ACCOUNTS.write(id)),
@@ -65,8 +65,8 @@ impl Accounts {
         /// The id of the account.
         id: Path<String>,
     ) -> Result<Json<AccountDetails>, Failure<GetAccount>> {
-        let caller = bearer.caller(&self.broker).await?;
-        let account = self.broker.account(&caller, account_id(&id)).await?;
+        let caller = bearer.caller(&self.services.keys).await?;
+        let account = self.services.accounts.get(&caller, account_id(&id)).await?;
         Ok(Json(self.details(account)))
     }
 
@@ -86,8 +86,12 @@ impl Accounts {
         /// The id of the account.
         id: Path<String>,
     ) -> Result<Json<DeletedAccount>, Failure<DeleteAccount>> {
-        let caller = bearer.caller(&self.broker).await?;
-        let status = self.broker.delete_account(&caller, account_id(&id)).await?;
+        let caller = bearer.caller(&self.services.keys).await?;
+        let status = self
+            .services
+            .accounts
+            .delete(&caller, account_id(&id))
+            .await?;
         Ok(Json(status.into()))
     }
 
@@ -106,10 +110,11 @@ impl Accounts {
         /// The id of the account.
         id: Path<String>,
     ) -> Result<Json<AccountDetails>, Failure<RefreshAccount>> {
-        let caller = bearer.caller(&self.broker).await?;
+        let caller = bearer.caller(&self.services.keys).await?;
         let account = self
-            .broker
-            .refresh_account(&caller, account_id(&id))
+            .services
+            .accounts
+            .refresh(&caller, account_id(&id))
             .await?;
         Ok(Json(self.details(account)))
     }
@@ -117,7 +122,7 @@ impl Accounts {
 
 impl Accounts {
     fn details(&self, account: Account) -> AccountDetails {
-        let warning = self.broker.warning(&account);
+        let warning = self.services.accounts.warning(&account);
         AccountDetails::new(account, warning)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_domain::usecases::Broker;
+use central_oauth_domain::usecases::Services;
 use poem_openapi::OpenApi;
 use poem_openapi::payload::Json;
 use tokio::time::sleep;
@@ -18,12 +18,12 @@ use crate::failure::{Answer, Documented, Failure};
 const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(crate) struct Health {
-    broker: Arc<Broker>,
+    services: Arc<Services>,
 }
 
 impl Health {
-    pub(super) const fn new(broker: Arc<Broker>) -> Self {
-        Self { broker }
+    pub(super) const fn new(services: Arc<Services>) -> Self {
+        Self { services }
     }
 }
 
@@ -43,9 +43,9 @@ impl Health {
     /// second, and only if none was committed in the last 10 s.
     #[oai(path = "/readyz", method = "get", operation_id = "get_readiness")]
     async fn readiness(&self) -> Result<Json<ServiceStatus>, Failure<GetReadiness>> {
-        let broker = Arc::clone(&self.broker);
+        let readiness = Arc::clone(&self.services.readiness);
         // Seen through when the client goes away, as one with less patience does: its like would never learn anything.
-        let looking = async move { broker.ready(sleep(PATIENCE)).await };
+        let looking = async move { readiness.ready(sleep(PATIENCE)).await };
         let ready = tokio::spawn(looking.in_current_span()).await;
         let ready = ready.map_err(|failed| Problem::internal(&failed))?;
         ready.map_err(|why| Problem::new(Code::NotReady, why.to_string()))?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use central_oauth_domain::grant::AccessKeyId;
-use central_oauth_domain::usecases::Broker;
+use central_oauth_domain::usecases::Services;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
@@ -20,12 +20,12 @@ use crate::failure::{
 };
 
 pub(crate) struct Keys {
-    broker: Arc<Broker>,
+    services: Arc<Services>,
 }
 
 impl Keys {
-    pub(super) const fn new(broker: Arc<Broker>) -> Self {
-        Self { broker }
+    pub(super) const fn new(services: Arc<Services>) -> Self {
+        Self { services }
     }
 }
 
@@ -68,10 +68,10 @@ impl Keys {
         /// Where to go on: the `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<AccessKeyList>, Failure<ListKeys>> {
-        let caller = bearer.caller(&self.broker).await?;
+        let caller = bearer.caller(&self.services.keys).await?;
         let after = KEYS.read(cursor.0.as_deref())?;
         let (id, limit) = (account_id(&id), u64::from(limit.0));
-        let page = self.broker.list_keys(&caller, id, after, limit).await?;
+        let page = self.services.keys.list(&caller, id, after, limit).await?;
         Ok(Json(AccessKeyList {
             items: page.items.into_iter().map(AccessKeyDetails::from).collect(),
             next_cursor: page.next.map(|id| KEYS.write(id)),
@@ -95,11 +95,11 @@ impl Keys {
         id: Path<String>,
         body: NeededJson<NewAccessKey>,
     ) -> Result<Created, Failure<CreateKey>> {
-        let caller = bearer.caller(&self.broker).await?;
+        let caller = bearer.caller(&self.services.keys).await?;
         let NeededJson(asked) = body;
         let request = asked.read()?;
         let id = account_id(&id);
-        let key = self.broker.create_key(&caller, id, request).await?;
+        let key = self.services.keys.create(&caller, id, request).await?;
         Ok(Created::Created(Json(key.into())))
     }
 
@@ -120,9 +120,9 @@ impl Keys {
         /// The id of the key.
         key_id: Path<String>,
     ) -> Result<Deleted, Failure<DeleteKey>> {
-        let caller = bearer.caller(&self.broker).await?;
+        let caller = bearer.caller(&self.services.keys).await?;
         let (id, key) = (account_id(&id), id::read(&key_id, AccessKeyId(-1)));
-        self.broker.delete_key(&caller, id, key).await?;
+        self.services.keys.delete(&caller, id, key).await?;
         Ok(Deleted::Deleted)
     }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use central_oauth_domain::link::Requester;
-use central_oauth_domain::usecases::{Broker, LinkRequest};
+use central_oauth_domain::usecases::{LinkRequest, Services};
 use poem::Request;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
@@ -19,14 +19,14 @@ use crate::dto::{LinkReport, NewLink, StartedLink};
 use crate::failure::{Answer, Documented, Failure, LINK_PENDING, NOT_JSON, STORE_UNAVAILABLE};
 
 pub(crate) struct Links {
-    broker: Arc<Broker>,
+    services: Arc<Services>,
     page: Url,
 }
 
 impl Links {
-    pub(super) fn new(broker: Arc<Broker>, public_url: &Url) -> Self {
+    pub(super) fn new(services: Arc<Services>, public_url: &Url) -> Self {
         Self {
-            broker,
+            services,
             page: page(public_url),
         }
     }
@@ -61,7 +61,7 @@ impl Links {
         bearer: OptionalBearer,
         body: OptionalJson<NewLink>,
     ) -> Result<Started, Failure<StartLink>> {
-        let caller = bearer.caller(&self.broker).await?;
+        let caller = bearer.caller(&self.services.keys).await?;
         let OptionalJson(asked) = body;
         let wanted = LinkRequest {
             provider: asked.provider,
@@ -70,7 +70,7 @@ impl Links {
                 address: known(client_address(request)),
             },
         };
-        let started = self.broker.start_link(&caller, wanted).await?;
+        let started = self.services.links.start(&caller, wanted).await?;
         Ok(Started::Created(Json(StartedLink::new(
             started, &self.page,
         ))))
@@ -88,13 +88,17 @@ impl Links {
         /// The link code; blanks and hyphens in it do not matter.
         link_code: Path<String>,
     ) -> Result<Json<LinkReport>, Failure<PollLink>> {
-        let caller = bearer.caller(&self.broker).await?;
+        let caller = bearer.caller(&self.services.keys).await?;
         if bearer.is_head() {
-            let report = self.broker.inspect_link(&link_code, &caller).await?;
+            let report = self.services.links.inspect(&link_code, &caller).await?;
             return Ok(Json(report.into()));
         }
         let address = client_address(request);
-        let report = self.broker.poll_link(&link_code, &caller, address).await?;
+        let report = self
+            .services
+            .links
+            .poll(&link_code, &caller, address)
+            .await?;
         Ok(Json(report.into()))
     }
 }

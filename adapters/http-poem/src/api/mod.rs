@@ -12,7 +12,7 @@ mod token;
 
 use std::sync::Arc;
 
-use central_oauth_domain::usecases::Broker;
+use central_oauth_domain::usecases::Services;
 use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
 use url::Url;
 
@@ -53,16 +53,16 @@ enum Tag {
     Health,
 }
 
-/// The operations of a broker that people know by this address.
-pub(crate) fn new(broker: Arc<Broker>, public_url: &Url) -> Api {
+/// The operations of the services, which people know by this address.
+pub(crate) fn new(services: Arc<Services>, public_url: &Url) -> Api {
     (
-        Links::new(Arc::clone(&broker), public_url),
-        TokenApi::new(Arc::clone(&broker)),
-        Accounts::new(Arc::clone(&broker)),
-        Keys::new(Arc::clone(&broker)),
-        Revocations::new(Arc::clone(&broker)),
-        Providers::new(Arc::clone(&broker)),
-        Health::new(broker),
+        Links::new(Arc::clone(&services), public_url),
+        TokenApi::new(Arc::clone(&services)),
+        Accounts::new(Arc::clone(&services)),
+        Keys::new(Arc::clone(&services)),
+        Revocations::new(Arc::clone(&services)),
+        Providers::new(Arc::clone(&services)),
+        Health::new(services),
     )
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use central_oauth_domain::usecases::Broker;
+use central_oauth_domain::usecases::Services;
 use poem_openapi::OpenApi;
 use poem_openapi::payload::Json;
 
@@ -11,12 +11,12 @@ use crate::dto::{Provider, ProviderList};
 use crate::failure::{Answer, Documented, Failure};
 
 pub(crate) struct Providers {
-    broker: Arc<Broker>,
+    services: Arc<Services>,
 }
 
 impl Providers {
-    pub(super) const fn new(broker: Arc<Broker>) -> Self {
-        Self { broker }
+    pub(super) const fn new(services: Arc<Services>) -> Self {
+        Self { services }
     }
 }
 
@@ -25,7 +25,7 @@ impl Providers {
     /// List the configured providers
     #[oai(path = "/providers", method = "get", operation_id = "list_providers")]
     async fn list(&self) -> Result<Json<ProviderList>, Failure<ListProviders>> {
-        let providers = self.broker.providers().iter();
+        let providers = self.services.providers.iter();
         let items = providers.map(|provider| Provider {
             name: provider.name().to_string(),
             display_name: provider.display_name().to_owned(),

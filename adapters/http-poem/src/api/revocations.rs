@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use central_oauth_domain::usecases::Broker;
+use central_oauth_domain::usecases::Services;
 use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
@@ -14,12 +14,12 @@ use crate::dto::{Revocation, RevocationList};
 use crate::failure::{Answer, Documented, Failure, STORE_UNAVAILABLE, UNAUTHORIZED};
 
 pub(crate) struct Revocations {
-    broker: Arc<Broker>,
+    services: Arc<Services>,
 }
 
 impl Revocations {
-    pub(super) const fn new(broker: Arc<Broker>) -> Self {
-        Self { broker }
+    pub(super) const fn new(services: Arc<Services>) -> Self {
+        Self { services }
     }
 }
 
@@ -46,10 +46,10 @@ impl Revocations {
         /// Where to go on: the `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<RevocationList>, Failure<ListRevocations>> {
-        let caller = bearer.caller(&self.broker).await?;
+        let caller = bearer.caller(&self.services.keys).await?;
         let after = REVOCATIONS.read(cursor.0.as_deref())?;
         let limit = u64::from(limit.0);
-        let page = self.broker.list_revocations(&caller, after, limit).await?;
+        let page = self.services.revoker.list(&caller, after, limit).await?;
         Ok(Json(RevocationList {
             items: page.items.into_iter().map(Revocation::from).collect(),
             next_cursor: page.next.map(|id| REVOCATIONS.write(id)),

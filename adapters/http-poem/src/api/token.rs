@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_domain::usecases::Broker;
+use central_oauth_domain::usecases::Services;
 use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
@@ -14,12 +14,12 @@ use crate::dto::Token;
 use crate::failure::{Answer, Documented, Failure, UNAUTHORIZED};
 
 pub(crate) struct TokenApi {
-    broker: Arc<Broker>,
+    services: Arc<Services>,
 }
 
 impl TokenApi {
-    pub(super) const fn new(broker: Arc<Broker>) -> Self {
-        Self { broker }
+    pub(super) const fn new(services: Arc<Services>) -> Self {
+        Self { services }
     }
 }
 
@@ -37,12 +37,12 @@ impl TokenApi {
         #[oai(default)]
         min_ttl: Query<u64>,
     ) -> Result<Json<Token>, Failure<GetToken>> {
-        let caller = bearer.caller(&self.broker).await?;
+        let caller = bearer.caller(&self.services.keys).await?;
         let min_ttl = Duration::from_secs(min_ttl.0);
         let token = if bearer.is_head() {
-            self.broker.inspect_token(&caller, min_ttl).await?
+            self.services.tokens.inspect(&caller, min_ttl).await?
         } else {
-            self.broker.hand_out_token(&caller, min_ttl).await?
+            self.services.tokens.hand_out(&caller, min_ttl).await?
         };
         Ok(Json(token.into()))
     }

@@ -1,5 +1,5 @@
 //! What holds for every request and every answer, from the outside in: `trace`, `secure`, `catch_panics`,
-//! `answer_problems`, `limit_body`, `note_head`; for the API also `hurry`.
+//! `answer_problems`, `limit_body`, `protect`, `note_head`; for the API also `hurry`.
 
 mod head;
 mod headers;
@@ -8,6 +8,7 @@ mod limit_body;
 mod methods;
 mod panics;
 mod problems;
+mod protect;
 mod trace;
 
 pub(crate) use head::{is_head, note_head};
@@ -16,4 +17,5 @@ pub(crate) use hurry::hurry;
 pub(crate) use limit_body::limit_body;
 pub(crate) use panics::catch_panics;
 pub(crate) use problems::answer_problems;
+pub(crate) use protect::protect;
 pub(crate) use trace::trace;

@@ -42,7 +42,7 @@ async fn look_up(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal
         return Ok(visit.to_link(code));
     }
     let view = visit
-        .broker()
+        .consents()
         .look_up(code.digits(), &visit.visitor())
         .await?;
     Ok(match view.status {
@@ -54,7 +54,7 @@ async fn look_up(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal
 /// Starts the provider's flow for a link that still waits for it; any other is shown as it stands.
 async fn confirm(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
     let view = visit
-        .broker()
+        .consents()
         .look_up(code.digits(), &visit.visitor())
         .await?;
     if view.status == LinkStatus::Pending {
@@ -78,7 +78,7 @@ async fn confirm(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal
 
 async fn cancel(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
     let view = visit
-        .broker()
+        .consents()
         .look_up(code.digits(), &visit.visitor())
         .await?;
     // A second press of the button finds the link cancelled, and shows what the first one did.
@@ -86,7 +86,7 @@ async fn cancel(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal>
         return shown(visit, code, &view.status).await;
     }
     visit
-        .broker()
+        .consents()
         .cancel(code.digits(), &visit.visitor())
         .await?;
     Ok(match own_link(visit, code).await? {
@@ -109,8 +109,8 @@ async fn shown(
 }
 
 async fn own_link(visit: &Visit<'_>, code: &LinkCode) -> Result<Option<LinkView>, Refusal> {
-    let broker = visit.broker();
-    broker.confirmed_by(code.digits(), &visit.browser).await
+    let consents = visit.consents();
+    consents.confirmed_by(code.digits(), &visit.browser).await
 }
 
 fn who_asks(visit: &Visit<'_>, view: &LinkView, code: &LinkCode) -> Response {

@@ -60,11 +60,11 @@ async fn taken(visit: &Visit<'_>, request: &Request, provider: &str) -> Result<L
         answer: answer_of(query)?,
         query: CallbackQuery::new(query),
     };
-    let broker = visit.broker();
+    let consents = visit.consents();
     if is_head(request) {
-        broker.inspect_callback(&callback, &visit.browser).await
+        consents.inspect_callback(&callback, &visit.browser).await
     } else {
-        broker.take_callback(&callback, &visit.browser).await
+        consents.take_callback(&callback, &visit.browser).await
     }
 }
 

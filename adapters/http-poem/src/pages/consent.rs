@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use central_oauth_domain::link::LinkCode;
 use central_oauth_domain::secret::BrowserToken;
-use central_oauth_domain::usecases::{Broker, Refusal, Visitor};
+use central_oauth_domain::usecases::{Consents, Refusal, Visitor};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument as _;
 
@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// provider takes longer than the page waits: the page of the link shows what came of it.
 pub(super) async fn start(visit: &Visit<'_>, code: &LinkCode) -> Result<(), Refusal> {
     let attempt = Attempt {
-        broker: Arc::clone(visit.broker()),
+        consents: Arc::clone(visit.consents()),
         code: code.clone(),
         browser: visit.browser.clone(),
         address: visit.visitor().address,
@@ -38,7 +38,7 @@ pub(super) async fn start(visit: &Visit<'_>, code: &LinkCode) -> Result<(), Refu
 }
 
 struct Attempt {
-    broker: Arc<Broker>,
+    consents: Arc<Consents>,
     code: LinkCode,
     browser: BrowserToken,
     address: IpAddr,
@@ -50,10 +50,10 @@ impl Attempt {
             browser: &self.browser,
             address: self.address,
         };
-        let link = self.broker.confirm(self.code.digits(), &visitor).await?;
+        let link = self.consents.confirm(self.code.digits(), &visitor).await?;
         let give_up_at = Instant::now() + PATIENCE;
         loop {
-            let pause = match self.broker.start_consent(&self.code, &link).await {
+            let pause = match self.consents.start(&self.code, &link).await {
                 Err(Refusal::ProviderUnavailable { retry_after, .. })
                     if is_worth_waiting(retry_after, give_up_at) =>
                 {

@@ -34,15 +34,15 @@ mod words;
 
 use std::sync::Arc;
 
-use central_oauth_domain::usecases::Broker;
+use central_oauth_domain::usecases::Consents;
 use poem::{EndpointExt as _, Route, get};
 use url::Url;
 
 use site::Site;
 
 /// The pages' routes: those of the page at `/device`, and where providers send browsers back to.
-pub(crate) fn routes(route: Route, broker: Arc<Broker>, public_url: &Url) -> Route {
-    let site = Arc::new(Site::new(broker, public_url));
+pub(crate) fn routes(route: Route, consents: Arc<Consents>, public_url: &Url) -> Route {
+    let site = Arc::new(Site::new(consents, public_url));
     let callback = get(callback::take)
         .data(Arc::clone(&site))
         .with(headers::private());

@@ -28,7 +28,7 @@ pub(super) async fn show(request: &Request, Data(site): Data<&Arc<Site>>) -> Res
 async fn own_link(visit: &Visit<'_>, code: Option<&LinkCode>) -> Result<Response, Refusal> {
     let link = match code {
         Some(code) if visit.is_known() => {
-            let confirmed = visit.broker().confirmed_by(code.digits(), &visit.browser);
+            let confirmed = visit.consents().confirmed_by(code.digits(), &visit.browser);
             confirmed.await?.map(|view| (view, code))
         }
         _ => None,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use central_oauth_domain::link::LinkCode;
-use central_oauth_domain::usecases::Broker;
+use central_oauth_domain::usecases::Consents;
 use url::Url;
 
 use super::assets;
@@ -12,7 +12,7 @@ use super::cookie::BrowserCookie;
 /// The page of one service.
 pub(super) struct Site {
     /// The rules.
-    pub(super) broker: Arc<Broker>,
+    pub(super) consents: Arc<Consents>,
     /// Where people reach the service.
     pub(super) public_url: Url,
     /// How browsers are recognised.
@@ -34,9 +34,9 @@ pub(super) struct Frame {
 }
 
 impl Site {
-    pub(super) fn new(broker: Arc<Broker>, public_url: &Url) -> Self {
+    pub(super) fn new(consents: Arc<Consents>, public_url: &Url) -> Self {
         Self {
-            broker,
+            consents,
             public_url: public_url.clone(),
             cookie: BrowserCookie::new(public_url),
             frame: Frame::below(public_url),

@@ -29,7 +29,7 @@ pub(super) async fn report(
     let visit = Visit::of(site, request);
     let view = match show::code_of(request) {
         Some(code) if visit.is_known() => {
-            let confirmed = visit.broker().confirmed_by(code.digits(), &visit.browser);
+            let confirmed = visit.consents().confirmed_by(code.digits(), &visit.browser);
             confirmed.await.map_err(Problem::from)?
         }
         _ => None,

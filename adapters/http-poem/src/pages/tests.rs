@@ -6,10 +6,11 @@ use central_oauth_domain::link::LinkCode;
 use central_oauth_domain::ports::{CipherError, Prompt, StoreError};
 use central_oauth_domain::secret::{ConsentUri, UserCode};
 use central_oauth_domain::testing::{
-    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy, settings,
+    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, ports, seeded_entropy, services,
+    settings,
 };
 use central_oauth_domain::usecases::{
-    Broker, Caller, LinkRequest, LinkView, Providers, Refusal, Visitor, unlock,
+    Caller, LinkRequest, LinkView, Links, Providers, Refusal, Visitor, unlock,
 };
 use poem::http::StatusCode;
 use poem::{Request, Response};
@@ -18,32 +19,33 @@ use super::site::Site;
 use super::visit::Visit;
 use super::{progress, refused};
 
-async fn site() -> Site {
+async fn site() -> (Site, Arc<Links>) {
     let (entropy, store) = (
         Arc::new(seeded_entropy(3)),
         Arc::new(MemoryStore::default()),
     );
     let vault = unlock(store.as_ref(), Arc::new(FakeCipher::default()), &entropy).await;
     let provider = Arc::new(ScriptedProvider::new("scripted"));
-    let broker = Broker::new(
+    let ports = ports(
         store,
         vault.unwrap(),
         Arc::new(FixedClock::default()),
         entropy,
         Providers::new([provider as _], None),
-        settings(),
     );
-    Site::new(Arc::new(broker), &"https://auth.example".parse().unwrap())
+    let services = services(&ports, &settings());
+    let url = "https://auth.example".parse().unwrap();
+    (Site::new(services.consents, &url), services.links)
 }
 
 /// A link whose person is at the provider.
-async fn at_the_provider(visit: &Visit<'_>) -> (LinkCode, LinkView) {
-    let (broker, visitor): (_, Visitor<'_>) = (visit.broker(), visit.visitor());
-    let started = broker.start_link(&Caller::Nobody, LinkRequest::default());
+async fn at_the_provider(links: &Links, visit: &Visit<'_>) -> (LinkCode, LinkView) {
+    let (consents, visitor): (_, Visitor<'_>) = (visit.consents(), visit.visitor());
+    let started = links.start(&Caller::Nobody, LinkRequest::default());
     let code = started.await.unwrap().code;
-    let link = broker.confirm(code.digits(), &visitor).await.unwrap();
-    broker.start_consent(&code, &link).await.unwrap();
-    let view = broker.look_up(code.digits(), &visitor).await.unwrap();
+    let link = consents.confirm(code.digits(), &visitor).await.unwrap();
+    consents.start(&code, &link).await.unwrap();
+    let view = consents.look_up(code.digits(), &visitor).await.unwrap();
     (code, view)
 }
 
@@ -53,7 +55,7 @@ async fn html(mut response: Response) -> String {
 
 #[tokio::test]
 async fn refusals_have_pages() {
-    let site = site().await;
+    let (site, _) = site().await;
     let visit = Visit::of(&site, &Request::default());
     let down = || StoreError::Unavailable("no route to host".into());
     for (refusal, status, words, retry_after) in [
@@ -95,9 +97,9 @@ async fn refusals_have_pages() {
 
 #[tokio::test]
 async fn every_prompt_has_its_way_to_the_provider() {
-    let site = site().await;
+    let (site, links) = site().await;
     let visit = Visit::of(&site, &Request::default());
-    let (code, mut view) = at_the_provider(&visit).await;
+    let (code, mut view) = at_the_provider(&links, &visit).await;
     let user_code = |uri: &str, complete: Option<&str>| Prompt::UserCode {
         user_code: UserCode::new("<WDJB>"),
         verification_uri: uri.to_owned(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use askama::Template;
 use central_oauth_domain::link::LinkCode;
 use central_oauth_domain::secret::BrowserToken;
-use central_oauth_domain::usecases::{Broker, Visitor};
+use central_oauth_domain::usecases::{Consents, Visitor};
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Request, Response};
 
@@ -33,9 +33,9 @@ impl<'a> Visit<'a> {
     pub(super) fn of(site: &'a Site, request: &Request) -> Self {
         let shown = site.cookie.read(request);
         let is_known = shown.is_some();
-        let browser = shown.unwrap_or_else(|| site.broker.new_browser());
+        let browser = shown.unwrap_or_else(|| site.consents.new_browser());
         Self {
-            csrf: csrf_field(&site.broker.csrf_token(&browser)),
+            csrf: csrf_field(&site.consents.csrf_token(&browser)),
             address: client_address(request),
             is_own: origin::is_own(request, &site.public_url),
             site,
@@ -45,8 +45,8 @@ impl<'a> Visit<'a> {
     }
 
     /// The rules.
-    pub(super) fn broker(&self) -> &'a Arc<Broker> {
-        &self.site.broker
+    pub(super) fn consents(&self) -> &'a Arc<Consents> {
+        &self.site.consents
     }
 
     /// The browser as the rules know it.
@@ -64,7 +64,7 @@ impl<'a> Visit<'a> {
 
     /// Why a form cannot be trusted to be this person's own, if so.
     pub(super) fn distrust(&self, form: &Form) -> Option<Distrust> {
-        let token = self.site.broker.csrf_token(&self.browser);
+        let token = self.site.consents.csrf_token(&self.browser);
         if !self.is_own {
             Some(Distrust::OtherSite)
         } else if !self.is_known {

@@ -6,10 +6,13 @@ use std::time::Duration;
 use central_oauth_domain::link::{LinkCode, Requester};
 use central_oauth_domain::ports::{ProviderError, Redemption};
 use central_oauth_domain::testing::{
-    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy, settings,
+    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, ports, seeded_entropy, services,
+    settings,
 };
-use central_oauth_domain::usecases::{Broker, Caller, LinkRequest, Providers, StartedLink, unlock};
-use central_oauth_http_poem::{HttpSettings, app};
+use central_oauth_domain::usecases::{
+    Caller, LinkRequest, Providers, Services, StartedLink, unlock,
+};
+use central_oauth_http_poem::{Connections, HttpSettings, app};
 use poem::endpoint::BoxEndpoint;
 use poem::test::TestClient;
 use poem::{EndpointExt as _, Response};
@@ -21,7 +24,7 @@ pub(crate) type Client = TestClient<BoxEndpoint<'static, Response>>;
 pub(crate) struct World {
     pub(crate) clock: FixedClock,
     pub(crate) provider: Arc<ScriptedProvider>,
-    pub(crate) broker: Arc<Broker>,
+    pub(crate) services: Arc<Services>,
     pub(crate) client: Client,
 }
 
@@ -35,23 +38,24 @@ impl World {
         let store = Arc::new(MemoryStore::default());
         let vault = unlock(store.as_ref(), Arc::new(FakeCipher::default()), &entropy).await;
         let provider = Arc::new(ScriptedProvider::new("scripted"));
-        let broker = Arc::new(Broker::new(
+        let ports = ports(
             store,
             vault.unwrap(),
             Arc::new(clock.clone()),
             entropy,
             Providers::new([Arc::clone(&provider) as _], None),
-            settings(),
-        ));
+        );
+        let services = Arc::new(services(&ports, &settings()));
         let settings = HttpSettings {
             public_url: public_url.parse().unwrap(),
             trusted_proxies: Vec::new(),
+            connections: Connections::new(usize::MAX),
         };
-        let client = TestClient::new(app(Arc::clone(&broker), settings).boxed());
+        let client = TestClient::new(app(Arc::clone(&services), settings).boxed());
         Self {
             clock,
             provider,
-            broker,
+            services,
             client,
         }
     }
@@ -70,7 +74,7 @@ impl World {
                 address: Some("192.0.2.44".to_owned()),
             },
         };
-        let started = self.broker.start_link(&Caller::Nobody, request).await;
+        let started = self.services.links.start(&Caller::Nobody, request).await;
         let StartedLink { code, .. } = started.unwrap();
         code
     }
@@ -79,10 +83,16 @@ impl World {
     pub(crate) async fn provider_answers(&self, answer: Result<Redemption, ProviderError>) {
         self.provider.answer_redeem(answer);
         self.clock.advance(ScriptedProvider::INTERVAL);
-        for mut link in self.broker.claim_due_polls(10, &[]).await.unwrap() {
+        for mut link in self.services.redeemer.claim_due(10, &[]).await.unwrap() {
             loop {
-                let outcome = self.broker.advance(&link).await;
-                match self.broker.record(&link, &outcome).await.unwrap() {
+                let outcome = self.services.redeemer.advance(&link).await;
+                match self
+                    .services
+                    .redeemer
+                    .record(&link, &outcome)
+                    .await
+                    .unwrap()
+                {
                     Some(next) => link = next,
                     None => break,
                 }

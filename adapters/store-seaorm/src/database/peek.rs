@@ -27,14 +27,7 @@ pub async fn peek_hash_key(
 ) -> Result<Option<Sealed>, OpenError> {
     let at = OpenError::at(url);
     match url.place() {
-        Place::File(path) => {
-            let Some(file) = look_into(path, url).await? else {
-                return Ok(None);
-            };
-            let sealed = read(&reading(&file), url).await;
-            file.close().await.map_err(at)?;
-            sealed
-        }
+        Place::File(path) => hash_key_in(path, url).await,
         Place::Server(_) => {
             let server = Database::open(url, settings).await?;
             let session = server.read().await.map_err(&at)?;
@@ -44,6 +37,32 @@ pub async fn peek_hash_key(
             sealed
         }
     }
+}
+
+/// Reads the sealed hash key of a file that has just been put into the place of another one. The write-ahead log beside it may
+/// belong to the other one, so it counts only if the file itself holds no hash key.
+pub(super) async fn hash_key_of_file(
+    path: &Path,
+    url: &DatabaseUrl,
+) -> Result<Option<Sealed>, OpenError> {
+    let file = connect(path, 1, at_rest).await;
+    let file = file.map_err(OpenError::at(url))?;
+    let sealed = read(&reading(&file), url).await;
+    file.close().await.map_err(OpenError::at(url))?;
+    match sealed? {
+        Some(sealed) => Ok(Some(sealed)),
+        None => hash_key_in(path, url).await,
+    }
+}
+
+/// Reads the sealed hash key of a file and its write-ahead log.
+async fn hash_key_in(path: &Path, url: &DatabaseUrl) -> Result<Option<Sealed>, OpenError> {
+    let Some(file) = look_into(path, url).await? else {
+        return Ok(None);
+    };
+    let sealed = read(&reading(&file), url).await;
+    file.close().await.map_err(OpenError::at(url))?;
+    sealed
 }
 
 /// Refuses a file of a newer version before anything is done to it.

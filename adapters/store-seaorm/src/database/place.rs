@@ -38,9 +38,12 @@ impl FilePlace {
     /// Whether the paths still lead to the files that were opened.
     pub(super) fn is_unchanged(&self) -> bool {
         let wal_id = self.wal_id.get();
-        self.database_id.is_some()
-            && file_id(&self.database) == self.database_id
-            && wal_id.is_none_or(|id| file_id(&self.wal) == Some(*id))
+        self.is_same_database() && wal_id.is_none_or(|id| file_id(&self.wal) == Some(*id))
+    }
+
+    /// Whether the path leads to the database file that was opened, whatever became of its write-ahead log.
+    pub(super) fn is_same_database(&self) -> bool {
+        self.database_id.is_some() && file_id(&self.database) == self.database_id
     }
 
     /// Whether there is a database file at all.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use central_oauth_domain::secret::Sealed;
 use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
@@ -15,15 +16,17 @@ use sea_orm::{
     ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
 
 use super::error::OpenError;
 use super::health::WriteHealth;
+use super::peek;
 use super::place::FilePlace;
 use super::session::{Channel, Session, seen, span};
 use super::transaction::{Origin, Transaction};
 use crate::error::is_locked;
+use crate::seals::read_hash_key;
 use crate::url::DatabaseUrl;
 
 /// Connections that read.
@@ -42,6 +45,7 @@ const CONNECT_PAUSE: Duration = Duration::from_millis(50);
 /// A database file.
 pub(crate) struct Sqlite {
     path: PathBuf,
+    url: DatabaseUrl,
     current: Mutex<Arc<OpenFile>>,
     /// Whose turn it is to write. SQLite lets one connection write at a time; within this process they queue, fairly.
     turn: Arc<Semaphore>,
@@ -57,6 +61,8 @@ pub(super) struct OpenFile {
     /// Whether the writer is closed rather than used again.
     is_writer_discarded: Arc<AtomicBool>,
     place: FilePlace,
+    /// The sealed hash key of this installation, once another file had to be compared with this one.
+    hash_key: OnceCell<Option<Sealed>>,
     is_closed: AtomicBool,
 }
 
@@ -68,6 +74,7 @@ impl Sqlite {
         let file = file.map_err(OpenError::at(url))?;
         Ok(Self {
             path: path.to_owned(),
+            url: url.clone(),
             current: Mutex::new(Arc::new(file)),
             turn: Arc::new(Semaphore::new(1)),
             health: Arc::default(),
@@ -120,8 +127,8 @@ impl Sqlite {
         Transaction::begin(Origin::File(Arc::clone(file)), health, begin).await
     }
 
-    /// The file that the path leads to. One that has taken the place of the opened one is opened instead. Only whoever has
-    /// the turn may ask.
+    /// Returns the file that the path leads to. A file of this installation that has replaced the opened one is opened
+    /// instead: a restored backup. Any other file gets no writes. Only the holder of the turn may call this.
     async fn in_place(&self) -> Result<Arc<OpenFile>, DbErr> {
         let opened = self.current();
         if !opened.is_closed.load(Ordering::Relaxed) && opened.place.is_unchanged() {
@@ -130,14 +137,32 @@ impl Sqlite {
         if !opened.place.exists() {
             return Err(moved());
         }
-        tracing::warn!("the database file has been replaced; opening the new one");
+        let is_another = !opened.place.is_same_database();
+        if is_another {
+            opened.remember_hash_key().await?;
+        }
         // First: two sets of connections in one process would not see each other's locks.
         opened.close().await?;
+        if is_another {
+            self.refuse_another_installation(&opened).await?;
+        }
+        tracing::warn!("the database file has been replaced; opening the new one");
         // On the heap, so that this rare case does not make every write larger.
         let fresh = Arc::new(Box::pin(OpenFile::open(&self.path)).await?);
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         *current = Arc::clone(&fresh);
         Ok(fresh)
+    }
+
+    /// Fails unless the file at the path holds the hash key that this process works with.
+    async fn refuse_another_installation(&self, opened: &OpenFile) -> Result<(), DbErr> {
+        let theirs = Box::pin(peek::hash_key_of_file(&self.path, &self.url)).await;
+        let theirs = theirs.map_err(|error| DbErr::Custom(error.to_string()))?;
+        if opened.hash_key.get() == Some(&theirs) {
+            Ok(())
+        } else {
+            Err(moved())
+        }
     }
 
     fn current(&self) -> Arc<OpenFile> {
@@ -162,8 +187,17 @@ impl OpenFile {
             readers: patiently(path, READERS, durable, |pool| pool).await?,
             is_writer_discarded,
             place,
+            hash_key: OnceCell::new(),
             is_closed: AtomicBool::new(false),
         })
+    }
+
+    /// Reads the hash key, unless it is known already.
+    async fn remember_hash_key(&self) -> Result<(), DbErr> {
+        let key = self
+            .hash_key
+            .get_or_try_init(|| read_hash_key(&self.readers));
+        key.await.map(drop)
     }
 
     /// Has the writer closed before the next transaction, which gets a new one.

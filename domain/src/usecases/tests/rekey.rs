@@ -24,7 +24,12 @@ async fn full_stage() -> Stage {
     };
     stage.provider.answer_revoke(Err(gone));
     let (caller, account) = (stage.caller(&bob).await, stage.last_account().await);
-    stage.broker.delete_account(&caller, account).await.unwrap();
+    stage
+        .services
+        .accounts
+        .delete(&caller, account)
+        .await
+        .unwrap();
     let (code, _) = stage.started().await;
     stage.confirm(&code).await.unwrap();
     stage
@@ -102,13 +107,19 @@ async fn a_token_that_was_refreshed_meanwhile_is_never_put_back() {
     let values = values.collect();
     let account = stage.last_account().await;
     stage
-        .broker
-        .refresh_account(&Caller::Admin, account)
+        .services
+        .accounts
+        .refresh(&Caller::Admin, account)
         .await
         .unwrap();
     let resealing = crate::ports::Resealing { row, values };
     assert_eq!(store.reseal(&[resealing]).await.unwrap(), 0);
     let caller = stage.caller(&key).await;
-    let token = stage.broker.hand_out_token(&caller, secs(0)).await.unwrap();
+    let token = stage
+        .services
+        .tokens
+        .hand_out(&caller, secs(0))
+        .await
+        .unwrap();
     assert_eq!(token.access_token.expose(), "refreshed-1");
 }

@@ -8,10 +8,10 @@ use central_oauth_domain::link::LinkCode;
 use central_oauth_domain::ports::{Clock as _, OAuthProvider};
 use central_oauth_domain::secret::AccessKey;
 use central_oauth_domain::testing::{
-    FakeCipher, FixedClock, MemoryStore, seeded_entropy, settings,
+    FakeCipher, FixedClock, MemoryStore, ports, seeded_entropy, services, settings,
 };
-use central_oauth_domain::usecases::{Broker, Providers, Settings, Visitor, unlock};
-use central_oauth_http_poem::{HttpSettings, app};
+use central_oauth_domain::usecases::{Providers, Services, Settings, Visitor, unlock};
+use central_oauth_http_poem::{Connections, HttpSettings, app};
 use poem::endpoint::BoxEndpoint;
 use poem::http::Method;
 use poem::test::TestClient;
@@ -28,7 +28,7 @@ pub(crate) const ADMIN: &str = "the-admin-key";
 pub(crate) struct World {
     pub(crate) clock: FixedClock,
     pub(crate) provider: Arc<ScriptedProvider>,
-    broker: Arc<Broker>,
+    services: Arc<Services>,
     client: TestClient<BoxEndpoint<'static, Response>>,
 }
 
@@ -83,23 +83,24 @@ impl World {
         let provider = options.providers.first().cloned();
         let providers = options.providers.into_iter();
         let providers = providers.map(|provider| -> Arc<dyn OAuthProvider> { provider });
-        let broker = Arc::new(Broker::new(
+        let ports = ports(
             store,
             vault.unwrap(),
             Arc::new(clock.clone()),
             entropy,
             Providers::new(providers, None),
-            settings,
-        ));
+        );
+        let services = Arc::new(services(&ports, &settings));
         let settings = HttpSettings {
             public_url: options.public_url.parse().unwrap(),
             trusted_proxies: Vec::new(),
+            connections: Connections::new(usize::MAX),
         };
-        let client = TestClient::new(app(Arc::clone(&broker), settings).boxed());
+        let client = TestClient::new(app(Arc::clone(&services), settings).boxed());
         Self {
             clock,
             provider: provider.unwrap_or_else(|| Arc::new(ScriptedProvider::new("none"))),
-            broker,
+            services,
             client,
         }
     }
@@ -136,10 +137,16 @@ impl World {
 
     /// Asks the providers about the links that are due, once.
     pub(crate) async fn poll_what_is_due(&self) {
-        for mut link in self.broker.claim_due_polls(10, &[]).await.unwrap() {
+        for mut link in self.services.redeemer.claim_due(10, &[]).await.unwrap() {
             loop {
-                let outcome = self.broker.advance(&link).await;
-                match self.broker.record(&link, &outcome).await.unwrap() {
+                let outcome = self.services.redeemer.advance(&link).await;
+                match self
+                    .services
+                    .redeemer
+                    .record(&link, &outcome)
+                    .await
+                    .unwrap()
+                {
                     Some(next) => link = next,
                     None => break,
                 }
@@ -150,12 +157,17 @@ impl World {
     /// The person enters the code and goes to the provider.
     pub(crate) async fn confirm(&self, code: &str) {
         let visitor = Visitor {
-            browser: &self.broker.new_browser(),
+            browser: &self.services.consents.new_browser(),
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         };
-        let link = self.broker.confirm(code, &visitor).await.unwrap();
+        let link = self
+            .services
+            .consents
+            .confirm(code, &visitor)
+            .await
+            .unwrap();
         let code = LinkCode::parse(code).unwrap();
-        self.broker.start_consent(&code, &link).await.unwrap();
+        self.services.consents.start(&code, &link).await.unwrap();
     }
 
     /// A key that somebody made for an account; returns its id and the key.
@@ -169,11 +181,11 @@ impl World {
 
     /// Asks the providers to revoke what is due, once.
     pub(crate) async fn revoke_what_is_due(&self) -> usize {
-        let revocations = self.broker.revocations();
-        let due = revocations.claim_due(10, &[]).await.unwrap();
+        let revoker = &self.services.revoker;
+        let due = revoker.claim_due(10, &[]).await.unwrap();
         for lease in &due {
-            let result = revocations.attempt(lease).await;
-            revocations.record(lease, result.as_ref()).await.unwrap();
+            let result = revoker.attempt(lease).await;
+            revoker.record(lease, result.as_ref()).await.unwrap();
         }
         due.len()
     }

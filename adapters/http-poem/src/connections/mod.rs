@@ -1,0 +1,87 @@
+//! Connections from strangers: bounded in number, and in the time for which they may be silent.
+//!
+//! A connection is closed when a request does not arrive within [`REQUEST`], when nothing is asked for [`IDLE`], or when the
+//! client does not read its answer for [`ANSWER`]. When all places are taken, a new connection gets the place of the one that has
+//! been waited for longest; a connection whose request is being worked on keeps its place. Only HTTP/1.1 is spoken: there is
+//! no TLS here, and over HTTP/2 one connection could start any number of requests.
+
+mod acceptor;
+mod connection;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use poem::Addr;
+use poem::listener::Acceptor;
+use poem::web::RemoteAddr;
+use tokio::sync::Semaphore;
+
+pub use acceptor::GuardedAcceptor;
+use connection::{Connection, Handling};
+pub use stream::GuardedStream;
+
+/// How long a request may take to arrive, its body included.
+const REQUEST: Duration = Duration::from_secs(10);
+/// How long a connection is kept between two requests.
+const IDLE: Duration = Duration::from_secs(75);
+/// How long the client may take to read the next part of its answer.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// The open connections of a listener.
+#[derive(Clone, Debug)]
+pub struct Connections(Arc<Registry>);
+
+#[derive(Debug)]
+struct Registry {
+    places: Arc<Semaphore>,
+    open: Mutex<HashMap<SocketAddr, Arc<Connection>>>,
+}
+
+impl Connections {
+    /// Allows `most` connections at a time, at least one.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        Self(Arc::new(Registry {
+            places: Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS))),
+            open: Mutex::default(),
+        }))
+    }
+
+    /// Guards what an acceptor accepts.
+    #[must_use]
+    pub fn guard<A: Acceptor>(&self, acceptor: A) -> GuardedAcceptor<A> {
+        GuardedAcceptor::new(acceptor, self.clone())
+    }
+
+    /// Notes that a request has arrived and is being worked on, until the returned value is dropped.
+    pub(crate) fn handling(&self, from: &RemoteAddr) -> Option<Handling> {
+        let connection = self.0.open().get(&socket(from)?).cloned()?;
+        Some(Handling::begin(connection))
+    }
+}
+
+impl Registry {
+    fn open(&self) -> MutexGuard<'_, HashMap<SocketAddr, Arc<Connection>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the connection closed that has been waited for longest. Returns whether there was one.
+    fn evict(&self) -> bool {
+        let open = self.open();
+        let waited_for = open.values().filter(|one| one.is_waited_for());
+        let longest = waited_for.min_by_key(|one| one.since());
+        longest.inspect(|one| one.evict()).is_some()
+    }
+}
+
+fn socket(address: &RemoteAddr) -> Option<SocketAddr> {
+    match &address.0 {
+        Addr::SocketAddr(address) => Some(*address),
+        _ => None,
+    }
+}

@@ -1,0 +1,156 @@
+//! The bytes of a guarded connection.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::ANSWER;
+use super::acceptor::Place;
+use super::connection::{Connection, Phase};
+
+/// How a client begins that speaks HTTP/2 without TLS (RFC 9113 section 3.4). No method of HTTP/1.1 begins so.
+const HTTP_2: &[u8] = b"PRI ";
+
+/// A connection that ends with an error when the client does not do its part in time.
+pub struct GuardedStream<Io> {
+    io: Io,
+    connection: Arc<Connection>,
+    timer: Pin<Box<Sleep>>,
+    /// Since when the client has not taken what was sent.
+    stuck_since: Option<Instant>,
+    /// How many bytes of [`HTTP_2`] the client has begun with; `None` once it has begun otherwise.
+    begun_with: Option<usize>,
+    /// Dropped after `io`, as the place is free only when the descriptor is.
+    _place: Place,
+}
+
+impl<Io> GuardedStream<Io> {
+    pub(super) fn new(io: Io, connection: Arc<Connection>, place: Place) -> Self {
+        let deadline = connection.deadline().unwrap_or_else(Instant::now);
+        Self {
+            io,
+            connection,
+            timer: Box::pin(sleep_until(deadline)),
+            stuck_since: None,
+            begun_with: Some(0),
+            _place: place,
+        }
+    }
+
+    /// Fails once `deadline` has passed. The timer is set anew only when it goes off too early or would go off too late.
+    fn poll_deadline(&mut self, deadline: Instant, task: &mut Context<'_>) -> Poll<io::Error> {
+        loop {
+            if self.timer.deadline() > deadline {
+                self.timer.as_mut().reset(deadline);
+            }
+            ready!(self.timer.as_mut().poll(task));
+            if Instant::now() >= deadline {
+                return Poll::Ready(io::ErrorKind::TimedOut.into());
+            }
+            self.timer.as_mut().reset(deadline);
+        }
+    }
+
+    fn refuse_evicted(&self, task: &Context<'_>) -> io::Result<()> {
+        self.connection.wake_on_eviction(task.waker());
+        if self.connection.is_evicted() && self.connection.phase() != Phase::Work {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        Ok(())
+    }
+
+    fn refuse_http_2(&mut self, read: &[u8]) -> io::Result<()> {
+        let Some(before) = self.begun_with else {
+            return Ok(());
+        };
+        let expected = &HTTP_2[before..];
+        let compared = expected.len().min(read.len());
+        if read[..compared] != expected[..compared] {
+            self.begun_with = None;
+        } else if compared == expected.len() {
+            return Err(io::ErrorKind::InvalidData.into());
+        } else {
+            self.begun_with = Some(before + compared);
+        }
+        Ok(())
+    }
+
+    /// Notes that the client has taken something. Fails when it has not for too long.
+    fn poll_written(
+        &mut self,
+        written: Poll<io::Result<usize>>,
+        task: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_pending() {
+            let since = *self.stuck_since.get_or_insert_with(Instant::now);
+            return self.poll_deadline(since + ANSWER, task).map(Err);
+        }
+        self.stuck_since = None;
+        if self.connection.phase() == Phase::Request {
+            self.connection.enter(Phase::Idle);
+        }
+        written
+    }
+}
+
+impl<Io: AsyncRead + Unpin> AsyncRead for GuardedStream<Io> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        task: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        this.refuse_evicted(task)?;
+        let before = buffer.filled().len();
+        if let Poll::Ready(read) = Pin::new(&mut this.io).poll_read(task, buffer) {
+            read?;
+            this.refuse_http_2(&buffer.filled()[before..])?;
+            if this.connection.phase() == Phase::Idle && buffer.filled().len() > before {
+                this.connection.enter(Phase::Request);
+            }
+            return Poll::Ready(Ok(()));
+        }
+        match this.connection.deadline() {
+            Some(deadline) => this.poll_deadline(deadline, task).map(Err),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<Io: AsyncWrite + Unpin> AsyncWrite for GuardedStream<Io> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        task: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.refuse_evicted(task)?;
+        let written = Pin::new(&mut self.io).poll_write(task, bytes);
+        self.poll_written(written, task)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        task: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.refuse_evicted(task)?;
+        let written = Pin::new(&mut self.io).poll_write_vectored(task, bytes);
+        self.poll_written(written, task)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(task)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(task)
+    }
+}

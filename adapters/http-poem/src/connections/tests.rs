@@ -1,0 +1,158 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use poem::listener::{Acceptor as _, Listener as _, TcpListener};
+use poem::{Endpoint, EndpointExt as _, Route, Server, endpoint};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
+
+use super::*;
+use crate::middleware::{limit_body, protect};
+
+const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+
+fn app(connections: Connections, let_go: Arc<Notify>) -> impl Endpoint + 'static {
+    let slow = endpoint::make(move |_| {
+        let let_go = Arc::clone(&let_go);
+        async move {
+            let_go.notified().await;
+            Ok("late")
+        }
+    });
+    let large = endpoint::make_sync(|_| vec![0; 64 << 20]);
+    Route::new()
+        .at("/", endpoint::make_sync(|_| "ok"))
+        .at("/slow", slow)
+        .at("/large", large)
+        .around(move |next, request| protect(next, request, connections.clone()))
+        .around(limit_body)
+}
+
+/// Serves until the test ends.
+async fn serve(most: usize) -> (SocketAddr, Arc<Notify>) {
+    let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await;
+    let acceptor = acceptor.unwrap();
+    let at = *acceptor.local_addr()[0].as_socket_addr().unwrap();
+    let connections = Connections::new(most);
+    let let_go = Arc::new(Notify::new());
+    let app = app(connections.clone(), Arc::clone(&let_go));
+    let server = Server::new_with_acceptor(connections.guard(acceptor));
+    tokio::spawn(server.run(app));
+    (at, let_go)
+}
+
+async fn send(at: SocketAddr, bytes: &[u8]) -> TcpStream {
+    let mut connection = TcpStream::connect(at).await.unwrap();
+    connection.write_all(bytes).await.unwrap();
+    connection
+}
+
+/// What arrives until the service closes the connection.
+async fn rest(connection: &mut TcpStream) -> Vec<u8> {
+    let mut all = Vec::new();
+    // A reset is an end as well.
+    let _ = connection.read_to_end(&mut all).await;
+    all
+}
+
+async fn answer(at: SocketAddr) -> String {
+    let asked = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    let mut connection = send(at, asked).await;
+    String::from_utf8(rest(&mut connection).await).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_does_not_arrive_is_given_up() {
+    let (at, _) = serve(100).await;
+    let parts: [&[u8]; 5] = [
+        b"",
+        b"GET / HT",
+        b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\ncode=",
+        b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab",
+    ];
+    for part in parts {
+        let began = Instant::now();
+        let mut connection = send(at, part).await;
+        rest(&mut connection).await;
+        let took = began.elapsed();
+        let part = String::from_utf8_lossy(part);
+        assert!(took >= REQUEST && took < REQUEST * 2, "{part:?}: {took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_without_requests_is_closed() {
+    let (at, _) = serve(100).await;
+    let mut connection = send(at, GET).await;
+    let began = Instant::now();
+    let answered = rest(&mut connection).await;
+    assert!(answered.ends_with(b"ok"));
+    assert!(began.elapsed() >= IDLE && began.elapsed() < IDLE * 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_used_again() {
+    let (at, _) = serve(100).await;
+    let mut connection = TcpStream::connect(at).await.unwrap();
+    for _ in 0..5 {
+        connection.write_all(GET).await.unwrap();
+        let mut answer = vec![0; 1024];
+        let read = connection.read(&mut answer).await.unwrap();
+        assert!(answer[..read].ends_with(b"ok"));
+        tokio::time::sleep(IDLE / 2).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_nobody_reads_is_given_up() {
+    let (at, _) = serve(1).await;
+    let unread = send(at, b"GET /large HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    tokio::time::sleep(ANSWER * 2).await;
+    assert!(answer(at).await.ends_with("ok"));
+    drop(unread);
+}
+
+#[tokio::test]
+async fn http_2_is_refused_at_once() {
+    let (at, _) = serve(100).await;
+    for preface in [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], b"PRI "] {
+        let mut connection = send(at, preface).await;
+        let closed = timeout(REQUEST / 2, rest(&mut connection)).await;
+        assert_eq!(closed, Ok(Vec::new()));
+    }
+}
+
+#[tokio::test]
+async fn silent_connections_keep_nobody_out() {
+    let (at, let_go) = serve(4).await;
+    let mut working = send(
+        at,
+        b"GET /slow HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
+    )
+    .await;
+    // It is being worked on before the others come.
+    assert!(answer(at).await.ends_with("ok"));
+    let mut silent = Vec::new();
+    for number in 0..40 {
+        let part: &[u8] = if number % 2 == 0 { b"" } else { b"GET / HT" };
+        silent.push(send(at, part).await);
+        let answered = timeout(Duration::from_secs(5), answer(at)).await;
+        assert!(answered.unwrap().ends_with("ok"), "after {number}");
+    }
+    let_go.notify_one();
+    assert!(rest(&mut working).await.ends_with(b"late"));
+}
+
+#[tokio::test]
+async fn headers_are_bounded() {
+    let (at, _) = serve(4).await;
+    let header = "a".repeat(20 * 1024);
+    let asked = format!("GET / HTTP/1.1\r\nhost: a\r\nx: {header}\r\nconnection: close\r\n\r\n");
+    let mut connection = send(at, asked.as_bytes()).await;
+    let answer = String::from_utf8(rest(&mut connection).await).unwrap();
+    assert!(!answer.contains("200 OK"), "{answer}");
+}

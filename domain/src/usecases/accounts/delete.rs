@@ -1,0 +1,51 @@
+//! Deletes an account.
+
+use std::time::Duration;
+
+use super::{Accounts, NO_SUCH_ACCOUNT};
+use crate::grant::AccountId;
+use crate::grant::revocation::{RevocationLease, RevocationStatus};
+use crate::ports::StoreError;
+use crate::usecases::{Caller, Refusal};
+
+/// How long a caller waits for the provider. The rest of the request fits into the 15 s that an answer may take.
+const TIMEOUT: Duration = Duration::from_secs(14);
+/// How often the account is read again when it changes meanwhile.
+const TRIES: usize = 20;
+
+impl Accounts {
+    /// Deletes an account with its tokens and keys, and has the tokens revoked at the provider, whatever it answers. Returns
+    /// the status of the revocation: [`RevocationStatus::Pending`] is not confirmed yet, and retried for a day.
+    ///
+    /// # Errors
+    /// [`Refusal`]: no or no good key, no such account, the store.
+    pub async fn delete(
+        &self,
+        caller: &Caller,
+        id: AccountId,
+    ) -> Result<RevocationStatus, Refusal> {
+        self.reader.owned(caller, id).await?;
+        let lease = self.delete_stored(id).await?;
+        let revocation = lease.revocation.id;
+        tracing::info!(account = id.0, revocation = revocation.0, "account deleted");
+        self.revoke_on_demand.revoke(lease, TIMEOUT).await;
+        // The account is gone whether or not the store tells how its tokens fare.
+        let stored = self.revocations.revocation(revocation).await.ok().flatten();
+        Ok(stored.map_or(RevocationStatus::Pending, |stored| stored.status))
+    }
+
+    async fn delete_stored(&self, id: AccountId) -> Result<RevocationLease, Refusal> {
+        for _ in 0..TRIES {
+            self.ender.end_relinks(id, None).await?;
+            let tokens = self.accounts.tokens(id).await?.ok_or(NO_SUCH_ACCOUNT)?;
+            let revocation = self.revoker.of_account(&tokens)?;
+            match self.accounts.delete_account(&tokens, revocation).await {
+                Ok(lease) => return Ok(lease),
+                // A refresh or a relink came in between.
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+}

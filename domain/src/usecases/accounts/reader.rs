@@ -1,0 +1,99 @@
+//! Reads accounts as they are now, for callers who may see them.
+
+use std::sync::Arc;
+
+use super::{AccountPage, ENROLMENT_ONLY};
+use crate::grant::{Account, AccountId, KeyRole, StoredTokens};
+use crate::ports::{AccountStore, Clock, OutageStore, StoreError};
+use crate::usecases::caller::{KEY_NEEDED, READING_ONLY, account_of};
+use crate::usecases::page::Page;
+use crate::usecases::{Caller, Ports, Refusal};
+
+pub(in crate::usecases) const NO_SUCH_ACCOUNT: Refusal =
+    Refusal::NotFound("there is no such account");
+
+/// Reads accounts as they are now: an outage of the provider shows in the health of its accounts.
+#[derive(Clone)]
+pub(in crate::usecases) struct AccountReader {
+    accounts: Arc<dyn AccountStore>,
+    outages: Arc<dyn OutageStore>,
+    clock: Arc<dyn Clock>,
+}
+
+impl AccountReader {
+    pub(in crate::usecases) fn new(ports: &Ports) -> Self {
+        Self {
+            accounts: ports.store.clone(),
+            outages: ports.store.clone(),
+            clock: Arc::clone(&ports.clock),
+        }
+    }
+
+    /// Returns an account.
+    pub(in crate::usecases) async fn get(&self, id: AccountId) -> Result<Account, Refusal> {
+        let account = self.accounts.account(id).await?.ok_or(NO_SUCH_ACCOUNT)?;
+        Ok(self.as_of_now(account).await?)
+    }
+
+    /// Returns an account with its tokens.
+    pub(in crate::usecases) async fn tokens(&self, id: AccountId) -> Result<StoredTokens, Refusal> {
+        let gone = Refusal::NotFound("the account is gone");
+        let mut tokens = self.accounts.tokens(id).await?.ok_or(gone)?;
+        tokens.account = self.as_of_now(tokens.account).await?;
+        Ok(tokens)
+    }
+
+    /// Returns a page of all accounts.
+    pub(super) async fn page(
+        &self,
+        after: Option<AccountId>,
+        limit: u64,
+    ) -> Result<AccountPage, Refusal> {
+        let stored = self
+            .accounts
+            .accounts(after, limit.saturating_add(1))
+            .await?;
+        let (outages, now) = (self.outages.outages().await?, self.clock.now());
+        let items = stored
+            .into_iter()
+            .map(|account| account.as_of(now, &outages));
+        Ok(Page::cut(items.collect(), limit, |account| account.id))
+    }
+
+    /// Returns an account to a caller who may read it: the admin, and any key of the account.
+    pub(super) async fn readable(
+        &self,
+        caller: &Caller,
+        id: AccountId,
+    ) -> Result<Account, Refusal> {
+        match caller {
+            Caller::Nobody => Err(KEY_NEEDED),
+            Caller::Enroller => Err(ENROLMENT_ONLY),
+            Caller::Key(key) if account_of(key, self.clock.now())? != id => Err(NO_SUCH_ACCOUNT),
+            Caller::Admin | Caller::Key(_) => self.get(id).await,
+        }
+    }
+
+    /// Returns an account to a caller who may change it: the admin, and the key that was handed out with a link code.
+    pub(in crate::usecases) async fn owned(
+        &self,
+        caller: &Caller,
+        id: AccountId,
+    ) -> Result<Account, Refusal> {
+        let account = self.readable(caller, id).await?;
+        match caller {
+            Caller::Key(key) if key.role != KeyRole::Owner => Err(READING_ONLY),
+            _ => Ok(account),
+        }
+    }
+
+    /// The account as it is now. Outages are read only if its refresh is due: they change nothing for other accounts.
+    async fn as_of_now(&self, account: Account) -> Result<Account, StoreError> {
+        let now = self.clock.now();
+        let outages = match account.next_refresh_at {
+            Some(due) if due <= now => self.outages.outages().await?,
+            _ => Vec::new(),
+        };
+        Ok(account.as_of(now, &outages))
+    }
+}

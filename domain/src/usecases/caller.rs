@@ -1,0 +1,41 @@
+//! Who is asking, and which account they may ask for.
+
+use super::Refusal;
+use crate::grant::{AccountId, KeyBinding, KeyHolder};
+use crate::link::LinkStatus;
+use crate::time::Timestamp;
+
+/// Who is asking.
+pub enum Caller {
+    /// No bearer was shown.
+    Nobody,
+    /// The operator.
+    Admin,
+    /// A holder of the enrolment key.
+    Enroller,
+    /// A holder of an access key.
+    Key(Box<KeyHolder>),
+}
+
+/// Returns the account that a key opens.
+///
+/// # Errors
+/// [`Refusal::LinkPending`] before the key's link is complete, [`Refusal::Unauthorized`] once it ended without an account.
+pub(super) fn account_of(key: &KeyHolder, now: Timestamp) -> Result<AccountId, Refusal> {
+    let link = match &key.binding {
+        KeyBinding::Account(account) => return Ok(*account),
+        KeyBinding::Link(link) => link,
+    };
+    match link.status(now) {
+        // Completed between the two reads that found the key and its link.
+        LinkStatus::Linked(account) => Ok(account),
+        status if status.is_final() => Err(UNKNOWN_KEY),
+        _ => Err(Refusal::LinkPending),
+    }
+}
+
+pub(super) const UNKNOWN_KEY: Refusal =
+    Refusal::Unauthorized("the key is unknown, revoked or was never used");
+pub(super) const KEY_NEEDED: Refusal = Refusal::Unauthorized("this needs a key as bearer");
+pub(super) const READING_ONLY: Refusal =
+    Refusal::Forbidden("this key may read the token and the account, and nothing else");

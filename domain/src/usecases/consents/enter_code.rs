@@ -1,0 +1,197 @@
+//! What a person does at the page: enter a code, confirm it, or cancel.
+
+use std::net::IpAddr;
+
+use super::Consents;
+use crate::grant::Account;
+use crate::link::{Ending, Link, LinkCode, LinkState, LinkStatus, SealedPrompt};
+use crate::ports::{Prompt, StoreError};
+use crate::secret::BrowserToken;
+use crate::time::Timestamp;
+use crate::usecases::Refusal;
+use crate::usecases::refusal::UNKNOWN_CODE;
+
+/// The browser in front of the page.
+pub struct Visitor<'a> {
+    /// The value of its cookie.
+    pub browser: &'a BrowserToken,
+    /// Where it comes from.
+    pub address: IpAddr,
+}
+
+/// A link as its person sees it.
+pub struct LinkView {
+    /// The link.
+    pub link: Link,
+    /// The status word.
+    pub status: LinkStatus,
+    /// What people call the provider.
+    pub provider: String,
+    /// What will be asked for.
+    pub scopes: Vec<String>,
+    /// What to do at the provider, once its flow has started.
+    pub prompt: Option<Prompt>,
+    /// The linked account, in the browser that confirmed.
+    pub account: Option<Account>,
+    /// The instant at which all this is true.
+    pub now: Timestamp,
+}
+
+impl Consents {
+    /// Finds the link with the code that a person entered.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`], [`Refusal::RateLimited`], [`Refusal::CodeInUse`] when another browser has confirmed it.
+    pub async fn look_up(&self, code: &str, visitor: &Visitor<'_>) -> Result<LinkView, Refusal> {
+        let link = self.entered(code, visitor).await?;
+        self.view(link, visitor.browser).await
+    }
+
+    /// Returns the link with this code if this browser has confirmed it. That is no guess, so nothing is counted.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn confirmed_by(
+        &self,
+        code: &str,
+        browser: &BrowserToken,
+    ) -> Result<Option<LinkView>, Refusal> {
+        let Ok(code) = LinkCode::parse(code) else {
+            return Ok(None);
+        };
+        let link = self
+            .links
+            .find_link(&self.vault.hash_link_code(&code))
+            .await?;
+        match link {
+            Some(link) if link.belongs_to(&self.vault.hash_browser(browser)) => {
+                self.view(link, browser).await.map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Gives the link to the browser in which the person confirmed it. A link that this browser confirmed before is
+    /// returned as it stands.
+    ///
+    /// # Errors
+    /// As [`Consents::look_up`].
+    pub async fn confirm(&self, code: &str, visitor: &Visitor<'_>) -> Result<Link, Refusal> {
+        let link = self.entered(code, visitor).await?;
+        let now = self.clock.now();
+        if link.status(now) != LinkStatus::Pending {
+            return Ok(link);
+        }
+        let browser = self.vault.hash_browser(visitor.browser);
+        match self.links.reserve_link(&link, browser, now).await {
+            Ok(link) => Ok(link),
+            // Another request was faster: read the link again.
+            Err(StoreError::Conflict) => self.entered(code, visitor).await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Ends a link because the person says so.
+    ///
+    /// # Errors
+    /// As [`Consents::look_up`].
+    pub async fn cancel(&self, code: &str, visitor: &Visitor<'_>) -> Result<(), Refusal> {
+        let link = self.entered(code, visitor).await?;
+        self.deny(link).await
+    }
+
+    async fn deny(&self, mut link: Link) -> Result<(), Refusal> {
+        const TRIES: usize = 5;
+        for _ in 0..TRIES {
+            let now = self.clock.now();
+            if link.status(now).is_final() {
+                return Ok(());
+            }
+            match self.ender.end(&link, Ending::Denied(None)).await {
+                Ok(()) => return Ok(()),
+                // A poll of the provider moved it on in between.
+                Err(StoreError::Conflict) => {
+                    link = self
+                        .links
+                        .find_link(&link.code)
+                        .await?
+                        .ok_or(UNKNOWN_CODE)?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    async fn entered(&self, code: &str, visitor: &Visitor<'_>) -> Result<Link, Refusal> {
+        let code = LinkCode::parse(code)?;
+        let link = self
+            .links
+            .find_link(&self.vault.hash_link_code(&code))
+            .await?;
+        let browser = self.vault.hash_browser(visitor.browser);
+        match link {
+            Some(link) if link.belongs_to(&browser) => Ok(link),
+            other => {
+                let link = self.guesses.admit(other, visitor.address).await?;
+                if link.is_open_to(&browser) {
+                    Ok(link)
+                } else {
+                    Err(Refusal::CodeInUse)
+                }
+            }
+        }
+    }
+
+    async fn view(&self, link: Link, browser: &BrowserToken) -> Result<LinkView, Refusal> {
+        let now = self.clock.now();
+        let status = link.status(now);
+        let provider = self.providers.get(&link.provider).ok();
+        let account = match status {
+            LinkStatus::Linked(id) if link.belongs_to(&self.vault.hash_browser(browser)) => {
+                self.accounts.account(id).await?
+            }
+            _ => None,
+        };
+        Ok(LinkView {
+            // A provider that was taken out of the configuration still stands in the history of its links.
+            provider: provider
+                .map_or(link.provider.as_str(), |provider| provider.display_name())
+                .to_owned(),
+            scopes: provider
+                .map(|provider| provider.scopes().to_vec())
+                .unwrap_or_default(),
+            prompt: self.open_prompt(&link)?,
+            status,
+            account,
+            now,
+            link,
+        })
+    }
+
+    fn open_prompt(&self, link: &Link) -> Result<Option<Prompt>, Refusal> {
+        let consent = match &link.state {
+            // Once the person is back there is nothing more to do for them.
+            LinkState::Authorizing(consent) if consent.callback.is_none() => consent,
+            _ => return Ok(None),
+        };
+        let vault = &self.vault;
+        Ok(Some(match &consent.prompt {
+            SealedPrompt::UserCode {
+                user_code,
+                verification_uri,
+                verification_uri_complete,
+            } => Prompt::UserCode {
+                user_code: vault.open_user_code(user_code, &link.code)?,
+                verification_uri: verification_uri.clone(),
+                verification_uri_complete: verification_uri_complete
+                    .as_ref()
+                    .map(|uri| vault.open_consent_uri(uri, &link.code))
+                    .transpose()?,
+            },
+            SealedPrompt::Visit { uri } => Prompt::Visit {
+                uri: vault.open_consent_uri(uri, &link.code)?,
+            },
+        }))
+    }
+}

@@ -1,0 +1,72 @@
+//! For the person at the page: enter a code, confirm it, consent at the provider, or cancel.
+
+mod enter_code;
+mod start;
+mod take_callback;
+
+use std::sync::Arc;
+
+use super::links::{GuessLimiter, LinkEnder};
+use super::{Ports, Providers, Settings};
+use crate::entropy::Entropy;
+use crate::observe::Observer;
+use crate::ports::{AccountStore, Clock, LinkStore};
+use crate::secret::{BrowserToken, KeyedHash};
+use crate::vault::Vault;
+
+pub use enter_code::{LinkView, Visitor};
+pub use take_callback::Callback;
+
+/// For the person at the page: enter a code, confirm it, consent at the provider, or cancel.
+pub struct Consents {
+    links: Arc<dyn LinkStore>,
+    accounts: Arc<dyn AccountStore>,
+    vault: Vault,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<Entropy>,
+    providers: Providers,
+    guesses: GuessLimiter,
+    ender: LinkEnder,
+    public_url: String,
+    observer: Arc<dyn Observer>,
+}
+
+impl Consents {
+    pub(super) fn new(
+        ports: &Ports,
+        settings: &Settings,
+        guesses: &GuessLimiter,
+        ender: LinkEnder,
+    ) -> Self {
+        Self {
+            links: ports.store.clone(),
+            accounts: ports.store.clone(),
+            vault: ports.vault.clone(),
+            clock: Arc::clone(&ports.clock),
+            entropy: Arc::clone(&ports.entropy),
+            providers: ports.providers.clone(),
+            guesses: guesses.clone(),
+            ender,
+            public_url: settings.public_url.clone(),
+            observer: Arc::clone(&ports.observer),
+        }
+    }
+
+    /// Returns the token that the forms of this browser must carry.
+    #[must_use]
+    pub fn csrf_token(&self, browser: &BrowserToken) -> KeyedHash {
+        self.vault.csrf_token(browser)
+    }
+
+    /// Returns a new value for a browser's cookie.
+    #[must_use]
+    pub fn new_browser(&self) -> BrowserToken {
+        BrowserToken::generate(&self.entropy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    mod enter_code;
+    mod take_callback;
+}

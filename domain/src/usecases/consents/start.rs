@@ -1,0 +1,117 @@
+//! Starts the provider's flow for a confirmed link.
+
+use std::sync::Arc;
+
+use super::Consents;
+use crate::fault::Fault;
+use crate::grant::ProviderName;
+use crate::link::pace::LONGEST_CONSENT;
+use crate::link::{Ending, Link, LinkCode, LinkStatus, PollSchedule, SealedConsent, SealedPrompt};
+use crate::ports::{Consent, ConsentHandle, ConsentRequest, Prompt, ProviderError, StoreError};
+use crate::usecases::Refusal;
+
+impl Consents {
+    /// Starts the provider's flow for a link that was just confirmed. Does nothing if the flow has started already, or if
+    /// nobody has confirmed the link.
+    ///
+    /// # Errors
+    /// [`Refusal::ProviderUnavailable`] leaves the link pending, to be tried again. [`Refusal::ProviderRefused`] has
+    /// ended it.
+    pub async fn start(&self, code: &LinkCode, link: &Link) -> Result<(), Refusal> {
+        let Some(browser) = &link.browser else {
+            return Ok(());
+        };
+        if link.status(self.clock.now()) != LinkStatus::Pending {
+            return Ok(());
+        }
+        self.observer.link_resumed(link.id);
+        let provider = Arc::clone(self.providers.get(&link.provider)?);
+        let request = ConsentRequest {
+            state: self.vault.seal_state(code, browser)?,
+            redirect_uri: self.callback_uri(&link.provider),
+        };
+        match provider.begin_consent(&request).await {
+            Ok(consent) => self.keep_consent(link, &consent).await,
+            Err(error) => self.consent_refused(link, error).await,
+        }
+    }
+
+    async fn keep_consent(&self, link: &Link, consent: &Consent) -> Result<(), Refusal> {
+        let now = self.clock.now();
+        let sealed = self.seal_consent(link, consent)?;
+        // Only a flow with a code to type is polled; a redirect comes back by itself.
+        let poll = match consent.prompt {
+            Prompt::UserCode { .. } => Some(PollSchedule::start(consent.interval, now)),
+            Prompt::Visit { .. } => None,
+        };
+        let expires_at = now + consent.expires_in.min(LONGEST_CONSENT);
+        let started = self
+            .links
+            .begin_consent(link, sealed, poll, expires_at, now)
+            .await;
+        match started {
+            Ok(_) => {
+                tracing::info!(link = link.id.0, provider = %link.provider, "consent started");
+                self.observer.link_confirmed(link.id, &link.provider);
+                Ok(())
+            }
+            // The same person pressed twice, or too late: the stored state is right, and this flow expires at the provider.
+            Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn consent_refused(&self, link: &Link, error: ProviderError) -> Result<(), Refusal> {
+        tracing::warn!(link = link.id.0, provider = %link.provider, %error, "consent could not start");
+        if !error.is_passing() {
+            self.fail(link, &error).await?;
+        }
+        Err(error.into())
+    }
+
+    /// Ends a link because the provider refuses this service. A flow that another press of the button has started meanwhile
+    /// continues.
+    async fn fail(&self, link: &Link, error: &ProviderError) -> Result<(), Refusal> {
+        let ending = Ending::Failed(Fault::new("provider_error", error.to_string()));
+        match self.ender.end(link, ending).await {
+            Ok(()) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn seal_consent(&self, link: &Link, consent: &Consent) -> Result<SealedConsent, Refusal> {
+        let vault = &self.vault;
+        let prompt = match &consent.prompt {
+            Prompt::UserCode {
+                user_code,
+                verification_uri,
+                verification_uri_complete,
+            } => SealedPrompt::UserCode {
+                user_code: vault.seal_user_code(user_code, &link.code)?,
+                verification_uri: verification_uri.clone(),
+                verification_uri_complete: verification_uri_complete
+                    .as_ref()
+                    .map(|uri| vault.seal_consent_uri(uri, &link.code))
+                    .transpose()?,
+            },
+            Prompt::Visit { uri } => SealedPrompt::Visit {
+                uri: vault.seal_consent_uri(uri, &link.code)?,
+            },
+        };
+        Ok(SealedConsent {
+            handle: match &consent.handle {
+                ConsentHandle::DeviceCode(code) => vault.seal_device_code(code, &link.code)?,
+                ConsentHandle::PendingCallback(pending) => {
+                    vault.seal_pending_callback(pending, &link.code)?
+                }
+            },
+            prompt,
+            callback: None,
+        })
+    }
+
+    /// The address to which a provider sends browsers back.
+    fn callback_uri(&self, provider: &ProviderName) -> String {
+        format!("{}/callback/{provider}", self.public_url)
+    }
+}

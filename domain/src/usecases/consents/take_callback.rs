@@ -1,0 +1,124 @@
+//! A provider sends a person's browser back.
+
+use super::Consents;
+use crate::link::{Link, LinkCode, LinkState, PollSchedule, SealedPrompt};
+use crate::ports::StoreError;
+use crate::secret::{BrowserToken, CallbackQuery, KeyedHash};
+use crate::usecases::Refusal;
+
+/// What a browser came back with.
+pub struct Callback<'a> {
+    /// The provider whose address it came to.
+    pub provider: &'a str,
+    /// The `state` in the query.
+    pub state: &'a str,
+    /// The parameters that make the answer: `code` or `error`, and `iss`. Browsers repeat callbacks (reload, back,
+    /// prefetch); two with the same state and the same answer are the same callback.
+    pub answer: CallbackQuery,
+    /// The whole query, for the provider's adapter to read.
+    pub query: CallbackQuery,
+}
+
+/// How a callback stands to its link.
+enum Standing {
+    /// The link waits for it.
+    Awaited,
+    /// The link has taken this very callback before.
+    Known,
+}
+
+/// How often the link is read again when it changes between reading and writing.
+const TRIES: usize = 5;
+
+impl Consents {
+    /// Stores what a browser came back with, for the redeemer: nothing is lost if the person closes the tab now, or the
+    /// service stops. Returns the code of the link that it belongs to. The same callback again changes
+    /// nothing and returns the same code, as long as the link is stored.
+    ///
+    /// # Errors
+    /// [`Refusal::ForeignCallback`] when the state was made for another browser or another provider, when the link has
+    /// taken another answer, or when it ended without one.
+    pub async fn take_callback(
+        &self,
+        callback: &Callback<'_>,
+        browser: &BrowserToken,
+    ) -> Result<LinkCode, Refusal> {
+        let answer = self.vault.hash_callback(&callback.answer);
+        for _ in 0..TRIES {
+            let (code, link) = self.link_of(callback, browser).await?;
+            if let Standing::Known = self.standing(&link, &answer)? {
+                return Ok(code);
+            }
+            let sealed = self.vault.seal_callback(&callback.query, &link.code)?;
+            let poll = PollSchedule::at_once(self.clock.now());
+            let kept = self.links.keep_callback(&link, sealed, answer, poll);
+            match kept.await {
+                Ok(link) => {
+                    tracing::debug!(link = link.id.0, provider = %link.provider, "the person is back");
+                    return Ok(code);
+                }
+                // Perhaps this very callback, which arrived twice at the same time.
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// Returns what [`Consents::take_callback`] would return, and changes nothing: for a `HEAD`.
+    ///
+    /// # Errors
+    /// As [`Consents::take_callback`].
+    pub async fn inspect_callback(
+        &self,
+        callback: &Callback<'_>,
+        browser: &BrowserToken,
+    ) -> Result<LinkCode, Refusal> {
+        let answer = self.vault.hash_callback(&callback.answer);
+        let (code, link) = self.link_of(callback, browser).await?;
+        self.standing(&link, &answer).map(|_| code)
+    }
+
+    async fn link_of(
+        &self,
+        callback: &Callback<'_>,
+        browser: &BrowserToken,
+    ) -> Result<(LinkCode, Link), Refusal> {
+        let browser = self.vault.hash_browser(browser);
+        let code = self.vault.open_state(callback.state, &browser);
+        let code = code.map_err(|_| FOREIGN)?;
+        let hash = self.vault.hash_link_code(&code);
+        let link = self.links.find_link(&hash).await?;
+        let is_own =
+            |link: &Link| link.belongs_to(&browser) && link.provider.as_str() == callback.provider;
+        Ok((code, link.filter(is_own).ok_or(FOREIGN)?))
+    }
+
+    fn standing(&self, link: &Link, answer: &KeyedHash) -> Result<Standing, Refusal> {
+        match &link.callback {
+            Some(taken) if taken == answer => return Ok(Standing::Known),
+            Some(_) => return Err(OTHER),
+            None => {}
+        }
+        match &link.state {
+            LinkState::Authorizing(consent) => match (&consent.prompt, &consent.callback) {
+                (SealedPrompt::UserCode { .. }, _) => Err(FOREIGN),
+                // An older version has taken it, which keeps no hash.
+                (SealedPrompt::Visit { .. }, Some(_)) => Err(OTHER),
+                (SealedPrompt::Visit { .. }, None) if link.is_past_deadline(self.clock.now()) => {
+                    Err(OVER)
+                }
+                (SealedPrompt::Visit { .. }, None) => Ok(Standing::Awaited),
+            },
+            LinkState::Redeemed(_) | LinkState::Linked { .. } => Err(OTHER),
+            LinkState::Pending | LinkState::Ended { .. } => Err(OVER),
+        }
+    }
+}
+
+const FOREIGN: Refusal = Refusal::ForeignCallback(
+    "this answer of a provider belongs to no consent that this browser has under way",
+);
+const OTHER: Refusal =
+    Refusal::ForeignCallback("the link of this answer has taken another answer of the provider");
+const OVER: Refusal = Refusal::ForeignCallback("the link of this answer has ended");

@@ -1,0 +1,79 @@
+//! Several replicas on one store: each reports that it runs, and one of them does the housekeeping for all.
+
+use std::sync::Arc;
+
+use super::{Ports, Settings};
+use crate::entropy::Entropy;
+use crate::ports::{Clock, ClockStepStore, ReplicaStore, StoreError};
+use crate::replica::{DUTY_LASTS, Presence};
+
+/// Rows of each kind that are made due at a time, so that not all wrongly dated rows are due in the same second.
+const CLOCK_STEP_BATCH: u64 = 500;
+
+/// What replicas on one store do for each other.
+pub struct Housekeeping {
+    replicas: Arc<dyn ReplicaStore>,
+    clock_steps: Arc<dyn ClockStepStore>,
+    clock: Arc<dyn Clock>,
+    presence: Presence,
+}
+
+impl Housekeeping {
+    pub(super) fn new(ports: &Ports, settings: &Settings) -> Self {
+        let presence = Presence {
+            instance: instance(&ports.entropy),
+            name: settings.replica_name.clone(),
+            version: settings.version.clone(),
+            started_at: ports.clock.now(),
+        };
+        Self {
+            replicas: ports.store.clone(),
+            clock_steps: ports.store.clone(),
+            clock: Arc::clone(&ports.clock),
+            presence,
+        }
+    }
+
+    /// Makes work due again that waits for a time which a clock that was ahead has written
+    /// ([`ClockStepStore::undo_clock_steps`]).
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn undo_clock_steps(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let rows = self.clock_steps.undo_clock_steps(now, CLOCK_STEP_BATCH);
+        let rows = rows.await?;
+        if rows > 0 {
+            tracing::warn!(
+                rows,
+                "the clock has been set back: what was dated too far ahead is due now"
+            );
+        }
+        Ok(())
+    }
+
+    /// Reports that this replica runs. Returns whether it is the one that does the housekeeping for all: it keeps that duty
+    /// if it checks in again before [`DUTY_LASTS`] is over.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn check_in(&self) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        let until = now + DUTY_LASTS;
+        self.replicas.check_in(&self.presence, now, until).await
+    }
+
+    /// Reports that this replica stops.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn check_out(&self) -> Result<(), StoreError> {
+        self.replicas.check_out(&self.presence.instance).await
+    }
+}
+
+/// A name that no other process has.
+fn instance(entropy: &Entropy) -> String {
+    let random: [u8; 16] = entropy.bytes();
+    random.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,68 @@
+//! Authenticates callers, and manages the access keys of an account.
+
+mod account_keys;
+mod authenticate;
+mod uses;
+
+use std::sync::Arc;
+
+use self::uses::KeyUses;
+use super::accounts::AccountReader;
+use super::links::LinkEnder;
+use super::{Ports, Settings};
+use crate::entropy::Entropy;
+use crate::ports::{Clock, KeyStore, StoreError};
+use crate::secret::AccessKey;
+use crate::vault::Vault;
+
+pub use account_keys::{HandedKey, KeyPage, KeyRequest};
+
+/// Authenticates callers, and manages the access keys of an account.
+pub struct Keys {
+    keys: Arc<dyn KeyStore>,
+    vault: Vault,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<Entropy>,
+    accounts: AccountReader,
+    ender: LinkEnder,
+    admin_key: Option<AccessKey>,
+    enroll_key: Option<AccessKey>,
+    uses: KeyUses,
+}
+
+impl Keys {
+    /// One account has at most this many keys.
+    pub const MOST_PER_ACCOUNT: u64 = 100;
+
+    pub(super) fn new(
+        ports: &Ports,
+        settings: &Settings,
+        accounts: &AccountReader,
+        ender: &LinkEnder,
+    ) -> Self {
+        Self {
+            keys: ports.store.clone(),
+            vault: ports.vault.clone(),
+            clock: Arc::clone(&ports.clock),
+            entropy: Arc::clone(&ports.entropy),
+            accounts: accounts.clone(),
+            ender: ender.clone(),
+            admin_key: settings.admin_key.clone(),
+            enroll_key: settings.enroll_key.clone(),
+            uses: KeyUses::default(),
+        }
+    }
+
+    /// Stores when keys were last used, which is noted in memory until then.
+    ///
+    /// # Errors
+    /// When the store fails; nothing is lost, call it again later.
+    pub async fn store_uses(&self) -> Result<(), StoreError> {
+        self.uses.store(self.keys.as_ref()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    mod account_keys;
+}

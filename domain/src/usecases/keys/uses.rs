@@ -1,0 +1,47 @@
+//! Notes when keys were last used, without a write for every request.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::grant::{AccessKeyId, KeyRecord};
+use crate::ports::{KeyStore, StoreError};
+use crate::time::Timestamp;
+
+/// The uses that the store does not know of yet.
+#[derive(Default)]
+pub(super) struct KeyUses(Mutex<HashMap<AccessKeyId, Timestamp>>);
+
+impl KeyUses {
+    /// A key was shown.
+    pub(super) fn note(&self, key: AccessKeyId, now: Timestamp) {
+        let mut uses = self.lock();
+        let at = uses.entry(key).or_insert(now);
+        *at = now.max(*at);
+    }
+
+    /// A key as it is with the uses that the store does not know of.
+    pub(super) fn overlay(&self, key: KeyRecord) -> KeyRecord {
+        let noted = self.lock().get(&key.id).copied();
+        KeyRecord {
+            last_used_at: key.last_used_at.max(noted),
+            ..key
+        }
+    }
+
+    /// Stores all uses at once. Keeps them if the store fails.
+    pub(super) async fn store(&self, store: &dyn KeyStore) -> Result<(), StoreError> {
+        let uses: Vec<_> = std::mem::take(&mut *self.lock()).into_iter().collect();
+        if uses.is_empty() {
+            return Ok(());
+        }
+        let written = store.note_key_uses(&uses).await;
+        if written.is_err() {
+            uses.into_iter().for_each(|(key, at)| self.note(key, at));
+        }
+        written
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<AccessKeyId, Timestamp>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

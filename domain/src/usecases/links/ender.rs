@@ -1,0 +1,119 @@
+//! Ends links that lead to no account, and revokes the tokens that they hold.
+
+use std::sync::Arc;
+
+use crate::grant::{AccessKeyId, AccountId};
+use crate::link::{Ending, Link, LinkState, SealedGrant};
+use crate::observe::{LinkEnd, Observer};
+use crate::ports::{Clock, LinkStore, StoreError};
+use crate::usecases::{Ports, Refusal, Revoker};
+
+/// Ends links that lead to no account.
+#[derive(Clone)]
+pub(in crate::usecases) struct LinkEnder {
+    links: Arc<dyn LinkStore>,
+    revoker: Arc<Revoker>,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
+}
+
+impl LinkEnder {
+    pub(in crate::usecases) fn new(ports: &Ports, revoker: &Arc<Revoker>) -> Self {
+        Self {
+            links: ports.store.clone(),
+            revoker: Arc::clone(revoker),
+            clock: Arc::clone(&ports.clock),
+            observer: Arc::clone(&ports.observer),
+        }
+    }
+
+    /// Ends a link. Tokens that it holds are revoked.
+    pub(in crate::usecases) async fn end(
+        &self,
+        link: &Link,
+        ending: Ending,
+    ) -> Result<(), StoreError> {
+        let stray = match &link.state {
+            LinkState::Redeemed(grant) => self
+                .revoker
+                .of_link(link, grant)
+                .inspect_err(|error| tracing::error!(%error, "tokens of a link are not revoked"))
+                .ok(),
+            _ => None,
+        };
+        let now = self.clock.now();
+        let ended = self.links.end_link(link, ending.clone(), stray, now);
+        ended.await?;
+        self.report_end(link, &ending);
+        Ok(())
+    }
+
+    /// Ends a link that has just been given tokens, and revokes them.
+    pub(in crate::usecases) async fn end_with(
+        &self,
+        link: &Link,
+        grant: &SealedGrant,
+        ending: Ending,
+    ) -> Result<(), StoreError> {
+        let holding = Link {
+            state: LinkState::Redeemed(grant.clone()),
+            ..link.clone()
+        };
+        match self.end(&holding, ending).await {
+            Err(StoreError::Conflict) => self.revoke(link, grant).await,
+            ended => ended,
+        }
+    }
+
+    /// Revokes tokens that arrived for a link which has ended meanwhile.
+    pub(in crate::usecases) async fn revoke(
+        &self,
+        link: &Link,
+        grant: &SealedGrant,
+    ) -> Result<(), StoreError> {
+        match self.revoker.of_link(link, grant) {
+            Ok(stray) => self.revoker.keep_stray(stray).await,
+            Err(error) => {
+                tracing::error!(link = link.id.0, %error, "tokens of an ended link are not revoked");
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends the open relinks of an account, or only those that one of its keys has started.
+    pub(in crate::usecases) async fn end_relinks(
+        &self,
+        account: AccountId,
+        by: Option<AccessKeyId>,
+    ) -> Result<(), Refusal> {
+        const TRIES: usize = 20;
+        for _ in 0..TRIES {
+            let mut open = self.links.open_relinks(account).await?;
+            open.retain(|link| by.is_none_or(|key| link.key == key));
+            if open.is_empty() {
+                return Ok(());
+            }
+            for link in open {
+                match self.end(&link, Ending::Denied(None)).await {
+                    // A link that has moved on is read again.
+                    Ok(()) | Err(StoreError::Conflict) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    fn report_end(&self, link: &Link, ending: &Ending) {
+        let (outcome, fault) = match ending {
+            Ending::Denied(why) => (LinkEnd::Denied, why.as_ref()),
+            Ending::Expired => (LinkEnd::Expired, None),
+            Ending::Failed(fault) => (LinkEnd::Failed, Some(fault)),
+        };
+        let (id, provider, outcome_word) = (link.id, &link.provider, outcome.as_str());
+        let code = fault.map(|fault| &*fault.code);
+        let detail = fault.map(|fault| &*fault.detail);
+        tracing::info!(link = id.0, %provider, outcome = outcome_word, code, detail, "link ended");
+        self.observer.link_ended(id, provider, outcome);
+    }
+}

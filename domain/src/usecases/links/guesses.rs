@@ -1,0 +1,55 @@
+//! Limits wrong link codes, for callers who show nothing but a code.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::link::{Guess, GuessLimit, Link, Network};
+use crate::ports::{Clock, GuessStore, StoreError};
+use crate::usecases::refusal::UNKNOWN_CODE;
+use crate::usecases::{Ports, Refusal, Settings};
+use crate::vault::Vault;
+
+/// Counts wrong link codes and rejects attempts once there were too many.
+#[derive(Clone)]
+pub(in crate::usecases) struct GuessLimiter {
+    guesses: Arc<dyn GuessStore>,
+    vault: Vault,
+    clock: Arc<dyn Clock>,
+    limit: GuessLimit,
+}
+
+impl GuessLimiter {
+    pub(in crate::usecases) fn new(ports: &Ports, settings: &Settings) -> Self {
+        Self {
+            guesses: ports.store.clone(),
+            vault: ports.vault.clone(),
+            clock: Arc::clone(&ports.clock),
+            limit: GuessLimit::new(settings.link_code_ttl),
+        }
+    }
+
+    /// Returns the link that was found, unless this address has guessed too often. A wrong code is counted before the
+    /// caller learns that it is wrong; if it cannot be counted, the caller gets the store's error instead.
+    pub(in crate::usecases) async fn admit(
+        &self,
+        found: Option<Link>,
+        address: IpAddr,
+    ) -> Result<Link, Refusal> {
+        let guess = Guess {
+            network: self.vault.hash_network(Network::of(address)),
+            at: self.clock.now(),
+            is_wrong: found.is_none(),
+        };
+        let before = self.guesses.admit_guess(&guess, self.limit).await??;
+        if guess.is_wrong && before.leaves_one() {
+            let all = before.of_all + 1;
+            tracing::warn!(%address, all, "too many wrong link codes: no more are borne for now");
+        }
+        found.ok_or(UNKNOWN_CODE)
+    }
+
+    pub(super) async fn purge(&self, limit: u64) -> Result<u64, StoreError> {
+        let tried_before = self.limit.counting(self.clock.now()).start;
+        self.guesses.purge_guesses(tried_before, limit).await
+    }
+}

@@ -1,0 +1,86 @@
+//! For clients: request a link code and poll it.
+
+mod ender;
+mod guesses;
+mod poll;
+mod start;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::accounts::AccountReader;
+use super::{Ports, Providers, Settings};
+use crate::entropy::Entropy;
+use crate::link::{Link, PollLimit};
+use crate::observe::Observer;
+use crate::ports::{Clock, LinkStore, StoreError};
+use crate::vault::Vault;
+
+pub(super) use ender::LinkEnder;
+pub(super) use guesses::GuessLimiter;
+pub use poll::LinkReport;
+pub use start::{LinkRequest, StartedLink};
+
+/// For clients: request a link code and poll it.
+pub struct Links {
+    links: Arc<dyn LinkStore>,
+    vault: Vault,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<Entropy>,
+    providers: Providers,
+    accounts: AccountReader,
+    guesses: GuessLimiter,
+    needs_enroll_key: bool,
+    code_ttl: Duration,
+    poll_interval: Duration,
+    polls: PollLimit,
+    observer: Arc<dyn Observer>,
+}
+
+impl Links {
+    pub(super) fn new(
+        ports: &Ports,
+        settings: &Settings,
+        accounts: AccountReader,
+        guesses: GuessLimiter,
+    ) -> Self {
+        Self {
+            links: ports.store.clone(),
+            vault: ports.vault.clone(),
+            clock: Arc::clone(&ports.clock),
+            entropy: Arc::clone(&ports.entropy),
+            providers: ports.providers.clone(),
+            accounts,
+            guesses,
+            needs_enroll_key: settings.enroll_key.is_some(),
+            code_ttl: settings.link_code_ttl,
+            poll_interval: settings.poll_interval,
+            polls: PollLimit::new(settings.poll_interval),
+            observer: Arc::clone(&ports.observer),
+        }
+    }
+
+    /// Deletes links that ended more than a day ago, up to `limit`. Returns how many.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn purge(&self, limit: u64) -> Result<u64, StoreError> {
+        let ended_before = self.clock.now() - Link::KEPT_AFTER_END;
+        self.links.purge_links(ended_before, limit).await
+    }
+
+    /// Deletes wrong codes that no longer count, up to `limit`. Returns how many.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn purge_guesses(&self, limit: u64) -> Result<u64, StoreError> {
+        self.guesses.purge(limit).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    mod guesses;
+    mod poll;
+    mod start;
+}

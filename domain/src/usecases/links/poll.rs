@@ -1,0 +1,113 @@
+//! Polls a link.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::Links;
+use crate::fault::Fault;
+use crate::grant::Account;
+use crate::link::{Link, LinkCode, LinkStatus, Poller};
+use crate::usecases::refusal::UNKNOWN_CODE;
+use crate::usecases::{Caller, Refusal};
+
+/// How a link stands, as far as the caller may know.
+#[derive(Debug, Clone)]
+pub struct LinkReport {
+    /// The status word.
+    pub status: LinkStatus,
+    /// How long the link still lives.
+    pub expires_in: Duration,
+    /// How often to poll.
+    pub interval: Duration,
+    /// The linked account, for the link's own key.
+    pub account: Option<Account>,
+    /// Why it failed or was denied, for the link's own key.
+    pub error: Option<Fault>,
+}
+
+impl Links {
+    /// Reports a link: its status to anybody who knows the code, the rest to its own key. Wrong codes are limited; guesses of
+    /// others never slow the link's own key down.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] for an unknown or malformed code, [`Refusal::RateLimited`] after too many of them,
+    /// [`Refusal::PolledTooSoon`] when this poller asks faster than the interval allows.
+    pub async fn poll(
+        &self,
+        code: &str,
+        caller: &Caller,
+        address: IpAddr,
+    ) -> Result<LinkReport, Refusal> {
+        let code = LinkCode::parse(code)?;
+        let link = self
+            .links
+            .find_link(&self.vault.hash_link_code(&code))
+            .await?;
+        let (link, report) = match link {
+            Some(link) if is_own(&link, caller) => {
+                self.observer.link_resumed(link.id);
+                let report = self.full_report(&link).await?;
+                (link.id, report)
+            }
+            other => {
+                let link = self.guesses.admit(other, address).await?;
+                (link.id, self.bare_report(&link))
+            }
+        };
+        let poller = match caller {
+            Caller::Key(key) => Poller::Key(key.id),
+            Caller::Nobody | Caller::Admin | Caller::Enroller => Poller::Stranger { address, link },
+        };
+        self.polls.admit(poller, self.clock.uptime())?;
+        Ok(report)
+    }
+
+    /// Reports a link to its own key, and changes nothing: for a `HEAD`. Nobody else learns whether there is a link with this
+    /// code, right or wrong: such a question is not counted as a guess, so it must not serve as one.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] for any other caller, and for an unknown or malformed code.
+    pub async fn inspect(&self, code: &str, caller: &Caller) -> Result<LinkReport, Refusal> {
+        let code = LinkCode::parse(code)?;
+        if !matches!(caller, Caller::Key(_)) {
+            return Err(UNKNOWN_CODE);
+        }
+        let hash = self.vault.hash_link_code(&code);
+        match self.links.find_link(&hash).await? {
+            Some(link) if is_own(&link, caller) => self.full_report(&link).await,
+            _ => Err(UNKNOWN_CODE),
+        }
+    }
+
+    fn bare_report(&self, link: &Link) -> LinkReport {
+        let now = self.clock.now();
+        LinkReport {
+            status: link.status(now),
+            expires_in: link.expires_in(now),
+            interval: self.poll_interval,
+            account: None,
+            error: None,
+        }
+    }
+
+    async fn full_report(&self, link: &Link) -> Result<LinkReport, Refusal> {
+        let report = self.bare_report(link);
+        let account = match report.status {
+            LinkStatus::Linked(account) => Some(self.accounts.get(account).await?),
+            _ => None,
+        };
+        let error = match &report.status {
+            LinkStatus::Failed(fault) | LinkStatus::Denied(Some(fault)) => Some(fault.clone()),
+            _ => None,
+        };
+        Ok(LinkReport {
+            account,
+            error,
+            ..report
+        })
+    }
+}
+
+fn is_own(link: &Link, caller: &Caller) -> bool {
+    matches!(caller, Caller::Key(key) if key.id == link.key)
+}

@@ -1,0 +1,146 @@
+//! Hands out link codes.
+
+use std::time::Duration;
+
+use super::Links;
+use crate::grant::{KeyHolder, KeyRole, ProviderName};
+use crate::link::{LinkCode, Requester};
+use crate::ports::{LinkCreation, NewLink, NewLinkKey, StoreError};
+use crate::secret::AccessKey;
+use crate::usecases::caller::{KEY_NEEDED, READING_ONLY, UNKNOWN_KEY, account_of};
+use crate::usecases::name::checked;
+use crate::usecases::{Caller, Refusal};
+
+/// A request for a link code.
+#[derive(Debug, Clone, Default)]
+pub struct LinkRequest {
+    /// The provider's name, if the client cares.
+    pub provider: Option<String>,
+    /// Who asks.
+    pub requester: Requester,
+}
+
+/// A new link, for the client.
+pub struct StartedLink {
+    /// The code for the person.
+    pub code: LinkCode,
+    /// The key that polls and, once linked, opens the account; `None` on a relink, where the old key does.
+    pub access_key: Option<AccessKey>,
+    /// The provider at which the person will consent.
+    pub provider: ProviderName,
+    /// How long the code lives unless somebody confirms it.
+    pub expires_in: Duration,
+    /// How often the client may poll.
+    pub interval: Duration,
+}
+
+impl Links {
+    /// At most this many links may be open at once. More would make codes guessable: see [`crate::link::GuessLimit`].
+    pub const MOST_OPEN: u64 = 10_000;
+    /// Callers without a key may open at most this many; the rest is reserved for those with one.
+    pub const MOST_OPEN_FOR_STRANGERS: u64 = 9_000;
+
+    /// Hands out a link code; a holder of an access key relinks that key's account.
+    ///
+    /// # Errors
+    /// [`Refusal`]: a missing enrolment key, a provider that is not there, too many open links.
+    pub async fn start(
+        &self,
+        caller: &Caller,
+        request: LinkRequest,
+    ) -> Result<StartedLink, Refusal> {
+        let client_name = client_name(request.requester.client_name)?;
+        let requester = Requester {
+            client_name,
+            ..request.requester
+        };
+        let (provider, key, access_key) = match caller {
+            Caller::Nobody if self.needs_enroll_key => return Err(KEY_NEEDED),
+            Caller::Nobody | Caller::Enroller | Caller::Admin => {
+                let provider = self.providers.choose(request.provider.as_deref())?;
+                let access_key = AccessKey::generate(&self.entropy);
+                let key = NewLinkKey::New(self.vault.hash_access_key(&access_key));
+                (provider.name().clone(), key, Some(access_key))
+            }
+            Caller::Key(holder) => {
+                let (provider, key) = self.relink(holder, request.provider.as_deref()).await?;
+                (provider, key, None)
+            }
+        };
+        let most_open = match caller {
+            Caller::Nobody => Self::MOST_OPEN_FOR_STRANGERS,
+            _ => Self::MOST_OPEN,
+        };
+        let code = self.create(&provider, &requester, key, most_open).await?;
+        Ok(StartedLink {
+            code,
+            access_key,
+            provider,
+            expires_in: self.code_ttl,
+            interval: self.poll_interval,
+        })
+    }
+
+    async fn relink(
+        &self,
+        key: &KeyHolder,
+        named: Option<&str>,
+    ) -> Result<(ProviderName, NewLinkKey), Refusal> {
+        let account = account_of(key, self.clock.now())?;
+        if key.role != KeyRole::Owner {
+            return Err(READING_ONLY);
+        }
+        let account = self.accounts.get(account).await?;
+        let provider = self.providers.get(&account.key.provider)?.name();
+        if named.is_some_and(|name| name != provider.as_str()) {
+            let detail = format!("the account of this key is one of the provider {provider}");
+            return Err(Refusal::Unprocessable(detail));
+        }
+        let relink = NewLinkKey::Relink {
+            key: key.id,
+            account: account.id,
+        };
+        Ok((provider.clone(), relink))
+    }
+
+    /// Stores a link under a code that no other link has.
+    async fn create(
+        &self,
+        provider: &ProviderName,
+        requester: &Requester,
+        key: NewLinkKey,
+        most_open: u64,
+    ) -> Result<LinkCode, Refusal> {
+        const TRIES: usize = 20;
+        for _ in 0..TRIES {
+            let code = LinkCode::generate(&self.entropy);
+            let now = self.clock.now();
+            let link = NewLink {
+                code: self.vault.hash_link_code(&code),
+                provider: provider.clone(),
+                requester: requester.clone(),
+                key,
+                created_at: now,
+                expires_at: now + self.code_ttl,
+            };
+            match self.links.create_link(link, most_open).await {
+                Ok(LinkCreation::Created(link)) => {
+                    tracing::info!(link = link.id.0, %provider, relink = link.relink_of.is_some(), "link code handed out");
+                    self.observer.link_started(link.id, provider);
+                    return Ok(code);
+                }
+                Ok(LinkCreation::CodeTaken) => {}
+                Ok(LinkCreation::OverCapacity) => break,
+                // The key was deleted with its account meanwhile.
+                Err(StoreError::Conflict) => return Err(UNKNOWN_KEY),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Refusal::OverCapacity)
+    }
+}
+
+fn client_name(name: Option<String>) -> Result<Option<String>, Refusal> {
+    let name = name.map(|name| checked("client_name", &name)).transpose()?;
+    Ok(name.filter(|name| !name.is_empty()))
+}

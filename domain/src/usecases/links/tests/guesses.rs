@@ -1,0 +1,97 @@
+//! Wrong codes are counted in the store.
+
+use crate::link::GuessLimit;
+use crate::ports::StoreError;
+use crate::usecases::tests::*;
+
+/// What becomes of a code that an address tries at a service.
+async fn guess(services: &Services, code: &str, from: u8) -> Result<LinkReport, Refusal> {
+    services
+        .links
+        .poll(code, &Caller::Nobody, address(from))
+        .await
+}
+
+async fn guess_wrong(services: &Services, from: u8) {
+    let refused = guess(services, "00000000", from).await;
+    assert!(matches!(refused, Err(Refusal::NotFound(_))));
+}
+
+fn is_limited<T>(tried: &Result<T, Refusal>) -> bool {
+    matches!(tried, Err(Refusal::RateLimited { .. }))
+}
+
+#[tokio::test]
+async fn a_restart_forgets_nothing() {
+    let stage = Stage::new().await;
+    for _ in 0..GuessLimit::PER_ADDRESS {
+        guess_wrong(&stage.services, 9).await;
+    }
+    let restarted = stage.another_replica().await.services;
+    assert!(is_limited(&guess(&restarted, "00000000", 9).await));
+    guess_wrong(&restarted, 8).await;
+}
+
+#[tokio::test]
+async fn services_on_one_store_bear_no_more_than_one() {
+    let stage = Stage::new().await;
+    let services = [
+        stage.another_replica().await.services,
+        stage.another_replica().await.services,
+    ];
+    for n in 0..GuessLimit::SERVICE_WIDE {
+        guess_wrong(&services[n % 2], (n / GuessLimit::PER_ADDRESS) as u8).await;
+    }
+    for service in &services {
+        assert!(is_limited(&guess(service, "00000000", 200).await));
+    }
+}
+
+#[tokio::test]
+async fn right_codes_use_nothing_up() {
+    let stage = Stage::new().await;
+    let (code, _) = stage.started().await;
+    for _ in 0..=GuessLimit::PER_ADDRESS {
+        guess(&stage.services, &code, 1).await.unwrap();
+        stage
+            .services
+            .consents
+            .look_up(&code, &stage.visitor())
+            .await
+            .unwrap();
+    }
+    guess_wrong(&stage.services, 1).await;
+}
+
+/// Otherwise a guesser would only have to wait until the store has trouble.
+#[tokio::test]
+async fn nobody_is_told_what_cannot_be_counted() {
+    let stage = Stage::new().await;
+    let (code, key) = stage.started().await;
+    stage.store.refuse_guesses(3);
+    for code in [&code, "00000000"] {
+        let refused = guess(&stage.services, code, 9).await.map(drop);
+        let away = Refusal::Store(StoreError::Unavailable("".into()));
+        assert_eq!(refused.unwrap_err().to_string(), away.to_string());
+    }
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Pending);
+    assert!(stage.confirm(&code).await.is_err());
+    // It has cost the person nothing but time.
+    stage.confirm(&code).await.unwrap();
+    assert!(matches!(
+        stage.status(&code, &key).await,
+        LinkStatus::Authorizing
+    ));
+}
+
+#[tokio::test]
+async fn what_counts_no_more_is_forgotten() {
+    let stage = Stage::new().await;
+    for _ in 0..3 {
+        guess_wrong(&stage.services, 9).await;
+    }
+    stage.clock.advance(secs(599));
+    assert_eq!(stage.services.links.purge_guesses(10).await.unwrap(), 0);
+    stage.clock.advance(secs(1));
+    assert_eq!(stage.services.links.purge_guesses(10).await.unwrap(), 3);
+}

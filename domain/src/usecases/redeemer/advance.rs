@@ -1,0 +1,157 @@
+//! Asks the provider what a link needs to know next.
+
+use super::error::RedeemError;
+use super::{Outcome, Redeemer};
+use crate::fault::Fault;
+use crate::grant::{AccessEnd, Extra, SaidEnd, TokenGrant};
+use crate::link::{
+    Ending, Link, LinkState, PollSchedule, SealedConsent, SealedGrant, SealedPrompt,
+};
+use crate::ports::{ConsentHandle, Redemption};
+use crate::time::Timestamp;
+
+impl Redeemer {
+    /// Asks the provider what a leased link needs to know next. Changes nothing that is stored.
+    #[tracing::instrument(level = "debug", name = "poll", skip_all, fields(link = link.id.0, provider = %link.provider))]
+    pub async fn advance(&self, link: &Link) -> Outcome {
+        let poll = link
+            .poll
+            .unwrap_or_else(|| PollSchedule::start(None, self.clock.now()));
+        self.observer.link_resumed(link.id);
+        let asked = match &link.state {
+            LinkState::Authorizing(consent) => self.redeem(link, consent, poll).await,
+            LinkState::Redeemed(grant) => self.identify(link, grant).await,
+            LinkState::Pending | LinkState::Linked { .. } | LinkState::Ended { .. } => {
+                Ok(Outcome::AskAgain(poll))
+            }
+        };
+        asked.unwrap_or_else(|error| self.on_failure(error, link, poll))
+    }
+
+    async fn redeem(
+        &self,
+        link: &Link,
+        consent: &SealedConsent,
+        poll: PollSchedule,
+    ) -> Result<Outcome, RedeemError> {
+        let requested_at = self.clock.now();
+        if link.is_over(requested_at) {
+            return Ok(Outcome::Over(Ending::Expired));
+        }
+        let provider = self.providers.get(&link.provider)?;
+        let handle = self.open_handle(consent, link)?;
+        let callback = consent.callback.as_ref();
+        let callback = callback.map(|sealed| self.vault.open_callback(sealed, &link.code));
+        let callback = callback.transpose()?;
+        let redemption = provider.redeem(&handle, callback.as_ref()).await?;
+        let now = self.clock.now();
+        Ok(match redemption {
+            Redemption::Pending | Redemption::SlowDown { .. } if link.is_past_deadline(now) => {
+                Outcome::Over(Ending::Expired)
+            }
+            Redemption::Granted(grant) => {
+                let sealed = self.seal_grant(link, &grant, requested_at)?;
+                Outcome::Redeemed(Box::new(sealed), PollSchedule::start(None, now))
+            }
+            Redemption::Unusable { grant, why } => {
+                let sealed = self.seal_grant(link, &grant, requested_at)?;
+                let fault = RedeemError::from(why).into_fault();
+                Outcome::Unusable(Box::new(sealed), Ending::Failed(fault))
+            }
+            Redemption::Pending => ask_again(poll.still_pending(now), link),
+            Redemption::SlowDown { interval } => ask_again(poll.slowed_down(interval, now), link),
+            Redemption::Denied(words) => {
+                let why = words.map(|words| Fault::new(Fault::ACCESS_DENIED, words));
+                Outcome::Over(Ending::Denied(why))
+            }
+            Redemption::Expired => Outcome::Over(Ending::Expired),
+        })
+    }
+
+    fn open_handle(
+        &self,
+        consent: &SealedConsent,
+        link: &Link,
+    ) -> Result<ConsentHandle, RedeemError> {
+        let (vault, handle) = (&self.vault, &consent.handle);
+        Ok(match consent.prompt {
+            SealedPrompt::UserCode { .. } => {
+                ConsentHandle::DeviceCode(vault.open_device_code(handle, &link.code)?)
+            }
+            SealedPrompt::Visit { .. } => {
+                ConsentHandle::PendingCallback(vault.open_pending_callback(handle, &link.code)?)
+            }
+        })
+    }
+
+    fn seal_grant(
+        &self,
+        link: &Link,
+        grant: &TokenGrant,
+        requested_at: Timestamp,
+    ) -> Result<SealedGrant, RedeemError> {
+        let vault = &self.vault;
+        let refresh_token = grant.refresh_token.as_ref();
+        let id_token = grant.id_token.as_ref();
+        let after = |lifetime| requested_at + lifetime;
+        let end = AccessEnd::default().after(SaidEnd {
+            requested_at,
+            expires_in: grant.expires_in,
+            assumed: grant.assumed_expires_in,
+            exp: grant.exp,
+            is_stored: false,
+        });
+        let extra = Extra::default().after(grant.extra.clone());
+        let seal_extra = || vault.seal_new_extra(&extra.to_text(), &link.code);
+        Ok(SealedGrant {
+            access_token: vault.seal_new_access_token(&grant.access_token, &link.code)?,
+            refresh_token: refresh_token
+                .map(|token| vault.seal_new_refresh_token(token, &link.code))
+                .transpose()?,
+            id_token: id_token
+                .map(|token| vault.seal_new_id_token(token, &link.code))
+                .transpose()?,
+            scopes: grant.scopes.clone(),
+            extra: (!extra.is_empty()).then(seal_extra).transpose()?,
+            requested_at,
+            access_token_expires_at: end.expires_at,
+            access_token_hinted_end: end.hints.hinted_end,
+            refresh_token_expires_at: grant.refresh_token_expires_in.map(after),
+            grant_expires_at: grant.grant_expires_in.map(after),
+            origin: grant.origin.clone(),
+        })
+    }
+
+    /// What a failed attempt means for the link. Tokens that are stored already are kept until the deadline, because
+    /// whatever keeps the service from identifying their owner may pass; only a forged ID token ends the link at once.
+    fn on_failure(&self, error: RedeemError, link: &Link, poll: PollSchedule) -> Outcome {
+        let now = self.clock.now();
+        let (id, provider) = (link.id.0, &link.provider);
+        // Only the first failure in a row is news.
+        if poll.failures == 0 {
+            tracing::warn!(link = id, %provider, %error, "asking the provider failed");
+        } else {
+            tracing::debug!(link = id, %provider, %error, "asking the provider failed, as before");
+        }
+        let again = ask_again(poll.unanswered(error.retry_after(), now), link);
+        let redeemed = matches!(link.state, LinkState::Redeemed(_));
+        let passing = error.is_passing() || redeemed && !error.is_a_forgery();
+        match link.is_past_deadline(now) {
+            false if passing => again,
+            true if passing && !redeemed => Outcome::Over(Ending::Expired),
+            _ if error.is_late(link, now + poll.interval) => Outcome::Over(Ending::Expired),
+            _ if poll.failures > 0 && !redeemed => {
+                Outcome::Over(Ending::Failed(error.after_a_lost_answer()))
+            }
+            _ => Outcome::Over(Ending::Failed(error.into_fault())),
+        }
+    }
+}
+
+/// The next question comes no later than the deadline, so that a link ends when its time is over.
+fn ask_again(poll: PollSchedule, link: &Link) -> Outcome {
+    Outcome::AskAgain(PollSchedule {
+        next_at: poll.next_at.min(link.expires_at),
+        ..poll
+    })
+}

@@ -1,0 +1,78 @@
+//! Why a redemption brought no usable answer.
+
+use std::time::Duration;
+
+use crate::fault::Fault;
+use crate::link::Link;
+use crate::ports::{CipherError, ProviderError};
+use crate::time::Timestamp;
+use crate::usecases::Refusal;
+
+/// The provider gave no answer, or one that could not be handled.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RedeemError {
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    #[error(transparent)]
+    Refusal(#[from] Refusal),
+}
+
+impl RedeemError {
+    /// Whether asking again may help.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::Provider(error) => error.is_passing(),
+            Self::Refusal(refusal) => matches!(refusal, Refusal::Store(_)),
+        }
+    }
+
+    /// Whether an ID token does not verify.
+    pub(super) fn is_a_forgery(&self) -> bool {
+        matches!(self, Self::Provider(ProviderError::Refused { code, .. }) if code == ProviderError::INVALID_ID_TOKEN)
+    }
+
+    /// When the provider wants to be asked again, if it said so.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Provider(error) => error.retry_after(),
+            Self::Refusal(_) => None,
+        }
+    }
+
+    /// Some servers call an expired device code `invalid_grant`.
+    pub(super) fn is_late(&self, link: &Link, soon: Timestamp) -> bool {
+        let code = match self {
+            Self::Provider(ProviderError::Refused { code, .. }) => code.as_str(),
+            _ => return false,
+        };
+        code == "invalid_grant" && link.is_past_deadline(soon)
+    }
+
+    /// The fault of a refusal after an earlier response was lost. A code can be redeemed once (RFC 6749 section 4.1.2), so the
+    /// person has to consent again.
+    pub(super) fn after_a_lost_answer(self) -> Fault {
+        match self {
+            Self::Provider(error @ ProviderError::Refused { .. }) => {
+                let words = format!(
+                    "the provider's first answer was lost, and it takes a consent only once: link again ({error})"
+                );
+                Fault::new(Fault::ANSWER_LOST, words)
+            }
+            other => other.into_fault(),
+        }
+    }
+
+    /// The fault to store.
+    pub(super) fn into_fault(self) -> Fault {
+        match self {
+            Self::Provider(error) => Fault::new("provider_error", error.to_string()),
+            Self::Refusal(refusal) => Fault::new("internal_error", refusal.to_string()),
+        }
+    }
+}
+
+impl From<CipherError> for RedeemError {
+    fn from(error: CipherError) -> Self {
+        Self::Refusal(error.into())
+    }
+}

@@ -1,0 +1,117 @@
+//! Turns consents into accounts: polls providers for links that wait for consent, redeems device and authorization codes, and
+//! finds out whose tokens came back.
+//!
+//! Claim (one transaction), ask the provider (none open), record (another): the runtime calls [`Redeemer::claim_due`], then
+//! for each link [`Redeemer::advance`] and [`Redeemer::record`]. It repeats the last one while the store is unavailable,
+//! because the outcome may hold tokens that exist nowhere else.
+
+mod advance;
+mod error;
+mod identify;
+mod record;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::accounts::AccountReader;
+use super::links::LinkEnder;
+use super::{Ports, Providers, Settings};
+use crate::clock_step::LEASE_MARGIN;
+use crate::entropy::Entropy;
+use crate::grant::{NewGrant, ProviderName};
+use crate::link::{Ending, Link, PollSchedule, SealedGrant};
+use crate::observe::Observer;
+use crate::ports::{Clock, LinkStore, StoreError, WriteTestStore};
+use crate::vault::Vault;
+
+/// Turns consents into accounts.
+pub struct Redeemer {
+    links: Arc<dyn LinkStore>,
+    write_tests: Arc<dyn WriteTestStore>,
+    vault: Vault,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<Entropy>,
+    providers: Providers,
+    accounts: AccountReader,
+    ender: LinkEnder,
+    provider_timeout: Duration,
+    refresh_at_least_every: Duration,
+    observer: Arc<dyn Observer>,
+}
+
+/// What the provider answered, ready to be recorded.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// Nothing yet.
+    AskAgain(PollSchedule),
+    /// Tokens whose owner is not known yet.
+    Redeemed(Box<SealedGrant>, PollSchedule),
+    /// Tokens and their owner.
+    Identified(Box<NewGrant>),
+    /// Tokens that must not be used: they are revoked, and the link ends.
+    Unusable(Box<SealedGrant>, Ending),
+    /// The link ends.
+    Over(Ending),
+}
+
+impl Redeemer {
+    pub(super) fn new(
+        ports: &Ports,
+        settings: &Settings,
+        accounts: &AccountReader,
+        ender: &LinkEnder,
+    ) -> Self {
+        Self {
+            links: ports.store.clone(),
+            write_tests: ports.store.clone(),
+            vault: ports.vault.clone(),
+            clock: Arc::clone(&ports.clock),
+            entropy: Arc::clone(&ports.entropy),
+            providers: ports.providers.clone(),
+            accounts: accounts.clone(),
+            ender: ender.clone(),
+            provider_timeout: settings.provider_timeout,
+            refresh_at_least_every: settings.refresh_at_least_every,
+            observer: Arc::clone(&ports.observer),
+        }
+    }
+
+    /// Leases the links whose poll is due, except those at busy providers.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn claim_due(
+        &self,
+        limit: u64,
+        busy: &[ProviderName],
+    ) -> Result<Vec<Link>, StoreError> {
+        self.write_tests.test_write(None).await?;
+        let now = self.clock.now();
+        let lease_until = now + self.provider_timeout + LEASE_MARGIN;
+        self.links
+            .claim_due_polls(now, lease_until, limit, busy)
+            .await
+    }
+
+    /// Returns how long nothing is due at a provider that is not busy.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn idle_for(&self, busy: &[ProviderName]) -> Result<Option<Duration>, StoreError> {
+        let next = self.links.next_poll_at(busy).await?;
+        Ok(next.map(|at| at.since(self.clock.now())))
+    }
+
+    /// Whether the lease of a claimed link still outlasts a provider call that starts now.
+    #[must_use]
+    pub fn holds_lease(&self, link: &Link) -> bool {
+        let answered_by = self.clock.now() + self.provider_timeout;
+        link.lease_until.is_some_and(|until| until > answered_by)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    mod advance;
+    mod strays;
+}

@@ -1,0 +1,76 @@
+//! Records what the provider answered.
+
+use super::{Outcome, Redeemer};
+use crate::grant::NewGrant;
+use crate::link::pace::IDENTIFY_WITHIN;
+use crate::link::{Ending, Link, LinkState, PollSchedule, SealedGrant};
+use crate::observe::LinkEnd;
+use crate::ports::StoreError;
+
+impl Redeemer {
+    /// Records an outcome. Returns the link if there is more to do at once, under the same lease.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: call it again with the same outcome. [`StoreError::Conflict`]: the link ended or
+    /// went to somebody else in the meantime.
+    pub async fn record(&self, link: &Link, outcome: &Outcome) -> Result<Option<Link>, StoreError> {
+        let (id, now) = (link.id, self.clock.now());
+        match outcome {
+            Outcome::AskAgain(poll) => self.links.postpone_poll(link, *poll).await?,
+            // The link has reported `expired` to the client for good.
+            Outcome::Redeemed(grant, _) if link.is_over(now) => {
+                self.ender.end_with(link, grant, Ending::Expired).await?;
+            }
+            Outcome::Unusable(grant, ending) => {
+                self.ender.end_with(link, grant, ending.clone()).await?;
+            }
+            Outcome::Redeemed(grant, poll) => return self.keep(link, grant, *poll).await,
+            Outcome::Identified(grant) => {
+                let grant = NewGrant::clone(grant);
+                let account = self.links.complete_link(link, grant, now).await?;
+                tracing::info!(link = id.0, account = account.id.0, provider = %link.provider, "account linked");
+                let linked = LinkEnd::Linked;
+                self.observer.link_ended(id, &link.provider, linked);
+            }
+            Outcome::Over(ending) => self.ender.end(link, ending.clone()).await?,
+        }
+        Ok(None)
+    }
+
+    /// Stores tokens that just arrived. They exist nowhere else, so they are stored even if the lease was lost meanwhile, as
+    /// long as the link still waits for this consent. Otherwise they are revoked.
+    async fn keep(
+        &self,
+        link: &Link,
+        grant: &SealedGrant,
+        poll: PollSchedule,
+    ) -> Result<Option<Link>, StoreError> {
+        let expires_at = self.clock.now() + IDENTIFY_WITHIN;
+        let mut read = link.clone();
+        loop {
+            let kept = self
+                .links
+                .keep_redeemed(&read, grant.clone(), poll, expires_at)
+                .await;
+            if !matches!(kept, Err(StoreError::Conflict)) {
+                return kept.map(Some);
+            }
+            let Some(current) = self.links.find_link(&link.code).await? else {
+                return self.ender.revoke(link, grant).await.map(|()| None);
+            };
+            match current.state {
+                LinkState::Ended { .. } => {
+                    return self.ender.revoke(link, grant).await.map(|()| None);
+                }
+                // A link has one consent, so it does not matter who holds the lease.
+                LinkState::Authorizing(_) => read = current,
+                // A device code is redeemed once: an attempt that seemed to fail has stored these tokens.
+                LinkState::Redeemed(_) => {
+                    let is_ours = current.version == read.version.next();
+                    return Ok(is_ours.then_some(current));
+                }
+                LinkState::Linked { .. } | LinkState::Pending => return Ok(None),
+            }
+        }
+    }
+}

@@ -1,0 +1,406 @@
+//! The coordinator: RFC 8628 section 3.5, and what it does with tokens once it has them.
+
+use crate::fault::Fault;
+use crate::grant::Identity;
+use crate::link::LinkState;
+use crate::ports::{ProviderError, Redemption, StoreError};
+use crate::usecases::Outcome;
+use crate::usecases::tests::*;
+
+async fn authorizing(stage: &Stage) -> (String, AccessKey) {
+    let (code, key) = stage.started().await;
+    stage.confirm(&code).await.unwrap();
+    (code, key)
+}
+
+async fn pause(stage: &Stage) -> Duration {
+    stage
+        .services
+        .redeemer
+        .idle_for(&[])
+        .await
+        .unwrap()
+        .unwrap()
+}
+
+fn refused(code: &str) -> ProviderError {
+    ProviderError::Refused {
+        code: code.to_owned(),
+        detail: "no".to_owned(),
+    }
+}
+
+fn unavailable(retry_after: Option<Duration>) -> ProviderError {
+    ProviderError::Unavailable {
+        detail: "gone".to_owned(),
+        retry_after,
+    }
+}
+
+#[tokio::test]
+async fn the_provider_s_interval_is_kept() {
+    let stage = Stage::new().await;
+    authorizing(&stage).await;
+    assert_eq!(pause(&stage).await, secs(5));
+    stage.poll_providers().await;
+    assert_eq!(pause(&stage).await, secs(5));
+}
+
+#[tokio::test]
+async fn slow_down_adds_five_seconds_for_good() {
+    let stage = Stage::new().await;
+    authorizing(&stage).await;
+    stage
+        .provider
+        .answer_redeem(Ok(Redemption::SlowDown { interval: None }));
+    stage.poll_providers().await;
+    assert_eq!(pause(&stage).await, secs(10));
+    stage.poll_providers().await;
+    assert_eq!(pause(&stage).await, secs(10));
+}
+
+#[tokio::test]
+async fn silence_backs_off_and_retry_after_is_honoured() {
+    let stage = Stage::new().await;
+    let (code, key) = authorizing(&stage).await;
+    for (retry_after, expected) in [(None, 10), (None, 20), (Some(45), 45)] {
+        stage
+            .provider
+            .answer_redeem(Err(unavailable(retry_after.map(secs))));
+        stage.poll_providers().await;
+        assert_eq!(pause(&stage).await, secs(expected));
+    }
+    stage
+        .provider
+        .answer_redeem(Ok(ScriptedProvider::grant("a", None)));
+    stage.poll_providers().await;
+    assert!(matches!(
+        stage.status(&code, &key).await,
+        LinkStatus::Linked(_)
+    ));
+}
+
+#[tokio::test]
+async fn answers_that_end_the_flow() {
+    let cases = [
+        (Ok(Redemption::Denied(None)), LinkStatus::Denied(None)),
+        (
+            Ok(Redemption::Denied(Some("not assigned".to_owned()))),
+            LinkStatus::Denied(Some(Fault::new(Fault::ACCESS_DENIED, "not assigned"))),
+        ),
+        (Ok(Redemption::Expired), LinkStatus::Expired),
+    ];
+    for (answer, expected) in cases {
+        let stage = Stage::new().await;
+        let (code, key) = authorizing(&stage).await;
+        stage.provider.answer_redeem(answer);
+        stage.poll_providers().await;
+        assert_eq!(stage.status(&code, &key).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_definite_refusal_fails_the_link_and_says_why() {
+    let stage = Stage::new().await;
+    let (code, key) = authorizing(&stage).await;
+    stage.provider.answer_redeem(Err(refused("invalid_grant")));
+    stage.poll_providers().await;
+    let LinkStatus::Failed(fault) = stage.status(&code, &key).await else {
+        panic!()
+    };
+    assert_eq!(fault.code, "provider_error");
+    assert!(fault.detail.contains("invalid_grant"));
+}
+
+#[tokio::test]
+async fn an_expired_device_code_may_be_called_invalid_grant() {
+    let stage = Stage::new().await;
+    let (code, key) = authorizing(&stage).await;
+    stage.clock.advance(ScriptedProvider::EXPIRES_IN - secs(3));
+    stage.provider.answer_redeem(Err(refused("invalid_grant")));
+    stage.poll_providers().await;
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
+}
+
+#[tokio::test]
+async fn the_provider_is_asked_a_last_time_at_the_deadline() {
+    let stage = Stage::new().await;
+    let (code, key) = authorizing(&stage).await;
+    stage.clock.advance(ScriptedProvider::EXPIRES_IN);
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Authorizing);
+    stage.poll_providers().await;
+    assert_eq!(stage.provider.times_redeemed(), 1);
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
+
+    let (code, key) = authorizing(&stage).await;
+    stage.clock.advance(ScriptedProvider::EXPIRES_IN);
+    stage
+        .provider
+        .answer_redeem(Ok(ScriptedProvider::grant("just in time", None)));
+    stage.poll_providers().await;
+    assert!(matches!(
+        stage.status(&code, &key).await,
+        LinkStatus::Linked(_)
+    ));
+}
+
+#[tokio::test]
+async fn the_service_keeps_its_own_deadline() {
+    let stage = Stage::new().await;
+    let (code, key) = authorizing(&stage).await;
+    stage
+        .clock
+        .advance(ScriptedProvider::EXPIRES_IN + Link::LAST_WORD);
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
+    stage
+        .provider
+        .answer_redeem(Ok(ScriptedProvider::grant("late", None)));
+    let claimed = stage
+        .services
+        .redeemer
+        .claim_due(1, &[])
+        .await
+        .unwrap()
+        .remove(0);
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
+    stage.see_through(claimed).await;
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
+    assert_eq!(stage.provider.times_redeemed(), 0);
+}
+
+#[tokio::test]
+async fn a_deadline_during_an_outage_is_an_expiry() {
+    let stage = Stage::new().await;
+    let (code, key) = authorizing(&stage).await;
+    stage.clock.advance(ScriptedProvider::EXPIRES_IN);
+    stage.provider.answer_redeem(Err(unavailable(None)));
+    stage.poll_providers().await;
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
+}
+
+#[tokio::test]
+async fn tokens_are_not_given_up_because_their_owner_cannot_be_found_out_yet() {
+    let stage = Stage::new().await;
+    let (code, key) = authorizing(&stage).await;
+    stage
+        .provider
+        .answer_redeem(Ok(ScriptedProvider::grant("a", Some("r"))));
+    stage
+        .provider
+        .answer_identify(Err(refused("insufficient_scope")));
+    stage.poll_providers().await;
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Authorizing);
+    stage.poll_providers().await;
+    assert!(matches!(
+        stage.status(&code, &key).await,
+        LinkStatus::Linked(_)
+    ));
+
+    let (code, key) = authorizing(&stage).await;
+    stage
+        .provider
+        .answer_redeem(Ok(ScriptedProvider::grant("a", Some("r"))));
+    for _ in 0..200 {
+        stage
+            .provider
+            .answer_identify(Err(refused("insufficient_scope")));
+        stage.poll_providers().await;
+    }
+    let LinkStatus::Failed(fault) = stage.status(&code, &key).await else {
+        panic!()
+    };
+    assert_eq!(fault.code, "provider_error", "for good after ten minutes");
+}
+
+#[tokio::test]
+async fn an_id_token_that_does_not_verify_ends_the_link_at_once() {
+    let stage = Stage::new().await;
+    let (code, key) = authorizing(&stage).await;
+    stage
+        .provider
+        .answer_redeem(Ok(ScriptedProvider::grant("a", Some("r"))));
+    let forged = refused(ProviderError::INVALID_ID_TOKEN);
+    stage.provider.answer_identify(Err(forged));
+    stage.poll_providers().await;
+    let status = stage.status(&code, &key).await;
+    assert!(matches!(status, LinkStatus::Failed(_)), "{status:?}");
+    assert!(stage.store.accounts(None, 1).await.unwrap().is_empty());
+    assert_eq!(stage.revocations().await.len(), 1, "its tokens go back");
+}
+
+#[tokio::test]
+async fn tokens_outlive_a_userinfo_that_is_away() {
+    let stage = Stage::new().await;
+    let (code, key) = authorizing(&stage).await;
+    stage
+        .provider
+        .answer_redeem(Ok(ScriptedProvider::grant("a", Some("r"))));
+    stage.provider.answer_identify(Err(unavailable(None)));
+    stage.poll_providers().await;
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Authorizing);
+    stage.poll_providers().await;
+    assert!(matches!(
+        stage.status(&code, &key).await,
+        LinkStatus::Linked(_)
+    ));
+    assert_eq!(
+        stage.provider.times_redeemed(),
+        1,
+        "the device code is spent once"
+    );
+}
+
+#[tokio::test]
+async fn tokens_are_kept_even_when_the_lease_ran_out() {
+    let stage = Stage::new().await;
+    let (code, key) = authorizing(&stage).await;
+    stage
+        .provider
+        .answer_redeem(Ok(ScriptedProvider::grant("a", Some("r"))));
+    stage.clock.advance(secs(5));
+    let stalled = stage
+        .services
+        .redeemer
+        .claim_due(1, &[])
+        .await
+        .unwrap()
+        .remove(0);
+    let outcome = stage.services.redeemer.advance(&stalled).await;
+    stage.clock.advance(secs(60));
+    let taken_over = stage
+        .services
+        .redeemer
+        .claim_due(1, &[])
+        .await
+        .unwrap()
+        .remove(0);
+    assert!(!stage.services.redeemer.holds_lease(&stalled));
+    let kept = stage
+        .services
+        .redeemer
+        .record(&stalled, &outcome)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(matches!(kept.state, LinkState::Redeemed(_)));
+    let late = stage
+        .services
+        .redeemer
+        .record(
+            &taken_over,
+            &Outcome::Over(crate::link::Ending::Denied(None)),
+        )
+        .await;
+    assert!(matches!(late, Err(StoreError::Conflict)));
+    stage.see_through(kept).await;
+    assert!(matches!(
+        stage.status(&code, &key).await,
+        LinkStatus::Linked(_)
+    ));
+}
+
+#[tokio::test]
+async fn cancelling_wins_over_an_answer_that_comes_later() {
+    let stage = Stage::new().await;
+    let (code, key) = authorizing(&stage).await;
+    stage
+        .provider
+        .answer_redeem(Ok(ScriptedProvider::grant("a", None)));
+    stage.clock.advance(secs(5));
+    let claimed = stage
+        .services
+        .redeemer
+        .claim_due(1, &[])
+        .await
+        .unwrap()
+        .remove(0);
+    let outcome = stage.services.redeemer.advance(&claimed).await;
+    stage
+        .services
+        .consents
+        .cancel(&code, &stage.visitor())
+        .await
+        .unwrap();
+    let next = stage
+        .services
+        .redeemer
+        .record(&claimed, &outcome)
+        .await
+        .unwrap();
+    assert!(next.is_none());
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Denied(None));
+}
+
+#[tokio::test]
+async fn a_relink_by_another_person_fails_and_changes_nothing() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    let relink = stage.link_for(&stage.caller(&key).await).await.unwrap();
+    stage.confirm(relink.code.digits()).await.unwrap();
+    stage
+        .provider
+        .answer_redeem(Ok(ScriptedProvider::grant("mallory's", None)));
+    stage
+        .provider
+        .answer_identify(Ok(ScriptedProvider::person("mallory")));
+    stage.poll_providers().await;
+    let LinkStatus::Failed(fault) = stage.status(relink.code.digits(), &key).await else {
+        panic!()
+    };
+    assert_eq!(fault.code, "account_mismatch");
+    let token = stage
+        .services
+        .tokens
+        .hand_out(&stage.caller(&key).await, secs(0))
+        .await
+        .unwrap();
+    assert_eq!(token.access_token.expose(), "access-1");
+}
+
+#[tokio::test]
+async fn the_same_person_gets_the_same_account_and_both_keys_work() {
+    let stage = Stage::new().await;
+    let (first_code, first) = stage.linked().await;
+    let (second_code, second) = stage.linked().await;
+    let one = stage.report(&first_code, &first).await.account.unwrap();
+    let two = stage.report(&second_code, &second).await.account.unwrap();
+    assert_eq!(one.id, two.id);
+    for key in [first, second] {
+        assert!(
+            stage
+                .services
+                .tokens
+                .hand_out(&stage.caller(&key).await, secs(0))
+                .await
+                .is_ok()
+        );
+    }
+}
+
+#[tokio::test]
+async fn people_without_a_name_get_accounts_of_their_own_repaired_only_by_relink() {
+    let stage = Stage::new().await;
+    stage.provider.answer_identify(Ok(Identity::Unknown));
+    let (code, key) = stage.linked().await;
+    stage.provider.answer_identify(Ok(Identity::Unknown));
+    let (other_code, other) = stage.linked().await;
+    let account = stage.report(&code, &key).await.account.unwrap();
+    assert_ne!(
+        account.id,
+        stage.report(&other_code, &other).await.account.unwrap().id
+    );
+
+    let relink = stage.link_for(&stage.caller(&key).await).await.unwrap();
+    stage.confirm(relink.code.digits()).await.unwrap();
+    stage
+        .provider
+        .answer_redeem(Ok(ScriptedProvider::grant("again", None)));
+    stage.provider.answer_identify(Ok(Identity::Unknown));
+    stage.poll_providers().await;
+    let relinked = stage
+        .report(relink.code.digits(), &key)
+        .await
+        .account
+        .unwrap();
+    assert_eq!(relinked.id, account.id);
+}

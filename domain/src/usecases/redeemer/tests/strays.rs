@@ -1,0 +1,175 @@
+//! Tokens that arrive when nobody waits for them any more.
+
+use crate::grant::Identity;
+use crate::usecases::Outcome;
+use crate::usecases::tests::*;
+
+impl Stage {
+    /// Tokens arrive for a link that its person has cancelled meanwhile.
+    async fn stray(&self, which: &str) {
+        let (code, _) = self.started().await;
+        let (link, outcome) = self.tokens_under_way(&code, which).await;
+        self.services
+            .consents
+            .cancel(&code, &self.visitor())
+            .await
+            .unwrap();
+        let next = self
+            .services
+            .redeemer
+            .record(&link, &outcome)
+            .await
+            .unwrap();
+        assert!(next.is_none());
+    }
+
+    /// The answer to the first poll of a link that its person has confirmed, not recorded yet.
+    async fn tokens_under_way(&self, code: &str, which: &str) -> (Link, Outcome) {
+        self.confirm(code).await.unwrap();
+        let refresh = format!("{which}'s refresh");
+        let granted = ScriptedProvider::grant(which, Some(&refresh));
+        self.provider.answer_redeem(Ok(granted));
+        self.clock.advance(ScriptedProvider::INTERVAL);
+        let link = self
+            .services
+            .redeemer
+            .claim_due(1, &[])
+            .await
+            .unwrap()
+            .remove(0);
+        let outcome = self.services.redeemer.advance(&link).await;
+        (link, outcome)
+    }
+
+    async fn only_status(&self) -> RevocationStatus {
+        let all = self.revocations().await;
+        assert_eq!(all.len(), 1);
+        all[0].status
+    }
+}
+
+#[tokio::test]
+async fn they_are_revoked() {
+    let stage = Stage::new().await;
+    stage.stray("late").await;
+    assert_eq!(stage.only_status().await, RevocationStatus::Pending);
+    assert_eq!(stage.revoke_due().await, 1);
+    assert_eq!(stage.provider.revoked(), ["late's refresh", "late"]);
+    assert_eq!(stage.only_status().await, RevocationStatus::Revoked);
+}
+
+#[tokio::test]
+async fn a_link_that_has_said_expired_does_not_come_back() {
+    let stage = Stage::new().await;
+    let (code, key) = stage.started().await;
+    let (link, outcome) = stage.tokens_under_way(&code, "late").await;
+    let left = link.expires_at.since(stage.clock_now());
+    stage.clock.advance(left + Link::LAST_WORD);
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
+    assert!(
+        stage
+            .services
+            .redeemer
+            .record(&link, &outcome)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    stage.clock.advance(secs(10));
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
+    assert_eq!(stage.revoke_due().await, 1);
+    assert_eq!(stage.provider.revoked(), ["late's refresh", "late"]);
+}
+
+#[tokio::test]
+async fn unless_the_person_has_a_live_account() {
+    let stage = Stage::new().await;
+    stage.linked().await;
+    stage.stray("late").await;
+    assert_eq!(stage.revoke_due().await, 1);
+    assert!(stage.provider.revoked().is_empty());
+    assert_eq!(stage.only_status().await, RevocationStatus::Cancelled);
+}
+
+#[tokio::test]
+async fn another_person_s_account_does_not_matter() {
+    let stage = Stage::new().await;
+    stage.linked().await;
+    stage.stray("late").await;
+    let bob = ScriptedProvider::person("bob");
+    stage.provider.answer_identify(Ok(bob));
+    stage.revoke_due().await;
+    assert_eq!(stage.only_status().await, RevocationStatus::Revoked);
+}
+
+#[tokio::test]
+async fn where_nobody_is_named_any_unnamed_account_may_be_theirs() {
+    let stage = Stage::new().await;
+    stage.provider.answer_identify(Ok(Identity::Unknown));
+    stage.linked().await;
+    stage.stray("late").await;
+    stage.provider.answer_identify(Ok(Identity::Unknown));
+    stage.revoke_due().await;
+    assert!(stage.provider.revoked().is_empty());
+    assert_eq!(stage.only_status().await, RevocationStatus::Cancelled);
+}
+
+#[tokio::test]
+async fn those_of_a_person_who_was_not_meant_are_revoked_too() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    let relink = stage.link_for(&stage.caller(&key).await).await.unwrap();
+    stage.confirm(relink.code.digits()).await.unwrap();
+    let granted = ScriptedProvider::grant("mallory's", None);
+    stage.provider.answer_redeem(Ok(granted));
+    for _ in 0..2 {
+        let mallory = ScriptedProvider::person("mallory");
+        stage.provider.answer_identify(Ok(mallory));
+    }
+    stage.poll_providers().await;
+    assert_eq!(stage.revoke_due().await, 1);
+    assert_eq!(stage.provider.revoked(), ["mallory's"]);
+}
+
+#[tokio::test]
+async fn a_relink_under_way_ends_with_its_account() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    let caller = stage.caller(&key).await;
+    let relink = stage.link_for(&caller).await.unwrap();
+    stage.confirm(relink.code.digits()).await.unwrap();
+    let granted = ScriptedProvider::grant("again", Some("refresh-again"));
+    stage.provider.answer_redeem(Ok(granted));
+    stage.clock.advance(ScriptedProvider::INTERVAL);
+    let link = stage.services.redeemer.claim_due(1, &[]).await.unwrap();
+    let link = &link[0];
+    let outcome = stage.services.redeemer.advance(link).await;
+    let redeemed = stage
+        .services
+        .redeemer
+        .record(link, &outcome)
+        .await
+        .unwrap()
+        .unwrap();
+    let account = stage.last_account().await;
+    stage
+        .services
+        .accounts
+        .delete(&caller, account)
+        .await
+        .unwrap();
+    assert_eq!(stage.revoke_due().await, 1);
+    let revoked = stage.provider.revoked();
+    assert_eq!(revoked, ["refresh-1", "access-1", "refresh-again", "again"]);
+    // Whoever was finding out whose they are finds nothing to complete.
+    let outcome = stage.services.redeemer.advance(&redeemed).await;
+    assert!(
+        stage
+            .services
+            .redeemer
+            .record(&redeemed, &outcome)
+            .await
+            .is_err()
+    );
+    assert!(stage.store.accounts(None, 1).await.unwrap().is_empty());
+}

@@ -1,0 +1,145 @@
+//! Seals what a refresh brought. A new refresh token is sealed even if the rest of the answer cannot be used.
+
+use super::Refresher;
+use crate::grant::refresh::{Lifetimes, due_at, refreshed_in_vain};
+use crate::grant::{AccessEnd, ListedMembers, RefreshedTokens, SaidEnd, StoredTokens, TokenGrant};
+use crate::ports::{CipherError, ProviderError, RefreshAnswer, RefreshError};
+use crate::secret::{AccessToken, RefreshToken, Sealed};
+use crate::time::Timestamp;
+
+impl Refresher {
+    /// Seals what an answer to the refresh token of a lease brought.
+    pub(super) fn seal(
+        &self,
+        lease: &StoredTokens,
+        answer: &RefreshAnswer,
+        requested_at: Timestamp,
+    ) -> Result<RefreshedTokens, CipherError> {
+        match answer {
+            RefreshAnswer::Granted(granted) => self.seal_granted(lease, granted, requested_at),
+            RefreshAnswer::Unusable { refresh_token, why } => {
+                self.seal_in_vain(lease, refresh_token.as_ref(), why, requested_at)
+            }
+        }
+    }
+
+    fn seal_granted(
+        &self,
+        lease: &StoredTokens,
+        granted: &TokenGrant,
+        requested_at: Timestamp,
+    ) -> Result<RefreshedTokens, CipherError> {
+        let key = &lease.account.key;
+        let refresh_token = granted.refresh_token.as_ref();
+        let end = lease.access_end().after(SaidEnd {
+            requested_at,
+            expires_in: granted.expires_in,
+            assumed: granted.assumed_expires_in,
+            exp: granted.exp,
+            is_stored: self.is_stored(lease, &granted.access_token),
+        });
+        if end.is_over(requested_at) {
+            let why = expired_token();
+            return self.seal_in_vain(lease, refresh_token, &why, requested_at);
+        }
+        let lasts = granted.refresh_token_expires_in;
+        Ok(RefreshedTokens {
+            access_token: Ok(self.vault.seal_access_token(&granted.access_token, key)?),
+            refresh_token: self.seal_new(lease, refresh_token)?,
+            scopes: granted.scopes.clone(),
+            extra: self.seal_extra(lease, &granted.extra)?,
+            origin: granted.origin.clone(),
+            requested_at,
+            access_token_expires_at: end.expires_at,
+            hints: end.hints,
+            refresh_token_expires_at: lasts.map(|lifetime| requested_at + lifetime),
+            next_refresh_at: self.next_refresh(&end, lasts, requested_at),
+        })
+    }
+
+    fn next_refresh(
+        &self,
+        end: &AccessEnd,
+        refresh_token_lasts: Option<std::time::Duration>,
+        requested_at: Timestamp,
+    ) -> Option<Timestamp> {
+        let lifetimes = Lifetimes {
+            requested_at,
+            access_token_expires_at: end.planned_by(),
+            refresh_token_lasts,
+        };
+        due_at(&lifetimes, self.at_least_every, self.entropy.fraction())
+    }
+
+    /// The stored access token stays, and the account is degraded until a refresh brings one that can be used.
+    fn seal_in_vain(
+        &self,
+        lease: &StoredTokens,
+        refresh_token: Option<&RefreshToken>,
+        why: &ProviderError,
+        requested_at: Timestamp,
+    ) -> Result<RefreshedTokens, CipherError> {
+        let (now, spread) = (self.clock.now(), self.entropy.fraction());
+        let failure = refreshed_in_vain(lease.attempts, why, now, spread);
+        let AccessEnd { expires_at, hints } = lease.access_end();
+        Ok(RefreshedTokens {
+            refresh_token: self.seal_new(lease, refresh_token)?,
+            scopes: lease.account.scopes.clone(),
+            extra: lease.extra.clone(),
+            origin: lease.origin.clone(),
+            requested_at,
+            access_token_expires_at: expires_at,
+            hints,
+            refresh_token_expires_at: None,
+            next_refresh_at: failure.next_refresh_at,
+            access_token: Err(Box::new(failure)),
+        })
+    }
+
+    fn seal_new(
+        &self,
+        lease: &StoredTokens,
+        refresh_token: Option<&RefreshToken>,
+    ) -> Result<Option<Sealed>, CipherError> {
+        let seal = |token| self.vault.seal_refresh_token(token, &lease.account.key);
+        refresh_token.map(seal).transpose()
+    }
+
+    /// Whether the provider has given the stored access token once more.
+    fn is_stored(&self, lease: &StoredTokens, access_token: &AccessToken) -> bool {
+        let (vault, key) = (&self.vault, &lease.account.key);
+        let stored = vault.open_access_token(&lease.access_token, key);
+        stored.is_ok_and(|stored| stored.expose() == access_token.expose())
+    }
+
+    /// The extra of a lease after an answer, sealed with the present key like the access token beside it.
+    fn seal_extra(
+        &self,
+        lease: &StoredTokens,
+        answer: &ListedMembers,
+    ) -> Result<Option<Sealed>, CipherError> {
+        let before = self
+            .vault
+            .read_extra(lease.extra.as_ref(), &lease.account.key);
+        let extra = before.after(answer.clone());
+        let seal = || self.vault.seal_extra(&extra.to_text(), &lease.account.key);
+        (!extra.is_empty()).then(seal).transpose()
+    }
+}
+
+/// The provider keeps returning a token that has ended.
+fn expired_token() -> ProviderError {
+    ProviderError::Nonsense {
+        detail: "the access token that the service has already, and which has expired".to_owned(),
+    }
+}
+
+/// The provider has rotated, and what it gave cannot be kept.
+pub(super) fn unsealable(error: CipherError) -> RefreshError {
+    RefreshError {
+        cause: ProviderError::Nonsense {
+            detail: format!("tokens that cannot be sealed: {error}"),
+        },
+        may_have_acted: true,
+    }
+}

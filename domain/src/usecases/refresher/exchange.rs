@@ -1,0 +1,218 @@
+//! Presents refresh tokens.
+
+use std::time::Duration;
+
+use super::Refresher;
+use super::answer::unsealable;
+use crate::fault::Fault;
+use crate::grant::refresh::{Others, RefreshFailure, judge, wait_for_operator};
+use crate::grant::{AccountStatus, RefreshedTokens, StoredTokens};
+use crate::observe::RefreshOutcome;
+use crate::ports::{CipherError, OAuthProvider, ProviderError, RefreshError};
+use crate::secret::RefreshToken;
+use crate::time::Timestamp;
+
+/// The outcome of presenting a refresh token, ready to be recorded.
+#[derive(Debug, Clone)]
+pub enum Exchange {
+    /// New tokens.
+    Refreshed(Box<RefreshedTokens>),
+    /// No new tokens, and what that means.
+    Failed(Box<RefreshFailure>),
+    /// Nothing was sent: the lease was over, or the answer could not have been stored.
+    Unsent,
+}
+
+/// Why there are no new tokens.
+enum ExchangeError {
+    Provider(RefreshError),
+    /// Only the operator can do something about it.
+    Operator(Fault),
+    LeaseLost,
+}
+
+impl ExchangeError {
+    /// How it counts; nothing was tried under a lease that is over.
+    const fn outcome(&self) -> Option<RefreshOutcome> {
+        match self {
+            Self::LeaseLost => None,
+            Self::Operator(_) => Some(RefreshOutcome::Misconfigured),
+            Self::Provider(error) => Some(match &error.cause {
+                ProviderError::Misconfigured { .. } => RefreshOutcome::Misconfigured,
+                ProviderError::Refused { .. } => RefreshOutcome::Refused,
+                _ => RefreshOutcome::Unavailable,
+            }),
+        }
+    }
+}
+
+impl From<CipherError> for ExchangeError {
+    fn from(error: CipherError) -> Self {
+        let words = format!("the stored refresh token does not open: {error}");
+        Self::Operator(Fault::new("internal_error", words))
+    }
+}
+
+impl Refresher {
+    /// Presents the refresh token of a lease. Changes nothing that is stored.
+    #[tracing::instrument(
+        level = "debug",
+        name = "refresh attempt",
+        skip_all,
+        fields(account = lease.account.id.0, provider = %lease.account.key.provider)
+    )]
+    pub async fn exchange(&self, lease: &StoredTokens) -> Exchange {
+        let due = lease.account.next_refresh_at;
+        let lag = due.and_then(|due| self.lag(due));
+        let error = match self.present(lease).await {
+            Ok(tokens) => {
+                let outcome = match tokens.access_token {
+                    Ok(_) => RefreshOutcome::Refreshed,
+                    Err(_) => RefreshOutcome::Unavailable,
+                };
+                self.report(lease, outcome, lag);
+                return Exchange::Refreshed(Box::new(tokens));
+            }
+            Err(error) => error,
+        };
+        let outcome = error.outcome();
+        let before = lease.attempts.after_waiting(lag.unwrap_or_default());
+        let now = self.clock.now();
+        let spread = self.entropy.fraction();
+        let failure = match error {
+            ExchangeError::LeaseLost => return Exchange::Unsent,
+            ExchangeError::Operator(fault) => wait_for_operator(before, fault, now),
+            ExchangeError::Provider(error) => {
+                let error = self.outages.reinterpret(lease, error);
+                let others = self.others(lease).await;
+                judge(before, &error, others, now, spread)
+            }
+        };
+        // `record` reports a verdict once it is stored.
+        if let Some(outcome) = outcome
+            && failure.status != AccountStatus::RelinkRequired
+        {
+            self.report(lease, outcome, lag);
+        }
+        Exchange::Failed(Box::new(still_over(failure, lease)))
+    }
+
+    /// How the provider's other grants fare. If the store does not answer, there are assumed to be some.
+    async fn others(&self, lease: &StoredTokens) -> Others {
+        let others = self.accounts.has_others_alive(&lease.account).await;
+        Others {
+            exist: others.unwrap_or(true),
+            refreshed_at: self.outages.last_refresh(&lease.account.key.provider),
+        }
+    }
+
+    /// How long a refresh has been due; `None` if it is not due yet and a caller has asked for it.
+    fn lag(&self, due: Timestamp) -> Option<Duration> {
+        let now = self.clock.now();
+        (due <= now).then(|| now.since(due))
+    }
+
+    pub(super) fn report(
+        &self,
+        lease: &StoredTokens,
+        outcome: RefreshOutcome,
+        lag: Option<Duration>,
+    ) {
+        let provider = &lease.account.key.provider;
+        self.observer.refresh_tried(provider, outcome, lag);
+    }
+
+    async fn present(&self, lease: &StoredTokens) -> Result<RefreshedTokens, ExchangeError> {
+        let key = &lease.account.key;
+        let provider = match self.providers.get(&key.provider) {
+            Ok(provider) => provider,
+            Err(refusal) => {
+                self.outages.give_probe_back(lease).await;
+                let fault = Fault::new(Fault::NOT_CONFIGURED, refusal.to_string());
+                return Err(ExchangeError::Operator(fault));
+            }
+        };
+        let refresh_token = match self.make_ready(provider.as_ref(), lease).await {
+            Err(ExchangeError::Provider(error)) => {
+                self.outages.note_error(lease, &error).await;
+                return Err(ExchangeError::Provider(error));
+            }
+            Err(error) => {
+                self.outages.give_probe_back(lease).await;
+                return Err(error);
+            }
+            Ok(refresh_token) => refresh_token,
+        };
+        let requested_at = self.clock.now();
+        let answer = provider
+            .refresh(&refresh_token, &lease.account.scopes)
+            .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.outages.note_error(lease, &error).await;
+                return Err(ExchangeError::Provider(error));
+            }
+        };
+        self.outages.note_success(lease);
+        self.seal(lease, &answer, requested_at)
+            .map_err(|error| ExchangeError::Provider(unsealable(error)))
+    }
+
+    /// The refresh token of a lease, if it may be presented to this provider, and now.
+    async fn make_ready(
+        &self,
+        provider: &dyn OAuthProvider,
+        lease: &StoredTokens,
+    ) -> Result<RefreshToken, ExchangeError> {
+        let origin = provider.origin().await;
+        let origin = origin.map_err(|cause| ExchangeError::Provider(RefreshError::from(cause)))?;
+        if !lease.origin.may_be_sent_to(&origin) {
+            return Err(ExchangeError::Operator(client_changed()));
+        }
+        let sealed = lease
+            .refresh_token
+            .as_ref()
+            .ok_or(ExchangeError::LeaseLost)?;
+        let refresh_token = self.vault.open_refresh_token(sealed, &lease.account.key)?;
+        let can_store = self.write_tests.test_write(None).await.is_ok();
+        if !can_store || self.outages.waits_for_probe(lease) || !self.holds(lease).await {
+            return Err(ExchangeError::LeaseLost);
+        }
+        Ok(refresh_token)
+    }
+
+    /// Whether the lease outlasts a provider call that starts now, and nothing has come in between. Now is when the
+    /// store has answered: a process may be stopped, or its database out of reach, while it waits for that.
+    async fn holds(&self, lease: &StoredTokens) -> bool {
+        let stored = self.accounts.tokens(lease.account.id).await;
+        let answered_by = self.clock.now() + self.provider_timeout;
+        lease.lease.until > Some(answered_by)
+            && stored.is_ok_and(|stored| {
+                stored.is_some_and(|stored| {
+                    stored.lease == lease.lease && stored.generation == lease.generation
+                })
+            })
+    }
+}
+
+fn client_changed() -> Fault {
+    let words = "the tokens came from another issuer, token endpoint or client id than the one that is configured now; put \
+                 the configuration back, or link the account again";
+    Fault::new(Fault::CLIENT_CHANGED, words)
+}
+
+/// A grant that was given up and tried all the same is given up still, for the reason it was given up for.
+fn still_over(failure: RefreshFailure, lease: &StoredTokens) -> RefreshFailure {
+    if lease.account.status != AccountStatus::RelinkRequired
+        || failure.status == AccountStatus::RelinkRequired
+    {
+        return failure;
+    }
+    RefreshFailure {
+        status: AccountStatus::RelinkRequired,
+        fault: lease.account.last_error.clone().unwrap_or(failure.fault),
+        next_refresh_at: None,
+        attempts: failure.attempts,
+    }
+}

@@ -1,0 +1,63 @@
+//! Refreshes that a caller asks for and waits for.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{Claim, Refresher};
+use crate::grant::{AccountId, ProviderName, StoredTokens};
+
+/// Refreshes an account while a caller waits.
+///
+/// The refresh runs to completion even if the caller disconnects, and any number of callers share one refresh. The
+/// outcome is in the store afterwards.
+#[async_trait]
+pub trait RefreshOnDemand: Send + Sync {
+    /// Returns once the request is settled, or after `timeout`.
+    async fn refresh(&self, request: RefreshRequest, timeout: Duration);
+}
+
+/// Asks for better tokens than those that the caller has seen. The request is settled once the stored account differs from
+/// what the caller has seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefreshRequest {
+    /// The account.
+    pub account: AccountId,
+    /// Its provider.
+    pub provider: ProviderName,
+    generation: i64,
+    failures: u32,
+}
+
+impl RefreshRequest {
+    /// Asks for better tokens than these.
+    #[must_use]
+    pub fn for_better_than(tokens: &StoredTokens) -> Self {
+        Self {
+            account: tokens.account.id,
+            provider: tokens.account.key.provider.clone(),
+            generation: tokens.generation,
+            failures: tokens.attempts.failures,
+        }
+    }
+
+    /// Whether nobody has refreshed the account, or failed to, since.
+    pub(super) fn is_open(&self, tokens: &StoredTokens) -> bool {
+        self.generation == tokens.generation && self.failures == tokens.attempts.failures
+    }
+}
+
+/// Refreshes in the caller's own task: enough for tests, where no caller disconnects.
+#[async_trait]
+impl RefreshOnDemand for Refresher {
+    async fn refresh(&self, request: RefreshRequest, _: Duration) {
+        let Ok(Claim::Mine(lease)) = self.claim(&request).await else {
+            return;
+        };
+        let mut next = Some(*lease);
+        while let Some(lease) = next {
+            let exchange = self.exchange(&lease).await;
+            next = self.record(&lease, &exchange).await.ok().flatten();
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Notes what an answer says about the provider, for all its accounts.
+
+use std::sync::Arc;
+
+use super::outages::{Outages, PROBE_LEFT_TO_OTHERS};
+use crate::entropy::Entropy;
+use crate::fault::Fault;
+use crate::grant::refresh::{Outage, REFRESH_HORIZON};
+use crate::grant::{AccountId, ProviderName, StoredTokens};
+use crate::observe::Observer;
+use crate::ports::{Clock, OutageStore, ProviderError, RefreshError, StoreError};
+use crate::time::Timestamp;
+use crate::usecases::Ports;
+
+/// Begins, probes and ends outages of providers.
+pub(super) struct OutageWatch {
+    store: Arc<dyn OutageStore>,
+    known: Outages,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<Entropy>,
+    observer: Arc<dyn Observer>,
+}
+
+impl OutageWatch {
+    pub(super) fn new(ports: &Ports) -> Self {
+        Self {
+            store: ports.store.clone(),
+            known: Outages::default(),
+            clock: Arc::clone(&ports.clock),
+            entropy: Arc::clone(&ports.entropy),
+            observer: Arc::clone(&ports.observer),
+        }
+    }
+
+    /// Providers that give this process no answer although others have ended the outage.
+    pub(super) fn cut_off(&self) -> Vec<ProviderName> {
+        self.known.cut_off()
+    }
+
+    /// When this process may send the next probe.
+    pub(super) fn opens_at(&self, outage: &Outage) -> Timestamp {
+        self.known.opens_at(outage)
+    }
+
+    /// When the provider last refreshed a token, as far as this process knows.
+    pub(super) fn last_refresh(&self, provider: &ProviderName) -> Option<Timestamp> {
+        self.known.last_refresh(provider)
+    }
+
+    /// Reads which providers have an outage, and reports those that have begun or ended.
+    pub(super) async fn read(&self) -> Result<Vec<Outage>, StoreError> {
+        let outages = self.store.outages().await?;
+        for (provider, is_down) in self.known.learn(outages.clone()) {
+            self.report(&provider, is_down);
+        }
+        Ok(outages)
+    }
+
+    /// Whether this process may send a probe. A time that a clock which was ahead has written does not count.
+    pub(super) fn may_probe(&self, outage: &Outage, now: Timestamp) -> bool {
+        let opens_at = self.known.opens_at(outage);
+        let horizon = REFRESH_HORIZON.pause + PROBE_LEFT_TO_OTHERS;
+        outage.is_probe_due(now) && !opens_at.is_ahead(now, horizon)
+    }
+
+    /// Leases the account whose turn it is to be the probe until `lease_until`. With `asked_for`, only if that is this one.
+    pub(super) async fn claim_probe(
+        &self,
+        provider: &ProviderName,
+        asked_for: Option<AccountId>,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<Option<StoredTokens>, StoreError> {
+        let probe = self
+            .store
+            .claim_probe(provider, asked_for, now, lease_until);
+        Ok(probe.await?.map(|(outage, lease)| {
+            self.known.learn_one(provider, Some(outage));
+            lease
+        }))
+    }
+
+    /// Notes that the provider has refreshed a token. Writes nothing, because the new tokens are saved first.
+    pub(super) fn note_success(&self, lease: &StoredTokens) {
+        let provider = &lease.account.key.provider;
+        self.known.refreshed(provider, self.clock.now());
+    }
+
+    /// Ends the outage of a provider whose new tokens are saved.
+    pub(super) async fn note_saved(&self, lease: &StoredTokens) {
+        let provider = &lease.account.key.provider;
+        let ended = self.end_outage(provider).await;
+        log_if_not_stored(provider, ended);
+    }
+
+    /// Notes what a failure says about the provider. A definite answer ends an outage; several accounts that fail without one
+    /// begin one.
+    pub(super) async fn note_error(&self, lease: &StoredTokens, error: &RefreshError) {
+        let provider = &lease.account.key.provider;
+        let noted = if error.cause.is_definite() {
+            self.known.answered(provider);
+            self.end_outage(provider).await
+        } else {
+            self.note_failure(lease, &error.cause).await
+        };
+        log_if_not_stored(provider, noted);
+    }
+
+    async fn note_failure(
+        &self,
+        lease: &StoredTokens,
+        cause: &ProviderError,
+    ) -> Result<(), StoreError> {
+        let (account, provider) = (lease.account.id, &lease.account.key.provider);
+        let (now, spread) = (self.clock.now(), self.entropy.fraction());
+        let (fault, retry_after) = (error_of_others(cause), cause.retry_after());
+        let makes_outage = self.known.failed(provider, account);
+        match self.known.of(provider) {
+            Some(outage) if outage.is_probed_by(account) => {
+                let failed = outage.after_failed_probe(fault, retry_after, now, spread);
+                if let Some(version) = self.change_outage(failed).await? {
+                    self.known.failed_at(provider, version);
+                }
+                Ok(())
+            }
+            Some(outage) => match outage.asked_to_wait(retry_after, now) {
+                Some(longer) => self.change_outage(longer).await.map(drop),
+                None => Ok(()),
+            },
+            None if makes_outage => {
+                let outage = Outage::begin(provider.clone(), fault, retry_after, now, spread);
+                self.begin_outage(outage, cause).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether an outage has begun since the lease was claimed, and another account is its probe.
+    pub(super) fn waits_for_probe(&self, lease: &StoredTokens) -> bool {
+        let outage = self.known.of(&lease.account.key.provider);
+        outage.is_some_and(|outage| !outage.is_probed_by(lease.account.id))
+    }
+
+    /// Passes the turn of a probe that had nothing to ask on to another account.
+    pub(super) async fn give_probe_back(&self, lease: &StoredTokens) {
+        let provider = &lease.account.key.provider;
+        let outage = self.known.of(provider);
+        let Some(outage) = outage.filter(|outage| outage.is_probed_by(lease.account.id)) else {
+            return;
+        };
+        let given_back = outage.with_probe_given_back(self.clock.now());
+        if let Err(error) = self.change_outage(given_back).await {
+            tracing::warn!(%provider, %error, "a probe could not be given back");
+        }
+    }
+
+    /// Returns a refusal that says nothing about the grant as [`ProviderError::Nonsense`]. During an outage that is every
+    /// refusal without an OAuth error code: a firewall gives it to everybody. But if the provider has refreshed other grants
+    /// since it began to refuse this one, the refusal is about this grant.
+    pub(super) fn reinterpret(&self, lease: &StoredTokens, error: RefreshError) -> RefreshError {
+        let provider = &lease.account.key.provider;
+        let refreshed_at = self.known.last_refresh(provider);
+        let refused_since = lease.attempts.refused_since;
+        let serves_others = refused_since.is_some_and(|since| refreshed_at >= Some(since));
+        match error.cause {
+            ProviderError::Refused { detail, .. }
+                if !error.cause.is_definite()
+                    && !serves_others
+                    && self.known.of(provider).is_some() =>
+            {
+                RefreshError {
+                    cause: ProviderError::Nonsense { detail },
+                    may_have_acted: error.may_have_acted,
+                }
+            }
+            _ => error,
+        }
+    }
+
+    fn report(&self, provider: &ProviderName, is_down: bool) {
+        if is_down {
+            tracing::warn!(%provider, "outage: the provider is asked by one account at a time");
+        } else {
+            tracing::info!(%provider, "the provider answers again");
+        }
+        self.observer.outage(provider, is_down);
+    }
+
+    async fn begin_outage(&self, outage: Outage, cause: &ProviderError) -> Result<(), StoreError> {
+        let provider = outage.provider.clone();
+        if self.store.begin_outage(&outage).await? {
+            tracing::warn!(%provider, error = %cause, "the provider is down, or refuses this client");
+            if self.known.learn_one(&provider, Some(outage)) {
+                self.report(&provider, true);
+            }
+        }
+        Ok(())
+    }
+
+    /// Records a change. Returns the new version, unless another replica has changed the outage meanwhile.
+    async fn change_outage(&self, outage: Outage) -> Result<Option<i64>, StoreError> {
+        if !self.store.change_outage(&outage).await? {
+            return Ok(None);
+        }
+        let (provider, version) = (outage.provider.clone(), outage.version + 1);
+        let changed = Outage { version, ..outage };
+        self.known.learn_one(&provider, Some(changed));
+        Ok(Some(version))
+    }
+
+    async fn end_outage(&self, provider: &ProviderName) -> Result<(), StoreError> {
+        if self.known.of(provider).is_some() {
+            self.store.end_outage(provider).await?;
+            if self.known.learn_one(provider, None) {
+                self.report(provider, false);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn log_if_not_stored(provider: &ProviderName, noted: Result<(), StoreError>) {
+    if let Err(error) = noted {
+        tracing::warn!(%provider, %error, "what is known of an outage could not be stored");
+    }
+}
+
+/// The error of accounts that were not tried. It repeats nothing that the provider said about another account.
+fn error_of_others(cause: &ProviderError) -> Fault {
+    if let ProviderError::Misconfigured { .. } = cause {
+        return cause.into();
+    }
+    let words = "the provider is down; it is being probed";
+    Fault::new(Fault::UNAVAILABLE, words)
+}

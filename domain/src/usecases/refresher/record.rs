@@ -1,0 +1,128 @@
+//! Records what a refresh brought.
+
+use super::{Exchange, Refresher};
+use crate::grant::refresh::RefreshFailure;
+use crate::grant::{AccountStatus, RefreshedTokens, StoredTokens};
+use crate::observe::RefreshOutcome;
+use crate::ports::{Recorded, StoreError};
+
+impl Refresher {
+    /// Records what presenting the refresh token of a lease brought. `Some(lease)` is the account with another refresh
+    /// token to present at once, under the same lease.
+    ///
+    /// # Errors
+    /// When the store fails: call it again with the same exchange.
+    pub async fn record(
+        &self,
+        lease: &StoredTokens,
+        exchange: &Exchange,
+    ) -> Result<Option<StoredTokens>, StoreError> {
+        match exchange {
+            Exchange::Refreshed(tokens) => {
+                self.keep(lease, tokens).await?;
+                self.outages.note_saved(lease).await;
+                Ok(None)
+            }
+            Exchange::Failed(failure) => self.keep_failure(lease, failure).await,
+            Exchange::Unsent => self.release(lease).await.map(|()| None),
+        }
+    }
+
+    async fn keep(&self, lease: &StoredTokens, tokens: &RefreshedTokens) -> Result<(), StoreError> {
+        let (account, now) = (&lease.account, self.clock.now());
+        let (generation, version) = (lease.generation, lease.lease.version);
+        let recorded =
+            self.refreshes
+                .record_refresh(account.id, generation, version, tokens.clone(), now);
+        let (id, provider) = (account.id.0, &account.key.provider);
+        let recorded = match recorded.await {
+            Err(StoreError::Conflict) => return self.give_back(lease, tokens).await,
+            recorded => recorded?,
+        };
+        match recorded {
+            Recorded::Stored if let Err(failure) = &tokens.access_token => {
+                log_failure(lease, failure, true);
+            }
+            Recorded::Stored if account.status != AccountStatus::Active => {
+                tracing::info!(account = id, %provider, "refreshed: the grant is well again");
+            }
+            Recorded::Stored => tracing::debug!(account = id, %provider, "refreshed"),
+            Recorded::Superseded => {
+                tracing::warn!(account = id, %provider, "refreshed too late: others came first");
+            }
+        }
+        Ok(())
+    }
+
+    /// The account was deleted while its tokens were on their way.
+    async fn give_back(
+        &self,
+        lease: &StoredTokens,
+        tokens: &RefreshedTokens,
+    ) -> Result<(), StoreError> {
+        match self.revoker.of_refresh(lease, tokens) {
+            Ok(stray) => self.revoker.keep_stray(stray).await,
+            Err(error) => {
+                let account = lease.account.id.0;
+                tracing::error!(account, %error, "tokens of a deleted account are not revoked");
+                Ok(())
+            }
+        }
+    }
+
+    /// Records a failure. Before a grant is given up, the spare refresh token is tried.
+    async fn keep_failure(
+        &self,
+        lease: &StoredTokens,
+        failure: &RefreshFailure,
+    ) -> Result<Option<StoredTokens>, StoreError> {
+        let (account, generation) = (lease.account.id, lease.generation);
+        let (version, over) = (
+            lease.lease.version,
+            failure.status == AccountStatus::RelinkRequired,
+        );
+        if over {
+            let spare = self.refreshes.promote_spare(account, generation, version);
+            if let Some(promoted) = spare.await? {
+                tracing::warn!(
+                    account = account.0,
+                    "the refresh token is dead: trying the spare"
+                );
+                self.report(lease, RefreshOutcome::Refused, None);
+                return Ok(Some(promoted));
+            }
+        }
+        let kept =
+            self.refreshes
+                .record_refresh_failure(account, generation, version, failure.clone());
+        let kept = kept.await?;
+        if over {
+            let is_news = kept && lease.account.status != AccountStatus::RelinkRequired;
+            let verdict = RefreshOutcome::RelinkRequired;
+            let outcome = if is_news {
+                verdict
+            } else {
+                RefreshOutcome::Refused
+            };
+            self.report(lease, outcome, None);
+        }
+        log_failure(lease, failure, kept);
+        Ok(None)
+    }
+}
+
+/// Logs a verdict once, when it is new. An unchanged one is logged at `DEBUG`.
+fn log_failure(lease: &StoredTokens, failure: &RefreshFailure, kept: bool) {
+    let (code, detail) = (&*failure.fault.code, &*failure.fault.detail);
+    let (account, provider) = (lease.account.id.0, &lease.account.key.provider);
+    let before = lease.account.last_error.as_ref();
+    let is_old = lease.account.status == failure.status
+        && before.is_some_and(|before| before.code == failure.fault.code);
+    if is_old {
+        tracing::debug!(account, %provider, code, detail, kept, "not refreshed, as before");
+    } else if failure.status == AccountStatus::RelinkRequired {
+        tracing::warn!(account, %provider, code, detail, kept, "a person must consent again");
+    } else {
+        tracing::warn!(account, %provider, code, detail, kept, "not refreshed");
+    }
+}

@@ -1,0 +1,172 @@
+//! A provider that serves nobody.
+
+use super::*;
+
+#[tokio::test]
+async fn a_provider_that_is_down_is_probed_by_one_at_a_time() {
+    let stage = Stage::new().await;
+    stage.link_persons(20).await;
+    // All of them are due, and have not expired yet.
+    stage.clock.advance(secs(3500));
+    let down = || stage.provider.answer_refresh(Err(gone().into()));
+    (0..200).for_each(|_| down());
+    while stage.refresh_due().await > 0 {}
+    assert_eq!(stage.provider.presented().len(), 5, "then it is an outage");
+    let mut accounts = stage.listed().await;
+    assert!(accounts.iter().all(|a| a.status == AccountStatus::Degraded));
+    let written = stage.store.accounts(None, 100).await.unwrap();
+    let untouched = written.iter().filter(|a| a.status == AccountStatus::Active);
+    assert_eq!(
+        untouched.count(),
+        15,
+        "nothing is written for those that wait"
+    );
+    let from = stage.clock_now();
+    while stage.clock_now().since(from) < secs(300) {
+        stage.until_due().await;
+        stage.refresh_due().await;
+    }
+    let probes = stage.provider.presented().len() - 5;
+    assert!((3..20).contains(&probes), "{probes}");
+
+    // It is up again: the next probe finds out, and all recover within a few minutes.
+    stage.provider.forget_refreshes();
+    let from = stage.clock_now();
+    while accounts.iter().any(|a| a.status != AccountStatus::Active) {
+        stage.until_due().await;
+        stage.refresh_due().await;
+        accounts = stage.listed().await;
+        assert!(stage.clock_now().since(from) < secs(1200));
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_cannot_be_presented_is_no_probe() {
+    let stage = Stage::new().await;
+    let (code, _) = stage.started().await;
+    stage.confirm(&code).await.unwrap();
+    let mut grant = ScriptedProvider::tokens("access-1", Some("refresh-1"));
+    grant.origin.client_id = "the client of yesterday".to_owned();
+    let grant = Redemption::Granted(Box::new(grant));
+    stage.provider.answer_redeem(Ok(grant));
+    stage.poll_providers().await;
+    stage.link_persons(5).await;
+    stage.clock.advance(secs(3500));
+    (0..60).for_each(|_| stage.provider.answer_refresh(Err(gone().into())));
+    while stage.refresh_due().await > 0 {}
+    assert_eq!(stage.provider.presented().len(), 5, "then it is an outage");
+
+    // By now the pauses of all are over.
+    stage.clock.advance(secs(400));
+    let mut presented = 5;
+    loop {
+        assert_eq!(stage.refresh_due().await, 1);
+        let before = std::mem::replace(&mut presented, stage.provider.presented().len());
+        if presented == before {
+            break;
+        }
+        stage.until_due().await;
+    }
+    // The turn went to the one without anything to ask: at the same moment another one is asked.
+    assert_eq!(stage.refresh_due().await, 1);
+    assert_eq!(stage.provider.presented().len(), presented + 1);
+}
+
+#[tokio::test]
+async fn failures_of_few_accounts_are_no_outage() {
+    let stage = Stage::new().await;
+    stage.link_persons(5).await;
+    stage.clock.advance(secs(3500));
+    let accounts = stage.listed().await;
+    // Four accounts are limited again and again, and nobody else is due.
+    for _ in 0..20 {
+        for account in &accounts[..4] {
+            stage.provider.answer_refresh(Err(gone().into()));
+            let tokens = stage.store.tokens(account.id).await.unwrap().unwrap();
+            let request = RefreshRequest::for_better_than(&tokens);
+            stage.services.refresher.refresh(request, secs(1)).await;
+        }
+        stage.clock.advance(secs(1));
+    }
+    stage.provider.forget_refreshes();
+    assert_eq!(stage.store.outages().await.unwrap(), []);
+    let tokens = stage.store.tokens(accounts[4].id).await.unwrap().unwrap();
+    let request = RefreshRequest::for_better_than(&tokens);
+    stage.services.refresher.refresh(request, secs(1)).await;
+    let well = stage.store.tokens(accounts[4].id).await.unwrap().unwrap();
+    assert!(well.generation > tokens.generation);
+}
+
+/// Six grants are dead, and the provider does not say so. A seventh one is well.
+#[tokio::test]
+async fn many_dead_grants_get_their_verdict_while_another_is_refreshed() {
+    let stage = Stage::new().await;
+    stage.link_persons(7).await;
+    let from = stage.clock_now();
+    let dead = |account: &Account| account.status == AccountStatus::RelinkRequired;
+    let mut accounts = stage.listed().await;
+    while accounts.iter().filter(|account| dead(account)).count() < 6 {
+        stage.until_due().await;
+        for lease in stage.services.refresher.claim_due(10, &[]).await.unwrap() {
+            stage.provider.forget_refreshes();
+            if lease.account.id != accounts[6].id {
+                let refused = refused("http_400");
+                stage.provider.answer_refresh(Err(refused.into()));
+            }
+            stage.see_lease_through(lease).await;
+        }
+        accounts = stage.listed().await;
+        assert!(
+            stage.clock_now().since(from) < secs(48 * 3600),
+            "no verdict"
+        );
+    }
+    assert_eq!(accounts[6].status, AccountStatus::Active);
+    assert!(stage.clock_now().since(from) > secs(3 * 3600));
+}
+
+#[tokio::test]
+async fn a_firewall_s_refusal_of_everybody_ends_no_grant() {
+    let stage = Stage::new().await;
+    stage.link_persons(6).await;
+    stage.clock.advance(secs(3500));
+    (0..20_000).for_each(|_| {
+        stage
+            .provider
+            .answer_refresh(Err(refused("http_403").into()));
+    });
+    let from = stage.clock_now();
+    while stage.clock_now().since(from) < secs(8 * 24 * 3600) {
+        stage.until_due().await;
+        stage.refresh_due().await;
+    }
+    let accounts = stage.listed().await;
+    assert!(accounts.iter().all(|a| a.status == AccountStatus::Degraded));
+    stage.provider.forget_refreshes();
+    stage.clock.advance(secs(400));
+    while stage.refresh_due().await > 0 {}
+    let accounts = stage.listed().await;
+    assert!(accounts.iter().all(|a| a.status == AccountStatus::Active));
+}
+
+#[tokio::test]
+async fn an_outage_of_a_clock_that_was_ahead_closes_no_provider() {
+    let stage = Stage::new().await;
+    stage.link_persons(6).await;
+    let before = stage.clock_now();
+    stage.clock.set(before + secs(2 * 3600));
+    (0..8).for_each(|_| stage.provider.answer_refresh(Err(gone().into())));
+    while stage.refresh_due().await > 0 {}
+    // The probe fails, too, so that this process leaves the next one to others for a moment.
+    stage.until_due().await;
+    stage.refresh_due().await;
+    assert_eq!(stage.store.outages().await.unwrap().len(), 1);
+
+    stage.provider.forget_refreshes();
+    stage.clock.set(before);
+    let refresher = &stage.services.refresher;
+    let tokens = stage.store.tokens(stage.listed().await[5].id).await;
+    let request = RefreshRequest::for_better_than(&tokens.unwrap().unwrap());
+    refresher.refresh(request, secs(1)).await;
+    assert_eq!(stage.store.outages().await.unwrap(), [], "it is asked");
+}

@@ -1,0 +1,245 @@
+//! Asks providers to revoke tokens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Revoker;
+use crate::fault::Fault;
+use crate::grant::Identity;
+use crate::grant::revocation::{RevocationLease, RevocationResult, RevocationStatus};
+use crate::ports::{CipherError, OAuthProvider, ProviderError, Revoked, StoreError, TokenToRevoke};
+
+/// The pause after a definite no.
+const AFTER_A_NO: Duration = Duration::from_secs(3600);
+
+/// Why there is no answer yet.
+enum AttemptError {
+    Provider(ProviderError),
+    /// Only the operator can do something about it.
+    Operator(Fault),
+    Store(StoreError),
+    /// The lease is over, or the revocation was cancelled.
+    LeaseLost,
+}
+
+/// The result so far, while the tokens of a grant are revoked one after the other.
+struct SoFar {
+    status: RevocationStatus,
+    /// A definite no to one of them, before any was revoked.
+    refusal: Option<ProviderError>,
+}
+
+impl Default for SoFar {
+    fn default() -> Self {
+        Self {
+            status: RevocationStatus::Unsupported,
+            refusal: None,
+        }
+    }
+}
+
+impl From<ProviderError> for AttemptError {
+    fn from(error: ProviderError) -> Self {
+        Self::Provider(error)
+    }
+}
+
+impl From<StoreError> for AttemptError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<CipherError> for AttemptError {
+    fn from(error: CipherError) -> Self {
+        let words = format!("a token that is to be revoked does not open: {error}");
+        Self::Operator(Fault::new("internal_error", words))
+    }
+}
+
+impl Revoker {
+    /// Revokes the tokens of a lease. Changes nothing that is stored except whose tokens they are. Returns `None` if there is
+    /// nothing more to do under this lease.
+    pub async fn attempt(&self, lease: &RevocationLease) -> Option<RevocationResult> {
+        let error = match self.revoke_all(lease).await {
+            Ok(status) => {
+                let fault = None;
+                return Some(RevocationResult::Ended { status, fault });
+            }
+            Err(error) => error,
+        };
+        let (fault, retry_after) = match error {
+            AttemptError::LeaseLost => return None,
+            AttemptError::Operator(fault) => (fault, None),
+            AttemptError::Store(error) => {
+                (Fault::new("store_unavailable", error.to_string()), None)
+            }
+            AttemptError::Provider(error) => (Fault::from(&error), pause(&error)),
+        };
+        let spread = self.entropy.fraction();
+        let now = self.clock.now();
+        Some(lease.revocation.failed(fault, retry_after, now, spread))
+    }
+
+    async fn revoke_all(&self, lease: &RevocationLease) -> Result<RevocationStatus, AttemptError> {
+        let provider = self.provider(lease).await?;
+        if lease.revocation.person.is_none() {
+            self.attribute(provider.as_ref(), lease).await?;
+        }
+        let (vault, to, tokens) = (&self.vault, &lease.reference, &lease.tokens);
+        let mut so_far = SoFar::default();
+        if let Some(sealed) = &tokens.refresh_token {
+            let token = vault.open_revocable_refresh_token(sealed, to)?;
+            let token = TokenToRevoke::Refresh(&token);
+            self.give_back(&*provider, token, lease, &mut so_far)
+                .await?;
+        }
+        if let Some(sealed) = &tokens.spare_refresh_token {
+            let token = vault.open_revocable_spare(sealed, to)?;
+            let token = TokenToRevoke::Refresh(&token);
+            self.give_back(&*provider, token, lease, &mut so_far)
+                .await?;
+        }
+        if let Some(sealed) = &tokens.access_token {
+            let token = vault.open_revocable_access_token(sealed, to)?;
+            let token = TokenToRevoke::Access(&token);
+            self.give_back(&*provider, token, lease, &mut so_far)
+                .await?;
+        }
+        so_far.refusal.map_or(Ok(so_far.status), |error| {
+            Err(AttemptError::Provider(error))
+        })
+    }
+
+    /// The provider, if it still is the one that the tokens came from.
+    async fn provider(
+        &self,
+        lease: &RevocationLease,
+    ) -> Result<Arc<dyn OAuthProvider>, AttemptError> {
+        let provider = self.providers.get(&lease.revocation.provider);
+        let provider = provider.map_err(|refusal| {
+            AttemptError::Operator(Fault::new(Fault::NOT_CONFIGURED, refusal.to_string()))
+        })?;
+        if lease.origin.may_be_sent_to(&provider.origin().await?) {
+            return Ok(Arc::clone(provider));
+        }
+        let words = "the tokens came from another token endpoint or client id than the one that is configured now";
+        Err(AttemptError::Operator(Fault::new(
+            Fault::CLIENT_CHANGED,
+            words,
+        )))
+    }
+
+    /// Finds out whose tokens they are. Some providers revoke all tokens of a person, and a person with a live account here
+    /// must not lose its grant.
+    async fn attribute(
+        &self,
+        provider: &dyn OAuthProvider,
+        lease: &RevocationLease,
+    ) -> Result<(), AttemptError> {
+        let (vault, to, tokens) = (&self.vault, &lease.reference, &lease.tokens);
+        let Some(sealed) = &tokens.access_token else {
+            return Ok(());
+        };
+        let access_token = vault.open_revocable_access_token(sealed, to)?;
+        let id_token = tokens.id_token.as_ref();
+        let id_token = id_token
+            .map(|sealed| vault.open_revocable_id_token(sealed, to))
+            .transpose()?;
+        self.check(lease).await?;
+        let identity = provider
+            .identify(&access_token, id_token.as_ref(), lease.requested_at)
+            .await?;
+        let person = match &identity {
+            Identity::Known { account_id, .. } => Some(account_id.as_str()),
+            Identity::Unknown => None,
+        };
+        let revocation = &lease.revocation;
+        let attributed = self.revocations.attribute_revocation(
+            revocation.id,
+            revocation.lease.version,
+            person,
+            self.clock.now(),
+        );
+        if attributed.await? {
+            Ok(())
+        } else {
+            Err(AttemptError::LeaseLost)
+        }
+    }
+
+    /// Gives one token back. One that was revoked is enough to say so of those after it: a provider need not revoke those
+    /// of every type, and may not know the others of a grant that is gone. A definite no before that keeps the revocation
+    /// from being confirmed, and no other token from being given back.
+    async fn give_back(
+        &self,
+        provider: &dyn OAuthProvider,
+        token: TokenToRevoke<'_>,
+        lease: &RevocationLease,
+        so_far: &mut SoFar,
+    ) -> Result<(), AttemptError> {
+        self.check(lease).await?;
+        match provider.revoke(token).await {
+            Ok(Revoked::Revoked) => so_far.status = RevocationStatus::Revoked,
+            Ok(Revoked::Unknown) if so_far.status == RevocationStatus::Revoked => {}
+            Ok(Revoked::Unknown) if tells_of_the_grant(token, lease) => {
+                so_far.status = RevocationStatus::Revoked;
+            }
+            Ok(Revoked::Unknown) => so_far.refusal = Some(out_of_date()),
+            Ok(Revoked::TokenAlone) if !has_refresh_token(lease) => {
+                so_far.status = RevocationStatus::Revoked;
+            }
+            Ok(Revoked::TokenAlone | Revoked::Unsupported) => {}
+            Err(error) if error.is_passing() => return Err(error.into()),
+            Err(_) if so_far.status == RevocationStatus::Revoked => {}
+            Err(error) => so_far.refusal = Some(error),
+        }
+        Ok(())
+    }
+
+    /// Whether the lease outlasts a provider call that starts now, and nobody has called the revocation off.
+    async fn check(&self, lease: &RevocationLease) -> Result<(), AttemptError> {
+        let held = lease.revocation.lease;
+        let stored = self.revocations.revocation(lease.revocation.id).await?;
+        // Only now: the store may have taken its time.
+        let answered_by = self.clock.now() + self.provider_timeout;
+        let stands = stored.is_some_and(|stored| {
+            stored.status == RevocationStatus::Pending && stored.lease == held
+        });
+        if stands && held.until > Some(answered_by) {
+            Ok(())
+        } else {
+            Err(AttemptError::LeaseLost)
+        }
+    }
+}
+
+/// Whether a grant is gone of which the provider does not know this token any more.
+const fn tells_of_the_grant(token: TokenToRevoke<'_>, lease: &RevocationLease) -> bool {
+    match token {
+        TokenToRevoke::Refresh(_) => true,
+        TokenToRevoke::Access(_) => !has_refresh_token(lease),
+    }
+}
+
+/// Without one, an access token is all that there is of a grant.
+const fn has_refresh_token(lease: &RevocationLease) -> bool {
+    lease.tokens.refresh_token.is_some() || lease.tokens.spare_refresh_token.is_some()
+}
+
+fn out_of_date() -> ProviderError {
+    ProviderError::Refused {
+        code: "access_token_expired".to_owned(),
+        detail: "the provider takes access tokens only, and does not know this one any more: the grant may live on; \
+                 the person can withdraw the consent there"
+            .to_owned(),
+    }
+}
+
+/// A definite no will hardly become a yes within minutes.
+fn pause(error: &ProviderError) -> Option<Duration> {
+    match error {
+        ProviderError::Refused { .. } => Some(AFTER_A_NO),
+        _ => error.retry_after(),
+    }
+}

@@ -1,0 +1,161 @@
+//! Makes revocations: of the tokens of a deleted account, and of tokens that arrive after their link or account has ended.
+
+use super::Revoker;
+use crate::grant::revocation::{NewRevocation, RevocableTokens, RevocationReference};
+use crate::grant::{
+    AccountId, AccountKey, ProviderName, RefreshedTokens, StoredTokens, TokenOrigin,
+};
+use crate::link::{Link, SealedGrant};
+use crate::ports::{CipherError, StoreError};
+use crate::secret::{AccessToken, IdToken, RefreshToken};
+use crate::time::Timestamp;
+
+/// Tokens on their way from one place in the store to another. What does not open cannot be revoked, and holds up
+/// nothing.
+struct Tokens {
+    access: Option<AccessToken>,
+    refresh: Option<RefreshToken>,
+    spare: Option<RefreshToken>,
+    id: Option<IdToken>,
+}
+
+/// Whose tokens they are.
+struct Owner {
+    provider: ProviderName,
+    person: Option<String>,
+    account: Option<AccountId>,
+}
+
+impl Owner {
+    fn account(id: AccountId, key: &AccountKey) -> Self {
+        Self {
+            provider: key.provider.clone(),
+            person: Some(key.account_id.clone()),
+            account: Some(id),
+        }
+    }
+}
+
+impl Revoker {
+    /// The tokens of an account, leased to the caller, who deletes it.
+    pub(in crate::usecases) fn of_account(
+        &self,
+        stored: &StoredTokens,
+    ) -> Result<NewRevocation, CipherError> {
+        let (vault, key) = (&self.vault, &stored.account.key);
+        let refresh = |sealed| opened(vault.open_refresh_token(sealed, key));
+        let tokens = Tokens {
+            access: opened(vault.open_access_token(&stored.access_token, key)),
+            refresh: stored.refresh_token.as_ref().and_then(refresh),
+            spare: stored.spare_refresh_token.as_ref().and_then(refresh),
+            id: None,
+        };
+        let owner = Owner::account(stored.account.id, key);
+        let revocation = self.seal(owner, &stored.origin, stored.obtained_at, &tokens)?;
+        let lease_until = Some(self.lease_until(revocation.created_at));
+        Ok(NewRevocation {
+            lease_until,
+            ..revocation
+        })
+    }
+
+    /// The tokens that a link holds whose person is not known yet.
+    pub(in crate::usecases) fn of_link(
+        &self,
+        link: &Link,
+        grant: &SealedGrant,
+    ) -> Result<NewRevocation, CipherError> {
+        let (vault, code) = (&self.vault, &link.code);
+        let refresh = |sealed| opened(vault.open_new_refresh_token(sealed, code));
+        let id = |sealed| opened(vault.open_new_id_token(sealed, code));
+        let tokens = Tokens {
+            access: opened(vault.open_new_access_token(&grant.access_token, code)),
+            refresh: grant.refresh_token.as_ref().and_then(refresh),
+            spare: None,
+            id: grant.id_token.as_ref().and_then(id),
+        };
+        let owner = Owner {
+            provider: link.provider.clone(),
+            person: None,
+            account: None,
+        };
+        self.seal(owner, &grant.origin, grant.requested_at, &tokens)
+    }
+
+    /// The tokens that a refresh brought for an account that is gone.
+    pub(in crate::usecases) fn of_refresh(
+        &self,
+        lease: &StoredTokens,
+        refreshed: &RefreshedTokens,
+    ) -> Result<NewRevocation, CipherError> {
+        let (vault, key) = (&self.vault, &lease.account.key);
+        let refresh = |sealed| opened(vault.open_refresh_token(sealed, key));
+        let access = refreshed.access_token.as_ref().ok();
+        let tokens = Tokens {
+            access: access.and_then(|sealed| opened(vault.open_access_token(sealed, key))),
+            refresh: refreshed.refresh_token.as_ref().and_then(refresh),
+            spare: None,
+            id: None,
+        };
+        let owner = Owner::account(lease.account.id, key);
+        self.seal(owner, &lease.origin, refreshed.requested_at, &tokens)
+    }
+
+    /// Stores tokens that arrived too late, to be revoked.
+    pub(in crate::usecases) async fn keep_stray(
+        &self,
+        stray: NewRevocation,
+    ) -> Result<(), StoreError> {
+        let provider = stray.provider.clone();
+        let kept = self.revocations.keep_stray(stray).await?;
+        tracing::info!(%provider, kept, "tokens arrived that nobody waits for");
+        Ok(())
+    }
+
+    fn seal(
+        &self,
+        owner: Owner,
+        origin: &TokenOrigin,
+        requested_at: Timestamp,
+        tokens: &Tokens,
+    ) -> Result<NewRevocation, CipherError> {
+        let (vault, to) = (
+            &self.vault,
+            &RevocationReference::from_bytes(self.entropy.bytes()),
+        );
+        let access = tokens.access.as_ref();
+        let refresh = tokens.refresh.as_ref();
+        let spare = tokens.spare.as_ref();
+        let id = tokens.id.as_ref();
+        Ok(NewRevocation {
+            reference: *to,
+            provider: owner.provider,
+            person: owner.person,
+            account: owner.account,
+            origin: origin.clone(),
+            tokens: RevocableTokens {
+                access_token: access
+                    .map(|token| vault.seal_revocable_access_token(token, to))
+                    .transpose()?,
+                refresh_token: refresh
+                    .map(|token| vault.seal_revocable_refresh_token(token, to))
+                    .transpose()?,
+                spare_refresh_token: spare
+                    .map(|token| vault.seal_revocable_spare(token, to))
+                    .transpose()?,
+                id_token: id
+                    .map(|token| vault.seal_revocable_id_token(token, to))
+                    .transpose()?,
+            },
+            requested_at,
+            created_at: self.clock.now(),
+            lease_until: None,
+        })
+    }
+}
+
+fn opened<T>(token: Result<T, CipherError>) -> Option<T> {
+    token
+        .inspect_err(|error| tracing::error!(%error, "a token that is to be revoked does not open"))
+        .ok()
+}

@@ -1,0 +1,35 @@
+//! Lists revocations.
+
+use super::Revoker;
+use crate::grant::revocation::{Revocation, RevocationId};
+use crate::usecases::caller::{KEY_NEEDED, account_of};
+use crate::usecases::page::Page;
+use crate::usecases::{Caller, Refusal};
+
+/// One page of revocations.
+pub type RevocationPage = Page<Revocation, RevocationId>;
+
+const ADMIN_ONLY: Refusal = Refusal::Forbidden("only the admin sees revocations");
+
+impl Revoker {
+    /// Lists pending revocations, and for a week those that have ended, to the admin.
+    ///
+    /// # Errors
+    /// [`Refusal`]: not the admin, the store.
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        after: Option<RevocationId>,
+        limit: u64,
+    ) -> Result<RevocationPage, Refusal> {
+        match caller {
+            Caller::Admin => {}
+            Caller::Nobody => return Err(KEY_NEEDED),
+            Caller::Enroller => return Err(ADMIN_ONLY),
+            // A key that opens nothing is refused as such, here as elsewhere.
+            Caller::Key(key) => return account_of(key, self.clock.now()).and(Err(ADMIN_ONLY)),
+        }
+        let asked = self.revocations.revocations(after, limit.saturating_add(1));
+        Ok(Page::cut(asked.await?, limit, |revocation| revocation.id))
+    }
+}

@@ -1,0 +1,177 @@
+//! Revokes tokens that nobody needs any more.
+//!
+//! Claim (one transaction), ask the provider (none open), record (another): the runtime claims with
+//! [`Revoker::claim_due`], or gets a lease from deleting an account, then calls [`Revoker::attempt`] and
+//! [`Revoker::record`].
+
+mod attempt;
+mod intake;
+mod list;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{Ports, Providers, Settings};
+use crate::clock_step::LEASE_MARGIN;
+use crate::entropy::Entropy;
+use crate::fault::Fault;
+use crate::grant::ProviderName;
+use crate::grant::revocation::{
+    KEPT_AFTER_END, MOST_EXCHANGES, Revocation, RevocationLease, RevocationResult, RevocationStatus,
+};
+use crate::observe::{Observer, RevocationOutcome};
+use crate::ports::{Clock, RevocationStore, StoreError, WriteTestStore};
+use crate::time::Timestamp;
+use crate::vault::Vault;
+
+pub use list::RevocationPage;
+
+/// Revokes tokens at providers (RFC 7009), and retries for a day.
+pub struct Revoker {
+    revocations: Arc<dyn RevocationStore>,
+    write_tests: Arc<dyn WriteTestStore>,
+    vault: Vault,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<Entropy>,
+    providers: Providers,
+    provider_timeout: Duration,
+    observer: Arc<dyn Observer>,
+}
+
+/// Revokes tokens while a caller waits.
+#[async_trait]
+pub trait RevokeOnDemand: Send + Sync {
+    /// Attempts a leased revocation, and runs to completion even if the caller disconnects. Returns after one attempt, or
+    /// after `timeout`. The outcome is in the store afterwards.
+    async fn revoke(&self, lease: RevocationLease, timeout: Duration);
+}
+
+impl Revoker {
+    pub(super) fn new(ports: &Ports, settings: &Settings) -> Self {
+        Self {
+            revocations: ports.store.clone(),
+            write_tests: ports.store.clone(),
+            vault: ports.vault.clone(),
+            clock: Arc::clone(&ports.clock),
+            entropy: Arc::clone(&ports.entropy),
+            providers: ports.providers.clone(),
+            provider_timeout: settings.provider_timeout,
+            observer: Arc::clone(&ports.observer),
+        }
+    }
+
+    /// The clock of this service.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// Leases revocations that are due, except those at busy providers.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn claim_due(
+        &self,
+        limit: u64,
+        busy: &[ProviderName],
+    ) -> Result<Vec<RevocationLease>, StoreError> {
+        self.write_tests.test_write(None).await?;
+        let now = self.clock.now();
+        let until = self.lease_until(now);
+        self.revocations
+            .claim_due_revocations(now, until, limit, busy)
+            .await
+    }
+
+    /// Returns how long nothing is due at a provider that is not busy.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn idle_for(&self, busy: &[ProviderName]) -> Result<Option<Duration>, StoreError> {
+        let next = self.revocations.next_revocation_at(busy).await?;
+        Ok(next.map(|at| at.since(self.clock.now())))
+    }
+
+    /// Records what an attempt brought; `None` is a lease that is over, or a revocation that is called off.
+    ///
+    /// # Errors
+    /// When the store fails: call it again with the same result.
+    pub async fn record(
+        &self,
+        lease: &RevocationLease,
+        result: Option<&RevocationResult>,
+    ) -> Result<(), StoreError> {
+        let Some(result) = result else { return Ok(()) };
+        let (id, version) = (lease.revocation.id, lease.revocation.lease.version);
+        let now = self.clock.now();
+        let recorded = self
+            .revocations
+            .record_revocation(id, version, result.clone(), now);
+        let kept = recorded.await?;
+        let (revocation, provider) = (id.0, &lease.revocation.provider);
+        let outcome = outcome(result);
+        self.observer.revocation_tried(provider, outcome);
+        let outcome = outcome.as_str();
+        match result {
+            RevocationResult::Ended { fault, .. } => {
+                let code = fault.as_ref().map(|fault| &*fault.code);
+                let detail = fault.as_ref().map(|fault| &*fault.detail);
+                tracing::info!(revocation, %provider, outcome, code, detail, kept, "revocation ended");
+            }
+            RevocationResult::Again { fault, .. } => {
+                tell_of_failure(&lease.revocation, fault, kept);
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes revocations that ended more than a week ago, up to `limit`. Returns how many.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn purge(&self, limit: u64) -> Result<u64, StoreError> {
+        let ended_before = self.clock.now() - KEPT_AFTER_END;
+        self.revocations
+            .purge_revocations(ended_before, limit)
+            .await
+    }
+
+    fn lease_until(&self, now: Timestamp) -> Timestamp {
+        now + self.provider_timeout * MOST_EXCHANGES + LEASE_MARGIN
+    }
+}
+
+/// An operator hears of a failure when it is a new one; it is repeated for a day.
+fn tell_of_failure(before: &Revocation, fault: &Fault, kept: bool) {
+    let (revocation, provider) = (before.id.0, &before.provider);
+    let (code, detail) = (&*fault.code, &*fault.detail);
+    let known = before.last_error.as_ref().map(|fault| &*fault.code);
+    if known == Some(code) {
+        tracing::debug!(revocation, %provider, code, detail, kept, "not revoked yet, as before");
+    } else {
+        tracing::warn!(revocation, %provider, code, detail, kept, "not revoked yet");
+    }
+}
+
+fn outcome(result: &RevocationResult) -> RevocationOutcome {
+    match result {
+        RevocationResult::Again { .. } => RevocationOutcome::Again,
+        RevocationResult::Ended { status, .. } => match status {
+            RevocationStatus::Revoked => RevocationOutcome::Revoked,
+            RevocationStatus::Unsupported => RevocationOutcome::Unsupported,
+            RevocationStatus::Cancelled => RevocationOutcome::Cancelled,
+            RevocationStatus::Failed | RevocationStatus::Pending => RevocationOutcome::Failed,
+        },
+    }
+}
+
+/// Revokes in the caller's own task: enough for tests, where no caller disconnects.
+#[async_trait]
+impl RevokeOnDemand for Revoker {
+    async fn revoke(&self, lease: RevocationLease, _: Duration) {
+        let result = self.attempt(&lease).await;
+        let _ = self.record(&lease, result.as_ref()).await;
+    }
+}

@@ -1,0 +1,143 @@
+//! The services, built from the ports and the settings.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::accounts::AccountReader;
+use super::links::{GuessLimiter, LinkEnder};
+use super::readiness::Readiness;
+use super::tokens::Renewal;
+use super::{
+    Accounts, Consents, Housekeeping, Keys, Links, Providers, Redeemer, RefreshOnDemand, Refresher,
+    RevokeOnDemand, Revoker, Tokens,
+};
+use crate::entropy::Entropy;
+use crate::observe::Observer;
+use crate::ports::{Clock, TokenStore};
+use crate::secret::AccessKey;
+use crate::vault::Vault;
+
+/// What the services need from the outside.
+#[derive(Clone)]
+pub struct Ports {
+    /// The store.
+    pub store: Arc<dyn TokenStore>,
+    /// Seals, opens and hashes secrets.
+    pub vault: Vault,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The random source.
+    pub entropy: Arc<Entropy>,
+    /// The providers at which people can consent.
+    pub providers: Providers,
+    /// Receives events for metrics.
+    pub observer: Arc<dyn Observer>,
+}
+
+/// What the operator decides.
+pub struct Settings {
+    /// Where people reach the service, without a slash at the end.
+    pub public_url: String,
+    /// How long a link code lives before it is confirmed.
+    pub link_code_ttl: Duration,
+    /// How often a client may poll a link.
+    pub poll_interval: Duration,
+    /// The timeout of one provider call.
+    pub provider_timeout: Duration,
+    /// Tokens are refreshed at least this often, because unused refresh tokens expire.
+    pub refresh_at_least_every: Duration,
+    /// The bearer that is admin.
+    pub admin_key: Option<AccessKey>,
+    /// The bearer that may ask for link codes; `None` lets anybody.
+    pub enroll_key: Option<AccessKey>,
+    /// The name by which operators know this replica.
+    pub replica_name: String,
+    /// The version of the program.
+    pub version: String,
+}
+
+/// The services that present tokens to providers, and who runs them for callers that wait.
+pub struct Workers {
+    /// Refreshes grants.
+    pub refresher: Arc<Refresher>,
+    /// Revokes tokens.
+    pub revoker: Arc<Revoker>,
+    /// Runs the refreshes that callers wait for.
+    pub refresh_on_demand: Arc<dyn RefreshOnDemand>,
+    /// Runs the revocations that callers wait for.
+    pub revoke_on_demand: Arc<dyn RevokeOnDemand>,
+}
+
+impl Workers {
+    /// Builds the workers. What callers wait for runs in their own tasks, and stops when they disconnect. Replace
+    /// `refresh_on_demand` and `revoke_on_demand` to have it run to completion.
+    #[must_use]
+    pub fn new(ports: &Ports, settings: &Settings) -> Self {
+        let revoker = Arc::new(Revoker::new(ports, settings));
+        let refresher = Arc::new(Refresher::new(ports, settings, &revoker));
+        Self {
+            refresh_on_demand: Arc::clone(&refresher) as _,
+            revoke_on_demand: Arc::clone(&revoker) as _,
+            refresher,
+            revoker,
+        }
+    }
+}
+
+/// The services. Each one holds only the ports and settings that it needs.
+pub struct Services {
+    /// For clients: request and poll link codes.
+    pub links: Arc<Links>,
+    /// For the person at the page: enter a code, confirm it, consent.
+    pub consents: Arc<Consents>,
+    /// Turns consents into accounts.
+    pub redeemer: Arc<Redeemer>,
+    /// For clients: the access token of their account.
+    pub tokens: Arc<Tokens>,
+    /// For operators and owners: list, refresh and delete accounts.
+    pub accounts: Arc<Accounts>,
+    /// Authenticates callers and manages access keys.
+    pub keys: Arc<Keys>,
+    /// Refreshes grants.
+    pub refresher: Arc<Refresher>,
+    /// Revokes tokens.
+    pub revoker: Arc<Revoker>,
+    /// What replicas on one store do for each other.
+    pub housekeeping: Arc<Housekeeping>,
+    /// Whether the service can do its work.
+    pub readiness: Arc<Readiness>,
+    /// The providers at which people can consent.
+    pub providers: Providers,
+}
+
+impl Services {
+    /// Builds the services.
+    #[must_use]
+    pub fn new(ports: &Ports, settings: &Settings, workers: Workers) -> Self {
+        let accounts = AccountReader::new(ports);
+        let guesses = GuessLimiter::new(ports, settings);
+        let ender = LinkEnder::new(ports, &workers.revoker);
+        let renewal = Renewal::new(ports, &accounts, workers.refresh_on_demand);
+        let revoke = workers.revoke_on_demand;
+        Self {
+            redeemer: Arc::new(Redeemer::new(ports, settings, &accounts, &ender)),
+            tokens: Arc::new(Tokens::new(ports, &renewal)),
+            accounts: Arc::new(Accounts::new(
+                ports,
+                &accounts,
+                &renewal,
+                &ender,
+                &workers.revoker,
+                revoke,
+            )),
+            keys: Arc::new(Keys::new(ports, settings, &accounts, &ender)),
+            consents: Arc::new(Consents::new(ports, settings, &guesses, ender)),
+            links: Arc::new(Links::new(ports, settings, accounts, guesses)),
+            refresher: workers.refresher,
+            revoker: workers.revoker,
+            housekeeping: Arc::new(Housekeeping::new(ports, settings)),
+            readiness: Arc::new(Readiness::new(ports)),
+            providers: ports.providers.clone(),
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Hands out the access token of an account.
+
+use std::time::Duration;
+
+use super::Tokens;
+use crate::clock_step::CLOCKS_DIFFER;
+use crate::fault::Fault;
+use crate::grant::refresh::FASTEST;
+use crate::grant::{
+    AccessKeyId, Account, AccountId, AccountStatus, Extra, KeyHolder, StoredTokens,
+};
+use crate::secret::AccessToken;
+use crate::time::Timestamp;
+use crate::usecases::caller::{KEY_NEEDED, UNKNOWN_KEY, account_of};
+use crate::usecases::{Caller, Refusal};
+
+/// An access token for the client.
+pub struct HandedToken {
+    /// The access token.
+    pub access_token: AccessToken,
+    /// When it expires, if it does.
+    pub expires_at: Option<Timestamp>,
+    /// How long it still lasts, if it expires.
+    pub expires_in: Option<Duration>,
+    /// Members of the provider's token answer that belong to the token.
+    pub extra: Extra,
+    /// The account, with what was granted.
+    pub account: Account,
+    /// What the client should know although it has a token.
+    pub warning: Option<Fault>,
+}
+
+impl Tokens {
+    /// Returns the stored access token if it is valid for `min_ttl` at least; otherwise refreshes it first. A valid token is
+    /// returned even if the refresh fails.
+    ///
+    /// # Errors
+    /// [`Refusal`]: no or no good key, [`Refusal::Forbidden`] for operators, [`Refusal::LinkPending`]; once the token
+    /// has expired, [`Refusal::RelinkRequired`] or [`Refusal::ProviderUnavailable`].
+    pub async fn hand_out(
+        &self,
+        caller: &Caller,
+        min_ttl: Duration,
+    ) -> Result<HandedToken, Refusal> {
+        let key = token_key(caller)?;
+        let account = account_of(key, self.clock.now())?;
+        let mut tokens = self.renewal.stored(account).await.map_err(gone)?;
+        if wants_refresh(&tokens, min_ttl, self.clock.now()) {
+            tokens = self.renewal.refreshed(tokens).await.map_err(gone)?;
+            self.still_opens(key.id, account).await?;
+        }
+        self.open(tokens, min_ttl).await
+    }
+
+    /// Returns the stored access token as it is, without refreshing it: for a `HEAD`.
+    ///
+    /// # Errors
+    /// As [`Tokens::hand_out`]; an expired token is [`Refusal::ProviderUnavailable`] until somebody refreshes it.
+    pub async fn inspect(
+        &self,
+        caller: &Caller,
+        min_ttl: Duration,
+    ) -> Result<HandedToken, Refusal> {
+        let account = account_of(token_key(caller)?, self.clock.now())?;
+        let tokens = self.renewal.stored(account).await.map_err(gone)?;
+        self.open(tokens, min_ttl).await
+    }
+
+    /// Fails if the key was deleted or has expired during the refresh.
+    async fn still_opens(&self, key: AccessKeyId, account: AccountId) -> Result<(), Refusal> {
+        let before = AccessKeyId(key.0 - 1);
+        let found = self.keys.keys(account, Some(before), 1).await?;
+        let found = found.into_iter().find(|found| found.id == key);
+        let opens = found.is_some_and(|key| key.expires_at.is_none_or(|at| at > self.clock.now()));
+        if opens { Ok(()) } else { Err(UNKNOWN_KEY) }
+    }
+
+    async fn open(&self, tokens: StoredTokens, min_ttl: Duration) -> Result<HandedToken, Refusal> {
+        let now = self.clock.now();
+        let expires_at = tokens.account.access_token_expires_at;
+        let expires_in = expires_at.map(|at| at.since(now));
+        let is_over = expires_in.is_some_and(|left| left.is_zero());
+        if is_over || wants_refresh_since_clock_step(&tokens, now) {
+            return Err(self.renewal.why_no_token(&tokens).await);
+        }
+        Ok(HandedToken {
+            access_token: self
+                .vault
+                .open_access_token(&tokens.access_token, &tokens.account.key)?,
+            expires_at,
+            expires_in,
+            warning: warning(&tokens, now, min_ttl),
+            extra: self
+                .vault
+                .read_extra(tokens.extra.as_ref(), &tokens.account.key),
+            account: tokens.account,
+        })
+    }
+}
+
+fn token_key(caller: &Caller) -> Result<&KeyHolder, Refusal> {
+    match caller {
+        Caller::Key(key) => Ok(key),
+        Caller::Nobody => Err(KEY_NEEDED),
+        Caller::Admin | Caller::Enroller => {
+            let detail = "only an access key opens a token; operators' keys do not";
+            Err(Refusal::Forbidden(detail))
+        }
+    }
+}
+
+/// A key whose account is gone is unauthorized.
+fn gone(refusal: Refusal) -> Refusal {
+    match refusal {
+        Refusal::NotFound(_) => Refusal::Unauthorized("the account of this key is gone"),
+        other => other,
+    }
+}
+
+/// Whether a refresh is worth its while. A token that has not expired and whose grant was given up is handed out as it
+/// is. One that a refresh could not make last long enough, or hardly, is refreshed in the second half of its life
+/// only: a caller that wants more than there is gets a refresh now and then, not with every request. Where a refresh has
+/// just brought no better token, callers do not ask for another one at once.
+fn wants_refresh(tokens: &StoredTokens, min_ttl: Duration, now: Timestamp) -> bool {
+    let Some(end) = tokens.access_end().planned_by() else {
+        return false;
+    };
+    let left = end.since(now);
+    let lifetime = end.since(tokens.obtained_at);
+    if tokens.account.status == AccountStatus::RelinkRequired {
+        return false;
+    }
+    if wants_refresh_since_clock_step(tokens, now) {
+        return true;
+    }
+    if was_just_refreshed(tokens, now) {
+        return false;
+    }
+    let within_reach = min_ttl <= lifetime - lifetime / 20;
+    left.is_zero() || left < min_ttl && (within_reach || left < lifetime / 2)
+}
+
+/// Whether the access token was issued before the clock was set back, and a refresh can replace it. Nobody knows how much of
+/// its lifetime is left, so it is not served as one that is valid.
+fn wants_refresh_since_clock_step(tokens: &StoredTokens, now: Timestamp) -> bool {
+    tokens.obtained_at > now + CLOCKS_DIFFER
+        && tokens.refresh_token.is_some()
+        && tokens.account.status != AccountStatus::RelinkRequired
+        && tokens.access_end().planned_by().is_some()
+}
+
+fn was_just_refreshed(tokens: &StoredTokens, now: Timestamp) -> bool {
+    let refreshed = tokens.account.last_refreshed_at.is_some() && tokens.obtained_at <= now;
+    refreshed && now.since(tokens.obtained_at) < FASTEST
+}
+
+fn warning(tokens: &StoredTokens, now: Timestamp, min_ttl: Duration) -> Option<Fault> {
+    let end = tokens.access_end().planned_by();
+    let left = end.map(|end| end.since(now));
+    let hint = || {
+        let words = "the token says of itself (`exp`) that it has expired, and the provider gives no other one";
+        Fault::new("token_may_have_expired", words)
+    };
+    let short = || {
+        let words = "the token expires sooner than was asked for";
+        Fault::new("min_ttl_unmet", words)
+    };
+    let last_error = tokens.account.last_error.clone();
+    last_error
+        .or_else(|| left.is_some_and(|left| left.is_zero()).then(hint))
+        .or_else(|| left.is_some_and(|left| left < min_ttl).then(short))
+}

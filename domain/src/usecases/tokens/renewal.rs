@@ -1,0 +1,118 @@
+//! Better tokens for a caller who waits, or the reason why there are none.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::fault::Fault;
+use crate::grant::{AccountId, AccountStatus, StoredTokens};
+use crate::ports::{Clock, WriteTestStore};
+use crate::time::Timestamp;
+use crate::usecases::accounts::AccountReader;
+use crate::usecases::refresher::may_try;
+use crate::usecases::{Ports, RefreshOnDemand, RefreshRequest, Refusal};
+
+/// Fault codes that this service made, not the provider.
+const OURS: [&str; 2] = [Fault::UNAVAILABLE, Fault::NOT_CONFIGURED];
+
+/// The answer for a healthy account without a refresh token, for as long as its access token lasts.
+const NOTHING_TO_REFRESH_WITH: &str = "the provider gave no refresh token, so there is nothing to refresh with; the access token serves as long as it lasts";
+
+/// How long a caller waits for a refresh. The rest of the request fits into the 15 s that an answer may take.
+const TIMEOUT: Duration = Duration::from_secs(14);
+
+/// Refreshes tokens while a caller waits.
+#[derive(Clone)]
+pub(in crate::usecases) struct Renewal {
+    accounts: AccountReader,
+    write_tests: Arc<dyn WriteTestStore>,
+    clock: Arc<dyn Clock>,
+    refresher: Arc<dyn RefreshOnDemand>,
+}
+
+impl Renewal {
+    pub(in crate::usecases) fn new(
+        ports: &Ports,
+        accounts: &AccountReader,
+        refresher: Arc<dyn RefreshOnDemand>,
+    ) -> Self {
+        Self {
+            accounts: accounts.clone(),
+            write_tests: ports.store.clone(),
+            clock: Arc::clone(&ports.clock),
+            refresher,
+        }
+    }
+
+    /// Returns the stored tokens of an account.
+    pub(in crate::usecases) async fn stored(&self, id: AccountId) -> Result<StoredTokens, Refusal> {
+        self.accounts.tokens(id).await
+    }
+
+    /// Tries a refresh, unless none may be tried now, and returns the tokens that are stored afterwards.
+    pub(in crate::usecases) async fn refreshed(
+        &self,
+        tokens: StoredTokens,
+    ) -> Result<StoredTokens, Refusal> {
+        if !may_try(&tokens, self.clock.now()) {
+            return Ok(tokens);
+        }
+        let request = RefreshRequest::for_better_than(&tokens);
+        self.refresher.refresh(request, TIMEOUT).await;
+        self.stored(tokens.account.id).await
+    }
+
+    /// Why there is no token, for an account whose access token has expired.
+    pub(in crate::usecases) async fn why_no_token(&self, tokens: &StoredTokens) -> Refusal {
+        match self.write_tests.test_write(None).await {
+            Err(error) if !is_over(tokens) => error.into(),
+            _ => no_token_now(tokens, self.clock.now()),
+        }
+    }
+
+    /// Why a refresh brought no newer tokens than these.
+    pub(in crate::usecases) async fn why_not_refreshed(&self, tokens: &StoredTokens) -> Refusal {
+        if tokens.refresh_token.is_none() && tokens.account.status == AccountStatus::Active {
+            return Refusal::Unprocessable(NOTHING_TO_REFRESH_WITH.to_owned());
+        }
+        match &tokens.account.last_error {
+            Some(fault) if !is_over(tokens) && !OURS.contains(&&*fault.code) => {
+                Refusal::ProviderRefused(fault.detail.clone())
+            }
+            _ => self.why_no_token(tokens).await,
+        }
+    }
+}
+
+/// Why an account whose token no longer serves has no other, although its tokens can be stored.
+fn no_token_now(tokens: &StoredTokens, now: Timestamp) -> Refusal {
+    let fault = tokens.account.last_error.clone();
+    if is_over(tokens) {
+        let over = || {
+            Fault::new(
+                Fault::NO_REFRESH_TOKEN,
+                "the provider gave no refresh token",
+            )
+        };
+        return Refusal::RelinkRequired(fault.unwrap_or_else(over));
+    }
+    if let Some(fault) = fault
+        .as_ref()
+        .filter(|fault| fault.code == Fault::NOT_CONFIGURED)
+    {
+        return Refusal::ProviderNotConfigured(fault.detail.clone());
+    }
+    let next = tokens.account.next_refresh_at;
+    let under_way = || "the token is being refreshed; ask again".to_owned();
+    Refusal::ProviderUnavailable {
+        detail: fault.map_or_else(under_way, |fault| fault.detail),
+        retry_after: next.map_or(Duration::ZERO, |at| at.since(now)),
+    }
+}
+
+/// Whether waiting helps nothing: somebody must consent, or change the configuration.
+fn is_over(tokens: &StoredTokens) -> bool {
+    let changed = |fault: &Fault| fault.code == Fault::CLIENT_CHANGED;
+    tokens.refresh_token.is_none()
+        || tokens.account.status == AccountStatus::RelinkRequired
+        || tokens.account.last_error.as_ref().is_some_and(changed)
+}

@@ -35,26 +35,26 @@ impl<A: Acceptor> GuardedAcceptor<A> {
     pub(super) const fn new(inner: A, connections: Connections) -> Self {
         Self { inner, connections }
     }
+}
 
-    async fn place(
-        &self,
+impl Place {
+    /// Waits for a place, which the connection that has been waited for longest gives up if need be.
+    async fn take(
+        connections: Connections,
         address: Option<SocketAddr>,
         connection: &Arc<Connection>,
-    ) -> io::Result<Place> {
-        let places = Arc::clone(&self.connections.0.places);
-        let permit = match Arc::clone(&places).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => {
-                self.connections.0.evict();
-                places.acquire_owned().await.map_err(io::Error::other)?
-            }
+    ) -> io::Result<Self> {
+        let places = Arc::clone(&connections.0.places);
+        let permit = if let Ok(permit) = Arc::clone(&places).try_acquire_owned() {
+            permit
+        } else {
+            connections.0.evict();
+            places.acquire_owned().await.map_err(io::Error::other)?
         };
         let opened = address.map(|address| (address, Arc::clone(connection)));
-        let mut open = self.connections.0.open();
-        open.extend(opened.clone());
-        drop(open);
-        Ok(Place {
-            connections: self.connections.clone(),
+        connections.0.open().extend(opened.clone());
+        Ok(Self {
+            connections,
             opened,
             _permit: permit,
         })
@@ -73,13 +73,13 @@ impl<A: Acceptor> Acceptor for GuardedAcceptor<A> {
             match self.inner.accept().await {
                 Ok((io, local, remote, scheme)) => {
                     let connection = Arc::new(Connection::new());
-                    let place = self.place(socket(&remote), &connection).await?;
+                    let connections = self.connections.clone();
+                    let place = Place::take(connections, socket(&remote), &connection).await?;
                     let stream = GuardedStream::new(io, connection, place);
                     return Ok((stream, local, remote, scheme));
                 }
                 Err(error) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "cannot accept a connection; trying again");
+                    tracing::warn!(%error, "cannot accept a connection; trying again");
                     sleep(PAUSE).await;
                 }
             }

@@ -70,12 +70,14 @@ impl Registry {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has the connection closed that has been waited for longest. Returns whether there was one.
-    fn evict(&self) -> bool {
+    /// Has the connection closed that has been waited for longest, if there is one.
+    fn evict(&self) {
         let open = self.open();
         let waited_for = open.values().filter(|one| one.is_waited_for());
         let longest = waited_for.min_by_key(|one| one.since());
-        longest.inspect(|one| one.evict()).is_some()
+        if let Some(longest) = longest {
+            longest.evict();
+        }
     }
 }
 

@@ -19,7 +19,7 @@ fn app(connections: Connections, let_go: Arc<Notify>) -> impl Endpoint + 'static
         let let_go = Arc::clone(&let_go);
         async move {
             let_go.notified().await;
-            Ok("late")
+            Ok::<_, poem::Error>("late")
         }
     });
     let large = endpoint::make_sync(|_| vec![0; 64 << 20]);

@@ -34,8 +34,10 @@ secrets! {
     SpareRefreshToken,
     /// An OpenID Connect ID token, kept only until the person has been identified.
     IdToken,
-    /// What redeems a consent: the device code (RFC 8628 section 3.2), or what another flow needs in its place.
+    /// The device code, which redeems a consent (RFC 8628 section 3.2).
     DeviceCode,
+    /// What a provider's adapter needs to redeem a callback: it is kept while the person is at the provider.
+    PendingCallback,
     /// The query with which a provider sends the browser back (RFC 6749 section 4.1.2): an authorization code is in it.
     CallbackQuery,
     /// What the person types at the provider (RFC 8628 section 3.2).

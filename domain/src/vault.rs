@@ -7,7 +7,7 @@ use crate::link::{LinkCode, Network};
 use crate::ports::{Cipher, CipherError, HashKey, SealedTo, SealedValue, SecretKind};
 use crate::secret::{
     AccessKey, AccessToken, BrowserToken, CallbackQuery, ConsentUri, DeviceCode, ExtraText,
-    IdToken, KeyedHash, RefreshToken, SealId, Sealed, SpareRefreshToken, UserCode,
+    IdToken, KeyedHash, PendingCallback, RefreshToken, SealId, Sealed, SpareRefreshToken, UserCode,
 };
 
 /// The cipher together with the hash key, in terms of the model. Clones share both.
@@ -50,6 +50,7 @@ sealable! {
     IdToken: IdToken,
     ExtraText: Extra,
     DeviceCode: DeviceCode,
+    PendingCallback: DeviceCode,
     UserCode: UserCode,
     CallbackQuery: Callback,
     ConsentUri: VerificationUriComplete,

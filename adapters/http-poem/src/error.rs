@@ -137,6 +137,9 @@ impl From<Refusal> for Problem {
             Refusal::RateLimited { retry_after } => {
                 problem(Code::RateLimited).retry_after(retry_after)
             }
+            Refusal::PolledTooSoon(too_soon) => {
+                problem(Code::RateLimited).retry_after(too_soon.retry_after)
+            }
             Refusal::ProviderNotConfigured(_) => {
                 problem(Code::ProviderNotConfigured).retry_after(AFTER_RESTART)
             }

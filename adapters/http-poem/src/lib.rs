@@ -11,7 +11,6 @@
 //! | `failure` | documents the problems of each operation |
 //! | `auth`, `body`, `address` | the caller's key, body and address |
 //! | `connections` | limits of connections: how many, and how long they may be silent |
-//! | `limits` | rate limit of polling |
 //! | `middleware` | what applies to every request and response |
 //! | `requests`, `scrape` | the observer of requests, and `/metrics` |
 //! | `spec`, `docs` | the OpenAPI document and Swagger UI |
@@ -30,7 +29,6 @@ mod docs;
 mod dto;
 mod error;
 mod failure;
-mod limits;
 mod middleware;
 mod pages;
 mod requests;

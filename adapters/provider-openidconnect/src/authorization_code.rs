@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use central_oauth_domain::entropy::Entropy;
-use central_oauth_domain::ports::{Consent, ConsentRequest, Prompt, ProviderError};
-use central_oauth_domain::secret::{CallbackQuery, ConsentUri, DeviceCode, IdToken};
+use central_oauth_domain::ports::{Consent, ConsentHandle, ConsentRequest, Prompt, ProviderError};
+use central_oauth_domain::secret::{CallbackQuery, ConsentUri, IdToken, PendingCallback};
 use openidconnect::{PkceCodeChallenge, PkceCodeVerifier};
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
@@ -25,13 +25,13 @@ const VERIFIER_LENGTH: usize = 64;
 const NONCE_LENGTH: usize = 32;
 
 /// What the service stores while the person is at the provider, in the place of a device code.
-pub(crate) struct PendingCallback {
+pub(crate) struct PendingAuthorization {
     verifier: String,
     nonce: Option<String>,
     redirect_uri: String,
 }
 
-impl PendingCallback {
+impl PendingAuthorization {
     /// Creates one with fresh random values.
     fn new(settings: &ProviderSettings, request: &ConsentRequest, entropy: &Entropy) -> Self {
         Self {
@@ -41,18 +41,16 @@ impl PendingCallback {
         }
     }
 
-    fn to_handle(&self) -> DeviceCode {
+    fn to_handle(&self) -> ConsentHandle {
         let (verifier, nonce, redirect_uri) = (&self.verifier, &self.nonce, &self.redirect_uri);
         let stored = json!({ "verifier": verifier, "nonce": nonce, "redirect_uri": redirect_uri });
-        DeviceCode::new(stored.to_string())
+        ConsentHandle::PendingCallback(PendingCallback::new(stored.to_string()))
     }
 
     /// Parses a stored one.
-    pub(crate) fn from_handle(handle: &DeviceCode) -> Result<Self, ProviderError> {
-        let stored: Value = serde_json::from_str(handle.expose()).unwrap_or_default();
+    pub(crate) fn read(pending: &PendingCallback) -> Result<Self, ProviderError> {
+        let stored: Value = serde_json::from_str(pending.expose()).unwrap_or_default();
         let text = |name: &str| stored[name].as_str().map(str::to_owned);
-        // The link was started with the device flow before the operator changed the configuration.
-        let other_flow = || refused("flow_changed", "the link was started with another flow");
         Ok(Self {
             verifier: text("verifier").ok_or_else(other_flow)?,
             nonce: text("nonce"),
@@ -107,6 +105,11 @@ impl PendingCallback {
     }
 }
 
+/// The error for a link that was started before the operator changed the flow of the provider.
+pub(crate) fn other_flow() -> ProviderError {
+    refused("flow_changed", "the link was started with another flow")
+}
+
 /// Builds the authorization request (RFC 6749 section 4.1.1), and what to store until the person returns.
 pub(crate) fn begin(
     settings: &ProviderSettings,
@@ -114,7 +117,7 @@ pub(crate) fn begin(
     request: &ConsentRequest,
     entropy: &Entropy,
 ) -> Result<Consent, ProviderError> {
-    let pending = PendingCallback::new(settings, request, entropy);
+    let pending = PendingAuthorization::new(settings, request, entropy);
     let verifier = PkceCodeVerifier::new(pending.verifier.clone());
     let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier);
     let mut uri = server.authorization()?.clone();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use central_oauth_domain::ports::{Consent, Prompt, ProviderError, Redemption};
+use central_oauth_domain::ports::{Consent, ConsentHandle, Prompt, ProviderError, Redemption};
 use central_oauth_domain::secret::{ConsentUri, DeviceCode, UserCode};
 use url::Url;
 
@@ -35,7 +35,7 @@ pub(crate) fn read(fields: &Fields, quirks: &DeviceQuirks) -> Result<Consent, Pr
     };
     let time = |name: &str| fields.seconds(name).map(|time| time / unit);
     Ok(Consent {
-        handle: DeviceCode::new(device_code),
+        handle: ConsentHandle::DeviceCode(DeviceCode::new(device_code)),
         prompt: Prompt::UserCode {
             user_code: user_code(fields)?,
             verification_uri: verification_uri(uri)?,

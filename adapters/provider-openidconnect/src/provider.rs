@@ -12,15 +12,17 @@ use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
 use central_oauth_domain::observe::{Cache, Observer, Unobserved};
 use central_oauth_domain::ports::{
-    Clock, Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption, RefreshAnswer,
-    RefreshError, Revoked, TokenToRevoke,
+    Clock, Consent, ConsentHandle, ConsentRequest, OAuthProvider, ProviderError, Redemption,
+    RefreshAnswer, RefreshError, Revoked, TokenToRevoke,
 };
-use central_oauth_domain::secret::{AccessToken, CallbackQuery, DeviceCode, IdToken, RefreshToken};
+use central_oauth_domain::secret::{
+    AccessToken, CallbackQuery, DeviceCode, IdToken, PendingCallback, RefreshToken,
+};
 use openidconnect::core::CoreJsonWebKeySet;
 use url::Url;
 
 use crate::auth_memory::AuthMemory;
-use crate::authorization_code::{CallbackResponse, PendingCallback};
+use crate::authorization_code::{CallbackResponse, PendingAuthorization};
 use crate::cached::Cached;
 use crate::client_auth::Client;
 use crate::deadline::Deadline;
@@ -199,12 +201,12 @@ impl OpenIdConnectProvider {
 
     async fn redeem_code(
         &self,
-        handle: &DeviceCode,
+        pending: &PendingCallback,
         callback: &CallbackQuery,
         server: &Server,
         deadline: Deadline,
     ) -> Result<Redemption, ProviderError> {
-        let pending = PendingCallback::from_handle(handle)?;
+        let pending = PendingAuthorization::read(pending)?;
         let code = match authorization_code::read(callback, server, self.http.dialect())? {
             CallbackResponse::Code(code) => code,
             CallbackResponse::Denied(words) => return Ok(Redemption::Denied(words)),
@@ -266,14 +268,19 @@ impl OAuthProvider for OpenIdConnectProvider {
 
     async fn redeem(
         &self,
-        handle: &DeviceCode,
+        handle: &ConsentHandle,
         callback: Option<&CallbackQuery>,
     ) -> Result<Redemption, ProviderError> {
         let deadline = self.deadline();
         let server = self.server(deadline).await?;
-        match callback {
-            Some(callback) => self.redeem_code(handle, callback, &server, deadline).await,
-            None => self.redeem_device_code(handle, &server, deadline).await,
+        match (handle, callback) {
+            (ConsentHandle::DeviceCode(code), None) => {
+                self.redeem_device_code(code, &server, deadline).await
+            }
+            (ConsentHandle::PendingCallback(pending), Some(callback)) => {
+                self.redeem_code(pending, callback, &server, deadline).await
+            }
+            _ => Err(authorization_code::other_flow()),
         }
     }
 

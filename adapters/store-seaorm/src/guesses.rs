@@ -13,8 +13,7 @@ use sea_orm::{
 
 use crate::entities::wrong_codes::{ActiveModel, Column, Entity, Model};
 use crate::error::{Unreadable, failed};
-use crate::purge::MOST_AT_ONCE;
-use crate::store::SeaOrmStore;
+use crate::store::{MOST_AT_ONCE, SeaOrmStore};
 use crate::{convert, locks};
 
 #[async_trait]

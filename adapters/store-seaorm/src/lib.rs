@@ -9,7 +9,7 @@
 //! | `schema`, `locks` | how it is migrated; what keeps transactions apart that run side by side |
 //! | `claims` | how work is shared out between tasks and replicas |
 //! | `links`, `guesses`, `accounts`, `refreshes`, `keys`, `revocations`, `seals`, `replicas`, `write_tests` | the port's traits, one each |
-//! | `changes`, `polls`, `complete`, `purge`, `outbox`, `sealed_rows` | what would make those too long, or what several of them need |
+//! | `complete`, `outbox`, `sealed_rows` | what would make those too long, or what several of them need |
 //! | `copy` | everything from one database to another: what `central-oauth copy` does |
 //! | `entities`, `convert` | the tables, and what their rows mean |
 //! | `error` | which of the port's errors a database error is |
@@ -19,7 +19,6 @@
 
 mod accounts;
 mod census;
-mod changes;
 mod claims;
 mod clock_steps;
 mod complete;
@@ -33,8 +32,6 @@ mod keys;
 mod links;
 mod locks;
 mod outbox;
-mod polls;
-mod purge;
 mod refreshes;
 mod replicas;
 mod revocations;

@@ -20,7 +20,7 @@ use crate::entities::{accounts, device_codes, revocations as outgoing, tokens};
 use crate::refreshes::{open_providers, outages};
 use crate::{
     DatabaseUrl, PoolSettings, SeaOrmStore, claims, clock_steps, guesses, keys, links, outbox,
-    purge, revocations, sealed_rows, seals,
+    revocations, sealed_rows, seals,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
@@ -177,7 +177,7 @@ async fn wrong_codes_are_counted_and_forgotten_by_an_index() {
 #[tokio::test]
 async fn links_that_are_over_are_found_by_indexes() {
     let indexes = ["ix_device_codes_ended_at", "ix_device_codes_expires_at"];
-    assert_uses(purge::over_before(NOW).limit(10), &indexes).await;
+    assert_uses(links::over_before(NOW).limit(10), &indexes).await;
 }
 
 #[tokio::test]

@@ -22,8 +22,7 @@ use crate::entities::revocations::{ActiveModel, Column, Entity, Model};
 use crate::error::failed;
 use crate::locks;
 use crate::outbox;
-use crate::purge::MOST_AT_ONCE;
-use crate::store::SeaOrmStore;
+use crate::store::{MOST_AT_ONCE, SeaOrmStore};
 
 #[async_trait]
 impl RevocationStore for SeaOrmStore {

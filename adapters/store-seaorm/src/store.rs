@@ -12,6 +12,9 @@ use crate::database::{Database, DatabaseClock, OpenError, PoolSettings, Session,
 use crate::error::{failed, unavailable};
 use crate::url::DatabaseUrl;
 
+/// A database takes only so many values in one statement, and a writer should not keep others waiting.
+pub(crate) const MOST_AT_ONCE: u64 = 1000;
+
 /// Links, accounts, tokens, keys and revocations in a database.
 pub struct SeaOrmStore {
     pub(crate) database: Database,

@@ -28,12 +28,10 @@ async fn live(store: &dyn TokenStore, on_disk: &OnDisk, n: u64) -> Result<(), St
     store.find_key(&key(n)).await?;
     if n.is_multiple_of(2) {
         let person = format!("person {}", n % 6);
-        let completed = store.complete_link(link.id, link.version, grant(&person), NOW);
+        let completed = store.complete_link(&link, grant(&person), NOW);
         completed.await.map(drop)
     } else {
-        store
-            .end_link(link.id, link.version, Ending::Denied(None), None, NOW)
-            .await
+        store.end_link(&link, Ending::Denied(None), None, NOW).await
     }
 }
 
@@ -155,10 +153,10 @@ async fn an_ended_link_keeps_nothing_sealed() {
     let on_disk = OnDisk::new().await;
     let store = &on_disk.store;
     let link = returned(store, 1).await;
-    let ended = store.end_link(link.id, link.version, Ending::Denied(None), None, NOW);
+    let ended = store.end_link(&link, Ending::Denied(None), None, NOW);
     ended.await.unwrap();
     let link = returned(store, 2).await;
-    let completed = store.complete_link(link.id, link.version, grant("ada"), NOW);
+    let completed = store.complete_link(&link, grant("ada"), NOW);
     completed.await.unwrap();
     let held = "device_codes WHERE coalesce(device_code, user_code, verification_uri, \
         verification_uri_complete, callback, access_token, refresh_token, id_token) IS NOT NULL";

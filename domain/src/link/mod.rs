@@ -4,10 +4,14 @@ mod code;
 mod guesses;
 mod model;
 pub mod pace;
+mod poll_limit;
+mod transitions;
 
 pub use code::{LinkCode, MalformedLinkCode};
 pub use guesses::{Guess, GuessLimit, Network, TooManyGuesses, WrongBefore, WrongCode};
 pub use model::{
-    Ending, Link, LinkId, LinkState, LinkStatus, PollSchedule, Requester, SealedConsent,
-    SealedGrant, SealedPrompt,
+    Ending, Link, LinkId, LinkState, LinkStatus, LinkVersion, PollSchedule, Requester,
+    SealedConsent, SealedGrant, SealedPrompt,
 };
+pub use poll_limit::{PollLimit, PolledTooSoon, Poller};
+pub use transitions::TransitionError;

@@ -11,6 +11,21 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub i64);
 
+/// Counts the changes of a link. A change that starts from an older version is rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkVersion(pub i64);
+
+impl LinkVersion {
+    /// The version of a new link.
+    pub const FIRST: Self = Self(1);
+
+    /// The version after one more change.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
 /// Who asks, shown to the person before anything starts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Requester {
@@ -25,8 +40,8 @@ pub struct Requester {
 pub struct Link {
     /// The store's number.
     pub id: LinkId,
-    /// Grows with every change; a change made from an older version is refused.
-    pub version: i64,
+    /// Grows with every change.
+    pub version: LinkVersion,
     /// The keyed hash of the link code.
     pub code: KeyedHash,
     /// The key that polls this link and, once linked, opens the account.
@@ -110,7 +125,7 @@ pub enum LinkStatus {
 /// A provider's consent flow under way, sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedConsent {
-    /// The device code, or what redeems the consent in another flow.
+    /// The device code, or the pending callback if the person visits the provider.
     pub handle: Sealed,
     /// What the person is told to do.
     pub prompt: SealedPrompt,
@@ -218,6 +233,40 @@ impl Link {
         match self.state {
             LinkState::Linked { .. } | LinkState::Ended { .. } => Duration::ZERO,
             _ => self.expires_at.since(now),
+        }
+    }
+
+    /// When the link ended, with an account or without one. A link that ran out of time has not ended until that is
+    /// recorded.
+    #[must_use]
+    pub const fn ended_at(&self) -> Option<Timestamp> {
+        match self.state {
+            LinkState::Linked { at, .. } | LinkState::Ended { at, .. } => Some(at),
+            LinkState::Pending | LinkState::Authorizing(_) | LinkState::Redeemed(_) => None,
+        }
+    }
+
+    /// Whether the link has neither ended nor run out of time.
+    #[must_use]
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.ended_at().is_none() && !self.is_past_deadline(now)
+    }
+
+    /// When the link may be claimed: at its next poll, or when its lease lapses if that is later.
+    #[must_use]
+    pub fn due_at(&self) -> Option<Timestamp> {
+        let next_at = self.poll?.next_at;
+        Some(self.lease_until.map_or(next_at, |until| until.max(next_at)))
+    }
+
+    /// Whether the link may be deleted because it ended, or ran out of time, before `moment`. A link with a lease or with
+    /// tokens does not run out of time.
+    #[must_use]
+    pub fn was_over_before(&self, moment: Timestamp) -> bool {
+        match (&self.state, self.ended_at()) {
+            (_, Some(at)) => at < moment,
+            (LinkState::Redeemed(_), None) => false,
+            _ => self.expires_at < moment && self.lease_until.is_none_or(|until| until < moment),
         }
     }
 

@@ -8,8 +8,8 @@ mod token_store;
 pub use cipher::{Cipher, CipherError, HashKey};
 pub use clock::Clock;
 pub use oauth_provider::{
-    Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption, RefreshAnswer,
-    RefreshError, Revoked, TokenToRevoke,
+    Consent, ConsentHandle, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
+    RefreshAnswer, RefreshError, Revoked, TokenToRevoke,
 };
 pub use token_store::{
     AccountCount, AccountStore, Census, CensusStore, ClockStepStore, DyingCount, GuessStore,

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use crate::fault::Fault;
 use crate::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
 use crate::secret::{
-    AccessToken, CallbackQuery, ConsentUri, DeviceCode, IdToken, RefreshToken, UserCode,
+    AccessToken, CallbackQuery, ConsentUri, DeviceCode, IdToken, PendingCallback, RefreshToken,
+    UserCode,
 };
 use crate::time::Timestamp;
 
@@ -50,7 +51,7 @@ pub trait OAuthProvider: Send + Sync {
     /// See [`ProviderError`]; the answers that belong to the flow are [`Redemption`]s.
     async fn redeem(
         &self,
-        handle: &DeviceCode,
+        handle: &ConsentHandle,
         callback: Option<&CallbackQuery>,
     ) -> Result<Redemption, ProviderError>;
 
@@ -96,14 +97,22 @@ pub struct ConsentRequest {
 
 /// A flow that has started.
 pub struct Consent {
-    /// What redeems the consent: the device code, or what another flow needs in its place.
-    pub handle: DeviceCode,
+    /// What redeems the consent.
+    pub handle: ConsentHandle,
     /// What the person does next.
     pub prompt: Prompt,
     /// How long the provider waits for them.
     pub expires_in: Duration,
     /// The pace at which the provider wants to be asked, where it named one.
     pub interval: Option<Duration>,
+}
+
+/// What redeems a consent.
+pub enum ConsentHandle {
+    /// The device code, asked about until the person has consented.
+    DeviceCode(DeviceCode),
+    /// What goes with the callback that the browser brings back.
+    PendingCallback(PendingCallback),
 }
 
 /// What the person does next.

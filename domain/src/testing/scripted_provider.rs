@@ -8,11 +8,12 @@ use async_trait::async_trait;
 
 use crate::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
 use crate::ports::{
-    Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption, RefreshAnswer,
-    RefreshError, Revoked, TokenToRevoke,
+    Consent, ConsentHandle, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
+    RefreshAnswer, RefreshError, Revoked, TokenToRevoke,
 };
 use crate::secret::{
-    AccessToken, CallbackQuery, ConsentUri, DeviceCode, IdToken, RefreshToken, UserCode,
+    AccessToken, CallbackQuery, ConsentUri, DeviceCode, IdToken, PendingCallback, RefreshToken,
+    UserCode,
 };
 use crate::time::Timestamp;
 
@@ -200,7 +201,7 @@ impl OAuthProvider for ScriptedProvider {
             let (state, back) = (&request.state, &request.redirect_uri);
             let uri = format!("https://provider.test/authorize?state={state}&redirect_uri={back}");
             return Ok(Consent {
-                handle: DeviceCode::new("verifier"),
+                handle: ConsentHandle::PendingCallback(PendingCallback::new("verifier")),
                 prompt: Prompt::Visit {
                     uri: ConsentUri::new(uri),
                 },
@@ -209,7 +210,7 @@ impl OAuthProvider for ScriptedProvider {
             });
         }
         Ok(Consent {
-            handle: DeviceCode::new("device-code"),
+            handle: ConsentHandle::DeviceCode(DeviceCode::new("device-code")),
             prompt: Prompt::UserCode {
                 user_code: UserCode::new("BCDF-GHJK"),
                 verification_uri: "https://provider.test/device".to_owned(),
@@ -224,7 +225,7 @@ impl OAuthProvider for ScriptedProvider {
 
     async fn redeem(
         &self,
-        _: &DeviceCode,
+        _: &ConsentHandle,
         callback: Option<&CallbackQuery>,
     ) -> Result<Redemption, ProviderError> {
         let mut script = self.script();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::fault::Fault;
-use crate::link::{MalformedLinkCode, TooManyGuesses};
+use crate::link::{MalformedLinkCode, PolledTooSoon, TooManyGuesses};
 use crate::ports::{CipherError, ProviderError, StoreError};
 
 /// Why something was not done, in terms that a caller can act on. The HTTP surface has one table from these to
@@ -40,6 +40,9 @@ pub enum Refusal {
         /// When the next attempt is accepted.
         retry_after: Duration,
     },
+    /// A client polled its link faster than the interval allows.
+    #[error(transparent)]
+    PolledTooSoon(#[from] PolledTooSoon),
     /// The operator has configured no provider, or not this one any more.
     #[error("{0}")]
     ProviderNotConfigured(String),

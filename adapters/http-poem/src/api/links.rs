@@ -17,21 +17,17 @@ use crate::auth::OptionalBearer;
 use crate::body::OptionalJson;
 use crate::dto::{LinkReport, NewLink, StartedLink};
 use crate::failure::{Answer, Documented, Failure, LINK_PENDING, NOT_JSON, STORE_UNAVAILABLE};
-use crate::limits::PollPace;
 
 pub(crate) struct Links {
     services: Arc<Services>,
     page: Url,
-    pace: PollPace,
 }
 
 impl Links {
     pub(super) fn new(services: Arc<Services>, public_url: &Url) -> Self {
-        let pace = PollPace::new(services.links.poll_interval());
         Self {
             services,
             page: page(public_url),
-            pace,
         }
     }
 }
@@ -103,7 +99,6 @@ impl Links {
             .links
             .poll(&link_code, &caller, address)
             .await?;
-        self.pace.admit(&caller, address, &link_code)?;
         Ok(Json(report.into()))
     }
 }

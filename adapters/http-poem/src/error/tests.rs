@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use central_oauth_domain::Fault;
+use central_oauth_domain::link::PolledTooSoon;
 use central_oauth_domain::ports::CipherError;
 use serde_json::{Value, json};
 
@@ -50,6 +51,12 @@ async fn every_refusal_has_its_code_and_status() {
         (Refusal::Unprocessable(text()), 422, "unprocessable", None),
         (
             Refusal::RateLimited { retry_after: wait },
+            429,
+            "rate_limited",
+            Some("2"),
+        ),
+        (
+            PolledTooSoon { retry_after: wait }.into(),
             429,
             "rate_limited",
             Some("2"),

@@ -8,10 +8,10 @@ use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{Identity, ProviderName, TokenOrigin};
 use central_oauth_domain::observe::{CallOutcome, Exchange, Observer, ProviderCall};
 use central_oauth_domain::ports::{
-    Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption, RefreshAnswer, RefreshError,
-    Revoked, TokenToRevoke,
+    Consent, ConsentHandle, ConsentRequest, OAuthProvider, ProviderError, Redemption,
+    RefreshAnswer, RefreshError, Revoked, TokenToRevoke,
 };
-use central_oauth_domain::secret::{AccessToken, CallbackQuery, DeviceCode, IdToken, RefreshToken};
+use central_oauth_domain::secret::{AccessToken, CallbackQuery, IdToken, RefreshToken};
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span, debug_span};
 
@@ -96,7 +96,7 @@ impl OAuthProvider for ObservedProvider {
 
     async fn redeem(
         &self,
-        handle: &DeviceCode,
+        handle: &ConsentHandle,
         callback: Option<&CallbackQuery>,
     ) -> Result<Redemption, ProviderError> {
         let call = self.provider.redeem(handle, callback);

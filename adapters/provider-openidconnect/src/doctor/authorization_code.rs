@@ -1,9 +1,9 @@
 //! Checks whether people can be sent to the provider, and whether the client is accepted when they return.
 
 use central_oauth_domain::ports::{
-    ConsentRequest, OAuthProvider as _, Prompt, ProviderError, Redemption,
+    ConsentHandle, ConsentRequest, OAuthProvider as _, Prompt, ProviderError, Redemption,
 };
-use central_oauth_domain::secret::{CallbackQuery, ConsentUri, DeviceCode};
+use central_oauth_domain::secret::{CallbackQuery, ConsentUri};
 use reqwest::header::LOCATION;
 use serde_json::Value;
 use url::Url;
@@ -82,7 +82,7 @@ impl Checkup<'_> {
         )
     }
 
-    async fn invented_code(&mut self, handle: &DeviceCode, server: &Server) {
+    async fn invented_code(&mut self, handle: &ConsentHandle, server: &Server) {
         let mut query = Serializer::new(String::new());
         query.append_pair("code", MADE_UP);
         if let Some(issuer) = server.a_response_issuer() {

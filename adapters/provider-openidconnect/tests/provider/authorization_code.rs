@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use central_oauth_domain::grant::TokenGrant;
-use central_oauth_domain::ports::{Consent, OAuthProvider, Prompt, ProviderError, Redemption};
-use central_oauth_domain::secret::{CallbackQuery, DeviceCode};
+use central_oauth_domain::ports::{
+    Consent, ConsentHandle, OAuthProvider, Prompt, ProviderError, Redemption,
+};
+use central_oauth_domain::secret::{CallbackQuery, DeviceCode, PendingCallback};
 use central_oauth_provider_openidconnect::{Flow, ProviderSettings};
 use openidconnect::{PkceCodeChallenge, PkceCodeVerifier};
 use serde_json::{Value, json};
@@ -42,7 +44,7 @@ fn query(url: &Url) -> HashMap<String, String> {
 
 async fn come_back(
     subject: &Subject,
-    handle: &DeviceCode,
+    handle: &ConsentHandle,
     callback: &str,
 ) -> Result<Redemption, ProviderError> {
     let callback = CallbackQuery::new(callback);
@@ -278,9 +280,13 @@ async fn the_right_nonce_passes() {
 async fn a_handle_of_the_other_flow() {
     let stub = granting().await;
     let subject = Subject::new(code_flow(&stub.base));
-    for handle in [DEVICE_CODE, "{}", r#"{"verifier":"v"}"#, "[1]"] {
-        let outcome = come_back(&subject, &DeviceCode::new(handle), CALLBACK).await;
-        assert_eq!(step(&outcome), "refused flow_changed", "{handle}");
+    let device_code = ConsentHandle::DeviceCode(DeviceCode::new(DEVICE_CODE));
+    let outcome = come_back(&subject, &device_code, CALLBACK).await;
+    assert_eq!(step(&outcome), "refused flow_changed");
+    for kept in [DEVICE_CODE, "{}", r#"{"verifier":"v"}"#, "[1]"] {
+        let handle = ConsentHandle::PendingCallback(PendingCallback::new(kept));
+        let outcome = come_back(&subject, &handle, CALLBACK).await;
+        assert_eq!(step(&outcome), "refused flow_changed", "{kept}");
     }
     assert_eq!(stub.count("/token"), 0);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use central_oauth_domain::ports::{Consent, Prompt};
+use central_oauth_domain::ports::{Consent, ConsentHandle, Prompt};
 use serde_json::{Value, json};
 
 use crate::support::{Stub, Subject, changed, error_of, json as reply_json, kind};
@@ -48,10 +48,11 @@ fn prompt(consent: &Consent) -> (&str, &str, Option<&str>) {
 #[tokio::test]
 async fn the_example_of_the_rfc() {
     let consent = begin(example()).await.ok().unwrap();
-    assert_eq!(
-        consent.handle.expose(),
-        "GmRhmhcxhwAzkoEqiMEg_DnyEysNkuNhszIySk9eS"
-    );
+    let ConsentHandle::DeviceCode(device_code) = &consent.handle else {
+        panic!("no device code");
+    };
+    let expected = "GmRhmhcxhwAzkoEqiMEg_DnyEysNkuNhszIySk9eS";
+    assert_eq!(device_code.expose(), expected);
     let complete = Some("https://example.com/device?user_code=WDJB-MJHT");
     assert_eq!(
         prompt(&consent),

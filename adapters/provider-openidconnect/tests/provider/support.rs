@@ -8,8 +8,8 @@ use std::time::Duration;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{Identity, ProviderName, TokenGrant};
 use central_oauth_domain::ports::{
-    Clock, Consent, ConsentRequest, OAuthProvider, ProviderError, Redemption, RefreshAnswer,
-    RefreshError, Revoked, TokenToRevoke,
+    Clock, Consent, ConsentHandle, ConsentRequest, OAuthProvider, ProviderError, Redemption,
+    RefreshAnswer, RefreshError, Revoked, TokenToRevoke,
 };
 use central_oauth_domain::secret::{AccessToken, DeviceCode, IdToken, RefreshToken};
 use central_oauth_domain::testing::seeded_entropy;
@@ -224,7 +224,7 @@ impl Subject {
     }
 
     pub(crate) async fn redeem(&self) -> Result<Redemption, ProviderError> {
-        let handle = DeviceCode::new(DEVICE_CODE);
+        let handle = ConsentHandle::DeviceCode(DeviceCode::new(DEVICE_CODE));
         self.provider.redeem(&handle, None).await
     }
 

@@ -11,20 +11,13 @@ use crate::convert::rows;
 use crate::entities::tokens;
 use crate::error::failed;
 
-/// Stores a grant as the account of its person. A relink's key opens the account `relink_of` already, so the grant of anybody
-/// else is [`StoreError::Conflict`].
+/// Stores a grant as the account of its person.
 pub(crate) async fn link(
     db: &impl ConnectionTrait,
     grant: NewGrant,
-    relink_of: Option<AccountId>,
     now: Timestamp,
 ) -> Result<Account, StoreError> {
-    let known = lock_of_person(db, &grant.account).await?;
-    let id = known.as_ref().map(|known| known.account.id);
-    if relink_of.is_some() && relink_of != id {
-        return Err(StoreError::Conflict);
-    }
-    match known {
+    match lock_of_person(db, &grant.account).await? {
         Some(known) => {
             let linked = known.relink(grant, now);
             save(db, &known, &linked).await?;

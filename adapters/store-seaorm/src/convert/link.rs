@@ -1,17 +1,20 @@
 //! Links.
 
+use std::mem::discriminant;
+
 use central_oauth_domain::grant::{AccessKeyId, AccountId, ProviderName, TokenOrigin};
 use central_oauth_domain::link::{
-    Ending, Link, LinkId, LinkState, PollSchedule, Requester, SealedConsent, SealedGrant,
-    SealedPrompt,
+    Ending, Link, LinkId, LinkState, LinkVersion, PollSchedule, Requester, SealedConsent,
+    SealedGrant, SealedPrompt,
 };
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::secret::{KeyedHash, Sealed};
 use central_oauth_domain::{Fault, Timestamp};
 use sea_orm::ActiveValue::Set;
+use sea_orm::{ActiveModelTrait, Iterable};
 
 use super::scalars::{bytes, duration, fault, hash, millis, scopes, time};
-use crate::entities::device_codes::{ActiveModel, Model, State};
+use crate::entities::device_codes::{self, ActiveModel, Model, State};
 use crate::error::Unreadable;
 
 /// The name of the column that makes no sense.
@@ -29,7 +32,7 @@ impl TryFrom<Model> for Link {
 fn read(mut row: Model) -> Result<Link, Column> {
     Ok(Link {
         id: LinkId(row.id),
-        version: row.version,
+        version: LinkVersion(row.version),
         code: hash(&row.code_hash).ok_or("code_hash")?,
         key: AccessKeyId(row.access_key_id),
         relink_of: row.relink_of.map(AccountId),
@@ -134,10 +137,77 @@ fn grant(row: Model) -> Result<SealedGrant, Column> {
     })
 }
 
-/// Everything that a state keeps, wiped, whatever state it was: what a change of state starts from. The hash of a
-/// callback belongs to the link and stays.
-fn wiped() -> ActiveModel {
+/// What turns the row of one version of a link into that of the next. Columns with equal values are left out: what they hold
+/// may have been sealed with another key since `before` was read. A change of state writes all columns that belong to a
+/// state, so that nothing of the old state is left, whatever it was.
+pub(crate) fn link_changes(before: &Link, after: &Link) -> ActiveModel {
+    let keeps_state = discriminant(&before.state) == discriminant(&after.state);
+    let kept = keeps_state.then(|| state_columns(&before.state));
+    let old = columns(before, kept.unwrap_or_default());
+    let mut new = link_columns(after);
+    for column in device_codes::Column::iter() {
+        if new.get(column) == old.get(column) {
+            new.not_set(column);
+        }
+    }
+    new
+}
+
+/// The row of a link.
+pub(crate) fn link_columns(link: &Link) -> ActiveModel {
+    columns(link, state_columns(&link.state))
+}
+
+fn columns(link: &Link, state: ActiveModel) -> ActiveModel {
+    let poll = link.poll;
     ActiveModel {
+        id: Set(link.id.0),
+        version: Set(link.version.0),
+        code_hash: Set(link.code.as_bytes().to_vec()),
+        access_key_id: Set(link.key.0),
+        relink_of: Set(link.relink_of.map(|account| account.0)),
+        provider: Set(link.provider.as_str().to_owned()),
+        client_name: Set(link.requester.client_name.clone()),
+        address: Set(link.requester.address.clone()),
+        created_at: Set(link.created_at.as_millis()),
+        expires_at: Set(link.expires_at.as_millis()),
+        browser_hash: Set(link.browser.map(|hash| hash.as_bytes().to_vec())),
+        callback_hash: Set(link.callback.map(|hash| hash.as_bytes().to_vec())),
+        poll_interval: Set(poll.map(|poll| millis(poll.interval))),
+        poll_failures: Set(poll.map(|poll| poll.failures.into())),
+        poll_next_at: Set(poll.map(|poll| poll.next_at.as_millis())),
+        lease_until: Set(link.lease_until.map(Timestamp::as_millis)),
+        ..state
+    }
+}
+
+fn state_columns(state: &LinkState) -> ActiveModel {
+    match state {
+        LinkState::Pending => ActiveModel {
+            state: Set(State::Pending),
+            ..nothing_held()
+        },
+        LinkState::Authorizing(consent) => consent_columns(consent),
+        LinkState::Redeemed(grant) => grant_columns(grant),
+        LinkState::Linked { account, at } => ActiveModel {
+            account_id: Set(Some(account.0)),
+            ..ended_columns(State::Linked, None, *at)
+        },
+        LinkState::Ended { ending, at } => match ending {
+            Ending::Denied(why) => ended_columns(State::Denied, why.as_ref(), *at),
+            Ending::Expired => ended_columns(State::Expired, None, *at),
+            Ending::Failed(fault) => ended_columns(State::Failed, Some(fault), *at),
+        },
+    }
+}
+
+/// The columns that belong to a state, all empty.
+fn nothing_held() -> ActiveModel {
+    ActiveModel {
+        ended_at: Set(None),
+        account_id: Set(None),
+        error_code: Set(None),
+        error_detail: Set(None),
         device_code: Set(None),
         user_code: Set(None),
         verification_uri: Set(None),
@@ -160,12 +230,12 @@ fn wiped() -> ActiveModel {
     }
 }
 
-pub(crate) fn consent_columns(consent: &SealedConsent) -> ActiveModel {
+fn consent_columns(consent: &SealedConsent) -> ActiveModel {
     let row = ActiveModel {
         state: Set(State::Authorizing),
         device_code: Set(Some(bytes(&consent.handle))),
         callback: Set(consent.callback.as_ref().map(bytes)),
-        ..wiped()
+        ..nothing_held()
     };
     match &consent.prompt {
         SealedPrompt::UserCode {
@@ -185,11 +255,8 @@ pub(crate) fn consent_columns(consent: &SealedConsent) -> ActiveModel {
     }
 }
 
-pub(crate) fn grant_columns(grant: SealedGrant) -> ActiveModel {
-    let expires_at = grant.access_token_expires_at;
-    let dies_at = grant.refresh_token_expires_at;
-    let ends_at = grant.grant_expires_at;
-    let hinted_end = grant.access_token_hinted_end;
+fn grant_columns(grant: &SealedGrant) -> ActiveModel {
+    let millis = |time: Option<Timestamp>| time.map(Timestamp::as_millis);
     ActiveModel {
         state: Set(State::Redeemed),
         access_token: Set(Some(bytes(&grant.access_token))),
@@ -198,36 +265,23 @@ pub(crate) fn grant_columns(grant: SealedGrant) -> ActiveModel {
         scopes: Set(Some(grant.scopes.join(" "))),
         extra: Set(grant.extra.as_ref().map(bytes)),
         requested_at: Set(Some(grant.requested_at.as_millis())),
-        access_token_expires_at: Set(expires_at.map(Timestamp::as_millis)),
-        access_token_hinted_end: Set(hinted_end.map(Timestamp::as_millis)),
-        refresh_token_expires_at: Set(dies_at.map(Timestamp::as_millis)),
-        grant_expires_at: Set(ends_at.map(Timestamp::as_millis)),
-        issuer: Set(grant.origin.issuer),
-        token_endpoint: Set(Some(grant.origin.token_endpoint)),
-        client_id: Set(Some(grant.origin.client_id)),
-        ..wiped()
+        access_token_expires_at: Set(millis(grant.access_token_expires_at)),
+        access_token_hinted_end: Set(millis(grant.access_token_hinted_end)),
+        refresh_token_expires_at: Set(millis(grant.refresh_token_expires_at)),
+        grant_expires_at: Set(millis(grant.grant_expires_at)),
+        issuer: Set(grant.origin.issuer.clone()),
+        token_endpoint: Set(Some(grant.origin.token_endpoint.clone())),
+        client_id: Set(Some(grant.origin.client_id.clone())),
+        ..nothing_held()
     }
 }
 
-pub(crate) fn poll_columns(poll: Option<PollSchedule>, row: ActiveModel) -> ActiveModel {
+fn ended_columns(state: State, fault: Option<&Fault>, at: Timestamp) -> ActiveModel {
     ActiveModel {
-        poll_interval: Set(poll.map(|poll| millis(poll.interval))),
-        poll_failures: Set(poll.map(|poll| poll.failures.into())),
-        poll_next_at: Set(poll.map(|poll| poll.next_at.as_millis())),
-        ..row
-    }
-}
-
-/// An ended link keeps no secret and is asked about no more.
-pub(crate) fn ended_columns(state: State, fault: Option<Fault>, now: Timestamp) -> ActiveModel {
-    let (code, detail) = fault.map(|fault| (fault.code, fault.detail)).unzip();
-    let row = ActiveModel {
         state: Set(state),
-        ended_at: Set(Some(now.as_millis())),
-        error_code: Set(code),
-        error_detail: Set(detail),
-        lease_until: Set(None),
-        ..wiped()
-    };
-    poll_columns(None, row)
+        ended_at: Set(Some(at.as_millis())),
+        error_code: Set(fault.map(|fault| fault.code.clone())),
+        error_detail: Set(fault.map(|fault| fault.detail.clone())),
+        ..nothing_held()
+    }
 }

@@ -8,6 +8,6 @@ mod scalars;
 
 pub(crate) use account::{AccountRow, rows, stored_tokens};
 pub(crate) use key::{key_holder, key_record};
-pub(crate) use link::{consent_columns, ended_columns, grant_columns, poll_columns};
+pub(crate) use link::{link_changes, link_columns};
 pub(crate) use revocation::{ended_revocation, new_revocation, reference, revocation_fault};
-pub(crate) use scalars::{bytes, hash, row_count, status, time};
+pub(crate) use scalars::{bytes, hash, row_count, status};

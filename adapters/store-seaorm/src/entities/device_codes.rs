@@ -71,13 +71,6 @@ pub enum State {
     Failed,
 }
 
-impl State {
-    /// A person may be at the provider, or the tokens have just come.
-    pub(crate) const AT_THE_PROVIDER: [Self; 2] = [Self::Authorizing, Self::Redeemed];
-    /// Something may still come of the link.
-    pub(crate) const OPEN: [Self; 3] = [Self::Pending, Self::Authorizing, Self::Redeemed];
-}
-
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -184,7 +184,7 @@ pub(crate) async fn authorizing(store: &SeaOrmStore, n: u64) -> Link {
         callback: None,
     };
     store
-        .begin_consent(link.id, link.version, consent, None, LATER, NOW)
+        .begin_consent(&link, consent, None, LATER, NOW)
         .await
         .unwrap()
 }
@@ -194,7 +194,7 @@ pub(crate) async fn returned(store: &SeaOrmStore, n: u64) -> Link {
     let link = authorizing(store, n).await;
     let poll = PollSchedule::at_once(NOW);
     store
-        .keep_callback(link.id, link.version, sealed("callback"), code(n), poll)
+        .keep_callback(&link, sealed("callback"), code(n), poll)
         .await
         .unwrap()
 }
@@ -202,7 +202,7 @@ pub(crate) async fn returned(store: &SeaOrmStore, n: u64) -> Link {
 pub(crate) async fn linked(store: &SeaOrmStore, n: u64, person: &str) -> Account {
     let link = authorizing(store, n).await;
     store
-        .complete_link(link.id, link.version, grant(person), NOW)
+        .complete_link(&link, grant(person), NOW)
         .await
         .unwrap()
 }

@@ -122,13 +122,13 @@ pub(crate) async fn asked(store: &SeaOrmStore, vault: &Vault, n: u64) -> Link {
         callback: None,
     };
     let poll = PollSchedule::at_once(NOW);
-    let begun = store.begin_consent(link.id, link.version, consent, Some(poll), LATER, NOW);
+    let begun = store.begin_consent(&link, consent, Some(poll), LATER, NOW);
     begun.await.unwrap()
 }
 
 pub(crate) async fn linked(store: &SeaOrmStore, vault: &Vault, n: u64, name: &str) -> Account {
     let link = asked(store, vault, n).await;
-    let completed = store.complete_link(link.id, link.version, grant(vault, name), NOW);
+    let completed = store.complete_link(&link, grant(vault, name), NOW);
     completed.await.unwrap()
 }
 

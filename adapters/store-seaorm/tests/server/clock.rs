@@ -49,7 +49,7 @@ async fn database() -> String {
         access_token_expires_at: Some(LATER),
         ..grant("ada")
     };
-    let linked = store.complete_link(link.id, link.version, due, NOW).await;
+    let linked = store.complete_link(&link, due, NOW).await;
     linked.unwrap();
     url
 }

@@ -5,14 +5,18 @@ use async_trait::async_trait;
 use super::StoreError;
 use crate::grant::revocation::NewRevocation;
 use crate::grant::{AccessKeyId, Account, AccountId, NewGrant, ProviderName};
-use crate::link::{Ending, Link, LinkId, PollSchedule, Requester, SealedConsent, SealedGrant};
+use crate::link::{
+    Ending, Link, LinkId, LinkState, LinkVersion, PollSchedule, Requester, SealedConsent,
+    SealedGrant,
+};
 use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
 
 /// From the code to the account, or to another end.
 ///
-/// Methods that take a `version` change the link only if it is still at that version and raise it; otherwise they
-/// change nothing and return [`StoreError::Conflict`].
+/// Methods that take a [`Link`] change it as the function of `Link` with the same task decides. They save the change only if
+/// the stored link is still at that version. If it is not, or if the function rejects the change, they change nothing and
+/// return [`StoreError::Conflict`].
 #[async_trait]
 pub trait LinkStore: Send + Sync {
     /// Keeps a new link and, unless it relinks, its inert key.
@@ -21,31 +25,28 @@ pub trait LinkStore: Send + Sync {
     /// The link with this code.
     async fn find_link(&self, code: &KeyedHash) -> Result<Option<Link>, StoreError>;
 
-    /// Gives a pending, unexpired link to a browser, unless another one has it ([`StoreError::Conflict`]).
+    /// Gives a link to a browser: [`Link::reserve`].
     async fn reserve_link(
         &self,
-        link: LinkId,
+        link: &Link,
         browser: KeyedHash,
         now: Timestamp,
     ) -> Result<Link, StoreError>;
 
-    /// Turns a pending, unexpired link into an authorizing one, with a new deadline and the first poll.
+    /// Keeps the provider's flow that has started: [`Link::begin_consent`].
     async fn begin_consent(
         &self,
-        link: LinkId,
-        version: i64,
+        link: &Link,
         consent: SealedConsent,
         poll: Option<PollSchedule>,
         expires_at: Timestamp,
         now: Timestamp,
     ) -> Result<Link, StoreError>;
 
-    /// Keeps what the provider has sent the browser of an authorizing link back with, once, and plans the question that
-    /// redeems it. The hash of the answer stays with the link until the link is purged.
+    /// Keeps the callback that the browser brought back: [`Link::keep_callback`].
     async fn keep_callback(
         &self,
-        link: LinkId,
-        version: i64,
+        link: &Link,
         callback: Sealed,
         answer: KeyedHash,
         poll: PollSchedule,
@@ -64,44 +65,35 @@ pub trait LinkStore: Send + Sync {
     /// When the next poll is due at a provider that is not `busy`, leases counted in.
     async fn next_poll_at(&self, busy: &[ProviderName]) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Ends a lease with nothing decided: the provider is asked again later.
-    async fn postpone_poll(
-        &self,
-        link: LinkId,
-        version: i64,
-        poll: PollSchedule,
-    ) -> Result<(), StoreError>;
+    /// Gives a lease back until the next poll: [`Link::postpone`].
+    async fn postpone_poll(&self, link: &Link, poll: PollSchedule) -> Result<(), StoreError>;
 
-    /// Turns an authorizing link into a redeemed one: the device code is forgotten, the tokens are kept, the lease
-    /// stays with the caller. The link lives until `expires_at` at least.
+    /// Keeps the tokens that the provider gave: [`Link::redeem`].
     async fn keep_redeemed(
         &self,
-        link: LinkId,
-        version: i64,
+        link: &Link,
         grant: SealedGrant,
         poll: PollSchedule,
         expires_at: Timestamp,
     ) -> Result<Link, StoreError>;
 
-    /// Completes a link: creates the account or brings it back to life, replaces its tokens, opens it to the link's
-    /// key, and wipes what the link held. See [`NewGrant::refresh_token`] for what happens without one. What was to be
+    /// Completes a link ([`Link::complete`]): creates the account or brings it back to life, replaces its tokens and opens
+    /// it to the link's key. See [`NewGrant::refresh_token`] for what happens without one. What was to be
     /// revoked of the same person is not any more: some providers revoke by person, and would end the new grant too.
     async fn complete_link(
         &self,
-        link: LinkId,
-        version: i64,
+        link: &Link,
         grant: NewGrant,
         now: Timestamp,
     ) -> Result<Account, StoreError>;
 
-    /// Ends a link without an account and wipes what it held. Tokens that it held are kept as `stray` in the same
-    /// transaction; see [`RevocationStore::keep_stray`].
+    /// Ends a link without an account ([`Link::end`]). Tokens that it held are kept as `stray` in the same transaction; see
+    /// [`RevocationStore::keep_stray`].
     ///
     /// [`RevocationStore::keep_stray`]: super::RevocationStore::keep_stray
     async fn end_link(
         &self,
-        link: LinkId,
-        version: i64,
+        link: &Link,
         ending: Ending,
         stray: Option<NewRevocation>,
         now: Timestamp,
@@ -130,6 +122,32 @@ pub struct NewLink {
     pub created_at: Timestamp,
     /// When it dies if nobody confirms it.
     pub expires_at: Timestamp,
+}
+
+impl NewLink {
+    /// The link that a store keeps under its number and key.
+    #[must_use]
+    pub fn into_link(self, id: LinkId, key: AccessKeyId) -> Link {
+        Link {
+            id,
+            version: LinkVersion::FIRST,
+            code: self.code,
+            key,
+            relink_of: match self.key {
+                NewLinkKey::New(_) => None,
+                NewLinkKey::Relink { account, .. } => Some(account),
+            },
+            provider: self.provider,
+            requester: self.requester,
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+            browser: None,
+            callback: None,
+            poll: None,
+            lease_until: None,
+            state: LinkState::Pending,
+        }
+    }
 }
 
 /// The key of a new link.

@@ -15,6 +15,8 @@ mod write_tests;
 
 use std::error::Error;
 
+use crate::link::TransitionError;
+
 pub use accounts::AccountStore;
 pub use census::{AccountCount, Census, CensusStore, DyingCount, OverdueCount};
 pub use clock_steps::ClockStepStore;
@@ -75,4 +77,11 @@ pub enum StoreError {
     /// The store cannot be reached, or not in time.
     #[error("the store is unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl From<TransitionError> for StoreError {
+    /// The link has moved on since the caller read it.
+    fn from(_: TransitionError) -> Self {
+        Self::Conflict
+    }
 }

@@ -2,11 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::links::{at_the_provider, close};
 use super::{MemoryStore, State};
 use crate::grant::revocation::{NewRevocation, RevocationLease};
 use crate::grant::{Account, AccountId, AccountKey, AccountStatus, NewGrant, StoredTokens};
-use crate::link::{LinkId, LinkState};
+use crate::link::{Link, LinkState};
 use crate::ports::{AccountStore, StoreError};
 use crate::time::Timestamp;
 
@@ -64,25 +63,17 @@ impl AccountStore for MemoryStore {
 impl State {
     pub(super) fn complete_link(
         &mut self,
-        link: LinkId,
-        version: i64,
+        link: &Link,
         grant: NewGrant,
         now: Timestamp,
     ) -> Result<Account, StoreError> {
         let known = self.account_with(&grant.account);
-        let link = self.link_at(link, version, at_the_provider)?;
-        if link.relink_of.is_some() && link.relink_of != known {
-            return Err(StoreError::Conflict);
-        }
-        let (link_id, key) = (link.id, link.key);
-        let account = self.link_account(known, grant, now);
+        let id = known.unwrap_or_else(|| AccountId(self.next_number()));
+        let linked = self.change_link(link, |link| link.complete(id, now))?;
+        let account = self.link_account(id, grant, now);
         self.cancel_revocations(&account.key, now);
-        if let Some(key) = self.keys.get_mut(&key.0) {
-            key.account = Some(account.id);
-        }
-        if let Some(link) = self.links.get_mut(&link_id.0) {
-            let account = account.id;
-            close(link, LinkState::Linked { account, at: now });
+        if let Some(key) = self.keys.get_mut(&linked.key.0) {
+            key.account = Some(id);
         }
         Ok(account)
     }
@@ -92,13 +83,7 @@ impl State {
         accounts.find(|a| a.key == *key).map(|a| a.id)
     }
 
-    fn link_account(
-        &mut self,
-        known: Option<AccountId>,
-        grant: NewGrant,
-        now: Timestamp,
-    ) -> Account {
-        let id = known.unwrap_or_else(|| AccountId(self.next_number()));
+    fn link_account(&mut self, id: AccountId, grant: NewGrant, now: Timestamp) -> Account {
         let tokens = match self.accounts.get(&id.0) {
             Some(stored) => stored.relink(grant, now),
             None => StoredTokens::new(id, grant, now),

@@ -5,7 +5,9 @@ use async_trait::async_trait;
 use super::{MemoryStore, State, refuse};
 use crate::grant::revocation::NewRevocation;
 use crate::grant::{AccessKeyId, Account, AccountId, NewGrant, ProviderName};
-use crate::link::{Ending, Link, LinkId, LinkState, PollSchedule, SealedConsent, SealedGrant};
+use crate::link::{
+    Ending, Link, LinkId, PollSchedule, SealedConsent, SealedGrant, TransitionError,
+};
 use crate::ports::{LinkCreation, LinkStore, NewLink, NewLinkKey, StoreError};
 use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
@@ -23,45 +25,37 @@ impl LinkStore for MemoryStore {
 
     async fn reserve_link(
         &self,
-        link: LinkId,
+        link: &Link,
         browser: KeyedHash,
         now: Timestamp,
     ) -> Result<Link, StoreError> {
-        self.lock().reserve_link(link, browser, now)
+        let mut state = self.lock();
+        state.change_link(link, |link| link.reserve(browser, now))
     }
 
     async fn begin_consent(
         &self,
-        link: LinkId,
-        version: i64,
+        link: &Link,
         consent: SealedConsent,
         poll: Option<PollSchedule>,
         expires_at: Timestamp,
         now: Timestamp,
     ) -> Result<Link, StoreError> {
-        self.lock()
-            .begin_consent(link, version, consent, poll, expires_at, now)
+        let mut state = self.lock();
+        state.change_link(link, |link| {
+            link.begin_consent(consent, poll, expires_at, now)
+        })
     }
 
     async fn keep_callback(
         &self,
-        link: LinkId,
-        version: i64,
+        link: &Link,
         callback: Sealed,
         answer: KeyedHash,
         poll: PollSchedule,
     ) -> Result<Link, StoreError> {
-        let waits =
-            |state: &LinkState| matches!(state, LinkState::Authorizing(c) if c.callback.is_none());
         let mut state = self.lock();
-        let link = state.link_at(link, version, waits)?;
-        if let LinkState::Authorizing(consent) = &mut link.state {
-            consent.callback = Some(callback);
-        }
-        link.version += 1;
-        link.callback = Some(answer);
-        link.poll = Some(poll);
-        Ok(link.clone())
+        state.change_link(link, |link| link.keep_callback(callback, answer, poll))
     }
 
     async fn claim_due_polls(
@@ -76,65 +70,52 @@ impl LinkStore for MemoryStore {
 
     async fn next_poll_at(&self, busy: &[ProviderName]) -> Result<Option<Timestamp>, StoreError> {
         let state = self.lock();
-        let open = state
-            .links
-            .values()
-            .filter(|link| !busy.contains(&link.provider));
-        Ok(open.filter_map(due_at).min())
+        let links = state.links.values();
+        let idle = links.filter(|link| !busy.contains(&link.provider));
+        Ok(idle.filter_map(Link::due_at).min())
     }
 
-    async fn postpone_poll(
-        &self,
-        link: LinkId,
-        version: i64,
-        poll: PollSchedule,
-    ) -> Result<(), StoreError> {
+    async fn postpone_poll(&self, link: &Link, poll: PollSchedule) -> Result<(), StoreError> {
         let mut state = self.lock();
         refuse(&mut state.recordings_to_refuse)?;
-        state.postpone_poll(link, version, poll)
+        state
+            .change_link(link, |link| link.postpone(poll))
+            .map(drop)
     }
 
     async fn keep_redeemed(
         &self,
-        link: LinkId,
-        version: i64,
+        link: &Link,
         grant: SealedGrant,
         poll: PollSchedule,
         expires_at: Timestamp,
     ) -> Result<Link, StoreError> {
-        self.lock()
-            .keep_redeemed(link, version, grant, poll, expires_at)
+        let mut state = self.lock();
+        state.change_link(link, |link| link.redeem(grant, poll, expires_at))
     }
 
     async fn complete_link(
         &self,
-        link: LinkId,
-        version: i64,
+        link: &Link,
         grant: NewGrant,
         now: Timestamp,
     ) -> Result<Account, StoreError> {
-        self.lock().complete_link(link, version, grant, now)
+        self.lock().complete_link(link, grant, now)
     }
 
     async fn end_link(
         &self,
-        link: LinkId,
-        version: i64,
+        link: &Link,
         ending: Ending,
         stray: Option<NewRevocation>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut state = self.lock();
-        let link = state.open_link(link, version)?;
-        close(link, LinkState::Ended { ending, at: now });
+        state.change_link(link, |link| link.end(ending, now))?;
         if let Some(stray) = stray {
             state.keep_stray(stray);
         }
         Ok(())
-    }
-
-    async fn purge_links(&self, ended_before: Timestamp, limit: u64) -> Result<u64, StoreError> {
-        Ok(self.lock().purge_links(ended_before, limit))
     }
 
     async fn open_relinks(&self, account: AccountId) -> Result<Vec<Link>, StoreError> {
@@ -142,59 +123,26 @@ impl LinkStore for MemoryStore {
         let relinks = state
             .links
             .values()
-            .filter(|link| link.relink_of == Some(account) && ended_at(link).is_none());
+            .filter(|link| link.relink_of == Some(account) && link.ended_at().is_none());
         Ok(relinks.cloned().collect())
+    }
+
+    async fn purge_links(&self, ended_before: Timestamp, limit: u64) -> Result<u64, StoreError> {
+        Ok(self.lock().purge_links(ended_before, limit))
     }
 }
 
-/// When a link may be claimed: at its next poll, or once the lease on it lapses where that is later.
-pub(super) fn due_at(link: &Link) -> Option<Timestamp> {
-    let next_at = link.poll?.next_at;
-    Some(link.lease_until.map_or(next_at, |until| until.max(next_at)))
-}
-
-/// Ends a link, one way or another; what the old state held is gone.
-pub(super) fn close(link: &mut Link, state: LinkState) {
-    link.version += 1;
-    link.poll = None;
-    link.lease_until = None;
-    link.state = state;
-}
-
 impl State {
-    pub(super) fn create_link(
-        &mut self,
-        link: NewLink,
-        most_open: u64,
-    ) -> Result<LinkCreation, StoreError> {
-        let is_open = |kept: &&Link| ended_at(kept).is_none() && kept.expires_at > link.created_at;
-        if self.links.values().filter(is_open).count() as u64 >= most_open {
+    fn create_link(&mut self, link: NewLink, most_open: u64) -> Result<LinkCreation, StoreError> {
+        let links = self.links.values();
+        if links.filter(|kept| kept.is_open(link.created_at)).count() as u64 >= most_open {
             return Ok(LinkCreation::OverCapacity);
         }
         if self.links.values().any(|kept| kept.code == link.code) {
             return Ok(LinkCreation::CodeTaken);
         }
         let key = self.key_of(&link)?;
-        let relink_of = match link.key {
-            NewLinkKey::New(_) => None,
-            NewLinkKey::Relink { account, .. } => Some(account),
-        };
-        let kept = Link {
-            id: LinkId(self.next_number()),
-            version: 1,
-            code: link.code,
-            key,
-            relink_of,
-            provider: link.provider,
-            requester: link.requester,
-            created_at: link.created_at,
-            expires_at: link.expires_at,
-            browser: None,
-            callback: None,
-            poll: None,
-            lease_until: None,
-            state: LinkState::Pending,
-        };
+        let kept = link.into_link(LinkId(self.next_number()), key);
         self.links.insert(kept.id.0, kept.clone());
         Ok(LinkCreation::Created(Box::new(kept)))
     }
@@ -211,129 +159,45 @@ impl State {
         }
     }
 
-    pub(super) fn reserve_link(
+    /// Changes a link that is still at the version which the caller has read.
+    pub(super) fn change_link(
         &mut self,
-        link: LinkId,
-        browser: KeyedHash,
-        now: Timestamp,
+        read: &Link,
+        transition: impl FnOnce(&Link) -> Result<Link, TransitionError>,
     ) -> Result<Link, StoreError> {
-        let link = self
-            .links
-            .get_mut(&link.0)
-            .filter(|link| link.state == LinkState::Pending && link.expires_at > now)
-            .filter(|link| link.is_open_to(&browser))
-            .ok_or(StoreError::Conflict)?;
-        if link.browser.is_none() {
-            link.browser = Some(browser);
-            link.version += 1;
-        }
-        Ok(link.clone())
+        let stored = self.links.get_mut(&read.id.0);
+        let stored = stored.filter(|stored| stored.version == read.version);
+        let stored = stored.ok_or(StoreError::Conflict)?;
+        *stored = transition(stored)?;
+        Ok(stored.clone())
     }
 
-    pub(super) fn begin_consent(
-        &mut self,
-        link: LinkId,
-        version: i64,
-        consent: SealedConsent,
-        poll: Option<PollSchedule>,
-        expires_at: Timestamp,
-        now: Timestamp,
-    ) -> Result<Link, StoreError> {
-        let is_pending = |state: &LinkState| matches!(state, LinkState::Pending);
-        let link = self.link_at(link, version, is_pending)?;
-        if link.is_past_deadline(now) {
-            return Err(StoreError::Conflict);
-        }
-        link.version += 1;
-        link.poll = poll;
-        link.expires_at = expires_at;
-        link.state = LinkState::Authorizing(consent);
-        Ok(link.clone())
-    }
-
-    pub(super) fn claim_due_polls(
+    fn claim_due_polls(
         &mut self,
         now: Timestamp,
         lease_until: Timestamp,
         limit: u64,
         busy: &[ProviderName],
     ) -> Vec<Link> {
-        let mut due: Vec<_> = self
-            .links
-            .values_mut()
+        let links = self.links.values_mut();
+        let mut due: Vec<_> = links
             .filter(|link| !busy.contains(&link.provider))
-            .filter_map(|link| Some((due_at(link)?, link)))
-            .filter(|(due_at, _)| *due_at <= now)
+            .filter_map(|link| Some((link.claim(now, lease_until).ok()?, link)))
             .collect();
-        due.sort_by_key(|(due_at, link)| (*due_at, link.id.0));
-        due.into_iter()
-            .take(usize::try_from(limit).unwrap_or(usize::MAX))
-            .map(|(_, link)| {
-                link.version += 1;
-                link.lease_until = Some(lease_until);
-                link.clone()
-            })
-            .collect()
-    }
-
-    pub(super) fn postpone_poll(
-        &mut self,
-        link: LinkId,
-        version: i64,
-        poll: PollSchedule,
-    ) -> Result<(), StoreError> {
-        let link = self.link_at(link, version, at_the_provider)?;
-        link.version += 1;
-        link.poll = Some(poll);
-        link.lease_until = None;
-        Ok(())
-    }
-
-    pub(super) fn keep_redeemed(
-        &mut self,
-        link: LinkId,
-        version: i64,
-        grant: SealedGrant,
-        poll: PollSchedule,
-        expires_at: Timestamp,
-    ) -> Result<Link, StoreError> {
-        let is_authorizing = |state: &LinkState| matches!(state, LinkState::Authorizing(_));
-        let link = self.link_at(link, version, is_authorizing)?;
-        link.version += 1;
-        link.poll = Some(poll);
-        link.expires_at = link.expires_at.max(expires_at);
-        link.state = LinkState::Redeemed(grant);
-        Ok(link.clone())
-    }
-
-    pub(super) fn open_link(
-        &mut self,
-        link: LinkId,
-        version: i64,
-    ) -> Result<&mut Link, StoreError> {
-        let is_open = |state: &LinkState| {
-            !matches!(state, LinkState::Linked { .. } | LinkState::Ended { .. })
+        due.sort_by_key(|(_, link)| (link.due_at(), link.id));
+        due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        let claim = |(claimed, link): (Link, &mut Link)| {
+            link.clone_from(&claimed);
+            claimed
         };
-        self.link_at(link, version, is_open)
+        due.into_iter().map(claim).collect()
     }
 
-    pub(super) fn link_at(
-        &mut self,
-        link: LinkId,
-        version: i64,
-        fits: impl Fn(&LinkState) -> bool,
-    ) -> Result<&mut Link, StoreError> {
-        self.links
-            .get_mut(&link.0)
-            .filter(|link| link.version == version && fits(&link.state))
-            .ok_or(StoreError::Conflict)
-    }
-
-    pub(super) fn purge_links(&mut self, ended_before: Timestamp, limit: u64) -> u64 {
+    fn purge_links(&mut self, ended_before: Timestamp, limit: u64) -> u64 {
         let over: Vec<_> = self
             .links
             .values()
-            .filter(|link| is_over(link, ended_before))
+            .filter(|link| link.was_over_before(ended_before))
             .take(usize::try_from(limit).unwrap_or(usize::MAX))
             .map(|link| (link.id, link.key))
             .collect();
@@ -344,26 +208,5 @@ impl State {
             }
         }
         over.len() as u64
-    }
-}
-
-/// Somebody may be asking the provider, and there is something to ask.
-pub(super) fn at_the_provider(state: &LinkState) -> bool {
-    matches!(state, LinkState::Authorizing(_) | LinkState::Redeemed(_))
-}
-
-fn ended_at(link: &Link) -> Option<Timestamp> {
-    match link.state {
-        LinkState::Linked { at, .. } | LinkState::Ended { at, .. } => Some(at),
-        _ => None,
-    }
-}
-
-/// Time alone ends neither a link that somebody holds a lease of nor one whose tokens have arrived.
-fn is_over(link: &Link, before: Timestamp) -> bool {
-    match (&link.state, ended_at(link)) {
-        (_, Some(at)) => at < before,
-        (LinkState::Redeemed(_), None) => false,
-        _ => link.expires_at < before && link.lease_until.is_none_or(|until| until < before),
     }
 }

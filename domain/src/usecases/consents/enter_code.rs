@@ -83,7 +83,7 @@ impl Consents {
             return Ok(link);
         }
         let browser = self.vault.hash_browser(visitor.browser);
-        match self.links.reserve_link(link.id, browser, now).await {
+        match self.links.reserve_link(&link, browser, now).await {
             Ok(link) => Ok(link),
             // Another request was faster: read the link again.
             Err(StoreError::Conflict) => self.entered(code, visitor).await,

@@ -7,7 +7,7 @@ use crate::fault::Fault;
 use crate::grant::ProviderName;
 use crate::link::pace::LONGEST_CONSENT;
 use crate::link::{Ending, Link, LinkCode, LinkStatus, PollSchedule, SealedConsent, SealedPrompt};
-use crate::ports::{Consent, ConsentRequest, Prompt, ProviderError, StoreError};
+use crate::ports::{Consent, ConsentHandle, ConsentRequest, Prompt, ProviderError, StoreError};
 use crate::usecases::Refusal;
 
 impl Consents {
@@ -47,7 +47,7 @@ impl Consents {
         let expires_at = now + consent.expires_in.min(LONGEST_CONSENT);
         let started = self
             .links
-            .begin_consent(link.id, link.version, sealed, poll, expires_at, now)
+            .begin_consent(link, sealed, poll, expires_at, now)
             .await;
         match started {
             Ok(_) => {
@@ -99,7 +99,10 @@ impl Consents {
             },
         };
         Ok(SealedConsent {
-            handle: vault.seal(&consent.handle, &link.code)?,
+            handle: match &consent.handle {
+                ConsentHandle::DeviceCode(code) => vault.seal(code, &link.code)?,
+                ConsentHandle::PendingCallback(pending) => vault.seal(pending, &link.code)?,
+            },
             prompt,
             callback: None,
         })

@@ -51,9 +51,7 @@ impl Consents {
             }
             let sealed = self.vault.seal(&callback.query, &link.code)?;
             let poll = PollSchedule::at_once(self.clock.now());
-            let kept = self
-                .links
-                .keep_callback(link.id, link.version, sealed, answer, poll);
+            let kept = self.links.keep_callback(&link, sealed, answer, poll);
             match kept.await {
                 Ok(link) => {
                     tracing::debug!(link = link.id.0, provider = %link.provider, "the person is back");

@@ -41,10 +41,8 @@ impl LinkEnder {
                 .ok(),
             _ => None,
         };
-        let (now, version) = (self.clock.now(), link.version);
-        let ended = self
-            .links
-            .end_link(link.id, version, ending.clone(), stray, now);
+        let now = self.clock.now();
+        let ended = self.links.end_link(link, ending.clone(), stray, now);
         ended.await?;
         self.report_end(link, &ending);
         Ok(())

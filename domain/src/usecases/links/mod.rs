@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::accounts::AccountReader;
 use super::{Ports, Providers, Settings};
 use crate::entropy::Entropy;
-use crate::link::Link;
+use crate::link::{Link, PollLimit};
 use crate::observe::Observer;
 use crate::ports::{Clock, LinkStore, StoreError};
 use crate::vault::Vault;
@@ -33,6 +33,7 @@ pub struct Links {
     needs_enroll_key: bool,
     code_ttl: Duration,
     poll_interval: Duration,
+    polls: PollLimit,
     observer: Arc<dyn Observer>,
 }
 
@@ -54,14 +55,9 @@ impl Links {
             needs_enroll_key: settings.enroll_key.is_some(),
             code_ttl: settings.link_code_ttl,
             poll_interval: settings.poll_interval,
+            polls: PollLimit::new(settings.poll_interval),
             observer: Arc::clone(&ports.observer),
         }
-    }
-
-    /// How often a client may poll a link.
-    #[must_use]
-    pub const fn poll_interval(&self) -> Duration {
-        self.poll_interval
     }
 
     /// Deletes links that ended more than a day ago, up to `limit`. Returns how many.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Links;
 use crate::fault::Fault;
 use crate::grant::Account;
-use crate::link::{Link, LinkCode, LinkStatus};
+use crate::link::{Link, LinkCode, LinkStatus, Poller};
 use crate::usecases::refusal::UNKNOWN_CODE;
 use crate::usecases::{Caller, Refusal};
 
@@ -30,7 +30,8 @@ impl Links {
     /// others never slow the link's own key down.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`] for an unknown or malformed code, [`Refusal::RateLimited`] after too many of them.
+    /// [`Refusal::NotFound`] for an unknown or malformed code, [`Refusal::RateLimited`] after too many of them,
+    /// [`Refusal::PolledTooSoon`] when this poller asks faster than the interval allows.
     pub async fn poll(
         &self,
         code: &str,
@@ -42,16 +43,23 @@ impl Links {
             .links
             .find_link(&self.vault.hash_link_code(&code))
             .await?;
-        match link {
+        let (link, report) = match link {
             Some(link) if is_own(&link, caller) => {
                 self.observer.link_resumed(link.id);
-                self.full_report(&link).await
+                let report = self.full_report(&link).await?;
+                (link.id, report)
             }
             other => {
                 let link = self.guesses.admit(other, address).await?;
-                Ok(self.bare_report(&link))
+                (link.id, self.bare_report(&link))
             }
-        }
+        };
+        let poller = match caller {
+            Caller::Key(key) => Poller::Key(key.id),
+            Caller::Nobody | Caller::Admin | Caller::Enroller => Poller::Stranger { address, link },
+        };
+        self.polls.admit(poller, self.clock.uptime())?;
+        Ok(report)
     }
 
     /// Reports a link to its own key, and changes nothing: for a `HEAD`. Nobody else learns whether there is a link with this

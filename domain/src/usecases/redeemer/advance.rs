@@ -4,8 +4,10 @@ use super::error::RedeemError;
 use super::{Outcome, Redeemer};
 use crate::fault::Fault;
 use crate::grant::{AccessEnd, Extra, SaidEnd, TokenGrant};
-use crate::link::{Ending, Link, LinkState, PollSchedule, SealedConsent, SealedGrant};
-use crate::ports::Redemption;
+use crate::link::{
+    Ending, Link, LinkState, PollSchedule, SealedConsent, SealedGrant, SealedPrompt,
+};
+use crate::ports::{ConsentHandle, Redemption};
 use crate::time::Timestamp;
 
 impl Redeemer {
@@ -37,7 +39,7 @@ impl Redeemer {
             return Ok(Outcome::Over(Ending::Expired));
         }
         let provider = self.providers.get(&link.provider)?;
-        let handle = self.vault.open(&consent.handle, &link.code)?;
+        let handle = self.open_handle(consent, link)?;
         let callback = consent.callback.as_ref();
         let callback = callback.map(|sealed| self.vault.open(sealed, &link.code));
         let callback = callback.transpose()?;
@@ -63,6 +65,22 @@ impl Redeemer {
                 Outcome::Over(Ending::Denied(why))
             }
             Redemption::Expired => Outcome::Over(Ending::Expired),
+        })
+    }
+
+    fn open_handle(
+        &self,
+        consent: &SealedConsent,
+        link: &Link,
+    ) -> Result<ConsentHandle, RedeemError> {
+        let (vault, handle) = (&self.vault, &consent.handle);
+        Ok(match consent.prompt {
+            SealedPrompt::UserCode { .. } => {
+                ConsentHandle::DeviceCode(vault.open(handle, &link.code)?)
+            }
+            SealedPrompt::Visit { .. } => {
+                ConsentHandle::PendingCallback(vault.open(handle, &link.code)?)
+            }
         })
     }
 

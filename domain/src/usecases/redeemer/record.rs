@@ -14,9 +14,9 @@ impl Redeemer {
     /// [`StoreError::Unavailable`]: call it again with the same outcome. [`StoreError::Conflict`]: the link ended or
     /// went to somebody else in the meantime.
     pub async fn record(&self, link: &Link, outcome: &Outcome) -> Result<Option<Link>, StoreError> {
-        let (id, version, now) = (link.id, link.version, self.clock.now());
+        let (id, now) = (link.id, self.clock.now());
         match outcome {
-            Outcome::AskAgain(poll) => self.links.postpone_poll(id, version, *poll).await?,
+            Outcome::AskAgain(poll) => self.links.postpone_poll(link, *poll).await?,
             // The link has reported `expired` to the client for good.
             Outcome::Redeemed(grant, _) if link.is_over(now) => {
                 self.ender.end_with(link, grant, Ending::Expired).await?;
@@ -27,7 +27,7 @@ impl Redeemer {
             Outcome::Redeemed(grant, poll) => return self.keep(link, grant, *poll).await,
             Outcome::Identified(grant) => {
                 let grant = NewGrant::clone(grant);
-                let account = self.links.complete_link(id, version, grant, now).await?;
+                let account = self.links.complete_link(link, grant, now).await?;
                 tracing::info!(link = id.0, account = account.id.0, provider = %link.provider, "account linked");
                 let linked = LinkEnd::Linked;
                 self.observer.link_ended(id, &link.provider, linked);
@@ -46,29 +46,31 @@ impl Redeemer {
         poll: PollSchedule,
     ) -> Result<Option<Link>, StoreError> {
         let expires_at = self.clock.now() + IDENTIFY_WITHIN;
-        let mut version = link.version;
+        let mut read = link.clone();
         loop {
             let kept = self
                 .links
-                .keep_redeemed(link.id, version, grant.clone(), poll, expires_at)
+                .keep_redeemed(&read, grant.clone(), poll, expires_at)
                 .await;
             if !matches!(kept, Err(StoreError::Conflict)) {
                 return kept.map(Some);
             }
-            let current = self.links.find_link(&link.code).await?;
-            match current.as_ref().map(|current| &current.state) {
-                Some(LinkState::Ended { .. }) | None => {
+            let Some(current) = self.links.find_link(&link.code).await? else {
+                return self.ender.revoke(link, grant).await.map(|()| None);
+            };
+            match current.state {
+                LinkState::Ended { .. } => {
                     return self.ender.revoke(link, grant).await.map(|()| None);
                 }
                 // A link has one consent, so it does not matter who holds the lease.
-                Some(LinkState::Authorizing(_)) => {}
+                LinkState::Authorizing(_) => read = current,
                 // A device code is redeemed once: an attempt that seemed to fail has stored these tokens.
-                Some(LinkState::Redeemed(_)) => {
-                    return Ok(current.filter(|current| current.version == version + 1));
+                LinkState::Redeemed(_) => {
+                    let is_ours = current.version == read.version.next();
+                    return Ok(is_ours.then_some(current));
                 }
-                Some(LinkState::Linked { .. } | LinkState::Pending) => return Ok(None),
+                LinkState::Linked { .. } | LinkState::Pending => return Ok(None),
             }
-            version = current.map_or(version, |current| current.version);
         }
     }
 }

@@ -57,6 +57,8 @@ impl Stage {
         let settings = Settings {
             admin_key: Some(AccessKey::new(ADMIN)),
             enroll_key: enroll_key.map(AccessKey::new),
+            // Tests poll more often than clients may.
+            poll_interval: Duration::ZERO,
             ..settings()
         };
         let providers = Providers::new([Arc::clone(&provider) as Arc<dyn OAuthProvider>], None);

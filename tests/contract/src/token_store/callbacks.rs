@@ -1,6 +1,6 @@
 //! What a provider sends browsers back with.
 
-use central_oauth_domain::link::{Ending, Link, LinkId, LinkState, SealedConsent, SealedPrompt};
+use central_oauth_domain::link::{Ending, Link, LinkState, SealedConsent, SealedPrompt};
 use central_oauth_domain::ports::{OwnerKind, SecretKind, StoreError, TokenStore};
 use central_oauth_domain::secret::SealId;
 use tokio::task::JoinSet;
@@ -19,15 +19,13 @@ fn visit() -> SealedConsent {
 /// Link number `n` at a provider that sends the browser back: until then there is nothing to ask.
 async fn visiting(store: &dyn TokenStore, n: u8) -> Link {
     let link = pending(store, n).await;
-    let (id, version, deadline) = (link.id, link.version, link.expires_at);
-    let begun = store.begin_consent(id, version, visit(), None, deadline, at(0));
+    let begun = store.begin_consent(&link, visit(), None, link.expires_at, at(0));
     begun.await.unwrap()
 }
 
 /// Keeps a callback; the question is due at second 20.
 async fn keep(store: &dyn TokenStore, link: &Link, callback: &str) -> Result<Link, StoreError> {
-    let (id, version) = (link.id, link.version);
-    let kept = store.keep_callback(id, version, sealed(callback), answer(1), poll(20));
+    let kept = store.keep_callback(link, sealed(callback), answer(1), poll(20));
     kept.await
 }
 
@@ -83,7 +81,7 @@ pub(super) async fn the_question_waits_for_the_lease(fixture: &dyn Fixture) {
     assert_eq!(kept.lease_until, Some(at(60)));
     assert_eq!(store.next_poll_at(&[]).await.unwrap(), Some(at(60)));
     // Whoever asks without it has nothing to say any more.
-    let asked = store.postpone_poll(claimed.id, claimed.version, poll(30));
+    let asked = store.postpone_poll(&claimed, poll(30));
     assert_conflict(asked.await);
     assert_eq!(found(&*store, 1).await, kept);
 }
@@ -92,7 +90,7 @@ pub(super) async fn putting_off_the_question_keeps_it(fixture: &dyn Fixture) {
     let store = fixture.store();
     returned(&*store, 1).await;
     let claimed = claim_one(&*store, 20, 60).await;
-    let postponed = store.postpone_poll(claimed.id, claimed.version, poll(30));
+    let postponed = store.postpone_poll(&claimed, poll(30));
     postponed.await.unwrap();
     assert_eq!(claim_one(&*store, 30, 60).await.state, with("callback"));
 }
@@ -109,12 +107,11 @@ pub(super) async fn the_hash_of_the_answer_outlives_the_answer(fixture: &dyn Fix
     let store = fixture.store();
     assert_eq!(visiting(&*store, 1).await.callback, None);
     let ended = returned(&*store, 2).await;
-    let ended = store.end_link(ended.id, ended.version, Ending::Expired, None, at(20));
+    let ended = store.end_link(&ended, Ending::Expired, None, at(20));
     ended.await.unwrap();
     returned(&*store, 3).await;
     let link = claim_one(&*store, 20, 60).await;
-    let (id, version) = (link.id, link.version);
-    let redeemed = store.keep_redeemed(id, version, sealed_grant(), poll(21), at(900));
+    let redeemed = store.keep_redeemed(&link, sealed_grant(), poll(21), at(900));
     let redeemed = redeemed.await.unwrap();
     assert_eq!(redeemed.callback, Some(answer(1)));
     let linked = complete(&*store, &redeemed, grant("ada", "one"), 22);
@@ -144,7 +141,7 @@ pub(super) async fn only_at_the_present_version(fixture: &dyn Fixture) {
     let seen = authorizing(&*store, 1, 5).await;
     let claimed = claim_one(&*store, 5, 60).await;
     let ahead = Link {
-        version: claimed.version + 1,
+        version: claimed.version.next(),
         ..claimed.clone()
     };
     for other in [&seen, &ahead] {
@@ -157,7 +154,7 @@ pub(super) async fn only_at_the_present_version(fixture: &dyn Fixture) {
 pub(super) async fn only_while_authorizing(fixture: &dyn Fixture) {
     let store = fixture.store();
     let unknown = Link {
-        id: LinkId(77),
+        id: unknown(&*store, 9).await.id,
         ..visiting(&*store, 1).await
     };
     assert_conflict(keep(&*store, &unknown, "callback").await);
@@ -165,7 +162,7 @@ pub(super) async fn only_while_authorizing(fixture: &dyn Fixture) {
     redeemed(&*store, 3).await;
     linked(&*store, 4, grant("ada", "one"), 10).await;
     let link = visiting(&*store, 5).await;
-    let ended = store.end_link(link.id, link.version, Ending::Denied(None), None, at(20));
+    let ended = store.end_link(&link, Ending::Denied(None), None, at(20));
     ended.await.unwrap();
     for n in 2..=5 {
         let link = found(&*store, n).await;
@@ -179,7 +176,7 @@ pub(super) async fn redeemed_links_hold_none(fixture: &dyn Fixture) {
     returned(&*store, 1).await;
     assert!(any_held(&*store).await);
     let link = claim_one(&*store, 20, 60).await;
-    let kept = store.keep_redeemed(link.id, link.version, sealed_grant(), poll(21), at(900));
+    let kept = store.keep_redeemed(&link, sealed_grant(), poll(21), at(900));
     let kept = kept.await.unwrap();
     assert_eq!(kept.state, LinkState::Redeemed(sealed_grant()));
     assert!(!any_held(&*store).await);
@@ -198,7 +195,7 @@ pub(super) async fn ended_links_hold_none(fixture: &dyn Fixture) {
     let endings = [Ending::Denied(None), Ending::Expired];
     for (n, ending) in (2..).zip(endings) {
         let link = returned(&*store, n).await;
-        let ended = store.end_link(link.id, link.version, ending.clone(), None, at(21));
+        let ended = store.end_link(&link, ending.clone(), None, at(21));
         ended.await.unwrap();
         let over = LinkState::Ended { ending, at: at(21) };
         assert_closed(&found(&*store, n).await, &over);

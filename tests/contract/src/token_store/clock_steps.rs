@@ -136,7 +136,7 @@ pub(super) async fn polls_are_due_again(fixture: &dyn Fixture) {
     let due = store.claim_due_polls(now, now + secs(15), 10, &[]);
     assert_eq!(due.await.unwrap().len(), 1);
     let stale = claimed[0].poll.unwrap();
-    let late = store.postpone_poll(paused.id, claimed[0].version, stale);
+    let late = store.postpone_poll(&claimed[0], stale);
     assert_conflict(late.await);
 }
 

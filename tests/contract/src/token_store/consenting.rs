@@ -1,6 +1,7 @@
 //! The start of a provider's flow.
 
-use central_oauth_domain::link::{Ending, LinkId, LinkState, SealedConsent, SealedPrompt};
+use central_oauth_domain::link::{Ending, Link, LinkState, SealedConsent, SealedPrompt};
+use central_oauth_domain::ports::{StoreError, TokenStore};
 
 use super::Fixture;
 use super::samples::*;
@@ -26,14 +27,7 @@ pub(super) async fn keeps_what_the_person_is_told(fixture: &dyn Fixture) {
             ..consent()
         };
         let begun = store
-            .begin_consent(
-                link.id,
-                link.version,
-                told.clone(),
-                Some(poll(5)),
-                at(1800),
-                at(0),
-            )
+            .begin_consent(&link, told.clone(), Some(poll(5)), at(1800), at(0))
             .await
             .unwrap();
         assert_eq!(begun.state, LinkState::Authorizing(told));
@@ -44,21 +38,26 @@ pub(super) async fn keeps_what_the_person_is_told(fixture: &dyn Fixture) {
     }
 }
 
+async fn start(store: &dyn TokenStore, link: &Link) -> Result<Link, StoreError> {
+    let begun = store.begin_consent(link, consent(), None, at(900), at(0));
+    begun.await
+}
+
 pub(super) async fn starts_once(fixture: &dyn Fixture) {
     let store = fixture.store();
-    let begin = |id, version| store.begin_consent(id, version, consent(), None, at(900), at(0));
-    assert_conflict(begin(LinkId(77), 1).await);
+    let unknown = unknown(&*store, 9).await;
+    assert_conflict(start(&*store, &unknown).await);
     let link = pending(&*store, 1).await;
-    let begun = begin(link.id, link.version).await.unwrap();
-    assert_conflict(begin(link.id, link.version).await);
-    assert_conflict(begin(begun.id, begun.version).await);
+    let begun = start(&*store, &link).await.unwrap();
+    assert_conflict(start(&*store, &link).await);
+    assert_conflict(start(&*store, &begun).await);
     assert_eq!(found(&*store, 1).await, begun);
 }
 
 pub(super) async fn starts_in_time_only(fixture: &dyn Fixture) {
     let store = fixture.store();
     let link = pending(&*store, 1).await;
-    let begin = |now| store.begin_consent(link.id, link.version, consent(), None, at(9000), now);
+    let begin = |now| store.begin_consent(&link, consent(), None, at(9000), now);
     assert_conflict(begin(link.expires_at).await);
     assert_eq!(found(&*store, 1).await, link);
     begin(at(0)).await.unwrap();
@@ -66,15 +65,11 @@ pub(super) async fn starts_in_time_only(fixture: &dyn Fixture) {
 
 pub(super) async fn starts_from_the_present_version_alone(fixture: &dyn Fixture) {
     let store = fixture.store();
-    let begin = |id, version| store.begin_consent(id, version, consent(), None, at(900), at(0));
     let link = pending(&*store, 1).await;
-    let mine = store
-        .reserve_link(link.id, browser(1), at(1))
-        .await
-        .unwrap();
-    assert_conflict(begin(link.id, link.version).await);
+    let mine = store.reserve_link(&link, browser(1), at(1)).await.unwrap();
+    assert_conflict(start(&*store, &link).await);
     // Cancelling while the provider is being asked: the answer comes too late.
-    let cancelled = store.end_link(mine.id, mine.version, Ending::Denied(None), None, at(2));
+    let cancelled = store.end_link(&mine, Ending::Denied(None), None, at(2));
     cancelled.await.unwrap();
-    assert_conflict(begin(mine.id, mine.version).await);
+    assert_conflict(start(&*store, &mine).await);
 }

@@ -103,7 +103,7 @@ pub(super) async fn only_open_links_count(fixture: &dyn Fixture) {
 
 async fn end(store: &dyn TokenStore, n: u8) {
     let link = found(store, n).await;
-    let ended = store.end_link(link.id, link.version, Ending::Denied(None), None, at(10));
+    let ended = store.end_link(&link, Ending::Denied(None), None, at(10));
     ended.await.unwrap();
 }
 

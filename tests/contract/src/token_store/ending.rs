@@ -2,7 +2,9 @@
 
 use central_oauth_domain::Fault;
 use central_oauth_domain::grant::KeyBinding;
-use central_oauth_domain::link::{Ending, LinkId, LinkState};
+use central_oauth_domain::grant::revocation::NewRevocation;
+use central_oauth_domain::link::{Ending, Link, LinkState};
+use central_oauth_domain::ports::{StoreError, TokenStore};
 
 use super::Fixture;
 use super::samples::*;
@@ -24,7 +26,7 @@ pub(super) async fn every_ending_is_remembered(fixture: &dyn Fixture) {
         Ending::Denied(Some(why)),
     ]) {
         let link = &links[usize::from(n) - 1];
-        let ended = store.end_link(link.id, link.version, ending.clone(), None, at(20));
+        let ended = store.end_link(link, ending.clone(), None, at(20));
         ended.await.unwrap();
         let after = found(&*store, n).await;
         assert_closed(&after, &LinkState::Ended { ending, at: at(20) });
@@ -35,24 +37,35 @@ pub(super) async fn every_ending_is_remembered(fixture: &dyn Fixture) {
     }
 }
 
+async fn end(
+    store: &dyn TokenStore,
+    link: &Link,
+    stray: Option<NewRevocation>,
+) -> Result<(), StoreError> {
+    let ended = store.end_link(link, Ending::Denied(None), stray, at(30));
+    ended.await
+}
+
 pub(super) async fn nothing_follows_the_end(fixture: &dyn Fixture) {
     let store = fixture.store();
-    let end = |id, version| store.end_link(id, version, Ending::Denied(None), None, at(30));
-    assert_conflict(end(LinkId(77), 1).await);
+    let unknown = unknown(&*store, 9).await;
+    assert_conflict(end(&*store, &unknown, None).await);
     let stale = pending(&*store, 1).await;
     let link = begin(&*store, &stale, 5).await;
-    assert_conflict(end(stale.id, stale.version).await);
-    end(link.id, link.version).await.unwrap();
+    assert_conflict(end(&*store, &stale, None).await);
+    end(&*store, &link, None).await.unwrap();
     let ended = found(&*store, 1).await;
-    assert_conflict(end(ended.id, ended.version).await);
+    assert_conflict(end(&*store, &ended, None).await);
     assert_conflict(complete(&*store, &ended, grant("ada", "one"), 31).await);
-    assert_conflict(store.postpone_poll(ended.id, ended.version, poll(40)).await);
-    assert_conflict(store.reserve_link(ended.id, browser(1), at(31)).await);
+    assert_conflict(store.postpone_poll(&ended, poll(40)).await);
+    for read in [&stale, &link, &ended] {
+        assert_conflict(store.reserve_link(read, browser(1), at(31)).await);
+    }
     assert_eq!(found(&*store, 1).await, ended);
 
     linked(&*store, 2, grant("ada", "one"), 10).await;
     let done = found(&*store, 2).await;
-    assert_conflict(end(done.id, done.version).await);
+    assert_conflict(end(&*store, &done, None).await);
     assert_eq!(found(&*store, 2).await, done);
 }
 
@@ -60,7 +73,7 @@ pub(super) async fn nothing_is_asked_afterwards(fixture: &dyn Fixture) {
     let store = fixture.store();
     authorizing(&*store, 1, 5).await;
     let link = claim_one(&*store, 5, 20).await;
-    let ended = store.end_link(link.id, link.version, Ending::Denied(None), None, at(6));
+    let ended = store.end_link(&link, Ending::Denied(None), None, at(6));
     ended.await.unwrap();
     assert_eq!(store.next_poll_at(&[]).await.unwrap(), None);
     let claimed = store.claim_due_polls(at(9999), at(9999), 10, &[]).await;
@@ -70,18 +83,20 @@ pub(super) async fn nothing_is_asked_afterwards(fixture: &dyn Fixture) {
 pub(super) async fn tokens_that_it_held_are_to_be_revoked(fixture: &dyn Fixture) {
     let store = fixture.store();
     let link = redeemed(&*store, 1).await;
-    let end =
-        |version, stray| store.end_link(link.id, version, Ending::Denied(None), stray, at(20));
+    let ahead = Link {
+        version: link.version.next(),
+        ..link.clone()
+    };
     let stray = new_revocation(1, None);
-    assert_conflict(end(link.version + 1, Some(stray.clone())).await);
+    assert_conflict(end(&*store, &ahead, Some(stray.clone())).await);
     assert_eq!(store.revocations(None, 10).await.unwrap(), []);
-    end(link.version, Some(stray.clone())).await.unwrap();
+    end(&*store, &link, Some(stray.clone())).await.unwrap();
     assert_eq!(claim_revocation(&*store, 20, 30).await.tokens, stray.tokens);
 
     linked(&*store, 2, grant("ada", "one"), 21).await;
     let link = authorizing(&*store, 3, 22).await;
     let hers = Some(new_revocation(3, Some("ada")));
-    let ended = store.end_link(link.id, link.version, Ending::Denied(None), hers, at(23));
+    let ended = store.end_link(&link, Ending::Denied(None), hers, at(23));
     ended.await.unwrap();
     let revocations = store.revocations(None, 10).await.unwrap();
     assert_eq!(revocations.len(), 1, "she has a live account");

@@ -76,21 +76,18 @@ pub(super) async fn a_lease_keeps_others_away(fixture: &dyn Fixture) {
 pub(super) async fn a_lapsed_lease_records_nothing(fixture: &dyn Fixture) {
     let store = fixture.store();
     authorizing(&*store, 1, 5).await;
-    let Link { id, version, .. } = claim_one(&*store, 5, 20).await;
+    let mine = claim_one(&*store, 5, 20).await;
     let theirs = claim_one(&*store, 20, 40).await;
-    assert_conflict(store.postpone_poll(id, version, poll(50)).await);
-    let kept = store.keep_redeemed(id, version, sealed_grant(), poll(50), at(900));
+    assert_conflict(store.postpone_poll(&mine, poll(50)).await);
+    let kept = store.keep_redeemed(&mine, sealed_grant(), poll(50), at(900));
     assert_conflict(kept.await);
-    let completed = store.complete_link(id, version, grant("ada", "late"), at(21));
+    let completed = store.complete_link(&mine, grant("ada", "late"), at(21));
     assert_conflict(completed.await);
-    assert_conflict(
-        store
-            .end_link(id, version, Ending::Expired, None, at(21))
-            .await,
-    );
+    let ended = store.end_link(&mine, Ending::Expired, None, at(21));
+    assert_conflict(ended.await);
     assert_eq!(found(&*store, 1).await, theirs);
     // A lease that has lapsed but that nobody took over still counts.
-    let postponed = store.postpone_poll(id, theirs.version, poll(50));
+    let postponed = store.postpone_poll(&theirs, poll(50));
     postponed.await.unwrap();
 }
 
@@ -103,7 +100,7 @@ pub(super) async fn postponing_ends_the_lease(fixture: &dyn Fixture) {
         failures: u32::MAX,
         next_at: at(16),
     };
-    let postponed = store.postpone_poll(claimed.id, claimed.version, slower);
+    let postponed = store.postpone_poll(&claimed, slower);
     postponed.await.unwrap();
     let link = found(&*store, 1).await;
     assert_eq!((link.poll, link.lease_until), (Some(slower), None));
@@ -113,13 +110,13 @@ pub(super) async fn postponing_ends_the_lease(fixture: &dyn Fixture) {
     claim_one(&*store, 16, 60).await;
     // There is nothing to postpone about a link that nobody asks about.
     let idle = pending(&*store, 2).await;
-    assert_conflict(store.postpone_poll(idle.id, idle.version, poll(9)).await);
+    assert_conflict(store.postpone_poll(&idle, poll(9)).await);
 }
 
 pub(super) async fn a_flow_without_questions_is_never_due(fixture: &dyn Fixture) {
     let store = fixture.store();
     let link = pending(&*store, 1).await;
-    let begun = store.begin_consent(link.id, link.version, consent(), None, at(900), at(0));
+    let begun = store.begin_consent(&link, consent(), None, at(900), at(0));
     assert_eq!(begun.await.unwrap().poll, None);
     assert_eq!(store.next_poll_at(&[]).await.unwrap(), None);
     let claimed = store.claim_due_polls(at(9999), at(9999), 10, &[]).await;

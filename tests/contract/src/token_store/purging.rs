@@ -9,7 +9,7 @@ use super::samples::*;
 
 async fn ended(store: &dyn TokenStore, n: u8, when: u64) {
     let link = pending(store, n).await;
-    let ended = store.end_link(link.id, link.version, Ending::Expired, None, at(when));
+    let ended = store.end_link(&link, Ending::Expired, None, at(when));
     ended.await.unwrap();
 }
 

@@ -1,6 +1,7 @@
 //! Tokens whose owner is not known yet.
 
-use central_oauth_domain::link::{LinkState, SealedGrant};
+use central_oauth_domain::link::{Link, LinkState, SealedGrant};
+use central_oauth_domain::ports::{StoreError, TokenStore};
 
 use super::Fixture;
 use super::samples::*;
@@ -22,7 +23,7 @@ pub(super) async fn keeps_the_tokens_and_the_lease(fixture: &dyn Fixture) {
         authorizing(&*store, n, 5).await;
         let link = claim_one(&*store, 5, 60).await;
         let kept = store
-            .keep_redeemed(link.id, link.version, tokens.clone(), poll(30), at(900))
+            .keep_redeemed(&link, tokens.clone(), poll(30), at(900))
             .await
             .unwrap();
         assert_eq!(kept.state, LinkState::Redeemed(tokens));
@@ -39,19 +40,23 @@ pub(super) async fn keeps_the_tokens_and_the_lease(fixture: &dyn Fixture) {
 pub(super) async fn a_later_deadline_stands(fixture: &dyn Fixture) {
     let store = fixture.store();
     let link = authorizing(&*store, 1, 5).await;
-    let kept = store.keep_redeemed(link.id, link.version, sealed_grant(), poll(9), at(1));
+    let kept = store.keep_redeemed(&link, sealed_grant(), poll(9), at(1));
     assert_eq!(kept.await.unwrap().expires_at, link.expires_at);
+}
+
+async fn keep_tokens(store: &dyn TokenStore, link: &Link) -> Result<Link, StoreError> {
+    let kept = store.keep_redeemed(link, sealed_grant(), poll(9), at(9));
+    kept.await
 }
 
 pub(super) async fn only_once_and_only_authorizing(fixture: &dyn Fixture) {
     let store = fixture.store();
-    let keep = |id, version| store.keep_redeemed(id, version, sealed_grant(), poll(9), at(9));
     let idle = pending(&*store, 1).await;
-    assert_conflict(keep(idle.id, idle.version).await);
+    assert_conflict(keep_tokens(&*store, &idle).await);
     let link = begin(&*store, &idle, 5).await;
-    let kept = keep(link.id, link.version).await.unwrap();
-    assert_conflict(keep(link.id, link.version).await);
-    assert_conflict(keep(kept.id, kept.version).await);
+    let kept = keep_tokens(&*store, &link).await.unwrap();
+    assert_conflict(keep_tokens(&*store, &link).await);
+    assert_conflict(keep_tokens(&*store, &kept).await);
     assert_eq!(found(&*store, 1).await, kept);
 }
 
@@ -60,7 +65,7 @@ pub(super) async fn the_next_question_waits_for_schedule_and_lease(fixture: &dyn
     authorizing(&*store, 1, 5).await;
     let link = claim_one(&*store, 5, 20).await;
     let kept = store
-        .keep_redeemed(link.id, link.version, sealed_grant(), poll(30), at(900))
+        .keep_redeemed(&link, sealed_grant(), poll(30), at(900))
         .await
         .unwrap();
     assert_eq!(store.next_poll_at(&[]).await.unwrap(), Some(at(30)));
@@ -70,9 +75,6 @@ pub(super) async fn the_next_question_waits_for_schedule_and_lease(fixture: &dyn
     );
     let claimed = claim_one(&*store, 30, 60).await;
     assert_eq!(claimed.state, kept.state);
-    store
-        .postpone_poll(claimed.id, claimed.version, poll(40))
-        .await
-        .unwrap();
+    store.postpone_poll(&claimed, poll(40)).await.unwrap();
     assert_eq!(found(&*store, 1).await.state, kept.state);
 }

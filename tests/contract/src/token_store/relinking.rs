@@ -77,7 +77,7 @@ pub(super) async fn failing_takes_nothing_away(fixture: &dyn Fixture) {
     let account = linked(&*store, 1, grant("ada", "one"), 10).await;
     let link = relink(&*store, 2, account.id).await;
     let mismatch = Ending::Failed(Fault::new("account_mismatch", "another person consented"));
-    let ended = store.end_link(link.id, link.version, mismatch, None, at(20));
+    let ended = store.end_link(&link, mismatch, None, at(20));
     ended.await.unwrap();
     assert_opens(&*store, &[1], &account).await;
     // Nor does forgetting the link.
@@ -100,13 +100,7 @@ pub(super) async fn open_ones_can_be_looked_up(fixture: &dyn Fixture) {
 
     let completed = complete(&*store, &first, grant("ada", "two"), 30).await;
     completed.unwrap();
-    let ended = store.end_link(
-        second.id,
-        second.version,
-        Ending::Denied(None),
-        None,
-        at(31),
-    );
+    let ended = store.end_link(&second, Ending::Denied(None), None, at(31));
     ended.await.unwrap();
     assert_eq!(store.open_relinks(ada.id).await.unwrap(), [pending]);
 }

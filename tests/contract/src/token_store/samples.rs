@@ -11,7 +11,7 @@ use central_oauth_domain::grant::{
     NewGrant, NewKey, ProviderName, RefreshedTokens, StoredTokens, TokenOrigin,
 };
 use central_oauth_domain::link::{
-    Link, LinkState, PollSchedule, Requester, SealedConsent, SealedGrant, SealedPrompt,
+    Link, LinkId, LinkState, PollSchedule, Requester, SealedConsent, SealedGrant, SealedPrompt,
 };
 use central_oauth_domain::ports::{LinkCreation, NewLink, NewLinkKey, StoreError, TokenStore};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
@@ -178,14 +178,7 @@ pub(super) async fn authorizing(store: &dyn TokenStore, n: u8, due: u64) -> Link
 pub(super) async fn begin(store: &dyn TokenStore, link: &Link, due: u64) -> Link {
     let deadline = link.expires_at;
     store
-        .begin_consent(
-            link.id,
-            link.version,
-            consent(),
-            Some(poll(due)),
-            deadline,
-            at(0),
-        )
+        .begin_consent(link, consent(), Some(poll(due)), deadline, at(0))
         .await
         .unwrap()
 }
@@ -195,7 +188,7 @@ pub(super) async fn redeemed(store: &dyn TokenStore, n: u8) -> Link {
     authorizing(store, n, 5).await;
     let link = claim_one(store, 5, 65).await;
     store
-        .keep_redeemed(link.id, link.version, sealed_grant(), poll(6), at(700))
+        .keep_redeemed(&link, sealed_grant(), poll(6), at(700))
         .await
         .unwrap()
 }
@@ -221,9 +214,7 @@ pub(super) async fn complete(
     grant: NewGrant,
     now: u64,
 ) -> Result<Account, StoreError> {
-    store
-        .complete_link(link.id, link.version, grant, at(now))
-        .await
+    store.complete_link(link, grant, at(now)).await
 }
 
 /// The link as it is now.
@@ -369,4 +360,12 @@ pub(super) async fn claim_revocation(
     let claimed = claim_revocations(store, now, until, 10).await;
     let [lease] = <[RevocationLease; 1]>::try_from(claimed).unwrap();
     lease
+}
+
+/// A link that no store has.
+pub(super) async fn unknown(store: &dyn TokenStore, n: u8) -> Link {
+    Link {
+        id: LinkId(77),
+        ..pending(store, n).await
+    }
 }

@@ -80,10 +80,9 @@ async fn consent_by(store: &dyn TokenStore, n: u8, first: u8) {
         },
         callback: None,
     };
-    let (id, version, deadline) = (link.id, link.version, link.expires_at);
-    let begun = store.begin_consent(id, version, consent, None, deadline, at(0));
-    let version = begun.await.unwrap().version;
-    let kept = store.keep_callback(id, version, by(first + 3, "callback"), answer(1), poll(5));
+    let begun = store.begin_consent(&link, consent, None, link.expires_at, at(0));
+    let link = begun.await.unwrap();
+    let kept = store.keep_callback(&link, by(first + 3, "callback"), answer(1), poll(5));
     kept.await.unwrap();
 }
 
@@ -97,7 +96,7 @@ async fn redeemed_by(store: &dyn TokenStore, n: u8, first: u8) {
         extra: Some(by(first, "extra")),
         ..sealed_grant()
     };
-    let kept = store.keep_redeemed(link.id, link.version, grant, poll(6), at(700));
+    let kept = store.keep_redeemed(&link, grant, poll(6), at(700));
     kept.await.unwrap();
 }
 
@@ -188,7 +187,7 @@ pub(super) async fn what_is_gone_needs_no_key(fixture: &dyn Fixture) {
     let id = everything(&*store).await;
     for n in [1, 2] {
         let link = found(&*store, n).await;
-        let ended = store.end_link(link.id, link.version, Ending::Denied(None), None, at(20));
+        let ended = store.end_link(&link, Ending::Denied(None), None, at(20));
         ended.await.unwrap();
     }
     let seen = stored(&*store, id).await;
@@ -364,7 +363,7 @@ pub(super) async fn what_has_gone_stays_gone(fixture: &dyn Fixture) {
         .await
         .unwrap();
     let link = found(&*store, 2).await;
-    let ended = store.end_link(link.id, link.version, Ending::Denied(None), None, at(20));
+    let ended = store.end_link(&link, Ending::Denied(None), None, at(20));
     ended.await.unwrap();
     for lease in claim_revocations(&*store, 10, 30, 10).await {
         let (id, version) = (lease.revocation.id, lease.revocation.lease.version);
@@ -385,18 +384,30 @@ pub(super) async fn a_callback_comes_before_or_after_resealing(fixture: &dyn Fix
     let store = fixture.store();
     let before = authorizing(&*store, 1, 5).await;
     let after = authorizing(&*store, 2, 5).await;
+    let claimed = {
+        authorizing(&*store, 3, 4).await;
+        claim_one(&*store, 4, 60).await
+    };
     let rows = otherwise(&*store, OwnerKind::Link, 50).await;
     let rows: Vec<_> = rows.iter().map(|row| moved(row, 50)).collect();
-    let keep =
-        |link: &Link| store.keep_callback(link.id, link.version, by(50, "new"), answer(2), poll(6));
-    let kept = keep(&before).await.unwrap();
-    assert_eq!(reseal(&*store, &rows).await, 1);
+    let keep = async |link: &Link| {
+        let kept = store.keep_callback(link, by(50, "new"), answer(2), poll(6));
+        kept.await.unwrap()
+    };
+    let kept = keep(&before).await;
+    assert_eq!(reseal(&*store, &rows).await, 2);
     assert_eq!(found(&*store, 1).await, kept);
-    let LinkState::Authorizing(consent) = keep(&after).await.unwrap().state else {
+    let LinkState::Authorizing(consent) = keep(&after).await.state else {
         panic!("not authorizing any more");
     };
     assert_eq!(consent.handle, by(50, "DeviceCode"));
     assert_eq!(consent.callback, Some(by(50, "new")));
+    // The claim was read before, and puts nothing back either.
+    store.postpone_poll(&claimed, poll(9)).await.unwrap();
+    let LinkState::Authorizing(consent) = found(&*store, 3).await.state else {
+        panic!("not authorizing any more");
+    };
+    assert_eq!(consent.handle, by(50, "DeviceCode"));
 }
 
 /// Whichever comes first, the refreshed tokens are there in the end.

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{Identity, ListedMembers, ProviderName, TokenGrant, TokenOrigin};
 use central_oauth_domain::ports::{
-    Consent, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption, RefreshAnswer,
-    RefreshError, Revoked, TokenToRevoke,
+    Consent, ConsentHandle, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
+    RefreshAnswer, RefreshError, Revoked, TokenToRevoke,
 };
 use central_oauth_domain::secret::{
     AccessToken, CallbackQuery, DeviceCode, IdToken, RefreshToken, UserCode,
@@ -79,7 +79,7 @@ impl OAuthProvider for ScriptedProvider {
 
     async fn begin_consent(&self, _: &ConsentRequest) -> Result<Consent, ProviderError> {
         Ok(Consent {
-            handle: DeviceCode::new("device-code"),
+            handle: ConsentHandle::DeviceCode(DeviceCode::new("device-code")),
             prompt: Prompt::UserCode {
                 user_code: UserCode::new("USER-CODE"),
                 verification_uri: "https://provider.example/device".to_owned(),
@@ -92,7 +92,7 @@ impl OAuthProvider for ScriptedProvider {
 
     async fn redeem(
         &self,
-        _: &DeviceCode,
+        _: &ConsentHandle,
         _: Option<&CallbackQuery>,
     ) -> Result<Redemption, ProviderError> {
         if let Some(cause) = self.trouble.lock().unwrap().clone() {

@@ -4,18 +4,15 @@ use std::error::Error;
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::ProviderName;
-use central_oauth_domain::link::{Link, LinkId, PollSchedule, SealedGrant};
+use central_oauth_domain::link::Link;
 use central_oauth_domain::ports::StoreError;
-use sea_orm::ActiveValue::Set;
 
-use crate::changes::{at, change, change_alone};
 use crate::claims::{self, Leased};
-use crate::convert::{grant_columns, poll_columns};
-use crate::entities::device_codes::{ActiveModel, Column, Entity, Model, State};
+use crate::entities::device_codes::{Column, Entity, Model};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
 
-pub(crate) async fn claim_due(
+pub(super) async fn claim_due(
     store: &SeaOrmStore,
     now: Timestamp,
     lease_until: Timestamp,
@@ -55,45 +52,11 @@ impl Leased for Entity {
     const VERSION: Column = Column::Version;
 }
 
-pub(crate) async fn next_at(
+pub(super) async fn next_at(
     store: &SeaOrmStore,
     busy: &[ProviderName],
 ) -> Result<Option<Timestamp>, StoreError> {
     let next = claims::next_due::<Entity>(busy).into_tuple::<i64>();
     let next = next.one(&store.read().await?).await.map_err(failed)?;
     Ok(next.map(Timestamp::from_millis))
-}
-
-pub(crate) async fn postpone(
-    store: &SeaOrmStore,
-    link: LinkId,
-    version: i64,
-    poll: PollSchedule,
-) -> Result<(), StoreError> {
-    let released = ActiveModel {
-        lease_until: Set(None),
-        ..Default::default()
-    };
-    let postponed = poll_columns(Some(poll), released);
-    change_alone(store, link, version, &State::AT_THE_PROVIDER, postponed).await?;
-    Ok(())
-}
-
-pub(crate) async fn keep_redeemed(
-    store: &SeaOrmStore,
-    link: LinkId,
-    version: i64,
-    grant: SealedGrant,
-    poll: PollSchedule,
-    expires_at: Timestamp,
-) -> Result<Link, StoreError> {
-    let write = store.save().await?;
-    let before = at(&write.txn, link, version, &[State::Authorizing]).await?;
-    let redeemed = ActiveModel {
-        expires_at: Set(before.expires_at.max(expires_at.as_millis())),
-        ..poll_columns(Some(poll), grant_columns(grant))
-    };
-    let row = change(&write.txn, link, version, &[State::Authorizing], redeemed).await?;
-    write.commit().await?;
-    row.try_into()
 }

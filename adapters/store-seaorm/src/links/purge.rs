@@ -8,12 +8,9 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Quer
 use crate::entities::access_keys;
 use crate::entities::device_codes::{Column, Entity, State};
 use crate::error::failed;
-use crate::store::SeaOrmStore;
+use crate::store::{MOST_AT_ONCE, SeaOrmStore};
 
-/// A database takes only so many values in one statement, and a writer should not keep others waiting.
-pub(crate) const MOST_AT_ONCE: u64 = 1000;
-
-pub(crate) async fn links(
+pub(super) async fn purge(
     store: &SeaOrmStore,
     ended_before: Timestamp,
     limit: u64,

@@ -1,0 +1,83 @@
+//! Links that are new.
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::AccessKeyId;
+use central_oauth_domain::link::LinkId;
+use central_oauth_domain::ports::{LinkCreation, NewLink, NewLinkKey, StoreError};
+use sea_orm::ActiveValue::NotSet;
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, QuerySelect, SqlErr};
+
+use super::open_links;
+use crate::convert::{link_columns, row_count};
+use crate::entities::device_codes::ActiveModel;
+use crate::error::failed;
+use crate::store::SeaOrmStore;
+use crate::{keys, locks};
+
+pub(super) async fn create(
+    store: &SeaOrmStore,
+    link: NewLink,
+    most_open: u64,
+) -> Result<LinkCreation, StoreError> {
+    let write = store.write().await?;
+    locks::new_links(&write.txn).await?;
+    if is_full(&write.txn, link.created_at, most_open).await? {
+        return Ok(LinkCreation::OverCapacity);
+    }
+    let key = key_of(&write.txn, &link).await?;
+    match new_row(link, key).insert(&write.txn).await {
+        Ok(row) => {
+            write.commit().await?;
+            Ok(LinkCreation::Created(Box::new(row.try_into()?)))
+        }
+        Err(error) if is_taken(&error) => Ok(LinkCreation::CodeTaken),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+async fn key_of(db: &impl ConnectionTrait, link: &NewLink) -> Result<AccessKeyId, StoreError> {
+    match link.key {
+        NewLinkKey::New(hash) => {
+            let name = link.requester.client_name.clone();
+            keys::insert_inert(db, hash, name, link.created_at).await
+        }
+        NewLinkKey::Relink { key, account } => {
+            locks::parent(db, account).await?;
+            keys::require(db, key, account).await?;
+            Ok(key)
+        }
+    }
+}
+
+/// The database numbers the row.
+fn new_row(link: NewLink, key: AccessKeyId) -> ActiveModel {
+    ActiveModel {
+        id: NotSet,
+        ..link_columns(&link.into_link(LinkId(0), key))
+    }
+}
+
+/// Both databases name the constraint, and with it the column.
+fn is_taken(error: &DbErr) -> bool {
+    let violated = error.sql_err();
+    matches!(violated, Some(SqlErr::UniqueConstraintViolation(words)) if words.contains("code_hash"))
+}
+
+/// Whether `most_open` links are open already: whether there is a last one of that many.
+async fn is_full(
+    db: &impl ConnectionTrait,
+    now: Timestamp,
+    most_open: u64,
+) -> Result<bool, StoreError> {
+    let Some(others) = most_open.checked_sub(1) else {
+        return Ok(true);
+    };
+    let last: Option<i64> = open_links(now)
+        .offset(row_count(others))
+        .limit(1)
+        .into_tuple()
+        .one(db)
+        .await
+        .map_err(failed)?;
+    Ok(last.is_some())
+}

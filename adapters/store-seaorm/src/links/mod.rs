@@ -1,0 +1,165 @@
+//! Links, from the code to their end.
+
+mod create;
+mod polls;
+mod purge;
+mod save;
+
+use async_trait::async_trait;
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::revocation::NewRevocation;
+use central_oauth_domain::grant::{Account, AccountId, NewGrant, ProviderName};
+use central_oauth_domain::link::{Ending, Link, PollSchedule, SealedConsent, SealedGrant};
+use central_oauth_domain::ports::{LinkCreation, LinkStore, NewLink, StoreError};
+use central_oauth_domain::secret::{KeyedHash, Sealed};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+
+use crate::entities::device_codes::{Column, Entity};
+use crate::error::failed;
+use crate::store::SeaOrmStore;
+use crate::{complete, locks, outbox};
+
+#[cfg(test)]
+pub(crate) use purge::over_before;
+pub(crate) use save::save;
+
+#[async_trait]
+impl LinkStore for SeaOrmStore {
+    async fn create_link(&self, link: NewLink, most_open: u64) -> Result<LinkCreation, StoreError> {
+        create::create(self, link, most_open).await
+    }
+
+    async fn find_link(&self, code: &KeyedHash) -> Result<Option<Link>, StoreError> {
+        let row = with_code(code)
+            .one(&self.read().await?)
+            .await
+            .map_err(failed)?;
+        row.map(Link::try_from).transpose()
+    }
+
+    async fn reserve_link(
+        &self,
+        link: &Link,
+        browser: KeyedHash,
+        now: Timestamp,
+    ) -> Result<Link, StoreError> {
+        save::alone(self, link, link.reserve(browser, now)?).await
+    }
+
+    async fn begin_consent(
+        &self,
+        link: &Link,
+        consent: SealedConsent,
+        poll: Option<PollSchedule>,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Link, StoreError> {
+        let begun = link.begin_consent(consent, poll, expires_at, now)?;
+        save::alone(self, link, begun).await
+    }
+
+    async fn keep_callback(
+        &self,
+        link: &Link,
+        callback: Sealed,
+        answer: KeyedHash,
+        poll: PollSchedule,
+    ) -> Result<Link, StoreError> {
+        save::alone(self, link, link.keep_callback(callback, answer, poll)?).await
+    }
+
+    async fn claim_due_polls(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u64,
+        busy: &[ProviderName],
+    ) -> Result<Vec<Link>, StoreError> {
+        polls::claim_due(self, now, lease_until, limit, busy).await
+    }
+
+    async fn next_poll_at(&self, busy: &[ProviderName]) -> Result<Option<Timestamp>, StoreError> {
+        polls::next_at(self, busy).await
+    }
+
+    async fn postpone_poll(&self, link: &Link, poll: PollSchedule) -> Result<(), StoreError> {
+        save::alone(self, link, link.postpone(poll)?)
+            .await
+            .map(drop)
+    }
+
+    async fn keep_redeemed(
+        &self,
+        link: &Link,
+        grant: SealedGrant,
+        poll: PollSchedule,
+        expires_at: Timestamp,
+    ) -> Result<Link, StoreError> {
+        let redeemed = link.redeem(grant, poll, expires_at)?;
+        let write = self.save().await?;
+        let redeemed = save(&write.txn, link, &redeemed).await?;
+        write.commit().await?;
+        Ok(redeemed)
+    }
+
+    async fn complete_link(
+        &self,
+        link: &Link,
+        grant: NewGrant,
+        now: Timestamp,
+    ) -> Result<Account, StoreError> {
+        complete::link(self, link, grant, now).await
+    }
+
+    async fn end_link(
+        &self,
+        link: &Link,
+        ending: Ending,
+        stray: Option<NewRevocation>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let ended = link.end(ending, now)?;
+        let write = self.save().await?;
+        if let Some(stray) = &stray {
+            locks::persons(&write.txn, &stray.provider).await?;
+        }
+        save(&write.txn, link, &ended).await?;
+        if let Some(stray) = stray {
+            outbox::keep_stray(&write.txn, stray).await?;
+        }
+        write.commit().await
+    }
+
+    async fn open_relinks(&self, account: AccountId) -> Result<Vec<Link>, StoreError> {
+        let rows = relinks_of(account)
+            .all(&self.read().await?)
+            .await
+            .map_err(failed)?;
+        rows.into_iter().map(Link::try_from).collect()
+    }
+
+    async fn purge_links(&self, ended_before: Timestamp, limit: u64) -> Result<u64, StoreError> {
+        purge::purge(self, ended_before, limit).await
+    }
+}
+
+/// Neither ended nor expired.
+pub(crate) fn open_links(now: Timestamp) -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::EndedAt.is_null())
+        .filter(Column::ExpiresAt.gt(now.as_millis()))
+        .order_by_asc(Column::ExpiresAt)
+}
+
+pub(crate) fn with_code(code: &KeyedHash) -> Select<Entity> {
+    Entity::find().filter(Column::CodeHash.eq(code.as_bytes().to_vec()))
+}
+
+pub(crate) fn relinks_of(account: AccountId) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::RelinkOf.eq(account.0))
+        .filter(Column::EndedAt.is_null())
+        .order_by_asc(Column::Id)
+}

@@ -1,0 +1,43 @@
+//! How a change of a link is saved.
+
+use central_oauth_domain::link::Link;
+use central_oauth_domain::ports::StoreError;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+
+use crate::convert::link_changes;
+use crate::entities::device_codes::{Column, Entity};
+use crate::error::failed;
+use crate::store::SeaOrmStore;
+
+/// Saves a change in a transaction of its own.
+pub(super) async fn alone(
+    store: &SeaOrmStore,
+    before: &Link,
+    after: Link,
+) -> Result<Link, StoreError> {
+    if after.version == before.version {
+        return Ok(after);
+    }
+    let write = store.write().await?;
+    let saved = save(&write.txn, before, &after).await?;
+    write.commit().await?;
+    Ok(saved)
+}
+
+/// Saves what differs between two versions of a link if the row is still at the first one. Returns the link as it is
+/// stored: its values may have been sealed with another key in the meantime.
+pub(crate) async fn save(
+    db: &impl ConnectionTrait,
+    before: &Link,
+    after: &Link,
+) -> Result<Link, StoreError> {
+    let saved = Entity::update_many()
+        .set(link_changes(before, after))
+        .filter(Column::Id.eq(before.id.0))
+        .filter(Column::Version.eq(before.version.0))
+        .exec_with_returning(db)
+        .await
+        .map_err(failed)?;
+    let row = saved.into_iter().next().ok_or(StoreError::Conflict)?;
+    row.try_into()
+}

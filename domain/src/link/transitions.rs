@@ -1,0 +1,207 @@
+//! How a link moves from state to state. These functions decide; a store only saves the link that they return.
+
+use super::{Ending, Link, LinkState, PollSchedule, SealedConsent, SealedGrant};
+use crate::grant::AccountId;
+use crate::secret::{KeyedHash, Sealed};
+use crate::time::Timestamp;
+
+/// Why a link does not change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TransitionError {
+    /// The change does not start from this state.
+    #[error("the link is in another state")]
+    WrongState,
+    /// The time of the link is up.
+    #[error("the link has expired")]
+    Expired,
+    /// Another browser has confirmed the link.
+    #[error("the link belongs to another browser")]
+    OtherBrowser,
+    /// The link has a callback already.
+    #[error("the link has taken a callback already")]
+    SecondCallback,
+    /// The link relinks another account than this one.
+    #[error("the link relinks another account")]
+    OtherAccount,
+    /// The link has no poll that is due.
+    #[error("the link is not due")]
+    NotDue,
+}
+
+type Transition = Result<Link, TransitionError>;
+
+impl Link {
+    /// Gives a pending link to a browser. The browser that has it may come back; that changes nothing.
+    ///
+    /// # Errors
+    /// The link is not pending, has expired, or belongs to another browser.
+    pub fn reserve(&self, browser: KeyedHash, now: Timestamp) -> Transition {
+        self.require_pending(now)?;
+        match self.browser {
+            None => Ok(Self {
+                browser: Some(browser),
+                ..self.next()
+            }),
+            Some(owner) if owner == browser => Ok(self.clone()),
+            Some(_) => Err(TransitionError::OtherBrowser),
+        }
+    }
+
+    /// Starts to wait for the person at the provider, with a new deadline.
+    ///
+    /// # Errors
+    /// The link is not pending or has expired.
+    pub fn begin_consent(
+        &self,
+        consent: SealedConsent,
+        poll: Option<PollSchedule>,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Transition {
+        self.require_pending(now)?;
+        Ok(Self {
+            poll,
+            expires_at,
+            state: LinkState::Authorizing(consent),
+            ..self.next()
+        })
+    }
+
+    /// Keeps the callback with which the provider sent the browser back, and plans the request that redeems it. `answer`
+    /// is the hash that recognises this callback when it comes again; it stays when the link ends.
+    ///
+    /// # Errors
+    /// The link is not authorizing, or has a callback.
+    pub fn keep_callback(
+        &self,
+        callback: Sealed,
+        answer: KeyedHash,
+        poll: PollSchedule,
+    ) -> Transition {
+        let LinkState::Authorizing(consent) = &self.state else {
+            return Err(TransitionError::WrongState);
+        };
+        if consent.callback.is_some() {
+            return Err(TransitionError::SecondCallback);
+        }
+        Ok(Self {
+            callback: Some(answer),
+            poll: Some(poll),
+            state: LinkState::Authorizing(SealedConsent {
+                callback: Some(callback),
+                ..consent.clone()
+            }),
+            ..self.next()
+        })
+    }
+
+    /// Leases a link whose poll is due. Whoever held an older lease has an older version and can change nothing.
+    ///
+    /// # Errors
+    /// The link is not due, or somebody else holds its lease.
+    pub fn claim(&self, now: Timestamp, lease_until: Timestamp) -> Transition {
+        self.due_at()
+            .filter(|due_at| *due_at <= now)
+            .ok_or(TransitionError::NotDue)?;
+        Ok(Self {
+            lease_until: Some(lease_until),
+            ..self.next()
+        })
+    }
+
+    /// Gives the lease back; the provider is asked again later.
+    ///
+    /// # Errors
+    /// The link waits for nothing from the provider.
+    pub fn postpone(&self, poll: PollSchedule) -> Transition {
+        self.require_at_provider()?;
+        Ok(Self {
+            poll: Some(poll),
+            lease_until: None,
+            ..self.next()
+        })
+    }
+
+    /// Keeps the tokens in place of the consent that brought them. The lease stays with the caller; the deadline moves to
+    /// `expires_at` if that is later.
+    ///
+    /// # Errors
+    /// The link is not authorizing.
+    pub fn redeem(
+        &self,
+        grant: SealedGrant,
+        poll: PollSchedule,
+        expires_at: Timestamp,
+    ) -> Transition {
+        if !matches!(self.state, LinkState::Authorizing(_)) {
+            return Err(TransitionError::WrongState);
+        }
+        Ok(Self {
+            poll: Some(poll),
+            expires_at: self.expires_at.max(expires_at),
+            state: LinkState::Redeemed(grant),
+            ..self.next()
+        })
+    }
+
+    /// Ends the link with an account, which its key opens from now on.
+    ///
+    /// # Errors
+    /// The link is not at the provider, or relinks another account: the key of a relink opens that one already.
+    pub fn complete(&self, account: AccountId, now: Timestamp) -> Transition {
+        self.require_at_provider()?;
+        if self.relink_of.is_some_and(|relinked| relinked != account) {
+            return Err(TransitionError::OtherAccount);
+        }
+        Ok(self.close(LinkState::Linked { account, at: now }))
+    }
+
+    /// Ends the link without an account.
+    ///
+    /// # Errors
+    /// The link has ended.
+    pub fn end(&self, ending: Ending, now: Timestamp) -> Transition {
+        if self.ended_at().is_some() {
+            return Err(TransitionError::WrongState);
+        }
+        Ok(self.close(LinkState::Ended { ending, at: now }))
+    }
+
+    /// The same link, one version later.
+    fn next(&self) -> Self {
+        Self {
+            version: self.version.next(),
+            ..self.clone()
+        }
+    }
+
+    /// Nobody asks the provider about an ended link, and it holds no secret: only other states do.
+    fn close(&self, state: LinkState) -> Self {
+        Self {
+            poll: None,
+            lease_until: None,
+            state,
+            ..self.next()
+        }
+    }
+
+    fn require_pending(&self, now: Timestamp) -> Result<(), TransitionError> {
+        match self.state {
+            LinkState::Pending if self.is_past_deadline(now) => Err(TransitionError::Expired),
+            LinkState::Pending => Ok(()),
+            _ => Err(TransitionError::WrongState),
+        }
+    }
+
+    const fn require_at_provider(&self) -> Result<(), TransitionError> {
+        match self.state {
+            LinkState::Authorizing(_) | LinkState::Redeemed(_) => Ok(()),
+            LinkState::Pending | LinkState::Linked { .. } | LinkState::Ended { .. } => {
+                Err(TransitionError::WrongState)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,212 @@
+//! No sequence of changes breaks these promises.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::fault::Fault;
+use crate::grant::{AccessKeyId, ProviderName, TokenOrigin};
+use crate::link::{LinkId, LinkVersion, Requester, SealedPrompt};
+
+/// One attempt to change a link.
+#[derive(Debug, Clone)]
+enum Step {
+    Reserve(u8),
+    BeginConsent(u64),
+    KeepCallback(u8),
+    Claim,
+    Postpone(u64),
+    Redeem(u64),
+    Complete(i64),
+    End(Ending),
+}
+
+fn steps() -> impl Strategy<Value = Vec<(Step, u64)>> {
+    let ending = prop_oneof![
+        Just(Ending::Denied(None)),
+        Just(Ending::Expired),
+        Just(Ending::Failed(Fault::new("code", "detail"))),
+    ];
+    let step = prop_oneof![
+        (0..2_u8).prop_map(Step::Reserve),
+        (0..2000_u64).prop_map(Step::BeginConsent),
+        (0..3_u8).prop_map(Step::KeepCallback),
+        Just(Step::Claim),
+        (0..100_u64).prop_map(Step::Postpone),
+        (0..4000_u64).prop_map(Step::Redeem),
+        (0..3_i64).prop_map(Step::Complete),
+        ending.prop_map(Step::End),
+    ];
+    // The second number is the time that passes before the step.
+    proptest::collection::vec((step, 0..100_u64), 0..40)
+}
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_millis(1_000_000) + Duration::from_secs(seconds)
+}
+
+fn hash(n: u8) -> KeyedHash {
+    KeyedHash::from_bytes([n; 32])
+}
+
+fn sealed(n: u8) -> Sealed {
+    Sealed::from_bytes(vec![n])
+}
+
+fn poll(seconds: u64) -> PollSchedule {
+    PollSchedule {
+        interval: Duration::from_secs(5),
+        failures: 0,
+        next_at: at(seconds),
+    }
+}
+
+fn consent() -> SealedConsent {
+    SealedConsent {
+        handle: sealed(1),
+        prompt: SealedPrompt::Visit { uri: sealed(2) },
+        callback: None,
+    }
+}
+
+fn grant() -> SealedGrant {
+    SealedGrant {
+        access_token: sealed(3),
+        refresh_token: Some(sealed(4)),
+        id_token: None,
+        scopes: Vec::new(),
+        extra: None,
+        requested_at: at(0),
+        access_token_expires_at: None,
+        access_token_hinted_end: None,
+        refresh_token_expires_at: None,
+        grant_expires_at: None,
+        origin: TokenOrigin {
+            issuer: None,
+            token_endpoint: "https://provider.example/token".to_owned(),
+            client_id: "broker".to_owned(),
+        },
+    }
+}
+
+fn new_link(relink_of: Option<i64>) -> Link {
+    Link {
+        id: LinkId(1),
+        version: LinkVersion::FIRST,
+        code: hash(0),
+        key: AccessKeyId(1),
+        relink_of: relink_of.map(AccountId),
+        provider: ProviderName::new("github"),
+        requester: Requester::default(),
+        created_at: at(0),
+        expires_at: at(600),
+        browser: None,
+        callback: None,
+        poll: None,
+        lease_until: None,
+        state: LinkState::Pending,
+    }
+}
+
+fn take(link: &Link, step: Step, seconds: u64) -> Transition {
+    let now = at(seconds);
+    match step {
+        Step::Reserve(browser) => link.reserve(hash(browser), now),
+        Step::BeginConsent(lasts) => {
+            let polled = (lasts % 2 == 0).then(|| poll(seconds + 5));
+            link.begin_consent(consent(), polled, at(seconds + lasts), now)
+        }
+        Step::KeepCallback(n) => link.keep_callback(sealed(n), hash(n), poll(seconds)),
+        Step::Claim => link.claim(now, at(seconds + 15)),
+        Step::Postpone(by) => link.postpone(poll(seconds + by)),
+        Step::Redeem(deadline) => link.redeem(grant(), poll(seconds), at(deadline)),
+        Step::Complete(account) => link.complete(AccountId(account), now),
+        Step::End(ending) => link.end(ending, now),
+    }
+}
+
+/// What stays true from one version to the next.
+fn check(before: &Link, step: &Step, after: &Link) -> Result<(), TestCaseError> {
+    prop_assert!(before.ended_at().is_none(), "{step:?} after the end");
+    let came_back = matches!(step, Step::Reserve(_)) && before.browser.is_some();
+    let next = before.version.next();
+    let expected = if came_back { before.version } else { next };
+    prop_assert_eq!(after.version, expected);
+    prop_assert_eq!(
+        (after.id, after.code, after.key),
+        (before.id, before.code, before.key)
+    );
+    if before.browser.is_some() {
+        prop_assert_eq!(after.browser, before.browser);
+    }
+    if before.callback.is_some() {
+        prop_assert_eq!(after.callback, before.callback);
+    }
+    if !matches!(step, Step::BeginConsent(_)) {
+        prop_assert!(after.expires_at >= before.expires_at);
+    }
+    if let LinkState::Linked { account, .. } = after.state {
+        prop_assert!(after.relink_of.is_none_or(|relinked| relinked == account));
+    }
+    if after.ended_at().is_some() {
+        prop_assert_eq!(
+            (after.poll, after.lease_until, after.due_at()),
+            (None, None, None)
+        );
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn no_sequence_of_changes_breaks_a_promise(steps in steps(), relink_of in proptest::option::of(0..3_i64)) {
+        let mut link = new_link(relink_of);
+        let (mut seconds, mut callbacks, mut redeemed) = (0, 0, 0);
+        for (step, passes) in steps {
+            seconds += passes;
+            let Ok(after) = take(&link, step.clone(), seconds) else {
+                continue;
+            };
+            check(&link, &step, &after)?;
+            callbacks += usize::from(matches!(step, Step::KeepCallback(_)));
+            redeemed += usize::from(matches!(step, Step::Redeem(_)));
+            link = after;
+        }
+        prop_assert!(callbacks <= 1 && redeemed <= 1, "{callbacks} callbacks, {redeemed} redeemed");
+    }
+
+    #[test]
+    fn a_lease_lapses_before_the_next_one(steps in steps()) {
+        let mut link = new_link(None);
+        let mut seconds = 0;
+        for (step, passes) in steps {
+            seconds += passes;
+            let held = link.lease_until.is_some_and(|until| until > at(seconds));
+            let is_claim = matches!(step, Step::Claim);
+            let Ok(after) = take(&link, step, seconds) else {
+                continue;
+            };
+            prop_assert!(!(is_claim && held), "claimed while leased: {link:?}");
+            link = after;
+        }
+    }
+}
+
+#[test]
+fn every_rejection_says_why() {
+    use TransitionError::*;
+    let pending = new_link(Some(2));
+    let mine = pending.reserve(hash(1), at(1)).unwrap();
+    assert_eq!(mine.reserve(hash(2), at(1)), Err(OtherBrowser));
+    assert_eq!(mine.reserve(hash(1), at(600)), Err(Expired));
+    assert_eq!(mine.redeem(grant(), poll(1), at(1)), Err(WrongState));
+    let begun = mine.begin_consent(consent(), None, at(900), at(2)).unwrap();
+    assert_eq!(begun.claim(at(9), at(20)), Err(NotDue));
+    let back = begun.keep_callback(sealed(5), hash(5), poll(3)).unwrap();
+    let again = back.keep_callback(sealed(5), hash(5), poll(3));
+    assert_eq!(again, Err(SecondCallback));
+    assert_eq!(back.complete(AccountId(1), at(4)), Err(OtherAccount));
+    let linked = back.complete(AccountId(2), at(4)).unwrap();
+    assert_eq!(linked.end(Ending::Expired, at(5)), Err(WrongState));
+}

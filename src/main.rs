@@ -4,6 +4,7 @@
 mod cli;
 mod config;
 mod descriptors;
+mod exit;
 mod runtime;
 mod service;
 mod telemetry;

@@ -14,12 +14,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use url::Url;
 
-use crate::cli::{Exit, Failure};
 use crate::config::{
     ConfigError, Environment, HttpConfig, Keys, LinkConfig, ProviderConfig, StoreConfig,
     TelemetryConfig,
 };
 use crate::descriptors::most_connections;
+use crate::exit::{Exit, Failure};
 use crate::runtime::{Outbox, Refreshes};
 use crate::watching::Watching;
 use crate::wiring::OpenStore;

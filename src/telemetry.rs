@@ -1,9 +1,9 @@
-//! Where events go: standard error, one line each; and, with the spans around them, a collector where there is one.
+//! Writes events to stderr, one line each, and sends them with their spans to a collector if one is configured.
 
+#[cfg(test)]
+pub(crate) mod captured_logs;
 mod json;
 mod panics;
-#[cfg(test)]
-pub(crate) mod paper;
 mod text;
 
 use std::io::{self, IsTerminal};
@@ -22,7 +22,7 @@ pub(crate) fn install(config: LogConfig) {
     install_telling(config, &Telemetry::default());
 }
 
-/// The same, with somebody else to tell.
+/// The same, with another layer.
 pub(crate) fn install_telling(config: LogConfig, telemetry: &Telemetry) {
     let lines = match config.format {
         LogFormat::Json => JsonLines.boxed(),
@@ -34,17 +34,17 @@ pub(crate) fn install_telling(config: LogConfig, telemetry: &Telemetry) {
     };
     let lines = lines.with_filter(config.filter);
     let all = registry().with(lines).with(telemetry.layer());
-    // An error means that a subscriber is there already, which is as good.
+    // An error means that a subscriber is installed already, which is fine.
     let _ = all.try_init();
 }
 
-/// Has panics logged from now on: each is a line as all the others are, and the program goes on or not, as before.
+/// Logs panics like other events. Whether the program continues does not change.
 pub(crate) fn log_panics() {
     panics::log();
 }
 
-/// What is in spans for traces alone: what OpenTelemetry's conventions name has a dot in its name, and no field of ours has.
-/// Whatever comes through the facade `log` has some as well, which are no fields to whoever reads.
+/// Whether a field is for traces only. OpenTelemetry's conventions use names with a dot, our own fields have none. Events
+/// of the `log` facade also have such fields, which readers do not need.
 fn is_for_traces(field: &str) -> bool {
     field.contains('.') && !field.starts_with("log.")
 }

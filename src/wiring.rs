@@ -9,26 +9,20 @@ use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::observe::Observer;
 use central_oauth_domain::ports::{CensusStore, Cipher, Clock, OAuthProvider};
 use central_oauth_domain::usecases::{
-    self, Copied, CopyError, CopyProgress, Ports, Providers, Settings, UnlockError, after_restore,
-    require_all_keys, unlock, unlock_source,
+    Ports, Providers, Settings, UnlockError, after_restore, require_all_keys, unlock,
 };
 use central_oauth_domain::vault::Vault;
 use central_oauth_observer_opentelemetry::{
     ObservedCipher, ObservedProvider, Telemetry, TelemetryOptions, headers_to_pass_on,
 };
 use central_oauth_provider_openidconnect::OpenIdConnectProvider;
-use central_oauth_store_seaorm::{
-    CopySource, DatabaseClock, SeaOrmCopy, SeaOrmStore, peek_hash_key,
-};
+use central_oauth_store_seaorm::{DatabaseClock, SeaOrmStore, peek_hash_key};
 use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
 use url::Url;
 
-use crate::cli::Failure;
-use crate::cli::copy::failure as copy_failure;
-use crate::config::{
-    ConfigError, CopyConfig, Keys, LinkConfig, ProviderConfig, StoreConfig, TelemetryConfig,
-};
+use crate::config::{ConfigError, Keys, LinkConfig, ProviderConfig, StoreConfig, TelemetryConfig};
+use crate::exit::{Exit, Failure};
 
 /// The operating system's random source. Nothing secret can be made without it, so its failure ends the process.
 pub(crate) fn entropy() -> Entropy {
@@ -158,45 +152,9 @@ pub(crate) async fn unlocked_store(
     Ok((store, vault))
 }
 
-fn cipher(keys: &Keys, entropy: &Arc<Entropy>) -> Arc<dyn Cipher> {
+pub(crate) fn cipher(keys: &Keys, entropy: &Arc<Entropy>) -> Arc<dyn Cipher> {
     let cipher = AesGcmSivCipher::new(&keys.secret, &keys.previous, Arc::clone(entropy));
     Arc::new(cipher)
-}
-
-/// Copies everything from one store into another. Nothing is written before the keys have opened the source and the
-/// destination is known to be free.
-pub(crate) async fn copy(
-    config: &CopyConfig,
-    keys: &Keys,
-    progress: &mut (dyn FnMut(CopyProgress) + Send),
-) -> Result<Copied, Failure> {
-    let (from, to) = (&config.from, &config.to);
-    let source = CopySource::hold(&from.url, from.pool).await;
-    let source = source.map_err(Failure::other)?;
-    let hash_key = source.hash_key().await.map_err(Failure::other)?;
-    let in_use = source.seals_in_use().await.map_err(Failure::other)?;
-    let cipher = cipher(keys, &Arc::new(entropy()));
-    let vault = unlock_source(hash_key.as_ref(), in_use, cipher).map_err(not_copied)?;
-    let hash_key = hash_key.ok_or_else(|| not_copied(CopyError::NoHashKey))?;
-    SeaOrmCopy::refuse_complete(&to.url, to.pool)
-        .await
-        .map_err(Failure::other)?;
-    let destination = store(to).await?;
-    destination.migrate_up().await.map_err(Failure::other)?;
-    let copy = SeaOrmCopy::begin(&source, &destination).await;
-    let copy = Box::new(copy.map_err(Failure::other)?);
-    let copied = usecases::copy(copy, &hash_key, &vault, progress).await;
-    let copied = copied.map_err(not_copied)?;
-    destination.close().await.map_err(Failure::other)?;
-    source.release().await.map_err(Failure::other)?;
-    Ok(copied)
-}
-
-fn not_copied(error: CopyError) -> Failure {
-    match error {
-        CopyError::Unlock(error) => refused(error),
-        error => copy_failure(error),
-    }
 }
 
 /// Opens the hash key of an existing database, reading only.
@@ -210,7 +168,8 @@ async fn check_key(config: &StoreConfig, cipher: &Arc<dyn Cipher>) -> Result<(),
     }
 }
 
-fn refused(error: UnlockError) -> Failure {
+/// Names the variable whose key is wrong or missing.
+pub(crate) fn refused(error: UnlockError) -> Failure {
     match error {
         UnlockError::WrongKey(cause) => {
             let problem =
@@ -224,7 +183,10 @@ fn refused(error: UnlockError) -> Failure {
             ConfigError::variable("PREVIOUS_SECRET_KEYS", problem).into()
         }
         UnlockError::Store(error) => Failure::other(error),
-        UnlockError::UnfinishedCopy => Failure::other(error),
+        UnlockError::NoHashKey => Failure::new(
+            Exit::Other,
+            "this database is an unfinished copy: run `central-oauth copy` again until it says that it is complete",
+        ),
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
@@ -50,7 +51,6 @@ fn the_domain_depends_on_nothing_that_does_io() {
         "rand_core",
         "secrecy",
         "thiserror",
-        "tokio",
         "tracing",
         "zeroize",
     ];
@@ -61,22 +61,6 @@ fn the_domain_depends_on_nothing_that_does_io() {
         .filter(|name| !allowed.contains(&name.as_str()))
         .collect();
     assert!(strangers.is_empty(), "domain depends on {strangers:?}");
-}
-
-#[test]
-fn the_domain_takes_only_sync_from_tokio() {
-    let manifest = include_str!("../domain/Cargo.toml");
-    let (dependencies, _) = manifest
-        .split_once("[dev-dependencies]")
-        .unwrap_or((manifest, ""));
-    let tokio = dependencies
-        .lines()
-        .find(|line| line.starts_with("tokio"))
-        .unwrap();
-    assert_eq!(
-        tokio,
-        r#"tokio = { workspace = true, features = ["sync"] }"#
-    );
 }
 
 #[test]
@@ -97,6 +81,22 @@ fn adapters_know_the_domain_and_not_each_other() {
 }
 
 #[test]
+fn only_main_runs_the_command_line() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+    for entry in walk(root.into()) {
+        let name = entry.strip_prefix(root).unwrap();
+        if !name.starts_with("cli") && name != PathBuf::from("main.rs").as_path() {
+            let source = std::fs::read_to_string(&entry).unwrap();
+            assert!(
+                !source.contains("cli::"),
+                "{} uses the command line",
+                name.display()
+            );
+        }
+    }
+}
+
+#[test]
 fn only_the_wiring_names_concrete_adapters_for_a_port() {
     let adapters = [
         "SeaOrmStore",
@@ -105,21 +105,10 @@ fn only_the_wiring_names_concrete_adapters_for_a_port() {
         "SystemClock",
     ];
     let mut named_in = BTreeSet::new();
-    let mut folders = vec![std::path::PathBuf::from(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/src"
-    ))];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if adapters
-                .iter()
-                .any(|name| std::fs::read_to_string(&path).unwrap().contains(name))
-            {
-                named_in.insert(path.file_name().unwrap().to_str().unwrap().to_owned());
-            }
+    for path in walk(concat!(env!("CARGO_MANIFEST_DIR"), "/src").into()) {
+        let source = std::fs::read_to_string(&path).unwrap();
+        if adapters.iter().any(|name| source.contains(name)) {
+            named_in.insert(path.file_name().unwrap().to_str().unwrap().to_owned());
         }
     }
     assert_eq!(named_in, BTreeSet::from(["wiring.rs".to_owned()]));
@@ -127,26 +116,31 @@ fn only_the_wiring_names_concrete_adapters_for_a_port() {
 
 #[test]
 fn the_domain_knows_no_exporter_and_no_metric() {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/domain/src");
-    let mut folders = vec![std::path::PathBuf::from(root)];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let source = std::fs::read_to_string(&path).unwrap().to_lowercase();
-            for stranger in [
-                "opentelemetry",
-                "prometheus",
-                "otel.",
-                "_total",
-                "traceparent",
-            ] {
-                let path = path.display();
-                assert!(!source.contains(stranger), "{path} knows {stranger}");
-            }
+    for path in walk(concat!(env!("CARGO_MANIFEST_DIR"), "/domain/src").into()) {
+        let source = std::fs::read_to_string(&path).unwrap().to_lowercase();
+        for stranger in [
+            "opentelemetry",
+            "prometheus",
+            "otel.",
+            "_total",
+            "traceparent",
+        ] {
+            let path = path.display();
+            assert!(!source.contains(stranger), "{path} knows {stranger}");
         }
     }
+}
+
+/// All files below a folder.
+fn walk(folder: PathBuf) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let files = paths.flat_map(|path| {
+        if path.is_dir() {
+            walk(path)
+        } else {
+            vec![path]
+        }
+    });
+    files.collect()
 }

@@ -259,7 +259,7 @@ async fn what_is_wrong_is_said_before_anything_is_written() {
     expect_refused(&nowhere, "CENTRAL_OAUTH_DATABASE_URL");
     assert_eq!(nowhere.status.code(), Some(2));
     let itself = copy(&service, &["--to", &from]).await;
-    expect_refused(&itself, "is the database to be copied");
+    expect_refused(&itself, "is the same database as the source");
     let odd = to.replace("postgres://", "mysql://");
     expect_refused(&copy(&service, &["--to", &odd]).await, "mysql://");
     let secret = Service::SECRET_KEY.replace('0', "1");

@@ -171,10 +171,7 @@ async fn a_person_who_says_no_and_codes_that_do_not_serve() {
         .goto(expired.verification_url_complete())
         .await;
     person.submit_prefilled(expired.link_code()).await;
-    person
-        .browser
-        .wait_for_text("It was not used in time")
-        .await;
+    person.browser.wait_for_text("It has expired").await;
     person.picture("expired").await;
     person.browser.close().await;
 }

@@ -328,7 +328,7 @@ async fn a_collector_in_trouble_costs_traces_and_nothing_else() {
         assert!(stopping.elapsed() < Duration::from_secs(10));
         let logs = service.logs();
         let told = logs
-            .matches("the collector does not take telemetry")
+            .matches("the collector does not accept telemetry")
             .count();
         assert!(told <= 1, "{logs}");
         assert!(!logs.contains("panicked"), "{logs}");

@@ -30,6 +30,8 @@ secrets! {
     AccessToken,
     /// An OAuth refresh token (RFC 6749 section 1.5). It never leaves the service but for the provider.
     RefreshToken,
+    /// The spare refresh token of a revocation.
+    SpareRefreshToken,
     /// An OpenID Connect ID token, kept only until the person has been identified.
     IdToken,
     /// What redeems a consent: the device code (RFC 8628 section 3.2), or what another flow needs in its place.

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::grant::revocation::RevocationReference;
 use crate::grant::{AccountKey, Extra};
 use crate::link::{LinkCode, Network};
-use crate::ports::{Cipher, CipherError, HashKey, SealedColumn, SealedTo, SealedValue};
+use crate::ports::{Cipher, CipherError, HashKey, SealedTo, SealedValue, SecretKind};
 use crate::secret::{
     AccessKey, AccessToken, BrowserToken, CallbackQuery, ConsentUri, DeviceCode, ExtraText,
-    IdToken, KeyedHash, RefreshToken, SealId, Sealed, UserCode,
+    IdToken, KeyedHash, RefreshToken, SealId, Sealed, SpareRefreshToken, UserCode,
 };
 
 /// The cipher together with the hash key, in terms of the model. Clones share both.
@@ -18,39 +17,95 @@ pub struct Vault {
     hash_key: Arc<HashKey>,
 }
 
-/// The place a value is sealed for: table, column and the row's natural key.
-struct Place<'a> {
-    table: &'static str,
-    column: &'static str,
-    natural_key: &'a [&'a [u8]],
+/// A secret whose type says which of its owner's values it is.
+pub trait Sealable {
+    /// Which value it is.
+    const KIND: SecretKind;
+    /// Returns the secret itself.
+    fn text(&self) -> &str;
+    /// Wraps an opened secret.
+    fn from_text(text: &str) -> Self;
 }
 
-impl Place<'_> {
-    /// Every part with its length in front, so that no two places give the same bytes.
-    fn associated_data(&self) -> Vec<u8> {
-        let names = [self.table.as_bytes(), self.column.as_bytes()];
-        let mut bytes = Vec::new();
-        for part in names.iter().chain(self.natural_key) {
-            bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
-            bytes.extend_from_slice(part);
+macro_rules! sealable {
+    ($($secret:ident: $kind:ident),+ $(,)?) => {$(
+        impl Sealable for $secret {
+            const KIND: SecretKind = SecretKind::$kind;
+
+            fn text(&self) -> &str {
+                self.expose()
+            }
+
+            fn from_text(text: &str) -> Self {
+                Self::new(text)
+            }
         }
-        bytes
+    )+};
+}
+
+sealable! {
+    AccessToken: AccessToken,
+    RefreshToken: RefreshToken,
+    SpareRefreshToken: SpareRefreshToken,
+    IdToken: IdToken,
+    ExtraText: Extra,
+    DeviceCode: DeviceCode,
+    UserCode: UserCode,
+    CallbackQuery: Callback,
+    ConsentUri: VerificationUriComplete,
+}
+
+/// The names in the associated data of a value. They are frozen: every database holds values that open with these names
+/// only.
+const fn names(owner: &SealedTo, kind: SecretKind) -> [&'static str; 2] {
+    let owner_name = match owner {
+        SealedTo::Service => "service_keys",
+        SealedTo::Account(_) => "tokens",
+        SealedTo::Link(_) => "device_codes",
+        SealedTo::Revocation(_) => "revocations",
+    };
+    let value_name = match (owner, kind) {
+        (_, SecretKind::HashKey) => "hash_key",
+        (_, SecretKind::AccessToken) => "access_token",
+        // An account's spare becomes its refresh token without being sealed anew.
+        (_, SecretKind::RefreshToken) | (SealedTo::Account(_), SecretKind::SpareRefreshToken) => {
+            "refresh_token"
+        }
+        (_, SecretKind::SpareRefreshToken) => "spare_refresh_token",
+        (_, SecretKind::IdToken) => "id_token",
+        (_, SecretKind::Extra) => "extra",
+        (_, SecretKind::DeviceCode) => "device_code",
+        (_, SecretKind::UserCode) => "user_code",
+        (_, SecretKind::Callback) => "callback",
+        (_, SecretKind::VerificationUriComplete) => "verification_uri_complete",
+    };
+    [owner_name, value_name]
+}
+
+/// The frozen names of the `state` that a browser carries.
+const STATE: [&str; 2] = ["state", "link_code"];
+
+fn associated_data(owner: &SealedTo, kind: SecretKind) -> Vec<u8> {
+    let names = names(owner, kind);
+    match owner {
+        SealedTo::Service => bound(names, &[]),
+        SealedTo::Account(key) => {
+            let parts = [key.provider.as_str(), &key.account_id];
+            bound(names, &parts.map(str::as_bytes))
+        }
+        SealedTo::Link(code) => bound(names, &[code.as_bytes()]),
+        SealedTo::Revocation(reference) => bound(names, &[reference.as_bytes()]),
     }
 }
 
-const HASH_KEY: Place<'static> = Place {
-    table: "service_keys",
-    column: "hash_key",
-    natural_key: &[],
-};
-
-fn state_of(browser: &KeyedHash) -> Vec<u8> {
-    let place = Place {
-        table: "state",
-        column: "link_code",
-        natural_key: &[browser.as_bytes()],
-    };
-    place.associated_data()
+/// Every part with its length in front, so that no two places give the same bytes.
+fn bound(names: [&str; 2], natural_key: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for part in names.map(str::as_bytes).iter().chain(natural_key) {
+        bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(part);
+    }
+    bytes
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -63,82 +118,16 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     rest.is_empty().then(|| pairs.iter().map(byte).collect())?
 }
 
-fn place_of(owner: &SealedTo, column: SealedColumn) -> (&'static str, &'static str) {
-    let table = match owner {
-        SealedTo::Service => "service_keys",
-        SealedTo::Account(_) => "tokens",
-        SealedTo::Link(_) => "device_codes",
-        SealedTo::Revocation(_) => "revocations",
-    };
-    let column = match (owner, column) {
-        // It becomes the refresh token as it is.
-        (SealedTo::Account(_), SealedColumn::SpareRefreshToken) => "refresh_token",
-        (_, SealedColumn::SpareRefreshToken) => "spare_refresh_token",
-        (_, SealedColumn::HashKey) => "hash_key",
-        (_, SealedColumn::AccessToken) => "access_token",
-        (_, SealedColumn::RefreshToken) => "refresh_token",
-        (_, SealedColumn::IdToken) => "id_token",
-        (_, SealedColumn::Extra) => "extra",
-        (_, SealedColumn::DeviceCode) => "device_code",
-        (_, SealedColumn::UserCode) => "user_code",
-        (_, SealedColumn::Callback) => "callback",
-        (_, SealedColumn::VerificationUriComplete) => "verification_uri_complete",
-    };
-    (table, column)
-}
-
-fn natural_key(owner: &SealedTo) -> Vec<&[u8]> {
-    match owner {
-        SealedTo::Service => vec![],
-        SealedTo::Account(key) => vec![key.provider.as_str().as_bytes(), key.account_id.as_bytes()],
-        SealedTo::Link(code) => vec![code.as_bytes()],
-        SealedTo::Revocation(reference) => vec![reference.as_bytes()],
-    }
-}
-
-fn where_it_stands(owner: &SealedTo, column: SealedColumn) -> Vec<u8> {
-    let (table, column) = place_of(owner, column);
-    let natural_key = &natural_key(owner);
-    let place = Place {
-        table,
-        column,
-        natural_key,
-    };
-    place.associated_data()
-}
-
-macro_rules! sealed_to {
-    ($table:literal, $owner:ident: $owner_type:ty, $key:expr;
-     $($column:literal $seal:ident $open:ident $secret:ident),+ $(,)?) => {$(
-        #[doc = concat!("Seals a value for `", $table, ".", $column, "`.")]
-        ///
-        /// # Errors
-        /// See [`Cipher::seal`].
-        pub fn $seal(&self, secret: &$secret, $owner: &$owner_type) -> Result<Sealed, CipherError> {
-            let place = Place { table: $table, column: $column, natural_key: $key };
-            self.cipher.seal(secret.expose().as_bytes(), &place.associated_data())
-        }
-
-        #[doc = concat!("Opens a value of `", $table, ".", $column, "`.")]
-        ///
-        /// # Errors
-        /// See [`Cipher::open`].
-        pub fn $open(&self, sealed: &Sealed, $owner: &$owner_type) -> Result<$secret, CipherError> {
-            let place = Place { table: $table, column: $column, natural_key: $key };
-            let plain = self.cipher.open(sealed, &place.associated_data())?;
-            let text = std::str::from_utf8(&plain).map_err(|_| CipherError::Corrupt)?;
-            Ok($secret::new(text))
-        }
-    )+};
-}
-
 impl Vault {
     /// Seals a new hash key for the store.
     ///
     /// # Errors
     /// See [`Cipher::seal`].
     pub fn seal_hash_key(cipher: &dyn Cipher, key: &HashKey) -> Result<Sealed, CipherError> {
-        cipher.seal(key.expose(), &HASH_KEY.associated_data())
+        cipher.seal(
+            key.expose(),
+            &associated_data(&SealedTo::Service, SecretKind::HashKey),
+        )
     }
 
     /// Opens the store's hash key: also the check that the configured key is the right one.
@@ -146,7 +135,10 @@ impl Vault {
     /// # Errors
     /// See [`Cipher::open`].
     pub fn unlock(cipher: Arc<dyn Cipher>, sealed: &Sealed) -> Result<Self, CipherError> {
-        let plain = cipher.open(sealed, &HASH_KEY.associated_data())?;
+        let plain = cipher.open(
+            sealed,
+            &associated_data(&SealedTo::Service, SecretKind::HashKey),
+        )?;
         let key = <[u8; 32]>::try_from(plain.as_slice()).map_err(|_| CipherError::Corrupt)?;
         Ok(Self {
             cipher,
@@ -159,7 +151,10 @@ impl Vault {
     /// # Errors
     /// See [`Cipher::open`]; [`CipherError::UnknownKey`] when it is another one.
     pub fn verify(&self, sealed: &Sealed) -> Result<(), CipherError> {
-        let plain = self.cipher.open(sealed, &HASH_KEY.associated_data())?;
+        let plain = self.cipher.open(
+            sealed,
+            &associated_data(&SealedTo::Service, SecretKind::HashKey),
+        )?;
         if plain.as_slice() == self.hash_key.expose() {
             Ok(())
         } else {
@@ -167,31 +162,32 @@ impl Vault {
         }
     }
 
-    sealed_to! {
-        "tokens", owner: AccountKey, &[owner.provider.as_str().as_bytes(), owner.account_id.as_bytes()];
-        "access_token" seal_access_token open_access_token AccessToken,
-        "refresh_token" seal_refresh_token open_refresh_token RefreshToken,
-        "extra" seal_extra open_extra ExtraText,
+    /// Seals a secret to its owner.
+    ///
+    /// # Errors
+    /// See [`Cipher::seal`].
+    pub fn seal<S: Sealable>(
+        &self,
+        secret: &S,
+        owner: impl Into<SealedTo>,
+    ) -> Result<Sealed, CipherError> {
+        let place = associated_data(&owner.into(), S::KIND);
+        self.cipher.seal(secret.text().as_bytes(), &place)
     }
 
-    sealed_to! {
-        "device_codes", link: KeyedHash, &[link.as_bytes()];
-        "device_code" seal_device_code open_device_code DeviceCode,
-        "user_code" seal_user_code open_user_code UserCode,
-        "callback" seal_callback open_callback CallbackQuery,
-        "verification_uri_complete" seal_consent_uri open_consent_uri ConsentUri,
-        "access_token" seal_new_access_token open_new_access_token AccessToken,
-        "refresh_token" seal_new_refresh_token open_new_refresh_token RefreshToken,
-        "id_token" seal_new_id_token open_new_id_token IdToken,
-        "extra" seal_new_extra open_new_extra ExtraText,
-    }
-
-    sealed_to! {
-        "revocations", to: RevocationReference, &[to.as_bytes()];
-        "access_token" seal_revocable_access_token open_revocable_access_token AccessToken,
-        "refresh_token" seal_revocable_refresh_token open_revocable_refresh_token RefreshToken,
-        "spare_refresh_token" seal_revocable_spare open_revocable_spare RefreshToken,
-        "id_token" seal_revocable_id_token open_revocable_id_token IdToken,
+    /// Opens a secret of its owner.
+    ///
+    /// # Errors
+    /// See [`Cipher::open`].
+    pub fn open<S: Sealable>(
+        &self,
+        sealed: &Sealed,
+        owner: impl Into<SealedTo>,
+    ) -> Result<S, CipherError> {
+        let place = associated_data(&owner.into(), S::KIND);
+        let plain = self.cipher.open(sealed, &place)?;
+        let text = std::str::from_utf8(&plain).map_err(|_| CipherError::Corrupt)?;
+        Ok(S::from_text(text))
     }
 
     /// The extra of an account's tokens, empty where there is none. What does not open is left out: it must not keep a client
@@ -201,7 +197,7 @@ impl Vault {
         let Some(sealed) = sealed else {
             return Extra::default();
         };
-        let opened = self.open_extra(sealed, owner);
+        let opened = self.open(sealed, owner);
         let read = opened.and_then(|text| Extra::from_text(&text).ok_or(CipherError::Corrupt));
         read.unwrap_or_else(|error| {
             let provider = &owner.provider;
@@ -216,7 +212,7 @@ impl Vault {
     /// # Errors
     /// See [`Cipher::seal`].
     pub fn seal_state(&self, code: &LinkCode, browser: &KeyedHash) -> Result<String, CipherError> {
-        let place = state_of(browser);
+        let place = bound(STATE, &[browser.as_bytes()]);
         let sealed = self.cipher.seal(code.digits().as_bytes(), &place)?;
         Ok(hex(sealed.as_bytes()))
     }
@@ -227,7 +223,7 @@ impl Vault {
     /// [`CipherError::Corrupt`] for a state that was made for another browser, or by somebody else.
     pub fn open_state(&self, state: &str, browser: &KeyedHash) -> Result<LinkCode, CipherError> {
         let sealed = unhex(state).ok_or(CipherError::Corrupt)?;
-        let place = state_of(browser);
+        let place = bound(STATE, &[browser.as_bytes()]);
         let plain = self.cipher.open(&Sealed::from_bytes(sealed), &place)?;
         let text = std::str::from_utf8(&plain).map_err(|_| CipherError::Corrupt)?;
         LinkCode::parse(text).map_err(|_| CipherError::Corrupt)
@@ -245,21 +241,21 @@ impl Vault {
         self.cipher.knows(seal)
     }
 
-    /// Opens a value of a row at the place where it stands, only to see that it opens.
+    /// Checks that a sealed value opens.
     ///
     /// # Errors
     /// See [`Cipher::open`].
     pub fn check(&self, owner: &SealedTo, value: &SealedValue) -> Result<(), CipherError> {
-        let place = where_it_stands(owner, value.column);
+        let place = associated_data(owner, value.kind);
         self.cipher.open(&value.sealed, &place).map(drop)
     }
 
-    /// Seals a value of a row with the present key, at the place where it stands.
+    /// Seals a sealed value anew with the present key.
     ///
     /// # Errors
     /// See [`Cipher::open`] and [`Cipher::seal`].
     pub fn reseal(&self, owner: &SealedTo, value: &SealedValue) -> Result<Sealed, CipherError> {
-        let place = where_it_stands(owner, value.column);
+        let place = associated_data(owner, value.kind);
         let plain = self.cipher.open(&value.sealed, &place)?;
         self.cipher.seal(&plain, &place)
     }
@@ -310,5 +306,138 @@ impl Vault {
     fn hash(&self, purpose: &str, value: &str) -> KeyedHash {
         let input = zeroize::Zeroizing::new([purpose.as_bytes(), &[0], value.as_bytes()].concat());
         self.cipher.keyed_hash(&self.hash_key, &input)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grant::ProviderName;
+    use crate::grant::revocation::RevocationReference;
+
+    /// Shows the associated data in place of the ciphertext.
+    struct Showing;
+
+    impl Cipher for Showing {
+        fn seal(&self, _: &[u8], associated_data: &[u8]) -> Result<Sealed, CipherError> {
+            Ok(Sealed::from_bytes(associated_data.to_vec()))
+        }
+
+        fn open(
+            &self,
+            sealed: &Sealed,
+            associated_data: &[u8],
+        ) -> Result<zeroize::Zeroizing<Vec<u8>>, CipherError> {
+            assert_eq!(sealed.as_bytes(), associated_data);
+            Ok(zeroize::Zeroizing::new(vec![0; 32]))
+        }
+
+        fn present(&self) -> SealId {
+            SealId([0; 5])
+        }
+
+        fn knows(&self, _: SealId) -> bool {
+            true
+        }
+
+        fn keyed_hash(&self, _: &HashKey, _: &[u8]) -> KeyedHash {
+            KeyedHash::from_bytes([0; 32])
+        }
+    }
+
+    fn frozen(parts: &[&[u8]]) -> Sealed {
+        let part = |part: &&[u8]| [&(part.len() as u64).to_be_bytes(), *part].concat();
+        Sealed::from_bytes(parts.iter().flat_map(part).collect())
+    }
+
+    /// These bytes are in every database: a value that was sealed with others cannot be opened.
+    #[test]
+    fn the_associated_data_never_changes() {
+        let hash_key = Vault::seal_hash_key(&Showing, &HashKey::new([0; 32])).unwrap();
+        assert_eq!(hash_key, frozen(&[b"service_keys", b"hash_key"]));
+        let literal = b"\0\0\0\0\0\0\0\x0cservice_keys\0\0\0\0\0\0\0\x08hash_key";
+        assert_eq!(hash_key.as_bytes(), literal);
+        let vault = Vault::unlock(Arc::new(Showing), &hash_key).unwrap();
+        let (account, link) = (
+            AccountKey {
+                provider: ProviderName::new("github"),
+                account_id: "ada".to_owned(),
+            },
+            KeyedHash::from_bytes([1; 32]),
+        );
+        let revocation = RevocationReference::from_bytes([2; 16]);
+        let state = vault.seal_state(&LinkCode::parse("12345678").unwrap(), &link);
+        let state = unhex(&state.unwrap()).unwrap();
+        let expected = frozen(&[b"state", b"link_code", &[1; 32]]);
+        assert_eq!(state, expected.as_bytes());
+
+        let (access, refresh) = (AccessToken::new("a"), RefreshToken::new("r"));
+        let (id, extra) = (IdToken::new("i"), ExtraText::new("e"));
+        let (device, user) = (DeviceCode::new("d"), UserCode::new("u"));
+        let (callback, uri) = (CallbackQuery::new("c"), ConsentUri::new("v"));
+        let of_account = |column: &str| frozen(&[b"tokens", column.as_bytes(), b"github", b"ada"]);
+        let of_link = |column: &str| frozen(&[b"device_codes", column.as_bytes(), &[1; 32]]);
+        let of_revocation = |column: &str| frozen(&[b"revocations", column.as_bytes(), &[2; 16]]);
+        for (sealed, expected) in [
+            (vault.seal(&access, &account), of_account("access_token")),
+            (vault.seal(&refresh, &account), of_account("refresh_token")),
+            (vault.seal(&extra, &account), of_account("extra")),
+            (vault.seal(&device, &link), of_link("device_code")),
+            (vault.seal(&user, &link), of_link("user_code")),
+            (vault.seal(&callback, &link), of_link("callback")),
+            (
+                vault.seal(&uri, &link),
+                of_link("verification_uri_complete"),
+            ),
+            (vault.seal(&access, &link), of_link("access_token")),
+            (vault.seal(&refresh, &link), of_link("refresh_token")),
+            (vault.seal(&id, &link), of_link("id_token")),
+            (vault.seal(&extra, &link), of_link("extra")),
+            (
+                vault.seal(&access, &revocation),
+                of_revocation("access_token"),
+            ),
+            (
+                vault.seal(&refresh, &revocation),
+                of_revocation("refresh_token"),
+            ),
+            (
+                vault.seal(&SpareRefreshToken::new("s"), &revocation),
+                of_revocation("spare_refresh_token"),
+            ),
+            (vault.seal(&id, &revocation), of_revocation("id_token")),
+        ] {
+            assert_eq!(sealed.unwrap().as_bytes(), expected.as_bytes());
+        }
+        // The spare of an account becomes its refresh token as it is.
+        for (owner, kind, expected) in [
+            (SealedTo::Service, SecretKind::HashKey, hash_key),
+            (
+                SealedTo::Account(account.clone()),
+                SecretKind::SpareRefreshToken,
+                of_account("refresh_token"),
+            ),
+            (
+                SealedTo::Account(account),
+                SecretKind::Extra,
+                of_account("extra"),
+            ),
+            (
+                SealedTo::Link(link),
+                SecretKind::VerificationUriComplete,
+                of_link("verification_uri_complete"),
+            ),
+            (
+                SealedTo::Revocation(revocation),
+                SecretKind::SpareRefreshToken,
+                of_revocation("spare_refresh_token"),
+            ),
+        ] {
+            let value = SealedValue {
+                kind,
+                sealed: expected.clone(),
+            };
+            assert_eq!(vault.reseal(&owner, &value), Ok(expected));
+        }
     }
 }

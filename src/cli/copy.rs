@@ -2,7 +2,9 @@
 
 mod progress;
 
-use central_oauth_domain::usecases::{Copied, CopyError};
+use std::sync::Arc;
+
+use central_oauth_store_seaorm::{CopyError, CopyReport, copy};
 
 use super::migrate::must_exist;
 use super::{Exit, Failure, print};
@@ -29,16 +31,18 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     telemetry::install(LogConfig::read(environment, "warn")?);
     must_exist(&config.from)?;
     let mut progress = Progress::new();
-    let copied = wiring::copy(&config, &keys, &mut |step| progress.show(step)).await;
+    let cipher = wiring::cipher(&keys, &Arc::new(wiring::entropy()));
+    let mut show = |step| progress.show(step);
+    let copied = copy(&config.from, &config.to, config.pool, cipher, &mut show).await;
     drop(progress);
-    tell(&copied?)
+    tell(&copied.map_err(failure)?)
 }
 
 fn usage(error: impl std::error::Error) -> Failure {
     Failure::new(Exit::Usage, error.to_string())
 }
 
-fn tell(copied: &Copied) -> Result<Exit, Failure> {
+fn tell(copied: &CopyReport) -> Result<Exit, Failure> {
     for table in &copied.tables {
         let (name, rows) = (table.table, table.destination);
         print::result(format_args!("{name:<12} {rows:>9} rows"))?;
@@ -57,7 +61,7 @@ fn tell(copied: &Copied) -> Result<Exit, Failure> {
 }
 
 /// Explains why the copy is incomplete and what to do about it.
-pub(crate) fn failure(error: CopyError) -> Failure {
+fn failure(error: CopyError) -> Failure {
     let advice = match &error {
         CopyError::Unreadable(_) => {
             "delete or relink these accounts with a service on the source, or put their key into \
@@ -66,8 +70,11 @@ pub(crate) fn failure(error: CopyError) -> Failure {
         CopyError::Differs(_) | CopyError::Store(_) => {
             "the copy is not complete; run the command again to continue"
         }
-        CopyError::NoHashKey | CopyError::Unlock(_) | CopyError::Overtaken => {
-            return Failure::other(error);
+        _ => {
+            return match error {
+                CopyError::Unlock(error) => wiring::refused(error),
+                error => Failure::other(error),
+            };
         }
     };
     let failure = Failure::other(error);

@@ -1,5 +1,7 @@
 //! `central-oauth migrate`: updates the database schema or rolls it back.
 
+use central_oauth_store_seaorm::DatabaseUrl;
+
 use super::{Exit, Failure, print};
 use crate::config::{Environment, StoreConfig};
 use crate::wiring;
@@ -30,7 +32,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     let direction = options.direction.unwrap_or(Direction::Up);
     let config = StoreConfig::read(environment)?;
     if direction != Direction::Up {
-        must_exist(&config)?;
+        must_exist(&config.url)?;
     }
     let store = wiring::store(&config).await?;
     match direction {
@@ -50,8 +52,8 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
 }
 
 /// Fails if there is no database file. Opening a store would create it, even in the wrong folder.
-pub(super) fn must_exist(config: &StoreConfig) -> Result<(), Failure> {
-    match config.url.path() {
+pub(super) fn must_exist(url: &DatabaseUrl) -> Result<(), Failure> {
+    match url.path() {
         Some(path) if !path.exists() => {
             let message = format!("there is no database at {}", path.display());
             Err(Failure::new(Exit::Other, message))

@@ -2,9 +2,8 @@
 
 mod accounts;
 mod client;
-pub(crate) mod copy;
+mod copy;
 mod dev;
-mod exit;
 mod health;
 mod link;
 mod migrate;
@@ -26,7 +25,7 @@ mod wait;
 use clap::{Parser, Subcommand};
 
 use crate::config::Environment;
-pub(crate) use exit::{Exit, Failure};
+use crate::exit::{self, Exit, Failure};
 
 /// A token broker for programs that have no browser. A person consents once at /device, the service keeps the grant,
 /// and the program asks for a valid access token whenever it needs one.
@@ -58,7 +57,7 @@ enum Command {
     /// Mark the database as restored from a backup. Run this before you start the service again: the stored refresh
     /// tokens may be older than those the provider issued last, so the service tries each of them carefully.
     Restored,
-    /// List the replicas that share the database, and show which of them does the housekeeping.
+    /// List the replicas that share the database.
     Replicas(replicas::Options),
     /// Check the health of the service on this machine. Made for container health checks, where curl is missing.
     Health(health::Options),

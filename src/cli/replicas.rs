@@ -28,7 +28,7 @@ pub(super) struct Options {
 pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
     let config = StoreConfig::read(environment)?;
     telemetry::install(LogConfig::read(environment, "warn")?);
-    must_exist(&config)?;
+    must_exist(&config.url)?;
     let (store, clock) = wiring::told_the_time(&config).await?;
     let pending = store.pending_migrations().await.map_err(Failure::other)?;
     if !pending.is_empty() {
@@ -39,7 +39,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
         return Err(Failure::new(Exit::Other, message));
     }
     let now = clock.now();
-    let replicas = store.replicas(now).await.map_err(Failure::other)?;
+    let replicas = store.replicas().await.map_err(Failure::other)?;
     store.close().await.map_err(Failure::other)?;
     if options.json {
         let items: Vec<_> = replicas.iter().map(|replica| json(replica, now)).collect();
@@ -48,7 +48,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     } else if replicas.is_empty() {
         tell("No replica was seen in the last 24 hours.");
     } else {
-        let head = ["NAME", "VERSION", "STARTED", "SEEN", "HOUSEKEEPING"].map(str::to_owned);
+        let head = ["NAME", "VERSION", "STARTED", "SEEN"].map(str::to_owned);
         let rows = replicas.iter().map(|replica| row(replica, now));
         let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
         result(lay_out(&rows))?;
@@ -63,37 +63,30 @@ fn at_it(migrating: &Migrating) -> String {
     format!("{who} has been migrating the schema for {since}: try again when it is done")
 }
 
-fn row(replica: &Replica, now: Timestamp) -> [String; 5] {
+fn row(replica: &Replica, now: Timestamp) -> [String; 4] {
     let ago = |at: Timestamp| format!("{} ago", distance(now.since(at).as_secs()));
     let seen = ago(replica.seen_at);
     let seen = match replica.is_there(now) {
         true => seen,
         false => format!("{seen}, gone"),
     };
-    let duty = replica.keeps_house_since;
-    let duty = duty.map(|since| format!("for {}", distance(now.since(since).as_secs())));
     [
         printable(&replica.presence.name),
         printable(&replica.presence.version),
         ago(replica.presence.started_at),
         seen,
-        duty.unwrap_or_else(|| "-".to_owned()),
     ]
 }
 
 fn json(replica: &Replica, now: Timestamp) -> serde_json::Value {
-    let mut item = json!({
+    json!({
         "instance": replica.presence.instance,
         "name": replica.presence.name,
         "version": replica.presence.version,
         "started_at": rfc3339(replica.presence.started_at),
         "seen_at": rfc3339(replica.seen_at),
         "is_there": replica.is_there(now),
-    });
-    if let Some(since) = replica.keeps_house_since {
-        item["keeps_house_since"] = rfc3339(since).into();
-    }
-    item
+    })
 }
 
 fn rfc3339(at: Timestamp) -> String {

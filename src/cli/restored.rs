@@ -8,7 +8,7 @@ use crate::{telemetry, wiring};
 pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     let config = StoreConfig::read(environment)?;
     telemetry::install(LogConfig::read(environment, "warn")?);
-    must_exist(&config)?;
+    must_exist(&config.url)?;
     let doubted = wiring::doubt_all(&config).await?;
     print::result(format_args!(
         "Grants whose refresh token may be outdated: {doubted}"

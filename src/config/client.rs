@@ -1,4 +1,4 @@
-//! What the client commands read from the environment.
+//! Variables of the client commands.
 
 use central_oauth_domain::secret::AccessKey;
 use serde::Deserialize;
@@ -15,15 +15,15 @@ struct Raw {
     admin_key: Option<String>,
 }
 
-/// What the client commands read from the environment.
+/// Settings of the client commands.
 pub(crate) struct ClientConfig {
-    /// The service to ask.
+    /// The address of the service.
     pub(crate) server: Option<Url>,
     /// A key to use instead of a saved one.
     pub(crate) access_key: Option<AccessKey>,
-    /// The key that lets this client ask for link codes.
+    /// The enrolment key.
     pub(crate) enroll_key: Option<AccessKey>,
-    /// The operator's key, for those commands that an operator uses.
+    /// The admin key, for commands of operators.
     pub(crate) admin_key: Option<AccessKey>,
 }
 
@@ -40,10 +40,9 @@ impl ClientConfig {
     }
 }
 
-/// Reads the address of a service.
+/// Parses the address of a service.
 pub(crate) fn parse_server(text: &str) -> Result<Url, &'static str> {
-    const PROBLEM: &str =
-        "is not the http or https URL of a service, like https://auth.example.com";
+    const PROBLEM: &str = "is not an http or https URL such as https://auth.example.com";
     let url = Url::parse(text).map_err(|_| PROBLEM)?;
     let plain = url.username().is_empty() && url.password().is_none();
     let plain = plain && url.query().is_none() && url.fragment().is_none();

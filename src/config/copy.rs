@@ -1,6 +1,6 @@
-//! From where to where everything is copied.
+//! Source and destination of `copy`.
 
-use central_oauth_store_seaorm::{DatabaseUrl, InvalidDatabaseUrl};
+use central_oauth_store_seaorm::{DatabaseUrl, InvalidDatabaseUrl, PoolSettings};
 use serde::Deserialize;
 
 use super::store::at_path;
@@ -12,15 +12,16 @@ struct Raw {
     database_url: Option<String>,
 }
 
-/// From where to where everything is copied.
+/// Source and destination of `copy`.
 pub(crate) struct CopyConfig {
-    pub(crate) from: StoreConfig,
-    pub(crate) to: StoreConfig,
+    pub(crate) from: DatabaseUrl,
+    pub(crate) to: DatabaseUrl,
+    pub(crate) pool: PoolSettings,
 }
 
 impl CopyConfig {
-    /// What is not named on the command line is where a service finds it: the file that it has used before, and the URL
-    /// that goes before that file. A URL may hold a password, which is better kept off the command line.
+    /// Defaults to what the service uses: the file it used before, and the URL that overrides it. A URL may contain a
+    /// password, which should stay off the command line.
     pub(crate) fn read(
         environment: &Environment,
         from: Option<&str>,
@@ -38,18 +39,18 @@ impl CopyConfig {
                 ConfigError::variable("DATABASE_URL", error)
             })?,
             (None, None) => {
-                let problem = "is missing: give postgres://…, or set CENTRAL_OAUTH_DATABASE_URL";
+                let problem =
+                    "is missing: give a postgres:// URL, or set CENTRAL_OAUTH_DATABASE_URL";
                 return Err(ConfigError::place("--to", problem));
             }
         };
         if are_same_file(&from, &to) {
-            return Err(ConfigError::place("--to", "is the database to be copied"));
+            return Err(ConfigError::place(
+                "--to",
+                "is the same database as the source",
+            ));
         }
-        let end = |url| StoreConfig { url, pool };
-        Ok(Self {
-            from: end(from),
-            to: end(to),
-        })
+        Ok(Self { from, to, pool })
     }
 }
 
@@ -58,7 +59,7 @@ fn parse(url: &str, option: &str) -> Result<DatabaseUrl, ConfigError> {
         .map_err(|error: InvalidDatabaseUrl| ConfigError::place(option, error))
 }
 
-/// Of servers it shows later: one that can be copied is complete, and so refused as a destination.
+/// For servers this is found later: a complete database is rejected as a destination.
 fn are_same_file(one: &DatabaseUrl, other: &DatabaseUrl) -> bool {
     let real = |url: &DatabaseUrl| url.path()?.canonicalize().ok();
     real(one).is_some_and(|file| real(other) == Some(file))

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::{ConfigError, KNOWN};
 
-/// The variables of this program, as text, and all others as they are.
+/// Variables with our prefix as text, all others unchanged.
 #[derive(Clone, Default)]
 pub(crate) struct Environment {
     ours: Vec<(String, String)>,
@@ -16,13 +16,13 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// What the name of every variable of ours starts with.
+    /// The prefix of our variables.
     pub(crate) const PREFIX: &'static str = "CENTRAL_OAUTH_";
 
-    /// Takes the environment. An empty value counts as unset, as compose files write it.
+    /// Reads the environment. An empty value counts as unset, because compose files write it.
     ///
     /// # Errors
-    /// When one of ours is not UTF-8.
+    /// If one of our variables is not UTF-8.
     pub(crate) fn new(
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
@@ -40,7 +40,7 @@ impl Environment {
         Ok(environment)
     }
 
-    /// A variable by its full name, for settings that name one.
+    /// Returns a variable by its full name, for settings that name one.
     pub(crate) fn secret(&self, name: &str) -> Option<SecretString> {
         let other = || self.others.get(OsStr::new(name))?.to_str();
         let ours = self.ours.iter().find(|(ours, _)| ours == name);
@@ -48,26 +48,26 @@ impl Environment {
         Some(SecretString::from(value))
     }
 
-    /// A variable of others, by its full name, where it is text.
+    /// Returns a foreign variable by its full name, if it is text.
     pub(crate) fn other(&self, name: &str) -> Option<&str> {
         self.others.get(OsStr::new(name))?.to_str()
     }
 
-    /// Whether one of ours, named here without the prefix, has a value.
+    /// Whether one of our variables, named without the prefix, has a value.
     pub(crate) fn is_set(&self, name: &str) -> bool {
         let mut names = self.ours.iter().map(|(name, _)| name);
         names.any(|ours| ours.strip_prefix(Self::PREFIX) == Some(name))
     }
 
-    /// One section: a flat struct of optional strings.
+    /// Reads one section: a flat struct of optional strings.
     pub(crate) fn section<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        // Sections hold strings only, so nothing in them can be malformed at this level.
+        // Sections contain only strings, so parsing cannot fail here.
         envy::prefixed(Self::PREFIX)
             .from_iter(self.ours.iter().cloned())
             .map_err(|_| ConfigError::place(Self::PREFIX, "the environment cannot be read"))
     }
 
-    /// A sentence for each variable that nobody reads, with the nearest name that somebody does.
+    /// Returns a warning for each unknown variable, with the nearest known name.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let unknown = self.ours.iter().filter_map(|(name, _)| {
             let short = name.strip_prefix(Self::PREFIX)?;
@@ -80,7 +80,7 @@ impl Environment {
     }
 }
 
-/// The known name that is nearest: one that this is the end of (`CLIENT_ID`), else the most alike.
+/// Returns the nearest known name: one that ends with this text (`CLIENT_ID`), or else the most similar.
 fn nearest(name: &str) -> &'static str {
     let is_end_of = |known: &&&str| {
         let start = known.strip_suffix(name);
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_variable_is_named_with_its_nearest_neighbour() {
+    fn unknown_variables_get_a_suggestion() {
         let warnings = environment(&[
             ("CENTRAL_OAUTH_SECRETKEY", "x"),
             ("CENTRAL_OAUTH_LISTEN_ADDR", "x"),
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn who_forgets_how_a_name_begins_is_told() {
+    fn a_missing_prefix_is_suggested() {
         for (short, near) in [
             ("CLIENT_ID", "PROVIDER_CLIENT_ID"),
             ("CLIENT_SECRET", "PROVIDER_CLIENT_SECRET"),
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_kubernetes_adds_is_only_warned_about() {
+    fn variables_from_kubernetes_only_cause_warnings() {
         let warnings = environment(&[("CENTRAL_OAUTH_PORT", "tcp://10.0.0.1:80")]).warnings();
         assert_eq!(warnings.len(), 1);
     }

@@ -1,4 +1,4 @@
-//! Where the service listens and how it is reached.
+//! Addresses of the service.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -15,20 +15,20 @@ struct Raw {
     trusted_proxies: Option<String>,
 }
 
-/// Where the service listens and how it is reached.
+/// Addresses of the service.
 pub(crate) struct HttpConfig {
     /// The address to bind.
     pub(crate) listen: SocketAddr,
     /// The base of the addresses that people open.
     pub(crate) public_url: Option<Url>,
-    /// Proxies whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub(crate) trusted_proxies: Vec<IpNet>,
 }
 
 impl HttpConfig {
     const DEFAULT_LISTEN: &'static str = "127.0.0.1:8080";
 
-    /// A service at this address and nowhere else.
+    /// Returns settings for a service at this address only.
     pub(crate) const fn at(listen: SocketAddr) -> Self {
         Self {
             listen,
@@ -43,7 +43,7 @@ impl HttpConfig {
         let listen = listen.parse().map_err(|_| {
             ConfigError::variable(
                 "LISTEN_ADDR",
-                "is not an address and port, like 127.0.0.1:8080",
+                "is not an address and port such as 127.0.0.1:8080",
             )
         })?;
         let proxies = raw.trusted_proxies.unwrap_or_default();
@@ -58,7 +58,7 @@ impl HttpConfig {
         })
     }
 
-    /// What an operator should know about these settings before somebody meets it.
+    /// Returns warnings about these settings.
     pub(crate) fn warnings(&self) -> Vec<&'static str> {
         let mut warnings = Vec::new();
         let https = self
@@ -80,8 +80,7 @@ impl HttpConfig {
         warnings
     }
 
-    /// The configured public URL, or the address that is listened on; a service bound to every address is reached at
-    /// loopback from this machine.
+    /// Returns the configured public URL, or else the listen address. A service bound to all addresses uses loopback.
     pub(crate) fn public_url(&self, mut bound: SocketAddr) -> Result<Url, ConfigError> {
         if let Some(url) = &self.public_url {
             return Ok(url.clone());
@@ -96,15 +95,15 @@ impl HttpConfig {
 fn public_url(text: &str) -> Result<Url, ConfigError> {
     let malformed = |problem| ConfigError::variable("PUBLIC_URL", problem);
     let mut url =
-        Url::parse(text).map_err(|_| malformed("is not a URL, like https://auth.example.com"))?;
+        Url::parse(text).map_err(|_| malformed("is not a URL such as https://auth.example.com"))?;
     if !matches!(url.scheme(), "https" | "http") || !url.has_host() {
         return Err(malformed("is not an http or https URL"));
     }
     let has_user = !url.username().is_empty() || url.password().is_some();
     if url.query().is_some() || url.fragment().is_some() || has_user {
-        return Err(malformed("has more than scheme, host, port and path"));
+        return Err(malformed("must have only scheme, host, port and path"));
     }
-    // A base ends with a slash, or joining would replace its last part.
+    // A base URL must end with a slash; otherwise joining replaces its last part.
     let path = format!("{}/", url.path().trim_end_matches('/'));
     url.set_path(&path);
     Ok(url)
@@ -115,7 +114,7 @@ fn network(text: &str) -> Result<IpNet, ConfigError> {
     text.parse().or_else(|_| address()).map_err(|_| {
         ConfigError::variable(
             "TRUSTED_PROXIES",
-            "holds something other than addresses and networks, like 10.0.0.0/8",
+            "must be a list of addresses and networks such as 10.0.0.0/8",
         )
     })
 }

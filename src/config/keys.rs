@@ -16,13 +16,13 @@ struct Raw {
 
 /// The operator's secrets.
 pub(crate) struct Keys {
-    /// Seals and opens.
+    /// Encrypts and decrypts.
     pub(crate) secret: SecretKey,
-    /// Still open what they sealed.
+    /// Earlier keys that only decrypt.
     pub(crate) previous: Vec<SecretKey>,
-    /// The bearer that is admin.
+    /// The admin's bearer key.
     pub(crate) admin: Option<AccessKey>,
-    /// The bearer that may ask for link codes.
+    /// The bearer key for asking for link codes.
     pub(crate) enroll: Option<AccessKey>,
 }
 
@@ -30,7 +30,7 @@ impl Keys {
     pub(crate) fn read(environment: &Environment) -> Result<Self, ConfigError> {
         let raw: Raw = environment.section()?;
         let missing = || {
-            let problem = "is not set: give 32 random bytes as 64 hexadecimal digits, for example from `openssl rand -hex 32`";
+            let problem = "is not set: set it to 64 hexadecimal digits, for example from `openssl rand -hex 32`";
             ConfigError::variable("SECRET_KEY", problem)
         };
         let secret = raw.secret_key.ok_or_else(missing)?;
@@ -49,7 +49,7 @@ impl Keys {
         })
     }
 
-    /// What is allowed and unwise.
+    /// Returns warnings about weak keys.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let keys = [("ADMIN_KEY", &self.admin), ("ENROLL_KEY", &self.enroll)];
         let short = keys.into_iter().filter(|(_, key)| {
@@ -58,7 +58,7 @@ impl Keys {
         });
         let warning = |(name, _)| {
             let prefix = Environment::PREFIX;
-            format!("{prefix}{name} has fewer than {SHORT} characters, so it may be guessed")
+            format!("{prefix}{name} has fewer than {SHORT} characters and may be guessed")
         };
         short.map(warning).collect()
     }
@@ -68,24 +68,24 @@ fn key(name: &str, text: &str) -> Result<SecretKey, ConfigError> {
     SecretKey::from_hex(text).map_err(|problem| ConfigError::variable(name, problem))
 }
 
-/// A key that somebody shows as a bearer. Secret stores like to end a value with a line feed.
+/// Parses a bearer key. Secret stores often append a line feed.
 pub(super) fn bearer(name: &str, value: Option<String>) -> Result<Option<AccessKey>, ConfigError> {
     let key = value.map(|value| AccessKey::new(value.trim()));
     match key.as_ref().map(is_bearer) {
         Some(false) => {
-            let problem = "is not a key: at least 8 characters, visible ASCII only";
+            let problem = "is not a valid key: it needs at least 8 characters, all visible ASCII";
             Err(ConfigError::variable(name, problem))
         }
         _ => Ok(key),
     }
 }
 
-/// Whether a text can be a bearer, and not be guessed at once.
+/// Whether a text can be a bearer key that is not trivial to guess.
 pub(crate) fn is_bearer(key: &AccessKey) -> bool {
     const SHORTEST: usize = 8;
     let key = key.expose();
     key.len() >= SHORTEST && key.bytes().all(|b| b.is_ascii_graphic())
 }
 
-/// A key of fewer characters may be guessed.
+/// Shorter keys get a warning.
 const SHORT: usize = 16;

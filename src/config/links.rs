@@ -1,4 +1,4 @@
-//! Times.
+//! Durations.
 
 use std::time::Duration;
 
@@ -16,15 +16,15 @@ struct Raw {
     refresh_at_least: Option<String>,
 }
 
-/// Times.
+/// Durations.
 pub(crate) struct LinkConfig {
-    /// How long a link code lives.
+    /// Lifetime of a link code.
     pub(crate) code_ttl: Duration,
-    /// How often a client may poll.
+    /// Minimum interval between polls of a client.
     pub(crate) poll_interval: Duration,
-    /// The most that one provider call takes.
+    /// Timeout of a provider call.
     pub(crate) provider_timeout: Duration,
-    /// How often tokens are refreshed at least.
+    /// Maximum interval between refreshes.
     pub(crate) refresh_at_least: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! What is logged, and how.
+//! What to log, and how.
 
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
@@ -12,25 +12,25 @@ struct Raw {
     log_format: Option<String>,
 }
 
-/// What is logged, and how.
+/// What to log, and how.
 pub(crate) struct LogConfig {
-    /// Which events.
+    /// The filter.
     pub(crate) filter: EnvFilter,
-    /// The shape of a line.
+    /// The format.
     pub(crate) format: LogFormat,
 }
 
-/// The shape of a log line.
+/// The format of log lines.
 #[derive(Clone, Copy)]
 pub(crate) enum LogFormat {
     /// For people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
 impl LogConfig {
-    /// Reads the section; without a filter in it, this level counts.
+    /// Reads the section; this is the default level.
     pub(crate) fn read(environment: &Environment, level: &str) -> Result<Self, ConfigError> {
         let raw: Raw = environment.section()?;
         let filter = filter(raw.log.as_deref().unwrap_or(level))?;
@@ -38,34 +38,31 @@ impl LogConfig {
             None | Some("text") => LogFormat::Text,
             Some("json") => LogFormat::Json,
             Some(_) => {
-                return Err(ConfigError::variable(
-                    "LOG_FORMAT",
-                    "is neither text nor json",
-                ));
+                return Err(ConfigError::variable("LOG_FORMAT", "must be text or json"));
             }
         };
         Ok(Self { filter, format })
     }
 }
 
-/// The directives with those in front that keep libraries from telling at `info` what an operator has no use for.
+/// Returns the directives after some of our own that silence libraries' events at `info`.
 fn quieted(directives: &str) -> String {
     format!("poem=warn,sea_orm_migration=warn,sqlx=warn,{directives}")
 }
 
 fn filter(text: &str) -> Result<EnvFilter, ConfigError> {
     let malformed = || {
-        let problem = "is not a level or filter, like info or central_oauth=debug";
+        let problem = "is not a level or filter such as info or central_oauth=debug";
         ConfigError::variable("LOG", problem)
     };
-    if text.split(',').map(str::trim).any(is_no_level) {
+    if text.split(',').map(str::trim).any(is_unknown_level) {
         return Err(malformed());
     }
     EnvFilter::try_new(quieted(text)).map_err(|_| malformed())
 }
 
-/// A lone word that names no level would be taken for a module of that name, and silence everything else.
-fn is_no_level(directive: &str) -> bool {
+/// A single unknown word would be taken for a module name and silence everything else.
+fn is_unknown_level(directive: &str) -> bool {
     let is_word = directive.chars().all(|c| c.is_alphanumeric() || c == '_');
     is_word && directive.parse::<LevelFilter>().is_err()
 }

@@ -1,5 +1,5 @@
-//! The environment, read once and turned into types that can be trusted. One file a section: a raw `envy` struct of
-//! strings, and the validated type made from it.
+//! Reads the environment once and validates it. One file per section: a raw `envy` struct of strings, and the validated
+//! type made from it.
 
 mod client;
 mod copy;
@@ -24,7 +24,7 @@ pub(crate) use providers::ProviderConfig;
 pub(crate) use store::StoreConfig;
 pub(crate) use telemetry::TelemetryConfig;
 
-/// Every variable that the binary knows, without the prefix.
+/// All known variables, without the prefix.
 pub(crate) const KNOWN: &[&str] = &[
     "ACCESS_KEY",
     "ADMIN_KEY",
@@ -70,8 +70,7 @@ pub(crate) const KNOWN: &[&str] = &[
     "TRUSTED_PROXIES",
 ];
 
-/// A setting that cannot be used: where it stands and what is wrong with it, in one line and without its value, which
-/// may be a secret.
+/// An invalid setting: where it is and what is wrong, in one line. Never contains the value, which may be a secret.
 #[derive(Debug, thiserror::Error)]
 #[error("{place}: {problem}")]
 pub(crate) struct ConfigError {
@@ -80,7 +79,7 @@ pub(crate) struct ConfigError {
 }
 
 impl ConfigError {
-    /// A problem with a variable, named here without the prefix.
+    /// Creates an error about a variable, named without the prefix.
     pub(crate) fn variable(name: &str, problem: impl std::fmt::Display) -> Self {
         Self {
             place: format!("{}{name}", Environment::PREFIX),
@@ -88,7 +87,7 @@ impl ConfigError {
         }
     }
 
-    /// A problem at a place in a file.
+    /// Creates an error about a place in a file.
     pub(crate) fn place(place: impl Into<String>, problem: impl std::fmt::Display) -> Self {
         Self {
             place: place.into(),

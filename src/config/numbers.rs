@@ -1,11 +1,11 @@
-//! Variables that hold a number.
+//! Variables with numbers.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::ConfigError;
 
-/// Replaces a setting by a whole number of seconds, if there is one.
+/// Overrides a setting with a whole number of seconds, if set.
 pub(super) fn read_seconds(
     name: &str,
     value: Option<String>,
@@ -24,7 +24,7 @@ pub(super) fn read_seconds(
     Ok(())
 }
 
-/// Replaces a setting by a whole number, if there is one.
+/// Overrides a setting with a whole number, if set.
 pub(super) fn read_number(
     name: &str,
     value: Option<String>,
@@ -49,7 +49,7 @@ fn read(
         }
         _ => {
             let (least, most) = (range.start(), range.end());
-            let problem = format!("is not {what} from {least} to {most}");
+            let problem = format!("must be {what} from {least} to {most}");
             Err(ConfigError::variable(name, problem))
         }
     }

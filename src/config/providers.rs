@@ -15,20 +15,20 @@ use super::{ConfigError, Environment, KNOWN};
 use source::Source;
 use table::{Switch, Table};
 
-/// The providers, and which one is meant when a client names none.
+/// The providers, and the default one.
 #[derive(Default)]
 pub(crate) struct ProviderConfig {
     pub(crate) providers: Vec<Provider>,
     pub(crate) default: Option<ProviderName>,
 }
 
-/// A provider, and where it is described.
+/// A provider, and where it is configured.
 pub(crate) struct Provider {
     pub(crate) settings: ProviderSettings,
     source: Source,
 }
 
-/// `PROVIDERS`, and the variables of the one provider that needs no file.
+/// `PROVIDERS`, and the variables of a single provider.
 #[derive(Deserialize)]
 struct Raw {
     providers: Option<String>,
@@ -57,7 +57,7 @@ struct Raw {
 impl ProviderConfig {
     const DEFAULT_NAME: &'static str = "default";
 
-    /// Reads both sources; a name may stand in one of them only.
+    /// Reads both sources; a name may appear in only one of them.
     pub(crate) fn read(environment: &Environment, timeout: Duration) -> Result<Self, ConfigError> {
         let mut raw: Raw = environment.section()?;
         let mut config = Self::default();
@@ -82,7 +82,7 @@ impl ProviderConfig {
         Ok(config)
     }
 
-    /// The one provider of `dev`.
+    /// Returns the provider of `dev`.
     pub(crate) fn built_in(settings: ProviderSettings) -> Self {
         let source = Source::BuiltIn;
         Self {
@@ -101,14 +101,14 @@ impl ProviderConfig {
     ) -> Result<(), ConfigError> {
         let mut names = self.providers.iter().map(|p| p.settings.name.as_str());
         if names.any(|taken| taken == name) {
-            return Err(source.error("name belongs to a provider of the file already"));
+            return Err(source.error("name is already used by a provider of the file"));
         }
         let is_default = table.default;
         let settings = table
             .settings(name, environment, timeout)
             .map_err(|problem| source.error(&problem))?;
         if is_default && self.default.replace(settings.name.clone()).is_some() {
-            return Err(source.error("default is true for another provider already"));
+            return Err(source.error("default is already true for another provider"));
         }
         self.providers.push(Provider { settings, source });
         Ok(())
@@ -116,10 +116,10 @@ impl ProviderConfig {
 }
 
 impl Provider {
-    /// Why these settings cannot be used.
+    /// Returns why these settings are invalid.
     pub(crate) fn refused(&self, error: &SettingsError) -> ConfigError {
         self.source.error(&match error {
-            SettingsError::Scope(scope) => format!("scopes has {scope:?}, which is no scope"),
+            SettingsError::Scope(scope) => format!("scopes has {scope:?}, which is not a scope"),
             // These begin with the key.
             error => error.to_string(),
         })

@@ -1,4 +1,4 @@
-//! Where the data is.
+//! The database.
 
 use central_oauth_store_seaorm::{DatabaseUrl, InvalidDatabaseUrl, PoolSettings};
 use serde::Deserialize;
@@ -15,14 +15,14 @@ struct Raw {
     database_statement_timeout: Option<String>,
 }
 
-/// Where the data is.
+/// The database.
 #[derive(Clone)]
 pub(crate) struct StoreConfig {
     pub(crate) url: DatabaseUrl,
     pub(crate) pool: PoolSettings,
 }
 
-/// The file that is used where no URL is set.
+/// The file that is used without a URL.
 pub(super) fn at_path(path: Option<&str>) -> DatabaseUrl {
     DatabaseUrl::file(path.unwrap_or("./central-oauth.sqlite3"))
 }
@@ -30,7 +30,7 @@ pub(super) fn at_path(path: Option<&str>) -> DatabaseUrl {
 impl StoreConfig {
     pub(crate) fn read(environment: &Environment) -> Result<Self, ConfigError> {
         let raw: Raw = environment.section()?;
-        // The container image sets a path; an operator's URL goes before it.
+        // The operator's URL overrides the path that the container image sets.
         let url = match &raw.database_url {
             Some(url) => url.parse().map_err(|error: InvalidDatabaseUrl| {
                 ConfigError::variable("DATABASE_URL", error)

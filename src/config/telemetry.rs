@@ -1,5 +1,5 @@
-//! Who is told about the process: scrapers, and an OTLP collector by OpenTelemetry's standard variables. Most of those are
-//! read by its SDK; what is read here decides whether there is anybody to tell.
+//! Metrics listener and OTLP collector. The SDK reads most of OpenTelemetry's standard variables; this section decides
+//! whether anything is sent.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -17,23 +17,23 @@ struct Raw {
     metrics_addr: Option<String>,
 }
 
-/// Who is told about the process.
+/// Metrics listener and OTLP collectors.
 pub(crate) struct TelemetryConfig {
-    /// Where metrics are scraped.
+    /// The listener for Prometheus.
     pub(crate) scraped_at: Option<SocketAddr>,
-    /// Where traces go.
+    /// The collector of traces.
     pub(crate) traces: Option<Collector>,
-    /// Where metrics go.
+    /// The collector of metrics.
     pub(crate) metrics: Option<Collector>,
-    /// What the service is called.
+    /// The service name.
     pub(crate) service_name: Option<String>,
-    /// What else the operator says of it.
+    /// Resource attributes.
     pub(crate) attributes: Vec<(String, String)>,
-    /// What the operator says and nobody heeds: a sentence each.
+    /// Warnings about ignored variables, one sentence each.
     pub(crate) warnings: Vec<String>,
 }
 
-/// As the specification has it.
+/// The default of the specification.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl TelemetryConfig {
@@ -41,7 +41,7 @@ impl TelemetryConfig {
         let raw: Raw = environment.section()?;
         let address = raw.metrics_addr.as_deref().map(str::parse).transpose();
         let scraped_at = address.map_err(|_| {
-            let problem = "is not an address and port, like 127.0.0.1:9464";
+            let problem = "is not an address and port such as 127.0.0.1:9464";
             ConfigError::variable("METRICS_ADDR", problem)
         })?;
         let traces = collector(environment, "TRACES")?;
@@ -49,10 +49,12 @@ impl TelemetryConfig {
         let attributes = attributes(environment);
         let mut warnings = Vec::new();
         if traces.is_some() || metrics.is_some() {
-            warnings.extend(unheeded(environment));
+            warnings.extend(ignored_variables(environment));
         }
         if attributes.is_none() {
-            warnings.push(format!("{ATTRIBUTES} is ignored: it is not key=value,..."));
+            warnings.push(format!(
+                "{ATTRIBUTES} is ignored: it must have the form key=value,..."
+            ));
         }
         Ok(Self {
             scraped_at,
@@ -67,8 +69,8 @@ impl TelemetryConfig {
 
 const ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 
-/// What the operator says of the service, percent-decoded. All of it or nothing, as the specification has it: `None` is
-/// nothing.
+/// Returns the percent-decoded resource attributes. By the specification an error discards all of them; `None` in that
+/// case.
 fn attributes(environment: &Environment) -> Option<Vec<(String, String)>> {
     let text = environment.other(ATTRIBUTES).unwrap_or_default();
     let pairs = text.split_terminator(',').map(|pair| {
@@ -83,8 +85,8 @@ fn decoded(text: &str) -> Option<String> {
     text.ok().map(Cow::into_owned)
 }
 
-/// A sentence for each of OpenTelemetry's variables that asks for what there is not.
-fn unheeded(environment: &Environment) -> impl Iterator<Item = String> {
+/// Returns a warning for each OpenTelemetry variable that is not supported.
+fn ignored_variables(environment: &Environment) -> impl Iterator<Item = String> {
     let of_exporters = ["", "TRACES_", "METRICS_"].into_iter().flat_map(|signal| {
         [
             "COMPRESSION",
@@ -98,22 +100,19 @@ fn unheeded(environment: &Environment) -> impl Iterator<Item = String> {
     names.filter_map(|name| {
         let value = environment.other(&name)?.trim().to_ascii_lowercase();
         let (is_heeded, what_is) = if name.ends_with("COMPRESSION") {
-            (value == "none", "nothing is compressed")
+            (value == "none", "compression is not supported")
         } else if name == "OTEL_PROPAGATORS" {
             let mut wanted = value.split(',').map(str::trim);
             let is_there = wanted.any(|wanted| wanted == "tracecontext");
-            (is_there, "tracecontext is all there is")
+            (is_there, "only tracecontext is supported")
         } else {
-            (
-                false,
-                "the system's certificates decide, and there is none of our own",
-            )
+            (false, "only the system's CA certificates are used")
         };
         (!is_heeded).then(|| format!("{name} is ignored: {what_is}"))
     })
 }
 
-/// The collector of a signal. A variable of the signal's own wins over the one for all.
+/// Returns the collector of a signal. A variable of the signal overrides the general one.
 fn collector(environment: &Environment, signal: &str) -> Result<Option<Collector>, ConfigError> {
     let is = |name: &str, word: &str| {
         let value = environment.other(name);
@@ -130,7 +129,7 @@ fn collector(environment: &Environment, signal: &str) -> Result<Option<Collector
     let url = url.ok_or_else(|| {
         ConfigError::place(
             name,
-            "is not an http or https URL, like http://127.0.0.1:4318",
+            "is not an http or https URL such as http://127.0.0.1:4318",
         )
     })?;
     if let Some((name, protocol)) = of_signal(environment, signal, "PROTOCOL")
@@ -138,7 +137,7 @@ fn collector(environment: &Environment, signal: &str) -> Result<Option<Collector
     {
         return Err(ConfigError::place(
             name,
-            "is not http/protobuf, which is all there is",
+            "must be http/protobuf, the only supported protocol",
         ));
     }
     Ok(Some(Collector {
@@ -182,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_told_unless_somebody_asks() {
+    fn nothing_is_reported_without_an_observer() {
         let config = read(&[]).unwrap();
         assert!(config.scraped_at.is_none());
         assert!(config.traces.is_none() && config.metrics.is_none());
@@ -205,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_heeds_is_named() {
+    fn ignored_variables_are_named() {
         let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.test");
         let heeded = [
             all,
@@ -214,7 +213,7 @@ mod tests {
             ("OTEL_RESOURCE_ATTRIBUTES", "a=b,"),
         ];
         assert_eq!(read(&heeded).unwrap().warnings, [""; 0]);
-        for unheeded in [
+        for ignored_variables in [
             ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
             ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "gzip"),
             ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem"),
@@ -223,10 +222,10 @@ mod tests {
             ("OTEL_RESOURCE_ATTRIBUTES", "team"),
             ("OTEL_RESOURCE_ATTRIBUTES", "team=%ff"),
         ] {
-            let warnings = read(&[all, unheeded]).unwrap().warnings;
-            assert_eq!(warnings.len(), 1, "{unheeded:?}: {warnings:?}");
-            assert!(warnings[0].starts_with(unheeded.0), "{warnings:?}");
-            assert!(!warnings[0].contains(unheeded.1), "{warnings:?}");
+            let warnings = read(&[all, ignored_variables]).unwrap().warnings;
+            assert_eq!(warnings.len(), 1, "{ignored_variables:?}: {warnings:?}");
+            assert!(warnings[0].starts_with(ignored_variables.0), "{warnings:?}");
+            assert!(!warnings[0].contains(ignored_variables.1), "{warnings:?}");
         }
         let nothing_is_sent = [("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem")];
         assert_eq!(read(&nothing_is_sent).unwrap().warnings, [""; 0]);
@@ -242,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_is_named() {
+    fn malformed_variables_are_named() {
         let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318");
         for (variables, name) in [
             (

@@ -11,9 +11,9 @@ use tracing::Instrument as _;
 
 use super::lock;
 
-/// What is under way, each in a task of its own.
-pub(super) struct Flights<K: Key> {
-    running: Running<K>,
+/// What is under way, each in a task of its own, and how far each is.
+pub(super) struct Flights<K: Key, S: State = ()> {
+    running: Running<K, S>,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -22,9 +22,14 @@ pub(super) trait Key: Copy + Eq + Hash + Send + 'static {}
 
 impl<T: Copy + Eq + Hash + Send + 'static> Key for T {}
 
-type Running<K> = Arc<Mutex<HashMap<K, Landed>>>;
+/// How far a flight is.
+pub(super) trait State: Default + Send + 'static {}
 
-impl<K: Key> Default for Flights<K> {
+impl<T: Default + Send + 'static> State for T {}
+
+type Running<K, S> = Arc<Mutex<HashMap<K, (Landed, S)>>>;
+
+impl<K: Key, S: State> Default for Flights<K, S> {
     fn default() -> Self {
         Self {
             running: Running::default(),
@@ -46,31 +51,31 @@ impl Landed {
 }
 
 /// Goes with a flight, also when it panics.
-struct Landing<K: Key> {
+struct Landing<K: Key, S: State> {
     key: K,
-    running: Running<K>,
+    running: Running<K, S>,
     _until: watch::Sender<()>,
 }
 
-impl<K: Key> Drop for Landing<K> {
+impl<K: Key, S: State> Drop for Landing<K, S> {
     fn drop(&mut self) {
         lock(&self.running).remove(&self.key);
     }
 }
 
-impl<K: Key> Flights<K> {
+impl<K: Key, S: State> Flights<K, S> {
     /// The flight of this key that is under way, or a new one.
     pub(super) fn join<F>(&self, key: K, flight: impl FnOnce() -> F) -> Landed
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let mut running = lock(&self.running);
-        if let Some(landed) = running.get(&key) {
+        if let Some((landed, _)) = running.get(&key) {
             return landed.clone();
         }
         let (sender, receiver) = watch::channel(());
         let landed = Landed(receiver);
-        running.insert(key, landed.clone());
+        running.insert(key, (landed.clone(), S::default()));
         drop(running);
         let landing = Landing {
             key,
@@ -98,9 +103,17 @@ impl<K: Key> Flights<K> {
         started
     }
 
-    /// The keys of those that are under way.
-    pub(super) fn running(&self) -> Vec<K> {
-        lock(&self.running).keys().copied().collect()
+    /// Returns the keys of those that are this far.
+    pub(super) fn running(&self, is_so_far: impl Fn(&S) -> bool) -> Vec<K> {
+        let running = lock(&self.running);
+        let keys = running.iter().filter(|(_, (_, state))| is_so_far(state));
+        keys.map(|(key, _)| *key).collect()
+    }
+
+    /// Reads or changes how far a flight is. Returns `None` if there is no such flight.
+    pub(super) fn with_state<T>(&self, key: K, change: impl FnOnce(&mut S) -> T) -> Option<T> {
+        let mut running = lock(&self.running);
+        running.get_mut(&key).map(|(_, state)| change(state))
     }
 
     /// Waits for all flights.

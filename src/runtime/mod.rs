@@ -2,13 +2,11 @@
 //! what an answer means and when to come back.
 
 mod census;
-mod due;
+mod deadline;
 mod flights;
 mod housekeeping;
-mod patience;
-mod places;
 mod polls;
-mod recovery;
+mod pump;
 mod refreshes;
 mod revocations;
 #[cfg(test)]
@@ -27,8 +25,6 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// The store is asked for due work at least this often: another process may have added some.
-const LONGEST_IDLE: Duration = Duration::from_secs(1);
 /// The pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 /// So many attempts to record something pass between two lines about it in the log.

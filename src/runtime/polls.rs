@@ -5,46 +5,35 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::link::{Link, LinkId};
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::usecases::{Outcome, Redeemer};
-use tokio::sync::Notify;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 use tracing::Instrument as _;
 
-use super::due::due;
 use super::flights::Flights;
-use super::places::Places;
-use super::recovery::Recovery;
-use super::{ATTEMPTS_PER_LINE, LONGEST_IDLE, STORE_PAUSE, Stop};
+use super::pump::{Pump, Work};
+use super::{ATTEMPTS_PER_LINE, STORE_PAUSE, Stop};
 
-/// Questions to one provider under way at once; a provider that is down holds up no other.
+/// Polls of one provider under way at once.
 const MOST_PER_PROVIDER: usize = 16;
 
 /// Polls providers for the links that wait for consent, until told to stop; then finishes what is under way, within `grace`.
 /// Returns whether everything was recorded.
-pub(crate) async fn coordinate(redeemer: Arc<Redeemer>, mut stop: Stop, grace: Duration) -> bool {
-    let coordinator = Coordinator {
+pub(crate) async fn coordinate(redeemer: Arc<Redeemer>, stop: Stop, grace: Duration) -> bool {
+    let polls = Polls {
         redeemer,
-        places: Places::new(MOST_PER_PROVIDER),
+        pump: Arc::new(Pump::new(MOST_PER_PROVIDER)),
         flights: Flights::default(),
-        landed: Arc::default(),
-        recovery: Recovery::default(),
     };
-    while !*stop.borrow() {
-        let (busy, room) = coordinator.places.room();
-        let pause = coordinator.start_due(&busy, room).await;
-        tokio::select! {
-            () = sleep(pause.min(LONGEST_IDLE)) => {}
-            () = coordinator.landed.notified(), if !busy.is_empty() => {}
-            _ = stop.changed() => {}
-        }
-    }
+    polls.pump.run(&polls, stop).await;
     // Kept until it is known what is left: dropping it ends all flights.
-    let mut all_landed = pin!(coordinator.flights.finish());
+    let mut all_landed = pin!(polls.flights.finish());
     let is_recorded = timeout(grace, &mut all_landed).await.is_ok();
-    for link in coordinator.flights.running() {
+    for link in polls.flights.running(|()| true) {
         tracing::error!(
             link = link.0,
             "stopping before the provider's answer for a link was saved; the person may have to link again"
@@ -53,34 +42,35 @@ pub(crate) async fn coordinate(redeemer: Arc<Redeemer>, mut stop: Stop, grace: D
     is_recorded
 }
 
-struct Coordinator {
+struct Polls {
     redeemer: Arc<Redeemer>,
-    places: Places,
+    pump: Arc<Pump>,
     flights: Flights<LinkId>,
-    /// A place has become free.
-    landed: Arc<Notify>,
-    recovery: Recovery,
 }
 
-impl Coordinator {
-    /// Starts a task for each due link that there is room for; how long nothing more is due then.
-    async fn start_due(&self, busy: &[ProviderName], room: u64) -> Duration {
-        let idle = self.redeemer.idle_for(busy);
-        let claim = self.redeemer.claim_due(room, busy);
-        let (links, idle) = due("polls", &self.recovery, idle, claim).await;
-        links.into_iter().for_each(|link| self.start(link));
-        idle
+#[async_trait]
+impl Work for Polls {
+    type Lease = Link;
+
+    const NAME: &'static str = "polls";
+
+    async fn idle_for(&self, busy: &[ProviderName]) -> Result<Option<Duration>, StoreError> {
+        self.redeemer.idle_for(busy).await
     }
 
-    /// Starts to see a lease through. While this process has the link in hand already, the device code may have been
-    /// redeemed: the machine was suspended, say, and the lease has lapsed over it. Then it is due again once this one
-    /// has lapsed too.
-    fn start(&self, link: Link) {
-        // Taken here, so that the next look around sees it taken; there was room when the link was claimed.
-        let Ok(place) = self.places.at(&link.provider).try_acquire_owned() else {
-            return;
-        };
-        let (redeemer, landed) = (Arc::clone(&self.redeemer), Arc::clone(&self.landed));
+    async fn claim(&self, room: u64, busy: &[ProviderName]) -> Result<Vec<Link>, StoreError> {
+        self.redeemer.claim_due(room, busy).await
+    }
+
+    fn provider(link: &Link) -> &ProviderName {
+        &link.provider
+    }
+
+    /// While this process works on the link already, the device code may have been redeemed: the machine was suspended, say,
+    /// and the lease expired meanwhile. Then the link is due again once this lease has expired too.
+    fn start(&self, link: &Link, place: OwnedSemaphorePermit) -> bool {
+        let (redeemer, pump) = (Arc::clone(&self.redeemer), Arc::clone(&self.pump));
+        let link = link.clone();
         self.flights.start(link.id, async move {
             if redeemer.holds_lease(&link) {
                 // At the highest level, as that of a request is.
@@ -88,9 +78,8 @@ impl Coordinator {
                     tracing::error_span!("link", link = link.id.0, provider = %link.provider);
                 see_through(&redeemer, link).instrument(span).await;
             }
-            drop(place);
-            landed.notify_one();
-        });
+            pump.free(place);
+        })
     }
 }
 

@@ -4,29 +4,26 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::error::Error;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use central_oauth_domain::grant::{AccountId, ProviderName, StoredTokens};
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::usecases::{Claim, Exchange, RefreshOnDemand, RefreshRequest, Refresher};
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 use tracing::Instrument as _;
 
-use super::due::due;
+use super::deadline::Deadline;
 use super::flights::Flights;
-use super::patience::Patience;
-use super::places::Places;
-use super::recovery::Recovery;
-use super::{ATTEMPTS_PER_LINE, LONGEST_IDLE, STORE_PAUSE, Stop, lock};
+use super::pump::{Pump, Work};
+use super::{ATTEMPTS_PER_LINE, STORE_PAUSE, Stop};
 
-/// Refreshes at one provider under way at once; a provider that is down holds up no other.
+/// Refreshes at one provider under way at once.
 const MOST_PER_PROVIDER: usize = 32;
 /// How often it is looked what became of a refresh that somebody else has in hand, perhaps another process.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
@@ -41,54 +38,33 @@ pub(crate) struct Refreshes(Arc<Inner>);
 
 struct Inner {
     refresher: Arc<Refresher>,
-    places: Places,
-    flights: Flights<AccountId>,
-    /// A place has become free.
-    landed: Notify,
-    recovery: Recovery,
-    presenting: Mutex<PresentingAccounts>,
+    pump: Pump,
+    flights: Flights<AccountId, Phase>,
     stopping: AtomicBool,
 }
 
-/// Accounts whose refresh tokens are being presented, or have been and the answer is not saved; with the lease that this
-/// process got meanwhile, because the first one had lapsed.
-type PresentingAccounts = HashMap<AccountId, Option<StoredTokens>>;
-
-/// Goes with the answer, also when the flight panics.
-struct Presenting<'a> {
-    all: &'a Mutex<PresentingAccounts>,
-    account: AccountId,
-}
-
-impl<'a> Presenting<'a> {
-    fn new(all: &'a Mutex<PresentingAccounts>, account: AccountId) -> Self {
-        lock(all).insert(account, None);
-        Self { all, account }
-    }
-
-    /// Ends it. Returns the lease that this process got meanwhile and that nobody needs any more.
-    fn finish(self) -> Option<StoredTokens> {
-        lock(self.all).remove(&self.account).flatten()
-    }
-}
-
-impl Drop for Presenting<'_> {
-    fn drop(&mut self) {
-        lock(self.all).remove(&self.account);
-    }
+/// How far the refresh of an account is.
+#[derive(Default)]
+enum Phase {
+    /// It waits for a place or for the lease, or is over.
+    #[default]
+    Waiting,
+    /// The refresh token is being presented, or was and the answer is not saved. Holds the lease that this process got
+    /// meanwhile because the first one had expired.
+    Presenting(Option<Box<StoredTokens>>),
 }
 
 #[async_trait]
 impl RefreshOnDemand for Refreshes {
-    async fn refresh(&self, request: RefreshRequest, patience: Duration) {
+    async fn refresh(&self, request: RefreshRequest, timeout: Duration) {
         let account = request.account;
         let landed = self
             .0
             .flights
             .join(account, || Arc::clone(&self.0).see_to(request));
-        // Whether it has landed or the patience is at an end: the store says how things are.
+        // Whether it has landed or the timeout has expired: the store says how things are.
         let clock = self.0.refresher.clock();
-        Patience::new(clock, patience).wait(landed.wait()).await;
+        Deadline::after(clock, timeout).wait(landed.wait()).await;
     }
 }
 
@@ -96,26 +72,15 @@ impl Refreshes {
     pub(crate) fn new(refresher: Arc<Refresher>) -> Self {
         Self(Arc::new(Inner {
             refresher,
-            places: Places::new(MOST_PER_PROVIDER),
+            pump: Pump::new(MOST_PER_PROVIDER),
             flights: Flights::default(),
-            landed: Notify::new(),
-            recovery: Recovery::default(),
-            presenting: Mutex::default(),
             stopping: AtomicBool::new(false),
         }))
     }
 
     /// Refreshes what is due, until told to stop.
-    pub(crate) async fn schedule(self, mut stop: Stop) {
-        while !*stop.borrow() {
-            let (busy, room) = self.0.places.room();
-            let pause = self.0.start_due(&busy, room).await;
-            tokio::select! {
-                () = sleep(pause.min(LONGEST_IDLE)) => {}
-                () = self.0.landed.notified(), if !busy.is_empty() => {}
-                _ = stop.changed() => {}
-            }
-        }
+    pub(crate) async fn schedule(self, stop: Stop) {
+        self.0.pump.run(&self, stop).await;
     }
 
     /// Waits for all that is under way, once nothing new is started, within `grace`. Returns whether all that was
@@ -127,7 +92,8 @@ impl Refreshes {
         if timeout(grace, &mut all_landed).await.is_ok() {
             return true;
         }
-        let unsaved: Vec<_> = lock(&self.0.presenting).keys().copied().collect();
+        let is_presenting = |phase: &Phase| matches!(phase, Phase::Presenting(_));
+        let unsaved = self.0.flights.running(is_presenting);
         for account in &unsaved {
             tracing::error!(
                 account = account.0,
@@ -139,56 +105,68 @@ impl Refreshes {
     }
 }
 
-impl Inner {
-    /// Starts what is due; how long nothing more is due then.
-    async fn start_due(self: &Arc<Self>, busy: &[ProviderName], room: u64) -> Duration {
-        let idle = self.refresher.idle_for(busy);
-        let claim = self.refresher.claim_due(room, busy);
-        let (leases, idle) = due("refreshes", &self.recovery, idle, claim).await;
-        let mut all_started = true;
-        for lease in leases {
-            // Taken here, so that the next look around sees it taken. A caller's request may have taken the last one
-            // meanwhile; then somebody else may have the lease.
-            let place = self.places.at(&lease.account.key.provider);
-            let started = match place.try_acquire_owned() {
-                Ok(place) => self.start(&lease, place),
-                Err(_) => false,
-            };
-            if !started {
-                all_started = false;
-                self.record(&lease, &Exchange::Unsent).await;
-            }
-        }
-        if all_started { idle } else { LOOK_EVERY }
+#[async_trait]
+impl Work for Refreshes {
+    type Lease = StoredTokens;
+
+    const NAME: &'static str = "refreshes";
+
+    async fn idle_for(&self, busy: &[ProviderName]) -> Result<Option<Duration>, StoreError> {
+        self.0.refresher.idle_for(busy).await
     }
 
-    /// Starts to see a lease through. While this process is presenting the refresh token already, it may have been spent:
-    /// the machine was suspended or its clock set forward, or the store has been away since the provider answered, and
-    /// the lease has lapsed over it. Then the new lease is kept until the answer is saved, so that nobody else gets it
-    /// before. `false` where a flight is under way that only waits for the lease: it wants it back.
-    fn start(self: &Arc<Self>, lease: &StoredTokens, place: OwnedSemaphorePermit) -> bool {
-        if let Some(newer) = lock(&self.presenting).get_mut(&lease.account.id) {
-            *newer = Some(lease.clone());
+    async fn claim(
+        &self,
+        room: u64,
+        busy: &[ProviderName],
+    ) -> Result<Vec<StoredTokens>, StoreError> {
+        self.0.refresher.claim_due(room, busy).await
+    }
+
+    fn provider(lease: &StoredTokens) -> &ProviderName {
+        &lease.account.key.provider
+    }
+
+    /// While this process is presenting the refresh token already, it may have been spent: the machine was suspended or its
+    /// clock set forward, or the store has been away since the provider answered, and the lease has expired meanwhile. Then
+    /// the new lease is kept until the answer is saved, so that nobody else gets it before. `false` where a flight is under
+    /// way that only waits for the lease: it wants it back.
+    fn start(&self, lease: &StoredTokens, place: OwnedSemaphorePermit) -> bool {
+        let (account, flights) = (lease.account.id, &self.0.flights);
+        let keep = |phase: &mut Phase| match phase {
+            Phase::Presenting(newer) => {
+                *newer = Some(Box::new(lease.clone()));
+                true
+            }
+            Phase::Waiting => false,
+        };
+        if flights.with_state(account, keep) == Some(true) {
             return true;
         }
-        let (inner, lease) = (Arc::clone(self), lease.clone());
-        self.flights.start(lease.account.id, async move {
+        let (inner, lease) = (Arc::clone(&self.0), lease.clone());
+        flights.start(account, async move {
             inner.see_through(lease, place).await;
         })
     }
 
+    async fn give_back(&self, lease: &StoredTokens) {
+        self.0.record(lease, &Exchange::Unsent).await;
+    }
+}
+
+impl Inner {
     /// Refreshes one account because somebody asked, or waits until somebody else has done so.
     async fn see_to(self: Arc<Self>, request: RefreshRequest) {
-        let patience = Patience::new(self.refresher.clock(), LOOK_FOR);
-        while !patience.left().is_zero() {
+        let deadline = Deadline::after(self.refresher.clock(), LOOK_FOR);
+        while !deadline.left().is_zero() {
             // Never closed.
-            let Ok(place) = self.places.at(&request.provider).acquire_owned().await else {
+            let Ok(place) = self.pump.places_at(&request.provider).acquire_owned().await else {
                 return;
             };
             if self.stopping.load(Ordering::SeqCst) {
                 return;
             }
-            if let Some(pause) = self.recovery.pause() {
+            if let Some(pause) = self.pump.held_back() {
                 drop(place);
                 sleep(pause).await;
                 continue;
@@ -198,7 +176,7 @@ impl Inner {
                 Ok(Claim::Theirs) => {}
                 Ok(Claim::Settled) => return,
                 Err(error) => {
-                    self.recovery.failed();
+                    self.pump.store_failed();
                     let error = &error as &dyn Error;
                     tracing::error!(error, "a refresh could not be claimed");
                     return;
@@ -214,13 +192,16 @@ impl Inner {
         let (account, provider) = (lease.account.id, &lease.account.key.provider);
         // At the highest level, as that of a request is.
         let span = tracing::error_span!("refresh", account = account.0, %provider);
-        let presenting = Presenting::new(&self.presenting, account);
+        let set = |to| {
+            self.flights
+                .with_state(account, |phase| std::mem::replace(phase, to))
+        };
+        set(Phase::Presenting(None));
         self.present(lease).instrument(span).await;
-        if let Some(newer) = presenting.finish() {
+        if let Some(Phase::Presenting(Some(newer))) = set(Phase::Waiting) {
             self.record(&newer, &Exchange::Unsent).await;
         }
-        drop(place);
-        self.landed.notify_one();
+        self.pump.free(place);
     }
 
     async fn present(&self, lease: StoredTokens) {
@@ -249,7 +230,7 @@ impl Inner {
                 Err(error) => {
                     // A row that makes no sense says nothing about the others.
                     if matches!(error, StoreError::Unavailable(_)) {
-                        self.recovery.failed();
+                        self.pump.store_failed();
                     }
                     if attempt % ATTEMPTS_PER_LINE == 0 {
                         let error = &error as &dyn Error;

@@ -7,19 +7,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::grant::revocation::{RevocationId, RevocationLease, RevocationResult};
+use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::usecases::{RevokeOnDemand, Revoker};
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 use tracing::Instrument as _;
 
-use super::due::due;
+use super::deadline::Deadline;
 use super::flights::Flights;
-use super::patience::Patience;
-use super::places::Places;
-use super::recovery::Recovery;
-use super::{ATTEMPTS_PER_LINE, LONGEST_IDLE, STORE_PAUSE, Stop};
+use super::pump::{Pump, Work};
+use super::{ATTEMPTS_PER_LINE, STORE_PAUSE, Stop};
 
-/// Revocations at one provider under way at once; a provider that is down holds up no other.
+/// Revocations at one provider under way at once.
 const MOST_PER_PROVIDER: usize = 8;
 /// Attempts to record what came of it; afterwards the lease lapses, and it is asked again, which does no harm.
 const TRIES: u32 = 10;
@@ -30,24 +29,21 @@ pub(crate) struct Outbox(Arc<Inner>);
 
 struct Inner {
     revoker: Arc<Revoker>,
-    places: Places,
+    pump: Pump,
     flights: Flights<RevocationId>,
-    /// A place has become free.
-    landed: Notify,
-    recovery: Recovery,
 }
 
 #[async_trait]
 impl RevokeOnDemand for Outbox {
-    async fn revoke(&self, lease: RevocationLease, patience: Duration) {
+    async fn revoke(&self, lease: RevocationLease, timeout: Duration) {
         let id = lease.revocation.id;
         let landed = self
             .0
             .flights
             .join(id, || Arc::clone(&self.0).see_to(lease));
-        // Whether it has landed or the patience is at an end: the store says how things are.
+        // Whether it has landed or the timeout has expired: the store says how things are.
         let clock = self.0.revoker.clock();
-        Patience::new(clock, patience).wait(landed.wait()).await;
+        Deadline::after(clock, timeout).wait(landed.wait()).await;
     }
 }
 
@@ -55,24 +51,14 @@ impl Outbox {
     pub(crate) fn new(revoker: Arc<Revoker>) -> Self {
         Self(Arc::new(Inner {
             revoker,
-            places: Places::new(MOST_PER_PROVIDER),
+            pump: Pump::new(MOST_PER_PROVIDER),
             flights: Flights::default(),
-            landed: Notify::new(),
-            recovery: Recovery::default(),
         }))
     }
 
     /// Revokes what is due, until told to stop.
-    pub(crate) async fn work_off(self, mut stop: Stop) {
-        while !*stop.borrow() {
-            let (busy, room) = self.0.places.room();
-            let pause = self.0.start_due(&busy, room).await;
-            tokio::select! {
-                () = sleep(pause.min(LONGEST_IDLE)) => {}
-                () = self.0.landed.notified(), if !busy.is_empty() => {}
-                _ = stop.changed() => {}
-            }
-        }
+    pub(crate) async fn work_off(self, stop: Stop) {
+        self.0.pump.run(&self, stop).await;
     }
 
     /// Waits for what is under way, within `grace`: what is not confirmed is asked again after the next start.
@@ -81,31 +67,39 @@ impl Outbox {
     }
 }
 
+#[async_trait]
+impl Work for Outbox {
+    type Lease = RevocationLease;
+
+    const NAME: &'static str = "revocations";
+
+    async fn idle_for(&self, busy: &[ProviderName]) -> Result<Option<Duration>, StoreError> {
+        self.0.revoker.idle_for(busy).await
+    }
+
+    async fn claim(
+        &self,
+        room: u64,
+        busy: &[ProviderName],
+    ) -> Result<Vec<RevocationLease>, StoreError> {
+        self.0.revoker.claim_due(room, busy).await
+    }
+
+    fn provider(lease: &RevocationLease) -> &ProviderName {
+        &lease.revocation.provider
+    }
+
+    fn start(&self, lease: &RevocationLease, place: OwnedSemaphorePermit) -> bool {
+        let (inner, lease) = (Arc::clone(&self.0), lease.clone());
+        self.0.flights.start(lease.revocation.id, async move {
+            inner.see_through(&lease, place).await;
+        })
+    }
+}
+
 impl Inner {
-    /// Starts what is due; how long nothing more is due then.
-    async fn start_due(self: &Arc<Self>, busy: &[ProviderName], room: u64) -> Duration {
-        let idle = self.revoker.idle_for(busy);
-        let claim = self.revoker.claim_due(room, busy);
-        let (leases, idle) = due("revocations", &self.recovery, idle, claim).await;
-        leases.into_iter().for_each(|lease| self.start(lease));
-        idle
-    }
-
-    fn start(self: &Arc<Self>, lease: RevocationLease) {
-        let (inner, id) = (Arc::clone(self), lease.revocation.id);
-        // Taken here, so that the next look around sees it taken.
-        let place = self.places.at(&lease.revocation.provider);
-        let place = place.try_acquire_owned();
-        self.flights.start(id, async move {
-            // Without a place, which somebody who asked has taken in between, it is due again when the lease lapses.
-            if let Ok(place) = place {
-                inner.see_through(&lease, place).await;
-            }
-        });
-    }
-
     async fn see_to(self: Arc<Self>, lease: RevocationLease) {
-        let places = self.places.at(&lease.revocation.provider);
+        let places = self.pump.places_at(&lease.revocation.provider);
         // Never closed.
         if let Ok(place) = places.acquire_owned().await {
             self.see_through(&lease, place).await;
@@ -121,8 +115,7 @@ impl Inner {
             self.record(lease, result.as_ref()).await;
         };
         attempt.instrument(span).await;
-        drop(place);
-        self.landed.notify_one();
+        self.pump.free(place);
     }
 
     async fn record(&self, lease: &RevocationLease, result: Option<&RevocationResult>) {

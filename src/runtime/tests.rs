@@ -15,7 +15,7 @@ use central_oauth_domain::usecases::{
 };
 
 use super::{Outbox, polls};
-use crate::telemetry::paper;
+use crate::telemetry::captured_logs;
 
 /// How often the store is away in these tests.
 const TIMES: u32 = 3;
@@ -30,7 +30,7 @@ struct Stage {
 
 impl Stage {
     async fn new() -> Self {
-        paper::start();
+        captured_logs::start();
         let (clock, entropy) = (FixedClock::default(), Arc::new(seeded_entropy(6)));
         let store = Arc::new(MemoryStore::default());
         let provider = Arc::new(ScriptedProvider::new("one"));
@@ -87,7 +87,7 @@ impl Stage {
 }
 
 fn told(words: &str) -> usize {
-    let log = paper::written();
+    let log = captured_logs::written();
     log.lines()
         .filter(|line| line.contains("ERROR") && line.contains(words))
         .count()
@@ -104,7 +104,7 @@ async fn a_poll_that_is_not_recorded_is_told_now_and_then() {
             .await
             .is_none()
     );
-    assert_eq!(told("not recorded yet"), 1, "{}", paper::written());
+    assert_eq!(told("not recorded yet"), 1, "{}", captured_logs::written());
 }
 
 #[tokio::test]
@@ -129,5 +129,5 @@ async fn a_revocation_that_is_not_recorded_is_told_now_and_then() {
     let status = stage.services.accounts.delete(&caller, account).await;
     assert_eq!(status.unwrap(), RevocationStatus::Revoked);
     let words = "a revocation is not recorded yet";
-    assert_eq!(told(words), 1, "{}", paper::written());
+    assert_eq!(told(words), 1, "{}", captured_logs::written());
 }

@@ -1,5 +1,5 @@
-//! Lines for machines: one flat JSON object each. What the spans around an event know stands in it as if the event said so,
-//! so that `request_id` is always found in the same place.
+//! Writes one flat JSON object per line. Fields of the surrounding spans appear like fields of the event, so that
+//! `request_id` is always at the same place.
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
@@ -18,10 +18,10 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::is_for_traces;
 
-/// Writes to standard error.
+/// Writes to stderr.
 pub(super) struct JsonLines;
 
-/// What stands in front of every line, in this order.
+/// The first fields of every line, in this order.
 const FIRST: [&str; 4] = ["timestamp", "level", "message", "target"];
 
 impl<S> Layer<S> for JsonLines
@@ -59,19 +59,19 @@ where
         let metadata = event.metadata();
         fields.set("timestamp", now());
         fields.set("level", metadata.level().as_str());
-        // What comes through the facade `log` says its target in a field, and more that nobody needs.
+        // Events of the `log` facade have their target in a field, and other fields that nobody needs.
         let target = fields.0.remove("log.target");
         let target = target.unwrap_or_else(|| metadata.target().into());
         fields.0.retain(|name, _| !name.starts_with("log."));
         fields.set("target", target);
-        // Nobody can be told that standard error is gone.
+        // A failure to write to stderr cannot be reported.
         let _ = io::stderr().lock().write_all(fields.line().as_bytes());
     }
 }
 
 fn now() -> String {
     let mut text = String::new();
-    // Writing into memory does not fail.
+    // Writing to memory cannot fail.
     let _ = SystemTime.format_time(&mut Writer::new(&mut text));
     text
 }
@@ -87,7 +87,7 @@ impl Fields {
         }
     }
 
-    /// What an outer span knows; the inner ones know better, and they come first.
+    /// Adds the fields of an outer span; fields of inner spans take precedence.
     fn inherit(&mut self, outer: Option<&Self>) {
         for (name, value) in outer.into_iter().flat_map(|outer| &outer.0) {
             self.0.entry(name).or_insert_with(|| value.clone());
@@ -131,7 +131,7 @@ impl Visit for Fields {
         self.set(field.name(), value);
     }
 
-    /// With its causes: the outermost seldom says what went wrong.
+    /// Records an error with its causes, because the outermost error seldom says what went wrong.
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
         let mut words = value.to_string();
         let mut cause = value.source();

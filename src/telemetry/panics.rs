@@ -1,11 +1,11 @@
-//! A panic is an event like any other: one line, in the format of all the others.
+//! Logs panics as ordinary events, in the format of all other lines.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{self, PanicHookInfo};
 
 use tracing::Level;
 
-/// Has panics logged from now on, where errors are, instead of printed.
+/// Installs a panic hook that logs at `ERROR` instead of printing.
 pub(super) fn log() {
     let print = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
@@ -17,13 +17,13 @@ pub(super) fn log() {
     }));
 }
 
-/// The message is this program's own, or a library's: nobody who sends something is quoted in it.
+/// The message comes from this program or a library and quotes no request.
 fn tell(panic: &PanicHookInfo<'_>) {
     let words = panic.payload();
     let error = words.downcast_ref::<&str>().copied();
     let error = error.or_else(|| words.downcast_ref::<String>().map(String::as_str));
     let location = panic.location().map(ToString::to_string);
-    // There is one where `RUST_BACKTRACE` asks for it.
+    // Present if `RUST_BACKTRACE` is set.
     let backtrace = Backtrace::capture();
     let is_there = backtrace.status() == BacktraceStatus::Captured;
     let backtrace = is_there.then(|| backtrace.to_string());
@@ -32,17 +32,17 @@ fn tell(panic: &PanicHookInfo<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use crate::telemetry::paper;
+    use crate::telemetry::captured_logs;
 
     #[test]
-    fn a_panic_is_one_line_of_the_log() {
-        paper::start();
+    fn a_panic_is_one_log_line() {
+        captured_logs::start();
         let before = std::panic::take_hook();
         super::log();
         let panicked = std::panic::catch_unwind(|| panic!("two\nlines"));
         std::panic::set_hook(before);
         assert!(panicked.is_err());
-        let log = paper::written();
+        let log = captured_logs::written();
         assert_eq!(log.lines().count(), 1, "{log}");
         for part in ["ERROR", "panicked", r#"error="two\nlines""#, "panics.rs:"] {
             assert!(log.contains(part), "{part} is not in {log}");

@@ -1,4 +1,4 @@
-//! Lines for people.
+//! Writes lines for people.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use tracing_subscriber::fmt::{FormatFields, FormattedFields};
 
 use super::is_for_traces;
 
-/// Fields as the library writes them, without those that are for traces alone.
+/// Writes fields like the library, without those that are for traces only.
 pub(super) struct WithoutTraces;
 
 impl<'w> FormatFields<'w> for WithoutTraces {
@@ -20,7 +20,7 @@ impl<'w> FormatFields<'w> for WithoutTraces {
         visitor.0.finish()
     }
 
-    /// Where all that is added is for traces, nothing is, not even a space.
+    /// Writes nothing, not even a space, if all added fields are for traces only.
     fn add_fields(
         &self,
         current: &'w mut FormattedFields<Self>,
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_for_traces_leaves_no_gap() {
+    fn trace_fields_leave_no_space() {
         let written = tempfile::NamedTempFile::new().unwrap();
         let lines = tracing_subscriber::fmt()
             .with_ansi(false)

@@ -34,7 +34,7 @@ async fn an_address_that_runs_a_script() {
     let page = link.person.press("confirm", &link.code).await.expect(503);
     assert!(!page.text.contains("javascript:"), "{}", page.text);
     scene.expect_status(&link, "pending").await;
-    scene.end(&["no web address"]).await;
+    scene.end(&["not a web address"]).await;
 }
 
 const LOUD_PROMPT: &str = r#"{"device_code":"d","user_code":"<img src=x onerror=alert(1)>",

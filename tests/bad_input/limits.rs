@@ -125,7 +125,7 @@ async fn an_old_code_is_told_so() {
     assert_eq!(ended.number("expires_in"), 0);
     for action in ["look_up", "confirm"] {
         let page = link.person.press(action, &link.code).await.expect(410);
-        assert!(page.text.contains("not used in time"), "{}", page.text);
+        assert!(page.text.contains("It has expired"), "{}", page.text);
     }
     let request = scene.get("/v1/token").bearer_auth(&link.key);
     expect_problem("its key", &http::send(request).await, 401, "unauthorized");

@@ -15,7 +15,7 @@ async fn the_page_says_what_is_wrong() {
     scene.expect_status(&link, "pending").await;
     somebody_elses(&mut scene, &link).await;
     used_up(&mut scene, &link).await;
-    scene.end(&["status=422", "a form was refused"]).await;
+    scene.end(&["status=422", "form rejected"]).await;
 }
 
 async fn wrong_codes(person: &Person) {

@@ -45,7 +45,7 @@ const NOES: [No; 6] = [
         Token,
         "expired_token",
         "expired",
-        "The time is over",
+        "The code has expired",
         "link ended",
     ),
     (

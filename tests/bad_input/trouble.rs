@@ -54,8 +54,8 @@ impl Trouble {
     pub(super) const PASSING: [(Self, &'static str); 17] = [
         (Self::Refused, "onnection refused"),
         (Self::HangsUp, "error sending request"),
-        (Self::Silent, "no answer in time"),
-        (Self::Drips, "no answer in time"),
+        (Self::Silent, "no response in time"),
+        (Self::Drips, "no response in time"),
         (Self::Html, "HTML (HTTP 200)"),
         (Self::Http500, "HTTP 500"),
         (Self::Http503(3), "HTTP 503"),
@@ -66,7 +66,10 @@ impl Trouble {
         (Self::Huge, "more than 2097152 bytes"),
         (Self::Endless, "more than 2097152 bytes"),
         (Self::EndlessHead, "error sending request"),
-        (Self::Redirects(0), "a redirect, which is not followed"),
+        (
+            Self::Redirects(0),
+            "a redirect, which the service does not follow",
+        ),
         (Self::Garbage, "error sending request"),
         (Self::Echoes, "[removed]"),
     ];

@@ -74,7 +74,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ),
     (
         "[work]\nclient_id = \"a\"\nclient_secret = \"hunter2\"\nclient_secret_env = \"PATH\"\n",
-        &["exclude each other"],
+        &["only one of client_secret"],
     ),
     ("[work]\nclient_id = \"a\"\nflow = \"code\"\n", &["flow"]),
     (
@@ -112,15 +112,15 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ),
     (
         "[work]\nclient_id = \"a\"\npreset = \"okta\"\ndomain = \"a b\"\n",
-        &["issuer cannot be made of the values"],
+        &["issuer is not an address with the given values"],
     ),
     (
         "[work]\nclient_id = \"a\"\npreset = \"github\"\ntenant = \"hunter2\"\n",
-        &["tenant means nothing to this preset"],
+        &["tenant is not a key of this preset"],
     ),
     (
         "[work]\nclient_id = \"a\"\nissuer = \"https://a.example\"\ntenant = \"hunter2\"\n",
-        &["tenant means nothing without a preset"],
+        &["tenant needs a preset"],
     ),
     (
         "[work]\nclient_id = \"a\"\npreset = \"gitlab\"\nissuer = \"https://gitlab.example.com\"\n",
@@ -142,12 +142,12 @@ const MISTAKES: &[(&str, &[&str])] = &[
         "[work]\nclient_id = \"a\"\npreset = \"google\"\nflow = \"device\"\nscopes = [\"https://mail.google.com/\"]\n",
         &[
             "scopes has \"https://mail.google.com/\"",
-            "flow must be authorization_code",
+            "set flow to authorization_code",
         ],
     ),
     (
         "[\"my\\nwork\"]\nclient_id = \"a\"\n",
-        &["table \"my\\nwork\"", "name can have"],
+        &["table \"my\\nwork\"", "name must have"],
     ),
     (
         "[work]\nclient_id = \"a\"\nissuer = \"https://a.example\"\nscopes = [\"a b\"]\n",
@@ -169,7 +169,10 @@ async fn providers_keep_out_of_each_others_way() {
     refused(
         &two,
         &[],
-        &["table \"b\"", "default is true for another provider"],
+        &[
+            "table \"b\"",
+            "default is already true for another provider",
+        ],
     )
     .await;
 
@@ -179,7 +182,8 @@ async fn providers_keep_out_of_each_others_way() {
         ("PROVIDER_NAME", "work"),
     ];
     let run = refuse(&provider("work", ""), &environment).await;
-    let expected = "central-oauth: CENTRAL_OAUTH_PROVIDER_NAME: belongs to a provider of the file";
+    let expected =
+        "central-oauth: CENTRAL_OAUTH_PROVIDER_NAME: is already used by a provider of the file";
     assert!(run.starts_with(expected), "{run}");
 }
 
@@ -189,7 +193,7 @@ async fn a_preset_without_a_file() {
     for (settings, expected) in [
         (
             &[("PROVIDER_PRESET", "hunter2")][..],
-            "PRESET: is unknown; there are atlassian",
+            "PRESET: is unknown; known presets are atlassian",
         ),
         (
             &[
@@ -202,10 +206,7 @@ async fn a_preset_without_a_file() {
             &[("PROVIDER_PRESET", "entra"), ("PROVIDER_SCOPES", "openid")],
             "SCOPES: lacks",
         ),
-        (
-            &[("PROVIDER_TENANT", "hunter2")],
-            "TENANT: means nothing without a preset",
-        ),
+        (&[("PROVIDER_TENANT", "hunter2")], "TENANT: needs a preset"),
     ] {
         let settings = [settings, &[("PROVIDER_CLIENT_ID", "a")]].concat();
         let line = refuse("", &settings).await;

@@ -103,8 +103,8 @@ async fn bring_to_life(
         provider: ProviderName::new(PROVIDER),
         account_id: format!("{PERSON}{account}"),
     };
-    let access = vault.seal_access_token(access, &owner);
-    let refresh = vault.seal_refresh_token(refresh, &owner);
+    let access = vault.seal(access, &owner);
+    let refresh = vault.seal(refresh, &owner);
     let [access, refresh] = [access, refresh].map(|sealed| sealed.expect("cannot be sealed"));
     let (access, refresh) = (access.as_bytes().to_vec(), refresh.as_bytes().to_vec());
     let tokens = "UPDATE tokens SET access_token = ?, refresh_token = ? WHERE account_id = ?";

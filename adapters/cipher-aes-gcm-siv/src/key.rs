@@ -1,4 +1,4 @@
-//! The operator's key.
+//! The secret key.
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -7,19 +7,19 @@ use zeroize::Zeroizing;
 #[derive(Clone)]
 pub struct SecretKey(Zeroizing<[u8; 32]>);
 
-/// The text is no key. The error does not repeat it.
+/// The text is not a key. The error does not repeat it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a key is 32 bytes written as 64 hexadecimal digits")]
 pub struct MalformedKey;
 
 impl SecretKey {
-    /// Takes 32 random bytes.
+    /// Creates a key from 32 random bytes.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))
     }
 
-    /// Reads 64 hexadecimal digits of either case.
+    /// Parses 64 hexadecimal digits of either case.
     ///
     /// # Errors
     /// [`MalformedKey`] for anything else.
@@ -39,7 +39,7 @@ impl SecretKey {
         &self.0
     }
 
-    /// Names the key without giving it away: the start of a hash of it.
+    /// Returns an id that does not reveal the key: the start of a hash.
     pub(crate) fn id(&self) -> [u8; 4] {
         let hash = Sha256::new()
             .chain_update(b"central-oauth key id")

@@ -1,8 +1,8 @@
-//! The Cipher port on AES-256-GCM-SIV (RFC 8452) and HMAC-SHA-256 (RFC 2104).
+//! Implements the Cipher port with AES-256-GCM-SIV (RFC 8452) and HMAC-SHA-256 (RFC 2104).
 //!
 //! A sealed value is `version (1 byte) | key id (4) | nonce (12) | ciphertext and tag`. The key id says which key
-//! opens it, so that several can be in use while an operator moves from one to the next. The header is bound to the
-//! ciphertext as associated data, beside the place that the domain names.
+//! decrypts it, so that several keys can be in use during a change of keys. The header is authenticated as associated
+//! data, together with the place that the domain names.
 
 mod key;
 
@@ -22,7 +22,7 @@ pub use key::{MalformedKey, SecretKey};
 const VERSION: u8 = 1;
 const NONCE_LENGTH: usize = 12;
 
-/// Seals with one key; opens with that key and with previous ones.
+/// Encrypts with one key; decrypts with that key and previous ones.
 pub struct AesGcmSivCipher {
     present: KeyedCipher,
     previous: Vec<KeyedCipher>,
@@ -35,7 +35,7 @@ struct KeyedCipher {
 }
 
 impl AesGcmSivCipher {
-    /// Takes the present key, previous keys that still open what they sealed, and the source of nonces.
+    /// Takes the current key, previous keys and the source of nonces.
     #[must_use]
     pub fn new(present: &SecretKey, previous: &[SecretKey], entropy: Arc<Entropy>) -> Self {
         Self {
@@ -112,7 +112,7 @@ impl Cipher for AesGcmSivCipher {
     }
 
     fn keyed_hash(&self, key: &HashKey, value: &[u8]) -> KeyedHash {
-        // HMAC pads a key shorter than its block with zeros (RFC 2104 section 2); padded here, no length can be wrong.
+        // HMAC pads short keys with zeros to the block size (RFC 2104 section 2). Padding here makes every length valid.
         let mut padded = Zeroizing::new([0; 64]);
         padded[..32].copy_from_slice(key.expose());
         let mut mac = <Hmac<Sha256> as KeyInit>::new((&*padded).into());

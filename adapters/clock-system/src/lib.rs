@@ -1,4 +1,4 @@
-//! The [`Clock`] port on the clock of the operating system.
+//! Implements the [`Clock`] port with the operating system's clock.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,8 +6,8 @@ use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::Clock;
 use rustix::time::{ClockId, clock_gettime};
 
-/// The operating system's clock. It follows corrections of that clock, backwards ones too; whoever computes with two
-/// readings uses [`Timestamp::since`], which knows no negative time.
+/// The operating system's clock. It can be set back, so compute differences with [`Timestamp::since`], which is never
+/// negative.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -24,7 +24,7 @@ impl Clock for SystemClock {
         }
     }
 
-    /// `CLOCK_BOOTTIME`, which goes on while the machine is suspended; `CLOCK_MONOTONIC` stands still meanwhile.
+    /// `CLOCK_BOOTTIME` continues while the machine is suspended; `CLOCK_MONOTONIC` does not.
     fn uptime(&self) -> Duration {
         clock_gettime(ClockId::Boottime)
             .try_into()

@@ -1,4 +1,4 @@
-//! Where a request comes from.
+//! The client address of a request.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -6,8 +6,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use poem::{Endpoint, Request, Result};
 
-/// The address of the client that sent a request; the unspecified address where there is none to tell, as on a Unix
-/// socket.
+/// Returns the address of the client, or the unspecified address if there is none, as on a Unix socket.
 pub(crate) fn client_address(request: &Request) -> IpAddr {
     request
         .data::<ClientAddress>()
@@ -16,11 +15,11 @@ pub(crate) fn client_address(request: &Request) -> IpAddr {
         .unwrap_or(Ipv4Addr::UNSPECIFIED.into())
 }
 
-/// What the middleware found out.
+/// The client address, as the middleware determined it.
 #[derive(Clone, Copy)]
 struct ClientAddress(IpAddr);
 
-/// Finds out where the request comes from, through the proxies that are trusted.
+/// Determines the client address behind the trusted proxies.
 pub(crate) async fn locate<E: Endpoint>(
     next: Arc<E>,
     mut request: Request,
@@ -43,8 +42,8 @@ fn peer(request: &Request) -> Option<IpAddr> {
     Some(peer.ip().to_canonical())
 }
 
-/// Every proxy appends the address that it was asked from. Read from the right, what a trusted proxy wrote is true;
-/// what stands left of the first address that is no trusted proxy may be made up.
+/// Every proxy appends the address of its client. Reads from the right, because only entries written by trusted proxies
+/// are true; everything left of the first untrusted address may be forged.
 fn client<'a>(
     peer: IpAddr,
     forwarded: impl DoubleEndedIterator<Item = &'a str>,
@@ -61,7 +60,7 @@ fn client<'a>(
     client
 }
 
-/// An address as proxies write it: bare, with a port, or an IPv6 address in brackets.
+/// Parses an address as proxies write it: bare, with a port, or an IPv6 address in brackets.
 fn parse(hop: &str) -> Option<IpAddr> {
     let hop = hop.trim();
     let bare = hop.trim_start_matches('[').trim_end_matches(']');
@@ -82,13 +81,13 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_is_not_believed() {
+    fn untrusted_proxies_are_ignored() {
         assert_eq!(seen("192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
         assert_eq!(seen("192.0.2.1", &[]), "192.0.2.1");
     }
 
     #[test]
-    fn the_last_address_that_is_no_proxy_counts() {
+    fn the_last_address_that_is_not_a_proxy_counts() {
         assert_eq!(seen("10.0.0.1", &["198.51.100.7"]), "198.51.100.7");
         assert_eq!(
             seen("::ffff:10.0.0.1", &["203.0.113.9, 198.51.100.7, 10.1.1.1"]),
@@ -102,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_come_in_many_clothes() {
+    fn addresses_have_several_notations() {
         for hop in [
             " 198.51.100.7",
             "198.51.100.7:4711",
@@ -115,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_ends_the_search() {
+    fn an_unreadable_address_ends_the_search() {
         assert_eq!(seen("10.0.0.1", &["203.0.113.9, unknown"]), "10.0.0.1");
         assert_eq!(seen("10.0.0.1", &[""]), "10.0.0.1");
     }

@@ -1,4 +1,4 @@
-//! Routes and middleware, put together.
+//! Assembles routes and middleware.
 
 use std::sync::Arc;
 
@@ -11,21 +11,21 @@ use crate::connections::Connections;
 use crate::requests::Requests;
 use crate::{address, api, docs, middleware, pages};
 
-/// What the HTTP surface needs to know beyond the services.
+/// Settings of the HTTP interface besides the services.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
-    /// The address that people and clients know this service by.
+    /// The public address of this service.
     pub public_url: Url,
-    /// The proxies whose `X-Forwarded-For` is believed.
+    /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// The connections over which requests come.
     pub connections: Connections,
 }
 
-/// The whole service as an endpoint that never fails: what goes wrong is answered as a problem (RFC 9457).
+/// Returns the whole service as an endpoint that never fails: errors become problem responses (RFC 9457).
 ///
-/// No answer allows another origin to read it (CORS): the clients are programs, which do not ask, and a web page that
-/// could call the API from a person's browser is one more that could leak a key.
+/// No response allows cross-origin reads (CORS). Clients are programs, which do not need it, and a web page that can call
+/// the API could leak a key.
 pub fn app(
     services: Arc<Services>,
     settings: HttpSettings,
@@ -33,7 +33,7 @@ pub fn app(
     watched_app(services, settings, Arc::new(()))
 }
 
-/// The same, with somebody who keeps count.
+/// As [`app`], and reports requests to `requests`.
 pub fn watched_app(
     services: Arc<Services>,
     settings: HttpSettings,
@@ -59,7 +59,7 @@ pub fn watched_app(
 fn routes(services: Arc<Services>, public_url: &Url) -> Route {
     let consents = Arc::clone(&services.consents);
     let api = api::service(api::new(services, public_url));
-    let api = api.around(middleware::hurry);
+    let api = api.around(middleware::request_timeout);
     let route = docs::routes().nest_no_strip("/v1", api);
     pages::routes(route, consents, public_url)
 }

@@ -1,4 +1,4 @@
-//! Who asks: the bearer in the `Authorization` header (RFC 6750).
+//! Authenticates the bearer token of the `Authorization` header (RFC 6750).
 
 use central_oauth_domain::secret::AccessKey;
 use central_oauth_domain::usecases::{Caller, Keys, Refusal};
@@ -10,20 +10,20 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use crate::error::{Code, Problem};
 use crate::middleware::is_head;
 
-/// The bearer that a request shows. Whether it is a key of this service is for [`Keys`] to say; where one is `NEEDED`, a
-/// request without any is refused.
+/// The bearer token of a request. [`Keys`] decides whether it is a valid key. If `NEEDED`, a request without a token is
+/// rejected.
 pub(crate) struct Bearer<const NEEDED: bool> {
     key: Option<AccessKey>,
     is_head: bool,
 }
 
-/// For operations that answer nobody without a key.
+/// For operations that require a key.
 pub(crate) type NeededBearer = Bearer<true>;
-/// For operations that can do without.
+/// For operations where a key is optional.
 pub(crate) type OptionalBearer = Bearer<false>;
 
 impl<const NEEDED: bool> Bearer<NEEDED> {
-    /// Who shows the bearer. A `HEAD` is no use of the key.
+    /// Authenticates the caller. A `HEAD` request does not count as use of the key.
     ///
     /// # Errors
     /// As [`Keys::authenticate`].
@@ -35,7 +35,7 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
         }
     }
 
-    /// Whether the request came as `HEAD`, so that it must leave everything as it is.
+    /// Whether the request is a `HEAD`, which must not change anything.
     pub(crate) const fn is_head(&self) -> bool {
         self.is_head
     }
@@ -79,7 +79,7 @@ impl<'a, const NEEDED: bool> ApiExtractor<'a> for Bearer<NEEDED> {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
-        // Before anything else of the request is looked at.
+        // Authenticates before anything else of the request is read.
         match shown(request.headers())? {
             None if NEEDED => Err(needed().into()),
             key => Ok(Self {
@@ -90,8 +90,7 @@ impl<'a, const NEEDED: bool> ApiExtractor<'a> for Bearer<NEEDED> {
     }
 }
 
-/// A header that is there and cannot be used is refused even where none is needed: whoever sent it means to be
-/// somebody.
+/// Rejects an invalid header even where no key is required: the sender meant to authenticate.
 fn shown(headers: &HeaderMap) -> Result<Option<AccessKey>, Problem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     match (values.next(), values.next()) {
@@ -104,7 +103,7 @@ fn shown(headers: &HeaderMap) -> Result<Option<AccessKey>, Problem> {
     }
 }
 
-/// Operators choose their keys themselves, so anything visible is taken, not the token68 of RFC 9110 alone.
+/// Accepts any visible characters, not only the token68 of RFC 9110, because operators choose their own keys.
 fn bearer(value: &str) -> Option<AccessKey> {
     let (scheme, key) = value.trim().split_once(' ')?;
     let key = key.trim_start_matches(' ');
@@ -113,17 +112,20 @@ fn bearer(value: &str) -> Option<AccessKey> {
 }
 
 fn needed() -> Problem {
-    Problem::new(Code::Unauthorized, "this needs a key as bearer")
+    Problem::new(
+        Code::Unauthorized,
+        "authentication required: send an access key as `Authorization: Bearer KEY`",
+    )
 }
 
 fn malformed() -> Problem {
     Problem::new(
         Code::Unauthorized,
-        "the Authorization header must be one `Bearer KEY`",
+        "the Authorization header must have the form `Bearer KEY`, once",
     )
 }
 
-/// Whether a bearer was shown, good or bad: it decides what the challenge of a 401 says (RFC 6750 section 3.1).
+/// Whether the request had a bearer token, valid or not. It decides the challenge of a 401 (RFC 6750 section 3.1).
 pub(crate) fn shows_bearer(headers: &HeaderMap) -> bool {
     headers
         .get_all(header::AUTHORIZATION)
@@ -145,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bearer_is_read_whatever_the_case_of_its_scheme() {
+    fn the_bearer_scheme_is_case_insensitive() {
         for value in ["Bearer coak_1", "bearer coak_1", "BEARER   coak_1 "] {
             let key = read(&[value]).unwrap();
             assert_eq!(key.as_deref(), Some("coak_1"), "{value:?}");
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn anything_else_is_rejected() {
         for values in [
             &["Bearer"][..],
             &["Bearer "],

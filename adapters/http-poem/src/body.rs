@@ -1,4 +1,4 @@
-//! What requests carry: JSON, or nothing.
+//! Request bodies: JSON or empty.
 
 use poem::http::header;
 use poem::{Request, RequestBody, Result};
@@ -10,12 +10,12 @@ use serde_json::Value;
 
 use crate::error::{Code, Problem};
 
-/// A JSON object that may be left out: an empty body, with or without a content type, is the default of `T`.
+/// An optional JSON object: an empty body, with or without a content type, is the default of `T`.
 pub(crate) struct OptionalJson<T>(pub(crate) T);
 
 const JSON: &str = "application/json";
 
-/// A JSON object that must be there.
+/// A required JSON object.
 pub(crate) struct NeededJson<T>(pub(crate) T);
 
 impl<'a, T: Type + DeserializeOwned + Default> ApiExtractor<'a> for OptionalJson<T> {
@@ -62,7 +62,12 @@ impl<'a, T: Type + DeserializeOwned> ApiExtractor<'a> for NeededJson<T> {
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
         let sent = sent(request, body).await?;
-        let missing = || Problem::new(Code::InvalidRequest, "this needs a JSON object as body");
+        let missing = || {
+            Problem::new(
+                Code::InvalidRequest,
+                "the body must be a JSON object, but it is empty",
+            )
+        };
         Ok(Self(sent.ok_or_else(missing)?))
     }
 }
@@ -78,7 +83,7 @@ fn meta<T: Type>(required: bool) -> MetaRequest {
     }
 }
 
-/// What the body holds; `None` when it is empty.
+/// Reads the body; `None` if it is empty.
 async fn sent<T: DeserializeOwned>(request: &Request, body: &mut RequestBody) -> Result<Option<T>> {
     let bytes = body.take()?.into_bytes().await?;
     if bytes.is_empty() {
@@ -97,7 +102,7 @@ fn check_content_type(content_type: Option<&str>) -> Result<(), Problem> {
     Err(Problem::new(Code::UnsupportedMediaType, detail))
 }
 
-/// Two steps, so that text that is no JSON and JSON that is not meant get their own answers.
+/// Parses in two steps, so that invalid JSON and JSON of a wrong shape get different errors.
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let value: Value = serde_json::from_slice(bytes).map_err(|error| {
         Problem::new(
@@ -105,7 +110,7 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
             format!("the body is not JSON: {error}"),
         )
     })?;
-    // An array in the order of the fields would be taken too, otherwise.
+    // Serde would also accept an array with the fields in order.
     if !value.is_object() {
         let detail = "the body must be a JSON object";
         return Err(Problem::new(Code::Unprocessable, detail));

@@ -1,4 +1,4 @@
-//! The OpenAPI document and Swagger UI, served with nothing from outside.
+//! Serves the OpenAPI document and Swagger UI, without any external host.
 
 use std::sync::LazyLock;
 
@@ -9,11 +9,11 @@ use poem_openapi::OpenApiService;
 
 use crate::spec::{spec_json, spec_yaml};
 
-/// Swagger UI sets styles from its scripts, which no policy minds, and brings icons as `data:`.
+/// Swagger UI sets styles from its scripts, which the policy allows, and has `data:` icons.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Addresses are relative, so the page also works below a path of a shared host.
+/// Relative addresses work below a path of a shared host, too.
 const PAGE: &str = r#"<!doctype html>
 <html lang="en">
 <head>
@@ -32,7 +32,7 @@ const PAGE: &str = r#"<!doctype html>
 </html>
 "#;
 
-/// `validatorUrl: null` keeps the address of this service from a validator on the internet.
+/// `validatorUrl: null` stops Swagger UI from sending this address to a validator on the internet.
 const START: &str = r##"SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#ui",
@@ -41,8 +41,8 @@ const START: &str = r##"SwaggerUIBundle({
 });
 "##;
 
-/// The parts of Swagger UI. poem-openapi embeds them in a page of its own, with the scripts and styles inline, which
-/// a strict policy forbids: so they are taken out of it again.
+/// Extracts the parts of Swagger UI from poem-openapi's page, because its inline scripts and styles violate a strict
+/// policy.
 struct Assets {
     style: String,
     script: String,
@@ -58,7 +58,7 @@ static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
 static JSON: LazyLock<String> = LazyLock::new(spec_json);
 static YAML: LazyLock<String> = LazyLock::new(spec_yaml);
 
-/// What is in the first element of this name.
+/// Returns the content of the first element of this name.
 fn inner(page: &str, element: &str) -> String {
     let content = page
         .split_once(&format!("<{element} charset=\"UTF-8\">"))
@@ -66,7 +66,7 @@ fn inner(page: &str, element: &str) -> String {
     content.map_or_else(String::new, |(content, _)| content.to_owned())
 }
 
-/// The documents and the page.
+/// Returns the routes of the documents and the page.
 pub(crate) fn routes() -> Route {
     const HOUR: &str = "public, max-age=3600";
     Route::new()
@@ -87,7 +87,7 @@ pub(crate) fn routes() -> Route {
         )
 }
 
-/// A file in memory.
+/// Serves a file from memory.
 fn file(content_type: &'static str, keep: &'static str, text: &'static str) -> RouteMethod {
     get(make_sync(move |_| {
         Response::builder()

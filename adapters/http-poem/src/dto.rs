@@ -1,5 +1,5 @@
-//! What goes over the wire. Everything here is made from the domain's types, never the other way round, and what is
-//! unknown is left out, never null.
+//! Wire types. They are converted from the domain's types, never the other way round. Unknown values are left out, never
+//! null.
 
 mod account;
 mod key;
@@ -26,7 +26,7 @@ pub(crate) use revocation::{DeletedAccount, Revocation, RevocationList};
 pub(crate) use status::{ServiceState, ServiceStatus};
 pub(crate) use token::Token;
 
-/// Something that went wrong and still matters.
+/// An error or a warning that still matters.
 #[derive(Object)]
 pub(crate) struct Trouble {
     /// What went wrong, for programs.
@@ -44,12 +44,12 @@ impl From<Fault> for Trouble {
     }
 }
 
-/// Whole seconds of the time that is left; nobody is told more than there is.
+/// Rounds the remaining time down, so that nobody relies on more than there is.
 pub(crate) const fn seconds_down(left: Duration) -> u64 {
     left.as_secs()
 }
 
-/// Whole seconds of a time to wait; nobody comes back too early.
+/// Rounds a waiting time up, so that nobody comes back too early.
 pub(crate) const fn seconds_up(wait: Duration) -> u64 {
     let whole = wait.as_secs();
     if wait.subsec_nanos() == 0 {
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_is_rounded_down_and_waits_are_rounded_up() {
+    fn remaining_time_is_rounded_down_and_waits_up() {
         let almost_two = Duration::from_millis(1999);
         assert_eq!((seconds_down(almost_two), seconds_up(almost_two)), (1, 2));
         assert_eq!(seconds_up(Duration::from_secs(2)), 2);

@@ -1,4 +1,4 @@
-//! Errors on the wire: the one table from what the domain refuses to problem codes and statuses.
+//! Errors on the wire: the single table from refusals of the domain to problem codes and statuses.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -17,21 +17,21 @@ pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
 macro_rules! codes {
     ($($name:ident $word:literal $status:ident;)+) => {
-        /// What went wrong, as programs tell it apart. A code never changes its meaning.
+        /// Problem codes. A code never changes its meaning.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[expect(clippy::enum_variant_names, reason = "`code_in_use` is a word of the contract")]
         pub(crate) enum Code { $($name),+ }
 
         impl Code {
-            /// All of them.
+            /// All codes.
             pub(crate) const ALL: &'static [Self] = &[$(Self::$name),+];
 
-            /// The word on the wire.
+            /// Returns the code on the wire.
             pub(crate) const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $word),+ }
             }
 
-            /// Its HTTP status.
+            /// Returns its HTTP status.
             pub(crate) const fn status(self) -> StatusCode {
                 match self { $(Self::$name => StatusCode::$status),+ }
             }
@@ -61,7 +61,7 @@ codes! {
     NotReady "not_ready" SERVICE_UNAVAILABLE;
 }
 
-/// Why a request was not granted, ready to be sent.
+/// An error, ready to be sent.
 #[derive(Debug)]
 pub(crate) struct Problem {
     code: Code,
@@ -70,7 +70,7 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    /// A problem with a sentence for people. The sentence must not hold a secret.
+    /// Creates a problem. `detail` is for people and must not contain a secret.
     pub(crate) fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
@@ -79,7 +79,7 @@ impl Problem {
         }
     }
 
-    /// The same, with the time after which asking again makes sense.
+    /// Adds a `Retry-After`.
     pub(crate) fn retry_after(self, wait: Duration) -> Self {
         Self {
             retry_after: Some(wait),
@@ -87,36 +87,39 @@ impl Problem {
         }
     }
 
-    /// Something that is not the caller's business. The cause goes to the log.
+    /// Hides the cause from the caller and logs it.
     pub(crate) fn internal(cause: &(dyn Error + 'static)) -> Self {
-        tracing::error!(error = cause, "a request failed");
+        tracing::error!(error = cause, "request failed: internal error");
         Self::new(
             Code::InternalError,
-            "something went wrong inside this service; its log says more",
+            "internal error; the operator finds the cause in the service's log",
         )
     }
 
-    /// What was asked for is not to be had before the caller has waited too long.
+    /// The request exceeded its timeout.
     pub(crate) fn too_slow() -> Self {
-        let detail = "the service did not manage to answer in time; its store may be slow";
+        let detail = "the service could not answer in time; its database may be slow";
         Self::new(Code::StoreUnavailable, detail).retry_after(SOON)
     }
 
     fn store_unavailable(cause: &(dyn Error + 'static)) -> Self {
-        tracing::warn!(error = cause, "the store did not answer a request");
+        tracing::warn!(
+            error = cause,
+            "request failed: the database does not answer or takes no writes"
+        );
         Self::new(
             Code::StoreUnavailable,
-            "the service cannot reach its store for now",
+            "the service cannot use its database at the moment; try again later",
         )
         .retry_after(SOON)
     }
 }
 
 const SOON: Duration = Duration::from_secs(5);
-/// The operator has to change the configuration.
-const ONCE_RESTARTED: Duration = Duration::from_secs(60);
-/// Links that are open live for minutes.
-const ONCE_LINKS_HAVE_ENDED: Duration = Duration::from_secs(60);
+/// The operator must change the configuration first.
+const AFTER_RESTART: Duration = Duration::from_secs(60);
+/// Open links expire after minutes.
+const AFTER_LINKS_END: Duration = Duration::from_secs(60);
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
@@ -135,13 +138,13 @@ impl From<Refusal> for Problem {
                 problem(Code::RateLimited).retry_after(retry_after)
             }
             Refusal::ProviderNotConfigured(_) => {
-                problem(Code::ProviderNotConfigured).retry_after(ONCE_RESTARTED)
+                problem(Code::ProviderNotConfigured).retry_after(AFTER_RESTART)
             }
             Refusal::ProviderUnavailable { retry_after, .. } => {
                 problem(Code::ProviderUnavailable).retry_after(retry_after)
             }
             Refusal::ProviderRefused(_) => problem(Code::ProviderError),
-            Refusal::OverCapacity => problem(Code::OverCapacity).retry_after(ONCE_LINKS_HAVE_ENDED),
+            Refusal::OverCapacity => problem(Code::OverCapacity).retry_after(AFTER_LINKS_END),
             Refusal::Store(error @ (StoreError::Conflict | StoreError::Unavailable(_))) => {
                 Self::store_unavailable(&error)
             }
@@ -160,7 +163,7 @@ impl IntoResponse for Problem {
             .content_type(PROBLEM_JSON)
             .body(Body::from_string(body));
         if let Some(wait) = self.retry_after {
-            // A client that comes back at once would only be refused again.
+            // At least 1 s: a client that retries at once would be rejected again.
             let wait = HeaderValue::from(seconds_up(wait).max(1));
             response.headers_mut().insert(header::RETRY_AFTER, wait);
         }

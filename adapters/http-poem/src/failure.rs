@@ -1,4 +1,4 @@
-//! How an operation's refusals come into the OpenAPI document.
+//! Documents the problem responses of each operation in the OpenAPI document.
 
 use std::marker::PhantomData;
 
@@ -11,60 +11,58 @@ use poem_openapi::types::Type as _;
 use crate::dto::ProblemDetails;
 use crate::error::{PROBLEM_JSON, Problem};
 
-/// What an operation answers when it does not do what it was asked, documented by `D`.
+/// The error of an operation, documented by `D`.
 pub(crate) struct Failure<D> {
     problem: Problem,
     documented_by: PhantomData<fn() -> D>,
 }
 
-/// What an operation can refuse; implemented beside each.
+/// The problem responses of an operation; implemented next to the operation.
 pub(crate) trait Documented {
-    /// Its problem answers, besides those that every operation can give.
+    /// Its problem responses, besides those of every operation.
     const PROBLEMS: &'static [Answer];
 }
 
-/// A problem answer in the OpenAPI document: the status, and the codes that come with it.
+/// A problem response in the OpenAPI document: the status and the codes that come with it.
 #[derive(Clone, Copy)]
 pub(crate) struct Answer(pub(crate) u16, pub(crate) &'static str);
 
-/// Of every operation that a key opens.
+/// For operations that need a key.
 pub(crate) const UNAUTHORIZED: Answer = Answer(
     401,
-    "`unauthorized`: no key, or one that is unknown, expired or revoked",
+    "`unauthorized`: the key is missing, unknown, expired or revoked",
 );
-/// Of every operation that reads the store and knows no other reason for a 503.
+/// For operations that read the store and have no other reason for a 503.
 pub(crate) const STORE_UNAVAILABLE: Answer = Answer(
     503,
-    "`store_unavailable`: the service cannot reach its store for now",
+    "`store_unavailable`: the service cannot use its database at the moment",
 );
-/// Of every operation that knows accounts.
+/// For operations on accounts.
 pub(crate) const ENROLMENT_ONLY: Answer =
-    Answer(403, "`forbidden`: the enrolment key sees no accounts");
-/// Of every operation that only the admin key and the key that came with a link code may do.
+    Answer(403, "`forbidden`: the enrolment key may not see accounts");
+/// For operations of the admin key and the key that came with a link code.
 pub(crate) const OWNERS_ONLY: Answer = Answer(
     403,
-    "`forbidden`: the enrolment key sees no accounts, and a key that was made for an account later only reads the \
+    "`forbidden`: the enrolment key may not see accounts, and a key that was made for an account later only reads the \
      token and the account",
 );
-/// Of every operation on one account.
+/// For operations on one account.
 pub(crate) const NO_SUCH_ACCOUNT: Answer =
     Answer(404, "`not_found`: there is no such account for this key");
-/// Of every operation on what a key opens.
-pub(crate) const LINK_PENDING: Answer = Answer(
-    409,
-    "`link_pending`: the link of this key has not been completed",
-);
-/// Of every operation that needs a body.
+/// For operations on what a key opens.
+pub(crate) const LINK_PENDING: Answer =
+    Answer(409, "`link_pending`: the person has not consented yet");
+/// For operations that need a body.
 pub(crate) const NOT_JSON: Answer = Answer(
     415,
     "`unsupported_media_type`: the body is not application/json",
 );
-/// Of every operation.
+/// For all operations.
 const COMMON: [Answer; 2] = [
     Answer(413, "`payload_too_large`: the body is larger than 64 KiB"),
     Answer(
         500,
-        "`internal_error`: something went wrong inside the service; its log says more",
+        "`internal_error`: the operator finds the cause in the service's log",
     ),
 ];
 
@@ -114,12 +112,12 @@ impl Answer {
         match self.0 {
             401 => Some(meta_header(
                 "WWW-Authenticate",
-                "`Bearer`; with `error=\"invalid_token\"` when a bearer was shown",
+                "`Bearer`; with `error=\"invalid_token\"` if the request had a bearer token",
                 MetaSchema::new("string"),
             )),
             429 | 503 => Some(meta_header(
                 "Retry-After",
-                "The seconds to wait before asking again, where that may help",
+                "Seconds to wait before the next attempt, if retrying may help",
                 MetaSchema::new_with_format("integer", "int32"),
             )),
             _ => None,

@@ -1,24 +1,24 @@
-//! The HTTP surface: the JSON API, its OpenAPI document, Swagger UI and the page at `/device`.
+//! The HTTP interface: JSON API, OpenAPI document, Swagger UI and the page at `/device`.
 //!
-//! # The map
+//! # Modules
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | `app` | puts routes and middleware together |
-//! | `api` | the operations, one file a resource |
-//! | `dto` | what goes over the wire, made from the domain's types |
-//! | `error` | the one table from refusals to problem codes and statuses |
-//! | `failure` | how an operation's refusals come into the OpenAPI document |
-//! | `auth`, `body`, `address` | who asks, what they send, where they are |
-//! | `connections` | the bounds of connections: how many, and how long they may be silent |
-//! | `limits` | the pace of polling |
-//! | `middleware` | what holds for every request and every answer |
-//! | `requests`, `scrape` | who keeps count of requests, and where counts are read |
+//! | `app` | assembles routes and middleware |
+//! | `api` | the operations, one file per resource |
+//! | `dto` | wire types, converted from the domain's types |
+//! | `error` | the table from refusals to problem codes and statuses |
+//! | `failure` | documents the problems of each operation |
+//! | `auth`, `body`, `address` | the caller's key, body and address |
+//! | `connections` | limits of connections: how many, and how long they may be silent |
+//! | `limits` | rate limit of polling |
+//! | `middleware` | what applies to every request and response |
+//! | `requests`, `scrape` | the observer of requests, and `/metrics` |
 //! | `spec`, `docs` | the OpenAPI document and Swagger UI |
 //! | `pages` | the page at `/device` |
 //!
-//! A new operation is a method in a file of `api`, its wire types in `dto`, and what it can refuse beside it; then
-//! print the document anew (see `openapi/README.md`).
+//! A new operation is a method in a file of `api`, its wire types in `dto` and its problems beside it. Then generate the
+//! OpenAPI document (see `openapi/README.md`).
 
 mod address;
 mod api;

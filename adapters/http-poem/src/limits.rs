@@ -1,4 +1,4 @@
-//! The pace of polling.
+//! Rate limit of polling.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -13,12 +13,12 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::error::{Code, Problem};
 
-/// Keeps pollers to the interval that they were told, each for itself: nobody can use up another's turn.
+/// Limits each poller to the interval that it was told. Pollers do not affect each other.
 ///
-/// Only polls of links that exist are counted, and a poller is forgotten once its turns have come back, so the memory
-/// is bounded by the polls of a few seconds.
+/// Counts only polls of existing links and forgets pollers that are within the limit, so memory is bounded by the polls
+/// of a few seconds.
 pub(crate) struct PollPace {
-    /// `None`: an interval of zero sets no pace.
+    /// `None`: no limit, because the interval is zero.
     limiter: Option<DefaultKeyedRateLimiter<Poller>>,
     polls: AtomicU32,
 }
@@ -30,12 +30,12 @@ enum Poller {
 }
 
 impl PollPace {
-    /// So many polls may come at once, for clients that retry or restart.
+    /// Allowed burst, for clients that retry or restart.
     const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
-    /// Pollers are forgotten after so many polls.
+    /// Number of polls after which idle pollers are forgotten.
     const POLLS_BETWEEN_SWEEPS: u32 = 1024;
 
-    /// One poll an interval.
+    /// Allows one poll per interval.
     pub(crate) fn new(interval: Duration) -> Self {
         let quota = Quota::with_period(interval).map(|quota| quota.allow_burst(Self::BURST));
         Self {
@@ -47,7 +47,7 @@ impl PollPace {
     /// Counts a poll of a link that exists.
     ///
     /// # Errors
-    /// [`Code::RateLimited`] when it came too soon.
+    /// [`Code::RateLimited`] if it came too early.
     pub(crate) fn admit(
         &self,
         caller: &Caller,
@@ -65,7 +65,7 @@ impl PollPace {
             .check_key(&Poller::new(caller, address, code))
             .map_err(|too_soon| {
                 let wait = too_soon.wait_time_from(limiter.clock().now());
-                Problem::new(Code::RateLimited, "asked faster than the interval allows")
+                Problem::new(Code::RateLimited, "polled faster than the interval allows")
                     .retry_after(wait)
             })
     }
@@ -75,7 +75,7 @@ impl Poller {
     fn new(caller: &Caller, address: IpAddr, code: &str) -> Self {
         match caller {
             Caller::Key(key) => Self::Key(key.id),
-            // However the code was typed, it is the same one.
+            // Different spellings of a code count as the same code.
             Caller::Nobody | Caller::Admin | Caller::Enroller => Self::Stranger {
                 address,
                 code: LinkCode::parse(code)
@@ -95,7 +95,7 @@ mod tests {
     const AWAY: IpAddr = IpAddr::V4(Ipv4Addr::BROADCAST);
 
     #[test]
-    fn three_polls_pass_at_once_and_then_one_an_interval() {
+    fn a_burst_of_three_polls_then_one_per_interval() {
         let pace = PollPace::new(Duration::from_secs(3600));
         let poll = |address, code| pace.admit(&Caller::Nobody, address, code);
         for typed in ["12345678", "1234 5678", "1234-5678"] {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn no_interval_no_pace() {
+    fn interval_zero_means_no_limit() {
         let pace = PollPace::new(Duration::ZERO);
         for _ in 0..100 {
             assert!(pace.admit(&Caller::Nobody, HOME, "12345678").is_ok());

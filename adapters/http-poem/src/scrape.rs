@@ -1,4 +1,4 @@
-//! `/metrics`, for a listener of its own.
+//! `/metrics`, for a separate listener.
 
 use poem::http::{Method, StatusCode, header};
 use poem::{Endpoint, Request, Response, endpoint};
@@ -6,7 +6,7 @@ use poem::{Endpoint, Request, Response, endpoint};
 /// Prometheus' text format, version 0.0.4.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Answers at `/metrics` with what `read` gives, and nowhere else.
+/// Serves the result of `read` at `/metrics`, and nothing else.
 pub fn metrics_app(
     read: impl Fn() -> String + Send + Sync + 'static,
 ) -> impl Endpoint<Output = Response> + 'static {

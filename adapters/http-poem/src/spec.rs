@@ -1,4 +1,4 @@
-//! The OpenAPI document: what poem-openapi writes, put right in one small step.
+//! The OpenAPI document: poem-openapi's output with some corrections.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -27,8 +27,8 @@ pub fn spec_yaml() -> String {
     serde_yaml::to_string(&document()).unwrap_or_default()
 }
 
-/// The parts in the order in which people read them. Below, keys are in alphabetical order, whichever features of
-/// serde_json another crate of the build turns on: the document must not depend on who asks for it.
+/// The parts in the order in which people read them. Below, keys are sorted, whatever features of serde_json another
+/// crate enables, because the document must not depend on the build.
 #[derive(Serialize)]
 struct Document {
     openapi: Value,
@@ -42,7 +42,7 @@ struct Document {
 fn document() -> Document {
     let written = service(Described::<Api>(PhantomData)).spec();
     let mut value: Value = serde_json::from_str(&written).unwrap_or_default();
-    put_right(&mut value);
+    correct(&mut value);
     value.sort_all_objects();
     let mut part = |name: &str| value.get_mut(name).map(Value::take).unwrap_or_default();
     Document {
@@ -55,7 +55,7 @@ fn document() -> Document {
     }
 }
 
-/// Operations that can be described but not called: describing them needs no broker, and so no database.
+/// Operations without a broker and database, for description only.
 struct Described<T>(PhantomData<T>);
 
 impl<T: OpenApi> OpenApi for Described<T> {
@@ -70,13 +70,13 @@ impl<T: OpenApi> OpenApi for Described<T> {
     fn add_routes(self, _: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
 }
 
-/// What the macros cannot say.
-fn put_right(document: &mut Value) {
-    put_values_right(document);
+/// Adds what the macros cannot express.
+fn correct(document: &mut Value) {
+    correct_values(document);
     let schemas = document["components"]["schemas"].clone();
     let mut requests = Vec::new();
     for operation in operations(document) {
-        // An operation that needs no key has to say so.
+        // A public operation must say so.
         operation.entry("security").or_insert_with(|| json!([]));
         requests.extend(operation.get("requestBody").and_then(schema_name));
         let answers = operation
@@ -93,7 +93,7 @@ fn put_right(document: &mut Value) {
     for request in requests {
         schemas[request]["additionalProperties"] = json!(false);
     }
-    // No `enum`: a client made from this document must take codes that came later.
+    // No `enum`, so that generated clients accept codes that are added later.
     let codes = Code::ALL.iter().map(|code| code.as_str());
     schemas["Problem"]["properties"]["code"]["x-extensible-enum"] = codes.collect();
 }
@@ -107,30 +107,30 @@ fn operations(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Val
         .filter_map(Value::as_object_mut)
 }
 
-/// The schema of a body that is JSON.
+/// Returns the schema of a JSON body.
 fn schema_name(holder: &Value) -> Option<String> {
     let reference = holder["content"]["application/json"]["schema"]["$ref"].as_str()?;
     let name = reference.strip_prefix("#/components/schemas/")?;
     Some(name.to_owned())
 }
 
-fn put_values_right(value: &mut Value) {
+fn correct_values(value: &mut Value) {
     match value {
-        Value::Array(items) => items.iter_mut().for_each(put_values_right),
+        Value::Array(items) => items.iter_mut().for_each(correct_values),
         Value::Object(object) => {
             use_known_formats(object);
             write_whole_bounds(object);
-            // The charset is no part of the type, and generators look for the type.
+            // Removes the charset, because generators look for the bare type.
             if let Some(content) = object.remove("application/json; charset=utf-8") {
                 object.insert("application/json".to_owned(), content);
             }
-            object.values_mut().for_each(put_values_right);
+            object.values_mut().for_each(correct_values);
         }
         _ => {}
     }
 }
 
-/// OpenAPI knows no unsigned formats.
+/// Removes unsigned formats, which OpenAPI does not have.
 fn use_known_formats(schema: &mut Map<String, Value>) {
     let known = match schema.get("format").and_then(Value::as_str) {
         Some("uint64") => "int64",
@@ -141,7 +141,7 @@ fn use_known_formats(schema: &mut Map<String, Value>) {
     schema.entry("minimum").or_insert(json!(0));
 }
 
-/// `200`, not `200.0`: some generators take the bounds of integers at their word.
+/// Writes `200` instead of `200.0`, because some generators copy the bounds of integers literally.
 fn write_whole_bounds(schema: &mut Map<String, Value>) {
     for bound in ["minimum", "maximum"] {
         if let Some(number) = schema.get_mut(bound) {

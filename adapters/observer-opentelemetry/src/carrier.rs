@@ -1,7 +1,7 @@
-//! Carries telemetry to the collector.
+//! Sends telemetry to the collector.
 //!
-//! The SDK exports from threads of its own, where no runtime is. Each request becomes a task of the service's runtime, and
-//! the thread waits for it: a slow collector keeps one thread and one task waiting, and nothing else.
+//! The SDK exports from its own threads, which have no async runtime. Each request becomes a task of the service's
+//! runtime, and the thread waits for it. A slow collector blocks one thread and one task, and nothing else.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use reqwest::{Client, redirect};
 use tokio::runtime::Handle;
 
-/// The most that is read of a collector's answer.
-const MOST_BYTES: usize = 64 * 1024;
-/// A host that does not even shake hands is not waited for.
+/// Maximum size of a collector's response.
+const MAX_BYTES: usize = 64 * 1024;
+/// Timeout of connecting.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 
-/// How exports have fared.
+/// Counts exports by result.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) taken: AtomicU64,
@@ -34,7 +34,7 @@ pub(crate) struct Carrier {
 }
 
 impl Carrier {
-    /// A plain one wants no CA certificates, which a small image may lack.
+    /// Without TLS the client needs no CA certificates, which a small image may lack.
     pub(crate) fn new(
         is_plain: bool,
         timeout: Duration,
@@ -72,19 +72,22 @@ impl HttpClient for Carrier {
 }
 
 impl Tally {
-    /// Trouble is told when it begins and when it ends, not each time.
+    /// Logs the start and the end of a problem, not each failure.
     fn note(&self, failure: Option<&str>) {
         match failure {
             None => {
                 self.taken.fetch_add(1, Ordering::Relaxed);
                 if self.in_trouble.swap(false, Ordering::Relaxed) {
-                    tracing::debug!("the collector takes telemetry again");
+                    tracing::debug!("the collector accepts telemetry again");
                 }
             }
             Some(error) => {
                 self.failed.fetch_add(1, Ordering::Relaxed);
                 if !self.in_trouble.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(error, "the collector does not take telemetry: some is lost");
+                    tracing::warn!(
+                        error,
+                        "the collector does not accept telemetry; some is lost"
+                    );
                 }
             }
         }
@@ -97,7 +100,7 @@ async fn exchange(client: Client, request: Request<Bytes>) -> Result<Response<By
     let mut response = sent.map_err(reqwest::Error::without_url)?;
     let mut body = Vec::new();
     while let Some(piece) = response.chunk().await? {
-        if body.len() + piece.len() > MOST_BYTES {
+        if body.len() + piece.len() > MAX_BYTES {
             break;
         }
         body.extend_from_slice(&piece);

@@ -1,33 +1,33 @@
-//! Every metric there is. The instruments are made from this list, and so is `docs/METRICS.md`.
+//! Every metric. The instruments and `docs/METRICS.md` are generated from this list.
 
-/// A metric: what it is called, what it counts, and what its series differ by.
+/// A metric of the service.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
-    /// Its name over OTLP.
+    /// The OTLP name.
     pub name: &'static str,
-    /// What kind of instrument.
+    /// The kind of instrument.
     pub kind: Kind,
-    /// The unit, as UCUM has it: `s` for seconds, what is counted in braces.
+    /// The UCUM unit: `s` for seconds, or the counted thing in braces.
     pub unit: &'static str,
-    /// What its series differ by. The values of each are a closed set: see [`LABELS`].
+    /// The labels. Each has a closed set of values: see [`LABELS`].
     pub labels: &'static [&'static str],
-    /// What it says.
+    /// The help text.
     pub meaning: &'static str,
 }
 
 /// The kinds of instruments.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
-    /// Only grows.
+    /// Only increases.
     Counter,
-    /// Stands where it stands.
+    /// Goes up and down.
     Gauge,
-    /// Counts by size, with these bounds.
+    /// Counts values in buckets with these upper bounds.
     Histogram(&'static [f64]),
 }
 
 impl Metric {
-    /// Its name for Prometheus: the unit is a part of it, and the kind.
+    /// Returns the Prometheus name, which includes the unit and the kind.
     #[must_use]
     pub fn prometheus_name(&self) -> String {
         let mut name = self.name.replace('.', "_");
@@ -42,7 +42,7 @@ impl Metric {
 }
 
 impl Kind {
-    /// The word for it.
+    /// Returns the name of the kind.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -63,7 +63,7 @@ const LAG_SECONDS: &[f64] = &[
     0.1, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0, 86_400.0,
 ];
 
-/// The catalogue: a constant for each metric, and all of them in one list.
+/// Defines a constant for each metric and the list of all of them.
 macro_rules! catalogue {
     ($($constant:ident: $name:literal, $kind:expr, $unit:literal, [$($label:literal),*], $meaning:literal;)+) => {
         $(
@@ -77,7 +77,7 @@ macro_rules! catalogue {
             };
         )+
 
-        /// All of them, in the order of the document.
+        /// All metrics, in the order of the document.
         pub const ALL: &[Metric] = &[$($constant),+];
     };
 }
@@ -85,59 +85,59 @@ macro_rules! catalogue {
 catalogue! {
     REQUEST_DURATION: "http.server.request.duration", Kind::Histogram(REQUEST_SECONDS), "s",
         ["url.scheme", "http.request.method", "http.route", "http.response.status_code", "error.type"],
-        "Requests, and how long each took to be answered or given up by its client. The count is the number of requests.";
+        "Duration of HTTP requests, until the response or until the client disconnected.";
     LINKS_STARTED: "central_oauth.links.started", Kind::Counter, "{link}", ["provider"],
         "Link codes handed out.";
     LINKS_CONFIRMED: "central_oauth.links.confirmed", Kind::Counter, "{link}", ["provider"],
-        "Links that a person has confirmed, and whose flow has started at the provider.";
+        "Links that a person confirmed and whose flow started at the provider.";
     LINKS_ENDED: "central_oauth.links.ended", Kind::Counter, "{link}", ["provider", "outcome"],
-        "Links that came to an end, by how. A code that nobody ever confirms is in none of them: it is among those started.";
+        "Links that ended, by outcome. Codes that nobody confirms are counted as started and never as ended.";
     REFRESHES: "central_oauth.refreshes", Kind::Counter, "{refresh}", ["provider", "outcome"],
-        "Attempts to refresh, by what came of them.";
+        "Attempts to refresh, by outcome.";
     REFRESH_LAG: "central_oauth.refresh.lag", Kind::Histogram(LAG_SECONDS), "s", ["provider"],
-        "How long after the time planned for it a refresh began. A failure plans a new time, so how long a grant has waited in all is in central_oauth.grants.overdue.age. Those that somebody asked for earlier are not in it.";
+        "Delay between the scheduled time of a refresh and its start. A failure schedules a new time; see central_oauth.grants.overdue.age for the total delay. Refreshes on demand are not counted.";
     REVOCATIONS: "central_oauth.revocations", Kind::Counter, "{attempt}", ["provider", "outcome"],
-        "Attempts to give tokens back, by what came of them.";
+        "Attempts to revoke tokens, by outcome.";
     CALL_DURATION: "central_oauth.provider.call.duration", Kind::Histogram(CALL_SECONDS), "s",
         ["provider", "exchange", "outcome"],
-        "Questions to providers, and how long each took to be answered or given up.";
+        "Duration of calls to providers, until the response or the timeout.";
     OUTAGE: "central_oauth.provider.outage", Kind::Gauge, "", ["provider"],
-        "1 while the provider has an outage: five different accounts got no definite answer, and one account at a time is tried.";
+        "1 during an outage of the provider: five different accounts got no definite response, and the service probes with one account at a time.";
     CACHE_LOOKUPS: "central_oauth.cache.lookups", Kind::Counter, "{lookup}", ["cache", "result"],
-        "How often what is kept of a provider's (its discovered metadata, its signing keys) was there.";
+        "Lookups in the caches of provider metadata and signing keys, by hit or miss.";
     ACCOUNTS: "central_oauth.accounts", Kind::Gauge, "{account}", ["provider", "status"],
-        "Accounts by health, as of the last census.";
+        "Accounts by status, at the last count.";
     GRANTS_DYING: "central_oauth.grants.dying", Kind::Gauge, "{grant}", ["provider", "saved_by"],
-        "Grants that die soon, each once, as of the last census: within 7 days of age, by a refresh token whose end has been seen to stand, or because there is none and the access token expires; within a day by any other refresh token.";
+        "Grants that end soon, at the last count. Within 7 days: grants with a fixed end, grants whose refresh token expires and is not renewed by use, and grants without a refresh token whose access token expires. Within a day: all other expiring refresh tokens.";
     GRANTS_OVERDUE: "central_oauth.grants.overdue", Kind::Gauge, "{grant}", ["provider", "status"],
-        "Grants with a refresh token, and not given up, whose access token has expired or whose refresh is due, as of the last census. In a healthy service they are few, and not the same ones for long.";
+        "Grants with a refresh token whose access token has expired or whose refresh is due, at the last count, without those that require a relink. A healthy service has few, and none of them for long.";
     OVERDUE_AGE: "central_oauth.grants.overdue.age", Kind::Gauge, "s", ["provider", "status"],
-        "For how long one of them has waited: since its access token expired or its refresh was due, whichever is longer ago. Failing moves neither the expiry nor, therefore, this.";
+        "Age of the most overdue grant: seconds since its access token expired or its refresh became due, whichever is earlier. Failed attempts do not reset it.";
     CENSUS_TIMESTAMP: "central_oauth.census.timestamp", Kind::Gauge, "s", [],
-        "When accounts were last counted, as Unix time; before the first time, when the service started. While the database does not answer it stands still, and so do the figures.";
+        "Unix time of the last count of accounts; at first the start of the service. It stands still while the database does not respond, like all counts.";
     CENSUS_DURATION: "central_oauth.census.duration", Kind::Gauge, "s", [],
-        "How long the last census took; 0 before the first one. A hundred times that passes before the next one, and 10 s at the least.";
+        "Duration of the last count of accounts; 0 before the first one. The next one starts after 100 times this duration, and after 10 s at the earliest.";
     STORE_CONNECTIONS: "central_oauth.store.connections", Kind::Gauge, "{connection}", ["state"],
-        "Connections to the database (with SQLite those that read), by whether they are busy.";
+        "Connections to the database, busy or idle. On SQLite only reader connections.";
     TELEMETRY_EXPORTS: "central_oauth.telemetry.exports", Kind::Counter, "{request}", ["result"],
-        "Requests to the OTLP collector, by whether it took what was sent.";
+        "Requests to the OTLP collector, by whether it accepted the data.";
     BUILD_INFO: "central_oauth.build.info", Kind::Gauge, "", ["version"],
-        "Always 1; says which version runs.";
+        "Always 1. The label names the running version.";
 }
 
-/// The labels, as OTLP names them, and the values that each may have. Nothing that a caller sends becomes a value.
+/// The labels by their OTLP names, with their possible values. Nothing that a caller sends becomes a value.
 pub const LABELS: &[(&str, &str)] = &[
     (
         "provider",
-        "the name of a configured provider; `other` for one that was taken out of the configuration",
+        "the name of a configured provider; `other` for one that was removed from the configuration",
     ),
     (
         "http.route",
-        "the template of a route, such as `/v1/accounts/{id}`; not there for an address that there is not",
+        "the route template, such as `/v1/accounts/{id}`; absent for an unknown address",
     ),
     (
         "url.scheme",
-        "`http`: what the service itself speaks, whatever a proxy before it does",
+        "always `http`, the scheme of the service itself behind any proxy",
     ),
     (
         "http.request.method",
@@ -145,17 +145,14 @@ pub const LABELS: &[(&str, &str)] = &[
     ),
     (
         "http.response.status_code",
-        "the status of the answer; `499`: the client went away before there was one",
+        "the status of the response; `499`: the client disconnected first",
     ),
-    (
-        "error.type",
-        "the status again where the service has failed (5xx); else not there",
-    ),
+    ("error.type", "the status if it is 5xx; otherwise absent"),
     (
         "outcome",
-        "of a link: `linked`, `denied`, `expired`, `failed`; of a refresh: `refreshed`, `relink_required` (the grant was \
-         given up), `refused`, `misconfigured` (the operator must act), `unavailable`; of a revocation: `revoked`, `unsupported`, \
-         `failed`, `cancelled`, `again` (not confirmed yet); of a \
+        "link: `linked`, `denied`, `expired`, `failed`; refresh: `refreshed`, `relink_required` (the grant \
+         ended), `refused`, `misconfigured` (the operator must act), `unavailable`; revocation: `revoked`, `unsupported`, \
+         `failed`, `cancelled`, `again` (not confirmed yet); provider \
          call: `answered`, `refused`, `misconfigured`, `nonsense`, `unavailable`",
     ),
     (
@@ -166,13 +163,12 @@ pub const LABELS: &[(&str, &str)] = &[
     ("status", "`active`, `degraded`, `relink_required`"),
     (
         "saved_by",
-        "`refresh`: a refresh is due before, refreshing works, and no end is near that a refresh does not put off, as far \
-         as is known; `person`: nothing but a new consent helps",
+        "`refresh`: a refresh is due before the end, and refreshing works; `person`: only a new consent helps",
     ),
     ("state", "`busy`, `idle`"),
     (
         "result",
-        "of a lookup: `hit`, `miss`; of an export: `taken`, `failed`",
+        "of a lookup: `hit`, `miss`; of an export: `taken` (accepted), `failed`",
     ),
-    ("version", "of the running binary"),
+    ("version", "the version of the running binary"),
 ];

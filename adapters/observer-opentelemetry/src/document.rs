@@ -1,4 +1,4 @@
-//! `docs/METRICS.md`.
+//! Generates `docs/METRICS.md`.
 
 use std::fmt::Write as _;
 
@@ -7,16 +7,16 @@ use crate::catalogue::{ALL, LABELS};
 const HEAD: &str = "\
 # Metrics
 
-Generated from the catalogue in `adapters/observer-opentelemetry/src/catalogue.rs`; do not edit. A test says how to print it
-anew.
+Generated from `adapters/observer-opentelemetry/src/catalogue.rs`; do not edit. [CONTRIBUTING.md](../CONTRIBUTING.md) says how to
+generate it.
 
-`CENTRAL_OAUTH_METRICS_ADDR` starts a listener of its own whose `/metrics` answers in Prometheus' text format. The same metrics
-go out over OTLP where `OTEL_EXPORTER_OTLP_ENDPOINT` is set: see [CONFIGURATION.md](CONFIGURATION.md). A scrape asks neither the
-database nor a provider. A dashboard and alert rules are in [monitoring/](monitoring/).
+Set `CENTRAL_OAUTH_METRICS_ADDR` to serve these metrics at `/metrics` for Prometheus, or `OTEL_EXPORTER_OTLP_ENDPOINT` to send them
+over OTLP: see [CONFIGURATION.md](CONFIGURATION.md). A scrape reaches neither the database nor a provider. A dashboard and alert rules
+are in [monitoring/](monitoring/).
 
 ";
 
-/// The document about all metrics.
+/// Returns the text of `docs/METRICS.md`.
 #[must_use]
 pub fn document() -> String {
     let mut text = String::from(HEAD);
@@ -40,7 +40,7 @@ pub fn document() -> String {
             "| `{name}` | `{otlp}` | {kind} | {unit} | {labels} | {meaning} |"
         );
     }
-    text.push_str("\nOver OTLP labels have dots where Prometheus has underscores.\n\n");
+    text.push_str("\nOTLP names of labels have dots instead of underscores.\n\n");
     text.push_str("| label | values |\n| --- | --- |\n");
     for (label, values) in LABELS {
         let _ = writeln!(text, "| `{}` | {values} |", prometheus(label));

@@ -1,18 +1,18 @@
-//! What leaves the process about itself, by OpenTelemetry: metrics for Prometheus and OTLP, traces for OTLP.
+//! Telemetry of the process with OpenTelemetry: metrics for Prometheus and OTLP, traces for OTLP.
 //!
-//! # The map
+//! # Modules
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | `catalogue` | every metric: name, unit, labels, meaning |
-//! | `instruments`, `metrics` | the instruments made from it, and what is counted when |
-//! | `document` | `docs/METRICS.md` |
-//! | `observed` | ports that are watched |
-//! | `traces` | W3C Trace Context, and links between the parts of one consent |
-//! | `telemetry` | all of it from start to stop |
+//! | `catalogue` | every metric: name, unit, labels, help text |
+//! | `instruments`, `metrics` | the instruments made from it, and their updates |
+//! | `document` | generates `docs/METRICS.md` |
+//! | `observed` | instrumented ports |
+//! | `traces` | W3C Trace Context, and span links between the parts of one consent |
+//! | `telemetry` | starts and stops all of it |
 //! | `carrier` | requests to the collector |
 //!
-//! A new metric is a line in `catalogue`, an instrument, and the fact that it counts in the domain's `Observer`.
+//! A new metric is a line in `catalogue`, an instrument, and an event of the domain's `Observer` that updates it.
 
 mod carrier;
 pub mod catalogue;

@@ -1,4 +1,4 @@
-//! The metrics: told by the domain as its observer, read by Prometheus and sent over OTLP.
+//! The metrics: updated by the domain's observer, read by Prometheus and sent over OTLP.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -19,9 +19,9 @@ use prometheus::{Registry, TextEncoder};
 use crate::catalogue;
 use crate::instruments::Instruments;
 
-/// What stands for a provider that is not configured.
+/// The label value for a provider that is not configured.
 const OTHER: &str = "other";
-/// What each metric belongs to.
+/// The instrumentation scope.
 const SCOPE: &str = "central-oauth";
 
 /// All metrics of this process.
@@ -33,16 +33,16 @@ pub struct Metrics {
     providers: BTreeSet<ProviderName>,
 }
 
-/// A request that was answered.
+/// An answered request.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
-    /// Its method, whatever it may be.
+    /// The method, as the client sent it.
     pub method: &'a str,
-    /// The template of its route, never its path.
+    /// The route template, never the path.
     pub route: Option<&'a str>,
-    /// The status of the answer.
+    /// The status of the response.
     pub status: u16,
-    /// How long it took.
+    /// The duration.
     pub took: Duration,
 }
 
@@ -65,8 +65,8 @@ impl Metrics {
         metrics
     }
 
-    /// Everything that can be counted stands at zero from the start, so that the first one is seen as an increase. The
-    /// last census counts as of the start: one that never succeeds is late from then on.
+    /// Sets all counters to zero at the start, so that the first event is an increase. The last count of accounts is set
+    /// to the start, so that one that never succeeds looks late.
     fn begin(&self, started_at: Timestamp) {
         self.census_ended(started_at, Duration::ZERO);
         let version = env!("CARGO_PKG_VERSION");
@@ -90,17 +90,17 @@ impl Metrics {
         }
     }
 
-    /// Everything in Prometheus' text format. Waits for nobody: what takes time to find out is found out elsewhere.
+    /// Returns everything in Prometheus' text format, without waiting: other tasks collect what takes time.
     #[must_use]
     pub fn text(&self) -> String {
         let families = self.registry.gather();
-        // Writing into memory does not fail, and every name is a good one.
+        // Writing to memory cannot fail, and every name is valid.
         TextEncoder::new()
             .encode_to_string(&families)
             .unwrap_or_default()
     }
 
-    /// A request was answered.
+    /// Records an answered request.
     pub fn answered(&self, request: &Request<'_>) {
         let mut labels = vec![
             KeyValue::new("url.scheme", "http"),
@@ -117,7 +117,7 @@ impl Metrics {
         self.is.request_duration.record(took, &labels);
     }
 
-    /// Has the store's connections looked at whenever somebody reads: how many are busy, how many open.
+    /// Reads the store's connections whenever metrics are read: busy and open ones.
     pub fn watch_connections(&self, look: impl Fn() -> (u64, u64) + Send + Sync + 'static) {
         let metric = &catalogue::STORE_CONNECTIONS;
         let gauge = self.meter.u64_observable_gauge(metric.name);
@@ -130,18 +130,18 @@ impl Metrics {
                 observer.observe(busy, &[KeyValue::new("state", "busy")]);
                 observer.observe(idle, &[KeyValue::new("state", "idle")]);
             });
-        // The meter holds on to it.
+        // The meter keeps the instrument.
         let _ = gauge.build();
     }
 
-    /// A census has ended at this instant, after so long.
+    /// Records a finished count of accounts with its time and duration.
     pub fn census_ended(&self, at: Timestamp, took: Duration) {
         let at = Duration::from_millis(at.as_millis().try_into().unwrap_or(0));
         self.is.census_timestamp.record(at.as_secs_f64(), &[]);
         self.is.census_duration.record(took.as_secs_f64(), &[]);
     }
 
-    /// Has exports counted whenever somebody reads: how many were taken, how many failed.
+    /// Reads the exports whenever metrics are read: accepted and failed ones.
     pub(crate) fn watch_exports(&self, look: impl Fn() -> (u64, u64) + Send + Sync + 'static) {
         let metric = &catalogue::TELEMETRY_EXPORTS;
         let counter = self.meter.u64_observable_counter(metric.name);
@@ -153,7 +153,7 @@ impl Metrics {
                 observer.observe(taken, &[KeyValue::new("result", "taken")]);
                 observer.observe(failed, &[KeyValue::new("result", "failed")]);
             });
-        // The meter holds on to it.
+        // The meter keeps the instrument.
         let _ = counter.build();
     }
 
@@ -218,7 +218,7 @@ impl Observer for Metrics {
         self.is.cache_lookups.add(1, &labels);
     }
 
-    /// What there is none of any more stands at zero.
+    /// Sets series without any account to zero.
     fn counted(&self, census: &Census) {
         let configured: Vec<_> = self.providers.iter().map(Some).chain([None]).collect();
         for provider in configured {
@@ -273,7 +273,7 @@ fn outcome(word: &'static str) -> KeyValue {
     KeyValue::new("outcome", word)
 }
 
-/// A method that the protocol knows; anybody may make up others.
+/// Returns a known HTTP method, or `_OTHER`.
 pub(crate) fn known_method(method: &str) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     let known = KNOWN.into_iter().find(|known| *known == method);

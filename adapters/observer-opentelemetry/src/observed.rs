@@ -1,4 +1,4 @@
-//! Ports that are watched: each call in a span, each question to a provider told to the observer.
+//! Instrumented ports: each call gets a span, and each provider call is reported to the observer.
 
 mod cipher;
 mod provider;

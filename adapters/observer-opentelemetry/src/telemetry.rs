@@ -1,4 +1,4 @@
-//! Everything that leaves the process about itself, from start to stop.
+//! Starts and stops the telemetry of the process.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -33,51 +33,51 @@ use crate::carrier::{Carrier, Tally};
 use crate::metrics::Metrics;
 use crate::traces::LinkTraces;
 
-/// What is to be told, and to whom.
+/// What to send, and where.
 #[derive(Debug, Clone)]
 pub struct TelemetryOptions {
-    /// The providers by whose names figures may differ.
+    /// The configured providers, which are values of a label.
     pub providers: Vec<ProviderName>,
-    /// Whether somebody scrapes metrics.
+    /// Whether metrics are scraped.
     pub is_scraped: bool,
-    /// Where traces go.
+    /// The collector of traces.
     pub traces: Option<Collector>,
-    /// Where metrics go.
+    /// The collector of metrics.
     pub metrics: Option<Collector>,
-    /// What the service is called, where the operator gave it a name (`OTEL_SERVICE_NAME`).
+    /// The service name, if the operator set one (`OTEL_SERVICE_NAME`).
     pub service_name: Option<String>,
-    /// What else the operator says of it (`OTEL_RESOURCE_ATTRIBUTES`, decoded: the SDK does not).
+    /// Resource attributes of the operator (`OTEL_RESOURCE_ATTRIBUTES`, decoded because the SDK does not).
     pub attributes: Vec<(String, String)>,
-    /// What tells this process from others of the same service.
+    /// Distinguishes this process from others of the same service.
     pub instance: String,
-    /// Since when it runs.
+    /// The start of the process.
     pub started_at: Timestamp,
 }
 
-/// A collector; its address and headers are read by the SDK from the standard variables.
+/// A collector. The SDK reads its address and headers from the standard variables.
 #[derive(Debug, Clone, Copy)]
 pub struct Collector {
-    /// Whether it is asked by plain http.
+    /// Whether its address is plain http.
     pub is_plain: bool,
-    /// How long one request may take.
+    /// Timeout of a request.
     pub timeout: Duration,
 }
 
-/// Why nothing can be told.
+/// Why telemetry cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// No client could be made.
-    #[error("no client for the OTLP collector")]
+    /// The HTTP client could not be created.
+    #[error("cannot create an HTTP client for the OTLP collector")]
     Client(#[from] reqwest::Error),
-    /// The SDK does not take the settings.
-    #[error("the OTLP exporter cannot be set up")]
+    /// The SDK rejects the settings.
+    #[error("cannot set up the OTLP exporter")]
     Exporter(#[from] ExporterBuildError),
-    /// Prometheus' reader.
-    #[error("metrics cannot be set up")]
+    /// The reader for Prometheus failed.
+    #[error("cannot set up metrics")]
     Metrics(#[from] OTelSdkError),
 }
 
-/// What is told of this process.
+/// The running telemetry.
 #[derive(Default)]
 pub struct Telemetry {
     metrics: Option<Arc<Metrics>>,
@@ -85,13 +85,13 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// How long the last words may take.
+    /// How long the last export may take.
     const GRACE: Duration = Duration::from_secs(2);
 
-    /// Starts. To be called inside the runtime that is to carry what goes out.
+    /// Starts telemetry. Call it inside the runtime that sends it.
     ///
     /// # Errors
-    /// When the standard variables hold something that the SDK does not take.
+    /// If the SDK rejects a standard variable.
     pub fn start(options: TelemetryOptions) -> Result<Self, TelemetryError> {
         let (resource, tally) = (resource(&options), Arc::new(Tally::default()));
         let tracer = match options.traces {
@@ -105,13 +105,13 @@ impl Telemetry {
         Ok(Self { metrics, tracer })
     }
 
-    /// The metrics, where somebody wants them.
+    /// Returns the metrics, if they are scraped or sent.
     #[must_use]
     pub const fn metrics(&self) -> Option<&Arc<Metrics>> {
         self.metrics.as_ref()
     }
 
-    /// Who is told what happens.
+    /// Returns the observer for the domain.
     #[must_use]
     pub fn observer(&self) -> Arc<dyn Observer> {
         if self.metrics.is_none() && self.tracer.is_none() {
@@ -123,7 +123,7 @@ impl Telemetry {
         })
     }
 
-    /// What turns the spans of this service into traces.
+    /// Returns the layer that turns spans into traces.
     pub fn layer<S>(&self) -> Option<impl Layer<S> + Send + Sync + use<S>>
     where
         S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
@@ -135,13 +135,14 @@ impl Telemetry {
             .with_threads(false)
             .with_target(false)
             .with_tracked_inactivity(false);
-        Some(layer.with_filter(LevelFilter::DEBUG.and(filter_fn(is_told))))
+        Some(layer.with_filter(LevelFilter::DEBUG.and(filter_fn(is_exported))))
     }
 
-    /// Says the last words, in bounded time.
+    /// Exports the rest, within a bounded time.
     pub async fn stop(self) {
         let (done, is_done) = oneshot::channel();
-        // The SDK waits for its threads; a thread of our own waits for it, and is left behind if that takes too long.
+        // The SDK waits for its threads without a limit. A separate thread waits for the SDK, and is abandoned if it
+        // takes too long.
         thread::spawn(move || {
             if let Some(tracer) = self.tracer {
                 let _ = tracer.shutdown_with_timeout(Self::GRACE);
@@ -155,8 +156,8 @@ impl Telemetry {
     }
 }
 
-/// Spans of ours, and events that an operator would see.
-fn is_told(metadata: &Metadata<'_>) -> bool {
+/// Keeps our own spans, and events that an operator would see.
+fn is_exported(metadata: &Metadata<'_>) -> bool {
     let is_ours = metadata.target().starts_with("central_oauth");
     is_ours && (metadata.is_span() || *metadata.level() <= Level::INFO)
 }
@@ -204,7 +205,7 @@ fn metrics(
     Ok(metrics)
 }
 
-/// Who this is. What the operator says in `OTEL_RESOURCE_ATTRIBUTES` wins, and `OTEL_SERVICE_NAME` over that.
+/// Returns the resource. `OTEL_SERVICE_NAME` overrides `OTEL_RESOURCE_ATTRIBUTES`, which overrides the defaults.
 fn resource(options: &TelemetryOptions) -> Resource {
     let name = options.service_name.as_deref();
     let own = [
@@ -223,7 +224,7 @@ fn resource(options: &TelemetryOptions) -> Resource {
         .build()
 }
 
-/// Tells metrics and traces.
+/// Reports to metrics and traces.
 struct Watcher {
     metrics: Option<Arc<Metrics>>,
     links: Option<LinkTraces>,

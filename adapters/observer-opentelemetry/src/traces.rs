@@ -1,4 +1,4 @@
-//! Where requests of others and work of our own meet in traces.
+//! Connects requests and background work in traces.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,19 +15,18 @@ use tracing_opentelemetry::{OpenTelemetrySpanExt as _, get_otel_context};
 
 use crate::metrics::known_method;
 
-/// So many links are remembered; the service has no more open at once.
-const MOST_LINKS: usize = 10_000;
-/// As much of a caller's `tracestate` is taken in as W3C Trace Context wants passed on at the least; a longer one is
-/// ignored.
-const MOST_STATE: usize = 512;
+/// Maximum number of remembered links; the service has no more open at once.
+const MAX_LINKS: usize = 10_000;
+/// W3C Trace Context requires passing on at least this much of `tracestate`; a longer one is ignored.
+const MAX_STATE: usize = 512;
 
-/// Which request started which link. Kept in memory: what a restart interrupts is seen as a trace of its own.
-/// Numbers of links grow, so the first one is the oldest.
+/// Which request started which link. It is in memory only: after a restart, a link's work is a separate trace. Ids of
+/// links increase, so the first one is the oldest.
 #[derive(Default)]
 pub(crate) struct LinkTraces(Mutex<BTreeMap<LinkId, SpanContext>>);
 
 impl LinkTraces {
-    /// What is under way has started a link.
+    /// Records that the current span has started a link.
     pub(crate) fn started(&self, link: LinkId) {
         let context = context();
         if !context.is_valid() {
@@ -35,12 +34,12 @@ impl LinkTraces {
         }
         let mut remembered = self.lock();
         remembered.insert(link, context);
-        if remembered.len() > MOST_LINKS {
+        if remembered.len() > MAX_LINKS {
             remembered.pop_first();
         }
     }
 
-    /// What is under way goes on with a link: its span points to the request that started it.
+    /// Connects the current span to the request that started the link.
     pub(crate) fn resumed(&self, link: LinkId) {
         let started_in = self.lock().get(&link).cloned();
         if let Some(context) = started_in {
@@ -48,7 +47,7 @@ impl LinkTraces {
         }
     }
 
-    /// Nothing more is done for a link.
+    /// Forgets a link that has ended.
     pub(crate) fn ended(&self, link: LinkId) {
         self.lock().remove(&link);
     }
@@ -58,7 +57,7 @@ impl LinkTraces {
     }
 }
 
-/// What the current span is known as, without what a caller may have added.
+/// Returns the context of the current span without the caller's additions.
 fn context() -> SpanContext {
     let current = Span::current().context();
     let span = current.span();
@@ -72,7 +71,7 @@ fn context() -> SpanContext {
     )
 }
 
-/// The headers of W3C Trace Context, as they came.
+/// The W3C Trace Context headers of a request.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TraceHeaders<'a> {
     /// `traceparent`.
@@ -81,17 +80,17 @@ pub struct TraceHeaders<'a> {
     pub state: Option<&'a str>,
 }
 
-/// Makes a span the child of what a request's headers say. Headers that make no sense count as none.
+/// Makes a span the child of the span in a request's headers. Invalid headers are ignored.
 pub fn take_parent(span: &Span, headers: &TraceHeaders<'_>) {
     let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), headers);
     if parent.span().span_context().is_valid() {
-        // An error means that nobody traces.
+        // An error means that tracing is off.
         let _ = span.set_parent(parent);
     }
 }
 
-/// Names the span of a request once its route is known, and says whether the service has failed it (OpenTelemetry's
-/// semantic conventions for HTTP servers).
+/// Names the span of a request after its route, and marks it as failed for a 5xx (OpenTelemetry's semantic conventions
+/// for HTTP servers).
 pub fn name_request(span: &Span, method: &str, route: Option<&str>, status: u16) {
     let context = span.context();
     let traced = context.span();
@@ -99,7 +98,7 @@ pub fn name_request(span: &Span, method: &str, route: Option<&str>, status: u16)
         return;
     }
     let method = match known_method(method) {
-        // As the conventions want it.
+        // Required by the conventions.
         "_OTHER" => "HTTP",
         method => method,
     };
@@ -112,7 +111,7 @@ pub fn name_request(span: &Span, method: &str, route: Option<&str>, status: u16)
     }
 }
 
-/// The trace and the span that a span of the log belongs to, as traces write them.
+/// Returns trace id and span id of a log line's span, as hexadecimal texts.
 #[must_use]
 pub fn trace_of(span: &Id) -> Option<(String, String)> {
     let context = get_default(|dispatch| get_otel_context(span, dispatch))?;
@@ -122,7 +121,7 @@ pub fn trace_of(span: &Id) -> Option<(String, String)> {
     known.is_valid().then(ids)
 }
 
-/// What a request to somebody else says about the current span: names and values of headers.
+/// Returns the headers that pass the current span on to another service.
 #[must_use]
 pub fn headers_to_pass_on() -> Vec<(String, String)> {
     let mut headers = HashMap::new();
@@ -136,7 +135,7 @@ impl Extractor for TraceHeaders<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         match key {
             "traceparent" => self.parent,
-            "tracestate" => self.state.filter(|state| state.len() <= MOST_STATE),
+            "tracestate" => self.state.filter(|state| state.len() <= MAX_STATE),
             _ => None,
         }
     }
@@ -180,7 +179,7 @@ mod tests {
     fn a_long_tracestate_is_ignored() {
         let longest = format!("a={},b={},c=1234", "x".repeat(250), "y".repeat(250));
         with_state(&longest, |span| {
-            assert_eq!(state_of(span).len(), MOST_STATE);
+            assert_eq!(state_of(span).len(), MAX_STATE);
         });
         with_state(&format!("{longest}x"), |span| {
             assert_eq!(state_of(span), "");
@@ -203,10 +202,10 @@ mod tests {
     #[test]
     fn the_oldest_links_are_forgotten_first() {
         let links = LinkTraces::default();
-        let most = i64::try_from(MOST_LINKS).unwrap();
+        let most = i64::try_from(MAX_LINKS).unwrap();
         with_state("", |_| (0..=most).for_each(|id| links.started(LinkId(id))));
         let kept = links.lock();
-        assert_eq!(kept.len(), MOST_LINKS);
+        assert_eq!(kept.len(), MAX_LINKS);
         assert!(!kept.contains_key(&LinkId(0)) && kept.contains_key(&LinkId(most)));
     }
 }

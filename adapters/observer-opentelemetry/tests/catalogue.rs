@@ -202,7 +202,7 @@ fn the_document_is_current() {
     let written = std::fs::read_to_string(DOCUMENT).unwrap();
     assert!(
         written == document(),
-        "print it anew: cargo test -p central-oauth-observer-opentelemetry -- --ignored"
+        "out of date: run cargo test --workspace --test catalogue print_the_document -- --ignored"
     );
 }
 

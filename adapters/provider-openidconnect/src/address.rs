@@ -1,24 +1,24 @@
-//! Which addresses secrets may be sent to.
+//! Decides which addresses may receive secrets.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-/// What is wrong with an endpoint's address.
+/// Why the address of an endpoint is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AddressFault {
-    /// Secrets would travel in the clear.
+    /// Secrets would be sent unencrypted.
     #[error("must be https (plain http is for loopback addresses only)")]
     NotHttps,
-    /// A user name or password in the address would be sent along.
+    /// The user name or password in the address would be sent along.
     #[error("must not contain a user name or password")]
     Credentials,
-    /// A public issuer names a host inside our own network (a server-side request forgery).
+    /// A public issuer points into our own network (server-side request forgery).
     #[error("is a private address, named by a public issuer")]
     Private,
 }
 
-/// Endpoints are https, save on loopback (RFC 6749 section 3.2: TLS is required).
+/// Endpoints must be https, except on loopback (RFC 6749 section 3.2).
 pub(crate) fn check(url: &Url) -> Result<(), AddressFault> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err(AddressFault::Credentials);
@@ -30,8 +30,8 @@ pub(crate) fn check(url: &Url) -> Result<(), AddressFault> {
     }
 }
 
-/// What an issuer says about itself is less trusted than what the operator says: beyond [`check`], an issuer out there
-/// cannot point this service at a host in here. Names are judged when they are resolved (`http::names`).
+/// Discovered metadata is trusted less than the operator's settings: in addition to [`check`], a public issuer may not
+/// point to a private address. Host names are checked when they are resolved (`http::names`).
 pub(crate) fn check_discovered(issuer: &Url, url: &Url) -> Result<(), AddressFault> {
     if is_inward(url) && !is_inward(issuer) {
         return Err(AddressFault::Private);
@@ -42,13 +42,13 @@ pub(crate) fn check_discovered(issuer: &Url, url: &Url) -> Result<(), AddressFau
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        // An IPv4 address in IPv6 clothes is that IPv4 address.
+        // Unwraps IPv4-mapped IPv6 addresses.
         Some(Host::Ipv6(ip)) => ip.to_canonical().is_loopback(),
         host => host == Some(Host::Domain("localhost")),
     }
 }
 
-/// Whether the address is one of a host in here, as far as it shows.
+/// Whether the address is visibly private.
 pub(crate) fn is_inward(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => leads_inward(IpAddr::V4(ip)),
@@ -61,7 +61,7 @@ pub(crate) fn is_inward(url: &Url) -> bool {
     }
 }
 
-/// Whether a host in here has this address, or may have it.
+/// Whether this IP address is private, or may be.
 pub(crate) fn leads_inward(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => v4_leads_inward(ip),
@@ -70,10 +70,10 @@ pub(crate) fn leads_inward(ip: IpAddr) -> bool {
 }
 
 fn v4_leads_inward(ip: Ipv4Addr) -> bool {
-    // 100.64.0.0/10 is the shared space of RFC 6598.
+    // 100.64.0.0/10: shared address space (RFC 6598).
     let [a, b, c, _] = ip.octets();
     let is_shared = a == 100 && (64..128).contains(&b);
-    // 192.0.0.0/24 and 198.18.0.0/15: of RFC 6890, and for benchmarks.
+    // 192.0.0.0/24 (RFC 6890) and 198.18.0.0/15 (benchmarks).
     let is_special = [a, b, c] == [192, 0, 0] || a == 198 && matches!(b, 18 | 19);
     ip.is_loopback()
         || ip.is_private()
@@ -93,12 +93,12 @@ const fn v6_leads_inward(ip: Ipv6Addr) -> bool {
         || ip.is_unicast_link_local()
 }
 
-/// The IPv4 address that an IPv6 one leads to: mapped or compatible (RFC 4291 section 2.5.5), or translated (RFC 6052).
+/// Returns the IPv4 address inside an IPv6 one: mapped or compatible (RFC 4291 section 2.5.5), or translated (RFC 6052).
 fn embedded(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     let [high, low] = [ip.segments()[6], ip.segments()[7]];
     let last = Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
     match ip.segments() {
-        // Not :: and ::1 themselves.
+        // `::` and `::1` are not IPv4-compatible addresses.
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
         [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => Some(last),
         _ => None,
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_public_issuer_cannot_point_inwards() {
+    fn a_public_issuer_cannot_name_private_addresses() {
         let public = url("https://id.example.com");
         for inward in [
             "https://127.0.0.1/t",

@@ -10,10 +10,10 @@ use url::Url;
 
 use crate::client_auth::{ClientAuth, ClientAuthMethod};
 
-/// How long no second method is tried at an endpoint that refused both.
+/// How long no other method is tried at an endpoint that rejected both.
 const PAUSE: Duration = Duration::from_secs(60 * 60);
 
-/// What the endpoints of one provider accept, as far as this process has seen.
+/// What this process has learned about the endpoints of one provider.
 pub(crate) struct AuthMemory {
     clock: Arc<dyn Clock>,
     endpoints: Mutex<HashMap<Url, Lesson>>,
@@ -21,14 +21,14 @@ pub(crate) struct AuthMemory {
 
 /// What an endpoint has shown.
 enum Lesson {
-    /// It accepts this method and refused the usual one.
+    /// It accepts this method and rejected the usual one.
     Accepts(ClientAuthMethod),
-    /// It refused both at this time.
+    /// It rejected both at this time.
     RefusesBoth(Timestamp),
 }
 
 impl AuthMemory {
-    /// Knows nothing yet.
+    /// Creates an empty memory.
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
@@ -53,7 +53,7 @@ impl AuthMemory {
     ) -> Option<ClientAuthMethod> {
         let other = match refused {
             ClientAuthMethod::Basic => ClientAuthMethod::Post,
-            // It was accepted once, so the provider has changed.
+            // It accepted this method before, so the provider has changed.
             ClientAuthMethod::Post if auth.method == ClientAuthMethod::Basic => auth.method,
             ClientAuthMethod::Post | ClientAuthMethod::None => return None,
         };
@@ -77,7 +77,7 @@ impl AuthMemory {
         }
     }
 
-    /// Records that the endpoint refuses both methods.
+    /// Records that the endpoint rejects both methods.
     pub(crate) fn refuses_both(&self, endpoint: &Url) {
         let lesson = Lesson::RefusesBoth(self.clock.now());
         self.lessons().insert(endpoint.clone(), lesson);

@@ -1,5 +1,4 @@
-//! The authorization code grant with PKCE (RFC 6749 section 4.1, RFC 7636): where the person is sent, and what the
-//! browser brings back.
+//! The authorization code grant with PKCE (RFC 6749 section 4.1, RFC 7636): the authorization request and its response.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,21 +18,21 @@ use crate::scrub::Scrubber;
 use crate::server::Server;
 use crate::settings::ProviderSettings;
 
-/// How long a person has at the provider. No answer says; providers let a sign-in page time out within the hour.
+/// How long a person has at the provider. Responses do not say; sign-in pages of providers expire within an hour.
 const EXPIRES_IN: Duration = Duration::from_secs(600);
-/// RFC 7636 section 4.1 wants 43 to 128 characters; five random bits each.
+/// RFC 7636 section 4.1 requires 43 to 128 characters. Each has five random bits.
 const VERIFIER_LENGTH: usize = 64;
 const NONCE_LENGTH: usize = 32;
 
-/// What this service keeps while the person is away. It takes the place of the device code.
-pub(crate) struct Errand {
+/// What the service stores while the person is at the provider, in the place of a device code.
+pub(crate) struct PendingCallback {
     verifier: String,
     nonce: Option<String>,
     redirect_uri: String,
 }
 
-impl Errand {
-    /// A fresh one.
+impl PendingCallback {
+    /// Creates one with fresh random values.
     fn new(settings: &ProviderSettings, request: &ConsentRequest, entropy: &Entropy) -> Self {
         Self {
             verifier: entropy.text(VERIFIER_LENGTH),
@@ -44,16 +43,16 @@ impl Errand {
 
     fn to_handle(&self) -> DeviceCode {
         let (verifier, nonce, redirect_uri) = (&self.verifier, &self.nonce, &self.redirect_uri);
-        let kept = json!({ "verifier": verifier, "nonce": nonce, "redirect_uri": redirect_uri });
-        DeviceCode::new(kept.to_string())
+        let stored = json!({ "verifier": verifier, "nonce": nonce, "redirect_uri": redirect_uri });
+        DeviceCode::new(stored.to_string())
     }
 
-    /// Reads what was kept.
+    /// Parses a stored one.
     pub(crate) fn from_handle(handle: &DeviceCode) -> Result<Self, ProviderError> {
-        let kept: Value = serde_json::from_str(handle.expose()).unwrap_or_default();
-        let text = |name: &str| kept[name].as_str().map(str::to_owned);
-        // A link that was begun with the device flow, before the operator changed the configuration.
-        let other_flow = || refused("flow_changed", "the link was begun with another flow");
+        let stored: Value = serde_json::from_str(handle.expose()).unwrap_or_default();
+        let text = |name: &str| stored[name].as_str().map(str::to_owned);
+        // The link was started with the device flow before the operator changed the configuration.
+        let other_flow = || refused("flow_changed", "the link was started with another flow");
         Ok(Self {
             verifier: text("verifier").ok_or_else(other_flow)?,
             nonce: text("nonce"),
@@ -61,7 +60,7 @@ impl Errand {
         })
     }
 
-    /// Asks for the tokens (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
+    /// Returns the token request (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
     pub(crate) fn token_request(
         &self,
         endpoint: &Url,
@@ -80,9 +79,9 @@ impl Errand {
         request
     }
 
-    /// Whether the ID token answers this very request. Its signature is verified when the person is identified, so
-    /// that the claim is then known to be the issuer's. A server that is known to issue ID tokens was asked for one
-    /// (OpenID Connect Core section 3.1.3.3); of any other nothing is known but that scopes may mean anything there.
+    /// Checks that the ID token answers this request (nonce). Its signature is verified later, when the person is
+    /// identified. An ID token is required if `openid` was requested from a server known to issue ID tokens (OpenID
+    /// Connect Core section 3.1.3.3); of other servers it is unknown what that scope means.
     pub(crate) fn check_nonce(
         &self,
         id_token: Option<&IdToken>,
@@ -92,7 +91,7 @@ impl Errand {
             return Ok(());
         };
         let Some(id_token) = id_token else {
-            let words = "the answer has no ID token, although this issuer was asked for one";
+            let words = "the response has no ID token, although the scope openid was requested";
             return match &server.issuer {
                 Some(_) => Err(refused("id_token_missing", words)),
                 None => Ok(()),
@@ -103,20 +102,20 @@ impl Errand {
         if nonce == Some(expected.as_str()) {
             return Ok(());
         }
-        let words = "the ID token does not verify: it answers another request (nonce)";
+        let words = "the ID token is invalid: it belongs to another request (nonce)";
         Err(refused(ProviderError::INVALID_ID_TOKEN, words))
     }
 }
 
-/// Where the person is sent (RFC 6749 section 4.1.1), and what is kept meanwhile.
+/// Builds the authorization request (RFC 6749 section 4.1.1), and what to store until the person returns.
 pub(crate) fn begin(
     settings: &ProviderSettings,
     server: &Server,
     request: &ConsentRequest,
     entropy: &Entropy,
 ) -> Result<Consent, ProviderError> {
-    let errand = Errand::new(settings, request, entropy);
-    let verifier = PkceCodeVerifier::new(errand.verifier.clone());
+    let pending = PendingCallback::new(settings, request, entropy);
+    let verifier = PkceCodeVerifier::new(pending.verifier.clone());
     let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier);
     let mut uri = server.authorization()?.clone();
     {
@@ -127,7 +126,7 @@ pub(crate) fn begin(
         query
             .append_pair("response_type", "code")
             .append_pair("client_id", &settings.client_id)
-            .append_pair("redirect_uri", &errand.redirect_uri)
+            .append_pair("redirect_uri", &pending.redirect_uri)
             .append_pair("state", &request.state);
         if settings.sends_pkce() {
             query
@@ -137,7 +136,7 @@ pub(crate) fn begin(
         if !settings.scopes.is_empty() {
             query.append_pair("scope", &settings.quirks.scopes.join(&settings.scopes));
         }
-        if let Some(nonce) = &errand.nonce {
+        if let Some(nonce) = &pending.nonce {
             query.append_pair("nonce", nonce);
         }
         if wants_prompt(settings) {
@@ -145,7 +144,7 @@ pub(crate) fn begin(
         }
     }
     Ok(Consent {
-        handle: errand.to_handle(),
+        handle: pending.to_handle(),
         prompt: Prompt::Visit {
             uri: ConsentUri::new(String::from(uri)),
         },
@@ -154,8 +153,8 @@ pub(crate) fn begin(
     })
 }
 
-/// Refresh tokens are for people who were asked (OpenID Connect Core section 11): servers that keep to it ignore
-/// `offline_access` without this. Elsewhere it does harm: who may not consent alone is asked although an administrator
+/// Whether to send `prompt=consent`: without it, servers that follow OpenID Connect Core section 11 ignore
+/// `offline_access`. Elsewhere it does harm: people who may not consent themselves are asked although an administrator
 /// has consented for everybody.
 fn wants_prompt(settings: &ProviderSettings) -> bool {
     if settings.quirks.authorization.needs_no_prompt {
@@ -170,48 +169,54 @@ fn wants_prompt(settings: &ProviderSettings) -> bool {
     offline && !is_said
 }
 
-/// What the browser brought back.
-pub(crate) enum Brought {
-    /// A code for the tokens (RFC 6749 section 4.1.2).
+/// The response that the browser brought back.
+pub(crate) enum CallbackResponse {
+    /// A code to exchange for tokens (RFC 6749 section 4.1.2).
     Code(String),
-    /// `access_denied`: the person said no, or the server did for them, maybe with words.
+    /// `access_denied`: the person declined, or the server did for them, perhaps with a reason.
     Denied(Option<String>),
 }
 
-/// Reads what the browser brought back, if it comes from the server that the person was sent to.
+/// Parses the response, if it comes from the expected server.
 pub(crate) fn read(
     callback: &CallbackQuery,
     server: &Server,
     dialect: &Dialect,
-) -> Result<Brought, ProviderError> {
+) -> Result<CallbackResponse, ProviderError> {
     let pairs = form_urlencoded::parse(callback.expose().as_bytes());
     let pairs: BTreeMap<String, String> = pairs.into_owned().collect();
     check_issuer(pairs.get("iss").map(String::as_str), server)?;
     if pairs.contains_key("error") {
-        return no(&pairs, dialect);
+        return read_error(&pairs, dialect);
     }
     let code = pairs.get("code").filter(|code| !code.is_empty());
     let missing = || refused("invalid_callback", "the provider sent no code");
-    code.cloned().map(Brought::Code).ok_or_else(missing)
+    code.cloned()
+        .map(CallbackResponse::Code)
+        .ok_or_else(missing)
 }
 
-/// An answer of another server must not be taken for this one's (RFC 9207 section 2.4); an error neither.
+/// The response, even an error, must be from the expected issuer (RFC 9207 section 2.4).
 fn check_issuer(named: Option<&str>, server: &Server) -> Result<(), ProviderError> {
     match named {
         Some(named) if !server.may_be_named(named) => {
-            let words = "the answer names another issuer than the one that the person was sent to";
+            let words =
+                "the response names another issuer than the one that the person was sent to";
             Err(refused("issuer_mismatch", words))
         }
         None if server.names_issuer_in_responses => {
-            let words = "the answer does not name its issuer, as this provider says it would";
+            let words = "the response does not name its issuer (iss), although the provider announces that it does";
             Err(refused("issuer_missing", words))
         }
         _ => Ok(()),
     }
 }
 
-/// RFC 6749 section 4.1.2.1. Asking again would bring the same words, so none of them passes.
-fn no(pairs: &BTreeMap<String, String>, dialect: &Dialect) -> Result<Brought, ProviderError> {
+/// RFC 6749 section 4.1.2.1. All these errors are final, because the response cannot be requested again.
+fn read_error(
+    pairs: &BTreeMap<String, String>,
+    dialect: &Dialect,
+) -> Result<CallbackResponse, ProviderError> {
     let members = pairs
         .iter()
         .map(|(name, value)| (name.clone(), Value::String(value.clone())));
@@ -221,7 +226,9 @@ fn no(pairs: &BTreeMap<String, String>, dialect: &Dialect) -> Result<Brought, Pr
         &Scrubber::default(),
     );
     match error {
-        Some(error) if error.meaning == Meaning::Denied => Ok(Brought::Denied(error.words)),
+        Some(error) if error.meaning == Meaning::Denied => {
+            Ok(CallbackResponse::Denied(error.words))
+        }
         Some(error) => {
             let OAuthError { code, detail, .. } = error;
             Err(ProviderError::Refused { code, detail })

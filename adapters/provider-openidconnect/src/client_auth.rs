@@ -11,7 +11,7 @@ use url::form_urlencoded::byte_serialize;
 
 use crate::http::Request;
 
-/// How a client authenticates at the endpoints it posts to (OpenID Connect Core section 9).
+/// The method of client authentication (OpenID Connect Core section 9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum ClientAuthMethod {
     /// Client id and secret in the `Authorization` header: `client_secret_basic`.
@@ -20,12 +20,12 @@ pub enum ClientAuthMethod {
     /// Client id and secret in the body: `client_secret_post`.
     #[serde(rename = "client_secret_post")]
     Post,
-    /// The client id alone, in the body: `none`.
+    /// Only the client id in the body: `none`.
     #[serde(rename = "none")]
     None,
 }
 
-/// The text names no way of authenticating that this service has.
+/// An unknown method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be client_secret_basic, client_secret_post or none")]
 pub struct UnknownClientAuthMethod;
@@ -44,8 +44,8 @@ impl FromStr for ClientAuthMethod {
 }
 
 impl ClientAuthMethod {
-    /// The best of what a server says it supports. Basic is the default of RFC 8414 section 2, and the one that RFC
-    /// 6749 section 2.3.1 demands of every server.
+    /// Returns the best method that the server supports. Basic is the default of RFC 8414 section 2, and RFC 6749 section
+    /// 2.3.1 requires every server to support it.
     pub(crate) fn best_of(supported: Option<&[String]>) -> Self {
         let supports = |name: &str| supported.is_some_and(|all| all.iter().any(|one| one == name));
         if supports("client_secret_post") && !supports("client_secret_basic") {
@@ -56,19 +56,19 @@ impl ClientAuthMethod {
     }
 }
 
-/// How a client authenticates at one endpoint.
+/// Client authentication at one endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClientAuth {
-    /// The method to use.
+    /// The method.
     pub(crate) method: ClientAuthMethod,
     /// Whether the operator or a preset chose it. Otherwise it is a guess, and another method may be tried.
     pub(crate) is_fixed: bool,
-    /// Whether the client id goes into the form even beside Basic.
+    /// Whether the client id is sent in the body even with Basic.
     names_client: bool,
 }
 
 impl ClientAuth {
-    /// A method that the operator or a preset chose.
+    /// Uses a method that the operator or a preset chose.
     pub(crate) const fn fixed(method: ClientAuthMethod) -> Self {
         Self {
             method,
@@ -77,7 +77,7 @@ impl ClientAuth {
         }
     }
 
-    /// The method that was chosen, or else a guess.
+    /// Uses the chosen method, or else a guess.
     pub(crate) fn chosen_or(chosen: Option<ClientAuthMethod>, guess: ClientAuthMethod) -> Self {
         Self {
             is_fixed: chosen.is_some(),
@@ -85,8 +85,8 @@ impl ClientAuth {
         }
     }
 
-    /// The same at the device endpoint. RFC 8628 section 3.1 lets a client that authenticates leave `client_id` out, but
-    /// some servers read it from the form alone (authentik, Dex).
+    /// Adapts it to the device endpoint. RFC 8628 section 3.1 lets an authenticated client leave `client_id` out, but
+    /// some servers read it only from the body (authentik, Dex).
     pub(crate) const fn at_device_endpoint(self) -> Self {
         Self {
             names_client: true,
@@ -94,7 +94,7 @@ impl ClientAuth {
         }
     }
 
-    /// The same with another method.
+    /// Uses another method.
     pub(crate) const fn by(self, method: ClientAuthMethod) -> Self {
         Self { method, ..self }
     }
@@ -107,23 +107,23 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// A client; public without a secret.
+    /// Creates a client; without a secret it is public.
     pub(crate) const fn new(id: String, secret: Option<SecretString>) -> Self {
         Self { id, secret }
     }
 
-    /// Its id.
+    /// Returns the client id.
     pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
-    /// Its secret, if it has one.
+    /// Returns the client secret, if there is one.
     pub(crate) const fn secret(&self) -> Option<&SecretString> {
         self.secret.as_ref()
     }
 
-    /// Adds the credentials to a request. Never two methods at once (RFC 6749 section 2.3): beside Basic the id stays out
-    /// of the body except at the device endpoint, since some servers refuse both together.
+    /// Adds the credentials to a request, with one method only (RFC 6749 section 2.3). With Basic the client id stays out
+    /// of the body, except at the device endpoint, because some servers reject both together.
     pub(crate) fn authenticate(
         &self,
         auth: ClientAuth,
@@ -151,13 +151,13 @@ impl Client {
     }
 }
 
-/// The credentials of the Basic scheme, form-urlencoded first (RFC 6749 section 2.3.1).
+/// Returns the Basic credentials, form-urlencoded first (RFC 6749 section 2.3.1).
 fn basic(id: &str, secret: &str) -> String {
     STANDARD.encode(format!("{}:{}", encode(id), encode(secret)))
 }
 
-/// `~` stays as it is: servers that decode take it either way, and those that do not, against the RFC, need it plain
-/// (Microsoft's secrets are full of it). A `%7E` cannot stem from a `%` in the text: that one has become `%25`.
+/// Leaves `~` unencoded: servers that decode accept it, and servers that do not (against the RFC) need it; Microsoft's
+/// secrets often contain it. No `%7E` can come from the text itself, because `%` becomes `%25`.
 fn encode(text: &str) -> String {
     byte_serialize(text.as_bytes())
         .collect::<String>()
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_character_survives_the_basic_scheme() {
+    fn basic_encodes_every_character() {
         assert_eq!(
             encode("a:b+c%d/e&f g~h%7E"),
             "a%3Ab%2Bc%25d%2Fe%26f+g~h%257E"

@@ -1,20 +1,20 @@
-//! One limit for everything that one call of the port does.
+//! One deadline for a call of the port.
 
 use std::time::Duration;
 
 use central_oauth_domain::ports::{Clock, ProviderError};
 use tokio::time::{Instant, timeout_at};
 
-/// The instant by which a call is over. Discovery, fetching keys and the exchange itself share it.
+/// The deadline of a call. Discovery, fetching keys and the request itself share it.
 #[derive(Clone, Copy)]
 pub(crate) struct Deadline {
     at: Instant,
-    /// The same by the machine's uptime. While the machine is suspended the uptime goes on, and `Instant` stands still.
+    /// The same in uptime, which continues while the machine is suspended; `Instant` does not.
     uptime: Duration,
 }
 
 impl Deadline {
-    /// A call that starts now and may take so long.
+    /// Starts a call with this timeout.
     pub(crate) fn after(timeout: Duration, clock: &dyn Clock) -> Self {
         Self {
             at: Instant::now() + timeout,
@@ -22,7 +22,7 @@ impl Deadline {
         }
     }
 
-    /// Half of what is left, for a step that the call can do without.
+    /// Returns half of the remaining time, for an optional step.
     pub(crate) fn half(self) -> Self {
         let half = self.at.saturating_duration_since(Instant::now()) / 2;
         Self {
@@ -36,12 +36,12 @@ impl Deadline {
         Instant::now() >= self.at || clock.uptime() >= self.uptime
     }
 
-    /// What `step` gives, if it is done in time.
+    /// Runs `step` with the remaining time as timeout.
     pub(crate) async fn bound<T>(self, step: impl Future<Output = T>) -> Result<T, ProviderError> {
         timeout_at(self.at, step)
             .await
             .map_err(|_| ProviderError::Unavailable {
-                detail: "no answer in time".to_owned(),
+                detail: "no response in time".to_owned(),
                 retry_after: None,
             })
     }
@@ -54,10 +54,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_in_which_the_machine_is_suspended_counts() {
+    fn suspended_time_counts() {
         let clock = FixedClock::default();
         let deadline = Deadline::after(Duration::from_secs(10), &clock);
-        // `Instant` has stood still.
+        // `Instant` stands still while the machine is suspended.
         clock.advance(Duration::from_secs(5));
         assert!(!deadline.is_over(&clock));
         clock.advance(Duration::from_secs(1));
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_changes_nothing() {
+    fn setting_the_clock_changes_nothing() {
         let clock = FixedClock::default();
         let deadline = Deadline::after(Duration::from_secs(10), &clock);
         clock.set(central_oauth_domain::Timestamp::from_millis(i64::MAX));

@@ -1,4 +1,4 @@
-//! The answer that starts the device flow (RFC 8628 section 3.2), and those that do not end it yet (section 3.5).
+//! The device authorization response (RFC 8628 section 3.2), and token errors of a flow that continues (section 3.5).
 
 use std::time::Duration;
 
@@ -11,14 +11,13 @@ use crate::http::Fields;
 use crate::oauth_error::OAuthError;
 use crate::quirks::DeviceQuirks;
 
-/// How long a device code is taken to live when the answer does not say, or says 0. RFC 8628 requires `expires_in`, so
-/// this is for servers that break it; 900 s is what GitHub and Microsoft give. Too long does no harm: the provider
-/// tells when the code has expired.
+/// Lifetime of a device code if the response lacks the required `expires_in` or says 0. GitHub and Microsoft use 900 s.
+/// Too long does no harm, because the provider reports an expired code.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(900);
-/// Nobody types more than this.
-const LONGEST_USER_CODE: usize = 128;
+/// Nobody types a longer code.
+const MAX_USER_CODE: usize = 128;
 
-/// Reads it. Google names the addresses `verification_url` and `verification_url_complete`.
+/// Parses the response. Google calls the addresses `verification_url` and `verification_url_complete`.
 pub(crate) fn read(fields: &Fields, quirks: &DeviceQuirks) -> Result<Consent, ProviderError> {
     let device_code = fields
         .text("device_code")
@@ -56,27 +55,27 @@ fn user_code(fields: &Fields) -> Result<UserCode, ProviderError> {
     let code = fields
         .text("user_code")
         .ok_or_else(|| nonsense("no user_code"))?;
-    if code.chars().count() > LONGEST_USER_CODE || code.chars().any(char::is_control) {
+    if code.chars().count() > MAX_USER_CODE || code.chars().any(char::is_control) {
         return Err(nonsense("a user_code that nobody can type"));
     }
     Ok(UserCode::new(code))
 }
 
-/// The person's browser goes there, so it must be a web page: `javascript:` and its like are refused.
+/// The person's browser opens this address, so only web pages are accepted, not `javascript:` and the like.
 fn verification_uri(text: &str) -> Result<String, ProviderError> {
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "https" | "http") => Ok(url.into()),
-        _ => Err(nonsense("a verification_uri that is no web address")),
+        _ => Err(nonsense("a verification_uri that is not a web address")),
     }
 }
 
 fn nonsense(what: &str) -> ProviderError {
     ProviderError::Nonsense {
-        detail: format!("a device authorization answer with {what}"),
+        detail: format!("a device authorization response with {what}"),
     }
 }
 
-/// What an error of the token endpoint means for a flow that goes on (RFC 8628 section 3.5).
+/// Interprets an error of the token endpoint for a flow that may continue (RFC 8628 section 3.5).
 pub(crate) fn unfinished(error: OAuthError) -> Result<Redemption, ProviderError> {
     match error.meaning {
         Meaning::Pending => Ok(Redemption::Pending),

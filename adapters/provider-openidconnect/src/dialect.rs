@@ -1,4 +1,4 @@
-//! What the words of a provider mean: those of the RFCs, those that several providers share, and a profile's own.
+//! The meaning of error codes: those of the RFCs, those that several providers share, and those of a profile.
 
 use std::collections::BTreeMap;
 
@@ -7,27 +7,27 @@ use serde_json::{Map, Value};
 use crate::pattern::{Pattern, code_in, normal};
 use crate::quirks::{ErrorWords, Quirks};
 
-/// What an error says.
+/// The meaning of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meaning {
     /// RFC 8628 section 3.5: the person has not answered yet.
     Pending,
     /// RFC 8628 section 3.5: ask less often.
     SlowDown,
-    /// The person said no.
+    /// The person declined.
     Denied,
-    /// The device code is dead.
+    /// The device code is expired or invalid.
     Expired,
-    /// A limit or a failure that passes by itself.
+    /// A rate limit or a temporary failure.
     Passing,
     /// The operator must act.
     Misconfigured,
-    /// A definite no.
+    /// A final rejection.
     Refused,
 }
 
 impl Meaning {
-    /// Whether it is a step of the device flow.
+    /// Whether the error belongs to the device flow.
     pub(crate) const fn is_step(self) -> bool {
         matches!(
             self,
@@ -36,25 +36,25 @@ impl Meaning {
     }
 }
 
-/// Everything in an answer that may tell what is wrong.
+/// The parts of a response that may name the error.
 #[derive(Debug)]
-pub(crate) struct Said<'a> {
+pub(crate) struct ErrorTexts<'a> {
     /// The error code.
     pub(crate) code: Option<&'a str>,
-    /// The other texts in places for codes and for words.
+    /// Other texts in places for codes and descriptions.
     pub(crate) texts: Vec<&'a str>,
     /// All members.
     pub(crate) members: &'a Map<String, Value>,
 }
 
-impl Said<'_> {
+impl ErrorTexts<'_> {
     fn matches(&self, pattern: &Pattern) -> bool {
         let mut texts = self.code.iter().chain(&self.texts);
         texts.any(|text| pattern.matches(text)) || pattern.matches_member(self.members)
     }
 }
 
-/// A provider's words.
+/// The error codes of a provider.
 #[derive(Debug, Default)]
 pub(crate) struct Dialect {
     own: Vec<(Pattern, Meaning)>,
@@ -63,7 +63,7 @@ pub(crate) struct Dialect {
 }
 
 impl Dialect {
-    /// Reads the words of a profile.
+    /// Creates it from a profile's quirks.
     pub(crate) fn new(quirks: &Quirks) -> Self {
         let advice = quirks.advice.iter();
         Self {
@@ -80,44 +80,44 @@ impl Dialect {
         }
     }
 
-    /// What an error means. A profile's own words come first, and its words for the code before those for the rest.
-    pub(crate) fn meaning(&self, said: &Said<'_>) -> Meaning {
-        let code = said.code.unwrap_or_default();
+    /// Interprets an error. The profile comes first, and codes before other texts.
+    pub(crate) fn meaning(&self, texts: &ErrorTexts<'_>) -> Meaning {
+        let code = texts.code.unwrap_or_default();
         let own = |is_meant: &dyn Fn(&Pattern) -> bool| {
             let mut all = self.own.iter();
             all.find(|(pattern, _)| is_meant(pattern))
                 .map(|(_, meaning)| *meaning)
         };
         own(&|pattern| pattern.matches(code))
-            .or_else(|| own(&|pattern| said.matches(pattern)))
+            .or_else(|| own(&|pattern| texts.matches(pattern)))
             .or_else(|| shared(&self.canonical(code)))
             .unwrap_or(Meaning::Refused)
     }
 
-    /// Whether this text is a word of the provider or of the RFCs, alone or followed by other words.
+    /// Whether the text is a known error code, alone or followed by words.
     pub(crate) fn knows(&self, text: &str) -> bool {
         self.is_own(text) || shared(&self.canonical(text)).is_some()
     }
 
-    /// Whether the profile lists an answer like this one, by whatever member.
-    pub(crate) fn lists(&self, said: &Said<'_>) -> bool {
+    /// Whether the profile lists a response like this one.
+    pub(crate) fn lists(&self, texts: &ErrorTexts<'_>) -> bool {
         let own = self.own.iter().map(|(pattern, _)| pattern);
-        own.chain(&self.dead).any(|pattern| said.matches(pattern))
+        own.chain(&self.dead).any(|pattern| texts.matches(pattern))
     }
 
-    /// Whether a refresh that fails so shows that the refresh token is dead. A profile's word for something else is
-    /// stronger than `invalid_grant`.
-    pub(crate) fn is_dead(&self, said: &Said<'_>) -> bool {
-        if self.dead.iter().any(|pattern| said.matches(pattern)) {
+    /// Whether a failed refresh shows that the refresh token is dead. Other meanings in the profile take precedence over
+    /// `invalid_grant`.
+    pub(crate) fn is_dead(&self, texts: &ErrorTexts<'_>) -> bool {
+        if self.dead.iter().any(|pattern| texts.matches(pattern)) {
             return true;
         }
         let is_invalid_grant = |code| DEAD.contains(&self.canonical(code).as_str());
-        said.code.is_some_and(is_invalid_grant)
-            && !self.own.iter().any(|(pattern, _)| said.matches(pattern))
+        texts.code.is_some_and(is_invalid_grant)
+            && !self.own.iter().any(|(pattern, _)| texts.matches(pattern))
     }
 
-    /// The code that a text is, or begins with, in lower case. A profile's phrase becomes a code by underscores, and so
-    /// does `Invalid Grant`.
+    /// Returns the code in a text, or at its start, in lower case. Spaces in a profile's phrase become underscores, as in
+    /// `Invalid Grant`.
     pub(crate) fn canonical(&self, text: &str) -> String {
         let whole = normal(text);
         let head = whole.split(':').next().unwrap_or_default();
@@ -136,7 +136,7 @@ impl Dialect {
         own.chain(&self.dead).any(|pattern| pattern.matches(text))
     }
 
-    /// What to do about it, if the profile knows; what stands before a colon is Microsoft's number of the error.
+    /// Returns the profile's advice. The text before a colon is Microsoft's error number.
     pub(crate) fn advice(&self, code: &str, description: Option<&str>) -> Option<&str> {
         let description = description.unwrap_or_default();
         let first = description.split(':').next().unwrap_or_default();
@@ -148,7 +148,7 @@ impl Dialect {
 
 const INVALID_GRANT: &str = "invalid_grant";
 
-/// The last two are the words of GitHub, "Refreshing user access tokens", and of Slack, "Token rotation".
+/// The last two are from GitHub ("Refreshing user access tokens") and Slack ("Token rotation").
 const DEAD: [&str; 3] = [INVALID_GRANT, "bad_refresh_token", "invalid_refresh_token"];
 
 fn own(words: &ErrorWords) -> Vec<(Pattern, Meaning)> {
@@ -166,9 +166,9 @@ fn own(words: &ErrorWords) -> Vec<(Pattern, Meaning)> {
     pairs.collect()
 }
 
-/// RFC 6749 section 5.2, RFC 8628 section 3.5, RFC 8707 section 2, and words of more than one server:
-/// `authorization_declined` is Microsoft's, `token_expired` an older one of GitHub's documentation, as are
-/// `device_flow_disabled` and `incorrect_client_credentials`.
+/// RFC 6749 section 5.2, RFC 8628 section 3.5, RFC 8707 section 2, and codes that several servers use. Microsoft:
+/// `authorization_declined`. Older GitHub documentation: `token_expired`, `device_flow_disabled`,
+/// `incorrect_client_credentials`.
 fn shared(code: &str) -> Option<Meaning> {
     Some(match code {
         "authorization_pending" => Meaning::Pending,
@@ -203,15 +203,15 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_s_word_is_stronger() {
+    fn the_profile_takes_precedence() {
         let (words, members) = (dialect(), Map::new());
         let said = |code, description| {
-            let said = Said {
+            let texts = ErrorTexts {
                 code: Some(code),
                 texts: vec![description],
                 members: &members,
             };
-            (words.meaning(&said), words.is_dead(&said))
+            (words.meaning(&texts), words.is_dead(&texts))
         };
         assert_eq!(said("invalid_grant", "gone"), (Meaning::Refused, true));
         let other = "unsupported GRANT type";

@@ -1,4 +1,4 @@
-//! What an issuer says about itself (OpenID Connect Discovery 1.0, RFC 8414).
+//! Discovery of an issuer's metadata (OpenID Connect Discovery 1.0, RFC 8414).
 
 use central_oauth_domain::ports::ProviderError;
 use url::Url;
@@ -8,29 +8,29 @@ use crate::deadline::Deadline;
 use crate::http::{Fields, Http, Request};
 use crate::server::{TENANT_ID, is_guid};
 
-/// An issuer's metadata, as far as it is used. Everything but the issuer may be missing: some servers leave the device
-/// endpoint out, and OAuth-only ones have neither keys nor userinfo.
+/// The parts of an issuer's metadata that are used. Only the issuer is required: some servers omit the device endpoint,
+/// and OAuth-only servers have neither keys nor userinfo.
 pub(crate) struct Metadata {
-    /// The issuer exactly as it writes itself; ID tokens carry the same text.
+    /// The issuer exactly as written in the metadata; ID tokens contain the same text.
     pub(crate) issuer: String,
-    /// What methods of client authentication the token endpoint takes.
+    /// Client authentication methods of the token endpoint.
     pub(crate) auth_methods: Option<Vec<String>>,
-    /// The same of the revocation endpoint, where it is said.
+    /// Client authentication methods of the revocation endpoint, if stated.
     pub(crate) revocation_auth_methods: Option<Vec<String>>,
-    /// How ID tokens may be signed.
+    /// Signature algorithms of ID tokens.
     pub(crate) id_token_algorithms: Vec<String>,
     /// `authorization_response_iss_parameter_supported` (RFC 9207 section 3).
     pub(crate) names_issuer_in_responses: bool,
-    /// Where it was found.
+    /// Where the metadata was found.
     pub(crate) location: Url,
-    /// `scopes_supported` (RFC 8414 section 2), which need not name all.
+    /// `scopes_supported` (RFC 8414 section 2), which may be incomplete.
     pub(crate) scopes: Option<Vec<String>>,
     configured_issuer: Url,
     fields: Fields,
 }
 
 impl Metadata {
-    /// Looks where OpenID Connect has it, then where RFC 8414 has it.
+    /// Looks at the address of OpenID Connect first, then at that of RFC 8414.
     pub(crate) async fn discover(
         http: &Http,
         issuer: &Url,
@@ -47,7 +47,7 @@ impl Metadata {
                 Err(_) if status.is_client_error() => {
                     refusal.get_or_insert(no_metadata(&location, status.as_u16()));
                 }
-                // A page for people at an unknown path, with 200.
+                // An HTML page with status 200 for an unknown path.
                 Err(error) => refusal = refusal.or(Some(error)),
             }
         }
@@ -69,7 +69,7 @@ impl Metadata {
         if !is_tenant && !is_same(configured_issuer, &issuer) {
             return Err(misconfigured(
                 "issuer_mismatch",
-                &format!("asked {configured_issuer} for its metadata, got that of another issuer"),
+                &format!("the metadata of {configured_issuer} names another issuer"),
             ));
         }
         Ok(Self {
@@ -89,7 +89,7 @@ impl Metadata {
         })
     }
 
-    /// An address that the issuer names, if it may be used.
+    /// Returns an address of the metadata, if it may be used.
     pub(crate) fn endpoint(&self, name: &str) -> Result<Option<Url>, ProviderError> {
         let Some(text) = self.fields.text(name) else {
             return Ok(None);
@@ -98,7 +98,7 @@ impl Metadata {
             let detail = format!("the discovered {name} {words}");
             misconfigured("endpoint_refused", &detail)
         };
-        let url = Url::parse(text).map_err(|_| fault("is no address".to_owned()))?;
+        let url = Url::parse(text).map_err(|_| fault("is not an address".to_owned()))?;
         match address::check_discovered(&self.configured_issuer, &url) {
             Ok(()) => Ok(Some(url)),
             Err(reason) => Err(fault(reason.to_string())),
@@ -106,8 +106,8 @@ impl Metadata {
     }
 }
 
-/// An issuer's metadata lies below its path (OpenID Connect Discovery section 4.1) or beside it (RFC 8414 section 3.1);
-/// a slash at its end is left out in both.
+/// Metadata is below the issuer's path (OpenID Connect Discovery section 4.1) or beside it (RFC 8414 section 3.1). Both
+/// omit a trailing slash.
 fn locations(issuer: &Url) -> [Url; 2] {
     let path = issuer.path().trim_end_matches('/');
     let at = |path: String| {
@@ -121,15 +121,16 @@ fn locations(issuer: &Url) -> [Url; 2] {
     ]
 }
 
-/// The issuer in the metadata must be the one that was asked (OpenID Connect Discovery section 4.3). A slash at the end
-/// makes no difference here: people leave it out. In ID tokens it does.
+/// The issuer in the metadata must be the configured one (OpenID Connect Discovery section 4.3), except for a trailing
+/// slash, which people omit. In ID tokens the slash matters.
 fn is_same(configured: &Url, named: &str) -> bool {
     let bare = |url: &Url| url.as_str().trim_end_matches('/').to_owned();
     Url::parse(named).is_ok_and(|named| bare(&named) == bare(configured))
 }
 
-/// Microsoft's metadata names the tenant by its GUID, or as `{tenantid}` where it is for many tenants, whatever name the
-/// tenant was asked by (OpenID Connect Discovery section 4.3 would have them equal). Who asks by GUID gets that tenant.
+/// Microsoft's metadata names the tenant by its GUID, or as `{tenantid}` if it is for many tenants, whatever name the
+/// tenant was requested by. (OpenID Connect Discovery section 4.3 requires equality.) A request by GUID must get that
+/// tenant.
 fn is_one_of(template: &str, configured: &Url, named: &str) -> bool {
     let Some((before, after)) = template.split_once(TENANT_ID) else {
         return false;

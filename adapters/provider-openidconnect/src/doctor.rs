@@ -1,4 +1,4 @@
-//! The operator's doctor: looks at a provider before anybody links an account, and says what to do about what it finds.
+//! Checks a provider before anybody links an account, and says what to do about problems.
 
 mod authorization_code;
 mod clock;
@@ -21,10 +21,10 @@ use crate::settings::{Flow, ProviderSettings};
 use reach::Host;
 
 impl OpenIdConnectProvider {
-    /// Asks the provider what a link would ask it, as far as that goes without a person: with the device flow this
-    /// starts one that nobody finishes. `redirect_uri` is where browsers would be sent back to.
+    /// Sends the provider the requests of a link, as far as possible without a person. With the device flow this starts a
+    /// flow that nobody finishes. `redirect_uri` is the redirect URI of links.
     ///
-    /// Findings hold no secret, device code or token. Each exchange takes the provider's timeout at most.
+    /// Findings contain no secret, device code or token. Each exchange takes at most the provider's timeout.
     pub async fn check(&self, redirect_uri: &str) -> Vec<Finding> {
         let mut checkup = Checkup {
             provider: self,
@@ -46,14 +46,14 @@ impl OpenIdConnectProvider {
     }
 }
 
-/// One look at a provider, and what it has shown so far.
+/// A check in progress.
 struct Checkup<'a> {
     provider: &'a OpenIdConnectProvider,
     findings: Vec<Finding>,
     hosts: Vec<Host>,
 }
 
-/// The server as it describes itself, or as the operator does.
+/// The server as it describes itself, or as the operator configured it.
 struct Found {
     server: Arc<Server>,
     metadata: Option<Metadata>,

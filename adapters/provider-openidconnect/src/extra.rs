@@ -1,15 +1,15 @@
-//! Members of token answers that the operator lists for clients.
+//! Members of token responses that the operator lists for clients.
 
 use central_oauth_domain::grant::{Extra, ListedMembers};
 use serde_json::Value;
 
 use crate::http::Fields;
 
-/// The members of token answers that hold tokens.
+/// Members of token responses that contain tokens.
 const TOKENS: [&str; 3] = ["access_token", "refresh_token", "id_token"];
 
-/// Reads the listed members. Texts, numbers and booleans become texts; objects, lists and values that are too long are left
-/// out, as is a token that stands under another name.
+/// Reads the listed members. Numbers and booleans become strings. Objects, lists, long values and values equal to a token
+/// are left out.
 pub(crate) fn read(fields: &Fields, listed: &[String]) -> ListedMembers {
     let tokens = TOKENS.map(|name| fields.text(name));
     let value = |name: &String| {
@@ -24,7 +24,7 @@ pub(crate) fn read(fields: &Fields, listed: &[String]) -> ListedMembers {
         .collect()
 }
 
-/// Why a list of members cannot be used.
+/// Why a list of members is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExtraError {
     /// A token or a secret.
@@ -33,12 +33,12 @@ pub enum ExtraError {
     /// Not the name of a member.
     #[error("has {0:?}, which is not a member or a dotted path of members, such as \"team.id\"")]
     Name(String),
-    /// More than are stored.
+    /// Too many members.
     #[error("can list {} members at most", Extra::MOST_MEMBERS)]
     TooMany,
 }
 
-/// Checks what the operator lists.
+/// Validates the operator's list.
 pub(crate) fn check(listed: &[String]) -> Result<(), ExtraError> {
     if listed.len() > Extra::MOST_MEMBERS {
         return Err(ExtraError::TooMany);
@@ -55,7 +55,7 @@ pub(crate) fn check(listed: &[String]) -> Result<(), ExtraError> {
     Ok(())
 }
 
-/// A member by its name, which may have dots in it, or by the names that lead to it.
+/// Finds a member by its name (which may contain dots) or by a dotted path.
 fn member<'a>(fields: &'a Fields, path: &str) -> Option<&'a Value> {
     let mut names = path.split('.');
     fields.get(path).or_else(|| {
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn no_token_and_no_endless_value_gets_out() {
+    fn tokens_and_long_values_are_left_out() {
         let answer =
             r#"{"access_token": "at", "refresh_token": "rt", "copy": "rt", "again": "at"}"#;
         assert_eq!(read_one(answer, "copy"), None);
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_listed_is_refused() {
+    fn invalid_members_are_rejected() {
         let check =
             |names: &[&str]| check(&names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>());
         assert_eq!(check(&["instance_url", "team.id"]), Ok(()));

@@ -1,34 +1,36 @@
-//! The [`OAuthProvider`] port on the device authorization grant (RFC 8628) and on the authorization code grant with PKCE
-//! (RFC 6749, RFC 7636): any OpenID Connect issuer by discovery, and any plain OAuth 2.0 server by its endpoints.
+//! Implements the [`OAuthProvider`] port with the device authorization grant (RFC 8628) and the authorization code grant
+//! with PKCE (RFC 6749, RFC 7636), for OpenID Connect issuers by discovery and for plain OAuth 2.0 servers by their
+//! endpoints.
 //!
-//! # The map
+//! # Modules
 //!
-//! | module | what it knows |
+//! | module | what it does |
 //! | --- | --- |
-//! | `settings` | what the operator says about a provider, and what of it cannot be |
-//! | `server`, `discovery`, `kept` | the endpoints: given or discovered, and for how long they are believed |
-//! | `http` | one exchange: bounded, normalised to an `Answer`, and rid of our secrets |
-//! | `profile` | known providers, as the files in `profiles/` describe them |
+//! | `settings` | the operator's settings, and their validation |
+//! | `server`, `discovery`, `cached` | the endpoints: configured, or discovered and cached |
+//! | `http` | one HTTP exchange: bounded, normalised to an `Answer`, without our secrets |
+//! | `profile` | known providers, from the files in `profiles/` |
 //! | `quirks` | where providers depart from the RFCs |
-//! | `oauth_error`, `dialect`, `pattern` | where an answer says what is wrong, and what the words mean |
-//! | `client_auth`, `auth_memory` | client authentication, and what works at which endpoint |
-//! | `device_authorization` | the answer that starts a device flow |
-//! | `authorization_code` | where a person is sent, and what the browser brings back |
-//! | `token`, `refresh` | token answers, and those to refreshes |
-//! | `extra`, `token_exp` | what token answers tell besides: members for clients, the `exp` of a JWT |
-//! | `revocation` | giving tokens back |
+//! | `oauth_error`, `dialect`, `pattern` | find the error in a response, and its meaning |
+//! | `client_auth`, `auth_memory` | client authentication, and which method works at which endpoint |
+//! | `device_authorization` | the device authorization response |
+//! | `authorization_code` | the authorization request and its response |
+//! | `token`, `refresh` | token responses and refresh responses |
+//! | `extra`, `token_exp` | other contents of token responses: members for clients, the `exp` of a JWT |
+//! | `revocation` | revocation requests and responses |
 //! | `identity` | who consented: ID token, userinfo |
 //!
-//! What servers really send differs from what the RFCs say. Each such difference is dealt with in one place, with its
-//! source beside it, and has a test in `tests/`.
+//! Real servers differ from the RFCs. Each difference is handled in one place, with its source beside it, and has a test
+//! in `tests/`.
 //!
-//! A process that uses this crate installs a default `rustls` crypto provider first.
+//! A process that uses this crate must install a default `rustls` crypto provider first.
 //!
 //! [`OAuthProvider`]: central_oauth_domain::ports::OAuthProvider
 
 mod address;
 mod auth_memory;
 mod authorization_code;
+mod cached;
 mod client_auth;
 mod deadline;
 mod device_authorization;
@@ -38,7 +40,6 @@ mod doctor;
 mod extra;
 mod http;
 mod identity;
-mod kept;
 mod oauth_error;
 mod pattern;
 mod profile;

@@ -1,48 +1,48 @@
-//! Errors in the protocol's terms, and where answers say them.
+//! OAuth errors, and where responses contain them.
 
 use std::time::Duration;
 
 use central_oauth_domain::ports::ProviderError;
 use serde_json::{Map, Value};
 
-use crate::dialect::{Dialect, Meaning, Said};
+use crate::dialect::{Dialect, ErrorTexts, Meaning};
 use crate::http::Fields;
 use crate::scrub::Scrubber;
 
-/// An error in the protocol's terms (RFC 6749 section 5.2, RFC 8628 section 3.5), free of secrets.
+/// An OAuth error (RFC 6749 section 5.2, RFC 8628 section 3.5) without secrets.
 pub(crate) struct OAuthError {
     /// The code, in lower case.
     pub(crate) code: String,
-    /// What to do about it, the provider's words, and the status.
+    /// Advice, the provider's description, and the status.
     pub(crate) detail: String,
-    /// The same without the status, where there is more to tell.
+    /// The same without the status, if there is a description.
     pub(crate) words: Option<String>,
-    /// What it says.
+    /// Its meaning.
     pub(crate) meaning: Meaning,
     /// Whether it shows, at a refresh, that the refresh token is dead.
     pub(crate) is_dead: bool,
-    /// The interval that the answer names (GitHub with `slow_down`).
+    /// The interval in the response (GitHub with `slow_down`).
     pub(crate) interval: Option<Duration>,
-    /// When the provider wants to be asked again.
+    /// The pause that the provider asks for.
     pub(crate) retry_after: Option<Duration>,
 }
 
-/// The code of an error that has none, or one with characters that no code has.
+/// The code of an error without a code, or with an invalid one.
 pub(crate) const UNNAMED: &str = "unnamed_error";
 
 impl OAuthError {
-    /// Reads an error that has a code or that the profile lists, without these secrets.
+    /// Reads an error that has a code or that the profile lists, and removes these secrets.
     pub(crate) fn read(fields: &Fields, dialect: &Dialect, secrets: &Scrubber) -> Option<Self> {
         let wording = Wording::of(fields, dialect);
         let code = wording.code();
         let code = code.and_then(|word| secrets.code(&dialect.canonical(word)));
-        if code.is_none() && !dialect.lists(&wording.said) {
+        if code.is_none() && !dialect.lists(&wording.texts) {
             return None;
         }
         Some(Self::new(code.as_deref(), &wording, dialect, secrets))
     }
 
-    /// Reads an answer that is an error by its member `error`, even if nothing in it can be a code.
+    /// Reads a response whose member `error` makes it an error, even without a valid code.
     pub(crate) fn unnamed(fields: &Fields, dialect: &Dialect, secrets: &Scrubber) -> Self {
         Self::new(None, &Wording::of(fields, dialect), dialect, secrets)
     }
@@ -64,15 +64,15 @@ impl OAuthError {
             code: code.unwrap_or(UNNAMED).to_owned(),
             words: Some(detail.clone()).filter(|words| !words.is_empty()),
             detail,
-            meaning: dialect.meaning(&wording.said),
-            is_dead: dialect.is_dead(&wording.said),
+            meaning: dialect.meaning(&wording.texts),
+            is_dead: dialect.is_dead(&wording.texts),
             interval: None,
             retry_after: None,
         }
     }
 
-    /// Whether the provider limits requests. Nothing else can be meant by a pause after which the same request may work,
-    /// save by an answer that is definite already: a dead token stays dead.
+    /// Whether the provider limits requests: `Retry-After` means that the same request may work later. Except if the
+    /// response is definite: a dead token stays dead.
     pub(crate) fn is_limit(&self) -> bool {
         let is_definite = self.is_dead || matches!(self.meaning, Meaning::Expired);
         !is_definite && self.retry_after.is_some_and(|pause| !pause.is_zero())
@@ -100,8 +100,8 @@ impl From<OAuthError> for ProviderError {
     }
 }
 
-/// Members that hold a code: `code` and `status` of Google's APIs, `errorType` of Fitbit, `errorCode` of Okta and
-/// Salesforce, `errcode` of WeChat, `title` of RFC 9457; `extensions` holds one in GraphQL.
+/// Members with a code: `code` and `status` of Google's APIs, `errorType` of Fitbit, `errorCode` of Okta and Salesforce,
+/// `errcode` of WeChat, `title` of RFC 9457, `extensions` of GraphQL.
 const CODES: [&str; 12] = [
     "code",
     "error",
@@ -117,7 +117,7 @@ const CODES: [&str; 12] = [
     "extensions",
 ];
 
-/// Members that hold words for people, best first. Zoom says `reason` for `error_description`.
+/// Members with a description, best first. Zoom uses `reason` for `error_description`.
 const WORDS: [&str; 10] = [
     "error_description",
     "reason",
@@ -131,35 +131,35 @@ const WORDS: [&str; 10] = [
     "description",
 ];
 
-/// How deep codes may lie within `error` and `errors`.
-const DEEPEST: u8 = 4;
-/// How many errors of an array are read.
-const MOST_ERRORS: usize = 8;
+/// Maximum nesting of codes within `error` and `errors`.
+const MAX_DEPTH: u8 = 4;
+/// Maximum number of errors read from an array.
+const MAX_ERRORS: usize = 8;
 
-/// Where an answer says what is wrong. Nothing here is scrubbed yet.
+/// The unscrubbed error texts of a response.
 pub(crate) struct Wording<'a> {
-    /// The words for people.
+    /// The description for people.
     pub(crate) description: Option<&'a str>,
-    said: Said<'a>,
+    texts: ErrorTexts<'a>,
 }
 
 impl<'a> Wording<'a> {
-    /// Looks for a code and for words.
+    /// Finds a code and a description.
     ///
-    /// `error` is a text by RFC 6749; other APIs have an object, an array, or `errors`. Members elsewhere may hold
-    /// anything, so a text there is a code only if it is known as one: Twitch says `{"status": 400, "message":
-    /// "authorization_pending"}`. Of an answer with tokens only `error` is read.
+    /// `error` is a text in RFC 6749; other APIs have an object, an array, or `errors`. In other members, a text counts
+    /// as a code only if it is a known one: Twitch sends `{"status": 400, "message": "authorization_pending"}`. If the
+    /// response has tokens, only `error` is read.
     pub(crate) fn of(fields: &'a Fields, dialect: &Dialect) -> Self {
         let members = fields.members();
         let has_tokens = fields
             .first_text(&["access_token", "device_code"])
             .is_some();
         let mut error = Texts::default();
-        error.collect(members.get("error"), DEEPEST);
+        error.collect(members.get("error"), MAX_DEPTH);
         let mut elsewhere = Vec::new();
         if !has_tokens {
-            error.collect(members.get("errors"), DEEPEST);
-            error.collect(members.get("error_code"), DEEPEST);
+            error.collect(members.get("errors"), MAX_DEPTH);
+            error.collect(members.get("error_code"), MAX_DEPTH);
             elsewhere.extend(texts(members, &CODES));
             elsewhere.extend(texts(members, &WORDS));
         }
@@ -179,7 +179,7 @@ impl<'a> Wording<'a> {
             .or_else(|| in_error(|text| text.contains(' ')));
         Self {
             description,
-            said: Said {
+            texts: ErrorTexts {
                 code,
                 texts: [error.codes, error.words, elsewhere].concat(),
                 members,
@@ -187,9 +187,9 @@ impl<'a> Wording<'a> {
         }
     }
 
-    /// What may be an error code.
+    /// Whether a text may be an error code.
     pub(crate) const fn code(&self) -> Option<&'a str> {
-        self.said.code
+        self.texts.code
     }
 }
 
@@ -206,7 +206,7 @@ impl<'a> Texts<'a> {
         match value {
             Some(Value::String(text)) if !text.trim().is_empty() => self.codes.push(text),
             Some(Value::Array(items)) if depth > 0 => {
-                for item in items.iter().take(MOST_ERRORS) {
+                for item in items.iter().take(MAX_ERRORS) {
                     self.collect(Some(item), depth - 1);
                 }
             }
@@ -221,7 +221,7 @@ impl<'a> Texts<'a> {
     }
 }
 
-/// The members of these names that are texts.
+/// Returns the members with these names that are texts.
 fn texts<'a>(
     members: &'a Map<String, Value>,
     names: &'static [&'static str],
@@ -230,7 +230,7 @@ fn texts<'a>(
     texts.filter(|text| !text.trim().is_empty())
 }
 
-/// Numbers are statuses, addresses are types of problems (RFC 9457), and phrases are for people.
+/// Excludes numbers (statuses), addresses (problem types, RFC 9457) and phrases (for people).
 fn may_be_code(text: &str) -> bool {
     text.parse::<f64>().is_err() && !text.contains("://") && !text.trim().contains(' ')
 }

@@ -1,14 +1,14 @@
-//! Patterns that recognise an error by what a provider says: how a profile writes them, and what they match.
+//! Patterns for a provider's errors, as profiles write them.
 
 use serde_json::{Map, Value};
 
-/// One entry of a profile's lists of errors.
+/// An entry of a profile's lists of errors.
 ///
 /// | written | matches |
 /// | --- | --- |
 /// | `invalid_code` | this code, alone or followed by words: `invalid_code: it was used` |
 /// | `Invalid refresh token` | this whole text |
-/// | `Invalid Params*` | every text that starts so |
+/// | `Invalid Params*` | every text that begins like this |
 /// | `/errors/*/code=1021` | this value at this JSON pointer (RFC 6901); `*` stands for every element of an array |
 ///
 /// Case does not matter, except in member names.
@@ -18,12 +18,12 @@ pub(crate) enum Pattern {
     Text(String),
     /// The start of a text, in lower case.
     Start(String),
-    /// The steps of a pointer, and the value there in lower case.
+    /// The steps of a pointer, and its value in lower case.
     At(Vec<String>, String),
 }
 
 impl Pattern {
-    /// Reads an entry.
+    /// Parses an entry.
     pub(crate) fn new(written: &str) -> Self {
         if let Some((pointer, value)) = written.split_once('=')
             && let Some(steps) = pointer.strip_prefix('/')
@@ -47,7 +47,7 @@ impl Pattern {
         }
     }
 
-    /// Whether it matches a member of the answer.
+    /// Whether it matches a member of the response.
     pub(crate) fn matches_member(&self, members: &Map<String, Value>) -> bool {
         match self {
             Self::At(steps, value) => match steps.split_first() {
@@ -81,7 +81,7 @@ fn is_at(value: &Value, steps: &[String], expected: &str) -> bool {
     }
 }
 
-/// The code at the start of a text that goes on with words: `invalid_grant: Token has been revoked`. In lower case.
+/// Returns the code at the start of a longer text, in lower case: `invalid_grant: Token has been revoked`.
 pub(crate) fn code_in(text: &str) -> Option<String> {
     let text = text.trim();
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
@@ -93,7 +93,7 @@ pub(crate) fn code_in(text: &str) -> Option<String> {
     (is_code && !code.is_empty()).then(|| code.to_ascii_lowercase())
 }
 
-/// A text as it is compared: case and space around it do not matter.
+/// Normalises case and spaces for comparison.
 pub(crate) fn normal(text: &str) -> String {
     text.trim().to_lowercase()
 }

@@ -1,4 +1,4 @@
-//! The adapter itself.
+//! The adapter.
 
 mod ask;
 mod people;
@@ -20,13 +20,13 @@ use openidconnect::core::CoreJsonWebKeySet;
 use url::Url;
 
 use crate::auth_memory::AuthMemory;
-use crate::authorization_code::{Brought, Errand};
+use crate::authorization_code::{CallbackResponse, PendingCallback};
+use crate::cached::Cached;
 use crate::client_auth::Client;
 use crate::deadline::Deadline;
 use crate::dialect::Dialect;
 use crate::discovery::Metadata;
 use crate::http::{Fields, Http, Names, Rejection, Request, TraceHeaders, unworded};
-use crate::kept::Kept;
 use crate::server::Server;
 use crate::settings::{Flow, ProviderSettings, SettingsError};
 use crate::{authorization_code, device_authorization, refresh, revocation, token};
@@ -34,21 +34,21 @@ use crate::{authorization_code, device_authorization, refresh, revocation, token
 /// RFC 8628 section 3.4.
 const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// A provider, with the flow that its settings say.
+/// A provider with its flow.
 pub struct OpenIdConnectProvider {
     pub(crate) settings: ProviderSettings,
     entropy: Arc<Entropy>,
     client: Client,
     auth_memory: AuthMemory,
     pub(crate) http: Http,
-    server: Kept<Server>,
-    keys: Kept<CoreJsonWebKeySet>,
+    server: Cached<Server>,
+    keys: Cached<CoreJsonWebKeySet>,
     observer: Arc<dyn Observer>,
 }
 
 impl OpenIdConnectProvider {
-    /// Takes the settings; the provider is not asked anything yet. The clock judges dates in `Retry-After` and the
-    /// age of what was discovered; the random source makes what ties an authorization code to its request.
+    /// Creates a provider without contacting it. The clock interprets dates in `Retry-After` and expires the cache. The
+    /// random source creates the values that bind an authorization code to its request.
     ///
     /// # Errors
     /// When the settings cannot work, or this machine has no CA certificates for the https that they need.
@@ -65,7 +65,7 @@ impl OpenIdConnectProvider {
             tracing::warn!(
                 provider = settings.name.as_str(),
                 scope,
-                "without this scope the provider does not say who consents, and no link can be completed"
+                "links cannot complete: without this scope the provider does not say who consents"
             );
         }
         let dialect = Dialect::new(&settings.quirks);
@@ -79,16 +79,15 @@ impl OpenIdConnectProvider {
             client: Client::new(settings.client_id.clone(), settings.client_secret.clone()),
             http,
             auth_memory: AuthMemory::new(Arc::clone(&clock)),
-            server: Kept::new(Arc::clone(&clock)),
-            keys: Kept::new(clock),
+            server: Cached::new(Arc::clone(&clock)),
+            keys: Cached::new(clock),
             observer: Arc::new(Unobserved),
             entropy,
             settings,
         })
     }
 
-    /// Tells this observer how often what is kept of the provider was there, and has requests carry these headers, if
-    /// the settings want that.
+    /// Reports cache lookups to this observer, and adds these headers to requests if the settings say so.
     #[must_use]
     pub fn watched(mut self, observer: Arc<dyn Observer>, trace_headers: TraceHeaders) -> Self {
         if self.settings.trace_context {
@@ -172,7 +171,7 @@ impl OpenIdConnectProvider {
         }
     }
 
-    /// Puts the scopes into a request of the device flow (RFC 8628 section 3.1).
+    /// Adds the scopes to a request of the device flow (RFC 8628 section 3.1).
     fn name_scopes(&self, request: &mut Request) {
         let (scopes, quirks) = (&self.settings.scopes, &self.settings.quirks);
         if !scopes.is_empty() {
@@ -181,7 +180,7 @@ impl OpenIdConnectProvider {
         }
     }
 
-    /// Tokens that fail a check are alive at the provider all the same, so they are not dropped.
+    /// Keeps tokens that fail a check, because they are valid at the provider.
     fn read_tokens(
         &self,
         fields: &Fields,
@@ -205,23 +204,23 @@ impl OpenIdConnectProvider {
         server: &Server,
         deadline: Deadline,
     ) -> Result<Redemption, ProviderError> {
-        let errand = Errand::from_handle(handle)?;
+        let pending = PendingCallback::from_handle(handle)?;
         let code = match authorization_code::read(callback, server, self.http.dialect())? {
-            Brought::Code(code) => code,
-            Brought::Denied(words) => return Ok(Redemption::Denied(words)),
+            CallbackResponse::Code(code) => code,
+            CallbackResponse::Denied(words) => return Ok(Redemption::Denied(words)),
         };
         let token_endpoint = server.token()?;
-        let request = errand.token_request(token_endpoint, &code, &self.settings);
+        let request = pending.token_request(token_endpoint, &code, &self.settings);
         let answer = self.post(server.auth, request, deadline).await?;
         let origin = self.origin_of(server.of_tokens.as_ref(), token_endpoint);
         let status = answer.status();
         let fields = answer.success().map_err(|rejection| match rejection {
             Rejection::Worded(error) => error.into(),
-            // A code is not asked about again: what is refused without a word is refused all the same.
+            // A code cannot be used again, so any rejection is final.
             Rejection::Failed(cause) => unworded(cause, status),
         })?;
         self.read_tokens(&fields, origin, |grant| {
-            errand.check_nonce(grant.id_token.as_ref(), server)
+            pending.check_nonce(grant.id_token.as_ref(), server)
         })
     }
 }

@@ -1,5 +1,5 @@
-//! Where providers depart from the RFCs: named behaviours that a profile switches on. What is left out keeps to the RFCs.
-//! An operator takes away what a preset says with an empty text, or with zero where a number is expected.
+//! Where providers depart from the RFCs: named behaviours that a profile switches on. The defaults follow the RFCs. An
+//! operator removes a preset's value with an empty text, or with zero for a number.
 
 mod operators;
 
@@ -10,28 +10,28 @@ use serde::Deserialize;
 
 use crate::client_auth::{ClientAuth, ClientAuthMethod};
 
-/// All of them. Which provider does what, and by which source, stands in the profiles.
+/// All quirks. The profiles say which provider does what, with sources.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Quirks {
-    /// What is asked for (RFC 6749 section 3.3).
+    /// Scopes (RFC 6749 section 3.3).
     pub scopes: ScopeQuirks,
-    /// The authorization request and its answer (RFC 6749 section 4.1.1, RFC 9207).
+    /// The authorization request and its response (RFC 6749 section 4.1.1, RFC 9207).
     pub authorization: AuthorizationQuirks,
     /// The device flow (RFC 8628).
     pub device: DeviceQuirks,
-    /// Token requests and answers (RFC 6749 section 5).
+    /// Token requests and responses (RFC 6749 section 5).
     pub token: TokenQuirks,
     /// Refreshing (RFC 6749 section 6).
     pub refresh: RefreshQuirks,
-    /// Words of the provider, by what they mean.
+    /// The provider's own error codes, by their meaning.
     pub errors: ErrorWords,
-    /// Who consented (OpenID Connect Core sections 2 and 5.3).
+    /// The person (OpenID Connect Core sections 2 and 5.3).
     pub identity: IdentityQuirks,
-    /// Giving tokens back (RFC 7009).
+    /// Revocation (RFC 7009).
     pub revocation: RevocationQuirks,
-    /// What to do about an error, by its code, its whole description, or what stands before its first
-    /// colon (`AADSTS50076`).
+    /// Advice about an error, by its code, its whole description, or the text before the first colon of its description
+    /// (`AADSTS50076`).
     #[serde(deserialize_with = "operators::without_empty")]
     pub advice: BTreeMap<String, String>,
 }
@@ -40,31 +40,31 @@ pub struct Quirks {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ScopeQuirks {
-    /// What joins them in requests; a space by RFC 6749 section 3.3.
+    /// The separator in requests; a space by RFC 6749 section 3.3.
     #[serde(deserialize_with = "operators::unless_empty")]
     pub separator: Option<String>,
-    /// One of these must be asked for, or no refresh token comes.
+    /// One of these is required for a refresh token.
     pub for_refresh: Vec<String>,
-    /// One of these must be asked for, or the provider does not say who the person is.
+    /// One of these is required to identify the person.
     pub for_identity: Vec<String>,
-    /// The device flow gives these only.
+    /// The only scopes that the device flow grants.
     pub device_flow_gives: Vec<String>,
 }
 
-/// The authorization request and its answer.
+/// The authorization request and its response.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthorizationQuirks {
-    /// How the server names itself in its answers where no metadata says so (RFC 9207 section 2).
+    /// The issuer in responses, if no metadata says so (RFC 9207 section 2).
     #[serde(deserialize_with = "operators::unless_empty")]
     pub response_issuer: Option<String>,
-    /// The provider refuses the parameters of RFC 7636. The state still binds the answer to the browser.
+    /// The provider rejects PKCE (RFC 7636). The state still binds the response to the browser.
     pub refuses_pkce: bool,
-    /// The provider takes them of public clients only: with a client secret they are left out.
+    /// The provider accepts PKCE only from public clients; with a client secret PKCE is not used.
     pub refuses_pkce_with_secret: bool,
-    /// ID tokens come without the nonce that was asked for (OpenID Connect Core section 3.1.2.1), so none is asked for.
+    /// ID tokens lack the requested nonce (OpenID Connect Core section 3.1.2.1), so no nonce is sent.
     pub omits_nonce: bool,
-    /// `offline_access` counts without `prompt=consent` (OpenID Connect Core section 11), so that is not sent.
+    /// `offline_access` works without `prompt=consent` (OpenID Connect Core section 11), so that is not sent.
     pub needs_no_prompt: bool,
 }
 
@@ -72,43 +72,43 @@ pub struct AuthorizationQuirks {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DeviceQuirks {
-    /// Added to the device authorization request. In presets the values may have placeholders.
+    /// Extra parameters of the device authorization request. Presets may use placeholders.
     #[serde(deserialize_with = "operators::without_empty")]
     pub parameters: BTreeMap<String, String>,
-    /// Which parameter holds the scopes; `scope` by RFC 8628 section 3.1.
+    /// The parameter for scopes; `scope` by RFC 8628 section 3.1.
     #[serde(deserialize_with = "operators::unless_empty")]
     pub scope_parameter: Option<String>,
-    /// Polls name the scopes again.
+    /// Polls repeat the scopes.
     pub polls_repeat_scopes: bool,
-    /// `grant_type` of polls, in place of the URN of RFC 8628 section 3.4.
+    /// `grant_type` of polls, instead of the URN of RFC 8628 section 3.4.
     #[serde(deserialize_with = "operators::unless_empty")]
     pub grant_type: Option<String>,
-    /// Which parameter of polls holds the device code; `device_code` by RFC 8628 section 3.4.
+    /// The parameter for the device code in polls; `device_code` by RFC 8628 section 3.4.
     #[serde(deserialize_with = "operators::unless_empty")]
     pub code_parameter: Option<String>,
-    /// `expires_in` and `interval` come in milliseconds.
+    /// `expires_in` and `interval` are in milliseconds.
     pub times_in_milliseconds: bool,
-    /// `verification_uri` has the user code in it already, as `verification_uri_complete` would.
+    /// `verification_uri` contains the user code, like `verification_uri_complete`.
     pub verification_uri_is_complete: bool,
-    /// The client secret must be left out: grants of this flow belong to a public client, refreshes included.
+    /// The client secret must not be sent: grants of this flow belong to a public client, also when refreshing.
     pub refuses_secret: bool,
 }
 
-/// Token requests and answers.
+/// Token requests and responses.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TokenQuirks {
-    /// Added to requests that redeem a code or a device code. In presets the values may have placeholders.
+    /// Extra parameters of requests that redeem a code or a device code. Presets may use placeholders.
     #[serde(deserialize_with = "operators::without_empty")]
     pub parameters: BTreeMap<String, String>,
-    /// Requests are JSON objects, not forms.
+    /// Requests are JSON objects instead of forms.
     pub json_requests: bool,
-    /// Values of `token_type` that stand for bearer tokens.
+    /// Values of `token_type` that mean Bearer.
     pub bearer_types: Vec<String>,
-    /// Seconds that access tokens last although no answer says so.
+    /// Lifetime of access tokens in seconds, if responses do not say.
     #[serde(deserialize_with = "operators::unless_zero")]
     pub default_expires_in: Option<u64>,
-    /// Where answers list the scopes: JSON pointers (RFC 6901), the first that is there. `/scope` otherwise.
+    /// Where responses list the scopes: JSON pointers (RFC 6901), the first that exists. Default: `/scope`.
     pub scopes_at: Vec<String>,
 }
 
@@ -116,52 +116,52 @@ pub struct TokenQuirks {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RefreshQuirks {
-    /// Added to refreshes. In presets the values may have placeholders.
+    /// Extra parameters of refreshes. Presets may use placeholders.
     #[serde(deserialize_with = "operators::without_empty")]
     pub parameters: BTreeMap<String, String>,
-    /// What shows that the refresh token is dead, beside `invalid_grant`: codes, whole messages, the beginnings of messages
-    /// (`Invalid Params*`), or members by their place (`/errors/*/code=1021`).
+    /// Errors that mean a dead refresh token, in addition to `invalid_grant`: codes, whole messages, beginnings of
+    /// messages (`Invalid Params*`), or members by their place (`/errors/*/code=1021`).
     pub dead: Vec<String>,
-    /// `invalid_grant` has been seen for healthy tokens: it is believed only when it stays.
+    /// The provider has sent `invalid_grant` for valid tokens. It ends a grant only if it persists.
     pub dead_is_doubtful: bool,
-    /// Seconds that a refresh token lasts, where no answer says so.
+    /// Lifetime of a refresh token in seconds, if responses do not say.
     #[serde(deserialize_with = "operators::unless_zero")]
     pub lasts: Option<u64>,
-    /// Using it starts that time anew, be it by rotation or because it is a limit of disuse.
+    /// Using the refresh token restarts its lifetime, by rotation or because it only expires from disuse.
     pub use_renews: bool,
-    /// Seconds from the consent after which the grant ends whatever is done.
+    /// Seconds from the consent after which the grant ends in any case.
     #[serde(deserialize_with = "operators::unless_zero")]
     pub grant_lasts: Option<u64>,
-    /// Codes of failures that may have spent the refresh token.
+    /// Codes of failures that may have used up the refresh token.
     pub may_have_acted: Vec<String>,
 }
 
-/// Errors of a provider: codes, whole messages, the beginnings of messages or members, written as in
+/// The provider's own errors: codes, whole messages, beginnings of messages or members, written as in
 /// [`RefreshQuirks::dead`]. Case does not matter.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ErrorWords {
     /// `slow_down`.
     pub slow_down: Vec<String>,
-    /// `access_denied`: the person said no.
+    /// `access_denied`: the person declined.
     pub denied: Vec<String>,
     /// `expired_token`.
     pub expired: Vec<String>,
-    /// `temporarily_unavailable`: limits and failures of the moment.
+    /// `temporarily_unavailable`: rate limits and temporary failures.
     pub passing: Vec<String>,
-    /// The operator must act: `invalid_client` and its like. Never ends a grant.
+    /// The operator must act: `invalid_client` and similar. Never ends a grant.
     pub misconfigured: Vec<String>,
 }
 
-/// Who consented.
+/// The person who consented.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct IdentityQuirks {
-    /// JSON pointers into userinfo. All of them, joined by colons, are the person's id; `/sub`, else `/id`, otherwise.
+    /// JSON pointers into userinfo. All of them, joined by colons, are the person's id. Default: `/sub`, else `/id`.
     pub id: Vec<String>,
-    /// JSON pointers into userinfo: the first text is the name to show.
+    /// JSON pointers into userinfo; the first text is the display name.
     pub name: Vec<String>,
-    /// Userinfo is asked with POST.
+    /// Userinfo is requested with POST.
     pub post: bool,
     /// Headers of the userinfo request.
     #[serde(deserialize_with = "operators::without_empty")]
@@ -174,44 +174,44 @@ pub struct IdentityQuirks {
     pub issuer_template: Option<String>,
 }
 
-/// Giving tokens back.
+/// Revocation.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RevocationQuirks {
-    /// Added to revocation requests. In presets the values may have placeholders.
+    /// Extra parameters of revocation requests. Presets may use placeholders.
     #[serde(deserialize_with = "operators::without_empty")]
     pub parameters: BTreeMap<String, String>,
-    /// The request takes tokens of this type only.
+    /// The provider revokes only tokens of this type.
     #[serde(deserialize_with = "operators::unless_empty")]
     pub takes: Option<TokenType>,
     /// The method is DELETE.
     pub delete: bool,
-    /// Where the token goes.
+    /// Where the request contains the token.
     pub token_in: TokenPlace,
-    /// The token's parameter; `token` by RFC 7009 section 2.1.
+    /// The parameter for the token; `token` by RFC 7009 section 2.1.
     #[serde(deserialize_with = "operators::unless_empty")]
     pub parameter: Option<String>,
-    /// How this service authenticates; as at the token endpoint otherwise.
+    /// The method of client authentication; default: as at the token endpoint.
     #[serde(deserialize_with = "operators::unless_empty")]
     pub auth_method: Option<RevocationAuth>,
-    /// Statuses that mean that the token was gone.
+    /// Statuses that mean that the token was already gone.
     pub gone_statuses: Vec<u16>,
-    /// Codes and whole messages that mean that the token was gone.
+    /// Codes and whole messages that mean that the token was already gone.
     pub gone: Vec<String>,
-    /// Whether the request is read as it is sent is not known: no error shows that the token was gone, and with 200 it is
-    /// an error still.
+    /// It is uncertain whether the provider understands the request. No error counts as "already gone", and an error with
+    /// status 200 stays an error.
     pub doubts_unknown: bool,
-    /// It ends the access token alone: a refresh token of the grant lives on.
+    /// Revokes only the access token; the refresh token of the grant stays valid.
     pub leaves_grant: bool,
-    /// A success says so in this member; without it, 200 is none.
+    /// The member that confirms a success; without it, status 200 does not count.
     #[serde(deserialize_with = "operators::unless_empty")]
     pub success_member: Option<String>,
-    /// Of access tokens it ends the grant with a live one, and says 200 to a dead one too, as RFC 7009 section 2.2 has it:
-    /// userinfo is asked first which of the two this is.
+    /// A live access token ends the grant, but the provider answers 200 to any token (RFC 7009 section 2.2). The service
+    /// checks at userinfo first whether the token is live.
     pub ends_grants_of_live_tokens: bool,
 }
 
-/// What a revocation request takes.
+/// The type of token in a revocation request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenType {
@@ -221,7 +221,7 @@ pub enum TokenType {
     RefreshToken,
 }
 
-/// Where a revocation request carries the token.
+/// Where a revocation request contains the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenPlace {
@@ -230,24 +230,24 @@ pub enum TokenPlace {
     Form,
     /// In a JSON object.
     Json,
-    /// In the `Authorization` header, as a bearer token: it revokes itself.
+    /// In the `Authorization` header as a bearer token: the token revokes itself.
     Bearer,
 }
 
-/// How this service authenticates when it gives tokens back.
+/// Client authentication of revocations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RevocationAuth {
-    /// Id and secret in the header. Without a secret the request is of no use.
+    /// Id and secret in the header. Without a secret the provider cannot revoke.
     ClientSecretBasic,
-    /// The client id alone, in the body.
+    /// Only the client id, in the body.
     ClientId,
-    /// Not at all: the token is enough.
+    /// None: the token is enough.
     None,
 }
 
 impl Quirks {
-    /// The extra parameters of every kind of request but the authorization request.
+    /// Returns the extra parameters of every kind of request except authorization requests.
     pub(crate) fn parameters(&mut self) -> [&mut BTreeMap<String, String>; 4] {
         [
             &mut self.device.parameters,
@@ -259,12 +259,12 @@ impl Quirks {
 }
 
 impl ScopeQuirks {
-    /// Scopes as the text of a request.
+    /// Joins scopes for a request.
     pub(crate) fn join(&self, scopes: &[String]) -> String {
         scopes.join(self.separator.as_deref().unwrap_or(" "))
     }
 
-    /// The first that the device flow does not give.
+    /// Returns the first scope that the device flow cannot grant.
     pub(crate) fn not_by_device_flow<'a>(&self, scopes: &'a [String]) -> Option<&'a str> {
         let given = &self.device_flow_gives;
         let mut others = scopes.iter().filter(|scope| !given.contains(scope));
@@ -276,27 +276,27 @@ impl ScopeQuirks {
 }
 
 impl AuthorizationQuirks {
-    /// Whether the parameters of RFC 7636 are sent.
+    /// Whether PKCE (RFC 7636) is used.
     pub(crate) const fn takes_pkce(&self, has_secret: bool) -> bool {
         !(self.refuses_pkce || self.refuses_pkce_with_secret && has_secret)
     }
 }
 
 impl RefreshQuirks {
-    /// How long a refresh token lasts from an answer on that says nothing about it.
+    /// Returns the lifetime of a refresh token from a response that does not say.
     pub(crate) fn lasts(&self, is_refreshed: bool) -> Option<Duration> {
         let seconds = self.lasts.filter(|_| self.use_renews || !is_refreshed);
         seconds.map(Duration::from_secs)
     }
 
-    /// How long a grant lasts from the consent on.
+    /// Returns the lifetime of a grant from the consent.
     pub(crate) fn grant_lasts(&self) -> Option<Duration> {
         self.grant_lasts.map(Duration::from_secs)
     }
 }
 
 impl DeviceQuirks {
-    /// How this service authenticates in grants of this flow.
+    /// Returns the client authentication for grants of this flow.
     pub(crate) fn auth(&self, otherwise: ClientAuth) -> ClientAuth {
         if self.refuses_secret {
             ClientAuth::fixed(ClientAuthMethod::None)
@@ -311,7 +311,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_grant_of_no_seconds_is_one_without_an_end() {
+    fn zero_seconds_mean_no_end_of_the_grant() {
         for (written, expected) in [
             ("", None),
             ("grant_lasts = 0", None),

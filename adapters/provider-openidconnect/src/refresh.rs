@@ -1,4 +1,4 @@
-//! Answers to a refresh (RFC 6749 section 6), and whether the refresh token may be spent although they bring none.
+//! Responses to a refresh (RFC 6749 section 6), and whether a failed one may have used up the refresh token.
 
 use central_oauth_domain::grant::TokenOrigin;
 use central_oauth_domain::ports::{ProviderError, RefreshAnswer, RefreshError};
@@ -10,8 +10,8 @@ use crate::oauth_error::{OAuthError, UNNAMED};
 use crate::quirks::{Quirks, RefreshQuirks};
 use crate::token;
 
-/// Reads the answer to a refresh with the `presented` token. `granted` are the scopes where the answer names none. An ID
-/// token in it is ignored, so a bad one does no harm.
+/// Parses the response to a refresh with the `presented` token. `granted` are the scopes if the response names none. An
+/// ID token is ignored, so that a bad one does no harm.
 pub(crate) fn read(
     answer: Answer,
     presented: &RefreshToken,
@@ -23,7 +23,7 @@ pub(crate) fn read(
     let status = answer.status();
     let has_rotated = brings_another(&answer, presented);
     match answer.success() {
-        // The server has done its part, whatever is wrong with the answer.
+        // The server may have rotated, whatever is wrong with the response.
         Ok(fields) => {
             token::read_refreshed(&fields, granted, origin, quirks, listed).map_err(|cause| {
                 RefreshError {
@@ -47,17 +47,17 @@ pub(crate) fn read(
     }
 }
 
-/// Whether the answer has another refresh token than the one that was presented. In an error that token is not stored,
-/// but the provider may have rotated.
+/// Whether the response has a new refresh token. In an error response it is not stored, but the provider may have
+/// rotated.
 fn brings_another(answer: &Answer, presented: &RefreshToken) -> bool {
-    let brought = answer
+    let returned = answer
         .fields()
         .and_then(|fields| fields.text("refresh_token"));
-    brought.is_some_and(|token| token != presented.expose())
+    returned.is_some_and(|token| token != presented.expose())
 }
 
-/// A dead refresh token has one name for the domain. Where it is doubtful, it gets another: the grant then ends only
-/// when the refusal stays.
+/// Gives a dead refresh token the domain's code. A doubtful rejection gets another code, which ends the grant only if it
+/// persists.
 fn judge(error: OAuthError, quirks: &RefreshQuirks) -> ProviderError {
     if !error.is_dead {
         return error.into();
@@ -81,7 +81,7 @@ fn dead(detail: String) -> ProviderError {
     }
 }
 
-/// A 408 is a request that got lost on its way in, and a 429 is a limit: neither says anything about the refresh token.
+/// A 408 never reached the endpoint, and a 429 is a rate limit: neither is about the refresh token.
 fn is_refusal(status: StatusCode) -> bool {
     status.is_client_error()
         && status != StatusCode::REQUEST_TIMEOUT

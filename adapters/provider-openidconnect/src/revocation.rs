@@ -1,6 +1,6 @@
-//! Giving a token back (RFC 7009, or as the provider has it), and what the answer says about it.
+//! Revocation requests (RFC 7009, or as the provider requires) and their responses.
 //!
-//! The library's own request is of no use: it takes no endpoint on loopback, and no success but 200.
+//! The library's own request is not used, because it accepts no endpoint on loopback and no success other than 200.
 
 use central_oauth_domain::ports::{ProviderError, Revoked, TokenToRevoke};
 use reqwest::StatusCode;
@@ -11,7 +11,7 @@ use crate::http::{Answer, Fields, Rejection, Request, unworded};
 use crate::oauth_error::OAuthError;
 use crate::quirks::{RevocationAuth, RevocationQuirks, TokenPlace, TokenType};
 
-/// Whether the provider takes tokens of this type back.
+/// Whether the provider revokes tokens of this type.
 pub(crate) fn takes(token: TokenToRevoke<'_>, quirks: &RevocationQuirks) -> bool {
     matches!(
         (quirks.takes, token),
@@ -21,7 +21,7 @@ pub(crate) fn takes(token: TokenToRevoke<'_>, quirks: &RevocationQuirks) -> bool
     )
 }
 
-/// The request, but for who asks (section 2.1).
+/// Builds the request without client authentication (section 2.1).
 pub(crate) fn request(
     endpoint: &Url,
     token: TokenToRevoke<'_>,
@@ -49,7 +49,7 @@ pub(crate) fn request(
     Ok(request)
 }
 
-/// How this service authenticates there; `None` is not at all.
+/// Returns the client authentication; `None` for none.
 pub(crate) fn auth(
     quirks: &RevocationQuirks,
     has_secret: bool,
@@ -64,12 +64,12 @@ pub(crate) fn auth(
         Some(RevocationAuth::ClientSecretBasic) if has_secret => fixed(ClientAuthMethod::Basic),
         Some(RevocationAuth::ClientSecretBasic) => Err(ProviderError::Misconfigured {
             code: "client_secret_missing".to_owned(),
-            detail: "this provider takes tokens back only with the client secret".to_owned(),
+            detail: "this provider revokes tokens only with the client secret".to_owned(),
         }),
     }
 }
 
-/// Reads the answer. A success needs no body (section 2.2), but one that says `error` is none, whatever its status.
+/// Parses the response. A success needs no body (section 2.2), but with `error` it is a failure whatever its status.
 pub(crate) fn read(answer: Answer, quirks: &RevocationQuirks) -> Result<Revoked, ProviderError> {
     let status = answer.status();
     if quirks.gone_statuses.contains(&status.as_u16()) || is_gone_by_words(&answer, quirks) {
@@ -100,12 +100,12 @@ fn confirmed(fields: &Fields, quirks: &RevocationQuirks) -> Result<(), ProviderE
         return Ok(());
     }
     Err(ProviderError::Nonsense {
-        detail: "an answer that does not say whether the token is revoked".to_owned(),
+        detail: "a response that does not say whether the token was revoked".to_owned(),
     })
 }
 
-/// A token that the server does not know is a success by section 2.2, but Google answers 400 with `invalid_token`, and
-/// others with `invalid_grant` or with 200. With 401 it is the client that is not known (RFC 6749 section 5.2).
+/// An unknown token is a success by section 2.2, but Google answers 400 with `invalid_token`, and others `invalid_grant`
+/// or 200. With 401 the client is unknown (RFC 6749 section 5.2).
 fn judge(error: OAuthError, status: StatusCode) -> Result<Revoked, ProviderError> {
     match error.code.as_str() {
         "unsupported_token_type" => Ok(Revoked::Unsupported),
@@ -118,7 +118,7 @@ fn judge(error: OAuthError, status: StatusCode) -> Result<Revoked, ProviderError
     }
 }
 
-/// The words of the profile, if the server itself is well.
+/// Whether the profile lists this error as "already gone", if the server itself works.
 fn is_gone_by_words(answer: &Answer, quirks: &RevocationQuirks) -> bool {
     let status = answer.status();
     if status.is_server_error() || status.is_redirection() {
@@ -136,7 +136,7 @@ fn is_gone_by_words(answer: &Answer, quirks: &RevocationQuirks) -> bool {
             .is_some_and(|error| is_known(&error.code))
 }
 
-/// A 401 is about who asks, whatever it is called.
+/// A 401 is about the client, whatever its code.
 fn ours(error: ProviderError, status: StatusCode) -> ProviderError {
     match error {
         ProviderError::Refused { code, detail } if status == StatusCode::UNAUTHORIZED => {

@@ -1,21 +1,21 @@
-//! Keeps what was sent to a provider out of what is told about its answer.
+//! Removes the secrets of a request from texts about its response.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use url::form_urlencoded::byte_serialize;
 
-/// Longest text that is quoted from a provider.
-const MOST_CHARACTERS: usize = 300;
-/// Longest error code that is quoted.
-const LONGEST_CODE: usize = 64;
+/// Maximum length of a quoted text.
+const MAX_CHARACTERS: usize = 300;
+/// Maximum length of a quoted error code.
+const MAX_CODE: usize = 64;
 
-/// The secrets of one exchange. Providers do echo what they were sent ("device code XYZ is unknown"), so everything
-/// quoted from an answer goes through here first.
+/// The secrets of one exchange. Providers echo what they receive ("device code XYZ is unknown"), so every text of a
+/// response goes through here first.
 #[derive(Clone, Default)]
 pub(crate) struct Scrubber(Vec<SecretString>);
 
 impl Scrubber {
-    /// Remembers a secret that is about to be sent, and the forms it has in form-urlencoded and in JSON bodies.
+    /// Adds a secret and its form-urlencoded and JSON forms.
     pub(crate) fn add(&mut self, secret: &str) {
         let encoded: String = byte_serialize(secret.as_bytes()).collect();
         let quoted = Value::from(secret).to_string();
@@ -25,13 +25,12 @@ impl Scrubber {
                 self.0.push(SecretString::from(form));
             }
         }
-        // A secret that contains another goes first, so that no rest of it stays.
+        // Longer secrets first, so that no part of one remains.
         self.0
             .sort_by_key(|known| usize::MAX - known.expose_secret().len());
     }
 
-    /// A provider's words without our secrets and control characters, and of bounded length. It is cut last: half a
-    /// secret would no longer be recognised.
+    /// Returns a text without secrets and control characters, shortened last: half a secret would not be recognised.
     pub(crate) fn text(&self, words: &str) -> String {
         let mut clean = words.to_owned();
         for secret in &self.0 {
@@ -40,16 +39,16 @@ impl Scrubber {
         clean
             .chars()
             .map(|c| if c.is_control() { ' ' } else { c })
-            .take(MOST_CHARACTERS)
+            .take(MAX_CHARACTERS)
             .collect()
     }
 
-    /// An error code in lower case, if the text can be one: RFC 6749 section 5.2 lets it be printable ASCII; a space
-    /// in it tells a phrase such as "Not Found" from a code.
+    /// Returns an error code in lower case, if the text can be one. RFC 6749 section 5.2 allows printable ASCII; a space
+    /// distinguishes a phrase such as "Not Found" from a code.
     pub(crate) fn code(&self, word: &str) -> Option<String> {
         let clean = self.text(word.trim());
         let is_code = !clean.is_empty()
-            && clean.len() <= LONGEST_CODE
+            && clean.len() <= MAX_CODE
             && clean.bytes().all(|byte| byte.is_ascii_graphic());
         is_code.then(|| clean.to_ascii_lowercase())
     }
@@ -60,14 +59,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_go_before_the_text_is_cut() {
+    fn secrets_are_removed_before_shortening() {
         let mut scrubber = Scrubber::default();
         scrubber.add("s3cr3t");
         scrubber.add("s3cr3t/longer");
         let echo = format!("{}s3cr3t/longer s3cr3t%2Flonger", "x".repeat(290));
         let clean = scrubber.text(&echo);
         assert!(!clean.contains("s3cr3t") && !clean.contains("longer"));
-        assert_eq!(clean.chars().count(), MOST_CHARACTERS);
+        assert_eq!(clean.chars().count(), MAX_CHARACTERS);
         scrubber.add("in\"json");
         assert_eq!(
             scrubber.text(r#"{"token":"in\"json"}"#),
@@ -77,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_phrase_is_no_code() {
+    fn a_phrase_is_not_a_code() {
         let scrubber = Scrubber::default();
         assert_eq!(
             scrubber.code("Invalid_Grant").as_deref(),

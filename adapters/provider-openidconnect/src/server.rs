@@ -1,4 +1,4 @@
-//! Where a provider's endpoints are: what the operator said wins over what was discovered.
+//! The endpoints of a provider: the operator's settings override discovery.
 
 use central_oauth_domain::ports::ProviderError;
 use url::Url;
@@ -9,51 +9,51 @@ use crate::settings::ProviderSettings;
 
 /// A provider's server.
 pub(crate) struct Server {
-    /// How this service authenticates there.
+    /// Client authentication.
     pub(crate) auth: ClientAuth,
-    /// The same at the revocation endpoint.
+    /// Client authentication at the revocation endpoint.
     pub(crate) revocation_auth: ClientAuth,
-    /// Where it says who a person is (OpenID Connect Core section 5.3).
+    /// The userinfo endpoint (OpenID Connect Core section 5.3).
     pub(crate) userinfo: Option<Url>,
-    /// What ID tokens are verified with; `None` where they cannot be.
+    /// How ID tokens are verified; `None` if they cannot be.
     pub(crate) issuer: Option<Issuer>,
-    /// Whether it says that it names itself in authorization responses (RFC 9207 section 3).
+    /// Whether it announces its issuer in authorization responses (RFC 9207 section 3).
     pub(crate) names_issuer_in_responses: bool,
-    /// The issuer whose tokens come from the token endpoint; `None` where the operator configured that endpoint.
+    /// The issuer of the token endpoint's tokens; `None` if the operator configured that endpoint.
     pub(crate) of_tokens: Option<String>,
     response_issuer: Option<String>,
     authorization: Option<Url>,
     device_authorization: Option<Url>,
     token: Option<Url>,
     revocation: Result<Option<Url>, ProviderError>,
-    /// What is wrong with an endpoint that people and links need. It must not keep grants from being refreshed.
+    /// Why an endpoint that links need is rejected. This must not stop refreshes.
     unfit: Option<ProviderError>,
 }
 
 /// An issuer of ID tokens.
 pub(crate) struct Issuer {
-    /// Its name, letter for letter.
+    /// Its exact name.
     pub(crate) name: String,
-    /// Its keys.
+    /// The address of its keys.
     pub(crate) jwks_uri: Url,
-    /// What it says it signs with.
+    /// Its announced signature algorithms.
     pub(crate) algorithms: Vec<String>,
 }
 
 impl Issuer {
-    /// Whether it is one for many tenants, whose tokens name the tenant's own.
+    /// Whether it is for many tenants, whose tokens name their own issuer.
     pub(crate) fn is_template(&self) -> bool {
         self.name.contains(TENANT_ID)
     }
 }
 
-/// What stands for the tenant in the issuer of Microsoft's metadata for many tenants.
+/// The placeholder for the tenant in Microsoft's metadata for many tenants.
 pub(crate) const TENANT_ID: &str = "{tenantid}";
 
-/// The GUID that is nobody's.
+/// A GUID of no tenant.
 const NO_TENANT: &str = "00000000-0000-0000-0000-000000000000";
 
-/// Whether this is the issuer's name or, where that stands for many, the name of one of them.
+/// Whether this is the issuer or, if it is for many tenants, one of theirs.
 fn is_tenant_of(issuer: &str, name: &str) -> bool {
     let Some((before, after)) = issuer.split_once(TENANT_ID) else {
         return issuer == name;
@@ -63,14 +63,14 @@ fn is_tenant_of(issuer: &str, name: &str) -> bool {
         .is_some_and(is_guid)
 }
 
-/// Whether the text is a GUID, as Microsoft's tenants have.
+/// Whether the text is a GUID, like Microsoft's tenants.
 pub(crate) fn is_guid(text: &str) -> bool {
     let lengths = text.split('-').map(str::len);
     lengths.eq([8, 4, 4, 4, 12]) && text.chars().all(|c| c == '-' || c.is_ascii_hexdigit())
 }
 
 impl Server {
-    /// A server that the operator described in full.
+    /// Returns a server that the operator configured completely.
     pub(crate) fn described(settings: &ProviderSettings) -> Self {
         let chosen = settings.token_endpoint_auth_method;
         let auth = ClientAuth::chosen_or(chosen, ClientAuthMethod::Basic);
@@ -91,7 +91,7 @@ impl Server {
         }
     }
 
-    /// A server that told the rest about itself. What the operator overrides is not judged.
+    /// Returns a server from discovered metadata. The operator's overrides are not checked.
     pub(crate) fn discovered(
         settings: &ProviderSettings,
         metadata: &Metadata,
@@ -122,7 +122,7 @@ impl Server {
         );
         Ok(Self {
             auth: auth(methods),
-            // RFC 8414 section 2 has Basic where nothing is said; servers mean what they say of the token endpoint.
+            // RFC 8414 section 2 defaults to Basic; servers mean the methods of the token endpoint.
             revocation_auth: auth(metadata.revocation_auth_methods.as_deref().or(methods)),
             userinfo,
             issuer: jwks_uri.map(|jwks_uri| Issuer {
@@ -139,46 +139,45 @@ impl Server {
             authorization,
             device_authorization,
             token: pick(&settings.token_endpoint, "token_endpoint")?,
-            // Likewise: a bad one shows when it is used.
+            // Likewise; a rejected endpoint is reported when it is used.
             revocation: pick(&settings.revocation_endpoint, "revocation_endpoint"),
             unfit,
         })
     }
 
-    /// Whether people may be sent there: no endpoint that a link needs is one that secrets must not go to.
+    /// Checks the endpoints that a link needs before a person is sent there.
     pub(crate) fn check_for_links(&self) -> Result<(), ProviderError> {
         self.unfit.clone().map_or(Ok(()), Err)
     }
 
-    /// The authorization endpoint (RFC 6749 section 3.1).
+    /// Returns the authorization endpoint (RFC 6749 section 3.1).
     pub(crate) fn authorization(&self) -> Result<&Url, ProviderError> {
         present(&self.authorization, "authorization_endpoint")
     }
 
-    /// Whether it may name itself so in authorization responses: letter for letter (RFC 9207 section 2.4), but for the
-    /// tenant where it is an issuer for many.
+    /// Whether it may be the issuer of an authorization response: exactly (RFC 9207 section 2.4), except for the tenant.
     pub(crate) fn may_be_named(&self, name: &str) -> bool {
         let known = self.response_issuer.as_deref();
         known.is_none_or(|known| is_tenant_of(known, name))
     }
 
-    /// How it could name itself there, for a tenant that nobody has.
+    /// Returns a possible issuer in responses, for a tenant that nobody has.
     pub(crate) fn a_response_issuer(&self) -> Option<String> {
         let known = self.response_issuer.as_ref();
         known.map(|known| known.replace(TENANT_ID, NO_TENANT))
     }
 
-    /// The device authorization endpoint (RFC 8628 section 3.1).
+    /// Returns the device authorization endpoint (RFC 8628 section 3.1).
     pub(crate) fn device_authorization(&self) -> Result<&Url, ProviderError> {
         present(&self.device_authorization, "device_authorization_endpoint")
     }
 
-    /// The token endpoint (RFC 6749 section 3.2).
+    /// Returns the token endpoint (RFC 6749 section 3.2).
     pub(crate) fn token(&self) -> Result<&Url, ProviderError> {
         present(&self.token, "token_endpoint")
     }
 
-    /// The revocation endpoint (RFC 7009 section 2), which a server need not have.
+    /// Returns the revocation endpoint (RFC 7009 section 2), if the server has one.
     pub(crate) fn revocation(&self) -> Result<Option<&Url>, ProviderError> {
         match &self.revocation {
             Ok(endpoint) => Ok(endpoint.as_ref()),
@@ -193,7 +192,7 @@ fn present<'a>(endpoint: &'a Option<Url>, name: &str) -> Result<&'a Url, Provide
         .ok_or_else(|| ProviderError::Misconfigured {
             code: "no_endpoint".to_owned(),
             detail: format!(
-                "the issuer's metadata has no {name}; where the server has one, it can be configured"
+                "the issuer's metadata has no {name}; configure it if the server has one"
             ),
         })
 }

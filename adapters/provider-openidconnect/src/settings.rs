@@ -1,4 +1,4 @@
-//! What the operator says about a provider.
+//! The operator's settings of a provider.
 
 mod parameters;
 
@@ -16,26 +16,26 @@ use crate::extra::{self, ExtraError};
 use crate::http::ClientUnavailable;
 use crate::quirks::Quirks;
 
-/// A provider: an issuer to discover, or plain endpoints. An endpoint given here wins over the discovered one.
+/// A provider: an issuer to discover, or plain endpoints. These settings override discovery.
 #[derive(Debug, Clone)]
 pub struct ProviderSettings {
-    /// The name that the operator gave it.
+    /// The operator's name for it.
     pub name: ProviderName,
-    /// The name that people see; empty for the operator's.
+    /// The name for people; empty for the operator's name.
     pub display_name: String,
-    /// The issuer to discover. With or without a slash at its end.
+    /// The issuer to discover, with or without a trailing slash.
     pub issuer: Option<Url>,
-    /// This service's id there.
+    /// The client id.
     pub client_id: String,
-    /// This service's secret there; a public client has none.
+    /// The client secret; a public client has none.
     pub client_secret: Option<SecretString>,
-    /// What is asked for.
+    /// The scopes to request.
     pub scopes: Vec<String>,
     /// How people consent.
     pub flow: Flow,
     /// RFC 6749 section 3.1.
     pub authorization_endpoint: Option<Url>,
-    /// What is added to every authorization request, beside what the grant itself wants.
+    /// Extra parameters of authorization requests.
     pub authorization_parameters: Vec<(String, String)>,
     /// RFC 8628 section 3.1.
     pub device_authorization_endpoint: Option<Url>,
@@ -43,17 +43,17 @@ pub struct ProviderSettings {
     pub token_endpoint: Option<Url>,
     /// RFC 7009 section 2.
     pub revocation_endpoint: Option<Url>,
-    /// OpenID Connect Core section 5.3, or what else says who the owner of a token is.
+    /// OpenID Connect Core section 5.3, or the equivalent of a plain OAuth 2.0 server.
     pub userinfo_endpoint: Option<Url>,
-    /// How to authenticate; otherwise as the issuer's metadata says, and Basic without any.
+    /// Client authentication; default: as the issuer's metadata says, else Basic.
     pub token_endpoint_auth_method: Option<ClientAuthMethod>,
-    /// Where codes of the device flow are redeemed, if not at the token endpoint (Zoho).
+    /// Where device codes are redeemed, if not at the token endpoint (Zoho).
     pub device_token_endpoint: Option<Url>,
-    /// The longest that one call may take, discovery and all.
+    /// Timeout of one call, including discovery.
     pub timeout: Duration,
-    /// Whether requests carry the trace that they are part of (W3C Trace Context): the provider learns its number.
+    /// Whether requests carry the current trace (W3C Trace Context), which reveals its id to the provider.
     pub trace_context: bool,
-    /// Members of token answers that clients are given beside the access token: names, or dotted paths.
+    /// Members of token responses for clients: names, or dotted paths.
     pub extra: Vec<String>,
     /// Where the provider departs from the RFCs.
     pub quirks: Quirks,
@@ -63,14 +63,15 @@ pub struct ProviderSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Flow {
-    /// They type a code at the provider (RFC 8628): `device`.
+    /// People type a code at the provider (RFC 8628): `device`.
     #[default]
     Device,
-    /// They are sent to the provider and back, with PKCE (RFC 6749 section 4.1, RFC 7636): `authorization_code`.
+    /// The browser is redirected to the provider and back, with PKCE (RFC 6749 section 4.1, RFC 7636):
+    /// `authorization_code`.
     AuthorizationCode,
 }
 
-/// The text names no flow that this service has.
+/// Unknown flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be device or authorization_code")]
 pub struct UnknownFlow;
@@ -87,54 +88,54 @@ impl FromStr for Flow {
     }
 }
 
-/// Why settings cannot be used. The keys are named as operators write them.
+/// Why settings are invalid. The keys are named as operators write them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     /// There is no client id.
     #[error("client_id is missing")]
     NoClientId,
-    /// Neither given nor to be discovered.
-    #[error("{0} is missing: give it, or an issuer to discover it from")]
+    /// Neither configured nor discoverable.
+    #[error("{0} is missing: set it, or an issuer to discover it from")]
     MissingEndpoint(&'static str),
-    /// An address that secrets must not be sent to.
+    /// An address that must not receive secrets.
     #[error("{key} {fault}")]
     Address {
-        /// Which one.
+        /// The key of the address.
         key: &'static str,
-        /// What is wrong with it.
+        /// Why it is rejected.
         fault: AddressFault,
     },
-    /// RFC 8414 section 2: an issuer has neither.
+    /// RFC 8414 section 2: an issuer has no query or fragment.
     #[error("issuer must not have a query or a fragment")]
     IssuerWithQuery,
-    /// The method wants a secret.
+    /// The method needs a secret.
     #[error("token_endpoint_auth_method needs a client_secret")]
     NoClientSecret,
     /// RFC 6749 section 3.3.
-    #[error("{0:?} is no scope")]
+    #[error("{0:?} is not a scope")]
     Scope(String),
     /// The provider would give no refresh token.
     #[error(
-        "scopes lacks {0:?}: without it this provider gives no refresh token, and every grant ends with its first access token"
+        "scopes lacks {0:?}: without it this provider gives no refresh token, so every grant ends with its first access token"
     )]
     NoRefreshScope(String),
-    /// The device flow of this provider is for others.
+    /// The device flow cannot grant this scope.
     #[error(
-        "scopes has {0:?}, which this provider does not give by the device flow: flow must be authorization_code"
+        "scopes has {0:?}, which the device flow of this provider cannot grant: set flow to authorization_code"
     )]
     DeviceScope(String),
-    /// What clients must not be given.
+    /// A member that clients must not get.
     #[error("extra {0}")]
     Extra(#[from] ExtraError),
-    /// No time at all, or more than an hour.
+    /// Zero, or more than an hour.
     #[error("the timeout must be between one millisecond and one hour")]
     Timeout,
-    /// A parameter that this service sets itself.
+    /// A reserved parameter.
     #[error("{key} cannot set {name}: this service sets it itself")]
     Parameter {
-        /// Which table.
+        /// The key of the table.
         key: &'static str,
-        /// Which parameter.
+        /// The parameter.
         name: String,
     },
     /// HTTPS does not work on this machine.
@@ -143,10 +144,10 @@ pub enum SettingsError {
 }
 
 impl ProviderSettings {
-    /// The timeout unless another is set.
+    /// The default timeout.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
-    /// A public client of a provider of which nothing else is known yet.
+    /// Creates settings of a public client, with defaults for the rest.
     pub fn new(name: ProviderName, client_id: impl Into<String>) -> Self {
         Self {
             display_name: name.as_str().to_owned(),
@@ -171,7 +172,7 @@ impl ProviderSettings {
         }
     }
 
-    /// Every address in these settings, by its key.
+    /// Returns every address of these settings, by key.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = (&'static str, &Url)> {
         [
             ("issuer", &self.issuer),
@@ -189,7 +190,7 @@ impl ProviderSettings {
         .filter_map(|(key, url)| Some((key, url.as_ref()?)))
     }
 
-    /// Finds what can be known to be wrong before the provider is asked.
+    /// Validates the settings without contacting the provider.
     pub(crate) fn check(&self) -> Result<(), SettingsError> {
         self.check_addresses()?;
         self.check_client()?;
@@ -219,20 +220,20 @@ impl ProviderSettings {
         }
     }
 
-    /// The scope without which the provider does not say who the person is, if it is not asked for.
+    /// Returns the scope that is missing to identify the person.
     pub(crate) fn missing_identity_scope(&self) -> Option<&str> {
         let wanted = &self.quirks.scopes.for_identity;
         let first = wanted.first().map(String::as_str);
         first.filter(|_| !self.asks_for_one_of(wanted))
     }
 
-    /// Whether an authorization code is tied to its request by PKCE.
+    /// Whether PKCE binds an authorization code to its request.
     pub(crate) const fn sends_pkce(&self) -> bool {
         let quirks = &self.quirks.authorization;
         quirks.takes_pkce(self.client_secret.is_some())
     }
 
-    /// Whether an ID token is tied to its request by a nonce (OpenID Connect Core section 3.1.2.1).
+    /// Whether a nonce binds an ID token to its request (OpenID Connect Core section 3.1.2.1).
     pub(crate) fn sends_nonce(&self) -> bool {
         let asks_who = self.scopes.iter().any(|scope| scope == "openid");
         asks_who && !self.quirks.authorization.omits_nonce

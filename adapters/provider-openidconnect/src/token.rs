@@ -1,4 +1,4 @@
-//! Token answers (RFC 6749 section 5.1).
+//! Token responses (RFC 6749 section 5.1).
 
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use crate::http::Fields;
 use crate::quirks::{Quirks, TokenQuirks};
 use crate::{extra, token_exp};
 
-/// Reads an answer that begins a grant, whatever type its tokens are of; `asked_for` is what was granted where the answer does not say.
+/// Parses the response that starts a grant, with tokens of any type. `asked_for` are the scopes if the response names
+/// none.
 pub(crate) fn read(
     fields: &Fields,
     asked_for: &[String],
@@ -27,7 +28,8 @@ pub(crate) fn read(
     Ok(grant)
 }
 
-/// Reads an answer that goes on with one. A new refresh token in it is kept, whatever is wrong with the rest: the provider has
+/// Parses a later response. A new refresh token is kept whatever is wrong with the rest, because the provider has
+/// rotated.
 /// rotated.
 pub(crate) fn read_refreshed(
     fields: &Fields,
@@ -41,14 +43,14 @@ pub(crate) fn read_refreshed(
     let checked = grant.and_then(|grant| check_type(fields, &quirks.token).map(|()| grant));
     match checked {
         Ok(grant) => Ok(RefreshAnswer::Granted(Box::new(grant))),
-        // Without tokens of any kind this is no answer at all.
+        // Without any token this is not a token response.
         Err(why) if refresh_token.is_none() && fields.text("access_token").is_none() => Err(why),
         Err(why) => Ok(RefreshAnswer::Unusable { refresh_token, why }),
     }
 }
 
-/// `expires_in` that is missing, zero or negative means that the provider did not say: a token that is dead on arrival
-/// would be of no use to anybody, and servers write 0 for "never", or in the last second of a cached token.
+/// A missing, zero or negative `expires_in` counts as unknown: an expired token would be useless, and servers send 0 for
+/// "never" or in the last second of a cached token.
 fn read_unchecked(
     fields: &Fields,
     asked_for: &[String],
@@ -59,7 +61,7 @@ fn read_unchecked(
     let access_token = fields
         .text("access_token")
         .ok_or_else(|| ProviderError::Nonsense {
-            detail: "a token answer without an access_token".to_owned(),
+            detail: "a token response without an access_token".to_owned(),
         })?;
     let is_silent = fields.get("expires_in").is_none_or(Value::is_null);
     let assumed = quirks.token.default_expires_in.filter(|_| is_silent);
@@ -71,7 +73,7 @@ fn read_unchecked(
         id_token: fields.text("id_token").map(IdToken::new),
         expires_in: lifetime(fields, "expires_in"),
         assumed_expires_in: assumed.map(Duration::from_secs),
-        // GitHub, Google and LinkedIn; Keycloak, which says 0 for a token without an end.
+        // GitHub, Google and LinkedIn; Keycloak, which sends 0 for an unlimited token.
         refresh_token_expires_in: lifetime(fields, "refresh_token_expires_in")
             .or_else(|| lifetime(fields, "refresh_expires_in"))
             .or_else(|| quirks.refresh.lasts(true)),
@@ -87,7 +89,7 @@ fn lifetime(fields: &Fields, name: &str) -> Option<Duration> {
     lifetime.filter(|lifetime| !lifetime.is_zero())
 }
 
-/// What was granted, where the answer says so: `scope`, or where the profile knows it to stand.
+/// Returns the granted scopes of the response: `scope`, or where the profile says.
 fn scopes(fields: &Fields, quirks: &TokenQuirks) -> Option<Vec<String>> {
     let mut places = quirks.scopes_at.iter();
     places
@@ -95,8 +97,8 @@ fn scopes(fields: &Fields, quirks: &TokenQuirks) -> Option<Vec<String>> {
         .or_else(|| fields.words("scope"))
 }
 
-/// A client must not use a token whose type it does not understand (RFC 6749 section 7.1). The type comes in any case;
-/// a missing one is taken for Bearer.
+/// A client must not use a token of unknown type (RFC 6749 section 7.1). Case does not matter; a missing type counts as
+/// Bearer.
 pub(crate) fn check_type(fields: &Fields, quirks: &TokenQuirks) -> Result<(), ProviderError> {
     let token_type = match fields.get("token_type") {
         None | Some(Value::Null) => return Ok(()),
@@ -110,6 +112,6 @@ pub(crate) fn check_type(fields: &Fields, quirks: &TokenQuirks) -> Result<(), Pr
     }
     Err(ProviderError::Refused {
         code: "unsupported_token_type".to_owned(),
-        detail: "the provider issues tokens that are no bearer tokens".to_owned(),
+        detail: "the provider issues tokens that are not bearer tokens".to_owned(),
     })
 }

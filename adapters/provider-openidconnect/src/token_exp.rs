@@ -1,13 +1,12 @@
-//! What an access token says about its own end. It is meant for the API and not for its clients (RFC 9068 section 6), so it
-//! counts as a hint and nothing more.
+//! The expiry in an access token. It is meant for the API and not for clients (RFC 9068 section 6), so it is only a hint.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use central_oauth_domain::Timestamp;
 use serde_json::Value;
 
-/// The `exp` of a JWT (RFC 7519 section 4.1.4), unverified; `None` for any other token. The domain decides whether it is
-/// plausible.
+/// Returns the unverified `exp` of a JWT (RFC 7519 section 4.1.4); `None` for any other token. The domain decides whether
+/// it is plausible.
 pub(crate) fn exp(access_token: &str) -> Option<Timestamp> {
     let mut parts = access_token.split('.');
     let (_header, claims, _signature) = (parts.next()?, parts.next()?, parts.next()?);
@@ -18,7 +17,7 @@ pub(crate) fn exp(access_token: &str) -> Option<Timestamp> {
     let claims: Value = serde_json::from_slice(&claims).ok()?;
     let seconds = claims.get("exp")?.as_f64()?;
     let millis = seconds * 1000.0;
-    // Every whole number up to here is exact, and the year 9999 is nearer.
+    // Whole numbers up to here are exact, and the year 9999 is smaller.
     let is_time = (0.0..9_007_199_254_740_992.0).contains(&millis);
     #[expect(clippy::cast_possible_truncation, reason = "the bounds are checked")]
     is_time.then(|| Timestamp::from_millis(millis as i64))
@@ -33,14 +32,14 @@ mod tests {
     }
 
     #[test]
-    fn jwts_tell_when_they_end() {
+    fn the_expiry_of_a_jwt_is_read() {
         let at = |seconds: i64| Some(Timestamp::from_millis(seconds * 1000));
         assert_eq!(exp(&jwt(r#"{"exp": 1790000000}"#)), at(1_790_000_000));
         assert_eq!(exp(&jwt(r#"{"exp": 1790000000.0}"#)), at(1_790_000_000));
     }
 
     #[test]
-    fn everything_else_says_nothing() {
+    fn other_requests_are_not_prefetches() {
         for claims in [
             r#"{"exp": "1790000000"}"#,
             r#"{"exp": null}"#,

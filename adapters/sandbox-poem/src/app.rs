@@ -1,4 +1,4 @@
-//! The state that requests share, and the routes.
+//! Shared state and routes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,17 +16,17 @@ use crate::{oauth, pages};
 pub struct Endpoints {
     /// The issuer, and the base of all others.
     pub issuer: String,
-    /// Where a client starts a flow (RFC 8628 section 3.1).
+    /// The device authorization endpoint (RFC 8628 section 3.1).
     pub device_authorization: String,
-    /// Where a client asks for tokens.
+    /// The token endpoint.
     pub token: String,
-    /// Where a client asks who consented.
+    /// The userinfo endpoint.
     pub userinfo: String,
-    /// Where a client gives tokens back (RFC 7009).
+    /// The revocation endpoint (RFC 7009).
     pub revocation: String,
     /// Where people enter a user code.
     pub verification: String,
-    /// An API that wants an access token.
+    /// An API that requires an access token.
     pub hello: String,
 }
 
@@ -44,7 +44,7 @@ impl Endpoints {
     }
 }
 
-/// What every request sees.
+/// The state of all requests.
 pub(crate) struct App {
     pub(crate) options: SandboxOptions,
     pub(crate) endpoints: Endpoints,
@@ -54,12 +54,12 @@ pub(crate) struct App {
     state: Mutex<State>,
 }
 
-/// Everything that is remembered.
+/// All remembered data.
 pub(crate) struct State {
     pub(crate) flows: DeviceFlows,
     pub(crate) families: Families,
     pub(crate) sessions: Sessions,
-    /// Where one is kept.
+    /// The ledger, if one is kept.
     pub(crate) ledger: Option<Ledger>,
 }
 
@@ -94,7 +94,7 @@ impl App {
         (self.clock)()
     }
 
-    /// Writes down what became of an answer.
+    /// Records the outcome of a response in the ledger.
     pub(crate) fn answered(&self, entry: usize, delivery: Delivery) {
         let now = self.now();
         if let Some(ledger) = &mut self.state().ledger {
@@ -102,7 +102,7 @@ impl App {
         }
     }
 
-    /// Records a refresh request that is refused whatever its refresh token is.
+    /// Records a refresh request that is rejected whatever its refresh token is.
     pub(crate) fn turned_away(&self, refresh_token: &str, retry_after: Option<Duration>) {
         let now = self.now();
         if let Some(ledger) = &mut self.state().ledger {
@@ -110,7 +110,7 @@ impl App {
         }
     }
 
-    /// Writes down the end of a connection.
+    /// Records the end of a connection.
     pub(crate) fn closed(&self, connection: u64) {
         let now = self.now();
         if let Some(ledger) = &mut self.state().ledger {
@@ -118,7 +118,7 @@ impl App {
         }
     }
 
-    /// Ends a connection, and writes that down.
+    /// Ends a connection and records that.
     pub(crate) fn cut(&self, line: Option<&Line>) {
         let Some(line) = line else { return };
         if let Some(ledger) = &mut self.state().ledger {
@@ -127,13 +127,13 @@ impl App {
         line.cut();
     }
 
-    /// The state, for a moment: nobody awaits while holding it.
+    /// Locks the state; never held across an await.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// All routes over one state.
+/// Returns the routes.
 pub(crate) fn routes(app: Arc<App>) -> impl Endpoint {
     let gatekeeper = Arc::clone(&app);
     Route::new()

@@ -1,23 +1,23 @@
-//! A sandbox: a small but real authorization server, for trying the service with nothing else installed.
+//! A small but real authorization server, for trying the service without installing anything.
 //!
-//! It speaks the device authorization grant (RFC 8628), refreshes with rotation (RFC 6749, RFC 9700 section 4.14),
-//! revokes (RFC 7009), publishes its metadata (RFC 8414), has an API that wants the access token, and pages on which
-//! made-up people log in and consent. There are no passwords, so it listens on loopback only. All state is in memory,
-//! bounded, and gone when it stops.
+//! It supports the device authorization grant (RFC 8628), refreshes with rotation (RFC 6749, RFC 9700 section 4.14),
+//! revocation (RFC 7009) and metadata (RFC 8414). It has an API that requires the access token, and pages where invented
+//! people log in and consent. There are no passwords, so it listens only on loopback. All state is in memory, bounded,
+//! and lost when it stops.
 //!
-//! # The map
+//! # Modules
 //!
-//! | module | what is in it |
+//! | module | what it contains |
 //! | --- | --- |
-//! | `model` | the rules and the ledger, pure: time and random secrets are handed in. Families are in `families` |
+//! | `model` | the rules and the ledger, pure: time and random secrets are arguments |
 //! | `oauth` | the endpoints that programs use |
 //! | `pages` | the pages that people use |
-//! | `faults` | what goes wrong between the rules and the client, and the connections on which it does |
-//! | `app` | the state that they share, and the routes |
+//! | `faults` | faults between the rules and the client, and connections |
+//! | `app` | the shared state and the routes |
 //! | `server` | starting and stopping |
 //!
-//! For tests of what a client does with its refresh tokens, a [`Ledger`] names every use of every refresh token and
-//! what became of the answer, and [`Faults`] lose, delay or garble answers after the rules have run.
+//! For tests of refresh tokens, a [`Ledger`] records every use of every refresh token and the outcome of the response,
+//! and [`Faults`] lose, delay or garble responses after the rules have run.
 
 mod app;
 mod clock;

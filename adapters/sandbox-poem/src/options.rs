@@ -1,4 +1,4 @@
-//! What the caller decides.
+//! Options of a sandbox.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -6,32 +6,32 @@ use std::time::Duration;
 
 use crate::model::{AutoPerson, Reuse};
 
-/// How a sandbox behaves. Start from [`SandboxOptions::default`].
+/// Options of a sandbox. Start from [`SandboxOptions::default`].
 #[derive(Clone)]
 pub struct SandboxOptions {
-    /// Where it listens: a loopback address; port 0 takes a free one.
+    /// The listen address, on loopback; port 0 takes a free port.
     pub listen: SocketAddr,
-    /// The one client that it knows.
+    /// The id of its only client.
     pub client_id: String,
-    /// The secret of that client; without one the client is public.
+    /// The client's secret; without one the client is public.
     pub client_secret: Option<String>,
-    /// The name that people read on the consent page.
+    /// The client's name on the consent page.
     pub client_name: String,
-    /// A made-up person consents unasked this long after a flow has started.
+    /// An invented person consents automatically this long after a flow has started.
     pub auto_consent: Option<Duration>,
-    /// Who that is.
+    /// Who consents automatically.
     pub auto_person: AutoPerson,
     /// How long people have to consent.
     pub device_code_ttl: Duration,
-    /// The pace at which a client may ask for its tokens.
+    /// The polling interval.
     pub interval: Duration,
-    /// How long an access token lasts.
+    /// Lifetime of access tokens.
     pub access_token_ttl: Duration,
-    /// How long a refresh token lasts; each rotation starts it anew.
+    /// Lifetime of refresh tokens; each rotation restarts it.
     pub refresh_token_ttl: Duration,
-    /// What becomes of a refresh token that is presented twice.
+    /// What happens when a refresh token is used twice.
     pub reuse: Reuse,
-    /// Whether every use of a refresh token is written down, for [`Sandbox::ledger`](crate::Sandbox::ledger).
+    /// Whether every use of a refresh token is recorded, for [`Sandbox::ledger`](crate::Sandbox::ledger).
     pub keep_ledger: bool,
 }
 
@@ -55,7 +55,7 @@ impl Default for SandboxOptions {
 }
 
 impl SandboxOptions {
-    /// People log in without a password here, so nobody else may reach it.
+    /// People log in without a password, so nobody else may reach it.
     pub(crate) fn check(&self) -> io::Result<()> {
         if self.listen.ip().is_loopback() {
             return Ok(());

@@ -1,12 +1,12 @@
-//! The one place that makes secrets.
+//! The only module that creates secrets.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// The operating system gave no random bytes.
+/// The operating system provided no random bytes.
 pub(crate) type NoEntropy = getrandom::Error;
 
-/// 192 random bits, as text that needs no escaping anywhere.
+/// 192 random bits as text that needs no escaping.
 #[expect(
     clippy::disallowed_methods,
     reason = "the sandbox is a server of its own and shares nothing with the broker, Entropy included"

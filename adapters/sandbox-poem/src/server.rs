@@ -17,10 +17,10 @@ use crate::faults::{Faults, Watched};
 use crate::model::{Ledger, Person, UserCode};
 use crate::options::SandboxOptions;
 
-/// How long requests in flight may take when it stops.
+/// Timeout of running requests on shutdown.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// A running sandbox. Dropping it stops it too, without waiting.
+/// A running sandbox. Dropping it stops it without waiting.
 pub struct Sandbox {
     app: Arc<App>,
     stop: oneshot::Sender<()>,
@@ -28,10 +28,10 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Starts a sandbox; on return it listens.
+    /// Starts a sandbox and listens.
     ///
     /// # Errors
-    /// When the address is not a loopback address or cannot be listened on.
+    /// If the address is not a loopback address or cannot be bound.
     pub async fn start(options: SandboxOptions) -> io::Result<Self> {
         options.check()?;
         let listener = TcpListener::bind(options.listen).await?;
@@ -43,7 +43,7 @@ impl Sandbox {
         let acceptor = Watched::new(acceptor, Arc::clone(&app.lines), on_end);
         let routes = app::routes(Arc::clone(&app));
         let (stop, stopped) = oneshot::channel::<()>();
-        // The receiver also wakes up when the sender is dropped, so a forgotten sandbox ends as well.
+        // Also ends if the sender is dropped, so a forgotten sandbox stops.
         let signal = async move { drop(stopped.await) };
         let server = Server::new_with_acceptor(acceptor)
             .name("sandbox")
@@ -55,38 +55,38 @@ impl Sandbox {
         })
     }
 
-    /// Where it listens, without a slash at the end: `http://127.0.0.1:40123`. This is also its issuer.
+    /// Returns its address without a trailing slash: `http://127.0.0.1:40123`. This is also the issuer.
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.app.endpoints.issuer
     }
 
-    /// Its endpoints.
+    /// Returns its endpoints.
     #[must_use]
     pub fn endpoints(&self) -> &Endpoints {
         &self.app.endpoints
     }
 
-    /// What goes wrong.
+    /// Returns the faults.
     #[must_use]
     pub fn faults(&self) -> &Faults {
         &self.app.faults
     }
 
-    /// The ledger as it is now, where one is kept ([`SandboxOptions::keep_ledger`]).
+    /// Returns the current ledger, if one is kept ([`SandboxOptions::keep_ledger`]).
     #[must_use]
     pub fn ledger(&self) -> Option<Ledger> {
         self.app.state().ledger.clone()
     }
 
-    /// The number that the ledger gives to the open connection from this address; none before it is accepted.
+    /// Returns the ledger's number of the open connection from this address; `None` before it is accepted.
     #[must_use]
     pub fn connection_from(&self, address: SocketAddr) -> Option<u64> {
         self.app.lines.from(&address).map(|line| line.number)
     }
 
-    /// Makes a person, given by the `sub`, consent to the flow of a user code in place of the one who consents unasked.
-    /// Returns false when no such flow waits for its client.
+    /// Lets a person (`sub`) consent to the flow of a user code instead of the automatic one. Returns false if no such
+    /// flow waits for its client.
     #[must_use]
     pub fn consent_as(&self, user_code: &str, person: &str) -> bool {
         let (code, person) = (UserCode::parse(user_code), Person::of_subject(person));
@@ -97,18 +97,18 @@ impl Sandbox {
         self.app.state().flows.consent_as(&code, person, now)
     }
 
-    /// The time since it started, which the ledger counts in.
+    /// Returns the time since the start, as in the ledger.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.app.now()
     }
 
-    /// Stops listening, finishes the requests in flight, and forgets everything.
+    /// Stops listening, finishes running requests, and forgets everything.
     ///
     /// # Errors
-    /// When the server had failed.
+    /// If the server had failed.
     pub async fn stop(self) -> io::Result<()> {
-        // A server that has already ended cannot hear this; joining it tells why.
+        // If the server has already ended, joining it returns why.
         let _ = self.stop.send(());
         self.server.await?
     }
@@ -147,7 +147,7 @@ mod tests {
         assert!(metadata.starts_with("HTTP/1.1 200"), "{metadata}");
         assert!(metadata.contains(&sandbox.endpoints().token), "{metadata}");
 
-        // A browser keeps its connection open; that must not hold up the end.
+        // A browser's open connection must not delay the shutdown.
         let idle = TcpStream::connect(address).await.unwrap();
         let stopping = tokio::time::timeout(2 * GRACE, sandbox.stop());
         stopping.await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! What the tests of the endpoints and pages share: a sandbox without a socket, whose clock is moved by hand.
+//! A sandbox for tests, without a socket and with a manual clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

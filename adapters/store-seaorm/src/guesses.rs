@@ -5,6 +5,7 @@ use central_oauth_domain::Timestamp;
 use central_oauth_domain::link::{Guess, GuessLimit, TooManyGuesses, WrongBefore, WrongCode};
 use central_oauth_domain::ports::{GuessStore, StoreError};
 use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait, Select,
@@ -74,7 +75,8 @@ pub(crate) fn delete_old(tried_before: Timestamp, limit: u64) -> DeleteMany<Enti
         .select_only()
         .column(Column::Id)
         .filter(Column::TriedAt.lt(tried_before.as_millis()))
-        .limit(Ord::min(limit, MOST_AT_ONCE));
+        .limit(Ord::min(limit, MOST_AT_ONCE))
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     Entity::delete_many().filter(Column::Id.in_subquery(old.into_query()))
 }
 

@@ -48,7 +48,7 @@ mod write_tests;
 #[cfg(test)]
 mod query_plans;
 
-pub use copy::{CopyRefused, CopySource, SeaOrmCopy};
+pub use copy::{CopyError, CopyProgress, CopyReport, CopySource, SeaOrmCopy, copy};
 pub use database::{DatabaseClock, OpenError, PoolSettings, PoolUse, peek_hash_key};
 pub use schema::Migrating;
 pub use store::SeaOrmStore;

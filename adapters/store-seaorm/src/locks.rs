@@ -20,7 +20,7 @@ use crate::schema::Migrating;
 const CLASS: i32 = 0x0CEA_0A17;
 const MIGRATIONS: i32 = 0;
 const NEW_LINKS: i32 = 1;
-const DUTIES: i32 = 2;
+// 2 was the duty of housekeeping in earlier versions.
 const COPYING: i32 = 3;
 const GUESSES: i32 = 4;
 
@@ -96,11 +96,6 @@ pub(crate) async fn new_links(db: &impl ConnectionTrait) -> Result<(), StoreErro
 /// Whoever counts wrong codes before a try of one.
 pub(crate) async fn guesses(db: &impl ConnectionTrait) -> Result<(), StoreError> {
     advisory(db, GUESSES).await.map_err(failed)
-}
-
-/// Whoever takes a duty that one replica has.
-pub(crate) async fn duties(db: &impl ConnectionTrait) -> Result<(), StoreError> {
-    advisory(db, DUTIES).await.map_err(failed)
 }
 
 /// Whoever decides by whether a person of a provider has a live account here: an account may not appear between that

@@ -10,6 +10,7 @@ use central_oauth_domain::grant::revocation::{
 use central_oauth_domain::grant::{LeaseVersion, ProviderName};
 use central_oauth_domain::ports::{RevocationStore, StoreError};
 use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait,
@@ -216,6 +217,7 @@ pub(crate) fn delete_over(ended_before: Timestamp, limit: u64) -> DeleteMany<Ent
         .select_only()
         .column(Column::Id)
         .filter(Column::EndedAt.lt(ended_before.as_millis()))
-        .limit(Ord::min(limit, MOST_AT_ONCE));
+        .limit(Ord::min(limit, MOST_AT_ONCE))
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     Entity::delete_many().filter(Column::Id.in_subquery(over.into_query()))
 }

@@ -2,7 +2,7 @@
 
 use central_oauth_domain::grant::{AccountKey, ProviderName};
 use central_oauth_domain::ports::{
-    Resealing, SealedColumn, SealedRow, SealedTo, SealedValue, StoreError,
+    Resealing, SealedRow, SealedTo, SealedValue, SecretKind, StoreError,
 };
 use central_oauth_domain::secret::{SealId, Sealed};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, SimpleExpr};
@@ -20,7 +20,7 @@ pub(crate) trait Sealing: EntityTrait {
     /// Its number.
     const ID: Self::Column;
     /// The columns with sealed values.
-    const SEALED: &'static [(SealedColumn, Self::Column)];
+    const SEALED: &'static [(SecretKind, Self::Column)];
 
     /// Which rows hold any.
     fn holding() -> Condition;
@@ -28,8 +28,8 @@ pub(crate) trait Sealing: EntityTrait {
 
 impl Sealing for service_keys::Entity {
     const ID: Self::Column = service_keys::Column::Id;
-    const SEALED: &'static [(SealedColumn, Self::Column)] =
-        &[(SealedColumn::HashKey, service_keys::Column::HashKey)];
+    const SEALED: &'static [(SecretKind, Self::Column)] =
+        &[(SecretKind::HashKey, service_keys::Column::HashKey)];
 
     fn holding() -> Condition {
         Condition::all()
@@ -38,12 +38,12 @@ impl Sealing for service_keys::Entity {
 
 impl Sealing for tokens::Entity {
     const ID: Self::Column = tokens::Column::Id;
-    const SEALED: &'static [(SealedColumn, Self::Column)] = &[
-        (SealedColumn::AccessToken, tokens::Column::AccessToken),
-        (SealedColumn::Extra, tokens::Column::Extra),
-        (SealedColumn::RefreshToken, tokens::Column::RefreshToken),
+    const SEALED: &'static [(SecretKind, Self::Column)] = &[
+        (SecretKind::AccessToken, tokens::Column::AccessToken),
+        (SecretKind::Extra, tokens::Column::Extra),
+        (SecretKind::RefreshToken, tokens::Column::RefreshToken),
         (
-            SealedColumn::SpareRefreshToken,
+            SecretKind::SpareRefreshToken,
             tokens::Column::SpareRefreshToken,
         ),
     ];
@@ -55,21 +55,18 @@ impl Sealing for tokens::Entity {
 
 impl Sealing for device_codes::Entity {
     const ID: Self::Column = device_codes::Column::Id;
-    const SEALED: &'static [(SealedColumn, Self::Column)] = &[
-        (SealedColumn::DeviceCode, device_codes::Column::DeviceCode),
-        (SealedColumn::Callback, device_codes::Column::Callback),
-        (SealedColumn::UserCode, device_codes::Column::UserCode),
+    const SEALED: &'static [(SecretKind, Self::Column)] = &[
+        (SecretKind::DeviceCode, device_codes::Column::DeviceCode),
+        (SecretKind::Callback, device_codes::Column::Callback),
+        (SecretKind::UserCode, device_codes::Column::UserCode),
         (
-            SealedColumn::VerificationUriComplete,
+            SecretKind::VerificationUriComplete,
             device_codes::Column::VerificationUriComplete,
         ),
-        (SealedColumn::AccessToken, device_codes::Column::AccessToken),
-        (SealedColumn::Extra, device_codes::Column::Extra),
-        (
-            SealedColumn::RefreshToken,
-            device_codes::Column::RefreshToken,
-        ),
-        (SealedColumn::IdToken, device_codes::Column::IdToken),
+        (SecretKind::AccessToken, device_codes::Column::AccessToken),
+        (SecretKind::Extra, device_codes::Column::Extra),
+        (SecretKind::RefreshToken, device_codes::Column::RefreshToken),
+        (SecretKind::IdToken, device_codes::Column::IdToken),
     ];
 
     /// Ended links hold nothing, and those that have not ended are few.
@@ -80,17 +77,14 @@ impl Sealing for device_codes::Entity {
 
 impl Sealing for revocations::Entity {
     const ID: Self::Column = revocations::Column::Id;
-    const SEALED: &'static [(SealedColumn, Self::Column)] = &[
-        (SealedColumn::AccessToken, revocations::Column::AccessToken),
+    const SEALED: &'static [(SecretKind, Self::Column)] = &[
+        (SecretKind::AccessToken, revocations::Column::AccessToken),
+        (SecretKind::RefreshToken, revocations::Column::RefreshToken),
         (
-            SealedColumn::RefreshToken,
-            revocations::Column::RefreshToken,
-        ),
-        (
-            SealedColumn::SpareRefreshToken,
+            SecretKind::SpareRefreshToken,
             revocations::Column::SpareRefreshToken,
         ),
-        (SealedColumn::IdToken, revocations::Column::IdToken),
+        (SecretKind::IdToken, revocations::Column::IdToken),
     ];
 
     /// Ended revocations hold nothing, and those that have not ended are few.
@@ -143,9 +137,9 @@ where
     M::Entity: Sealing,
 {
     let sealed = M::Entity::SEALED.iter();
-    let values = sealed.filter_map(|(column, place)| match row.get(*place) {
+    let values = sealed.filter_map(|(kind, column)| match row.get(*column) {
         Value::Bytes(Some(bytes)) => Some(SealedValue {
-            column: *column,
+            kind: *kind,
             sealed: Sealed::from_bytes(bytes),
         }),
         _ => None,
@@ -207,7 +201,7 @@ pub(crate) fn replace<E: Sealing>(resealing: &Resealing) -> UpdateMany<E> {
     let this = E::update_many().filter(E::ID.eq(row.id));
     E::SEALED.iter().fold(this, |update, (kind, column)| {
         let mut values = row.values.iter().zip(&resealing.values);
-        match values.find(|(old, _)| old.column == *kind) {
+        match values.find(|(old, _)| old.kind == *kind) {
             Some((old, new)) => update
                 .col_expr(*column, Expr::value(bytes(new)))
                 .filter(column.eq(bytes(&old.sealed))),

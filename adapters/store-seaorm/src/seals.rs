@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use central_oauth_domain::ports::{
-    Resealing, SealStore, SealedRow, SealedTable, SealedTo, StoreError,
+    OwnerKind, Resealing, SealStore, SealedRow, SealedTo, StoreError,
 };
 use central_oauth_domain::secret::{SealId, Sealed};
 use sea_orm::ActiveValue::Set;
@@ -59,23 +59,23 @@ impl SealStore for SeaOrmStore {
 
     async fn rows_sealed_otherwise(
         &self,
-        table: SealedTable,
+        owners: OwnerKind,
         present: SealId,
         after: i64,
         limit: u64,
     ) -> Result<Vec<SealedRow>, StoreError> {
         let db = &self.read().await?;
-        match table {
-            SealedTable::ServiceKeys => {
+        match owners {
+            OwnerKind::Service => {
                 let query = sealed_otherwise::<service_keys::Entity>(present, after, limit);
                 read(query.all(db).await, |row| row.id)
             }
-            SealedTable::Tokens => tokens_sealed_otherwise(db, present, after, limit).await,
-            SealedTable::DeviceCodes => {
+            OwnerKind::Account => tokens_sealed_otherwise(db, present, after, limit).await,
+            OwnerKind::Link => {
                 let query = sealed_otherwise::<device_codes::Entity>(present, after, limit);
                 read(query.all(db).await, |row| row.id)
             }
-            SealedTable::Revocations => {
+            OwnerKind::Revocation => {
                 let query = sealed_otherwise::<revocations::Entity>(present, after, limit);
                 read(query.all(db).await, |row| row.id)
             }

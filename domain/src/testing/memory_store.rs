@@ -18,13 +18,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use self::keys::Key;
-use self::replicas::Known;
 use super::FixedClock;
 use crate::grant::StoredTokens;
 use crate::grant::refresh::Outage;
 use crate::grant::revocation::RevocationLease;
 use crate::link::{Link, WrongCode};
 use crate::ports::StoreError;
+use crate::replica::Replica;
 use crate::secret::Sealed;
 
 /// A [`TokenStore`] in memory. It keeps the same contract as a database does, save that nothing is durable.
@@ -42,7 +42,7 @@ struct State {
     keys: BTreeMap<i64, Key>,
     accounts: BTreeMap<i64, StoredTokens>,
     revocations: BTreeMap<i64, RevocationLease>,
-    replicas: Vec<Known>,
+    replicas: Vec<Replica>,
     wrong_codes: Vec<WrongCode>,
     outages: Vec<Outage>,
     recordings_to_refuse: u32,

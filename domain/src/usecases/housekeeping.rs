@@ -1,11 +1,11 @@
-//! Several replicas on one store: each reports that it runs, and one of them does the housekeeping for all.
+//! Several replicas on one store: each reports that it runs.
 
 use std::sync::Arc;
 
 use super::{Ports, Settings};
 use crate::entropy::Entropy;
 use crate::ports::{Clock, ClockStepStore, ReplicaStore, StoreError};
-use crate::replica::{DUTY_LASTS, Presence};
+use crate::replica::Presence;
 
 /// Rows of each kind that are made due at a time, so that not all wrongly dated rows are due in the same second.
 const CLOCK_STEP_BATCH: u64 = 500;
@@ -52,15 +52,14 @@ impl Housekeeping {
         Ok(())
     }
 
-    /// Reports that this replica runs. Returns whether it is the one that does the housekeeping for all: it keeps that duty
-    /// if it checks in again before [`DUTY_LASTS`] is over.
+    /// Reports that this replica runs.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn check_in(&self) -> Result<bool, StoreError> {
-        let now = self.clock.now();
-        let until = now + DUTY_LASTS;
-        self.replicas.check_in(&self.presence, now, until).await
+    pub async fn check_in(&self) -> Result<(), StoreError> {
+        self.replicas
+            .check_in(&self.presence, self.clock.now())
+            .await
     }
 
     /// Reports that this replica stops.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::UnlockError;
-use crate::ports::{Resealing, SealedRow, SealedTable, StoreError, TokenStore};
+use crate::ports::{OwnerKind, Resealing, SealedRow, StoreError, TokenStore};
 use crate::secret::{SealId, Sealed};
 use crate::vault::Vault;
 
@@ -50,10 +50,10 @@ pub async fn rekey(store: &dyn TokenStore, vault: &Vault) -> Result<Rekeyed, Sto
 
 async fn one_pass(store: &dyn TokenStore, vault: &Vault) -> Result<Rekeyed, StoreError> {
     let mut pass = Rekeyed::default();
-    for table in SealedTable::ALL {
+    for owners in OwnerKind::ALL {
         let mut after = 0;
         loop {
-            let rows = store.rows_sealed_otherwise(table, vault.present(), after, BATCH);
+            let rows = store.rows_sealed_otherwise(owners, vault.present(), after, BATCH);
             let rows = rows.await?;
             let Some(last) = rows.last() else { break };
             after = last.id;
@@ -94,7 +94,11 @@ pub async fn require_all_keys(store: &dyn TokenStore, vault: &Vault) -> Result<(
     require_known(store.seals_in_use().await?, vault)
 }
 
-pub(super) fn require_known(in_use: BTreeSet<SealId>, vault: &Vault) -> Result<(), UnlockError> {
+/// Checks that each key is configured.
+///
+/// # Errors
+/// [`UnlockError::MissingKeys`].
+pub fn require_known(in_use: BTreeSet<SealId>, vault: &Vault) -> Result<(), UnlockError> {
     let missing = in_use.into_iter().filter(|seal| !vault.knows(*seal));
     let missing: Vec<_> = missing.collect();
     if missing.is_empty() {

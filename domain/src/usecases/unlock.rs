@@ -16,11 +16,9 @@ pub enum UnlockError {
     /// Stored values need keys that are not configured.
     #[error("stored values need {} that {} not configured", keys(.0), if .0.len() == 1 { "is" } else { "are" })]
     MissingKeys(Vec<SealId>),
-    /// The store has rows and no hash key.
-    #[error(
-        "this database is an unfinished copy: run `central-oauth copy` again until it says that it is complete"
-    )]
-    UnfinishedCopy,
+    /// The store holds something else and no hash key, as an unfinished copy does.
+    #[error("this database has no hash key although it is not empty")]
+    NoHashKey,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -35,8 +33,8 @@ fn keys(missing: &[SealId]) -> String {
 /// Opens the hash key, making one at the first start.
 ///
 /// # Errors
-/// [`UnlockError::WrongKey`] when the configured key does not open what is stored, [`UnlockError::UnfinishedCopy`] when
-/// a copy has not come to its end; nothing has been written then.
+/// [`UnlockError::WrongKey`] when the configured key does not open what is stored, [`UnlockError::NoHashKey`] when
+/// the store is an unfinished copy; nothing has been written then.
 pub async fn unlock(
     store: &dyn TokenStore,
     cipher: Arc<dyn Cipher>,
@@ -50,7 +48,7 @@ pub async fn unlock(
             // Another process may have been first: what the store kept is what counts.
             let kept = store.init_hash_key(sealed.map_err(UnlockError::WrongKey)?);
             match kept.await {
-                Err(StoreError::Conflict) => return Err(UnlockError::UnfinishedCopy),
+                Err(StoreError::Conflict) => return Err(UnlockError::NoHashKey),
                 kept => kept?,
             }
         }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use central_oauth_domain::ports::CopyStep;
-use central_oauth_domain::usecases::CopyProgress;
+use central_oauth_store_seaorm::CopyProgress;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
@@ -44,8 +43,8 @@ impl Progress {
                 self.all = all;
                 self.bar.set_length(all);
             }
-            CopyProgress::Moved(CopyStep::Compared(rows)) => self.add(Self::COMPARING, rows),
-            CopyProgress::Moved(CopyStep::Copied(rows)) => self.add(Self::COPYING, rows),
+            CopyProgress::Compared(rows) => self.add(Self::COMPARING, rows),
+            CopyProgress::Copied(rows) => self.add(Self::COPYING, rows),
             CopyProgress::Opening(rows) => {
                 self.all = rows;
                 self.bar.set_length(rows);

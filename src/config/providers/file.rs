@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::ConfigError;
 use super::table::Table;
 
-/// Reads the tables of a file by their names.
+/// Reads the tables of a file by name.
 pub(super) fn read(path: &str) -> Result<BTreeMap<String, Table>, ConfigError> {
     let wrong = |problem| ConfigError::variable("PROVIDERS", problem);
     let text = std::fs::read_to_string(path)
@@ -20,7 +20,7 @@ pub(super) fn read(path: &str) -> Result<BTreeMap<String, Table>, ConfigError> {
     })
 }
 
-/// What is wrong, without the value that is wrong: it may be a secret. The error's own `Display` shows the whole line.
+/// Describes a TOML error without the value, which may be a secret. (`Display` would show the whole line.)
 pub(super) fn harmless(message: &str) -> String {
     let message = message.lines().next().unwrap_or_default();
     let about_a_value = ["invalid type: ", "invalid value: ", "invalid length: "];

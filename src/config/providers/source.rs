@@ -1,8 +1,8 @@
-//! Where a provider is described, for telling the operator what to put right.
+//! Where a provider is configured, for error messages.
 
 use super::super::{ConfigError, Environment, KNOWN};
 
-/// Where a provider is described.
+/// Where a provider is configured.
 pub(crate) enum Source {
     /// In `CENTRAL_OAUTH_PROVIDER_*`.
     Environment,
@@ -18,8 +18,8 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// A problem whose text begins with the key that it is about: the variable of the same name is named instead
-    /// where it was set by one.
+    /// Creates an error from a text that begins with its key. For the environment it names the variable instead of the
+    /// key.
     pub(crate) fn error(&self, problem: &str) -> ConfigError {
         match self {
             Self::Environment => from_environment(problem),
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_names_what_the_operator_wrote() {
+    fn errors_name_the_setting() {
         let problem = "issuer is not a URL";
         let table = Source::File {
             path: "p.toml".to_owned(),

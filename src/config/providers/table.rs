@@ -1,4 +1,4 @@
-//! One provider as its operator writes it.
+//! A provider as the operator configures it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use url::Url;
 use super::super::Environment;
 use super::file::harmless;
 
-/// One table of the file. The provider of the environment is put into the same form.
+/// A table of the file. The provider of the environment is converted to it.
 #[derive(Deserialize, Default)]
 #[serde(
     deny_unknown_fields,
@@ -42,10 +42,10 @@ pub(super) struct Table {
     pub(super) device_token_endpoint: Option<String>,
     #[serde(default)]
     pub(super) authorization_parameters: BTreeMap<String, String>,
-    /// Where the provider departs from the RFCs, or not as its preset says.
+    /// Where the provider departs from the RFCs; overrides the preset.
     #[serde(default)]
     pub(super) quirks: toml::Table,
-    /// Members of token answers for clients; an empty list takes away the preset's.
+    /// Members of token responses for clients; an empty list removes the preset's.
     pub(super) extra: Option<Vec<String>>,
     pub(super) trace_context: Option<Switch>,
     pub(super) host: Option<String>,
@@ -55,7 +55,7 @@ pub(super) struct Table {
     pub(super) audience: Option<String>,
 }
 
-/// True or false, as files write it or as variables do.
+/// A boolean of the file, or a text of a variable.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(super) enum Switch {
@@ -69,13 +69,13 @@ impl Switch {
             Self::Plain(on) => Ok(on),
             Self::Text(text) => text
                 .parse()
-                .map_err(|_| "trace_context is neither true nor false".to_owned()),
+                .map_err(|_| "trace_context must be true or false".to_owned()),
         }
     }
 }
 
 impl Table {
-    /// The settings, or what is wrong with them: a text that begins with the key that it is about.
+    /// Returns the settings, or an error text that begins with its key.
     pub(super) fn settings(
         mut self,
         name: &str,
@@ -90,7 +90,7 @@ impl Table {
             WrongProfile::Quirks(error) => wrong_quirks(&error),
             WrongProfile::Unknown(error) => format!("preset {error}"),
         })?;
-        self.take_away(profile.as_mut());
+        self.remove_empty(profile.as_mut());
         let values = self.take_placeholders();
         let flow = self.flow.take().map(|flow| flow.parse()).transpose();
         let flow = flow.map_err(|error: UnknownFlow| format!("flow {error}"))?;
@@ -104,7 +104,7 @@ impl Table {
             (Some(profile), _) => profile
                 .complete(settings, flow, &values)
                 .map_err(|error| error.to_string()),
-            (None, Some(key)) => Err(format!("{key} means nothing without a preset")),
+            (None, Some(key)) => Err(format!("{key} needs a preset")),
             (None, None) => {
                 let quirks = quirks.try_into().map_err(|error| wrong_quirks(&error))?;
                 Ok(ProviderSettings { quirks, ..settings })
@@ -112,7 +112,7 @@ impl Table {
         }
     }
 
-    /// What the operator wrote, and nothing that a preset knows.
+    /// Returns the operator's settings, without the preset's.
     fn written(self, name: &str, environment: &Environment) -> Result<ProviderSettings, String> {
         let client_secret = self.secret(environment)?;
         let client_id = self.client_id.ok_or("client_id is missing")?;
@@ -142,9 +142,9 @@ impl Table {
         })
     }
 
-    /// An empty text is none, and takes away what the preset says.
-    fn take_away(&mut self, mut profile: Option<&mut Profile>) {
-        macro_rules! take_away {
+    /// An empty text means none and removes the preset's value.
+    fn remove_empty(&mut self, mut profile: Option<&mut Profile>) {
+        macro_rules! remove_empty {
             ($($key:ident),+) => {$(
                 if self.$key.as_deref() == Some("") {
                     self.$key = None;
@@ -154,7 +154,7 @@ impl Table {
                 }
             )+};
         }
-        take_away!(
+        remove_empty!(
             issuer,
             authorization_endpoint,
             device_authorization_endpoint,
@@ -175,7 +175,7 @@ impl Table {
         });
     }
 
-    /// The parts of addresses that presets ask for, by their keys.
+    /// Returns the values for a preset's addresses, by key.
     fn take_placeholders(&mut self) -> BTreeMap<String, String> {
         let all = [
             ("host", self.host.take()),
@@ -190,7 +190,7 @@ impl Table {
             .collect()
     }
 
-    /// The client secret, from the one place that names it.
+    /// Returns the client secret from the one place that names it.
     fn secret(&self, environment: &Environment) -> Result<Option<SecretString>, String> {
         let inline = self.client_secret.as_ref();
         let places = (inline, &self.client_secret_env, &self.client_secret_file);
@@ -205,12 +205,12 @@ impl Table {
                 .map_err(|error| format!("client_secret_file {file:?} cannot be read: {error}"))?,
             _ => {
                 return Err(
-                    "client_secret, client_secret_env and client_secret_file exclude each other"
+                    "only one of client_secret, client_secret_env and client_secret_file may be set"
                         .to_owned(),
                 );
             }
         };
-        // A secret from a file ends with a line feed more often than not.
+        // Secret files often end with a line feed.
         match secret.expose_secret().trim_end_matches(['\r', '\n']) {
             "" => Err("client_secret is empty".to_owned()),
             secret => Ok(Some(SecretString::from(secret))),
@@ -232,7 +232,7 @@ fn check_name(name: &str) -> Result<(), &'static str> {
     if !name.is_empty() && name.len() <= 64 && name.chars().all(plain) {
         Ok(())
     } else {
-        Err("name can have up to 64 letters, digits, dots, hyphens and underscores")
+        Err("name must have 1 to 64 letters, digits, dots, hyphens and underscores")
     }
 }
 

@@ -173,12 +173,9 @@ async fn tokens_outlive_a_store_that_is_away() {
 async fn tokens_that_cannot_be_saved_are_told_at_the_end() {
     let stage = Stage::new().await;
     stage.store.refuse_recordings(u32::MAX);
-    let patience = Duration::from_millis(100);
-    stage
-        .refreshes
-        .refresh(stage.request().await, patience)
-        .await;
-    assert!(!stage.refreshes.clone().finish(patience).await);
+    let limit = Duration::from_millis(100);
+    stage.refreshes.refresh(stage.request().await, limit).await;
+    assert!(!stage.refreshes.clone().finish(limit).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -199,14 +196,14 @@ async fn what_another_process_has_in_hand_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_waits_longer_than_the_patience_lasts() {
+async fn nobody_waits_longer_than_the_timeout() {
     let stage = Stage::new().await;
     let request = stage.request().await;
     stage.claimed_elsewhere().await;
     let started = Instant::now();
-    let patience = Duration::from_millis(300);
-    stage.refreshes.refresh(request, patience).await;
-    assert!((patience..SOON).contains(&started.elapsed()));
+    let limit = Duration::from_millis(300);
+    stage.refreshes.refresh(request, limit).await;
+    assert!((limit..SOON).contains(&started.elapsed()));
     assert!(stage.provider.presented().is_empty());
 }
 

@@ -183,8 +183,7 @@ where
             refreshed_tokens_are_never_put_back, values_too_short_for_a_key_do_no_harm,
         },
         replicas::{
-            they_say_who_they_are, one_has_the_duty, a_duty_lapses, who_ends_leaves_the_duty, who_is_gone_is_forgotten,
-            of_many_at_once_one_has_the_duty,
+            they_say_who_they_are, they_are_seen_again, who_ends_is_forgotten, who_is_gone_is_forgotten,
         },
         write_tests::{a_store_that_works_passes, a_test_leaves_an_empty_store_empty, many_test_at_once},
         purging::{

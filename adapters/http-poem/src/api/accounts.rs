@@ -31,18 +31,18 @@ impl Accounts {
 impl Accounts {
     /// List accounts
     ///
-    /// The admin key sees all accounts, an access key its own.
+    /// The admin key sees all accounts, an access key sees its own account.
     #[oai(path = "/accounts", method = "get", operation_id = "list_accounts")]
     async fn list(
         &self,
         bearer: NeededBearer,
-        /// The most accounts to return.
+        /// Maximum number of accounts to return.
         #[oai(
             default = "page_size",
             validator(minimum(value = "1"), maximum(value = "200"))
         )]
         limit: Query<u32>,
-        /// Where to go on: the `next_cursor` of the page before.
+        /// Cursor of the page to return: the `next_cursor` of the previous page.
         cursor: Query<Option<String>>,
     ) -> Result<Json<AccountList>, Failure<ListAccounts>> {
         let caller = bearer.caller(&self.services.keys).await?;
@@ -57,7 +57,7 @@ impl Accounts {
 
     /// Get an account
     ///
-    /// The admin key sees every account, an access key its own.
+    /// The admin key sees every account, an access key sees its own account.
     #[oai(path = "/accounts/:id", method = "get", operation_id = "get_account")]
     async fn get(
         &self,
@@ -72,9 +72,9 @@ impl Accounts {
 
     /// Delete an account
     ///
-    /// Wipes the account with its tokens, links and keys, whatever the provider says, and has the tokens revoked there:
-    /// for the admin key, and for the key that came with a link code of the account. It takes 15 seconds at the most. A
-    /// person who comes back later gets a new account and needs new keys.
+    /// Deletes the account with its tokens, links and keys, whatever the provider answers, and revokes the tokens at the
+    /// provider. Needs the admin key or the key that came with a link code of the account. Takes at most 15 seconds. A
+    /// person who links again gets a new account and needs new keys.
     #[oai(
         path = "/accounts/:id",
         method = "delete",
@@ -97,8 +97,8 @@ impl Accounts {
 
     /// Refresh an account
     ///
-    /// Gets new tokens from the provider now, due or not: for the admin key, and for the key that came with a link code
-    /// of the account. An account with `relink_required` is tried once more; a success heals it.
+    /// Gets new tokens from the provider now, due or not. Needs the admin key or the key that came with a link code of
+    /// the account. An account with `relink_required` is tried once more; a success makes it `active`.
     #[oai(
         path = "/accounts/:id/refresh",
         method = "post",
@@ -127,7 +127,7 @@ impl Accounts {
     }
 }
 
-/// The account that an address names.
+/// Parses the account id of an address.
 pub(super) fn account_id(text: &str) -> AccountId {
     id::read(text, AccountId(-1))
 }
@@ -136,10 +136,7 @@ struct ListAccounts;
 
 impl Documented for ListAccounts {
     const PROBLEMS: &'static [Answer] = &[
-        Answer(
-            400,
-            "`invalid_request`: the limit or the cursor cannot be used",
-        ),
+        Answer(400, "`invalid_request`: the limit or the cursor is invalid"),
         UNAUTHORIZED,
         ENROLMENT_ONLY,
         LINK_PENDING,
@@ -185,9 +182,9 @@ impl Documented for RefreshAccount {
         ),
         Answer(
             422,
-            "`unprocessable`: the provider gave no refresh token, so there is nothing to refresh with",
+            "`unprocessable`: the provider gave no refresh token, so the account cannot be refreshed",
         ),
-        Answer(502, "`provider_error`: the provider refuses for now"),
+        Answer(502, "`provider_error`: the provider rejected the refresh"),
         Answer(
             503,
             "`provider_unavailable`: the provider gives no usable answer, or gave none a moment ago; \

@@ -1,4 +1,4 @@
-//! Where a page of a list ends. Clients hand a cursor back as they got it; what is in it is our business.
+//! Cursors of paged lists. They are opaque to clients.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -8,28 +8,25 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::error::{Code, Problem};
 
-/// What the cursors of a list begin with: it keeps those of different lists apart.
+/// Prefixes that keep the cursors of different lists apart.
 pub(super) struct Cursors(&'static str);
 
-/// Of accounts.
 pub(super) const ACCOUNTS: Cursors = Cursors("account:");
-/// Of an account's keys.
 pub(super) const KEYS: Cursors = Cursors("key:");
-/// Of revocations.
 pub(super) const REVOCATIONS: Cursors = Cursors("revocation:");
 
-/// How many items a page has unless the caller says otherwise.
+/// Default page size.
 pub(super) const fn page_size() -> u32 {
     50
 }
 
 impl Cursors {
-    /// The cursor after an item.
+    /// Returns the cursor that continues after an item.
     pub(super) fn write(&self, after: impl Display) -> String {
         URL_SAFE_NO_PAD.encode(format!("{}{after}", self.0))
     }
 
-    /// The item that the caller's cursor, if there is one, comes after.
+    /// Returns the item after which the caller's cursor continues, if there is a cursor.
     pub(super) fn read<Id: FromStr>(&self, cursor: Option<&str>) -> Result<Option<Id>, Problem> {
         let Some(cursor) = cursor else {
             return Ok(None);
@@ -38,7 +35,8 @@ impl Cursors {
         let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
         let id = text.and_then(|text| text.strip_prefix(self.0)?.parse().ok());
         id.map(Some).ok_or_else(|| {
-            let detail = "the parameter cursor is none that this service gave out for this list";
+            let detail =
+                "the parameter cursor is invalid: use the next_cursor of a page of this list";
             Problem::new(Code::InvalidRequest, detail)
         })
     }
@@ -55,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn cursors_come_back_as_they_went() {
+    fn cursors_round_trip() {
         for id in [1, 42, i64::MAX].map(AccountId) {
             assert_eq!(read(&ACCOUNTS.write(id)).unwrap(), Some(id));
         }
@@ -63,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_refused() {
+    fn other_texts_are_rejected() {
         let of_another_list = KEYS.write(1);
         for text in ["", "1", "!", "YWNjb3VudDo", &of_another_list] {
             assert!(read(text).is_err(), "{text:?}");

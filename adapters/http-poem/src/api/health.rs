@@ -1,12 +1,14 @@
 //! Liveness and readiness.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_domain::usecases::Services;
+use central_oauth_domain::usecases::{Refusal, Services};
 use poem_openapi::OpenApi;
 use poem_openapi::payload::Json;
-use tokio::time::sleep;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
 use super::Tag;
@@ -14,22 +16,74 @@ use crate::dto::{ServiceState, ServiceStatus};
 use crate::error::{Code, Problem};
 use crate::failure::{Answer, Documented, Failure};
 
-/// Whoever asks for readiness has little patience.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// Programs that ask for readiness wait only a few seconds for the answer.
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// A result is cached this long, so that frequent requests cost nothing.
+const CACHED_FOR: Duration = Duration::from_secs(1);
 
 pub(crate) struct Health {
-    services: Arc<Services>,
+    readiness: Arc<Readiness>,
 }
 
 impl Health {
-    pub(super) const fn new(services: Arc<Services>) -> Self {
-        Self { services }
+    pub(super) fn new(services: Arc<Services>) -> Self {
+        let last = Mutex::default();
+        let readiness = Arc::new(Readiness { services, last });
+        Self { readiness }
     }
+}
+
+struct Readiness {
+    services: Arc<Services>,
+    last: Mutex<Option<Checked>>,
+}
+
+/// When readiness was checked, and why the service cannot do its work, in words for everybody. The cause is in the log.
+type Checked = (Instant, Result<(), String>);
+
+impl Readiness {
+    /// Checks, or returns the cached result. Requests that come during a check wait for its result.
+    async fn check(&self) -> Result<(), String> {
+        let mut last = self.last.lock().await;
+        if let Some((at, result)) = &*last
+            && at.elapsed() < CACHED_FOR
+        {
+            return result.clone();
+        }
+        let result = match timeout(TIMEOUT, self.services.readiness.check()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(refusal)) => Err(logged(words(&refusal), &refusal, last.as_ref())),
+            Err(_) => {
+                let why = "the store does not answer in time";
+                let error: Box<dyn Error + Send + Sync> = why.into();
+                Err(logged(why.to_owned(), &*error, last.as_ref()))
+            }
+        };
+        *last = Some((Instant::now(), result.clone()));
+        result
+    }
+}
+
+fn words(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Cipher(_) => "the secret key does not open what is stored".to_owned(),
+        refusal => refusal.to_string(),
+    }
+}
+
+/// Logs at `WARN` when the reason is a new one: programs ask again and again.
+fn logged(why: String, error: &(dyn Error + 'static), last: Option<&Checked>) -> String {
+    if last.is_some_and(|(_, last)| last.as_ref() == Err(&why)) {
+        tracing::debug!(error, "not ready, as before");
+    } else {
+        tracing::warn!(error, "not ready");
+    }
+    why
 }
 
 #[OpenApi(prefix_path = "/v1", tag = "Tag::Health")]
 impl Health {
-    /// Ask whether the service runs
+    /// Check that the service runs
     #[oai(path = "/healthz", method = "get", operation_id = "get_liveness")]
     async fn liveness(&self) -> Result<Json<ServiceStatus>, Failure<GetLiveness>> {
         Ok(Json(ServiceStatus {
@@ -37,18 +91,18 @@ impl Health {
         }))
     }
 
-    /// Ask whether the service can do its work
+    /// Check that the service is ready
     ///
-    /// It can when its store answers and takes writes, and its secret key opens what is stored. A write is tested at most once a
-    /// second, and only if none was committed in the last 10 s.
+    /// It is ready when its store answers and takes writes and its secret key can decrypt the stored values. A write is
+    /// tested at most once a second, and only if nothing was committed in the last 10 s.
     #[oai(path = "/readyz", method = "get", operation_id = "get_readiness")]
     async fn readiness(&self) -> Result<Json<ServiceStatus>, Failure<GetReadiness>> {
-        let readiness = Arc::clone(&self.services.readiness);
-        // Seen through when the client goes away, as one with less patience does: its like would never learn anything.
-        let looking = async move { readiness.ready(sleep(PATIENCE)).await };
-        let ready = tokio::spawn(looking.in_current_span()).await;
+        let readiness = Arc::clone(&self.readiness);
+        // Runs to completion even if the client disconnects: clients with a shorter timeout would never get an answer.
+        let check = async move { readiness.check().await };
+        let ready = tokio::spawn(check.in_current_span()).await;
         let ready = ready.map_err(|failed| Problem::internal(&failed))?;
-        ready.map_err(|why| Problem::new(Code::NotReady, why.to_string()))?;
+        ready.map_err(|why| Problem::new(Code::NotReady, why))?;
         Ok(Json(ServiceStatus {
             status: ServiceState::Ready,
         }))
@@ -66,6 +120,6 @@ struct GetReadiness;
 impl Documented for GetReadiness {
     const PROBLEMS: &'static [Answer] = &[Answer(
         503,
-        "`not_ready`: the store does not answer or does not take writes, or the secret key does not open it",
+        "`not_ready`: the store does not answer or takes no writes, or the secret key cannot decrypt it",
     )];
 }

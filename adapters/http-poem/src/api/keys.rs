@@ -1,4 +1,4 @@
-//! Further access keys to one account.
+//! Access keys of an account.
 
 use std::sync::Arc;
 
@@ -31,14 +31,14 @@ impl Keys {
 
 #[derive(ApiResponse)]
 enum Created {
-    /// The key works.
+    /// The new access key.
     #[oai(status = 201)]
     Created(Json<CreatedAccessKey>),
 }
 
 #[derive(ApiResponse)]
 enum Deleted {
-    /// The key opens nothing any more.
+    /// The key was deleted.
     #[oai(status = 204)]
     Deleted,
 }
@@ -47,8 +47,8 @@ enum Deleted {
 impl Keys {
     /// List an account's access keys
     ///
-    /// All that open the account, never the keys themselves: for the admin key, and for the key that came with a link
-    /// code of the account.
+    /// All keys of the account, without their secrets. Needs the admin key or the key that came with a link code of the
+    /// account.
     #[oai(
         path = "/accounts/:id/keys",
         method = "get",
@@ -59,13 +59,13 @@ impl Keys {
         bearer: NeededBearer,
         /// The id of the account.
         id: Path<String>,
-        /// The most keys to return.
+        /// Maximum number of keys to return.
         #[oai(
             default = "page_size",
             validator(minimum(value = "1"), maximum(value = "200"))
         )]
         limit: Query<u32>,
-        /// Where to go on: the `next_cursor` of the page before.
+        /// Cursor of the page to return: the `next_cursor` of the previous page.
         cursor: Query<Option<String>>,
     ) -> Result<Json<AccessKeyList>, Failure<ListKeys>> {
         let caller = bearer.caller(&self.services.keys).await?;
@@ -78,11 +78,10 @@ impl Keys {
         }))
     }
 
-    /// Make an access key
+    /// Create an access key
     ///
-    /// The new key reads the token and the account, and does nothing else: it makes no keys, links nothing again,
-    /// refreshes and deletes nothing. Only this answer holds it. For the admin key, and for the key that came with a
-    /// link code of the account.
+    /// The new key may read the token and the account, and nothing else. Only this response contains it. Needs the admin
+    /// key or the key that came with a link code of the account.
     #[oai(
         path = "/accounts/:id/keys",
         method = "post",
@@ -105,7 +104,7 @@ impl Keys {
 
     /// Delete an access key
     ///
-    /// Its links go with it; the account and its other keys stay. For the admin key, and for the key that came with a
+    /// Also deletes the key's links; the account and its other keys stay. Needs the admin key or the key that came with a
     /// link code of the account, which may delete itself.
     #[oai(
         path = "/accounts/:id/keys/:key_id",
@@ -131,10 +130,7 @@ struct ListKeys;
 
 impl Documented for ListKeys {
     const PROBLEMS: &'static [Answer] = &[
-        Answer(
-            400,
-            "`invalid_request`: the limit or the cursor cannot be used",
-        ),
+        Answer(400, "`invalid_request`: the limit or the cursor is invalid"),
         UNAUTHORIZED,
         OWNERS_ONLY,
         NO_SUCH_ACCOUNT,
@@ -149,7 +145,7 @@ impl Documented for CreateKey {
     const PROBLEMS: &'static [Answer] = &[
         Answer(
             400,
-            "`invalid_request`: the body is missing or not JSON, or `expires_at` is no time",
+            "`invalid_request`: the body is missing or not JSON, or `expires_at` is not a time",
         ),
         UNAUTHORIZED,
         OWNERS_ONLY,

@@ -36,7 +36,7 @@ impl Links {
     }
 }
 
-/// The page, which may live below a path of a shared host.
+/// Returns the address of the page, which may be below a path of the public URL.
 fn page(public_url: &Url) -> Url {
     let mut page = public_url.clone();
     let path = format!("{}/device", public_url.path().trim_end_matches('/'));
@@ -46,7 +46,7 @@ fn page(public_url: &Url) -> Url {
 
 #[derive(ApiResponse)]
 enum Started {
-    /// The code is ready for the person.
+    /// The link code for the person.
     #[oai(status = 201)]
     Created(Json<StartedLink>),
 }
@@ -55,9 +55,9 @@ enum Started {
 impl Links {
     /// Ask for a link code
     ///
-    /// Without a key this starts a new link; where the operator has set an enrolment key, that key is needed. With an
-    /// access key it links that key's account again: the answer has no new key, the old one polls, and the account
-    /// stays the same person's.
+    /// Without a key this starts a new link; if the operator has set an enrolment key, send that key. With an access key
+    /// this links the key's account again: the response has no new key, you poll with the old one, and the account stays
+    /// the same person's.
     #[oai(path = "/link-code", method = "post", operation_id = "start_link")]
     async fn start(
         &self,
@@ -80,16 +80,16 @@ impl Links {
         ))))
     }
 
-    /// Ask how a link stands
+    /// Get the status of a link
     ///
-    /// Anybody who knows the code learns the status; the link's own access key also gets the account, or what went
-    /// wrong. Wait `interval` seconds between polls. Ended links answer for another day.
+    /// Anybody who knows the code gets the status. The link's own access key also gets the account, or the error. Wait
+    /// `interval` seconds between polls. Ended links answer for 24 hours.
     #[oai(path = "/poll/:link_code", method = "get", operation_id = "poll_link")]
     async fn poll(
         &self,
         request: &Request,
         bearer: OptionalBearer,
-        /// The link code; blanks and hyphens in it do not matter.
+        /// The link code. Spaces and hyphens are ignored.
         link_code: Path<String>,
     ) -> Result<Json<LinkReport>, Failure<PollLink>> {
         let caller = bearer.caller(&self.services.keys).await?;
@@ -108,7 +108,7 @@ impl Links {
     }
 }
 
-/// The person is shown where a request came from, or nothing.
+/// Returns the caller's address for the person, if it is known.
 fn known(address: IpAddr) -> Option<String> {
     (!address.is_unspecified()).then(|| address.to_string())
 }
@@ -120,7 +120,7 @@ impl Documented for StartLink {
         Answer(400, "`invalid_request`: the body is not JSON"),
         Answer(
             401,
-            "`unauthorized`: the enrolment key is needed, or the key is unknown, expired or revoked",
+            "`unauthorized`: the enrolment key is missing, or the key is unknown, expired or revoked",
         ),
         Answer(
             403,
@@ -152,7 +152,7 @@ impl Documented for PollLink {
         Answer(404, "`not_found`: no link has this code"),
         Answer(
             429,
-            "`rate_limited`: asked faster than the interval allows, or too many wrong codes were tried",
+            "`rate_limited`: polled faster than the interval, or too many wrong codes were tried",
         ),
         STORE_UNAVAILABLE,
     ];

@@ -1,4 +1,4 @@
-//! The operations, one file a resource.
+//! The operations, one file per resource.
 
 mod accounts;
 mod cursor;
@@ -37,23 +37,23 @@ pub(crate) type Api = (
 
 #[derive(Tags)]
 enum Tag {
-    /// From a code to a consent.
+    /// Link codes: from a code to a person's consent.
     Links,
-    /// A valid access token, now and for years.
+    /// Valid access tokens.
     Tokens,
     /// Linked accounts and their health.
     Accounts,
-    /// Further access keys to one account.
+    /// Access keys of an account.
     Keys,
-    /// What became of tokens that were given back to their providers.
+    /// Revocation of tokens at their providers.
     Revocations,
-    /// Where people can consent.
+    /// The configured providers.
     Providers,
-    /// The service itself.
+    /// Health of the service.
     Health,
 }
 
-/// The operations of the services, which people know by this address.
+/// Creates the operations of the services with this public URL.
 pub(crate) fn new(services: Arc<Services>, public_url: &Url) -> Api {
     (
         Links::new(Arc::clone(&services), public_url),
@@ -66,7 +66,7 @@ pub(crate) fn new(services: Arc<Services>, public_url: &Url) -> Api {
     )
 }
 
-/// Operations with what the document says about them all.
+/// Adds what the OpenAPI document says about all operations.
 pub(crate) fn service<T: OpenApi>(api: T) -> OpenApiService<T, ()> {
     const LICENSE: &str = env!("CARGO_PKG_LICENSE");
     let license =

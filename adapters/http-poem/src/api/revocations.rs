@@ -1,4 +1,4 @@
-//! What became of tokens that nobody needs any more.
+//! Revocations of tokens that nobody needs any more.
 
 use std::sync::Arc;
 
@@ -27,8 +27,8 @@ impl Revocations {
 impl Revocations {
     /// List revocations
     ///
-    /// What is to be revoked at the providers, and for a week what became of it: the tokens of accounts that were
-    /// deleted, and tokens that arrived when nobody waited for them any more. For the admin key.
+    /// Pending revocations, and for a week those that ended: tokens of deleted accounts, and tokens that arrived too
+    /// late. Needs the admin key.
     #[oai(
         path = "/revocations",
         method = "get",
@@ -37,13 +37,13 @@ impl Revocations {
     async fn list(
         &self,
         bearer: NeededBearer,
-        /// The most revocations to return.
+        /// Maximum number of revocations to return.
         #[oai(
             default = "page_size",
             validator(minimum(value = "1"), maximum(value = "200"))
         )]
         limit: Query<u32>,
-        /// Where to go on: the `next_cursor` of the page before.
+        /// Cursor of the page to return: the `next_cursor` of the previous page.
         cursor: Query<Option<String>>,
     ) -> Result<Json<RevocationList>, Failure<ListRevocations>> {
         let caller = bearer.caller(&self.services.keys).await?;
@@ -61,10 +61,7 @@ struct ListRevocations;
 
 impl Documented for ListRevocations {
     const PROBLEMS: &'static [Answer] = &[
-        Answer(
-            400,
-            "`invalid_request`: the limit or the cursor cannot be used",
-        ),
+        Answer(400, "`invalid_request`: the limit or the cursor is invalid"),
         UNAUTHORIZED,
         Answer(403, "`forbidden`: only the admin key sees revocations"),
         STORE_UNAVAILABLE,

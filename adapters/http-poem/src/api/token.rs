@@ -27,13 +27,14 @@ impl TokenApi {
 impl TokenApi {
     /// Get a valid access token
     ///
-    /// Ask again whenever a token is needed instead of keeping one. A token that does not last long enough is refreshed
-    /// first, which takes 15 seconds at the most. A `warning` comes with a token that works although something is wrong.
+    /// Ask whenever you need a token instead of storing one. A token that does not last long enough is refreshed first,
+    /// which takes at most 15 seconds. A `warning` comes with a token that works although something is wrong.
     #[oai(path = "/token", method = "get", operation_id = "get_token")]
     async fn get(
         &self,
         bearer: NeededBearer,
-        /// How many seconds the token must still last. Asking for more than a fresh token lasts brings a `warning`.
+        /// Number of seconds that the token must still last. If a fresh token lasts shorter than this, the response has a
+        /// `warning`.
         #[oai(default)]
         min_ttl: Query<u64>,
     ) -> Result<Json<Token>, Failure<GetToken>> {
@@ -52,9 +53,12 @@ struct GetToken;
 
 impl Documented for GetToken {
     const PROBLEMS: &'static [Answer] = &[
-        Answer(400, "`invalid_request`: `min_ttl` is no number of seconds"),
+        Answer(
+            400,
+            "`invalid_request`: `min_ttl` is not a number of seconds",
+        ),
         UNAUTHORIZED,
-        Answer(403, "`forbidden`: only an access key opens a token"),
+        Answer(403, "`forbidden`: only an access key can read a token"),
         Answer(
             409,
             "`link_pending`: the link of this key has not been completed; `relink_required`: the grant is over, and a \

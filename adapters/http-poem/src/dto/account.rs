@@ -7,22 +7,22 @@ use time::OffsetDateTime;
 
 use super::{Trouble, example_time, utc};
 
-/// An account, as it stands inside other answers.
+/// An account inside another response.
 #[derive(Object)]
 pub(crate) struct Account {
-    /// This service's id of the account.
+    /// The account's id at this service.
     id: String,
     /// The provider's name.
     provider: String,
-    /// The provider's id of the person; a random one where the provider does not say who the person is.
+    /// The person's id at the provider; random if the provider does not say who the person is.
     account_id: String,
-    /// A name to show.
+    /// A display name.
     display_name: String,
     status: AccountStatus,
 }
 
-/// How an account is: `active`; `degraded`, when refreshing fails for now; `relink_required`, when the grant is over
-/// and a person must consent again.
+/// Status of an account: `active`; `degraded`, if refreshing fails for now; `relink_required`, if the grant is over and a
+/// person must consent again.
 #[derive(Enum, Clone, Copy)]
 #[oai(rename_all = "snake_case")]
 pub(crate) enum AccountStatus {
@@ -31,41 +31,40 @@ pub(crate) enum AccountStatus {
     RelinkRequired,
 }
 
-/// An account and its health. It holds no token.
+/// An account and its health, without tokens.
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none, example)]
 pub(crate) struct AccountDetails {
-    /// This service's id of the account.
+    /// The account's id at this service.
     id: String,
     /// The provider's name.
     provider: String,
-    /// The provider's id of the person; a random one where the provider does not say who the person is.
+    /// The person's id at the provider; random if the provider does not say who the person is.
     account_id: String,
-    /// A name to show.
+    /// A display name.
     display_name: String,
     status: AccountStatus,
-    /// What was granted.
+    /// The granted scopes.
     scopes: Vec<String>,
     /// When the account was first linked.
     created_at: OffsetDateTime,
     /// When a person last consented.
     linked_at: OffsetDateTime,
-    /// When the stored access token expires. Left out when it does not, as far as the provider says.
+    /// When the stored access token expires. Absent if it does not expire, as far as the provider says.
     access_token_expires_at: Option<OffsetDateTime>,
-    /// When the refresh token dies unless it is used before, where that is known: from then on a person must consent
-    /// again. The service uses it in time where that helps.
+    /// When the refresh token expires unless it is used before, if known. From then on a person must consent again. If
+    /// use renews it, the service uses it in time.
     refresh_token_expires_at: Option<OffsetDateTime>,
-    /// When the grant ends whatever is done, where that is known: a person must consent again by then.
+    /// When the grant ends in any case, if known: a person must consent again before.
     grant_expires_at: Option<OffsetDateTime>,
     /// When the tokens were last refreshed, if ever.
     last_refreshed_at: Option<OffsetDateTime>,
-    /// When they are refreshed next, if that is planned.
+    /// When the tokens are refreshed next, if a refresh is scheduled.
     next_refresh_at: Option<OffsetDateTime>,
-    /// What went wrong last and still matters.
+    /// The last error, if it still matters.
     last_error: Option<Trouble>,
-    /// What is to be known although nothing has gone wrong: `no_refresh_token` says that the account is not refreshed, and
-    /// ends when its access token expires; otherwise `grant_expires_soon` says that the grant ends within 7 days, and that
-    /// no refresh puts that off.
+    /// A warning although nothing has failed. `no_refresh_token`: the account cannot be refreshed and ends when its
+    /// access token expires. `grant_expires_soon`: the grant ends within 7 days, and no refresh changes that.
     warning: Option<Trouble>,
 }
 
@@ -75,7 +74,7 @@ pub(crate) struct AccountDetails {
 pub(crate) struct AccountList {
     /// The accounts of this page, the oldest first.
     pub(crate) items: Vec<AccountDetails>,
-    /// What to ask for as `cursor` to get the next page. Left out on the last one.
+    /// Send this as `cursor` to get the next page. Absent on the last page.
     pub(crate) next_cursor: Option<String>,
 }
 
@@ -102,7 +101,7 @@ impl From<grant::Account> for Account {
 }
 
 impl AccountDetails {
-    /// An account, and what is to be known of it now.
+    /// Converts an account, with its warning at this moment.
     pub(crate) fn new(account: grant::Account, warning: Option<Fault>) -> Self {
         Self {
             warning: warning.map(Trouble::from),

@@ -11,20 +11,20 @@ use super::time_text::TimeText;
 use super::{A_DECADE, example_time, utc};
 use crate::error::Problem;
 
-/// An access key that somebody wants.
+/// A request for an access key.
 #[derive(Object, Deserialize)]
 #[oai(skip_serializing_if_is_none, example)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewAccessKey {
-    /// What the key is for, in at most 100 characters.
+    /// The purpose of the key, in at most 100 characters.
     name: String,
-    /// When the key is to stop working: a time to come. A key without one works until it is deleted.
+    /// When the key expires; must be in the future. A key without an expiry works until it is deleted.
     #[oai(nullable)]
     expires_at: Option<TimeText>,
 }
 
-/// What a key may do with its account: `owner`, the key that came with a link code, everything; `reader`, a key that
-/// was made later, read the token and the account.
+/// What a key may do with its account. `owner`, the key that came with a link code: everything. `reader`, a key created
+/// later: read the token and the account.
 #[derive(Enum, Clone, Copy)]
 #[oai(rename_all = "snake_case")]
 pub(crate) enum AccessKeyRole {
@@ -32,20 +32,20 @@ pub(crate) enum AccessKeyRole {
     Reader,
 }
 
-/// An access key, without the key itself.
+/// An access key without its secret.
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none, example)]
 pub(crate) struct AccessKeyDetails {
     /// The id of the key.
     id: String,
-    /// What the key is for, or the name of the client that asked for the link code. Left out when it gave none.
+    /// The purpose of the key, or the name of the client that asked for the link code. Absent if it gave none.
     name: Option<String>,
     role: AccessKeyRole,
-    /// When the key was handed out.
+    /// When the key was created.
     created_at: OffsetDateTime,
-    /// When it stops working. Left out when it works until it is deleted.
+    /// When the key expires. Absent if it works until it is deleted.
     expires_at: Option<OffsetDateTime>,
-    /// When it was last shown, if ever.
+    /// When the key was last used, if ever.
     last_used_at: Option<OffsetDateTime>,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct AccessKeyDetails {
 pub(crate) struct AccessKeyList {
     /// The keys of this page, the oldest first.
     pub(crate) items: Vec<AccessKeyDetails>,
-    /// What to ask for as `cursor` to get the next page. Left out on the last one.
+    /// Send this as `cursor` to get the next page. Absent on the last page.
     pub(crate) next_cursor: Option<String>,
 }
 
@@ -65,21 +65,21 @@ pub(crate) struct AccessKeyList {
 pub(crate) struct CreatedAccessKey {
     /// The id of the key.
     id: String,
-    /// What the key is for.
+    /// The purpose of the key.
     name: String,
-    /// The key. It is handed out only here.
+    /// The key. Only this response contains it.
     access_key: String,
-    /// When it was handed out.
+    /// When the key was created.
     created_at: OffsetDateTime,
-    /// When it stops working. Left out when it works until it is deleted.
+    /// When the key expires. Absent if it works until it is deleted.
     expires_at: Option<OffsetDateTime>,
 }
 
 impl NewAccessKey {
-    /// The request as the broker takes it.
+    /// Converts to the broker's type.
     ///
     /// # Errors
-    /// [`Code::InvalidRequest`](crate::error::Code::InvalidRequest) for an `expires_at` that is no time.
+    /// [`Code::InvalidRequest`](crate::error::Code::InvalidRequest) if `expires_at` is not a time.
     pub(crate) fn read(self) -> Result<KeyRequest, Problem> {
         let expires_at = self.expires_at.map(|text| text.read("expires_at"));
         Ok(KeyRequest {

@@ -9,42 +9,42 @@ use url::Url;
 
 use super::{Account, Trouble, seconds_down, seconds_up};
 
-/// What a client asks for.
+/// A request for a link code.
 #[derive(Object, Deserialize, Default)]
 #[oai(skip_serializing_if_is_none, example)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewLink {
-    /// The provider's name. Needed only where several are configured and none is the default.
+    /// The provider's name. Needed only if several are configured and none is the default.
     #[oai(nullable)]
     pub(crate) provider: Option<String>,
-    /// Who asks, in at most 100 characters: the person sees it before they consent.
+    /// The name of the client, in at most 100 characters. The person sees it before they consent.
     #[oai(nullable)]
     pub(crate) client_name: Option<String>,
 }
 
-/// A link code and what belongs to it.
+/// A new link code.
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none, example)]
 pub(crate) struct StartedLink {
     /// The code for the person: eight digits.
     link_code: String,
-    /// Where the person enters it.
+    /// Where the person enters the code.
     verification_url: String,
-    /// The same place with the code filled in; the person still has to confirm it.
+    /// The same address with the code filled in. The person must still confirm it.
     verification_url_complete: String,
-    /// How many seconds the code lives. Once the person has confirmed it, polls tell the new deadline.
+    /// Seconds until the code expires. After the person has confirmed it, polls return the new deadline.
     expires_in: u64,
-    /// How many seconds to wait between polls.
+    /// Seconds to wait between polls.
     interval: u64,
-    /// The client's key: it polls this link and, once linked, opens the account. It is handed out only here. Left out
-    /// when an account is linked again, where the old key goes on.
+    /// The client's key. It polls this link and, once linked, opens the account. Only this response contains it. Absent
+    /// when an account is linked again: keep using the old key.
     access_key: Option<String>,
-    /// The provider at which the person will consent.
+    /// The provider where the person will consent.
     provider: String,
 }
 
 impl StartedLink {
-    /// A link at a service with this page.
+    /// Converts a link for a service with this page.
     pub(crate) fn new(started: usecases::StartedLink, page: &Url) -> Self {
         let code = started.code.digits();
         let mut complete = page.clone();
@@ -61,8 +61,8 @@ impl StartedLink {
     }
 }
 
-/// How a link stands: `pending` until somebody confirms the code, `authorizing` while the person is at the provider,
-/// then `linked`, `denied`, `expired` or `failed`, after which nothing more happens.
+/// Status of a link: `pending` until somebody confirms the code, `authorizing` while the person is at the provider, and
+/// finally `linked`, `denied`, `expired` or `failed`.
 #[derive(Enum, Clone, Copy)]
 #[oai(rename_all = "snake_case")]
 pub(crate) enum LinkStatus {
@@ -74,15 +74,14 @@ pub(crate) enum LinkStatus {
     Failed,
 }
 
-/// How a link stands, as far as the caller may know. `error` says why it has failed, or what the provider says to its
-/// no.
+/// The status of a link, as far as the caller may see it. `error` says why it failed, or why the provider denied it.
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none, example)]
 pub(crate) struct LinkReport {
     status: LinkStatus,
-    /// How many seconds the link still lives; 0 once it has ended.
+    /// Seconds until the link expires; 0 once it has ended.
     expires_in: u64,
-    /// How many seconds to wait between polls.
+    /// Seconds to wait between polls.
     interval: u64,
     account: Option<Account>,
     error: Option<Trouble>,

@@ -1,15 +1,15 @@
-//! Problems (RFC 9457).
+//! Problem details (RFC 9457).
 
 use poem_openapi::Object;
 use poem_openapi::types::Example;
 
 use crate::error::Code;
 
-/// Why a request was not granted (RFC 9457).
+/// An error (RFC 9457).
 #[derive(Object)]
 #[oai(rename = "Problem", example)]
 pub(crate) struct ProblemDetails {
-    /// Always `about:blank`: the code says more than an address could.
+    /// Always `about:blank`; see `code`.
     #[oai(rename = "type")]
     kind: String,
     /// The name of the HTTP status.
@@ -18,8 +18,8 @@ pub(crate) struct ProblemDetails {
     status: u16,
     /// What went wrong, for people.
     detail: String,
-    /// What went wrong, for programs. A code never changes its meaning; new ones may be added, so treat one that you
-    /// do not know by the status alone.
+    /// What went wrong, for programs. A code never changes its meaning. New codes may be added: handle an unknown one by
+    /// its status.
     code: String,
 }
 

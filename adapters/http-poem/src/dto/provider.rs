@@ -3,12 +3,12 @@
 use poem_openapi::Object;
 use poem_openapi::types::Example;
 
-/// A provider at which people can consent.
+/// A provider where people can consent.
 #[derive(Object)]
 pub(crate) struct Provider {
-    /// Its name in requests and answers.
+    /// Its name in requests and responses.
     pub(crate) name: String,
-    /// What people call it.
+    /// Its name for people.
     pub(crate) display_name: String,
 }
 
@@ -16,7 +16,7 @@ pub(crate) struct Provider {
 #[derive(Object)]
 #[oai(example)]
 pub(crate) struct ProviderList {
-    /// All of them, by name.
+    /// All configured providers, sorted by name.
     pub(crate) items: Vec<Provider>,
 }
 

@@ -7,9 +7,9 @@ use time::OffsetDateTime;
 
 use super::{Trouble, example_time, utc};
 
-/// Whether the provider has revoked the tokens: `revoked`; `unsupported`, when it revokes no tokens; `failed`, when it
-/// has not confirmed it yet. What has failed is tried again for a day. It is `failed` too, and not tried again, once the
-/// person is linked again: revoking the old tokens might end the new grant.
+/// Whether the provider has revoked the tokens: `revoked`; `unsupported`, if it cannot revoke them; `failed`, if it has
+/// not confirmed yet. The service retries for a day, unless the person is linked again, because revoking the old tokens
+/// might end the new grant.
 #[derive(Enum, Clone, Copy)]
 #[oai(rename_all = "snake_case")]
 pub(crate) enum ProviderRevocation {
@@ -18,16 +18,16 @@ pub(crate) enum ProviderRevocation {
     Failed,
 }
 
-/// An account that is gone, with its tokens, links and keys.
+/// The result of deleting an account.
 #[derive(Object)]
 #[oai(example)]
 pub(crate) struct DeletedAccount {
     provider_revocation: ProviderRevocation,
 }
 
-/// How a revocation stands: `pending` until the provider has confirmed it; then `revoked`, or `unsupported` when the
-/// provider revokes no tokens, `failed` when it has not confirmed it for a day, `cancelled` when the person has a
-/// live account again, whose grant it might have ended.
+/// Status of a revocation: `pending` until the provider has confirmed it; then `revoked`, or `unsupported` if the
+/// provider cannot revoke the tokens, `failed` if it has not confirmed for a day, `cancelled` if the person has linked
+/// again and revoking might end the new grant.
 #[derive(Enum, Clone, Copy)]
 #[oai(rename_all = "snake_case")]
 pub(crate) enum RevocationStatus {
@@ -38,7 +38,7 @@ pub(crate) enum RevocationStatus {
     Cancelled,
 }
 
-/// Tokens that are to be revoked at their provider, or what became of that. It holds no token.
+/// A revocation of tokens at their provider, without the tokens.
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none, example)]
 pub(crate) struct Revocation {
@@ -46,18 +46,18 @@ pub(crate) struct Revocation {
     id: String,
     /// The provider's name.
     provider: String,
-    /// The provider's id of the person. Left out while it is not known.
+    /// The person's id at the provider. Absent while it is unknown.
     account_id: Option<String>,
-    /// This service's id of the account that was deleted. Left out when the tokens were of none.
+    /// The id of the deleted account. Absent if the tokens belonged to no account.
     deleted_account: Option<String>,
     status: RevocationStatus,
-    /// When the tokens came to be revoked.
+    /// When the revocation was requested.
     created_at: OffsetDateTime,
-    /// When nothing more was to be done. Left out while it is pending.
+    /// When the revocation ended. Absent while it is pending.
     ended_at: Option<OffsetDateTime>,
-    /// When the provider is asked next, if it is.
+    /// When the service tries next, if it does.
     next_attempt_at: Option<OffsetDateTime>,
-    /// How many attempts have failed.
+    /// Number of failed attempts.
     attempts_failed: u32,
     last_error: Option<Trouble>,
 }
@@ -68,7 +68,7 @@ pub(crate) struct Revocation {
 pub(crate) struct RevocationList {
     /// The revocations of this page, the oldest first.
     pub(crate) items: Vec<Revocation>,
-    /// What to ask for as `cursor` to get the next page. Left out on the last one.
+    /// Send this as `cursor` to get the next page. Absent on the last page.
     pub(crate) next_cursor: Option<String>,
 }
 
@@ -78,7 +78,7 @@ impl From<revocation::RevocationStatus> for DeletedAccount {
         let provider_revocation = match status {
             Status::Revoked => ProviderRevocation::Revoked,
             Status::Unsupported => ProviderRevocation::Unsupported,
-            // The provider has confirmed none of these.
+            // The provider has not confirmed any of these.
             Status::Pending | Status::Failed | Status::Cancelled => ProviderRevocation::Failed,
         };
         Self {
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_provider_has_not_confirmed_has_failed_for_now() {
+    fn unconfirmed_revocations_are_failed() {
         for (status, word) in [
             (Status::Revoked, "revoked"),
             (Status::Unsupported, "unsupported"),

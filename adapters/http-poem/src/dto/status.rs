@@ -2,17 +2,17 @@
 
 use poem_openapi::{Enum, Object};
 
-/// How the service is.
+/// Status of the service.
 #[derive(Enum, Clone, Copy)]
 #[oai(rename_all = "snake_case")]
 pub(crate) enum ServiceState {
-    /// It runs.
+    /// The service runs.
     Ok,
-    /// It can do its work.
+    /// The service is ready for requests.
     Ready,
 }
 
-/// How the service is: `ok` when it runs, `ready` when it can do its work.
+/// Status of the service: `ok` if it runs, `ready` if it is ready for requests.
 #[derive(Object)]
 pub(crate) struct ServiceStatus {
     pub(crate) status: ServiceState,

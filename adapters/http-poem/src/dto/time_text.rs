@@ -1,4 +1,4 @@
-//! Times that callers write.
+//! Times in requests.
 
 use std::borrow::Cow;
 
@@ -13,21 +13,19 @@ use time::format_description::well_known::Rfc3339;
 use super::{A_DECADE, example_time};
 use crate::error::{Code, Problem};
 
-/// A time as it came: a text that is no time is answered as a malformed request, not as a wrong type.
+/// A time as the caller wrote it. Parsing it later makes a malformed time a malformed request, not a wrong type.
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub(crate) struct TimeText(String);
 
 impl TimeText {
-    /// The instant that a field names.
+    /// Parses the time of a field.
     ///
     /// # Errors
-    /// [`Code::InvalidRequest`] when it names none.
+    /// [`Code::InvalidRequest`] if it is not an RFC 3339 time.
     pub(super) fn read(&self, field: &str) -> Result<Timestamp, Problem> {
         let time = OffsetDateTime::parse(&self.0, &Rfc3339).map_err(|_| {
-            let detail = format!(
-                "{field}: this is no time as RFC 3339 writes it, like 2026-12-31T23:59:59Z"
-            );
+            let detail = format!("{field}: not an RFC 3339 time such as 2026-12-31T23:59:59Z");
             Problem::new(Code::InvalidRequest, detail)
         })?;
         let millis = i64::from(time.millisecond());
@@ -37,7 +35,7 @@ impl TimeText {
     }
 }
 
-/// In the document it is the time that it should be.
+/// The OpenAPI document describes it as a date-time.
 impl Type for TimeText {
     const IS_REQUIRED: bool = true;
 
@@ -74,7 +72,7 @@ impl ToJSON for TimeText {
     }
 }
 
-/// Years ahead, so that the example can be tried out.
+/// Far in the future, so that the example can be tried out.
 impl Example for TimeText {
     fn example() -> Self {
         let time = example_time(A_DECADE).format(&Rfc3339);
@@ -92,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_read_wherever_their_clock_stands() {
+    fn times_may_have_any_offset() {
         for text in [
             "2026-06-03T12:00:00Z",
             "2026-06-03t12:00:00.000999z",
@@ -106,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_refused() {
+    fn other_texts_are_rejected() {
         for text in [
             "",
             "tomorrow",

@@ -9,22 +9,22 @@ use time::OffsetDateTime;
 
 use super::{Account, Trouble, example_time, seconds_down, utc};
 
-/// An access token of the provider, valid now.
+/// A valid access token of the provider.
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none, example)]
 pub(crate) struct Token {
     /// The token.
     access_token: String,
-    /// How it is to be used: always `Bearer`.
+    /// Always `Bearer`.
     token_type: String,
-    /// When it expires. Left out when it does not, as far as the provider says.
+    /// When the token expires. Absent if it does not expire, as far as the provider says.
     expires_at: Option<OffsetDateTime>,
-    /// How many seconds it still lasts. Left out with `expires_at`.
+    /// Seconds until the token expires. Absent with `expires_at`.
     expires_in: Option<u64>,
-    /// What was granted.
+    /// The granted scopes.
     scopes: Vec<String>,
-    /// Members of the provider's token answer that belong to this token, such as the host that accepts it. The operator lists
-    /// them. Left out when there are none.
+    /// Members of the provider's token response that belong to this token, such as the host that accepts it. The operator
+    /// lists them. Absent if there are none.
     extra: Option<BTreeMap<String, String>>,
     account: Account,
     warning: Option<Trouble>,

@@ -107,7 +107,7 @@ async fn every_refusal_has_its_code_and_status() {
 }
 
 #[test]
-fn no_two_codes_share_a_word() {
+fn codes_are_unique() {
     let words: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(words.len(), Code::ALL.len());
 }

@@ -1,12 +1,12 @@
-//! The headers of every answer.
+//! Headers of every response.
 
 use std::sync::Arc;
 
 use poem::http::{HeaderName, HeaderValue, header};
 use poem::{Endpoint, IntoResponse as _, Request, Response, Result};
 
-/// What an answer says unless it says otherwise itself. Nothing is kept by caches, for most answers hold a secret or
-/// change by the second; an answer that a browser shows as a page brings a policy of its own.
+/// Default headers. Nothing is cached, because most responses contain a secret or change quickly. Responses that a
+/// browser shows as a page set their own policy.
 const DEFAULTS: [(HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, "no-store"),
     (
@@ -18,7 +18,7 @@ const DEFAULTS: [(HeaderName, &str); 5] = [
     (header::X_FRAME_OPTIONS, "DENY"),
 ];
 
-/// Adds the headers that an answer lacks.
+/// Adds the headers that a response lacks.
 pub(crate) async fn secure<E: Endpoint>(next: Arc<E>, request: Request) -> Result<Response> {
     let mut response = next.call(request).await?.into_response();
     for (name, value) in DEFAULTS {

@@ -1,4 +1,4 @@
-//! How large a request may be.
+//! Limits the size of requests.
 
 use std::sync::Arc;
 
@@ -7,12 +7,12 @@ use poem::{Endpoint, Request, Result};
 
 use crate::error::{Code, Problem};
 
-/// Many times what any request needs.
-const MOST_BYTES: usize = 64 * 1024;
+/// Many times larger than any valid request.
+const MAX_BYTES: usize = 64 * 1024;
 /// Enough for the headers that proxies add.
-const MOST_HEADER_BYTES: usize = 16 * 1024;
+const MAX_HEADER_BYTES: usize = 16 * 1024;
 
-/// Reads the body, up to the limit. A request that announces more is refused before any of it is read.
+/// Reads the body up to the limit. A larger `Content-Length` is rejected before reading.
 pub(crate) async fn limit_body<E: Endpoint>(
     next: Arc<E>,
     mut request: Request,
@@ -21,17 +21,17 @@ pub(crate) async fn limit_body<E: Endpoint>(
     let header_bytes: usize = headers
         .map(|(name, value)| name.as_str().len() + value.len())
         .sum();
-    if header_bytes > MOST_HEADER_BYTES {
-        let detail = format!("the headers are larger than {MOST_HEADER_BYTES} bytes");
+    if header_bytes > MAX_HEADER_BYTES {
+        let detail = format!("the headers are larger than {MAX_HEADER_BYTES} bytes");
         return Err(Problem::new(Code::InvalidRequest, detail).into());
     }
     let announced = request.header(header::CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > MOST_BYTES as u64) {
-        let detail = format!("the body is larger than {MOST_BYTES} bytes");
+    if announced.is_some_and(|length| length > MAX_BYTES as u64) {
+        let detail = format!("the body is larger than {MAX_BYTES} bytes");
         return Err(Problem::new(Code::PayloadTooLarge, detail).into());
     }
-    let body = request.take_body().into_bytes_limit(MOST_BYTES).await?;
+    let body = request.take_body().into_bytes_limit(MAX_BYTES).await?;
     request.set_body(body);
     next.call(request).await
 }

@@ -1,4 +1,4 @@
-//! Which methods an address takes, for the `Allow` of a 405.
+//! Methods of an address, for the `Allow` header of a 405.
 
 use std::sync::LazyLock;
 
@@ -18,7 +18,7 @@ static OPERATIONS: LazyLock<Vec<(String, Vec<Method>)>> = LazyLock::new(|| {
         .collect()
 });
 
-/// What the address takes, as the header says it.
+/// Returns the `Allow` header of an address.
 pub(super) fn allowed(path: &str) -> String {
     let documented = OPERATIONS.iter().find(|(known, _)| matches(known, path));
     let methods = match (documented, path) {
@@ -33,13 +33,13 @@ pub(super) fn allowed(path: &str) -> String {
     names.join(", ")
 }
 
-/// What the document calls an address; `None` for one that it does not have.
+/// Returns the documented template of an address; `None` if it is unknown.
 pub(super) fn documented(path: &str) -> Option<&'static str> {
     let mut templates = OPERATIONS.iter().map(|(path, _)| path.as_str());
     templates.find(|template| matches(template, path))
 }
 
-/// A route's pattern as the document writes it; where it is not documented, as it is.
+/// Converts a route pattern to the document's notation; undocumented patterns stay as they are.
 pub(super) fn template(pattern: &str) -> &str {
     documented(pattern).unwrap_or_else(|| match pattern.trim_end_matches('/') {
         "" => pattern,
@@ -47,7 +47,7 @@ pub(super) fn template(pattern: &str) -> &str {
     })
 }
 
-/// Whether an address is the one that a template like `/v1/accounts/{id}` names.
+/// Whether an address matches a template such as `/v1/accounts/{id}`.
 fn matches(template: &str, path: &str) -> bool {
     let (mut known, mut asked) = (template.split('/'), path.split('/'));
     loop {

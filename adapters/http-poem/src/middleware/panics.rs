@@ -1,4 +1,4 @@
-//! A bug in one request is no reason to drop its connection, or anybody else's.
+//! A bug in one request must not drop its connection or affect others.
 
 use std::any::Any;
 

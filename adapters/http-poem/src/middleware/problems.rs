@@ -1,4 +1,4 @@
-//! Whatever goes wrong on the way, in poem or in poem-openapi, is answered in the one shape of a problem.
+//! Turns every error of poem and poem-openapi into a problem.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::methods;
 use crate::auth::shows_bearer;
 use crate::error::{Code, Problem};
 
-/// Answers errors, and completes what an answer with 401, 405 or 413 has to say.
+/// Answers errors, and completes the headers of 401, 405 and 413.
 pub(crate) async fn answer_problems<E: Endpoint>(
     next: Arc<E>,
     request: Request,
@@ -33,14 +33,14 @@ pub(crate) async fn answer_problems<E: Endpoint>(
         headers.extend(allowed.map(|allowed| (header::ALLOW, allowed)));
     }
     if status == StatusCode::PAYLOAD_TOO_LARGE {
-        // The rest of the body stays unread, so the connection serves no further request: a client that was not told so
-        // would send its next one into the void.
+        // The rest of the body stays unread, so the connection cannot be reused. Tells the client, which would otherwise
+        // send its next request on it.
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response)
 }
 
-/// RFC 6750 section 3.1: no error code where no bearer was shown.
+/// RFC 6750 section 3.1: no error code if the request had no bearer token.
 fn challenge(headers: &HeaderMap) -> HeaderValue {
     HeaderValue::from_static(if shows_bearer(headers) {
         "Bearer error=\"invalid_token\""
@@ -65,21 +65,21 @@ fn problem(error: &Error) -> Problem {
     if error.is::<NotFoundError>() {
         return Problem::new(Code::NotFound, "there is nothing at this address");
     }
-    // What cannot be read as the name of something names nothing.
+    // A path segment that cannot be parsed names nothing.
     if error.is::<ParsePathError>() || error.is::<poem::error::ParsePathError>() {
-        return Problem::new(Code::NotFound, "there is nothing of this name");
+        return Problem::new(Code::NotFound, "nothing has this name");
     }
     if error.is::<MethodNotAllowedError>() {
         return Problem::new(
             Code::MethodNotAllowed,
-            "the address does not take this method",
+            "this address does not support this method",
         );
     }
     if let Some(ReadBodyError::Io(_)) = error.downcast_ref() {
-        return Problem::new(Code::InvalidRequest, "the body did not arrive in full");
+        return Problem::new(Code::InvalidRequest, "the body is incomplete");
     }
     if let Some(ParseParamError { name, reason }) = error.downcast_ref() {
-        let detail = format!("the parameter {name} cannot be used: {reason}");
+        let detail = format!("the parameter {name} is invalid: {reason}");
         return Problem::new(Code::InvalidRequest, detail);
     }
     match code(error.status()) {
@@ -88,7 +88,7 @@ fn problem(error: &Error) -> Problem {
     }
 }
 
-/// The code for an error that has nothing but a status; `None` for those that are not the caller's fault.
+/// Returns the code for an error that has only a status; `None` if the error is not the caller's fault.
 fn code(status: StatusCode) -> Option<Code> {
     let named = [
         Code::Unauthorized,

@@ -1,4 +1,4 @@
-//! What the log knows about a request, and the id that its answer carries.
+//! Request ids, log lines and spans.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,8 +15,8 @@ use crate::requests::{Answered, Requests};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Runs a request inside a span with its id, tells whoever keeps count, and writes one line about it. All of them name the
-/// route's template: paths and queries hold link codes.
+/// Runs a request inside a span with its id, reports it to the observer and logs one line. All of them name the route
+/// template, because paths and queries contain link codes.
 pub(crate) async fn trace<E: Endpoint>(
     next: Arc<E>,
     request: Request,
@@ -44,12 +44,12 @@ pub(crate) async fn trace<E: Endpoint>(
     Ok(response)
 }
 
-/// A request that is not answered yet. A client that goes away takes everything that is done for its request along, and
-/// this with it: such a request counts too, and was perhaps the slowest.
+/// A request in progress. If the client disconnects, poem drops the request and this guard with it. The guard then
+/// reports the request, which was perhaps the slowest.
 struct Underway {
     span: Span,
     method: Method,
-    /// Where the router tells no more: by the document.
+    /// The route of the document, if the router does not provide one.
     guessed_route: Option<&'static str>,
     requests: Arc<dyn Requests>,
     started: Instant,
@@ -82,8 +82,8 @@ impl Drop for Underway {
     }
 }
 
-/// At the highest level, so that every line of a request has its id, whatever is logged. The names with dots are those of
-/// OpenTelemetry's semantic conventions, and for traces alone.
+/// At the highest level, so that every line of a request has its id at any log level. The names with dots are
+/// OpenTelemetry's semantic conventions and appear only in traces.
 fn span(id: &str, method: &Method) -> Span {
     tracing::error_span!(
         "request",
@@ -103,7 +103,7 @@ fn record(span: &Span, method: &Method, answered: &Answered<'_>) {
         status = answered.status,
         elapsed_ms = answered.took.as_millis(),
         "{}",
-        if answered.status == Answered::CLIENT_GONE { "the client went away" } else { "answered" }
+        if answered.status == Answered::CLIENT_GONE { "client disconnected" } else { "answered" }
     );
     if let Some(route) = answered.route {
         span.record("http.route", route);
@@ -111,7 +111,7 @@ fn record(span: &Span, method: &Method, answered: &Answered<'_>) {
     span.record("http.response.status_code", answered.status);
 }
 
-/// The method, unless somebody made it up.
+/// Returns the method, or `_OTHER` for an invented one.
 fn known(method: &Method) -> &str {
     match *method {
         Method::GET
@@ -125,7 +125,7 @@ fn known(method: &Method) -> &str {
     }
 }
 
-/// The id that came with the request, where it is one that we would write to a log; otherwise a new one.
+/// Returns the id of the request if it is safe to log, otherwise a new one.
 fn request_id(request: &Request) -> String {
     let shown = request.header(REQUEST_ID).filter(|id| is_sane(id));
     shown.map_or_else(new_id, str::to_owned)
@@ -136,7 +136,7 @@ fn is_sane(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.bytes().all(is_harmless)
 }
 
-/// A number under a hash whose key is new with every process: it need not be a secret, only differ from others.
+/// A hash of a counter with a random key per process: it need not be secret, only unique.
 fn new_id() -> String {
     static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_whose_client_goes_away_is_told_once() {
+    async fn a_disconnected_client_is_reported_once() {
         let told = Arc::new(Told::default());
         asked("/v1/token?min_ttl=60", &told).await;
         asked("/made-up", &told).await;
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_is_answered_is_told_once() {
+    async fn an_answered_request_is_reported_once() {
         let told = Arc::new(Told::default());
         let app = make(async |_| Ok::<_, poem::Error>(Response::default()));
         let answer = trace(Arc::new(app), Request::default(), Arc::clone(&told) as _).await;

@@ -15,7 +15,7 @@ use super::visit::Visit;
 use super::words::Moment;
 use super::{consent, progress, refused};
 
-/// Takes what a form of the page sends.
+/// Handles a form of the page.
 #[handler]
 pub(super) async fn take(request: &Request, body: Body, Data(site): Data<&Arc<Site>>) -> Response {
     let visit = Visit::of(site, request);
@@ -51,7 +51,7 @@ async fn look_up(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal
     })
 }
 
-/// Starts the provider's flow for a link that still waits for it; any other is shown as it stands.
+/// Starts the provider's flow if the link still waits for it; otherwise shows the link.
 async fn confirm(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
     let view = visit
         .consents()
@@ -59,14 +59,14 @@ async fn confirm(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal
         .await?;
     if view.status == LinkStatus::Pending {
         match consent::start(visit, code).await {
-            // The link has failed, and its page says why.
+            // The link has failed; its page says why.
             Ok(()) | Err(Refusal::ProviderRefused(_)) => {}
             Err(Refusal::ProviderUnavailable { retry_after, .. }) => {
                 return Ok(match own_link(visit, code).await? {
                     Some(view) if view.status == LinkStatus::Pending => {
                         progress::unanswered(visit, &view, code, retry_after)
                     }
-                    // Answered at the last moment, or cancelled in another tab.
+                    // Answered in the last moment, or cancelled in another tab.
                     _ => visit.to_link(code),
                 });
             }
@@ -81,7 +81,7 @@ async fn cancel(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal>
         .consents()
         .look_up(code.digits(), &visit.visitor())
         .await?;
-    // A second press of the button finds the link cancelled, and shows what the first one did.
+    // Pressing the button again finds the link cancelled and shows the same page.
     if view.status.is_final() && view.status != LinkStatus::Denied(None) {
         return shown(visit, code, &view.status).await;
     }
@@ -91,12 +91,12 @@ async fn cancel(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal>
         .await?;
     Ok(match own_link(visit, code).await? {
         Some(_) => visit.to_link(code),
-        // Nobody had confirmed it, so no browser has a page of it.
+        // Nobody has confirmed it, so no browser has a page for it.
         None => progress::denied(visit),
     })
 }
 
-/// The page of the link for the browser that owns it; for any other the code is merely used up.
+/// Shows the link's page to the browser that owns it; for others the code is used up.
 async fn shown(
     visit: &Visit<'_>,
     code: &LinkCode,

@@ -1,4 +1,4 @@
-//! The stylesheet, the script and the icon, compiled in.
+//! Stylesheet, script and icon, compiled in.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -30,13 +30,13 @@ pub(super) const ICON: Asset = Asset {
     text: include_str!("../../assets/device/icon.svg"),
 };
 
-/// Where a page finds a file. The version in it changes with the file, so browsers may keep it for good.
+/// Returns the address of a file. It contains a version, so browsers may cache the file forever.
 pub(super) fn address(page: &str, asset: &Asset) -> String {
     format!("{page}/assets/{}?v={}", asset.name, asset.version())
 }
 
 impl Asset {
-    /// Tells versions apart; it need not be the same in every build of the same file.
+    /// A hash of the content.
     fn version(&self) -> String {
         let mut hasher = DefaultHasher::new();
         self.text.hash(&mut hasher);

@@ -1,4 +1,4 @@
-//! `GET /callback/{provider}`: a provider sends the browser back (RFC 6749 section 4.1.2).
+//! `GET /callback/{provider}`: the provider sends the browser back (RFC 6749 section 4.1.2).
 
 use std::sync::Arc;
 
@@ -16,14 +16,13 @@ use super::site::Site;
 use super::visit::Visit;
 use crate::middleware::is_head;
 
-/// Longer than any code of a provider.
-const MOST_BYTES: usize = 8192;
-/// The parameters that make an answer. All others may differ when a browser repeats it.
+/// Longer than the authorization code of any provider.
+const MAX_BYTES: usize = 8192;
+/// The parameters that identify an answer. Others may differ when a browser repeats it.
 const ANSWER: [&str; 3] = ["code", "error", "iss"];
 
-/// Takes what the browser brought, and shows how its link stands. That answer is a redirect, so that reloading repeats
-/// nothing and the code leaves the address bar. A prefetch takes nothing: it may be of a link that the person never
-/// follows, such as the provider's "Cancel".
+/// Takes the provider's answer and redirects to the link's page, so that reloading repeats nothing and the code leaves
+/// the address bar. A prefetch changes nothing: the person may never follow that link, such as the provider's "Cancel".
 #[handler]
 pub(super) async fn take(
     request: &Request,
@@ -38,7 +37,7 @@ pub(super) async fn take(
         Ok(code) => visit.to_link(&code),
         Err(refusal) => {
             let page = refused::answer(&visit, refusal, None);
-            // A browser that kept its cookie back this once would lose its link with a new one.
+            // Sets no new cookie: a browser that left out its cookie only this once would lose its link.
             if visit.is_known() {
                 page
             } else {
@@ -50,8 +49,8 @@ pub(super) async fn take(
 
 async fn taken(visit: &Visit<'_>, request: &Request, provider: &str) -> Result<LinkCode, Refusal> {
     let query = request.uri().query().unwrap_or_default();
-    if query.len() > MOST_BYTES {
-        let why = "the answer of the provider is too long";
+    if query.len() > MAX_BYTES {
+        let why = "the provider's answer is too long";
         return Err(Refusal::ForeignCallback(why));
     }
     let callback = Callback {
@@ -75,8 +74,8 @@ fn state_of(query: &str) -> String {
         .unwrap_or_default()
 }
 
-/// What the provider answers, in one spelling. A query without a code and without an error is no answer, so it uses no
-/// link up.
+/// Returns the provider's answer in a canonical form. A query without a code and an error is no answer and does not use
+/// up the link.
 fn answer_of(query: &str) -> Result<CallbackQuery, Refusal> {
     let mut answer = Serializer::new(String::new());
     let mut has_answer = false;
@@ -107,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn one_answer_has_one_spelling() {
+    fn equal_answers_have_one_form() {
         let plain = answer("code=a%2Fb&state=1&iss=https://op.example");
         assert!(plain.is_some());
         for same in [
@@ -128,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_without_code_and_error_is_no_answer() {
+    fn a_query_without_code_and_error_is_ignored() {
         for query in [
             "",
             "state=1",

@@ -1,4 +1,4 @@
-//! Starting the provider's flow, with some patience.
+//! Starts the provider's flow, with retries.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use tracing::Instrument as _;
 
 use super::visit::Visit;
 
-/// So long a person waits for the provider before the page offers to try again.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Between one try and the next.
+/// How long a person waits for the provider before the page offers to try again.
+const CONSENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pause between two attempts.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Gives the link to this browser and starts the provider's flow. It goes on even if the person closes the tab, or the
-/// provider takes longer than the page waits: the page of the link shows what came of it.
+/// Assigns the link to this browser and starts the provider's flow. It continues even if the person closes the tab or the
+/// page stops waiting; the link's page shows the result.
 pub(super) async fn start(visit: &Visit<'_>, code: &LinkCode) -> Result<(), Refusal> {
     let attempt = Attempt {
         consents: Arc::clone(visit.consents()),
@@ -27,7 +27,7 @@ pub(super) async fn start(visit: &Visit<'_>, code: &LinkCode) -> Result<(), Refu
         address: visit.visitor().address,
     };
     let task = tokio::spawn(attempt.run().in_current_span());
-    match timeout(PATIENCE, task).await {
+    match timeout(CONSENT_TIMEOUT, task).await {
         Ok(Ok(started)) => started,
         Ok(Err(failed)) => match failed.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
@@ -51,7 +51,7 @@ impl Attempt {
             address: self.address,
         };
         let link = self.consents.confirm(self.code.digits(), &visitor).await?;
-        let give_up_at = Instant::now() + PATIENCE;
+        let give_up_at = Instant::now() + CONSENT_TIMEOUT;
         loop {
             let pause = match self.consents.start(&self.code, &link).await {
                 Err(Refusal::ProviderUnavailable { retry_after, .. })
@@ -66,7 +66,7 @@ impl Attempt {
     }
 }
 
-/// A provider that asks for a longer pause than a person waits is left alone at once.
+/// Gives up at once if the provider asks for a longer pause than a person would wait.
 fn is_worth_waiting(retry_after: Duration, give_up_at: Instant) -> bool {
     retry_after.max(PAUSE) < give_up_at.saturating_duration_since(Instant::now())
 }
@@ -83,13 +83,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patience_has_an_end() {
+    fn waits_only_until_the_timeout() {
         let now = Instant::now();
         let soon = Duration::from_secs(5);
-        assert!(is_worth_waiting(soon, now + PATIENCE));
+        assert!(is_worth_waiting(soon, now + CONSENT_TIMEOUT));
         assert!(!is_worth_waiting(soon, now + soon));
         assert!(!is_worth_waiting(Duration::ZERO, now + PAUSE));
-        assert!(!is_worth_waiting(Duration::from_secs(60), now + PATIENCE));
-        assert!(!is_worth_waiting(Duration::MAX, now + PATIENCE));
+        assert!(!is_worth_waiting(
+            Duration::from_secs(60),
+            now + CONSENT_TIMEOUT
+        ));
+        assert!(!is_worth_waiting(Duration::MAX, now + CONSENT_TIMEOUT));
     }
 }

@@ -1,4 +1,4 @@
-//! The cookie that a browser is recognised by, and the token that its forms carry.
+//! The cookie that identifies a browser, and the CSRF token of its forms.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,13 +7,13 @@ use poem::Request;
 use poem::http::header;
 use url::Url;
 
-/// The name and the attributes of the cookie.
+/// Name and attributes of the cookie.
 pub(super) struct BrowserCookie {
     name: &'static str,
     attributes: &'static str,
 }
 
-/// As long as an ended link answers: the person may come back to see how it went.
+/// As long as an ended link answers, because the person may come back to see the result.
 const HTTPS: BrowserCookie = BrowserCookie {
     name: "__Host-central-oauth-browser",
     attributes: "; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax; Secure",
@@ -24,7 +24,8 @@ const HTTP: BrowserCookie = BrowserCookie {
 };
 
 impl BrowserCookie {
-    /// The cookie for a service at this address. On https its name forbids other hosts of the domain to set it.
+    /// Returns the cookie for a service at this address. On https its name (`__Host-`) stops other hosts of the domain
+    /// from setting it.
     pub(super) fn new(public_url: &Url) -> Self {
         if public_url.scheme() == "https" {
             HTTPS
@@ -33,7 +34,7 @@ impl BrowserCookie {
         }
     }
 
-    /// The token that a request shows, if it is one that we could have given out.
+    /// Returns the token of a request, if this service could have issued it.
     pub(super) fn read(&self, request: &Request) -> Option<BrowserToken> {
         request
             .headers()
@@ -46,23 +47,23 @@ impl BrowserCookie {
             .map(|(_, value)| BrowserToken::new(value))
     }
 
-    /// The `Set-Cookie` that gives a token to a browser, or lets it keep it for longer.
+    /// Returns the `Set-Cookie` header that sets a token or extends it.
     pub(super) fn write(&self, browser: &BrowserToken) -> String {
         format!("{}={}{}", self.name, browser.expose(), self.attributes)
     }
 }
 
-/// Long enough to be random, short enough to hash on every request, and harmless in a header.
+/// Whether a value is long enough to be random, short enough to hash on every request, and safe in a header.
 fn is_plausible(value: &str) -> bool {
     (20..=100).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
-/// The token as a form carries it.
+/// Returns the CSRF token for forms.
 pub(super) fn csrf_field(token: &KeyedHash) -> String {
     URL_SAFE_NO_PAD.encode(token.as_bytes())
 }
 
-/// Whether a form carried the token. All bytes are compared, whichever is the first to differ.
+/// Checks the CSRF token of a form in constant time.
 pub(super) fn is_csrf_token(field: &str, token: &KeyedHash) -> bool {
     let Ok(field) = URL_SAFE_NO_PAD.decode(field) else {
         return false;

@@ -1,48 +1,48 @@
-//! What the page's forms send.
+//! The page's forms.
 
 use poem::http::{StatusCode, header};
 use poem::{Body, Request, error::ReadBodyError};
 use url::form_urlencoded;
 
-/// More than any of our forms needs.
-const MOST_BYTES: usize = 4096;
+/// Larger than any of our forms.
+const MAX_BYTES: usize = 4096;
 
 /// A form of the page.
 pub(super) struct Form {
-    /// The token that ties it to the browser it was made for.
+    /// The CSRF token.
     pub(super) csrf: String,
-    /// The code as it was typed.
+    /// The code as typed.
     pub(super) code: String,
-    /// Which button was pressed.
+    /// The button that was pressed.
     pub(super) action: Action,
 }
 
-/// What the person wants.
+/// The action of a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
-    /// See who asks.
+    /// Show who asks.
     LookUp,
-    /// Go on to the provider.
+    /// Confirm, and continue to the provider.
     Confirm,
-    /// Say no.
+    /// Cancel.
     Cancel,
 }
 
-/// Why a body is none of our forms.
+/// Why a body is not one of our forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoForm {
-    /// It has another content type.
+    /// Wrong content type.
     OtherType,
-    /// It is too large.
+    /// Too large.
     TooLarge,
-    /// It broke off.
+    /// Incomplete.
     BrokenOff,
-    /// It names a button that there is not.
+    /// Unknown button.
     UnknownAction,
 }
 
 impl NoForm {
-    /// Its HTTP status.
+    /// Returns the HTTP status.
     pub(super) const fn status(self) -> StatusCode {
         match self {
             Self::OtherType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -52,14 +52,14 @@ impl NoForm {
         }
     }
 
-    /// What is wrong, for whoever wrote the program that sent it: our own pages send no such thing.
+    /// Explains the error to authors of programs; our own pages never cause it.
     pub(super) const fn detail(self) -> &'static str {
         match self {
             Self::OtherType => {
                 "The form must be sent as application/x-www-form-urlencoded, in UTF-8."
             }
-            Self::TooLarge => "The form is larger than this page ever sends.",
-            Self::BrokenOff => "The form did not arrive in full.",
+            Self::TooLarge => "The form is too large.",
+            Self::BrokenOff => "The form is incomplete.",
             Self::UnknownAction => "The action must be look_up, confirm or cancel.",
         }
     }
@@ -71,7 +71,7 @@ impl Form {
         if !is_form(request) {
             return Err(NoForm::OtherType);
         }
-        let bytes = body.into_bytes_limit(MOST_BYTES).await;
+        let bytes = body.into_bytes_limit(MAX_BYTES).await;
         let bytes = bytes.map_err(|error| match error {
             ReadBodyError::PayloadTooLarge => NoForm::TooLarge,
             _ => NoForm::BrokenOff,

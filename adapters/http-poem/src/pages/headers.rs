@@ -1,14 +1,14 @@
-//! The headers of everything that is meant for one person alone.
+//! Headers of everything that is for one person only.
 
 use poem::http::header;
 use poem::middleware::SetHeader;
 
-/// Nothing runs, loads or frames but what we serve ourselves.
+/// Only our own files may run, load or frame.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
      img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Sets them. The referrer stays within the site, so the provider never sees a code; with `no-referrer` Chromium would
-/// send our own forms with `Origin: null`.
+/// Sets the headers. The referrer stays within the site, so that the provider never sees a code. (With `no-referrer`,
+/// Chromium would send our own forms with `Origin: null`.)
 pub(super) fn private() -> SetHeader {
     SetHeader::new()
         .overriding(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)

@@ -1,16 +1,16 @@
-//! The page at `/device`: a person enters a link code, sees who asks, and goes on to the provider.
+//! The page at `/device`: a person enters a link code, sees who asks, and continues to the provider.
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | [`show`] | `GET /device`: the form, or how this browser's link stands |
+//! | [`show`] | `GET /device`: the form, or this browser's link |
 //! | [`answer`] | `POST /device`: look up, confirm, cancel |
-//! | [`consent`] | starts the provider's flow, patiently |
-//! | [`callback`] | `GET /callback/{provider}`: a provider sends the browser back |
+//! | [`consent`] | starts the provider's flow, with retries |
+//! | [`callback`] | `GET /callback/{provider}`: the provider sends the browser back |
 //! | [`progress`] | the page of a link that this browser confirmed |
-//! | [`status`] | `GET /device/status`: the same in one word, for the script |
-//! | [`refused`] | the pages that say why not |
-//! | [`cookie`], [`origin`] | which browser it is, and that a form came from our own page |
-//! | [`prefetch`] | whether anybody asked for the page yet |
+//! | [`status`] | `GET /device/status`: its status in one word, for the script |
+//! | [`refused`] | error pages |
+//! | [`cookie`], [`origin`] | identify the browser, and check that a form came from our own page |
+//! | [`prefetch`] | detects prefetching |
 
 mod answer;
 mod assets;
@@ -40,7 +40,7 @@ use url::Url;
 
 use site::Site;
 
-/// The pages' routes: those of the page at `/device`, and where providers send browsers back to.
+/// Returns the routes of the pages: those of `/device`, and the callback.
 pub(crate) fn routes(route: Route, consents: Arc<Consents>, public_url: &Url) -> Route {
     let site = Arc::new(Site::new(consents, public_url));
     let callback = get(callback::take)

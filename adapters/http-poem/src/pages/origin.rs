@@ -1,12 +1,13 @@
-//! Where a form was sent from, as far as the browser says: a second line of defence behind the CSRF token.
+//! Checks where a form came from: a second line of defence behind the CSRF token.
 
 use poem::Request;
 use poem::http::header;
 use url::Url;
 
-/// Whether a form can have come from our own page. A browser that says nothing is believed, for its token decides.
+/// Whether a form can be from our own page. Without information from the browser it counts as ours, because the CSRF
+/// token decides.
 pub(super) fn is_own(request: &Request, public_url: &Url) -> bool {
-    // What the browser itself says needs no comparing of names, so it holds behind every proxy.
+    // `Sec-Fetch-Site` needs no comparison of hosts, so it works behind every proxy.
     match request.header("sec-fetch-site") {
         Some("same-origin" | "none") => true,
         Some(_) => false,
@@ -16,8 +17,8 @@ pub(super) fn is_own(request: &Request, public_url: &Url) -> bool {
     }
 }
 
-/// The origin is the public one, or the one that this very request was sent to: people also reach a service under
-/// names that its operator did not write down.
+/// The origin must be the public address or the host of this request, because people also use names that the operator did
+/// not configure.
 fn is_ours(origin: &str, request: &Request, public_url: &Url) -> bool {
     let Ok(origin) = Url::parse(origin) else {
         return false;
@@ -29,7 +30,7 @@ fn is_ours(origin: &str, request: &Request, public_url: &Url) -> bool {
     let host = request
         .header(header::HOST)
         .or_else(|| authority.map(|authority| authority.as_str()));
-    // A proxy may have taken the TLS off, so the scheme that counts is the one the browser saw.
+    // A proxy may have terminated TLS; only the scheme that the browser saw counts.
     host.and_then(|host| Url::parse(&format!("{}://{host}", origin.scheme())).ok())
         .is_some_and(|addressed| addressed.origin() == origin.origin())
 }
@@ -71,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn other_sites_are_not() {
+    fn other_sites_are_rejected() {
         for headers in [
             &[
                 ("origin", "https://evil.example"),

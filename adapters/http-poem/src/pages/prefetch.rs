@@ -1,14 +1,14 @@
-//! Requests that a browser sends on its own, before the person asks for the page.
+//! Detects requests that a browser sends before the person opens the page.
 
 use poem::Request;
 
-/// The header of the Fetch standard, and those that came before it.
+/// The header of the Fetch standard, and its predecessors.
 const HEADERS: [&str; 4] = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
-/// What they say of a request that nobody has asked for yet.
+/// Their values for a prefetch.
 const WORDS: [&str; 3] = ["prefetch", "prerender", "preview"];
 
-/// Whether the browser only guesses that the person will open this address. It sends the request again when the person
-/// does, if this one brings no success.
+/// Whether the browser only guesses that the person will open this address. If this request does not succeed, the browser
+/// sends it again when the person opens it.
 pub(super) fn is_prefetch(request: &Request) -> bool {
     let headers = request.headers();
     let values = HEADERS.iter().flat_map(|name| headers.get_all(*name));
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_visit_is_none() {
+    fn a_visit_is_not_a_prefetch() {
         assert!(!super::is_prefetch(&Request::default()));
         for (name, value) in [
             ("sec-purpose", ""),

@@ -1,4 +1,4 @@
-//! The page of a link that this browser confirmed, whatever has become of it.
+//! The page of a link that this browser confirmed.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::templates::{
 use super::visit::Visit;
 use super::{refused, words};
 
-/// The word that tells the pages of a link apart: when it turns, so must the page.
+/// The stage of a link; the page reloads when it changes.
 pub(super) fn stage(view: &LinkView) -> &'static str {
     match (&view.status, &view.prompt) {
         (LinkStatus::Pending, _) => "waiting",
@@ -31,7 +31,7 @@ pub(super) fn stage(view: &LinkView) -> &'static str {
     }
 }
 
-/// The page of a link as it stands.
+/// Returns the page of the link.
 pub(super) fn page(
     visit: &Visit<'_>,
     view: &LinkView,
@@ -54,7 +54,7 @@ pub(super) fn page(
     }
 }
 
-/// The provider did not answer: the link waits, and may be tried again.
+/// The provider did not respond; the person may try again.
 pub(super) fn unanswered(
     visit: &Visit<'_>,
     view: &LinkView,
@@ -65,28 +65,28 @@ pub(super) fn unanswered(
     refused::after(page, retry_after)
 }
 
-/// The person said no, here or at the provider, as far as anybody knows.
+/// The person declined, here or at the provider.
 pub(super) fn denied(visit: &Visit<'_>) -> Response {
     let page = Ended {
         frame: &visit.site.frame,
         mood: Mood::Calm,
         heading: "Cancelled",
-        text: "You said no. The program gets no access, and it has been told so.",
+        text: "You cancelled. The program gets no access, and it knows that.",
         advice: "You can close this tab.",
         detail: None,
     };
     visit.page(StatusCode::OK, &page)
 }
 
-/// The provider said no and why: that need not be the person's own no.
+/// The provider denied access with a reason, which may not be the person's decision.
 fn no_access(visit: &Visit<'_>, why: &Fault) -> Response {
     let words = format!("The provider says: {}", why.detail);
     let page = Ended {
         frame: &visit.site.frame,
         mood: Mood::Careful,
         heading: "Access denied",
-        text: "The provider gave no access. Nothing was linked, and the program has been told so.",
-        advice: "If you did not say no yourself, ask whoever manages your account there.",
+        text: "The provider did not give access. Nothing was linked, and the program knows that.",
+        advice: "If you did not decline yourself, ask the administrator of your account at the provider.",
         detail: Some(&words),
     };
     visit.page(StatusCode::OK, &page)
@@ -136,7 +136,7 @@ fn at_provider<'a>(frame: &'a Frame, live: Live<'a>, prompt: &'a Prompt) -> AtPr
 }
 
 impl Way {
-    /// A link, unless the provider's address is one that no link of ours may have.
+    /// Returns a link, unless the provider's address is unsafe.
     fn to(uri: &str, has_code: bool) -> Option<Self> {
         let url = web_address(uri)?;
         Some(Self {
@@ -147,7 +147,7 @@ impl Way {
         })
     }
 
-    /// A way that leads back here.
+    /// Returns a link that leads back here.
     fn there_and_back(uri: &str) -> Option<Self> {
         let leads_back = true;
         Self::to(uri, true).map(|way| Self { leads_back, ..way })
@@ -163,7 +163,7 @@ impl<'a> ByHand<'a> {
     }
 }
 
-/// The provider adapter lets nothing else through; a page that would run a `javascript:` link had better check again.
+/// The provider adapter already checks this; the page checks again because it must never contain a `javascript:` link.
 fn web_address(uri: &str) -> Option<Url> {
     let url = Url::parse(uri).ok()?;
     matches!(url.scheme(), "http" | "https").then_some(url)
@@ -191,7 +191,7 @@ fn expired<'a>(visit: &'a Visit<'_>) -> Ended<'a> {
     Ended {
         frame: &visit.site.frame,
         mood: Mood::Careful,
-        heading: "The time is over",
+        heading: "The code has expired",
         text: "This code was not used in time. Nothing was linked.",
         advice: "Ask the program for a new code and start again.",
         detail: None,
@@ -201,20 +201,20 @@ fn expired<'a>(visit: &'a Visit<'_>) -> Ended<'a> {
 fn failed<'a>(visit: &'a Visit<'_>, fault: &'a Fault) -> Ended<'a> {
     let (text, advice) = match fault.code.as_str() {
         "account_mismatch" => (
-            "You signed in with another account than the one that was to be linked again. Nothing was changed.",
-            "Ask the program for a new code, and sign in with the account that it used before.",
+            "You signed in with a different account than before. Nothing was changed.",
+            "Ask the program for a new code, and sign in with the account that you used before.",
         ),
         Fault::ANSWER_LOST => (
-            "The provider's answer got lost on its way here. Nothing was linked.",
+            "The provider's answer was lost on the way. Nothing was linked.",
             "Ask the program for a new code and start again.",
         ),
         "provider_error" => (
-            "The provider refused. Nothing was linked.",
-            "Trying again will hardly help. Tell the operator of this service, who can find out more in its log.",
+            "The provider rejected the request. Nothing was linked.",
+            "Trying again will probably not help. Tell the operator of this service; its log has the cause.",
         ),
         _ => (
-            "This service could not finish it. Nothing was linked.",
-            "Tell the operator of this service, who can find out more in its log.",
+            "Something failed in this service. Nothing was linked.",
+            "Tell the operator of this service; its log has the cause.",
         ),
     };
     Ended {

@@ -1,4 +1,4 @@
-//! The pages that say why not.
+//! Error pages.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::visit::{Distrust, Visit};
 use super::words;
 use crate::dto::seconds_up;
 
-/// What a page of this kind says.
+/// The content of an error page.
 struct Words<'a> {
     status: StatusCode,
     heading: &'a str,
@@ -22,7 +22,7 @@ struct Words<'a> {
     advice: &'a str,
 }
 
-/// The page for a refusal of the rules.
+/// Returns the page for a refusal of the domain.
 pub(super) fn answer(visit: &Visit<'_>, refusal: Refusal, code: Option<&LinkCode>) -> Response {
     match refusal {
         Refusal::NotFound(_) => unknown(visit, code),
@@ -30,14 +30,14 @@ pub(super) fn answer(visit: &Visit<'_>, refusal: Refusal, code: Option<&LinkCode
         Refusal::ForeignCallback(why) => foreign(visit, why),
         Refusal::RateLimited { retry_after } => too_many(visit, retry_after),
         Refusal::ProviderUnavailable { retry_after, .. } => after(
-            unavailable(visit, "The provider does not answer"),
+            unavailable(visit, "The provider does not respond"),
             retry_after,
         ),
         Refusal::ProviderNotConfigured(_) => not_configured(visit),
         Refusal::Store(error @ (StoreError::Unavailable(_) | StoreError::Conflict)) => {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "the store did not answer the page"
+                "page failed: the database does not answer or takes no writes"
             );
             after(unavailable(visit, "The service is not available"), SOON)
         }
@@ -47,7 +47,7 @@ pub(super) fn answer(visit: &Visit<'_>, refusal: Refusal, code: Option<&LinkCode
 
 const SOON: Duration = Duration::from_secs(5);
 
-/// The form again, for a text that is no code.
+/// Shows the form again for a malformed code.
 pub(super) fn malformed(visit: &Visit<'_>, typed: &str) -> Response {
     let problem = if typed.trim().is_empty() {
         "Enter the code that your program shows."
@@ -70,19 +70,19 @@ fn unknown(visit: &Visit<'_>, code: Option<&LinkCode>) -> Response {
     form(visit, StatusCode::NOT_FOUND, typed, Some(problem), None)
 }
 
-/// The form again, for one that cannot be trusted to be this person's own. A second press works where cookies do.
+/// Shows the form again if it may come from another site. The next attempt works if the browser accepts cookies.
 pub(super) fn distrusted(visit: &Visit<'_>, why: Distrust, typed: &str) -> Response {
-    tracing::debug!(?why, "a form was refused");
+    tracing::debug!(?why, "form rejected");
     let text = match why {
         Distrust::OtherSite => {
-            "It seems to come from another website. If it was you, press Continue again."
+            "It seems to come from another website. If you sent it yourself, press Continue again."
         }
         Distrust::NoCookie | Distrust::WrongToken => {
-            "This page needs a cookie to know that it is you. Allow cookies for this site, then press Continue again."
+            "This page needs a cookie to recognise your browser. Allow cookies for this site, then press Continue again."
         }
     };
     let notice = Notice {
-        heading: "The form could not be accepted",
+        heading: "The form was not accepted",
         text,
         address: Some(format!(
             "{}device",
@@ -103,10 +103,10 @@ fn form(
     problem: Option<&str>,
     notice: Option<Notice<'_>>,
 ) -> Response {
-    const MOST_SHOWN: usize = 40;
+    const MAX_SHOWN: usize = 40;
     let code = match LinkCode::parse(typed) {
         Ok(code) => code.grouped(),
-        Err(_) => typed.chars().take(MOST_SHOWN).collect(),
+        Err(_) => typed.chars().take(MAX_SHOWN).collect(),
     };
     let page = Enter {
         frame: &visit.site.frame,
@@ -121,10 +121,10 @@ fn form(
 /// A code whose link has ended.
 pub(super) fn used(visit: &Visit<'_>, status: &LinkStatus) -> Response {
     let text = match status {
-        LinkStatus::Expired => "It was not used in time. Nothing was linked.",
-        LinkStatus::Denied(None) => "Somebody has cancelled it. Nothing was linked.",
-        LinkStatus::Denied(Some(_)) => "The provider gave no access. Nothing was linked.",
-        _ => "It has been used already, and works only once.",
+        LinkStatus::Expired => "It has expired. Nothing was linked.",
+        LinkStatus::Denied(None) => "It was cancelled. Nothing was linked.",
+        LinkStatus::Denied(Some(_)) => "The provider did not give access. Nothing was linked.",
+        _ => "It has already been used. A code works only once.",
     };
     let words = Words {
         status: StatusCode::GONE,
@@ -139,32 +139,32 @@ fn in_use(visit: &Visit<'_>) -> Response {
     let words = Words {
         status: StatusCode::CONFLICT,
         heading: "This code is in use",
-        text: "It has been confirmed in another browser, and belongs to that browser now.",
+        text: "It was confirmed in another browser. Only that browser can use it now.",
         advice: "If that was you, go on there. If it was not, ask the program for a new code, \
                  and do not show that one to anybody.",
     };
     page(visit, &words, Mood::Careful)
 }
 
-/// A provider has sent the browser back with something that fits nothing.
+/// A callback that fits no link.
 fn foreign(visit: &Visit<'_>, why: &str) -> Response {
-    tracing::debug!(why, "a callback was refused");
+    tracing::debug!(why, "callback rejected");
     let words = Words {
         status: StatusCode::BAD_REQUEST,
         heading: "This sign-in cannot be used",
-        text: "It was started in another browser, has been used already, or took too long. Nothing was linked by it.",
-        advice: "Go back to the page on which you entered the code, or ask the program for a new code.",
+        text: "It was started in another browser, was already used, or took too long. It linked nothing.",
+        advice: "Go back to the page where you entered the code, or ask the program for a new code.",
     };
     page(visit, &words, Mood::Careful)
 }
 
-/// A browser asks for a callback that the person may never open. No success, so that it asks again when they do.
+/// A prefetch of a callback. It gets no success, so that the browser asks again when the person opens it.
 pub(super) fn prefetch(visit: &Visit<'_>) -> Response {
     let words = Words {
         status: StatusCode::SERVICE_UNAVAILABLE,
-        heading: "This page opens when you visit it",
-        text: "Your browser asked for it in advance. Nothing has happened yet.",
-        advice: "Load this page again to go on.",
+        heading: "Load this page to continue",
+        text: "Your browser loaded it in advance. Nothing has happened yet.",
+        advice: "Load this page again.",
     };
     page(visit, &words, Mood::Careful)
 }
@@ -174,7 +174,7 @@ fn too_many(visit: &Visit<'_>, retry_after: Duration) -> Response {
     let words = Words {
         status: StatusCode::TOO_MANY_REQUESTS,
         heading: "Too many wrong codes",
-        text: "So that nobody can guess a code, this page takes no more for a while.",
+        text: "To stop people from guessing codes, this page accepts no codes for a while.",
         advice: &format!("Wait {wait}, then try again. You may need a new code by then."),
     };
     after(page(visit, &words, Mood::Careful), retry_after)
@@ -184,8 +184,8 @@ fn unavailable(visit: &Visit<'_>, heading: &str) -> Response {
     let words = Words {
         status: StatusCode::SERVICE_UNAVAILABLE,
         heading,
-        text: "Something that this page needs does not answer at the moment. Your code stays as it is.",
-        advice: "Wait a little, then load this page again.",
+        text: "Something that this page needs does not respond at the moment. Your code stays valid.",
+        advice: "Wait a moment, then load this page again.",
     };
     page(visit, &words, Mood::Careful)
 }
@@ -193,26 +193,29 @@ fn unavailable(visit: &Visit<'_>, heading: &str) -> Response {
 fn not_configured(visit: &Visit<'_>) -> Response {
     let words = Words {
         status: StatusCode::SERVICE_UNAVAILABLE,
-        heading: "The provider is gone",
-        text: "The operator has taken the provider of this code out of the service.",
+        heading: "This provider is no longer available",
+        text: "The operator has removed the provider of this code from this service.",
         advice: "Tell the operator of this service, or ask the program for a new code.",
     };
     page(visit, &words, Mood::Bad)
 }
 
-/// What no person can do anything about.
+/// An error that the person cannot fix.
 fn broken(visit: &Visit<'_>, refusal: &Refusal) -> Response {
-    tracing::error!(error = refusal as &dyn std::error::Error, "the page failed");
+    tracing::error!(
+        error = refusal as &dyn std::error::Error,
+        "page failed: internal error"
+    );
     let words = Words {
         status: StatusCode::INTERNAL_SERVER_ERROR,
         heading: "Something went wrong",
-        text: "The service made a mistake. It is not your fault.",
-        advice: "Tell the operator of this service, who can find out more in its log.",
+        text: "This is an error of the service, not your fault.",
+        advice: "Tell the operator of this service; its log has the cause.",
     };
     page(visit, &words, Mood::Bad)
 }
 
-/// A body that is none of our forms.
+/// A body that is not one of our forms.
 pub(super) fn no_form(visit: &Visit<'_>, why: NoForm) -> Response {
     let words = Words {
         status: why.status(),
@@ -235,7 +238,7 @@ fn page(visit: &Visit<'_>, words: &Words<'_>, mood: Mood) -> Response {
     visit.page(words.status, &page)
 }
 
-/// Adds when it makes sense to come back.
+/// Adds `Retry-After`.
 pub(super) fn after(mut response: Response, wait: Duration) -> Response {
     let wait = HeaderValue::from(seconds_up(wait).max(1));
     response.headers_mut().insert(header::RETRY_AFTER, wait);

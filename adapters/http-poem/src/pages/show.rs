@@ -14,8 +14,8 @@ use super::templates::Enter;
 use super::visit::Visit;
 use super::{progress, refused};
 
-/// Shows how this browser's link stands, and the form in every other case: a code in the address is only filled in,
-/// so the page tells nobody which codes exist.
+/// Shows this browser's link, or else the form. A code in the address is only filled in, so the page does not reveal
+/// which codes exist.
 #[handler]
 pub(super) async fn show(request: &Request, Data(site): Data<&Arc<Site>>) -> Response {
     let visit = Visit::of(site, request);
@@ -51,7 +51,7 @@ fn form(visit: &Visit<'_>, code: Option<&LinkCode>) -> Response {
     visit.page(StatusCode::OK, &page)
 }
 
-/// The code in the address; what is no code is not worth filling in.
+/// Returns the code of the address, if it is well-formed.
 pub(super) fn code_of(request: &Request) -> Option<LinkCode> {
     let query = request.uri().query().unwrap_or_default();
     form_urlencoded::parse(query.as_bytes())

@@ -13,23 +13,23 @@ use super::cookie::BrowserCookie;
 pub(super) struct Site {
     /// The rules.
     pub(super) consents: Arc<Consents>,
-    /// Where people reach the service.
+    /// The public address of the service.
     pub(super) public_url: Url,
-    /// How browsers are recognised.
+    /// The cookie of browsers.
     pub(super) cookie: BrowserCookie,
     /// The addresses in every page.
     pub(super) frame: Frame,
 }
 
-/// The addresses in every page: paths, so they hold under whatever name the service is reached.
+/// The addresses in every page. They are paths, so they work under any host name.
 pub(super) struct Frame {
     /// The page itself.
     pub(super) page: String,
-    /// Its stylesheet.
+    /// The stylesheet.
     pub(super) style: String,
-    /// Its script.
+    /// The script.
     pub(super) script: String,
-    /// Its icon.
+    /// The icon.
     pub(super) icon: String,
 }
 
@@ -45,7 +45,7 @@ impl Site {
 }
 
 impl Frame {
-    /// A proxy may serve us below a path of its own: the public address says so.
+    /// The public address may contain a path, if a proxy serves us below one.
     fn below(public_url: &Url) -> Self {
         let page = format!("{}/device", public_url.path().trim_end_matches('/'));
         Self {
@@ -56,12 +56,12 @@ impl Frame {
         }
     }
 
-    /// The page of one link, in the browser that confirmed it.
+    /// Returns the page of one link, in the browser that confirmed it.
     pub(super) fn link(&self, code: &LinkCode) -> String {
         format!("{}?code={}", self.page, code.digits())
     }
 
-    /// Where the script asks how a link stands.
+    /// Returns the address that the script polls.
     pub(super) fn status(&self, code: &LinkCode) -> String {
         format!("{}/status?code={}", self.page, code.digits())
     }

@@ -1,4 +1,4 @@
-//! `GET /device/status`: how this browser's link stands, for the page's script.
+//! `GET /device/status`: the status of this browser's link, for the page's script.
 
 use std::sync::Arc;
 
@@ -11,16 +11,16 @@ use super::visit::Visit;
 use super::{progress, show};
 use crate::error::{Code, Problem};
 
-/// What the script learns.
+/// The status for the script.
 #[derive(Serialize)]
 struct Report {
-    /// Turns when the page must.
+    /// Changes when the page must reload.
     stage: &'static str,
-    /// How long the link still lives, in seconds.
+    /// Seconds until the link expires.
     expires_in: u64,
 }
 
-/// Answers only the browser that confirmed the link; to any other there is no such link.
+/// Answers only the browser that confirmed the link; for others the link does not exist.
 #[handler]
 pub(super) async fn report(
     request: &Request,
@@ -37,7 +37,7 @@ pub(super) async fn report(
     let view = view.ok_or_else(|| {
         Problem::new(
             Code::NotFound,
-            "this browser has confirmed no link with this code",
+            "this browser has not confirmed a link with this code",
         )
     })?;
     Ok(Json(Report {

@@ -1,29 +1,29 @@
-//! What the templates show. Askama escapes every value for HTML.
+//! Data of the templates. Askama escapes every value for HTML.
 
 use askama::Template;
 
 use super::site::Frame;
 use super::words::Moment;
 
-/// The form that asks for a code.
+/// The form for a code.
 #[derive(Template)]
 #[template(path = "device/enter.html")]
 pub(super) struct Enter<'a> {
     pub(super) frame: &'a Frame,
     pub(super) csrf: &'a str,
-    /// What stands in the field.
+    /// The content of the field.
     pub(super) code: &'a str,
-    /// What was wrong with the code.
+    /// What is wrong with the code.
     pub(super) problem: Option<&'a str>,
-    /// What was wrong with anything else.
+    /// Another error.
     pub(super) notice: Option<Notice<'a>>,
 }
 
-/// A remark above the form.
+/// A notice above the form.
 pub(super) struct Notice<'a> {
     pub(super) heading: &'a str,
     pub(super) text: &'a str,
-    /// The address at which it would work.
+    /// The address where it would work.
     pub(super) address: Option<String>,
 }
 
@@ -42,15 +42,15 @@ pub(super) struct Confirm<'a> {
     pub(super) is_relink: bool,
 }
 
-/// What all pages of a link under way need: they turn by themselves when it moves on.
+/// Data of all pages of a link in progress. They reload when the link changes.
 pub(super) struct Live<'a> {
     pub(super) csrf: &'a str,
     pub(super) code: &'a str,
     /// This page's address.
     pub(super) address: String,
-    /// Where to ask how the link stands.
+    /// The address of the status.
     pub(super) status: String,
-    /// The word that turns when the link moves on.
+    /// The stage; the page reloads when it changes.
     pub(super) stage: &'static str,
     pub(super) provider: &'a str,
     pub(super) client: Option<&'a str>,
@@ -58,7 +58,7 @@ pub(super) struct Live<'a> {
     pub(super) time_left: String,
 }
 
-/// Confirmed, but the provider has not answered.
+/// Confirmed, but the provider has not responded.
 #[derive(Template)]
 #[template(path = "device/waiting.html")]
 pub(super) struct Waiting<'a> {
@@ -83,21 +83,21 @@ pub(super) struct AtProvider<'a> {
 /// A link to the provider.
 pub(super) struct Way {
     pub(super) href: String,
-    /// The host that it leads to.
+    /// The host of the link.
     pub(super) host: String,
-    /// Whether the code is in it, or there is none to type.
+    /// Whether the link contains the code, or no code is needed.
     pub(super) has_code: bool,
-    /// Whether the provider sends the browser back to this page by itself.
+    /// Whether the provider sends the browser back here.
     pub(super) leads_back: bool,
 }
 
-/// Where a code is typed, as the provider wrote it; a link where that is safe.
+/// Where to type the code, as the provider wrote it; with a link if it is safe.
 pub(super) struct ByHand<'a> {
     pub(super) text: &'a str,
     pub(super) href: Option<String>,
 }
 
-/// The provider has agreed, and the service finds out whose account it is.
+/// The provider has agreed; the service finds out whose account it is.
 #[derive(Template)]
 #[template(path = "device/finishing.html")]
 pub(super) struct Finishing<'a> {
@@ -105,7 +105,7 @@ pub(super) struct Finishing<'a> {
     pub(super) live: Live<'a>,
 }
 
-/// Done.
+/// Linked.
 #[derive(Template)]
 #[template(path = "device/linked.html")]
 pub(super) struct Linked<'a> {
@@ -115,15 +115,15 @@ pub(super) struct Linked<'a> {
     pub(super) account: Option<LinkedAccount<'a>>,
 }
 
-/// Whose account it is.
+/// The linked account.
 pub(super) struct LinkedAccount<'a> {
     pub(super) name: &'a str,
-    /// The provider's id, where it tells more than the name.
+    /// The provider's id, if it differs from the name.
     pub(super) id: Option<&'a str>,
     pub(super) is_identified: bool,
 }
 
-/// It is over, or it cannot go on.
+/// The link has ended or cannot continue.
 #[derive(Template)]
 #[template(path = "device/ended.html")]
 pub(super) struct Ended<'a> {
@@ -133,23 +133,23 @@ pub(super) struct Ended<'a> {
     pub(super) text: &'a str,
     /// What to do about it.
     pub(super) advice: &'a str,
-    /// Words that are not ours, for whoever looks into it.
+    /// A provider's or an error's own words.
     pub(super) detail: Option<&'a str>,
 }
 
-/// How a page looks.
+/// The sign of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mood {
-    /// As somebody wanted it.
+    /// As the person wanted.
     Calm,
-    /// It may go better another time.
+    /// May work another time.
     Careful,
-    /// It failed.
+    /// Failed.
     Bad,
 }
 
 impl Mood {
-    /// The class of the page's sign.
+    /// Returns the class of the sign.
     pub(super) const fn class(self) -> &'static str {
         match self {
             Self::Calm => "calm",

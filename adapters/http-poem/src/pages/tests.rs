@@ -1,4 +1,4 @@
-//! Pages that no whole service in memory comes to show.
+//! Pages that no test with a whole service reaches.
 
 use std::sync::Arc;
 
@@ -81,7 +81,7 @@ async fn refusals_have_pages() {
         (
             Refusal::ProviderNotConfigured(String::new()),
             503,
-            "provider is gone",
+            "no longer available",
             None,
         ),
         (Refusal::LinkPending, 500, "went wrong", None),

@@ -1,4 +1,4 @@
-//! One request to the page, and the browser behind it.
+//! A request to the page, and its browser.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use super::origin;
 use super::site::Site;
 use crate::address::client_address;
 
-/// A request together with its browser.
+/// A request with its browser.
 pub(super) struct Visit<'a> {
     /// What all requests share.
     pub(super) site: &'a Site,
-    /// The token of the browser: its cookie, or one that it gets with the answer.
+    /// The token of the browser: its cookie, or a new one that the response sets.
     pub(super) browser: BrowserToken,
-    /// What the browser's forms carry.
+    /// The CSRF token of the browser's forms.
     pub(super) csrf: String,
     address: IpAddr,
     is_known: bool,
@@ -44,12 +44,12 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// The rules.
+    /// Returns the rules.
     pub(super) fn consents(&self) -> &'a Arc<Consents> {
         &self.site.consents
     }
 
-    /// The browser as the rules know it.
+    /// Returns the browser as the domain sees it.
     pub(super) fn visitor(&self) -> Visitor<'_> {
         Visitor {
             browser: &self.browser,
@@ -57,12 +57,12 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// Whether this browser came with a cookie; a new one cannot own anything.
+    /// Whether this browser sent a cookie; a new browser cannot own a link.
     pub(super) const fn is_known(&self) -> bool {
         self.is_known
     }
 
-    /// Why a form cannot be trusted to be this person's own, if so.
+    /// Returns why a form cannot be trusted, if so.
     pub(super) fn distrust(&self, form: &Form) -> Option<Distrust> {
         let token = self.site.consents.csrf_token(&self.browser);
         if !self.is_own {
@@ -76,7 +76,7 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// Answers with a page.
+    /// Responds with a page.
     pub(super) fn page(&self, status: StatusCode, page: &impl Template) -> Response {
         match page.render() {
             Ok(html) => self.remember(
@@ -86,13 +86,13 @@ impl<'a> Visit<'a> {
                     .body(html),
             ),
             Err(error) => {
-                tracing::error!(%error, "a page could not be rendered");
+                tracing::error!(%error, "page failed: it could not be rendered");
                 StatusCode::INTERNAL_SERVER_ERROR.into()
             }
         }
     }
 
-    /// Sends the browser to the page of a link that it confirmed, so that reloading repeats nothing.
+    /// Redirects to the page of a link that the browser confirmed, so that reloading repeats nothing.
     pub(super) fn to_link(&self, code: &LinkCode) -> Response {
         let response = Response::builder()
             .status(StatusCode::SEE_OTHER)
@@ -101,7 +101,7 @@ impl<'a> Visit<'a> {
         self.remember(response)
     }
 
-    /// Gives the browser its cookie, or lets it keep it for longer.
+    /// Sets the cookie, or extends it.
     fn remember(&self, mut response: Response) -> Response {
         let cookie = HeaderValue::try_from(self.site.cookie.write(&self.browser));
         let headers = response.headers_mut();
@@ -115,8 +115,8 @@ impl<'a> Visit<'a> {
 pub(super) enum Distrust {
     /// The browser says that another site sent it.
     OtherSite,
-    /// The browser shows no cookie.
+    /// The browser sent no cookie.
     NoCookie,
-    /// It was made for another browser, or before the cookie was lost.
+    /// The form was made for another browser, or before the cookie was lost.
     WrongToken,
 }

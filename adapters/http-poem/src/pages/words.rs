@@ -6,7 +6,7 @@ use central_oauth_domain::Timestamp;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// An instant in the three ways a page needs it.
+/// A time in the three forms that a page needs.
 pub(super) struct Moment {
     /// `2 minutes ago`.
     pub(super) ago: String,
@@ -42,7 +42,7 @@ fn ago(age: Duration) -> String {
     }
 }
 
-/// A length of time, rounded down to its largest unit: `9 minutes`. The page's script says it in the same way.
+/// Formats a duration rounded down to its largest unit: `9 minutes`. The page's script does the same.
 pub(super) fn span(length: Duration) -> String {
     let seconds = length.as_secs();
     let (number, unit) = match seconds {
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_read_well() {
+    fn durations_are_formatted() {
         let said = [0, 1, 59, 60, 119, 120, 3600, 86_400, 200_000]
             .map(|seconds| span(Duration::from_secs(seconds)));
         let expected = [
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_reads_well() {
+    fn times_are_formatted() {
         let then = Timestamp::from_millis(1_780_495_500_999);
         let moment = Moment::of(then, then + Duration::from_secs(150));
         assert_eq!(moment.ago, "2 minutes ago");

@@ -34,7 +34,7 @@ async fn a_store_that_hangs_is_told_once_though_its_clients_go_away() {
         assert!(impatient.await.is_err());
     }
     // It is found out all the same, and kept: this one waits for nothing.
-    sleep(Duration::from_secs(4)).await;
+    sleep(Duration::from_millis(3300)).await;
     let answer = timeout(Duration::from_secs(1), world.get("/v1/readyz").send());
     answer.await.unwrap().assert_problem(503, "not_ready");
     let log = written();

@@ -94,7 +94,7 @@ async fn cancelling_says_so() {
         page.assert(200, &["Cancelled"]);
     }
     let again = browser.post("look_up", unconfirmed.digits()).await;
-    again.assert(410, &["Somebody has cancelled it"]);
+    again.assert(410, &["It was cancelled"]);
 
     let confirmed = world.ask("cli").await;
     browser.confirm(confirmed.digits()).await;

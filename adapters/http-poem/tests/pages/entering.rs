@@ -131,7 +131,7 @@ async fn an_old_code_is_gone() {
     browser.get("/device").await;
     for action in ["look_up", "confirm", "cancel"] {
         let page = browser.post(action, code.digits()).await;
-        page.assert(410, &["no longer works", "not used in time"]);
+        page.assert(410, &["no longer works", "It has expired"]);
     }
     browser
         .link(code.digits())

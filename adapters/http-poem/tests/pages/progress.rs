@@ -66,13 +66,13 @@ async fn an_account_that_the_provider_does_not_name() {
 #[tokio::test]
 async fn denied_and_expired_say_so() {
     for (answer, stage, words) in [
-        (Redemption::Denied(None), "denied", "You said no"),
+        (Redemption::Denied(None), "denied", "You cancelled"),
         (
             Redemption::Denied(Some("AADSTS50020: a <guest>".to_owned())),
             "denied",
             "The provider says: AADSTS50020: a &#60;guest&#62;",
         ),
-        (Redemption::Expired, "expired", "The time is over"),
+        (Redemption::Expired, "expired", "The code has expired"),
     ] {
         let world = World::new().await;
         let (code, mut browser) = at_the_provider(&world).await;
@@ -89,7 +89,10 @@ async fn a_deadline_that_passes_is_the_end() {
     let (code, mut browser) = at_the_provider(&world).await;
     let over = ScriptedProvider::EXPIRES_IN + Link::LAST_WORD;
     world.clock.advance(over);
-    browser.link(&code).await.assert(200, &["The time is over"]);
+    browser
+        .link(&code)
+        .await
+        .assert(200, &["The code has expired"]);
 }
 
 #[tokio::test]

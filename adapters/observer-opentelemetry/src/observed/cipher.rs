@@ -1,4 +1,4 @@
-//! A cipher whose work shows in traces.
+//! A cipher with spans.
 
 use std::sync::Arc;
 
@@ -7,18 +7,18 @@ use central_oauth_domain::secret::{KeyedHash, SealId, Sealed};
 use tracing::{Span, debug_span};
 use zeroize::Zeroizing;
 
-/// A cipher, watched. Hashing takes no time worth a span.
+/// An instrumented cipher. Hashing is too fast for a span.
 pub struct ObservedCipher(Arc<dyn Cipher>);
 
 impl ObservedCipher {
-    /// Watches this one.
+    /// Instruments this cipher.
     #[must_use]
     pub const fn new(cipher: Arc<dyn Cipher>) -> Self {
         Self(cipher)
     }
 }
 
-/// A span within whatever it is done for; done for nothing, it is no trace of its own.
+/// Returns a span inside the current one; without one, none, because the cipher is not a trace of its own.
 fn part<T>(name: &'static str, work: impl FnOnce() -> T) -> T {
     if Span::current().is_none() {
         return work();

@@ -1,4 +1,4 @@
-//! A provider whose answers are counted and timed.
+//! A provider whose calls are counted and timed.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,14 +15,14 @@ use central_oauth_domain::secret::{AccessToken, CallbackQuery, DeviceCode, IdTok
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span, debug_span};
 
-/// A provider, watched.
+/// An instrumented provider.
 pub struct ObservedProvider {
     provider: Arc<dyn OAuthProvider>,
     observer: Arc<dyn Observer>,
 }
 
 impl ObservedProvider {
-    /// Watches this one for that observer.
+    /// Instruments this provider for that observer.
     #[must_use]
     pub fn new(provider: Arc<dyn OAuthProvider>, observer: Arc<dyn Observer>) -> Self {
         Self { provider, observer }

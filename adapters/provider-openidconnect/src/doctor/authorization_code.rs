@@ -1,4 +1,4 @@
-//! Whether people can be sent to the provider, and the client is accepted when they come back.
+//! Checks whether people can be sent to the provider, and whether the client is accepted when they return.
 
 use central_oauth_domain::ports::{
     ConsentRequest, OAuthProvider as _, Prompt, ProviderError, Redemption,
@@ -17,20 +17,18 @@ use crate::server::Server;
 use crate::settings::Flow;
 
 const FLOW: Flow = Flow::AuthorizationCode;
-/// No link has this state, and no provider gave this code.
+/// No link has this state, and no provider issued this code.
 const MADE_UP: &str = "made-up-by-central-oauth-providers-check";
 
 impl Checkup<'_> {
-    /// Goes to the authorization endpoint as a browser would, then asks for the tokens of a code that nobody gave.
+    /// Opens the authorization endpoint as a browser would, then sends an invented code to the token endpoint.
     pub(super) async fn authorization_code(&mut self, server: &Server, redirect_uri: &str) {
         self.add(
             Finding::ok(
                 Subject::RedirectUri,
-                format!("browsers are sent back to {redirect_uri}"),
+                format!("the redirect URI is {redirect_uri}"),
             )
-            .with(
-                "Register it at the provider, letter for letter; PUBLIC_URL decides how it begins.",
-            ),
+            .with("Register exactly this address at the provider. It begins with PUBLIC_URL."),
         );
         let request = ConsentRequest {
             state: MADE_UP.to_owned(),
@@ -41,7 +39,7 @@ impl Checkup<'_> {
                 if let Prompt::Visit { uri } = &consent.prompt {
                     self.visit(uri, redirect_uri).await;
                 }
-                self.made_up_code(&consent.handle, server).await;
+                self.invented_code(&consent.handle, server).await;
             }
             Err(error) => self.add(Finding::failed(Subject::Authorization, &error, FLOW)),
         }
@@ -67,7 +65,7 @@ impl Checkup<'_> {
         });
     }
 
-    /// What is wrong, if the browser is sent back at once to be told (RFC 6749 section 4.1.2.1).
+    /// Returns the error, if the provider redirects back at once with one (RFC 6749 section 4.1.2.1).
     fn sent_back(&self, answer: &Answer, redirect_uri: &str) -> Option<OAuthError> {
         let location = answer.headers().get(LOCATION)?.to_str().ok()?;
         let location = Url::parse(location).ok()?;
@@ -84,7 +82,7 @@ impl Checkup<'_> {
         )
     }
 
-    async fn made_up_code(&mut self, handle: &DeviceCode, server: &Server) {
+    async fn invented_code(&mut self, handle: &DeviceCode, server: &Server) {
         let mut query = Serializer::new(String::new());
         query.append_pair("code", MADE_UP);
         if let Some(issuer) = server.a_response_issuer() {
@@ -107,7 +105,7 @@ fn judge_page(answer: &Answer) -> Finding {
     }
     Finding::warning(
         Subject::Authorization,
-        format!("the authorization endpoint does not like the request ({words})"),
+        format!("the authorization endpoint rejects the request ({words})"),
         "Check client_id, and that the redirect URI above is registered; open the page in a browser to read what it \
          says. Some providers turn away programs only.",
     )
@@ -118,8 +116,8 @@ fn page(words: &str) -> Finding {
     Finding::ok(Subject::Authorization, words)
 }
 
-/// Servers look at the client before the code (RFC 6749 section 3.2.1), so a no to the code is a yes to the client.
-/// `bad_verification_code` is GitHub's word for it.
+/// Servers check the client before the code (RFC 6749 section 3.2.1), so rejecting the code means accepting the client.
+/// GitHub's error is `bad_verification_code`.
 fn judge(redeemed: &Result<Redemption, ProviderError>) -> Finding {
     const EXPECTED: [&str; 2] = ["invalid_grant", "bad_verification_code"];
     match redeemed {
@@ -127,7 +125,7 @@ fn judge(redeemed: &Result<Redemption, ProviderError>) -> Finding {
             Finding::ok(
                 Subject::Client,
                 format!(
-                    "the token endpoint says nothing against this client: it refuses a made-up code ({code})"
+                    "the token endpoint accepts this client: it rejects only the invented code ({code})"
                 ),
             )
         }
@@ -137,20 +135,20 @@ fn judge(redeemed: &Result<Redemption, ProviderError>) -> Finding {
         }
         Err(error @ ProviderError::Refused { .. }) => Finding::warning(
             Subject::Client,
-            format!("a made-up code brings something other than invalid_grant: {error}"),
+            format!("an invented code gives something other than invalid_grant: {error}"),
             "That is most likely about the code and not about this client; if links fail with the same words, they are \
              in the provider's documentation.",
         ),
         Err(error) => Finding::failed(Subject::Client, error, FLOW),
         Ok(_) => Finding::problem(
             Subject::Client,
-            "the token endpoint gives tokens for a made-up code",
-            "Do not use it: what answers there is no authorization server.",
+            "the token endpoint gives tokens for an invented code",
+            "Do not use it. This is not an authorization server.",
         ),
     }
 }
 
-/// Of the refusals without a code only a 400 that has words nevertheless, as Twitch's, can be about what was made up.
+/// A rejection without a code is about the invented code only if it is a 400 with a description, as Twitch's.
 fn is_about_no_code(code: &str, detail: &str) -> bool {
     code.starts_with("http_") && !detail.starts_with("no error code (HTTP 400): ")
 }

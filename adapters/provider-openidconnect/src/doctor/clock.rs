@@ -1,4 +1,4 @@
-//! This machine's clock against the provider's.
+//! Compares this machine's clock with the provider's.
 
 use std::time::SystemTime;
 
@@ -10,13 +10,13 @@ use super::{Checkup, Finding, Subject};
 use crate::identity::id_token;
 use crate::server::Server;
 
-/// Up to here nothing need be said.
+/// Smaller differences are not reported.
 const NOTICED: u64 = 30;
-/// For how long after its end an ID token is still taken. Nothing else in one is compared with this machine's clock.
+/// How long after its expiry an ID token is accepted. Nothing else in it is compared with this machine's clock.
 const LEEWAY: u64 = id_token::LEEWAY.as_secs();
 
-/// By how many milliseconds a server's clock is ahead of ours (RFC 9110 section 6.6.1). An answer out of a cache has
-/// the time at which it went in.
+/// Returns by how many milliseconds the server's clock is ahead of ours (RFC 9110 section 6.6.1). A cached response has
+/// the time of its storage.
 pub(super) fn ahead(headers: &HeaderMap, now: Timestamp) -> Option<i64> {
     if headers.contains_key(AGE) {
         return None;
@@ -28,28 +28,28 @@ pub(super) fn ahead(headers: &HeaderMap, now: Timestamp) -> Option<i64> {
 }
 
 impl Checkup<'_> {
-    /// Compares the clocks by what the hosts said.
+    /// Compares the clocks with the `Date` headers of the hosts.
     pub(super) fn clock(&mut self, server: &Server) {
-        let finding = match self.told_by(server) {
+        let finding = match self.reported_by(server) {
             Some((host, ahead)) => self.judge(host, ahead, server.issuer.is_some()),
             None => Finding::ok(
                 Subject::Clock,
-                "no answer says what time it is there, so the clocks cannot be compared",
+                "no response has a Date header, so the clocks cannot be compared",
             )
             .with("Keep this machine's clock in step (NTP)."),
         };
         self.add(finding);
     }
 
-    /// The token endpoint's host, which dates ID tokens, else any that told the time.
-    fn told_by(&self, server: &Server) -> Option<(&Host, i64)> {
+    /// Returns the token endpoint's host, which dates ID tokens, or else any host that sent a date.
+    fn reported_by(&self, server: &Server) -> Option<(&Host, i64)> {
         let tokens = server.token().ok().map(origin);
-        let mut told = self
+        let mut offsets = self
             .hosts
             .iter()
             .filter_map(|host| Some((host, host.ahead?)));
         let of_tokens = |(host, _): &(&Host, i64)| Some(&host.origin) == tokens.as_ref();
-        told.clone().find(of_tokens).or_else(|| told.next())
+        offsets.clone().find(of_tokens).or_else(|| offsets.next())
     }
 
     fn judge(&self, host: &Host, ahead: i64, gives_id_tokens: bool) -> Finding {
@@ -60,28 +60,29 @@ impl Checkup<'_> {
         if seconds < NOTICED {
             return Finding::ok(Subject::Clock, found);
         }
-        // Lifetimes are counted by one clock, so a difference that stays is of no account for refreshing.
+        // Lifetimes use one clock, so a constant difference does not affect refreshes.
         let until = if is_behind { "early" } else { "late" };
-        let found =
-            format!("{found}: if this one is wrong, expires_at is told as much too {until}");
+        let found = format!(
+            "{found}: if this machine is wrong, clients get an expires_at that is too {until}"
+        );
         let found = match seconds.saturating_sub(LEEWAY) {
             beyond @ 1.. if gives_id_tokens && !is_behind => {
-                format!("{found}; ID tokens that last {beyond} s or less are refused")
+                format!("{found}; ID tokens that last {beyond} s or less are rejected")
             }
             _ => found,
         };
         Finding::warning(Subject::Clock, found, self.which(host))
     }
 
-    /// Which clock to look at: a second host is a witness.
+    /// Returns which clock to check; a second host helps to decide.
     fn which(&self, accused: &Host) -> &'static str {
         let others = self
             .hosts
             .iter()
             .filter(|host| host.origin != accused.origin);
-        let mut told = others.filter_map(|host| host.ahead);
-        if told.any(|ahead| seconds(ahead) < NOTICED) {
-            "Another host of this provider agrees with this machine: its operator should look at that server's clock."
+        let mut offsets = others.filter_map(|host| host.ahead);
+        if offsets.any(|ahead| seconds(ahead) < NOTICED) {
+            "Another host of this provider agrees with this machine. Ask the provider to check that server's clock."
         } else {
             "Look at this machine's clock first (`timedatectl` or `chronyc tracking`), and keep it in step (NTP). \
              With PostgreSQL the database server's clock is the one that counts."

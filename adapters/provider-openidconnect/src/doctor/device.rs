@@ -1,4 +1,4 @@
-//! Whether the device flow is on, and the client accepted.
+//! Checks whether the device flow is enabled and the client accepted.
 
 use central_oauth_domain::ports::{ConsentRequest, OAuthProvider as _, ProviderError, Redemption};
 
@@ -6,7 +6,7 @@ use super::{Checkup, Finding, Subject};
 use crate::settings::Flow;
 
 impl Checkup<'_> {
-    /// Starts a flow that nobody finishes, and asks for its tokens once: some servers look at the client only then.
+    /// Starts a flow that nobody finishes, and polls once, because some servers check the client only then.
     pub(super) async fn device_flow(&mut self) {
         let nothing = ConsentRequest {
             state: String::new(),
@@ -22,7 +22,7 @@ impl Checkup<'_> {
         let lapses = consent.expires_in.as_secs();
         self.add(Finding::ok(
             Subject::DeviceFlow,
-            format!("the provider started one for this client; nobody will finish it, and it lapses in {lapses} s"),
+            format!("the provider started a device flow for this client; nobody will finish it, and it expires in {lapses} s"),
         ));
         let polled = self.provider.redeem(&consent.handle, None).await;
         self.add(judge(&polled));
@@ -33,22 +33,22 @@ fn judge(polled: &Result<Redemption, ProviderError>) -> Finding {
     let ok = |words| Finding::ok(Subject::Client, words);
     match polled {
         Ok(Redemption::Pending | Redemption::SlowDown { .. }) => {
-            ok("the token endpoint accepts this client, and waits for a person")
+            ok("the token endpoint accepts this client and waits for a person")
         }
         Ok(Redemption::Expired) => {
-            ok("the token endpoint accepts this client, though it ended the flow at once")
+            ok("the token endpoint accepts this client, but ended the flow at once")
         }
-        // Some servers say so to a client that they do not accept.
+        // Some servers answer this to a client that they do not accept.
         Ok(Redemption::Denied(_)) => Finding::warning(
             Subject::Client,
-            "the token endpoint refuses (access_denied) before anybody was asked",
-            "Compare client_id and client_secret with what the provider shows, and look for a policy there that keeps \
-             this client out: links will end as if their person had said no.",
+            "the token endpoint answers access_denied before it asked anybody",
+            "Compare client_id and client_secret with the provider's settings, and look for a policy there that blocks \
+             this client. Until then, links end as if the person had declined.",
         ),
         Ok(Redemption::Granted(_)) => Finding::warning(
             Subject::Client,
-            "the token endpoint accepts this client, and gave tokens though nobody consented",
-            "That is for tests only; the tokens are forgotten.",
+            "the token endpoint accepts this client, and gave tokens although nobody consented",
+            "Use this only for tests. The tokens were discarded.",
         ),
         Ok(Redemption::Unusable { why: error, .. }) | Err(error) => {
             Finding::failed(Subject::Client, error, Flow::Device)

@@ -1,4 +1,4 @@
-//! What the issuer says about itself, and whether everything is there.
+//! Checks the issuer's metadata and the required endpoints.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use crate::server::Server;
 use crate::settings::Flow;
 
 impl Checkup<'_> {
-    /// The server, if it can be known.
+    /// Returns the server, if it is known.
     pub(super) async fn discovery(&mut self) -> Option<Found> {
         let settings = self.configured();
         let Some(issuer) = &settings.issuer else {
-            let words = "no issuer is configured: the endpoints are used as they are given";
+            let words = "no issuer is configured; the configured endpoints are used";
             self.add(Finding::ok(Subject::Discovery, words));
             return Some(Found {
                 server: Arc::new(Server::described(settings)),
@@ -42,7 +42,8 @@ impl Checkup<'_> {
         let server = Server::discovered(settings, &metadata)?;
         server.check_for_links()?;
         let location = &metadata.location;
-        let words = format!("the issuer describes itself at {location}, by the configured name");
+        let words =
+            format!("the issuer's metadata is at {location} and names the configured issuer");
         self.add(Finding::ok(Subject::Discovery, words));
         Ok(Found {
             server: Arc::new(server),
@@ -50,14 +51,14 @@ impl Checkup<'_> {
         })
     }
 
-    /// Whether the endpoints are there without which nothing goes.
+    /// Checks the endpoints that links require.
     pub(super) fn endpoints(&mut self, server: &Server) -> bool {
         let flow = self.configured().flow;
         let (start, remedy) = match flow {
             Flow::Device => (server.device_authorization(), NO_DEVICE_ENDPOINT),
             Flow::AuthorizationCode => (
                 server.authorization(),
-                "Set authorization_endpoint, if the server has one.",
+                "Set authorization_endpoint if the server has one.",
             ),
         };
         let start = start
@@ -76,8 +77,8 @@ impl Checkup<'_> {
     }
 }
 
-const NO_DEVICE_ENDPOINT: &str = "Switch the device flow on at the provider. Some servers have it and leave it out of \
-     their metadata: then set device_authorization_endpoint. Where there is none, set flow = \"authorization_code\".";
+const NO_DEVICE_ENDPOINT: &str = "Enable the device flow at the provider. If the server has it and only its metadata does \
+     not, set device_authorization_endpoint. If it has no device flow, set flow = \"authorization_code\".";
 
 fn present(server: &Server) -> Vec<&'static str> {
     let all = [

@@ -1,4 +1,4 @@
-//! What a check found.
+//! The result of a check.
 
 use std::fmt;
 
@@ -7,52 +7,52 @@ use central_oauth_domain::ports::ProviderError;
 use super::remedy;
 use crate::settings::Flow;
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What was looked at.
+    /// What was checked.
     pub subject: Subject,
-    /// How it is.
+    /// The verdict.
     pub verdict: Verdict,
     /// What was found, in words without a full stop.
     pub found: String,
     /// What to do, in whole sentences.
     pub remedy: Option<String>,
-    /// Whether it may be well when it is looked at again later.
+    /// Whether the problem may pass by itself.
     pub is_passing: bool,
 }
 
-/// What is looked at.
+/// The subject of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
-    /// What the operator says about the provider.
+    /// The operator's settings.
     Settings,
     /// DNS, TCP and TLS, for each host.
     Reachability,
     /// The issuer's metadata.
     Discovery,
-    /// Whether all endpoints are there.
+    /// The required endpoints.
     Endpoints,
-    /// What is asked for.
+    /// The scopes.
     Scopes,
-    /// This machine's clock against the provider's.
+    /// This machine's clock compared with the provider's.
     Clock,
     /// The device authorization endpoint.
     DeviceFlow,
-    /// Where browsers are sent back to.
+    /// The redirect URI of links.
     RedirectUri,
-    /// Where people are sent.
+    /// The authorization endpoint.
     Authorization,
-    /// Whether the token endpoint accepts this service.
+    /// Whether the token endpoint accepts this client.
     Client,
-    /// Whether tokens can be given back.
+    /// Whether tokens can be revoked.
     Revocation,
 }
 
-/// How something is.
+/// The verdict of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Well.
+    /// No problem.
     Ok,
     /// It works, but the operator should know.
     Warning,
@@ -61,7 +61,7 @@ pub enum Verdict {
 }
 
 impl Finding {
-    /// Something that is well.
+    /// Creates a finding without a problem.
     pub(super) fn ok(subject: Subject, found: impl Into<String>) -> Self {
         Self {
             subject,
@@ -72,7 +72,7 @@ impl Finding {
         }
     }
 
-    /// Something to know.
+    /// Creates a warning.
     pub(super) fn warning(subject: Subject, found: impl Into<String>, remedy: &str) -> Self {
         let verdict = Verdict::Warning;
         Self {
@@ -81,7 +81,7 @@ impl Finding {
         }
     }
 
-    /// Something that does not work.
+    /// Creates a problem.
     pub(super) fn problem(subject: Subject, found: impl Into<String>, remedy: &str) -> Self {
         let verdict = Verdict::Problem;
         Self {
@@ -90,7 +90,7 @@ impl Finding {
         }
     }
 
-    /// What the provider did not do in this flow. The words are free of what was sent to it.
+    /// Converts an error of the provider, whose texts contain nothing that was sent.
     pub(super) fn failed(subject: Subject, error: &ProviderError, flow: Flow) -> Self {
         Self {
             is_passing: remedy::is_passing(error),
@@ -98,7 +98,7 @@ impl Finding {
         }
     }
 
-    /// The same with a remedy.
+    /// Sets the remedy.
     pub(super) fn with(self, remedy: &str) -> Self {
         let remedy = Some(remedy.to_owned());
         Self { remedy, ..self }
@@ -106,7 +106,7 @@ impl Finding {
 }
 
 impl Subject {
-    /// Its name, which scripts can rely on.
+    /// Returns the stable name for scripts.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Settings => "settings",
@@ -125,7 +125,7 @@ impl Subject {
 }
 
 impl Verdict {
-    /// Its name, which scripts can rely on.
+    /// Returns the stable name for scripts.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",

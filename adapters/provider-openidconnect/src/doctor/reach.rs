@@ -1,4 +1,4 @@
-//! Whether each host can be talked to at all: DNS, TCP, TLS.
+//! Checks whether each host can be reached: DNS, TCP, TLS.
 
 use url::Url;
 
@@ -8,16 +8,16 @@ use crate::server::Server;
 use crate::settings::Flow;
 use central_oauth_domain::ports::ProviderError;
 
-/// A host that was asked something.
+/// A host that was contacted.
 pub(super) struct Host {
     /// Scheme, name and port.
     pub(super) origin: String,
-    /// By how many milliseconds its clock is ahead of ours, where it told the time.
+    /// By how many milliseconds its clock is ahead of ours, if it sent a date.
     pub(super) ahead: Option<i64>,
 }
 
 impl Checkup<'_> {
-    /// Every host that a link needs, each once.
+    /// Returns every host that a link needs, once.
     pub(super) async fn hosts(&mut self, server: &Server) {
         let device_token = self.configured().device_token_endpoint.as_ref();
         let start = match self.configured().flow {
@@ -40,7 +40,7 @@ impl Checkup<'_> {
         }
     }
 
-    /// Whether something answers there, whatever it says.
+    /// Checks whether the host responds at all.
     pub(super) async fn reach(&mut self, url: &Url) -> bool {
         let http = &self.provider.http;
         let answer = http.send(Request::get(url), self.provider.deadline()).await;
@@ -51,7 +51,7 @@ impl Checkup<'_> {
             Ok(answer) if answer.status().is_server_error() => Finding::warning(
                 Subject::Reachability,
                 format!("{origin} answers HTTP {}", answer.status().as_u16()),
-                "The host can be reached but may have trouble: see what the checks below say.",
+                "The host can be reached but has an error. See the checks below.",
             ),
             Err(error @ ProviderError::Unavailable { .. }) => {
                 let finding =
@@ -61,7 +61,7 @@ impl Checkup<'_> {
                     ..finding
                 }
             }
-            // An answer that is too long is an answer.
+            // A response that is too long still is a response.
             _ => Finding::ok(Subject::Reachability, format!("{origin} answers")),
         };
         let is_there = finding.verdict != super::Verdict::Problem;

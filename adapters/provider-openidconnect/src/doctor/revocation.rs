@@ -1,11 +1,11 @@
-//! Whether tokens can be given back.
+//! Checks whether tokens can be revoked.
 
 use super::{Checkup, Finding, Subject};
 use crate::revocation;
 use crate::server::Server;
 
 impl Checkup<'_> {
-    /// What becomes of tokens at the provider when an account is deleted. Nothing is revoked to find out.
+    /// Says what happens to tokens at the provider when an account is deleted. Revokes nothing.
     pub(super) fn revocation(&mut self, server: &Server) {
         let settings = self.configured();
         let has_secret = settings.client_secret.is_some();
@@ -20,19 +20,19 @@ impl Checkup<'_> {
                 Subject::Revocation,
                 "there is an endpoint, but it ends access tokens alone: deleting an account that has a refresh token \
                  forgets it here, and at the provider the grant lives on",
-                "People withdraw their consent at the provider.",
+                "People must withdraw their consent at the provider.",
             ),
             Ok(Some(_)) => Finding::ok(
                 Subject::Revocation,
-                "there is an endpoint: deleting an account ends its tokens at the provider too",
+                "deleting an account revokes its tokens at the provider",
             ),
             Ok(None) => Finding::warning(
                 Subject::Revocation,
                 "there is no endpoint: deleting an account forgets its tokens here, and at the provider they live on \
                  until they expire",
-                "Set revocation_endpoint, if the server has one; otherwise people withdraw their consent at the provider.",
+                "Set revocation_endpoint if the server has one. Otherwise people must withdraw their consent at the provider.",
             ),
-            // Links and refreshes go on without it.
+            // Links and refreshes work without it.
             Err(error) => {
                 let finding = Finding::failed(Subject::Revocation, &error, settings.flow);
                 Finding {

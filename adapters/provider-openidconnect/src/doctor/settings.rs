@@ -1,4 +1,4 @@
-//! What the operator says about a provider, against what the provider says about itself.
+//! Compares the operator's settings with what the provider supports.
 
 use super::{Checkup, Finding, Found, Subject};
 use crate::client_auth::ClientAuthMethod;
@@ -6,7 +6,7 @@ use crate::discovery::Metadata;
 use crate::settings::{Flow, ProviderSettings};
 
 impl Checkup<'_> {
-    /// What is configured, as a reminder; the settings were checked when they were read.
+    /// Shows the configuration, which was validated when it was read.
     pub(super) fn settings(&mut self) {
         let settings = self.configured();
         let flow = match settings.flow {
@@ -37,14 +37,14 @@ impl Checkup<'_> {
         }
     }
 
-    /// Whether the provider takes clients that authenticate like this one.
+    /// Whether the provider supports the configured client authentication.
     pub(super) fn client(&mut self, found: &Found) {
         let settings = self.configured();
         let methods = found.metadata.as_ref().and_then(listed_methods);
         let finding = match (settings.token_endpoint_auth_method, methods) {
             (Some(ClientAuthMethod::None), _) if settings.client_secret.is_some() => Some((
                 "token_endpoint_auth_method is none, so the client secret is never sent".to_owned(),
-                "Take one of the two out.",
+                "Remove one of the two.",
             )),
             (None, Some(listed)) => mismatch(settings, listed),
             _ => None,
@@ -54,7 +54,7 @@ impl Checkup<'_> {
         }
     }
 
-    /// What is missing from the scopes for a grant that lasts, and for knowing whose it is.
+    /// Returns the scopes that are missing for a lasting grant and for identifying the person.
     pub(super) fn scopes(&mut self, found: &Found) {
         let settings = self.configured();
         let hints = [
@@ -81,13 +81,12 @@ fn mismatch(settings: &ProviderSettings, listed: &[String]) -> Option<Hint> {
     let is_public = settings.client_secret.is_none() || settings.quirks.device.refuses_secret;
     match is_public {
         true if !lists(&["none"]) => Some((
-            "there is no client secret, and the provider lists no way for clients without one"
-                .to_owned(),
-            "Set client_secret, unless the client is registered as a public one.",
+            "there is no client secret, and the provider does not list the method none".to_owned(),
+            "Set client_secret, unless the client is registered as public.",
         )),
         false if !lists(&["client_secret_basic", "client_secret_post"]) => Some((
-            format!("the provider takes clients by {}", listed.join(", ")),
-            "This service has client_secret_basic and client_secret_post: register the client for one of them.",
+            format!("the provider accepts only {}", listed.join(", ")),
+            "This service supports client_secret_basic and client_secret_post. Register the client for one of them.",
         )),
         _ => None,
     }
@@ -98,16 +97,16 @@ fn refresh_hint(settings: &ProviderSettings, metadata: Option<&Metadata>) -> Opt
     let listed = metadata.and_then(|metadata| metadata.scopes.as_deref());
     let is_listed = listed.is_some_and(|scopes| scopes.iter().any(|one| one == OFFLINE));
     let is_asked = settings.scopes.iter().any(|one| one == OFFLINE);
-    // A profile that knows better has had its say when the settings were read.
+    // The profile's own rules were checked when the settings were read.
     let is_known = !settings.quirks.scopes.for_refresh.is_empty();
     (is_listed && !is_asked && !is_known).then_some((
-        "scopes lack offline_access, which the provider knows".to_owned(),
-        "Add it: without it most such providers give no refresh token, and a grant ends with its first access token.",
+        "scopes lack offline_access, which the provider supports".to_owned(),
+        "Add it. Without it most such providers give no refresh token, so a grant ends with its first access token.",
     ))
 }
 
 fn identity_hint(settings: &ProviderSettings, found: &Found) -> Option<Hint> {
-    const REMEDY: &str = "Add it: otherwise the service cannot tell people apart, and each link gives a new account.";
+    const REMEDY: &str = "Add it. Otherwise the service cannot identify people, and each link creates a new account.";
     let wanted = &settings.quirks.scopes.for_identity;
     let server = &found.server;
     let has_openid = settings.scopes.iter().any(|scope| scope == "openid");
@@ -118,8 +117,8 @@ fn identity_hint(settings: &ProviderSettings, found: &Found) -> Option<Hint> {
     match (&server.issuer, &server.userinfo) {
         (Some(_), _) if !has_openid => Some(("scopes lack openid".to_owned(), REMEDY)),
         (None, None) => Some((
-            "the provider does not say who a person is: each link gives a new account".to_owned(),
-            "Set userinfo_endpoint, if the server has one; otherwise relink with the access key of the account.",
+            "the provider does not say who a person is: each link creates a new account".to_owned(),
+            "Set userinfo_endpoint if the server has one. Otherwise relink with the access key of the account.",
         )),
         _ => None,
     }

@@ -1,4 +1,4 @@
-//! What came back, normalised: what the body says counts, not the status alone.
+//! Normalised responses. The body counts, not only the status.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::dialect::Dialect;
 use crate::oauth_error::{OAuthError, Wording};
 use crate::scrub::Scrubber;
 
-/// An answer of a provider. Whatever it tells in words is free of what was sent.
+/// A response of a provider. Its texts contain nothing that was sent.
 pub(crate) struct Answer {
     pub(super) status: StatusCode,
     pub(super) body: Body,
@@ -22,9 +22,9 @@ pub(crate) struct Answer {
     pub(super) dialect: Arc<Dialect>,
 }
 
-/// Why an answer is no success.
+/// Why a response is not a success.
 pub(crate) enum Rejection {
-    /// The protocol's own words.
+    /// An OAuth error.
     Worded(OAuthError),
     /// Anything else.
     Failed(ProviderError),
@@ -40,12 +40,12 @@ impl From<Rejection> for ProviderError {
 }
 
 impl Answer {
-    /// The HTTP status.
+    /// Returns the HTTP status.
     pub(crate) const fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The headers, as they came.
+    /// Returns the headers.
     pub(crate) const fn headers(&self) -> &HeaderMap {
         &self.headers
     }
@@ -55,12 +55,12 @@ impl Answer {
         matches!(self.body, Body::Jwt)
     }
 
-    /// When the provider wants to be asked again.
+    /// Returns the pause that the provider asks for.
     pub(crate) const fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// The members, as far as the body has any.
+    /// Returns the members of the body, if it has any.
     pub(crate) const fn fields(&self) -> Option<&Fields> {
         match &self.body {
             Body::Fields(fields) => Some(fields),
@@ -68,11 +68,11 @@ impl Answer {
         }
     }
 
-    /// The members of a success.
+    /// Returns the members of a success.
     ///
-    /// A redirect or a 5xx says nothing about the question whatever its body claims. Otherwise an error counts with any
-    /// status: GitHub sends it with 200, Google with 403 and 428, RFC 6749 section 5.2 with 400 and 401. A 429 is a
-    /// limit of requests unless it carries a word of the device flow.
+    /// A redirect or a 5xx counts as a failure whatever its body says. An error counts with any status: GitHub sends it
+    /// with 200, Google with 403 and 428, RFC 6749 section 5.2 with 400 and 401. A 429 is a rate limit, unless it carries
+    /// an error of the device flow.
     pub(crate) fn success(self) -> Result<Fields, Rejection> {
         let error = self.oauth_error();
         if self.says_nothing(error.as_ref()) {
@@ -91,11 +91,11 @@ impl Answer {
         }
     }
 
-    /// The provider's error in its own words, or in ours where it has none.
+    /// Returns the OAuth error.
     pub(crate) fn oauth_error(&self) -> Option<OAuthError> {
         let fields = self.fields()?;
         let named = OAuthError::read(fields, &self.dialect, &self.secrets);
-        // Without a code, a failed status serves as one: see `unworded`.
+        // Without a code, a failed status serves as code: see `unworded`.
         let is_unnamed = self.status.is_success() && fields.says_error();
         let unnamed = || OAuthError::unnamed(fields, &self.dialect, &self.secrets);
         let error = named.or_else(|| is_unnamed.then(unnamed))?;
@@ -118,7 +118,7 @@ impl Answer {
             || (self.status == StatusCode::TOO_MANY_REQUESTS && !is_step)
     }
 
-    /// The answer as a failure that passes.
+    /// Converts the response to a temporary failure.
     pub(crate) fn unavailable(&self) -> ProviderError {
         let detail = match &self.body {
             Body::Fields(fields) => self.describe(&Wording::of(fields, &self.dialect)),
@@ -130,7 +130,7 @@ impl Answer {
         }
     }
 
-    /// The provider's words for people as they came. They may hold secrets: compare them, but do not show them.
+    /// Returns the provider's unscrubbed description, which may contain secrets. For comparison only; never show it.
     pub(crate) fn description(&self) -> Option<&str> {
         match &self.body {
             Body::Fields(fields) => Wording::of(fields, &self.dialect).description,
@@ -146,8 +146,7 @@ impl Answer {
     }
 }
 
-/// Makes the status serve as a code, since some servers refuse a token without an error code: 400 with an empty body,
-/// 404, HTML.
+/// Uses the status as error code, because some servers reject a token without one: 400 with an empty body, 404, HTML.
 pub(crate) fn unworded(cause: ProviderError, status: StatusCode) -> ProviderError {
     match cause {
         ProviderError::Nonsense { detail } if status.is_client_error() => ProviderError::Refused {
@@ -158,7 +157,7 @@ pub(crate) fn unworded(cause: ProviderError, status: StatusCode) -> ProviderErro
     }
 }
 
-/// An answer that is neither a success nor an error of the protocol. With a `Retry-After` it is a limit.
+/// Converts a response that is neither a success nor an OAuth error. With `Retry-After` it is a rate limit.
 fn unexplained(
     status: StatusCode,
     body: &Body,
@@ -169,7 +168,7 @@ fn unexplained(
     let status_text = http(status);
     let detail = match body {
         _ if status.is_redirection() => {
-            format!("a redirect, which is not followed ({status_text})")
+            format!("a redirect, which the service does not follow ({status_text})")
         }
         Body::Fields(fields) => match Wording::of(fields, dialect).description {
             Some(words) => format!("no error code ({status_text}): {}", secrets.text(words)),

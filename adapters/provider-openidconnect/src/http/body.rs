@@ -1,27 +1,27 @@
-//! Finds out what a body is. Servers mislabel bodies, so the text itself counts more than its content type.
+//! Detects the type of a body. Servers mislabel bodies, so the content counts more than the content type.
 
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use super::Fields;
 
-/// A body, normalised.
+/// A parsed body.
 pub(crate) enum Body {
-    /// Members: a JSON object, or a form-urlencoded answer (GitHub without `Accept`).
+    /// A JSON object, or a form-urlencoded response (GitHub without `Accept`).
     Fields(Fields),
-    /// A signed JWT (a userinfo answer may be one: OpenID Connect Core section 5.3.2).
+    /// A signed JWT (allowed for userinfo: OpenID Connect Core section 5.3.2).
     Jwt,
-    /// Nothing that the protocol knows; in words.
+    /// Anything else, with a description.
     Unusable(&'static str),
 }
 
 impl Body {
-    /// Parses a body that has been decompressed.
+    /// Parses a decompressed body.
     pub(crate) fn parse(content_type: &str, bytes: &[u8]) -> Self {
         let Ok(text) = std::str::from_utf8(bytes) else {
-            return Self::Unusable("a body that is no text");
+            return Self::Unusable("a body that is not text");
         };
-        // RFC 8259 section 8.1 lets parsers ignore a byte order mark.
+        // RFC 8259 section 8.1 allows parsers to ignore a byte order mark.
         let text = text.trim_start_matches('\u{feff}').trim();
         match text.bytes().next() {
             None => Self::Unusable("an empty body"),
@@ -49,7 +49,7 @@ impl Body {
 
 const NEITHER: &str = "neither a JSON object nor a form";
 
-/// Some APIs answer with a bare array of errors (Salesforce's REST API). It is read as the member `errors`.
+/// Some APIs return a bare array of errors (Salesforce's REST API). It becomes the member `errors`.
 fn errors(text: &str) -> Option<Fields> {
     let list: Vec<Value> = serde_json::from_str(text).ok()?;
     let has_members = list.iter().any(Value::is_object);

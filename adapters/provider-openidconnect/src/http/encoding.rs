@@ -4,23 +4,23 @@ use std::io::Read;
 
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
-use super::MOST_BYTES;
+use super::MAX_BYTES;
 
 /// The first two bytes of every gzip stream (RFC 1952 section 2.3.1). No JSON, form or HTML starts with them.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// Returns the body without its content codings, or what is wrong with it.
+/// Removes the content codings of a body, or returns a description of the error.
 ///
-/// Servers mislabel bodies, so the bytes decide: a body that claims to be gzip and is not stays as it is, and gzip without
-/// a label is decoded.
+/// Servers mislabel bodies, so the content decides: a body labelled gzip that is not gzip stays as it is, and unlabelled
+/// gzip is decoded.
 pub(super) fn decode(codings: &str, body: Vec<u8>) -> Result<Vec<u8>, &'static str> {
     let mut body = body;
-    // The codings are listed in the order in which the server applied them.
+    // The codings are listed in the order of their application.
     for coding in codings.rsplit(',') {
         body = match coding.trim().to_ascii_lowercase().as_str() {
             "" | "identity" | "gzip" | "x-gzip" => gunzip(body)?,
             "deflate" => inflate(&body)?,
-            _ => return Err("a body in a content coding that was not asked for"),
+            _ => return Err("a body with an unsupported content coding"),
         };
     }
     Ok(body)
@@ -34,7 +34,7 @@ fn gunzip(body: Vec<u8>) -> Result<Vec<u8>, &'static str> {
     }
 }
 
-/// `deflate` means the zlib format; some servers send the raw format instead (RFC 9110 section 8.4.1.2).
+/// `deflate` means the zlib format, but some servers send raw deflate (RFC 9110 section 8.4.1.2).
 fn inflate(body: &[u8]) -> Result<Vec<u8>, &'static str> {
     read(ZlibDecoder::new(body)).or_else(|reason| {
         if reason == TOO_LONG {
@@ -46,13 +46,13 @@ fn inflate(body: &[u8]) -> Result<Vec<u8>, &'static str> {
 
 const TOO_LONG: &str = "more than 2 MiB once decompressed";
 
-/// Stops at the limit for bodies, so that a small body cannot fill the memory.
+/// Stops at the size limit, so that a small body cannot exhaust the memory.
 fn read(decoder: impl Read) -> Result<Vec<u8>, &'static str> {
     let mut decoded = Vec::new();
-    let limit = MOST_BYTES as u64 + 1;
+    let limit = MAX_BYTES as u64 + 1;
     match decoder.take(limit).read_to_end(&mut decoded) {
-        Ok(_) if decoded.len() > MOST_BYTES => Err(TOO_LONG),
+        Ok(_) if decoded.len() > MAX_BYTES => Err(TOO_LONG),
         Ok(_) => Ok(decoded),
-        Err(_) => Err("a compressed body that is broken"),
+        Err(_) => Err("a broken compressed body"),
     }
 }

@@ -1,32 +1,32 @@
-//! Reads the members of an answer with the tolerance that real servers need.
+//! Members of a response, read with the tolerance that real servers need.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-/// The members of an answer, whether it came as JSON or form-urlencoded.
+/// The members of a JSON or form-urlencoded response.
 #[derive(Debug, Default)]
 pub(crate) struct Fields(Map<String, Value>);
 
 impl Fields {
-    /// Wraps what was parsed.
+    /// Wraps a parsed object.
     pub(crate) const fn new(members: Map<String, Value>) -> Self {
         Self(members)
     }
 
-    /// A member as it stands.
+    /// Returns a member.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 
-    /// Every member by its name.
+    /// Iterates over all members.
     pub(crate) const fn members(&self) -> &Map<String, Value> {
         &self.0
     }
 
-    /// Whether the answer is an error by its member `error`, whatever its status and other members say.
+    /// Whether the member `error` makes the response an error, whatever its status and other members say.
     ///
-    /// Keycloak sends `null` in successes, others an empty text, `false` or 0.
+    /// Keycloak sends `null` in successes; others send an empty text, `false` or 0.
     pub(crate) fn says_error(&self) -> bool {
         match self.get("error") {
             None | Some(Value::Null) => false,
@@ -38,23 +38,23 @@ impl Fields {
         }
     }
 
-    /// All members as one JSON value.
+    /// Returns all members as one JSON value.
     pub(crate) fn into_value(self) -> Value {
         Value::Object(self.0)
     }
 
-    /// A text. An empty one is no text: some servers send `"refresh_token": ""` where they mean none.
+    /// Returns a text. An empty text counts as missing: some servers send `"refresh_token": ""`.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.get(name)?.as_str().filter(|text| !text.is_empty())
     }
 
-    /// The first of these that is a text.
+    /// Returns the first member that is a text.
     pub(crate) fn first_text(&self, names: &[&str]) -> Option<&str> {
         names.iter().find_map(|name| self.text(name))
     }
 
-    /// The first of these that is a text with something to see in it, or the first text of an array (AD FS has several
-    /// addresses in `email`).
+    /// Returns the first member that is a text with visible characters, or the first text of an array (AD FS sends
+    /// several addresses in `email`).
     pub(crate) fn first_shown(&self, names: &[&str]) -> Option<&str> {
         let is_shown = |text: &&str| !text.trim().is_empty();
         names.iter().find_map(|name| match self.get(name)? {
@@ -63,12 +63,12 @@ impl Fields {
         })
     }
 
-    /// An identifier: a text or a whole number (GitHub's `id`).
+    /// Returns an identifier: a text or a whole number (GitHub's `id`).
     pub(crate) fn identifier(&self, name: &str) -> Option<String> {
         identifier(self.get(name)?)
     }
 
-    /// Seconds as a number, with a fraction or without, or as a text of one. Negative and absurd ones are none.
+    /// Returns seconds from a number or a numeric text. Negative and absurd values count as missing.
     pub(crate) fn seconds(&self, name: &str) -> Option<Duration> {
         match self.get(name)? {
             Value::Number(number) => match number.as_u64() {
@@ -80,22 +80,22 @@ impl Fields {
         }
     }
 
-    /// A list of words: separated by spaces (RFC 6749 section 3.3) or commas (GitHub), or an array (Twitch).
+    /// Returns a list of words: separated by spaces (RFC 6749 section 3.3) or commas (GitHub), or an array (Twitch).
     pub(crate) fn words(&self, name: &str) -> Option<Vec<String>> {
         words(self.get(name)?)
     }
 
-    /// The same at a JSON pointer (RFC 6901).
+    /// Returns the list at a JSON pointer (RFC 6901).
     pub(crate) fn words_at(&self, pointer: &str) -> Option<Vec<String>> {
         words(self.at(pointer)?)
     }
 
-    /// A text at a JSON pointer.
+    /// Returns the text at a JSON pointer.
     pub(crate) fn text_at(&self, pointer: &str) -> Option<&str> {
         self.at(pointer)?.as_str().filter(|text| !text.is_empty())
     }
 
-    /// An identifier at a JSON pointer.
+    /// Returns the identifier at a JSON pointer.
     pub(crate) fn identifier_at(&self, pointer: &str) -> Option<String> {
         identifier(self.at(pointer)?)
     }
@@ -129,7 +129,7 @@ fn words(value: &Value) -> Option<Vec<String>> {
     }
 }
 
-/// Characters that no scope consists of (RFC 6749 section 3.3) keep words apart: databases do not take all of them.
+/// Splits at characters that no scope may contain (RFC 6749 section 3.3), because some databases reject them.
 fn split(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| c == ',' || c.is_whitespace() || c.is_control())
         .filter(|word| !word.is_empty())

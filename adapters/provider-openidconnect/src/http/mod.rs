@@ -1,14 +1,14 @@
-//! The one layer that talks HTTP. Whatever a server does, callers get an [`Answer`] or a [`ProviderError`], in bounded
+//! The only layer that uses HTTP. Whatever a server does, callers get an [`Answer`] or a [`ProviderError`] within bounded
 //! time and memory.
 
 mod answer;
 mod body;
 mod encoding;
 mod fields;
-mod in_time;
 mod names;
 mod request;
 mod retry_after;
+mod timely_body;
 mod transport;
 mod unanswered;
 
@@ -36,13 +36,13 @@ use url::Url;
 
 use crate::deadline::Deadline;
 use crate::dialect::Dialect;
-use in_time::InTime;
+use timely_body::TimelyBody;
 use transport::Transport;
 
-/// The most that is read of a body.
-const MOST_BYTES: usize = 2 * 1024 * 1024;
+/// Maximum size of a body.
+const MAX_BYTES: usize = 2 * 1024 * 1024;
 
-/// Carries requests to one provider.
+/// Sends requests to one provider.
 pub(crate) struct Http {
     provider: String,
     transport: Transport,
@@ -51,11 +51,11 @@ pub(crate) struct Http {
     trace_headers: Option<TraceHeaders>,
 }
 
-/// What says which trace the current span is part of: names and values of headers.
+/// Returns the headers of the current trace.
 pub type TraceHeaders = fn() -> Vec<(String, String)>;
 
 impl Http {
-    /// For the provider of this name, which speaks so; the clock reads dates in answers.
+    /// Creates it for the provider of this name. The clock interprets dates in responses.
     pub(crate) fn new(
         provider: &str,
         dialect: Dialect,
@@ -71,32 +71,32 @@ impl Http {
         })
     }
 
-    /// Has requests carry these headers too.
+    /// Adds these headers to all requests.
     pub(crate) fn carry(&mut self, trace_headers: TraceHeaders) {
         self.trace_headers = Some(trace_headers);
     }
 
-    /// Makes sure that this address can be talked to, so that a missing trust store shows at the start.
+    /// Creates the client for this address, so that a missing trust store is reported at the start.
     pub(crate) fn prepare(&self, url: &Url) -> Result<(), ClientUnavailable> {
         self.transport.client(url).map(drop)
     }
 
-    /// What the clock says.
+    /// Returns the time.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// The deadline of a call that starts now.
+    /// Returns the deadline of a call that starts now.
     pub(crate) fn deadline(&self, timeout: Duration) -> Deadline {
         Deadline::after(timeout, &*self.clock)
     }
 
-    /// What the provider's words mean.
+    /// Returns the meaning of the provider's error codes.
     pub(crate) fn dialect(&self) -> &Dialect {
         &self.dialect
     }
 
-    /// One exchange. Neither bodies nor secrets are logged.
+    /// Sends a request and reads the response. Logs neither bodies nor secrets.
     pub(crate) async fn send(
         &self,
         request: Request,
@@ -106,8 +106,8 @@ impl Http {
         let span = span(&method, &url);
         let started = Instant::now();
         let exchange = self.exchange(request, deadline).instrument(span.clone());
-        let in_time = deadline.bound(exchange).await;
-        let outcome = in_time.unwrap_or_else(|late| Err(Unanswered::after_sending(late)));
+        let finished = deadline.bound(exchange).await;
+        let outcome = finished.unwrap_or_else(|late| Err(Unanswered::after_sending(late)));
         record(&span, &outcome);
         tracing::debug!(
             provider = self.provider,
@@ -165,14 +165,14 @@ impl Http {
         let mut builder = client.request(request.method.clone(), request.url.clone());
         if let Some((content_type, body)) = request.take_body() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-            let in_time = InTime::new(body, deadline, Arc::clone(&self.clock));
-            builder = builder.body(reqwest::Body::wrap(in_time));
+            let body = TimelyBody::new(body, deadline, Arc::clone(&self.clock));
+            builder = builder.body(reqwest::Body::wrap(body));
         }
         Ok(builder.headers(headers))
     }
 }
 
-/// The names are those of OpenTelemetry's semantic conventions. What stands in a query may be secret, so it is left out.
+/// Names of OpenTelemetry's semantic conventions. The query is left out because it may contain secrets.
 fn span(method: &Method, url: &Url) -> Span {
     let mut bare = url.clone();
     bare.set_query(None);
@@ -217,20 +217,20 @@ fn content_type(response: &Response) -> String {
     text.unwrap_or_default().to_owned()
 }
 
-/// Every content coding in the order in which it was applied; there may be several headers.
+/// Returns all content codings in the order of their application, from one or more headers.
 fn codings(response: &Response) -> String {
     let headers = response.headers().get_all(CONTENT_ENCODING).iter();
     let texts = headers.filter_map(|value| value.to_str().ok());
     texts.collect::<Vec<_>>().join(",")
 }
 
-/// Reads a body piece by piece, so that an endless one ends here.
+/// Reads the body in chunks and stops at the size limit.
 async fn read(response: &mut Response) -> Result<Vec<u8>, ProviderError> {
     let mut bytes = Vec::new();
     while let Some(piece) = response.chunk().await.map_err(transport::unavailable)? {
-        if bytes.len() + piece.len() > MOST_BYTES {
+        if bytes.len() + piece.len() > MAX_BYTES {
             return Err(ProviderError::Nonsense {
-                detail: format!("more than {MOST_BYTES} bytes"),
+                detail: format!("more than {MAX_BYTES} bytes"),
             });
         }
         bytes.extend_from_slice(&piece);

@@ -1,5 +1,5 @@
-//! Where names lead. What an issuer out there names must not lead to hosts in here (a server-side request forgery), which
-//! an address alone does not show.
+//! Name resolution. Host names from a public issuer must not resolve to private addresses (server-side request forgery),
+//! which the address itself does not show.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -12,22 +12,22 @@ use url::{Host, Url};
 
 use crate::address;
 
-/// Resolves names, and judges those that the operator did not write down.
+/// Resolves names, and checks those that are not in the operator's settings.
 pub(crate) struct Names {
-    /// The host of an issuer that seems to be out there. Without one nothing is judged.
+    /// The host of a public issuer. Without one nothing is checked.
     issuer: Option<String>,
     operators: BTreeSet<String>,
-    /// What else has been asked for. Names of proxies are never among them: no request goes to a proxy for its own sake.
+    /// Other hosts that have been requested. Names of proxies are never among them.
     given: Mutex<BTreeSet<String>>,
 }
 
 /// Why a name was not resolved.
 #[derive(Debug, thiserror::Error)]
-#[error("the name leads to a private address, and a public issuer gave it")]
+#[error("a public issuer named this host, which has a private address")]
 struct Inward;
 
 impl Names {
-    /// For the operator's addresses, the issuer's among them.
+    /// Creates it with the hosts of the operator's settings, including the issuer.
     pub(crate) fn new<'a>(issuer: Option<&Url>, operators: impl Iterator<Item = &'a Url>) -> Self {
         let public = issuer.filter(|issuer| !address::is_inward(issuer));
         Self {
@@ -37,7 +37,7 @@ impl Names {
         }
     }
 
-    /// Notes that a request is to go there.
+    /// Records that a request goes to this host.
     pub(super) fn note(&self, url: &Url) {
         if let Some(host) = host(url).filter(|host| !self.operators.contains(host)) {
             let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
@@ -45,7 +45,7 @@ impl Names {
         }
     }
 
-    /// The issuer that has to answer for this name.
+    /// Returns the issuer that named this host.
     fn issuer_behind(&self, name: &str) -> Option<String> {
         let given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
         self.issuer.clone().filter(|_| given.contains(name))
@@ -66,7 +66,7 @@ impl Resolve for Names {
     }
 }
 
-/// Without the addresses in here; all of them, where the issuer turns out to be in here as well.
+/// Removes private addresses, unless the issuer itself turns out to be private.
 async fn judged<F>(
     mut found: Vec<SocketAddr>,
     issuer: impl FnOnce() -> F,
@@ -85,7 +85,7 @@ where
     Ok(found)
 }
 
-/// The system's answer, as it would be without this module.
+/// Resolves the name with the system's resolver.
 async fn look_up(host: &str) -> io::Result<Vec<SocketAddr>> {
     Ok(tokio::net::lookup_host((host, 0)).await?.collect())
 }
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_public_issuer_s_names_lead_nowhere_in_here() {
+    async fn hosts_of_a_public_issuer_cannot_be_private() {
         let public = ["192.0.2.1"];
         for inward in ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fd00::1"] {
             assert_eq!(judge(&[inward], &public).await, None, "{inward}");
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_operator_s_own_names_are_not_judged() {
+    fn the_operators_hosts_are_not_checked() {
         let issuer = url("https://id.example.com/realm");
         let own = [issuer.clone(), url("https://tokens.example.com/token")];
         let names = Names::new(Some(&issuer), own.iter());

@@ -1,4 +1,4 @@
-//! A request, and what of it is secret.
+//! A request and its secrets.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use url::form_urlencoded::Serializer;
 
 use crate::scrub::Scrubber;
 
-/// One request to a provider. It knows its secrets, so that they can be removed from the answer.
+/// A request to a provider. It knows its secrets, so that they can be removed from the response.
 #[derive(Clone)]
 pub(crate) struct Request {
     pub(super) method: Method,
@@ -23,22 +23,22 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// A form to be posted, as every endpoint of RFC 6749, 7009 and 8628 takes it.
+    /// Creates a form post, as RFC 6749, 7009 and 8628 require.
     pub(crate) fn post(url: &Url) -> Self {
         Self::new(Method::POST, url)
     }
 
-    /// Something to be fetched.
+    /// Creates a GET request.
     pub(crate) fn get(url: &Url) -> Self {
         Self::new(Method::GET, url)
     }
 
-    /// Something to be deleted (GitHub's grants).
+    /// Creates a DELETE request (GitHub's grants).
     pub(crate) fn delete(url: &Url) -> Self {
         Self::new(Method::DELETE, url)
     }
 
-    /// Where it goes.
+    /// Returns the address.
     pub(crate) const fn url(&self) -> &Url {
         &self.url
     }
@@ -54,18 +54,18 @@ impl Request {
         }
     }
 
-    /// Sends the parameters as a JSON object, if so (Notion).
+    /// Sends the parameters as a JSON object if `is_json` (Notion).
     pub(crate) fn json_if(mut self, is_json: bool) -> Self {
         self.is_json = is_json;
         self
     }
 
-    /// Adds a parameter that anybody may know.
+    /// Adds a parameter that is not secret.
     pub(crate) fn field(&mut self, name: &str, value: &str) {
         self.fields.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Adds the parameters that the operator or a preset configured.
+    /// Adds the parameters of the operator or a preset.
     pub(crate) fn extra_fields(&mut self, parameters: &BTreeMap<String, String>) {
         for (name, value) in parameters {
             self.field(name, value);
@@ -78,12 +78,12 @@ impl Request {
         self.field(name, value);
     }
 
-    /// Keeps a secret that goes out in some other form out of whatever is told about the answer.
+    /// Registers a secret that is sent in another form, so that it is removed from the response.
     pub(crate) fn hide(&mut self, secret: &str) {
         self.secrets.add(secret);
     }
 
-    /// Sets a header of a profile; what cannot be one is left out.
+    /// Sets a header of a profile; invalid headers are left out.
     pub(crate) fn header(&mut self, name: &str, value: &str) {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             self.headers.insert(name, value);
@@ -99,7 +99,7 @@ impl Request {
         self.hide(credentials);
         let mut value = HeaderValue::try_from(format!("{scheme} {credentials}")).map_err(|_| {
             ProviderError::Nonsense {
-                detail: "a token has characters that no header can carry".to_owned(),
+                detail: "a token contains characters that are invalid in a header".to_owned(),
             }
         })?;
         value.set_sensitive(true);
@@ -107,7 +107,7 @@ impl Request {
         Ok(())
     }
 
-    /// The body and its type, where there is one.
+    /// Returns the body and its content type, if there is one.
     pub(super) fn take_body(&mut self) -> Option<(&'static str, String)> {
         let fields = std::mem::take(&mut self.fields);
         if fields.is_empty() {

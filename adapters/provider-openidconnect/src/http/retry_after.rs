@@ -1,21 +1,20 @@
-//! When a provider wants to be asked again.
+//! The pause that a provider asks for.
 
 use std::time::{Duration, SystemTime};
 
 use central_oauth_domain::Timestamp;
 use reqwest::header::HeaderMap;
 
-/// No pause is longer than this, whatever a server says.
+/// Maximum pause, whatever a server says.
 const LONGEST: Duration = Duration::from_secs(86_400);
-/// Larger numbers are seconds since 1970, smaller ones are seconds from now.
+/// Larger numbers are Unix times, smaller ones are seconds from now.
 const FIRST_EPOCH: f64 = 1e9;
 
-/// Headers that name a pause: seconds or a date (RFC 9110 section 10.2.3). Some servers use the second name.
+/// Headers with a pause in seconds or a date (RFC 9110 section 10.2.3). Some servers use the second one.
 const PAUSES: [&str; 2] = ["retry-after", "x-retry-after"];
 
-/// Headers that count the requests left, each with the header that says when the count starts again: the IETF draft
-/// "RateLimit header fields for HTTP" (03), GitHub's "Rate limits for the REST API", Okta's "Rate limits", Fitbit's "Rate
-/// Limits".
+/// Headers with the number of remaining requests, each with the header for its reset: the IETF draft "RateLimit header
+/// fields for HTTP" (03), GitHub's "Rate limits for the REST API", Okta's "Rate limits", Fitbit's "Rate Limits".
 const LIMITS: [(&str, &str); 4] = [
     ("ratelimit-remaining", "ratelimit-reset"),
     ("x-ratelimit-remaining", "x-ratelimit-reset"),
@@ -23,7 +22,7 @@ const LIMITS: [(&str, &str); 4] = [
     ("fitbit-rate-limit-remaining", "fitbit-rate-limit-reset"),
 ];
 
-/// Returns the pause that a failed answer asks for: `Retry-After`, or else the end of a rate limit that is used up.
+/// Returns the pause of a failed response: `Retry-After`, or else the reset of an exhausted rate limit.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let named = PAUSES.iter().find_map(|name| pause(text(name)?, now));
@@ -34,7 +33,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
     })
 }
 
-/// Reads a date, seconds from now, or seconds since 1970.
+/// Parses a date, seconds from now, or a Unix time.
 fn pause(text: &str, now: Timestamp) -> Option<Duration> {
     let pause = match text.parse::<f64>() {
         Ok(seconds) if seconds >= FIRST_EPOCH => {
@@ -87,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_limit_that_is_used_up() {
+    fn exhausted_limits_give_a_pause() {
         for (remaining, reset) in LIMITS {
             assert_eq!(read(&[(remaining, "0"), (reset, "30")]), THIRTY);
             assert_eq!(read(&[(remaining, "1"), (reset, "30")]), None);

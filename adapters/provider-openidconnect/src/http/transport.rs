@@ -1,4 +1,4 @@
-//! The HTTP clients underneath.
+//! The HTTP clients.
 
 use std::error::Error;
 use std::sync::{Arc, OnceLock};
@@ -11,7 +11,7 @@ use url::Url;
 use super::Names;
 use crate::scrub::Scrubber;
 
-/// Why no client could be made.
+/// Why no client could be created.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no HTTPS client: {0} (SSL_CERT_FILE may name a file of CA certificates)")]
 pub struct ClientUnavailable(String);
@@ -25,8 +25,8 @@ impl From<ClientUnavailable> for ProviderError {
     }
 }
 
-/// A client for plain http on loopback, and one for https made when it is first needed: it wants CA certificates from
-/// the system, which a machine that only tries the sandbox may lack.
+/// A client for plain http on loopback, and one for https. The latter is created when first needed, because it requires
+/// the system's CA certificates, which a machine that only tries the sandbox may lack.
 pub(super) struct Transport {
     plain: Client,
     secure: OnceLock<Client>,
@@ -35,7 +35,7 @@ pub(super) struct Transport {
 
 impl Transport {
     pub(super) fn new(names: Names) -> Result<Self, ClientUnavailable> {
-        // What is meant for loopback is not sent to a proxy from the environment, in the clear.
+        // Requests to loopback do not go to a proxy, which would see them unencrypted.
         let plain = build(bare().no_proxy().tls_certs_only([]))?;
         Ok(Self {
             plain,
@@ -44,7 +44,7 @@ impl Transport {
         })
     }
 
-    /// The client for an address.
+    /// Returns the client for an address.
     pub(super) fn client(&self, url: &Url) -> Result<&Client, ClientUnavailable> {
         if url.scheme() == "http" {
             return Ok(&self.plain);
@@ -59,12 +59,11 @@ impl Transport {
     }
 }
 
-/// A host that does not even shake hands is known to have acted on nothing, which a mere lack of an answer does not
-/// tell.
+/// Without a TLS handshake the request certainly had no effect, which a missing response alone does not show.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
-/// Redirects are never followed: a token endpoint has no reason to redirect, and following one would send secrets to
-/// an address that nobody checked.
+/// Redirects are never followed: token endpoints do not redirect, and following would send secrets to an unchecked
+/// address.
 fn bare() -> ClientBuilder {
     Client::builder()
         .connect_timeout(CONNECT_WITHIN)
@@ -78,7 +77,7 @@ fn build(builder: ClientBuilder) -> Result<Client, ClientUnavailable> {
         .map_err(|error| ClientUnavailable(chain(&error)))
 }
 
-/// A failure to get an answer at all.
+/// Converts a transport error.
 pub(super) fn unavailable(error: reqwest::Error) -> ProviderError {
     let words = chain(&error.without_url());
     ProviderError::Unavailable {
@@ -87,7 +86,7 @@ pub(super) fn unavailable(error: reqwest::Error) -> ProviderError {
     }
 }
 
-/// The error and its causes: only the innermost says "connection refused".
+/// Joins the error and its causes, because only the innermost says "connection refused".
 fn chain(error: &dyn Error) -> String {
     let mut words = error.to_string();
     let mut cause = error.source();
@@ -102,9 +101,9 @@ fn chain(error: &dyn Error) -> String {
 mod tests {
     use super::*;
 
-    // `localhost` is the one name that leads inwards on every machine.
+    // `localhost` is loopback on every machine.
     #[tokio::test]
-    async fn names_are_judged_before_anybody_is_connected_to() {
+    async fn names_are_checked_before_connecting() {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let url = Url::parse("https://localhost:9/token").expect("an address");
         let public = Url::parse("https://192.0.2.1").expect("an address");
@@ -112,7 +111,7 @@ mod tests {
             let names = Names::new(Some(&public), own.into_iter());
             let transport = Transport::new(names).expect("plain http");
             let Ok(client) = transport.client(&url) else {
-                return; // No CA certificates on this machine.
+                return; // This machine has no CA certificates.
             };
             let error = client.get(url.clone()).send().await.expect_err("nobody");
             let words = unavailable(error).to_string();

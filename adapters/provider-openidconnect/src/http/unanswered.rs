@@ -1,13 +1,13 @@
-//! No answer, and what that may mean.
+//! A missing response and what it implies.
 
 use std::error::Error;
 
 use central_oauth_domain::ports::{ProviderError, RefreshError};
 
-use super::in_time::Late;
+use super::timely_body::Late;
 use super::transport;
 
-/// Why there is no answer, and whether the request may have arrived all the same.
+/// Why there is no response, and whether the request may have arrived.
 pub(crate) struct Unanswered {
     pub(crate) cause: ProviderError,
     may_have_arrived: bool,
@@ -15,12 +15,12 @@ pub(crate) struct Unanswered {
 }
 
 impl Unanswered {
-    /// Whether nobody could be connected to at the endpoint's address.
+    /// Whether the connection to the endpoint failed.
     pub(crate) const fn is_unreachable(&self) -> bool {
         self.is_unreachable
     }
 
-    /// Whatever happens once the request is on its way leaves open how far it got.
+    /// Once the request was sent, it may have arrived.
     pub(super) const fn after_sending(cause: ProviderError) -> Self {
         Self {
             cause,
@@ -29,7 +29,8 @@ impl Unanswered {
         }
     }
 
-    /// A name that does not resolve, a refused connection, a failed handshake, a body held back: nothing was sent yet.
+    /// Nothing was sent yet: the name did not resolve, the connection was refused, the handshake failed, or the body was
+    /// held back.
     pub(super) fn by_transport(error: reqwest::Error) -> Self {
         let was_sent = !(error.is_connect() || error.is_builder() || is_late(&error));
         Self {
@@ -46,7 +47,7 @@ fn is_late(error: &reqwest::Error) -> bool {
 }
 
 impl From<ProviderError> for Unanswered {
-    /// A request that could not be made.
+    /// The request could not be built.
     fn from(cause: ProviderError) -> Self {
         Self {
             cause,

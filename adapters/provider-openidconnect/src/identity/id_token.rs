@@ -1,7 +1,7 @@
 //! ID tokens (OpenID Connect Core section 3.1.3.7).
 //!
-//! A token is judged by the claims that are used here: `iss`, `sub`, `aud`, `azp`, `exp`, the tenant and the names. Others
-//! may be of any type, since real servers send what they like. `nonce` is checked with the answer that brought the token.
+//! Only the claims that are used here are checked: `iss`, `sub`, `aud`, `azp`, `exp`, the tenant and the names. Other
+//! claims may have any type, because real servers vary. `nonce` is checked with the response that contained the token.
 
 use std::time::Duration;
 
@@ -18,10 +18,10 @@ use crate::http::Fields;
 use crate::scrub::Scrubber;
 use crate::server::{Issuer, TENANT_ID, is_guid};
 
-/// How far the provider's clock and ours may differ.
+/// Allowed difference between the provider's clock and ours.
 pub(crate) const LEEWAY: Duration = Duration::from_secs(60);
 
-/// Claims that may serve as a name, best first.
+/// Claims for the name, best first.
 const NAMES: [&str; 4] = ["name", "preferred_username", "email", "nickname"];
 
 /// What an ID token is checked against.
@@ -34,18 +34,18 @@ pub(crate) struct Verifier<'a> {
     secrets: Scrubber,
 }
 
-/// Why a token does not verify.
+/// Why a token is invalid.
 pub(crate) enum Unverified {
     /// None of these keys made the signature; the issuer may have newer ones.
     UnknownKey,
-    /// It is not to be believed.
+    /// It is not valid.
     Refused(ProviderError),
 }
 
 impl From<Unverified> for ProviderError {
     fn from(reason: Unverified) -> Self {
         match reason {
-            // The issuer may be about to publish it.
+            // The issuer may publish the key later.
             Unverified::UnknownKey => Self::Refused {
                 code: "unknown_signing_key".to_owned(),
                 detail: "the ID token is signed with a key that the issuer does not publish"
@@ -57,7 +57,7 @@ impl From<Unverified> for ProviderError {
 }
 
 impl<'a> Verifier<'a> {
-    /// Takes a token apart; nothing in it is believed yet.
+    /// Parses a token without verifying it.
     pub(crate) fn new(
         token: &IdToken,
         issuer: &'a Issuer,
@@ -79,7 +79,7 @@ impl<'a> Verifier<'a> {
         })
     }
 
-    /// Checks signature, issuer, audience and expiry, and says whom the token is about.
+    /// Checks signature, issuer, audience and expiry, and returns the person.
     pub(crate) fn person(&self, keys: &CoreJsonWebKeySet) -> Result<Person, Unverified> {
         let announced = &self.issuer.algorithms;
         let verified = self.token.verify(keys, announced, self.client.secret());
@@ -90,8 +90,8 @@ impl<'a> Verifier<'a> {
         let claims = Fields::new(self.token.claims.clone());
         self.check(&claims).map_err(Unverified::Refused)?;
         let id = claims.get("sub").filter(|sub| !sub.is_null());
-        let id = id.ok_or_else(|| Unverified::Refused(refused("it names nobody (sub)")))?;
-        // `Person` refuses an id that is empty or of another type.
+        let id = id.ok_or_else(|| Unverified::Refused(refused("it names no subject (sub)")))?;
+        // `Person` rejects an id that is empty or of another type.
         let id = text(id).unwrap_or_default();
         let person = Person::new(id, claims.first_shown(&NAMES)).map_err(Unverified::Refused)?;
         let tenant = self.tenant.as_ref().map(|tenant| tenant.0.clone());
@@ -104,7 +104,7 @@ impl<'a> Verifier<'a> {
         self.check_expiry(claims)
     }
 
-    /// The issuer must be the one that was discovered, letter for letter.
+    /// The issuer must be exactly the discovered one.
     fn check_issuer(&self, claims: &Fields) -> Result<(), ProviderError> {
         let expected = match &self.tenant {
             Some(tenant) => self.issuer.name.replace(TENANT_ID, &tenant.0),
@@ -120,8 +120,8 @@ impl<'a> Verifier<'a> {
         }
     }
 
-    /// A token for several audiences must have been issued to this client (section 3.1.3.7, 3 to 5). Zitadel, for one,
-    /// adds the id of its project.
+    /// A token for several audiences must have been issued to this client (section 3.1.3.7, 3 to 5). Zitadel, for
+    /// example, adds its project id.
     fn check_party(&self, claims: &Fields) -> Result<(), ProviderError> {
         let is_ours = |name: &String| name == self.client.id();
         let audiences = claims.get("aud").map(texts).unwrap_or_default();
@@ -146,12 +146,11 @@ impl<'a> Verifier<'a> {
     }
 }
 
-/// The tenant that a token says it is about. It proves true when the issuer, with this tenant put into it, turns out to
-/// be the token's own.
+/// Returns the tenant of a token. It is verified when the issuer with this tenant inserted equals the token's issuer.
 struct Tenant(String);
 
 impl Tenant {
-    /// A GUID: nothing else can get into the issuer's address.
+    /// Must be a GUID, so that nothing else can get into the issuer's address.
     fn of(token: &IdToken) -> Result<Self, ProviderError> {
         let claims = unverified_claims(token);
         let id = claims.as_ref().and_then(|claims| claims["tid"].as_str());
@@ -161,12 +160,12 @@ impl Tenant {
     }
 }
 
-/// Returns the claims as they stand. Nothing in them is to be believed before the signature is verified.
+/// Returns the unverified claims.
 pub(crate) fn unverified_claims(token: &IdToken) -> Option<Value> {
     jws::part(token, 1)
 }
 
-/// A text, or a whole number by its digits.
+/// Returns a text, or the digits of a whole number.
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -175,7 +174,7 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// One text or several. An element of another type counts as a text that names nobody.
+/// Returns one or several texts. An element of another type becomes a text that matches nobody.
 fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::Null => Vec::new(),
@@ -190,6 +189,6 @@ fn texts(value: &Value) -> Vec<String> {
 fn refused(why: &str) -> ProviderError {
     ProviderError::Refused {
         code: ProviderError::INVALID_ID_TOKEN.to_owned(),
-        detail: format!("the ID token does not verify: {why}"),
+        detail: format!("the ID token is invalid: {why}"),
     }
 }

@@ -1,7 +1,7 @@
-//! The signature of an ID token (RFC 7515), verified with the openidconnect crate's keys.
+//! The signature of an ID token (RFC 7515), verified with the keys of the openidconnect crate.
 //!
-//! That crate's own ID token is not used: it refuses a token for any standard claim of an unexpected type, even one that
-//! nobody reads.
+//! The crate's own ID token is not used, because it rejects a token for any standard claim of an unexpected type, even an
+//! unused one.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,7 +11,7 @@ use openidconnect::{JsonWebKey, SignatureVerificationError};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
-/// Algorithms whose signatures anybody can check with the issuer's public keys. `none` is not among them.
+/// Algorithms with public keys. `none` is not among them.
 const ASYMMETRIC: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
@@ -24,19 +24,17 @@ const ASYMMETRIC: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::EdDsa,
 ];
 
-/// Algorithms that sign with the client secret, for issuers that say they use them.
+/// Algorithms with the client secret, for issuers that announce them.
 const SYMMETRIC: [CoreJwsSigningAlgorithm; 3] = [
     CoreJwsSigningAlgorithm::HmacSha256,
     CoreJwsSigningAlgorithm::HmacSha384,
     CoreJwsSigningAlgorithm::HmacSha512,
 ];
 
-/// Types of tokens that an ID token may claim to be (RFC 7519 section 5.1).
+/// Allowed values of `typ` (RFC 7519 section 5.1).
 const TYPES: [&str; 4] = ["jwt", "application/jwt", "jose", "application/jose"];
 
-/// A signed token, taken apart. Nothing in it is to be believed before [`verify`] has succeeded.
-///
-/// [`verify`]: Jws::verify
+/// A parsed token. Trust nothing in it before [`verify`](Jws::verify) has succeeded.
 pub(super) struct Jws {
     /// The claims.
     pub(super) claims: Map<String, Value>,
@@ -46,16 +44,16 @@ pub(super) struct Jws {
     signature: Vec<u8>,
 }
 
-/// Why a signature does not verify.
+/// Why a signature is invalid.
 pub(super) enum BadSignature {
     /// None of these keys can have made it.
     UnknownKey,
-    /// It is wrong, or made in a way that is not accepted.
+    /// It is wrong, or uses an unsupported method.
     Refused(&'static str),
 }
 
 impl Jws {
-    /// Takes a token apart.
+    /// Parses a token.
     pub(super) fn parse(token: &IdToken) -> Result<Self, &'static str> {
         const FORM: &str = "not in the form of an ID token";
         let header = part(token, 0).ok_or(FORM)?;
@@ -70,15 +68,15 @@ impl Jws {
         Ok(Self {
             claims,
             algorithm: serde_json::from_value(header["alg"].clone())
-                .map_err(|_| "its algorithm is none that is accepted")?,
+                .map_err(|_| "its algorithm is not supported")?,
             key_id: header["kid"].as_str().map(str::to_owned),
             signed: signed.to_owned(),
             signature: URL_SAFE_NO_PAD.decode(signature).map_err(|_| FORM)?,
         })
     }
 
-    /// Checks the signature with the issuer's keys. The algorithm is ours to choose and not the token's (RFC 8725 section
-    /// 3.1); a shared secret proves less than a key pair, so it counts only where the issuer announces its algorithm.
+    /// Checks the signature with the issuer's keys. We choose the algorithm, not the token (RFC 8725 section 3.1). A
+    /// shared secret proves less than a key pair, so it counts only if the issuer announces its algorithm.
     pub(super) fn verify(
         &self,
         keys: &CoreJsonWebKeySet,
@@ -96,9 +94,7 @@ impl Jws {
                 let key = CoreJsonWebKey::new_symmetric(key);
                 self.check(&key).map_err(|_| BadSignature::Refused(WRONG))
             }
-            _ => Err(BadSignature::Refused(
-                "its algorithm is none that is accepted",
-            )),
+            _ => Err(BadSignature::Refused("its algorithm is not supported")),
         }
     }
 
@@ -111,13 +107,13 @@ impl Jws {
         for key in keys.keys().iter().filter(is_named) {
             match self.check(key) {
                 Ok(()) => return Ok(()),
-                // A key for something else: another type, another algorithm, encryption.
+                // A key for something else: another type or algorithm, or for encryption.
                 Err(SignatureVerificationError::InvalidKey(_)) => {}
                 Err(_) => failure = BadSignature::Refused(WRONG),
             }
         }
-        // An issuer with one key need not name it (OpenID Connect Core section 10.1), so a new key looks like a wrong
-        // signature.
+        // An issuer with one key need not name it (OpenID Connect Core section 10.1), so a rotated key looks like a
+        // wrong signature.
         match failure {
             BadSignature::Refused(_) if self.key_id.is_none() => Err(BadSignature::UnknownKey),
             failure => Err(failure),
@@ -131,22 +127,22 @@ impl Jws {
 
 const WRONG: &str = "its signature is wrong";
 
-/// Refuses tokens of another type, nested tokens, and extensions that must be understood (RFC 7515 section 4.1.11).
+/// Rejects tokens of another type, nested tokens and critical extensions (RFC 7515 section 4.1.11).
 fn check_header(header: &Value) -> Result<(), &'static str> {
     let is_type = |name: &str| TYPES.contains(&name.to_ascii_lowercase().as_str());
     if !header["typ"].is_null() && !header["typ"].as_str().is_some_and(is_type) {
-        return Err("its header names the type of other tokens (typ)");
+        return Err("its header names another type of token (typ)");
     }
     if !header["cty"].is_null() {
-        return Err("it holds another token (cty)");
+        return Err("it contains another token (cty)");
     }
     if !header["crit"].is_null() {
-        return Err("its header demands extensions (crit)");
+        return Err("its header requires extensions (crit)");
     }
     Ok(())
 }
 
-/// Returns a part of the token that is JSON: 0 is the header, 1 the claims.
+/// Returns a JSON part of the token: 0 is the header, 1 the claims.
 pub(super) fn part(token: &IdToken, index: usize) -> Option<Value> {
     let part = URL_SAFE_NO_PAD.decode(token.expose().split('.').nth(index)?);
     serde_json::from_slice(&part.ok()?).ok()

@@ -1,4 +1,4 @@
-//! Who consented.
+//! The person who consented.
 
 pub(crate) mod id_token;
 mod jws;
@@ -10,25 +10,25 @@ pub(crate) use userinfo::ask as ask_userinfo;
 use central_oauth_domain::grant::Identity;
 use central_oauth_domain::ports::ProviderError;
 
-/// OpenID Connect Core section 2 allows 255 characters for `sub`; nobody's ids are longer.
-const LONGEST_ID: usize = 255;
-const LONGEST_NAME: usize = 200;
+/// OpenID Connect Core section 2 limits `sub` to 255 characters.
+const MAX_ID: usize = 255;
+const MAX_NAME: usize = 200;
 
-/// A person as a provider describes them.
+/// A person as the provider describes them.
 pub(crate) struct Person {
-    /// Their id there.
+    /// Their id at the provider.
     pub(crate) id: String,
-    /// The tenant within which the id is one, where the issuer has many.
+    /// The tenant of the id, if the issuer has many.
     pub(crate) tenant: Option<String>,
-    /// A name to show.
+    /// A display name.
     pub(crate) name: Option<String>,
 }
 
 impl Person {
     fn new(id: String, name: Option<&str>) -> Result<Self, ProviderError> {
-        if id.is_empty() || id.len() > LONGEST_ID || id.chars().any(char::is_control) {
+        if id.is_empty() || id.len() > MAX_ID || id.chars().any(char::is_control) {
             return Err(ProviderError::Nonsense {
-                detail: "an id of a person that is none".to_owned(),
+                detail: "an invalid id of a person".to_owned(),
             });
         }
         let name = name.map(presentable).filter(|name| !name.is_empty());
@@ -43,7 +43,7 @@ impl Person {
 impl From<Person> for Identity {
     fn from(person: Person) -> Self {
         Self::Known {
-            // A subject is unique at its issuer (OpenID Connect Core section 2), and every tenant is an issuer.
+            // A subject is unique per issuer (OpenID Connect Core section 2), and each tenant is an issuer.
             account_id: match person.tenant {
                 Some(tenant) => format!("{tenant}:{}", person.id),
                 None => person.id,
@@ -53,8 +53,8 @@ impl From<Person> for Identity {
     }
 }
 
-/// A name of bounded length that stays on its line.
+/// Shortens a name and removes line breaks.
 fn presentable(name: &str) -> String {
     let visible = name.trim().chars().filter(|c| !c.is_control());
-    visible.take(LONGEST_NAME).collect()
+    visible.take(MAX_NAME).collect()
 }

@@ -1,4 +1,4 @@
-//! The userinfo endpoint (OpenID Connect Core section 5.3), or what a plain OAuth 2.0 server has in its place.
+//! The userinfo endpoint (OpenID Connect Core section 5.3), or its replacement at a plain OAuth 2.0 server.
 
 use central_oauth_domain::ports::ProviderError;
 use central_oauth_domain::secret::AccessToken;
@@ -10,7 +10,7 @@ use crate::deadline::Deadline;
 use crate::http::{Answer, Fields, Http, Request};
 use crate::quirks::IdentityQuirks;
 
-/// What may serve as a name, best first. `login` is GitHub's.
+/// Members for the name, best first. `login` is GitHub's.
 const NAMES: [&str; 6] = [
     "name",
     "preferred_username",
@@ -20,7 +20,7 @@ const NAMES: [&str; 6] = [
     "email",
 ];
 
-/// Asks whose token it is.
+/// Requests the owner of a token.
 pub(crate) async fn ask(
     http: &Http,
     url: &Url,
@@ -40,7 +40,8 @@ pub(crate) async fn ask(
     request.authorize(scheme, token.expose())?;
     let answer = http.send(request, deadline).await?;
     match answer.fields() {
-        // A profile knows where the id stands. A success that has it is one, whatever its `error` says: TikTok sends
+        // If the response contains the profile's id, it is a success whatever its `error` says: TikTok sends `{"code":
+        // "ok"}`.
         // `{"code": "ok"}` there.
         Some(fields) if answer.status().is_success() && has_id(fields, quirks) => {
             person(fields, quirks)
@@ -53,8 +54,8 @@ fn has_id(fields: &Fields, quirks: &IdentityQuirks) -> bool {
     !quirks.id.is_empty() && id(fields, quirks).is_some()
 }
 
-/// A token that is not accepted here never will be (RFC 6750 section 3.1), save where a server limits requests with
-/// 403 and says so by `Retry-After` or by its count of what remains (GitHub, "Rate limits for the REST API").
+/// A token that is rejected here stays rejected (RFC 6750 section 3.1). Exception: a server that reports a rate limit
+/// with 403, by `Retry-After` or its count of remaining requests (GitHub, "Rate limits for the REST API").
 fn accepted(answer: Answer) -> Result<Fields, ProviderError> {
     let is_no = matches!(
         answer.status(),
@@ -71,7 +72,7 @@ fn accepted(answer: Answer) -> Result<Fields, ProviderError> {
     if answer.is_jwt() {
         return Err(ProviderError::Misconfigured {
             code: "signed_userinfo".to_owned(),
-            detail: "userinfo comes as a JWT: set the client to plain JSON at the provider"
+            detail: "userinfo is a JWT: configure the client for plain JSON at the provider"
                 .to_owned(),
         });
     }
@@ -86,20 +87,20 @@ fn refused(answer: &Answer) -> ProviderError {
     };
     ProviderError::Refused {
         code,
-        detail: format!("userinfo does not accept the access token: {detail}"),
+        detail: format!("userinfo rejects the access token: {detail}"),
     }
 }
 
 fn person(fields: &Fields, quirks: &IdentityQuirks) -> Result<Person, ProviderError> {
     let id = id(fields, quirks).ok_or_else(|| ProviderError::Nonsense {
-        detail: format!("a userinfo answer without {}", names_of(quirks)),
+        detail: format!("a userinfo response without {}", names_of(quirks)),
     })?;
     let mut names = quirks.name.iter();
     let name = names.find_map(|pointer| fields.text_at(pointer));
     Person::new(id, name.or_else(|| fields.first_shown(&NAMES)))
 }
 
-/// All the pointers of a profile, since half an id may be another person's; else what is usual.
+/// Returns all pointers of the profile, because half an id may be another person's; otherwise the usual members.
 fn id(fields: &Fields, quirks: &IdentityQuirks) -> Option<String> {
     if quirks.id.is_empty() {
         let usual = || fields.identifier("id");

@@ -1,4 +1,4 @@
-//! The addresses that a preset knows and the operator leaves open.
+//! The addresses of a preset that the operator leaves open.
 
 use url::Url;
 
@@ -6,7 +6,7 @@ use super::template::Template;
 use super::{Endpoints, Profile, ProfileError};
 use crate::settings::ProviderSettings;
 
-/// The endpoints by their keys: the preset's, and the operator's to be completed.
+/// The endpoints by key: the preset's, and the operator's to be completed.
 fn endpoints<'a>(
     from: &'a Endpoints,
     to: &'a mut ProviderSettings,
@@ -28,7 +28,7 @@ fn endpoints<'a>(
 }
 
 impl Profile {
-    /// Lets the operator's table take away an address, or how the client authenticates, by its key.
+    /// Removes an address, or the authentication method, that the operator's table sets to an empty text.
     pub fn forget(&mut self, key: &str) {
         let endpoints = &mut self.endpoints;
         let address = match key {
@@ -48,7 +48,7 @@ impl Profile {
         *address = None;
     }
 
-    /// Fills in the issuer and the endpoints that the operator leaves out.
+    /// Fills in the issuer and the endpoints that the operator did not set.
     pub(super) fn complete_addresses(
         &self,
         settings: &mut ProviderSettings,
@@ -66,8 +66,8 @@ impl Profile {
         Ok(())
     }
 
-    /// Codes, verifiers and the client secret would go to the preset's server if its endpoints were filled in beside
-    /// another server's issuer.
+    /// Rejects another server's issuer if the preset's endpoints would be filled in, because that server's codes,
+    /// verifiers and the client secret would go to the preset's server.
     fn check_issuer(
         &self,
         settings: &mut ProviderSettings,
@@ -96,7 +96,7 @@ impl Profile {
         })
     }
 
-    /// Whether the issuer is the preset's; of a preset that has none, whether it is at the server of its tokens.
+    /// Whether the issuer is the preset's or, if the preset has none, on the server of its token endpoint.
     fn owns(&self, issuer: &Url, template: &Template<'_>) -> Result<bool, ProfileError> {
         if let Some(own) = &self.issuer {
             let own = address("issuer", own, template)?;

@@ -1,4 +1,4 @@
-//! The files, one line each; a test compares them with the folder.
+//! The profile files, one line each; a test compares them with the folder.
 
 macro_rules! file {
     ($name:literal) => {
@@ -35,7 +35,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
     file!("zoom"),
 ];
 
-/// The contents of the file of this name.
+/// Returns the contents of the file with this name.
 pub(super) fn file(name: &str) -> Option<&'static str> {
     let (_, text) = FILES.iter().find(|(known, _)| *known == name)?;
     Some(text)

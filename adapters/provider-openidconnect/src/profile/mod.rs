@@ -1,8 +1,7 @@
 //! Known providers as data: one file each in `profiles/`, embedded in the binary.
 //!
-//! To add one: write the file, name it in `embedded`, run the ignored test `write_the_document`, and imitate in
-//! `tests/provider/quirks/` what it does unlike the RFCs. A quirk that no key describes gets a key named after the
-//! behaviour; the code never asks who the provider is.
+//! To add one, see CONTRIBUTING.md. If no key describes a quirk, add one named after the behaviour; the code never asks
+//! which provider it is.
 
 mod addresses;
 mod embedded;
@@ -22,37 +21,37 @@ use template::Template;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
-    /// What people know it by.
+    /// The name for people.
     pub name: String,
-    /// The flows that it has; the first is taken unless the operator says otherwise.
+    /// The supported flows; the first is the default.
     pub flows: Vec<Flow>,
-    /// The issuer to discover. May have placeholders, like every address here.
+    /// The issuer to discover. Like all addresses here, it may contain placeholders.
     pub issuer: Option<String>,
-    /// How a client with a secret authenticates.
+    /// The authentication method of a client with a secret.
     pub token_endpoint_auth_method: Option<ClientAuthMethod>,
-    /// What is asked for where the operator lists no scopes.
+    /// The default scopes.
     #[serde(default)]
     pub scopes: Vec<String>,
-    /// Members of token answers that clients need, unless the operator lists others.
+    /// The default members of token responses for clients.
     #[serde(default)]
     pub extra: Vec<String>,
-    /// What the operator fills in, by a key of the same name.
+    /// Values from the operator, by the key of the same name.
     #[serde(default)]
     pub placeholders: BTreeMap<String, Placeholder>,
-    /// The endpoints that need not be, or cannot be, discovered.
+    /// Endpoints that need not, or cannot, be discovered.
     #[serde(default)]
     pub endpoints: Endpoints,
-    /// Added to every authorization request.
+    /// Parameters of every authorization request.
     #[serde(default)]
     pub authorization_parameters: BTreeMap<String, String>,
-    /// Where it departs from the RFCs.
+    /// Where the provider departs from the RFCs.
     #[serde(default)]
     pub quirks: Quirks,
-    /// What operators should know; for the documentation alone.
+    /// Facts for operators, only for the documentation.
     pub facts: Facts,
-    /// What to switch on first; for the documentation alone.
+    /// What to set up at the provider, only for the documentation.
     pub setup: Setup,
-    /// Where all this is known from, by the names that the comments of the file use.
+    /// Sources of the facts, by the names used in the file's comments.
     pub sources: BTreeMap<String, String>,
 }
 
@@ -60,11 +59,11 @@ pub struct Profile {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Placeholder {
-    /// What it is, in words.
+    /// A description.
     pub what: String,
-    /// Its value unless another is given.
+    /// The default value.
     pub default: Option<String>,
-    /// Without a value, parameters made of it are left out.
+    /// Without a value, parameters that contain it are left out.
     #[serde(default)]
     pub optional: bool,
 }
@@ -82,31 +81,31 @@ pub struct Endpoints {
     pub userinfo_endpoint: Option<String>,
 }
 
-/// What operators should know, in words.
+/// Facts for operators.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Facts {
-    /// How long access tokens last.
+    /// Lifetime of access tokens.
     pub access_token: Option<String>,
-    /// How long refresh tokens last, and what ends them.
+    /// Lifetime of refresh tokens, and what ends them.
     pub refresh_token: Option<String>,
-    /// When grants end however they are used, where neither an answer nor a quirk tells it ahead.
+    /// When grants end however they are used, if neither a response nor a quirk says so.
     pub grant: Option<String>,
-    /// Whether a refresh brings a new refresh token.
+    /// Whether a refresh returns a new refresh token.
     pub rotation: Option<String>,
-    /// How long a refresh token that has been used still serves.
+    /// How long a used refresh token still works.
     pub reuse_grace: Option<String>,
-    /// What a refresh does to access tokens that clients hold.
+    /// What a refresh does to the previous access token.
     pub previous_access_token: Option<String>,
     /// What revoking ends.
     pub revocation: Option<String>,
-    /// Where people revoke by themselves.
+    /// Where people can revoke themselves.
     pub revoke_at: Option<String>,
-    /// Limits of numbers and pace.
+    /// Rate limits and limits of numbers.
     pub limits: Option<String>,
 }
 
-/// What to switch on at the provider.
+/// What to set up at the provider.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Setup {
@@ -116,86 +115,86 @@ pub struct Setup {
 
 /// No profile has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("is unknown; there are {}", Profile::names().collect::<Vec<_>>().join(", "))]
+#[error("is unknown; known presets are {}", Profile::names().collect::<Vec<_>>().join(", "))]
 pub struct UnknownProfile;
 
-/// Why there is no such profile.
+/// Why a preset cannot be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WrongProfile {
-    /// Its name.
+    /// Unknown name.
     #[error("preset {0}")]
     Unknown(#[from] UnknownProfile),
-    /// What is to differ from it.
+    /// Invalid quirks.
     #[error("quirks {}", .0.message())]
     Quirks(#[from] toml::de::Error),
 }
 
-/// Why a profile does not go with what the operator says. The texts begin with the key.
+/// Why a profile does not fit the operator's settings. The texts begin with the key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProfileError {
-    /// A placeholder of other profiles.
-    #[error("{0} means nothing to this preset")]
+    /// A placeholder of another profile.
+    #[error("{0} is not a key of this preset")]
     UnknownKey(String),
-    /// A placeholder without a value.
+    /// A missing value.
     #[error("{key} is missing: {what}")]
     Missing {
         /// The key.
         key: String,
-        /// What it is.
+        /// Its description.
         what: String,
     },
-    /// A placeholder with a value that cannot be.
+    /// An invalid value.
     #[error("{0} must be a name without a scheme, such as example.com")]
     Scheme(String),
-    /// With the placeholders filled in, this is no address.
-    #[error("{0} cannot be made of the values that are given: it is no address")]
+    /// The completed text is not an address.
+    #[error("{0} is not an address with the given values")]
     NoAddress(&'static str),
-    /// The operator's issuer is another server than the one whose endpoints the preset knows.
+    /// The issuer is on another server than the preset's endpoints.
     #[error(
         "issuer is another server's than this preset's endpoints: {instead}, or set these endpoints too (in a file \"\" leaves \
          one to the issuer's metadata): {endpoints}"
     )]
     OtherIssuer {
-        /// What would do without an issuer.
+        /// How to avoid setting `issuer`.
         instead: String,
-        /// The endpoints that the operator leaves out.
+        /// The endpoints that the operator did not set.
         endpoints: String,
     },
-    /// A flow that the provider does not have.
-    #[error("flow must be {0}: the provider has no other")]
+    /// The provider does not support this flow.
+    #[error("flow must be {0}, the only flow of this provider")]
     Flow(&'static str),
 }
 
 impl Profile {
-    /// The profile of this name.
+    /// Returns the profile of this name.
     ///
     /// # Errors
-    /// When there is none; the error lists those that exist.
+    /// If there is none. The error lists the existing names.
     pub fn named(name: &str) -> Result<Self, UnknownProfile> {
         let text = embedded::file(name).ok_or(UnknownProfile)?;
-        // A test parses every one of them.
+        // A test parses all of them.
         toml::from_str(text).map_err(|_| UnknownProfile)
     }
 
-    /// The profile of this name, with these quirks over its own, key by key.
+    /// Returns the profile of this name with these quirks merged over its own, key by key.
     ///
     /// # Errors
-    /// When there is no such profile, or a quirk is none or has another type.
+    /// If there is no such profile, or a quirk is unknown or has a wrong type.
     pub fn with_quirks(name: &str, quirks: Table) -> Result<Self, WrongProfile> {
         let mut profile = Self::named(name)?;
         let text = embedded::file(name).ok_or(UnknownProfile)?;
         let mut file: Table = toml::from_str(text)?;
         let own = file.remove("quirks").unwrap_or_else(|| Table::new().into());
-        profile.quirks = laid_over(own, quirks.into()).try_into()?;
+        profile.quirks = merge(own, quirks.into()).try_into()?;
         Ok(profile)
     }
 
-    /// The names of all profiles, sorted.
+    /// Returns the names of all profiles, sorted.
     pub fn names() -> impl Iterator<Item = &'static str> {
         embedded::FILES.iter().map(|(name, _)| *name)
     }
 
-    /// Fills in whatever the operator's settings leave open. `values` are those of the placeholders.
+    /// Fills in what the operator's settings leave open. `values` are the values of the placeholders.
     ///
     /// # Errors
     /// See [`ProfileError`].
@@ -234,7 +233,7 @@ impl Profile {
         Ok(settings)
     }
 
-    /// The operator's flow; else the profile's first, unless the device flow does not give what is asked for.
+    /// Returns the operator's flow or else the profile's first, unless the device flow cannot grant the scopes.
     fn flow(&self, given: Option<Flow>, settings: &ProviderSettings) -> Result<Flow, ProfileError> {
         let has = |flow: Flow| match flow {
             Flow::Device => settings.device_authorization_endpoint.is_some(),
@@ -258,13 +257,13 @@ impl Profile {
     }
 }
 
-/// One value over another: tables key by key, everything else as a whole.
-fn laid_over(below: Value, above: Value) -> Value {
+/// Merges one value over another: tables key by key, anything else as a whole.
+fn merge(below: Value, above: Value) -> Value {
     match (below, above) {
         (Value::Table(mut below), Value::Table(above)) => {
             for (key, value) in above {
                 let value = match below.remove(&key) {
-                    Some(old) => laid_over(old, value),
+                    Some(old) => merge(old, value),
                     None => value,
                 };
                 below.insert(key, value);

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use super::{Placeholder, ProfileError};
 
-/// What the placeholders of one profile stand for.
+/// The values of a profile's placeholders.
 pub(super) struct Template<'a> {
     placeholders: &'a BTreeMap<String, Placeholder>,
     values: BTreeMap<&'a str, String>,
 }
 
-/// Stands in every profile for this service's id.
+/// Stands for the client id in every profile.
 const CLIENT_ID: &str = "client_id";
 
 impl<'a> Template<'a> {
-    /// Takes the operator's values and, for the rest, the defaults.
+    /// Collects the operator's values and the defaults.
     pub(super) fn new(
         placeholders: &'a BTreeMap<String, Placeholder>,
         given: &'a BTreeMap<String, String>,
@@ -41,7 +41,7 @@ impl<'a> Template<'a> {
         })
     }
 
-    /// A text with everything filled in.
+    /// Returns a text with all placeholders filled in.
     pub(super) fn fill(&self, text: &str) -> Result<String, ProfileError> {
         let mut filled = String::new();
         let mut rest = text;
@@ -54,12 +54,12 @@ impl<'a> Template<'a> {
         Ok(filled)
     }
 
-    /// The same of a text that may not be there.
+    /// The same for an optional text.
     pub(super) fn optional(&self, text: Option<&str>) -> Result<Option<String>, ProfileError> {
         text.map(|text| self.fill(text)).transpose()
     }
 
-    /// Parameters, but for those that want an optional value which nobody gave.
+    /// Returns the parameters without those that need a missing optional value.
     pub(super) fn table<T: FromIterator<(String, String)>>(
         &self,
         parameters: &BTreeMap<String, String>,
@@ -89,7 +89,7 @@ impl<'a> Template<'a> {
     }
 }
 
-/// A part of an address. An optional value is a parameter of its own, and may well be an address.
+/// Validates a part of an address. An optional value is a parameter and may be an address.
 fn checked(key: &str, value: &str, placeholder: &Placeholder) -> Result<String, ProfileError> {
     if placeholder.optional {
         return Ok(value.to_owned());

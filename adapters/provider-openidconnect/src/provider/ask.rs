@@ -1,4 +1,4 @@
-//! Requests with this client's credentials: how every endpoint but userinfo is asked.
+//! Requests with this client's credentials, to every endpoint but userinfo.
 
 use reqwest::StatusCode;
 
@@ -10,11 +10,11 @@ use crate::http::{Answer, Request, Unanswered};
 impl OpenIdConnectProvider {
     /// Posts a form with this client's credentials.
     ///
-    /// Metadata and endpoints disagree about client authentication in practice. If an endpoint answers `invalid_client` to
-    /// a method that nobody chose, the other method is tried once. The second request carries the same refresh token, and
-    /// that is no reuse: a server authenticates the client before it looks at the grant (RFC 6749 section 3.2.1), so
-    /// `invalid_client` means that it has spent nothing. A server that spends an authorization code regardless costs the
-    /// person one more try, since the method is remembered. Both requests share one deadline, which the lease outlasts.
+    /// In practice, metadata and endpoints disagree about client authentication. If an endpoint answers `invalid_client`
+    /// to a method that nobody chose, the other method is tried once. The second request carries the same refresh token.
+    /// That is no reuse: a server authenticates the client before it looks at the grant (RFC 6749 section 3.2.1), so
+    /// `invalid_client` means that nothing was used up. If a server uses up an authorization code anyway, the person must
+    /// try once more; the method is remembered. Both requests share one deadline, which is shorter than the lease.
     pub(super) async fn post(
         &self,
         auth: ClientAuth,
@@ -63,13 +63,13 @@ impl OpenIdConnectProvider {
     ) -> Result<Answer, Unanswered> {
         self.client.authenticate(auth, &mut request)?;
         let outcome = self.http.send(request, deadline).await;
-        self.look_for_a_move(&outcome).await;
+        self.refetch_moved_endpoints(&outcome).await;
         outcome
     }
 
-    /// Has the issuer's metadata fetched again before the next request, if an endpoint in it seems to be gone: nobody
-    /// listens there any more, or the server does not know the path.
-    pub(super) async fn look_for_a_move(&self, outcome: &Result<Answer, Unanswered>) {
+    /// Refetches the issuer's metadata before the next request if a discovered endpoint seems to be gone: the connection
+    /// fails, or the server does not know the path.
+    pub(super) async fn refetch_moved_endpoints(&self, outcome: &Result<Answer, Unanswered>) {
         let is_gone = match outcome {
             Ok(answer) => {
                 let is_elsewhere = answer.status().is_redirection();
@@ -90,15 +90,15 @@ const GONE: [StatusCode; 4] = [
     StatusCode::MISDIRECTED_REQUEST,
 ];
 
-/// Whether the server does not accept the client as it authenticated.
+/// Whether the server rejected the client's authentication.
 fn refuses_client(answer: &Answer) -> bool {
     let error = answer.oauth_error();
     error.is_some_and(|error| error.code == "invalid_client" && !error.is_limit())
 }
 
-/// Whether the server accepted the client and looked at what it asked for.
+/// Whether the server accepted the client and looked at the request.
 fn has_seen_grant(answer: &Answer) -> bool {
-    /// Some servers answer so to a client that they do not accept.
+    /// Some servers answer this to a client that they do not accept.
     const ABOUT_CLIENTS: [&str; 3] = ["invalid_client", "unauthorized_client", "invalid_request"];
     match answer.oauth_error() {
         Some(error) => {

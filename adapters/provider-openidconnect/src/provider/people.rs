@@ -1,4 +1,4 @@
-//! Who consented, as the provider tells it: by ID token, by userinfo, or not at all.
+//! Identifies the person, by ID token, by userinfo, or not at all.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -33,7 +33,7 @@ impl OpenIdConnectProvider {
         requested_at: Timestamp,
         deadline: Deadline,
     ) -> Result<Person, ProviderError> {
-        // Judged as of when it was asked for: who it names does not change while the keys are out of reach.
+        // The time of the first attempt counts: the person does not change while the keys are unreachable.
         let verifier = Verifier::new(id_token, issuer, &self.client, requested_at)?;
         let missed = AtomicBool::new(false);
         let fetch = |deadline| {
@@ -60,16 +60,16 @@ impl OpenIdConnectProvider {
         deadline: Deadline,
     ) -> Result<CoreJsonWebKeySet, ProviderError> {
         let outcome = self.http.send(Request::get(jwks_uri), deadline).await;
-        self.look_for_a_move(&outcome).await;
+        self.refetch_moved_endpoints(&outcome).await;
         serde_json::from_value(outcome?.success()?.into_value()).map_err(|_| {
             ProviderError::Nonsense {
-                detail: "an answer that is no set of keys".to_owned(),
+                detail: "a response that is not a set of keys".to_owned(),
             }
         })
     }
 
-    /// Adds a name from userinfo to a person whom the ID token left without one. Userinfo about somebody else must not
-    /// be used (OpenID Connect Core section 5.3.2); nothing but the name is lost when it fails.
+    /// Adds a name from userinfo if the ID token has none. Userinfo about another person must not be used (OpenID Connect
+    /// Core section 5.3.2). On failure only the name is missing.
     pub(super) async fn name(
         &self,
         person: Person,
@@ -89,7 +89,8 @@ impl OpenIdConnectProvider {
         }
     }
 
-    /// Whether the provider still takes this token. A refresh token is not worth the risk of finding out.
+    /// Whether the provider still accepts this token. For refresh tokens this is not tested, because it might use them
+    /// up.
     pub(super) async fn is_live(
         &self,
         token: TokenToRevoke<'_>,
@@ -102,7 +103,7 @@ impl OpenIdConnectProvider {
         match self.ask_userinfo(url, token, deadline).await {
             Err(ProviderError::Refused { .. }) => Ok(false),
             Err(error @ ProviderError::Unavailable { .. }) => Err(error),
-            // Whatever else it says, it lets the token in.
+            // Any other answer means that the token is accepted.
             _ => Ok(true),
         }
     }

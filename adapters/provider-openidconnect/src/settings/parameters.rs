@@ -1,8 +1,8 @@
-//! Extra parameters that the operator or a preset adds to requests, and those that this service sets itself.
+//! Extra parameters of the operator or a preset, and the reserved ones.
 
 use super::{ProviderSettings, SettingsError};
 
-/// How a client authenticates, in every request (RFC 6749 section 2.3, RFC 7521 section 4.2).
+/// Client authentication, in every request (RFC 6749 section 2.3, RFC 7521 section 4.2).
 const CLIENT: [&str; 4] = [
     "client_id",
     "client_secret",
@@ -30,13 +30,13 @@ const TOKEN: [&str; 5] = [
     "redirect_uri",
 ];
 
-/// RFC 6749 section 6. `scope` is not among them: some servers want it at each refresh.
+/// RFC 6749 section 6. `scope` is not reserved, because some servers require it at each refresh.
 const REFRESH: [&str; 2] = ["grant_type", "refresh_token"];
 
 /// RFC 7009 section 2.1.
 const REVOCATION: [&str; 2] = ["token", "token_type_hint"];
 
-/// Rejects parameters that would override what this service sets.
+/// Rejects reserved parameters.
 pub(super) fn check(settings: &ProviderSettings) -> Result<(), SettingsError> {
     let quirks = &settings.quirks;
     let device = &quirks.device;

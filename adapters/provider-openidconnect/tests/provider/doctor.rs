@@ -191,7 +191,7 @@ async fn all_is_well_by_redirect() {
         &findings,
         About::RedirectUri,
         Verdict::Ok,
-        &[REDIRECT_URI, "Register it"],
+        &[REDIRECT_URI, "Register exactly"],
     );
     expect(&findings, About::Authorization, Verdict::Ok, &["HTTP 302"]);
     expect(&findings, About::Client, Verdict::Ok, &["invalid_grant"]);
@@ -316,7 +316,7 @@ async fn no_device_endpoint() {
     let findings = check(good(&stub.base)).await;
     let words = [
         "no device_authorization_endpoint",
-        "Switch the device flow on",
+        "Enable the device flow",
         "authorization_code",
     ];
     expect(&findings, About::Endpoints, Verdict::Problem, &words);
@@ -341,12 +341,12 @@ const NOES: &[(&str, &str)] = &[
     ("invalid_client", "client_secret"),
     // GitHub, "Error codes for the device flow".
     ("incorrect_client_credentials", "client_secret"),
-    ("unauthorized_client", "Switch the device flow on"),
-    ("device_flow_disabled", "Switch the device flow on"),
-    ("unsupported_grant_type", "Switch the device flow on"),
-    ("invalid_scope", "Take out of scopes"),
+    ("unauthorized_client", "Enable the device flow"),
+    ("device_flow_disabled", "Enable the device flow"),
+    ("unsupported_grant_type", "Enable the device flow"),
+    ("invalid_scope", "Remove the scopes"),
     ("access_denied", "policy"),
-    ("odd_word_of_its_own", "provider's own"),
+    ("odd_word_of_its_own", "provider's documentation"),
 ];
 
 #[tokio::test]
@@ -505,7 +505,7 @@ async fn pages_for_people() {
             &findings,
             subject,
             Verdict::Problem,
-            &["HTML", "compare the address"],
+            &["HTML", "Compare it with"],
         );
         assert!(!about(&findings, subject).is_passing);
     }
@@ -537,7 +537,7 @@ async fn issuers() {
         // The one address that no key of ours sets.
         (
             json!({"jwks_uri": "http://id.example.com/keys"}),
-            "has no setting",
+            "jwks_uri must be https",
         ),
     ] {
         let stub = described_as(changes).await;
@@ -551,7 +551,7 @@ async fn issuers() {
         &findings,
         About::Discovery,
         Verdict::Problem,
-        &[OIDC, "a realm or tenant"],
+        &[OIDC, "realm or tenant"],
     );
 }
 
@@ -578,7 +578,7 @@ async fn sent_back_at_once() {
         (
             "https://broker.example.com/callback/work?error=invalid_scope&state=x",
             Verdict::Problem,
-            &["invalid_scope", "Take out of scopes"][..],
+            &["invalid_scope", "Remove the scopes"][..],
         ),
         (
             "https://broker.example.com/callback/work?error=unauthorized_client",

@@ -46,7 +46,7 @@ fn an_endpoint_is_missing() {
     let told = complaint(client());
     assert_eq!(
         told,
-        "device_authorization_endpoint is missing: give it, or an issuer to discover it from"
+        "device_authorization_endpoint is missing: set it, or an issuer to discover it from"
     );
     let told = complaint(ProviderSettings {
         token_endpoint: None,
@@ -122,7 +122,7 @@ fn scopes_that_cannot_be() {
             scopes: vec![scope.to_owned()],
             ..plain(BASE)
         });
-        assert_eq!(told, format!("{scope:?} is no scope"));
+        assert_eq!(told, format!("{scope:?} is not a scope"));
     }
     for timeout in [Duration::ZERO, Duration::MAX] {
         let told = complaint(ProviderSettings {

@@ -1,4 +1,4 @@
-//! What every request of a program passes, and every answer on its way back.
+//! The gate that every request and response of a program passes.
 
 use std::sync::{Arc, OnceLock};
 
@@ -11,17 +11,17 @@ use super::plan::{Fate, Fault, Place};
 use crate::app::App;
 use crate::model::Delivery;
 
-/// What the gate and the endpoints tell each other about one request.
+/// Data about one request, shared by the gate and the endpoint.
 #[derive(Default)]
 pub(crate) struct Visit {
-    /// The connection on which it came.
+    /// The connection of the request.
     pub(crate) connection: Option<u64>,
-    /// Its place in the ledger, once it has one.
+    /// Its entry in the ledger, if it has one.
     pub(crate) entry: OnceLock<usize>,
 }
 
-/// Lets a request through to the rules, and does to the answer what chance demands. Where whoever asked has hung up in
-/// between, the answer stays unsent in the ledger.
+/// Passes a request on to the rules and applies a random fault to the response. If the client disconnects in between, the
+/// ledger shows the response as unsent.
 pub(crate) async fn pass<E: Endpoint>(
     app: Arc<App>,
     next: Arc<E>,
@@ -46,7 +46,7 @@ pub(crate) async fn pass<E: Endpoint>(
     let answer = next.get_response(request).await;
     let is_gone = || line.as_ref().is_some_and(|line| line.has_ended());
     if let (Some(line), true) = (&line, is_gone()) {
-        // The end of the connection may have come before the ledger knew that it matters.
+        // The connection may have ended before the ledger knew about the request.
         app.closed(line.number);
     }
     if !fate.delay.is_zero() {
@@ -62,7 +62,7 @@ pub(crate) async fn pass<E: Endpoint>(
     Ok(answer)
 }
 
-/// Records a refresh request that finds nobody there.
+/// Records a refresh request during an outage.
 async fn note_turned_away(app: &App, request: &mut Request) {
     let body = request.take_body().into_vec().await.unwrap_or_default();
     let mut fields = form_urlencoded::parse(&body);
@@ -84,7 +84,7 @@ async fn spoil(answer: Response, fate: Fate) -> Response {
         answer.content_type("application/json").body(body)
     };
     match fate.fault {
-        // Nothing of it is sent: the connection is cut.
+        // Sends nothing: the connection is cut.
         None | Some(Fault::Lost) => answer,
         Some(Fault::Html) => Response::builder()
             .content_type("text/html; charset=utf-8")

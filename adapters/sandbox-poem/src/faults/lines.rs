@@ -1,4 +1,4 @@
-//! Connections that can be cut, and whose end is noticed.
+//! Connections that can be cut and whose end is observed.
 
 use std::collections::HashMap;
 use std::io;
@@ -14,30 +14,30 @@ use poem::web::{LocalAddr, RemoteAddr};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Told of the end of each connection.
+/// Called at the end of each connection.
 type OnEnd = Box<dyn Fn(u64) + Send + Sync>;
 
 /// One connection.
 pub(crate) struct Line {
-    /// Counts all connections.
+    /// The number of connections so far.
     pub(crate) number: u64,
     is_cut: AtomicBool,
     has_ended: AtomicBool,
 }
 
 impl Line {
-    /// Lets nothing more out; the attempt ends it.
+    /// Blocks further output; the next write ends the connection.
     pub(crate) fn cut(&self) {
         self.is_cut.store(true, Ordering::SeqCst);
     }
 
-    /// Whether the other end is gone, so that nothing reaches it any more.
+    /// Whether the client has disconnected, so that nothing reaches it.
     pub(crate) fn has_ended(&self) -> bool {
         self.has_ended.load(Ordering::SeqCst)
     }
 }
 
-/// All connections that are open, by the address at their other end.
+/// All open connections by client address.
 #[derive(Default)]
 pub(crate) struct Lines(Mutex<Open>);
 
@@ -48,12 +48,12 @@ struct Open {
 }
 
 impl Lines {
-    /// The connection from an address.
+    /// Returns the connection from an address.
     pub(crate) fn of(&self, remote: &RemoteAddr) -> Option<Arc<Line>> {
         self.from(remote.as_socket_addr()?)
     }
 
-    /// The same, the address being known.
+    /// The same for a known address.
     pub(crate) fn from(&self, remote: &SocketAddr) -> Option<Arc<Line>> {
         self.lock().lines.get(remote).cloned()
     }
@@ -72,7 +72,7 @@ impl Lines {
 
     fn close(&self, from: SocketAddr, number: u64) {
         let mut open = self.lock();
-        // The address may have been taken again in between.
+        // Another connection may have the same address by now.
         if open
             .lines
             .get(&from)
@@ -87,7 +87,7 @@ impl Lines {
     }
 }
 
-/// A listener whose connections are known.
+/// A listener with known connections.
 pub(crate) struct Watched {
     acceptor: TcpAcceptor,
     lines: Arc<Lines>,
@@ -161,7 +161,7 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.inner).poll_read(context, buffer);
-        // The server keeps a connection until the request on it is done, so its end is noticed here.
+        // The server keeps a connection until its request is done, so its end is noticed here.
         let is_over = match &read {
             Poll::Ready(Ok(())) => buffer.filled().len() == before,
             Poll::Ready(Err(_)) => true,

@@ -1,5 +1,5 @@
-//! Faults: answers that are lost, late or garbage, and outages. The rules run first; what happens then is up to chance,
-//! with a seed, and can be changed while the sandbox runs.
+//! Faults: lost, late or garbled responses, and outages. The rules run first; then faults happen at random, with a seed.
+//! Tests can change them while the sandbox runs.
 
 mod gate;
 mod lines;
@@ -17,7 +17,7 @@ pub use plan::{Fault, Illness, Odds, Place};
 
 use plan::Fate;
 
-/// What goes wrong from now on. Nothing does until told so. Clones steer the same sandbox.
+/// The current faults; none by default. Clones control the same sandbox.
 #[derive(Clone)]
 pub struct Faults {
     clock: Clock,
@@ -27,16 +27,16 @@ pub struct Faults {
 struct State {
     dice: fastrand::Rng,
     odds: HashMap<Place, Odds>,
-    /// By the `sub` of the person.
+    /// By the person's `sub`.
     ill: HashMap<String, Illness>,
     down_until: Moment,
 }
 
-/// How one request goes.
+/// What happens to one request.
 enum Verdict {
-    /// Nobody is there: the rules do not run.
+    /// An outage: the rules do not run.
     Down,
-    /// The rules run, then this happens.
+    /// The rules run, then this fault happens.
     Up(Fate),
 }
 
@@ -54,37 +54,37 @@ impl Faults {
         }
     }
 
-    /// Throws the dice from this seed on.
+    /// Seeds the random numbers.
     pub fn seed(&self, seed: u64) {
         self.lock().dice = fastrand::Rng::with_seed(seed);
     }
 
-    /// Sets what goes wrong at one place.
+    /// Sets the faults at one place.
     pub fn set(&self, place: Place, odds: Odds) {
         self.lock().odds.insert(place, odds);
     }
 
-    /// Nobody answers anywhere for so long, as if the sandbox were down; it forgets nothing.
+    /// Starts an outage of this length at all endpoints; the sandbox forgets nothing.
     pub fn go_down_for(&self, duration: Duration) {
         self.lock().down_until = (self.clock)() + duration;
     }
 
-    /// Refuses every refresh of one person from now on, given the person's `sub`. Needs a ledger.
+    /// Rejects every refresh of one person (`sub`) from now on. Needs a ledger.
     pub fn fall_ill(&self, person: &str, illness: Illness) {
         self.lock().ill.insert(person.to_owned(), illness);
     }
 
-    /// Ends the illness of one person.
+    /// Ends the rejections of one person.
     pub fn recover(&self, person: &str) {
         self.lock().ill.remove(person);
     }
 
-    /// Returns why this person's refreshes are refused, if they are.
+    /// Returns why this person's refreshes are rejected, if they are.
     pub(crate) fn illness(&self, person: &str) -> Option<Illness> {
         self.lock().ill.get(person).copied()
     }
 
-    /// All is well again.
+    /// Removes all faults.
     pub fn clear(&self) {
         let mut state = self.lock();
         state.ill.clear();

@@ -1,8 +1,8 @@
-//! What can go wrong, and how often.
+//! Faults and their probabilities.
 
 use std::time::Duration;
 
-/// Where something can go wrong.
+/// A place for faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Place {
     /// The device authorization endpoint.
@@ -18,7 +18,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// The endpoint at a path; pages and metadata are always well.
+    /// Returns the endpoint at a path; pages and metadata have no faults.
     pub(crate) fn at(path: &str) -> Option<Self> {
         match path {
             "/device_authorization" => Some(Self::DeviceAuthorization),
@@ -31,18 +31,18 @@ impl Place {
     }
 }
 
-/// What becomes of an answer after the rules have run: whatever they changed stays changed.
+/// A fault of a response. Changes that the rules made stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Fault {
-    /// The connection is closed without an answer.
+    /// The connection is closed without a response.
     Lost,
-    /// A page of HTML comes instead, with status 200.
+    /// An HTML page with status 200 instead.
     Html,
-    /// The answer breaks off in the middle, although its length says that it is whole.
+    /// The response ends in the middle, despite its content length.
     Truncated,
-    /// An error object comes instead, with status 200.
+    /// An error object with status 200 instead.
     ErrorWith200,
-    /// Status 502 comes instead.
+    /// Status 502 instead.
     ServerError,
 }
 
@@ -57,7 +57,7 @@ impl Fault {
     ];
 }
 
-/// Why the token endpoint refuses to refresh for one person, while it refreshes for everybody else.
+/// Why the token endpoint rejects refreshes of one person only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Illness {
     /// 429 with this `Retry-After`, in whole seconds.
@@ -77,18 +77,18 @@ impl Illness {
     }
 }
 
-/// How often something goes wrong at one place. Nothing does by default.
+/// Probabilities of faults at one place; none by default.
 #[derive(Debug, Clone, Default)]
 pub struct Odds {
-    /// How likely each fault is, from 0 to 1; together they must not exceed 1.
+    /// The probability of each fault, from 0 to 1; their sum must not exceed 1.
     pub faults: Vec<(Fault, f64)>,
-    /// How likely a delay is, from 0 to 1.
+    /// The probability of a delay, from 0 to 1.
     pub slow: f64,
-    /// The longest delay; each is chosen evenly between none and this.
+    /// The maximum delay; delays are uniformly distributed.
     pub longest_delay: Duration,
 }
 
-/// What becomes of one answer.
+/// The fate of one response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Fate {
     pub(crate) delay: Duration,
@@ -96,7 +96,8 @@ pub(crate) struct Fate {
 }
 
 impl Odds {
-    /// Throws the dice for one answer: the same number of times whatever comes up, so that one seed is one sequence.
+    /// Draws the fate of one response. Always draws the same number of random numbers, so that a seed determines the
+    /// sequence.
     pub(crate) fn throw(&self, dice: &mut fastrand::Rng) -> Fate {
         let (which, slow, how_slow) = (dice.f64(), dice.f64(), dice.f64());
         let mut upto = 0.0;

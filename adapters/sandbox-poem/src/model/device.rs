@@ -6,33 +6,33 @@ use std::time::Duration;
 use super::{Person, UserCode};
 use crate::clock::Moment;
 
-/// What slow_down adds to the interval (RFC 8628 section 3.5).
+/// Added to the interval by `slow_down` (RFC 8628 section 3.5).
 const SLOW_DOWN: Duration = Duration::from_secs(5);
-/// How long an ended flow can still be told from one that never was.
+/// How long an ended flow is remembered.
 const REMEMBERED: Duration = Duration::from_secs(600);
-/// Flows that live at one time.
+/// Maximum number of live flows.
 const CAPACITY: usize = 1000;
 
-/// How flows run.
+/// Settings of flows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DeviceRules {
     /// How long people have to consent.
     pub(crate) lifetime: Duration,
-    /// The pace of polling.
+    /// The polling interval.
     pub(crate) interval: Duration,
-    /// When somebody consents unasked.
+    /// When a person consents automatically.
     pub(crate) auto_consent: Option<Duration>,
-    /// Who that is.
+    /// Who consents automatically.
     pub(crate) auto_person: AutoPerson,
 }
 
-/// Who consents where nobody is asked to.
+/// The person who consents automatically.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AutoPerson {
     /// Alice, always.
     #[default]
     Alice,
-    /// Somebody new in each flow: `person-0001`, `person-0002` and so on.
+    /// A new person in each flow: `person-0001`, `person-0002` and so on.
     SomebodyNew,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct DeviceFlows {
 
 struct Flow {
     request: Request,
-    /// Counts all flows that ever started.
+    /// The number of flows so far.
     number: u64,
     started_at: Moment,
     interval: Duration,
@@ -53,7 +53,7 @@ struct Flow {
     state: State,
 }
 
-/// What a client asks for, and the code under which people find it.
+/// The request of a client, and its user code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) user_code: UserCode,
@@ -67,7 +67,7 @@ enum State {
     Redeemed { family: String },
 }
 
-/// What became of a flow, as the person sees it.
+/// The status of a flow for the person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Waiting,
@@ -75,11 +75,11 @@ pub(crate) enum Outcome {
     Denied,
 }
 
-/// Too many flows live.
+/// There are too many live flows.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
-/// Why a poll brings no tokens.
+/// Why a poll returns no tokens.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum PollRefusal {
     Unknown,
@@ -87,7 +87,7 @@ pub(crate) enum PollRefusal {
     TooSoon,
     Denied,
     Expired,
-    /// The code has brought tokens before: one of the two askers stole it.
+    /// The code was redeemed before: one of the two clients stole it.
     Redeemed {
         family: String,
     },
@@ -112,7 +112,7 @@ impl DeviceFlows {
         let keep = self.rules.lifetime + REMEMBERED;
         self.flows.retain(|_, flow| now < flow.started_at + keep);
         let is_taken = |flow: &Flow| flow.request.user_code == request.user_code;
-        // A user code comes up twice so rarely that the client may as well try again.
+        // Duplicate user codes are so rare that the client may try again.
         if self.flows.len() >= CAPACITY || self.flows.values().any(is_taken) {
             return Err(Full);
         }
@@ -129,7 +129,7 @@ impl DeviceFlows {
         Ok(())
     }
 
-    /// Redeems a device code for the right to start the token family `family`, once.
+    /// Redeems a device code once, to start the token family `family`.
     pub(crate) fn redeem(
         &mut self,
         device_code: &str,
@@ -161,7 +161,7 @@ impl DeviceFlows {
         Ok((person, flow.request.scopes.clone()))
     }
 
-    /// What a user code asks for and what became of it, while the flow lives.
+    /// Returns the request and the status of a user code, while the flow lives.
     pub(crate) fn find(&mut self, code: &UserCode, now: Moment) -> Option<(&Request, Outcome)> {
         let flow = self.live(code, now)?;
         let outcome = match &flow.state {
@@ -172,7 +172,7 @@ impl DeviceFlows {
         Some((&flow.request, outcome))
     }
 
-    /// Records what a person decided; the first decision counts. False when nothing waits for one.
+    /// Records a person's decision; the first one counts. Returns false if no flow waits for one.
     pub(crate) fn decide(&mut self, code: &UserCode, allowed: Option<Person>, now: Moment) -> bool {
         let waiting = self
             .live(code, now)
@@ -182,8 +182,8 @@ impl DeviceFlows {
         true
     }
 
-    /// Makes a person consent in place of the one who consents unasked, until the device code is redeemed. Returns false
-    /// when no such flow lives or the code has been redeemed.
+    /// Lets this person consent instead of the automatic one, until the device code is redeemed. Returns false if no such
+    /// flow lives or the code was redeemed.
     pub(crate) fn consent_as(&mut self, code: &UserCode, person: Person, now: Moment) -> bool {
         let open = self.live(code, now);
         let open = open.filter(|flow| matches!(flow.state, State::Waiting | State::Allowed(_)));
@@ -208,7 +208,7 @@ impl Flow {
         now >= self.started_at + rules.lifetime
     }
 
-    /// Lets somebody consent when the time has come.
+    /// Applies the automatic consent when its time has come.
     fn settle(&mut self, rules: &DeviceRules, now: Moment) {
         let due = rules
             .auto_consent
@@ -221,7 +221,7 @@ impl Flow {
         }
     }
 
-    /// Refuses a client that asks again too soon, and lengthens its interval for good.
+    /// Rejects a client that polls too early, and lengthens its interval.
     fn keep_pace(&mut self, now: Moment) -> Result<(), PollRefusal> {
         let too_soon = self
             .polled_at

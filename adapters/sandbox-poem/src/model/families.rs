@@ -1,8 +1,8 @@
-//! Token families: everything that grew out of one consent.
+//! Token families: all tokens of one consent.
 //!
-//! Every refresh brings a new refresh token. Whoever presents an older one proves that two parties hold tokens of the
-//! family, one of them a thief, so the whole family ends (RFC 9700 section 4.14.2). [`Reuse`] can make one exception,
-//! for a client that lost an answer.
+//! Every refresh returns a new refresh token. If an older one is presented, two parties have tokens of the family, one of
+//! them a thief, so the whole family ends (RFC 9700 section 4.14.2). [`Reuse`] allows an exception for a client that lost
+//! a response.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -10,27 +10,27 @@ use std::time::Duration;
 use super::Person;
 use crate::clock::Moment;
 
-/// Families that live at one time; the one unused for longest makes room.
+/// Maximum number of live families; the least recently used one is dropped.
 const CAPACITY: usize = 10_000;
-/// Access tokens of one family that are valid at one time; the oldest makes room.
+/// Maximum number of valid access tokens per family; the oldest is dropped.
 const ACCESS_TOKENS: usize = 16;
 
-/// How long tokens last.
+/// Lifetimes of tokens.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lifetimes {
     pub(crate) access: Duration,
     pub(crate) refresh: Duration,
 }
 
-/// What becomes of a refresh token that is presented although it has been exchanged before.
+/// What happens when a used refresh token is presented again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Reuse {
-    /// Its family ends, whatever the reason (RFC 9700 section 4.14.2).
+    /// The family ends, whatever the reason (RFC 9700 section 4.14.2).
     #[default]
     Forbidden,
-    /// The token directly before the current one may come back this often, as long as the current one has not been
-    /// used: its answer may have got lost. It is answered with fresh tokens, and those of the lost answer die. Any
-    /// other reuse ends the family.
+    /// The previous token may be presented again this often, while the current one is unused, because its response may
+    /// have been lost. The client gets new tokens, and those of the lost response become invalid. Any other reuse ends
+    /// the family.
     ///
     /// Modelled after [Airlock IAM](https://docs.airlock.com/iam/7.7/data/data/1594920812889.html): its "grace period
     /// for single-use refresh tokens" lasts until the new tokens are used, and only the latest pair is valid.
@@ -39,9 +39,9 @@ pub enum Reuse {
     /// [Okta](https://developer.okta.com/docs/guides/refresh-tokens/refresh-token-rotation/) ("grace period") go by
     /// time alone: see [`Reuse::Grace`].
     Retries(u32),
-    /// The token directly before the current one may come back until this time after it was exchanged, whether or not
-    /// the current one has been used. It is answered with fresh tokens, and the pair before those dies. Any other reuse
-    /// ends the family. Auth0 and Okta work like this.
+    /// The previous token may be presented again within this time after its exchange, even if the current one has been
+    /// used. The client gets new tokens, and the previous pair becomes invalid. Any other reuse ends the family. Auth0
+    /// and Okta work like this.
     Grace(Duration),
 }
 
@@ -59,23 +59,23 @@ pub(crate) struct Issued {
     pub(crate) refresh_token: String,
     pub(crate) scopes: Vec<String>,
     pub(crate) expires_in: Duration,
-    /// Whether they stand in for tokens whose answer got lost.
+    /// Whether they replace tokens whose response was lost.
     pub(crate) is_retry: bool,
 }
 
-/// Why a refresh brings no tokens.
+/// Why a refresh returns no tokens.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum RefreshRefusal {
-    /// Never issued, or of a family that has ended.
+    /// Never issued, or of an ended family.
     Unknown,
     Expired,
-    /// An older token of its family, which ends with this.
+    /// An older token of its family, which ends.
     Reused,
-    /// The family lacks a scope that was asked for; the token is still good.
+    /// The family lacks a requested scope; the token stays valid.
     ScopeTooWide,
 }
 
-/// All families that live, and their access tokens.
+/// All live families and their access tokens.
 pub(crate) struct Families {
     lifetimes: Lifetimes,
     reuse: Reuse,
@@ -87,11 +87,11 @@ struct Family {
     person: Person,
     scopes: Vec<String>,
     refresh_token: String,
-    /// The refresh token before this one.
+    /// The previous refresh token.
     previous: Option<String>,
-    /// How often the one before has come back.
+    /// How often the previous one was presented again.
     retries: u32,
-    /// When the one before was first exchanged.
+    /// When the previous one was first exchanged.
     exchanged_at: Moment,
     expires_at: Moment,
     access_tokens: VecDeque<String>,
@@ -135,7 +135,7 @@ impl Families {
         self.issue(family, scopes, fresh, now)
     }
 
-    /// Exchanges a refresh token for two new tokens, with the scopes asked for or all that the family has.
+    /// Exchanges a refresh token for two new tokens, with the requested scopes or all of the family's.
     pub(crate) fn refresh(
         &mut self,
         presented: &str,
@@ -172,7 +172,7 @@ impl Families {
         Ok(Issued { is_retry, ..issued })
     }
 
-    /// The access token of an answer that got lost dies with it.
+    /// The access token of a lost response becomes invalid with it.
     fn give_up_latest(&mut self, name: &str) {
         let family = self.families.get_mut(name);
         if let Some(lost) = family.and_then(|family| family.access_tokens.pop_back()) {
@@ -180,15 +180,15 @@ impl Families {
         }
     }
 
-    /// Whose access token this is, while it is valid.
+    /// Returns the person of a valid access token.
     pub(crate) fn person(&self, access_token: &str, now: Moment) -> Option<&Person> {
         let access = self.access.get(access_token)?;
         let family = self.families.get(&access.family)?;
         (now < access.expires_at).then_some(&family.person)
     }
 
-    /// Gives a token back: a refresh token takes its family along, an access token only itself (RFC 7009 section 2.1).
-    /// An unknown one is as good as given back.
+    /// Revokes a token: a refresh token with its family, an access token alone (RFC 7009 section 2.1). An unknown one
+    /// counts as revoked.
     pub(crate) fn revoke(&mut self, token: &str) {
         if self.access.remove(token).is_none()
             && let Some(name) = family_of(token)

@@ -1,4 +1,4 @@
-//! The ledger: every use of every refresh token, and whose each access token is.
+//! The ledger: every use of every refresh token, and the person of each access token.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -9,10 +9,10 @@ use super::families::family_of;
 use super::{Issued, RefreshRefusal};
 use crate::clock::Moment;
 
-/// Uses and access tokens that are kept; a ledger that is full takes no more, and says so.
+/// Maximum number of recorded uses and access tokens; a full ledger records no more and says so.
 const CAPACITY: usize = 500_000;
 
-/// What a refresh token is compared by. It tells nothing about the token, and is worth nothing elsewhere.
+/// An opaque mark for comparing refresh tokens. It reveals nothing about the token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenMark(u64);
 
@@ -22,80 +22,80 @@ impl fmt::Debug for TokenMark {
     }
 }
 
-/// What came of presenting a refresh token.
+/// The outcome of presenting a refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefreshOutcome {
     /// New tokens.
     Rotated,
-    /// New tokens in place of those whose answer may have got lost ([`Reuse::Retries`](super::Reuse::Retries)).
+    /// New tokens instead of those whose response may have been lost ([`Reuse::Retries`](super::Reuse::Retries)).
     Retried,
-    /// Refused: never issued, or of a family that has ended.
+    /// Rejected: never issued, or of an ended family.
     Unknown,
-    /// Refused: too old, and its family has ended with it.
+    /// Rejected: expired; its family has ended.
     Expired,
-    /// Refused: used before, and its family has ended with it.
+    /// Rejected: used before; its family has ended.
     Reused,
-    /// Refused: the family lacks a scope; nothing has changed.
+    /// Rejected: the family lacks a scope; nothing has changed.
     ScopeTooWide,
 }
 
-/// What became of an answer.
+/// The fate of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
-    /// Nothing has been sent: it is still under way, or whoever asked has hung up.
+    /// Nothing was sent: it is in progress, or the client has disconnected.
     Unsent,
-    /// It was handed to the connection, whole and as the rules made it.
+    /// The whole response was handed to the connection.
     Sent,
-    /// A fault took it away or put something else into its place.
+    /// A fault dropped or replaced it.
     Lost,
 }
 
 /// One use of a refresh token.
 #[derive(Debug, Clone)]
 pub struct Presentation {
-    /// Its place in the ledger: 0, 1, 2 and so on.
+    /// Its position in the ledger: 0, 1, 2 and so on.
     pub sequence: usize,
-    /// The number of its family, counted from 0; none for a token of a family that never was.
+    /// The number of its family from 0; `None` for a token that was never issued.
     pub family: Option<usize>,
-    /// What was presented.
+    /// The presented token.
     pub refresh_token: TokenMark,
-    /// What came of it.
+    /// The outcome.
     pub outcome: RefreshOutcome,
-    /// The access token in the answer.
+    /// The access token in the response.
     pub access_token: Option<TokenMark>,
-    /// The refresh token in the answer.
+    /// The refresh token in the response.
     pub successor: Option<TokenMark>,
-    /// When it came, counted from the start of the sandbox.
+    /// When it arrived, since the start of the sandbox.
     pub arrived_at: Duration,
-    /// The connection on which it came, see [`Ledger::closed_at`].
+    /// The connection of the request, see [`Ledger::closed_at`].
     pub connection: Option<u64>,
-    /// When the answer left, or was taken away.
+    /// When the response was sent or dropped.
     pub answered_at: Option<Duration>,
-    /// What became of the answer.
+    /// The fate of the response.
     pub delivery: Delivery,
 }
 
-/// A refresh request that the provider refused before it looked at the refresh token: nothing has changed.
+/// A refresh request that was rejected before the refresh token was looked at: nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TurnedAway {
     /// The number of the refresh token's family.
     pub family: usize,
-    /// When the request came, counted from the start of the sandbox.
+    /// When the request arrived, since the start of the sandbox.
     pub arrived_at: Duration,
-    /// The `Retry-After` in the answer.
+    /// The `Retry-After` of the response.
     pub retry_after: Option<Duration>,
 }
 
 /// An access token that was issued.
 #[derive(Debug, Clone)]
 pub struct AccessTokenEntry {
-    /// Counts the access tokens of all families in the order in which they were issued.
+    /// Number of the access token, in the order of issue over all families.
     pub number: usize,
     /// The number of its family.
     pub family: usize,
-    /// Whose it is: the `sub` that userinfo names.
+    /// The `sub` of the person.
     pub person: String,
-    /// When it expires, counted from the start of the sandbox.
+    /// When it expires, since the start of the sandbox.
     pub expires_at: Duration,
 }
 
@@ -114,19 +114,19 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Every use of a refresh token, in the order in which the rules saw them.
+    /// Returns every use of a refresh token, in the order of processing.
     #[must_use]
     pub fn presentations(&self) -> &[Presentation] {
         &self.presentations
     }
 
-    /// Returns the refresh requests that were refused before the rules ran, in order.
+    /// Returns the refresh requests that were rejected before the rules ran, in order.
     #[must_use]
     pub fn turned_away(&self) -> &[TurnedAway] {
         &self.turned_away
     }
 
-    /// Returns the numbers of all families of a person, given the person's `sub`, in the order of their consents.
+    /// Returns the numbers of all families of a person (`sub`), in the order of consent.
     #[must_use]
     pub fn families_of(&self, person: &str) -> Vec<usize> {
         let own = self.families.values().filter(|known| known.1 == person);
@@ -135,37 +135,37 @@ impl Ledger {
         numbers
     }
 
-    /// What is known about an access token.
+    /// Returns the record of an access token.
     #[must_use]
     pub fn access_token(&self, token: &str) -> Option<&AccessTokenEntry> {
         self.access_tokens.get(&self.mark(token))
     }
 
-    /// What a token is compared by.
+    /// Returns the mark for comparing a token.
     #[must_use]
     pub fn mark(&self, token: &str) -> TokenMark {
         TokenMark(self.marks.hash_one(token))
     }
 
-    /// When a connection was closed on which a refresh token came, if it was.
+    /// Returns when a connection with a refresh token was closed, if it was.
     #[must_use]
     pub fn closed_at(&self, connection: u64) -> Option<Duration> {
         self.closed.get(&connection).copied().flatten()
     }
 
-    /// Whether a fault ended a connection on which a refresh token came: then its end tells nothing about the other side.
+    /// Whether a fault ended a connection with a refresh token; then its end says nothing about the client.
     #[must_use]
     pub fn was_cut(&self, connection: u64) -> bool {
         self.cut.contains(&connection)
     }
 
-    /// Whether nothing was left out for want of room.
+    /// Whether the ledger is complete, i.e. never was full.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         !self.is_full
     }
 
-    /// Records the birth of a family.
+    /// Records a new family.
     pub(crate) fn started(&mut self, family: &str, person: String, issued: &Issued, now: Moment) {
         let (mark, number) = (self.mark(family), self.families.len());
         if self.has_room(number) {
@@ -174,7 +174,7 @@ impl Ledger {
         }
     }
 
-    /// Records a use of a refresh token; its place in the ledger, for [`Self::answered`].
+    /// Records a use of a refresh token and returns its position, for [`Self::answered`].
     pub(crate) fn presented(
         &mut self,
         token: &str,
@@ -211,7 +211,7 @@ impl Ledger {
         Some(sequence)
     }
 
-    /// Records a refresh request that is refused whatever its refresh token is.
+    /// Records a refresh request that is rejected whatever its refresh token is.
     pub(crate) fn refused(&mut self, token: &str, retry_after: Option<Duration>, now: Moment) {
         let family = family_of(token).map(|name| self.mark(name));
         let known = family.and_then(|mark| self.families.get(&mark));
@@ -233,7 +233,7 @@ impl Ledger {
         self.families.get(&mark).map(|known| known.1.as_str())
     }
 
-    /// Records what became of an answer.
+    /// Records the fate of a response.
     pub(crate) fn answered(&mut self, sequence: usize, delivery: Delivery, now: Moment) {
         if let Some(presentation) = self.presentations.get_mut(sequence) {
             presentation.delivery = delivery;
@@ -241,14 +241,14 @@ impl Ledger {
         }
     }
 
-    /// Records the end of a connection, once, if a refresh token has come on it.
+    /// Records the end of a connection once, if a refresh token arrived on it.
     pub(crate) fn closed(&mut self, connection: u64, now: Moment) {
         if let Some(closed) = self.closed.get_mut(&connection) {
             closed.get_or_insert(now);
         }
     }
 
-    /// Records that a fault ends a connection, if a refresh token has come on it.
+    /// Records that a fault ends a connection, if a refresh token arrived on it.
     pub(crate) fn cut(&mut self, connection: u64) {
         if self.closed.get(&connection).is_some_and(Option::is_none) {
             self.cut.insert(connection);

@@ -1,4 +1,4 @@
-//! The rules, pure: `now` and every secret are handed in.
+//! The rules as pure functions: `now` and every secret are arguments.
 
 mod device;
 mod families;

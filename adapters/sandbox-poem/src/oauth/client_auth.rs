@@ -1,4 +1,4 @@
-//! Who the client is (RFC 6749 section 2.3.1).
+//! Client authentication (RFC 6749 section 2.3.1).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,10 +15,10 @@ struct Credentials {
     secret: Option<String>,
 }
 
-/// Lets the one known client in: by HTTP Basic or in the body, never both.
+/// Authenticates the only client, by HTTP Basic or in the body, never both.
 ///
 /// # Errors
-/// When it is another one, or cannot prove that it is the one.
+/// If it is another client or its secret is wrong.
 pub(super) fn authenticate(
     options: &SandboxOptions,
     request: &Request,
@@ -47,13 +47,13 @@ fn presented(request: &Request, params: &Params) -> Result<Credentials, OAuthErr
     let basic = decode_basic(header)
         .ok_or_else(|| OAuthError::invalid_client("the Authorization header is malformed"))?;
     if secret.is_some() || id.is_some_and(|id| id != basic.id) {
-        let problem = "the client authenticates in two ways at once";
+        let problem = "the client used two methods of authentication";
         return Err(OAuthError::invalid_request(problem));
     }
     Ok(basic)
 }
 
-/// Both halves are form-encoded first, so that a colon in the identifier does not end it.
+/// Both parts are form-encoded, so that the id may contain a colon.
 fn decode_basic(header: &str) -> Option<Credentials> {
     let (scheme, encoded) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -68,7 +68,7 @@ fn decode_basic(header: &str) -> Option<Credentials> {
     })
 }
 
-/// Undoes form-encoding. Separators of fields, which a careless client leaves as they are, stay.
+/// Decodes form-encoding. Unencoded field separators of a careless client stay.
 fn decode_form(text: &str) -> String {
     let protected = text.replace('&', "%26").replace('=', "%3D");
     let decoded = form_urlencoded::parse(protected.as_bytes());

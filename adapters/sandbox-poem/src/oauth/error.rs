@@ -1,4 +1,4 @@
-//! What goes wrong, in the words of RFC 6749 section 5.2 and RFC 8628 section 3.5.
+//! Errors of RFC 6749 section 5.2 and RFC 8628 section 3.5.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::Illness;
 use crate::random::NoEntropy;
 
-/// An error answer of an OAuth endpoint.
+/// An error response of an OAuth endpoint.
 #[derive(Debug)]
 pub(crate) struct OAuthError {
     status: StatusCode,
@@ -22,7 +22,7 @@ pub(crate) struct OAuthError {
 }
 
 impl OAuthError {
-    /// An error with the usual status.
+    /// Creates an error with the usual status.
     pub(crate) fn new(code: &'static str, description: impl Into<String>) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
@@ -41,7 +41,7 @@ impl OAuthError {
         Self::new("invalid_grant", description)
     }
 
-    /// The client is not who it says it is.
+    /// Client authentication failed.
     pub(crate) fn invalid_client(description: impl Into<String>) -> Self {
         Self {
             status: StatusCode::UNAUTHORIZED,
@@ -50,7 +50,7 @@ impl OAuthError {
         }
     }
 
-    /// Refuses the refresh of one person.
+    /// Rejects the refresh of one person.
     pub(crate) fn ill(illness: Illness) -> Self {
         let (status, code) = match illness {
             Illness::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded"),
@@ -63,7 +63,7 @@ impl OAuthError {
         }
     }
 
-    /// The sandbox remembers as much as it can.
+    /// The sandbox is full.
     pub(crate) fn busy() -> Self {
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,

@@ -1,11 +1,11 @@
-//! The parameters that a request brings.
+//! Parameters of requests.
 
 use poem::{FromRequest, Request, RequestBody};
 use url::form_urlencoded;
 
 use super::error::OAuthError;
 
-/// The largest body that is read.
+/// Maximum size of a body.
 const LARGEST: usize = 16 * 1024;
 
 /// The fields of a form or a query.
@@ -17,44 +17,44 @@ impl Params {
         Self(form_urlencoded::parse(encoded).into_owned().collect())
     }
 
-    /// The fields in the query of a page's address.
+    /// Returns the fields of a page's query.
     pub(crate) fn of_query(request: &Request) -> Self {
         Self::parse(request.uri().query().unwrap_or_default().as_bytes())
     }
 
-    /// A field; an empty one counts as left out (RFC 6749 section 3.2).
+    /// Returns a field; an empty one counts as missing (RFC 6749 section 3.2).
     ///
     /// # Errors
-    /// When it is there twice.
+    /// If it occurs twice.
     pub(crate) fn optional(&self, name: &str) -> Result<Option<&str>, OAuthError> {
         let mut values = self.0.iter().filter(|(key, _)| key == name);
         let value = values.next().map(|(_, value)| value.as_str());
         if values.next().is_some() {
-            let problem = format!("{name} is there more than once");
+            let problem = format!("{name} occurs more than once");
             return Err(OAuthError::invalid_request(problem));
         }
         Ok(value.filter(|value| !value.is_empty()))
     }
 
-    /// A field that has to be there.
+    /// Returns a required field.
     ///
     /// # Errors
-    /// When it is missing or there twice.
+    /// If it is missing or occurs twice.
     pub(crate) fn required(&self, name: &str) -> Result<&str, OAuthError> {
         let missing = || OAuthError::invalid_request(format!("{name} is missing"));
         self.optional(name)?.ok_or_else(missing)
     }
 
-    /// The first field of this name, for pages, where nothing hangs on a second one.
+    /// Returns the first field of this name, for pages, where a second one does not matter.
     pub(crate) fn first(&self, name: &str) -> &str {
         let found = self.0.iter().find(|(key, _)| key == name);
         found.map_or("", |(_, value)| value)
     }
 
-    /// The scopes asked for (RFC 6749 section 3.3).
+    /// Returns the requested scopes (RFC 6749 section 3.3).
     ///
     /// # Errors
-    /// When one has a character that no scope may have.
+    /// If one contains an invalid character.
     pub(crate) fn scopes(&self) -> Result<Option<Vec<String>>, OAuthError> {
         let Some(text) = self.optional("scope")? else {
             return Ok(None);
@@ -71,7 +71,7 @@ impl Params {
     }
 }
 
-/// The form in the body of a request.
+/// Reads the form in a request's body.
 pub(crate) struct Form(pub(crate) Params);
 
 impl<'a> FromRequest<'a> for Form {

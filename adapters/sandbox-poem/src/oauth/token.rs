@@ -26,7 +26,7 @@ pub(crate) fn issue_tokens(
         DEVICE_CODE_GRANT => device_code(app, &params)?,
         "refresh_token" => refresh(app, &params, request.data::<Arc<Visit>>())?,
         other => {
-            let problem = format!("no such grant here: {other}");
+            let problem = format!("unsupported grant type: {other}");
             return Err(OAuthError::new("unsupported_grant_type", problem));
         }
     };
@@ -67,7 +67,7 @@ fn refresh(app: &App, params: &Params, visit: Option<&Arc<Visit>>) -> Result<Iss
     refuse_the_ill(app, presented)?;
     let (scopes, fresh) = (params.scopes()?, fresh()?);
     let mut state = app.state();
-    // In the order of the ledger, whoever had to wait.
+    // Answers waiting requests in the order of the ledger.
     let now = app.now();
     let State {
         families, ledger, ..
@@ -77,14 +77,14 @@ fn refresh(app: &App, params: &Params, visit: Option<&Arc<Visit>>) -> Result<Iss
         let connection = visit.and_then(|visit| visit.connection);
         let entry = ledger.presented(presented, &outcome, connection, now);
         if let (Some(visit), Some(entry)) = (visit, entry) {
-            // Set once: a request presents one refresh token.
+            // Set once, because a request presents one refresh token.
             let _ = visit.entry.set(entry);
         }
     }
     Ok(outcome?)
 }
 
-/// Refuses the refresh of a person who is ill, see [`Illness`](crate::Illness).
+/// Rejects the refresh of a person, see [`Illness`](crate::Illness).
 fn refuse_the_ill(app: &App, presented: &str) -> Result<(), OAuthError> {
     let illness = {
         let state = app.state();
@@ -111,7 +111,7 @@ impl From<PollRefusal> for OAuthError {
             PollRefusal::Unknown => Self::invalid_grant("no such device code"),
             PollRefusal::Pending => Self::new("authorization_pending", "nobody has decided yet"),
             PollRefusal::TooSoon => Self::new("slow_down", "wait five seconds longer each time"),
-            PollRefusal::Denied => Self::new("access_denied", "the person said no"),
+            PollRefusal::Denied => Self::new("access_denied", "the person declined"),
             PollRefusal::Expired => Self::new("expired_token", "the device code has expired"),
             PollRefusal::Redeemed { .. } => {
                 Self::invalid_grant("the device code was redeemed before; its tokens are revoked")

@@ -9,21 +9,21 @@
 //! starting services away, and it is the one that brings the hash key in the end: should the connection break, and with
 //! it the guard, the copy can no longer be completed.
 
+mod error;
 mod numbers;
-mod refused;
 mod rows;
-mod sealed;
 mod source;
 mod tables;
+mod verify;
 
-use async_trait::async_trait;
-use central_oauth_domain::ports::{
-    CopyStep, SealedRow, SealedTable, StoreCopy, StoreError, TableCount,
-};
+use std::sync::Arc;
+
+use central_oauth_domain::ports::{Cipher, StoreError};
 use central_oauth_domain::secret::Sealed;
+use central_oauth_domain::vault::Vault;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QuerySelect};
 
-pub use refused::CopyRefused;
+pub use error::CopyError;
 pub use source::CopySource;
 
 use crate::database::{OpenError, PoolSettings, Write, peek_hash_key};
@@ -35,7 +35,78 @@ use crate::{locks, seals};
 use rows::{add_missing, count, drop_unequal};
 use tables::{Copied, Table, with_entity};
 
-/// A copy under way.
+/// A complete copy.
+#[derive(Debug)]
+pub struct CopyReport {
+    /// The tables, with equal numbers of rows on both sides.
+    pub tables: Vec<TableCount>,
+    /// Sealed values that were opened at the destination.
+    pub opened: u64,
+}
+
+/// How many rows of a table were copied, or are to be.
+#[derive(Debug, Clone, Copy)]
+pub struct TableCount {
+    /// Its name.
+    pub table: &'static str,
+    /// Whether its rows may hold sealed values.
+    pub may_be_sealed: bool,
+    /// Rows at the source.
+    pub source: u64,
+    /// Rows at the destination.
+    pub destination: u64,
+}
+
+/// The progress of a copy, in rows.
+#[derive(Debug, Clone, Copy)]
+pub enum CopyProgress {
+    /// The copy began; the source has this many rows.
+    Begun(u64),
+    /// This many more rows of an earlier attempt were compared; those that differ from the source's were deleted.
+    Compared(u64),
+    /// The destination has this many more of the source's rows, copied now or earlier.
+    Copied(u64),
+    /// All rows were copied; the values of at most this many rows are to be opened.
+    Opening(u64),
+    /// The values of this many more rows were opened.
+    Opened(u64),
+}
+
+/// Copies everything from one database into another, and checks that every sealed value opens there. Only then does the
+/// destination get the hash key, without which no service starts on it. The copy may be killed and started again at any
+/// time. Nothing is written before the keys have opened the source and the destination is known to be free.
+///
+/// # Errors
+/// When a database is in use or fails, a key is wrong or missing, or the copy differs from the source.
+pub async fn copy(
+    from: &DatabaseUrl,
+    to: &DatabaseUrl,
+    settings: PoolSettings,
+    cipher: Arc<dyn Cipher>,
+    progress: &mut (dyn FnMut(CopyProgress) + Send),
+) -> Result<CopyReport, CopyError> {
+    let source = CopySource::hold(from, settings).await?;
+    let (hash_key, vault) = source.unlock(cipher).await?;
+    if peek_hash_key(to, settings).await?.is_some() {
+        let database = to.to_string();
+        return Err(CopyError::DestinationIsComplete { database });
+    }
+    let destination = SeaOrmStore::open(to, settings).await?;
+    destination.migrate_up().await?;
+    let copied = async {
+        let copy = SeaOrmCopy::begin(&source, &destination).await?;
+        copy.run(&hash_key, &vault, progress).await
+    };
+    let copied = copied.await;
+    let closed = destination.close().await;
+    let released = source.release().await;
+    let copied = copied?;
+    closed?;
+    released?;
+    Ok(copied)
+}
+
+/// A copy that is running.
 pub struct SeaOrmCopy<'a> {
     source: &'a CopySource,
     destination: &'a SeaOrmStore,
@@ -57,21 +128,6 @@ enum Pass {
 }
 
 impl<'a> SeaOrmCopy<'a> {
-    /// Looks whether a database is complete already, without leaving a trace.
-    ///
-    /// # Errors
-    /// When it is, or cannot be read.
-    pub async fn refuse_complete(
-        url: &DatabaseUrl,
-        settings: PoolSettings,
-    ) -> Result<(), CopyRefused> {
-        let database = url.to_string();
-        match peek_hash_key(url, settings).await? {
-            Some(_) => Err(CopyRefused::DestinationIsComplete { database }),
-            None => Ok(()),
-        }
-    }
-
     /// Begins to copy into a database whose schema is up to date, or goes on with what an earlier attempt has left.
     ///
     /// # Errors
@@ -79,13 +135,13 @@ impl<'a> SeaOrmCopy<'a> {
     pub async fn begin(
         source: &'a CopySource,
         destination: &'a SeaOrmStore,
-    ) -> Result<Self, CopyRefused> {
+    ) -> Result<Self, CopyError> {
         let database = || destination.url().to_string();
         let at = OpenError::at(destination.url());
         let guard = match destination.database.begin().await {
             Err(error) if is_locked(&error) => {
                 let database = database();
-                return Err(CopyRefused::DestinationInUse { database });
+                return Err(CopyError::DestinationInUse { database });
             }
             guard => guard.map_err(&at)?,
         };
@@ -94,8 +150,8 @@ impl<'a> SeaOrmCopy<'a> {
         let hash_key = seals::read_hash_key(&guard.txn).await.map_err(&at)?;
         let database = database();
         match (hash_key, is_alone) {
-            (Some(_), _) => Err(CopyRefused::DestinationIsComplete { database }),
-            (None, false) => Err(CopyRefused::DestinationInUse { database }),
+            (Some(_), _) => Err(CopyError::DestinationIsComplete { database }),
+            (None, false) => Err(CopyError::DestinationInUse { database }),
             (None, true) => Ok(Self {
                 source,
                 destination,
@@ -107,6 +163,29 @@ impl<'a> SeaOrmCopy<'a> {
                 },
             }),
         }
+    }
+
+    /// Copies all rows, opens the sealed values and completes the destination.
+    async fn run(
+        mut self,
+        hash_key: &Sealed,
+        vault: &Vault,
+        progress: &mut (dyn FnMut(CopyProgress) + Send),
+    ) -> Result<CopyReport, CopyError> {
+        let all = self.counts().await?.iter().map(|of| of.source).sum();
+        progress(CopyProgress::Begun(all));
+        while let Some(step) = self.step().await? {
+            progress(step);
+        }
+        let tables = self.counts().await?;
+        if let Some(differs) = tables.iter().find(|of| of.source != of.destination) {
+            return Err(CopyError::Differs(*differs));
+        }
+        let holding = tables.iter().filter(|of| of.may_be_sealed);
+        progress(CopyProgress::Opening(holding.map(|of| of.source).sum()));
+        let opened = verify::open_all(&self.guard.txn, vault, progress).await?;
+        self.finish(hash_key).await?;
+        Ok(CopyReport { tables, opened })
     }
 
     /// Where the next rows are written: on a server a transaction of its own, in a file that of the guard.
@@ -150,20 +229,12 @@ impl<'a> SeaOrmCopy<'a> {
         }
         Ok(done)
     }
-}
 
-/// Nobody else writes at either side: what the destination does not take is wrong at the source.
-fn not_taken(error: DbErr) -> StoreError {
-    if error.sql_err().is_some() {
-        StoreError::Corrupt(Box::new(error))
-    } else {
-        failed(error)
-    }
-}
-
-#[async_trait]
-impl StoreCopy for SeaOrmCopy<'_> {
-    async fn counts(&self) -> Result<Vec<TableCount>, StoreError> {
+    /// Counts the rows of each table on both sides.
+    ///
+    /// # Errors
+    /// When a database fails.
+    pub async fn counts(&self) -> Result<Vec<TableCount>, StoreError> {
         let (source, destination) = (self.source.session(), &self.guard.txn);
         let mut counts = Vec::new();
         for table in Table::ALL {
@@ -178,7 +249,12 @@ impl StoreCopy for SeaOrmCopy<'_> {
         Ok(counts)
     }
 
-    async fn step(&mut self) -> Result<Option<CopyStep>, StoreError> {
+    /// Makes a few more rows of the destination equal to the source's. Returns `None` once all of them are.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the destination has a hash key, [`StoreError::Corrupt`] when it rejects a row of the
+    /// source.
+    pub async fn step(&mut self) -> Result<Option<CopyProgress>, StoreError> {
         loop {
             let Some(table) = Table::ALL.get(self.position.table) else {
                 let Pass::Drop = self.position.pass else {
@@ -192,8 +268,8 @@ impl StoreCopy for SeaOrmCopy<'_> {
             if let Some(done) = self.batch(*table).await? {
                 self.position.after = done.last;
                 return Ok(Some(match self.position.pass {
-                    Pass::Drop => CopyStep::Compared(done.rows),
-                    Pass::Add => CopyStep::Copied(done.rows),
+                    Pass::Drop => CopyProgress::Compared(done.rows),
+                    Pass::Add => CopyProgress::Copied(done.rows),
                 }));
             }
             self.position.table += 1;
@@ -201,16 +277,11 @@ impl StoreCopy for SeaOrmCopy<'_> {
         }
     }
 
-    async fn sealed_rows(
-        &self,
-        table: SealedTable,
-        after: i64,
-        limit: u64,
-    ) -> Result<Vec<SealedRow>, StoreError> {
-        sealed::rows(&self.guard.txn, table, after, limit).await
-    }
-
-    async fn finish(self: Box<Self>, hash_key: &Sealed) -> Result<(), StoreError> {
+    /// Gives the destination the hash key, which completes it.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the destination has another one already.
+    pub async fn finish(self, hash_key: &Sealed) -> Result<(), StoreError> {
         let numbers = numbers::go_on(self.source.session(), &self.guard.txn).await;
         numbers.map_err(failed)?;
         let kept = seals::keep_hash_key(&self.guard.txn, hash_key).await?;
@@ -218,6 +289,15 @@ impl StoreCopy for SeaOrmCopy<'_> {
             return Err(StoreError::Conflict);
         }
         self.guard.commit().await
+    }
+}
+
+/// Nobody else writes at either side: what the destination does not take is wrong at the source.
+fn not_taken(error: DbErr) -> StoreError {
+    if error.sql_err().is_some() {
+        StoreError::Corrupt(Box::new(error))
+    } else {
+        failed(error)
     }
 }
 

@@ -1,12 +1,14 @@
 //! Where a copy comes from: a database that nobody writes to meanwhile.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use central_oauth_domain::ports::StoreError;
-use central_oauth_domain::secret::{SealId, Sealed};
+use central_oauth_domain::ports::Cipher;
+use central_oauth_domain::secret::Sealed;
+use central_oauth_domain::usecases::{UnlockError, require_known};
+use central_oauth_domain::vault::Vault;
 use sea_orm::DbErr;
 
-use super::refused::CopyRefused;
+use super::CopyError;
 use super::tables::Table;
 use crate::database::{Held, OpenError, PoolSettings, Session};
 use crate::error::{failed, is_locked};
@@ -25,39 +27,36 @@ impl CopySource {
     ///
     /// # Errors
     /// When it is in use, or its schema is not the one that this build knows.
-    pub async fn hold(url: &DatabaseUrl, settings: PoolSettings) -> Result<Self, CopyRefused> {
+    pub async fn hold(url: &DatabaseUrl, settings: PoolSettings) -> Result<Self, CopyError> {
         let refused = |error| refused(url, error);
         let held = Held::open(url, settings).await.map_err(refused)?;
         schema::refuse_newer(&held.session, url).await?;
         let pending = schema::pending(&held.session).await.map_err(refused)?;
         if !pending.is_empty() {
             let database = url.to_string();
-            return Err(CopyRefused::SourceIsBehind { database, pending });
+            return Err(CopyError::SourceIsBehind { database, pending });
         }
         let tables = Table::ALL.map(Table::name);
         let tables = [&tables[..], &["service_keys"]].concat();
         if !held.keep(&tables).await.map_err(refused)? {
             let database = url.to_string();
-            return Err(CopyRefused::SourceHasConnections { database });
+            return Err(CopyError::SourceHasConnections { database });
         }
         let url = url.clone();
         Ok(Self { held, url })
     }
 
-    /// The sealed hash key.
+    /// Opens the hash key, and checks that all keys of the source's values are configured. Nothing has been written yet.
     ///
     /// # Errors
-    /// When the database cannot be read.
-    pub async fn hash_key(&self) -> Result<Option<Sealed>, StoreError> {
-        seals::read_hash_key(self.session()).await.map_err(failed)
-    }
-
-    /// The keys that its values were sealed with.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn seals_in_use(&self) -> Result<BTreeSet<SealId>, StoreError> {
-        seals::seals_in_use(self.session()).await
+    /// When there is no hash key, or a key is wrong or missing.
+    pub async fn unlock(&self, cipher: Arc<dyn Cipher>) -> Result<(Sealed, Vault), CopyError> {
+        let hash_key = seals::read_hash_key(self.session()).await.map_err(failed)?;
+        let in_use = seals::seals_in_use(self.session()).await?;
+        let hash_key = hash_key.ok_or(CopyError::NoHashKey)?;
+        let vault = Vault::unlock(cipher, &hash_key).map_err(UnlockError::WrongKey)?;
+        require_known(in_use, &vault)?;
+        Ok((hash_key, vault))
     }
 
     /// Lets go of it.
@@ -74,10 +73,10 @@ impl CopySource {
     }
 }
 
-fn refused(url: &DatabaseUrl, error: DbErr) -> CopyRefused {
+fn refused(url: &DatabaseUrl, error: DbErr) -> CopyError {
     if is_locked(&error) {
         let database = url.to_string();
-        CopyRefused::SourceInUse { database }
+        CopyError::SourceInUse { database }
     } else {
         OpenError::at(url)(error).into()
     }

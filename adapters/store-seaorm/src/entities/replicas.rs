@@ -13,8 +13,6 @@ pub struct Model {
     pub version: String,
     pub started_at: i64,
     pub seen_at: i64,
-    pub keeps_house_since: Option<i64>,
-    pub keeps_house_until: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -8,7 +8,7 @@ mod resumed;
 mod world;
 
 use central_oauth_domain::ports::{AccountStore, SealStore};
-use central_oauth_domain::usecases::CopyError;
+use central_oauth_store_seaorm::CopyError;
 use common::pending;
 use world::{Place, copy, linked, revocation};
 

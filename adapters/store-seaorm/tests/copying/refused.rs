@@ -1,16 +1,15 @@
 //! Copies that never begin.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use central_oauth_domain::ports::{AccountStore, SealStore, StoreError};
+use central_oauth_domain::ports::{AccountStore, CipherError, SealStore, StoreError};
 use central_oauth_domain::testing::FakeCipher;
-use central_oauth_domain::usecases::{CopyError, UnlockError, unlock_source};
-use central_oauth_store_seaorm::{CopyRefused, CopySource, OpenError, SeaOrmCopy, SeaOrmStore};
+use central_oauth_domain::usecases::UnlockError;
+use central_oauth_store_seaorm::{CopyError, CopySource, OpenError, SeaOrmCopy, SeaOrmStore};
 use central_oauth_test_postgres::{Cluster, PgBouncer};
 
 use crate::common::POOL;
-use crate::world::{Place, copy, refusal};
+use crate::world::{Place, copy};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_complete_destination_stays_as_it_is() {
@@ -18,9 +17,9 @@ async fn a_complete_destination_stays_as_it_is() {
         let from = Place::file().filled().await;
         copy(&from, &to).await.unwrap();
         let before = to.contents().await;
-        let refused = refusal(&from, &to).await;
+        let refused = copy(&from, &to).await.unwrap_err();
         assert!(
-            matches!(refused, CopyRefused::DestinationIsComplete { .. }),
+            matches!(refused, CopyError::DestinationIsComplete { .. }),
             "{refused}"
         );
         // Even if the key comes at the last moment.
@@ -29,7 +28,7 @@ async fn a_complete_destination_stays_as_it_is() {
         let refused = SeaOrmCopy::begin(&source, &destination).await.map(drop);
         let refused = refused.unwrap_err();
         assert!(
-            matches!(refused, CopyRefused::DestinationIsComplete { .. }),
+            matches!(refused, CopyError::DestinationIsComplete { .. }),
             "{refused}"
         );
         destination.close().await.unwrap();
@@ -41,9 +40,9 @@ async fn a_complete_destination_stays_as_it_is() {
 async fn a_file_that_a_service_has_open_is_in_use() {
     let (from, to) = (Place::file().filled().await, Place::server());
     let (idle, _) = from.start().await;
-    let refused = refusal(&from, &to).await;
+    let refused = copy(&from, &to).await.unwrap_err();
     assert!(
-        matches!(refused, CopyRefused::SourceInUse { .. }),
+        matches!(refused, CopyError::SourceInUse { .. }),
         "{refused}"
     );
     idle.accounts(None, 1).await.unwrap();
@@ -61,9 +60,9 @@ async fn a_server_that_a_service_is_connected_to_is_in_use() {
     let (from, to) = (Place::server().filled().await, Place::file());
     let (idle, _) = from.start().await;
     idle.accounts(None, 1).await.unwrap();
-    let refused = refusal(&from, &to).await;
+    let refused = copy(&from, &to).await.unwrap_err();
     assert!(
-        matches!(refused, CopyRefused::SourceHasConnections { .. }),
+        matches!(refused, CopyError::SourceHasConnections { .. }),
         "{refused}"
     );
     idle.close().await.unwrap();
@@ -89,7 +88,7 @@ async fn a_pooler_that_keeps_connections_of_a_stopped_service_is_told() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     service.close().await.unwrap();
-    let refused = refusal(&from, &to).await.to_string();
+    let refused = copy(&from, &to).await.unwrap_err().to_string();
     assert!(
         refused.contains("is in use") && refused.contains("PgBouncer"),
         "{refused}"
@@ -104,9 +103,9 @@ async fn an_old_schema_is_to_be_migrated_first() {
         let store = from.open().await;
         store.migrate_down(Some(1)).await.unwrap();
         store.close().await.unwrap();
-        let refused = refusal(&from, &Place::server()).await;
+        let refused = copy(&from, &Place::server()).await.unwrap_err();
         assert!(
-            matches!(refused, CopyRefused::SourceIsBehind { .. }),
+            matches!(refused, CopyError::SourceIsBehind { .. }),
             "{refused}"
         );
         assert!(
@@ -124,9 +123,9 @@ async fn one_copy_at_a_time() {
         let destination = to.open().await;
         let first = SeaOrmCopy::begin(&source, &destination).await.unwrap();
         if to.database.is_some() {
-            let refused = refusal(&two, &to).await;
+            let refused = copy(&two, &to).await.unwrap_err();
             assert!(
-                matches!(refused, CopyRefused::DestinationInUse { .. }),
+                matches!(refused, CopyError::DestinationInUse { .. }),
                 "{refused}"
             );
         }
@@ -139,25 +138,27 @@ async fn one_copy_at_a_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_or_a_missing_key_is_found_out_first() {
     let from = Place::file().filled().await;
-    let source = CopySource::hold(&from.url, POOL).await.unwrap();
-    let hash_key = source.hash_key().await.unwrap();
-    let in_use = source.seals_in_use().await.unwrap();
-    assert_eq!(in_use.len(), 1);
-    let wrong = Arc::new(FakeCipher::new(2));
-    let refused = unlock_source(hash_key.as_ref(), BTreeSet::new(), wrong).map(drop);
-    let wrong_key = CopyError::Unlock(UnlockError::WrongKey(
-        central_oauth_domain::ports::CipherError::UnknownKey,
-    ));
-    assert_eq!(refused.unwrap_err().to_string(), wrong_key.to_string());
-    let more = in_use
-        .into_iter()
-        .chain([central_oauth_domain::secret::SealId([9; 5])]);
-    let right = Arc::new(FakeCipher::new(1));
-    let refused = unlock_source(hash_key.as_ref(), more.collect(), right).map(drop);
-    assert!(matches!(
-        refused,
-        Err(CopyError::Unlock(UnlockError::MissingKeys(_)))
-    ));
+    let refused = async |cipher: FakeCipher| {
+        let source = CopySource::hold(&from.url, POOL).await.unwrap();
+        let unlocked = source.unlock(Arc::new(cipher)).await.map(drop);
+        source.release().await.unwrap();
+        unlocked.unwrap_err()
+    };
+    let wrong = refused(FakeCipher::new(2)).await;
+    let unknown = CipherError::UnknownKey;
+    assert!(
+        matches!(wrong, CopyError::Unlock(UnlockError::WrongKey(cause)) if cause == unknown),
+        "{wrong}"
+    );
+    let scratch = from.scratch.as_ref().unwrap();
+    scratch
+        .execute("UPDATE tokens SET refresh_token = x'0909090909' WHERE id = 1")
+        .await;
+    let missing = refused(FakeCipher::new(1)).await;
+    assert!(
+        matches!(missing, CopyError::Unlock(UnlockError::MissingKeys(_))),
+        "{missing}"
+    );
 }
 
 /// A file in which somebody has deleted accounts with a tool that does not know of foreign keys.

@@ -5,17 +5,16 @@ use std::time::Duration;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{Generation, RefreshedTokens};
 use central_oauth_domain::ports::{
-    AccountStore, RefreshStore, RevocationStore, SealStore, StoreCopy, StoreError,
+    AccountStore, RefreshStore, RevocationStore, SealStore, StoreError,
 };
 use central_oauth_domain::secret::{AccessToken, RefreshToken};
-use central_oauth_domain::usecases::CopyError;
 use central_oauth_domain::vault::Vault;
-use central_oauth_store_seaorm::{CopySource, PoolSettings, SeaOrmCopy, SeaOrmStore};
+use central_oauth_store_seaorm::{CopyError, CopySource, PoolSettings, SeaOrmCopy, SeaOrmStore};
 use central_oauth_test_postgres::Cluster;
 use tokio::task::JoinHandle;
 
 use crate::common::{NOW, POOL, pending, sealed};
-use crate::world::{Place, copy, interrupted, linked, person, revocation};
+use crate::world::{Place, cipher, copy, interrupted, linked, person, revocation};
 
 /// What happens at the source when its service runs again between two attempts: a token is rotated, an account goes,
 /// one goes and comes back under another number, and one is new.
@@ -27,12 +26,8 @@ async fn time_passes(store: &SeaOrmStore, vault: &Vault) {
     let owner = person("ada");
     let seen = store.tokens(ada.id).await.unwrap().unwrap();
     let tokens = RefreshedTokens {
-        access_token: Ok(vault
-            .seal_access_token(&AccessToken::new("newer"), &owner)
-            .unwrap()),
-        refresh_token: vault
-            .seal_refresh_token(&RefreshToken::new("rotated"), &owner)
-            .ok(),
+        access_token: Ok(vault.seal(&AccessToken::new("newer"), &owner).unwrap()),
+        refresh_token: vault.seal(&RefreshToken::new("rotated"), &owner).ok(),
         scopes: vec![],
         extra: None,
         origin: seen.origin.clone(),
@@ -145,13 +140,13 @@ async fn a_copy_whose_connections_break_cannot_be_completed() {
     let cluster = Cluster::shared();
     let (from, to) = (Place::file().filled().await, Place::server());
     let source = CopySource::hold(&from.url, POOL).await.unwrap();
-    let hash_key = source.hash_key().await.unwrap().unwrap();
+    let (hash_key, _) = source.unlock(cipher()).await.unwrap();
     let destination = to.open().await;
     let mut cut = SeaOrmCopy::begin(&source, &destination).await.unwrap();
     cut.step().await.unwrap();
     cluster.cut_connections(to.database.as_ref().unwrap());
     assert!(cut.step().await.is_err());
-    assert!(Box::new(cut).finish(&hash_key).await.is_err());
+    assert!(cut.finish(&hash_key).await.is_err());
     assert_eq!(to.open().await.hash_key().await.unwrap(), None);
     source.release().await.unwrap();
     copy(&from, &to).await.unwrap();

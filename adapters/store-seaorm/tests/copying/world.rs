@@ -9,15 +9,15 @@ use central_oauth_domain::grant::revocation::{
 use central_oauth_domain::grant::{Account, AccountKey, NewGrant, ProviderName, StoredTokens};
 use central_oauth_domain::link::{Link, PollSchedule, SealedConsent, SealedPrompt};
 use central_oauth_domain::ports::{
-    AccountStore, CopyStep, KeyStore, LinkStore, RefreshStore, RevocationStore, StoreCopy,
+    AccountStore, KeyStore, LinkStore, RefreshStore, RevocationStore,
 };
 use central_oauth_domain::secret::{AccessToken, DeviceCode, RefreshToken, UserCode};
 use central_oauth_domain::testing::{FakeCipher, seeded_entropy};
-use central_oauth_domain::usecases::{
-    Copied, CopyError, CopyProgress, copy as copy_all, unlock, unlock_source,
-};
+use central_oauth_domain::usecases::unlock;
 use central_oauth_domain::vault::Vault;
-use central_oauth_store_seaorm::{CopyRefused, CopySource, DatabaseUrl, SeaOrmCopy, SeaOrmStore};
+use central_oauth_store_seaorm::{
+    CopyError, CopyReport, CopySource, DatabaseUrl, SeaOrmCopy, SeaOrmStore,
+};
 use central_oauth_test_postgres::Cluster;
 
 use crate::common::{LATER, NOW, POOL, Scratch, code, key, pending};
@@ -102,10 +102,8 @@ pub(crate) fn grant(vault: &Vault, name: &str) -> NewGrant {
     let owner = person(name);
     let refresh = RefreshToken::new(format!("refresh {name}"));
     NewGrant {
-        access_token: vault
-            .seal_access_token(&AccessToken::new("access"), &owner)
-            .unwrap(),
-        refresh_token: Some(vault.seal_refresh_token(&refresh, &owner).unwrap()),
+        access_token: vault.seal(&AccessToken::new("access"), &owner).unwrap(),
+        refresh_token: Some(vault.seal(&refresh, &owner).unwrap()),
         next_refresh_at: Some(NOW),
         ..crate::common::grant(name)
     }
@@ -115,13 +113,9 @@ pub(crate) fn grant(vault: &Vault, name: &str) -> NewGrant {
 pub(crate) async fn asked(store: &SeaOrmStore, vault: &Vault, n: u64) -> Link {
     let link = pending(store, n).await;
     let consent = SealedConsent {
-        handle: vault
-            .seal_device_code(&DeviceCode::new("device"), &link.code)
-            .unwrap(),
+        handle: vault.seal(&DeviceCode::new("device"), &link.code).unwrap(),
         prompt: SealedPrompt::UserCode {
-            user_code: vault
-                .seal_user_code(&UserCode::new("user"), &link.code)
-                .unwrap(),
+            user_code: vault.seal(&UserCode::new("user"), &link.code).unwrap(),
             verification_uri: "https://provider.example/device".to_owned(),
             verification_uri_complete: None,
         },
@@ -148,11 +142,7 @@ pub(crate) fn revocation(vault: &Vault, n: u8) -> NewRevocation {
         account: None,
         origin: crate::common::grant("").origin,
         tokens: RevocableTokens {
-            refresh_token: Some(
-                vault
-                    .seal_revocable_refresh_token(&token, &reference)
-                    .unwrap(),
-            ),
+            refresh_token: Some(vault.seal(&token, &reference).unwrap()),
             ..RevocableTokens::default()
         },
         requested_at: NOW,
@@ -216,21 +206,8 @@ impl Contents {
 }
 
 /// Copies everything, as the command does.
-pub(crate) async fn copy(from: &Place, to: &Place) -> Result<Copied, CopyError> {
-    let source = CopySource::hold(&from.url, POOL).await.unwrap();
-    let hash_key = source.hash_key().await.unwrap();
-    let in_use = source.seals_in_use().await.unwrap();
-    let vault = unlock_source(hash_key.as_ref(), in_use, cipher())?;
-    let destination = to.open().await;
-    let copy = SeaOrmCopy::begin(&source, &destination).await.unwrap();
-    let mut steps = Vec::<CopyProgress>::new();
-    let copied = copy_all(Box::new(copy), &hash_key.unwrap(), &vault, &mut |step| {
-        steps.push(step);
-    })
-    .await;
-    destination.close().await.unwrap();
-    source.release().await.unwrap();
-    copied
+pub(crate) async fn copy(from: &Place, to: &Place) -> Result<CopyReport, CopyError> {
+    central_oauth_store_seaorm::copy(&from.url, &to.url, POOL, cipher(), &mut |_| ()).await
 }
 
 /// Begins to copy and is stopped after so many steps. Whether there were more.
@@ -238,7 +215,7 @@ pub(crate) async fn interrupted(from: &Place, to: &Place, steps: usize) -> bool 
     let source = CopySource::hold(&from.url, POOL).await.unwrap();
     let destination = to.open().await;
     let mut copy = SeaOrmCopy::begin(&source, &destination).await.unwrap();
-    let mut last: Option<CopyStep> = None;
+    let mut last = None;
     for _ in 0..steps {
         last = copy.step().await.unwrap();
     }
@@ -246,20 +223,4 @@ pub(crate) async fn interrupted(from: &Place, to: &Place, steps: usize) -> bool 
     destination.close().await.unwrap();
     source.release().await.unwrap();
     last.is_some()
-}
-
-/// Why a copy does not begin.
-pub(crate) async fn refusal(from: &Place, to: &Place) -> CopyRefused {
-    let source = match CopySource::hold(&from.url, POOL).await {
-        Ok(source) => source,
-        Err(refused) => return refused,
-    };
-    if let Err(refused) = SeaOrmCopy::refuse_complete(&to.url, POOL).await {
-        return refused;
-    }
-    let destination = to.open().await;
-    SeaOrmCopy::begin(&source, &destination)
-        .await
-        .map(drop)
-        .unwrap_err()
 }

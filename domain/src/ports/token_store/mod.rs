@@ -25,9 +25,7 @@ pub use outages::OutageStore;
 pub use refreshes::{Recorded, RefreshStore};
 pub use replicas::ReplicaStore;
 pub use revocations::RevocationStore;
-pub use seals::{
-    Resealing, SealStore, SealedColumn, SealedRow, SealedTable, SealedTo, SealedValue,
-};
+pub use seals::{OwnerKind, Resealing, SealStore, SealedRow, SealedTo, SealedValue, SecretKind};
 pub use write_tests::WriteTestStore;
 
 /// Keeps links, accounts, tokens, keys and what is to be revoked. One method is one intent and one transaction; what a

@@ -23,11 +23,11 @@ pub trait SealStore: Send + Sync {
     /// The keys that stored values were sealed with. It costs the same however many values are stored.
     async fn seals_in_use(&self) -> Result<BTreeSet<SealId>, StoreError>;
 
-    /// Up to `limit` rows of a table of which a value was sealed with another key than `present`, in the order of their
+    /// Returns up to `limit` owners of a kind with a value that another key than `present` sealed, in the order of their
     /// numbers, those after `after` only.
     async fn rows_sealed_otherwise(
         &self,
-        table: SealedTable,
+        owners: OwnerKind,
         present: SealId,
         after: i64,
         limit: u64,
@@ -38,33 +38,28 @@ pub trait SealStore: Send + Sync {
     async fn reseal(&self, rows: &[Resealing]) -> Result<u64, StoreError>;
 }
 
-/// The tables with sealed values.
+/// The kinds of owners of sealed values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SealedTable {
-    /// The hash key.
-    ServiceKeys,
-    /// Accounts' tokens.
-    Tokens,
-    /// What links hold while a person consents.
-    DeviceCodes,
-    /// What is to be revoked.
-    Revocations,
+pub enum OwnerKind {
+    /// The service itself: its hash key.
+    Service,
+    /// Accounts: their tokens.
+    Account,
+    /// Links: what they hold while a person consents.
+    Link,
+    /// Revocations: what is to be revoked.
+    Revocation,
 }
 
-impl SealedTable {
+impl OwnerKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [
-        Self::ServiceKeys,
-        Self::Tokens,
-        Self::DeviceCodes,
-        Self::Revocations,
-    ];
+    pub const ALL: [Self; 4] = [Self::Service, Self::Account, Self::Link, Self::Revocation];
 }
 
-/// The columns with sealed values, over all tables.
+/// Which of its owner's values a sealed value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SealedColumn {
-    /// The hash key of `service_keys`.
+pub enum SecretKind {
+    /// The hash key of the service.
     HashKey,
     /// An access token.
     AccessToken,
@@ -87,12 +82,12 @@ pub enum SealedColumn {
     VerificationUriComplete,
 }
 
-/// What a row is known by: its values are sealed to it.
+/// The owner of sealed values. They open for nobody else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SealedTo {
-    /// The one row of `service_keys`.
+    /// The service itself.
     Service,
-    /// Tokens of an account.
+    /// An account.
     Account(AccountKey),
     /// A link, by the hash of its code.
     Link(KeyedHash),
@@ -100,22 +95,40 @@ pub enum SealedTo {
     Revocation(RevocationReference),
 }
 
-/// A row with its sealed values.
+impl From<&AccountKey> for SealedTo {
+    fn from(key: &AccountKey) -> Self {
+        Self::Account(key.clone())
+    }
+}
+
+impl From<&KeyedHash> for SealedTo {
+    fn from(code: &KeyedHash) -> Self {
+        Self::Link(*code)
+    }
+}
+
+impl From<&RevocationReference> for SealedTo {
+    fn from(reference: &RevocationReference) -> Self {
+        Self::Revocation(*reference)
+    }
+}
+
+/// An owner with its sealed values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedRow {
     /// The store's number.
     pub id: i64,
-    /// What it is known by.
+    /// The owner.
     pub owner: SealedTo,
-    /// Its sealed values, those that there are.
+    /// The owner's sealed values, those that there are.
     pub values: Vec<SealedValue>,
 }
 
-/// A sealed value and where it stands.
+/// A sealed value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedValue {
-    /// The column.
-    pub column: SealedColumn,
+    /// Which of its owner's values it is.
+    pub kind: SecretKind,
     /// The value.
     pub sealed: Sealed,
 }

@@ -10,7 +10,7 @@ use crate::grant::StoredTokens;
 use crate::grant::revocation::RevocationLease;
 use crate::link::{Link, LinkState, SealedPrompt};
 use crate::ports::{
-    Resealing, SealStore, SealedColumn, SealedRow, SealedTable, SealedTo, SealedValue, StoreError,
+    OwnerKind, Resealing, SealStore, SealedRow, SealedTo, SealedValue, SecretKind, StoreError,
 };
 use crate::secret::{SealId, Sealed};
 
@@ -33,20 +33,20 @@ impl SealStore for MemoryStore {
 
     async fn seals_in_use(&self) -> Result<BTreeSet<SealId>, StoreError> {
         let mut state = self.lock();
-        let rows = SealedTable::ALL.map(|table| state.sealed_rows(table));
+        let rows = OwnerKind::ALL.map(|owners| state.sealed_rows(owners));
         let values = rows.iter().flatten().flat_map(|row| &row.values);
         Ok(values.filter_map(|value| value.sealed.seal_id()).collect())
     }
 
     async fn rows_sealed_otherwise(
         &self,
-        table: SealedTable,
+        owners: OwnerKind,
         present: SealId,
         after: i64,
         limit: u64,
     ) -> Result<Vec<SealedRow>, StoreError> {
         let otherwise = |value: &SealedValue| value.sealed.seal_id() != Some(present);
-        let mut rows = self.lock().sealed_rows(table);
+        let mut rows = self.lock().sealed_rows(owners);
         rows.retain(|row| row.id > after && row.values.iter().any(otherwise));
         rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(rows)
@@ -59,26 +59,26 @@ impl SealStore for MemoryStore {
     }
 }
 
-/// A column and the place of its value.
-type Slot<'a> = (SealedColumn, &'a mut Sealed);
+/// A value and where it is kept.
+type Slot<'a> = (SecretKind, &'a mut Sealed);
 
 impl State {
-    fn sealed_rows(&mut self, table: SealedTable) -> Vec<SealedRow> {
+    fn sealed_rows(&mut self, owners: OwnerKind) -> Vec<SealedRow> {
         let mut rows = Vec::new();
-        match table {
-            SealedTable::ServiceKeys => {
-                let slots = slot(SealedColumn::HashKey, &mut self.hash_key);
+        match owners {
+            OwnerKind::Service => {
+                let slots = slot(SecretKind::HashKey, &mut self.hash_key);
                 rows.extend((!slots.is_empty()).then(|| row(1, SealedTo::Service, slots)));
             }
-            SealedTable::Tokens => rows.extend(self.accounts.iter_mut().map(|(id, tokens)| {
+            OwnerKind::Account => rows.extend(self.accounts.iter_mut().map(|(id, tokens)| {
                 let owner = SealedTo::Account(tokens.account.key.clone());
                 row(*id, owner, of_tokens(tokens))
             })),
-            SealedTable::DeviceCodes => rows.extend(self.links.iter_mut().map(|(id, link)| {
+            OwnerKind::Link => rows.extend(self.links.iter_mut().map(|(id, link)| {
                 let owner = SealedTo::Link(link.code);
                 row(*id, owner, of_link(link))
             })),
-            SealedTable::Revocations => {
+            OwnerKind::Revocation => {
                 rows.extend(self.revocations.iter_mut().map(|(id, kept)| {
                     let owner = SealedTo::Revocation(kept.reference);
                     row(*id, owner, of_revocation(kept))
@@ -91,7 +91,7 @@ impl State {
     fn reseal(&mut self, resealing: &Resealing) -> bool {
         let row = &resealing.row;
         let slots = match &row.owner {
-            SealedTo::Service => slot(SealedColumn::HashKey, &mut self.hash_key),
+            SealedTo::Service => slot(SecretKind::HashKey, &mut self.hash_key),
             SealedTo::Account(_) => self.accounts.get_mut(&row.id).map_or(vec![], of_tokens),
             SealedTo::Link(_) => self.links.get_mut(&row.id).map_or(vec![], of_link),
             SealedTo::Revocation(_) => self
@@ -103,7 +103,7 @@ impl State {
             && slots
                 .iter()
                 .zip(&row.values)
-                .all(|((column, now), read)| *column == read.column && **now == read.sealed);
+                .all(|((kind, now), read)| *kind == read.kind && **now == read.sealed);
         if unchanged {
             for ((_, place), new) in slots.into_iter().zip(&resealing.values) {
                 *place = new.clone();
@@ -114,8 +114,8 @@ impl State {
 }
 
 fn row(id: i64, owner: SealedTo, slots: Vec<Slot<'_>>) -> SealedRow {
-    let values = slots.into_iter().map(|(column, sealed)| SealedValue {
-        column,
+    let values = slots.into_iter().map(|(kind, sealed)| SealedValue {
+        kind,
         sealed: sealed.clone(),
     });
     SealedRow {
@@ -125,45 +125,45 @@ fn row(id: i64, owner: SealedTo, slots: Vec<Slot<'_>>) -> SealedRow {
     }
 }
 
-fn slot(column: SealedColumn, value: &mut Option<Sealed>) -> Vec<Slot<'_>> {
-    Vec::from_iter(value.as_mut().map(|value| (column, value)))
+fn slot(kind: SecretKind, value: &mut Option<Sealed>) -> Vec<Slot<'_>> {
+    Vec::from_iter(value.as_mut().map(|value| (kind, value)))
 }
 
 fn of_tokens(tokens: &mut StoredTokens) -> Vec<Slot<'_>> {
-    let mut slots = vec![(SealedColumn::AccessToken, &mut tokens.access_token)];
-    slots.extend(slot(SealedColumn::Extra, &mut tokens.extra));
-    slots.extend(slot(SealedColumn::RefreshToken, &mut tokens.refresh_token));
+    let mut slots = vec![(SecretKind::AccessToken, &mut tokens.access_token)];
+    slots.extend(slot(SecretKind::Extra, &mut tokens.extra));
+    slots.extend(slot(SecretKind::RefreshToken, &mut tokens.refresh_token));
     let spare = &mut tokens.spare_refresh_token;
-    slots.extend(slot(SealedColumn::SpareRefreshToken, spare));
+    slots.extend(slot(SecretKind::SpareRefreshToken, spare));
     slots
 }
 
 fn of_link(link: &mut Link) -> Vec<Slot<'_>> {
     match &mut link.state {
         LinkState::Authorizing(consent) => {
-            let mut slots = vec![(SealedColumn::DeviceCode, &mut consent.handle)];
-            slots.extend(slot(SealedColumn::Callback, &mut consent.callback));
+            let mut slots = vec![(SecretKind::DeviceCode, &mut consent.handle)];
+            slots.extend(slot(SecretKind::Callback, &mut consent.callback));
             match &mut consent.prompt {
                 SealedPrompt::UserCode {
                     user_code,
                     verification_uri_complete,
                     ..
                 } => {
-                    slots.push((SealedColumn::UserCode, user_code));
-                    let complete = SealedColumn::VerificationUriComplete;
+                    slots.push((SecretKind::UserCode, user_code));
+                    let complete = SecretKind::VerificationUriComplete;
                     slots.extend(slot(complete, verification_uri_complete));
                 }
                 SealedPrompt::Visit { uri } => {
-                    slots.push((SealedColumn::VerificationUriComplete, uri));
+                    slots.push((SecretKind::VerificationUriComplete, uri));
                 }
             }
             slots
         }
         LinkState::Redeemed(grant) => {
-            let mut slots = vec![(SealedColumn::AccessToken, &mut grant.access_token)];
-            slots.extend(slot(SealedColumn::Extra, &mut grant.extra));
-            slots.extend(slot(SealedColumn::RefreshToken, &mut grant.refresh_token));
-            slots.extend(slot(SealedColumn::IdToken, &mut grant.id_token));
+            let mut slots = vec![(SecretKind::AccessToken, &mut grant.access_token)];
+            slots.extend(slot(SecretKind::Extra, &mut grant.extra));
+            slots.extend(slot(SecretKind::RefreshToken, &mut grant.refresh_token));
+            slots.extend(slot(SecretKind::IdToken, &mut grant.id_token));
             slots
         }
         LinkState::Pending | LinkState::Linked { .. } | LinkState::Ended { .. } => vec![],
@@ -172,10 +172,10 @@ fn of_link(link: &mut Link) -> Vec<Slot<'_>> {
 
 fn of_revocation(kept: &mut RevocationLease) -> Vec<Slot<'_>> {
     let tokens = &mut kept.tokens;
-    let mut slots = slot(SealedColumn::AccessToken, &mut tokens.access_token);
-    slots.extend(slot(SealedColumn::RefreshToken, &mut tokens.refresh_token));
+    let mut slots = slot(SecretKind::AccessToken, &mut tokens.access_token);
+    slots.extend(slot(SecretKind::RefreshToken, &mut tokens.refresh_token));
     let spare = &mut tokens.spare_refresh_token;
-    slots.extend(slot(SealedColumn::SpareRefreshToken, spare));
-    slots.extend(slot(SealedColumn::IdToken, &mut tokens.id_token));
+    slots.extend(slot(SecretKind::SpareRefreshToken, spare));
+    slots.extend(slot(SecretKind::IdToken, &mut tokens.id_token));
     slots
 }

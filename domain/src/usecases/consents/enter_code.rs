@@ -182,15 +182,15 @@ impl Consents {
                 verification_uri,
                 verification_uri_complete,
             } => Prompt::UserCode {
-                user_code: vault.open_user_code(user_code, &link.code)?,
+                user_code: vault.open(user_code, &link.code)?,
                 verification_uri: verification_uri.clone(),
                 verification_uri_complete: verification_uri_complete
                     .as_ref()
-                    .map(|uri| vault.open_consent_uri(uri, &link.code))
+                    .map(|uri| vault.open(uri, &link.code))
                     .transpose()?,
             },
             SealedPrompt::Visit { uri } => Prompt::Visit {
-                uri: vault.open_consent_uri(uri, &link.code)?,
+                uri: vault.open(uri, &link.code)?,
             },
         }))
     }

@@ -87,19 +87,19 @@ impl Consents {
                 verification_uri,
                 verification_uri_complete,
             } => SealedPrompt::UserCode {
-                user_code: vault.seal_user_code(user_code, &link.code)?,
+                user_code: vault.seal(user_code, &link.code)?,
                 verification_uri: verification_uri.clone(),
                 verification_uri_complete: verification_uri_complete
                     .as_ref()
-                    .map(|uri| vault.seal_consent_uri(uri, &link.code))
+                    .map(|uri| vault.seal(uri, &link.code))
                     .transpose()?,
             },
             Prompt::Visit { uri } => SealedPrompt::Visit {
-                uri: vault.seal_consent_uri(uri, &link.code)?,
+                uri: vault.seal(uri, &link.code)?,
             },
         };
         Ok(SealedConsent {
-            handle: vault.seal_device_code(&consent.handle, &link.code)?,
+            handle: vault.seal(&consent.handle, &link.code)?,
             prompt,
             callback: None,
         })

@@ -49,7 +49,7 @@ impl Consents {
             if let Standing::Known = self.standing(&link, &answer)? {
                 return Ok(code);
             }
-            let sealed = self.vault.seal_callback(&callback.query, &link.code)?;
+            let sealed = self.vault.seal(&callback.query, &link.code)?;
             let poll = PollSchedule::at_once(self.clock.now());
             let kept = self
                 .links

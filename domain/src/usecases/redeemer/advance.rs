@@ -37,9 +37,9 @@ impl Redeemer {
             return Ok(Outcome::Over(Ending::Expired));
         }
         let provider = self.providers.get(&link.provider)?;
-        let handle = self.vault.open_device_code(&consent.handle, &link.code)?;
+        let handle = self.vault.open(&consent.handle, &link.code)?;
         let callback = consent.callback.as_ref();
-        let callback = callback.map(|sealed| self.vault.open_callback(sealed, &link.code));
+        let callback = callback.map(|sealed| self.vault.open(sealed, &link.code));
         let callback = callback.transpose()?;
         let redemption = provider.redeem(&handle, callback.as_ref()).await?;
         let now = self.clock.now();
@@ -84,14 +84,14 @@ impl Redeemer {
             is_stored: false,
         });
         let extra = Extra::default().after(grant.extra.clone());
-        let seal_extra = || vault.seal_new_extra(&extra.to_text(), &link.code);
+        let seal_extra = || vault.seal(&extra.to_text(), &link.code);
         Ok(SealedGrant {
-            access_token: vault.seal_new_access_token(&grant.access_token, &link.code)?,
+            access_token: vault.seal(&grant.access_token, &link.code)?,
             refresh_token: refresh_token
-                .map(|token| vault.seal_new_refresh_token(token, &link.code))
+                .map(|token| vault.seal(token, &link.code))
                 .transpose()?,
             id_token: id_token
-                .map(|token| vault.seal_new_id_token(token, &link.code))
+                .map(|token| vault.seal(token, &link.code))
                 .transpose()?,
             scopes: grant.scopes.clone(),
             extra: (!extra.is_empty()).then(seal_extra).transpose()?,

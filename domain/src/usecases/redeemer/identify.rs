@@ -6,6 +6,7 @@ use crate::fault::Fault;
 use crate::grant::refresh::{Lifetimes, due_at};
 use crate::grant::{AccessEnd, Account, AccountKey, Identity, LifetimeHints, NewGrant};
 use crate::link::{Ending, Link, SealedGrant};
+use crate::secret::{AccessToken, ExtraText, RefreshToken};
 
 struct Owner {
     key: AccountKey,
@@ -21,13 +22,11 @@ impl Redeemer {
         grant: &SealedGrant,
     ) -> Result<Outcome, RedeemError> {
         let provider = self.providers.get(&link.provider)?;
-        let access_token = self
-            .vault
-            .open_new_access_token(&grant.access_token, &link.code)?;
+        let access_token = self.vault.open(&grant.access_token, &link.code)?;
         let id_token = grant
             .id_token
             .as_ref()
-            .map(|token| self.vault.open_new_id_token(token, &link.code))
+            .map(|token| self.vault.open(token, &link.code))
             .transpose()?;
         let identity = provider
             .identify(&access_token, id_token.as_ref(), grant.requested_at)
@@ -106,15 +105,15 @@ impl Redeemer {
         grant: &SealedGrant,
     ) -> Result<Outcome, RedeemError> {
         let vault = &self.vault;
-        let access_token = vault.open_new_access_token(&grant.access_token, &link.code)?;
+        let access_token: AccessToken = vault.open(&grant.access_token, &link.code)?;
         let refresh_token = grant
             .refresh_token
             .as_ref()
-            .map(|sealed| vault.open_new_refresh_token(sealed, &link.code))
+            .map(|sealed| vault.open::<RefreshToken>(sealed, &link.code))
             .transpose()?;
         let dies_at = grant.refresh_token_expires_at;
         let extra = grant.extra.as_ref();
-        let extra = extra.map(|sealed| vault.open_new_extra(sealed, &link.code));
+        let extra = extra.map(|sealed| vault.open::<ExtraText>(sealed, &link.code));
         let extra = extra.transpose()?;
         let (requested_at, expires_at) = (grant.requested_at, grant.access_token_expires_at);
         let hints = LifetimeHints {
@@ -128,12 +127,12 @@ impl Redeemer {
             refresh_token_lasts: dies_at.map(|at| at.since(requested_at)),
         };
         Ok(Outcome::Identified(Box::new(NewGrant {
-            access_token: vault.seal_access_token(&access_token, &owner.key)?,
+            access_token: vault.seal(&access_token, &owner.key)?,
             refresh_token: refresh_token
-                .map(|token| vault.seal_refresh_token(&token, &owner.key))
+                .map(|token| vault.seal(&token, &owner.key))
                 .transpose()?,
             extra: extra
-                .map(|text| vault.seal_extra(&text, &owner.key))
+                .map(|text| vault.seal(&text, &owner.key))
                 .transpose()?,
             account: owner.key,
             identified: owner.identified,

@@ -44,7 +44,7 @@ impl Refresher {
         }
         let lasts = granted.refresh_token_expires_in;
         Ok(RefreshedTokens {
-            access_token: Ok(self.vault.seal_access_token(&granted.access_token, key)?),
+            access_token: Ok(self.vault.seal(&granted.access_token, key)?),
             refresh_token: self.seal_new(lease, refresh_token)?,
             scopes: granted.scopes.clone(),
             extra: self.seal_extra(lease, &granted.extra)?,
@@ -101,14 +101,14 @@ impl Refresher {
         lease: &StoredTokens,
         refresh_token: Option<&RefreshToken>,
     ) -> Result<Option<Sealed>, CipherError> {
-        let seal = |token| self.vault.seal_refresh_token(token, &lease.account.key);
+        let seal = |token| self.vault.seal(token, &lease.account.key);
         refresh_token.map(seal).transpose()
     }
 
     /// Whether the provider has given the stored access token once more.
     fn is_stored(&self, lease: &StoredTokens, access_token: &AccessToken) -> bool {
         let (vault, key) = (&self.vault, &lease.account.key);
-        let stored = vault.open_access_token(&lease.access_token, key);
+        let stored = vault.open::<AccessToken>(&lease.access_token, key);
         stored.is_ok_and(|stored| stored.expose() == access_token.expose())
     }
 
@@ -122,7 +122,7 @@ impl Refresher {
             .vault
             .read_extra(lease.extra.as_ref(), &lease.account.key);
         let extra = before.after(answer.clone());
-        let seal = || self.vault.seal_extra(&extra.to_text(), &lease.account.key);
+        let seal = || self.vault.seal(&extra.to_text(), &lease.account.key);
         (!extra.is_empty()).then(seal).transpose()
     }
 }

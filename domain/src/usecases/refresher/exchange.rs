@@ -174,7 +174,7 @@ impl Refresher {
             .refresh_token
             .as_ref()
             .ok_or(ExchangeError::LeaseLost)?;
-        let refresh_token = self.vault.open_refresh_token(sealed, &lease.account.key)?;
+        let refresh_token = self.vault.open(sealed, &lease.account.key)?;
         let can_store = self.write_tests.test_write(None).await.is_ok();
         if !can_store || self.outages.waits_for_probe(lease) || !self.holds(lease).await {
             return Err(ExchangeError::LeaseLost);

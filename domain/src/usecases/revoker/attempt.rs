@@ -8,6 +8,7 @@ use crate::fault::Fault;
 use crate::grant::Identity;
 use crate::grant::revocation::{RevocationLease, RevocationResult, RevocationStatus};
 use crate::ports::{CipherError, OAuthProvider, ProviderError, Revoked, StoreError, TokenToRevoke};
+use crate::secret::{RefreshToken, SpareRefreshToken};
 
 /// The pause after a definite no.
 const AFTER_A_NO: Duration = Duration::from_secs(3600);
@@ -89,19 +90,20 @@ impl Revoker {
         let (vault, to, tokens) = (&self.vault, &lease.reference, &lease.tokens);
         let mut so_far = SoFar::default();
         if let Some(sealed) = &tokens.refresh_token {
-            let token = vault.open_revocable_refresh_token(sealed, to)?;
+            let token = vault.open(sealed, to)?;
             let token = TokenToRevoke::Refresh(&token);
             self.give_back(&*provider, token, lease, &mut so_far)
                 .await?;
         }
         if let Some(sealed) = &tokens.spare_refresh_token {
-            let token = vault.open_revocable_spare(sealed, to)?;
+            let token: SpareRefreshToken = vault.open(sealed, to)?;
+            let token = RefreshToken::new(token.expose());
             let token = TokenToRevoke::Refresh(&token);
             self.give_back(&*provider, token, lease, &mut so_far)
                 .await?;
         }
         if let Some(sealed) = &tokens.access_token {
-            let token = vault.open_revocable_access_token(sealed, to)?;
+            let token = vault.open(sealed, to)?;
             let token = TokenToRevoke::Access(&token);
             self.give_back(&*provider, token, lease, &mut so_far)
                 .await?;
@@ -141,11 +143,9 @@ impl Revoker {
         let Some(sealed) = &tokens.access_token else {
             return Ok(());
         };
-        let access_token = vault.open_revocable_access_token(sealed, to)?;
+        let access_token = vault.open(sealed, to)?;
         let id_token = tokens.id_token.as_ref();
-        let id_token = id_token
-            .map(|sealed| vault.open_revocable_id_token(sealed, to))
-            .transpose()?;
+        let id_token = id_token.map(|sealed| vault.open(sealed, to)).transpose()?;
         self.check(lease).await?;
         let identity = provider
             .identify(&access_token, id_token.as_ref(), lease.requested_at)

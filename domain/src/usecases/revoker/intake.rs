@@ -7,7 +7,7 @@ use crate::grant::{
 };
 use crate::link::{Link, SealedGrant};
 use crate::ports::{CipherError, StoreError};
-use crate::secret::{AccessToken, IdToken, RefreshToken};
+use crate::secret::{AccessToken, IdToken, RefreshToken, SpareRefreshToken};
 use crate::time::Timestamp;
 
 /// Tokens on their way from one place in the store to another. What does not open cannot be revoked, and holds up
@@ -43,9 +43,9 @@ impl Revoker {
         stored: &StoredTokens,
     ) -> Result<NewRevocation, CipherError> {
         let (vault, key) = (&self.vault, &stored.account.key);
-        let refresh = |sealed| opened(vault.open_refresh_token(sealed, key));
+        let refresh = |sealed| opened(vault.open(sealed, key));
         let tokens = Tokens {
-            access: opened(vault.open_access_token(&stored.access_token, key)),
+            access: opened(vault.open(&stored.access_token, key)),
             refresh: stored.refresh_token.as_ref().and_then(refresh),
             spare: stored.spare_refresh_token.as_ref().and_then(refresh),
             id: None,
@@ -66,10 +66,10 @@ impl Revoker {
         grant: &SealedGrant,
     ) -> Result<NewRevocation, CipherError> {
         let (vault, code) = (&self.vault, &link.code);
-        let refresh = |sealed| opened(vault.open_new_refresh_token(sealed, code));
-        let id = |sealed| opened(vault.open_new_id_token(sealed, code));
+        let refresh = |sealed| opened(vault.open(sealed, code));
+        let id = |sealed| opened(vault.open(sealed, code));
         let tokens = Tokens {
-            access: opened(vault.open_new_access_token(&grant.access_token, code)),
+            access: opened(vault.open(&grant.access_token, code)),
             refresh: grant.refresh_token.as_ref().and_then(refresh),
             spare: None,
             id: grant.id_token.as_ref().and_then(id),
@@ -89,10 +89,10 @@ impl Revoker {
         refreshed: &RefreshedTokens,
     ) -> Result<NewRevocation, CipherError> {
         let (vault, key) = (&self.vault, &lease.account.key);
-        let refresh = |sealed| opened(vault.open_refresh_token(sealed, key));
+        let refresh = |sealed| opened(vault.open(sealed, key));
         let access = refreshed.access_token.as_ref().ok();
         let tokens = Tokens {
-            access: access.and_then(|sealed| opened(vault.open_access_token(sealed, key))),
+            access: access.and_then(|sealed| opened(vault.open(sealed, key))),
             refresh: refreshed.refresh_token.as_ref().and_then(refresh),
             spare: None,
             id: None,
@@ -134,18 +134,12 @@ impl Revoker {
             account: owner.account,
             origin: origin.clone(),
             tokens: RevocableTokens {
-                access_token: access
-                    .map(|token| vault.seal_revocable_access_token(token, to))
-                    .transpose()?,
-                refresh_token: refresh
-                    .map(|token| vault.seal_revocable_refresh_token(token, to))
-                    .transpose()?,
+                access_token: access.map(|token| vault.seal(token, to)).transpose()?,
+                refresh_token: refresh.map(|token| vault.seal(token, to)).transpose()?,
                 spare_refresh_token: spare
-                    .map(|token| vault.seal_revocable_spare(token, to))
+                    .map(|token| vault.seal(&SpareRefreshToken::new(token.expose()), to))
                     .transpose()?,
-                id_token: id
-                    .map(|token| vault.seal_revocable_id_token(token, to))
-                    .transpose()?,
+                id_token: id.map(|token| vault.seal(token, to)).transpose()?,
             },
             requested_at,
             created_at: self.clock.now(),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ports::SealStore;
+use crate::secret::RefreshToken;
 use crate::usecases::{UnlockError, rekey, require_all_keys};
 use crate::vault::Vault;
 
@@ -55,7 +56,7 @@ async fn everything_moves_to_the_present_key() {
     require_all_keys(store, &new).await.unwrap();
     let tokens = store.accounts(None, 1).await.unwrap().remove(0);
     let tokens = store.tokens(tokens.id).await.unwrap().unwrap();
-    let opened = new.open_refresh_token(&tokens.refresh_token.unwrap(), &tokens.account.key);
+    let opened = new.open::<RefreshToken>(&tokens.refresh_token.unwrap(), &tokens.account.key);
     assert!(opened.is_ok_and(|token| token.expose() == "refresh-1"));
     assert!(
         vault(&stage, FakeCipher::new(1)).await.is_err(),
@@ -71,8 +72,8 @@ async fn a_key_that_is_still_needed_is_missed() {
         .await
         .unwrap();
     // Killed after the hash key: the rest still needs the old one.
-    let table = crate::ports::SealedTable::ServiceKeys;
-    let row = store.rows_sealed_otherwise(table, both.present(), 0, 1);
+    let owners = crate::ports::OwnerKind::Service;
+    let row = store.rows_sealed_otherwise(owners, both.present(), 0, 1);
     let row = row.await.unwrap().remove(0);
     let values = vec![both.reseal(&row.owner, &row.values[0]).unwrap()];
     let resealing = crate::ports::Resealing { row, values };
@@ -97,8 +98,8 @@ async fn a_token_that_was_refreshed_meanwhile_is_never_put_back() {
     let both = vault(&stage, FakeCipher::new(2).also_opening(&[1]))
         .await
         .unwrap();
-    let table = crate::ports::SealedTable::Tokens;
-    let row = store.rows_sealed_otherwise(table, both.present(), 0, 1);
+    let owners = crate::ports::OwnerKind::Account;
+    let row = store.rows_sealed_otherwise(owners, both.present(), 0, 1);
     let row = row.await.unwrap().remove(0);
     let values = row
         .values

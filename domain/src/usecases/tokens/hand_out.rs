@@ -84,9 +84,7 @@ impl Tokens {
             return Err(self.renewal.why_no_token(&tokens).await);
         }
         Ok(HandedToken {
-            access_token: self
-                .vault
-                .open_access_token(&tokens.access_token, &tokens.account.key)?,
+            access_token: self.vault.open(&tokens.access_token, &tokens.account.key)?,
             expires_at,
             expires_in,
             warning: warning(&tokens, now, min_ttl),

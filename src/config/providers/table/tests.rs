@@ -8,7 +8,7 @@ fn settings(text: &str) -> Result<ProviderSettings, String> {
 }
 
 #[test]
-fn whatever_a_preset_knows_can_be_told_otherwise() {
+fn every_value_of_a_preset_can_be_overridden() {
     let entra = settings(
         r#"
         preset = "entra"
@@ -80,7 +80,7 @@ fn whatever_a_preset_knows_can_be_told_otherwise() {
 }
 
 #[test]
-fn an_empty_text_takes_away_what_a_preset_says() {
+fn an_empty_text_removes_the_presets_value() {
     let google = settings(
         r#"
         preset = "google"
@@ -138,7 +138,7 @@ fn an_empty_text_takes_away_what_a_preset_says() {
 }
 
 #[test]
-fn a_server_without_a_preset_has_ways_of_its_own_too() {
+fn quirks_work_without_a_preset() {
     let plain = settings(
         r#"
         client_id = "a"

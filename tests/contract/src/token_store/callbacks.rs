@@ -1,7 +1,7 @@
 //! What a provider sends browsers back with.
 
 use central_oauth_domain::link::{Ending, Link, LinkId, LinkState, SealedConsent, SealedPrompt};
-use central_oauth_domain::ports::{SealedColumn, SealedTable, StoreError, TokenStore};
+use central_oauth_domain::ports::{OwnerKind, SecretKind, StoreError, TokenStore};
 use central_oauth_domain::secret::SealId;
 use tokio::task::JoinSet;
 
@@ -48,10 +48,10 @@ fn with(callback: &str) -> LinkState {
 async fn any_held(store: &dyn TokenStore) -> bool {
     // No value is sealed with this key, so that all rows come.
     let unused = SealId([0xff; SealId::LENGTH]);
-    let rows = store.rows_sealed_otherwise(SealedTable::DeviceCodes, unused, 0, u64::MAX);
+    let rows = store.rows_sealed_otherwise(OwnerKind::Link, unused, 0, u64::MAX);
     let rows = rows.await.unwrap();
     let mut values = rows.iter().flat_map(|row| &row.values);
-    values.any(|value| value.column == SealedColumn::Callback)
+    values.any(|value| value.kind == SecretKind::Callback)
 }
 
 pub(super) async fn one_is_kept_and_plans_the_question(fixture: &dyn Fixture) {

@@ -7,7 +7,7 @@ use central_oauth_domain::grant::revocation::{
     NewRevocation, RevocationId, RevocationLease, RevocationResult, RevocationStatus,
 };
 use central_oauth_domain::grant::{AccountKey, NewGrant, ProviderName};
-use central_oauth_domain::ports::{SealedTable, TokenStore};
+use central_oauth_domain::ports::{OwnerKind, TokenStore};
 use central_oauth_domain::secret::SealId;
 use tokio::task::JoinSet;
 
@@ -62,7 +62,7 @@ async fn status(store: &dyn TokenStore, lease: &RevocationLease) -> RevocationSt
 /// How many revocations hold a token.
 async fn holding(store: &dyn TokenStore) -> usize {
     let nobodys = SealId([0; SealId::LENGTH]);
-    let rows = store.rows_sealed_otherwise(SealedTable::Revocations, nobodys, 0, 100);
+    let rows = store.rows_sealed_otherwise(OwnerKind::Revocation, nobodys, 0, 100);
     let rows = rows.await.unwrap();
     rows.iter().filter(|row| !row.values.is_empty()).count()
 }

@@ -10,7 +10,7 @@ use central_oauth_domain::link::{
     Ending, Link, LinkState, SealedConsent, SealedGrant, SealedPrompt,
 };
 use central_oauth_domain::ports::{
-    Resealing, SealedColumn, SealedRow, SealedTable, SealedTo, TokenStore,
+    OwnerKind, Resealing, SealedRow, SealedTo, SecretKind, TokenStore,
 };
 use central_oauth_domain::secret::{SealId, Sealed};
 use tokio::task::JoinSet;
@@ -35,20 +35,20 @@ async fn in_use(store: &dyn TokenStore) -> BTreeSet<SealId> {
     store.seals_in_use().await.unwrap()
 }
 
-/// All rows of a table of which a value was sealed with another key.
-async fn otherwise(store: &dyn TokenStore, table: SealedTable, present: u8) -> Vec<SealedRow> {
-    let rows = store.rows_sealed_otherwise(table, seal(present), 0, u64::MAX);
+/// All owners of a kind with a value that another key sealed.
+async fn otherwise(store: &dyn TokenStore, owners: OwnerKind, present: u8) -> Vec<SealedRow> {
+    let rows = store.rows_sealed_otherwise(owners, seal(present), 0, u64::MAX);
     rows.await.unwrap()
 }
 
-fn columns(row: &SealedRow) -> Vec<SealedColumn> {
-    row.values.iter().map(|value| value.column).collect()
+fn kinds(row: &SealedRow) -> Vec<SecretKind> {
+    row.values.iter().map(|value| value.kind).collect()
 }
 
 /// The row under key number `n`.
 fn moved(row: &SealedRow, n: u8) -> Resealing {
     let values = row.values.iter();
-    let values = values.map(|value| by(n, &format!("{:?}", value.column)));
+    let values = values.map(|value| by(n, &format!("{:?}", value.kind)));
     Resealing {
         row: row.clone(),
         values: values.collect(),
@@ -139,8 +139,8 @@ async fn everything(store: &dyn TokenStore) -> AccountId {
 pub(super) async fn an_empty_store_needs_no_key(fixture: &dyn Fixture) {
     let store = fixture.store();
     assert_eq!(in_use(&*store).await, seals([]));
-    for table in SealedTable::ALL {
-        assert_eq!(otherwise(&*store, table, 1).await, []);
+    for owners in OwnerKind::ALL {
+        assert_eq!(otherwise(&*store, owners, 1).await, []);
     }
     assert_eq!(reseal(&*store, &[]).await, 0);
 }
@@ -165,21 +165,21 @@ pub(super) async fn many_rows_may_share_a_few_keys(fixture: &dyn Fixture) {
     };
     linked(&*store, 21, bare, 10).await;
     assert_eq!(in_use(&*store).await, seals([0, 1, 2, 9]));
-    let rows = otherwise(&*store, SealedTable::Tokens, 1).await;
+    let rows = otherwise(&*store, OwnerKind::Account, 1).await;
     assert!(rows.is_sorted_by_key(|row| row.id));
     // All but the numbers 1, 7, 13 and 19, both of whose tokens are of key 1.
     assert_eq!(rows.len(), 17);
     let mut pages = Vec::new();
     while let Some(page) = {
         let after = pages.last().map_or(0, |row: &SealedRow| row.id);
-        let page = store.rows_sealed_otherwise(SealedTable::Tokens, seal(1), after, 5);
+        let page = store.rows_sealed_otherwise(OwnerKind::Account, seal(1), after, 5);
         Some(page.await.unwrap()).filter(|page| !page.is_empty())
     } {
         assert!(page.len() <= 5);
         pages.extend(page);
     }
     assert_eq!(pages, rows);
-    let none = store.rows_sealed_otherwise(SealedTable::Tokens, seal(1), 0, 0);
+    let none = store.rows_sealed_otherwise(OwnerKind::Account, seal(1), 0, 0);
     assert_eq!(none.await.unwrap(), []);
 }
 
@@ -199,27 +199,27 @@ pub(super) async fn what_is_gone_needs_no_key(fixture: &dyn Fixture) {
     };
     store.delete_account(&seen, new).await.unwrap();
     assert_eq!(in_use(&*store).await, seals([1, 32, 33, 34, 35, 40]));
-    for table in [SealedTable::Tokens, SealedTable::DeviceCodes] {
-        assert_eq!(otherwise(&*store, table, 1).await, []);
+    for owners in [OwnerKind::Account, OwnerKind::Link] {
+        assert_eq!(otherwise(&*store, owners, 1).await, []);
     }
 }
 
-/// What `everything` leaves in a table: whose rows, and which values of them.
-fn rows_of(table: SealedTable, account: AccountKey) -> Vec<(SealedTo, Vec<SealedColumn>)> {
-    use SealedColumn::*;
-    match table {
-        SealedTable::ServiceKeys => vec![(SealedTo::Service, vec![HashKey])],
-        SealedTable::Tokens => {
+/// What `everything` leaves of a kind of owners: which owners, and which values of them.
+fn rows_of(owners: OwnerKind, account: AccountKey) -> Vec<(SealedTo, Vec<SecretKind>)> {
+    use SecretKind::*;
+    match owners {
+        OwnerKind::Service => vec![(SealedTo::Service, vec![HashKey])],
+        OwnerKind::Account => {
             let values = vec![AccessToken, Extra, RefreshToken, SpareRefreshToken];
             vec![(SealedTo::Account(account), values)]
         }
-        SealedTable::DeviceCodes => {
+        OwnerKind::Link => {
             let redeemed = vec![AccessToken, Extra, RefreshToken, IdToken];
             let asked = vec![DeviceCode, Callback, UserCode, VerificationUriComplete];
             let [one, two] = [1, 2].map(|n| SealedTo::Link(code(n)));
             vec![(one, redeemed), (two, asked)]
         }
-        SealedTable::Revocations => {
+        OwnerKind::Revocation => {
             let reference = RevocationReference::from_bytes([1; 16]);
             let values = vec![AccessToken, RefreshToken, SpareRefreshToken, IdToken];
             vec![(SealedTo::Revocation(reference), values)]
@@ -231,12 +231,12 @@ pub(super) async fn rows_say_what_they_are_sealed_to(fixture: &dyn Fixture) {
     let store = fixture.store();
     let id = everything(&*store).await;
     let tokens = stored(&*store, id).await;
-    for table in SealedTable::ALL {
-        let rows = otherwise(&*store, table, 99).await;
-        let found = rows.iter().map(|row| (row.owner.clone(), columns(row)));
-        let expected = rows_of(table, tokens.account.key.clone());
-        assert_eq!(found.collect::<Vec<_>>(), expected, "{table:?}");
-        if table == SealedTable::Tokens {
+    for owners in OwnerKind::ALL {
+        let rows = otherwise(&*store, owners, 99).await;
+        let found = rows.iter().map(|row| (row.owner.clone(), kinds(row)));
+        let expected = rows_of(owners, tokens.account.key.clone());
+        assert_eq!(found.collect::<Vec<_>>(), expected, "{owners:?}");
+        if owners == OwnerKind::Account {
             let values = rows[0].values.iter().map(|value| value.sealed.clone());
             let expected = [
                 tokens.access_token.clone(),
@@ -252,8 +252,8 @@ pub(super) async fn rows_say_what_they_are_sealed_to(fixture: &dyn Fixture) {
 pub(super) async fn one_other_value_is_enough(fixture: &dyn Fixture) {
     let store = fixture.store();
     let id = everything(&*store).await;
-    for table in SealedTable::ALL {
-        let rows = otherwise(&*store, table, 99).await;
+    for owners in OwnerKind::ALL {
+        let rows = otherwise(&*store, owners, 99).await;
         let all_but_the_last = rows.iter().map(|row| {
             let mut moved = moved(row, 50);
             let last = &row.values[row.values.len() - 1];
@@ -263,11 +263,11 @@ pub(super) async fn one_other_value_is_enough(fixture: &dyn Fixture) {
         let all_but_the_last: Vec<_> = all_but_the_last.collect();
         let changed = reseal(&*store, &all_but_the_last).await;
         assert_eq!(changed, rows.len() as u64);
-        let left = otherwise(&*store, table, 50).await;
-        assert_eq!(left.len(), rows.len(), "{table:?}");
+        let left = otherwise(&*store, owners, 50).await;
+        assert_eq!(left.len(), rows.len(), "{owners:?}");
         let rest: Vec<_> = left.iter().map(|row| moved(row, 50)).collect();
         reseal(&*store, &rest).await;
-        assert_eq!(otherwise(&*store, table, 50).await, [], "{table:?}");
+        assert_eq!(otherwise(&*store, owners, 50).await, [], "{owners:?}");
     }
     assert_eq!(in_use(&*store).await, seals([50]));
     let tokens = stored(&*store, id).await;
@@ -285,8 +285,8 @@ pub(super) async fn resealing_changes_nothing_else(fixture: &dyn Fixture) {
     let id = everything(&*store).await;
     let (tokens, link) = (stored(&*store, id).await, found(&*store, 2).await);
     let revocations = store.revocations(None, 10).await.unwrap();
-    for table in SealedTable::ALL {
-        let rows = otherwise(&*store, table, 50).await;
+    for owners in OwnerKind::ALL {
+        let rows = otherwise(&*store, owners, 50).await;
         let rows: Vec<_> = rows.iter().map(|row| moved(row, 50)).collect();
         assert_eq!(reseal(&*store, &rows).await, rows.len() as u64);
     }
@@ -315,7 +315,7 @@ pub(super) async fn what_has_changed_is_left_alone(fixture: &dyn Fixture) {
     let bob = linked(&*store, 2, grant_by("bob", 1, 1), 10).await.id;
     let cid = account_by(&*store, 3, "cid", 1).await;
     let dan = linked(&*store, 4, grant_by("dan", 1, 1), 10).await.id;
-    let rows = otherwise(&*store, SealedTable::Tokens, 50).await;
+    let rows = otherwise(&*store, OwnerKind::Account, 50).await;
     let rows: Vec<_> = rows.iter().map(|row| moved(row, 50)).collect();
     // One refreshed, one with a spare that was not there, one whose spare has gone.
     let generation = stored(&*store, ada).await.generation;
@@ -351,12 +351,8 @@ pub(super) async fn what_has_gone_stays_gone(fixture: &dyn Fixture) {
     let store = fixture.store();
     let id = everything(&*store).await;
     let mut rows = Vec::new();
-    for table in [
-        SealedTable::Tokens,
-        SealedTable::DeviceCodes,
-        SealedTable::Revocations,
-    ] {
-        let read = otherwise(&*store, table, 50).await;
+    for owners in [OwnerKind::Account, OwnerKind::Link, OwnerKind::Revocation] {
+        let read = otherwise(&*store, owners, 50).await;
         rows.extend(read.iter().map(|row| moved(row, 50)));
     }
     let seen = stored(&*store, id).await;
@@ -389,7 +385,7 @@ pub(super) async fn a_callback_comes_before_or_after_resealing(fixture: &dyn Fix
     let store = fixture.store();
     let before = authorizing(&*store, 1, 5).await;
     let after = authorizing(&*store, 2, 5).await;
-    let rows = otherwise(&*store, SealedTable::DeviceCodes, 50).await;
+    let rows = otherwise(&*store, OwnerKind::Link, 50).await;
     let rows: Vec<_> = rows.iter().map(|row| moved(row, 50)).collect();
     let keep =
         |link: &Link| store.keep_callback(link.id, link.version, by(50, "new"), answer(2), poll(6));
@@ -410,7 +406,7 @@ pub(super) async fn refreshed_tokens_are_never_put_back(fixture: &dyn Fixture) {
         let grant = grant_by(&format!("person {n}"), 1, 1);
         ids.push(linked(&*fixture.store(), n, grant, 10).await.id);
     }
-    let rows = otherwise(&*fixture.store(), SealedTable::Tokens, 50).await;
+    let rows = otherwise(&*fixture.store(), OwnerKind::Account, 50).await;
     let mut tasks = JoinSet::new();
     for row in rows {
         let store = fixture.store();
@@ -448,15 +444,11 @@ pub(super) async fn values_too_short_for_a_key_do_no_harm(fixture: &dyn Fixture)
     linked(&*store, 2, grant_by("bob", 1, 1), 10).await;
     redeemed(&*store, 3).await;
     assert!(in_use(&*store).await.contains(&seal(1)));
-    for table in [
-        SealedTable::ServiceKeys,
-        SealedTable::Tokens,
-        SealedTable::DeviceCodes,
-    ] {
-        let rows = otherwise(&*store, table, 1).await;
-        assert_eq!(rows.len(), 1, "{table:?}");
+    for owners in [OwnerKind::Service, OwnerKind::Account, OwnerKind::Link] {
+        let rows = otherwise(&*store, owners, 1).await;
+        assert_eq!(rows.len(), 1, "{owners:?}");
         assert_eq!(reseal(&*store, &[moved(&rows[0], 1)]).await, 1);
-        assert_eq!(otherwise(&*store, table, 1).await, [], "{table:?}");
+        assert_eq!(otherwise(&*store, owners, 1).await, [], "{owners:?}");
     }
     let tokens = stored(&*store, id).await;
     assert_eq!(tokens.access_token, by(1, "AccessToken"));

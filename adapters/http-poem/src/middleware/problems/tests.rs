@@ -54,7 +54,7 @@ async fn assert_problem(path: &str, status: u16, code: &str) -> String {
 }
 
 #[tokio::test]
-async fn bugs_are_answered_without_their_details() {
+async fn panics_reveal_no_details() {
     for path in ["/panics", "/breaks"] {
         let body = assert_problem(path, 500, "internal_error").await;
         assert!(!body.contains("bug") && !body.contains("secret"), "{body}");
@@ -78,6 +78,6 @@ async fn errors_with_nothing_but_a_status_get_a_code() {
 }
 
 #[tokio::test]
-async fn nothing_is_a_problem_too() {
+async fn an_empty_problem_is_valid() {
     assert_problem("/elsewhere", 404, "not_found").await;
 }

@@ -94,7 +94,7 @@ async fn google() {
     let (subject, _stub) = saying("google", 400, &answer).await;
     let words = error_of(subject.begin().await).to_string();
     assert!(
-        words.contains("use flow = \"authorization_code\""),
+        words.contains("Set flow = \"authorization_code\""),
         "{words}"
     );
 }
@@ -272,7 +272,7 @@ async fn keycloak() {
     assert_eq!(redeem("keycloak", 400, answer.clone()).await, expected);
     let (subject, _stub) = saying("keycloak", 400, &answer).await;
     let told = error_of(subject.begin().await).to_string();
-    assert!(told.contains("Switch on"), "{told}");
+    assert!(told.contains("Enable"), "{told}");
     let (subject, _stub) = saying("keycloak", 400, &answer).await;
     let refused = subject.refresh().await.err().unwrap();
     assert_eq!(kind(&refused.cause), ("misconfigured", "invalid_grant"));

@@ -1,4 +1,4 @@
-//! `docs/PROVIDERS.md` says what the files say.
+//! Generates the second part of `docs/PROVIDERS.md` from the presets.
 
 use std::fmt::Write;
 use std::fs;
@@ -13,7 +13,7 @@ const START: &str = "<!-- generated from adapters/provider-openidconnect/profile
 fn the_document_is_up_to_date() {
     let document = fs::read_to_string(DOCUMENT).unwrap();
     let (_, generated) = document.split_once(START).expect("the mark");
-    let how = "cargo test -p central-oauth-provider-openidconnect write_the_document -- --ignored";
+    let how = "cargo test --workspace --test provider write_the_document -- --ignored";
     assert!(generated == written(), "out of date: run {how}");
 }
 
@@ -30,7 +30,7 @@ fn written() -> String {
     let profiles: Vec<_> = Profile::names()
         .map(|name| (name, Profile::named(name).unwrap()))
         .collect();
-    text += "\n| preset | provider | flows | keys | refresh tokens | revocation |\n| --- | --- | --- | --- | --- | --- |\n";
+    text += "\n| preset | provider | flows | keys |\n| --- | --- | --- | --- |\n";
     for (name, profile) in &profiles {
         text += &row(name, profile);
     }
@@ -41,32 +41,22 @@ fn written() -> String {
 }
 
 fn row(name: &str, profile: &Profile) -> String {
-    let facts = &profile.facts;
-    let refresh = facts.refresh_token.as_deref().unwrap_or("none");
     let cells = [
         format!("[`{name}`](#{name})"),
         profile.name.clone(),
         flows(profile),
         keys(profile),
-        refresh.to_owned(),
-        revocation(profile),
     ];
     format!("| {} |\n", cells.join(" | "))
 }
 
 fn section(text: &mut String, name: &str, profile: &Profile) {
-    write!(
-        text,
-        "\n## {name}\n\n{}. Flows: {}.\n\n",
-        profile.name,
-        flows(profile)
-    )
-    .unwrap();
+    write!(text, "\n### {name}\n\n").unwrap();
     for (key, placeholder) in &profile.placeholders {
         let default = placeholder.default.as_ref();
         let default = default.map(|value| format!(" (`{value}` by default)"));
         let needed = if placeholder.optional {
-            " (may be left out)"
+            " (optional)"
         } else {
             ""
         };
@@ -76,23 +66,13 @@ fn section(text: &mut String, name: &str, profile: &Profile) {
     for (what, words) in lines(profile) {
         writeln!(text, "- {what}: {words}").unwrap();
     }
-    text.push_str("\nFirst, at the provider:\n\n");
+    text.push_str("\nSet up at the provider:\n\n");
     for step in &profile.setup.steps {
         writeln!(text, "- {step}").unwrap();
     }
-    if !profile.quirks.advice.is_empty() {
-        text.push_str("\n| the provider says | what to do |\n| --- | --- |\n");
-        for (said, advice) in &profile.quirks.advice {
-            writeln!(text, "| `{said}` | {advice} |").unwrap();
-        }
-    }
-    text.push_str("\nSources:\n\n");
-    for (key, source) in &profile.sources {
-        writeln!(text, "- {key}: {source}").unwrap();
-    }
 }
 
-/// What there is to say, by what it is about.
+/// The facts of a preset, each with its title.
 fn lines(profile: &Profile) -> Vec<(&'static str, String)> {
     let (facts, scopes) = (&profile.facts, &profile.quirks.scopes);
     let list = |scopes: &[String]| {
@@ -101,28 +81,31 @@ fn lines(profile: &Profile) -> Vec<(&'static str, String)> {
     };
     let any = |scopes| list(scopes).map(|text| text.replace(", ", " or "));
     let all = [
-        ("Scopes unless others are listed", list(&profile.scopes)),
-        ("Scope needed for a refresh token", any(&scopes.for_refresh)),
-        ("Scope needed to know the person", any(&scopes.for_identity)),
-        ("Scopes of the device flow", list(&scopes.device_flow_gives)),
-        ("Given to clients as `extra`", list(&profile.extra)),
-        ("Access tokens last", facts.access_token.clone()),
-        ("Refresh tokens last", facts.refresh_token.clone()),
-        ("Grants end", grant_end(profile)),
+        ("Default scopes", list(&profile.scopes)),
+        ("Scope for a refresh token", any(&scopes.for_refresh)),
+        ("Scope to identify the person", any(&scopes.for_identity)),
+        (
+            "Scopes that the device flow can grant",
+            list(&scopes.device_flow_gives),
+        ),
+        ("Returned to clients as `extra`", list(&profile.extra)),
+        ("Access token lifetime", facts.access_token.clone()),
+        ("Refresh token lifetime", facts.refresh_token.clone()),
+        ("End of the grant", grant_end(profile)),
         ("Rotation", facts.rotation.clone()),
         (
-            "A used refresh token still serves",
+            "Grace period of a used refresh token",
             facts.reuse_grace.clone(),
         ),
         (
-            "After a refresh the old access token",
+            "Old access token after a refresh",
             facts.previous_access_token.clone(),
         ),
         ("Revocation", Some(revocation(profile))),
-        ("Revoking", facts.revocation.clone()),
-        ("People can revoke at", facts.revoke_at.clone()),
+        ("Effect of revoking", facts.revocation.clone()),
+        ("People revoke at", facts.revoke_at.clone()),
         ("Limits", facts.limits.clone()),
-        ("Behaviour", behaviour(&profile.quirks)),
+        ("Special behaviour", behaviour(&profile.quirks)),
     ];
     let said = all
         .into_iter()
@@ -130,12 +113,12 @@ fn lines(profile: &Profile) -> Vec<(&'static str, String)> {
     said.collect()
 }
 
-/// In the profile's own words, or as its quirk has it.
+/// The profile's own words, or else a sentence made from its quirk.
 fn grant_end(profile: &Profile) -> Option<String> {
     let lasts = profile.quirks.refresh.grant_lasts;
     let told = lasts.map(|seconds| {
         let days = seconds / (24 * 60 * 60);
-        format!("{days} days after consent, whatever is done: `grant_expires_at` tells when")
+        format!("{days} days after consent (`grant_expires_at`)")
     });
     profile.facts.grant.clone().or(told)
 }
@@ -159,12 +142,12 @@ fn keys(profile: &Profile) -> String {
 fn revocation(profile: &Profile) -> String {
     let quirks = &profile.quirks.revocation;
     if profile.endpoints.revocation_endpoint.is_none() {
-        // What is discovered may name one.
+        // Discovery may find one.
         let is_known = profile.issuer.is_none() || profile.facts.revoke_at.is_some();
         return if is_known {
             "none"
         } else {
-            "as the metadata says"
+            "if the metadata names an endpoint"
         }
         .to_owned();
     }
@@ -172,47 +155,44 @@ fn revocation(profile: &Profile) -> String {
         (true, _) => "DELETE with JSON",
         (_, TokenPlace::Form) => "RFC 7009",
         (_, TokenPlace::Json) => "JSON",
-        (_, TokenPlace::Bearer) => "the token revokes itself",
+        (_, TokenPlace::Bearer) => "a request with the token as bearer",
     };
     let takes = match quirks.takes {
         None => "",
-        Some(TokenType::AccessToken) => ", access tokens",
-        Some(TokenType::RefreshToken) => ", refresh tokens",
+        Some(TokenType::AccessToken) => ", access tokens only",
+        Some(TokenType::RefreshToken) => ", refresh tokens only",
     };
     let auth = match quirks.auth_method {
-        Some(RevocationAuth::ClientSecretBasic) => ", with the secret",
-        Some(RevocationAuth::ClientId) => ", with the client id alone",
-        Some(RevocationAuth::None) => ", without the client",
+        Some(RevocationAuth::ClientSecretBasic) => ", with the client secret",
+        Some(RevocationAuth::ClientId) => ", with the client id only",
+        Some(RevocationAuth::None) => ", without client authentication",
         None => "",
     };
     let leaves = if quirks.leaves_grant {
-        "; a refresh token lives on"
+        "; the refresh token stays valid"
     } else {
         ""
     };
     format!("{style}{takes}{auth}{leaves}")
 }
 
-/// The switches that are on.
+/// The quirks that are switched on.
 fn behaviour(quirks: &Quirks) -> Option<String> {
     let (device, refresh) = (&quirks.device, &quirks.refresh);
     let all = [
-        (quirks.authorization.refuses_pkce, "refuses PKCE"),
+        (quirks.authorization.refuses_pkce, "rejects PKCE"),
         (
             quirks.authorization.refuses_pkce_with_secret,
-            "takes PKCE of clients without a secret only",
+            "accepts PKCE only from clients without a secret",
         ),
-        (
-            quirks.authorization.omits_nonce,
-            "ID tokens come without a nonce",
-        ),
+        (quirks.authorization.omits_nonce, "ID tokens have no nonce"),
         (
             quirks.authorization.needs_no_prompt,
-            "gives refresh tokens without prompt=consent",
+            "issues refresh tokens without prompt=consent",
         ),
         (
             device.refuses_secret,
-            "refuses the secret in the device flow",
+            "rejects the client secret in the device flow",
         ),
         (
             device.times_in_milliseconds,
@@ -220,21 +200,24 @@ fn behaviour(quirks: &Quirks) -> Option<String> {
         ),
         (
             device.grant_type.is_some(),
-            "a device grant type of its own",
+            "its own grant type for the device flow",
         ),
         (quirks.token.json_requests, "token requests in JSON"),
         (
             !quirks.token.bearer_types.is_empty(),
-            "other names for bearer tokens",
+            "other names for the token type Bearer",
         ),
-        (quirks.token.default_expires_in.is_some(), "no expires_in"),
+        (
+            quirks.token.default_expires_in.is_some(),
+            "responses without expires_in",
+        ),
         (
             refresh.dead_is_doubtful,
-            "invalid_grant is believed only when it stays",
+            "one invalid_grant does not end a grant, only repeated ones",
         ),
         (
             quirks.identity.issuer_template.is_some(),
-            "an issuer for many tenants",
+            "one issuer for many tenants",
         ),
     ];
     let on = all

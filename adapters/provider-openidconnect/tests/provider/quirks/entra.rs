@@ -186,7 +186,7 @@ async fn steps() {
 // MicrosoftDocs/azure-docs #114009: an account that is no guest of the tenant is told in the terms of a no.
 #[tokio::test]
 async fn a_no_that_is_not_the_person_s_own() {
-    let advice = "This account comes from elsewhere and is not a guest of the tenant.";
+    let advice = "This account is from another tenant and is not a guest here.";
     let told = "AADSTS50020: User account 'a@b.example' does not exist in tenant 'Contoso'.";
     let mut query = Serializer::new("error=access_denied".to_owned());
     query.append_pair("error_description", told);
@@ -220,7 +220,7 @@ async fn numbers_in_words() {
             "invalid_client",
             700025,
             "misconfigured invalid_client",
-            "take the client secret out",
+            "Remove the client secret",
         ),
         (
             "invalid_client",
@@ -232,7 +232,7 @@ async fn numbers_in_words() {
             "unauthorized_client",
             700016,
             "misconfigured unauthorized_client",
-            "Check client id and tenant",
+            "does not know this client id",
         ),
         (
             "invalid_grant",
@@ -250,7 +250,7 @@ async fn numbers_in_words() {
             "invalid_grant",
             700082,
             "refused invalid_grant",
-            "not used for too long",
+            "expired from disuse",
         ),
         (
             "interaction_required",

@@ -186,12 +186,12 @@ async fn what_a_person_can_act_on() {
     let answer = json!({"reason": "Invalid Token!", "error": "invalid_grant"});
     assert!(words("zoom", answer).await.contains("Invalid Token!"));
     let answer = json!({"error": "invalid_grant", "error_description": "reauth related error (invalid_rapt)"});
-    assert!(words("google", answer).await.contains("sign in again"));
+    assert!(words("google", answer).await.contains("new sign-in"));
     let answer = json!({"status": 400, "message": "missing client secret"});
     assert!(
         words("twitch", answer)
             .await
-            .contains("give its client secret")
+            .contains("Set its client secret")
     );
 }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use crate::config::ConfigError;
 
 /// The exit codes, as `--help` shows them.
-pub(super) const HELP: &str = "\
+pub(crate) const HELP: &str = "\
 Exit codes:
   0  done
   1  something else went wrong; the message says what

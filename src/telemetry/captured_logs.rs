@@ -1,4 +1,4 @@
-//! What is logged in tests, kept for each by itself: a test runs on a thread of its own.
+//! Captures the logs of each test, which runs on its own thread.
 
 use std::cell::RefCell;
 use std::io::{Result, Write};
@@ -10,9 +10,9 @@ thread_local! {
     static WRITTEN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-struct Paper;
+struct Writer;
 
-impl Write for Paper {
+impl Write for Writer {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
         WRITTEN.with_borrow_mut(|written| written.write(bytes))
     }
@@ -22,19 +22,19 @@ impl Write for Paper {
     }
 }
 
-/// Starts the log, once for all tests: a subscriber for one thread alone can miss what another thread saw first.
+/// Starts the log, once for all tests. A subscriber per thread could miss events that another thread registered first.
 pub(crate) fn start() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
         tracing_subscriber::fmt()
             .with_max_level(LevelFilter::TRACE)
             .with_ansi(false)
-            .with_writer(|| Paper)
+            .with_writer(|| Writer)
             .init();
     });
 }
 
-/// What this test has logged so far.
+/// Returns what this test has logged so far.
 pub(crate) fn written() -> String {
     WRITTEN.with_borrow(|written| String::from_utf8(written.clone()).unwrap())
 }

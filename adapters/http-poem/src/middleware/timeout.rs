@@ -1,4 +1,4 @@
-//! How long an answer may take.
+//! Timeout of API requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,16 +8,18 @@ use tokio::time::timeout;
 
 use crate::error::Problem;
 
-/// No caller waits longer. A refresh or a revocation that one has waited for goes on without it.
-const LONGEST: Duration = Duration::from_secs(15);
+/// A refresh or revocation in progress continues without the caller.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Answers in time, come what may: each step of a request has a bound of its own, and their sum may be more than anybody
-/// waits for.
-pub(crate) async fn hurry<E: Endpoint>(next: Arc<E>, request: Request) -> Result<E::Output> {
-    match timeout(LONGEST, next.call(request)).await {
+/// Responds in time whatever happens: each step has its own timeout, but their sum may be too long.
+pub(crate) async fn request_timeout<E: Endpoint>(
+    next: Arc<E>,
+    request: Request,
+) -> Result<E::Output> {
+    match timeout(REQUEST_TIMEOUT, next.call(request)).await {
         Ok(answer) => answer,
         Err(_) => {
-            tracing::warn!("a request was not answered in time");
+            tracing::warn!("request timed out; answered with 503");
             Err(Problem::too_slow().into())
         }
     }
@@ -38,8 +40,8 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_asks_a_store_that_hangs_gets_an_answer() {
-        let app = hangs.around(hurry);
+    async fn a_hanging_request_gets_503() {
+        let app = hangs.around(request_timeout);
         let answer = app.get_response(Request::default()).await;
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(answer.headers().contains_key(header::RETRY_AFTER));

@@ -1,4 +1,4 @@
-//! A body that goes out in time or not at all.
+//! A request body that is sent in time or not at all.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,10 +9,11 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::deadline::Deadline;
 
-/// A process may be stopped, or its machine suspended, between the moment at which it was sure that a refresh token or a
-/// code was its own to present and the moment at which the connection takes it. When it runs on, others may have presented
-/// it, and a server that sees it once more may end the grant. One that was long in connecting would not wait for the answer.
-pub(super) struct InTime {
+/// A process may be stopped, or its machine suspended, after it decided to present a refresh token or code and before the
+/// connection sends it. When the process continues, another one may have presented the same token, and a server may end
+/// the grant on reuse. So a body is not sent after half of the timeout. A slow connection would not leave enough time for
+/// the response, either.
+pub(super) struct TimelyBody {
     body: String,
     send_by: Deadline,
     clock: Arc<dyn Clock>,
@@ -20,11 +21,11 @@ pub(super) struct InTime {
 
 /// The request was not sent.
 #[derive(Debug, thiserror::Error)]
-#[error("the connection came too late for an answer")]
+#[error("the connection took too long; the request was not sent")]
 pub(super) struct Late;
 
-impl InTime {
-    /// A body of a call that has this deadline: half of the time is for the answer.
+impl TimelyBody {
+    /// Creates the body of a call with this deadline: half of the time is for the response.
     pub(super) fn new(body: String, deadline: Deadline, clock: Arc<dyn Clock>) -> Self {
         Self {
             body,
@@ -34,7 +35,7 @@ impl InTime {
     }
 }
 
-impl Body for InTime {
+impl Body for TimelyBody {
     type Data = <String as Body>::Data;
     type Error = Late;
 

@@ -1,4 +1,4 @@
-//! Things fetched from a provider and kept for a while: its metadata, its signing keys.
+//! A cache for the provider's metadata and signing keys.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,16 +9,16 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::deadline::Deadline;
 
-/// How long a value is believed.
+/// How long a cached value is fresh.
 const KEPT_FOR: Duration = Duration::from_secs(60 * 60);
-/// How long an old value serves before it is looked for again, after that has failed.
+/// How long a stale value is used before the next attempt, after a failed one.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
-/// A value younger than this is not renewed, however often that is asked for.
-const RENEWED_AT_MOST_EVERY: Duration = Duration::from_secs(10);
+/// A younger value is not refetched on demand.
+const MIN_AGE: Duration = Duration::from_secs(10);
 
-/// A value that is fetched when it is first needed. Callers at the same time share one fetch, its failure included; a
-/// failure is not kept beyond them, and an old value outlives failures to replace it.
-pub(crate) struct Kept<T> {
+/// A value that is fetched when first needed. Concurrent callers share one fetch and its failure. Failures are not
+/// cached, and a stale value stays in use while it cannot be replaced.
+pub(crate) struct Cached<T> {
     clock: Arc<dyn Clock>,
     slot: Mutex<Slot<T>>,
     failures: AtomicU64,
@@ -29,7 +29,7 @@ struct Slot<T> {
     last_failure: Option<ProviderError>,
 }
 
-/// The times are uptimes, so that a clock that is set back keeps nothing for longer.
+/// Times are uptimes, so that setting the clock back does not extend them.
 struct Held<T> {
     value: Arc<T>,
     fetched_at: Duration,
@@ -39,12 +39,12 @@ struct Held<T> {
 impl<T> Held<T> {
     /// Whether it was fetched a moment ago.
     fn is_young(&self, now: Duration) -> bool {
-        now < self.fetched_at + RENEWED_AT_MOST_EVERY
+        now < self.fetched_at + MIN_AGE
     }
 }
 
-impl<T> Kept<T> {
-    /// Holds nothing yet.
+impl<T> Cached<T> {
+    /// Creates an empty cache.
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
@@ -56,8 +56,8 @@ impl<T> Kept<T> {
         }
     }
 
-    /// The value. A stale one is replaced by whoever notices, within half of their time and without the lock, so that
-    /// everybody else goes on with the old one.
+    /// Returns the value. The first caller that notices a stale value replaces it, within half of its timeout and without
+    /// the lock, so that others use the old one meanwhile.
     pub(crate) async fn get<F>(
         &self,
         deadline: Deadline,
@@ -87,7 +87,7 @@ impl<T> Kept<T> {
         }
     }
 
-    /// Has the next caller fetch the value again, unless it was fetched a moment ago: what it says seems to be out of date.
+    /// Makes the next caller fetch the value again, unless it was fetched a moment ago, because it seems outdated.
     pub(crate) async fn expire(&self) {
         let mut slot = self.slot.lock().await;
         let now = self.clock.uptime();
@@ -98,7 +98,7 @@ impl<T> Kept<T> {
         }
     }
 
-    /// Returns a value that was fetched after this call, or a moment before it, because the cached one did not serve.
+    /// Returns a value that was fetched after this call, or a moment before it, because the cached one did not work.
     pub(crate) async fn renew<F>(
         &self,
         deadline: Deadline,

@@ -1,0 +1,161 @@
+//! Claims work that is due and starts a task for each lease, as many at a time at each provider as there are places.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use central_oauth_domain::grant::ProviderName;
+use central_oauth_domain::ports::StoreError;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep};
+
+use super::{STORE_PAUSE, Stop, lock};
+
+/// The store is asked for due work at least this often: another process may have added some.
+const LONGEST_IDLE: Duration = Duration::from_secs(1);
+/// The pause where something is due and cannot be claimed: another process is about to.
+const OTHERS_ARE_FASTER: Duration = Duration::from_millis(100);
+/// How long nothing is claimed once the store answers again. Leases lapsed while it was away, but whoever held them may have
+/// answers that it has not taken yet: they are saved first, by this process or by another one.
+const HOLD_BACK: Duration = Duration::from_secs(3);
+
+/// Work of one kind, which the store hands out under leases.
+#[async_trait]
+pub(super) trait Work: Sync {
+    /// A piece of work that this process may do until its lease expires.
+    type Lease: Send + Sync;
+
+    /// The name in the log.
+    const NAME: &'static str;
+
+    /// Returns when something is due at the providers that are not busy; `None` if nothing is.
+    async fn idle_for(&self, busy: &[ProviderName]) -> Result<Option<Duration>, StoreError>;
+
+    /// Claims up to `room` pieces of work that are due at the providers that are not busy.
+    async fn claim(&self, room: u64, busy: &[ProviderName])
+    -> Result<Vec<Self::Lease>, StoreError>;
+
+    /// The provider that is asked.
+    fn provider(lease: &Self::Lease) -> &ProviderName;
+
+    /// Starts a task for a lease. Returns whether somebody works on it now.
+    fn start(&self, lease: &Self::Lease, place: OwnedSemaphorePermit) -> bool;
+
+    /// Gives back a lease that could not be started. By default it expires.
+    async fn give_back(&self, _: &Self::Lease) {}
+}
+
+/// The places at each provider, and when to look for work.
+pub(super) struct Pump {
+    places_each: usize,
+    places: Mutex<HashMap<ProviderName, Arc<Semaphore>>>,
+    place_freed: Notify,
+    /// After a failure of the store.
+    hold_until: Mutex<Option<Instant>>,
+}
+
+impl Pump {
+    /// With this many places at each provider: one that is down holds up no other.
+    pub(super) fn new(places_each: usize) -> Self {
+        Self {
+            places_each,
+            places: Mutex::default(),
+            place_freed: Notify::new(),
+            hold_until: Mutex::default(),
+        }
+    }
+
+    /// Does what is due, until told to stop.
+    pub(super) async fn run(&self, work: &impl Work, mut stop: Stop) {
+        while !*stop.borrow() {
+            let (busy, room) = self.room();
+            let pause = self.start_due(work, &busy, room).await;
+            tokio::select! {
+                () = sleep(pause.min(LONGEST_IDLE)) => {}
+                () = self.place_freed.notified(), if !busy.is_empty() => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// Returns the places at this provider.
+    pub(super) fn places_at(&self, provider: &ProviderName) -> Arc<Semaphore> {
+        let mut places = lock(&self.places);
+        let places = places.entry(provider.clone());
+        Arc::clone(places.or_insert_with(|| Arc::new(Semaphore::new(self.places_each))))
+    }
+
+    /// Frees a place.
+    pub(super) fn free(&self, place: OwnedSemaphorePermit) {
+        drop(place);
+        self.place_freed.notify_one();
+    }
+
+    /// Pauses claiming because the store failed.
+    pub(super) fn store_failed(&self) {
+        *lock(&self.hold_until) = Some(Instant::now() + HOLD_BACK);
+    }
+
+    /// Returns how long nothing may be claimed.
+    pub(super) fn held_back(&self) -> Option<Duration> {
+        let until = (*lock(&self.hold_until))?;
+        let pause = until.saturating_duration_since(Instant::now());
+        (!pause.is_zero()).then_some(pause)
+    }
+
+    /// Returns the providers without a free place, and how much may be claimed at the others. Claimed work starts at once,
+    /// so that no lease expires in a queue.
+    fn room(&self) -> (Vec<ProviderName>, u64) {
+        let (mut busy, mut room) = (Vec::new(), self.places_each);
+        for (name, places) in lock(&self.places).iter() {
+            match places.available_permits() {
+                0 => busy.push(name.clone()),
+                free => room = room.min(free),
+            }
+        }
+        (busy, u64::try_from(room).unwrap_or(u64::MAX))
+    }
+
+    /// Starts what is due. Returns how long to pause then.
+    async fn start_due<W: Work>(&self, work: &W, busy: &[ProviderName], room: u64) -> Duration {
+        let (leases, mut pause) = self.claim_due(work, busy, room).await;
+        for lease in leases {
+            // Taken here, so that the next claim sees it taken. Work on demand may have taken the last one.
+            let place = self.places_at(W::provider(&lease)).try_acquire_owned();
+            if !place.is_ok_and(|place| work.start(&lease, place)) {
+                work.give_back(&lease).await;
+                pause = OTHERS_ARE_FASTER;
+            }
+        }
+        pause
+    }
+
+    /// Looks before it claims: a claim is a write transaction.
+    async fn claim_due<W: Work>(
+        &self,
+        work: &W,
+        busy: &[ProviderName],
+        room: u64,
+    ) -> (Vec<W::Lease>, Duration) {
+        let claimed = match work.idle_for(busy).await {
+            Ok(Some(Duration::ZERO)) => match self.held_back() {
+                None => work.claim(room, busy).await,
+                Some(pause) => return (Vec::new(), pause),
+            },
+            Ok(idle) => return (Vec::new(), idle.unwrap_or(LONGEST_IDLE)),
+            Err(error) => Err(error),
+        };
+        match claimed {
+            Ok(claimed) if claimed.is_empty() => (claimed, OTHERS_ARE_FASTER),
+            Ok(claimed) => (claimed, Duration::ZERO),
+            Err(error) => {
+                self.store_failed();
+                let (what, error) = (W::NAME, &error as &dyn Error);
+                tracing::error!(what, error, "what is due could not be read");
+                (Vec::new(), STORE_PAUSE)
+            }
+        }
+    }
+}

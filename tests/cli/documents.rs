@@ -48,7 +48,7 @@ fn every_variable_is_read() {
         "keys",
         "links",
         "log",
-        "providers",
+        "providers/mod",
         "store",
         "telemetry",
     ];

@@ -48,8 +48,7 @@ impl Place {
         let permit = if let Ok(permit) = Arc::clone(&places).try_acquire_owned() {
             permit
         } else {
-            connections.0.evict();
-            places.acquire_owned().await.map_err(io::Error::other)?
+            connections.0.make_room(places).await?
         };
         let opened = address.map(|address| (address, Arc::clone(connection)));
         connections.0.open().extend(opened.clone());

@@ -100,6 +100,8 @@ pub(crate) struct Handling(Arc<Connection>);
 impl Handling {
     pub(super) fn begin(connection: Arc<Connection>) -> Self {
         connection.enter(Phase::Work);
+        // It was chosen a moment too late: its request has arrived.
+        connection.is_evicted.store(false, Ordering::Release);
         Self(connection)
     }
 }

@@ -12,6 +12,7 @@ mod stream;
 mod tests;
 
 use std::collections::HashMap;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,7 +20,8 @@ use std::time::Duration;
 use poem::Addr;
 use poem::listener::Acceptor;
 use poem::web::RemoteAddr;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 pub use acceptor::GuardedAcceptor;
 use connection::{Connection, Handling};
@@ -31,6 +33,8 @@ const REQUEST: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(75);
 /// How long the client may take to read the next part of its answer.
 const ANSWER: Duration = Duration::from_secs(30);
+/// How long an evicted connection may take to close before another one is evicted.
+const EVICT_AGAIN: Duration = Duration::from_millis(50);
 
 /// The open connections of a listener.
 #[derive(Clone, Debug)]
@@ -68,6 +72,17 @@ impl Connections {
 impl Registry {
     fn open(&self) -> MutexGuard<'_, HashMap<SocketAddr, Arc<Connection>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a place. Tries again and again to evict a connection, because all of them may be at work at first.
+    async fn make_room(&self, places: Arc<Semaphore>) -> io::Result<OwnedSemaphorePermit> {
+        loop {
+            self.evict();
+            let place = timeout(EVICT_AGAIN, Arc::clone(&places).acquire_owned());
+            if let Ok(place) = place.await {
+                return place.map_err(io::Error::other);
+            }
+        }
     }
 
     /// Has the connection closed that has been waited for longest, if there is one.

@@ -90,7 +90,7 @@ impl<Io> GuardedStream<Io> {
             return self.poll_deadline(since + ANSWER, task).map(Err);
         }
         self.stuck_since = None;
-        if self.connection.phase() == Phase::Request {
+        if self.connection.phase() != Phase::Work {
             self.connection.enter(Phase::Idle);
         }
         written

@@ -147,6 +147,31 @@ async fn silent_connections_keep_nobody_out() {
     assert!(rest(&mut working).await.ends_with(b"late"));
 }
 
+/// Connections at work cannot be evicted. Once they are idle, they can.
+#[tokio::test]
+async fn idle_connections_give_way_that_were_at_work_when_a_place_was_wanted() {
+    let (at, let_go) = serve(2).await;
+    let slow = b"GET /slow HTTP/1.1\r\nhost: a\r\n\r\n";
+    let mut working = [send(at, slow).await, send(at, slow).await];
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let waiting = tokio::spawn(answer(at));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!waiting.is_finished());
+    let_go.notify_waiters();
+    let answered = timeout(Duration::from_secs(5), waiting).await;
+    assert!(answered.unwrap().unwrap().ends_with("ok"));
+    for connection in &mut working {
+        assert!(read_once(connection).await.ends_with(b"late"));
+    }
+}
+
+async fn read_once(connection: &mut TcpStream) -> Vec<u8> {
+    let mut read = vec![0; 1024];
+    let length = connection.read(&mut read).await.unwrap();
+    read.truncate(length);
+    read
+}
+
 #[tokio::test]
 async fn headers_are_bounded() {
     let (at, _) = serve(4).await;

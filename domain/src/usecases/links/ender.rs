@@ -60,9 +60,21 @@ impl LinkEnder {
             ..link.clone()
         };
         match self.end(&holding, ending).await {
+            Err(StoreError::Conflict) if self.has_kept_its_tokens(link).await? => Ok(()),
             Err(StoreError::Conflict) => self.revoke(link, grant).await,
             ended => ended,
         }
+    }
+
+    /// Whether tokens are stored with a link. A link has one consent, so an attempt to store them that seemed to fail has
+    /// succeeded.
+    async fn has_kept_its_tokens(&self, link: &Link) -> Result<bool, StoreError> {
+        let current = self.links.find_link(&link.code).await?;
+        let state = current.map(|link| link.state);
+        Ok(matches!(
+            state,
+            Some(LinkState::Redeemed(_) | LinkState::Linked { .. })
+        ))
     }
 
     /// Revokes tokens that arrived for a link which has ended meanwhile.

@@ -81,6 +81,23 @@ async fn a_link_that_has_said_expired_does_not_come_back() {
     assert_eq!(stage.provider.revoked(), ["late's refresh", "late"]);
 }
 
+/// The commit that stored the tokens had no clear outcome, and the store stayed away until the link's time was up.
+#[tokio::test]
+async fn tokens_that_are_stored_already_are_not_revoked_when_they_are_recorded_again() {
+    let stage = Stage::new().await;
+    let (code, key) = stage.started().await;
+    let (link, outcome) = stage.tokens_under_way(&code, "late").await;
+    let redeemer = &stage.services.redeemer;
+    redeemer.record(&link, &outcome).await.unwrap().unwrap();
+    let left = link.expires_at.since(stage.clock_now());
+    stage.clock.advance(left + Link::LAST_WORD);
+    redeemer.record(&link, &outcome).await.unwrap();
+    assert!(stage.revocations().await.is_empty());
+    stage.poll_providers().await;
+    let status = stage.status(&code, &key).await;
+    assert!(matches!(status, LinkStatus::Linked(_)), "{status:?}");
+}
+
 #[tokio::test]
 async fn unless_the_person_has_a_live_account() {
     let stage = Stage::new().await;

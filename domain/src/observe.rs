@@ -81,7 +81,7 @@ words! {
     LinkEnd {
         /// It led to an account.
         Linked => "linked",
-        /// The person, or the provider for them, said no.
+        /// The person declined, or the provider did for them (`access_denied`).
         Denied => "denied",
         /// Time ran out after it was confirmed.
         Expired => "expired",
@@ -91,7 +91,7 @@ words! {
 }
 
 words! {
-    /// What trying to refresh brought.
+    /// The outcome of an attempt to refresh.
     RefreshOutcome {
         /// New tokens.
         Refreshed => "refreshed",
@@ -107,7 +107,7 @@ words! {
 }
 
 words! {
-    /// What trying to give tokens back brought.
+    /// The outcome of an attempt to revoke tokens.
     RevocationOutcome {
         /// The provider has confirmed it.
         Revoked => "revoked",
@@ -115,7 +115,7 @@ words! {
         Unsupported => "unsupported",
         /// The provider has not confirmed it for a day.
         Failed => "failed",
-        /// Linking the person again has called it off.
+        /// Cancelled, because the person linked again.
         Cancelled => "cancelled",
         /// Not confirmed yet: the provider is asked again.
         Again => "again",
@@ -141,9 +141,9 @@ words! {
 words! {
     /// How a provider answered.
     CallOutcome {
-        /// As the protocol has it, be it "not yet".
+        /// With a valid response of the protocol, `authorization_pending` included.
         Answered => "answered",
-        /// With a definite no.
+        /// With a definite rejection.
         Refused => "refused",
         /// It does not accept this service.
         Misconfigured => "misconfigured",

@@ -1,4 +1,5 @@
-//! The third schema: wrong link codes that were tried. An older version that runs beside this one counts for itself.
+//! The third schema: wrong link codes that were tried. Replicas of an older version count wrong codes
+//! separately.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -64,7 +64,7 @@ pub struct KeyRecord {
     pub id: AccessKeyId,
     /// What it may do.
     pub role: KeyRole,
-    /// What it is called: the name it was made with, or the client's that asked for the link.
+    /// Its name: given when it was created, or taken from the client that requested the link.
     pub name: Option<String>,
     /// When it was handed out.
     pub created_at: Timestamp,

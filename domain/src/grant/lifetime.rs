@@ -20,7 +20,7 @@ pub struct LifetimeHints {
     pub hinted_end: Option<Timestamp>,
 }
 
-/// What an answer says about its access token.
+/// The lifetime of an access token, as the token response states it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SaidEnd {
     /// When the answer was asked for.
@@ -109,7 +109,7 @@ impl AccessEnd {
         }
     }
 
-    /// What refreshes are planned by: the end that holds, or else the hint.
+    /// Returns the time by which refreshes are scheduled: the known end, or else the hint.
     #[must_use]
     pub fn planned_by(&self) -> Option<Timestamp> {
         self.expires_at.or(self.hints.hinted_end)

@@ -158,7 +158,7 @@ pub struct RevocationLease {
 /// What an attempt leaves behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RevocationResult {
-    /// Nothing more is to be done, and the tokens are forgotten.
+    /// It has ended, and the tokens are deleted.
     Ended {
         /// How it ended.
         status: RevocationStatus,

@@ -35,7 +35,7 @@ pub trait OAuthProvider: Send + Sync {
     /// Where the tokens of this provider come from.
     ///
     /// # Errors
-    /// When the endpoints had to be discovered and could not be.
+    /// When discovery fails.
     async fn origin(&self) -> Result<TokenOrigin, ProviderError>;
 
     /// Starts the provider's flow (RFC 8628 section 3.1).

@@ -56,7 +56,7 @@ pub struct Settings {
     pub version: String,
 }
 
-/// The services that present tokens to providers, and who runs them for callers that wait.
+/// The services that send tokens to providers, and the runners of what callers wait for.
 pub struct Workers {
     /// Refreshes grants.
     pub refresher: Arc<Refresher>,

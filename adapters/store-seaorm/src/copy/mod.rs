@@ -249,7 +249,7 @@ impl<'a> SeaOrmCopy<'a> {
         Ok(counts)
     }
 
-    /// Makes a few more rows of the destination equal to the source's. Returns `None` once all of them are.
+    /// Copies the next rows. Returns `None` when every row has been copied.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the destination has a hash key, [`StoreError::Corrupt`] when it rejects a row of the

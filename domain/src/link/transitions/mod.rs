@@ -95,7 +95,7 @@ impl Link {
         })
     }
 
-    /// Leases a link whose poll is due. Whoever held an older lease has an older version and can change nothing.
+    /// Leases a link whose poll is due. The version is the fencing token: holders of older leases can change nothing.
     ///
     /// # Errors
     /// The link is not due, or somebody else holds its lease.
@@ -109,10 +109,10 @@ impl Link {
         })
     }
 
-    /// Gives the lease back; the provider is asked again later.
+    /// Ends the lease. The provider is asked again later.
     ///
     /// # Errors
-    /// The link waits for nothing from the provider.
+    /// When the link is not at the provider.
     pub fn postpone(&self, poll: PollSchedule) -> Transition {
         self.require_at_provider()?;
         Ok(Self {
@@ -122,7 +122,7 @@ impl Link {
         })
     }
 
-    /// Keeps the tokens in place of the consent that brought them. The lease stays with the caller; the deadline moves to
+    /// Replaces the consent by its tokens. The lease stays with the caller; the deadline moves to
     /// `expires_at` if that is later.
     ///
     /// # Errors

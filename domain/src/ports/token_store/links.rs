@@ -99,7 +99,7 @@ pub trait LinkStore: Send + Sync {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// The links that are to bring this account back to life and have not ended.
+    /// Returns the open relinks of this account.
     async fn open_relinks(&self, account: AccountId) -> Result<Vec<Link>, StoreError>;
 
     /// Deletes up to `limit` links that ended before `ended_before`, and those of their keys that never opened
@@ -171,6 +171,6 @@ pub enum LinkCreation {
     Created(Box<Link>),
     /// Another link holds that code: try another.
     CodeTaken,
-    /// So many links are open that codes could be guessed.
+    /// Too many links are open: with more, codes could be guessed.
     OverCapacity,
 }

@@ -19,7 +19,7 @@ pub struct Callback<'a> {
     pub query: CallbackQuery,
 }
 
-/// How a callback stands to its link.
+/// Whether the link waits for this callback, or has taken it already.
 enum Standing {
     /// The link waits for it.
     Awaited,

@@ -51,8 +51,8 @@ impl Keys {
     /// Creates a key that may read the token and the account.
     ///
     /// # Errors
-    /// [`Refusal`]: as for listing, and [`Refusal::Unprocessable`] for a bad name, an expiry that is over, or too many
-    /// keys.
+    /// The same as for listing keys. [`Refusal::Unprocessable`] if the name is invalid, the expiry is in the past, or the
+    /// account has too many keys.
     pub async fn create(
         &self,
         caller: &Caller,

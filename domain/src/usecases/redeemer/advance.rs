@@ -122,8 +122,8 @@ impl Redeemer {
         })
     }
 
-    /// What a failed attempt means for the link. Tokens that are stored already are kept until the deadline, because
-    /// whatever keeps the service from identifying their owner may pass; only a forged ID token ends the link at once.
+    /// Decides what a failed attempt means for the link. Keeps stored tokens until the deadline, because a failure to
+    /// identify their owner may be temporary. A forged ID token ends the link at once.
     fn on_failure(&self, error: RedeemError, link: &Link, poll: PollSchedule) -> Outcome {
         let now = self.clock.now();
         let (id, provider) = (link.id.0, &link.provider);

@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 pub enum Exchange {
     /// New tokens.
     Refreshed(Box<RefreshedTokens>),
-    /// No new tokens, and what that means.
+    /// The refresh failed. Carries what that means for the account.
     Failed(Box<RefreshFailure>),
     /// Nothing was sent: the lease was over, or the answer could not have been stored.
     Unsent,
@@ -106,7 +106,7 @@ impl Refresher {
         }
     }
 
-    /// How long a refresh has been due; `None` if it is not due yet and a caller has asked for it.
+    /// Returns how long a refresh has been due. `None` if it is not due yet, because a caller asked for it early.
     fn lag(&self, due: Timestamp) -> Option<Duration> {
         let now = self.clock.now();
         (due <= now).then(|| now.since(due))

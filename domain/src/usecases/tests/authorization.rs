@@ -7,7 +7,7 @@ use crate::ports::ProviderError;
 async fn tokens_are_for_access_keys_of_linked_accounts() {
     let stage = Stage::new().await;
     let (_, pending) = stage.started().await;
-    let token = async |caller: Caller| stage.services.tokens.hand_out(&caller, secs(0)).await;
+    let token = async |caller: Caller| stage.tokens.hand_out(&caller, secs(0)).await;
     assert!(matches!(
         token(Caller::Nobody).await,
         Err(Refusal::Unauthorized(_))
@@ -21,7 +21,6 @@ async fn tokens_are_for_access_keys_of_linked_accounts() {
         Err(Refusal::LinkPending)
     ));
     let unknown = stage
-        .services
         .keys
         .authenticate(Some(&AccessKey::new("coak_unknown")))
         .await;
@@ -38,7 +37,7 @@ async fn a_token_that_will_not_last_comes_with_a_warning_and_an_expired_one_not_
     let (_, key) = stage.linked().await;
     let token = async |min_ttl| {
         let caller = stage.caller(&key).await;
-        stage.services.tokens.hand_out(&caller, secs(min_ttl)).await
+        stage.tokens.hand_out(&caller, secs(min_ttl)).await
     };
     // The hour counts from when the request was sent, and no time has passed since.
     assert_eq!(token(0).await.unwrap().expires_in, Some(secs(3600)));
@@ -65,43 +64,32 @@ async fn an_access_key_sees_its_own_account_and_the_admin_all() {
         .answer_identify(Ok(ScriptedProvider::person("bob")));
     let (_, bob) = stage.linked().await;
     let (alice, bob) = (stage.caller(&alice).await, stage.caller(&bob).await);
-    let own = stage
-        .services
-        .accounts
-        .list(&bob, None, 50)
-        .await
-        .unwrap()
-        .items;
+    let own = stage.accounts.list(&bob, None, 50).await.unwrap().items;
     assert_eq!(own.len(), 1);
-    let hidden = stage.services.accounts.get(&alice, own[0].id).await;
+    let hidden = stage.accounts.get(&alice, own[0].id).await;
     assert!(matches!(hidden, Err(Refusal::NotFound(_))));
 
     let admin = stage.caller(&AccessKey::new(ADMIN)).await;
-    let first = stage.services.accounts.list(&admin, None, 1).await.unwrap();
+    let first = stage.accounts.list(&admin, None, 1).await.unwrap();
     assert_eq!(first.items.len(), 1);
-    let rest = stage
-        .services
-        .accounts
-        .list(&admin, first.next, 1)
-        .await
-        .unwrap();
+    let rest = stage.accounts.list(&admin, first.next, 1).await.unwrap();
     assert_eq!((rest.items.len(), rest.next), (1, None));
-    let nobody = stage.services.accounts.list(&Caller::Nobody, None, 1).await;
+    let nobody = stage.accounts.list(&Caller::Nobody, None, 1).await;
     assert!(matches!(nobody, Err(Refusal::Unauthorized(_))));
 }
 
 #[tokio::test]
 async fn readiness_opens_the_hash_key() {
     let stage = Stage::new().await;
-    assert!(stage.services.readiness.check().await.is_ok());
+    assert!(stage.readiness.check().await.is_ok());
 }
 
 #[tokio::test]
 async fn a_store_that_takes_no_writes_is_not_ready() {
     let stage = Stage::new().await;
     stage.store.be_full(true);
-    let full = stage.services.readiness.check().await.unwrap_err();
+    let full = stage.readiness.check().await.unwrap_err();
     assert_eq!(full.to_string(), "the store is unavailable");
     stage.store.be_full(false);
-    assert!(stage.services.readiness.check().await.is_ok());
+    assert!(stage.readiness.check().await.is_ok());
 }

@@ -4,6 +4,8 @@
 mod authorization;
 mod rekey;
 
+use std::ops::Deref;
+
 pub(super) use std::net::IpAddr;
 pub(super) use std::sync::Arc;
 pub(super) use std::time::Duration;
@@ -31,6 +33,14 @@ pub(super) struct Stage {
     pub(super) provider: Arc<ScriptedProvider>,
     pub(super) store: Arc<MemoryStore>,
     pub(super) browser: BrowserToken,
+}
+
+impl Deref for Stage {
+    type Target = Services;
+
+    fn deref(&self) -> &Services {
+        &self.services
+    }
 }
 
 pub(super) const ADMIN: &str = "an-admin-key-of-the-test";
@@ -93,8 +103,7 @@ impl Stage {
             client_name: Some("cron".to_owned()),
             address: None,
         };
-        self.services
-            .links
+        self.links
             .start(
                 caller,
                 LinkRequest {
@@ -111,26 +120,21 @@ impl Stage {
     }
 
     pub(super) async fn confirm(&self, code: &str) -> Result<(), Refusal> {
-        let link = self
-            .services
-            .consents
-            .confirm(code, &self.visitor())
-            .await?;
+        let link = self.consents.confirm(code, &self.visitor()).await?;
         let code = LinkCode::parse(code).unwrap();
-        self.services.consents.start(&code, &link).await
+        self.consents.start(&code, &link).await
     }
 
     /// Lets the time of the next poll come and sees all due links through.
     pub(super) async fn poll_providers(&self) {
         self.clock.advance(
-            self.services
-                .redeemer
+            self.redeemer
                 .idle_for(&[])
                 .await
                 .unwrap()
                 .unwrap_or_default(),
         );
-        for link in self.services.redeemer.claim_due(100, &[]).await.unwrap() {
+        for link in self.redeemer.claim_due(100, &[]).await.unwrap() {
             self.see_through(link).await;
         }
     }
@@ -138,27 +142,18 @@ impl Stage {
     pub(super) async fn see_through(&self, link: Link) {
         let mut next = Some(link);
         while let Some(link) = next {
-            let outcome = self.services.redeemer.advance(&link).await;
-            next = self
-                .services
-                .redeemer
-                .record(&link, &outcome)
-                .await
-                .unwrap();
+            let outcome = self.redeemer.advance(&link).await;
+            next = self.redeemer.record(&link, &outcome).await.unwrap();
         }
     }
 
     pub(super) async fn caller(&self, key: &AccessKey) -> Caller {
-        self.services.keys.authenticate(Some(key)).await.unwrap()
+        self.keys.authenticate(Some(key)).await.unwrap()
     }
 
     pub(super) async fn report(&self, code: &str, key: &AccessKey) -> LinkReport {
         let caller = self.caller(key).await;
-        self.services
-            .links
-            .poll(code, &caller, address(9))
-            .await
-            .unwrap()
+        self.links.poll(code, &caller, address(9)).await.unwrap()
     }
 
     pub(super) async fn status(&self, code: &str, key: &AccessKey) -> LinkStatus {
@@ -177,7 +172,7 @@ impl Stage {
 
     /// What the runtime does once: claims the revocations that are due and sees them through.
     pub(super) async fn revoke_due(&self) -> usize {
-        let revoker = &self.services.revoker;
+        let revoker = &self.revoker;
         let leases = revoker.claim_due(10, &[]).await.unwrap();
         let claimed = leases.len();
         for lease in leases {
@@ -189,7 +184,7 @@ impl Stage {
 
     /// How the revocations stand.
     pub(super) async fn revocations(&self) -> Vec<Revocation> {
-        let listed = self.services.revoker.list(&Caller::Admin, None, 100);
+        let listed = self.revoker.list(&Caller::Admin, None, 100);
         listed.await.unwrap().items
     }
 

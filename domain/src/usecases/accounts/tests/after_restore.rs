@@ -17,14 +17,12 @@ async fn the_access_token_serves_and_the_refresh_token_is_not_hurried() {
     let (_, key) = stage.linked().await;
     let caller = stage.caller(&key).await;
     let before = stage
-        .services
         .tokens
         .hand_out(&caller, Duration::ZERO)
         .await
         .unwrap();
     assert_eq!(restored(&stage).await, 1);
     let handed = stage
-        .services
         .tokens
         .hand_out(&caller, Duration::ZERO)
         .await
@@ -49,7 +47,7 @@ async fn an_old_refresh_token_is_told_as_such() {
     };
     stage.provider.answer_refresh(Err(refused.into()));
     let id = stage.last_account().await;
-    let refused = stage.services.accounts.refresh(&caller, id).await;
+    let refused = stage.accounts.refresh(&caller, id).await;
     let Err(Refusal::RelinkRequired(fault)) = refused else {
         panic!("{refused:?}");
     };

@@ -14,7 +14,7 @@ fn gone() -> ProviderError {
 impl Stage {
     async fn delete(&self, key: &AccessKey) -> Result<RevocationStatus, Refusal> {
         let (caller, account) = (self.caller(key).await, self.last_account().await);
-        self.services.accounts.delete(&caller, account).await
+        self.accounts.delete(&caller, account).await
     }
 
     async fn only_revocation(&self) -> Revocation {
@@ -31,7 +31,7 @@ async fn access_ends_and_the_provider_is_told() {
     let status = stage.delete(&key).await.unwrap();
     assert_eq!(status, RevocationStatus::Revoked);
     assert_eq!(stage.provider.revoked(), ["refresh-1", "access-1"]);
-    let caller = stage.services.keys.authenticate(Some(&key)).await;
+    let caller = stage.keys.authenticate(Some(&key)).await;
     assert!(matches!(caller, Err(Refusal::Unauthorized(_))));
     assert!(stage.store.accounts(None, 1).await.unwrap().is_empty());
     let told = stage.only_revocation().await;
@@ -46,7 +46,7 @@ async fn a_provider_that_is_down_is_asked_again_until_it_answers() {
     stage.provider.answer_revoke(Err(gone()));
     let status = stage.delete(&key).await.unwrap();
     assert_eq!(status, RevocationStatus::Pending);
-    assert!(stage.services.keys.authenticate(Some(&key)).await.is_err());
+    assert!(stage.keys.authenticate(Some(&key)).await.is_err());
     assert_eq!(stage.revoke_due().await, 0, "the pause lasts");
     stage.clock.advance(secs(2));
     assert_eq!(stage.revoke_due().await, 1);
@@ -66,7 +66,7 @@ async fn after_a_day_it_is_over() {
     stage.provider.answer_revoke(Err(gone()));
     stage.delete(&key).await.unwrap();
     let mut asked = 1;
-    while let Some(idle) = stage.services.revoker.idle_for(&[]).await.unwrap() {
+    while let Some(idle) = stage.revoker.idle_for(&[]).await.unwrap() {
         stage.clock.advance(idle);
         stage.provider.answer_revoke(Err(gone()));
         asked += stage.revoke_due().await;
@@ -189,14 +189,7 @@ async fn linking_again_calls_it_off() {
     let told = stage.only_revocation().await;
     assert_eq!(told.status, RevocationStatus::Cancelled);
     let caller = stage.caller(&key).await;
-    assert!(
-        stage
-            .services
-            .tokens
-            .hand_out(&caller, secs(0))
-            .await
-            .is_ok()
-    );
+    assert!(stage.tokens.hand_out(&caller, secs(0)).await.is_ok());
 }
 
 #[tokio::test]
@@ -206,7 +199,7 @@ async fn a_revocation_called_off_after_it_was_claimed_sends_nothing() {
     stage.provider.answer_revoke(Err(gone()));
     stage.delete(&key).await.unwrap();
     stage.clock.advance(secs(3));
-    let revoker = &stage.services.revoker;
+    let revoker = &stage.revoker;
     let lease = revoker.claim_due(1, &[]).await.unwrap().remove(0);
     stage.linked().await;
     let before = stage.provider.revoked().len();
@@ -218,9 +211,9 @@ async fn a_revocation_called_off_after_it_was_claimed_sends_nothing() {
 async fn a_refresh_in_flight_does_not_bring_the_account_back() {
     let stage = Stage::new().await;
     let (_, key) = stage.linked().await;
-    let idle = stage.services.refresher.idle_for(&[]).await.unwrap();
+    let idle = stage.refresher.idle_for(&[]).await.unwrap();
     stage.clock.advance(idle.unwrap());
-    let refresher = &stage.services.refresher;
+    let refresher = &stage.refresher;
     let lease = refresher.claim_due(1, &[]).await.unwrap().remove(0);
     let exchange = refresher.exchange(&lease).await;
     stage.delete(&key).await.unwrap();
@@ -241,22 +234,14 @@ async fn strangers_readers_and_the_enrolment_key_may_not() {
     stage.poll_providers().await;
     let account = stage.last_account().await;
     for caller in [Caller::Nobody, Caller::Enroller] {
-        let refused = stage.services.accounts.delete(&caller, account).await;
+        let refused = stage.accounts.delete(&caller, account).await;
         assert!(matches!(
             refused,
             Err(Refusal::Unauthorized(_) | Refusal::Forbidden(_))
         ));
     }
-    let admin = stage
-        .services
-        .accounts
-        .delete(&Caller::Admin, account)
-        .await;
+    let admin = stage.accounts.delete(&Caller::Admin, account).await;
     assert!(admin.is_ok());
-    let again = stage
-        .services
-        .accounts
-        .delete(&Caller::Admin, account)
-        .await;
+    let again = stage.accounts.delete(&Caller::Admin, account).await;
     assert!(matches!(again, Err(Refusal::NotFound(_))));
 }

@@ -14,7 +14,6 @@ fn unavailable() -> ProviderError {
 
 async fn view(stage: &Stage, code: &str) -> LinkView {
     stage
-        .services
         .consents
         .look_up(code, &stage.visitor())
         .await
@@ -57,20 +56,19 @@ async fn a_confirmed_code_belongs_to_that_browser() {
     let stage = Stage::new().await;
     let (code, _) = stage.started().await;
     stage.confirm(&code).await.unwrap();
-    let other = stage.services.consents.new_browser();
+    let other = stage.consents.new_browser();
     let stranger = Visitor {
         browser: &other,
         address: address(2),
     };
-    let refused = stage.services.consents.look_up(&code, &stranger).await;
+    let refused = stage.consents.look_up(&code, &stranger).await;
     assert!(matches!(refused, Err(Refusal::CodeInUse)));
     assert!(matches!(
-        stage.services.consents.cancel(&code, &stranger).await,
+        stage.consents.cancel(&code, &stranger).await,
         Err(Refusal::CodeInUse)
     ));
     assert!(
         stage
-            .services
             .consents
             .confirmed_by(&code, &other)
             .await
@@ -79,7 +77,6 @@ async fn a_confirmed_code_belongs_to_that_browser() {
     );
     assert!(
         stage
-            .services
             .consents
             .confirmed_by(&code, &stage.browser)
             .await
@@ -97,54 +94,24 @@ async fn pressing_twice_starts_one_flow() {
     let stage = Stage::new().await;
     let (code, _) = stage.started().await;
     let first = stage
-        .services
         .consents
         .confirm(&code, &stage.visitor())
         .await
         .unwrap();
     let second = stage
-        .services
         .consents
         .confirm(&code, &stage.visitor())
         .await
         .unwrap();
-    stage
-        .services
-        .consents
-        .start(&parsed(&code), &first)
-        .await
-        .unwrap();
-    stage
-        .services
-        .consents
-        .start(&parsed(&code), &second)
-        .await
-        .unwrap();
+    stage.consents.start(&parsed(&code), &first).await.unwrap();
+    stage.consents.start(&parsed(&code), &second).await.unwrap();
     assert!(matches!(
         view(&stage, &code).await.link.state,
         LinkState::Authorizing(_)
     ));
-    assert_eq!(
-        stage
-            .services
-            .redeemer
-            .claim_due(10, &[])
-            .await
-            .unwrap()
-            .len(),
-        0
-    );
+    assert_eq!(stage.redeemer.claim_due(10, &[]).await.unwrap().len(), 0);
     stage.clock.advance(ScriptedProvider::INTERVAL);
-    assert_eq!(
-        stage
-            .services
-            .redeemer
-            .claim_due(10, &[])
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(stage.redeemer.claim_due(10, &[]).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -190,14 +157,12 @@ async fn cancelling_denies_before_and_after_confirming() {
             stage.confirm(&code).await.unwrap();
         }
         stage
-            .services
             .consents
             .cancel(&code, &stage.visitor())
             .await
             .unwrap();
         assert_eq!(stage.status(&code, &key).await, LinkStatus::Denied(None));
         let refused = stage
-            .services
             .tokens
             .hand_out(&stage.caller(&key).await, secs(0))
             .await;
@@ -210,14 +175,12 @@ async fn an_expired_code_starts_nothing() {
     let stage = Stage::new().await;
     let (code, key) = stage.started().await;
     let confirmed = stage
-        .services
         .consents
         .confirm(&code, &stage.visitor())
         .await
         .unwrap();
     stage.clock.advance(secs(600));
     stage
-        .services
         .consents
         .start(&parsed(&code), &confirmed)
         .await
@@ -231,13 +194,11 @@ async fn a_second_press_that_the_provider_refuses_leaves_the_first_flow_alone() 
     let stage = Stage::new().await;
     let (code, key) = stage.started().await;
     let pressed = stage
-        .services
         .consents
         .confirm(&code, &stage.visitor())
         .await
         .unwrap();
     stage
-        .services
         .consents
         .start(&parsed(&code), &pressed)
         .await
@@ -247,11 +208,7 @@ async fn a_second_press_that_the_provider_refuses_leaves_the_first_flow_alone() 
         code: error,
         detail,
     });
-    let refused = stage
-        .services
-        .consents
-        .start(&parsed(&code), &pressed)
-        .await;
+    let refused = stage.consents.start(&parsed(&code), &pressed).await;
     assert!(matches!(refused, Err(Refusal::ProviderRefused(_))));
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Authorizing);
 }

@@ -11,11 +11,7 @@ async fn away(stage: &Stage) -> (String, AccessKey, String) {
     stage.provider.send_people_back();
     let (code, key) = stage.started().await;
     stage.confirm(&code).await.unwrap();
-    let view = stage
-        .services
-        .consents
-        .confirmed_by(&code, &stage.browser)
-        .await;
+    let view = stage.consents.confirmed_by(&code, &stage.browser).await;
     let Some(Prompt::Visit { uri }) = view.unwrap().unwrap().prompt else {
         panic!("nothing to visit");
     };
@@ -55,10 +51,7 @@ impl Stage {
         answer: &str,
     ) -> Result<LinkCode, Refusal> {
         let callback = callback(provider, state, answer);
-        self.services
-            .consents
-            .take_callback(&callback, &self.browser)
-            .await
+        self.consents.take_callback(&callback, &self.browser).await
     }
 }
 
@@ -67,13 +60,7 @@ async fn what_the_browser_brings_back_is_redeemed() {
     let stage = Stage::new().await;
     let (code, key, state) = away(&stage).await;
     assert!(
-        stage
-            .services
-            .redeemer
-            .idle_for(&[])
-            .await
-            .unwrap()
-            .is_none(),
+        stage.redeemer.idle_for(&[]).await.unwrap().is_none(),
         "nothing to poll"
     );
     let granted = ScriptedProvider::grant("access-1", Some("refresh-1"));
@@ -101,7 +88,7 @@ async fn the_same_callback_again_leads_to_the_same_link() {
         retry_after: None,
     };
     stage.provider.answer_identify(Err(unknown));
-    let claimed = stage.services.redeemer.claim_due(10, &[]).await.unwrap();
+    let claimed = stage.redeemer.claim_due(10, &[]).await.unwrap();
     // Redeeming is under way.
     assert_eq!(stage.back("one", &state).await.unwrap().digits(), code);
     for link in claimed {
@@ -118,7 +105,7 @@ async fn the_same_callback_again_leads_to_the_same_link() {
     assert_eq!(stage.provider.times_redeemed(), 1);
 
     stage.clock.advance(secs(1));
-    assert_eq!(stage.services.links.purge(10).await.unwrap(), 1);
+    assert_eq!(stage.links.purge(10).await.unwrap(), 1);
     assert_refused(stage.back("one", &state).await);
 }
 
@@ -173,22 +160,11 @@ async fn inspecting_a_callback_takes_nothing() {
     let (code, key, state) = away(&stage).await;
     let inspect = async |answer| {
         let callback = callback("one", &state, answer);
-        let found = stage
-            .services
-            .consents
-            .inspect_callback(&callback, &stage.browser);
+        let found = stage.consents.inspect_callback(&callback, &stage.browser);
         found.await
     };
     assert_eq!(inspect("code=first").await.unwrap().digits(), code);
-    assert!(
-        stage
-            .services
-            .redeemer
-            .idle_for(&[])
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(stage.redeemer.idle_for(&[]).await.unwrap().is_none());
     stage.back("one", &state).await.unwrap();
     assert_eq!(inspect("code=c0de").await.unwrap().digits(), code);
     assert_refused(inspect("code=first").await);
@@ -225,9 +201,9 @@ async fn another_browser_another_provider_and_made_up_states_are_refused() {
     }
     let elsewhere = stage.back("two", &state).await;
     assert!(matches!(elsewhere, Err(Refusal::ForeignCallback(_))));
-    let thief = stage.services.consents.new_browser();
+    let thief = stage.consents.new_browser();
     let stolen = callback("one", &state, "code=stolen");
-    assert_refused(stage.services.consents.take_callback(&stolen, &thief).await);
+    assert_refused(stage.consents.take_callback(&stolen, &thief).await);
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Authorizing);
     assert_eq!(stage.provider.times_redeemed(), 0);
 }
@@ -237,7 +213,6 @@ async fn a_link_that_has_ended_takes_nothing() {
     let stage = Stage::new().await;
     let (code, _, state) = away(&stage).await;
     stage
-        .services
         .consents
         .cancel(&code, &stage.visitor())
         .await
@@ -257,11 +232,7 @@ async fn the_state_of_a_device_flow_brings_nothing_back() {
     let stage = Stage::new().await;
     let (code, _) = stage.started().await;
     stage.confirm(&code).await.unwrap();
-    let link = stage
-        .services
-        .consents
-        .confirmed_by(&code, &stage.browser)
-        .await;
+    let link = stage.consents.confirmed_by(&code, &stage.browser).await;
     let browser = link.unwrap().unwrap().link.browser.unwrap();
     let code = LinkCode::parse(&code).unwrap();
     let state = stage.ports.vault.seal_state(&code, &browser).unwrap();

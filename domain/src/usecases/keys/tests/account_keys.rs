@@ -13,7 +13,7 @@ fn request(name: &str) -> KeyRequest {
 impl Stage {
     async fn create(&self, caller: &Caller, request: KeyRequest) -> Result<HandedKey, Refusal> {
         let account = self.last_account().await;
-        self.services.keys.create(caller, account, request).await
+        self.keys.create(caller, account, request).await
     }
 }
 
@@ -69,27 +69,18 @@ async fn keys_expire_and_are_deleted() {
     let long = stage.create(&owner, request("long")).await.unwrap();
     assert!(
         stage
-            .services
             .keys
             .authenticate(Some(&short.access_key))
             .await
             .is_ok()
     );
     stage.clock.advance(secs(60));
-    let expired = stage
-        .services
-        .keys
-        .authenticate(Some(&short.access_key))
-        .await;
+    let expired = stage.keys.authenticate(Some(&short.access_key)).await;
     assert!(matches!(expired, Err(Refusal::Unauthorized(_))));
     let account = stage.last_account().await;
-    let delete = async |id| stage.services.keys.delete(&owner, account, id).await;
+    let delete = async |id| stage.keys.delete(&owner, account, id).await;
     delete(long.record.id).await.unwrap();
-    let deleted = stage
-        .services
-        .keys
-        .authenticate(Some(&long.access_key))
-        .await;
+    let deleted = stage.keys.authenticate(Some(&long.access_key)).await;
     assert!(matches!(deleted, Err(Refusal::Unauthorized(_))));
     let again = delete(long.record.id).await;
     assert!(matches!(again, Err(Refusal::NotFound(_))));
@@ -126,11 +117,7 @@ async fn uses_are_noted_without_a_write_for_each() {
     let (_, key) = stage.linked().await;
     let account = stage.last_account().await;
     let listed = async || {
-        let keys = stage
-            .services
-            .keys
-            .list(&Caller::Admin, account, None, 9)
-            .await;
+        let keys = stage.keys.list(&Caller::Admin, account, None, 9).await;
         keys.unwrap().items[0].clone()
     };
     assert_eq!(listed().await.name.as_deref(), Some("cron"));
@@ -138,10 +125,10 @@ async fn uses_are_noted_without_a_write_for_each() {
     stage.caller(&key).await;
     let noted = Some(stage.clock_now());
     assert_eq!(listed().await.last_used_at, noted, "before it is written");
-    stage.services.keys.store_uses().await.unwrap();
+    stage.keys.store_uses().await.unwrap();
     assert_eq!(listed().await.last_used_at, noted);
     stage.clock.advance(secs(30));
-    let recognised = stage.services.keys.recognise(Some(&key)).await;
+    let recognised = stage.keys.recognise(Some(&key)).await;
     assert!(matches!(recognised, Ok(Caller::Key(_))));
     assert_eq!(listed().await.last_used_at, noted);
 }
@@ -155,16 +142,11 @@ async fn keys_of_others_do_not_exist() {
     stage.provider.answer_identify(Ok(bob));
     let (_, bob) = stage.linked().await;
     let (alice, bob) = (stage.caller(&alice).await, stage.caller(&bob).await);
-    let keys = stage
-        .services
-        .keys
-        .list(&alice, alice_s, None, 9)
-        .await
-        .unwrap();
-    let foreign = stage.services.keys.list(&bob, alice_s, None, 9).await;
+    let keys = stage.keys.list(&alice, alice_s, None, 9).await.unwrap();
+    let foreign = stage.keys.list(&bob, alice_s, None, 9).await;
     assert!(matches!(foreign, Err(Refusal::NotFound(_))));
     let bob_s = stage.last_account().await;
     let id = keys.items[0].id;
-    let deleted = stage.services.keys.delete(&bob, bob_s, id).await;
+    let deleted = stage.keys.delete(&bob, bob_s, id).await;
     assert!(matches!(deleted, Err(Refusal::NotFound(_))));
 }

@@ -54,7 +54,6 @@ async fn right_codes_use_nothing_up() {
     for _ in 0..=GuessLimit::PER_ADDRESS {
         guess(&stage.services, &code, 1).await.unwrap();
         stage
-            .services
             .consents
             .look_up(&code, &stage.visitor())
             .await
@@ -91,7 +90,7 @@ async fn what_counts_no_more_is_forgotten() {
         guess_wrong(&stage.services, 9).await;
     }
     stage.clock.advance(secs(599));
-    assert_eq!(stage.services.links.purge_guesses(10).await.unwrap(), 0);
+    assert_eq!(stage.links.purge_guesses(10).await.unwrap(), 0);
     stage.clock.advance(secs(1));
-    assert_eq!(stage.services.links.purge_guesses(10).await.unwrap(), 3);
+    assert_eq!(stage.links.purge_guesses(10).await.unwrap(), 3);
 }

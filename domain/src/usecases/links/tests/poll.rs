@@ -11,12 +11,7 @@ async fn the_account_is_for_the_link_s_own_key_only() {
     let own = stage.report(&code, &key).await;
     assert_eq!(own.account.unwrap().key.account_id, "alice");
     for caller in [Caller::Nobody, stage.caller(&stage.started().await.1).await] {
-        let bare = stage
-            .services
-            .links
-            .poll(&code, &caller, address(3))
-            .await
-            .unwrap();
+        let bare = stage.links.poll(&code, &caller, address(3)).await.unwrap();
         assert!(matches!(bare.status, LinkStatus::Linked(_)));
         assert!(bare.account.is_none());
     }
@@ -35,11 +30,7 @@ async fn why_the_provider_said_no_is_for_the_link_s_own_key_only() {
         (own.code, own.detail),
         ("access_denied".to_owned(), "not assigned".to_owned())
     );
-    let others = stage
-        .services
-        .links
-        .poll(&code, &Caller::Nobody, address(3))
-        .await;
+    let others = stage.links.poll(&code, &Caller::Nobody, address(3)).await;
     assert!(others.unwrap().error.is_none());
 }
 
@@ -47,11 +38,7 @@ async fn why_the_provider_said_no_is_for_the_link_s_own_key_only() {
 async fn unknown_and_malformed_codes_do_not_exist() {
     let stage = Stage::new().await;
     for code in ["00000000", "1", "abcdefgh", ""] {
-        let refused = stage
-            .services
-            .links
-            .poll(code, &Caller::Nobody, address(3))
-            .await;
+        let refused = stage.links.poll(code, &Caller::Nobody, address(3)).await;
         assert!(matches!(refused, Err(Refusal::NotFound(_))), "{code:?}");
     }
 }
@@ -60,7 +47,7 @@ async fn unknown_and_malformed_codes_do_not_exist() {
 async fn guessing_is_limited_and_slows_no_client() {
     let stage = Stage::new().await;
     let (code, key) = stage.started().await;
-    let guess = |code: &'static str| stage.services.links.poll(code, &Caller::Nobody, address(9));
+    let guess = |code: &'static str| stage.links.poll(code, &Caller::Nobody, address(9));
     for _ in 0..GuessLimit::PER_ADDRESS {
         assert!(matches!(guess("00000000").await, Err(Refusal::NotFound(_))));
     }
@@ -68,11 +55,7 @@ async fn guessing_is_limited_and_slows_no_client() {
         guess("00000000").await,
         Err(Refusal::RateLimited { .. })
     ));
-    let right = stage
-        .services
-        .links
-        .poll(&code, &Caller::Nobody, address(9))
-        .await;
+    let right = stage.links.poll(&code, &Caller::Nobody, address(9)).await;
     assert!(
         matches!(right, Err(Refusal::RateLimited { .. })),
         "a guesser learns no more"
@@ -93,12 +76,12 @@ async fn an_ended_link_answers_for_a_day() {
     stage.clock.advance(secs(600));
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
     stage.clock.advance(secs(24 * 3600 - 1));
-    assert_eq!(stage.services.links.purge(10).await.unwrap(), 0);
+    assert_eq!(stage.links.purge(10).await.unwrap(), 0);
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
     stage.clock.advance(secs(2));
-    assert_eq!(stage.services.links.purge(10).await.unwrap(), 1);
+    assert_eq!(stage.links.purge(10).await.unwrap(), 1);
     assert!(matches!(
-        stage.services.keys.authenticate(Some(&key)).await,
+        stage.keys.authenticate(Some(&key)).await,
         Err(Refusal::Unauthorized(_))
     ));
 }
@@ -109,8 +92,7 @@ async fn inspecting_a_link_tells_its_own_key_alone() {
     let stage = Stage::new().await;
     let (code, key) = stage.linked().await;
     let other = stage.caller(&stage.started().await.1).await;
-    let inspect =
-        async |code: &str, caller: &Caller| stage.services.links.inspect(code, caller).await;
+    let inspect = async |code: &str, caller: &Caller| stage.links.inspect(code, caller).await;
     let own = inspect(&code, &stage.caller(&key).await).await.unwrap();
     assert_eq!(own.account.unwrap().key.account_id, "alice");
     for _ in 0..=GuessLimit::PER_ADDRESS {
@@ -121,9 +103,6 @@ async fn inspecting_a_link_tells_its_own_key_alone() {
             }
         }
     }
-    let guess = stage
-        .services
-        .links
-        .poll(&code, &Caller::Nobody, address(9));
+    let guess = stage.links.poll(&code, &Caller::Nobody, address(9));
     assert!(guess.await.is_ok());
 }

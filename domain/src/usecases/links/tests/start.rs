@@ -31,7 +31,7 @@ async fn an_unknown_provider_is_answered_with_those_that_exist() {
         provider: Some("two".to_owned()),
         ..LinkRequest::default()
     };
-    let refused = stage.services.links.start(&Caller::Nobody, request).await;
+    let refused = stage.links.start(&Caller::Nobody, request).await;
     assert!(matches!(refused, Err(Refusal::Unprocessable(detail)) if detail.contains("one")));
 }
 
@@ -47,7 +47,7 @@ async fn names_that_could_deceive_the_person_are_refused() {
             provider: None,
             requester,
         };
-        let refused = stage.services.links.start(&Caller::Nobody, request).await;
+        let refused = stage.links.start(&Caller::Nobody, request).await;
         assert!(
             matches!(refused, Err(Refusal::Unprocessable(_))),
             "{name:?}"
@@ -69,7 +69,6 @@ async fn a_key_relinks_its_own_account_and_gets_no_second_key() {
     let status = stage.status(relink.code.digits(), &key).await;
     assert!(matches!(status, LinkStatus::Linked(_)));
     let token = stage
-        .services
         .tokens
         .hand_out(&stage.caller(&key).await, secs(0))
         .await

@@ -14,13 +14,7 @@ async fn authorizing(stage: &Stage) -> (String, AccessKey) {
 }
 
 async fn pause(stage: &Stage) -> Duration {
-    stage
-        .services
-        .redeemer
-        .idle_for(&[])
-        .await
-        .unwrap()
-        .unwrap()
+    stage.redeemer.idle_for(&[]).await.unwrap().unwrap()
 }
 
 fn refused(code: &str) -> ProviderError {
@@ -155,13 +149,7 @@ async fn the_service_keeps_its_own_deadline() {
     stage
         .provider
         .answer_redeem(Ok(ScriptedProvider::grant("late", None)));
-    let claimed = stage
-        .services
-        .redeemer
-        .claim_due(1, &[])
-        .await
-        .unwrap()
-        .remove(0);
+    let claimed = stage.redeemer.claim_due(1, &[]).await.unwrap().remove(0);
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
     stage.see_through(claimed).await;
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
@@ -258,25 +246,12 @@ async fn tokens_are_kept_even_when_the_lease_ran_out() {
         .provider
         .answer_redeem(Ok(ScriptedProvider::grant("a", Some("r"))));
     stage.clock.advance(secs(5));
-    let stalled = stage
-        .services
-        .redeemer
-        .claim_due(1, &[])
-        .await
-        .unwrap()
-        .remove(0);
-    let outcome = stage.services.redeemer.advance(&stalled).await;
+    let stalled = stage.redeemer.claim_due(1, &[]).await.unwrap().remove(0);
+    let outcome = stage.redeemer.advance(&stalled).await;
     stage.clock.advance(secs(60));
-    let taken_over = stage
-        .services
-        .redeemer
-        .claim_due(1, &[])
-        .await
-        .unwrap()
-        .remove(0);
-    assert!(!stage.services.redeemer.holds_lease(&stalled));
+    let taken_over = stage.redeemer.claim_due(1, &[]).await.unwrap().remove(0);
+    assert!(!stage.redeemer.holds_lease(&stalled));
     let kept = stage
-        .services
         .redeemer
         .record(&stalled, &outcome)
         .await
@@ -284,7 +259,6 @@ async fn tokens_are_kept_even_when_the_lease_ran_out() {
         .unwrap();
     assert!(matches!(kept.state, LinkState::Redeemed(_)));
     let late = stage
-        .services
         .redeemer
         .record(
             &taken_over,
@@ -307,26 +281,14 @@ async fn cancelling_wins_over_an_answer_that_comes_later() {
         .provider
         .answer_redeem(Ok(ScriptedProvider::grant("a", None)));
     stage.clock.advance(secs(5));
-    let claimed = stage
-        .services
-        .redeemer
-        .claim_due(1, &[])
-        .await
-        .unwrap()
-        .remove(0);
-    let outcome = stage.services.redeemer.advance(&claimed).await;
+    let claimed = stage.redeemer.claim_due(1, &[]).await.unwrap().remove(0);
+    let outcome = stage.redeemer.advance(&claimed).await;
     stage
-        .services
         .consents
         .cancel(&code, &stage.visitor())
         .await
         .unwrap();
-    let next = stage
-        .services
-        .redeemer
-        .record(&claimed, &outcome)
-        .await
-        .unwrap();
+    let next = stage.redeemer.record(&claimed, &outcome).await.unwrap();
     assert!(next.is_none());
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Denied(None));
 }
@@ -349,7 +311,6 @@ async fn a_relink_by_another_person_fails_and_changes_nothing() {
     };
     assert_eq!(fault.code, "account_mismatch");
     let token = stage
-        .services
         .tokens
         .hand_out(&stage.caller(&key).await, secs(0))
         .await
@@ -368,7 +329,6 @@ async fn the_same_person_gets_the_same_account_and_both_keys_work() {
     for key in [first, second] {
         assert!(
             stage
-                .services
                 .tokens
                 .hand_out(&stage.caller(&key).await, secs(0))
                 .await

@@ -9,17 +9,8 @@ impl Stage {
     async fn stray(&self, which: &str) {
         let (code, _) = self.started().await;
         let (link, outcome) = self.tokens_under_way(&code, which).await;
-        self.services
-            .consents
-            .cancel(&code, &self.visitor())
-            .await
-            .unwrap();
-        let next = self
-            .services
-            .redeemer
-            .record(&link, &outcome)
-            .await
-            .unwrap();
+        self.consents.cancel(&code, &self.visitor()).await.unwrap();
+        let next = self.redeemer.record(&link, &outcome).await.unwrap();
         assert!(next.is_none());
     }
 
@@ -30,14 +21,8 @@ impl Stage {
         let granted = ScriptedProvider::grant(which, Some(&refresh));
         self.provider.answer_redeem(Ok(granted));
         self.clock.advance(ScriptedProvider::INTERVAL);
-        let link = self
-            .services
-            .redeemer
-            .claim_due(1, &[])
-            .await
-            .unwrap()
-            .remove(0);
-        let outcome = self.services.redeemer.advance(&link).await;
+        let link = self.redeemer.claim_due(1, &[]).await.unwrap().remove(0);
+        let outcome = self.redeemer.advance(&link).await;
         (link, outcome)
     }
 
@@ -68,7 +53,6 @@ async fn a_link_that_has_said_expired_does_not_come_back() {
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
     assert!(
         stage
-            .services
             .redeemer
             .record(&link, &outcome)
             .await
@@ -87,7 +71,7 @@ async fn tokens_that_are_stored_already_are_not_revoked_when_they_are_recorded_a
     let stage = Stage::new().await;
     let (code, key) = stage.started().await;
     let (link, outcome) = stage.tokens_under_way(&code, "late").await;
-    let redeemer = &stage.services.redeemer;
+    let redeemer = &stage.redeemer;
     redeemer.record(&link, &outcome).await.unwrap().unwrap();
     let left = link.expires_at.since(stage.clock_now());
     stage.clock.advance(left + Link::LAST_WORD);
@@ -158,35 +142,22 @@ async fn a_relink_under_way_ends_with_its_account() {
     let granted = ScriptedProvider::grant("again", Some("refresh-again"));
     stage.provider.answer_redeem(Ok(granted));
     stage.clock.advance(ScriptedProvider::INTERVAL);
-    let link = stage.services.redeemer.claim_due(1, &[]).await.unwrap();
+    let link = stage.redeemer.claim_due(1, &[]).await.unwrap();
     let link = &link[0];
-    let outcome = stage.services.redeemer.advance(link).await;
+    let outcome = stage.redeemer.advance(link).await;
     let redeemed = stage
-        .services
         .redeemer
         .record(link, &outcome)
         .await
         .unwrap()
         .unwrap();
     let account = stage.last_account().await;
-    stage
-        .services
-        .accounts
-        .delete(&caller, account)
-        .await
-        .unwrap();
+    stage.accounts.delete(&caller, account).await.unwrap();
     assert_eq!(stage.revoke_due().await, 1);
     let revoked = stage.provider.revoked();
     assert_eq!(revoked, ["refresh-1", "access-1", "refresh-again", "again"]);
     // Whoever was finding out whose they are finds nothing to complete.
-    let outcome = stage.services.redeemer.advance(&redeemed).await;
-    assert!(
-        stage
-            .services
-            .redeemer
-            .record(&redeemed, &outcome)
-            .await
-            .is_err()
-    );
+    let outcome = stage.redeemer.advance(&redeemed).await;
+    assert!(stage.redeemer.record(&redeemed, &outcome).await.is_err());
     assert!(stage.store.accounts(None, 1).await.unwrap().is_empty());
 }

@@ -22,10 +22,7 @@ impl Stage {
     /// The code of what the account is warned of now.
     async fn warned_of(&self) -> Option<String> {
         let account = self.only_account().await;
-        self.services
-            .accounts
-            .warning(&account)
-            .map(|fault| fault.code)
+        self.accounts.warning(&account).map(|fault| fault.code)
     }
 
     /// How many grants die soon, by whether a refresh saves them.
@@ -76,7 +73,7 @@ async fn a_person_is_warned_and_counted_a_week_before_a_grant_ends_of_age() {
     assert_eq!(stage.dying().await, []);
     stage.clock.set(end - Account::NOTICE);
     let account = stage.only_account().await;
-    let fault = stage.services.accounts.warning(&account).unwrap();
+    let fault = stage.accounts.warning(&account).unwrap();
     assert_eq!(fault.code, "grant_expires_soon");
     assert!(
         fault.detail.contains("within 7 days") && fault.detail.contains("consent again"),
@@ -85,17 +82,13 @@ async fn a_person_is_warned_and_counted_a_week_before_a_grant_ends_of_age() {
     );
     assert_eq!(stage.dying().await, [(false, 1)]);
     stage.clock.set(end - secs(60));
-    let fault = stage.services.accounts.warning(&account).unwrap();
+    let fault = stage.accounts.warning(&account).unwrap();
     assert!(fault.detail.contains("within a day"), "{}", fault.detail);
     let over = Account {
         status: AccountStatus::RelinkRequired,
         ..account
     };
-    assert_eq!(
-        stage.services.accounts.warning(&over),
-        None,
-        "its status says more"
-    );
+    assert_eq!(stage.accounts.warning(&over), None, "its status says more");
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ fn refused(code: &str) -> ProviderError {
 impl Stage {
     async fn token(&self, key: &AccessKey, min_ttl: u64) -> Result<HandedToken, Refusal> {
         let caller = self.caller(key).await;
-        self.services.tokens.hand_out(&caller, secs(min_ttl)).await
+        self.tokens.hand_out(&caller, secs(min_ttl)).await
     }
 
     /// So many people link an account each.
@@ -48,7 +48,7 @@ impl Stage {
 
     /// All accounts as an operator sees them.
     async fn listed(&self) -> Vec<Account> {
-        let page = self.services.accounts.list(&Caller::Admin, None, 100).await;
+        let page = self.accounts.list(&Caller::Admin, None, 100).await;
         page.unwrap().items
     }
 
@@ -63,7 +63,7 @@ impl Stage {
 
     /// What the scheduler does once: claims what is due and sees it through.
     async fn refresh_due(&self) -> usize {
-        let leases = self.services.refresher.claim_due(10, &[]).await.unwrap();
+        let leases = self.refresher.claim_due(10, &[]).await.unwrap();
         let claimed = leases.len();
         for lease in leases {
             self.see_lease_through(lease).await;
@@ -72,7 +72,7 @@ impl Stage {
     }
 
     async fn see_lease_through(&self, lease: StoredTokens) {
-        let refresher = &self.services.refresher;
+        let refresher = &self.refresher;
         let mut next = Some(lease);
         while let Some(lease) = next {
             let exchange = refresher.exchange(&lease).await;
@@ -82,12 +82,12 @@ impl Stage {
 
     /// Waits until the next refresh is due.
     async fn until_due(&self) {
-        let idle = self.services.refresher.idle_for(&[]).await.unwrap();
+        let idle = self.refresher.idle_for(&[]).await.unwrap();
         self.clock.advance(idle.expect("nothing is planned"));
     }
 
     async fn claim_due_one(&self) -> StoredTokens {
-        let mut leases = self.services.refresher.claim_due(10, &[]).await.unwrap();
+        let mut leases = self.refresher.claim_due(10, &[]).await.unwrap();
         assert_eq!(leases.len(), 1);
         leases.remove(0)
     }
@@ -150,7 +150,7 @@ async fn inspecting_a_token_refreshes_nothing() {
     let stage = Stage::new().await;
     let (_, key) = stage.linked().await;
     let caller = stage.caller(&key).await;
-    let inspect = async |min_ttl| stage.services.tokens.inspect(&caller, secs(min_ttl)).await;
+    let inspect = async |min_ttl| stage.tokens.inspect(&caller, secs(min_ttl)).await;
     stage.clock.advance(secs(3000));
     let token = inspect(1200).await.unwrap();
     assert_eq!(token.access_token.expose(), "access-1");
@@ -205,7 +205,7 @@ async fn a_crash_presents_the_same_token_again_and_says_so_at_the_end() {
     stage.linked().await;
     stage.until_due().await;
     let crashed = stage.claim_due_one().await;
-    stage.services.refresher.exchange(&crashed).await;
+    stage.refresher.exchange(&crashed).await;
     assert_eq!(stage.refresh_due().await, 0, "the lease lasts");
     stage.until_due().await;
     stage
@@ -225,10 +225,10 @@ async fn a_late_success_is_kept_and_saves_the_grant() {
     stage.linked().await;
     stage.until_due().await;
     let late = stage.claim_due_one().await;
-    let answer = stage.services.refresher.exchange(&late).await;
+    let answer = stage.refresher.exchange(&late).await;
     stage.until_due().await;
     stage.refresh_due().await;
-    let recorded = stage.services.refresher.record(&late, &answer).await;
+    let recorded = stage.refresher.record(&late, &answer).await;
     assert_eq!(recorded.unwrap(), None);
     assert!(stage.stored().await.spare_refresh_token.is_some());
     // The provider took the first answer for the one that counts.
@@ -249,14 +249,9 @@ async fn a_lease_that_is_over_sends_nothing() {
     stage.until_due().await;
     let slow = stage.claim_due_one().await;
     stage.clock.advance(secs(6));
-    let exchange = stage.services.refresher.exchange(&slow).await;
+    let exchange = stage.refresher.exchange(&slow).await;
     assert!(matches!(exchange, Exchange::Unsent));
-    stage
-        .services
-        .refresher
-        .record(&slow, &exchange)
-        .await
-        .unwrap();
+    stage.refresher.record(&slow, &exchange).await.unwrap();
     assert!(stage.provider.presented().is_empty());
     assert_eq!(stage.refresh_due().await, 1);
 
@@ -264,14 +259,9 @@ async fn a_lease_that_is_over_sends_nothing() {
     stage.until_due().await;
     let stale = stage.claim_due_one().await;
     stage.linked().await;
-    let exchange = stage.services.refresher.exchange(&stale).await;
+    let exchange = stage.refresher.exchange(&stale).await;
     assert!(matches!(exchange, Exchange::Unsent));
-    stage
-        .services
-        .refresher
-        .record(&stale, &exchange)
-        .await
-        .unwrap();
+    stage.refresher.record(&stale, &exchange).await.unwrap();
     assert_eq!(stage.stored().await.account.status, AccountStatus::Active);
 }
 
@@ -283,7 +273,7 @@ async fn a_lease_that_runs_out_while_it_is_looked_at_sends_nothing() {
     let slow = stage.claim_due_one().await;
     // The process was stopped, or the way to the database broke, after the store had read the row.
     stage.store.answer_late(&stage.clock, secs(60));
-    let exchange = stage.services.refresher.exchange(&slow).await;
+    let exchange = stage.refresher.exchange(&slow).await;
     assert!(matches!(exchange, Exchange::Unsent));
     assert!(stage.provider.presented().is_empty());
 }
@@ -348,7 +338,7 @@ async fn the_operator_s_mistake_degrades() {
     assert_eq!(account.status, AccountStatus::Degraded);
     assert_eq!(account.last_error.unwrap().code, "invalid_client");
     let caller = stage.caller(&key).await;
-    let refusal = stage.services.accounts.refresh(&caller, account.id).await;
+    let refusal = stage.accounts.refresh(&caller, account.id).await;
     assert!(matches!(refusal, Err(Refusal::ProviderRefused(_))));
 }
 
@@ -370,27 +360,15 @@ async fn without_a_refresh_token_the_token_serves_out_its_time() {
     let token = stage.token(&key, 9999).await.unwrap();
     assert_eq!(token.warning.unwrap().code, "min_ttl_unmet");
     let caller = stage.caller(&key).await;
-    let refused = stage
-        .services
-        .accounts
-        .refresh(&caller, token.account.id)
-        .await;
+    let refused = stage.accounts.refresh(&caller, token.account.id).await;
     // Nobody need consent again yet.
     assert!(matches!(refused, Err(Refusal::Unprocessable(_))));
     stage.clock.advance(secs(3600));
-    let refused = stage
-        .services
-        .accounts
-        .refresh(&caller, token.account.id)
-        .await;
+    let refused = stage.accounts.refresh(&caller, token.account.id).await;
     assert!(matches!(refused, Err(Refusal::RelinkRequired(_))));
     let refusal = stage.token(&key, 0).await.err().unwrap();
     assert!(matches!(refusal, Refusal::RelinkRequired(_)), "{refusal:?}");
-    let seen = stage
-        .services
-        .accounts
-        .get(&Caller::Admin, token.account.id)
-        .await;
+    let seen = stage.accounts.get(&Caller::Admin, token.account.id).await;
     assert_eq!(seen.unwrap().status, AccountStatus::RelinkRequired);
 }
 
@@ -404,7 +382,7 @@ async fn a_grant_that_was_given_up_can_be_tried() {
         .answer_refresh(Err(refused("invalid_grant").into()));
     stage.refresh_due().await;
     let account = stage.only_account().await;
-    assert_eq!(stage.services.refresher.idle_for(&[]).await.unwrap(), None);
+    assert_eq!(stage.refresher.idle_for(&[]).await.unwrap(), None);
     assert!(
         stage.token(&key, 9999).await.is_ok(),
         "it serves out its time"
@@ -412,14 +390,14 @@ async fn a_grant_that_was_given_up_can_be_tried() {
     let caller = stage.caller(&key).await;
     // An outage does not bring it back to life.
     stage.provider.answer_refresh(Err(gone().into()));
-    let refusal = stage.services.accounts.refresh(&caller, account.id).await;
+    let refusal = stage.accounts.refresh(&caller, account.id).await;
     assert!(matches!(refusal, Err(Refusal::RelinkRequired(_))));
     let still = stage.only_account().await;
     assert_eq!(
         (still.status, &still.last_error),
         (account.status, &account.last_error)
     );
-    let healed = stage.services.accounts.refresh(&caller, account.id).await;
+    let healed = stage.accounts.refresh(&caller, account.id).await;
     assert_eq!(healed.unwrap().status, AccountStatus::Active);
     assert_eq!(stage.provider.presented().len(), 3);
 }
@@ -478,7 +456,7 @@ async fn who_asks_for_a_refresh_is_not_told_that_a_dead_spare_is_one() {
         stage.provider.answer_refresh(Err(dead.into()));
     }
     let caller = stage.caller(&key).await;
-    let refusal = stage.services.accounts.refresh(&caller, id).await;
+    let refusal = stage.accounts.refresh(&caller, id).await;
     assert!(
         matches!(refusal, Err(Refusal::RelinkRequired(_))),
         "{refusal:?}"
@@ -574,7 +552,7 @@ async fn a_key_that_is_deleted_while_its_caller_waits_opens_nothing() {
         let caller = stage.caller(&key).await;
         let store = Arc::clone(&stage.store);
         let seen = stage.stored().await;
-        let lease = stage.services.revoker.of_account(&seen).unwrap();
+        let lease = stage.revoker.of_account(&seen).unwrap();
         let meanwhile = Meanwhile(move || {
             let (store, seen, lease) = (Arc::clone(&store), seen.clone(), lease.clone());
             async move {

@@ -84,7 +84,7 @@ async fn failures_of_few_accounts_are_no_outage() {
             stage.provider.answer_refresh(Err(gone().into()));
             let tokens = stage.store.tokens(account.id).await.unwrap().unwrap();
             let request = RefreshRequest::for_better_than(&tokens);
-            stage.services.refresher.refresh(request, secs(1)).await;
+            stage.refresher.refresh(request, secs(1)).await;
         }
         stage.clock.advance(secs(1));
     }
@@ -92,7 +92,7 @@ async fn failures_of_few_accounts_are_no_outage() {
     assert_eq!(stage.store.outages().await.unwrap(), []);
     let tokens = stage.store.tokens(accounts[4].id).await.unwrap().unwrap();
     let request = RefreshRequest::for_better_than(&tokens);
-    stage.services.refresher.refresh(request, secs(1)).await;
+    stage.refresher.refresh(request, secs(1)).await;
     let well = stage.store.tokens(accounts[4].id).await.unwrap().unwrap();
     assert!(well.generation > tokens.generation);
 }
@@ -107,7 +107,7 @@ async fn many_dead_grants_get_their_verdict_while_another_is_refreshed() {
     let mut accounts = stage.listed().await;
     while accounts.iter().filter(|account| dead(account)).count() < 6 {
         stage.until_due().await;
-        for lease in stage.services.refresher.claim_due(10, &[]).await.unwrap() {
+        for lease in stage.refresher.claim_due(10, &[]).await.unwrap() {
             stage.provider.forget_refreshes();
             if lease.account.id != accounts[6].id {
                 let refused = refused("http_400");
@@ -164,7 +164,7 @@ async fn an_outage_of_a_clock_that_was_ahead_closes_no_provider() {
 
     stage.provider.forget_refreshes();
     stage.clock.set(before);
-    let refresher = &stage.services.refresher;
+    let refresher = &stage.refresher;
     let tokens = stage.store.tokens(stage.listed().await[5].id).await;
     let request = RefreshRequest::for_better_than(&tokens.unwrap().unwrap());
     refresher.refresh(request, secs(1)).await;

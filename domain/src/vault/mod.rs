@@ -1,0 +1,223 @@
+//! Secrets on their way to the store and back: each sealed to the one place it belongs to.
+
+mod place;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use crate::grant::{AccountKey, Extra};
+use crate::link::{LinkCode, Network};
+use crate::ports::{Cipher, CipherError, HashKey, SealedTo, SealedValue, SecretKind};
+use crate::secret::{AccessKey, BrowserToken, CallbackQuery, KeyedHash, SealId, Sealed};
+
+pub use place::Sealable;
+use place::{STATE, associated_data, bound};
+
+/// The cipher together with the hash key, in terms of the model. Clones share both.
+#[derive(Clone)]
+pub struct Vault {
+    cipher: Arc<dyn Cipher>,
+    hash_key: Arc<HashKey>,
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    rest.is_empty().then(|| pairs.iter().map(byte).collect())?
+}
+
+impl Vault {
+    /// Seals a new hash key for the store.
+    ///
+    /// # Errors
+    /// See [`Cipher::seal`].
+    pub fn seal_hash_key(cipher: &dyn Cipher, key: &HashKey) -> Result<Sealed, CipherError> {
+        cipher.seal(
+            key.expose(),
+            &associated_data(&SealedTo::Service, SecretKind::HashKey),
+        )
+    }
+
+    /// Opens the store's hash key: also the check that the configured key is the right one.
+    ///
+    /// # Errors
+    /// See [`Cipher::open`].
+    pub fn unlock(cipher: Arc<dyn Cipher>, sealed: &Sealed) -> Result<Self, CipherError> {
+        let plain = cipher.open(
+            sealed,
+            &associated_data(&SealedTo::Service, SecretKind::HashKey),
+        )?;
+        let key = <[u8; 32]>::try_from(plain.as_slice()).map_err(|_| CipherError::Corrupt)?;
+        Ok(Self {
+            cipher,
+            hash_key: Arc::new(HashKey::new(key)),
+        })
+    }
+
+    /// Whether this hash key of the store is the one in use.
+    ///
+    /// # Errors
+    /// See [`Cipher::open`]; [`CipherError::UnknownKey`] when it is another one.
+    pub fn verify(&self, sealed: &Sealed) -> Result<(), CipherError> {
+        let plain = self.cipher.open(
+            sealed,
+            &associated_data(&SealedTo::Service, SecretKind::HashKey),
+        )?;
+        if plain.as_slice() == self.hash_key.expose() {
+            Ok(())
+        } else {
+            Err(CipherError::UnknownKey)
+        }
+    }
+
+    /// Seals a secret to its owner.
+    ///
+    /// # Errors
+    /// See [`Cipher::seal`].
+    pub fn seal<S: Sealable>(
+        &self,
+        secret: &S,
+        owner: impl Into<SealedTo>,
+    ) -> Result<Sealed, CipherError> {
+        let place = associated_data(&owner.into(), S::KIND);
+        self.cipher.seal(secret.text().as_bytes(), &place)
+    }
+
+    /// Opens a secret of its owner.
+    ///
+    /// # Errors
+    /// See [`Cipher::open`].
+    pub fn open<S: Sealable>(
+        &self,
+        sealed: &Sealed,
+        owner: impl Into<SealedTo>,
+    ) -> Result<S, CipherError> {
+        let place = associated_data(&owner.into(), S::KIND);
+        let plain = self.cipher.open(sealed, &place)?;
+        let text = std::str::from_utf8(&plain).map_err(|_| CipherError::Corrupt)?;
+        Ok(S::from_text(text))
+    }
+
+    /// The extra of an account's tokens, empty where there is none. What does not open is left out: it must not keep a client
+    /// from its token, nor a new refresh token from being stored.
+    #[must_use]
+    pub fn read_extra(&self, sealed: Option<&Sealed>, owner: &AccountKey) -> Extra {
+        let Some(sealed) = sealed else {
+            return Extra::default();
+        };
+        let opened = self.open(sealed, owner);
+        let read = opened.and_then(|text| Extra::from_text(&text).ok_or(CipherError::Corrupt));
+        read.unwrap_or_else(|error| {
+            let provider = &owner.provider;
+            tracing::error!(%provider, %error, "the stored extra of an account cannot be opened; it is left out");
+            Extra::default()
+        })
+    }
+
+    /// The `state` with which a provider sends a browser back (RFC 6749 section 10.12): the code of its link, which only
+    /// this service can have sealed for this browser.
+    ///
+    /// # Errors
+    /// See [`Cipher::seal`].
+    pub fn seal_state(&self, code: &LinkCode, browser: &KeyedHash) -> Result<String, CipherError> {
+        let place = bound(STATE, &[browser.as_bytes()]);
+        let sealed = self.cipher.seal(code.digits().as_bytes(), &place)?;
+        Ok(hex(sealed.as_bytes()))
+    }
+
+    /// The link that a browser comes back to.
+    ///
+    /// # Errors
+    /// [`CipherError::Corrupt`] for a state that was made for another browser, or by somebody else.
+    pub fn open_state(&self, state: &str, browser: &KeyedHash) -> Result<LinkCode, CipherError> {
+        let sealed = unhex(state).ok_or(CipherError::Corrupt)?;
+        let place = bound(STATE, &[browser.as_bytes()]);
+        let plain = self.cipher.open(&Sealed::from_bytes(sealed), &place)?;
+        let text = std::str::from_utf8(&plain).map_err(|_| CipherError::Corrupt)?;
+        LinkCode::parse(text).map_err(|_| CipherError::Corrupt)
+    }
+
+    /// What values sealed from now on start with.
+    #[must_use]
+    pub fn present(&self) -> SealId {
+        self.cipher.present()
+    }
+
+    /// Whether a configured key opens values that start so.
+    #[must_use]
+    pub fn knows(&self, seal: SealId) -> bool {
+        self.cipher.knows(seal)
+    }
+
+    /// Checks that a sealed value opens.
+    ///
+    /// # Errors
+    /// See [`Cipher::open`].
+    pub fn check(&self, owner: &SealedTo, value: &SealedValue) -> Result<(), CipherError> {
+        let place = associated_data(owner, value.kind);
+        self.cipher.open(&value.sealed, &place).map(drop)
+    }
+
+    /// Seals a sealed value anew with the present key.
+    ///
+    /// # Errors
+    /// See [`Cipher::open`] and [`Cipher::seal`].
+    pub fn reseal(&self, owner: &SealedTo, value: &SealedValue) -> Result<Sealed, CipherError> {
+        let place = associated_data(owner, value.kind);
+        let plain = self.cipher.open(&value.sealed, &place)?;
+        self.cipher.seal(&plain, &place)
+    }
+
+    /// The hash that a link code is found by.
+    #[must_use]
+    pub fn hash_link_code(&self, code: &LinkCode) -> KeyedHash {
+        self.hash("link_code", code.digits())
+    }
+
+    /// The hash that an access key is found by.
+    #[must_use]
+    pub fn hash_access_key(&self, key: &AccessKey) -> KeyedHash {
+        self.hash("access_key", key.expose())
+    }
+
+    /// The hash that a network's wrong codes are counted by.
+    #[must_use]
+    pub fn hash_network(&self, network: Network) -> KeyedHash {
+        self.hash("network", &network.to_string())
+    }
+
+    /// The hash that a browser is recognised by.
+    #[must_use]
+    pub fn hash_browser(&self, browser: &BrowserToken) -> KeyedHash {
+        self.hash("browser", browser.expose())
+    }
+
+    /// The hash that a provider's answer is recognised by when it comes again.
+    #[must_use]
+    pub fn hash_callback(&self, answer: &CallbackQuery) -> KeyedHash {
+        self.hash("callback", answer.expose())
+    }
+
+    /// The token that a browser's forms must carry: derived from its cookie, so another site cannot know it.
+    #[must_use]
+    pub fn csrf_token(&self, browser: &BrowserToken) -> KeyedHash {
+        self.hash("csrf", browser.expose())
+    }
+
+    /// The hash of an operator's key, for comparing without telling how much of it was right.
+    #[must_use]
+    pub fn hash_operator_key(&self, key: &AccessKey) -> KeyedHash {
+        self.hash("operator_key", key.expose())
+    }
+
+    /// The purpose in front keeps the hashes of different kinds of values apart; it contains no zero byte.
+    fn hash(&self, purpose: &str, value: &str) -> KeyedHash {
+        let input = zeroize::Zeroizing::new([purpose.as_bytes(), &[0], value.as_bytes()].concat());
+        self.cipher.keyed_hash(&self.hash_key, &input)
+    }
+}

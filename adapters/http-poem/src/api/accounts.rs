@@ -188,7 +188,7 @@ impl Documented for RefreshAccount {
         Answer(
             503,
             "`provider_unavailable`: the provider gives no usable answer, or gave none a moment ago; \
-             `provider_not_configured`: it is not in the configuration any more; `store_unavailable`: the service cannot reach its store for now",
+             `provider_not_configured`: it is not in the configuration any more; `store_unavailable`: the service cannot use its database at the moment",
         ),
     ];
 }

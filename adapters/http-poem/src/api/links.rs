@@ -131,7 +131,7 @@ impl Documented for StartLink {
         Answer(
             503,
             "`provider_not_configured`: the operator has configured no provider; `over_capacity`: too many links are \
-             open; `store_unavailable`: the service cannot reach its store for now",
+             open; `store_unavailable`: the service cannot use its database at the moment",
         ),
     ];
 }

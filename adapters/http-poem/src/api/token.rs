@@ -66,8 +66,8 @@ impl Documented for GetToken {
         ),
         Answer(
             503,
-            "`provider_unavailable`: the token has expired and the provider gives no usable answer for now; \
-             `provider_not_configured`: it has expired and the provider is not in the configuration any more; `store_unavailable`: the service cannot reach its store for now",
+            "`provider_unavailable`: the token has expired and the provider gives no usable response at the moment; \
+             `provider_not_configured`: it has expired and the provider is not in the configuration any more; `store_unavailable`: the service cannot use its database at the moment",
         ),
     ];
 }

@@ -21,7 +21,7 @@ pub(crate) struct Account {
     status: AccountStatus,
 }
 
-/// Status of an account: `active`; `degraded`, if refreshing fails for now; `relink_required`, if the grant is over and a
+/// Status of an account: `active`; `degraded`, if refreshing fails at the moment; `relink_required`, if the grant is over and a
 /// person must consent again.
 #[derive(Enum, Clone, Copy)]
 #[oai(rename_all = "snake_case")]

@@ -67,6 +67,7 @@ pub(crate) const KNOWN: &[&str] = &[
     "REFRESH_AT_LEAST",
     "SECRET_KEY",
     "SERVER",
+    "TOKEN_CACHE",
     "TRUSTED_PROXIES",
 ];
 

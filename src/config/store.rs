@@ -13,6 +13,7 @@ struct Raw {
     database_max_connections: Option<String>,
     database_connect_timeout: Option<String>,
     database_statement_timeout: Option<String>,
+    token_cache: Option<String>,
 }
 
 /// The database.
@@ -20,6 +21,8 @@ struct Raw {
 pub(crate) struct StoreConfig {
     pub(crate) url: DatabaseUrl,
     pub(crate) pool: PoolSettings,
+    /// Whether tokens are served from memory while the database confirms them.
+    pub(crate) caches_tokens: bool,
 }
 
 /// The file that is used without a URL.
@@ -37,8 +40,21 @@ impl StoreConfig {
             })?,
             None => at_path(raw.db_path.as_deref()),
         };
+        let caches_tokens = caches_tokens(raw.token_cache.as_deref())?;
         let pool = raw.pool()?;
-        Ok(Self { url, pool })
+        Ok(Self {
+            url,
+            pool,
+            caches_tokens,
+        })
+    }
+}
+
+fn caches_tokens(value: Option<&str>) -> Result<bool, ConfigError> {
+    match value {
+        None | Some("on") => Ok(true),
+        Some("off") => Ok(false),
+        Some(_) => Err(ConfigError::variable("TOKEN_CACHE", "must be on or off")),
     }
 }
 

@@ -5,6 +5,7 @@ mod census;
 mod deadline;
 mod flights;
 mod housekeeping;
+mod pause;
 mod polls;
 mod pump;
 mod refreshes;
@@ -14,6 +15,7 @@ mod tests;
 
 pub(crate) use census::take_census;
 pub(crate) use housekeeping::keep_house;
+pub(crate) use pause::MachinePause;
 pub(crate) use polls::coordinate;
 pub(crate) use refreshes::Refreshes;
 pub(crate) use revocations::Outbox;

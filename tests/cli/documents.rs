@@ -51,6 +51,7 @@ fn every_variable_is_read() {
         "providers/mod",
         "store",
         "telemetry",
+        "tls",
     ];
     let sources: String = sources
         .iter()

@@ -78,6 +78,8 @@ const MISTAKES: &[Mistake] = &[
         "PUBLIC_URL",
         &[("PUBLIC_URL", "https://:hunter2@auth.example.com")],
     ),
+    ("TLS_CERT_FILE", &[("TLS_KEY_FILE", "key")]),
+    ("TLS_KEY_FILE", &[("TLS_CERT_FILE", "key")]),
     ("TRUSTED_PROXIES", &[("TRUSTED_PROXIES", "10.0.0.0/33")]),
     (
         "TRUSTED_PROXIES",

@@ -94,6 +94,18 @@ fn variables_in_other_documents_are_known() {
     }
 }
 
+#[test]
+fn every_threat_has_a_test() {
+    let text = read("docs/THREATS.md");
+    let named = text.split('`').skip(1).step_by(2);
+    let named: Vec<_> = named.filter_map(|code| code.split_once("::")).collect();
+    assert!(named.len() > 30, "{named:?}");
+    for (path, test) in named {
+        let source = read(path);
+        assert!(source.contains(&format!("fn {test}(")), "{path} has no {test}");
+    }
+}
+
 #[tokio::test]
 async fn openapi_prints_the_published_document() {
     let machine = Machine::new();

@@ -208,21 +208,30 @@ struct Size {
 }
 
 const SHORT: Size = Size {
-    clients: 12,
-    keys: 40,
-    accounts: 12,
+    clients: 8,
+    keys: 16,
+    accounts: 0,
 };
 
-/// Deletes keys of one account, which is refreshed and linked again meanwhile, and then accounts.
+/// Deletes keys of one account, which is refreshed and linked again meanwhile, and then the account; afterwards more
+/// accounts.
 async fn delete_and_ask(processes: usize, is_on_server: bool, size: &Size) {
     let database = || is_on_server.then(|| Cluster::shared().create_database());
     let scene = Scene::new(processes, database(), AutoPerson::Alice).await;
     let owner = link(&scene.services[0]).await;
     let account = scene.account_of(&owner).await;
-    let deleting = (0..size.clients).map(|_| scene.delete_keys(&account, size.keys));
+    let deleting = async {
+        join_all((0..size.clients).map(|_| scene.delete_keys(&account, size.keys))).await;
+        scene
+            .delete(&format!("/v1/accounts/{account}"), &owner)
+            .await;
+    };
     scene
-        .withstands(join_all(deleting), scene.renew(&account, &owner))
+        .withstands(deleting, scene.renew(&account, &owner))
         .await;
+    if size.accounts == 0 {
+        return;
+    }
 
     let scene = Scene::new(processes, database(), AutoPerson::SomebodyNew).await;
     let deleting = (0..size.clients).map(|_| scene.delete_accounts(size.accounts));

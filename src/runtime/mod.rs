@@ -2,6 +2,7 @@
 //! what an answer means and when to come back.
 
 mod census;
+mod certificate;
 mod deadline;
 mod flights;
 mod housekeeping;
@@ -14,6 +15,7 @@ mod revocations;
 mod tests;
 
 pub(crate) use census::take_census;
+pub(crate) use certificate::follow_certificate;
 pub(crate) use housekeeping::keep_house;
 pub(crate) use pause::MachinePause;
 pub(crate) use polls::coordinate;

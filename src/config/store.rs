@@ -58,14 +58,6 @@ impl StoreConfig {
             caches_tokens,
         })
     }
-}
-
-fn caches_tokens(value: Option<&str>) -> Result<bool, ConfigError> {
-    match value {
-        None | Some("on") => Ok(true),
-        Some("off") => Ok(false),
-        Some(_) => Err(ConfigError::variable("TOKEN_CACHE", "must be on or off")),
-    }
 
     /// Refuses a database file that every user of the machine may read or write. A file that does not exist yet is made
     /// private.
@@ -91,6 +83,14 @@ fn caches_tokens(value: Option<&str>) -> Result<bool, ConfigError> {
             }
         }
         Ok(())
+    }
+}
+
+fn caches_tokens(value: Option<&str>) -> Result<bool, ConfigError> {
+    match value {
+        None | Some("on") => Ok(true),
+        Some("off") => Ok(false),
+        Some(_) => Err(ConfigError::variable("TOKEN_CACHE", "must be on or off")),
     }
 }
 

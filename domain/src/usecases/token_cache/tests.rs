@@ -34,7 +34,7 @@ impl Stage {
     }
 }
 
-fn is_unauthorized(answer: Result<String, Refusal>) -> bool {
+fn is_unauthorized(answer: &Result<String, Refusal>) -> bool {
     matches!(answer, Err(Refusal::Unauthorized(_)))
 }
 
@@ -111,10 +111,10 @@ async fn what_another_replica_deletes_is_served_for_half_a_second_at_most() {
     // The bound, and why a deletion waits.
     assert!(stage.served(&reader.access_key).await.is_ok());
     stage.clock.advance(millis(1));
-    assert!(is_unauthorized(stage.served(&reader.access_key).await));
+    assert!(is_unauthorized(&stage.served(&reader.access_key).await));
     other.accounts.delete(&admin, account).await.unwrap();
     stage.clock.advance(millis(501));
-    assert!(is_unauthorized(stage.served(&key).await));
+    assert!(is_unauthorized(&stage.served(&key).await));
 }
 
 #[tokio::test]
@@ -141,9 +141,9 @@ async fn what_this_process_changes_is_seen_at_once() {
     stage.served(&reader.access_key).await.unwrap();
     let deleted = stage.keys.delete(&owner, account, reader.record.id).await;
     deleted.unwrap();
-    assert!(is_unauthorized(stage.served(&reader.access_key).await));
+    assert!(is_unauthorized(&stage.served(&reader.access_key).await));
     stage.accounts.delete(&owner, account).await.unwrap();
-    assert!(is_unauthorized(stage.served(&key).await));
+    assert!(is_unauthorized(&stage.served(&key).await));
 }
 
 #[tokio::test]
@@ -154,7 +154,7 @@ async fn what_has_expired_is_not_served() {
     let reader = stage.new_key(&key, Some(soon)).await.access_key;
     assert!(stage.served(&reader).await.is_ok());
     stage.clock.advance(millis(100));
-    assert!(is_unauthorized(stage.served(&reader).await));
+    assert!(is_unauthorized(&stage.served(&reader).await));
 
     let end = stage.store.accounts(None, 1).await.unwrap()[0].access_token_expires_at;
     let left = end.unwrap().since(stage.clock_now());

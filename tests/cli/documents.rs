@@ -102,7 +102,10 @@ fn every_threat_has_a_test() {
     assert!(named.len() > 30, "{named:?}");
     for (path, test) in named {
         let source = read(path);
-        assert!(source.contains(&format!("fn {test}(")), "{path} has no {test}");
+        assert!(
+            source.contains(&format!("fn {test}(")),
+            "{path} has no {test}"
+        );
     }
 }
 

@@ -111,6 +111,12 @@ impl Telemetry {
         self.metrics.as_ref()
     }
 
+    /// Whether spans are sent.
+    #[must_use]
+    pub const fn is_traced(&self) -> bool {
+        self.tracer.is_some()
+    }
+
     /// Returns the observer for the domain.
     #[must_use]
     pub fn observer(&self) -> Arc<dyn Observer> {

@@ -13,6 +13,6 @@ pub(crate) async fn protect<E: Endpoint>(
     request: Request,
     connections: Connections,
 ) -> Result<E::Output> {
-    let _handling = connections.handling(request.remote_addr());
+    let _handling = connections.handling(request.local_addr());
     next.call(request).await
 }

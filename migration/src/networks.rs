@@ -20,7 +20,6 @@ enum DeviceCodes {
     CreatedAt,
     ExpiresAt,
     EndedAt,
-    AccountId,
     PollDueAt,
     /// Whose link codes are limited. Empty for callers with a key.
     Network,
@@ -36,9 +35,8 @@ enum WrongCodes {
 }
 
 const CODES_OF_NETWORK: &str = "ix_device_codes_network_created_at";
-const UNDERWAY: &str = "ix_device_codes_underway";
+const UNDERWAY: &str = "ix_device_codes_confirmed_from_expires_at";
 const TURNS: &str = "ix_device_codes_turns";
-const LEFT_OVER: &str = "ix_device_codes_left_over";
 const WRONG_CODES_OF_NETWORK: &str = "ix_wrong_codes_network_tried_at";
 
 #[async_trait::async_trait]
@@ -58,7 +56,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for index in [CODES_OF_NETWORK, UNDERWAY, TURNS, LEFT_OVER] {
+        for index in [CODES_OF_NETWORK, UNDERWAY, TURNS] {
             let index = Index::drop()
                 .name(index)
                 .table(DeviceCodes::Table)
@@ -81,7 +79,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-fn indexes() -> [IndexCreateStatement; 5] {
+fn indexes() -> [IndexCreateStatement; 4] {
     let has = |column| Expr::col(column).is_not_null();
     let codes_of_network = Index::create()
         .name(CODES_OF_NETWORK)
@@ -94,8 +92,8 @@ fn indexes() -> [IndexCreateStatement; 5] {
     let underway = Index::create()
         .name(UNDERWAY)
         .table(DeviceCodes::Table)
-        .col(DeviceCodes::ExpiresAt)
         .col(DeviceCodes::ConfirmedFrom)
+        .col(DeviceCodes::ExpiresAt)
         .and_where(has(DeviceCodes::ConfirmedFrom))
         .and_where(Expr::col(DeviceCodes::EndedAt).is_null())
         .to_owned();
@@ -107,18 +105,11 @@ fn indexes() -> [IndexCreateStatement; 5] {
         .col(DeviceCodes::ConfirmedFrom)
         .and_where(has(DeviceCodes::PollDueAt))
         .to_owned();
-    let left_over = Index::create()
-        .name(LEFT_OVER)
-        .table(DeviceCodes::Table)
-        .col(DeviceCodes::EndedAt)
-        .and_where(has(DeviceCodes::EndedAt))
-        .and_where(Expr::col(DeviceCodes::AccountId).is_null())
-        .to_owned();
     let wrong_codes = Index::create()
         .name(WRONG_CODES_OF_NETWORK)
         .table(WrongCodes::Table)
         .col(WrongCodes::Network)
         .col(WrongCodes::TriedAt)
         .to_owned();
-    [codes_of_network, underway, turns, left_over, wrong_codes]
+    [codes_of_network, underway, turns, wrong_codes]
 }

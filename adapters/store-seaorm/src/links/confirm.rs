@@ -3,6 +3,7 @@
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::link::{Confirmation, ConsentLimit, Link, TooManyConsents, Underway};
 use central_oauth_domain::ports::StoreError;
+use central_oauth_domain::secret::KeyedHash;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Select};
 
 use crate::claims::counted;
@@ -23,7 +24,7 @@ pub(super) async fn reserve(
     }
     let write = store.write().await?;
     locks::consents(&write.txn).await?;
-    let of_network = underway(now).filter(Column::ConfirmedFrom.eq(by.network.as_bytes().to_vec()));
+    let of_network = underway_from(&by.network, now);
     let underway = Underway {
         of_network: counted(&write.txn, of_network.limit(ConsentLimit::PER_NETWORK)).await?,
         of_all: counted(&write.txn, underway(now).limit(ConsentLimit::MOST)).await?,
@@ -34,6 +35,11 @@ pub(super) async fn reserve(
     let saved = save(&write.txn, link, &reserved).await?;
     write.commit().await?;
     Ok(Ok(saved))
+}
+
+/// The same from one network.
+pub(crate) fn underway_from(network: &KeyedHash, now: Timestamp) -> Select<Entity> {
+    underway(now).filter(Column::ConfirmedFrom.eq(network.as_bytes().to_vec()))
 }
 
 /// Links that somebody has confirmed and that have neither ended nor expired.

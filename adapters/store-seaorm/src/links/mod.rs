@@ -24,7 +24,7 @@ use crate::store::SeaOrmStore;
 use crate::{complete, locks, outbox};
 
 #[cfg(test)]
-pub(crate) use confirm::underway;
+pub(crate) use confirm::{underway, underway_from};
 #[cfg(test)]
 pub(crate) use create::codes_of;
 #[cfg(test)]

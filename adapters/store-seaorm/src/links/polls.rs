@@ -47,7 +47,12 @@ pub(crate) fn due_in_turns(now: Timestamp, limit: u64, busy: &[ProviderName]) ->
     let row_number = "ROW_NUMBER() OVER (PARTITION BY confirmed_from ORDER BY poll_due_at, id)";
     due.expr_as(Expr::cust(row_number), turn.clone());
     let of_turn = Expr::col((turns.clone(), Column::Id)).equals((Entity, Column::Id));
-    let mut found = Entity::find().select_only().column(Column::Id);
+    // Asked again of a row that another transaction has changed before it could be locked.
+    let still_due = Column::PollDueAt.lte(now.as_millis());
+    let mut found = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(still_due);
     QuerySelect::query(&mut found)
         .join_subquery(JoinType::InnerJoin, due, turns.clone(), of_turn)
         .order_by((turns.clone(), turn), Order::Asc)

@@ -10,7 +10,8 @@ use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::link::LinkId;
 use central_oauth_domain::observe::{
-    Cache, LinkEnd, Observer, ProviderCall, RefreshOutcome, RevocationOutcome, Unobserved,
+    BearerRefusal, Cache, LinkEnd, Observer, ProviderCall, RefreshOutcome, RevocationOutcome,
+    Unobserved,
 };
 use central_oauth_domain::ports::Census;
 use opentelemetry::KeyValue;
@@ -288,6 +289,10 @@ impl Observer for Watcher {
 
     fn provider_asked(&self, call: &ProviderCall<'_>) {
         self.count(|metrics| metrics.provider_asked(call));
+    }
+
+    fn bearer_refused(&self, how: BearerRefusal) {
+        self.count(|metrics| metrics.bearer_refused(how));
     }
 
     fn cache_asked(&self, cache: Cache, hit: bool) {

@@ -63,12 +63,14 @@ impl Links {
     ) -> Result<Started, Failure<StartLink>> {
         let caller = bearer.caller(&self.services.keys).await?;
         let OptionalJson(asked) = body;
+        let address = known(client_address(request));
         let wanted = LinkRequest {
             provider: asked.provider,
             requester: Requester {
                 client_name: asked.client_name,
-                address: known(client_address(request)),
+                address: address.map(|address| address.to_string()),
             },
+            address,
         };
         let started = self.services.links.start(&caller, wanted).await?;
         Ok(Started::Created(Json(StartedLink::new(
@@ -103,9 +105,9 @@ impl Links {
     }
 }
 
-/// Returns the caller's address for the person, if it is known.
-fn known(address: IpAddr) -> Option<String> {
-    (!address.is_unspecified()).then(|| address.to_string())
+/// Returns the caller's address, if it is known.
+fn known(address: IpAddr) -> Option<IpAddr> {
+    (!address.is_unspecified()).then_some(address)
 }
 
 struct StartLink;
@@ -129,6 +131,12 @@ impl Documented for StartLink {
              the detail names the providers to choose from",
         ),
         Answer(
+            429,
+            "`rate_limited`: a network gets 300 link codes without a key in the lifetime of one (10 minutes by default); or \
+             too many unknown or expired keys from this network (30 at once, then one every 2 seconds get a 401); a valid \
+             key still works",
+        ),
+        Answer(
             503,
             "`provider_not_configured`: the operator has configured no provider; `over_capacity`: too many links are \
              open; `store_unavailable`: the service cannot use its database at the moment",
@@ -147,7 +155,8 @@ impl Documented for PollLink {
         Answer(404, "`not_found`: no link has this code"),
         Answer(
             429,
-            "`rate_limited`: polled faster than the interval, or too many wrong codes were tried",
+            "`rate_limited`: polled faster than the interval; too many wrong codes were tried; or too many unknown \
+             or expired keys from this network (30 at once, then one every 2 seconds get a 401); a valid key still works",
         ),
         STORE_UNAVAILABLE,
     ];

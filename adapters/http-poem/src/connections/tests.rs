@@ -73,12 +73,13 @@ async fn answer(at: SocketAddr) -> String {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_does_not_arrive_is_given_up() {
     let (at, _) = serve(100).await;
-    let parts: [&[u8]; 5] = [
+    let parts: [&[u8]; 6] = [
         b"",
         b"GET / HT",
         b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n",
         b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\ncode=",
         b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab",
+        b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\nexpect: 100-continue\r\n\r\n",
     ];
     for part in parts {
         let began = Instant::now();

@@ -134,7 +134,10 @@ impl From<Refusal> for Problem {
             Refusal::ForeignCallback(_) => problem(Code::InvalidRequest),
             Refusal::CodeInUse => problem(Code::CodeInUse),
             Refusal::Unprocessable(_) => problem(Code::Unprocessable),
-            Refusal::RateLimited { retry_after } => {
+            Refusal::RateLimited { retry_after }
+            | Refusal::TooManyUnknownKeys { retry_after }
+            | Refusal::TooManyLinks { retry_after }
+            | Refusal::TooManyConsents { retry_after } => {
                 problem(Code::RateLimited).retry_after(retry_after)
             }
             Refusal::PolledTooSoon(too_soon) => {

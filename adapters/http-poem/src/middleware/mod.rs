@@ -66,7 +66,7 @@ impl<R: DynEndpoint<Output = Response>> Shell<R> {
             locate(&mut request, &self.trusted_proxies);
             limit_body::limit_body(&mut request).await?;
             // The request has arrived in full, so its connection keeps its place: nobody holds one with half a body.
-            let _handling = self.connections.handling(request.remote_addr());
+            let _handling = self.connections.handling(request.local_addr());
             self.routes.call(request).await
         }
     }

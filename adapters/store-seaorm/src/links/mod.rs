@@ -1,5 +1,6 @@
 //! Links, from the code to their end.
 
+mod confirm;
 mod create;
 mod polls;
 mod purge;
@@ -9,7 +10,10 @@ use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::revocation::NewRevocation;
 use central_oauth_domain::grant::{Account, AccountId, NewGrant, ProviderName};
-use central_oauth_domain::link::{Ending, Link, PollSchedule, SealedConsent, SealedGrant};
+use central_oauth_domain::link::{
+    CodeLimit, Confirmation, Ending, Link, PollSchedule, SealedConsent, SealedGrant,
+    TooManyConsents,
+};
 use central_oauth_domain::ports::{LinkCreation, LinkStore, NewLink, StoreError};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
@@ -20,13 +24,24 @@ use crate::store::SeaOrmStore;
 use crate::{complete, locks, outbox};
 
 #[cfg(test)]
-pub(crate) use purge::over_before;
+pub(crate) use confirm::{underway, underway_from};
+#[cfg(test)]
+pub(crate) use create::codes_of;
+#[cfg(test)]
+pub(crate) use polls::due_in_turns;
+#[cfg(test)]
+pub(crate) use purge::{ended_without_account, over_before, ran_out_before};
 pub(crate) use save::save;
 
 #[async_trait]
 impl LinkStore for SeaOrmStore {
-    async fn create_link(&self, link: NewLink, most_open: u64) -> Result<LinkCreation, StoreError> {
-        create::create(self, link, most_open).await
+    async fn create_link(
+        &self,
+        link: NewLink,
+        most_open: u64,
+        limit: CodeLimit,
+    ) -> Result<LinkCreation, StoreError> {
+        create::create(self, link, most_open, limit).await
     }
 
     async fn find_link(&self, code: &KeyedHash) -> Result<Option<Link>, StoreError> {
@@ -40,10 +55,10 @@ impl LinkStore for SeaOrmStore {
     async fn reserve_link(
         &self,
         link: &Link,
-        browser: KeyedHash,
+        by: &Confirmation,
         now: Timestamp,
-    ) -> Result<Link, StoreError> {
-        save::alone(self, link, link.reserve(browser, now)?).await
+    ) -> Result<Result<Link, TooManyConsents>, StoreError> {
+        confirm::reserve(self, link, by, now).await
     }
 
     async fn begin_consent(
@@ -138,8 +153,17 @@ impl LinkStore for SeaOrmStore {
         rows.into_iter().map(Link::try_from).collect()
     }
 
-    async fn purge_links(&self, ended_before: Timestamp, limit: u64) -> Result<u64, StoreError> {
-        purge::purge(self, ended_before, limit).await
+    async fn count_left_over(&self, now: Timestamp) -> Result<u64, StoreError> {
+        purge::count_left_over(self, now).await
+    }
+
+    async fn purge_links(
+        &self,
+        ended_before: Timestamp,
+        left_over_before: Timestamp,
+        limit: u64,
+    ) -> Result<u64, StoreError> {
+        purge::purge(self, ended_before, left_over_before, limit).await
     }
 }
 

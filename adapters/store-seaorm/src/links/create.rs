@@ -2,13 +2,14 @@
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::AccessKeyId;
-use central_oauth_domain::link::LinkId;
+use central_oauth_domain::link::{Link, LinkId};
 use central_oauth_domain::ports::{LinkCreation, NewLink, NewLinkKey, StoreError};
 use sea_orm::ActiveValue::NotSet;
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, QuerySelect, SqlErr};
 
 use super::open_links;
 use crate::convert::{link_columns, row_count};
+use crate::database::Purpose;
 use crate::entities::device_codes::ActiveModel;
 use crate::error::failed;
 use crate::store::SeaOrmStore;
@@ -19,19 +20,42 @@ pub(super) async fn create(
     link: NewLink,
     most_open: u64,
 ) -> Result<LinkCreation, StoreError> {
-    let write = store.write().await?;
-    locks::new_links(&write.txn).await?;
-    if is_full(&write.txn, link.created_at, most_open).await? {
-        return Ok(LinkCreation::OverCapacity);
+    let created = store.database.write(Purpose::Change, move |db| {
+        Box::pin(insert(db, link, most_open))
+    });
+    match created.await {
+        Ok(link) => Ok(LinkCreation::Created(Box::new(link))),
+        Err(NotCreated::Refused(answer)) => Ok(answer),
+        Err(NotCreated::Failed(error)) => Err(error),
     }
-    let key = key_of(&write.txn, &link).await?;
-    match new_row(link, key).insert(&write.txn).await {
-        Ok(row) => {
-            write.commit().await?;
-            Ok(LinkCreation::Created(Box::new(row.try_into()?)))
-        }
-        Err(error) if is_taken(&error) => Ok(LinkCreation::CodeTaken),
-        Err(error) => Err(failed(error)),
+}
+
+/// Why nothing of a link is stored.
+enum NotCreated {
+    Refused(LinkCreation),
+    Failed(StoreError),
+}
+
+impl From<StoreError> for NotCreated {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+async fn insert(
+    db: &impl ConnectionTrait,
+    link: NewLink,
+    most_open: u64,
+) -> Result<Link, NotCreated> {
+    locks::new_links(db).await?;
+    if is_full(db, link.created_at, most_open).await? {
+        return Err(NotCreated::Refused(LinkCreation::OverCapacity));
+    }
+    let key = key_of(db, &link).await?;
+    match new_row(link, key).insert(db).await {
+        Ok(row) => Ok(row.try_into()?),
+        Err(error) if is_taken(&error) => Err(NotCreated::Refused(LinkCreation::CodeTaken)),
+        Err(error) => Err(failed(error).into()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_domain::grant::{Account, Generation, LeaseVersion, RefreshedTokens};
+use central_oauth_domain::grant::{Account, Generation, LeaseVersion};
 use central_oauth_domain::ports::{AccountStore, LinkStore, Recorded, RefreshStore, StoreError};
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::{Cluster, Database};
@@ -12,21 +12,10 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::deaf::{HURRIED, way_to};
-use crate::common::{NOW, OnServer, code, grant, linked, sealed};
+use crate::common::{NOW, OnServer, answer, code, grant, linked, sealed};
 
 async fn save(store: &SeaOrmStore, account: &Account) -> Result<Recorded, StoreError> {
-    let tokens = RefreshedTokens {
-        access_token: Ok(sealed("newer")),
-        refresh_token: Some(sealed("rotated")),
-        scopes: vec![],
-        extra: None,
-        origin: grant("ada").origin,
-        requested_at: NOW,
-        access_token_expires_at: None,
-        hints: grant("ada").hints,
-        refresh_token_expires_at: None,
-        next_refresh_at: None,
-    };
+    let tokens = answer("newer", "rotated");
     store
         .record_refresh(account.id, Generation::FIRST, LeaseVersion(0), tokens, NOW)
         .await

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::database::{Database, DatabaseClock, OpenError, PoolSettings, Session, Write};
 use crate::error::{failed, unavailable};
+use crate::refreshes::claimed::Claimed;
 use crate::url::DatabaseUrl;
 
 /// A database takes only so many values in one statement, and a writer should not keep others waiting.
@@ -20,6 +21,8 @@ pub struct SeaOrmStore {
     pub(crate) database: Database,
     url: DatabaseUrl,
     pub(crate) time: ServerTime,
+    /// What claims of refreshes have returned.
+    pub(crate) claimed: Claimed,
     /// Whose try of a link code is judged: one at a time.
     pub(crate) guessing: Mutex<()>,
     /// When the last write test failed, if it did; one test at a time.
@@ -37,6 +40,7 @@ impl SeaOrmStore {
             database: Database::open(url, settings).await?,
             url: url.clone(),
             time: ServerTime::default(),
+            claimed: Claimed::default(),
             guessing: Mutex::default(),
             write_test: Mutex::default(),
         })

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::ports::StoreError;
-use sea_orm::DbErr;
+use sea_orm::{DbBackend, DbErr, QueryTrait};
 
 pub use clock::DatabaseClock;
 pub use error::OpenError;
@@ -166,6 +166,21 @@ impl Database {
         let written = writing(&write.txn).await?;
         write.commit().await?;
         Ok(written)
+    }
+
+    /// Whether a statement can be by itself what a transaction is elsewhere.
+    pub(crate) fn saves_at_once(&self) -> bool {
+        matches!(self, Self::Postgres(server) if server.saves_at_once())
+    }
+
+    /// Runs a statement that saves, where a server needs no transaction around it. Returns whether it has changed anything. If
+    /// that is unknown, a transaction finds out.
+    pub(crate) async fn save_at_once(&self, statement: &impl QueryTrait) -> bool {
+        let Self::Postgres(server) = self else {
+            return false;
+        };
+        let saved = server.save_at_once(statement.build(DbBackend::Postgres));
+        saved.await.unwrap_or(false)
     }
 
     fn begun(&self, txn: Result<Session, DbErr>) -> Result<Write, DbErr> {

@@ -52,6 +52,7 @@ pub(super) async fn due(
         })
     });
     let mut claimed = claimed.await?;
+    store.claimed.remember(&store.database, &claimed);
     // An update gives its rows back in any order.
     claimed.sort_by_key(|tokens| (tokens.account.next_refresh_at, tokens.account.id));
     Ok(claimed)
@@ -73,10 +74,13 @@ pub(super) async fn one(
             let claimed = stored.claim(seen, now, lease_until);
             let claimed = claimed.ok_or(StoreError::Conflict)?;
             save(db, &stored, &claimed).await?;
-            Ok(claimed)
+            Ok::<_, StoreError>(claimed)
         })
     });
-    claimed.await
+    let claimed = claimed.await?;
+    let row = std::slice::from_ref(&claimed);
+    store.claimed.remember(&store.database, row);
+    Ok(claimed)
 }
 
 pub(super) async fn next_due(

@@ -7,7 +7,7 @@ use central_oauth_domain::grant::{
 use central_oauth_domain::ports::{Recorded, StoreError};
 use central_oauth_domain::{Fault, Timestamp};
 
-use crate::accounts::locked::{lock, lock_all, save};
+use crate::accounts::locked::{lock, lock_all, save, save_unchanged};
 use crate::database::Purpose;
 use crate::store::SeaOrmStore;
 
@@ -19,6 +19,14 @@ pub(super) async fn success(
     answer: RefreshedTokens,
     now: Timestamp,
 ) -> Result<Recorded, StoreError> {
+    if let Some(claimed) = store.claimed.take(account)
+        && let Some((next, recorded)) =
+            claimed.record_refresh(generation, lease, answer.clone(), now)
+        && let Some(save) = save_unchanged(&claimed, &next)
+        && store.database.save_at_once(&save).await
+    {
+        return Ok(recorded);
+    }
     let record = move |stored: &StoredTokens| {
         let next = stored.record_refresh(generation, lease, answer, now);
         next.ok_or(StoreError::Conflict)
@@ -64,12 +72,13 @@ pub(super) async fn promote_spare(
 }
 
 /// Saves what a transition makes of the tokens of an account. Returns what it says about that; `None` without an account.
-pub(super) async fn change<T: Send + 'static>(
+async fn change<T: Send + 'static>(
     store: &SeaOrmStore,
     purpose: Purpose,
     account: AccountId,
     transition: impl FnOnce(&StoredTokens) -> Result<(StoredTokens, T), StoreError> + Send + 'static,
 ) -> Result<Option<T>, StoreError> {
+    store.claimed.take(account);
     let changed = store.database.write(purpose, move |db| {
         Box::pin(async move {
             let Some(stored) = lock(db, account).await? else {

@@ -2,7 +2,7 @@
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::AccessKeyId;
-use central_oauth_domain::link::{CodeLimit, LinkId};
+use central_oauth_domain::link::{CodeLimit, Link, LinkId};
 use central_oauth_domain::ports::{LinkCreation, NewLink, NewLinkKey, StoreError};
 use central_oauth_domain::secret::KeyedHash;
 use sea_orm::ActiveValue::NotSet;
@@ -13,6 +13,7 @@ use sea_orm::{
 
 use super::open_links;
 use crate::convert::{link_columns, row_count};
+use crate::database::Purpose;
 use crate::entities::device_codes::{ActiveModel, Column, Entity};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
@@ -24,23 +25,47 @@ pub(super) async fn create(
     most_open: u64,
     limit: CodeLimit,
 ) -> Result<LinkCreation, StoreError> {
-    let write = store.write().await?;
-    locks::new_links(&write.txn).await?;
-    let full_since = full_since(&write.txn, &link, limit).await?;
+    let created = store.database.write(Purpose::Change, move |db| {
+        Box::pin(insert(db, link, most_open, limit))
+    });
+    match created.await {
+        Ok(link) => Ok(LinkCreation::Created(Box::new(link))),
+        Err(NotCreated::Refused(answer)) => Ok(answer),
+        Err(NotCreated::Failed(error)) => Err(error),
+    }
+}
+
+/// Why nothing of a link is stored.
+enum NotCreated {
+    Refused(LinkCreation),
+    Failed(StoreError),
+}
+
+impl From<StoreError> for NotCreated {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+async fn insert(
+    db: &impl ConnectionTrait,
+    link: NewLink,
+    most_open: u64,
+    limit: CodeLimit,
+) -> Result<Link, NotCreated> {
+    locks::new_links(db).await?;
+    let full_since = full_since(db, &link, limit).await?;
     if let Err(refused) = limit.judge(full_since, link.created_at) {
-        return Ok(LinkCreation::TooManyCodes(refused));
+        return Err(NotCreated::Refused(LinkCreation::TooManyCodes(refused)));
     }
-    if is_full(&write.txn, link.created_at, most_open).await? {
-        return Ok(LinkCreation::OverCapacity);
+    if is_full(db, link.created_at, most_open).await? {
+        return Err(NotCreated::Refused(LinkCreation::OverCapacity));
     }
-    let key = key_of(&write.txn, &link).await?;
-    match new_row(link, key).insert(&write.txn).await {
-        Ok(row) => {
-            write.commit().await?;
-            Ok(LinkCreation::Created(Box::new(row.try_into()?)))
-        }
-        Err(error) if is_taken(&error) => Ok(LinkCreation::CodeTaken),
-        Err(error) => Err(failed(error)),
+    let key = key_of(db, &link).await?;
+    match new_row(link, key).insert(db).await {
+        Ok(row) => Ok(row.try_into()?),
+        Err(error) if is_taken(&error) => Err(NotCreated::Refused(LinkCreation::CodeTaken)),
+        Err(error) => Err(failed(error).into()),
     }
 }
 

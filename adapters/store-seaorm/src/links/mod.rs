@@ -18,6 +18,7 @@ use central_oauth_domain::ports::{LinkCreation, LinkStore, NewLink, StoreError};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
+use crate::database::Purpose;
 use crate::entities::device_codes::{Column, Entity};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
@@ -70,7 +71,7 @@ impl LinkStore for SeaOrmStore {
         now: Timestamp,
     ) -> Result<Link, StoreError> {
         let begun = link.begin_consent(consent, poll, expires_at, now)?;
-        save::alone(self, link, begun).await
+        save::alone(self, Purpose::Change, link, begun).await
     }
 
     async fn keep_callback(
@@ -80,7 +81,13 @@ impl LinkStore for SeaOrmStore {
         answer: KeyedHash,
         poll: PollSchedule,
     ) -> Result<Link, StoreError> {
-        save::alone(self, link, link.keep_callback(callback, answer, poll)?).await
+        save::alone(
+            self,
+            Purpose::Change,
+            link,
+            link.keep_callback(callback, answer, poll)?,
+        )
+        .await
     }
 
     async fn claim_due_polls(
@@ -98,7 +105,7 @@ impl LinkStore for SeaOrmStore {
     }
 
     async fn postpone_poll(&self, link: &Link, poll: PollSchedule) -> Result<(), StoreError> {
-        save::alone(self, link, link.postpone(poll)?)
+        save::alone(self, Purpose::Change, link, link.postpone(poll)?)
             .await
             .map(drop)
     }
@@ -111,10 +118,7 @@ impl LinkStore for SeaOrmStore {
         expires_at: Timestamp,
     ) -> Result<Link, StoreError> {
         let redeemed = link.redeem(grant, poll, expires_at)?;
-        let write = self.save().await?;
-        let redeemed = save(&write.txn, link, &redeemed).await?;
-        write.commit().await?;
-        Ok(redeemed)
+        save::alone(self, Purpose::Save, link, redeemed).await
     }
 
     async fn complete_link(

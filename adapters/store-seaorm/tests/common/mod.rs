@@ -9,7 +9,7 @@ use std::time::Duration;
 use central_oauth_contract::token_store::Fixture;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{
-    Account, AccountKey, LifetimeHints, NewGrant, ProviderName, TokenOrigin,
+    Account, AccountKey, LifetimeHints, NewGrant, ProviderName, RefreshedTokens, TokenOrigin,
 };
 use central_oauth_domain::link::{
     CodeLimit, Link, PollSchedule, Requester, SealedConsent, SealedPrompt,
@@ -239,6 +239,28 @@ pub(crate) fn grant(person: &str) -> NewGrant {
         hints: LifetimeHints::default(),
         refresh_token_expires_at: None,
         grant_expires_at: Some(Timestamp::from_millis(9)),
+        next_refresh_at: None,
+    }
+}
+
+/// The answer to a refresh of tokens that came with [`grant`].
+pub(crate) fn answer(access: &str, refresh: &str) -> RefreshedTokens {
+    let NewGrant {
+        origin,
+        requested_at,
+        hints,
+        ..
+    } = grant("anybody");
+    RefreshedTokens {
+        access_token: Ok(sealed(access)),
+        refresh_token: Some(sealed(refresh)),
+        scopes: vec!["repo".to_owned()],
+        extra: None,
+        origin,
+        requested_at,
+        access_token_expires_at: None,
+        hints,
+        refresh_token_expires_at: None,
         next_refresh_at: None,
     }
 }

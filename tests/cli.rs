@@ -17,10 +17,13 @@ mod cli {
     mod database;
     mod dev;
     mod documents;
+    mod exec;
+    mod formats;
     mod health;
     mod kept_keys;
     mod link;
     mod link_ends;
+    mod managing;
     mod providers_check;
     mod providers_file;
     mod revoke;

@@ -70,6 +70,17 @@ pub(crate) const KNOWN: &[&str] = &[
     "TRUSTED_PROXIES",
 ];
 
+/// The variables that hold secrets, without the prefix. `exec` keeps them from the command that it runs.
+pub(crate) const SECRETS: &[&str] = &[
+    "ACCESS_KEY",
+    "ADMIN_KEY",
+    "DATABASE_URL",
+    "ENROLL_KEY",
+    "PREVIOUS_SECRET_KEYS",
+    "PROVIDER_CLIENT_SECRET",
+    "SECRET_KEY",
+];
+
 /// An invalid setting: where it is and what is wrong, in one line. Never contains the value, which may be a secret.
 #[derive(Debug, thiserror::Error)]
 #[error("{place}: {problem}")]

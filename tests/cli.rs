@@ -7,6 +7,7 @@ mod cli {
     /// What the tests below share.
     mod browser;
     mod dev_run;
+    mod guarded;
     mod linking;
     mod machine;
     mod world;
@@ -26,6 +27,7 @@ mod cli {
     mod managing;
     mod providers_check;
     mod providers_file;
+    mod recipes;
     mod revoke;
     mod serve;
     mod serve_config;

@@ -13,9 +13,16 @@ use super::world::World;
 use crate::support::process::{free_port, within};
 
 #[tokio::test]
-async fn the_command_gets_the_token_and_decides_the_exit_code() {
+async fn a_command_runs_with_the_token() {
     let world = World::start().await;
     world.link_as("alice", &["link"]).await.expect(0);
+    the_command_gets_the_token_and_decides_the_exit_code(&world).await;
+    the_command_does_not_get_our_keys(&world).await;
+    a_command_that_cannot_run_is_told_as_shells_do(&world).await;
+    signals_reach_the_command(&world).await;
+}
+
+async fn the_command_gets_the_token_and_decides_the_exit_code(world: &World) {
     let script = "printf %s \"$ACCESS_TOKEN\"; exit 42";
     let run = world.run(&["exec", "--", "sh", "-c", script]).await;
     let run = run.expect(42);
@@ -28,10 +35,7 @@ async fn the_command_gets_the_token_and_decides_the_exit_code() {
     assert!(world.greeted(&run.stdout).await.contains("Alice"));
 }
 
-#[tokio::test]
-async fn the_command_does_not_get_our_keys() {
-    let world = World::start().await;
-    world.link_as("alice", &["link"]).await.expect(0);
+async fn the_command_does_not_get_our_keys(world: &World) {
     let mut command = world.client(&["exec", "--", "env"]);
     for name in ["ADMIN_KEY", "ENROLL_KEY", "SECRET_KEY", "DATABASE_URL"] {
         command.env(format!("CENTRAL_OAUTH_{name}"), "not-for-commands");
@@ -87,10 +91,7 @@ async fn the_command_does_not_run_without_a_token() {
     assert_eq!(super::machine::names(&machine.work()), [""; 0]);
 }
 
-#[tokio::test]
-async fn a_command_that_cannot_run_is_told_as_shells_do() {
-    let world = World::start().await;
-    world.link_as("alice", &["link"]).await.expect(0);
+async fn a_command_that_cannot_run_is_told_as_shells_do(world: &World) {
     let run = world.run(&["exec", "--", "no-such-command"]).await;
     assert!(run.expect(127).only_line().contains("no-such-command"));
     let script = world.machine.work().join("script");
@@ -108,10 +109,7 @@ async fn a_command_that_cannot_run_is_told_as_shells_do() {
     }
 }
 
-#[tokio::test]
-async fn signals_reach_the_command() {
-    let world = World::start().await;
-    world.link_as("alice", &["link"]).await.expect(0);
+async fn signals_reach_the_command(world: &World) {
     let script = "trap 'exit 9' TERM; echo ready; while :; do sleep 0.05; done";
     let mut command = world.client(&["exec", "--", "sh", "-c", script]);
     let mut child = command.spawn().unwrap();

@@ -16,6 +16,16 @@ async fn linked() -> World {
     world
 }
 
+#[tokio::test]
+async fn each_program_gets_the_token_in_its_own_words() {
+    let world = linked().await;
+    json_is_the_answer_of_the_service_and_header_is_one_line(&world).await;
+    git_gets_a_credential_for_named_hosts_only(&world).await;
+    docker_gets_a_credential_for_named_registries_only(&world).await;
+    kubectl_gets_an_exec_credential_in_the_version_that_it_asks_for(&world).await;
+    a_helper_fails_when_there_is_no_token(&world).await;
+}
+
 /// Runs a command that reads this.
 pub(super) async fn reading(mut command: Command, text: &str) -> Run {
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
@@ -30,9 +40,7 @@ pub(super) async fn reading(mut command: Command, text: &str) -> Run {
     }
 }
 
-#[tokio::test]
-async fn json_is_the_answer_of_the_service_and_header_is_one_line() {
-    let world = linked().await;
+async fn json_is_the_answer_of_the_service_and_header_is_one_line(world: &World) {
     let token = world.run(&["token"]).await.expect(0).stdout;
     let run = world.run(&["token", "--json"]).await.expect(0);
     let printed: Value = serde_json::from_str(&run.stdout).unwrap();
@@ -53,9 +61,7 @@ async fn json_is_the_answer_of_the_service_and_header_is_one_line() {
 }
 
 /// <https://git-scm.com/docs/git-credential#IOFMT>
-#[tokio::test]
-async fn git_gets_a_credential_for_named_hosts_only() {
-    let world = linked().await;
+async fn git_gets_a_credential_for_named_hosts_only(world: &World) {
     let token = world.run(&["token"]).await.expect(0).stdout;
     let asked = "protocol=https\nhost=git.example.com\npath=team/project.git\n\n";
     let helper = [
@@ -142,9 +148,7 @@ async fn hosts_can_be_saved_with_the_key() {
 }
 
 /// <https://github.com/docker/docker-credential-helpers#development>
-#[tokio::test]
-async fn docker_gets_a_credential_for_named_registries_only() {
-    let world = linked().await;
+async fn docker_gets_a_credential_for_named_registries_only(world: &World) {
     let token = world.run(&["token"]).await.expect(0).stdout;
     let helper = [
         "token",
@@ -171,9 +175,7 @@ async fn docker_gets_a_credential_for_named_registries_only() {
 }
 
 /// <https://kubernetes.io/docs/reference/access-authn-authz/authentication/#input-and-output-formats>
-#[tokio::test]
-async fn kubectl_gets_an_exec_credential_in_the_version_that_it_asks_for() {
-    let world = linked().await;
+async fn kubectl_gets_an_exec_credential_in_the_version_that_it_asks_for(world: &World) {
     let token = world.run(&["token", "--json"]).await.expect(0).stdout;
     let token: Value = serde_json::from_str(&token).unwrap();
     let server = "https://cluster.example.com:6443";
@@ -205,9 +207,7 @@ async fn kubectl_gets_an_exec_credential_in_the_version_that_it_asks_for() {
     );
 }
 
-#[tokio::test]
-async fn a_helper_fails_when_there_is_no_token() {
-    let world = linked().await;
+async fn a_helper_fails_when_there_is_no_token(world: &World) {
     let key = std::fs::read_to_string(world.machine.key_file("default")).unwrap();
     let key = key.split('"').nth(3).unwrap();
     let account = http::client().delete(world.service.url("/v1/accounts/1"));

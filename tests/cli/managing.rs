@@ -6,6 +6,16 @@ use super::accounts::{ADMIN, as_admin};
 use super::machine::Machine;
 use super::world::World;
 
+#[tokio::test]
+async fn an_account_and_its_keys_are_managed() {
+    let world = linked().await;
+    accounts_can_be_picked(&world).await;
+    refresh_gets_another_token(&world).await;
+    keys_are_created_listed_and_deleted(&world).await;
+    logout_forgets_the_key_here(&world).await;
+    revocations_are_the_operators(&world).await;
+}
+
 async fn linked() -> World {
     let mut world = World::start().await;
     world.service.set("ADMIN_KEY", ADMIN);
@@ -14,9 +24,7 @@ async fn linked() -> World {
     world
 }
 
-#[tokio::test]
-async fn logout_forgets_the_key_here() {
-    let world = linked().await;
+async fn logout_forgets_the_key_here(world: &World) {
     let file = world.machine.key_file("default");
     let saved = std::fs::read_to_string(&file).unwrap();
     let run = world.run(&["logout"]).await.expect(2);
@@ -32,9 +40,7 @@ async fn logout_forgets_the_key_here() {
     world.run(&["token"]).await.expect(0);
 }
 
-#[tokio::test]
-async fn keys_are_created_listed_and_deleted() {
-    let world = linked().await;
+async fn keys_are_created_listed_and_deleted(world: &World) {
     let create = [
         "keys",
         "create",
@@ -73,7 +79,7 @@ async fn keys_are_created_listed_and_deleted() {
         "{listed}"
     );
     let id = line.split(' ').next().unwrap();
-    let json = as_admin(&world, &["keys", "list", "--account", "1", "--json"]).await;
+    let json = as_admin(world, &["keys", "list", "--account", "1", "--json"]).await;
     let json: Value = serde_json::from_str(&json.expect(0).stdout).unwrap();
     assert_eq!(json.as_array().map(Vec::len), Some(2));
 
@@ -93,9 +99,7 @@ async fn keys_are_created_listed_and_deleted() {
     }
 }
 
-#[tokio::test]
-async fn refresh_gets_another_token() {
-    let world = linked().await;
+async fn refresh_gets_another_token(world: &World) {
     let before = world.run(&["token"]).await.expect(0).stdout;
     let run = world.run(&["refresh"]).await.expect(0);
     assert_eq!(run.stdout, "");
@@ -104,31 +108,27 @@ async fn refresh_gets_another_token() {
     let after = world.run(&["token"]).await.expect(0).stdout;
     assert_ne!(before, after);
     let quiet = ["refresh", "--account", "1", "--quiet"];
-    let run = as_admin(&world, &quiet).await.expect(0);
+    let run = as_admin(world, &quiet).await.expect(0);
     assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
 }
 
-#[tokio::test]
-async fn revocations_are_the_operators() {
-    let world = linked().await;
+async fn revocations_are_the_operators(world: &World) {
     let run = world.run(&["revocations"]).await.expect(3);
     assert!(
         run.only_line().contains("CENTRAL_OAUTH_ADMIN_KEY"),
         "{run:?}"
     );
-    let run = as_admin(&world, &["revocations"]).await.expect(0);
+    let run = as_admin(world, &["revocations"]).await.expect(0);
     assert_eq!(run.only_line(), "There are no revocations.");
-    let run = as_admin(&world, &["revocations", "--json"]).await.expect(0);
+    let run = as_admin(world, &["revocations", "--json"]).await.expect(0);
     assert_eq!(run.stdout, "[]\n");
     world.run(&["revoke", "--yes"]).await.expect(0);
-    let run = as_admin(&world, &["revocations"]).await.expect(0);
+    let run = as_admin(world, &["revocations"]).await.expect(0);
     assert!(run.stdout.starts_with("ID  PROVIDER"), "{run:?}");
     assert!(run.stdout.contains("unsupported"), "{run:?}");
 }
 
-#[tokio::test]
-async fn accounts_can_be_picked() {
-    let world = linked().await;
+async fn accounts_can_be_picked(world: &World) {
     for (arguments, found) in [
         (&["--status", "active"][..], 1),
         (&["--status", "degraded"], 0),
@@ -136,12 +136,12 @@ async fn accounts_can_be_picked() {
         (&["--provider", "other"], 0),
         (&["--provider", "sandbox", "--status", "relink_required"], 0),
     ] {
-        let run = as_admin(&world, &[&["accounts", "--json"], arguments].concat()).await;
+        let run = as_admin(world, &[&["accounts", "--json"], arguments].concat()).await;
         let json: Value = serde_json::from_str(&run.expect(0).stdout).unwrap();
         assert_eq!(json.as_array().map(Vec::len), Some(found), "{arguments:?}");
     }
-    let run = as_admin(&world, &["accounts", "--status", "degraded"]).await;
+    let run = as_admin(world, &["accounts", "--status", "degraded"]).await;
     assert_eq!(run.expect(0).only_line(), "No account matches.");
-    let wrong = as_admin(&world, &["accounts", "--status", "ill"]).await;
+    let wrong = as_admin(world, &["accounts", "--status", "ill"]).await;
     wrong.expect(2);
 }

@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod descriptors;
 mod exit;
+mod private_memory;
 mod runtime;
 mod service;
 mod telemetry;

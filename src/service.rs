@@ -2,21 +2,22 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::usecases::{Services, Workers};
-use central_oauth_http_poem::{Connections, HttpSettings};
+use central_oauth_http_poem::{Connections, HttpSettings, TlsAcceptor};
 use central_oauth_observer_opentelemetry::Telemetry;
-use poem::Server;
 use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
+use poem::{IntoEndpoint, Server};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::config::{
     ConfigError, Environment, HttpConfig, Keys, LinkConfig, ProviderConfig, StoreConfig,
-    TelemetryConfig,
+    TelemetryConfig, TlsConfig,
 };
 use crate::descriptors::most_connections;
 use crate::exit::{Exit, Failure};
@@ -54,6 +55,9 @@ impl ServiceConfig {
     }
 }
 
+/// Answers under way get this long to finish after the signal to stop.
+const GRACE: Duration = Duration::from_secs(15);
+
 /// A service that accepts requests.
 pub(crate) struct Service {
     listen: SocketAddr,
@@ -76,15 +80,13 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Answers under way get this long to finish after the signal to stop.
-    const GRACE: Duration = Duration::from_secs(15);
-
     /// Opens the store, brings its schema up to date and starts to serve.
     pub(crate) async fn start(
         config: ServiceConfig,
         telemetry: &Telemetry,
     ) -> Result<Self, Failure> {
         let http = config.http;
+        let certificate = http.tls.as_ref().map(TlsConfig::certificate).transpose()?;
         let (acceptor, listen) = bind(http.listen).await?;
         let (scraped, metrics) = match config.metrics {
             Some(address) => Some(bind(address).await?).unzip(),
@@ -119,16 +121,16 @@ impl Service {
         );
         let (stop, stopped) = watch::channel(false);
         let watching = Watching::start(telemetry, scraped, &store, &stopped);
-        let mut told = stopped.clone();
-        let server = Server::new_with_acceptor(connections.guard(acceptor));
-        let server = server.run_with_graceful_shutdown(
-            app,
-            async move {
-                // An error means that the sender is gone, which is the end as well.
-                let _ = told.wait_for(|stop| *stop).await;
-            },
-            Some(Self::GRACE),
-        );
+        let server: Pin<Box<dyn Future<Output = io::Result<()>> + Send>> = match certificate {
+            None => Box::pin(serve(connections.guard(acceptor), app, stopped.clone())),
+            Some(certificate) => {
+                let following =
+                    runtime::follow_certificate(Arc::clone(&certificate), stopped.clone());
+                tokio::spawn(following);
+                let acceptor = connections.guard(TlsAcceptor::new(acceptor, certificate));
+                Box::pin(serve(acceptor, app, stopped.clone()))
+            }
+        };
         let grace = runtime::grace(links.provider_timeout);
         let polls = runtime::coordinate(Arc::clone(&services.redeemer), stopped.clone(), grace);
         let housekeeping = runtime::keep_house(services, stopped.clone());
@@ -230,6 +232,22 @@ impl Service {
             Err(Failure::new(Exit::Other, message))
         }
     }
+}
+
+/// Answers requests until told to stop, and those under way after that.
+async fn serve(
+    acceptor: impl Acceptor + 'static,
+    app: impl IntoEndpoint<Endpoint: 'static>,
+    mut stopped: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let told = async move {
+        // An error means that the sender is gone, which is the end as well.
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    let server = Server::new_with_acceptor(acceptor);
+    server
+        .run_with_graceful_shutdown(app, told, Some(GRACE))
+        .await
 }
 
 /// Spawns a part of the service, and tells when it ends, even by a panic.

@@ -87,6 +87,7 @@ pub(crate) async fn ports(
     providers: ProviderConfig,
     observer: Arc<dyn Observer>,
 ) -> Result<(Ports, OpenStore), Failure> {
+    config.refuse_public_file()?;
     let entropy = Arc::new(entropy());
     let database_clock = Arc::new(DatabaseClock::new(clock()));
     let clock: Arc<dyn Clock> = database_clock.clone();

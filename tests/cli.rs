@@ -31,5 +31,6 @@ mod cli {
     mod revoke;
     mod serve;
     mod serve_config;
+    mod serve_tls;
     mod token;
 }

@@ -5,7 +5,7 @@ use central_oauth_observer_opentelemetry::Telemetry;
 use super::{Exit, Failure};
 use crate::config::{Environment, LogConfig, LogFormat, TelemetryConfig};
 use crate::service::{Service, ServiceConfig};
-use crate::{runtime, telemetry, wiring};
+use crate::{private_memory, runtime, telemetry, wiring};
 
 pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     let mut told = TelemetryConfig::read(environment)?;
@@ -39,10 +39,8 @@ async fn serve(
     config: ServiceConfig,
     telemetry: &Telemetry,
 ) -> Result<Exit, Failure> {
+    private_memory::keep();
     for warning in warnings {
-        tracing::warn!("{warning}");
-    }
-    for warning in config.keys.warnings() {
         tracing::warn!("{warning}");
     }
     for warning in config.http.warnings() {

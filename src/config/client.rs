@@ -10,9 +10,6 @@ use super::{ConfigError, Environment};
 #[derive(Deserialize)]
 struct Raw {
     server: Option<String>,
-    access_key: Option<String>,
-    enroll_key: Option<String>,
-    admin_key: Option<String>,
 }
 
 /// Settings of the client commands.
@@ -33,9 +30,9 @@ impl ClientConfig {
         let server = raw.server.as_deref().map(parse_server).transpose();
         Ok(Self {
             server: server.map_err(|problem| ConfigError::variable("SERVER", problem))?,
-            access_key: bearer("ACCESS_KEY", raw.access_key)?,
-            enroll_key: bearer("ENROLL_KEY", raw.enroll_key)?,
-            admin_key: bearer("ADMIN_KEY", raw.admin_key)?,
+            access_key: bearer(environment, "ACCESS_KEY")?,
+            enroll_key: bearer(environment, "ENROLL_KEY")?,
+            admin_key: bearer(environment, "ADMIN_KEY")?,
         })
     }
 }

@@ -3,13 +3,12 @@
 use central_oauth_store_seaorm::{DatabaseUrl, InvalidDatabaseUrl, PoolSettings};
 use serde::Deserialize;
 
-use super::store::at_path;
+use super::store::{at_path, configured_url};
 use super::{ConfigError, Environment, StoreConfig};
 
 #[derive(Deserialize)]
 struct Raw {
     db_path: Option<String>,
-    database_url: Option<String>,
 }
 
 /// Source and destination of `copy`.
@@ -33,16 +32,13 @@ impl CopyConfig {
             Some(url) => parse(url, "--from")?,
             None => at_path(raw.db_path.as_deref()),
         };
-        let to = match (to, &raw.database_url) {
-            (Some(url), _) => parse(url, "--to")?,
-            (None, Some(url)) => url.parse().map_err(|error: InvalidDatabaseUrl| {
-                ConfigError::variable("DATABASE_URL", error)
-            })?,
-            (None, None) => {
+        let to = match to {
+            Some(url) => parse(url, "--to")?,
+            None => configured_url(environment)?.ok_or_else(|| {
                 let problem =
                     "is missing: give a postgres:// URL, or set CENTRAL_OAUTH_DATABASE_URL";
-                return Err(ConfigError::place("--to", problem));
-            }
+                ConfigError::place("--to", problem)
+            })?,
         };
         if are_same_file(&from, &to) {
             return Err(ConfigError::place(

@@ -2,16 +2,33 @@
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::Read as _;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use super::{ConfigError, KNOWN};
+
+/// The variables that are secrets, without the prefix. Each has a second one, with `_FILE` appended, that names a file with
+/// the value.
+const SECRETS: &[&str] = &[
+    "ACCESS_KEY",
+    "ADMIN_KEY",
+    "DATABASE_URL",
+    "ENROLL_KEY",
+    "PREVIOUS_SECRET_KEYS",
+    "PROVIDER_CLIENT_SECRET",
+    "SECRET_KEY",
+];
+/// The longest file that is read as a secret, in bytes.
+const LONGEST_FILE: u64 = 64 * 1024;
 
 /// Variables with our prefix as text, all others unchanged.
 #[derive(Clone, Default)]
 pub(crate) struct Environment {
-    ours: Vec<(String, String)>,
+    ours: Vec<(String, SecretString)>,
     others: HashMap<OsString, OsString>,
 }
 
@@ -32,7 +49,7 @@ impl Environment {
                 Some(ours) => {
                     let value = value.into_string();
                     let value = value.map_err(|_| ConfigError::place(ours, "is not UTF-8"))?;
-                    environment.ours.push((ours.to_owned(), value));
+                    environment.ours.push((ours.to_owned(), value.into()));
                 }
                 None => _ = environment.others.insert(name, value),
             }
@@ -41,11 +58,38 @@ impl Environment {
     }
 
     /// Returns a variable by its full name, for settings that name one.
-    pub(crate) fn secret(&self, name: &str) -> Option<SecretString> {
-        let other = || self.others.get(OsStr::new(name))?.to_str();
-        let ours = self.ours.iter().find(|(ours, _)| ours == name);
-        let value = ours.map(|(_, value)| value.as_str()).or_else(other)?;
-        Some(SecretString::from(value))
+    pub(crate) fn named(&self, name: &str) -> Option<SecretString> {
+        let other = || self.other(name).map(SecretString::from);
+        self.ours(name).cloned().or_else(other)
+    }
+
+    /// Returns a secret, named without the prefix, from its variable or from the file that the variable with `_FILE`
+    /// appended names. A line feed at its end is removed, because files end with one.
+    ///
+    /// # Errors
+    /// If both variables are set, or if the file is empty or cannot be read.
+    pub(crate) fn secret(&self, name: &str) -> Result<Option<SecretString>, ConfigError> {
+        let in_file = format!("{name}_FILE");
+        let wrong = |problem: String| ConfigError::variable(&in_file, problem);
+        let of = |name: &str| self.ours(&format!("{}{name}", Self::PREFIX));
+        let secret = match (of(name), of(&in_file)) {
+            (Some(_), Some(_)) => {
+                let problem = format!("{}{name} is set too; set only one of them", Self::PREFIX);
+                return Err(wrong(problem));
+            }
+            (value, None) => value.cloned(),
+            (None, Some(path)) => Some(read_secret(path.expose_secret()).map_err(wrong)?),
+        };
+        let without_end = |secret: SecretString| {
+            let secret = secret.expose_secret().trim_end_matches(['\r', '\n']);
+            SecretString::from(secret)
+        };
+        Ok(secret.map(without_end))
+    }
+
+    fn ours(&self, name: &str) -> Option<&SecretString> {
+        let mut ours = self.ours.iter();
+        ours.find(|(ours, _)| ours == name).map(|(_, value)| value)
     }
 
     /// Returns a foreign variable by its full name, if it is text.
@@ -53,17 +97,23 @@ impl Environment {
         self.others.get(OsStr::new(name))?.to_str()
     }
 
-    /// Whether one of our variables, named without the prefix, has a value.
+    /// Whether one of our variables, named without the prefix, or its file has a value.
     pub(crate) fn is_set(&self, name: &str) -> bool {
-        let mut names = self.ours.iter().map(|(name, _)| name);
-        names.any(|ours| ours.strip_prefix(Self::PREFIX) == Some(name))
+        let mut names = self.ours.iter();
+        names.any(|(ours, _)| ours.strip_prefix(Self::PREFIX).map(without_file) == Some(name))
     }
 
-    /// Reads one section: a flat struct of optional strings.
+    /// Reads one section: a flat struct of optional strings, none of them a secret.
     pub(crate) fn section<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
+        let is_secret = |name: &str| {
+            let short = name.strip_prefix(Self::PREFIX);
+            short.is_some_and(|short| SECRETS.contains(&short))
+        };
+        let open = self.ours.iter().filter(|(name, _)| !is_secret(name));
+        let open = open.map(|(name, value)| (name.clone(), value.expose_secret().to_owned()));
         // Sections contain only strings, so parsing cannot fail here.
         envy::prefixed(Self::PREFIX)
-            .from_iter(self.ours.iter().cloned())
+            .from_iter(open)
             .map_err(|_| ConfigError::place(Self::PREFIX, "the environment cannot be read"))
     }
 
@@ -71,12 +121,38 @@ impl Environment {
     pub(crate) fn warnings(&self) -> Vec<String> {
         let unknown = self.ours.iter().filter_map(|(name, _)| {
             let short = name.strip_prefix(Self::PREFIX)?;
-            (!KNOWN.contains(&short)).then(|| {
+            (!KNOWN.contains(&without_file(short))).then(|| {
                 let near = nearest(short);
                 format!("{name} is unknown; did you mean {}{near}?", Self::PREFIX)
             })
         });
         unknown.collect()
+    }
+}
+
+/// Returns the name of the secret whose file this variable names, or else the name itself.
+fn without_file(name: &str) -> &str {
+    let secret = name.strip_suffix("_FILE");
+    secret
+        .filter(|secret| SECRETS.contains(secret))
+        .unwrap_or(name)
+}
+
+/// Reads a file that holds one secret.
+///
+/// # Errors
+/// What is wrong with the file, without its content.
+pub(crate) fn read_secret(path: &str) -> Result<SecretString, String> {
+    let wrong = |problem: &dyn std::fmt::Display| format!("the file {path} {problem}");
+    let file = File::open(path);
+    let file = file.map_err(|error| wrong(&format_args!("cannot be read: {error}")))?;
+    let mut text = Zeroizing::new(String::new());
+    let read = file.take(LONGEST_FILE + 1).read_to_string(&mut text);
+    read.map_err(|error| wrong(&format_args!("cannot be read: {error}")))?;
+    match text.len() as u64 {
+        _ if text.trim().is_empty() => Err(wrong(&"is empty")),
+        length if length > LONGEST_FILE => Err(wrong(&"is too long for a secret")),
+        _ => Ok(SecretString::from(text.as_str())),
     }
 }
 
@@ -108,6 +184,7 @@ mod tests {
         let warnings = environment(&[
             ("CENTRAL_OAUTH_SECRETKEY", "x"),
             ("CENTRAL_OAUTH_LISTEN_ADDR", "x"),
+            ("CENTRAL_OAUTH_SECRET_KEY_FILE", "x"),
             ("HOME", "x"),
         ])
         .warnings();

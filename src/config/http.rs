@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use url::Url;
 
-use super::{ConfigError, Environment};
+use super::{ConfigError, Environment, TlsConfig};
 
 #[derive(Deserialize)]
 struct Raw {
@@ -23,6 +23,8 @@ pub(crate) struct HttpConfig {
     pub(crate) public_url: Option<Url>,
     /// Proxies whose `X-Forwarded-For` is trusted.
     pub(crate) trusted_proxies: Vec<IpNet>,
+    /// The certificate, where the service itself speaks TLS.
+    pub(crate) tls: Option<TlsConfig>,
 }
 
 impl HttpConfig {
@@ -34,6 +36,7 @@ impl HttpConfig {
             listen,
             public_url: None,
             trusted_proxies: Vec::new(),
+            tls: None,
         }
     }
 
@@ -55,6 +58,7 @@ impl HttpConfig {
             listen,
             public_url: raw.public_url.as_deref().map(public_url).transpose()?,
             trusted_proxies: proxies.map(network).collect::<Result<_, _>>()?,
+            tls: TlsConfig::read(environment)?,
         })
     }
 
@@ -71,7 +75,14 @@ impl HttpConfig {
                  reaches",
             );
         }
-        if https && self.trusted_proxies.is_empty() {
+        let is_plain = self.tls.is_none() && !https;
+        if is_plain && !self.listen.ip().is_loopback() {
+            warnings.push(
+                "requests are not encrypted: whoever is on the way reads access keys and tokens. Set CENTRAL_OAUTH_TLS_CERT_FILE \
+                 and CENTRAL_OAUTH_TLS_KEY_FILE, or put a proxy with https in front and set CENTRAL_OAUTH_PUBLIC_URL to its address",
+            );
+        }
+        if https && self.tls.is_none() && self.trusted_proxies.is_empty() {
             warnings.push(
                 "CENTRAL_OAUTH_TRUSTED_PROXIES is not set: behind a proxy everybody has its address, and shares one \
                  limit of wrong codes",
@@ -88,7 +99,8 @@ impl HttpConfig {
         if bound.ip().is_unspecified() {
             bound.set_ip(Ipv4Addr::LOCALHOST.into());
         }
-        public_url(&format!("http://{bound}"))
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        public_url(&format!("{scheme}://{bound}"))
     }
 }
 

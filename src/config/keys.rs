@@ -2,17 +2,9 @@
 
 use central_oauth_cipher_aes_gcm_siv::SecretKey;
 use central_oauth_domain::secret::AccessKey;
-use serde::Deserialize;
+use secrecy::ExposeSecret;
 
 use super::{ConfigError, Environment};
-
-#[derive(Deserialize)]
-struct Raw {
-    secret_key: Option<String>,
-    previous_secret_keys: Option<String>,
-    admin_key: Option<String>,
-    enroll_key: Option<String>,
-}
 
 /// The operator's secrets.
 pub(crate) struct Keys {
@@ -28,39 +20,44 @@ pub(crate) struct Keys {
 
 impl Keys {
     pub(crate) fn read(environment: &Environment) -> Result<Self, ConfigError> {
-        let raw: Raw = environment.section()?;
         let missing = || {
             let problem = "is not set: set it to 64 hexadecimal digits, for example from `openssl rand -hex 32`";
             ConfigError::variable("SECRET_KEY", problem)
         };
-        let secret = raw.secret_key.ok_or_else(missing)?;
-        let previous = raw.previous_secret_keys.unwrap_or_default();
+        let secret = environment.secret("SECRET_KEY")?.ok_or_else(missing)?;
+        let secret = secret.expose_secret().trim();
+        // What people write until they have a key. As a previous key it is accepted, because it must be replaced.
+        if !secret.is_empty() && secret.bytes().all(|digit| digit == b'0') {
+            let problem = "is all zeros; make a key, for example with `openssl rand -hex 32`";
+            return Err(ConfigError::variable("SECRET_KEY", problem));
+        }
+        let previous = environment.secret("PREVIOUS_SECRET_KEYS")?;
+        let previous = previous.as_ref().map_or("", ExposeSecret::expose_secret);
         let previous = previous
             .split(',')
             .map(str::trim)
             .filter(|key| !key.is_empty());
-        Ok(Self {
-            secret: key("SECRET_KEY", secret.trim())?,
+        let keys = Self {
+            secret: key("SECRET_KEY", secret)?,
             previous: previous
                 .map(|text| key("PREVIOUS_SECRET_KEYS", text))
                 .collect::<Result<_, _>>()?,
-            admin: bearer("ADMIN_KEY", raw.admin_key)?,
-            enroll: bearer("ENROLL_KEY", raw.enroll_key)?,
-        })
+            admin: operator_key(environment, "ADMIN_KEY")?,
+            enroll: operator_key(environment, "ENROLL_KEY")?,
+        };
+        keys.refuse_one_key_for_both()?;
+        Ok(keys)
     }
 
-    /// Returns warnings about weak keys.
-    pub(crate) fn warnings(&self) -> Vec<String> {
-        let keys = [("ADMIN_KEY", &self.admin), ("ENROLL_KEY", &self.enroll)];
-        let short = keys.into_iter().filter(|(_, key)| {
-            let key = key.as_ref();
-            key.is_some_and(|key| key.expose().len() < SHORT)
-        });
-        let warning = |(name, _)| {
-            let prefix = Environment::PREFIX;
-            format!("{prefix}{name} has fewer than {SHORT} characters and may be guessed")
-        };
-        short.map(warning).collect()
+    /// Whoever may ask for link codes would be admin.
+    fn refuse_one_key_for_both(&self) -> Result<(), ConfigError> {
+        let admin = self.admin.as_ref().map(AccessKey::expose);
+        if admin.is_some() && admin == self.enroll.as_ref().map(AccessKey::expose) {
+            let problem =
+                "is the same key as CENTRAL_OAUTH_ADMIN_KEY: whoever enrols would be admin";
+            return Err(ConfigError::variable("ENROLL_KEY", problem));
+        }
+        Ok(())
     }
 }
 
@@ -68,9 +65,28 @@ fn key(name: &str, text: &str) -> Result<SecretKey, ConfigError> {
     SecretKey::from_hex(text).map_err(|problem| ConfigError::variable(name, problem))
 }
 
-/// Parses a bearer key. Secret stores often append a line feed.
-pub(super) fn bearer(name: &str, value: Option<String>) -> Result<Option<AccessKey>, ConfigError> {
-    let key = value.map(|value| AccessKey::new(value.trim()));
+/// Reads a key that the operator has chosen for the service.
+fn operator_key(environment: &Environment, name: &str) -> Result<Option<AccessKey>, ConfigError> {
+    /// As many characters as 64 random bits have in hexadecimal.
+    const SHORTEST: usize = 16;
+    let key = bearer(environment, name)?;
+    if key
+        .as_ref()
+        .is_some_and(|key| key.expose().len() < SHORTEST)
+    {
+        let problem = "has fewer than 16 characters and could be guessed; make a key, for example with `openssl rand -hex 32`";
+        return Err(ConfigError::variable(name, problem));
+    }
+    Ok(key)
+}
+
+/// Reads a bearer key.
+pub(super) fn bearer(
+    environment: &Environment,
+    name: &str,
+) -> Result<Option<AccessKey>, ConfigError> {
+    let key = environment.secret(name)?;
+    let key = key.map(|key| AccessKey::new(key.expose_secret().trim()));
     match key.as_ref().map(is_bearer) {
         Some(false) => {
             let problem = "is not a valid key: it needs at least 8 characters, all visible ASCII";
@@ -86,6 +102,3 @@ pub(crate) fn is_bearer(key: &AccessKey) -> bool {
     let key = key.expose();
     key.len() >= SHORTEST && key.bytes().all(|b| b.is_ascii_graphic())
 }
-
-/// Shorter keys get a warning.
-const SHORT: usize = 16;

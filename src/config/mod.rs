@@ -12,6 +12,7 @@ mod numbers;
 mod providers;
 mod store;
 mod telemetry;
+mod tls;
 
 pub(crate) use client::{ClientConfig, parse_server};
 pub(crate) use copy::CopyConfig;
@@ -23,6 +24,7 @@ pub(crate) use log::{LogConfig, LogFormat};
 pub(crate) use providers::ProviderConfig;
 pub(crate) use store::StoreConfig;
 pub(crate) use telemetry::TelemetryConfig;
+pub(crate) use tls::TlsConfig;
 
 /// All known variables, without the prefix.
 pub(crate) const KNOWN: &[&str] = &[
@@ -67,6 +69,8 @@ pub(crate) const KNOWN: &[&str] = &[
     "REFRESH_AT_LEAST",
     "SECRET_KEY",
     "SERVER",
+    "TLS_CERT_FILE",
+    "TLS_KEY_FILE",
     "TRUSTED_PROXIES",
 ];
 

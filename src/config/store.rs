@@ -1,6 +1,9 @@
 //! The database.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use central_oauth_store_seaorm::{DatabaseUrl, InvalidDatabaseUrl, PoolSettings};
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 use super::numbers::{read_number, read_seconds};
@@ -9,7 +12,6 @@ use super::{ConfigError, Environment};
 #[derive(Deserialize)]
 struct Raw {
     db_path: Option<String>,
-    database_url: Option<String>,
     database_max_connections: Option<String>,
     database_connect_timeout: Option<String>,
     database_statement_timeout: Option<String>,
@@ -27,18 +29,52 @@ pub(super) fn at_path(path: Option<&str>) -> DatabaseUrl {
     DatabaseUrl::file(path.unwrap_or("./central-oauth.sqlite3"))
 }
 
+/// The URL that replaces the file. It may contain a password.
+pub(super) fn configured_url(
+    environment: &Environment,
+) -> Result<Option<DatabaseUrl>, ConfigError> {
+    let url = environment.secret("DATABASE_URL")?;
+    let url = url.map(|url| url.expose_secret().parse());
+    url.transpose()
+        .map_err(|error: InvalidDatabaseUrl| ConfigError::variable("DATABASE_URL", error))
+}
+
 impl StoreConfig {
     pub(crate) fn read(environment: &Environment) -> Result<Self, ConfigError> {
         let raw: Raw = environment.section()?;
         // The operator's URL overrides the path that the container image sets.
-        let url = match &raw.database_url {
-            Some(url) => url.parse().map_err(|error: InvalidDatabaseUrl| {
-                ConfigError::variable("DATABASE_URL", error)
-            })?,
+        let url = match configured_url(environment)? {
+            Some(url) => url,
             None => at_path(raw.db_path.as_deref()),
         };
         let pool = raw.pool()?;
         Ok(Self { url, pool })
+    }
+
+    /// Refuses a database file that every user of the machine may read or write. A file that does not exist yet is made
+    /// private.
+    ///
+    /// # Errors
+    /// The file, and the command that mends it.
+    pub(crate) fn refuse_public_file(&self) -> Result<(), ConfigError> {
+        const BY_OTHERS: u32 = 0o006;
+        let Some(path) = self.url.path() else {
+            return Ok(());
+        };
+        for suffix in ["", "-wal", "-shm"] {
+            let mut file = path.as_os_str().to_owned();
+            file.push(suffix);
+            let is_public = std::fs::metadata(&file)
+                .is_ok_and(|file| file.permissions().mode() & BY_OTHERS != 0);
+            if is_public {
+                let file = file.display();
+                let problem = format!(
+                    "every user of this machine may use this database: run `chmod o-rwx '{file}'`"
+                );
+                return Err(ConfigError::place(file.to_string(), problem));
+            }
+        }
+        Ok(())
     }
 }
 

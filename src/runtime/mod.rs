@@ -2,6 +2,7 @@
 //! what an answer means and when to come back.
 
 mod census;
+mod certificate;
 mod deadline;
 mod flights;
 mod housekeeping;
@@ -13,6 +14,7 @@ mod revocations;
 mod tests;
 
 pub(crate) use census::take_census;
+pub(crate) use certificate::follow_certificate;
 pub(crate) use housekeeping::keep_house;
 pub(crate) use polls::coordinate;
 pub(crate) use refreshes::Refreshes;

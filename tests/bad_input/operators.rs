@@ -88,21 +88,14 @@ async fn administration(scene: &Scene) {
 #[tokio::test]
 async fn a_key_that_could_be_guessed_stops_the_start() {
     for name in ["ADMIN_KEY", "ENROLL_KEY"] {
-        let mut service = Service::prepare(&[(name, "tooshrt")]);
+        let mut service = Service::prepare(&[(name, "one-too-short-1")]);
         assert!(!service.run_to_the_end().await.success());
         let log = service.logs();
         assert!(log.contains(&format!("CENTRAL_OAUTH_{name}")), "{log}");
-        assert!(!log.contains("tooshrt"), "{log}");
+        assert!(!log.contains("one-too-short-1"), "{log}");
         assert_eq!(log.lines().count(), 1, "{log}");
         assert!(!service.file("central-oauth.sqlite3").exists());
     }
-    let service = Service::start(&[("ADMIN_KEY", "quite-short")]).await;
-    let log = service.logs();
-    assert!(
-        log.contains("CENTRAL_OAUTH_ADMIN_KEY has fewer than 16"),
-        "{log}"
-    );
-    assert!(!log.contains("quite-short"), "{log}");
 }
 
 /// Without an admin key nobody is admin, whatever they show.

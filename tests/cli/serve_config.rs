@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 
 use super::documents::known_variables;
 use super::machine::{Machine, Run, names};
+use crate::support::http;
 use crate::support::service::Service;
 
 const KEY: &str = Service::SECRET_KEY;
+const ZEROS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 /// Part of every value below that must not be repeated.
 const SECRET: &str = "hunter2";
 
@@ -25,6 +28,7 @@ const MISTAKES: &[Mistake] = &[
             "hunter2hunter2hunter2hunter2hunter2hunter2hunter2hunter2hunter2h",
         )],
     ),
+    ("SECRET_KEY", &[("SECRET_KEY", ZEROS)]),
     (
         "PREVIOUS_SECRET_KEYS",
         &[("PREVIOUS_SECRET_KEYS", "hunter2")],
@@ -74,6 +78,8 @@ const MISTAKES: &[Mistake] = &[
         "PUBLIC_URL",
         &[("PUBLIC_URL", "https://:hunter2@auth.example.com")],
     ),
+    ("TLS_CERT_FILE", &[("TLS_KEY_FILE", "key")]),
+    ("TLS_KEY_FILE", &[("TLS_CERT_FILE", "key")]),
     ("TRUSTED_PROXIES", &[("TRUSTED_PROXIES", "10.0.0.0/33")]),
     (
         "TRUSTED_PROXIES",
@@ -81,7 +87,15 @@ const MISTAKES: &[Mistake] = &[
     ),
     ("ADMIN_KEY", &[("ADMIN_KEY", "hunter2")]),
     ("ADMIN_KEY", &[("ADMIN_KEY", "hunter2 with blanks in it")]),
+    ("ADMIN_KEY", &[("ADMIN_KEY", "hunter2hunter2h")]),
     ("ENROLL_KEY", &[("ENROLL_KEY", "hunter2")]),
+    (
+        "ENROLL_KEY",
+        &[
+            ("ADMIN_KEY", "hunter2hunter2hunter2"),
+            ("ENROLL_KEY", "hunter2hunter2hunter2"),
+        ],
+    ),
     ("LINK_CODE_TTL", &[("LINK_CODE_TTL", "0")]),
     ("LINK_CODE_TTL", &[("LINK_CODE_TTL", "1801")]),
     ("LINK_CODE_TTL", &[("LINK_CODE_TTL", "10m")]),
@@ -240,6 +254,30 @@ const MISTAKES: &[Mistake] = &[
     ("METRICS_ADDR", &[("METRICS_ADDR", "9464")]),
 ];
 
+/// The same for the files of secrets.
+const MISTAKEN_FILES: &[Mistake] = &[
+    ("ADMIN_KEY_FILE", &[("ADMIN_KEY_FILE", "missing")]),
+    ("ADMIN_KEY_FILE", &[("ADMIN_KEY_FILE", "empty")]),
+    (
+        "ADMIN_KEY_FILE",
+        &[
+            ("ADMIN_KEY", "hunter2hunter2hunter2"),
+            ("ADMIN_KEY_FILE", "key"),
+        ],
+    ),
+    ("DATABASE_URL_FILE", &[("DATABASE_URL_FILE", "missing")]),
+    ("ENROLL_KEY_FILE", &[("ENROLL_KEY_FILE", "/dev/zero")]),
+    (
+        "PREVIOUS_SECRET_KEYS_FILE",
+        &[("PREVIOUS_SECRET_KEYS_FILE", ".")],
+    ),
+    (
+        "PROVIDER_CLIENT_SECRET_FILE",
+        &[CLIENT, ISSUER, ("PROVIDER_CLIENT_SECRET_FILE", "missing")],
+    ),
+    ("SECRET_KEY_FILE", &[("SECRET_KEY_FILE", "key")]),
+];
+
 const CLIENT: (&str, &str) = ("PROVIDER_CLIENT_ID", "central-oauth");
 const ISSUER: (&str, &str) = ("PROVIDER_ISSUER", "https://login.example.com");
 /// Good as long as nothing above says otherwise. Nothing outside of this machine is asked before a person comes.
@@ -255,7 +293,9 @@ async fn serve(machine: &Machine, settings: &[(&str, &str)]) -> Run {
 #[tokio::test]
 async fn each_mistake_is_one_line_that_names_the_variable() {
     let machine = Machine::new();
-    for (variable, settings) in MISTAKES {
+    std::fs::write(machine.work().join("empty"), "\n").unwrap();
+    std::fs::write(machine.work().join("key"), SECRET).unwrap();
+    for (variable, settings) in MISTAKES.iter().chain(MISTAKEN_FILES) {
         let run = serve(&machine, settings).await;
         let line = run.only_line();
         let expected = format!("central-oauth: CENTRAL_OAUTH_{variable}: ");
@@ -302,6 +342,46 @@ async fn a_place_without_a_database_is_one_line_too() {
     let run = serve(&machine, &[("DB_PATH", "text")]).await;
     assert!(run.only_line().contains("text"), "{run:?}");
     assert_eq!(names(&machine.work()), ["text"]);
+}
+
+#[tokio::test]
+async fn secrets_are_read_from_files() {
+    let mut service = Service::prepare(&[]);
+    let files = service.file("secrets");
+    std::fs::create_dir(&files).unwrap();
+    for (name, secret) in [("SECRET_KEY", KEY), ("ADMIN_KEY", Service::ADMIN_KEY)] {
+        let path = files.join(name);
+        std::fs::write(&path, format!("{secret}\n")).unwrap();
+        service.set(name, "");
+        service.set(&format!("{name}_FILE"), &path.display().to_string());
+    }
+    service.run().await;
+    let list = http::client().get(service.url("/v1/accounts"));
+    let list = http::send(list.bearer_auth(Service::ADMIN_KEY)).await;
+    list.expect(200);
+}
+
+#[tokio::test]
+async fn a_database_for_everybody_is_refused_with_the_command_that_mends_it() {
+    let machine = Machine::new();
+    let database = machine.work().join("db.sqlite3");
+    let public = |by_others: u32| {
+        let mode = std::fs::Permissions::from_mode(0o600 | by_others);
+        std::fs::set_permissions(&database, mode).unwrap();
+    };
+    std::fs::write(&database, "").unwrap();
+    for by_others in [0o004, 0o002] {
+        public(by_others);
+        let run = serve(&machine, &[("DB_PATH", "db.sqlite3")]).await;
+        let line = run.only_line();
+        assert!(line.contains("run `chmod o-rwx 'db.sqlite3'`"), "{line}");
+    }
+    let run = machine.run_with(&[GOOD[0], ("DB_PATH", "db.sqlite3")], &["migrate"]);
+    run.await.expect(0);
+    assert_eq!(
+        database.metadata().unwrap().permissions().mode() & 0o777,
+        0o602
+    );
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@
 //! | `failure` | documents the problems of each operation |
 //! | `auth`, `body`, `address` | the caller's key, body and address |
 //! | `connections` | limits of connections: how many, and how long they may be silent |
+//! | `tls` | the service's own certificate, where no proxy has one |
 //! | `middleware` | what applies to every request and response |
 //! | `requests`, `scrape` | the observer of requests, and `/metrics` |
 //! | `spec`, `docs` | the OpenAPI document and Swagger UI |
@@ -34,9 +35,11 @@ mod pages;
 mod requests;
 mod scrape;
 mod spec;
+mod tls;
 
 pub use app::{HttpSettings, app, watched_app};
 pub use connections::{Connections, GuardedAcceptor, GuardedStream};
 pub use requests::{Answered, Requests};
 pub use scrape::metrics_app;
 pub use spec::{spec_json, spec_yaml};
+pub use tls::{Certificate, CertificateError, TlsAcceptor, TlsStream};

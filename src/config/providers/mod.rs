@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_provider_openidconnect::{ProviderSettings, SettingsError};
-use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::{ConfigError, Environment, KNOWN};
@@ -37,7 +36,6 @@ struct Raw {
     provider_display_name: Option<String>,
     provider_issuer: Option<String>,
     provider_client_id: Option<String>,
-    provider_client_secret: Option<SecretString>,
     provider_scopes: Option<String>,
     provider_flow: Option<String>,
     provider_authorization_endpoint: Option<String>,
@@ -73,7 +71,8 @@ impl ProviderConfig {
         if raw.provider_client_id.is_some() {
             let name = raw.provider_name.take();
             let name = name.as_deref().unwrap_or(Self::DEFAULT_NAME);
-            let table = raw.into_table();
+            let mut table = raw.into_table();
+            table.client_secret = environment.secret("PROVIDER_CLIENT_SECRET")?;
             config.add(name, table, Source::Environment, environment, timeout)?;
         } else if let Some(variable) = orphan(environment) {
             let problem = "is set, but CENTRAL_OAUTH_PROVIDER_CLIENT_ID is not";
@@ -146,7 +145,6 @@ impl Raw {
             display_name: self.provider_display_name,
             issuer: self.provider_issuer,
             client_id: self.provider_client_id,
-            client_secret: self.provider_client_secret,
             flow: self.provider_flow,
             authorization_endpoint: self.provider_authorization_endpoint,
             device_authorization_endpoint: self.provider_device_authorization_endpoint,

@@ -79,21 +79,31 @@ impl<Io> GuardedStream<Io> {
         Ok(())
     }
 
-    /// Notes that the client has taken something. Fails when it has not for too long.
+    /// Fails when the client has taken nothing for too long.
+    fn poll_taken<T>(
+        &mut self,
+        taken: Poll<io::Result<T>>,
+        task: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if taken.is_pending() {
+            let since = *self.stuck_since.get_or_insert_with(Instant::now);
+            return self.poll_deadline(since + ANSWER, task).map(Err);
+        }
+        self.stuck_since = None;
+        taken
+    }
+
+    /// Notes that the client has taken something.
     fn poll_written(
         &mut self,
         written: Poll<io::Result<usize>>,
         task: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        if written.is_pending() {
-            let since = *self.stuck_since.get_or_insert_with(Instant::now);
-            return self.poll_deadline(since + ANSWER, task).map(Err);
-        }
-        self.stuck_since = None;
+        let written = ready!(self.poll_taken(written, task));
         if self.connection.phase() != Phase::Work {
             self.connection.enter(Phase::Idle);
         }
-        written
+        Poll::Ready(written)
     }
 }
 
@@ -147,7 +157,9 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for GuardedStream<Io> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(task)
+        // What a stream of its own buffers, as TLS does, is taken no sooner than what is written at once.
+        let flushed = Pin::new(&mut self.io).poll_flush(task);
+        self.poll_taken(flushed, task)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {

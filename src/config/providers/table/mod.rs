@@ -12,6 +12,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::super::Environment;
+use super::super::environment::read_secret;
 use super::file::harmless;
 
 /// A table of the file. The provider of the environment is converted to it.
@@ -198,11 +199,11 @@ impl Table {
             (None, None, None) => return Ok(None),
             (Some(secret), None, None) => secret.clone(),
             (None, Some(variable), None) => environment
-                .secret(variable)
+                .named(variable)
                 .ok_or_else(|| format!("client_secret_env names {variable}, which is not set"))?,
-            (None, None, Some(file)) => std::fs::read_to_string(file)
-                .map(SecretString::from)
-                .map_err(|error| format!("client_secret_file {file:?} cannot be read: {error}"))?,
+            (None, None, Some(file)) => {
+                read_secret(file).map_err(|problem| format!("client_secret_file: {problem}"))?
+            }
             _ => {
                 return Err(
                     "only one of client_secret, client_secret_env and client_secret_file may be set"

@@ -1,0 +1,52 @@
+//! TLS, for services without a proxy in front of them.
+//!
+//! Only HTTP/1.1 is offered, as without TLS: see `connections`.
+
+mod certificate;
+mod stream;
+
+use std::io;
+use std::sync::Arc;
+
+use poem::http::uri::Scheme;
+use poem::listener::Acceptor;
+use poem::web::{LocalAddr, RemoteAddr};
+use tokio_rustls::TlsAcceptor as Handshaker;
+use tokio_rustls::rustls::ServerConfig;
+
+pub use certificate::{Certificate, CertificateError};
+pub use stream::TlsStream;
+
+/// An acceptor whose connections speak TLS. The handshake is part of the first read, so that one slow client delays
+/// no other one.
+pub struct TlsAcceptor<A> {
+    inner: A,
+    handshaker: Handshaker,
+}
+
+impl<A> TlsAcceptor<A> {
+    /// Encrypts what an acceptor accepts. The certificate is the current one at each handshake.
+    #[must_use]
+    pub fn new(inner: A, certificate: Arc<Certificate>) -> Self {
+        let mut config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_cert_resolver(certificate);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let handshaker = Handshaker::from(Arc::new(config));
+        Self { inner, handshaker }
+    }
+}
+
+impl<A: Acceptor> Acceptor for TlsAcceptor<A> {
+    type Io = TlsStream<A::Io>;
+
+    fn local_addr(&self) -> Vec<LocalAddr> {
+        self.inner.local_addr()
+    }
+
+    async fn accept(&mut self) -> io::Result<(Self::Io, LocalAddr, RemoteAddr, Scheme)> {
+        let (io, local, remote, _) = self.inner.accept().await?;
+        let stream = TlsStream::new(self.handshaker.accept(io));
+        Ok((stream, local, remote, Scheme::HTTPS))
+    }
+}

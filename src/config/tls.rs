@@ -1,0 +1,50 @@
+//! The certificate of the service.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use central_oauth_http_poem::Certificate;
+use serde::Deserialize;
+
+use super::{ConfigError, Environment};
+
+#[derive(Deserialize)]
+struct Raw {
+    tls_cert_file: Option<String>,
+    tls_key_file: Option<String>,
+}
+
+/// The files of the certificate chain and of its key.
+pub(crate) struct TlsConfig {
+    pub(crate) chain: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+impl TlsConfig {
+    /// Reads both variables; `None` without TLS.
+    pub(crate) fn read(environment: &Environment) -> Result<Option<Self>, ConfigError> {
+        let raw: Raw = environment.section()?;
+        match (raw.tls_cert_file, raw.tls_key_file) {
+            (None, None) => Ok(None),
+            (Some(chain), Some(key)) => Ok(Some(Self {
+                chain: chain.into(),
+                key: key.into(),
+            })),
+            (Some(_), None) => Err(missing("TLS_KEY_FILE", "TLS_CERT_FILE")),
+            (None, Some(_)) => Err(missing("TLS_CERT_FILE", "TLS_KEY_FILE")),
+        }
+    }
+
+    /// Reads the two files.
+    pub(crate) fn certificate(&self) -> Result<Arc<Certificate>, ConfigError> {
+        let certificate = Certificate::read(self.chain.clone(), self.key.clone());
+        certificate
+            .map(Arc::new)
+            .map_err(|error| ConfigError::variable("TLS_CERT_FILE", error))
+    }
+}
+
+fn missing(name: &str, other: &str) -> ConfigError {
+    let problem = format!("is not set, but {}{other} is", Environment::PREFIX);
+    ConfigError::variable(name, problem)
+}

@@ -1,0 +1,155 @@
+//! A service that speaks TLS itself.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::{Certificate, Client, Version};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::process::Command;
+
+use super::machine::{Machine, Run};
+use crate::support::http;
+use crate::support::process::{free_port, within};
+use crate::support::service::Service;
+
+/// How long a start, or the change of a certificate, may take.
+const SOON: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Makes a certificate for 127.0.0.1 that is signed by itself, over the one that is there.
+async fn renew(folder: &Path) {
+    let mut openssl = Command::new("openssl");
+    openssl
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt"])
+        .args(["ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
+        .args([
+            "-subj",
+            "/CN=tests",
+            "-keyout",
+            "tls.key",
+            "-out",
+            "tls.crt",
+        ])
+        .args(["-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+        .current_dir(folder);
+    let made = openssl.output().await.unwrap();
+    assert!(made.status.success(), "{made:?}");
+}
+
+fn certificate(folder: &Path) -> Certificate {
+    Certificate::from_pem(&std::fs::read(folder.join("tls.crt")).unwrap()).unwrap()
+}
+
+/// A client without memory that trusts this certificate alone, and speaks HTTP/2 where it can.
+fn trusting(certificate: &Certificate) -> Client {
+    http::client();
+    let client = Client::builder().no_proxy().timeout(SOON);
+    let client = client
+        .tls_certs_only([certificate.clone()])
+        .pool_max_idle_per_host(0);
+    client.build().unwrap()
+}
+
+async fn answers(client: &Client, url: &str) {
+    let answered = async {
+        while client.get(url).send().await.is_err() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    within(SOON, "an answer over TLS", answered).await;
+}
+
+#[tokio::test]
+async fn tls_is_spoken_with_the_certificate_of_the_day() {
+    let machine = Machine::new();
+    let folder = machine.work();
+    renew(&folder).await;
+    let listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let settings = [
+        ("SECRET_KEY", Service::SECRET_KEY),
+        ("LISTEN_ADDR", &listen.to_string()),
+        ("TLS_CERT_FILE", "tls.crt"),
+        ("TLS_KEY_FILE", "tls.key"),
+    ];
+    let mut command = machine.command_with(&settings, &["serve"]);
+    let log = std::fs::File::create(folder.join("log")).unwrap();
+    command.stdout(log.try_clone().unwrap()).stderr(log);
+    let mut service = command.kill_on_drop(true).spawn().unwrap();
+    let url = format!("https://{listen}/v1/healthz");
+
+    let old = certificate(&folder);
+    let first = trusting(&old);
+    answers(&first, &url).await;
+    let answer = first.get(&url).send().await.unwrap();
+    assert_eq!(answer.version(), Version::HTTP_11);
+    assert_eq!(answer.status(), 200);
+    let logs = || std::fs::read_to_string(folder.join("log")).unwrap();
+    assert!(
+        logs().contains(&format!("public_url=https://{listen}/")),
+        "{}",
+        logs()
+    );
+
+    // What is not TLS is not answered, and harms nobody.
+    let mut plain = TcpStream::connect(listen).await.unwrap();
+    plain
+        .write_all(b"GET /v1/healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    let _ = within(
+        SOON,
+        "the end of a connection",
+        plain.read_to_end(&mut answer),
+    )
+    .await;
+    assert!(!answer.starts_with(b"HTTP/"), "{answer:?}");
+
+    // One that cannot be used leaves the earlier one in use.
+    std::fs::write(folder.join("tls.crt"), "no certificate").unwrap();
+    let told = async {
+        while !logs().contains("the new certificate cannot be used") {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    within(SOON, "a word about the certificate", told).await;
+    answers(&first, &url).await;
+
+    renew(&folder).await;
+    answers(&trusting(&certificate(&folder)), &url).await;
+    let refused = trusting(&old).get(&url).send().await;
+    assert!(refused.is_err(), "the old one is gone");
+    service.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn files_that_are_no_certificate_stop_the_start() {
+    let machine = Machine::new();
+    let folder = machine.work();
+    renew(&folder).await;
+    std::fs::rename(folder.join("tls.key"), folder.join("other.key")).unwrap();
+    renew(&folder).await;
+    std::fs::write(folder.join("empty"), "").unwrap();
+    for (variable, chain, key) in [
+        ("TLS_KEY_FILE", "tls.crt", ""),
+        ("TLS_CERT_FILE", "", "tls.key"),
+        ("TLS_CERT_FILE", "missing", "tls.key"),
+        ("TLS_CERT_FILE", "empty", "tls.key"),
+        ("TLS_CERT_FILE", "tls.key", "tls.key"),
+        ("TLS_CERT_FILE", "tls.crt", "tls.crt"),
+        ("TLS_CERT_FILE", "tls.crt", "other.key"),
+    ] {
+        let settings = [
+            ("SECRET_KEY", Service::SECRET_KEY),
+            ("LISTEN_ADDR", "127.0.0.1:0"),
+            ("TLS_CERT_FILE", chain),
+            ("TLS_KEY_FILE", key),
+        ];
+        let run: Run = machine.run_with(&settings, &["serve"]).await.expect(1);
+        let expected = format!("central-oauth: CENTRAL_OAUTH_{variable}: ");
+        assert!(run.only_line().starts_with(&expected), "{run:?}");
+    }
+}

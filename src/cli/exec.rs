@@ -36,7 +36,9 @@ pub(super) async fn run(options: Options, config: ClientConfig) -> Result<Exit, 
     let mut command = Command::new(program);
     command.args(arguments);
     for secret in SECRETS {
-        command.env_remove(format!("{}{secret}", Environment::PREFIX));
+        let name = format!("{}{secret}", Environment::PREFIX);
+        command.env_remove(format!("{name}_FILE"));
+        command.env_remove(name);
     }
     command.env(&options.env, &token.access_token);
     let error = command.exec();

@@ -308,7 +308,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("SERVER", "the URL of the service"),
     (
         "ACCESS_KEY",
-        "an access key to use instead of the saved one",
+        "an access key to use instead of the saved one (or ..._FILE: a file with it)",
     ),
     ("ADMIN_KEY", "the admin key of the service"),
     (

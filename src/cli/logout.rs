@@ -33,8 +33,12 @@ pub(super) fn run(options: &Options, config: &ClientConfig) -> Result<Exit, Fail
         "Removed {}. The account and its tokens stay at the service; `central-oauth revoke` would have ended them.",
         path.display()
     ));
-    if config.access_key.is_some() && !options.target.names_a_key() {
-        warn("CENTRAL_OAUTH_ACCESS_KEY is set, so commands without --profile still use that key");
+    let named = config.access_key.as_ref();
+    if let Some(named) = named.filter(|_| !options.target.names_a_key()) {
+        let variable = &named.variable;
+        warn(format_args!(
+            "{variable} is set, so commands without --profile still use that key"
+        ));
     }
     Ok(Exit::Done)
 }

@@ -14,9 +14,9 @@ mod store;
 mod telemetry;
 mod tls;
 
-pub(crate) use client::{ClientConfig, parse_server};
+pub(crate) use client::{ClientConfig, NamedKey, parse_server};
 pub(crate) use copy::CopyConfig;
-pub(crate) use environment::Environment;
+pub(crate) use environment::{Environment, SECRETS};
 pub(crate) use http::HttpConfig;
 pub(crate) use keys::{Keys, is_bearer};
 pub(crate) use links::LinkConfig;
@@ -72,17 +72,6 @@ pub(crate) const KNOWN: &[&str] = &[
     "TLS_CERT_FILE",
     "TLS_KEY_FILE",
     "TRUSTED_PROXIES",
-];
-
-/// The variables that hold secrets, without the prefix. `exec` keeps them from the command that it runs.
-pub(crate) const SECRETS: &[&str] = &[
-    "ACCESS_KEY",
-    "ADMIN_KEY",
-    "DATABASE_URL",
-    "ENROLL_KEY",
-    "PREVIOUS_SECRET_KEYS",
-    "PROVIDER_CLIENT_SECRET",
-    "SECRET_KEY",
 ];
 
 /// An invalid setting: where it is and what is wrong, in one line. Never contains the value, which may be a secret.

@@ -71,6 +71,7 @@ fn variables_in_other_documents_are_known() {
     for path in [
         "README.md",
         "docs/OPERATIONS.md",
+        "docs/RECIPES.md",
         "docs/CONFIGURATION.md",
         "docker-compose.yml",
         "Dockerfile",
@@ -102,7 +103,10 @@ fn every_threat_has_a_test() {
     assert!(named.len() > 30, "{named:?}");
     for (path, test) in named {
         let source = read(path);
-        assert!(source.contains(&format!("fn {test}(")), "{path} has no {test}");
+        assert!(
+            source.contains(&format!("fn {test}(")),
+            "{path} has no {test}"
+        );
     }
 }
 

@@ -224,4 +224,15 @@ async fn a_rejected_key_is_named_with_its_service_and_its_place() {
         format!("central-oauth: {server}/ rejected the key in CENTRAL_OAUTH_ACCESS_KEY: ");
     assert!(run.only_line().starts_with(&expected), "{run:?}");
     assert!(!run.stderr.contains(&dead), "{run:?}");
+    let secret = world.machine.work().join("key");
+    std::fs::write(&secret, format!("{dead}\n")).unwrap();
+    let secret = secret.display().to_string();
+    let settings = [("SERVER", server.as_str()), ("ACCESS_KEY_FILE", &secret)];
+    let run = world
+        .machine
+        .run_with(&settings, &["token"])
+        .await
+        .expect(3);
+    let variable = "rejected the key in CENTRAL_OAUTH_ACCESS_KEY_FILE: ";
+    assert!(run.only_line().contains(variable), "{run:?}");
 }

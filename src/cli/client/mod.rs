@@ -34,7 +34,7 @@ pub(super) enum Refused {
     /// The service could not be reached, or another kind of server answered. The text names the server.
     Unreachable(String),
     /// The service answered with a problem (RFC 9457).
-    Problem(Problem),
+    Problem(Box<Problem>),
 }
 
 /// A problem (RFC 9457), who answered it, and to which key.
@@ -206,14 +206,14 @@ impl Client {
             return Ok(response);
         }
         let problem: ProblemBody = self.read(&response)?;
-        Err(Refused::Problem(Problem {
+        Err(Refused::Problem(Box::new(Problem {
             status,
             code: problem.code,
             detail: problem.detail,
             retry_after: retry_after.map(Duration::from_secs),
             server: self.server.clone(),
             bearer: self.bearer.as_ref().map(|(_, origin)| origin.clone()),
-        }))
+        })))
     }
 }
 

@@ -89,10 +89,11 @@ pub(super) async fn run(
     if let Some(file) = &linked.key_file {
         tell(format_args!("The access key is saved in {file}."));
     }
-    if config.access_key.is_some() && !options.target.names_a_key() {
-        warn(
-            "CENTRAL_OAUTH_ACCESS_KEY is set and takes precedence: unset it or add --profile to use the saved key",
-        );
+    if let Some(named) = config.access_key.filter(|_| !options.target.names_a_key()) {
+        let variable = named.variable;
+        warn(format_args!(
+            "{variable} is set and takes precedence: unset it or add --profile to use the saved key"
+        ));
     }
     Ok(Exit::Done)
 }
@@ -144,7 +145,7 @@ async fn link(
     profile::check_writable(&path)?;
     let client = Client::new(server.clone())?;
     let client = match config.enroll_key.clone() {
-        Some(key) => client.with(key, Origin::Variable("CENTRAL_OAUTH_ENROLL_KEY")),
+        Some(named) => client.with(named.key, Origin::Variable(named.variable)),
         None => client,
     };
     let code = ask(&client, options).await?;

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) async fn run(service: &Url, api: &Url) -> Result<Exit, Failure> {
     let client = Client::new(service.clone())?;
     let (code, key) = ask_for_a_code(&client, service).await?;
-    let client = client.with(key, Origin::Variable("this demonstration"));
+    let client = client.with(key, Origin::Variable("this demonstration".to_owned()));
     Person::new(service)?.confirm(&code.link_code).await?;
     wait_for_the_link(&client, &code).await?;
     let token = fetch_a_token(&client).await?;

@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 use url::Url;
 
 use super::{Exit, Failure};
-use crate::config::{ClientConfig, is_bearer, parse_server};
+use crate::config::{ClientConfig, NamedKey, is_bearer, parse_server};
 pub(super) use pending::Pending;
 
 /// Selects the service and the access key. Options take precedence over the environment.
@@ -43,7 +43,7 @@ pub(super) struct Profile {
 #[derive(Clone)]
 pub(super) enum Origin {
     /// The environment variable with this name.
-    Variable(&'static str),
+    Variable(String),
     /// This file.
     File(PathBuf),
 }
@@ -115,7 +115,7 @@ impl Target {
     pub(super) fn profile(&self, config: &ClientConfig) -> Result<Profile, Failure> {
         let of_environment = config.access_key.clone().filter(|_| !self.names_a_key());
         if let Some(access_key) = of_environment {
-            return self.of_environment(config, "CENTRAL_OAUTH_ACCESS_KEY", access_key);
+            return self.of_environment(config, access_key);
         }
         let Some(kept) = self.load()? else {
             let (path, again) = (self.path()?, self.again());
@@ -144,20 +144,15 @@ impl Target {
     /// --server or CENTRAL_OAUTH_SERVER, never to the service of a saved key.
     pub(super) fn operator(&self, config: &ClientConfig) -> Result<Option<Profile>, Failure> {
         let admin_key = config.admin_key.clone().filter(|_| !self.names_a_key());
-        let profile = |key| self.of_environment(config, "CENTRAL_OAUTH_ADMIN_KEY", key);
+        let profile = |key| self.of_environment(config, key);
         admin_key.map(profile).transpose()
     }
 
-    fn of_environment(
-        &self,
-        config: &ClientConfig,
-        variable: &'static str,
-        access_key: AccessKey,
-    ) -> Result<Profile, Failure> {
+    fn of_environment(&self, config: &ClientConfig, named: NamedKey) -> Result<Profile, Failure> {
         Ok(Profile {
             server: self.server(config, None)?,
-            access_key,
-            origin: Origin::Variable(variable),
+            access_key: named.key,
+            origin: Origin::Variable(named.variable),
             hosts: Vec::new(),
         })
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use url::Url;
 
-use super::{Options, fetch, input};
+use super::{Options, input};
 use crate::cli::print::result;
 use crate::cli::{Exit, Failure};
 use crate::config::ClientConfig;
@@ -29,12 +29,10 @@ pub(super) async fn answer(
 }
 
 async fn get(server: &str, options: &Options, config: &ClientConfig) -> Result<Exit, Failure> {
-    let profile = options.target.profile(config)?;
-    if !parse(server).is_some_and(|url| options.hosts(&profile).include(&url)) {
+    let Some(token) = options.credential(parse(server), config).await? else {
         result(NOT_FOUND)?;
         return Ok(Exit::Other);
-    }
-    let (token, _) = fetch(&profile, options.min_ttl).await?;
+    };
     result(json!({
         "ServerURL": server,
         "Username": options.username,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use url::Url;
 
-use super::{Options, fetch, input};
+use super::{Options, input};
 use crate::cli::print::result;
 use crate::cli::{Exit, Failure};
 use crate::config::ClientConfig;
@@ -15,14 +15,10 @@ pub(super) async fn answer(
     options: &Options,
     config: &ClientConfig,
 ) -> Result<Exit, Failure> {
-    let attributes = input()?;
-    let profile = options.target.profile(config)?;
-    let server = server(&attributes);
-    let may_know = server.is_some_and(|server| options.hosts(&profile).include(&server));
-    if request != "get" || !may_know {
+    let server = server(&input()?).filter(|_| request == "get");
+    let Some(token) = options.credential(server, config).await? else {
         return Ok(Exit::Done);
-    }
-    let (token, _) = fetch(&profile, options.min_ttl).await?;
+    };
     let (name, password) = (&options.username, &token.access_token);
     let mut credential = format!("username={name}\npassword={password}");
     if let Some(at) = token.expires_at {

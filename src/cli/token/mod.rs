@@ -9,6 +9,7 @@ use std::io::{ErrorKind, Read};
 
 use serde::Deserialize as _;
 use serde_json::Value;
+use url::Url;
 
 use super::client::{Client, Token};
 use super::print::{self, json, result};
@@ -113,6 +114,28 @@ impl Options {
             (_, true) => Format::Header,
             _ => self.format,
         }
+    }
+
+    /// Asks for a token for this server. Returns none if the server may not get one.
+    async fn credential(
+        &self,
+        server: Option<Url>,
+        config: &ClientConfig,
+    ) -> Result<Option<Token>, Failure> {
+        let Some(server) = server else {
+            return Ok(None);
+        };
+        // A helper that is asked for a foreign host is silent, even if it has no key.
+        let named = Hosts(&self.hosts);
+        if !named.is_empty() && !named.include(&server) {
+            return Ok(None);
+        }
+        let profile = self.target.profile(config)?;
+        if !self.hosts(&profile).include(&server) {
+            return Ok(None);
+        }
+        let (token, _) = fetch(&profile, self.min_ttl).await?;
+        Ok(Some(token))
     }
 
     /// Returns the hosts that may get a token of this key: those of the command line, else those saved with the key.

@@ -9,7 +9,7 @@ use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::observe::Observer;
 use central_oauth_domain::ports::{CensusStore, Cipher, Clock, OAuthProvider};
 use central_oauth_domain::usecases::{
-    Ports, Providers, Settings, UnlockError, after_restore, require_all_keys, unlock,
+    Ports, Providers, Settings, TokenCache, UnlockError, after_restore, require_all_keys, unlock,
 };
 use central_oauth_domain::vault::Vault;
 use central_oauth_observer_opentelemetry::{
@@ -23,6 +23,7 @@ use url::Url;
 
 use crate::config::{ConfigError, Keys, LinkConfig, ProviderConfig, StoreConfig, TelemetryConfig};
 use crate::exit::{Exit, Failure};
+use crate::runtime::MachinePause;
 
 /// The operating system's random source. Nothing secret can be made without it, so its failure ends the process.
 pub(crate) fn entropy() -> Entropy {
@@ -98,9 +99,15 @@ pub(crate) async fn ports(
     let required = require_all_keys(&store, &vault).await;
     required.map_err(refused)?;
     let open = OpenStore(Arc::new(store));
+    let cache = match config.caches_tokens {
+        true => TokenCache::new(open.0.clone(), Arc::clone(&clock)),
+        false => TokenCache::off(open.0.clone(), Arc::clone(&clock)),
+    };
     let ports = Ports {
         store: open.0.clone(),
+        cache: Arc::new(cache),
         vault,
+        pause: Arc::new(MachinePause(Arc::clone(&clock))),
         clock,
         entropy,
         providers,

@@ -120,6 +120,11 @@ async fn a_restart_of_the_database_loses_nothing() {
     })
     .await;
     cluster.kill();
+    // What the database has confirmed is served for half a second.
+    eventually(PATIENCE, "no token", async || {
+        token(&client, &service, &key).await.status == 503
+    })
+    .await;
     let refused = token(&client, &service, &key).await.expect(503);
     assert_eq!(refused.str("code"), "store_unavailable");
     assert!(refused.headers.contains_key("retry-after"));

@@ -89,6 +89,7 @@ fn config(
         store: StoreConfig {
             url: DatabaseUrl::file(folder.path().join("dev.sqlite3")),
             pool: PoolSettings::default(),
+            caches_tokens: true,
         },
         keys: Keys {
             secret: SecretKey::from_bytes(wiring::entropy().bytes()),

@@ -71,6 +71,7 @@ pub(crate) const KNOWN: &[&str] = &[
     "SERVER",
     "TLS_CERT_FILE",
     "TLS_KEY_FILE",
+    "TOKEN_CACHE",
     "TRUSTED_PROXIES",
 ];
 

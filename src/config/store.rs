@@ -15,6 +15,7 @@ struct Raw {
     database_max_connections: Option<String>,
     database_connect_timeout: Option<String>,
     database_statement_timeout: Option<String>,
+    token_cache: Option<String>,
 }
 
 /// The database.
@@ -22,6 +23,8 @@ struct Raw {
 pub(crate) struct StoreConfig {
     pub(crate) url: DatabaseUrl,
     pub(crate) pool: PoolSettings,
+    /// Whether tokens are served from memory while the database confirms them.
+    pub(crate) caches_tokens: bool,
 }
 
 /// The file that is used without a URL.
@@ -47,8 +50,13 @@ impl StoreConfig {
             Some(url) => url,
             None => at_path(raw.db_path.as_deref()),
         };
+        let caches_tokens = caches_tokens(raw.token_cache.as_deref())?;
         let pool = raw.pool()?;
-        Ok(Self { url, pool })
+        Ok(Self {
+            url,
+            pool,
+            caches_tokens,
+        })
     }
 
     /// Refuses a database file that every user of the machine may read or write. A file that does not exist yet is made
@@ -75,6 +83,14 @@ impl StoreConfig {
             }
         }
         Ok(())
+    }
+}
+
+fn caches_tokens(value: Option<&str>) -> Result<bool, ConfigError> {
+    match value {
+        None | Some("on") => Ok(true),
+        Some("off") => Ok(false),
+        Some(_) => Err(ConfigError::variable("TOKEN_CACHE", "must be on or off")),
     }
 }
 

@@ -17,8 +17,8 @@ const BATCH: u64 = 100;
 const PURGE_EVERY: Duration = Duration::from_secs(300);
 /// How often it is looked whether a clock that was ahead has left something.
 const LOOK_FOR_CLOCK_STEPS_EVERY: Duration = Duration::from_secs(5);
-/// How often it is written down when keys were last used.
-const NOTE_EVERY: Duration = Duration::from_secs(60);
+/// How often it is written down when keys were last used. With a turn of the loop it is known within a minute.
+const NOTE_EVERY: Duration = Duration::from_secs(50);
 
 /// Records this replica's presence, undoes what a clock that was ahead has left, records when keys were last used, and
 /// deletes what ended long ago, until told to stop. Every replica does all of it: each deletes other rows.
@@ -47,6 +47,7 @@ pub(crate) async fn keep_house(services: Arc<Services>, mut stop: Stop) {
             done("uses of keys", services.keys.store_uses().await);
             note_at = Instant::now() + NOTE_EVERY;
         }
+        services.tokens.forget_unused();
         tokio::select! {
             () = sleep(LOOK_FOR_CLOCK_STEPS_EVERY) => {}
             _ = stop.changed() => {}

@@ -17,6 +17,8 @@ use super::writing::Written;
 
 /// How many of each kind of problem are told.
 const TOLD: usize = 5;
+/// How long a process serves what the database has confirmed.
+const REMEMBERED: Duration = Duration::from_millis(500);
 
 /// What came of a run.
 pub(super) struct Report {
@@ -190,7 +192,8 @@ impl Report {
         }
     }
 
-    /// Tokens that were handed out after newer ones of their account had been: somebody has stored them over those.
+    /// Tokens that were handed out after newer ones of their account had been, and not because another process still
+    /// remembered them: somebody has stored them over those.
     pub(super) fn gone_back(&self) -> Vec<String> {
         // Tokens of a new link may be stored after a refresh that was granted later: both work.
         let mut by_account: HashMap<(usize, usize), Vec<(usize, &Seen)>> = HashMap::new();
@@ -208,7 +211,7 @@ impl Report {
                 let [(_, older), (number, newer)] = pair else {
                     return None;
                 };
-                (newer.served_at < older.asked_at).then(|| {
+                (newer.served_at + REMEMBERED < older.asked_at).then(|| {
                     let (asked_at, served_at) = (older.asked_at, newer.served_at);
                     format!("{person}: one was handed out that was asked for at {asked_at:?}, after number {number} at {served_at:?}")
                 })

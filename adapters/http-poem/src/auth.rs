@@ -35,6 +35,18 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
         }
     }
 
+    /// Authenticates a caller who asks for a token.
+    ///
+    /// # Errors
+    /// As [`Keys::authenticate`].
+    pub(crate) async fn token_caller(&self, keys: &Keys) -> Result<Caller, Refusal> {
+        if self.is_head {
+            keys.recognise(self.key.as_ref()).await
+        } else {
+            keys.authenticate_for_token(self.key.as_ref()).await
+        }
+    }
+
     /// Whether the request is a `HEAD`, which must not change anything.
     pub(crate) const fn is_head(&self) -> bool {
         self.is_head

@@ -162,7 +162,10 @@ pub(crate) fn with_hash(hash: &KeyedHash) -> Select<Entity> {
 }
 
 /// The link of a key that has opened nothing yet; such a key has one link only.
-async fn link_of(store: &SeaOrmStore, key: AccessKeyId) -> Result<Option<Link>, StoreError> {
+pub(crate) async fn link_of(
+    store: &SeaOrmStore,
+    key: AccessKeyId,
+) -> Result<Option<Link>, StoreError> {
     let row = links_of(key)
         .one(&store.read().await?)
         .await

@@ -8,6 +8,7 @@ use central_oauth_domain::grant::revocation::REVOCATION_HORIZON;
 use central_oauth_domain::grant::{AccessKeyId, AccountId, AccountKey, ProviderName};
 use central_oauth_domain::link::GuessLimit;
 use central_oauth_domain::link::pace::POLL_HORIZON;
+use central_oauth_domain::ports::RowVersion;
 use central_oauth_domain::secret::{KeyedHash, SealId};
 use central_oauth_domain::{Fault, Timestamp};
 use central_oauth_test_postgres::Cluster;
@@ -20,7 +21,7 @@ use crate::entities::{accounts, device_codes, revocations as outgoing, tokens};
 use crate::refreshes::{open_providers, outages};
 use crate::{
     DatabaseUrl, PoolSettings, SeaOrmStore, claims, clock_steps, guesses, keys, links, outbox,
-    revocations, sealed_rows, seals,
+    reads, revocations, sealed_rows, seals,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
@@ -98,6 +99,27 @@ async fn keys_are_found_by_their_hash_and_links_by_their_key() {
     assert_uses(query, &["(hash=?)"]).await;
     let query = keys::links_of(AccessKeyId(1));
     assert_uses(query, &["ix_device_codes_access_key_id"]).await;
+}
+
+#[tokio::test]
+async fn what_keys_open_is_read_and_confirmed_by_indexes() {
+    let hash = KeyedHash::from_bytes([0; 32]);
+    let seen = [(AccessKeyId(1), RowVersion::new("x"))];
+    let questions = |backend| {
+        [
+            reads::opening(backend, &hash),
+            reads::changed(backend, &seen),
+        ]
+    };
+    for question in questions(DbBackend::Sqlite) {
+        // What is asked about comes as a list.
+        let plan = plan(question).await.replace("SCAN seen", "");
+        assert!(!plan.contains("SCAN"), "{plan}");
+    }
+    for question in questions(DbBackend::Postgres) {
+        let plan = plan_on_server(question).await;
+        assert!(!plan.contains("Seq Scan"), "{plan}");
+    }
 }
 
 #[tokio::test]

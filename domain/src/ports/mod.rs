@@ -13,7 +13,8 @@ pub use oauth_provider::{
 };
 pub use token_store::{
     AccountCount, AccountStore, Census, CensusStore, ClockStepStore, DyingCount, GuessStore,
-    KeyCreation, KeyStore, LinkCreation, LinkStore, NewLink, NewLinkKey, OutageStore, OverdueCount,
-    OwnerKind, Recorded, RefreshStore, ReplicaStore, Resealing, RevocationStore, SealStore,
-    SealedRow, SealedTo, SealedValue, SecretKind, StoreError, TokenStore, WriteTestStore,
+    KeyCreation, KeyStore, LinkCreation, LinkStore, NewLink, NewLinkKey, OpenedGrant, OpenedKey,
+    OutageStore, OverdueCount, OwnerKind, ReadStore, Recorded, RefreshStore, ReplicaStore,
+    Resealing, RevocationStore, RowVersion, SealStore, SealedRow, SealedTo, SealedValue,
+    SecretKind, StoreError, TokenStore, WriteTestStore,
 };

@@ -1,11 +1,14 @@
 //! Services over the fakes.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
 
 use crate::entropy::Entropy;
 use crate::observe::Unobserved;
 use crate::ports::{Clock, TokenStore};
-use crate::usecases::{Ports, Providers, Services, Settings, Workers};
+use crate::usecases::{Pause, Ports, Providers, Services, Settings, TokenCache, Workers};
 use crate::vault::Vault;
 
 /// Ports without an observer.
@@ -18,6 +21,8 @@ pub fn ports(
     providers: Providers,
 ) -> Ports {
     Ports {
+        cache: Arc::new(TokenCache::new(store.clone(), Arc::clone(&clock))),
+        pause: Arc::new(NoPause),
         store,
         vault,
         clock,
@@ -25,6 +30,14 @@ pub fn ports(
         providers,
         observer: Arc::new(Unobserved),
     }
+}
+
+/// Waits for nothing.
+struct NoPause;
+
+#[async_trait]
+impl Pause for NoPause {
+    async fn until(&self, _uptime: Duration) {}
 }
 
 /// Services that run what callers wait for in the callers' own tasks.

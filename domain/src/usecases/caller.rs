@@ -1,8 +1,12 @@
 //! Who is asking, and which account they may ask for.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use super::Refusal;
-use crate::grant::{AccountId, KeyBinding, KeyHolder};
+use crate::grant::{AccountId, KeyBinding, KeyHolder, StoredTokens};
 use crate::link::LinkStatus;
+use crate::ports::OpenedKey;
 use crate::time::Timestamp;
 
 /// Who is asking.
@@ -14,7 +18,39 @@ pub enum Caller {
     /// A holder of the enrolment key.
     Enroller,
     /// A holder of an access key.
-    Key(Box<KeyHolder>),
+    Key(ShownKey),
+}
+
+/// An access key that somebody has shown, perhaps with the tokens that were read together with it.
+pub struct ShownKey(Arc<OpenedKey>);
+
+impl ShownKey {
+    /// The tokens of its account as they were stored at most half a second ago, if they were read.
+    pub(super) fn tokens(&self) -> Option<&StoredTokens> {
+        self.0.grant.as_ref().map(|grant| &grant.tokens)
+    }
+}
+
+impl From<Arc<OpenedKey>> for ShownKey {
+    fn from(opened: Arc<OpenedKey>) -> Self {
+        Self(opened)
+    }
+}
+
+impl From<KeyHolder> for ShownKey {
+    /// A key whose tokens were not read.
+    fn from(holder: KeyHolder) -> Self {
+        let grant = None;
+        Self(Arc::new(OpenedKey { holder, grant }))
+    }
+}
+
+impl Deref for ShownKey {
+    type Target = KeyHolder;
+
+    fn deref(&self) -> &KeyHolder {
+        &self.0.holder
+    }
 }
 
 /// Returns the account that a key opens.

@@ -18,11 +18,13 @@ mod revoker;
 mod services;
 #[cfg(test)]
 mod tests;
+mod token_cache;
 mod tokens;
 mod unlock;
+mod withdrawal;
 
 pub use accounts::{AccountPage, Accounts, after_restore};
-pub use caller::Caller;
+pub use caller::{Caller, ShownKey};
 pub use consents::{Callback, Consents, LinkView, Visitor};
 pub use housekeeping::Housekeeping;
 pub use keys::{HandedKey, KeyPage, KeyRequest, Keys};
@@ -36,5 +38,7 @@ pub use refusal::Refusal;
 pub use rekey::{Rekeyed, rekey, require_all_keys, require_known};
 pub use revoker::{RevocationPage, RevokeOnDemand, Revoker};
 pub use services::{Ports, Services, Settings, Workers};
+pub use token_cache::TokenCache;
 pub use tokens::{HandedToken, Tokens};
 pub use unlock::{UnlockError, unlock};
+pub use withdrawal::Pause;

@@ -7,9 +7,10 @@ use super::accounts::AccountReader;
 use super::links::{GuessLimiter, LinkEnder};
 use super::readiness::Readiness;
 use super::tokens::Renewal;
+use super::withdrawal::Withdrawals;
 use super::{
-    Accounts, Consents, Housekeeping, Keys, Links, Providers, Redeemer, RefreshOnDemand, Refresher,
-    RevokeOnDemand, Revoker, Tokens,
+    Accounts, Consents, Housekeeping, Keys, Links, Pause, Providers, Redeemer, RefreshOnDemand,
+    Refresher, RevokeOnDemand, Revoker, TokenCache, Tokens,
 };
 use crate::entropy::Entropy;
 use crate::observe::Observer;
@@ -22,10 +23,14 @@ use crate::vault::Vault;
 pub struct Ports {
     /// The store.
     pub store: Arc<dyn TokenStore>,
+    /// What keys open, as the store has said it recently.
+    pub cache: Arc<TokenCache>,
     /// Seals, opens and hashes secrets.
     pub vault: Vault,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// Waits for the clock.
+    pub pause: Arc<dyn Pause>,
     /// The random source.
     pub entropy: Arc<Entropy>,
     /// The providers at which people can consent.
@@ -119,6 +124,7 @@ impl Services {
         let ender = LinkEnder::new(ports, &workers.revoker);
         let renewal = Renewal::new(ports, &accounts, workers.refresh_on_demand);
         let revoke = workers.revoke_on_demand;
+        let withdrawals = Withdrawals::new(ports);
         Self {
             redeemer: Arc::new(Redeemer::new(ports, settings, &accounts, &ender)),
             tokens: Arc::new(Tokens::new(ports, &renewal)),
@@ -129,8 +135,9 @@ impl Services {
                 &ender,
                 &workers.revoker,
                 revoke,
+                &withdrawals,
             )),
-            keys: Arc::new(Keys::new(ports, settings, &accounts, &ender)),
+            keys: Arc::new(Keys::new(ports, settings, &accounts, &ender, withdrawals)),
             consents: Arc::new(Consents::new(ports, settings, &guesses, ender)),
             links: Arc::new(Links::new(ports, settings, accounts, guesses)),
             refresher: workers.refresher,

@@ -38,7 +38,7 @@ impl TokenApi {
         #[oai(default)]
         min_ttl: Query<u64>,
     ) -> Result<Json<Token>, Failure<GetToken>> {
-        let caller = bearer.caller(&self.services.keys).await?;
+        let caller = bearer.token_caller(&self.services.keys).await?;
         let min_ttl = Duration::from_secs(min_ttl.0);
         let token = if bearer.is_head() {
             self.services.tokens.inspect(&caller, min_ttl).await?

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseExecutor, DbBackend, DbErr, ExecResult,
-    QueryResult, RuntimeErr, Statement,
+    QueryResult, RuntimeErr, Statement, Value,
 };
 use tokio::time::timeout;
 use tracing::field::Empty;
@@ -163,6 +163,23 @@ pub(crate) async fn within<T>(
     }
 }
 
+/// SeaORM asks for one row with a bound `LIMIT ?`. SQLite looks at its value when it plans, and so prepares the statement
+/// again with every execution. Written out, the limit lets it be prepared once for each connection.
+fn prepared_once(mut statement: Statement) -> Statement {
+    const BOUND: &str = " LIMIT ?";
+    let last = statement.values.as_mut().and_then(|values| {
+        let is_one = matches!(values.0.last(), Some(Value::BigUnsigned(Some(1))));
+        is_one.then_some(&mut values.0)
+    });
+    if let Some(values) = last
+        && let Some(sql) = statement.sql.strip_suffix(BOUND)
+    {
+        statement.sql = format!("{sql} LIMIT 1");
+        values.pop();
+    }
+    statement
+}
+
 #[async_trait]
 impl ConnectionTrait for Session {
     fn get_database_backend(&self) -> DbBackend {
@@ -184,6 +201,7 @@ impl ConnectionTrait for Session {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let statement = prepared_once(statement);
         let sql = &statement.sql;
         for _ in 0..self.connections_to_try() {
             let question = self.executor()?;

@@ -7,6 +7,7 @@ mod guesses;
 mod keys;
 mod links;
 mod outages;
+mod reads;
 mod refreshes;
 mod replicas;
 mod revocations;
@@ -24,6 +25,7 @@ pub use guesses::GuessStore;
 pub use keys::{KeyCreation, KeyStore};
 pub use links::{LinkCreation, LinkStore, NewLink, NewLinkKey};
 pub use outages::OutageStore;
+pub use reads::{OpenedGrant, OpenedKey, ReadStore, RowVersion};
 pub use refreshes::{Recorded, RefreshStore};
 pub use replicas::ReplicaStore;
 pub use revocations::RevocationStore;
@@ -34,13 +36,14 @@ pub use write_tests::WriteTestStore;
 /// method returns `Ok` for is durable. The store takes only sealed and hashed values, so no plaintext can be persisted
 /// by mistake.
 ///
-/// An adapter implements the eleven traits; this one follows.
+/// An adapter implements the twelve traits; this one follows.
 pub trait TokenStore:
     LinkStore
     + GuessStore
     + AccountStore
     + RefreshStore
     + KeyStore
+    + ReadStore
     + RevocationStore
     + SealStore
     + ReplicaStore
@@ -56,6 +59,7 @@ impl<T> TokenStore for T where
         + AccountStore
         + RefreshStore
         + KeyStore
+        + ReadStore
         + RevocationStore
         + SealStore
         + ReplicaStore

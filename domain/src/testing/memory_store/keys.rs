@@ -66,9 +66,13 @@ impl State {
         keys.filter(move |key| key.account == Some(account))
     }
 
-    fn find_key(&self, hash: &KeyedHash) -> Option<KeyHolder> {
-        let (number, key) = self.keys.iter().find(|(_, key)| key.hash == *hash)?;
-        let id = AccessKeyId(*number);
+    pub(super) fn find_key(&self, hash: &KeyedHash) -> Option<KeyHolder> {
+        let (number, _) = self.keys.iter().find(|(_, key)| key.hash == *hash)?;
+        self.holder(AccessKeyId(*number))
+    }
+
+    pub(super) fn holder(&self, id: AccessKeyId) -> Option<KeyHolder> {
+        let key = self.keys.get(&id.0)?;
         let binding = match key.account {
             Some(account) => KeyBinding::Account(account),
             None => {

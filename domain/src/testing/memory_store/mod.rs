@@ -7,6 +7,7 @@ mod guesses;
 mod keys;
 mod links;
 mod outages;
+mod reads;
 mod refreshes;
 mod replicas;
 mod revocations;
@@ -50,6 +51,8 @@ struct State {
     is_silent: bool,
     is_full: bool,
     has_failed: bool,
+    is_away: bool,
+    reads: u64,
     slow_read: Option<(FixedClock, Duration)>,
 }
 
@@ -73,6 +76,16 @@ impl MemoryStore {
     /// Has room for small rows only, or for tokens again.
     pub fn be_full(&self, is_full: bool) {
         self.lock().is_full = is_full;
+    }
+
+    /// Does not tell any more, or again, what keys open.
+    pub fn be_away(&self, is_away: bool) {
+        self.lock().is_away = is_away;
+    }
+
+    /// Returns how often it was asked what keys open, or whether they still do.
+    pub fn reads(&self) -> u64 {
+        self.lock().reads
     }
 
     /// Takes so long by this clock over the next question for an account's tokens: its answer is of then, and comes late.

@@ -14,8 +14,8 @@ const TIMEOUT: Duration = Duration::from_secs(14);
 const TRIES: usize = 20;
 
 impl Accounts {
-    /// Deletes an account with its tokens and keys, and has the tokens revoked at the provider, whatever it answers. Returns
-    /// the status of the revocation: [`RevocationStatus::Pending`] is not confirmed yet, and retried for a day.
+    /// Deletes an account with its tokens and keys, and has the tokens revoked at the provider, whatever it answers. On return
+    /// no replica serves its tokens. Returns the status of the revocation: [`RevocationStatus::Pending`] is not confirmed yet, and retried for a day.
     ///
     /// # Errors
     /// [`Refusal`]: no or no good key, no such account, the store.
@@ -24,17 +24,27 @@ impl Accounts {
         caller: &Caller,
         id: AccountId,
     ) -> Result<RevocationStatus, Refusal> {
-        self.reader.owned(caller, id).await?;
-        let lease = self.delete_stored(id).await?;
+        let deleted = self.delete_as(caller, id).await;
+        let withdrawal = self.withdrawals.begin(id);
+        let lease = match deleted {
+            // Somebody else may have deleted it just now.
+            Err(refusal @ Refusal::NotFound(_)) => {
+                withdrawal.complete().await;
+                return Err(refusal);
+            }
+            deleted => deleted?,
+        };
         let revocation = lease.revocation.id;
         tracing::info!(account = id.0, revocation = revocation.0, "account deleted");
         self.revoke_on_demand.revoke(lease, TIMEOUT).await;
+        withdrawal.complete().await;
         // The account is gone whether or not the store tells how its tokens fare.
         let stored = self.revocations.revocation(revocation).await.ok().flatten();
         Ok(stored.map_or(RevocationStatus::Pending, |stored| stored.status))
     }
 
-    async fn delete_stored(&self, id: AccountId) -> Result<RevocationLease, Refusal> {
+    async fn delete_as(&self, caller: &Caller, id: AccountId) -> Result<RevocationLease, Refusal> {
+        self.reader.owned(caller, id).await?;
         for _ in 0..TRIES {
             self.ender.end_relinks(id, None).await?;
             let tokens = self.accounts.tokens(id).await?.ok_or(NO_SUCH_ACCOUNT)?;

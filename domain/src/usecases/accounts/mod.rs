@@ -11,6 +11,7 @@ use super::caller::{KEY_NEEDED, account_of};
 use super::links::LinkEnder;
 use super::page::Page;
 use super::tokens::Renewal;
+use super::withdrawal::Withdrawals;
 use super::{Caller, Ports, Refusal, RevokeOnDemand, Revoker};
 use crate::fault::Fault;
 use crate::grant::{Account, AccountId};
@@ -34,6 +35,7 @@ pub struct Accounts {
     ender: LinkEnder,
     revoker: Arc<Revoker>,
     revoke_on_demand: Arc<dyn RevokeOnDemand>,
+    withdrawals: Withdrawals,
 }
 
 impl Accounts {
@@ -44,6 +46,7 @@ impl Accounts {
         ender: &LinkEnder,
         revoker: &Arc<Revoker>,
         revoke_on_demand: Arc<dyn RevokeOnDemand>,
+        withdrawals: &Withdrawals,
     ) -> Self {
         Self {
             accounts: ports.store.clone(),
@@ -54,6 +57,7 @@ impl Accounts {
             ender: ender.clone(),
             revoker: Arc::clone(revoker),
             revoke_on_demand,
+            withdrawals: withdrawals.clone(),
         }
     }
 

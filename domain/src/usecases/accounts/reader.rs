@@ -88,7 +88,10 @@ impl AccountReader {
     }
 
     /// The account as it is now. Outages are read only if its refresh is due: they change nothing for other accounts.
-    async fn as_of_now(&self, account: Account) -> Result<Account, StoreError> {
+    pub(in crate::usecases) async fn as_of_now(
+        &self,
+        account: Account,
+    ) -> Result<Account, StoreError> {
         let now = self.clock.now();
         let outages = match account.next_refresh_at {
             Some(due) if due <= now => self.outages.outages().await?,

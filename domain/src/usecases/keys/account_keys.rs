@@ -82,7 +82,7 @@ impl Keys {
         }
     }
 
-    /// Deletes a key of an account, possibly the caller's own.
+    /// Deletes a key of an account, possibly the caller's own. On return no replica serves a token for it.
     ///
     /// # Errors
     /// [`Refusal`]: as for listing, and no such key.
@@ -94,7 +94,10 @@ impl Keys {
     ) -> Result<(), Refusal> {
         self.accounts.owned(caller, id).await?;
         self.ender.end_relinks(id, Some(key)).await?;
-        if !self.keys.delete_key(id, key).await? {
+        let was_there = self.keys.delete_key(id, key).await?;
+        // Without such a key, somebody else may have deleted it just now.
+        self.withdrawals.begin(id).complete().await;
+        if !was_there {
             return Err(NO_SUCH_KEY);
         }
         tracing::info!(account = id.0, key = key.0, "access key deleted");

@@ -2,7 +2,7 @@
 
 use super::Keys;
 use crate::secret::AccessKey;
-use crate::usecases::caller::UNKNOWN_KEY;
+use crate::usecases::caller::{ShownKey, UNKNOWN_KEY};
 use crate::usecases::{Caller, Refusal};
 
 impl Keys {
@@ -12,9 +12,26 @@ impl Keys {
     /// [`Refusal::Unauthorized`] for a bearer that is no key of this service, or an expired one.
     pub async fn authenticate(&self, bearer: Option<&AccessKey>) -> Result<Caller, Refusal> {
         let caller = self.recognise(bearer).await?;
-        if let Caller::Key(key) = &caller {
-            self.uses.note(key.id, self.clock.now());
-        }
+        self.note_use(&caller);
+        Ok(caller)
+    }
+
+    /// Recognises a caller who asks for a token. The key and its tokens were read together, at most half a second ago.
+    ///
+    /// # Errors
+    /// As [`Keys::authenticate`].
+    pub async fn authenticate_for_token(
+        &self,
+        bearer: Option<&AccessKey>,
+    ) -> Result<Caller, Refusal> {
+        let caller = match self.operator_or_key(bearer) {
+            Shown::Other(caller) => caller,
+            Shown::Key(key) => {
+                let hash = self.vault.hash_access_key(key);
+                self.unexpired(self.cache.open_key(&hash).await?)?
+            }
+        };
+        self.note_use(&caller);
         Ok(caller)
     }
 
@@ -23,22 +40,39 @@ impl Keys {
     /// # Errors
     /// As [`Keys::authenticate`].
     pub async fn recognise(&self, bearer: Option<&AccessKey>) -> Result<Caller, Refusal> {
+        match self.operator_or_key(bearer) {
+            Shown::Other(caller) => Ok(caller),
+            Shown::Key(key) => {
+                let hash = self.vault.hash_access_key(key);
+                self.unexpired(self.keys.find_key(&hash).await?)
+            }
+        }
+    }
+
+    fn operator_or_key<'a>(&self, bearer: Option<&'a AccessKey>) -> Shown<'a> {
         let Some(bearer) = bearer else {
-            return Ok(Caller::Nobody);
+            return Shown::Other(Caller::Nobody);
         };
         if self.is_operator_key(bearer, self.admin_key.as_ref()) {
-            return Ok(Caller::Admin);
+            return Shown::Other(Caller::Admin);
         }
         if self.is_operator_key(bearer, self.enroll_key.as_ref()) {
-            return Ok(Caller::Enroller);
+            return Shown::Other(Caller::Enroller);
         }
-        let hash = self.vault.hash_access_key(bearer);
-        match self.keys.find_key(&hash).await? {
-            Some(key) if key.expires_at.is_none_or(|at| at > self.clock.now()) => {
-                Ok(Caller::Key(Box::new(key)))
-            }
-            Some(_) => Err(Refusal::Unauthorized("this access key has expired")),
-            None => Err(UNKNOWN_KEY),
+        Shown::Key(bearer)
+    }
+
+    fn unexpired(&self, found: Option<impl Into<ShownKey>>) -> Result<Caller, Refusal> {
+        let key: ShownKey = found.ok_or(UNKNOWN_KEY)?.into();
+        if key.expires_at.is_some_and(|at| at <= self.clock.now()) {
+            return Err(Refusal::Unauthorized("this access key has expired"));
+        }
+        Ok(Caller::Key(key))
+    }
+
+    fn note_use(&self, caller: &Caller) {
+        if let Caller::Key(key) = caller {
+            self.uses.note(key.id, self.clock.now());
         }
     }
 
@@ -48,4 +82,12 @@ impl Keys {
             self.vault.hash_operator_key(key) == self.vault.hash_operator_key(shown)
         })
     }
+}
+
+/// What a bearer may be.
+enum Shown<'a> {
+    /// Nobody's, or an operator's key.
+    Other(Caller),
+    /// Perhaps an access key.
+    Key(&'a AccessKey),
 }

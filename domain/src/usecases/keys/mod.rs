@@ -9,7 +9,8 @@ use std::sync::Arc;
 use self::uses::KeyUses;
 use super::accounts::AccountReader;
 use super::links::LinkEnder;
-use super::{Ports, Settings};
+use super::withdrawal::Withdrawals;
+use super::{Ports, Settings, TokenCache};
 use crate::entropy::Entropy;
 use crate::ports::{Clock, KeyStore, StoreError};
 use crate::secret::AccessKey;
@@ -20,11 +21,13 @@ pub use account_keys::{HandedKey, KeyPage, KeyRequest};
 /// Authenticates callers, and manages the access keys of an account.
 pub struct Keys {
     keys: Arc<dyn KeyStore>,
+    cache: Arc<TokenCache>,
     vault: Vault,
     clock: Arc<dyn Clock>,
     entropy: Arc<Entropy>,
     accounts: AccountReader,
     ender: LinkEnder,
+    withdrawals: Withdrawals,
     admin_key: Option<AccessKey>,
     enroll_key: Option<AccessKey>,
     uses: KeyUses,
@@ -39,14 +42,17 @@ impl Keys {
         settings: &Settings,
         accounts: &AccountReader,
         ender: &LinkEnder,
+        withdrawals: Withdrawals,
     ) -> Self {
         Self {
             keys: ports.store.clone(),
+            cache: Arc::clone(&ports.cache),
             vault: ports.vault.clone(),
             clock: Arc::clone(&ports.clock),
             entropy: Arc::clone(&ports.entropy),
             accounts: accounts.clone(),
             ender: ender.clone(),
+            withdrawals,
             admin_key: settings.admin_key.clone(),
             enroll_key: settings.enroll_key.clone(),
             uses: KeyUses::default(),

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::accounts::AccountReader;
 use super::links::LinkEnder;
-use super::{Ports, Providers, Settings};
+use super::{Ports, Providers, Settings, TokenCache};
 use crate::clock_step::LEASE_MARGIN;
 use crate::entropy::Entropy;
 use crate::grant::{NewGrant, ProviderName};
@@ -27,6 +27,7 @@ use crate::vault::Vault;
 /// Turns consents into accounts.
 pub struct Redeemer {
     links: Arc<dyn LinkStore>,
+    cache: Arc<TokenCache>,
     write_tests: Arc<dyn WriteTestStore>,
     vault: Vault,
     clock: Arc<dyn Clock>,
@@ -63,6 +64,7 @@ impl Redeemer {
     ) -> Self {
         Self {
             links: ports.store.clone(),
+            cache: Arc::clone(&ports.cache),
             write_tests: ports.store.clone(),
             vault: ports.vault.clone(),
             clock: Arc::clone(&ports.clock),

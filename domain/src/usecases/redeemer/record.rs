@@ -28,6 +28,7 @@ impl Redeemer {
             Outcome::Identified(grant) => {
                 let grant = NewGrant::clone(grant);
                 let account = self.links.complete_link(link, grant, now).await?;
+                self.cache.forget(account.id);
                 tracing::info!(link = id.0, account = account.id.0, provider = %link.provider, "account linked");
                 let linked = LinkEnd::Linked;
                 self.observer.link_ended(id, &link.provider, linked);

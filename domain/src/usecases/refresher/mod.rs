@@ -29,7 +29,7 @@ use crate::ports::{AccountStore, Clock, RefreshStore, StoreError, WriteTestStore
 use crate::time::Timestamp;
 use crate::vault::Vault;
 
-use super::{Ports, Providers, Revoker, Settings};
+use super::{Ports, Providers, Revoker, Settings, TokenCache};
 use outage_watch::OutageWatch;
 
 pub use exchange::Exchange;
@@ -42,6 +42,7 @@ const LEFT_TO_OTHERS: Duration = Duration::from_secs(30);
 /// Refreshes tokens, ahead of their expiry and when asked to.
 pub struct Refresher {
     refreshes: Arc<dyn RefreshStore>,
+    cache: Arc<TokenCache>,
     accounts: Arc<dyn AccountStore>,
     write_tests: Arc<dyn WriteTestStore>,
     vault: Vault,
@@ -70,6 +71,7 @@ impl Refresher {
     pub(super) fn new(ports: &Ports, settings: &Settings, revoker: &Arc<Revoker>) -> Self {
         Self {
             refreshes: ports.store.clone(),
+            cache: Arc::clone(&ports.cache),
             accounts: ports.store.clone(),
             write_tests: ports.store.clone(),
             vault: ports.vault.clone(),

@@ -17,15 +17,17 @@ impl Refresher {
         lease: &StoredTokens,
         exchange: &Exchange,
     ) -> Result<Option<StoredTokens>, StoreError> {
-        match exchange {
-            Exchange::Refreshed(tokens) => {
-                self.keep(lease, tokens).await?;
-                self.outages.note_saved(lease).await;
-                Ok(None)
-            }
+        let recorded = match exchange {
+            Exchange::Refreshed(tokens) => self.keep(lease, tokens).await.map(|()| None),
             Exchange::Failed(failure) => self.keep_failure(lease, failure).await,
             Exchange::Unsent => self.release(lease).await.map(|()| None),
+        };
+        // Whatever the store has said: it may have been recorded all the same.
+        self.cache.forget(lease.account.id);
+        if recorded.is_ok() && matches!(exchange, Exchange::Refreshed(_)) {
+            self.outages.note_saved(lease).await;
         }
+        recorded
     }
 
     async fn keep(&self, lease: &StoredTokens, tokens: &RefreshedTokens) -> Result<(), StoreError> {

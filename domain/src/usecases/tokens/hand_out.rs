@@ -6,13 +6,11 @@ use super::Tokens;
 use crate::clock_step::CLOCKS_DIFFER;
 use crate::fault::Fault;
 use crate::grant::refresh::FASTEST;
-use crate::grant::{
-    AccessKeyId, Account, AccountId, AccountStatus, Extra, KeyHolder, StoredTokens,
-};
+use crate::grant::{AccessKeyId, Account, AccountId, AccountStatus, Extra, StoredTokens};
 use crate::secret::AccessToken;
 use crate::time::Timestamp;
 use crate::usecases::caller::{KEY_NEEDED, UNKNOWN_KEY, account_of};
-use crate::usecases::{Caller, Refusal};
+use crate::usecases::{Caller, Refusal, ShownKey};
 
 /// An access token for the client.
 pub struct HandedToken {
@@ -44,6 +42,15 @@ impl Tokens {
     ) -> Result<HandedToken, Refusal> {
         let key = token_key(caller)?;
         let account = account_of(key, self.clock.now())?;
+        if let Some(tokens) = key.tokens()
+            && self.serves(tokens, min_ttl)
+        {
+            let account = self.renewal.as_of_now(tokens.account.clone()).await?;
+            // Asking about outages may have taken long.
+            if self.serves(tokens, min_ttl) {
+                return self.opened(tokens, account, min_ttl);
+            }
+        }
         let mut tokens = self.renewal.stored(account).await.map_err(gone)?;
         if wants_refresh(&tokens, min_ttl, self.clock.now()) {
             tokens = self.renewal.refreshed(tokens).await.map_err(gone)?;
@@ -76,27 +83,39 @@ impl Tokens {
     }
 
     async fn open(&self, tokens: StoredTokens, min_ttl: Duration) -> Result<HandedToken, Refusal> {
-        let now = self.clock.now();
-        let expires_at = tokens.account.access_token_expires_at;
-        let expires_in = expires_at.map(|at| at.since(now));
-        let is_over = expires_in.is_some_and(|left| left.is_zero());
-        if is_over || wants_refresh_since_clock_step(&tokens, now) {
+        if !is_valid(&tokens, self.clock.now()) {
             return Err(self.renewal.why_no_token(&tokens).await);
         }
+        self.opened(&tokens, tokens.account.clone(), min_ttl)
+    }
+
+    /// Whether tokens can be handed out as they are. Otherwise those that are stored now decide what is done.
+    fn serves(&self, tokens: &StoredTokens, min_ttl: Duration) -> bool {
+        let now = self.clock.now();
+        is_valid(tokens, now) && !wants_refresh(tokens, min_ttl, now)
+    }
+
+    /// Opens a valid token; `account` is its account as it is now.
+    fn opened(
+        &self,
+        tokens: &StoredTokens,
+        account: Account,
+        min_ttl: Duration,
+    ) -> Result<HandedToken, Refusal> {
+        let now = self.clock.now();
+        let expires_at = account.access_token_expires_at;
         Ok(HandedToken {
-            access_token: self.vault.open(&tokens.access_token, &tokens.account.key)?,
+            access_token: self.vault.open(&tokens.access_token, &account.key)?,
             expires_at,
-            expires_in,
-            warning: warning(&tokens, now, min_ttl),
-            extra: self
-                .vault
-                .read_extra(tokens.extra.as_ref(), &tokens.account.key),
-            account: tokens.account,
+            expires_in: expires_at.map(|at| at.since(now)),
+            warning: warning(tokens, account.last_error.as_ref(), now, min_ttl),
+            extra: self.vault.read_extra(tokens.extra.as_ref(), &account.key),
+            account,
         })
     }
 }
 
-fn token_key(caller: &Caller) -> Result<&KeyHolder, Refusal> {
+fn token_key(caller: &Caller) -> Result<&ShownKey, Refusal> {
     match caller {
         Caller::Key(key) => Ok(key),
         Caller::Nobody => Err(KEY_NEEDED),
@@ -147,12 +166,23 @@ fn wants_refresh_since_clock_step(tokens: &StoredTokens, now: Timestamp) -> bool
         && tokens.access_end().planned_by().is_some()
 }
 
+/// Whether an access token may be handed out.
+fn is_valid(tokens: &StoredTokens, now: Timestamp) -> bool {
+    let end = tokens.account.access_token_expires_at;
+    end.is_none_or(|end| end > now) && !wants_refresh_since_clock_step(tokens, now)
+}
+
 fn was_just_refreshed(tokens: &StoredTokens, now: Timestamp) -> bool {
     let refreshed = tokens.account.last_refreshed_at.is_some() && tokens.obtained_at <= now;
     refreshed && now.since(tokens.obtained_at) < FASTEST
 }
 
-fn warning(tokens: &StoredTokens, now: Timestamp, min_ttl: Duration) -> Option<Fault> {
+fn warning(
+    tokens: &StoredTokens,
+    last_error: Option<&Fault>,
+    now: Timestamp,
+    min_ttl: Duration,
+) -> Option<Fault> {
     let end = tokens.access_end().planned_by();
     let left = end.map(|end| end.since(now));
     let hint = || {
@@ -163,8 +193,8 @@ fn warning(tokens: &StoredTokens, now: Timestamp, min_ttl: Duration) -> Option<F
         let words = "the token expires sooner than was asked for";
         Fault::new("min_ttl_unmet", words)
     };
-    let last_error = tokens.account.last_error.clone();
     last_error
+        .cloned()
         .or_else(|| left.is_some_and(|left| left.is_zero()).then(hint))
         .or_else(|| left.is_some_and(|left| left < min_ttl).then(short))
 }

@@ -5,7 +5,7 @@ mod renewal;
 
 use std::sync::Arc;
 
-use super::Ports;
+use super::{Ports, TokenCache};
 use crate::ports::{Clock, KeyStore};
 use crate::vault::Vault;
 
@@ -15,6 +15,7 @@ pub(super) use renewal::Renewal;
 /// For clients: the access token of their account.
 pub struct Tokens {
     keys: Arc<dyn KeyStore>,
+    cache: Arc<TokenCache>,
     vault: Vault,
     clock: Arc<dyn Clock>,
     renewal: Renewal,
@@ -24,9 +25,15 @@ impl Tokens {
     pub(super) fn new(ports: &Ports, renewal: &Renewal) -> Self {
         Self {
             keys: ports.store.clone(),
+            cache: Arc::clone(&ports.cache),
             vault: ports.vault.clone(),
             clock: Arc::clone(&ports.clock),
             renewal: renewal.clone(),
         }
+    }
+
+    /// Forgets what is remembered of keys that nobody has shown for a while.
+    pub fn forget_unused(&self) {
+        self.cache.forget_unused();
     }
 }

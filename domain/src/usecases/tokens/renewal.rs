@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fault::Fault;
-use crate::grant::{AccountId, AccountStatus, StoredTokens};
+use crate::grant::{Account, AccountId, AccountStatus, StoredTokens};
 use crate::ports::{Clock, WriteTestStore};
 use crate::time::Timestamp;
 use crate::usecases::accounts::AccountReader;
@@ -46,6 +46,14 @@ impl Renewal {
     /// Returns the stored tokens of an account.
     pub(in crate::usecases) async fn stored(&self, id: AccountId) -> Result<StoredTokens, Refusal> {
         self.accounts.tokens(id).await
+    }
+
+    /// Returns an account that was read with its tokens, as it is now.
+    pub(in crate::usecases) async fn as_of_now(
+        &self,
+        account: Account,
+    ) -> Result<Account, Refusal> {
+        Ok(self.accounts.as_of_now(account).await?)
     }
 
     /// Tries a refresh, unless none may be tried now, and returns the tokens that are stored afterwards.

@@ -15,6 +15,7 @@ mod keys;
 mod outages;
 mod polling;
 mod purging;
+mod reads;
 mod redeeming;
 mod refresh_answers;
 mod refresh_claims;
@@ -160,6 +161,10 @@ where
             a_key_needs_an_account_and_a_hash_of_its_own, many_at_once_stay_below_the_most,
             deleting_one_takes_its_links_along, only_an_account_s_own_keys_are_deleted, the_latest_use_is_noted,
             uses_noted_at_once_leave_the_latest,
+        },
+        reads::{
+            a_key_opens_its_account, a_key_without_an_account_opens_its_link, what_stays_the_same_has_not_changed,
+            what_becomes_of_tokens_is_noticed, a_deleted_key_is_noticed,
         },
         accounts::{an_unknown_account_is_none, lists_come_in_pages, others_are_those_alive_at_the_same_provider},
         deleting::{

@@ -1,0 +1,93 @@
+//! What keys open, in one statement.
+
+mod sql;
+
+use async_trait::async_trait;
+use central_oauth_domain::grant::{AccessKeyId, AccountId, KeyBinding};
+use central_oauth_domain::ports::{OpenedGrant, OpenedKey, ReadStore, RowVersion, StoreError};
+use central_oauth_domain::secret::KeyedHash;
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryResult};
+
+use crate::convert::{key_holder, stored_tokens};
+use crate::entities::{access_keys, accounts, tokens};
+use crate::error::failed;
+use crate::keys::link_of;
+use crate::store::SeaOrmStore;
+
+pub(crate) use sql::{changed, opening};
+
+#[async_trait]
+impl ReadStore for SeaOrmStore {
+    async fn open_key(&self, key: &KeyedHash) -> Result<Option<OpenedKey>, StoreError> {
+        let session = self.read().await?;
+        let question = opening(session.get_database_backend(), key);
+        let row = session.query_one_raw(question).await.map_err(failed)?;
+        let Some(row) = row else { return Ok(None) };
+        let Row { key, account, .. } = Row::read(&row).map_err(failed)?;
+        let Some(account_id) = key.account_id else {
+            let link = link_of(self, AccessKeyId(key.id)).await?;
+            return Ok(link.map(|link| OpenedKey {
+                holder: key_holder(&key, KeyBinding::Link(Box::new(link))),
+                grant: None,
+            }));
+        };
+        let holder = key_holder(&key, KeyBinding::Account(AccountId(account_id)));
+        let grant = account.map(|account| account.opened()).transpose()?;
+        Ok(Some(OpenedKey { holder, grant }))
+    }
+
+    async fn changed(
+        &self,
+        seen: &[(AccessKeyId, RowVersion)],
+    ) -> Result<Vec<AccessKeyId>, StoreError> {
+        if seen.is_empty() {
+            return Ok(Vec::new());
+        }
+        let session = self.read().await?;
+        let question = changed(session.get_database_backend(), seen);
+        let rows = session.query_all_raw(question).await.map_err(failed)?;
+        let ids = rows
+            .iter()
+            .map(|row| row.try_get_by_index(0).map(AccessKeyId));
+        ids.collect::<Result<_, DbErr>>().map_err(failed)
+    }
+}
+
+/// An answer to [`opening`].
+struct Row {
+    key: access_keys::Model,
+    account: Option<Rows>,
+}
+
+/// The rows of an account.
+struct Rows {
+    account: accounts::Model,
+    tokens: tokens::Model,
+    version: String,
+}
+
+impl Row {
+    fn read(row: &QueryResult) -> Result<Self, DbErr> {
+        let version: Option<String> = row.try_get("", "version")?;
+        let account = version.map(|version| {
+            Ok::<_, DbErr>(Rows {
+                account: accounts::Model::from_query_result(row, sql::ACCOUNT)?,
+                tokens: tokens::Model::from_query_result(row, sql::TOKENS)?,
+                version,
+            })
+        });
+        Ok(Self {
+            key: access_keys::Model::from_query_result(row, sql::KEY)?,
+            account: account.transpose()?,
+        })
+    }
+}
+
+impl Rows {
+    fn opened(self) -> Result<OpenedGrant, StoreError> {
+        Ok(OpenedGrant {
+            tokens: stored_tokens(self.account, self.tokens)?,
+            version: RowVersion::new(self.version),
+        })
+    }
+}

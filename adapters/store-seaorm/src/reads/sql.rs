@@ -1,0 +1,151 @@
+//! The two statements behind every request for a token. Their text never varies, so that each connection prepares them
+//! once; there is no `LIMIT` with a bound value, for which SQLite would prepare again with every execution.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use central_oauth_domain::grant::AccessKeyId;
+use central_oauth_domain::ports::RowVersion;
+use central_oauth_domain::secret::KeyedHash;
+use sea_orm::{DbBackend, IdenStatic, Iterable, Statement};
+
+use crate::entities::{access_keys, accounts, tokens};
+
+/// What the columns of a key start with in the answer.
+pub(super) const KEY: &str = "k_";
+/// What the columns of an account start with.
+pub(super) const ACCOUNT: &str = "a_";
+/// What the columns of its tokens start with.
+pub(super) const TOKENS: &str = "t_";
+
+/// Asks for the key with this hash and, if it has one, its account and tokens.
+pub(crate) fn opening(backend: DbBackend, hash: &KeyedHash) -> Statement {
+    static SQL: [LazyLock<String>; 2] = [
+        LazyLock::new(|| opening_sql(DbBackend::Sqlite)),
+        LazyLock::new(|| opening_sql(DbBackend::Postgres)),
+    ];
+    let hash = hash.as_bytes().to_vec();
+    Statement::from_sql_and_values(backend, text(backend, &SQL), [hash.into()])
+}
+
+/// Asks which of these keys open something else by now.
+pub(crate) fn changed(backend: DbBackend, seen: &[(AccessKeyId, RowVersion)]) -> Statement {
+    static SQL: [LazyLock<String>; 2] = [
+        LazyLock::new(|| changed_sql(DbBackend::Sqlite)),
+        LazyLock::new(|| changed_sql(DbBackend::Postgres)),
+    ];
+    Statement::from_sql_and_values(backend, text(backend, &SQL), [as_json(seen).into()])
+}
+
+fn text(backend: DbBackend, sql: &'static [LazyLock<String>; 2]) -> &'static str {
+    let [sqlite, postgres] = sql;
+    match backend {
+        DbBackend::Postgres => postgres,
+        _ => sqlite,
+    }
+}
+
+/// The versions by key. They need no escaping: see [`version`].
+fn as_json(seen: &[(AccessKeyId, RowVersion)]) -> String {
+    let mut json = String::from("{");
+    for (place, (id, version)) in seen.iter().enumerate() {
+        let comma = if place == 0 { "" } else { "," };
+        // Writing into a string never fails.
+        let _ = write!(json, "{comma}\"{id}\":\"{}\"", version.as_str());
+    }
+    json + "}"
+}
+
+fn opening_sql(backend: DbBackend) -> String {
+    let columns = [
+        columns(KEY, access_keys::Column::iter()),
+        columns(ACCOUNT, accounts::Column::iter()),
+        columns(TOKENS, tokens::Column::iter()),
+    ];
+    format!(
+        "SELECT {}, {} AS version FROM access_keys AS k \
+         LEFT JOIN accounts AS a ON a.id = k.account_id \
+         LEFT JOIN tokens AS t ON t.account_id = a.id WHERE k.hash = $1",
+        columns.join(", "),
+        version(backend),
+    )
+}
+
+/// The columns of a table, whose alias in the statement is the first letter of `prefix`.
+fn columns(prefix: &str, columns: impl Iterator<Item = impl IdenStatic>) -> String {
+    let alias = prefix.trim_end_matches('_');
+    let columns = columns.map(|column| {
+        let name = column.as_str();
+        format!("{alias}.{name} AS {prefix}{name}")
+    });
+    columns.collect::<Vec<_>>().join(", ")
+}
+
+/// One look into three indexes for each key, whatever the planner thinks of the tables.
+fn changed_sql(backend: DbBackend) -> String {
+    let seen = match backend {
+        DbBackend::Postgres => "json_each_text($1::json)",
+        _ => "json_each($1)",
+    };
+    format!(
+        "SELECT CAST(seen.key AS bigint) AS id FROM {seen} AS seen WHERE (\
+         SELECT {} FROM access_keys AS k JOIN accounts AS a ON a.id = k.account_id \
+         JOIN tokens AS t ON t.account_id = a.id WHERE k.id = CAST(seen.key AS bigint)\
+         ) IS DISTINCT FROM seen.value",
+        version(backend)
+    )
+}
+
+/// The version of the rows behind an answer: digits and letters, or NULL without tokens.
+///
+/// On PostgreSQL `xmin` names the transaction that wrote the present version of a row. It says whether a row is another
+/// one, in whatever order transactions commit. A key is compared by its columns, because its row also changes when its use
+/// is noted. SQLite has no version of rows, so all columns are compared that an answer depends on; a sealed value by its
+/// first bytes, which hold its nonce.
+fn version(backend: DbBackend) -> String {
+    if backend == DbBackend::Postgres {
+        return "k.role || k.account_id || 'x' || coalesce(k.expires_at::text, '') || 'a' \
+                || a.xmin::text || 't' || t.xmin::text"
+            .to_owned();
+    }
+    let keys = access_keys::Column::iter().filter(|column| {
+        use access_keys::Column::{AccountId, ExpiresAt, Role};
+        matches!(column, Role | AccountId | ExpiresAt)
+    });
+    let accounts = accounts::Column::iter();
+    let tokens = tokens::Column::iter().filter(|column| !is_sealed(*column));
+    let names = keys
+        .map(|column| format!("k.{}", column.as_str()))
+        .chain(accounts.map(|column| format!("a.{}", column.as_str())))
+        .chain(tokens.map(|column| format!("t.{}", column.as_str())));
+    let names = names.collect::<Vec<_>>().join(", ");
+    format!(
+        "CASE WHEN t.id IS NOT NULL THEN \
+         hex(json_array({names}, hex(substr(t.access_token, 1, {SEALED_START})))) END"
+    )
+}
+
+/// More than the version, the key id and the nonce of a sealed value take.
+const SEALED_START: usize = 24;
+
+/// Columns that JSON cannot hold. Other sealed values than the access token change with it or with the generation.
+const fn is_sealed(column: tokens::Column) -> bool {
+    use tokens::Column::{AccessToken, Extra, RefreshToken, SealedWith, SpareRefreshToken};
+    matches!(
+        column,
+        AccessToken | RefreshToken | SpareRefreshToken | Extra | SealedWith
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_go_into_json_as_they_are() {
+        let seen = [(7, "ab"), (8, "0x")];
+        let seen = seen.map(|(id, version)| (AccessKeyId(id), RowVersion::new(version)));
+        assert_eq!(as_json(&seen), r#"{"7":"ab","8":"0x"}"#);
+        assert_eq!(as_json(&[]), "{}");
+    }
+}

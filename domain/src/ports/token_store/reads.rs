@@ -1,0 +1,58 @@
+//! What an access key opens: the question behind every request for a token.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::grant::{AccessKeyId, KeyHolder, StoredTokens};
+use crate::secret::KeyedHash;
+
+/// Reads what keys open.
+#[async_trait]
+pub trait ReadStore: Send + Sync {
+    /// Returns the key with this hash and the tokens of its account, as they are stored at one moment. Returns the key
+    /// whether or not it has expired.
+    async fn open_key(&self, key: &KeyedHash) -> Result<Option<OpenedKey>, StoreError>;
+
+    /// Returns the keys of `seen` for which [`ReadStore::open_key`] would return something else now.
+    async fn changed(
+        &self,
+        seen: &[(AccessKeyId, RowVersion)],
+    ) -> Result<Vec<AccessKeyId>, StoreError>;
+}
+
+/// A key, and what it opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenedKey {
+    /// The key.
+    pub holder: KeyHolder,
+    /// The tokens of its account; `None` for a key without an account.
+    pub grant: Option<OpenedGrant>,
+}
+
+/// Sealed tokens, and how to tell whether they are still the stored ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenedGrant {
+    /// The tokens.
+    pub tokens: StoredTokens,
+    /// The version of the rows that they were read from.
+    pub version: RowVersion,
+}
+
+/// The version of the rows behind an [`OpenedGrant`]. Only the store that made it knows what is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowVersion(Arc<str>);
+
+impl RowVersion {
+    /// Wraps what a store has made.
+    pub fn new(version: impl Into<Arc<str>>) -> Self {
+        Self(version.into())
+    }
+
+    /// The version, for the store that made it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}

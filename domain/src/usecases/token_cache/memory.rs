@@ -1,0 +1,233 @@
+//! The remembered answers, and when each was confirmed.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{CONFIRMED_AFTER, KEPT_UNUSED, SERVED_FOR};
+use crate::grant::{AccessKeyId, AccountId};
+use crate::ports::{Clock, OpenedKey, RowVersion};
+use crate::secret::{KeyedHash, Sealed};
+
+/// The most answers that are remembered.
+const MOST_ANSWERS: usize = 20_000;
+/// The most bytes of sealed tokens that are remembered.
+const MOST_BYTES: usize = 32 << 20;
+/// How often room is made when there is none.
+const MAKE_ROOM_EVERY: Duration = Duration::from_millis(250);
+
+#[derive(Default)]
+pub(super) struct Memory {
+    answers: HashMap<KeyedHash, Answer>,
+    /// The keys of an account whose answers are remembered.
+    keys: HashMap<AccountId, Vec<KeyedHash>>,
+    bytes: usize,
+    /// The reads under way, each with the accounts that were forgotten since it began.
+    reads: HashMap<ReadId, HashSet<AccountId>>,
+    last_read: ReadId,
+    is_confirming: bool,
+    made_room_at: Duration,
+}
+
+struct Answer {
+    opened: Arc<OpenedKey>,
+    account: AccountId,
+    version: RowVersion,
+    bytes: usize,
+    /// When the latest read began that has shown it.
+    confirmed_at: Duration,
+    used_at: Duration,
+}
+
+/// An answer that is to be confirmed.
+pub(super) struct Unconfirmed {
+    pub(super) id: AccessKeyId,
+    pub(super) version: RowVersion,
+    key: KeyedHash,
+}
+
+/// Tells reads apart.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(super) struct ReadId(u64);
+
+impl Memory {
+    /// Returns an answer that may be served now, and whether it is time to confirm it.
+    pub(super) fn recall(
+        &mut self,
+        key: &KeyedHash,
+        clock: &dyn Clock,
+    ) -> Option<(Arc<OpenedKey>, bool)> {
+        let answer = self.answers.get_mut(key)?;
+        let now = clock.uptime();
+        let age = now.saturating_sub(answer.confirmed_at);
+        if age > SERVED_FOR {
+            return None;
+        }
+        answer.used_at = now;
+        Some((Arc::clone(&answer.opened), age > CONFIRMED_AFTER))
+    }
+
+    /// Whether it is the caller's turn to confirm all answers.
+    pub(super) const fn begin_confirmation(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_confirming, true)
+    }
+
+    /// Returns the answers that somebody has asked for recently, and forgets the others.
+    pub(super) fn in_use(&mut self, now: Duration) -> Vec<Unconfirmed> {
+        self.forget_unused(now);
+        let answers = self.answers.iter();
+        let answers = answers.map(|(key, answer)| Unconfirmed {
+            id: answer.opened.holder.id,
+            version: answer.version.clone(),
+            key: *key,
+        });
+        answers.collect()
+    }
+
+    /// Takes notice of what a read that began then has shown of these answers.
+    pub(super) fn confirm(
+        &mut self,
+        answers: &[Unconfirmed],
+        changed: &[AccessKeyId],
+        began: Duration,
+    ) {
+        let changed: HashSet<_> = changed.iter().collect();
+        for asked in answers {
+            let Some(answer) = self.answers.get_mut(&asked.key) else {
+                continue;
+            };
+            // It may have been read again meanwhile.
+            if answer.version != asked.version {
+                continue;
+            }
+            if changed.contains(&asked.id) {
+                self.remove(&asked.key);
+            } else {
+                answer.confirmed_at = answer.confirmed_at.max(began);
+            }
+        }
+    }
+
+    pub(super) fn end_confirmation(&mut self) {
+        self.is_confirming = false;
+    }
+
+    pub(super) fn begin_read(&mut self) -> ReadId {
+        self.last_read.0 += 1;
+        self.reads.insert(self.last_read, HashSet::new());
+        self.last_read
+    }
+
+    pub(super) fn end_read(&mut self, read: ReadId) {
+        self.reads.remove(&read);
+    }
+
+    /// Remembers what a read that began then has shown, if there is room. A key without tokens is not remembered.
+    pub(super) fn keep(
+        &mut self,
+        read: ReadId,
+        key: KeyedHash,
+        opened: Option<&Arc<OpenedKey>>,
+        began: Duration,
+    ) {
+        let is_older = |answer: &Answer| answer.confirmed_at <= began;
+        if !self.answers.get(&key).is_none_or(is_older) {
+            return;
+        }
+        self.remove(&key);
+        let Some((opened, grant)) =
+            opened.and_then(|opened| Some((opened, opened.grant.as_ref()?)))
+        else {
+            return;
+        };
+        let account = grant.tokens.account.id;
+        let was_forgotten = self
+            .reads
+            .get(&read)
+            .is_none_or(|gone| gone.contains(&account));
+        let bytes = size(opened);
+        if was_forgotten || !self.has_room(bytes, began) {
+            return;
+        }
+        let answer = Answer {
+            opened: Arc::clone(opened),
+            account,
+            version: grant.version.clone(),
+            bytes,
+            confirmed_at: began,
+            used_at: began,
+        };
+        self.bytes += bytes;
+        self.keys.entry(account).or_default().push(key);
+        self.answers.insert(key, answer);
+    }
+
+    fn has_room(&mut self, bytes: usize, now: Duration) -> bool {
+        let is_full = |memory: &Self| {
+            memory.answers.len() >= MOST_ANSWERS || memory.bytes + bytes > MOST_BYTES
+        };
+        if is_full(self) && now.saturating_sub(self.made_room_at) >= MAKE_ROOM_EVERY {
+            self.made_room_at = now;
+            self.forget_unused(now);
+        }
+        !is_full(self)
+    }
+
+    /// Forgets the answers of an account, and has those forgotten that are being read.
+    pub(super) fn forget(&mut self, account: AccountId) {
+        for key in self.keys.remove(&account).unwrap_or_default() {
+            self.remove(&key);
+        }
+        for forgotten in self.reads.values_mut() {
+            forgotten.insert(account);
+        }
+    }
+
+    pub(super) fn forget_unused(&mut self, now: Duration) {
+        let is_unused = |answer: &Answer| now.saturating_sub(answer.used_at) > KEPT_UNUSED;
+        let unused = self.answers.iter().filter(|(_, answer)| is_unused(answer));
+        let unused: Vec<_> = unused.map(|(key, _)| *key).collect();
+        unused.iter().for_each(|key| self.remove(key));
+        if self.answers.is_empty() {
+            self.answers.shrink_to_fit();
+            self.keys.shrink_to_fit();
+        }
+    }
+
+    fn remove(&mut self, key: &KeyedHash) {
+        let Some(answer) = self.answers.remove(key) else {
+            return;
+        };
+        self.bytes -= answer.bytes;
+        if let Some(keys) = self.keys.get_mut(&answer.account) {
+            keys.retain(|other| other != key);
+            if keys.is_empty() {
+                self.keys.remove(&answer.account);
+            }
+        }
+    }
+}
+
+/// About how many bytes an answer takes.
+fn size(opened: &OpenedKey) -> usize {
+    const STRUCTS: usize = 1024;
+    let Some(grant) = &opened.grant else {
+        return STRUCTS;
+    };
+    let (tokens, account) = (&grant.tokens, &grant.tokens.account);
+    let sealed = [
+        &tokens.refresh_token,
+        &tokens.spare_refresh_token,
+        &tokens.extra,
+    ];
+    let sealed = sealed.into_iter().flatten().chain([&tokens.access_token]);
+    let fault = account.last_error.as_ref();
+    STRUCTS
+        + sealed
+            .map(|sealed: &Sealed| sealed.as_bytes().len())
+            .sum::<usize>()
+        + account.scopes.iter().map(String::len).sum::<usize>()
+        + account.display_name.len()
+        + fault.map_or(0, |fault| fault.detail.len())
+        + grant.version.as_str().len()
+}

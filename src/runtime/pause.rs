@@ -1,0 +1,26 @@
+//! Waits for the machine's clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use central_oauth_domain::ports::Clock;
+use central_oauth_domain::usecases::Pause;
+use tokio::time::sleep;
+
+/// Waits for a clock that is read again after each sleep, because the runtime's own clock stops while the machine is
+/// suspended.
+pub(crate) struct MachinePause(pub(crate) Arc<dyn Clock>);
+
+#[async_trait]
+impl Pause for MachinePause {
+    async fn until(&self, uptime: Duration) {
+        loop {
+            let left = uptime.saturating_sub(self.0.uptime());
+            if left.is_zero() {
+                return;
+            }
+            sleep(left).await;
+        }
+    }
+}

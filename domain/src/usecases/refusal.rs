@@ -13,6 +13,9 @@ pub enum Refusal {
     /// No key, or one that is unknown, expired or revoked.
     #[error("{0}")]
     Unauthorized(&'static str),
+    /// No key, where the enrolment key is needed.
+    #[error("this service gives link codes only to programs that send its enrolment key")]
+    EnrollKeyRequired,
     /// A good key that may not do this.
     #[error("{0}")]
     Forbidden(&'static str),

@@ -117,7 +117,8 @@ impl Documented for StartLink {
         Answer(400, "`invalid_request`: the body is not JSON"),
         Answer(
             401,
-            "`unauthorized`: the enrolment key is missing, or the key is unknown, expired or revoked",
+            "`enroll_key_required`: the operator has set an enrolment key, and the request has no key; `unauthorized`: \
+             the key is unknown, expired or revoked",
         ),
         Answer(
             403,

@@ -42,6 +42,7 @@ macro_rules! codes {
 codes! {
     InvalidRequest "invalid_request" BAD_REQUEST;
     Unauthorized "unauthorized" UNAUTHORIZED;
+    EnrollKeyRequired "enroll_key_required" UNAUTHORIZED;
     Forbidden "forbidden" FORBIDDEN;
     NotFound "not_found" NOT_FOUND;
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED;
@@ -127,6 +128,7 @@ impl From<Refusal> for Problem {
         let problem = |code| Self::new(code, detail);
         match refusal {
             Refusal::Unauthorized(_) => problem(Code::Unauthorized),
+            Refusal::EnrollKeyRequired => problem(Code::EnrollKeyRequired),
             Refusal::Forbidden(_) => problem(Code::Forbidden),
             Refusal::NotFound(_) => problem(Code::NotFound),
             Refusal::LinkPending => problem(Code::LinkPending),

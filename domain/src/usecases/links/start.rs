@@ -9,7 +9,7 @@ use crate::grant::{KeyHolder, KeyRole, ProviderName};
 use crate::link::{Link, LinkCode, Network, Requester, TooManyCodes};
 use crate::ports::{LinkCreation, NewLink, NewLinkKey, StoreError};
 use crate::secret::{AccessKey, KeyedHash};
-use crate::usecases::caller::{KEY_NEEDED, READING_ONLY, UNKNOWN_KEY, account_of};
+use crate::usecases::caller::{READING_ONLY, UNKNOWN_KEY, account_of};
 use crate::usecases::name::checked;
 use crate::usecases::{Caller, Refusal};
 
@@ -69,7 +69,7 @@ impl Links {
             ..request.requester
         };
         let (provider, key, access_key) = match caller {
-            Caller::Nobody if self.needs_enroll_key => return Err(KEY_NEEDED),
+            Caller::Nobody if self.needs_enroll_key => return Err(Refusal::EnrollKeyRequired),
             Caller::Nobody | Caller::Enroller | Caller::Admin => {
                 let provider = self.providers.choose(request.provider.as_deref())?;
                 let access_key = AccessKey::generate(&self.entropy);

@@ -33,7 +33,7 @@ async fn an_enrolment_key_is_demanded_where_one_is_set() {
     let stage = Stage::with_enroll_key(Some("let-this-client-in")).await;
     assert!(matches!(
         stage.link_for(&Caller::Nobody).await,
-        Err(Refusal::Unauthorized(_))
+        Err(Refusal::EnrollKeyRequired)
     ));
     let enroller = stage.caller(&AccessKey::new("let-this-client-in")).await;
     assert!(stage.link_for(&enroller).await.is_ok());

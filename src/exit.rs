@@ -6,19 +6,6 @@ use std::process::ExitCode;
 
 use crate::config::ConfigError;
 
-/// The exit codes, as `--help` shows them.
-pub(crate) const HELP: &str = "\
-Exit codes:
-  0  done
-  1  something else went wrong; the message says what
-  2  the command line is wrong
-  3  no usable access key: not linked yet, or the key is unknown, expired or revoked
-  4  the person declined
-  5  the link code expired
-  6  the link failed
-  7  a person must consent again: run central-oauth link --relink
-  8  the service or the provider cannot be reached; try again later";
-
 /// The exit code of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -31,6 +18,44 @@ pub(crate) enum Exit {
     LinkFailed = 6,
     RelinkRequired = 7,
     Unavailable = 8,
+    CannotExecute = 126,
+    CommandNotFound = 127,
+}
+
+impl Exit {
+    /// All exit codes.
+    pub(crate) const ALL: &'static [Self] = &[
+        Self::Done,
+        Self::Other,
+        Self::Usage,
+        Self::NoKey,
+        Self::Denied,
+        Self::Expired,
+        Self::LinkFailed,
+        Self::RelinkRequired,
+        Self::Unavailable,
+        Self::CannotExecute,
+        Self::CommandNotFound,
+    ];
+
+    /// Says in `--help` what the code means.
+    pub(crate) const fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "success",
+            Self::Other => "any other failure; the message says what failed",
+            Self::Usage => "the command line is wrong",
+            Self::NoKey => {
+                "no usable access key: not linked yet, or the key is unknown, expired or revoked"
+            }
+            Self::Denied => "a person declined",
+            Self::Expired => "the link code expired",
+            Self::LinkFailed => "the link failed",
+            Self::RelinkRequired => "a person must consent again: run central-oauth link --relink",
+            Self::Unavailable => "the service or the provider cannot be reached; try again later",
+            Self::CannotExecute => "exec found the command and cannot run it",
+            Self::CommandNotFound => "exec did not find the command",
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {

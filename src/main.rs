@@ -15,13 +15,10 @@ mod wiring;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
     // The only TLS provider in the tree; an error means that it is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let command = cli::Cli::parse();
-    match cli::run(command) {
+    match cli::run(cli::parse()) {
         Ok(code) => code.into(),
         Err(failure) => {
             if failure.is_news() {

@@ -110,7 +110,7 @@ impl Service {
             tracing::warn!("no provider is configured: nobody can link an account");
         }
         let connections = Connections::new(most_connections());
-        let app = central_oauth_http_poem::watched_app(
+        let app = central_oauth_http_poem::app(
             Arc::clone(&services),
             HttpSettings {
                 public_url: public_url.clone(),

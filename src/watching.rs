@@ -80,15 +80,25 @@ async fn answer_scrapes(acceptor: TcpAcceptor, metrics: Arc<Metrics>, mut stop: 
     }
 }
 
-/// Who keeps count of requests.
-pub(crate) fn requests(telemetry: &Telemetry) -> Arc<dyn Requests> {
-    Arc::new(Watched(telemetry.metrics().cloned()))
+/// Returns the observer of requests, unless nobody wants to know.
+pub(crate) fn requests(telemetry: &Telemetry) -> Option<Arc<dyn Requests>> {
+    let watched = Watched {
+        metrics: telemetry.metrics().cloned(),
+        is_traced: telemetry.is_traced(),
+    };
+    (watched.is_traced || watched.metrics.is_some()).then(|| Arc::new(watched) as _)
 }
 
-struct Watched(Option<Arc<Metrics>>);
+struct Watched {
+    metrics: Option<Arc<Metrics>>,
+    is_traced: bool,
+}
 
 impl Requests for Watched {
     fn began(&self, span: &Span, headers: &HeaderMap) {
+        if !self.is_traced {
+            return;
+        }
         let header = |name: &str| headers.get(name)?.to_str().ok();
         let headers = TraceHeaders {
             parent: header("traceparent"),
@@ -98,8 +108,10 @@ impl Requests for Watched {
     }
 
     fn answered(&self, span: &Span, answered: &Answered<'_>) {
-        name_request(span, answered.method, answered.route, answered.status);
-        if let Some(metrics) = &self.0 {
+        if self.is_traced {
+            name_request(span, answered.method, answered.route, answered.status);
+        }
+        if let Some(metrics) = &self.metrics {
             metrics.answered(&Request {
                 method: answered.method,
                 route: answered.route,

@@ -51,13 +51,9 @@ pub(crate) async fn told_the_time(
 }
 
 /// Doubts every grant of a store that was restored from a backup; how many there are.
-pub(crate) async fn doubt_all(config: &StoreConfig) -> Result<u64, Failure> {
-    let (store, clock) = told_the_time(config).await?;
-    store.migrate_up().await.map_err(Failure::other)?;
-    let doubted = after_restore(&store, clock.as_ref(), &entropy()).await;
-    let doubted = doubted.map_err(Failure::other)?;
-    store.close().await.map_err(Failure::other)?;
-    Ok(doubted)
+pub(crate) async fn doubt_all(store: &SeaOrmStore, clock: &dyn Clock) -> Result<u64, Failure> {
+    let doubted = after_restore(store, clock, &entropy()).await;
+    doubted.map_err(Failure::other)
 }
 
 /// The store behind the services, to be closed after they have stopped.

@@ -7,6 +7,7 @@ mod cli {
     /// What the tests below share.
     mod browser;
     mod dev_run;
+    mod guarded;
     mod linking;
     mod machine;
     mod world;
@@ -17,12 +18,16 @@ mod cli {
     mod database;
     mod dev;
     mod documents;
+    mod exec;
+    mod formats;
     mod health;
     mod kept_keys;
     mod link;
     mod link_ends;
+    mod managing;
     mod providers_check;
     mod providers_file;
+    mod recipes;
     mod revoke;
     mod serve;
     mod serve_config;

@@ -33,6 +33,14 @@ async fn say_so(service: &Service) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// What `restored` says when it refuses.
+async fn refused(service: &Service) -> String {
+    let output = service.command(&["restored"]).output().await;
+    let output = output.expect("the command cannot be run");
+    assert_eq!(output.status.code(), Some(1));
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
 /// Backs a file up as the documentation says; whether that says that it went well.
 async fn back_up(database: &Path, backup: &Path) -> bool {
     let mut sqlite = process::command("sqlite3");
@@ -99,6 +107,7 @@ async fn expect_gentle(sandbox: &Sandbox, service: &mut Service, key: &str) {
 async fn old_refresh_tokens_are_tried_gently_and_told() {
     let (sandbox, mut service) = world().await;
     service.run().await;
+    assert!(refused(&service).await.contains("stop it"));
     let (client, key) = (http::client(), link(&service).await);
     let (database, backup) = (
         service.file("central-oauth.sqlite3"),
@@ -116,6 +125,11 @@ async fn old_refresh_tokens_are_tried_gently_and_told() {
         let _ = std::fs::remove_file(file);
     }
     std::fs::copy(&backup, &database).expect("no restore");
+    // The backup is seconds old, so the service still seems to use it.
+    assert!(refused(&service).await.contains("used this database"));
+    let mut sqlite = process::command("sqlite3");
+    let aged = sqlite.arg(&database).arg("UPDATE replicas SET seen_at = 0");
+    assert!(aged.status().await.expect("no sqlite3").success());
     expect_gentle(&sandbox, &mut service, &key).await;
 }
 
@@ -143,6 +157,8 @@ async fn a_dump_of_a_server_is_put_into_a_new_database() {
 
     let restored = cluster.restore(&database, &backup);
     service.set("DATABASE_URL", &restored.url);
+    let name = restored.url.rsplit('/').next().unwrap_or_default();
+    cluster.execute(name, "UPDATE replicas SET seen_at = 0");
     expect_gentle(&sandbox, &mut service, &key).await;
     // New rows get numbers that none of the backup has.
     service.run().await;

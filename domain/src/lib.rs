@@ -35,6 +35,7 @@ pub mod grant;
 pub mod link;
 pub mod observe;
 pub mod ports;
+mod rate_limit;
 pub mod replica;
 pub mod secret;
 #[cfg(any(test, feature = "testing"))]

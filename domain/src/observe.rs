@@ -42,6 +42,9 @@ pub trait Observer: Send + Sync {
     /// Something was looked for among what is kept of a provider's.
     fn cache_asked(&self, _cache: Cache, _hit: bool) {}
 
+    /// A bearer was not recognised.
+    fn bearer_refused(&self, _how: BearerRefusal) {}
+
     /// The accounts were counted.
     fn counted(&self, _census: &Census) {}
 }
@@ -151,6 +154,16 @@ words! {
         Nonsense => "nonsense",
         /// Not at all, or with a failure of its own.
         Unavailable => "unavailable",
+    }
+}
+
+words! {
+    /// How a bearer was refused that is unknown or has expired.
+    BearerRefusal {
+        /// As unknown or expired.
+        Unauthorized => "unauthorized",
+        /// Because its network has tried too many.
+        RateLimited => "rate_limited",
     }
 }
 

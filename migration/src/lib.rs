@@ -9,6 +9,7 @@ mod callback_hash;
 mod clock_steps;
 mod grant_expires_at;
 mod initial;
+mod networks;
 mod outages;
 mod renewed_by_use;
 mod replicas;
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(answer_members::Migration),
             Box::new(clock_steps::Migration),
             Box::new(outages::Migration),
+            Box::new(networks::Migration),
         ]
     }
 }

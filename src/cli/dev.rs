@@ -23,10 +23,10 @@ use crate::{runtime, telemetry, wiring};
 /// Options of `dev`.
 #[derive(clap::Args)]
 pub(super) struct Options {
-    /// Let the sandbox consent by itself, show every step with its request, and stop after using the token.
+    /// Let the sandbox consent by itself, print every step with its HTTP request, and stop after using the token.
     #[arg(long)]
     auto: bool,
-    /// The port of the service. If it is 0 or in use, a free port is chosen.
+    /// The port of the service. If the port is 0 or in use, a free port is chosen.
     #[arg(long, default_value_t = 8080)]
     port: u16,
 }
@@ -133,8 +133,8 @@ Now, in another terminal:
   {program} token --profile dev
       prints a valid access token whenever a script needs one
 
-  curl -H "Authorization: Bearer $({program} token --profile dev)" {hello}
-      shows that it works
+  {program} exec --profile dev -- sh -c 'curl --fail -H "Authorization: Bearer $ACCESS_TOKEN" {hello}'
+      runs a command with the token in its environment, and shows that it works
 
 Press Ctrl-C to stop."#
     ))

@@ -13,13 +13,11 @@ use crate::config::{Environment, HttpConfig, parse_server};
 
 /// Options of `health`.
 #[derive(clap::Args)]
-#[command(after_help = "\
-Exits with 0 if the service is healthy, else with 1, within 5 seconds. Asks the port of CENTRAL_OAUTH_LISTEN_ADDR on this machine.")]
 pub(super) struct Options {
-    /// Ask this service instead.
+    /// Ask this service [default: this machine, at the port of CENTRAL_OAUTH_LISTEN_ADDR].
     #[arg(long, value_name = "URL", value_parser = parse_server)]
     server: Option<Url>,
-    /// Check liveness only, not readiness.
+    /// Check only that the service runs, not that it can use its database.
     #[arg(long)]
     live: bool,
 }

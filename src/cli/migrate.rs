@@ -2,6 +2,7 @@
 
 use central_oauth_store_seaorm::DatabaseUrl;
 
+use super::confirm::Confirmation;
 use super::{Exit, Failure, print};
 use crate::config::{Environment, StoreConfig};
 use crate::wiring;
@@ -15,13 +16,14 @@ pub(super) struct Options {
 
 #[derive(clap::Subcommand, Clone, Copy, PartialEq, Eq)]
 enum Direction {
-    /// Apply all pending migrations (the default).
+    /// Apply all pending migrations. This is the default.
     Up,
-    /// Roll back the newest migration. Data that only this version can store is deleted. Rolling back the first migration
-    /// deletes everything.
+    /// Roll back the newest migration. Data that only this version can store is deleted.
+    ///
+    /// Rolling back the first migration deletes everything.
     Down {
-        /// Confirm that data may be deleted.
-        #[arg(long, required = true)]
+        /// Do not ask whether data may be deleted. Required without a terminal.
+        #[arg(long, visible_alias = "yes")]
         delete_data: bool,
     },
     /// List the pending migrations.
@@ -33,6 +35,11 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     let config = StoreConfig::read(environment)?;
     if direction != Direction::Up {
         must_exist(&config.url)?;
+    }
+    if let Direction::Down { delete_data } = direction {
+        let question =
+            "Roll back the newest migration? Data that only this version can store is deleted.";
+        Confirmation::of(delete_data).ask(question, "nothing was rolled back")?;
     }
     let store = wiring::store(&config).await?;
     match direction {

@@ -1,11 +1,20 @@
 //! The command line: one file a subcommand.
 
 mod accounts;
+mod browser;
+mod choice;
 mod client;
+mod completions;
+mod confirm;
 mod copy;
 mod dev;
+mod exec;
 mod health;
+mod help;
+mod keys;
 mod link;
+mod logout;
+mod man;
 mod migrate;
 mod openapi;
 mod play;
@@ -13,88 +22,143 @@ mod print;
 mod profile;
 mod providers;
 mod qr;
+mod refresh;
 mod rekey;
 mod replicas;
 mod restored;
+mod revocations;
 mod revoke;
 mod serve;
 mod table;
 mod token;
 mod wait;
+mod when;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::config::Environment;
-use crate::exit::{self, Exit, Failure};
+use crate::config::{ClientConfig, Environment};
+use crate::exit::{Exit, Failure};
 
-/// A token broker for programs that have no browser. A person consents once at /device, the service keeps the grant,
-/// and the program asks for a valid access token whenever it needs one.
+/// A token broker for programs that have no browser. A person consents once at /device, the service keeps the grant
+/// alive, and the program asks for a valid access token whenever it needs one.
 #[derive(Parser)]
-#[command(name = "central-oauth", version, after_help = exit::HELP)]
+#[command(name = "central-oauth", version)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// Print only results and errors: no progress, no hints, no warnings.
+    #[arg(long, short, global = true)]
+    quiet: bool,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// Run the service. Environment variables configure it.
     Serve,
-    /// Try the whole flow on this machine: the service on loopback with a generated key, a temporary database and a
-    /// built-in sandbox provider.
+    /// Try the whole flow on this machine. Runs the service on loopback with a generated key, a temporary database and a
+    /// sandbox provider.
     Dev(dev::Options),
-    /// Ask for a link code, show it, and wait until a person has consented.
+    /// Link an account: show a link code, wait until a person has consented, and save the access key.
     Link(link::Options),
-    /// Print a valid access token and nothing else, for scripts.
+    /// Run a command with a valid access token in its environment. Does not run it if there is no valid token.
+    Exec(exec::Options),
+    /// Print a valid access token, for scripts. Also works as a credential helper of git, Docker and kubectl.
     Token(token::Options),
+    /// Remove a saved access key from this machine. The account stays linked at the service.
+    Logout(logout::Options),
     /// Show the health of your account, or of all accounts with the admin key. Never prints a token.
     Accounts(accounts::Options),
-    /// Delete your account, or any account with the admin key: revokes its tokens at the provider and deletes its
-    /// access keys.
+    /// Refresh the tokens of an account now. Also retries an account that requires a relink.
+    Refresh(refresh::Options),
+    /// Delete an account, delete its access keys, and revoke its tokens at the provider.
     Revoke(revoke::Options),
+    /// List, create or delete the access keys of an account.
+    Keys(keys::Options),
+    /// List revocations: tokens that the service revokes or has revoked at their provider. Needs the admin key.
+    Revocations(revocations::Options),
     /// List the configured providers, or check that they work.
     Providers(providers::Options),
-    /// Mark the database as restored from a backup. Run this before you start the service again: the stored refresh
-    /// tokens may be older than those the provider issued last, so the service tries each of them carefully.
+    /// Mark the database as restored from a backup. Run this before you start the service again.
+    ///
+    /// Refresh tokens in a backup may be older than the tokens that the provider issued last. After this command the
+    /// service tries each of them carefully. It refuses while a service uses the database.
     Restored,
     /// List the replicas that share the database.
     Replicas(replicas::Options),
-    /// Check the health of the service on this machine. Made for container health checks, where curl is missing.
+    /// Check the health of the service on this machine, for containers without curl.
     Health(health::Options),
     /// Print the OpenAPI document of the service.
     Openapi(openapi::Options),
-    /// Re-encrypt the database with SECRET_KEY. Afterwards PREVIOUS_SECRET_KEYS is no longer needed. The service may keep
-    /// running, and you can stop and restart this command at any time.
+    /// Re-encrypt the database with CENTRAL_OAUTH_SECRET_KEY.
+    ///
+    /// The service may keep running, and you can stop and restart this command at any time. Afterwards you no longer need
+    /// CENTRAL_OAUTH_PREVIOUS_SECRET_KEYS.
     Rekey,
-    /// Copy a database into another one, usually from SQLite to PostgreSQL. Stop the service first. If the copy is
-    /// interrupted, run the command again: it continues where it stopped.
+    /// Copy a database into another one, usually from SQLite to PostgreSQL. Stop the service first.
+    ///
+    /// If the copy is interrupted, run the command again. It continues where it stopped.
     Copy(copy::Options),
-    /// Update the database schema, or roll it back. `serve` updates the schema by itself.
+    /// Update the database schema, or roll it back. The service updates the schema when it starts.
     Migrate(migrate::Options),
+    /// Print a completion script for your shell.
+    Completions(completions::Options),
+    /// Print the man page, or write the man pages of all commands into a folder.
+    Man(man::Options),
+}
+
+/// Returns the command line with its help texts.
+fn command_line() -> clap::Command {
+    help::complete(Cli::command())
+}
+
+/// Parses the command line. Exits if it is wrong or asks for help.
+pub(crate) fn parse() -> Cli {
+    let parsed = Cli::from_arg_matches(&command_line().get_matches());
+    parsed.unwrap_or_else(|error| error.exit())
+}
+
+/// Reads the variables of the client commands, and warns about those that nobody knows.
+fn client(environment: &Environment) -> Result<ClientConfig, Failure> {
+    for warning in environment.warnings() {
+        print::warn(warning);
+    }
+    Ok(ClientConfig::read(environment)?)
 }
 
 /// Runs a command to its end.
 pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
+    if cli.quiet {
+        print::be_quiet();
+    }
     let environment = Environment::new(std::env::vars_os())?;
-    let command = async {
-        match cli.command {
-            Command::Serve => serve::run(&environment).await,
-            Command::Dev(options) => dev::run(options, &environment).await,
-            Command::Link(options) => link::run(options, &environment).await,
-            Command::Token(options) => token::run(options, &environment).await,
-            Command::Accounts(options) => accounts::run(options, &environment).await,
-            Command::Revoke(options) => revoke::run(options, &environment).await,
-            Command::Providers(options) => providers::run(options, &environment).await,
-            Command::Health(options) => health::run(options, &environment).await,
-            Command::Openapi(options) => openapi::run(&options),
-            Command::Replicas(options) => replicas::run(options, &environment).await,
-            Command::Restored => restored::run(&environment).await,
-            Command::Rekey => rekey::run(&environment).await,
-            Command::Copy(options) => copy::run(options, &environment).await,
-            Command::Migrate(options) => migrate::run(options, &environment).await,
-        }
-    };
+    let command = dispatch(cli.command, &environment);
     tokio::runtime::Runtime::new()
         .map_err(Failure::other)?
         .block_on(Box::pin(command))
+}
+
+async fn dispatch(command: Command, environment: &Environment) -> Result<Exit, Failure> {
+    match command {
+        Command::Serve => serve::run(environment).await,
+        Command::Dev(options) => dev::run(options, environment).await,
+        Command::Link(options) => link::run(options, client(environment)?, environment).await,
+        Command::Exec(options) => exec::run(options, client(environment)?).await,
+        Command::Token(options) => token::run(options, client(environment)?, environment).await,
+        Command::Logout(options) => logout::run(&options, &client(environment)?),
+        Command::Accounts(options) => accounts::run(options, client(environment)?).await,
+        Command::Refresh(options) => refresh::run(options, client(environment)?).await,
+        Command::Revoke(options) => revoke::run(options, client(environment)?).await,
+        Command::Keys(options) => keys::run(options, client(environment)?).await,
+        Command::Revocations(options) => revocations::run(options, client(environment)?).await,
+        Command::Providers(options) => providers::run(options, environment).await,
+        Command::Health(options) => health::run(options, environment).await,
+        Command::Openapi(options) => openapi::run(&options),
+        Command::Replicas(options) => replicas::run(options, environment).await,
+        Command::Restored => restored::run(environment).await,
+        Command::Rekey => rekey::run(environment).await,
+        Command::Copy(options) => copy::run(options, environment).await,
+        Command::Migrate(options) => migrate::run(options, environment).await,
+        Command::Completions(options) => completions::run(&options),
+        Command::Man(options) => man::run(&options),
+    }
 }

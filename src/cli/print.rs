@@ -2,6 +2,9 @@
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::Serialize;
 
 use super::{Exit, Failure};
 
@@ -18,9 +21,39 @@ pub(super) fn result(line: impl Display) -> Result<(), Failure> {
     }
 }
 
-/// Prints a message for people. Errors are ignored: standard error may be closed.
+/// Whether `--quiet` was given. A process runs one command.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Silences [`tell`] and [`warn`].
+pub(super) fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
+pub(super) fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
+/// Prints a message for people, unless `--quiet` was given.
 pub(super) fn tell(line: impl Display) {
+    if !is_quiet() {
+        insist(line);
+    }
+}
+
+/// Prints a warning, unless `--quiet` was given.
+pub(super) fn warn(line: impl Display) {
+    tell(format_args!("central-oauth: warning: {line}"));
+}
+
+/// Prints a message that people need. Errors are ignored: standard error may be closed.
+pub(super) fn insist(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Prints JSON for scripts.
+pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(Failure::other)?;
+    result(printable_json(&text))
 }
 
 /// Replaces control characters and bidirectional overrides in foreign text with spaces, so that it is safe to print.

@@ -3,15 +3,13 @@
 use central_oauth_provider_openidconnect::{Finding, Flow, ProviderSettings, Verdict};
 use serde_json::{Value, json};
 
-use super::print::{printable, printable_json, result, tell};
+use super::print::{self, printable, result, tell};
 use super::{Exit, Failure};
 use crate::config::{Environment, HttpConfig, LinkConfig, LogConfig, ProviderConfig};
 use crate::{telemetry, wiring};
 
 /// Options of `providers`.
 #[derive(clap::Args)]
-#[command(after_help = "\
-Both read the same configuration as `serve`. Neither needs the database or the secret key.")]
 pub(super) struct Options {
     #[command(subcommand)]
     question: Question,
@@ -19,13 +17,14 @@ pub(super) struct Options {
 
 #[derive(clap::Subcommand)]
 enum Question {
-    /// List the providers with their flow, their issuer or token endpoint, and the name that people see.
+    /// List the providers: name, flow, issuer or token endpoint, and the name that people see.
     List,
-    /// Send a provider the requests of a link, report problems and say how to fix them. With the device flow, this starts
-    /// a flow at the provider that nobody finishes. Exits with 0 if there is no problem, with 8 if all problems may be
+    /// Check that a provider works: send it the requests of a link, report problems, and say how to fix them.
+    ///
+    /// With the device flow this starts a flow at the provider that nobody finishes. Exits with 8 if all problems may be
     /// temporary, else with 1.
     Check {
-        /// The provider [default: all providers].
+        /// The name of the provider [default: all providers].
         name: Option<String>,
         /// Print the findings as one JSON array, for scripts.
         #[arg(long)]
@@ -131,8 +130,7 @@ async fn check(config: ProviderConfig, base: &str, json: bool) -> Result<Exit, F
             .iter()
             .map(|(name, it)| item(name.as_str(), it))
             .collect();
-        let text = serde_json::to_string_pretty(&items).map_err(Failure::other)?;
-        result(printable_json(&text))?;
+        print::json(&items)?;
     }
     Ok(exit(all.iter().map(|(_, finding)| finding)))
 }

@@ -1,19 +1,22 @@
 //! Draws the QR code of an address for a terminal.
 
 use qrcode::QrCode;
-use qrcode::render::unicode;
+use qrcode::render::unicode::Dense1x2;
 
-/// The code in half-height blocks, dark on light whatever the terminal's colours; `None` when the text is too long.
-pub(super) fn render(text: &str) -> Option<String> {
+/// The code in half-height blocks; `None` if the text is too long. With colours it is dark on light, whatever the
+/// terminal's colours. Without them it is drawn for a terminal with a dark background.
+pub(super) fn render(text: &str, in_colour: bool) -> Option<String> {
+    let (dark, light) = match in_colour {
+        true => (Dense1x2::Dark, Dense1x2::Light),
+        false => (Dense1x2::Light, Dense1x2::Dark),
+    };
     let code = QrCode::new(text).ok()?;
-    let lines = code
-        .render::<unicode::Dense1x2>()
-        .dark_color(unicode::Dense1x2::Dark)
-        .light_color(unicode::Dense1x2::Light)
-        .build();
-    // Black on white, explicitly: cameras read inverted codes badly.
-    let painted = lines
-        .lines()
-        .map(|line| format!("  \u{1b}[30;107m{line}\u{1b}[0m\n"));
-    Some(painted.collect())
+    let lines = code.render::<Dense1x2>();
+    let lines = { lines }.dark_color(dark).light_color(light).build();
+    let paint = |line: &str| match in_colour {
+        // Black on white, explicitly: cameras read inverted codes badly.
+        true => format!("  \u{1b}[30;107m{line}\u{1b}[0m\n"),
+        false => format!("  {line}\n"),
+    };
+    Some(lines.lines().map(paint).collect())
 }

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::migrate::must_exist;
-use super::print::{printable, printable_json, result, tell};
+use super::print::{self, printable, result, tell};
 use super::table::{distance, lay_out};
 use super::{Exit, Failure};
 use crate::config::{Environment, LogConfig, StoreConfig};
@@ -17,8 +17,6 @@ use crate::{telemetry, wiring};
 
 /// Options of `replicas`.
 #[derive(clap::Args)]
-#[command(after_help = "\
-Reads the database in CENTRAL_OAUTH_DB_PATH or CENTRAL_OAUTH_DATABASE_URL. Needs no secret key.")]
 pub(super) struct Options {
     /// Print a JSON array, for scripts.
     #[arg(long)]
@@ -43,8 +41,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     store.close().await.map_err(Failure::other)?;
     if options.json {
         let items: Vec<_> = replicas.iter().map(|replica| json(replica, now)).collect();
-        let json = serde_json::to_string_pretty(&items).map_err(Failure::other)?;
-        result(printable_json(&json))?;
+        print::json(&items)?;
     } else if replicas.is_empty() {
         tell("No replica was seen in the last 24 hours.");
     } else {

@@ -1,5 +1,9 @@
 //! `central-oauth restored`: marks a database as restored from a backup.
 
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::ports::ReplicaStore;
+use central_oauth_domain::replica::GONE_AFTER;
+
 use super::migrate::must_exist;
 use super::{Exit, Failure, print};
 use crate::config::{Environment, LogConfig, StoreConfig};
@@ -9,7 +13,11 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     let config = StoreConfig::read(environment)?;
     telemetry::install(LogConfig::read(environment, "warn")?);
     must_exist(&config.url)?;
-    let doubted = wiring::doubt_all(&config).await?;
+    let (store, clock) = wiring::told_the_time(&config).await?;
+    store.migrate_up().await.map_err(Failure::other)?;
+    refuse_if_in_use(&store, clock.now()).await?;
+    let doubted = wiring::doubt_all(&store, clock.as_ref()).await?;
+    store.close().await.map_err(Failure::other)?;
     print::result(format_args!(
         "Grants whose refresh token may be outdated: {doubted}"
     ))?;
@@ -17,4 +25,20 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
         "Their access tokens are served until they expire. `central-oauth accounts` shows which grants work again.",
     );
     Ok(Exit::Done)
+}
+
+/// Fails while a service uses the database: it would present the refresh tokens that this command doubts.
+async fn refuse_if_in_use(store: &impl ReplicaStore, now: Timestamp) -> Result<(), Failure> {
+    let replicas = store.replicas().await.map_err(Failure::other)?;
+    let Some(running) = replicas.iter().find(|replica| replica.is_there(now)) else {
+        return Ok(());
+    };
+    let name = print::printable(&running.presence.name);
+    let ago = now.since(running.seen_at).as_secs();
+    let wait = GONE_AFTER.as_secs();
+    let message = format!(
+        "the service {name} used this database {ago} s ago: stop it, then run this again. If it does not run any more \
+         (it was killed, or the backup is that new), wait {wait} s"
+    );
+    Err(Failure::new(Exit::Other, message))
 }

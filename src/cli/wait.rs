@@ -2,30 +2,25 @@
 
 use std::time::Duration;
 
-use central_oauth_domain::secret::AccessKey;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::{Instant, sleep};
 
 use super::client::{Client, LinkCode, Poll, Refused};
-use super::print::tell;
+use super::print::{is_quiet, tell};
 use super::{Exit, Failure};
 
 /// Upper limit for a pause between polls, whatever `Retry-After` says.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Polls until the link has ended. Returns the completed link, or the reason why there is none.
-pub(super) async fn wait(
-    client: &Client,
-    code: &LinkCode,
-    key: &AccessKey,
-) -> Result<Poll, Failure> {
+pub(super) async fn wait(client: &Client, code: &LinkCode) -> Result<Poll, Failure> {
     let mut progress = Progress::new(code.expires_in);
     let interval = Duration::from_secs(code.interval).clamp(Duration::from_secs(1), LONGEST_PAUSE);
     let mut pause = interval;
     loop {
         sleep(pause).await;
         pause = interval;
-        match client.poll(&code.link_code, key).await {
+        match client.poll(&code.link_code).await {
             Ok(poll) => {
                 progress.heard(&poll);
                 if let Some(end) = ended(poll) {
@@ -86,7 +81,10 @@ impl Progress {
     const PENDING: &str = "waiting for the code to be entered";
 
     fn new(expires_in: u64) -> Self {
-        let bar = ProgressBar::new_spinner();
+        let bar = match is_quiet() {
+            true => ProgressBar::hidden(),
+            false => ProgressBar::new_spinner(),
+        };
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
             bar.set_style(style);
         }

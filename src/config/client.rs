@@ -17,11 +17,18 @@ pub(crate) struct ClientConfig {
     /// The address of the service.
     pub(crate) server: Option<Url>,
     /// A key to use instead of a saved one.
-    pub(crate) access_key: Option<AccessKey>,
+    pub(crate) access_key: Option<NamedKey>,
     /// The enrolment key.
-    pub(crate) enroll_key: Option<AccessKey>,
+    pub(crate) enroll_key: Option<NamedKey>,
     /// The admin key, for commands of operators.
-    pub(crate) admin_key: Option<AccessKey>,
+    pub(crate) admin_key: Option<NamedKey>,
+}
+
+/// A key, and the variable that it comes from.
+#[derive(Clone)]
+pub(crate) struct NamedKey {
+    pub(crate) key: AccessKey,
+    pub(crate) variable: String,
 }
 
 impl ClientConfig {
@@ -30,11 +37,17 @@ impl ClientConfig {
         let server = raw.server.as_deref().map(parse_server).transpose();
         Ok(Self {
             server: server.map_err(|problem| ConfigError::variable("SERVER", problem))?,
-            access_key: bearer(environment, "ACCESS_KEY")?,
-            enroll_key: bearer(environment, "ENROLL_KEY")?,
-            admin_key: bearer(environment, "ADMIN_KEY")?,
+            access_key: named(environment, "ACCESS_KEY")?,
+            enroll_key: named(environment, "ENROLL_KEY")?,
+            admin_key: named(environment, "ADMIN_KEY")?,
         })
     }
+}
+
+fn named(environment: &Environment, name: &str) -> Result<Option<NamedKey>, ConfigError> {
+    let key = bearer(environment, name)?;
+    let variable = environment.variable_of(name);
+    Ok(key.map(|key| NamedKey { key, variable }))
 }
 
 /// Parses the address of a service.

@@ -13,7 +13,7 @@ use super::{ConfigError, KNOWN};
 
 /// The variables that are secrets, without the prefix. Each has a second one, with `_FILE` appended, that names a file with
 /// the value.
-const SECRETS: &[&str] = &[
+pub(crate) const SECRETS: &[&str] = &[
     "ACCESS_KEY",
     "ADMIN_KEY",
     "DATABASE_URL",
@@ -85,6 +85,15 @@ impl Environment {
             SecretString::from(secret)
         };
         Ok(secret.map(without_end))
+    }
+
+    /// Returns the full name of the variable that a secret comes from.
+    pub(crate) fn variable_of(&self, secret: &str) -> String {
+        let name = format!("{}{secret}", Self::PREFIX);
+        match self.ours(&name) {
+            Some(_) => name,
+            None => format!("{name}_FILE"),
+        }
     }
 
     fn ours(&self, name: &str) -> Option<&SecretString> {

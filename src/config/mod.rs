@@ -14,9 +14,9 @@ mod store;
 mod telemetry;
 mod tls;
 
-pub(crate) use client::{ClientConfig, parse_server};
+pub(crate) use client::{ClientConfig, NamedKey, parse_server};
 pub(crate) use copy::CopyConfig;
-pub(crate) use environment::Environment;
+pub(crate) use environment::{Environment, SECRETS};
 pub(crate) use http::HttpConfig;
 pub(crate) use keys::{Keys, is_bearer};
 pub(crate) use links::LinkConfig;

@@ -14,7 +14,7 @@ use super::Stop;
 /// Rows deleted in one transaction.
 const BATCH: u64 = 100;
 /// How often it is forgotten what has ended.
-const PURGE_EVERY: Duration = Duration::from_secs(300);
+const PURGE_EVERY: Duration = Duration::from_secs(60);
 /// How often it is looked whether a clock that was ahead has left something.
 const LOOK_FOR_CLOCK_STEPS_EVERY: Duration = Duration::from_secs(5);
 /// How often it is written down when keys were last used. With a turn of the loop it is known within a minute.

@@ -69,9 +69,11 @@ impl Pump {
 
     /// Does what is due, until told to stop.
     pub(super) async fn run(&self, work: &impl Work, mut stop: Stop) {
+        let mut expects_more = false;
         while !*stop.borrow() {
             let (busy, room) = self.room();
-            let pause = self.start_due(work, &busy, room).await;
+            let pause;
+            (pause, expects_more) = self.start_due(work, &busy, room, expects_more).await;
             tokio::select! {
                 () = sleep(pause.min(LONGEST_IDLE)) => {}
                 () = self.place_freed.notified(), if !busy.is_empty() => {}
@@ -118,9 +120,16 @@ impl Pump {
         (busy, u64::try_from(room).unwrap_or(u64::MAX))
     }
 
-    /// Starts what is due. Returns how long to pause then.
-    async fn start_due<W: Work>(&self, work: &W, busy: &[ProviderName], room: u64) -> Duration {
-        let (leases, mut pause) = self.claim_due(work, busy, room).await;
+    /// Starts what is due. Returns how long to pause then, and whether as much was due as there was room for.
+    async fn start_due<W: Work>(
+        &self,
+        work: &W,
+        busy: &[ProviderName],
+        room: u64,
+        expects_more: bool,
+    ) -> (Duration, bool) {
+        let (leases, mut pause) = self.claim_due(work, busy, room, expects_more).await;
+        let was_full = leases.len() as u64 >= room;
         for lease in leases {
             // Taken here, so that the next claim sees it taken. Work on demand may have taken the last one.
             let place = self.places_at(W::provider(&lease)).try_acquire_owned();
@@ -129,17 +138,23 @@ impl Pump {
                 pause = OTHERS_ARE_FASTER;
             }
         }
-        pause
+        (pause, was_full)
     }
 
-    /// Looks before it claims: a claim is a write transaction.
+    /// Looks before it claims, because a claim is a write transaction, unless more is expected to be due.
     async fn claim_due<W: Work>(
         &self,
         work: &W,
         busy: &[ProviderName],
         room: u64,
+        expects_more: bool,
     ) -> (Vec<W::Lease>, Duration) {
-        let claimed = match work.idle_for(busy).await {
+        let idle = if expects_more {
+            Ok(Some(Duration::ZERO))
+        } else {
+            work.idle_for(busy).await
+        };
+        let claimed = match idle {
             Ok(Some(Duration::ZERO)) => match self.held_back() {
                 None => work.claim(room, busy).await,
                 Some(pause) => return (Vec::new(), pause),
@@ -148,7 +163,7 @@ impl Pump {
             Err(error) => Err(error),
         };
         match claimed {
-            Ok(claimed) if claimed.is_empty() => (claimed, OTHERS_ARE_FASTER),
+            Ok(claimed) if claimed.is_empty() && !expects_more => (claimed, OTHERS_ARE_FASTER),
             Ok(claimed) => (claimed, Duration::ZERO),
             Err(error) => {
                 self.store_failed();

@@ -63,6 +63,7 @@ impl Stage {
         let request = LinkRequest {
             provider: None,
             requester: Requester::default(),
+            address: None,
         };
         let started = self.services.links.start(&Caller::Nobody, request).await;
         let (code, key) = {

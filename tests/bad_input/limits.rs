@@ -51,8 +51,18 @@ async fn many_addresses_do_not_make_more_guesses() {
         let guess = claim(guess(&scene, number), number / PER_ADDRESS);
         expect_problem("guess", &http::send(guess).await, 404, "not_found");
     }
+    for network in 0..SERVICE_WIDE / PER_ADDRESS {
+        let again = claim(guess(&scene, 0), network);
+        expect_problem("again", &http::send(again).await, 429, "rate_limited");
+    }
+    // A network without wrong codes is not refused because of them, until it tries one. New codes are longer.
+    let fresh = claim(scene.get(&format!("/v1/poll/{}", link.code)), 200);
+    http::send(fresh).await.expect(200);
+    let fresh = claim(guess(&scene, 0), 200);
+    expect_problem("fresh", &http::send(fresh).await, 404, "not_found");
     let fresh = claim(guess(&scene, 0), 200);
     expect_problem("fresh", &http::send(fresh).await, 429, "rate_limited");
+    assert_eq!(scene.begin().await.code.len(), 9);
     // The client polls on, and the person whose browser has confirmed the code goes on.
     scene.provider.consent(true);
     let page = person.look(&link.code).await.expect(200);

@@ -39,3 +39,16 @@ async fn a_key_and_a_server_are_all_that_ci_needs() {
     assert!(run.only_line().contains("cannot be reached"), "{run:?}");
     assert!(!run.stderr.contains(&key), "{run:?}");
 }
+
+#[tokio::test]
+async fn a_misspelt_variable_is_a_warning() {
+    let machine = Machine::new();
+    let settings = [("ACCES_KEY", "x"), ("SERVER", "http://127.0.0.1:1")];
+    for command in ["token", "accounts", "link"] {
+        let run = machine.run_with(&settings, &[command]).await;
+        let warning = "central-oauth: warning: CENTRAL_OAUTH_ACCES_KEY is unknown; did you mean CENTRAL_OAUTH_ACCESS_KEY?";
+        assert_eq!(run.stderr.lines().next(), Some(warning), "{run:?}");
+        let run = machine.run_with(&settings, &[command, "--quiet"]).await;
+        assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
+    }
+}

@@ -57,7 +57,8 @@ impl DevRun {
 
     /// What the token opens.
     pub(super) fn hello(&self) -> &str {
-        self.word_after("token --profile dev)\" ")
+        self.word_after("Bearer $ACCESS_TOKEN\" ")
+            .trim_end_matches('\'')
     }
 
     /// Ends it with a signal.

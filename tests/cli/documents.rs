@@ -71,6 +71,7 @@ fn variables_in_other_documents_are_known() {
     for path in [
         "README.md",
         "docs/OPERATIONS.md",
+        "docs/RECIPES.md",
         "docs/CONFIGURATION.md",
         "docker-compose.yml",
         "Dockerfile",
@@ -138,7 +139,9 @@ async fn openapi_may_be_read_in_part() {
 async fn help_names_the_commands_and_the_exit_codes() {
     let machine = Machine::new();
     let Run { stdout: help, .. } = machine.run(&["--help"]).await.expect(0);
-    for command in ["serve", "dev", "link", "token", "openapi", "migrate"] {
+    for command in [
+        "serve", "dev", "link", "exec", "token", "keys", "openapi", "migrate",
+    ] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
         let own = machine.run(&[command, "--help"]).await.expect(0);
         assert!(own.stdout.contains("Usage: central-oauth"), "{own:?}");
@@ -148,7 +151,10 @@ async fn help_names_the_commands_and_the_exit_codes() {
         .lines()
         .filter_map(|line| line.trim().split(' ').next())
         .collect();
-    assert_eq!(codes, ["0", "1", "2", "3", "4", "5", "6", "7", "8"]);
+    assert_eq!(
+        codes,
+        ["0", "1", "2", "3", "4", "5", "6", "7", "8", "126", "127"]
+    );
 }
 
 #[tokio::test]
@@ -212,4 +218,27 @@ async fn taking_a_migration_back_is_documented_with_all_that_it_needs() {
     // It understands what is asked of it, and finds no database.
     let run = Machine::new().run(&down).await.expect(1);
     assert!(run.stderr.contains("there is no database"), "{run:?}");
+}
+
+#[tokio::test]
+async fn completions_and_man_pages_know_every_command() {
+    let machine = Machine::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let run = machine.run(&["completions", shell]).await.expect(0);
+        for word in ["exec", "revocations", "min-ttl"] {
+            assert!(run.stdout.contains(word), "{shell}");
+        }
+    }
+    let run = machine.run(&["man"]).await.expect(0);
+    assert!(run.stdout.contains(".TH central-oauth 1"), "{}", run.stdout);
+    assert!(run.stdout.contains("Exit codes:"), "{}", run.stdout);
+    machine.run(&["man", "pages"]).await.expect(0);
+    let pages = super::machine::names(&machine.work().join("pages"));
+    for page in [
+        "central-oauth.1",
+        "central-oauth-exec.1",
+        "central-oauth-keys-create.1",
+    ] {
+        assert!(pages.iter().any(|name| name == page), "{pages:?}");
+    }
 }

@@ -171,3 +171,68 @@ async fn a_key_of_the_environment_goes_first() {
     let greeting = world.greeted(token.stdout.trim()).await;
     assert!(greeting.contains("Bob"), "{greeting}");
 }
+
+#[tokio::test]
+async fn what_the_command_line_selects_beats_the_environment() {
+    let world = World::start().await;
+    world.link_as("alice", &["link"]).await.expect(0);
+    let bob = ["link", "--profile", "bob"];
+    world.link_as("bob", &bob).await.expect(0);
+    let alice = std::fs::read_to_string(world.machine.key_file("default")).unwrap();
+    let (key, server) = (key_in(&alice), world.server());
+    let nobody = format!("http://127.0.0.1:{}", free_port());
+    let file = world.machine.key_file("bob").display().to_string();
+    let settings = [("SERVER", nobody.as_str()), ("ACCESS_KEY", &key)];
+    for (selection, name) in [
+        (["--profile", "bob"], "Bob"),
+        (["--key-file", &file], "Bob"),
+        (["--server", &server], "Alice"),
+    ] {
+        let arguments = [&["token"][..], &selection].concat();
+        let run = world
+            .machine
+            .run_with(&settings, &arguments)
+            .await
+            .expect(0);
+        let greeting = world.greeted(run.stdout.trim()).await;
+        assert!(greeting.contains(name), "{selection:?}: {greeting}");
+    }
+}
+
+#[tokio::test]
+async fn a_rejected_key_is_named_with_its_service_and_its_place() {
+    let world = World::start().await;
+    world.link_as("alice", &["link"]).await.expect(0);
+    let file = world.machine.key_file("default");
+    let kept = std::fs::read_to_string(&file).unwrap();
+    let dead = format!("coak_{}", "x".repeat(40));
+    std::fs::write(&file, kept.replace(&key_in(&kept), &dead)).unwrap();
+    let server = world.server();
+    let run = world.run(&["token"]).await.expect(3);
+    let expected = format!(
+        "central-oauth: {server}/ rejected the key in {}: ",
+        file.display()
+    );
+    assert!(run.only_line().starts_with(&expected), "{run:?}");
+    let settings = [("SERVER", server.as_str()), ("ACCESS_KEY", &dead)];
+    let run = world
+        .machine
+        .run_with(&settings, &["accounts"])
+        .await
+        .expect(3);
+    let expected =
+        format!("central-oauth: {server}/ rejected the key in CENTRAL_OAUTH_ACCESS_KEY: ");
+    assert!(run.only_line().starts_with(&expected), "{run:?}");
+    assert!(!run.stderr.contains(&dead), "{run:?}");
+    let secret = world.machine.work().join("key");
+    std::fs::write(&secret, format!("{dead}\n")).unwrap();
+    let secret = secret.display().to_string();
+    let settings = [("SERVER", server.as_str()), ("ACCESS_KEY_FILE", &secret)];
+    let run = world
+        .machine
+        .run_with(&settings, &["token"])
+        .await
+        .expect(3);
+    let variable = "rejected the key in CENTRAL_OAUTH_ACCESS_KEY_FILE: ";
+    assert!(run.only_line().contains(variable), "{run:?}");
+}

@@ -1,8 +1,12 @@
 //! `link`: what it shows and what it keeps.
 
+use std::fs::File;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use serde_json::{Value, json};
 
 use super::browser::Browser;
 use super::dev_run::send;
@@ -20,6 +24,7 @@ async fn keeps_a_key_that_gets_tokens() {
     for part in [
         format!("at sandbox, open\n\n    {page}\n"),
         "and enter the code\n\n    ".to_owned(),
+        format!("contains the code:\n\n    {page}?code="),
         "\nwaiting for the code to be entered\n".to_owned(),
         "\nLinked: Alice at sandbox.\n".to_owned(),
     ] {
@@ -46,8 +51,14 @@ async fn keeps_a_key_that_gets_tokens() {
 #[tokio::test]
 async fn draws_a_qr_code_when_asked_to() {
     let world = World::start().await;
-    for (when, drawn) in [("always", true), ("never", false), ("auto", false)] {
-        let command = world.client(&["link", "--qr", when]);
+    for (when, colour, drawn) in [
+        ("always", "", true),
+        ("always", "none", true),
+        ("never", "", false),
+        ("auto", "", false),
+    ] {
+        let mut command = world.client(&["link", "--qr", when]);
+        command.env("NO_COLOR", colour);
         let mut linking = Linking::start(command).await;
         linking.wait_for(|line| line.starts_with("waiting")).await;
         let server = world.server();
@@ -55,6 +66,8 @@ async fn draws_a_qr_code_when_asked_to() {
         let run = linking.end().await.expect(4);
         assert_eq!(run.stderr.contains("or scan this:"), drawn, "{run:?}");
         assert_eq!(run.stderr.contains('▀'), drawn, "{run:?}");
+        let is_coloured = drawn && colour.is_empty();
+        assert_eq!(run.stderr.contains('\u{1b}'), is_coloured, "{run:?}");
     }
 }
 
@@ -113,4 +126,92 @@ async fn a_reader_that_goes_away_does_not_end_it() {
     let ended = within(Duration::from_secs(60), "the end of `link`", child.wait());
     assert_eq!(ended.await.unwrap().code(), Some(0));
     assert!(world.machine.key_file("default").exists());
+}
+
+#[tokio::test]
+async fn ci_reads_the_code_and_the_result_as_json() {
+    let mut world = World::start().await;
+    world.service.set("PROVIDER_DISPLAY_NAME", "Sandbox Ltd");
+    world.service.restart().await;
+    let linked = world.link_as("alice", &["link", "--json"]).await.expect(0);
+    let open = "To let this program use an account at Sandbox Ltd, open\n";
+    assert!(linked.stderr.contains(open), "{linked:?}");
+    assert!(
+        linked.stderr.contains("Linked: Alice at Sandbox Ltd.\n"),
+        "{linked:?}"
+    );
+    let lines = linked.stdout.lines();
+    let lines: Vec<Value> = lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 2, "{linked:?}");
+    let page = world.service.url("/device");
+    let code = lines[0]["link_code"].as_str().unwrap();
+    assert_eq!(lines[0]["verification_url"], page);
+    assert_eq!(
+        lines[0]["verification_url_complete"],
+        format!("{page}?code={code}")
+    );
+    let provider = json!({ "name": "sandbox", "display_name": "Sandbox Ltd" });
+    assert_eq!(lines[0]["provider"], provider);
+    assert_eq!(lines[1]["status"], "linked");
+    assert_eq!(lines[1]["account"]["display_name"], "Alice");
+    assert!(!linked.stdout.contains("coak_"), "{linked:?}");
+
+    world.service.set("LINK_CODE_TTL", "1");
+    world.service.restart().await;
+    let quiet = ["link", "--json", "--quiet", "--force"];
+    let run = world.run(&quiet).await.expect(5);
+    assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
+    let last: Value = serde_json::from_str(run.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&last["status"], &last["exit_code"]),
+        (&json!("expired"), &json!(5))
+    );
+}
+
+/// A terminal, for a command that looks whether it has one.
+fn terminal() -> (File, File) {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap();
+    let other = File::options().write(true).open(name.to_str().unwrap());
+    (File::from(terminal), other.unwrap())
+}
+
+#[tokio::test]
+async fn a_browser_is_opened_where_there_is_one() {
+    let mut world = World::start().await;
+    world.service.set("LINK_CODE_TTL", "1");
+    world.service.restart().await;
+    let script = world.machine.work().join("browser");
+    let opened = world.machine.work().join("opened");
+    std::fs::write(
+        &script,
+        format!("#!/bin/sh\necho \"$1\" > {}\n", opened.display()),
+    )
+    .unwrap();
+    std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
+    for (arguments, is_opened) in [
+        (&["link", "--qr", "never", "--no-browser"][..], false),
+        (&["link", "--qr", "never"], true),
+    ] {
+        let (_screen, stderr) = terminal();
+        let mut command = world.client(arguments);
+        command.env("BROWSER", &script).stderr(stderr);
+        let mut child = command.spawn().unwrap();
+        let ended = within(Duration::from_secs(60), "the end of `link`", child.wait());
+        assert_eq!(ended.await.unwrap().code(), Some(5));
+        if is_opened {
+            // Nobody waits for a browser.
+            let limit = Duration::from_secs(30);
+            let written = async || std::fs::metadata(&opened).is_ok_and(|it| it.len() > 0);
+            eventually(limit, "the browser", written).await;
+        }
+        assert_eq!(opened.exists(), is_opened, "{arguments:?}");
+    }
+    let page = std::fs::read_to_string(&opened).unwrap();
+    let expected = world.service.url("/device?code=");
+    assert!(page.starts_with(&expected), "{page}");
 }

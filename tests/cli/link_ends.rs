@@ -107,7 +107,18 @@ async fn an_enrolment_key_is_needed_where_one_is_set() {
     world.service.set("ENROLL_KEY", KEY);
     world.service.restart().await;
     let run = world.run(&["link"]).await.expect(3);
-    assert!(run.only_line().ends_with("(unauthorized)"), "{run:?}");
+    let expected = format!(
+        "central-oauth: {}/ needs an enrolment key for a new link: ask its operator for the key, and set \
+         CENTRAL_OAUTH_ENROLL_KEY (enroll_key_required)",
+        world.server()
+    );
+    assert_eq!(run.only_line(), expected);
+
+    let wrong = [("ENROLL_KEY", "not-the-enrolment-key")];
+    let link = ["link", "--server", &world.server()];
+    let run = world.machine.run_with(&wrong, &link).await.expect(3);
+    let source = "rejected the key in CENTRAL_OAUTH_ENROLL_KEY: ";
+    assert!(run.only_line().contains(source), "{run:?}");
 
     let mut command = world.client(&["link"]);
     // Secrets that come from a file end with a line feed more often than not.

@@ -1,21 +1,23 @@
-//! Accounts whose tokens open, and can be refreshed: a thousand idle ones are given what the sandbox hands out.
+//! The accounts that the benchmark asks for: a thousand idle ones are given what a sandbox hands out.
 
-use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use central_oauth_cipher_aes_gcm_siv::{AesGcmSivCipher, SecretKey};
-use central_oauth_domain::Timestamp;
+use central_oauth_clock_system::SystemClock;
 use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::grant::{AccountKey, ProviderName};
+use central_oauth_domain::ports::Clock as _;
 use central_oauth_domain::secret::{AccessKey, AccessToken, RefreshToken};
 use central_oauth_domain::usecases::unlock;
 use central_oauth_domain::vault::Vault;
-use central_oauth_sandbox_poem::Sandbox;
-use central_oauth_store_seaorm::{DatabaseUrl, PoolSettings, SeaOrmStore};
+use central_oauth_sandbox_poem::{AutoPerson, Sandbox, SandboxOptions};
+use central_oauth_store_seaorm::{PoolSettings, SeaOrmStore};
 use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
 use reqwest::Client;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, Value};
+use sea_orm::DatabaseConnection;
+use serde_json::json;
 
 use crate::fill::{self, Idle, PERSON, PROVIDER, execute};
 use crate::support::http;
@@ -24,47 +26,64 @@ use crate::support::service::Service;
 /// As many as the sandbox has room for.
 const LIVE: u64 = 1_000;
 
-/// Accounts that are in use, and their keys.
-pub(super) struct Live {
-    pub(super) accounts: Vec<u64>,
-    pub(super) keys: Arc<Vec<String>>,
-}
-
-/// Fills a new database: most accounts are idle, some, spread over all, are alive.
-pub(super) async fn fill(path: &Path, accounts: u64, sandbox: &Sandbox, now: Timestamp) -> Live {
+/// Fills a database where that has not been done, brings some accounts, spread over all, to life, and prints their keys
+/// and the endpoints of their provider.
+pub(super) async fn world(url: &str, accounts: u64) -> Sandbox {
+    let (sandbox, client) = (sandbox().await, http::client());
     let entropy = Arc::new(Entropy::new(UnwrapErr(SysRng)));
-    let vault = vault(path, &entropy).await;
+    let vault = vault(url, &entropy).await;
     let idle = Idle {
         accounts,
         seal: vault.present(),
         token_endpoint: sandbox.endpoints().token.clone(),
-        now: now.as_millis(),
+        now: SystemClock.now().as_millis(),
     };
-    idle.fill(path).await;
+    idle.fill(url).await;
 
-    let (db, client) = (fill::raw(path).await, http::client());
+    let db = fill::raw(url).await;
     let live: Vec<_> = (1..=LIVE).map(|n| n * (accounts / LIVE)).collect();
     let mut keys = Vec::new();
     execute(&db, "BEGIN").await;
     for account in &live {
-        let tokens = consent(&client, sandbox).await;
+        let tokens = consent(&client, &sandbox).await;
         let key = AccessKey::generate(&entropy);
-        bring_to_life(&db, &vault, *account, &tokens, &key).await;
+        bring_to_life(&db, &vault, &idle, *account, &tokens, &key).await;
         keys.push(key.expose().to_owned());
     }
     execute(&db, "COMMIT").await;
     db.close().await.expect("cannot close the database");
-    Live {
-        accounts: live,
-        keys: Arc::new(keys),
-    }
+    let at = sandbox.endpoints();
+    let printed = json!({
+        "accounts": live,
+        "keys": keys,
+        "settings": {
+            "SECRET_KEY": Service::SECRET_KEY,
+            "PROVIDER_CLIENT_ID": "sandbox-client",
+            "PROVIDER_TOKEN_ENDPOINT": at.token,
+            "PROVIDER_DEVICE_AUTHORIZATION_ENDPOINT": at.device_authorization,
+            "PROVIDER_USERINFO_ENDPOINT": at.userinfo,
+        },
+    });
+    println!("{printed}");
+    sandbox
+}
+
+/// Its people consent at once, and its tokens last longer than a run takes.
+async fn sandbox() -> Sandbox {
+    let options = SandboxOptions {
+        auto_consent: Some(Duration::ZERO),
+        auto_person: AutoPerson::SomebodyNew,
+        access_token_ttl: Duration::from_secs(24 * 3600),
+        ..SandboxOptions::default()
+    };
+    Sandbox::start(options).await.expect("no sandbox")
 }
 
 /// Makes the database as the service does.
-async fn vault(path: &Path, entropy: &Arc<Entropy>) -> Vault {
+async fn vault(url: &str, entropy: &Arc<Entropy>) -> Vault {
     let key = SecretKey::from_hex(Service::SECRET_KEY).expect("no key");
     let cipher = Arc::new(AesGcmSivCipher::new(&key, &[], Arc::clone(entropy)));
-    let url = DatabaseUrl::file(path.to_owned());
+    let url = url.parse().expect("no URL of a database");
     let store = SeaOrmStore::open(&url, PoolSettings::default())
         .await
         .expect("no database");
@@ -95,6 +114,7 @@ async fn consent(client: &Client, sandbox: &Sandbox) -> (AccessToken, RefreshTok
 async fn bring_to_life(
     db: &DatabaseConnection,
     vault: &Vault,
+    idle: &Idle,
     account: u64,
     (access, refresh): &(AccessToken, RefreshToken),
     key: &AccessKey,
@@ -106,16 +126,17 @@ async fn bring_to_life(
     let access = vault.seal(access, &owner);
     let refresh = vault.seal(refresh, &owner);
     let [access, refresh] = [access, refresh].map(|sealed| sealed.expect("cannot be sealed"));
-    let (access, refresh) = (access.as_bytes().to_vec(), refresh.as_bytes().to_vec());
-    let tokens = "UPDATE tokens SET access_token = ?, refresh_token = ? WHERE account_id = ?";
-    update(db, tokens, [access.into(), refresh.into(), account.into()]).await;
-    let hash = vault.hash_access_key(key).as_bytes().to_vec();
-    let keys = "UPDATE access_keys SET hash = ? WHERE account_id = ?";
-    update(db, keys, [hash.into(), account.into()]).await;
-}
-
-async fn update<const N: usize>(db: &DatabaseConnection, sql: &str, values: [Value; N]) {
-    let update = Statement::from_sql_and_values(DbBackend::Sqlite, sql, values);
-    let updated = db.execute_raw(update).await.expect("cannot be updated");
-    assert_eq!(updated.rows_affected(), 1);
+    let bytes = |bytes: &[u8]| fill::bytes(db, bytes);
+    let (access, refresh) = (bytes(access.as_bytes()), bytes(refresh.as_bytes()));
+    let (endpoint, hash) = (&idle.token_endpoint, vault.hash_access_key(key));
+    let (hash, ends) = (bytes(hash.as_bytes()), idle.now + 24 * 3_600_000);
+    let sql = format!(
+        "UPDATE tokens SET access_token = {access}, refresh_token = {refresh}, token_endpoint = '{endpoint}',
+           access_token_expires_at = {ends}, next_refresh_at = {ends} - 600000, lease_until = NULL, failures = 0,
+           ambiguous = FALSE, spare_refresh_token = NULL, refused_since = NULL
+         WHERE account_id = {account};
+         UPDATE accounts SET status = 'active', last_error_code = NULL, last_error_detail = NULL WHERE id = {account};
+         UPDATE access_keys SET hash = {hash} WHERE account_id = {account}"
+    );
+    execute(db, &sql).await;
 }

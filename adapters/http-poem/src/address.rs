@@ -1,10 +1,9 @@
 //! The client address of a request.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 
 use ipnet::IpNet;
-use poem::{Endpoint, Request, Result};
+use poem::Request;
 
 /// Returns the address of the client, or the unspecified address if there is none, as on a Unix socket.
 pub(crate) fn client_address(request: &Request) -> IpAddr {
@@ -15,26 +14,22 @@ pub(crate) fn client_address(request: &Request) -> IpAddr {
         .unwrap_or(Ipv4Addr::UNSPECIFIED.into())
 }
 
-/// The client address, as the middleware determined it.
+/// The client address behind trusted proxies.
 #[derive(Clone, Copy)]
 struct ClientAddress(IpAddr);
 
 /// Determines the client address behind the trusted proxies.
-pub(crate) async fn locate<E: Endpoint>(
-    next: Arc<E>,
-    mut request: Request,
-    proxies: Arc<[IpNet]>,
-) -> Result<E::Output> {
-    if let Some(peer) = peer(&request) {
+pub(crate) fn locate(request: &mut Request, proxies: &[IpNet]) {
+    // Without proxies, the peer is the client.
+    if let (Some(peer), [_, ..]) = (peer(request), proxies) {
         let forwarded = request
             .headers()
             .get_all("x-forwarded-for")
             .iter()
             .flat_map(|value| value.to_str().unwrap_or_default().split(','));
-        let client = client(peer, forwarded, &proxies);
+        let client = client(peer, forwarded, proxies);
         request.set_data(ClientAddress(client));
     }
-    next.call(request).await
 }
 
 fn peer(request: &Request) -> Option<IpAddr> {

@@ -3,13 +3,20 @@
 use std::sync::Arc;
 
 use central_oauth_domain::usecases::Services;
+use futures_util::TryFutureExt as _;
+use futures_util::future::BoxFuture;
 use ipnet::IpNet;
-use poem::{Endpoint, EndpointExt as _, Response, Route};
+use poem::endpoint::{BoxEndpoint, DynEndpoint};
+use poem::{Endpoint, IntoEndpoint as _, PathPattern, Request, Response, Result, Route};
 use url::Url;
 
 use crate::connections::Connections;
+use crate::middleware::{Shell, in_time};
 use crate::requests::Requests;
-use crate::{address, api, docs, middleware, pages};
+use crate::{api, docs, pages};
+
+/// Where the API is.
+const API: &str = "/v1";
 
 /// Settings of the HTTP interface besides the services.
 #[derive(Debug, Clone)]
@@ -24,42 +31,51 @@ pub struct HttpSettings {
 
 /// Returns the whole service as an endpoint that never fails: errors become problem responses (RFC 9457).
 ///
-/// No response allows cross-origin reads (CORS). Clients are programs, which do not need it, and a web page that can call
-/// the API could leak a key.
+/// Requests are reported to `requests`. No response allows cross-origin reads (CORS). Clients are programs, which do not
+/// need it, and a web page that can call the API could leak a key.
 pub fn app(
     services: Arc<Services>,
     settings: HttpSettings,
+    requests: Option<Arc<dyn Requests>>,
 ) -> impl Endpoint<Output = Response> + 'static {
-    watched_app(services, settings, Arc::new(()))
+    Shell {
+        routes: Routes::new(services, &settings.public_url),
+        trusted_proxies: settings.trusted_proxies,
+        connections: settings.connections,
+        requests,
+    }
 }
 
-/// As [`app`], and reports requests to `requests`.
-pub fn watched_app(
-    services: Arc<Services>,
-    settings: HttpSettings,
-    requests: Arc<dyn Requests>,
-) -> impl Endpoint<Output = Response> + 'static {
-    let HttpSettings {
-        public_url,
-        trusted_proxies,
-        connections,
-    } = settings;
-    let proxies: Arc<[IpNet]> = trusted_proxies.into();
-    routes(services, &public_url)
-        .around(middleware::note_head)
-        .around(move |next, request| middleware::protect(next, request, connections.clone()))
-        .around(middleware::limit_body)
-        .around(move |next, request| address::locate(next, request, Arc::clone(&proxies)))
-        .around(middleware::answer_problems)
-        .with(middleware::catch_panics())
-        .around(middleware::secure)
-        .around(move |next, request| middleware::trace(next, request, Arc::clone(&requests)))
+/// The routes. Those of the API are not nested in the others, because nesting parses the address of each request again.
+struct Routes {
+    api: BoxEndpoint<'static>,
+    others: Route,
 }
 
-fn routes(services: Arc<Services>, public_url: &Url) -> Route {
-    let consents = Arc::clone(&services.consents);
-    let api = api::service(api::new(services, public_url));
-    let api = api.around(middleware::request_timeout);
-    let route = docs::routes().nest_no_strip("/v1", api);
-    pages::routes(route, consents, public_url)
+impl Routes {
+    fn new(services: Arc<Services>, public_url: &Url) -> Self {
+        let consents = Arc::clone(&services.consents);
+        Self {
+            api: api::service(api::new(services, public_url)).into_endpoint(),
+            others: pages::routes(docs::routes(), consents, public_url),
+        }
+    }
+}
+
+impl DynEndpoint for Routes {
+    type Output = Response;
+
+    fn call(&self, request: Request) -> BoxFuture<'_, Result<Response>> {
+        let rest = request.uri().path().strip_prefix(API);
+        if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+            return Box::pin(self.others.call(request));
+        }
+        let answer = DynEndpoint::call(&*self.api, request);
+        Box::pin(in_time(answer).map_err(|mut error| {
+            if error.data::<PathPattern>().is_none() {
+                error.set_data(PathPattern(API.into()));
+            }
+            error
+        }))
+    }
 }

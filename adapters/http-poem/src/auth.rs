@@ -1,5 +1,7 @@
 //! Authenticates the bearer token of the `Authorization` header (RFC 6750).
 
+use std::net::IpAddr;
+
 use central_oauth_domain::secret::AccessKey;
 use central_oauth_domain::usecases::{Caller, Keys, Refusal};
 use poem::http::{HeaderMap, header};
@@ -7,6 +9,7 @@ use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
+use crate::address::client_address;
 use crate::error::{Code, Problem};
 use crate::middleware::is_head;
 
@@ -14,6 +17,7 @@ use crate::middleware::is_head;
 /// rejected.
 pub(crate) struct Bearer<const NEEDED: bool> {
     key: Option<AccessKey>,
+    address: IpAddr,
     is_head: bool,
 }
 
@@ -26,13 +30,14 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
     /// Authenticates the caller. A `HEAD` request does not count as use of the key.
     ///
     /// # Errors
-    /// As [`Keys::authenticate`].
+    /// As [`Keys::authenticate`], through [`Keys::refuse_bearer`].
     pub(crate) async fn caller(&self, keys: &Keys) -> Result<Caller, Refusal> {
-        if self.is_head {
+        let recognised = if self.is_head {
             keys.recognise(self.key.as_ref()).await
         } else {
             keys.authenticate(self.key.as_ref()).await
-        }
+        };
+        recognised.map_err(|refusal| keys.refuse_bearer(refusal, self.address))
     }
 
     /// Authenticates a caller who asks for a token.
@@ -96,6 +101,7 @@ impl<'a, const NEEDED: bool> ApiExtractor<'a> for Bearer<NEEDED> {
             None if NEEDED => Err(needed().into()),
             key => Ok(Self {
                 key,
+                address: client_address(request),
                 is_head: is_head(request),
             }),
         }

@@ -37,7 +37,7 @@ mod scrape;
 mod spec;
 mod tls;
 
-pub use app::{HttpSettings, app, watched_app};
+pub use app::{HttpSettings, app};
 pub use connections::{Connections, GuardedAcceptor, GuardedStream};
 pub use requests::{Answered, Requests};
 pub use scrape::metrics_app;

@@ -17,7 +17,7 @@ pub trait Requests: Send + Sync {
 /// An answered request.
 #[derive(Debug, Clone, Copy)]
 pub struct Answered<'a> {
-    /// The method, as the client sent it.
+    /// The method, or `_OTHER` for an invented one.
     pub method: &'a str,
     /// The route template; `None` for an unknown address.
     pub route: Option<&'a str>,
@@ -31,6 +31,3 @@ impl Answered<'_> {
     /// The status of a request whose client disconnected before the response.
     pub const CLIENT_GONE: u16 = 499;
 }
-
-/// Observes nothing.
-impl Requests for () {}

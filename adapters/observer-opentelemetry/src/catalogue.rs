@@ -103,6 +103,8 @@ catalogue! {
         "Duration of calls to providers, until the response or the timeout.";
     OUTAGE: "central_oauth.provider.outage", Kind::Gauge, "", ["provider"],
         "1 during an outage of the provider: five different accounts got no definite response, and the service probes with one account at a time.";
+    BEARERS_REFUSED: "central_oauth.bearers.refused", Kind::Counter, "{request}", ["reason"],
+        "Requests with an unknown or expired key as bearer. Many of them: somebody guesses keys, or a program goes on with a key that was deleted.";
     CACHE_LOOKUPS: "central_oauth.cache.lookups", Kind::Counter, "{lookup}", ["cache", "result"],
         "Lookups in the caches of provider metadata and signing keys, by hit or miss.";
     ACCOUNTS: "central_oauth.accounts", Kind::Gauge, "{account}", ["provider", "status"],
@@ -166,6 +168,10 @@ pub const LABELS: &[(&str, &str)] = &[
         "`refresh`: a refresh is due before the end, and refreshing works; `person`: only a new consent helps",
     ),
     ("state", "`busy`, `idle`"),
+    (
+        "reason",
+        "`unauthorized`: answered with 401; `rate_limited`: with 429, because the network has tried too many",
+    ),
     (
         "result",
         "of a lookup: `hit`, `miss`; of an export: `taken` (accepted), `failed`",

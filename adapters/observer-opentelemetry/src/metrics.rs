@@ -8,7 +8,7 @@ use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{AccountStatus, ProviderName};
 use central_oauth_domain::link::LinkId;
 use central_oauth_domain::observe::{
-    Cache, LinkEnd, Observer, ProviderCall, RefreshOutcome, RevocationOutcome,
+    BearerRefusal, Cache, LinkEnd, Observer, ProviderCall, RefreshOutcome, RevocationOutcome,
 };
 use central_oauth_domain::ports::Census;
 use opentelemetry::metrics::{Meter, MeterProvider as _};
@@ -72,6 +72,10 @@ impl Metrics {
         let version = env!("CARGO_PKG_VERSION");
         let version = [KeyValue::new("version", version)];
         self.is.build_info.record(1, &version);
+        for how in BearerRefusal::ALL {
+            let reason = KeyValue::new("reason", how.as_str());
+            self.is.bearers_refused.add(0, &[reason]);
+        }
         for provider in &self.providers {
             let of = [self.provider(provider)];
             self.is.links_started.add(0, &of);
@@ -208,6 +212,11 @@ impl Observer for Metrics {
         ];
         let took = call.took.as_secs_f64();
         self.is.call_duration.record(took, &labels);
+    }
+
+    fn bearer_refused(&self, how: BearerRefusal) {
+        let reason = KeyValue::new("reason", how.as_str());
+        self.is.bearers_refused.add(1, &[reason]);
     }
 
     fn cache_asked(&self, cache: Cache, hit: bool) {

@@ -10,7 +10,8 @@ use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::link::LinkId;
 use central_oauth_domain::observe::{
-    Cache, LinkEnd, Observer, ProviderCall, RefreshOutcome, RevocationOutcome, Unobserved,
+    BearerRefusal, Cache, LinkEnd, Observer, ProviderCall, RefreshOutcome, RevocationOutcome,
+    Unobserved,
 };
 use central_oauth_domain::ports::Census;
 use opentelemetry::KeyValue;
@@ -109,6 +110,12 @@ impl Telemetry {
     #[must_use]
     pub const fn metrics(&self) -> Option<&Arc<Metrics>> {
         self.metrics.as_ref()
+    }
+
+    /// Whether spans are sent.
+    #[must_use]
+    pub const fn is_traced(&self) -> bool {
+        self.tracer.is_some()
     }
 
     /// Returns the observer for the domain.
@@ -282,6 +289,10 @@ impl Observer for Watcher {
 
     fn provider_asked(&self, call: &ProviderCall<'_>) {
         self.count(|metrics| metrics.provider_asked(call));
+    }
+
+    fn bearer_refused(&self, how: BearerRefusal) {
+        self.count(|metrics| metrics.bearer_refused(how));
     }
 
     fn cache_asked(&self, cache: Cache, hit: bool) {

@@ -89,8 +89,8 @@ pub fn take_parent(span: &Span, headers: &TraceHeaders<'_>) {
     }
 }
 
-/// Names the span of a request after its route, and marks it as failed for a 5xx (OpenTelemetry's semantic conventions
-/// for HTTP servers).
+/// Names the span of a request after its route, adds what is known of the response, and marks it as failed for a 5xx
+/// (OpenTelemetry's semantic conventions for HTTP servers).
 pub fn name_request(span: &Span, method: &str, route: Option<&str>, status: u16) {
     let context = span.context();
     let traced = context.span();
@@ -105,6 +105,11 @@ pub fn name_request(span: &Span, method: &str, route: Option<&str>, status: u16)
     let name = route.map(|route| format!("{method} {route}"));
     traced.update_name(name.unwrap_or_else(|| method.to_owned()));
     traced.set_attribute(KeyValue::new("url.scheme", "http"));
+    if let Some(route) = route {
+        traced.set_attribute(KeyValue::new("http.route", route.to_owned()));
+    }
+    let code = KeyValue::new("http.response.status_code", status.to_string());
+    traced.set_attribute(code);
     if status >= 500 {
         traced.set_attribute(KeyValue::new("error.type", status.to_string()));
         traced.set_status(Status::error(""));

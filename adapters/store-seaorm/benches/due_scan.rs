@@ -45,8 +45,9 @@ impl Stored {
             token_endpoint: "https://provider.example/token".to_owned(),
             now: NOW.as_millis(),
         };
-        idle.fill(&scratch.path()).await;
-        let behind = raw(&scratch.path()).await;
+        let url = format!("sqlite://{}", scratch.path().display());
+        idle.fill(&url).await;
+        let behind = raw(&url).await;
         let stored = Self {
             accounts,
             store: scratch.open().await,

@@ -3,10 +3,10 @@
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::ports::StoreError;
-use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, LockBehavior, LockType, Query};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    Select, UpdateMany,
+    QueryTrait, Select, UpdateMany,
 };
 
 use crate::convert::row_count;
@@ -56,7 +56,7 @@ pub(crate) fn next_due<E: Leased>(busy: &[ProviderName]) -> Select<E> {
 }
 
 /// Asked row by row, in the order of the index.
-fn not_at<E: Leased>(busy: &[ProviderName]) -> Condition {
+pub(crate) fn not_at<E: Leased>(busy: &[ProviderName]) -> Condition {
     let names = busy.iter().map(ProviderName::as_str);
     Condition::all().add_option((!busy.is_empty()).then(|| E::PROVIDER.is_not_in(names)))
 }
@@ -111,7 +111,32 @@ pub(crate) async fn readable<E: EntityTrait>(
 }
 
 pub(crate) fn skipping_locked<E: Leased>(due: Select<E>) -> Select<E> {
-    due.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+    let mut due = due;
+    QuerySelect::query(&mut due).lock_with_tables_behavior(
+        LockType::Update,
+        [E::default().table_ref()],
+        LockBehavior::SkipLocked,
+    );
+    due
+}
+
+/// Counts the rows that a query finds.
+pub(crate) async fn counted<E: EntityTrait>(
+    db: &impl ConnectionTrait,
+    found: Select<E>,
+) -> Result<u64, StoreError> {
+    let mut count = Query::select();
+    count
+        .expr_as(Func::count(Expr::val(1)), Alias::new("number"))
+        .from_subquery(found.into_query(), Alias::new("found"));
+    let row = db.query_one(&count).await.map_err(failed)?;
+    let number: Option<i64> = match row {
+        Some(row) => row.try_get("", "number").map_err(failed)?,
+        None => None,
+    };
+    Ok(number
+        .and_then(|number| number.try_into().ok())
+        .unwrap_or(0))
 }
 
 /// Leases those of the rows that are due still.

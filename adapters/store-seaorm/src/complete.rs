@@ -6,6 +6,7 @@ use central_oauth_domain::link::Link;
 use central_oauth_domain::ports::StoreError;
 
 use crate::accounts::relink;
+use crate::database::Purpose;
 use crate::store::SeaOrmStore;
 use crate::{keys, links, locks, outbox};
 
@@ -15,13 +16,16 @@ pub(crate) async fn link(
     grant: NewGrant,
     now: Timestamp,
 ) -> Result<Account, StoreError> {
-    let write = store.save().await?;
-    let db = &write.txn;
-    locks::persons(db, &grant.account.provider).await?;
-    let account = relink::link(db, grant, now).await?;
-    keys::bind(db, link.key, account.id).await?;
-    outbox::cancel(db, &account.key, now).await?;
-    links::save(db, link, &link.complete(account.id, now)?).await?;
-    write.commit().await?;
-    Ok(account)
+    let link = link.clone();
+    let completed = store.database.write(Purpose::Save, move |db| {
+        Box::pin(async move {
+            locks::persons(db, &grant.account.provider).await?;
+            let account = relink::link(db, grant, now).await?;
+            keys::bind(db, link.key, account.id).await?;
+            outbox::cancel(db, &account.key, now).await?;
+            links::save(db, &link, &link.complete(account.id, now)?).await?;
+            Ok(account)
+        })
+    });
+    completed.await
 }

@@ -71,6 +71,16 @@ pub(crate) fn is_storage_failure(error: &DbErr) -> bool {
     error.sql_err().is_none() && !is_unreadable(error)
 }
 
+/// Whether SQLite refused a statement because of the statement itself. What was written before it can still be committed.
+pub(crate) fn is_about_the_statement(error: &DbErr) -> bool {
+    const ERROR: i32 = 1;
+    const TOO_BIG: i32 = 18;
+    const CONSTRAINT: i32 = 19;
+    const MISMATCH: i32 = 20;
+    let code = sqlite_code(error);
+    matches!(code, Some(ERROR | TOO_BIG | CONSTRAINT | MISMATCH))
+}
+
 /// Whether a statement that has failed says something about its connection: the server behind it has become read-only, is out
 /// of space, shuts down or is broken. A deadlock or a timeout of one statement does not.
 pub(crate) fn is_about_the_connection(error: &DbErr) -> bool {

@@ -1,20 +1,24 @@
 //! Tries of link codes, and the wrong ones among them.
 
+use std::ops::Range;
+
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::link::{Guess, GuessLimit, TooManyGuesses, WrongBefore, WrongCode};
+use central_oauth_domain::link::{Guess, GuessLimit, TooManyGuesses, WrongBefore, WrongTries};
 use central_oauth_domain::ports::{GuessStore, StoreError};
+use central_oauth_domain::secret::KeyedHash;
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{LockBehavior, LockType};
+use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait, Select,
 };
 
-use crate::entities::wrong_codes::{ActiveModel, Column, Entity, Model};
-use crate::error::{Unreadable, failed};
+use crate::claims::counted;
+use crate::entities::wrong_codes::{ActiveModel, Column, Entity};
+use crate::error::failed;
+use crate::locks;
 use crate::store::{MOST_AT_ONCE, SeaOrmStore};
-use crate::{convert, locks};
 
 #[async_trait]
 impl GuessStore for SeaOrmStore {
@@ -35,9 +39,19 @@ impl GuessStore for SeaOrmStore {
         let judged = judge(&write.txn, guess, limit).await?;
         if judged.is_ok() && guess.is_wrong {
             new_row(guess).insert(&write.txn).await.map_err(failed)?;
+            // Networks without a wrong code are borne beyond the limit. They must not fill the table.
+            if judged.is_ok_and(|before| before.of_all >= GuessLimit::SERVICE_WIDE) {
+                let surplus = delete_surplus(GuessLimit::MOST_KEPT).exec(&write.txn);
+                surplus.await.map_err(failed)?;
+            }
             write.commit().await?;
         }
         Ok(judged)
+    }
+
+    async fn count_guesses(&self, counting: Range<Timestamp>) -> Result<u64, StoreError> {
+        let tried = latest(&counting, GuessLimit::MOST_KEPT);
+        counted(&self.read().await?, tried).await
     }
 
     async fn purge_guesses(&self, tried_before: Timestamp, limit: u64) -> Result<u64, StoreError> {
@@ -54,19 +68,49 @@ async fn judge(
     guess: &Guess,
     limit: GuessLimit,
 ) -> Result<Result<WrongBefore, TooManyGuesses>, StoreError> {
-    let latest = latest(limit, guess.at).all(db).await.map_err(failed)?;
-    let wrong: Result<Vec<_>, _> = latest.iter().map(wrong_code).collect();
-    Ok(limit.judge(guess, &wrong?))
+    let counting = limit.counting(guess.at);
+    let wrong = WrongTries {
+        of_network: times(db, latest_of(&guess.network, &counting)).await?,
+        of_all: times(db, latest(&counting, GuessLimit::SERVICE_WIDE as u64)).await?,
+    };
+    Ok(limit.judge(guess, &wrong))
 }
 
-/// Those that count, the latest first, no more than can matter.
-pub(crate) fn latest(limit: GuessLimit, now: Timestamp) -> Select<Entity> {
-    let counting = limit.counting(now);
+async fn times(
+    db: &impl ConnectionTrait,
+    tried: Select<Entity>,
+) -> Result<Vec<Timestamp>, StoreError> {
+    let times = tried.into_tuple::<i64>().all(db).await.map_err(failed)?;
+    Ok(times.into_iter().map(Timestamp::from_millis).collect())
+}
+
+/// When the latest were tried that count, the latest first.
+pub(crate) fn latest(counting: &Range<Timestamp>, most: u64) -> Select<Entity> {
     Entity::find()
+        .select_only()
+        .column(Column::TriedAt)
         .filter(Column::TriedAt.gte(counting.start.as_millis()))
         .filter(Column::TriedAt.lt(counting.end.as_millis()))
         .order_by_desc(Column::TriedAt)
-        .limit(GuessLimit::SERVICE_WIDE as u64)
+        .limit(most)
+}
+
+/// The same for one network.
+pub(crate) fn latest_of(network: &KeyedHash, counting: &Range<Timestamp>) -> Select<Entity> {
+    latest(counting, GuessLimit::PER_ADDRESS as u64)
+        .filter(Column::Network.eq(network.as_bytes().to_vec()))
+}
+
+/// Deletes those that are older than the latest so many.
+pub(crate) fn delete_surplus(most: u64) -> DeleteMany<Entity> {
+    let last_kept = Entity::find()
+        .select_only()
+        .column(Column::TriedAt)
+        .order_by_desc(Column::TriedAt)
+        .offset(most - 1)
+        .limit(1);
+    let last_kept = Expr::SubQuery(None, Box::new(last_kept.into_query().into()));
+    Entity::delete_many().filter(Expr::col(Column::TriedAt).lt(last_kept))
 }
 
 pub(crate) fn delete_old(tried_before: Timestamp, limit: u64) -> DeleteMany<Entity> {
@@ -77,18 +121,6 @@ pub(crate) fn delete_old(tried_before: Timestamp, limit: u64) -> DeleteMany<Enti
         .limit(Ord::min(limit, MOST_AT_ONCE))
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     Entity::delete_many().filter(Column::Id.in_subquery(old.into_query()))
-}
-
-fn wrong_code(row: &Model) -> Result<WrongCode, Unreadable> {
-    let network = convert::hash(&row.network).ok_or(Unreadable {
-        table: "wrong_codes",
-        id: row.id,
-        column: "network",
-    })?;
-    Ok(WrongCode {
-        network,
-        at: Timestamp::from_millis(row.tried_at),
-    })
 }
 
 fn new_row(guess: &Guess) -> ActiveModel {

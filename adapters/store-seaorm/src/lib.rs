@@ -5,7 +5,7 @@
 //! | module | what is in it |
 //! | --- | --- |
 //! | `store` | [`SeaOrmStore`], and how it asks its database |
-//! | `url`, `database` | where the database is; how SQLite and PostgreSQL are opened, read and written; their clock |
+//! | `url`, `database` | where the database is; how SQLite and PostgreSQL are opened, read and written, which writes are committed together; their clock |
 //! | `schema`, `locks` | how it is migrated; what keeps transactions apart that run side by side |
 //! | `claims` | how work is shared out between tasks and replicas |
 //! | `links`, `guesses`, `accounts`, `refreshes`, `keys`, `reads`, `revocations`, `seals`, `replicas`, `write_tests` | the port's traits, one each |

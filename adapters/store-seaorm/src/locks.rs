@@ -23,6 +23,7 @@ const NEW_LINKS: i32 = 1;
 // 2 was the duty of housekeeping in earlier versions.
 const COPYING: i32 = 3;
 const GUESSES: i32 = 4;
+const CONSENTS: i32 = 5;
 
 /// Whoever migrates. It may take its time, but does not wait long for a table: everybody else who wants it would stand behind
 /// in the server's queue, and could neither read tokens nor save any for as long as a backup takes.
@@ -96,6 +97,11 @@ pub(crate) async fn new_links(db: &impl ConnectionTrait) -> Result<(), StoreErro
 /// Whoever counts wrong codes before a try of one.
 pub(crate) async fn guesses(db: &impl ConnectionTrait) -> Result<(), StoreError> {
     advisory(db, GUESSES).await.map_err(failed)
+}
+
+/// Whoever counts consents under way before adding one.
+pub(crate) async fn consents(db: &impl ConnectionTrait) -> Result<(), StoreError> {
+    advisory(db, CONSENTS).await.map_err(failed)
 }
 
 /// Whoever decides by whether a person of a provider has a live account here: an account may not appear between that

@@ -125,8 +125,11 @@ async fn what_keys_open_is_read_and_confirmed_by_indexes() {
 #[tokio::test]
 async fn due_polls_are_claimed_by_an_index() {
     let busy = [ProviderName::new("github")];
-    let query = claims::due::<device_codes::Entity>(NOW, 10, &busy);
-    assert_uses(query, &["ix_device_codes_poll_due_at"]).await;
+    // Few polls are due, and those are sorted.
+    let query = links::due_in_turns(NOW, 10, &busy);
+    let plan = plan(query.build(DbBackend::Sqlite)).await;
+    assert!(plan.contains("poll_due_at<?"), "{plan}");
+    assert!(!plan.contains("SCAN device_codes"), "{plan}");
     let next = claims::next_due::<device_codes::Entity>(&busy);
     assert_uses(next, &["ix_device_codes_poll_due_at"]).await;
 }
@@ -192,14 +195,40 @@ async fn open_links_are_counted_in_an_index() {
 async fn wrong_codes_are_counted_and_forgotten_by_an_index() {
     let index = ["ix_wrong_codes_tried_at"];
     let limit = GuessLimit::new(Duration::from_secs(600));
-    assert_uses(guesses::latest(limit, NOW), &index).await;
+    let counting = limit.counting(NOW);
+    assert_uses(guesses::latest(&counting, 100), &index).await;
+    let network = KeyedHash::from_bytes([0; 32]);
+    let of_network = ["ix_wrong_codes_network_tried_at"];
+    assert_uses(guesses::latest_of(&network, &counting), &of_network).await;
+    let surplus = guesses::delete_surplus(10_000).build(DbBackend::Sqlite);
+    let surplus = plan(surplus).await;
+    assert!(surplus.contains("COVERING INDEX ix_wrong_codes_tried_at (tried_at<?)"));
     assert_uses(guesses::delete_old(NOW, 10), &index).await;
 }
 
 #[tokio::test]
 async fn links_that_are_over_are_found_by_indexes() {
     let indexes = ["ix_device_codes_ended_at", "ix_device_codes_expires_at"];
-    assert_uses(links::over_before(NOW).limit(10), &indexes).await;
+    assert_uses(links::over_before(NOW, NOW).limit(10), &indexes).await;
+    let left_over = ["ix_device_codes_account_id"];
+    assert_uses(links::ended_without_account(NOW), &left_over).await;
+    assert_uses(links::ran_out_before(NOW), &indexes[1..]).await;
+}
+
+#[tokio::test]
+async fn links_of_networks_are_counted_in_indexes() {
+    let network = KeyedHash::from_bytes([0; 32]);
+    let codes = links::codes_of(&network, NOW).offset(299).limit(1);
+    assert_uses(
+        codes,
+        &["COVERING INDEX ix_device_codes_network_created_at"],
+    )
+    .await;
+    let of_network = links::underway_from(&network, NOW).limit(10);
+    let index = ["COVERING INDEX ix_device_codes_confirmed_from_expires_at"];
+    assert_uses(of_network, &index).await;
+    let index = ["ix_device_codes_expires_at"];
+    assert_uses(links::underway(NOW).limit(10), &index).await;
 }
 
 #[tokio::test]

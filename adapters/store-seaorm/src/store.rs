@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::database::{Database, DatabaseClock, OpenError, PoolSettings, Session, Write};
 use crate::error::{failed, unavailable};
+use crate::refreshes::claimed::Claimed;
 use crate::url::DatabaseUrl;
 
 /// A database takes only so many values in one statement, and a writer should not keep others waiting.
@@ -19,7 +20,9 @@ pub(crate) const MOST_AT_ONCE: u64 = 1000;
 pub struct SeaOrmStore {
     pub(crate) database: Database,
     url: DatabaseUrl,
-    clock: Option<Arc<DatabaseClock>>,
+    pub(crate) time: ServerTime,
+    /// What claims of refreshes have returned.
+    pub(crate) claimed: Claimed,
     /// Whose try of a link code is judged: one at a time.
     pub(crate) guessing: Mutex<()>,
     /// When the last write test failed, if it did; one test at a time.
@@ -36,7 +39,8 @@ impl SeaOrmStore {
         Ok(Self {
             database: Database::open(url, settings).await?,
             url: url.clone(),
-            clock: None,
+            time: ServerTime::default(),
+            claimed: Claimed::default(),
             guessing: Mutex::default(),
             write_test: Mutex::default(),
         })
@@ -48,7 +52,7 @@ impl SeaOrmStore {
     /// When the server does not tell the time.
     pub async fn keeping_right(self, clock: Arc<DatabaseClock>) -> Result<Self, OpenError> {
         let store = Self {
-            clock: Some(clock),
+            time: ServerTime(Some(clock)),
             ..self
         };
         let session = store
@@ -93,23 +97,44 @@ impl SeaOrmStore {
         self.database.begin_saving().await.map_err(unavailable)
     }
 
-    /// When it is by the server's clock, and when so much later as it is from `now` to `later`. Whoever took `now` from a
-    /// clock that has strayed, or has been put right since, is not believed. Without a server's clock it is as they say.
+    /// See [`ServerTime::both`].
     pub(crate) async fn by_the_server(
         &self,
         session: &Session,
         now: Timestamp,
         later: Timestamp,
     ) -> Result<(Timestamp, Timestamp), StoreError> {
-        let servers = self.ask_the_time(session).await.map_err(failed)?;
+        self.time.both(session, now, later).await
+    }
+
+    /// See [`ServerTime::ask`].
+    pub(crate) async fn ask_the_time(&self, session: &Session) -> Result<Option<Timestamp>, DbErr> {
+        self.time.ask(session).await
+    }
+}
+
+/// The time by the clock of a database server.
+#[derive(Clone, Default)]
+pub(crate) struct ServerTime(Option<Arc<DatabaseClock>>);
+
+impl ServerTime {
+    /// When it is by the server's clock, and when so much later as it is from `now` to `later`. Whoever took `now` from a
+    /// clock that has strayed, or has been put right since, is not believed. Without a server's clock it is as they say.
+    pub(crate) async fn both(
+        &self,
+        session: &Session,
+        now: Timestamp,
+        later: Timestamp,
+    ) -> Result<(Timestamp, Timestamp), StoreError> {
+        let servers = self.ask(session).await.map_err(failed)?;
         let servers = servers.unwrap_or(now);
         Ok((servers, servers + later.since(now)))
     }
 
     /// Puts the clock right by the server's, and says what that shows; `None` with nobody to ask or nothing to put right.
-    pub(crate) async fn ask_the_time(&self, session: &Session) -> Result<Option<Timestamp>, DbErr> {
+    async fn ask(&self, session: &Session) -> Result<Option<Timestamp>, DbErr> {
         let backend = session.get_database_backend();
-        let clock = match &self.clock {
+        let clock = match &self.0 {
             Some(clock) if backend == DbBackend::Postgres => clock,
             _ => return Ok(None),
         };

@@ -15,7 +15,7 @@ use tokio::time::sleep;
 /// Creates a link whose storage fails.
 async fn refused(store: &SeaOrmStore, n: u64) {
     let link = common::new_link(n);
-    let refused = store.create_link(link, u64::MAX).await;
+    let refused = store.create_link(link, u64::MAX, common::CODES).await;
     assert!(
         matches!(refused, Err(StoreError::Unavailable(_))),
         "{refused:?}"
@@ -48,7 +48,9 @@ async fn after_a_failed_write_a_file_stores_what_it_acknowledges() {
         refused(&store, 3).await;
         scratch.execute("DROP TRIGGER trouble").await;
         // One that is rolled back would leave a connection inside a transaction whose count is wrong.
-        let taken = store.create_link(common::new_link(1), u64::MAX).await;
+        let taken = store
+            .create_link(common::new_link(1), u64::MAX, common::CODES)
+            .await;
         assert!(matches!(taken, Err(StoreError::Conflict)), "{taken:?}");
         pending(&store, 4).await;
         assert!(stored_in(&scratch, 4).await, "{trouble}");

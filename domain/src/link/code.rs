@@ -1,42 +1,49 @@
 //! The short numeric code.
 
+use std::ops::RangeInclusive;
+
 use crate::entropy::Entropy;
 
-/// Eight decimal digits that name a link. A code guards nothing by itself; all the same it is neither printed nor
-/// stored in the clear.
+/// Eight to twelve decimal digits that name a link. A code guards nothing by itself; all the same it is neither printed
+/// nor stored in the clear.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LinkCode(String);
 
-/// The text is not eight digits.
+/// The text is not eight to twelve digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a link code has eight digits, like 1234 5678")]
+#[error("a link code has 8 to 12 digits, like 1234 5678")]
 pub struct MalformedLinkCode;
 
 impl LinkCode {
-    const DIGITS: usize = 8;
+    /// How many digits a code may have.
+    pub const DIGITS: RangeInclusive<usize> = 8..=12;
+    /// How many digits people read at a glance.
+    const GROUP: usize = 4;
 
-    /// A code from the random source, every one of the hundred million equally likely.
+    /// Generates a code of this many digits, within [`Self::DIGITS`]. All codes of that length are equally likely.
     #[must_use]
-    pub fn generate(entropy: &Entropy) -> Self {
-        Self(format!("{:08}", entropy.below(100_000_000)))
+    pub fn generate(entropy: &Entropy, digits: usize) -> Self {
+        let digits = digits.clamp(*Self::DIGITS.start(), *Self::DIGITS.end());
+        let digit = |_| char::from_digit(entropy.below(10), 10);
+        Self((0..digits).filter_map(digit).collect())
     }
 
     /// Reads a code as people type it: `12345678`, `1234 5678`, `1234-5678`.
     ///
     /// # Errors
-    /// When something other than eight digits, white space and hyphens or dashes is in it.
+    /// When something other than eight to twelve digits, white space and hyphens or dashes is in it.
     pub fn parse(text: &str) -> Result<Self, MalformedLinkCode> {
         let is_separator =
             |c: char| c.is_whitespace() || matches!(c, '-' | '\u{2010}'..='\u{2015}');
         let digits: String = text.chars().filter(|c| !is_separator(*c)).collect();
-        if digits.len() == Self::DIGITS && digits.bytes().all(|b| b.is_ascii_digit()) {
+        if Self::DIGITS.contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
             Ok(Self(digits))
         } else {
             Err(MalformedLinkCode)
         }
     }
 
-    /// The eight digits.
+    /// The digits.
     #[must_use]
     pub fn digits(&self) -> &str {
         &self.0
@@ -45,8 +52,14 @@ impl LinkCode {
     /// The code as people read it: `1234 5678`.
     #[must_use]
     pub fn grouped(&self) -> String {
-        let (left, right) = self.0.split_at(Self::DIGITS / 2);
-        format!("{left} {right}")
+        let mut grouped = String::new();
+        for (place, digit) in self.0.chars().enumerate() {
+            if place > 0 && place.is_multiple_of(Self::GROUP) {
+                grouped.push(' ');
+            }
+            grouped.push(digit);
+        }
+        grouped
     }
 }
 
@@ -69,11 +82,24 @@ mod tests {
     }
 
     #[test]
+    fn has_eight_to_twelve_digits() {
+        let entropy = crate::testing::seeded_entropy(1);
+        for (asked, digits) in [(0, 8), (8, 8), (9, 9), (12, 12), (99, 12)] {
+            let code = LinkCode::generate(&entropy, asked);
+            assert_eq!(code.digits().len(), digits);
+            assert!(LinkCode::parse(&code.grouped()).is_ok_and(|read| read == code));
+        }
+        let grouped = |text| LinkCode::parse(text).ok().map(|code| code.grouped());
+        assert_eq!(grouped("12345678").as_deref(), Some("1234 5678"));
+        assert_eq!(grouped("1234567890").as_deref(), Some("1234 5678 90"));
+    }
+
+    #[test]
     fn refuses_everything_else() {
         for typed in [
             "",
             "1234567",
-            "123456789",
+            "1234567890123",
             "1234567a",
             "１２３４５６７８",
             "+1234567",

@@ -5,14 +5,17 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Range;
 use std::time::Duration;
 
+use super::LinkCode;
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 
-/// Limits wrong link codes by address and for the whole service, over a window as long as a code lives: with the
-/// eight digits of a code and at most 10,000 open links, 100 guesses find one with a chance of 1 in 100 at the worst.
+/// Limits wrong link codes by network and for the whole service, over a window as long as a code lives.
 ///
-/// The store keeps the wrong codes that were tried, and no more of them within a window than are borne: the limit is one
-/// for all who share the store, and outlasts them.
+/// With the eight digits of a code and at most 10,000 open links, 100 guesses find one with a chance of 1 in 100 at the worst.
+/// Beyond 100 wrong codes, only networks that have tried some are refused; new codes get longer instead
+/// ([`GuessLimit::digits_after`]), so that guessing does not pay.
+///
+/// The store keeps the wrong codes that were tried. The limit is one for all who share the store, and outlasts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GuessLimit {
     window: Duration,
@@ -38,17 +41,43 @@ pub struct WrongCode {
     pub at: Timestamp,
 }
 
+/// When the wrong codes were tried that count before a try, the latest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WrongTries {
+    /// Of the same network: the latest [`GuessLimit::PER_ADDRESS`] are enough.
+    pub of_network: Vec<Timestamp>,
+    /// Of everybody: the latest [`GuessLimit::SERVICE_WIDE`] are enough.
+    pub of_all: Vec<Timestamp>,
+}
+
 /// How many wrong codes count before a try that is borne.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WrongBefore {
     /// Of the same network.
     pub of_network: usize,
-    /// Of everybody.
+    /// Of everybody, up to [`GuessLimit::SERVICE_WIDE`].
     pub of_all: usize,
 }
 
+impl WrongTries {
+    /// Finds the tries of a network among those that count.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn among(counting: &[WrongCode], network: &KeyedHash) -> Self {
+        let mut latest = counting.to_vec();
+        latest.sort_by_key(|tried| std::cmp::Reverse(tried.at));
+        let own = latest.iter().filter(|tried| tried.network == *network);
+        let own = own.take(GuessLimit::PER_ADDRESS).map(|tried| tried.at);
+        let of_network = own.collect();
+        latest.truncate(GuessLimit::SERVICE_WIDE);
+        Self {
+            of_network,
+            of_all: latest.iter().map(|tried| tried.at).collect(),
+        }
+    }
+}
+
 impl WrongBefore {
-    /// Whether one more wrong code is borne, and then none for now.
+    /// Whether a limit is reached with one more wrong code.
     #[must_use]
     pub const fn leaves_one(self) -> bool {
         self.of_network + 1 == GuessLimit::PER_ADDRESS
@@ -67,8 +96,10 @@ pub struct TooManyGuesses {
 impl GuessLimit {
     /// Wrong codes borne from one address (an IPv6 /64 counts as one) in the window.
     pub const PER_ADDRESS: usize = 20;
-    /// Wrong codes borne from everybody together in the window.
+    /// Wrong codes borne from everybody together in the window. Beyond it, networks are refused that have tried one.
     pub const SERVICE_WIDE: usize = 100;
+    /// Wrong codes that the store keeps at most. Where there are more, the oldest are forgotten.
+    pub const MOST_KEPT: u64 = 10_000;
 
     /// A limit over a sliding window, the lifetime of a code.
     #[must_use]
@@ -85,33 +116,51 @@ impl GuessLimit {
         now - self.window + moment..now + self.window
     }
 
-    /// Judges a try by the wrong codes that count, the latest first: the latest [`GuessLimit::SERVICE_WIDE`] are enough.
-    /// A right code is judged as a wrong one, so that who has tried too many learns no more.
+    /// Judges a try by the wrong codes that count. A right code is judged as a wrong one, so that who has tried too many
+    /// learns no more.
     ///
     /// # Errors
-    /// When the network, or everybody together, has tried too many wrong codes.
-    pub fn judge(&self, guess: &Guess, wrong: &[WrongCode]) -> Result<WrongBefore, TooManyGuesses> {
-        let of_network = wrong.iter().filter(|tried| tried.network == guess.network);
-        let full_since = [
-            wrong.get(Self::SERVICE_WIDE - 1),
-            of_network.clone().nth(Self::PER_ADDRESS - 1),
-        ];
-        // It is borne once the first of the latest so many counts no more.
-        match full_since.into_iter().flatten().map(|first| first.at).max() {
+    /// When the network has tried too many wrong codes, or any while everybody together has tried too many.
+    pub fn judge(&self, guess: &Guess, wrong: &WrongTries) -> Result<WrongBefore, TooManyGuesses> {
+        let WrongTries { of_network, of_all } = wrong;
+        // A try is borne once the first of the latest so many counts no more.
+        let network_full = of_network.get(Self::PER_ADDRESS - 1).copied();
+        let all_full = of_all.get(Self::SERVICE_WIDE - 1).copied();
+        let all_full = all_full.zip(of_network.first().copied());
+        let all_full = all_full.map(|(all, own)| all.min(own));
+        match network_full.max(all_full) {
             Some(first) => Err(TooManyGuesses {
                 retry_after: (first + self.window).since(guess.at),
             }),
             None => Ok(WrongBefore {
-                of_network: of_network.count(),
-                of_all: wrong.len(),
+                of_network: of_network.len(),
+                of_all: of_all.len(),
             }),
         }
+    }
+
+    /// Returns how many digits a new code has after this many wrong codes of everybody: so many that twice as many guesses
+    /// find one of 10,000 open links with a chance of 1 in 100 at the most, up to twelve.
+    #[must_use]
+    pub fn digits_after(wrong: u64) -> usize {
+        const GUESSES_FOR_EIGHT: u64 = 100;
+        // Nobody knows how many more there were.
+        if wrong >= Self::MOST_KEPT {
+            return *LinkCode::DIGITS.end();
+        }
+        let mut guesses = GUESSES_FOR_EIGHT;
+        let mut digits = *LinkCode::DIGITS.start();
+        while wrong.saturating_mul(2) > guesses && digits < *LinkCode::DIGITS.end() {
+            guesses *= 10;
+            digits += 1;
+        }
+        digits
     }
 }
 
 /// What counts as one address. One customer commonly holds a whole IPv6 /64; an IPv4 address in IPv6 clothes is that IPv4
 /// address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Network(IpAddr);
 
 impl Network {
@@ -156,13 +205,13 @@ mod tests {
         let counting = LIMIT.counting(at(seconds));
         let mut tried = tried.to_vec();
         tried.retain(|tried| counting.contains(&tried.at));
-        tried.sort_by_key(|tried| std::cmp::Reverse(tried.at));
+        let network = KeyedHash::from_bytes([network; 32]);
         let guess = Guess {
-            network: KeyedHash::from_bytes([network; 32]),
+            network,
             at: at(seconds),
             is_wrong: true,
         };
-        let judged = LIMIT.judge(&guess, &tried);
+        let judged = LIMIT.judge(&guess, &WrongTries::among(&tried, &network));
         judged.map_err(|refused| refused.retry_after.as_secs())
     }
 
@@ -181,13 +230,32 @@ mod tests {
     }
 
     #[test]
-    fn all_together_are_stopped() {
+    fn all_together_stop_those_who_have_tried_some() {
         let networks = 0..GuessLimit::SERVICE_WIDE as u8;
         let mut tried: Vec<_> = networks.map(|n| wrong(n % 50, i64::from(n))).collect();
-        assert_eq!(judge(200, 99, &tried), Err(501));
-        assert!(judge(200, 600, &tried).is_ok_and(WrongBefore::leaves_one));
+        assert_eq!(judge(0, 99, &tried), Err(501));
+        assert!(judge(0, 600, &tried).is_ok_and(WrongBefore::leaves_one));
         tried.pop();
-        assert!(judge(200, 99, &tried).is_ok_and(WrongBefore::leaves_one));
+        assert!(judge(0, 99, &tried).is_ok_and(WrongBefore::leaves_one));
+    }
+
+    #[test]
+    fn a_network_without_wrong_codes_is_not_stopped_by_others() {
+        let mut tried = vec![wrong(1, 0); 5 * GuessLimit::SERVICE_WIDE];
+        let all = WrongBefore {
+            of_network: 0,
+            of_all: GuessLimit::SERVICE_WIDE,
+        };
+        assert_eq!(judge(2, 10, &tried), Ok(all));
+        tried.push(wrong(2, 20));
+        assert_eq!(judge(2, 30, &tried), Err(570));
+    }
+
+    #[test]
+    fn codes_get_longer_as_the_limit_nears() {
+        let digits = [0, 50, 51, 500, 501, 5_000, 5_001, GuessLimit::MOST_KEPT];
+        let digits = digits.map(GuessLimit::digits_after);
+        assert_eq!(digits, [8, 8, 9, 9, 10, 10, 11, 12]);
     }
 
     #[test]
@@ -197,6 +265,7 @@ mod tests {
         tried.extend([wrong(1, 10); GuessLimit::PER_ADDRESS]);
         assert_eq!(judge(1, 10, &tried), Err(600));
         assert_eq!(judge(2, 10, &tried), Err(590));
+        assert!(judge(3, 10, &tried).is_ok());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A link: one client's wish to act on one person's account, from the code to the consent.
 
 mod code;
+mod crowd;
 mod guesses;
 mod model;
 pub mod pace;
@@ -8,7 +9,10 @@ mod poll_limit;
 mod transitions;
 
 pub use code::{LinkCode, MalformedLinkCode};
-pub use guesses::{Guess, GuessLimit, Network, TooManyGuesses, WrongBefore, WrongCode};
+pub use crowd::{
+    CodeLimit, Confirmation, ConsentLimit, TooManyCodes, TooManyConsents, Underway, in_turns,
+};
+pub use guesses::{Guess, GuessLimit, Network, TooManyGuesses, WrongBefore, WrongCode, WrongTries};
 pub use model::{
     Ending, Link, LinkId, LinkState, LinkStatus, LinkVersion, PollSchedule, Requester,
     SealedConsent, SealedGrant, SealedPrompt,

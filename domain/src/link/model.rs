@@ -52,12 +52,16 @@ pub struct Link {
     pub provider: ProviderName,
     /// Who asks.
     pub requester: Requester,
+    /// The hash of the network that asked, if it has no key: its link codes are limited.
+    pub network: Option<KeyedHash>,
     /// When the code was handed out.
     pub created_at: Timestamp,
     /// When the link dies if nothing more comes of it.
     pub expires_at: Timestamp,
     /// The browser that confirmed the code, once one did.
     pub browser: Option<KeyedHash>,
+    /// The hash of the network from which it confirmed.
+    pub confirmed_from: Option<KeyedHash>,
     /// The keyed hash of the answer that the provider sent the browser back with, once it did. It outlives the answer, so
     /// that the same answer is still recognised when it comes again.
     pub callback: Option<KeyedHash>,

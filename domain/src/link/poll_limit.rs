@@ -1,22 +1,15 @@
 //! How often clients may ask about a link.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::LinkId;
 use crate::grant::AccessKeyId;
+use crate::rate_limit::RateLimit;
 
-/// Limits each poller to one poll an interval, with a burst for clients that retry or restart. Nobody uses up the polls of
-/// somebody else.
-///
-/// Only polls of links that exist are counted, and a poller is forgotten once its burst is full again. So memory is bounded
-/// by the polls of a few seconds.
-pub struct PollLimit {
-    interval: Duration,
-    pollers: Mutex<Pollers>,
-}
+/// Limits each poller to one poll an interval, with a burst for clients that retry or restart. Only polls of links that
+/// exist are counted.
+pub struct PollLimit(RateLimit<Poller>);
 
 /// Who polls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,24 +33,13 @@ pub struct PolledTooSoon {
     pub retry_after: Duration,
 }
 
-#[derive(Default)]
-struct Pollers {
-    /// The uptime at which the burst of a poller is full again. Each poll moves it by an interval.
-    full_at: HashMap<Poller, Duration>,
-    polls: u32,
-}
-
 impl PollLimit {
     const BURST: u32 = 3;
-    const POLLS_BETWEEN_SWEEPS: u32 = 1024;
 
     /// A limit of one poll an interval. An interval of zero is no limit.
     #[must_use]
     pub fn new(interval: Duration) -> Self {
-        Self {
-            interval,
-            pollers: Mutex::default(),
-        }
+        Self(RateLimit::new(interval, Self::BURST))
     }
 
     /// Counts a poll of a link that exists, made when this machine had been running for `uptime`.
@@ -65,28 +47,9 @@ impl PollLimit {
     /// # Errors
     /// [`PolledTooSoon`] when the burst of this poller is used up; the poll is not counted.
     pub fn admit(&self, poller: Poller, uptime: Duration) -> Result<(), PolledTooSoon> {
-        if self.interval.is_zero() {
-            return Ok(());
-        }
-        let mut pollers = self.pollers.lock().unwrap_or_else(PoisonError::into_inner);
-        pollers.sweep(uptime);
-        let full_at = pollers.full_at.entry(poller).or_default();
-        let next = uptime.max(*full_at) + self.interval;
-        let retry_after = next.saturating_sub(uptime + self.interval * Self::BURST);
-        if !retry_after.is_zero() {
-            return Err(PolledTooSoon { retry_after });
-        }
-        *full_at = next;
-        Ok(())
-    }
-}
-
-impl Pollers {
-    fn sweep(&mut self, uptime: Duration) {
-        self.polls = self.polls.wrapping_add(1);
-        if self.polls.is_multiple_of(PollLimit::POLLS_BETWEEN_SWEEPS) {
-            self.full_at.retain(|_, full_at| *full_at > uptime);
-        }
+        let admitted = self.0.admit(poller, uptime);
+        let refused = |retry_after| PolledTooSoon { retry_after };
+        admitted.map(drop).map_err(refused)
     }
 }
 
@@ -148,18 +111,6 @@ mod tests {
             }
             assert!(limit.admit(poller, secs(9)).is_err(), "{poller:?}");
         }
-    }
-
-    #[test]
-    fn pollers_are_forgotten() {
-        let limit = PollLimit::new(INTERVAL);
-        for link in 0..i64::from(PollLimit::POLLS_BETWEEN_SWEEPS - 1) {
-            let poller = stranger(Ipv4Addr::LOCALHOST, link);
-            assert!(limit.admit(poller, secs(9)).is_ok());
-        }
-        let last = stranger(Ipv4Addr::LOCALHOST, 0);
-        assert!(limit.admit(last, secs(9) + INTERVAL).is_ok());
-        assert_eq!(limit.pollers.lock().unwrap().full_at.len(), 1);
     }
 
     #[test]

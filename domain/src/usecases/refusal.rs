@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::fault::Fault;
-use crate::link::{MalformedLinkCode, PolledTooSoon, TooManyGuesses};
+use crate::link::{MalformedLinkCode, PolledTooSoon, TooManyConsents, TooManyGuesses};
 use crate::ports::{CipherError, ProviderError, StoreError};
 
 /// Why something was not done, in terms that a caller can act on. The HTTP surface has one table from these to
@@ -13,6 +13,9 @@ pub enum Refusal {
     /// No key, or one that is unknown, expired or revoked.
     #[error("{0}")]
     Unauthorized(&'static str),
+    /// No key, where the enrolment key is needed.
+    #[error("this service gives link codes only to programs that send its enrolment key")]
+    EnrollKeyRequired,
     /// A good key that may not do this.
     #[error("{0}")]
     Forbidden(&'static str),
@@ -38,6 +41,26 @@ pub enum Refusal {
     #[error("too many wrong codes have been tried")]
     RateLimited {
         /// When the next attempt is accepted.
+        retry_after: Duration,
+    },
+    /// This network has shown too many keys that are not recognised.
+    #[error("too many unknown keys from this network; a valid key still works")]
+    TooManyUnknownKeys {
+        /// When the next unknown key gets a 401 again.
+        retry_after: Duration,
+    },
+    /// This network has asked for too many link codes.
+    #[error(
+        "too many link codes for this network; an enrolment key or an access key has no such limit"
+    )]
+    TooManyLinks {
+        /// When it gets the next one.
+        retry_after: Duration,
+    },
+    /// Too many people of this network, or of all together, have a consent under way.
+    #[error("too many consents are under way")]
+    TooManyConsents {
+        /// When it makes sense to try again.
         retry_after: Duration,
     },
     /// A client polled its link faster than the interval allows.
@@ -79,6 +102,14 @@ impl From<TooManyGuesses> for Refusal {
     fn from(guesses: TooManyGuesses) -> Self {
         Self::RateLimited {
             retry_after: guesses.retry_after,
+        }
+    }
+}
+
+impl From<TooManyConsents> for Refusal {
+    fn from(consents: TooManyConsents) -> Self {
+        Self::TooManyConsents {
+            retry_after: consents.retry_after,
         }
     }
 }

@@ -4,37 +4,52 @@ mod words;
 
 use serde::Deserialize as _;
 use serde_json::Value;
-use time::OffsetDateTime;
 
-use super::client::{AccountDetails, Client};
-use super::print::{printable_json, result, tell};
-use super::profile::{Profile, Target};
+use super::client::{AccountDetails, Client, Listed};
+use super::print::{json, result, tell};
+use super::profile::Target;
 use super::table::lay_out;
 use super::{Exit, Failure};
-use crate::config::{ClientConfig, Environment};
+use crate::config::ClientConfig;
 
 /// Options of `accounts`.
 #[derive(clap::Args)]
-#[command(after_help = "\
-Shows the account of the saved key, or of the key in CENTRAL_OAUTH_ACCESS_KEY. If CENTRAL_OAUTH_ADMIN_KEY is set, shows
-all accounts, unless --profile or --key-file selects a saved key. The admin key is sent only to --server or
-CENTRAL_OAUTH_SERVER, never to the service of a saved key.")]
 pub(super) struct Options {
     #[command(flatten)]
     target: Target,
+    /// Show only accounts with this status.
+    #[arg(long, value_name = "STATUS")]
+    status: Option<Status>,
+    /// Show only accounts at this provider.
+    #[arg(long, value_name = "NAME")]
+    provider: Option<String>,
     /// Print the complete response of the service as one JSON array, for scripts.
     #[arg(long)]
     json: bool,
 }
 
-/// The accounts that a key may see, unparsed, and the time of the service's clock.
-struct Seen {
-    items: Vec<Value>,
-    now: Option<OffsetDateTime>,
+#[derive(Clone, Copy, clap::ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Status {
+    /// Tokens are valid and refreshed.
+    Active,
+    /// Refreshing fails for now.
+    Degraded,
+    /// A person must consent again.
+    RelinkRequired,
 }
 
-pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
-    let config = ClientConfig::read(environment)?;
+impl Status {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Degraded => "degraded",
+            Self::RelinkRequired => "relink_required",
+        }
+    }
+}
+
+pub(super) async fn run(options: Options, config: ClientConfig) -> Result<Exit, Failure> {
     let (caller, relink) = match options.target.operator(&config)? {
         Some(operator) => (operator, words::relink_elsewhere()),
         None => {
@@ -42,36 +57,35 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
             (options.target.profile(&config)?, relink)
         }
     };
-    let seen = see(caller).await?;
+    let mut seen = Client::of(&caller)?.list("/v1/accounts").await?;
+    let is_linked = !seen.items.is_empty();
+    seen.items.retain(|account| options.shows(account));
     if options.json {
-        let json = serde_json::to_string_pretty(&seen.items).map_err(Failure::other)?;
-        result(printable_json(&json))?;
+        json(&seen.items)?;
+    } else if seen.items.is_empty() {
+        tell(match is_linked {
+            true => "No account matches.",
+            false => "No account is linked.",
+        });
     } else {
         show(&seen, &relink)?;
     }
     Ok(Exit::Done)
 }
 
-/// Reads all pages.
-async fn see(caller: Profile) -> Result<Seen, Failure> {
-    let client = Client::new(caller.server)?;
-    let (mut page, now) = client.accounts(&caller.access_key, None).await?;
-    let mut items = page.items;
-    while let Some(cursor) = page.next_cursor {
-        (page, _) = client.accounts(&caller.access_key, Some(&cursor)).await?;
-        items.append(&mut page.items);
+impl Options {
+    fn shows(&self, account: &Value) -> bool {
+        let is = |member: &str, wanted: Option<&str>| {
+            wanted.is_none_or(|wanted| account[member].as_str() == Some(wanted))
+        };
+        is("status", self.status.map(Status::as_str)) && is("provider", self.provider.as_deref())
     }
-    Ok(Seen { items, now })
 }
 
 /// Prints the table, and below it advice for each account that is not active.
-fn show(seen: &Seen, relink: &str) -> Result<(), Failure> {
+fn show(seen: &Listed, relink: &str) -> Result<(), Failure> {
     let accounts: Result<Vec<_>, _> = seen.items.iter().map(AccountDetails::deserialize).collect();
     let accounts = accounts.map_err(Failure::other)?;
-    if accounts.is_empty() {
-        tell("No account is linked.");
-        return Ok(());
-    }
     let rows = accounts.iter().map(|account| words::row(account, seen.now));
     let rows: Vec<_> = std::iter::once(words::HEAD.map(str::to_owned))
         .chain(rows)

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use crate::cli::client::AccountDetails;
-use crate::cli::table::distance;
+use crate::cli::when::{expiry, next};
 
 pub(super) const HEAD: [&str; 8] = [
     "ID",
@@ -27,7 +27,7 @@ pub(super) fn row(account: &AccountDetails, now: Option<OffsetDateTime>) -> [Str
         account.display_name.clone(),
         account.status.clone(),
         expiry(account.access_token_expires_at, now),
-        next_refresh(account.next_refresh_at, now).unwrap_or_else(|| NOTHING.to_owned()),
+        next(account.next_refresh_at, now).unwrap_or_else(|| NOTHING.to_owned()),
         grant_end(account, now),
         error.map_or(NOTHING, |error| &error.code).to_owned(),
     ]
@@ -75,8 +75,8 @@ fn caution(account: &AccountDetails) -> Option<String> {
 /// Says when the service tries again, and whether the operator should act.
 fn patience(account: &AccountDetails, now: Option<OffsetDateTime>) -> String {
     const PASSING: &str = "provider_unavailable";
-    let again = next_refresh(account.next_refresh_at, now)
-        .map_or_else(String::new, |next| format!(" {next}"));
+    let again =
+        next(account.next_refresh_at, now).map_or_else(String::new, |next| format!(" {next}"));
     match &account.last_error {
         Some(error) if error.code != PASSING => format!(
             "if this continues, ask the operator to check the provider's settings; the service tries again{again}"
@@ -85,46 +85,9 @@ fn patience(account: &AccountDetails, now: Option<OffsetDateTime>) -> String {
     }
 }
 
-fn expiry(at: Option<OffsetDateTime>, now: Option<OffsetDateTime>) -> String {
-    match at.map(|at| until(at, now)) {
-        None => "never".to_owned(),
-        Some(Until::In(distance)) => format!("in {distance}"),
-        Some(Until::Ago(distance)) => format!("expired {distance} ago"),
-        Some(Until::Unknown(at)) => at,
-    }
-}
-
 /// Returns when the grant ends, through disuse or age, whichever comes first.
 fn grant_end(account: &AccountDetails, now: Option<OffsetDateTime>) -> String {
     let ends = [account.refresh_token_expires_at, account.grant_expires_at];
     let first = ends.into_iter().flatten().min();
     first.map_or_else(|| NOTHING.to_owned(), |at| expiry(Some(at), now))
-}
-
-fn next_refresh(at: Option<OffsetDateTime>, now: Option<OffsetDateTime>) -> Option<String> {
-    Some(match until(at?, now) {
-        Until::In(distance) => format!("in {distance}"),
-        Until::Ago(_) => "now".to_owned(),
-        Until::Unknown(at) => at,
-    })
-}
-
-enum Until {
-    In(String),
-    Ago(String),
-    /// The service's clock is unknown: the time itself.
-    Unknown(String),
-}
-
-fn until(at: OffsetDateTime, now: Option<OffsetDateTime>) -> Until {
-    let Some(now) = now else {
-        return Until::Unknown(at.to_string());
-    };
-    let seconds = (at - now).whole_seconds();
-    let distance = distance(seconds.unsigned_abs());
-    if seconds > 0 {
-        Until::In(distance)
-    } else {
-        Until::Ago(distance)
-    }
 }

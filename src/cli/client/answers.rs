@@ -14,6 +14,11 @@ fn shown<'de, D: Deserializer<'de>>(words: D) -> Result<String, D::Error> {
     Ok(printable(&words))
 }
 
+fn maybe_shown<'de, D: Deserializer<'de>>(words: D) -> Result<Option<String>, D::Error> {
+    let words = Option::<String>::deserialize(words)?;
+    Ok(words.as_deref().map(printable))
+}
+
 fn time<'de, D: Deserializer<'de>>(text: D) -> Result<Option<OffsetDateTime>, D::Error> {
     let text = Option::<String>::deserialize(text)?;
     let time = text.map(|text| OffsetDateTime::parse(&text, &Rfc3339));
@@ -36,6 +41,7 @@ pub(crate) struct LinkCode {
     pub(crate) link_code: String,
     #[serde(deserialize_with = "shown")]
     pub(crate) verification_url: String,
+    #[serde(deserialize_with = "shown")]
     pub(crate) verification_url_complete: String,
     pub(crate) expires_in: u64,
     pub(crate) interval: u64,
@@ -72,17 +78,19 @@ pub(crate) struct Trouble {
     pub(crate) detail: String,
 }
 
-/// The response to `GET /v1/token`.
+/// The parts of the response to `GET /v1/token` that commands use.
 #[derive(Deserialize)]
 pub(crate) struct Token {
     pub(crate) access_token: String,
+    #[serde(default, deserialize_with = "time")]
+    pub(crate) expires_at: Option<OffsetDateTime>,
     pub(crate) expires_in: Option<u64>,
     pub(crate) warning: Option<Trouble>,
 }
 
-/// The response to `GET /v1/accounts`. Items stay unparsed, because `--json` prints all their members.
+/// One page of a list. Items stay unparsed, because `--json` prints all their members.
 #[derive(Deserialize)]
-pub(crate) struct AccountList {
+pub(crate) struct Page {
     pub(crate) items: Vec<Value>,
     pub(crate) next_cursor: Option<String>,
 }
@@ -108,6 +116,65 @@ pub(crate) struct AccountDetails {
     pub(crate) next_refresh_at: Option<OffsetDateTime>,
     pub(crate) last_error: Option<Trouble>,
     pub(crate) warning: Option<Trouble>,
+}
+
+/// The response to `GET /v1/providers`.
+#[derive(Deserialize)]
+pub(crate) struct ProviderList {
+    pub(crate) items: Vec<Provider>,
+}
+
+/// A provider, and its name as people see it.
+#[derive(Deserialize)]
+pub(crate) struct Provider {
+    #[serde(deserialize_with = "shown")]
+    pub(crate) name: String,
+    #[serde(deserialize_with = "shown")]
+    pub(crate) display_name: String,
+}
+
+/// The body of `POST /v1/accounts/{id}/keys`.
+#[derive(Serialize)]
+pub(crate) struct NewKey<'a> {
+    pub(crate) name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) expires_at: Option<&'a str>,
+}
+
+/// An access key without its secret.
+#[derive(Deserialize)]
+pub(crate) struct KeyDetails {
+    #[serde(deserialize_with = "shown")]
+    pub(crate) id: String,
+    #[serde(default, deserialize_with = "maybe_shown")]
+    pub(crate) name: Option<String>,
+    #[serde(deserialize_with = "shown")]
+    pub(crate) role: String,
+    #[serde(default, deserialize_with = "time")]
+    pub(crate) created_at: Option<OffsetDateTime>,
+    #[serde(default, deserialize_with = "time")]
+    pub(crate) expires_at: Option<OffsetDateTime>,
+    #[serde(default, deserialize_with = "time")]
+    pub(crate) last_used_at: Option<OffsetDateTime>,
+}
+
+/// A revocation of tokens at their provider.
+#[derive(Deserialize)]
+pub(crate) struct RevocationDetails {
+    #[serde(deserialize_with = "shown")]
+    pub(crate) id: String,
+    #[serde(deserialize_with = "shown")]
+    pub(crate) provider: String,
+    #[serde(default, deserialize_with = "maybe_shown")]
+    pub(crate) account_id: Option<String>,
+    #[serde(deserialize_with = "shown")]
+    pub(crate) status: String,
+    #[serde(default, deserialize_with = "time")]
+    pub(crate) created_at: Option<OffsetDateTime>,
+    #[serde(default, deserialize_with = "time")]
+    pub(crate) next_attempt_at: Option<OffsetDateTime>,
+    pub(crate) attempts_failed: u32,
+    pub(crate) last_error: Option<Trouble>,
 }
 
 /// The response to `DELETE /v1/accounts/{id}`.

@@ -9,20 +9,24 @@ use central_oauth_domain::secret::AccessKey;
 use reqwest::header::{DATE, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 use url::{Host, Url};
 
+use super::profile::{Origin, Profile};
 use super::{Exit, Failure};
 use answers::ProblemBody;
 pub(super) use answers::{
-    AccountDetails, AccountList, Deleted, Health, LinkCode, LinkRequest, Poll, Token,
+    AccountDetails, Deleted, Health, KeyDetails, LinkCode, LinkRequest, NewKey, Page, Poll,
+    ProviderList, RevocationDetails, Token,
 };
 
-/// Talks to one service.
+/// Talks to one service, with at most one key.
 pub(super) struct Client {
     http: reqwest::Client,
     server: Url,
+    bearer: Option<(AccessKey, Origin)>,
 }
 
 /// Why a request to the service failed.
@@ -30,99 +34,163 @@ pub(super) enum Refused {
     /// The service could not be reached, or another kind of server answered. The text names the server.
     Unreachable(String),
     /// The service answered with a problem (RFC 9457).
-    Problem {
-        status: StatusCode,
-        code: String,
-        detail: String,
-        retry_after: Option<Duration>,
-    },
+    Problem(Box<Problem>),
+}
+
+/// A problem (RFC 9457), who answered it, and to which key.
+pub(super) struct Problem {
+    pub(super) status: StatusCode,
+    code: String,
+    detail: String,
+    retry_after: Option<Duration>,
+    server: Url,
+    bearer: Option<Origin>,
+}
+
+/// All items of a list, unparsed, and the time of the service's clock.
+pub(super) struct Listed {
+    pub(super) items: Vec<Value>,
+    pub(super) now: Option<OffsetDateTime>,
+}
+
+/// A response, and its time by the service's clock.
+struct Response {
+    body: Vec<u8>,
+    status: StatusCode,
+    date: Option<OffsetDateTime>,
 }
 
 impl Client {
+    /// A client that sends no key.
     pub(super) fn new(server: Url) -> Result<Self, Failure> {
         let http = http(&server)?;
-        Ok(Self { http, server })
+        Ok(Self {
+            http,
+            server,
+            bearer: None,
+        })
     }
 
-    pub(super) async fn start_link(
-        &self,
-        wanted: &LinkRequest<'_>,
-        bearer: Option<&AccessKey>,
-    ) -> Result<LinkCode, Refused> {
-        let request = self.request(Method::POST, "/v1/link-code", bearer);
+    /// A client that sends the key of this profile to its service.
+    pub(super) fn of(profile: &Profile) -> Result<Self, Failure> {
+        let (key, origin) = (profile.access_key.clone(), profile.origin.clone());
+        Ok(Self::new(profile.server.clone())?.with(key, origin))
+    }
+
+    /// Sends this key from now on.
+    pub(super) fn with(self, key: AccessKey, origin: Origin) -> Self {
+        Self {
+            bearer: Some((key, origin)),
+            ..self
+        }
+    }
+
+    pub(super) async fn start_link(&self, wanted: &LinkRequest<'_>) -> Result<LinkCode, Refused> {
+        let request = self.request(Method::POST, "/v1/link-code");
         self.answer(request.json(wanted)).await
     }
 
     /// Asks for liveness if `live` is set, else for readiness.
     pub(super) async fn health(&self, live: bool) -> Result<Health, Refused> {
         let path = if live { "/v1/healthz" } else { "/v1/readyz" };
-        self.answer(self.request(Method::GET, path, None)).await
+        self.answer(self.request(Method::GET, path)).await
     }
 
-    pub(super) async fn poll(&self, link_code: &str, key: &AccessKey) -> Result<Poll, Refused> {
+    pub(super) async fn poll(&self, link_code: &str) -> Result<Poll, Refused> {
         let path = format!("/v1/poll/{link_code}");
-        self.answer(self.request(Method::GET, &path, Some(key)))
-            .await
+        self.answer(self.request(Method::GET, &path)).await
     }
 
-    pub(super) async fn token(&self, key: &AccessKey, min_ttl: u64) -> Result<Token, Refused> {
-        let request = self.request(Method::GET, "/v1/token", Some(key));
+    /// Returns the complete response of `GET /v1/token`. [`Token`] has the members that commands use.
+    pub(super) async fn token(&self, min_ttl: u64) -> Result<Value, Refused> {
+        let request = self.request(Method::GET, "/v1/token");
         self.answer(request.query(&[("min_ttl", min_ttl)])).await
     }
 
-    /// Returns one page of the accounts that a key may see, and the time of the service's clock.
-    pub(super) async fn accounts(
+    pub(super) async fn providers(&self) -> Result<ProviderList, Refused> {
+        self.answer(self.request(Method::GET, "/v1/providers"))
+            .await
+    }
+
+    /// Returns one page of a list, and the time of the service's clock.
+    pub(super) async fn page(
         &self,
-        key: &AccessKey,
+        path: &str,
         cursor: Option<&str>,
-    ) -> Result<(AccountList, Option<OffsetDateTime>), Refused> {
+    ) -> Result<(Page, Option<OffsetDateTime>), Refused> {
         const LIMIT: (&str, &str) = ("limit", "200");
         let mut query = vec![LIMIT];
         query.extend(cursor.map(|cursor| ("cursor", cursor)));
-        let request = self.request(Method::GET, "/v1/accounts", Some(key));
-        self.dated_answer(request.query(&query)).await
+        let request = self.request(Method::GET, path).query(&query);
+        let response = self.send(request).await?;
+        Ok((self.read(&response)?, response.date))
     }
 
-    pub(super) async fn account(
-        &self,
-        key: &AccessKey,
-        id: &str,
-    ) -> Result<AccountDetails, Refused> {
+    /// Returns all items of a list.
+    pub(super) async fn list(&self, path: &str) -> Result<Listed, Refused> {
+        let (mut page, now) = self.page(path, None).await?;
+        let mut items = page.items;
+        while let Some(cursor) = page.next_cursor {
+            (page, _) = self.page(path, Some(&cursor)).await?;
+            items.append(&mut page.items);
+        }
+        Ok(Listed { items, now })
+    }
+
+    pub(super) async fn account(&self, id: &str) -> Result<AccountDetails, Refused> {
         let path = format!("/v1/accounts/{id}");
-        self.answer(self.request(Method::GET, &path, Some(key)))
+        self.answer(self.request(Method::GET, &path)).await
+    }
+
+    pub(super) async fn delete_account(&self, id: &str) -> Result<Deleted, Refused> {
+        let path = format!("/v1/accounts/{id}");
+        self.answer(self.request(Method::DELETE, &path)).await
+    }
+
+    pub(super) async fn refresh_account(&self, id: &str) -> Result<AccountDetails, Refused> {
+        let path = format!("/v1/accounts/{id}/refresh");
+        self.answer(self.request(Method::POST, &path)).await
+    }
+
+    pub(super) async fn create_key(&self, id: &str, key: &NewKey<'_>) -> Result<Value, Refused> {
+        let path = format!("/v1/accounts/{id}/keys");
+        self.answer(self.request(Method::POST, &path).json(key))
             .await
     }
 
-    pub(super) async fn delete_account(
-        &self,
-        key: &AccessKey,
-        id: &str,
-    ) -> Result<Deleted, Refused> {
-        let path = format!("/v1/accounts/{id}");
-        self.answer(self.request(Method::DELETE, &path, Some(key)))
-            .await
+    pub(super) async fn delete_key(&self, id: &str, key: &str) -> Result<(), Refused> {
+        let path = format!("/v1/accounts/{id}/keys/{key}");
+        let deleted = self.send(self.request(Method::DELETE, &path)).await;
+        deleted.map(|_| ())
     }
 
     /// Builds a request. The service may be served below a path of a shared host.
-    fn request(&self, method: Method, path: &str, bearer: Option<&AccessKey>) -> RequestBuilder {
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let mut url = self.server.clone();
         url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
         let request = self.http.request(method, url);
-        match bearer {
-            Some(key) => request.bearer_auth(key.expose()),
+        match &self.bearer {
+            Some((key, _)) => request.bearer_auth(key.expose()),
             None => request,
         }
     }
 
     async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Refused> {
-        Ok(self.dated_answer(request).await?.0)
+        let response = self.send(request).await?;
+        self.read(&response)
     }
 
-    /// Returns the response, and its time by the service's clock.
-    async fn dated_answer<T: DeserializeOwned>(
-        &self,
-        request: RequestBuilder,
-    ) -> Result<(T, Option<OffsetDateTime>), Refused> {
+    fn read<T: DeserializeOwned>(&self, response: &Response) -> Result<T, Refused> {
+        serde_json::from_slice(&response.body).map_err(|_| {
+            let (server, status) = (&self.server, response.status);
+            Refused::Unreachable(format!(
+                "{server} answered {status}, not as a Central OAuth service does"
+            ))
+        })
+    }
+
+    /// Sends a request, and returns the response if it is a success.
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Refused> {
         let unreachable = |error: reqwest::Error| {
             let why = innermost(&error);
             Refused::Unreachable(format!("{} cannot be reached: {why}", self.server))
@@ -131,26 +199,21 @@ impl Client {
         let status = response.status();
         let header = |name| response.headers().get(name)?.to_str().ok();
         let retry_after = header(RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
-        let retry_after = retry_after.map(Duration::from_secs);
         let date = header(DATE).and_then(|date| OffsetDateTime::parse(date, &Rfc2822).ok());
-        let body = response.bytes().await.map_err(unreachable)?;
-        let stranger = |_| {
-            let server = &self.server;
-            Refused::Unreachable(format!(
-                "{server} answered {status}, not as a Central OAuth service does"
-            ))
-        };
+        let body = response.bytes().await.map_err(unreachable)?.into();
+        let response = Response { body, status, date };
         if status.is_success() {
-            let body = serde_json::from_slice(&body).map_err(stranger)?;
-            return Ok((body, date));
+            return Ok(response);
         }
-        let problem: ProblemBody = serde_json::from_slice(&body).map_err(stranger)?;
-        Err(Refused::Problem {
+        let problem: ProblemBody = self.read(&response)?;
+        Err(Refused::Problem(Box::new(Problem {
             status,
             code: problem.code,
             detail: problem.detail,
-            retry_after,
-        })
+            retry_after: retry_after.map(Duration::from_secs),
+            server: self.server.clone(),
+            bearer: self.bearer.as_ref().map(|(_, origin)| origin.clone()),
+        })))
     }
 }
 
@@ -173,7 +236,8 @@ pub(super) fn http(server: &Url) -> Result<reqwest::Client, Failure> {
     builder.build().map_err(Failure::other)
 }
 
-fn is_loopback(server: &Url) -> bool {
+/// Whether a URL leads to this machine.
+pub(super) fn is_loopback(server: &Url) -> bool {
     match server.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
@@ -196,14 +260,44 @@ impl Refused {
     pub(super) fn may_pass_after(&self) -> Option<Duration> {
         match self {
             Self::Unreachable(_) => Some(Duration::ZERO),
-            Self::Problem {
-                status,
-                retry_after,
-                ..
-            } => {
-                let passing = *status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
-                passing.then(|| retry_after.unwrap_or_default())
+            Self::Problem(problem) => {
+                let status = problem.status;
+                let passing = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
+                passing.then(|| problem.retry_after.unwrap_or_default())
             }
+        }
+    }
+
+    /// Whether the service answered with this status.
+    pub(super) fn is(&self, status: StatusCode) -> bool {
+        matches!(self, Self::Problem(problem) if problem.status == status)
+    }
+}
+
+impl Problem {
+    fn exit(&self) -> Exit {
+        match (self.status, self.code.as_str()) {
+            (StatusCode::UNAUTHORIZED, _) | (_, "link_pending") => Exit::NoKey,
+            (_, "relink_required") => Exit::RelinkRequired,
+            (_, "provider_not_configured") => Exit::Other,
+            (StatusCode::TOO_MANY_REQUESTS, _) => Exit::Unavailable,
+            (status, _) if status.is_server_error() => Exit::Unavailable,
+            _ => Exit::Other,
+        }
+    }
+
+    /// Says who answered what, and names the key if it is the key's fault.
+    fn message(&self) -> String {
+        let (server, detail, code) = (&self.server, &self.detail, &self.code);
+        match &self.bearer {
+            _ if code == "enroll_key_required" => format!(
+                "{server} needs an enrolment key for a new link: ask its operator for the key, and set \
+                 CENTRAL_OAUTH_ENROLL_KEY ({code})"
+            ),
+            Some(origin) if self.exit() == Exit::NoKey || self.status == StatusCode::FORBIDDEN => {
+                format!("{server} rejected {origin}: {detail} ({code})")
+            }
+            _ => format!("{server} answered: {detail} ({code})"),
         }
     }
 }
@@ -212,22 +306,7 @@ impl From<Refused> for Failure {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Unreachable(why) => Self::new(Exit::Unavailable, why),
-            Refused::Problem {
-                status,
-                code,
-                detail,
-                ..
-            } => {
-                let exit = match (status, code.as_str()) {
-                    (StatusCode::UNAUTHORIZED, _) | (_, "link_pending") => Exit::NoKey,
-                    (_, "relink_required") => Exit::RelinkRequired,
-                    (_, "provider_not_configured") => Exit::Other,
-                    (StatusCode::TOO_MANY_REQUESTS, _) => Exit::Unavailable,
-                    (status, _) if status.is_server_error() => Exit::Unavailable,
-                    _ => Exit::Other,
-                };
-                Self::new(exit, format!("{detail} ({code})"))
-            }
+            Refused::Problem(problem) => Self::new(problem.exit(), problem.message()),
         }
     }
 }

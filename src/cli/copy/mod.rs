@@ -15,12 +15,12 @@ use progress::Progress;
 /// Options of `copy`.
 #[derive(clap::Args)]
 pub(super) struct Options {
-    /// The database to copy, such as sqlite:///data/db.sqlite3. It is not changed. Default: the file in
-    /// CENTRAL_OAUTH_DB_PATH.
+    /// The database to read, such as sqlite:///data/db.sqlite3. The command does not change it [default: the file in
+    /// CENTRAL_OAUTH_DB_PATH].
     #[arg(long, value_name = "URL")]
     from: Option<String>,
-    /// The database to copy to, such as postgres://user@host/database. Default: CENTRAL_OAUTH_DATABASE_URL, which keeps a
-    /// password off the command line.
+    /// The database to write, such as postgres://user@host/database [default: CENTRAL_OAUTH_DATABASE_URL, which keeps a
+    /// password off the command line].
     #[arg(long, value_name = "URL")]
     to: Option<String>,
 }

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use central_oauth_domain::secret::AccessKey;
 use reqwest::StatusCode;
+use serde::Deserialize as _;
 use tokio::time::{Instant, sleep};
 use url::Url;
 
-use super::client::{Client, LinkCode, LinkRequest, Refused, http};
+use super::client::{Client, LinkCode, LinkRequest, Token, http};
+use super::profile::Origin;
 use super::{Exit, Failure, print};
 use person::Person;
 
@@ -20,9 +22,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) async fn run(service: &Url, api: &Url) -> Result<Exit, Failure> {
     let client = Client::new(service.clone())?;
     let (code, key) = ask_for_a_code(&client, service).await?;
+    let client = client.with(key, Origin::Variable("this demonstration".to_owned()));
     Person::new(service)?.confirm(&code.link_code).await?;
-    wait_for_the_link(&client, &code, &key).await?;
-    let token = fetch_a_token(&client, &key).await?;
+    wait_for_the_link(&client, &code).await?;
+    let token = fetch_a_token(&client).await?;
     use_the_token(api, &token).await?;
     print::result("\nThat is all. Without --auto the person is you: central-oauth dev")?;
     Ok(Exit::Done)
@@ -35,7 +38,7 @@ async fn ask_for_a_code(client: &Client, service: &Url) -> Result<(LinkCode, Acc
         provider: None,
         client_name: Some("dev --auto"),
     };
-    let code = client.start_link(&request, None).await?;
+    let code = client.start_link(&request).await?;
     let (digits, lives) = (&code.link_code, code.expires_in);
     answer(&format!("link_code {digits}, lives {lives} s"))?;
     answer(&format!("verification_url {}", code.verification_url))?;
@@ -45,21 +48,14 @@ async fn ask_for_a_code(client: &Client, service: &Url) -> Result<(LinkCode, Acc
     Ok((code, key))
 }
 
-async fn wait_for_the_link(
-    client: &Client,
-    code: &LinkCode,
-    key: &AccessKey,
-) -> Result<(), Failure> {
+async fn wait_for_the_link(client: &Client, code: &LinkCode) -> Result<(), Failure> {
     let what = "The sandbox's person consents; the client polls.";
     step(5, what, "GET", "/v1/poll/{link_code}")?;
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
         sleep(Duration::from_secs(code.interval)).await;
-        let poll = match client.poll(&code.link_code, key).await {
-            Err(Refused::Problem {
-                status: StatusCode::TOO_MANY_REQUESTS,
-                ..
-            }) => continue,
+        let poll = match client.poll(&code.link_code).await {
+            Err(refused) if refused.is(StatusCode::TOO_MANY_REQUESTS) => continue,
             polled => polled?,
         };
         answer(&format!("status {}", poll.status))?;
@@ -75,10 +71,10 @@ async fn wait_for_the_link(
     Err(unexpected("the sandbox's person did not consent in time"))
 }
 
-async fn fetch_a_token(client: &Client, key: &AccessKey) -> Result<String, Failure> {
+async fn fetch_a_token(client: &Client) -> Result<String, Failure> {
     let what = "The client asks for an access token.";
     step(6, what, "GET", "/v1/token")?;
-    let token = client.token(key, 0).await?;
+    let token = Token::deserialize(client.token(0).await?).map_err(Failure::other)?;
     let shown: String = token.access_token.chars().take(6).collect();
     let lasts = token
         .expires_in

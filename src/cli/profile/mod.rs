@@ -2,6 +2,7 @@
 
 mod pending;
 
+use std::fmt;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -12,33 +13,56 @@ use tempfile::NamedTempFile;
 use url::Url;
 
 use super::{Exit, Failure};
-use crate::config::{ClientConfig, is_bearer, parse_server};
+use crate::config::{ClientConfig, NamedKey, is_bearer, parse_server};
 pub(super) use pending::Pending;
 
-/// Which service, and which saved key.
+/// Selects the service and the access key. Options take precedence over the environment.
 #[derive(clap::Args)]
 pub(super) struct Target {
-    /// The service [default: CENTRAL_OAUTH_SERVER, else the service of the saved key, else http://127.0.0.1:8080].
+    /// The URL of the service [default: the service of the saved key, or CENTRAL_OAUTH_SERVER].
     #[arg(long, value_name = "URL", value_parser = parse_server)]
     server: Option<Url>,
-    /// The name of the saved access key [default: default].
+    /// Use the access key that is saved under this name [default: CENTRAL_OAUTH_ACCESS_KEY, or the name "default"].
     #[arg(long, value_name = "NAME", value_parser = profile_name)]
     profile: Option<String>,
-    /// The file of the saved access key [default: central-oauth/NAME.toml in the user's config folder].
+    /// Use the access key that is saved in this file [default: central-oauth/NAME.toml in your config folder].
     #[arg(long, value_name = "FILE", conflicts_with = "profile")]
     key_file: Option<PathBuf>,
 }
 
-/// A key and the service that it belongs to.
+/// A key, the service that it belongs to, and where the key came from.
 pub(super) struct Profile {
     pub(super) server: Url,
     pub(super) access_key: AccessKey,
+    pub(super) origin: Origin,
+    /// The hosts that credential helpers may give tokens of this key to.
+    pub(super) hosts: Vec<String>,
+}
+
+/// Where a key came from, for messages.
+#[derive(Clone)]
+pub(super) enum Origin {
+    /// The environment variable with this name.
+    Variable(String),
+    /// This file.
+    File(PathBuf),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable(name) => write!(f, "the key in {name}"),
+            Self::File(path) => write!(f, "the key in {}", path.display()),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
     server: String,
     access_key: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    hosts: Vec<String>,
 }
 
 impl Target {
@@ -56,21 +80,25 @@ impl Target {
         Ok(folders.config_dir().join("central-oauth").join(file))
     }
 
-    /// The service to ask.
+    /// The service to ask: of the command line, else of the saved key that the command line names, else of the
+    /// environment, else of the saved key.
     pub(super) fn server(
         &self,
         config: &ClientConfig,
         kept: Option<&Profile>,
     ) -> Result<Url, Failure> {
         let kept = kept.map(|kept| &kept.server);
-        match self.asked(config).or(kept) {
+        let named = kept.filter(|_| self.names_a_key());
+        let of_environment = config.server.as_ref();
+        match self.server.as_ref().or(named).or(of_environment).or(kept) {
             Some(server) => Ok(server.clone()),
             None => Url::parse(Self::DEFAULT_SERVER).map_err(Failure::other),
         }
     }
 
-    fn asked<'a>(&'a self, config: &'a ClientConfig) -> Option<&'a Url> {
-        self.server.as_ref().or(config.server.as_ref())
+    /// Whether the command line selects a saved key.
+    pub(super) const fn names_a_key(&self) -> bool {
+        self.profile.is_some() || self.key_file.is_some()
     }
 
     /// Loads the saved key of this profile, if there is one.
@@ -85,38 +113,48 @@ impl Target {
 
     /// Returns the key to use and the service to send it to. A saved key is only sent to its own service.
     pub(super) fn profile(&self, config: &ClientConfig) -> Result<Profile, Failure> {
-        if let Some(access_key) = config.access_key.clone() {
-            let server = self.server(config, None)?;
-            return Ok(Profile { server, access_key });
+        let of_environment = config.access_key.clone().filter(|_| !self.names_a_key());
+        if let Some(access_key) = of_environment {
+            return self.of_environment(config, access_key);
         }
         let Some(kept) = self.load()? else {
+            let (path, again) = (self.path()?, self.again());
             let message = format!(
-                "no access key is saved in {}: run `central-oauth link` first",
-                self.path()?.display()
+                "no access key is saved in {}: run `central-oauth link{again}` first",
+                path.display()
             );
             return Err(Failure::new(Exit::NoKey, message));
         };
-        match self.asked(config) {
-            Some(asked) if asked.origin() != kept.server.origin() => {
-                let message = format!(
-                    "the saved access key belongs to {}, not to {asked}: choose another --profile",
-                    kept.server
-                );
-                Err(Failure::new(Exit::NoKey, message))
-            }
-            _ => Ok(kept),
+        let asked = self.server(config, Some(&kept))?;
+        if asked.origin() == kept.server.origin() {
+            return Ok(kept);
         }
+        let by = match &self.server {
+            Some(_) => "--server",
+            None => "CENTRAL_OAUTH_SERVER",
+        };
+        let message = format!(
+            "{} belongs to {}, not to {asked} ({by}): choose another --profile",
+            kept.origin, kept.server
+        );
+        Err(Failure::new(Exit::NoKey, message))
     }
 
     /// Returns the admin key if the environment has one and the command line asks for no saved key. It is sent to
     /// --server or CENTRAL_OAUTH_SERVER, never to the service of a saved key.
     pub(super) fn operator(&self, config: &ClientConfig) -> Result<Option<Profile>, Failure> {
-        let asks_for_kept = self.profile.is_some() || self.key_file.is_some();
-        let Some(access_key) = config.admin_key.clone().filter(|_| !asks_for_kept) else {
-            return Ok(None);
-        };
-        let server = self.server(config, None)?;
-        Ok(Some(Profile { server, access_key }))
+        let admin_key = config.admin_key.clone().filter(|_| !self.names_a_key());
+        let profile = |key| self.of_environment(config, key);
+        admin_key.map(profile).transpose()
+    }
+
+    fn of_environment(&self, config: &ClientConfig, named: NamedKey) -> Result<Profile, Failure> {
+        Ok(Profile {
+            server: self.server(config, None)?,
+            access_key: named.key,
+            origin: Origin::Variable(named.variable),
+            hosts: Vec::new(),
+        })
     }
 
     /// Returns the options that select this profile, for commands shown to people.
@@ -138,11 +176,14 @@ impl Target {
             return Ok(None);
         }
         let path = self.path()?;
-        match std::fs::remove_file(&path) {
-            Ok(()) => Ok(Some(path)),
-            Err(error) => Err(failed(&path, "cannot be removed", &error)),
-        }
+        remove(&path)?;
+        Ok(Some(path))
     }
+}
+
+/// Removes the file of a key.
+pub(super) fn remove(path: &Path) -> Result<(), Failure> {
+    std::fs::remove_file(path).map_err(|error| failed(path, "cannot be removed", &error))
 }
 
 impl Profile {
@@ -151,6 +192,7 @@ impl Profile {
         let stored = Stored {
             server: self.server.to_string(),
             access_key: self.access_key.expose().to_owned(),
+            hosts: self.hosts.clone(),
         };
         let text = toml::to_string(&stored).map_err(Failure::other)?;
         let write = || {
@@ -191,7 +233,12 @@ fn parse(text: &str, path: &Path) -> Result<Profile, Failure> {
         let stored: Stored = toml::from_str(text).ok()?;
         let server = parse_server(&stored.server).ok()?;
         let access_key = AccessKey::new(stored.access_key);
-        is_bearer(&access_key).then_some(Profile { server, access_key })
+        is_bearer(&access_key).then_some(Profile {
+            server,
+            access_key,
+            origin: Origin::File(path.to_owned()),
+            hosts: stored.hosts,
+        })
     };
     read().ok_or_else(|| {
         let message = format!(

@@ -14,7 +14,7 @@ use crate::auth::NeededBearer;
 use crate::dto::{AccountDetails, AccountList, DeletedAccount};
 use crate::failure::{
     Answer, Documented, ENROLMENT_ONLY, Failure, LINK_PENDING, NO_SUCH_ACCOUNT, OWNERS_ONLY,
-    STORE_UNAVAILABLE, UNAUTHORIZED,
+    STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED,
 };
 
 pub(crate) struct Accounts {
@@ -140,6 +140,7 @@ impl Documented for ListAccounts {
         UNAUTHORIZED,
         ENROLMENT_ONLY,
         LINK_PENDING,
+        TOO_MANY_UNKNOWN_KEYS,
         STORE_UNAVAILABLE,
     ];
 }
@@ -152,6 +153,7 @@ impl Documented for GetAccount {
         ENROLMENT_ONLY,
         NO_SUCH_ACCOUNT,
         LINK_PENDING,
+        TOO_MANY_UNKNOWN_KEYS,
         STORE_UNAVAILABLE,
     ];
 }
@@ -164,6 +166,7 @@ impl Documented for DeleteAccount {
         OWNERS_ONLY,
         NO_SUCH_ACCOUNT,
         LINK_PENDING,
+        TOO_MANY_UNKNOWN_KEYS,
         STORE_UNAVAILABLE,
     ];
 }
@@ -184,6 +187,7 @@ impl Documented for RefreshAccount {
             422,
             "`unprocessable`: the provider gave no refresh token, so the account cannot be refreshed",
         ),
+        TOO_MANY_UNKNOWN_KEYS,
         Answer(502, "`provider_error`: the provider rejected the refresh"),
         Answer(
             503,

@@ -16,7 +16,7 @@ use crate::body::NeededJson;
 use crate::dto::{AccessKeyDetails, AccessKeyList, CreatedAccessKey, NewAccessKey};
 use crate::failure::{
     Answer, Documented, Failure, LINK_PENDING, NO_SUCH_ACCOUNT, NOT_JSON, OWNERS_ONLY,
-    STORE_UNAVAILABLE, UNAUTHORIZED,
+    STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED,
 };
 
 pub(crate) struct Keys {
@@ -135,6 +135,7 @@ impl Documented for ListKeys {
         OWNERS_ONLY,
         NO_SUCH_ACCOUNT,
         LINK_PENDING,
+        TOO_MANY_UNKNOWN_KEYS,
         STORE_UNAVAILABLE,
     ];
 }
@@ -157,6 +158,7 @@ impl Documented for CreateKey {
             "`unprocessable`: an unknown field, a wrong type, a name that is missing or cannot be shown, an \
              `expires_at` that is over, or an account that has as many keys as it may have",
         ),
+        TOO_MANY_UNKNOWN_KEYS,
         STORE_UNAVAILABLE,
     ];
 }
@@ -172,6 +174,7 @@ impl Documented for DeleteKey {
             "`not_found`: there is no such account for this key, or the account has no such key",
         ),
         LINK_PENDING,
+        TOO_MANY_UNKNOWN_KEYS,
         STORE_UNAVAILABLE,
     ];
 }

@@ -63,12 +63,14 @@ impl Links {
     ) -> Result<Started, Failure<StartLink>> {
         let caller = bearer.caller(&self.services.keys).await?;
         let OptionalJson(asked) = body;
+        let address = known(client_address(request));
         let wanted = LinkRequest {
             provider: asked.provider,
             requester: Requester {
                 client_name: asked.client_name,
-                address: known(client_address(request)),
+                address: address.map(|address| address.to_string()),
             },
+            address,
         };
         let started = self.services.links.start(&caller, wanted).await?;
         Ok(Started::Created(Json(StartedLink::new(
@@ -103,9 +105,9 @@ impl Links {
     }
 }
 
-/// Returns the caller's address for the person, if it is known.
-fn known(address: IpAddr) -> Option<String> {
-    (!address.is_unspecified()).then(|| address.to_string())
+/// Returns the caller's address, if it is known.
+fn known(address: IpAddr) -> Option<IpAddr> {
+    (!address.is_unspecified()).then_some(address)
 }
 
 struct StartLink;
@@ -115,7 +117,8 @@ impl Documented for StartLink {
         Answer(400, "`invalid_request`: the body is not JSON"),
         Answer(
             401,
-            "`unauthorized`: the enrolment key is missing, or the key is unknown, expired or revoked",
+            "`enroll_key_required`: the operator has set an enrolment key, and the request has no key; `unauthorized`: \
+             the key is unknown, expired or revoked",
         ),
         Answer(
             403,
@@ -127,6 +130,12 @@ impl Documented for StartLink {
             422,
             "`unprocessable`: an unknown field, a wrong type, a client name that cannot be shown, or no such provider; \
              the detail names the providers to choose from",
+        ),
+        Answer(
+            429,
+            "`rate_limited`: a network gets 300 link codes without a key in the lifetime of one (10 minutes by default); or \
+             too many unknown or expired keys from this network (30 at once, then one every 2 seconds get a 401); a valid \
+             key still works",
         ),
         Answer(
             503,
@@ -147,7 +156,8 @@ impl Documented for PollLink {
         Answer(404, "`not_found`: no link has this code"),
         Answer(
             429,
-            "`rate_limited`: polled faster than the interval, or too many wrong codes were tried",
+            "`rate_limited`: polled faster than the interval; too many wrong codes were tried; or too many unknown \
+             or expired keys from this network (30 at once, then one every 2 seconds get a 401); a valid key still works",
         ),
         STORE_UNAVAILABLE,
     ];

@@ -11,7 +11,9 @@ use super::Tag;
 use super::cursor::{REVOCATIONS, page_size};
 use crate::auth::NeededBearer;
 use crate::dto::{Revocation, RevocationList};
-use crate::failure::{Answer, Documented, Failure, STORE_UNAVAILABLE, UNAUTHORIZED};
+use crate::failure::{
+    Answer, Documented, Failure, STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED,
+};
 
 pub(crate) struct Revocations {
     services: Arc<Services>,
@@ -64,6 +66,7 @@ impl Documented for ListRevocations {
         Answer(400, "`invalid_request`: the limit or the cursor is invalid"),
         UNAUTHORIZED,
         Answer(403, "`forbidden`: only the admin key sees revocations"),
+        TOO_MANY_UNKNOWN_KEYS,
         STORE_UNAVAILABLE,
     ];
 }

@@ -11,7 +11,7 @@ use poem_openapi::payload::Json;
 use super::Tag;
 use crate::auth::NeededBearer;
 use crate::dto::Token;
-use crate::failure::{Answer, Documented, Failure, UNAUTHORIZED};
+use crate::failure::{Answer, Documented, Failure, TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED};
 
 pub(crate) struct TokenApi {
     services: Arc<Services>,
@@ -64,6 +64,7 @@ impl Documented for GetToken {
             "`link_pending`: the link of this key has not been completed; `relink_required`: the grant is over, and a \
              person must consent again",
         ),
+        TOO_MANY_UNKNOWN_KEYS,
         Answer(
             503,
             "`provider_unavailable`: the token has expired and the provider gives no usable response at the moment; \

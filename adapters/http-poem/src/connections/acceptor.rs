@@ -1,7 +1,6 @@
 //! Accepting connections while there are places for them.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use tokio::time::sleep;
 
 use super::connection::Connection;
 use super::stream::GuardedStream;
-use super::{Connections, socket};
+use super::{Connections, numbered};
 
 /// The pause after an error: when no descriptor is left, the next try fails at once, too.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -22,18 +21,23 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub struct GuardedAcceptor<A> {
     inner: A,
     connections: Connections,
+    next_number: u64,
 }
 
 /// The place of an open connection.
 pub(super) struct Place {
     connections: Connections,
-    opened: Option<(SocketAddr, Arc<Connection>)>,
+    number: u64,
     _permit: OwnedSemaphorePermit,
 }
 
 impl<A: Acceptor> GuardedAcceptor<A> {
     pub(super) const fn new(inner: A, connections: Connections) -> Self {
-        Self { inner, connections }
+        Self {
+            inner,
+            connections,
+            next_number: 0,
+        }
     }
 }
 
@@ -41,7 +45,7 @@ impl Place {
     /// Waits for a place, which the connection that has been waited for longest gives up if need be.
     async fn take(
         connections: Connections,
-        address: Option<SocketAddr>,
+        number: u64,
         connection: &Arc<Connection>,
     ) -> io::Result<Self> {
         let places = Arc::clone(&connections.0.places);
@@ -50,11 +54,11 @@ impl Place {
         } else {
             connections.0.make_room(places).await?
         };
-        let opened = address.map(|address| (address, Arc::clone(connection)));
-        connections.0.open().extend(opened.clone());
+        let opened = Arc::clone(connection);
+        connections.0.open().insert(number, opened);
         Ok(Self {
             connections,
-            opened,
+            number,
             _permit: permit,
         })
     }
@@ -70,11 +74,14 @@ impl<A: Acceptor> Acceptor for GuardedAcceptor<A> {
     async fn accept(&mut self) -> io::Result<(Self::Io, LocalAddr, RemoteAddr, Scheme)> {
         loop {
             match self.inner.accept().await {
-                Ok((io, local, remote, scheme)) => {
+                Ok((io, _, remote, scheme)) => {
                     let connection = Arc::new(Connection::new());
                     let connections = self.connections.clone();
-                    let place = Place::take(connections, socket(&remote), &connection).await?;
+                    let number = self.next_number;
+                    self.next_number += 1;
+                    let place = Place::take(connections, number, &connection).await?;
                     let stream = GuardedStream::new(io, connection, place);
+                    let local = numbered(number);
                     return Ok((stream, local, remote, scheme));
                 }
                 Err(error) => {
@@ -88,16 +95,6 @@ impl<A: Acceptor> Acceptor for GuardedAcceptor<A> {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let Some((address, connection)) = &self.opened else {
-            return;
-        };
-        let mut open = self.connections.0.open();
-        // The same address may have connected again.
-        if open
-            .get(address)
-            .is_some_and(|one| Arc::ptr_eq(one, connection))
-        {
-            open.remove(address);
-        }
+        self.connections.0.open().remove(&self.number);
     }
 }

@@ -13,13 +13,12 @@ mod tests;
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use poem::Addr;
 use poem::listener::Acceptor;
-use poem::web::RemoteAddr;
+use poem::web::LocalAddr;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -43,7 +42,8 @@ pub struct Connections(Arc<Registry>);
 #[derive(Debug)]
 struct Registry {
     places: Arc<Semaphore>,
-    open: Mutex<HashMap<SocketAddr, Arc<Connection>>>,
+    /// By their numbers: peers may connect from one address to several of ours.
+    open: Mutex<HashMap<u64, Arc<Connection>>>,
 }
 
 impl Connections {
@@ -63,14 +63,14 @@ impl Connections {
     }
 
     /// Notes that a request has arrived and is being worked on, until the returned value is dropped.
-    pub(crate) fn handling(&self, from: &RemoteAddr) -> Option<Handling> {
-        let connection = self.0.open().get(&socket(from)?).cloned()?;
+    pub(crate) fn handling(&self, over: &LocalAddr) -> Option<Handling> {
+        let connection = self.0.open().get(&number_of(over)?).cloned()?;
         Some(Handling::begin(connection))
     }
 }
 
 impl Registry {
-    fn open(&self) -> MutexGuard<'_, HashMap<SocketAddr, Arc<Connection>>> {
+    fn open(&self) -> MutexGuard<'_, HashMap<u64, Arc<Connection>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -96,9 +96,17 @@ impl Registry {
     }
 }
 
-fn socket(address: &RemoteAddr) -> Option<SocketAddr> {
+/// Stands in the local address of a numbered connection.
+const NUMBER: &str = "connection";
+
+/// Passes the number of a connection on to its requests, as their local address.
+fn numbered(number: u64) -> LocalAddr {
+    LocalAddr(Addr::custom(NUMBER, number.to_string()))
+}
+
+fn number_of(address: &LocalAddr) -> Option<u64> {
     match &address.0 {
-        Addr::SocketAddr(address) => Some(*address),
+        Addr::Custom(NUMBER, number) => number.parse().ok(),
         _ => None,
     }
 }

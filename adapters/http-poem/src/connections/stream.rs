@@ -15,6 +15,9 @@ use super::connection::{Connection, Phase};
 /// How a client begins that speaks HTTP/2 without TLS (RFC 9113 section 3.4). No method of HTTP/1.1 begins so.
 const HTTP_2: &[u8] = b"PRI ";
 
+/// How an interim answer begins that asks for the body (RFC 9110 section 15.2.1). The rest of the request is still to come.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 ";
+
 /// A connection that ends with an error when the client does not do its part in time.
 pub struct GuardedStream<Io> {
     io: Io,
@@ -96,11 +99,12 @@ impl<Io> GuardedStream<Io> {
     /// Notes that the client has taken something.
     fn poll_written(
         &mut self,
+        bytes: &[u8],
         written: Poll<io::Result<usize>>,
         task: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         let written = ready!(self.poll_taken(written, task));
-        if self.connection.phase() != Phase::Work {
+        if self.connection.phase() != Phase::Work && !bytes.starts_with(CONTINUE) {
             self.connection.enter(Phase::Idle);
         }
         Poll::Ready(written)
@@ -139,7 +143,7 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for GuardedStream<Io> {
     ) -> Poll<io::Result<usize>> {
         self.refuse_evicted(task)?;
         let written = Pin::new(&mut self.io).poll_write(task, bytes);
-        self.poll_written(written, task)
+        self.poll_written(bytes, written, task)
     }
 
     fn poll_write_vectored(
@@ -149,7 +153,8 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for GuardedStream<Io> {
     ) -> Poll<io::Result<usize>> {
         self.refuse_evicted(task)?;
         let written = Pin::new(&mut self.io).poll_write_vectored(task, bytes);
-        self.poll_written(written, task)
+        let first = bytes.first().map_or(&[][..], |bytes| bytes);
+        self.poll_written(first, written, task)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -2,15 +2,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use poem::endpoint::ToDynEndpoint;
 use poem::listener::{Acceptor as _, Listener as _, TcpListener};
-use poem::{Endpoint, EndpointExt as _, Route, Server, endpoint};
+use poem::{Endpoint, Route, Server, endpoint};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use super::*;
-use crate::middleware::{limit_body, protect};
+use crate::middleware::Shell;
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
@@ -23,12 +24,17 @@ fn app(connections: Connections, let_go: Arc<Notify>) -> impl Endpoint + 'static
         }
     });
     let large = endpoint::make_sync(|_| vec![0; 64 << 20]);
-    Route::new()
-        .at("/", endpoint::make_sync(|_| "ok"))
-        .at("/slow", slow)
-        .at("/large", large)
-        .around(move |next, request| protect(next, request, connections.clone()))
-        .around(limit_body)
+    Shell {
+        routes: ToDynEndpoint(
+            Route::new()
+                .at("/", endpoint::make_sync(|_| "ok"))
+                .at("/slow", slow)
+                .at("/large", large),
+        ),
+        trusted_proxies: Vec::new(),
+        connections,
+        requests: None,
+    }
 }
 
 /// Serves until the test ends.
@@ -67,12 +73,13 @@ async fn answer(at: SocketAddr) -> String {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_does_not_arrive_is_given_up() {
     let (at, _) = serve(100).await;
-    let parts: [&[u8]; 5] = [
+    let parts: [&[u8]; 6] = [
         b"",
         b"GET / HT",
         b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n",
         b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\ncode=",
         b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab",
+        b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\nexpect: 100-continue\r\n\r\n",
     ];
     for part in parts {
         let began = Instant::now();

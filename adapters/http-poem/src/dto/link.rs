@@ -26,7 +26,7 @@ pub(crate) struct NewLink {
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none, example)]
 pub(crate) struct StartedLink {
-    /// The code for the person: eight digits.
+    /// The code for the person: eight digits; up to twelve while somebody is guessing codes.
     link_code: String,
     /// Where the person enters the code.
     verification_url: String,

@@ -42,6 +42,7 @@ macro_rules! codes {
 codes! {
     InvalidRequest "invalid_request" BAD_REQUEST;
     Unauthorized "unauthorized" UNAUTHORIZED;
+    EnrollKeyRequired "enroll_key_required" UNAUTHORIZED;
     Forbidden "forbidden" FORBIDDEN;
     NotFound "not_found" NOT_FOUND;
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED;
@@ -127,6 +128,7 @@ impl From<Refusal> for Problem {
         let problem = |code| Self::new(code, detail);
         match refusal {
             Refusal::Unauthorized(_) => problem(Code::Unauthorized),
+            Refusal::EnrollKeyRequired => problem(Code::EnrollKeyRequired),
             Refusal::Forbidden(_) => problem(Code::Forbidden),
             Refusal::NotFound(_) => problem(Code::NotFound),
             Refusal::LinkPending => problem(Code::LinkPending),
@@ -134,7 +136,10 @@ impl From<Refusal> for Problem {
             Refusal::ForeignCallback(_) => problem(Code::InvalidRequest),
             Refusal::CodeInUse => problem(Code::CodeInUse),
             Refusal::Unprocessable(_) => problem(Code::Unprocessable),
-            Refusal::RateLimited { retry_after } => {
+            Refusal::RateLimited { retry_after }
+            | Refusal::TooManyUnknownKeys { retry_after }
+            | Refusal::TooManyLinks { retry_after }
+            | Refusal::TooManyConsents { retry_after } => {
                 problem(Code::RateLimited).retry_after(retry_after)
             }
             Refusal::PolledTooSoon(too_soon) => {

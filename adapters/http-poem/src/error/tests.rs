@@ -38,6 +38,7 @@ async fn every_refusal_has_its_code_and_status() {
     let cause = || "table 7".into();
     for (refusal, status, code, retry_after) in [
         (Refusal::Unauthorized("no"), 401, "unauthorized", None),
+        (Refusal::EnrollKeyRequired, 401, "enroll_key_required", None),
         (Refusal::Forbidden("no"), 403, "forbidden", None),
         (Refusal::LinkPending, 409, "link_pending", None),
         (

@@ -1,5 +1,5 @@
-//! Middleware for every request, from the outside in: `trace`, `secure`, `catch_panics`, `answer_problems`, `limit_body`,
-//! `protect`, `note_head`; for the API also `request_timeout`.
+//! What applies to every request and response. One endpoint does all of it, because each wrapper of poem's moves the
+//! request, which is large, once more.
 
 mod head;
 mod headers;
@@ -7,15 +7,67 @@ mod limit_body;
 mod methods;
 mod panics;
 mod problems;
-mod protect;
 mod timeout;
 mod trace;
 
-pub(crate) use head::{is_head, note_head};
-pub(crate) use headers::secure;
-pub(crate) use limit_body::limit_body;
-pub(crate) use panics::catch_panics;
-pub(crate) use problems::answer_problems;
-pub(crate) use protect::protect;
-pub(crate) use timeout::request_timeout;
-pub(crate) use trace::trace;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use ipnet::IpNet;
+use poem::endpoint::DynEndpoint;
+use poem::{Endpoint, Request, Response, Result};
+use tracing::Instrument as _;
+
+use crate::address::locate;
+use crate::connections::Connections;
+use crate::requests::Requests;
+pub(crate) use head::is_head;
+pub(crate) use timeout::in_time;
+use trace::Underway;
+
+/// The routes with everything that applies to all of them. It never fails: errors become problem responses.
+pub(crate) struct Shell<R> {
+    pub(crate) routes: R,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) connections: Connections,
+    pub(crate) requests: Option<Arc<dyn Requests>>,
+}
+
+impl<R: DynEndpoint<Output = Response>> Endpoint for Shell<R> {
+    type Output = Response;
+
+    // Neither this nor `handle` is an `async fn`, which would hold the request twice.
+    fn call(&self, request: Request) -> impl Future<Output = Result<Response>> + Send {
+        let (underway, span) = Underway::begin(&request, self.requests.as_ref());
+        let challenge = problems::challenge(request.headers());
+        let handled = AssertUnwindSafe(self.handle(request)).catch_unwind();
+        let handled = handled.instrument(span);
+        async move {
+            let mut handled = pin!(handled);
+            let mut response = match handled.as_mut().await {
+                Ok(Ok(response)) => response,
+                Ok(Err(error)) => handled.span().in_scope(|| problems::answer(error)),
+                Err(panic) => handled.span().in_scope(|| panics::answer(&*panic)),
+            };
+            problems::complete(&mut response, underway.path(), challenge);
+            headers::secure(response.headers_mut());
+            underway.answered(&mut response);
+            Ok(response)
+        }
+    }
+}
+
+impl<R: DynEndpoint<Output = Response>> Shell<R> {
+    fn handle(&self, mut request: Request) -> impl Future<Output = Result<Response>> {
+        head::note_head(&mut request);
+        async move {
+            locate(&mut request, &self.trusted_proxies);
+            limit_body::limit_body(&mut request).await?;
+            // The request has arrived in full, so its connection keeps its place: nobody holds one with half a body.
+            let _handling = self.connections.handling(request.local_addr());
+            self.routes.call(request).await
+        }
+    }
+}

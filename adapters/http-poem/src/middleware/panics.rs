@@ -2,20 +2,18 @@
 
 use std::any::Any;
 
-use poem::middleware::{CatchPanic, PanicHandler};
+use poem::{IntoResponse as _, Response};
 
 use crate::error::Problem;
 
 /// Answers a panic with a problem.
-pub(crate) fn catch_panics() -> CatchPanic<impl PanicHandler> {
-    CatchPanic::new().with_handler(|panic: Box<dyn Any + Send>| {
-        let message = panic
-            .downcast_ref::<&str>()
-            .copied()
-            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-            .unwrap_or("no message");
-        Problem::internal(&Panicked(message.to_owned()))
-    })
+pub(super) fn answer(panic: &(dyn Any + Send)) -> Response {
+    let message = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    Problem::internal(&Panicked(message.to_owned())).into_response()
 }
 
 #[derive(Debug)]

@@ -4,80 +4,94 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
-use poem::http::{HeaderName, HeaderValue, Method};
-use poem::{Endpoint, PathPattern, Request, Response, Result};
+use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use poem::{PathPattern, Request, Response};
 use tokio::time::Instant;
-use tracing::field::Empty;
-use tracing::{Instrument as _, Span};
+use tracing::{Level, Span};
 
 use super::methods;
 use crate::requests::{Answered, Requests};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Runs a request inside a span with its id, reports it to the observer and logs one line. All of them name the route
-/// template, because paths and queries contain link codes.
-pub(crate) async fn trace<E: Endpoint>(
-    next: Arc<E>,
-    request: Request,
-    requests: Arc<dyn Requests>,
-) -> Result<Response> {
-    let id = request_id(&request);
-    let method = request.method().clone();
-    let span = span(&id, &method);
-    requests.began(&span, request.headers());
-    let underway = Underway {
-        span: span.clone(),
-        method,
-        guessed_route: methods::documented(request.uri().path()),
-        requests,
-        started: Instant::now(),
-        is_over: false,
-    };
-    let mut response = next.get_response(request).instrument(span).await;
-    let pattern = response.data::<PathPattern>();
-    let route = pattern.map(|pattern| methods::template(&pattern.0));
-    underway.answered(route, response.status().as_u16());
-    if let Ok(id) = HeaderValue::try_from(id) {
-        response.headers_mut().insert(REQUEST_ID, id);
-    }
-    Ok(response)
-}
-
-/// A request in progress. If the client disconnects, poem drops the request and this guard with it. The guard then
-/// reports the request, which was perhaps the slowest.
-struct Underway {
-    span: Span,
+/// A request in progress: it has a span with its id, is reported to the observer and logs one line. All of them name the
+/// route template, because paths and queries contain link codes.
+///
+/// If the client disconnects, poem drops the request and this guard with it. The guard then reports the request, which
+/// was perhaps the slowest.
+pub(super) struct Underway<'a> {
+    id: HeaderValue,
+    /// The span, if somebody wants to know how the request ends.
+    span: Option<Span>,
     method: Method,
-    /// The route of the document, if the router does not provide one.
-    guessed_route: Option<&'static str>,
-    requests: Arc<dyn Requests>,
+    uri: Uri,
+    requests: Option<&'a Arc<dyn Requests>>,
     started: Instant,
     is_over: bool,
 }
 
-impl Underway {
-    fn answered(mut self, route: Option<&str>, status: u16) {
-        self.is_over = true;
-        self.tell(route, status);
+impl<'a> Underway<'a> {
+    /// Returns the request and the span to work in.
+    pub(super) fn begin(
+        request: &Request,
+        requests: Option<&'a Arc<dyn Requests>>,
+    ) -> (Self, Span) {
+        let id = request_id(request.headers());
+        let method = request.method().clone();
+        let span = span(id.to_str().unwrap_or_default(), &method);
+        if let Some(requests) = requests {
+            requests.began(&span, request.headers());
+        }
+        let is_watched = requests.is_some() || tracing::enabled!(Level::DEBUG);
+        let underway = Self {
+            id,
+            span: is_watched.then(|| span.clone()),
+            method,
+            uri: request.uri().clone(),
+            requests,
+            started: Instant::now(),
+            is_over: false,
+        };
+        (underway, span)
     }
 
-    fn tell(&self, route: Option<&str>, status: u16) {
+    pub(super) fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    /// Reports the response, and adds the id to it.
+    pub(super) fn answered(mut self, response: &mut Response) {
+        self.is_over = true;
+        self.tell(response.status().as_u16(), || {
+            let pattern = response.data::<PathPattern>();
+            pattern.map(|pattern| methods::template(&pattern.0))
+        });
+        response.headers_mut().insert(REQUEST_ID, self.id.clone());
+    }
+
+    /// Finds the route only if somebody wants to know it.
+    fn tell<'r>(&self, status: u16, route: impl FnOnce() -> Option<&'r str>) {
+        let Some(span) = &self.span else {
+            return;
+        };
         let answered = Answered {
-            method: self.method.as_str(),
-            route,
+            method: known(&self.method),
+            route: route(),
             status,
             took: self.started.elapsed(),
         };
-        record(&self.span, &self.method, &answered);
-        self.requests.answered(&self.span, &answered);
+        log(span, &answered);
+        if let Some(requests) = self.requests {
+            requests.answered(span, &answered);
+        }
     }
 }
 
-impl Drop for Underway {
+impl Drop for Underway<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.tell(self.guessed_route, Answered::CLIENT_GONE);
+            // The router's answer is not known, so the document's has to do.
+            self.tell(Answered::CLIENT_GONE, || methods::documented(self.path()));
         }
     }
 }
@@ -89,26 +103,20 @@ fn span(id: &str, method: &Method) -> Span {
         "request",
         request_id = id,
         otel.kind = "server",
-        http.request.method = %known(method),
-        http.route = Empty,
-        http.response.status_code = Empty,
+        http.request.method = known(method),
     )
 }
 
-fn record(span: &Span, method: &Method, answered: &Answered<'_>) {
+fn log(span: &Span, answered: &Answered<'_>) {
     tracing::debug!(
         parent: span,
-        method = known(method),
+        method = answered.method,
         route = answered.route.unwrap_or("none"),
         status = answered.status,
         elapsed_ms = answered.took.as_millis(),
         "{}",
         if answered.status == Answered::CLIENT_GONE { "client disconnected" } else { "answered" }
     );
-    if let Some(route) = answered.route {
-        span.record("http.route", route);
-    }
-    span.record("http.response.status_code", answered.status);
 }
 
 /// Returns the method, or `_OTHER` for an invented one.
@@ -126,34 +134,30 @@ fn known(method: &Method) -> &str {
 }
 
 /// Returns the id of the request if it is safe to log, otherwise a new one.
-fn request_id(request: &Request) -> String {
-    let shown = request.header(REQUEST_ID).filter(|id| is_sane(id));
-    shown.map_or_else(new_id, str::to_owned)
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let sent = headers.get(REQUEST_ID);
+    sent.filter(|id| is_sane(id.as_bytes()))
+        .cloned()
+        .unwrap_or_else(new_id)
 }
 
-fn is_sane(id: &str) -> bool {
-    let is_harmless = |b: u8| b.is_ascii_alphanumeric() || b"-_.:=".contains(&b);
-    (1..=128).contains(&id.len()) && id.bytes().all(is_harmless)
+fn is_sane(id: &[u8]) -> bool {
+    let is_harmless = |b: &u8| b.is_ascii_alphanumeric() || b"-_.:=".contains(b);
+    (1..=128).contains(&id.len()) && id.iter().all(is_harmless)
 }
 
 /// A hash of a counter with a random key per process: it need not be secret, only unique.
-fn new_id() -> String {
+fn new_id() -> HeaderValue {
     static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    format!(
-        "{:016x}",
-        KEY.hash_one(NEXT.fetch_add(1, Ordering::Relaxed))
-    )
+    let hash = KEY.hash_one(NEXT.fetch_add(1, Ordering::Relaxed));
+    // Hexadecimal digits are a valid header, so the fallback is never used.
+    HeaderValue::try_from(format!("{hash:016x}")).unwrap_or_else(|_| hash.into())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::future::pending;
     use std::sync::Mutex;
-    use std::time::Duration;
-
-    use poem::endpoint::make;
-    use tokio::time::timeout;
 
     use super::*;
 
@@ -167,33 +171,25 @@ mod tests {
         }
     }
 
-    async fn asked(path: &str, told: &Arc<Told>) {
-        let never = make(|_| pending::<Result<Response>>());
+    fn told(path: &str, end: impl FnOnce(Underway<'_>)) -> Vec<(Option<String>, u16)> {
+        let told = Arc::new(Told::default());
+        let requests: Arc<dyn Requests> = Arc::clone(&told) as _;
         let request = Request::builder().uri(path.parse().unwrap()).finish();
-        let answer = trace(
-            Arc::new(never),
-            request,
-            Arc::clone(told) as Arc<dyn Requests>,
-        );
-        let gone = timeout(Duration::from_millis(10), answer).await;
-        assert!(gone.is_err());
+        end(Underway::begin(&request, Some(&requests)).0);
+        told.0.lock().unwrap().clone()
     }
 
-    #[tokio::test]
-    async fn a_disconnected_client_is_reported_once() {
-        let told = Arc::new(Told::default());
-        asked("/v1/token?min_ttl=60", &told).await;
-        asked("/made-up", &told).await;
-        let expected = [(Some("/v1/token".to_owned()), 499), (None, 499)];
-        assert_eq!(*told.0.lock().unwrap(), expected);
+    #[test]
+    fn a_disconnected_client_is_reported_once() {
+        let expected = [(Some("/v1/token".to_owned()), 499)];
+        let gone = |underway: Underway<'_>| drop(underway);
+        assert_eq!(told("/v1/token?min_ttl=60", gone), expected);
+        assert_eq!(told("/made-up", gone), [(None, 499)]);
     }
 
-    #[tokio::test]
-    async fn an_answered_request_is_reported_once() {
-        let told = Arc::new(Told::default());
-        let app = make(async |_| Ok::<_, poem::Error>(Response::default()));
-        let answer = trace(Arc::new(app), Request::default(), Arc::clone(&told) as _).await;
-        assert!(answer.is_ok());
-        assert_eq!(*told.0.lock().unwrap(), [(None, 200)]);
+    #[test]
+    fn an_answered_request_is_reported_once() {
+        let answered = |underway: Underway<'_>| underway.answered(&mut Response::default());
+        assert_eq!(told("/", answered), [(None, 200)]);
     }
 }

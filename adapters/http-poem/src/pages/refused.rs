@@ -29,6 +29,7 @@ pub(super) fn answer(visit: &Visit<'_>, refusal: Refusal, code: Option<&LinkCode
         Refusal::CodeInUse => in_use(visit),
         Refusal::ForeignCallback(why) => foreign(visit, why),
         Refusal::RateLimited { retry_after } => too_many(visit, retry_after),
+        Refusal::TooManyConsents { retry_after } => too_many_consents(visit, retry_after),
         Refusal::ProviderUnavailable { retry_after, .. } => after(
             unavailable(visit, "The provider does not respond"),
             retry_after,
@@ -52,7 +53,7 @@ pub(super) fn malformed(visit: &Visit<'_>, typed: &str) -> Response {
     let problem = if typed.trim().is_empty() {
         "Enter the code that your program shows."
     } else {
-        "A code has eight digits, like 1234 5678."
+        "A code has eight digits, like 1234 5678, or up to twelve."
     };
     form(
         visit,
@@ -174,8 +175,19 @@ fn too_many(visit: &Visit<'_>, retry_after: Duration) -> Response {
     let words = Words {
         status: StatusCode::TOO_MANY_REQUESTS,
         heading: "Too many wrong codes",
-        text: "To stop people from guessing codes, this page accepts no codes for a while.",
+        text: "To stop people from guessing codes, this page accepts no codes from your network for a while.",
         advice: &format!("Wait {wait}, then try again. You may need a new code by then."),
+    };
+    after(page(visit, &words, Mood::Careful), retry_after)
+}
+
+fn too_many_consents(visit: &Visit<'_>, retry_after: Duration) -> Response {
+    let wait = words::span(retry_after.max(Duration::from_secs(1)));
+    let words = Words {
+        status: StatusCode::TOO_MANY_REQUESTS,
+        heading: "Too many people are linking accounts",
+        text: "Others, perhaps on your network, have not finished yet. Your code stays valid.",
+        advice: &format!("Wait {wait}, then enter your code again."),
     };
     after(page(visit, &words, Mood::Careful), retry_after)
 }

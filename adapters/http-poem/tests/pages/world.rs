@@ -51,7 +51,7 @@ impl World {
             trusted_proxies: Vec::new(),
             connections: Connections::new(usize::MAX),
         };
-        let client = TestClient::new(app(Arc::clone(&services), settings).boxed());
+        let client = TestClient::new(app(Arc::clone(&services), settings, None).boxed());
         Self {
             clock,
             provider,

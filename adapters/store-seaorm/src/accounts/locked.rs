@@ -4,8 +4,8 @@ use central_oauth_domain::grant::{AccountId, AccountKey, StoredTokens};
 use central_oauth_domain::ports::StoreError;
 use sea_orm::sea_query::{ExprTrait, IntoCondition, LockType};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, Iterable, QueryFilter, QueryOrder,
-    QuerySelect, SelectTwoRequired,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, Iterable, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Select, SelectTwoRequired, UpdateMany, Value,
 };
 
 use crate::convert::{rows, stored_tokens};
@@ -56,11 +56,14 @@ async fn one(
 pub(crate) fn locked(
     which: impl IntoCondition,
 ) -> SelectTwoRequired<tokens::Entity, accounts::Entity> {
+    locking(which).select_two_required(accounts::Entity)
+}
+
+fn locking(which: impl IntoCondition) -> Select<tokens::Entity> {
     tokens::Entity::find()
         .inner_join(accounts::Entity)
         .filter(which.into_condition())
         .lock(LockType::NoKeyUpdate)
-        .select_two_required(accounts::Entity)
 }
 
 /// Saves what a transition has changed of locked tokens.
@@ -82,6 +85,41 @@ pub(crate) async fn save(
         saved.await.map_err(failed)?;
     }
     Ok(())
+}
+
+/// Returns the statement that locks tokens and saves what a transition has changed, if both rows are still those that the
+/// transition began with. `None` unless the row of the tokens alone has changed.
+pub(crate) fn save_unchanged(
+    before: &StoredTokens,
+    after: &StoredTokens,
+) -> Option<UpdateMany<tokens::Entity>> {
+    let ((account, tokens), (new_account, new_tokens)) = (rows(before), rows(after));
+    if changes(&account, new_account).is_some() {
+        return None;
+    }
+    let changed = changes(&tokens, new_tokens)?;
+    let number = tokens::Column::AccountId;
+    let this = Condition::all().add(number.eq(before.account.id.0));
+    let same = locking(this.add(equal(&tokens)).add(equal(&account)));
+    let same = same.select_only().column(number).into_query();
+    let saved = tokens::Entity::update_many().set(changed);
+    Some(saved.filter(number.in_subquery(same)))
+}
+
+/// Whether a row has these values. A sealed one may have been sealed with another key meanwhile.
+fn equal<A: ActiveModelTrait>(row: &A) -> Condition {
+    let columns = <A::Entity as EntityTrait>::Column::iter();
+    columns.fold(Condition::all(), |all, column| {
+        let Some(value) = row.get(column).into_value() else {
+            return all;
+        };
+        let is_null = value == value.as_null();
+        all.add(match value {
+            _ if is_null => column.is_null(),
+            Value::Bytes(_) => column.is_not_null(),
+            value => column.eq(value),
+        })
+    })
 }
 
 /// The columns that differ.

@@ -41,9 +41,11 @@ fn read(mut row: Model) -> Result<Link, Column> {
             client_name: row.client_name.take(),
             address: row.address.take(),
         },
+        network: optional_hash(row.network.take(), "network")?,
         created_at: Timestamp::from_millis(row.created_at),
         expires_at: Timestamp::from_millis(row.expires_at),
         browser: optional_hash(row.browser_hash.take(), "browser_hash")?,
+        confirmed_from: optional_hash(row.confirmed_from.take(), "confirmed_from")?,
         callback: optional_hash(row.callback_hash.take(), "callback_hash")?,
         poll: poll(&row)?,
         lease_until: time(row.lease_until),
@@ -54,6 +56,10 @@ fn read(mut row: Model) -> Result<Link, Column> {
 fn optional_hash(bytes: Option<Vec<u8>>, column: Column) -> Result<Option<KeyedHash>, Column> {
     let read = |bytes: Vec<u8>| hash(&bytes).ok_or(column);
     bytes.map(read).transpose()
+}
+
+fn optional_bytes(hash: Option<KeyedHash>) -> Option<Vec<u8>> {
+    hash.map(|hash| hash.as_bytes().to_vec())
 }
 
 fn poll(row: &Model) -> Result<Option<PollSchedule>, Column> {
@@ -169,10 +175,12 @@ fn columns(link: &Link, state: ActiveModel) -> ActiveModel {
         provider: Set(link.provider.as_str().to_owned()),
         client_name: Set(link.requester.client_name.clone()),
         address: Set(link.requester.address.clone()),
+        network: Set(optional_bytes(link.network)),
         created_at: Set(link.created_at.as_millis()),
         expires_at: Set(link.expires_at.as_millis()),
-        browser_hash: Set(link.browser.map(|hash| hash.as_bytes().to_vec())),
-        callback_hash: Set(link.callback.map(|hash| hash.as_bytes().to_vec())),
+        browser_hash: Set(optional_bytes(link.browser)),
+        confirmed_from: Set(optional_bytes(link.confirmed_from)),
+        callback_hash: Set(optional_bytes(link.callback)),
         poll_interval: Set(poll.map(|poll| millis(poll.interval))),
         poll_failures: Set(poll.map(|poll| poll.failures.into())),
         poll_next_at: Set(poll.map(|poll| poll.next_at.as_millis())),

@@ -2,6 +2,7 @@
 
 mod clock;
 mod error;
+mod group;
 mod health;
 mod hold;
 mod peek;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::ports::StoreError;
-use sea_orm::DbErr;
+use sea_orm::{DbBackend, DbErr, QueryTrait};
 
 pub use clock::DatabaseClock;
 pub use error::OpenError;
@@ -30,6 +31,7 @@ pub(crate) use session::Session;
 use crate::error::unavailable;
 use crate::schema;
 use crate::url::{DatabaseUrl, Place};
+use group::Writing;
 use postgres::Postgres;
 use sqlite::Sqlite;
 
@@ -85,8 +87,15 @@ impl Add for PoolUse {
 
 /// An open database.
 pub(crate) enum Database {
-    Sqlite(Sqlite),
+    Sqlite(Arc<Sqlite>),
     Postgres(Arc<Postgres>),
+}
+
+/// What a write is for. A server keeps connections for what exists nowhere else until it is stored.
+#[derive(Clone, Copy)]
+pub(crate) enum Purpose {
+    Change,
+    Save,
 }
 
 /// An open transaction that may write; dropping it takes everything back.
@@ -100,7 +109,7 @@ impl Database {
         match url.place() {
             Place::File(path) => {
                 peek::refuse_newer(path, url).await?;
-                Ok(Self::Sqlite(Sqlite::open(path, url).await?))
+                Ok(Self::Sqlite(Arc::new(Sqlite::open(path, url).await?)))
             }
             Place::Server(options) => {
                 let server = Postgres::open(options, settings).await;
@@ -137,6 +146,41 @@ impl Database {
             Self::Postgres(server) => server.begin_saving().await,
         };
         self.begun(txn)
+    }
+
+    /// Writes in a transaction, which an error rolls back. SQLite commits those together that wait at the same time.
+    pub(crate) async fn write<T, E, W>(&self, purpose: Purpose, writing: W) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        W: for<'a> FnOnce(&'a Session) -> Writing<'a, Result<T, E>> + Send + 'static,
+    {
+        if let Self::Sqlite(file) = self {
+            return group::write(file, writing).await;
+        }
+        let begun = match purpose {
+            Purpose::Change => self.begin().await,
+            Purpose::Save => self.begin_saving().await,
+        };
+        let write = begun.map_err(unavailable)?;
+        let written = writing(&write.txn).await?;
+        write.commit().await?;
+        Ok(written)
+    }
+
+    /// Whether a statement can be by itself what a transaction is elsewhere.
+    pub(crate) fn saves_at_once(&self) -> bool {
+        matches!(self, Self::Postgres(server) if server.saves_at_once())
+    }
+
+    /// Runs a statement that saves, where a server needs no transaction around it. Returns whether it has changed anything. If
+    /// that is unknown, a transaction finds out.
+    pub(crate) async fn save_at_once(&self, statement: &impl QueryTrait) -> bool {
+        let Self::Postgres(server) = self else {
+            return false;
+        };
+        let saved = server.save_at_once(statement.build(DbBackend::Postgres));
+        saved.await.unwrap_or(false)
     }
 
     fn begun(&self, txn: Result<Session, DbErr>) -> Result<Write, DbErr> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sea_orm::sqlx::{Connection, Executor, PgConnection};
 use sea_orm::{
-    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
+    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Statement,
     TransactionTrait, sqlx,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -106,13 +106,36 @@ impl Postgres {
 
     /// A transaction for what exists nowhere else until it is stored.
     pub(super) async fn begin_saving(&self) -> Result<Session, DbErr> {
+        let turn = self.turn_to_save().await?;
+        let health = Some(Arc::clone(&self.health));
+        self.begin_at(&self.saving, health, Some(turn)).await
+    }
+
+    /// Whether a statement needs no transaction around it. Behind a pooler, a transaction tells the session its settings.
+    pub(super) const fn saves_at_once(&self) -> bool {
+        !self.found.is_shared
+    }
+
+    /// Runs a statement that saves, without a transaction around it. Returns whether it has changed anything, as far as the
+    /// server has said so.
+    pub(super) async fn save_at_once(&self, statement: Statement) -> Result<bool, DbErr> {
+        let _turn = self.turn_to_save().await?;
+        let (connections, patience) = self.saving.current();
+        let session = Session::new(Channel::Pool(connections), Some(patience));
+        let has_changed = session.execute_raw(statement).await?.rows_affected() > 0;
+        self.saving.is_well();
+        if has_changed {
+            self.health.committed();
+        }
+        Ok(has_changed)
+    }
+
+    async fn turn_to_save(&self) -> Result<OwnedSemaphorePermit, DbErr> {
         let turn = Arc::clone(&self.turns).acquire_owned();
         let turn = timeout(self.settings.connect_timeout, turn).await;
         let turn = turn.map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?;
         // Never closed.
-        let turn = turn.map_err(|error| DbErr::Custom(error.to_string()))?;
-        let health = Some(Arc::clone(&self.health));
-        self.begin_at(&self.saving, health, Some(turn)).await
+        turn.map_err(|error| DbErr::Custom(error.to_string()))
     }
 
     async fn begin_at(

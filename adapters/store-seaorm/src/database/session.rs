@@ -87,6 +87,14 @@ impl Session {
         }
     }
 
+    /// Rolls a transaction back to a savepoint, so that it can go on after a statement has failed.
+    pub(super) async fn roll_back_to(&self, savepoint: &str) -> Result<(), DbErr> {
+        match &self.channel {
+            Channel::Pool(_) => Ok(()),
+            Channel::Transaction(txn) => txn.roll_back_to(savepoint).await,
+        }
+    }
+
     /// A question by itself may be asked again on another connection: after a restart of the server each of its old ones
     /// fails once.
     fn connections_to_try(&self) -> u32 {

@@ -20,6 +20,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
 
 use super::error::OpenError;
+use super::group::Group;
 use super::health::WriteHealth;
 use super::peek;
 use super::place::FilePlace;
@@ -49,6 +50,8 @@ pub(crate) struct Sqlite {
     current: Mutex<Arc<OpenFile>>,
     /// Whose turn it is to write. SQLite lets one connection write at a time; within this process they queue, fairly.
     turn: Arc<Semaphore>,
+    /// Small writes, which are committed together.
+    group: Group,
     health: Arc<WriteHealth>,
 }
 
@@ -77,6 +80,7 @@ impl Sqlite {
             url: url.clone(),
             current: Mutex::new(Arc::new(file)),
             turn: Arc::new(Semaphore::new(1)),
+            group: Group::default(),
             health: Arc::default(),
         })
     }
@@ -91,6 +95,10 @@ impl Sqlite {
 
     pub(super) const fn health(&self) -> &Arc<WriteHealth> {
         &self.health
+    }
+
+    pub(super) const fn group(&self) -> &Group {
+        &self.group
     }
 
     /// Begins to write. The lock is taken at the start: a transaction that begins by reading and is refused the lock

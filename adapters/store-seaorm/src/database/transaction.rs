@@ -7,8 +7,8 @@
 //! Begin, commit and rollback run in tasks of their own, because a caller may be dropped at any moment. A transaction keeps
 //! its turn until it has ended.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbBackend, DbErr};
 use tokio::runtime::Handle;
@@ -18,7 +18,9 @@ use tracing::{Instrument as _, Span};
 use super::health::WriteHealth;
 use super::session::{Patience, seen, span, within};
 use super::sqlite::OpenFile;
-use crate::error::{is_about_the_connection, is_locked, is_storage_failure};
+use crate::error::{
+    is_about_the_connection, is_about_the_statement, is_locked, is_storage_failure,
+};
 
 /// Where the connection of a transaction comes from.
 #[derive(Clone)]
@@ -66,6 +68,8 @@ pub(crate) struct Transaction {
     open: Option<Box<Open>>,
     backend: DbBackend,
     has_failed: AtomicBool,
+    /// The first failure after which SQLite may have rolled everything back.
+    storage_failure: OnceLock<DbErr>,
     is_suspect: AtomicBool,
 }
 
@@ -102,6 +106,7 @@ impl Transaction {
                 backend: open.txn.get_database_backend(),
                 open: Some(open),
                 has_failed: AtomicBool::new(false),
+                storage_failure: OnceLock::new(),
                 is_suspect: AtomicBool::new(false),
             })
         }))
@@ -143,11 +148,32 @@ impl Transaction {
     /// Notes that a statement has failed. The transaction can only be rolled back then.
     pub(super) fn statement_failed(&self, error: &DbErr) {
         self.has_failed.store(true, Ordering::Relaxed);
+        if !is_about_the_statement(error) {
+            self.storage_failure.get_or_init(|| error.clone());
+        }
         if is_storage_failure(error) {
             let is_suspect = is_about_the_connection(error);
             self.is_suspect.store(is_suspect, Ordering::Relaxed);
             self.tell_failure();
         }
+    }
+
+    /// Rolls back to a savepoint. The transaction goes on, even if a statement has failed since.
+    ///
+    /// # Errors
+    /// After a storage failure, and when SQLite has rolled back by itself: there is no savepoint any more then.
+    pub(super) async fn roll_back_to(&self, savepoint: &str) -> Result<(), DbErr> {
+        if let Some(error) = self.storage_failure.get() {
+            return Err(error.clone());
+        }
+        let open = self.open.as_ref().ok_or_else(spoilt)?;
+        let sql = format!("ROLLBACK TO {savepoint}");
+        let rolled_back = open.txn.execute_unprepared(&sql).await;
+        match &rolled_back {
+            Ok(_) => self.has_failed.store(false, Ordering::Relaxed),
+            Err(error) => self.statement_failed(error),
+        }
+        rolled_back.map(drop)
     }
 
     fn tell_failure(&self) {

@@ -15,9 +15,13 @@ pub struct Model {
     pub provider: String,
     pub client_name: Option<String>,
     pub address: Option<String>,
+    /// The keyed hash of the network that asked, if its link codes are limited.
+    pub network: Option<Vec<u8>>,
     pub created_at: i64,
     pub expires_at: i64,
     pub browser_hash: Option<Vec<u8>>,
+    /// The keyed hash of the network from which the browser confirmed.
+    pub confirmed_from: Option<Vec<u8>>,
     pub state: State,
     pub ended_at: Option<i64>,
     /// The account that the link led to.

@@ -2,14 +2,19 @@
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::AccessKeyId;
-use central_oauth_domain::link::LinkId;
+use central_oauth_domain::link::{CodeLimit, Link, LinkId};
 use central_oauth_domain::ports::{LinkCreation, NewLink, NewLinkKey, StoreError};
+use central_oauth_domain::secret::KeyedHash;
 use sea_orm::ActiveValue::NotSet;
-use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, QuerySelect, SqlErr};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select, SqlErr,
+};
 
 use super::open_links;
 use crate::convert::{link_columns, row_count};
-use crate::entities::device_codes::ActiveModel;
+use crate::database::Purpose;
+use crate::entities::device_codes::{ActiveModel, Column, Entity};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
 use crate::{keys, locks};
@@ -18,20 +23,49 @@ pub(super) async fn create(
     store: &SeaOrmStore,
     link: NewLink,
     most_open: u64,
+    limit: CodeLimit,
 ) -> Result<LinkCreation, StoreError> {
-    let write = store.write().await?;
-    locks::new_links(&write.txn).await?;
-    if is_full(&write.txn, link.created_at, most_open).await? {
-        return Ok(LinkCreation::OverCapacity);
+    let created = store.database.write(Purpose::Change, move |db| {
+        Box::pin(insert(db, link, most_open, limit))
+    });
+    match created.await {
+        Ok(link) => Ok(LinkCreation::Created(Box::new(link))),
+        Err(NotCreated::Refused(answer)) => Ok(answer),
+        Err(NotCreated::Failed(error)) => Err(error),
     }
-    let key = key_of(&write.txn, &link).await?;
-    match new_row(link, key).insert(&write.txn).await {
-        Ok(row) => {
-            write.commit().await?;
-            Ok(LinkCreation::Created(Box::new(row.try_into()?)))
-        }
-        Err(error) if is_taken(&error) => Ok(LinkCreation::CodeTaken),
-        Err(error) => Err(failed(error)),
+}
+
+/// Why nothing of a link is stored.
+enum NotCreated {
+    Refused(LinkCreation),
+    Failed(StoreError),
+}
+
+impl From<StoreError> for NotCreated {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+async fn insert(
+    db: &impl ConnectionTrait,
+    link: NewLink,
+    most_open: u64,
+    limit: CodeLimit,
+) -> Result<Link, NotCreated> {
+    locks::new_links(db).await?;
+    let full_since = full_since(db, &link, limit).await?;
+    if let Err(refused) = limit.judge(full_since, link.created_at) {
+        return Err(NotCreated::Refused(LinkCreation::TooManyCodes(refused)));
+    }
+    if is_full(db, link.created_at, most_open).await? {
+        return Err(NotCreated::Refused(LinkCreation::OverCapacity));
+    }
+    let key = key_of(db, &link).await?;
+    match new_row(link, key).insert(db).await {
+        Ok(row) => Ok(row.try_into()?),
+        Err(error) if is_taken(&error) => Err(NotCreated::Refused(LinkCreation::CodeTaken)),
+        Err(error) => Err(failed(error).into()),
     }
 }
 
@@ -61,6 +95,31 @@ fn new_row(link: NewLink, key: AccessKeyId) -> ActiveModel {
 fn is_taken(error: &DbErr) -> bool {
     let violated = error.sql_err();
     matches!(violated, Some(SqlErr::UniqueConstraintViolation(words)) if words.contains("code_hash"))
+}
+
+/// When the network of a link got the first of the latest codes that are as many as it may get.
+async fn full_since(
+    db: &impl ConnectionTrait,
+    link: &NewLink,
+    limit: CodeLimit,
+) -> Result<Option<Timestamp>, StoreError> {
+    let Some(network) = &link.network else {
+        return Ok(None);
+    };
+    let codes = codes_of(network, limit.counting_since(link.created_at));
+    let first = codes.offset(CodeLimit::PER_NETWORK - 1).limit(1);
+    let first = first.into_tuple::<i64>().one(db).await.map_err(failed)?;
+    Ok(first.map(Timestamp::from_millis))
+}
+
+/// When a network got link codes, the latest first.
+pub(crate) fn codes_of(network: &KeyedHash, since: Timestamp) -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column(Column::CreatedAt)
+        .filter(Column::Network.eq(network.as_bytes().to_vec()))
+        .filter(Column::CreatedAt.gt(since.as_millis()))
+        .order_by_desc(Column::CreatedAt)
 }
 
 /// Whether `most_open` links are open already: whether there is a last one of that many.

@@ -1,5 +1,6 @@
 //! Links, from the code to their end.
 
+mod confirm;
 mod create;
 mod polls;
 mod purge;
@@ -9,24 +10,39 @@ use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::revocation::NewRevocation;
 use central_oauth_domain::grant::{Account, AccountId, NewGrant, ProviderName};
-use central_oauth_domain::link::{Ending, Link, PollSchedule, SealedConsent, SealedGrant};
+use central_oauth_domain::link::{
+    CodeLimit, Confirmation, Ending, Link, PollSchedule, SealedConsent, SealedGrant,
+    TooManyConsents,
+};
 use central_oauth_domain::ports::{LinkCreation, LinkStore, NewLink, StoreError};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
+use crate::database::Purpose;
 use crate::entities::device_codes::{Column, Entity};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
 use crate::{complete, locks, outbox};
 
 #[cfg(test)]
-pub(crate) use purge::over_before;
+pub(crate) use confirm::{underway, underway_from};
+#[cfg(test)]
+pub(crate) use create::codes_of;
+#[cfg(test)]
+pub(crate) use polls::due_in_turns;
+#[cfg(test)]
+pub(crate) use purge::{ended_without_account, over_before, ran_out_before};
 pub(crate) use save::save;
 
 #[async_trait]
 impl LinkStore for SeaOrmStore {
-    async fn create_link(&self, link: NewLink, most_open: u64) -> Result<LinkCreation, StoreError> {
-        create::create(self, link, most_open).await
+    async fn create_link(
+        &self,
+        link: NewLink,
+        most_open: u64,
+        limit: CodeLimit,
+    ) -> Result<LinkCreation, StoreError> {
+        create::create(self, link, most_open, limit).await
     }
 
     async fn find_link(&self, code: &KeyedHash) -> Result<Option<Link>, StoreError> {
@@ -40,10 +56,10 @@ impl LinkStore for SeaOrmStore {
     async fn reserve_link(
         &self,
         link: &Link,
-        browser: KeyedHash,
+        by: &Confirmation,
         now: Timestamp,
-    ) -> Result<Link, StoreError> {
-        save::alone(self, link, link.reserve(browser, now)?).await
+    ) -> Result<Result<Link, TooManyConsents>, StoreError> {
+        confirm::reserve(self, link, by, now).await
     }
 
     async fn begin_consent(
@@ -55,7 +71,7 @@ impl LinkStore for SeaOrmStore {
         now: Timestamp,
     ) -> Result<Link, StoreError> {
         let begun = link.begin_consent(consent, poll, expires_at, now)?;
-        save::alone(self, link, begun).await
+        save::alone(self, Purpose::Change, link, begun).await
     }
 
     async fn keep_callback(
@@ -65,7 +81,13 @@ impl LinkStore for SeaOrmStore {
         answer: KeyedHash,
         poll: PollSchedule,
     ) -> Result<Link, StoreError> {
-        save::alone(self, link, link.keep_callback(callback, answer, poll)?).await
+        save::alone(
+            self,
+            Purpose::Change,
+            link,
+            link.keep_callback(callback, answer, poll)?,
+        )
+        .await
     }
 
     async fn claim_due_polls(
@@ -83,7 +105,7 @@ impl LinkStore for SeaOrmStore {
     }
 
     async fn postpone_poll(&self, link: &Link, poll: PollSchedule) -> Result<(), StoreError> {
-        save::alone(self, link, link.postpone(poll)?)
+        save::alone(self, Purpose::Change, link, link.postpone(poll)?)
             .await
             .map(drop)
     }
@@ -96,10 +118,7 @@ impl LinkStore for SeaOrmStore {
         expires_at: Timestamp,
     ) -> Result<Link, StoreError> {
         let redeemed = link.redeem(grant, poll, expires_at)?;
-        let write = self.save().await?;
-        let redeemed = save(&write.txn, link, &redeemed).await?;
-        write.commit().await?;
-        Ok(redeemed)
+        save::alone(self, Purpose::Save, link, redeemed).await
     }
 
     async fn complete_link(
@@ -138,8 +157,17 @@ impl LinkStore for SeaOrmStore {
         rows.into_iter().map(Link::try_from).collect()
     }
 
-    async fn purge_links(&self, ended_before: Timestamp, limit: u64) -> Result<u64, StoreError> {
-        purge::purge(self, ended_before, limit).await
+    async fn count_left_over(&self, now: Timestamp) -> Result<u64, StoreError> {
+        purge::count_left_over(self, now).await
+    }
+
+    async fn purge_links(
+        &self,
+        ended_before: Timestamp,
+        left_over_before: Timestamp,
+        limit: u64,
+    ) -> Result<u64, StoreError> {
+        purge::purge(self, ended_before, left_over_before, limit).await
     }
 }
 

@@ -4,10 +4,13 @@ use std::error::Error;
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::ProviderName;
-use central_oauth_domain::link::Link;
+use central_oauth_domain::link::{Link, in_turns};
 use central_oauth_domain::ports::StoreError;
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, JoinType, Order};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select};
 
 use crate::claims::{self, Leased};
+use crate::convert::row_count;
 use crate::entities::device_codes::{Column, Entity, Model};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
@@ -21,12 +24,41 @@ pub(super) async fn claim_due(
 ) -> Result<Vec<Link>, StoreError> {
     let write = store.write().await?;
     let (now, lease_until) = store.by_the_server(&write.txn, now, lease_until).await?;
-    let due = claims::due::<Entity>(now, limit, busy);
+    let due = due_in_turns(now, limit, busy);
     let mut rows = claims::claim(&write.txn, due, now, lease_until).await?;
     write.commit().await?;
     // An update gives its rows back in any order.
     rows.sort_by_key(|row| (row.poll_next_at, row.id));
-    Ok(rows.into_iter().filter_map(readable).collect())
+    let links = rows.into_iter().filter_map(readable);
+    Ok(in_turns(
+        links.map(|link| (link.confirmed_from, link)).collect(),
+    ))
+}
+
+/// Polls that are due at providers that are not busy, in the order of [`in_turns`].
+pub(crate) fn due_in_turns(now: Timestamp, limit: u64, busy: &[ProviderName]) -> Select<Entity> {
+    let (turns, turn) = (Alias::new("turns"), Alias::new("turn"));
+    let mut due = Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::PollDueAt])
+        .filter(Column::PollDueAt.lte(now.as_millis()))
+        .filter(claims::not_at::<Entity>(busy))
+        .into_query();
+    let row_number = "ROW_NUMBER() OVER (PARTITION BY confirmed_from ORDER BY poll_due_at, id)";
+    due.expr_as(Expr::cust(row_number), turn.clone());
+    let of_turn = Expr::col((turns.clone(), Column::Id)).equals((Entity, Column::Id));
+    // Asked again of a row that another transaction has changed before it could be locked.
+    let still_due = Column::PollDueAt.lte(now.as_millis());
+    let mut found = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(still_due);
+    QuerySelect::query(&mut found)
+        .join_subquery(JoinType::InnerJoin, due, turns.clone(), of_turn)
+        .order_by((turns.clone(), turn), Order::Asc)
+        .order_by((turns.clone(), Column::PollDueAt), Order::Asc)
+        .order_by((turns, Column::Id), Order::Asc);
+    found.limit(row_count(limit))
 }
 
 /// A row that cannot be understood keeps nobody from the others.

@@ -1,10 +1,12 @@
 //! Forgetting links that are over.
 
 use central_oauth_domain::Timestamp;
+use central_oauth_domain::link::Link;
 use central_oauth_domain::ports::StoreError;
 use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
+use crate::claims::counted;
 use crate::entities::access_keys;
 use crate::entities::device_codes::{Column, Entity, State};
 use crate::error::failed;
@@ -13,10 +15,11 @@ use crate::store::{MOST_AT_ONCE, SeaOrmStore};
 pub(super) async fn purge(
     store: &SeaOrmStore,
     ended_before: Timestamp,
+    left_over_before: Timestamp,
     limit: u64,
 ) -> Result<u64, StoreError> {
     let write = store.write().await?;
-    let over: Vec<(i64, i64)> = over_before(ended_before)
+    let over: Vec<(i64, i64)> = over_before(ended_before, left_over_before)
         .limit(limit.min(MOST_AT_ONCE))
         .order_by_asc(Column::Id)
         // What somebody changes at this moment is not over.
@@ -41,21 +44,59 @@ pub(super) async fn purge(
     Ok(deleted.rows_affected)
 }
 
-/// Ended before that moment, or out of time before it. Time alone ends neither a link that somebody holds a lease of
-/// nor one whose tokens have arrived.
-pub(crate) fn over_before(moment: Timestamp) -> Select<Entity> {
+/// Counts the links that are over without an account, as far as it matters.
+pub(super) async fn count_left_over(
+    store: &SeaOrmStore,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let db = store.read().await?;
+    let most = Link::MOST_LEFT_OVER;
+    let ended = counted(&db, ended_without_account(now).limit(most)).await?;
+    let ran_out = counted(&db, ran_out_before(now).limit(most)).await?;
+    Ok(most.min(ended + ran_out))
+}
+
+pub(crate) fn ended_without_account(before: Timestamp) -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column(Column::EndedAt)
+        .filter(Column::EndedAt.lt(before.as_millis()))
+        .filter(Column::EndedAt.is_not_null())
+        .filter(Column::AccountId.is_null())
+}
+
+pub(crate) fn ran_out_before(moment: Timestamp) -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column(Column::ExpiresAt)
+        .filter(ran_out(moment))
+}
+
+/// Out of time before that moment. Time alone ends neither a link that somebody holds a lease of nor one whose tokens have
+/// arrived.
+fn ran_out(moment: Timestamp) -> Condition {
     let moment = moment.as_millis();
     let not_leased = Condition::any()
         .add(Column::LeaseUntil.is_null())
         .add(Column::LeaseUntil.lt(moment));
-    let ran_out = Condition::all()
+    Condition::all()
         .add(Column::EndedAt.is_null())
         .add(Column::ExpiresAt.lt(moment))
         .add(Column::State.ne(State::Redeemed))
-        .add(not_leased);
-    let ended = Column::EndedAt.lt(moment);
+        .add(not_leased)
+}
+
+/// Ended before that moment, or ended or out of time without an account before the other one, which is no earlier.
+pub(crate) fn over_before(ended: Timestamp, left_over: Timestamp) -> Select<Entity> {
+    let has_ended = Condition::all()
+        .add(Column::EndedAt.lt(left_over.as_millis()))
+        .add(
+            Condition::any()
+                .add(Column::AccountId.is_null())
+                .add(Column::EndedAt.lt(ended.as_millis())),
+        );
     Entity::find()
         .select_only()
         .columns([Column::Id, Column::AccessKeyId])
-        .filter(Condition::any().add(ended).add(ran_out))
+        .filter(Condition::any().add(has_ended).add(ran_out(left_over)))
 }

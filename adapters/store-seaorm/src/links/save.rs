@@ -5,23 +5,26 @@ use central_oauth_domain::ports::StoreError;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
 use crate::convert::link_changes;
+use crate::database::Purpose;
 use crate::entities::device_codes::{Column, Entity};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
 
-/// Saves a change in a transaction of its own.
+/// Saves a change by itself.
 pub(super) async fn alone(
     store: &SeaOrmStore,
+    purpose: Purpose,
     before: &Link,
     after: Link,
 ) -> Result<Link, StoreError> {
     if after.version == before.version {
         return Ok(after);
     }
-    let write = store.write().await?;
-    let saved = save(&write.txn, before, &after).await?;
-    write.commit().await?;
-    Ok(saved)
+    let before = before.clone();
+    let saved = store.database.write(purpose, move |db| {
+        Box::pin(async move { save(db, &before, &after).await })
+    });
+    saved.await
 }
 
 /// Saves what differs between two versions of a link if the row is still at the first one. Returns the link as it is

@@ -13,6 +13,7 @@ use super::open_providers;
 use crate::accounts::locked::{lock, save};
 use crate::claims::{self, Leased};
 use crate::convert::stored_tokens;
+use crate::database::Purpose;
 use crate::entities::accounts;
 use crate::entities::tokens::{Column, Entity, Model};
 use crate::error::failed;
@@ -37,16 +38,21 @@ pub(super) async fn due(
     if rows.as_ref().is_some_and(Vec::is_empty) {
         return Ok(Vec::new());
     }
-    let write = store.write().await?;
-    let (now, lease_until) = store.by_the_server(&write.txn, now, lease_until).await?;
-    let due = claims::due::<Entity>(now - overdue_by, limit, &[]);
-    let due = match rows {
-        Some(rows) => due.filter(Column::Id.is_in(rows)),
-        None => due,
-    };
-    let rows = claims::claim(&write.txn, due, now, lease_until).await?;
-    let mut claimed = with_accounts(&write.txn, rows).await?;
-    write.commit().await?;
+    let time = store.time.clone();
+    let claimed = store.database.write(Purpose::Change, move |db| {
+        Box::pin(async move {
+            let (now, lease_until) = time.both(db, now, lease_until).await?;
+            let due = claims::due::<Entity>(now - overdue_by, limit, &[]);
+            let due = match rows {
+                Some(rows) => due.filter(Column::Id.is_in(rows)),
+                None => due,
+            };
+            let rows = claims::claim(db, due, now, lease_until).await?;
+            with_accounts(db, rows).await
+        })
+    });
+    let mut claimed = claimed.await?;
+    store.claimed.remember(&store.database, &claimed);
     // An update gives its rows back in any order.
     claimed.sort_by_key(|tokens| (tokens.account.next_refresh_at, tokens.account.id));
     Ok(claimed)
@@ -59,14 +65,21 @@ pub(super) async fn one(
     now: Timestamp,
     lease_until: Timestamp,
 ) -> Result<StoredTokens, StoreError> {
-    let write = store.write().await?;
-    let (now, lease_until) = store.by_the_server(&write.txn, now, lease_until).await?;
-    let stored = lock(&write.txn, account).await?;
-    let stored = stored.ok_or(StoreError::Conflict)?;
-    let claimed = stored.claim(seen, now, lease_until);
-    let claimed = claimed.ok_or(StoreError::Conflict)?;
-    save(&write.txn, &stored, &claimed).await?;
-    write.commit().await?;
+    let time = store.time.clone();
+    let claimed = store.database.write(Purpose::Change, move |db| {
+        Box::pin(async move {
+            let (now, lease_until) = time.both(db, now, lease_until).await?;
+            let stored = lock(db, account).await?;
+            let stored = stored.ok_or(StoreError::Conflict)?;
+            let claimed = stored.claim(seen, now, lease_until);
+            let claimed = claimed.ok_or(StoreError::Conflict)?;
+            save(db, &stored, &claimed).await?;
+            Ok::<_, StoreError>(claimed)
+        })
+    });
+    let claimed = claimed.await?;
+    let row = std::slice::from_ref(&claimed);
+    store.claimed.remember(&store.database, row);
     Ok(claimed)
 }
 

@@ -1,6 +1,7 @@
 //! Refreshes of tokens: who may present a refresh token, what became of it, and outages of providers.
 
 mod claim;
+pub(crate) mod claimed;
 pub(crate) mod open_providers;
 pub(crate) mod outages;
 mod record;

@@ -7,7 +7,8 @@ use central_oauth_domain::grant::{
 use central_oauth_domain::ports::{Recorded, StoreError};
 use central_oauth_domain::{Fault, Timestamp};
 
-use crate::accounts::locked::{lock, lock_all, save};
+use crate::accounts::locked::{lock, lock_all, save, save_unchanged};
+use crate::database::Purpose;
 use crate::store::SeaOrmStore;
 
 pub(super) async fn success(
@@ -18,14 +19,20 @@ pub(super) async fn success(
     answer: RefreshedTokens,
     now: Timestamp,
 ) -> Result<Recorded, StoreError> {
-    let write = store.save().await?;
-    let stored = lock(&write.txn, account).await?;
-    let stored = stored.ok_or(StoreError::Conflict)?;
-    let next = stored.record_refresh(generation, lease, answer, now);
-    let (next, recorded) = next.ok_or(StoreError::Conflict)?;
-    save(&write.txn, &stored, &next).await?;
-    write.commit().await?;
-    Ok(recorded)
+    if let Some(claimed) = store.claimed.take(account)
+        && let Some((next, recorded)) =
+            claimed.record_refresh(generation, lease, answer.clone(), now)
+        && let Some(save) = save_unchanged(&claimed, &next)
+        && store.database.save_at_once(&save).await
+    {
+        return Ok(recorded);
+    }
+    let record = move |stored: &StoredTokens| {
+        let next = stored.record_refresh(generation, lease, answer, now);
+        next.ok_or(StoreError::Conflict)
+    };
+    let recorded = change(store, Purpose::Save, account, record).await?;
+    recorded.ok_or(StoreError::Conflict)
 }
 
 pub(super) async fn failure(
@@ -35,14 +42,9 @@ pub(super) async fn failure(
     lease: LeaseVersion,
     failure: RefreshFailure,
 ) -> Result<bool, StoreError> {
-    let write = store.save().await?;
-    let Some(stored) = lock(&write.txn, account).await? else {
-        return Ok(false);
-    };
-    let (next, counts) = stored.record_failure(generation, lease, failure);
-    save(&write.txn, &stored, &next).await?;
-    write.commit().await?;
-    Ok(counts)
+    let record = move |stored: &StoredTokens| Ok(stored.record_failure(generation, lease, failure));
+    let counts = change(store, Purpose::Save, account, record).await?;
+    Ok(counts.unwrap_or(false))
 }
 
 pub(super) async fn release(
@@ -50,11 +52,9 @@ pub(super) async fn release(
     account: AccountId,
     lease: LeaseVersion,
 ) -> Result<(), StoreError> {
-    let write = store.write().await?;
-    if let Some(stored) = lock(&write.txn, account).await? {
-        save(&write.txn, &stored, &stored.release(lease)).await?;
-    }
-    write.commit().await
+    let release = move |stored: &StoredTokens| Ok((stored.release(lease), ()));
+    let released = change(store, Purpose::Change, account, release);
+    released.await.map(drop)
 }
 
 pub(super) async fn promote_spare(
@@ -63,16 +63,33 @@ pub(super) async fn promote_spare(
     generation: Generation,
     lease: LeaseVersion,
 ) -> Result<Option<StoredTokens>, StoreError> {
-    let write = store.save().await?;
-    let Some(stored) = lock(&write.txn, account).await? else {
-        return Ok(None);
+    let promote = move |stored: &StoredTokens| {
+        let promoted = stored.promote_spare(generation, lease);
+        Ok((promoted.clone().unwrap_or_else(|| stored.clone()), promoted))
     };
-    let Some(promoted) = stored.promote_spare(generation, lease) else {
-        return Ok(None);
-    };
-    save(&write.txn, &stored, &promoted).await?;
-    write.commit().await?;
-    Ok(Some(promoted))
+    let promoted = change(store, Purpose::Save, account, promote).await?;
+    Ok(promoted.flatten())
+}
+
+/// Saves what a transition makes of the tokens of an account. Returns what it says about that; `None` without an account.
+async fn change<T: Send + 'static>(
+    store: &SeaOrmStore,
+    purpose: Purpose,
+    account: AccountId,
+    transition: impl FnOnce(&StoredTokens) -> Result<(StoredTokens, T), StoreError> + Send + 'static,
+) -> Result<Option<T>, StoreError> {
+    store.claimed.take(account);
+    let changed = store.database.write(purpose, move |db| {
+        Box::pin(async move {
+            let Some(stored) = lock(db, account).await? else {
+                return Ok(None);
+            };
+            let (next, told) = transition(&stored)?;
+            save(db, &stored, &next).await?;
+            Ok(Some(told))
+        })
+    });
+    changed.await
 }
 
 pub(super) async fn doubt(

@@ -9,9 +9,11 @@ use std::time::Duration;
 use central_oauth_contract::token_store::Fixture;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{
-    Account, AccountKey, LifetimeHints, NewGrant, ProviderName, TokenOrigin,
+    Account, AccountKey, LifetimeHints, NewGrant, ProviderName, RefreshedTokens, TokenOrigin,
 };
-use central_oauth_domain::link::{Link, PollSchedule, Requester, SealedConsent, SealedPrompt};
+use central_oauth_domain::link::{
+    CodeLimit, Link, PollSchedule, Requester, SealedConsent, SealedPrompt,
+};
 use central_oauth_domain::ports::{LinkCreation, LinkStore, NewLink, NewLinkKey, TokenStore};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
 use central_oauth_store_seaorm::{DatabaseUrl, PoolSettings, SeaOrmStore};
@@ -156,11 +158,15 @@ pub(crate) fn sealed(text: &str) -> Sealed {
     Sealed::from_bytes(text.as_bytes().to_vec())
 }
 
+/// How many link codes a network gets.
+pub(crate) const CODES: CodeLimit = CodeLimit::new(Duration::from_secs(600));
+
 pub(crate) fn new_link(n: u64) -> NewLink {
     NewLink {
         code: code(n),
         provider: ProviderName::new("github"),
         requester: Requester::default(),
+        network: None,
         key: NewLinkKey::New(key(n)),
         created_at: NOW,
         expires_at: LATER,
@@ -168,7 +174,11 @@ pub(crate) fn new_link(n: u64) -> NewLink {
 }
 
 pub(crate) async fn pending(store: &SeaOrmStore, n: u64) -> Link {
-    match store.create_link(new_link(n), u64::MAX).await.unwrap() {
+    match store
+        .create_link(new_link(n), u64::MAX, CODES)
+        .await
+        .unwrap()
+    {
         LinkCreation::Created(link) => *link,
         refused => panic!("{refused:?}"),
     }
@@ -229,6 +239,28 @@ pub(crate) fn grant(person: &str) -> NewGrant {
         hints: LifetimeHints::default(),
         refresh_token_expires_at: None,
         grant_expires_at: Some(Timestamp::from_millis(9)),
+        next_refresh_at: None,
+    }
+}
+
+/// The answer to a refresh of tokens that came with [`grant`].
+pub(crate) fn answer(access: &str, refresh: &str) -> RefreshedTokens {
+    let NewGrant {
+        origin,
+        requested_at,
+        hints,
+        ..
+    } = grant("anybody");
+    RefreshedTokens {
+        access_token: Ok(sealed(access)),
+        refresh_token: Some(sealed(refresh)),
+        scopes: vec!["repo".to_owned()],
+        extra: None,
+        origin,
+        requested_at,
+        access_token_expires_at: None,
+        hints,
+        refresh_token_expires_at: None,
         next_refresh_at: None,
     }
 }

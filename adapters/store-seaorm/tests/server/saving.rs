@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_domain::grant::{Account, Generation, LeaseVersion, RefreshedTokens};
+use central_oauth_domain::grant::{Account, Generation, LeaseVersion, StoredTokens};
 use central_oauth_domain::ports::{AccountStore, LinkStore, Recorded, RefreshStore, StoreError};
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::{Cluster, Database};
@@ -12,21 +12,10 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::deaf::{HURRIED, way_to};
-use crate::common::{NOW, OnServer, code, grant, linked, sealed};
+use crate::common::{LATER, NOW, OnDisk, OnServer, answer, code, linked};
 
 async fn save(store: &SeaOrmStore, account: &Account) -> Result<Recorded, StoreError> {
-    let tokens = RefreshedTokens {
-        access_token: Ok(sealed("newer")),
-        refresh_token: Some(sealed("rotated")),
-        scopes: vec![],
-        extra: None,
-        origin: grant("ada").origin,
-        requested_at: NOW,
-        access_token_expires_at: None,
-        hints: grant("ada").hints,
-        refresh_token_expires_at: None,
-        next_refresh_at: None,
-    };
+    let tokens = answer("newer", "rotated");
     store
         .record_refresh(account.id, Generation::FIRST, LeaseVersion(0), tokens, NOW)
         .await
@@ -82,4 +71,58 @@ async fn an_answer_is_saved_by_another_connection_before_a_dead_one_is_given_up_
     assert_eq!(save(&store, &account).await.unwrap(), Recorded::Stored);
     assert!(!question.is_finished(), "the question was given up as soon");
     question.abort();
+}
+
+/// Claims an account's refresh, changes its rows behind the claim, and records the answer.
+async fn recorded_after(
+    store: &SeaOrmStore,
+    n: u64,
+    change: &str,
+    behind: impl AsyncFn(&str),
+) -> (Recorded, StoredTokens) {
+    let account = linked(store, n, &format!("person {n}")).await;
+    let claimed = store.claim_refresh(account.id, LeaseVersion(0), NOW, LATER);
+    let claimed = claimed.await.unwrap();
+    let id = account.id.0;
+    behind(&change.replace("$1", &id.to_string())).await;
+    let (generation, lease) = (claimed.generation, claimed.lease.version);
+    let recorded = store.record_refresh(account.id, generation, lease, answer("two", "two"), NOW);
+    let recorded = recorded.await.unwrap();
+    (recorded, store.tokens(account.id).await.unwrap().unwrap())
+}
+
+/// A file is read again for every result, so it shows what a result comes to.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_is_saved_at_once_comes_to_the_same_as_one_of_rows_that_were_read_again() {
+    let (on_server, on_disk) = (OnServer::new().await, OnDisk::new().await);
+    let log = "CREATE TABLE saved (sql text); \
+        CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS \
+        $$ BEGIN INSERT INTO saved VALUES (current_query()); RETURN NULL; END $$; \
+        CREATE TRIGGER note AFTER UPDATE ON tokens FOR EACH ROW \
+        WHEN (new.generation > old.generation) EXECUTE FUNCTION note()";
+    let server = async |sql: &str| {
+        Cluster::shared().execute(&on_server.database, sql);
+    };
+    let file = async |sql: &str| on_disk.scratch.execute(sql).await;
+    server(log).await;
+    for (n, (change, is_at_once)) in (1..).zip([
+        ("SELECT 1", true),
+        // Sealed with another key.
+        ("UPDATE tokens SET refresh_token = 'again' WHERE account_id = $1", true),
+        ("UPDATE tokens SET ambiguous = true WHERE account_id = $1", false),
+        ("UPDATE tokens SET spare_refresh_token = 'spare' WHERE account_id = $1", false),
+        ("UPDATE tokens SET lease_version = 9 WHERE account_id = $1", false),
+        ("UPDATE tokens SET generation = 9 WHERE account_id = $1", false),
+        ("UPDATE tokens SET obtained_at = 7 WHERE account_id = $1", false),
+        ("UPDATE accounts SET scopes = 'others' WHERE id = $1", false),
+        ("UPDATE accounts SET status = 'degraded', last_error_code = 'x', last_error_detail = 'y' WHERE id = $1", false),
+    ]) {
+        server("DELETE FROM saved").await;
+        let saved = recorded_after(&on_server.store, n, change, &server).await;
+        let expected = recorded_after(&on_disk.store, n, change, &file).await;
+        assert_eq!(saved, expected, "{change}");
+        let at_once = "SELECT count(*) FROM saved WHERE sql LIKE '%NO KEY UPDATE%'";
+        let at_once = Cluster::shared().execute(&on_server.database, at_once);
+        assert_eq!(at_once.trim() == "1", is_at_once, "{change}");
+    }
 }

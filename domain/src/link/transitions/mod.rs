@@ -1,6 +1,6 @@
 //! How a link moves from state to state. These functions decide; a store only saves the link that they return.
 
-use super::{Ending, Link, LinkState, PollSchedule, SealedConsent, SealedGrant};
+use super::{Confirmation, Ending, Link, LinkState, PollSchedule, SealedConsent, SealedGrant};
 use crate::grant::AccountId;
 use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
@@ -35,14 +35,15 @@ impl Link {
     ///
     /// # Errors
     /// The link is not pending, has expired, or belongs to another browser.
-    pub fn reserve(&self, browser: KeyedHash, now: Timestamp) -> Transition {
+    pub fn reserve(&self, by: &Confirmation, now: Timestamp) -> Transition {
         self.require_pending(now)?;
         match self.browser {
             None => Ok(Self {
-                browser: Some(browser),
+                browser: Some(by.browser),
+                confirmed_from: Some(by.network),
                 ..self.next()
             }),
-            Some(owner) if owner == browser => Ok(self.clone()),
+            Some(owner) if owner == by.browser => Ok(self.clone()),
             Some(_) => Err(TransitionError::OtherBrowser),
         }
     }

@@ -46,6 +46,13 @@ fn at(seconds: u64) -> Timestamp {
     Timestamp::from_millis(1_000_000) + Duration::from_secs(seconds)
 }
 
+fn by(browser: u8) -> Confirmation {
+    Confirmation {
+        browser: hash(browser),
+        network: hash(9),
+    }
+}
+
 fn hash(n: u8) -> KeyedHash {
     KeyedHash::from_bytes([n; 32])
 }
@@ -99,9 +106,11 @@ fn new_link(relink_of: Option<i64>) -> Link {
         relink_of: relink_of.map(AccountId),
         provider: ProviderName::new("github"),
         requester: Requester::default(),
+        network: None,
         created_at: at(0),
         expires_at: at(600),
         browser: None,
+        confirmed_from: None,
         callback: None,
         poll: None,
         lease_until: None,
@@ -112,7 +121,7 @@ fn new_link(relink_of: Option<i64>) -> Link {
 fn take(link: &Link, step: Step, seconds: u64) -> Transition {
     let now = at(seconds);
     match step {
-        Step::Reserve(browser) => link.reserve(hash(browser), now),
+        Step::Reserve(browser) => link.reserve(&by(browser), now),
         Step::BeginConsent(lasts) => {
             let polled = (lasts % 2 == 0).then(|| poll(seconds + 5));
             link.begin_consent(consent(), polled, at(seconds + lasts), now)
@@ -197,9 +206,9 @@ proptest! {
 fn every_rejection_says_why() {
     use TransitionError::*;
     let pending = new_link(Some(2));
-    let mine = pending.reserve(hash(1), at(1)).unwrap();
-    assert_eq!(mine.reserve(hash(2), at(1)), Err(OtherBrowser));
-    assert_eq!(mine.reserve(hash(1), at(600)), Err(Expired));
+    let mine = pending.reserve(&by(1), at(1)).unwrap();
+    assert_eq!(mine.reserve(&by(2), at(1)), Err(OtherBrowser));
+    assert_eq!(mine.reserve(&by(1), at(600)), Err(Expired));
     assert_eq!(mine.redeem(grant(), poll(1), at(1)), Err(WrongState));
     let begun = mine.begin_consent(consent(), None, at(900), at(2)).unwrap();
     assert_eq!(begun.claim(at(9), at(20)), Err(NotDue));

@@ -6,8 +6,8 @@ use super::StoreError;
 use crate::grant::revocation::NewRevocation;
 use crate::grant::{AccessKeyId, Account, AccountId, NewGrant, ProviderName};
 use crate::link::{
-    Ending, Link, LinkId, LinkState, LinkVersion, PollSchedule, Requester, SealedConsent,
-    SealedGrant,
+    CodeLimit, Confirmation, Ending, Link, LinkId, LinkState, LinkVersion, PollSchedule, Requester,
+    SealedConsent, SealedGrant, TooManyCodes, TooManyConsents,
 };
 use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
@@ -19,19 +19,28 @@ use crate::time::Timestamp;
 /// return [`StoreError::Conflict`].
 #[async_trait]
 pub trait LinkStore: Send + Sync {
-    /// Keeps a new link and, unless it relinks, its inert key.
-    async fn create_link(&self, link: NewLink, most_open: u64) -> Result<LinkCreation, StoreError>;
+    /// Keeps a new link and, unless it relinks, its inert key. The link codes of its network, where it has one, are limited
+    /// by [`CodeLimit::judge`].
+    async fn create_link(
+        &self,
+        link: NewLink,
+        most_open: u64,
+        limit: CodeLimit,
+    ) -> Result<LinkCreation, StoreError>;
 
     /// The link with this code.
     async fn find_link(&self, code: &KeyedHash) -> Result<Option<Link>, StoreError>;
 
-    /// Gives a link to a browser: [`Link::reserve`].
+    /// Gives a link to a browser ([`Link::reserve`]), unless too many consents are under way ([`ConsentLimit::judge`]). The
+    /// browser that has it already is not refused.
+    ///
+    /// [`ConsentLimit::judge`]: crate::link::ConsentLimit::judge
     async fn reserve_link(
         &self,
         link: &Link,
-        browser: KeyedHash,
+        by: &Confirmation,
         now: Timestamp,
-    ) -> Result<Link, StoreError>;
+    ) -> Result<Result<Link, TooManyConsents>, StoreError>;
 
     /// Keeps the provider's flow that has started: [`Link::begin_consent`].
     async fn begin_consent(
@@ -52,8 +61,11 @@ pub trait LinkStore: Send + Sync {
         poll: PollSchedule,
     ) -> Result<Link, StoreError>;
 
-    /// Leases up to `limit` links whose poll is due at `now` and which nobody holds a lease of, the longest due first;
-    /// those at the providers in `busy` are left alone. Claiming raises a link's version, so whoever held an older lease can record nothing any more.
+    /// Leases up to `limit` links whose poll is due at `now` and which nobody holds a lease of. The networks that confirmed
+    /// them take turns ([`in_turns`]), and of a network the longest due comes first. Links at the providers in `busy` are
+    /// left alone. Claiming raises a link's version, so whoever held an older lease can record nothing any more.
+    ///
+    /// [`in_turns`]: crate::link::in_turns
     async fn claim_due_polls(
         &self,
         now: Timestamp,
@@ -102,9 +114,18 @@ pub trait LinkStore: Send + Sync {
     /// Returns the open relinks of this account.
     async fn open_relinks(&self, account: AccountId) -> Result<Vec<Link>, StoreError>;
 
+    /// Counts the links that are over without an account ([`Link::is_left_over`]), up to [`Link::MOST_LEFT_OVER`].
+    async fn count_left_over(&self, now: Timestamp) -> Result<u64, StoreError>;
+
     /// Deletes up to `limit` links that ended before `ended_before`, and those of their keys that never opened
-    /// anything. A link that ran out of time ended at its deadline. Returns how many links went.
-    async fn purge_links(&self, ended_before: Timestamp, limit: u64) -> Result<u64, StoreError>;
+    /// anything. Links without an account go if they ended before `left_over_before`. A link that ran out of time ended at
+    /// its deadline. Returns how many links went.
+    async fn purge_links(
+        &self,
+        ended_before: Timestamp,
+        left_over_before: Timestamp,
+        limit: u64,
+    ) -> Result<u64, StoreError>;
 }
 
 /// A link to be kept.
@@ -116,6 +137,8 @@ pub struct NewLink {
     pub provider: ProviderName,
     /// Who asks.
     pub requester: Requester,
+    /// The hash of the network that asks, if its link codes are limited.
+    pub network: Option<KeyedHash>,
     /// The key that will open the account.
     pub key: NewLinkKey,
     /// Now.
@@ -139,9 +162,11 @@ impl NewLink {
             },
             provider: self.provider,
             requester: self.requester,
+            network: self.network,
             created_at: self.created_at,
             expires_at: self.expires_at,
             browser: None,
+            confirmed_from: None,
             callback: None,
             poll: None,
             lease_until: None,
@@ -173,4 +198,6 @@ pub enum LinkCreation {
     CodeTaken,
     /// Too many links are open: with more, codes could be guessed.
     OverCapacity,
+    /// Its network has got as many link codes as it may.
+    TooManyCodes(TooManyCodes),
 }

@@ -1,9 +1,11 @@
 //! Tries of link codes in memory.
 
+use std::ops::Range;
+
 use async_trait::async_trait;
 
 use super::{MemoryStore, refuse};
-use crate::link::{Guess, GuessLimit, TooManyGuesses, WrongBefore, WrongCode};
+use crate::link::{Guess, GuessLimit, TooManyGuesses, WrongBefore, WrongCode, WrongTries};
 use crate::ports::{GuessStore, StoreError};
 use crate::time::Timestamp;
 
@@ -19,9 +21,8 @@ impl GuessStore for MemoryStore {
         let tried = &mut state.wrong_codes;
         let counting = limit.counting(guess.at);
         let counting = tried.iter().filter(|tried| counting.contains(&tried.at));
-        let mut latest: Vec<_> = counting.copied().collect();
-        latest.sort_by_key(|tried| std::cmp::Reverse(tried.at));
-        let judged = limit.judge(guess, &latest);
+        let counting: Vec<_> = counting.copied().collect();
+        let judged = limit.judge(guess, &WrongTries::among(&counting, &guess.network));
         if judged.is_ok() && guess.is_wrong {
             tried.push(WrongCode {
                 network: guess.network,
@@ -29,6 +30,12 @@ impl GuessStore for MemoryStore {
             });
         }
         Ok(judged)
+    }
+
+    async fn count_guesses(&self, counting: Range<Timestamp>) -> Result<u64, StoreError> {
+        let state = self.lock();
+        let tried = state.wrong_codes.iter();
+        Ok(tried.filter(|tried| counting.contains(&tried.at)).count() as u64)
     }
 
     async fn purge_guesses(&self, tried_before: Timestamp, limit: u64) -> Result<u64, StoreError> {

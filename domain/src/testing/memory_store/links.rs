@@ -6,7 +6,8 @@ use super::{MemoryStore, State, refuse};
 use crate::grant::revocation::NewRevocation;
 use crate::grant::{AccessKeyId, Account, AccountId, NewGrant, ProviderName};
 use crate::link::{
-    Ending, Link, LinkId, PollSchedule, SealedConsent, SealedGrant, TransitionError,
+    CodeLimit, Confirmation, ConsentLimit, Ending, Link, LinkId, PollSchedule, SealedConsent,
+    SealedGrant, TooManyConsents, TransitionError, Underway, in_turns,
 };
 use crate::ports::{LinkCreation, LinkStore, NewLink, NewLinkKey, StoreError};
 use crate::secret::{KeyedHash, Sealed};
@@ -14,8 +15,13 @@ use crate::time::Timestamp;
 
 #[async_trait]
 impl LinkStore for MemoryStore {
-    async fn create_link(&self, link: NewLink, most_open: u64) -> Result<LinkCreation, StoreError> {
-        self.lock().create_link(link, most_open)
+    async fn create_link(
+        &self,
+        link: NewLink,
+        most_open: u64,
+        limit: CodeLimit,
+    ) -> Result<LinkCreation, StoreError> {
+        self.lock().create_link(link, most_open, limit)
     }
 
     async fn find_link(&self, code: &KeyedHash) -> Result<Option<Link>, StoreError> {
@@ -26,11 +32,18 @@ impl LinkStore for MemoryStore {
     async fn reserve_link(
         &self,
         link: &Link,
-        browser: KeyedHash,
+        by: &Confirmation,
         now: Timestamp,
-    ) -> Result<Link, StoreError> {
+    ) -> Result<Result<Link, TooManyConsents>, StoreError> {
         let mut state = self.lock();
-        state.change_link(link, |link| link.reserve(browser, now))
+        if link.browser.is_none()
+            && let Err(refused) = ConsentLimit::judge(state.underway(by, now))
+        {
+            return Ok(Err(refused));
+        }
+        state
+            .change_link(link, |link| link.reserve(by, now))
+            .map(Ok)
     }
 
     async fn begin_consent(
@@ -127,13 +140,56 @@ impl LinkStore for MemoryStore {
         Ok(relinks.cloned().collect())
     }
 
-    async fn purge_links(&self, ended_before: Timestamp, limit: u64) -> Result<u64, StoreError> {
-        Ok(self.lock().purge_links(ended_before, limit))
+    async fn count_left_over(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let state = self.lock();
+        let left_over = state.links.values().filter(|link| link.is_left_over(now));
+        Ok((left_over.count() as u64).min(Link::MOST_LEFT_OVER))
+    }
+
+    async fn purge_links(
+        &self,
+        ended_before: Timestamp,
+        left_over_before: Timestamp,
+        limit: u64,
+    ) -> Result<u64, StoreError> {
+        let mut state = self.lock();
+        Ok(state.purge_links(ended_before, left_over_before, limit))
     }
 }
 
 impl State {
-    fn create_link(&mut self, link: NewLink, most_open: u64) -> Result<LinkCreation, StoreError> {
+    /// The consents under way, from where this one is confirmed and in all.
+    fn underway(&self, by: &Confirmation, now: Timestamp) -> Underway {
+        let open = self.links.values().filter(|link| link.is_open(now));
+        let from = open.filter_map(|link| link.confirmed_from);
+        let from: Vec<_> = from.collect();
+        let of_network = from.iter().filter(|from| **from == by.network);
+        Underway {
+            of_network: of_network.count() as u64,
+            of_all: from.len() as u64,
+        }
+    }
+
+    /// When the network of a link got the first of the latest codes that are as many as it may get.
+    fn full_since(&self, link: &NewLink, limit: CodeLimit) -> Option<Timestamp> {
+        let network = link.network?;
+        let links = self.links.values();
+        let own = links.filter(|kept| kept.network == Some(network));
+        let mut created: Vec<_> = own.map(|kept| kept.created_at).collect();
+        created.retain(|at| *at > limit.counting_since(link.created_at));
+        created.sort_by_key(|at| std::cmp::Reverse(*at));
+        created.get(CodeLimit::PER_NETWORK as usize - 1).copied()
+    }
+
+    fn create_link(
+        &mut self,
+        link: NewLink,
+        most_open: u64,
+        limit: CodeLimit,
+    ) -> Result<LinkCreation, StoreError> {
+        if let Err(refused) = limit.judge(self.full_since(&link, limit), link.created_at) {
+            return Ok(LinkCreation::TooManyCodes(refused));
+        }
         let links = self.links.values();
         if links.filter(|kept| kept.is_open(link.created_at)).count() as u64 >= most_open {
             return Ok(LinkCreation::OverCapacity);
@@ -185,6 +241,8 @@ impl State {
             .filter_map(|link| Some((link.claim(now, lease_until).ok()?, link)))
             .collect();
         due.sort_by_key(|(_, link)| (link.due_at(), link.id));
+        let by_network = due.into_iter().map(|due| (due.1.confirmed_from, due));
+        let mut due = in_turns(by_network.collect());
         due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let claim = |(claimed, link): (Link, &mut Link)| {
             link.clone_from(&claimed);
@@ -193,11 +251,18 @@ impl State {
         due.into_iter().map(claim).collect()
     }
 
-    fn purge_links(&mut self, ended_before: Timestamp, limit: u64) -> u64 {
+    fn purge_links(
+        &mut self,
+        ended_before: Timestamp,
+        left_over_before: Timestamp,
+        limit: u64,
+    ) -> u64 {
         let over: Vec<_> = self
             .links
             .values()
-            .filter(|link| link.was_over_before(ended_before))
+            .filter(|link| {
+                link.was_over_before(ended_before) || link.is_left_over(left_over_before)
+            })
             .take(usize::try_from(limit).unwrap_or(usize::MAX))
             .map(|link| (link.id, link.key))
             .collect();

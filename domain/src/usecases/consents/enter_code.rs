@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use super::Consents;
 use crate::grant::Account;
-use crate::link::{Ending, Link, LinkCode, LinkState, LinkStatus, SealedPrompt};
+use crate::link::{
+    Confirmation, Ending, Link, LinkCode, LinkState, LinkStatus, Network, SealedPrompt,
+};
 use crate::ports::{Prompt, StoreError};
 use crate::secret::BrowserToken;
 use crate::time::Timestamp;
@@ -75,16 +77,24 @@ impl Consents {
     /// returned as it stands.
     ///
     /// # Errors
-    /// As [`Consents::look_up`].
+    /// As [`Consents::look_up`], and [`Refusal::TooManyConsents`].
     pub async fn confirm(&self, code: &str, visitor: &Visitor<'_>) -> Result<Link, Refusal> {
         let link = self.entered(code, visitor).await?;
         let now = self.clock.now();
         if link.status(now) != LinkStatus::Pending {
             return Ok(link);
         }
-        let browser = self.vault.hash_browser(visitor.browser);
-        match self.links.reserve_link(&link, browser, now).await {
-            Ok(link) => Ok(link),
+        let by = Confirmation {
+            browser: self.vault.hash_browser(visitor.browser),
+            network: self.vault.hash_network(Network::of(visitor.address)),
+        };
+        match self.links.reserve_link(&link, &by, now).await {
+            Ok(Ok(link)) => Ok(link),
+            Ok(Err(refused)) => {
+                let address = visitor.address;
+                tracing::warn!(link = link.id.0, %address, "not confirmed: too many consents are under way");
+                Err(refused.into())
+            }
             // Another request was faster: read the link again.
             Err(StoreError::Conflict) => self.entered(code, visitor).await,
             Err(error) => Err(error.into()),

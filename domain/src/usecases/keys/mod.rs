@@ -2,16 +2,19 @@
 
 mod account_keys;
 mod authenticate;
+mod unknown;
 mod uses;
 
 use std::sync::Arc;
 
+use self::unknown::UnknownBearers;
 use self::uses::KeyUses;
 use super::accounts::AccountReader;
 use super::links::LinkEnder;
 use super::withdrawal::Withdrawals;
 use super::{Ports, Settings, TokenCache};
 use crate::entropy::Entropy;
+use crate::observe::Observer;
 use crate::ports::{Clock, KeyStore, StoreError};
 use crate::secret::AccessKey;
 use crate::vault::Vault;
@@ -31,6 +34,8 @@ pub struct Keys {
     admin_key: Option<AccessKey>,
     enroll_key: Option<AccessKey>,
     uses: KeyUses,
+    unknown: UnknownBearers,
+    observer: Arc<dyn Observer>,
 }
 
 impl Keys {
@@ -56,6 +61,8 @@ impl Keys {
             admin_key: settings.admin_key.clone(),
             enroll_key: settings.enroll_key.clone(),
             uses: KeyUses::default(),
+            unknown: UnknownBearers::default(),
+            observer: Arc::clone(&ports.observer),
         }
     }
 
@@ -71,4 +78,5 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     mod account_keys;
+    mod unknown;
 }

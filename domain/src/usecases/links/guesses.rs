@@ -43,9 +43,16 @@ impl GuessLimiter {
         let before = self.guesses.admit_guess(&guess, self.limit).await??;
         if guess.is_wrong && before.leaves_one() {
             let all = before.of_all + 1;
-            tracing::warn!(%address, all, "too many wrong link codes: no more are borne for now");
+            tracing::warn!(%address, all, "too many wrong link codes: networks that try more are rejected for now, and new codes are longer");
         }
         found.ok_or(UNKNOWN_CODE)
+    }
+
+    /// Returns how many digits a new code has.
+    pub(super) async fn code_digits(&self) -> Result<usize, StoreError> {
+        let counting = self.limit.counting(self.clock.now());
+        let wrong = self.guesses.count_guesses(counting).await?;
+        Ok(GuessLimit::digits_after(wrong))
     }
 
     pub(super) async fn purge(&self, limit: u64) -> Result<u64, StoreError> {

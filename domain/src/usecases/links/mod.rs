@@ -6,12 +6,13 @@ mod poll;
 mod start;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::accounts::AccountReader;
 use super::{Ports, Providers, Settings};
 use crate::entropy::Entropy;
-use crate::link::{Link, PollLimit};
+use crate::link::{CodeLimit, Link, PollLimit};
 use crate::observe::Observer;
 use crate::ports::{Clock, LinkStore, StoreError};
 use crate::vault::Vault;
@@ -34,6 +35,9 @@ pub struct Links {
     code_ttl: Duration,
     poll_interval: Duration,
     polls: PollLimit,
+    codes: CodeLimit,
+    /// The links without an account that are over, as the last purge counted them.
+    left_over: AtomicU64,
     observer: Arc<dyn Observer>,
 }
 
@@ -56,17 +60,26 @@ impl Links {
             code_ttl: settings.link_code_ttl,
             poll_interval: settings.poll_interval,
             polls: PollLimit::new(settings.poll_interval),
+            codes: CodeLimit::new(settings.link_code_ttl),
+            left_over: AtomicU64::new(0),
             observer: Arc::clone(&ports.observer),
         }
     }
 
-    /// Deletes links that ended more than a day ago, up to `limit`. Returns how many.
+    /// Deletes links that ended more than a day ago, up to `limit`; those without an account sooner if there are many
+    /// ([`Link::kept_without_account`]). Returns how many.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn purge(&self, limit: u64) -> Result<u64, StoreError> {
-        let ended_before = self.clock.now() - Link::KEPT_AFTER_END;
-        self.links.purge_links(ended_before, limit).await
+        let now = self.clock.now();
+        let left_over = self.links.count_left_over(now).await?;
+        self.left_over.store(left_over, Ordering::Relaxed);
+        let ended_before = now - Link::KEPT_AFTER_END;
+        let left_over_before = now - Link::kept_without_account(left_over);
+        self.links
+            .purge_links(ended_before, left_over_before, limit)
+            .await
     }
 
     /// Deletes wrong codes that no longer count, up to `limit`. Returns how many.
@@ -82,5 +95,6 @@ impl Links {
 mod tests {
     mod guesses;
     mod poll;
+    mod room;
     mod start;
 }

@@ -1,13 +1,15 @@
 //! Hands out link codes.
 
+use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Links;
 use crate::grant::{KeyHolder, KeyRole, ProviderName};
-use crate::link::{LinkCode, Requester};
+use crate::link::{Link, LinkCode, Network, Requester, TooManyCodes};
 use crate::ports::{LinkCreation, NewLink, NewLinkKey, StoreError};
-use crate::secret::AccessKey;
-use crate::usecases::caller::{KEY_NEEDED, READING_ONLY, UNKNOWN_KEY, account_of};
+use crate::secret::{AccessKey, KeyedHash};
+use crate::usecases::caller::{READING_ONLY, UNKNOWN_KEY, account_of};
 use crate::usecases::name::checked;
 use crate::usecases::{Caller, Refusal};
 
@@ -18,6 +20,8 @@ pub struct LinkRequest {
     pub provider: Option<String>,
     /// Who asks.
     pub requester: Requester,
+    /// Where the request comes from, if that is known.
+    pub address: Option<IpAddr>,
 }
 
 /// A new link, for the client.
@@ -34,6 +38,16 @@ pub struct StartedLink {
     pub interval: Duration,
 }
 
+/// A link to be stored under some code.
+struct Wanted {
+    provider: ProviderName,
+    requester: Requester,
+    /// The network whose link codes are limited.
+    network: Option<KeyedHash>,
+    key: NewLinkKey,
+    most_open: u64,
+}
+
 impl Links {
     /// At most this many links may be open at once. More would make codes guessable: see [`crate::link::GuessLimit`].
     pub const MOST_OPEN: u64 = 10_000;
@@ -43,7 +57,7 @@ impl Links {
     /// Hands out a link code; a holder of an access key relinks that key's account.
     ///
     /// # Errors
-    /// [`Refusal`]: a missing enrolment key, a provider that is not there, too many open links.
+    /// [`Refusal`]: a missing enrolment key, a provider that is not there, too many links of this network or of all.
     pub async fn start(
         &self,
         caller: &Caller,
@@ -55,7 +69,7 @@ impl Links {
             ..request.requester
         };
         let (provider, key, access_key) = match caller {
-            Caller::Nobody if self.needs_enroll_key => return Err(KEY_NEEDED),
+            Caller::Nobody if self.needs_enroll_key => return Err(Refusal::EnrollKeyRequired),
             Caller::Nobody | Caller::Enroller | Caller::Admin => {
                 let provider = self.providers.choose(request.provider.as_deref())?;
                 let access_key = AccessKey::generate(&self.entropy);
@@ -67,11 +81,21 @@ impl Links {
                 (provider, key, None)
             }
         };
-        let most_open = match caller {
-            Caller::Nobody => Self::MOST_OPEN_FOR_STRANGERS,
-            _ => Self::MOST_OPEN,
+        let (most_open, network) = match caller {
+            Caller::Nobody => {
+                self.require_room()?;
+                (Self::MOST_OPEN_FOR_STRANGERS, request.address)
+            }
+            _ => (Self::MOST_OPEN, None),
         };
-        let code = self.create(&provider, &requester, key, most_open).await?;
+        let wanted = Wanted {
+            provider: provider.clone(),
+            requester,
+            network: network.map(|address| self.vault.hash_network(Network::of(address))),
+            key,
+            most_open,
+        };
+        let code = self.create(wanted).await?;
         Ok(StartedLink {
             code,
             access_key,
@@ -103,27 +127,34 @@ impl Links {
         Ok((provider.clone(), relink))
     }
 
+    /// Rejects strangers while more links are left over than housekeeping has been able to delete.
+    fn require_room(&self) -> Result<(), Refusal> {
+        if self.left_over.load(Ordering::Relaxed) < Link::MOST_LEFT_OVER {
+            Ok(())
+        } else {
+            Err(Refusal::OverCapacity)
+        }
+    }
+
     /// Stores a link under a code that no other link has.
-    async fn create(
-        &self,
-        provider: &ProviderName,
-        requester: &Requester,
-        key: NewLinkKey,
-        most_open: u64,
-    ) -> Result<LinkCode, Refusal> {
+    async fn create(&self, wanted: Wanted) -> Result<LinkCode, Refusal> {
         const TRIES: usize = 20;
+        let provider = &wanted.provider;
+        let digits = self.guesses.code_digits().await?;
         for _ in 0..TRIES {
-            let code = LinkCode::generate(&self.entropy);
+            let code = LinkCode::generate(&self.entropy, digits);
             let now = self.clock.now();
             let link = NewLink {
                 code: self.vault.hash_link_code(&code),
                 provider: provider.clone(),
-                requester: requester.clone(),
-                key,
+                requester: wanted.requester.clone(),
+                network: wanted.network,
+                key: wanted.key,
                 created_at: now,
                 expires_at: now + self.code_ttl,
             };
-            match self.links.create_link(link, most_open).await {
+            let created = self.links.create_link(link, wanted.most_open, self.codes);
+            match created.await {
                 Ok(LinkCreation::Created(link)) => {
                     tracing::info!(link = link.id.0, %provider, relink = link.relink_of.is_some(), "link code handed out");
                     self.observer.link_started(link.id, provider);
@@ -131,6 +162,11 @@ impl Links {
                 }
                 Ok(LinkCreation::CodeTaken) => {}
                 Ok(LinkCreation::OverCapacity) => break,
+                Ok(LinkCreation::TooManyCodes(TooManyCodes { retry_after })) => {
+                    let address = wanted.requester.address;
+                    tracing::warn!(address, "no link code: this network has got too many");
+                    return Err(Refusal::TooManyLinks { retry_after });
+                }
                 // The key was deleted with its account meanwhile.
                 Err(StoreError::Conflict) => return Err(UNKNOWN_KEY),
                 Err(error) => return Err(error.into()),

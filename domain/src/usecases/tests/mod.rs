@@ -109,6 +109,7 @@ impl Stage {
                 LinkRequest {
                     provider: None,
                     requester,
+                    address: None,
                 },
             )
             .await

@@ -66,7 +66,7 @@ pub(super) async fn starts_in_time_only(fixture: &dyn Fixture) {
 pub(super) async fn starts_from_the_present_version_alone(fixture: &dyn Fixture) {
     let store = fixture.store();
     let link = pending(&*store, 1).await;
-    let mine = store.reserve_link(&link, browser(1), at(1)).await.unwrap();
+    let mine = reserve(&*store, &link, 1, at(1)).await.unwrap();
     assert_conflict(start(&*store, &link).await);
     // Cancelling while the provider is being asked: the answer comes too late.
     let cancelled = store.end_link(&mine, Ending::Denied(None), None, at(2));

@@ -59,7 +59,7 @@ pub(super) async fn nothing_follows_the_end(fixture: &dyn Fixture) {
     assert_conflict(complete(&*store, &ended, grant("ada", "one"), 31).await);
     assert_conflict(store.postpone_poll(&ended, poll(40)).await);
     for read in [&stale, &link, &ended] {
-        assert_conflict(store.reserve_link(read, browser(1), at(31)).await);
+        assert_conflict(reserve(&*store, read, 1, at(31)).await);
     }
     assert_eq!(found(&*store, 1).await, ended);
 

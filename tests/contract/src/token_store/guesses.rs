@@ -57,11 +57,15 @@ pub(super) async fn wrong_ones_are_counted_for_all(fixture: &dyn Fixture) {
         let borne = admit(&*store, wrong(n, n as u64)).await;
         assert_eq!(borne, Ok(before(0, n)));
     }
-    assert_eq!(admit(&*store, wrong(200, 100)).await, Err(secs(500)));
-    assert_eq!(admit(&*store, right(200, 599)).await, Err(secs(1)));
-    let once_more = admit(&*store, wrong(200, 600)).await;
-    assert_eq!(once_more, Ok(before(0, OF_ALL - 1)));
-    assert_eq!(admit(&*store, wrong(201, 600)).await, Err(secs(1)));
+    assert_eq!(admit(&*store, wrong(7, 100)).await, Err(secs(500)));
+    assert_eq!(admit(&*store, right(7, 599)).await, Err(secs(1)));
+    let once_more = admit(&*store, wrong(7, 600)).await;
+    assert_eq!(once_more, Ok(before(1, OF_ALL - 1)));
+    assert_eq!(admit(&*store, wrong(8, 600)).await, Err(secs(1)));
+    // A network without wrong codes is borne, once.
+    assert_eq!(admit(&*store, right(201, 600)).await, Ok(before(0, OF_ALL)));
+    assert_eq!(admit(&*store, wrong(201, 600)).await, Ok(before(0, OF_ALL)));
+    assert_eq!(admit(&*store, right(201, 600)).await, Err(secs(2)));
 }
 
 pub(super) async fn right_ones_use_nothing_up(fixture: &dyn Fixture) {
@@ -102,11 +106,22 @@ pub(super) async fn many_at_once_stay_below_the_limit(fixture: &dyn Fixture) {
     let mut tasks = JoinSet::new();
     for n in 0..40 {
         let store = fixture.store();
-        tasks.spawn(async move { admit(&*store, wrong(100 + n, 1)).await });
+        tasks.spawn(async move { admit(&*store, wrong(n, 1)).await });
     }
     let judged = tasks.join_all().await;
     assert_eq!(judged.iter().filter(|judged| judged.is_ok()).count(), 10);
-    assert_eq!(admit(&*store, right(99, 1)).await, Err(secs(599)));
+    assert_eq!(admit(&*store, right(40, 1)).await, Err(secs(599)));
+}
+
+pub(super) async fn those_that_count_are_counted(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    for second in 0..5 {
+        admit(&*store, wrong(second as usize, second))
+            .await
+            .unwrap();
+    }
+    assert_eq!(store.count_guesses(at(1)..at(4)).await.unwrap(), 3);
+    assert_eq!(store.count_guesses(at(9)..at(99)).await.unwrap(), 0);
 }
 
 pub(super) async fn old_ones_are_forgotten(fixture: &dyn Fixture) {

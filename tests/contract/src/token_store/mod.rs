@@ -74,15 +74,16 @@ where
         creating::{
             a_new_link_is_pending, a_taken_code_leaves_nothing, a_taken_key_is_a_conflict,
             an_ended_link_holds_its_code, only_open_links_count, many_at_once_stay_below_the_limit,
-            many_at_once_share_no_code,
+            many_at_once_share_no_code, a_network_gets_so_many_codes,
         },
         guesses::{
             wrong_ones_are_counted_by_network, wrong_ones_are_counted_for_all, right_ones_use_nothing_up,
             a_network_s_latest_ones_decide, what_is_dated_far_ahead_keeps_nobody_away,
-            many_at_once_stay_below_the_limit, old_ones_are_forgotten,
+            many_at_once_stay_below_the_limit, those_that_count_are_counted, old_ones_are_forgotten,
         },
         reserving::{
             one_browser_has_it, it_is_there_to_be_had, of_two_browsers_one_gets_it,
+            a_network_has_so_many_consents_under_way,
         },
         consenting::{
             keeps_what_the_person_is_told, starts_once, starts_in_time_only, starts_from_the_present_version_alone,
@@ -91,7 +92,7 @@ where
             nothing_is_due_at_first, links_at_busy_providers_wait, the_longest_due_comes_first, a_lease_keeps_others_away,
             a_lapsed_lease_records_nothing, postponing_ends_the_lease,
             a_flow_without_questions_is_never_due, expired_links_are_asked_about_too,
-            nobody_gets_the_same_link_twice,
+            nobody_gets_the_same_link_twice, networks_take_turns,
         },
         callbacks::{
             one_is_kept_and_plans_the_question, the_question_waits_for_the_lease, putting_off_the_question_keeps_it,
@@ -193,7 +194,7 @@ where
         write_tests::{a_store_that_works_passes, a_test_leaves_an_empty_store_empty, many_test_at_once},
         purging::{
             ended_links_go, with_their_inert_keys, time_ends_links_too, leased_and_redeemed_links_stay,
-            no_more_than_asked_for,
+            no_more_than_asked_for, what_led_to_no_account_goes_sooner,
         },
     }
 }

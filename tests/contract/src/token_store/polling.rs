@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use central_oauth_domain::grant::ProviderName;
-use central_oauth_domain::link::{Ending, Link, PollSchedule};
+use central_oauth_domain::link::{Confirmation, Ending, Link, PollSchedule};
 use tokio::task::JoinSet;
 
 use super::Fixture;
@@ -38,6 +38,23 @@ pub(super) async fn the_longest_due_comes_first(fixture: &dyn Fixture) {
     let second = store.claim_due_polls(at(30), at(60), 2, &[]).await.unwrap();
     assert_eq!(codes(second), [code(1)]);
     assert_eq!(store.next_poll_at(&[]).await.unwrap(), Some(at(40)));
+}
+
+pub(super) async fn networks_take_turns(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    for n in 1..=8 {
+        let link = pending(&*store, n).await;
+        let by = Confirmation {
+            browser: browser(n),
+            network: network(if n > 6 { n } else { 1 }),
+        };
+        let link = store.reserve_link(&link, &by, at(1)).await.unwrap();
+        begin(&*store, &link.unwrap(), 10 + u64::from(n)).await;
+    }
+    let claim = async || store.claim_due_polls(at(60), at(90), 3, &[]).await.unwrap();
+    let codes = |links: Vec<Link>| links.iter().map(|link| link.code).collect::<Vec<_>>();
+    assert_eq!(codes(claim().await), [code(1), code(7), code(8)]);
+    assert_eq!(codes(claim().await), [code(2), code(3), code(4)]);
 }
 
 pub(super) async fn links_at_busy_providers_wait(fixture: &dyn Fixture) {

@@ -66,7 +66,9 @@ pub(super) async fn the_key_must_open_the_account(fixture: &dyn Fixture) {
         (adas.id, AccountId(777)),
         (inert.key, ada.id),
     ] {
-        let refused = store.create_link(new_relink(9, key, account), PLENTY).await;
+        let refused = store
+            .create_link(new_relink(9, key, account), PLENTY, CODES)
+            .await;
         assert_conflict(refused);
     }
     assert_eq!(store.find_link(&code(9)).await.unwrap(), None);
@@ -81,7 +83,7 @@ pub(super) async fn failing_takes_nothing_away(fixture: &dyn Fixture) {
     ended.await.unwrap();
     assert_opens(&*store, &[1], &account).await;
     // Nor does forgetting the link.
-    assert_eq!(store.purge_links(at(99), 10).await.unwrap(), 2);
+    assert_eq!(store.purge_links(at(99), at(99), 10).await.unwrap(), 2);
     assert_opens(&*store, &[1], &account).await;
 }
 

@@ -11,7 +11,8 @@ use central_oauth_domain::grant::{
     NewGrant, NewKey, ProviderName, RefreshedTokens, StoredTokens, TokenOrigin,
 };
 use central_oauth_domain::link::{
-    Link, LinkId, LinkState, PollSchedule, Requester, SealedConsent, SealedGrant, SealedPrompt,
+    CodeLimit, Confirmation, Link, LinkId, LinkState, PollSchedule, Requester, SealedConsent,
+    SealedGrant, SealedPrompt,
 };
 use central_oauth_domain::ports::{LinkCreation, NewLink, NewLinkKey, StoreError, TokenStore};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
@@ -19,6 +20,8 @@ use central_oauth_domain::{Fault, Timestamp};
 
 /// More links than any case opens.
 pub(super) const PLENTY: u64 = 10_000;
+/// How many link codes a network gets.
+pub(super) const CODES: CodeLimit = CodeLimit::new(LIFETIME);
 /// The version of a lease that nobody has claimed.
 pub(super) const NO_LEASE: LeaseVersion = LeaseVersion(-1);
 /// How long a new link lives.
@@ -54,6 +57,28 @@ pub(super) fn browser(n: u8) -> KeyedHash {
     KeyedHash::from_bytes(bytes)
 }
 
+/// The hash of a network.
+pub(super) fn network(n: u8) -> KeyedHash {
+    let mut bytes = [n; 32];
+    bytes[7] = !n;
+    KeyedHash::from_bytes(bytes)
+}
+
+/// Gives a link to browser number `n` of network number 1.
+pub(super) async fn reserve(
+    store: &dyn TokenStore,
+    link: &Link,
+    n: u8,
+    now: Timestamp,
+) -> Result<Link, StoreError> {
+    let by = Confirmation {
+        browser: browser(n),
+        network: network(1),
+    };
+    let reserved = store.reserve_link(link, &by, now).await?;
+    Ok(reserved.unwrap())
+}
+
 /// The hash of an answer that a provider sent a browser back with.
 pub(super) fn answer(n: u8) -> KeyedHash {
     let mut bytes = [n; 32];
@@ -74,6 +99,7 @@ pub(super) fn new_link(n: u8) -> NewLink {
             client_name: Some("nightly build 🌙".to_owned()),
             address: Some("192.0.2.7".to_owned()),
         },
+        network: None,
         key: NewLinkKey::New(key(n)),
         created_at: at(0),
         expires_at: at(0) + LIFETIME,
@@ -158,7 +184,7 @@ pub(super) fn grant(person: &str, which: &str) -> NewGrant {
 
 /// Keeps a link that must be kept.
 pub(super) async fn keep(store: &dyn TokenStore, link: NewLink) -> Link {
-    match store.create_link(link, PLENTY).await.unwrap() {
+    match store.create_link(link, PLENTY, CODES).await.unwrap() {
         LinkCreation::Created(link) => *link,
         refused => panic!("not kept: {refused:?}"),
     }

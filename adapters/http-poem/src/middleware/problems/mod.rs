@@ -1,35 +1,23 @@
 //! Turns every error of poem and poem-openapi into a problem.
 
-use std::sync::Arc;
-
 use poem::error::{MethodNotAllowedError, NotFoundError, ReadBodyError};
 use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
-
-use poem::{Endpoint, Error, IntoResponse as _, PathPattern, Request, Response, Result};
+use poem::{Error, IntoResponse as _, PathPattern, Response};
 use poem_openapi::error::{ParseParamError, ParsePathError};
 
 use super::methods;
 use crate::auth::shows_bearer;
 use crate::error::{Code, Problem};
 
-/// Answers errors, and completes the headers of 401, 405 and 413.
-pub(crate) async fn answer_problems<E: Endpoint>(
-    next: Arc<E>,
-    request: Request,
-) -> Result<Response> {
-    let path = request.uri().path().to_owned();
-    let challenge = challenge(request.headers());
-    let mut response = match next.call(request).await {
-        Ok(output) => output.into_response(),
-        Err(error) => answer(error),
-    };
+/// Completes the headers of 401, 405 and 413. `path` and `challenge` are those of the request.
+pub(super) fn complete(response: &mut Response, path: &str, challenge: HeaderValue) {
     let status = response.status();
     let headers = response.headers_mut();
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, challenge);
     }
     if status == StatusCode::METHOD_NOT_ALLOWED && !headers.contains_key(header::ALLOW) {
-        let allowed = HeaderValue::try_from(methods::allowed(&path));
+        let allowed = HeaderValue::try_from(methods::allowed(path));
         headers.extend(allowed.map(|allowed| (header::ALLOW, allowed)));
     }
     if status == StatusCode::PAYLOAD_TOO_LARGE {
@@ -37,11 +25,10 @@ pub(crate) async fn answer_problems<E: Endpoint>(
         // send its next request on it.
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    Ok(response)
 }
 
 /// RFC 6750 section 3.1: no error code if the request had no bearer token.
-fn challenge(headers: &HeaderMap) -> HeaderValue {
+pub(super) fn challenge(headers: &HeaderMap) -> HeaderValue {
     HeaderValue::from_static(if shows_bearer(headers) {
         "Bearer error=\"invalid_token\""
     } else {
@@ -49,7 +36,8 @@ fn challenge(headers: &HeaderMap) -> HeaderValue {
     })
 }
 
-fn answer(error: Error) -> Response {
+/// Answers an error.
+pub(super) fn answer(error: Error) -> Response {
     if error.is_from_response() {
         return error.into_response();
     }

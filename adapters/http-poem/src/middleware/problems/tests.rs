@@ -1,8 +1,10 @@
+use poem::endpoint::ToDynEndpoint;
 use poem::test::{TestClient, TestResponse};
-use poem::{EndpointExt as _, Route, get, handler};
+use poem::{Request, Result, Route, get, handler};
 
 use super::*;
-use crate::middleware::{catch_panics, limit_body, secure, trace};
+use crate::connections::Connections;
+use crate::middleware::Shell;
 
 #[handler]
 fn panics() -> &'static str {
@@ -30,15 +32,17 @@ impl<'a> poem::FromRequest<'a> for Status {
 }
 
 async fn get_answer(path: &str) -> TestResponse {
-    let app = Route::new()
-        .at("/panics", get(panics))
-        .at("/breaks", get(breaks))
-        .at("/refuses/:status", get(refuses))
-        .around(limit_body)
-        .around(answer_problems)
-        .with(catch_panics())
-        .around(secure)
-        .around(|next, request| trace(next, request, Arc::new(())));
+    let app = Shell {
+        routes: ToDynEndpoint(
+            Route::new()
+                .at("/panics", get(panics))
+                .at("/breaks", get(breaks))
+                .at("/refuses/:status", get(refuses)),
+        ),
+        trusted_proxies: Vec::new(),
+        connections: Connections::new(1),
+        requests: None,
+    };
     TestClient::new(app).get(path).send().await
 }
 

@@ -43,8 +43,26 @@ async fn services_on_one_store_bear_no_more_than_one() {
         guess_wrong(&services[n % 2], (n / GuessLimit::PER_ADDRESS) as u8).await;
     }
     for service in &services {
-        assert!(is_limited(&guess(service, "00000000", 200).await));
+        assert!(is_limited(&guess(service, "00000000", 0).await));
     }
+    // Another network is not refused because of them, until it has tried one itself.
+    guess_wrong(&services[0], 200).await;
+    assert!(is_limited(&guess(&services[1], "00000000", 200).await));
+}
+
+#[tokio::test]
+async fn guessers_do_not_keep_others_from_the_page() {
+    let stage = Stage::new().await;
+    let (code, _) = stage.started().await;
+    for n in 0..GuessLimit::SERVICE_WIDE {
+        guess_wrong(&stage.services, 100 + (n / GuessLimit::PER_ADDRESS) as u8).await;
+    }
+    let fresh = Visitor {
+        browser: &stage.browser,
+        address: address(7),
+    };
+    assert!(stage.consents.look_up(&code, &fresh).await.is_ok());
+    assert!(stage.consents.confirm(&code, &fresh).await.is_ok());
 }
 
 #[tokio::test]

@@ -14,11 +14,26 @@ async fn a_code_has_eight_digits_and_a_key_of_its_own() {
 }
 
 #[tokio::test]
+async fn codes_are_longer_while_somebody_guesses() {
+    let stage = Stage::new().await;
+    for n in 0..=50 {
+        let wrong = stage.links.poll("00000000", &Caller::Nobody, address(n));
+        assert!(matches!(wrong.await, Err(Refusal::NotFound(_))));
+    }
+    let link = stage.link_for(&Caller::Nobody).await.unwrap();
+    assert_eq!(link.code.digits().len(), 9);
+    stage.confirm(link.code.digits()).await.unwrap();
+    stage.clock.advance(secs(600));
+    let link = stage.link_for(&Caller::Nobody).await.unwrap();
+    assert_eq!(link.code.digits().len(), 8);
+}
+
+#[tokio::test]
 async fn an_enrolment_key_is_demanded_where_one_is_set() {
     let stage = Stage::with_enroll_key(Some("let-this-client-in")).await;
     assert!(matches!(
         stage.link_for(&Caller::Nobody).await,
-        Err(Refusal::Unauthorized(_))
+        Err(Refusal::EnrollKeyRequired)
     ));
     let enroller = stage.caller(&AccessKey::new("let-this-client-in")).await;
     assert!(stage.link_for(&enroller).await.is_ok());
@@ -46,6 +61,7 @@ async fn names_that_could_deceive_the_person_are_refused() {
         let request = LinkRequest {
             provider: None,
             requester,
+            address: None,
         };
         let refused = stage.links.start(&Caller::Nobody, request).await;
         assert!(

@@ -1,0 +1,213 @@
+//! Group commit: small writes that wait for SQLite's writer at the same time are committed together, because every commit
+//! waits for the disk.
+//!
+//! - Nothing waits for a group to grow. Whoever has the writer takes the writes that wait, up to a bound. A write that is
+//!   alone is a transaction as any other.
+//! - Each member of a group has a savepoint. One that fails is rolled back to it, and fails alone.
+//! - Nobody is answered before the commit. A failure, too, may follow from what another member has written.
+//! - If the transaction fails, every member fails as unavailable: after a BEGIN or COMMIT that failed, after a storage
+//!   failure, and when SQLite has rolled back by itself, because then the savepoint is gone. The connection is discarded
+//!   as `transaction` says.
+//! - A write whose caller has gone before it began is left out. One that has begun is committed with the others.
+//! - A group takes its turn like any transaction: whoever waits for the writer waits for one group, not for all of them.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use central_oauth_domain::ports::StoreError;
+use sea_orm::{ConnectionTrait as _, DbErr};
+use tokio::sync::oneshot;
+use tracing::{Instrument as _, Span};
+
+use super::session::Session;
+use super::sqlite::Sqlite;
+use crate::error::unavailable;
+
+/// Writes in one group: so many that a commit costs each of them little, and that others wait for milliseconds only.
+const MOST: usize = 64;
+
+/// What a write does in its transaction.
+pub(super) type Writing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The writes that wait for a group.
+#[derive(Default)]
+pub(super) struct Group(Mutex<Waiting>);
+
+#[derive(Default)]
+struct Waiting {
+    members: VecDeque<Box<dyn Member>>,
+    /// Whether a task commits them.
+    is_led: bool,
+}
+
+impl Group {
+    /// Adds a write. Returns whether the caller must start the task that commits.
+    fn join(&self, member: Box<dyn Member>) -> bool {
+        let mut waiting = self.lock();
+        waiting.members.push_back(member);
+        !std::mem::replace(&mut waiting.is_led, true)
+    }
+
+    /// Returns whether somebody waits. If not, the next to join starts a task.
+    fn goes_on(&self) -> bool {
+        let mut waiting = self.lock();
+        waiting.is_led = !waiting.members.is_empty();
+        waiting.is_led
+    }
+
+    /// Takes the next write whose caller still waits. Returns it with whether others wait behind it.
+    fn next(&self) -> Option<(Box<dyn Member>, bool)> {
+        let mut waiting = self.lock();
+        loop {
+            let member = waiting.members.pop_front()?;
+            if member.is_awaited() {
+                return Some((member, !waiting.members.is_empty()));
+            }
+        }
+    }
+
+    fn take_all(&self) -> Vec<Box<dyn Member>> {
+        self.lock().members.drain(..).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes in a group. An error rolls back what was written.
+pub(super) async fn write<T, E, W>(file: &Arc<Sqlite>, writing: W) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+    W: for<'a> FnOnce(&'a Session) -> Writing<'a, Result<T, E>> + Send + 'static,
+{
+    let (caller, answer) = oneshot::channel();
+    let job = Job {
+        writing: Some(writing),
+        result: None,
+        caller,
+        span: Span::current(),
+    };
+    if file.group().join(Box::new(job)) {
+        tokio::spawn(lead(Arc::clone(file)));
+    }
+    answer.await.unwrap_or_else(|_| Err(ended_early().into()))
+}
+
+async fn lead(file: Arc<Sqlite>) {
+    while file.group().goes_on() {
+        let file = Arc::clone(&file);
+        // In a task of its own, so that a panic ends one group only.
+        let group = tokio::spawn(async move { commit_group(&file).await });
+        if let Err(error) = group.await {
+            tracing::error!(%error, "a group of database writes ended too early");
+        }
+    }
+}
+
+async fn commit_group(file: &Sqlite) {
+    let session = match file.begin().await {
+        Ok(session) => session,
+        Err(error) => {
+            file.health().failed();
+            return answer(file.group().take_all(), &Err(error));
+        }
+    };
+    let mut members = Vec::new();
+    let committed = match run(&session, file.group(), &mut members).await {
+        Ok(true) => session.commit().await,
+        Ok(false) => Ok(()),
+        Err(error) => Err(error),
+    };
+    answer(members, &committed);
+}
+
+/// Runs the writes that wait, and collects them. Returns whether there is anything to commit.
+async fn run(
+    session: &Session,
+    group: &Group,
+    members: &mut Vec<Box<dyn Member>>,
+) -> Result<bool, DbErr> {
+    let mut savepoint = "SAVEPOINT member";
+    while let Some((mut member, has_others)) = group.next() {
+        if members.is_empty() && !has_others {
+            let has_succeeded = member.run(session).await;
+            members.push(member);
+            return Ok(has_succeeded);
+        }
+        let marked = session.execute_unprepared(savepoint).await;
+        let has_succeeded = marked.is_ok() && member.run(session).await;
+        members.push(member);
+        marked?;
+        if !has_succeeded {
+            session.roll_back_to("member").await?;
+        }
+        if members.len() >= MOST {
+            break;
+        }
+        savepoint = "RELEASE member; SAVEPOINT member";
+    }
+    Ok(!members.is_empty())
+}
+
+fn answer(members: Vec<Box<dyn Member>>, committed: &Result<(), DbErr>) {
+    for member in members {
+        member.answer(committed.clone());
+    }
+}
+
+/// A write, whatever its answer is.
+#[async_trait]
+trait Member: Send {
+    /// Whether the caller still waits.
+    fn is_awaited(&self) -> bool;
+
+    /// Runs the write. Returns whether what it has written is to be kept.
+    async fn run(&mut self, session: &Session) -> bool;
+
+    /// Gives the caller the result, or the failure of the whole group.
+    fn answer(self: Box<Self>, committed: Result<(), DbErr>);
+}
+
+struct Job<T, E, W> {
+    writing: Option<W>,
+    result: Option<Result<T, E>>,
+    caller: oneshot::Sender<Result<T, E>>,
+    span: Span,
+}
+
+#[async_trait]
+impl<T, E, W> Member for Job<T, E, W>
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+    W: for<'a> FnOnce(&'a Session) -> Writing<'a, Result<T, E>> + Send + 'static,
+{
+    fn is_awaited(&self) -> bool {
+        !self.caller.is_closed()
+    }
+
+    async fn run(&mut self, session: &Session) -> bool {
+        if let Some(writing) = self.writing.take() {
+            let span = self.span.clone();
+            self.result = Some(writing(session).instrument(span).await);
+        }
+        matches!(self.result, Some(Ok(_)))
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), DbErr>) {
+        let result = match committed {
+            Ok(()) => self.result.unwrap_or_else(|| Err(ended_early().into())),
+            Err(error) => Err(unavailable(error).into()),
+        };
+        // A caller that has gone needs no answer.
+        drop(self.caller.send(result));
+    }
+}
+
+fn ended_early() -> StoreError {
+    StoreError::Unavailable("a group of database writes ended too early".into())
+}

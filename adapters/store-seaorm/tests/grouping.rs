@@ -1,0 +1,302 @@
+//! Writes to a file that wait for the writer together, and are committed together.
+#![allow(clippy::unwrap_used, reason = "this is test code")]
+
+mod common;
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use central_oauth_domain::grant::refresh::{Attempts, RefreshFailure};
+use central_oauth_domain::grant::{Account, AccountStatus, Generation, LeaseVersion};
+use central_oauth_domain::ports::{
+    AccountStore, KeyStore, LinkCreation, LinkStore, NewLink, NewLinkKey, Recorded, RefreshStore,
+    StoreError,
+};
+use central_oauth_domain::secret::KeyedHash;
+use central_oauth_domain::{Fault, Timestamp};
+use central_oauth_store_seaorm::SeaOrmStore;
+use common::{NOW, OnDisk, Scratch, answer, code, key, linked, new_link, pending, sealed};
+use sea_orm::{DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::sleep;
+
+/// Takes the file's write lock as another process would, so that writes wait.
+async fn lock(scratch: &Scratch) -> DatabaseTransaction {
+    let immediate = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    let db = scratch.raw().await;
+    db.begin_with_options(immediate).await.unwrap()
+}
+
+/// Lets the writes that were started wait, and then go on.
+async fn release(lock: DatabaseTransaction) {
+    sleep(Duration::from_millis(100)).await;
+    lock.rollback().await.unwrap();
+}
+
+type Creating = JoinHandle<Result<LinkCreation, StoreError>>;
+
+fn create(store: &Arc<SeaOrmStore>, link: NewLink) -> Creating {
+    let store = Arc::clone(store);
+    tokio::spawn(async move { store.create_link(link, u64::MAX).await })
+}
+
+async fn created(creating: Creating) {
+    let created = creating.await.unwrap();
+    let is_created = matches!(created, Ok(LinkCreation::Created(_)));
+    assert!(is_created, "{created:?}");
+}
+
+async fn unavailable<T: std::fmt::Debug>(writing: JoinHandle<Result<T, StoreError>>) {
+    let failed = writing.await.unwrap();
+    let is_unavailable = matches!(failed, Err(StoreError::Unavailable(_)));
+    assert!(is_unavailable, "{failed:?}");
+}
+
+fn record(
+    store: &Arc<SeaOrmStore>,
+    account: &Account,
+    answered: &str,
+) -> JoinHandle<Result<Recorded, StoreError>> {
+    let (store, id, tokens) = (Arc::clone(store), account.id, answer(answered, answered));
+    let lease = LeaseVersion(0);
+    tokio::spawn(async move {
+        store
+            .record_refresh(id, Generation::FIRST, lease, tokens, NOW)
+            .await
+    })
+}
+
+/// The links and keys, by their numbers, that a later start of the service finds.
+async fn stored_in(scratch: &Scratch, numbers: impl IntoIterator<Item = u64>) -> Vec<(bool, bool)> {
+    let later = scratch.open().await;
+    let mut found = Vec::new();
+    for n in numbers {
+        let link = later.find_link(&code(n)).await.unwrap();
+        let key = later.find_key(&key(n)).await.unwrap();
+        found.push((link.is_some(), key.is_some()));
+    }
+    later.close().await.unwrap();
+    found
+}
+
+/// A trigger that makes the insertion of one link fail.
+fn refusing(n: u64, how: &str) -> String {
+    let hash = code(n)
+        .as_bytes()
+        .iter()
+        .fold(String::new(), |mut hex, byte| {
+            write!(hex, "{byte:02x}").unwrap();
+            hex
+        });
+    format!(
+        "CREATE TRIGGER trouble BEFORE INSERT ON device_codes WHEN new.code_hash = x'{hash}' \
+         BEGIN {how}; END"
+    )
+}
+
+fn with_key(n: u64, key: KeyedHash) -> NewLink {
+    let key = NewLinkKey::New(key);
+    NewLink { key, ..new_link(n) }
+}
+
+#[tokio::test]
+async fn a_member_that_fails_fails_alone() {
+    let OnDisk { scratch, store } = OnDisk::new().await;
+    let aborts = "SELECT RAISE(ABORT, 'as if a value were not allowed')";
+    scratch.execute(&refusing(5, aborts)).await;
+    let lock = lock(&scratch).await;
+    let first = create(&store, new_link(1));
+    let key_taken = create(&store, with_key(2, key(1)));
+    let code_taken = create(&store, with_key(1, key(3)));
+    let full = {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.create_link(new_link(4), 1).await })
+    };
+    let not_allowed = create(&store, new_link(5));
+    let last = create(&store, new_link(6));
+    release(lock).await;
+    created(first).await;
+    let conflict = key_taken.await.unwrap();
+    assert!(
+        matches!(conflict, Err(StoreError::Conflict)),
+        "{conflict:?}"
+    );
+    let answered = code_taken.await.unwrap();
+    assert!(
+        matches!(answered, Ok(LinkCreation::CodeTaken)),
+        "{answered:?}"
+    );
+    let answered = full.await.unwrap();
+    assert!(
+        matches!(answered, Ok(LinkCreation::OverCapacity)),
+        "{answered:?}"
+    );
+    unavailable(not_allowed).await;
+    created(last).await;
+    // Nothing is left of the keys whose links were refused.
+    let found = stored_in(&scratch, 1..=6).await;
+    let (all, none) = ((true, true), (false, false));
+    assert_eq!(found, [all, none, none, none, none, all]);
+}
+
+#[tokio::test]
+async fn a_failed_commit_fails_every_member() {
+    let OnDisk { scratch, store } = OnDisk::new().await;
+    let account = linked(&store, 1, "ada").await;
+    let setup = "CREATE TABLE parent (id INTEGER PRIMARY KEY); \
+        CREATE TABLE child (id INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)";
+    scratch.execute(setup).await;
+    scratch
+        .execute(&refusing(3, "INSERT INTO child VALUES (7)"))
+        .await;
+    let lock = lock(&scratch).await;
+    let others = [create(&store, new_link(2)), create(&store, new_link(3))];
+    // Its answer would follow from what is never committed.
+    let conflict = create(&store, new_link(2));
+    let recorded = record(&store, &account, "two");
+    release(lock).await;
+    for member in others.into_iter().chain([conflict]) {
+        unavailable(member).await;
+    }
+    unavailable(recorded).await;
+    let none = (false, false);
+    assert_eq!(stored_in(&scratch, 2..=3).await, [none, none]);
+    let stored = store.tokens(account.id).await.unwrap().unwrap();
+    assert_eq!(stored.access_token, sealed("access"));
+    // The callers have their answers in hand still.
+    scratch.execute("DROP TRIGGER trouble").await;
+    let lock = self::lock(&scratch).await;
+    let (link, recorded) = (create(&store, new_link(3)), record(&store, &account, "two"));
+    release(lock).await;
+    created(link).await;
+    assert_eq!(recorded.await.unwrap().unwrap(), Recorded::Stored);
+    let later = scratch.open().await;
+    let stored = later.tokens(account.id).await.unwrap().unwrap();
+    assert_eq!(stored.access_token, sealed("two"));
+    assert_eq!(stored_in(&scratch, [3]).await, [(true, true)]);
+}
+
+/// As it does when the disk is full.
+#[tokio::test]
+async fn a_rollback_by_the_database_itself_fails_every_member() {
+    let OnDisk { scratch, store } = OnDisk::new().await;
+    let rolls_back = "SELECT RAISE(ROLLBACK, 'as if the disk were full')";
+    scratch.execute(&refusing(2, rolls_back)).await;
+    let lock = lock(&scratch).await;
+    let members = [1, 2].map(|n| create(&store, new_link(n)));
+    // It comes to another group, as this one ends before.
+    let last = create(&store, new_link(3));
+    release(lock).await;
+    for member in members {
+        unavailable(member).await;
+    }
+    created(last).await;
+    let (all, none) = ((true, true), (false, false));
+    assert_eq!(stored_in(&scratch, 1..=3).await, [none, none, all]);
+    scratch.execute("DROP TRIGGER trouble").await;
+    let lock = self::lock(&scratch).await;
+    let members = [1, 2].map(|n| create(&store, new_link(n)));
+    release(lock).await;
+    for member in members {
+        created(member).await;
+    }
+    assert_eq!(stored_in(&scratch, 1..=3).await, [all; 3]);
+}
+
+#[tokio::test]
+async fn a_member_whose_caller_has_gone_is_left_out() {
+    let OnDisk { scratch, store } = OnDisk::new().await;
+    let lock = lock(&scratch).await;
+    let members = [1, 2, 3].map(|n| create(&store, new_link(n)));
+    sleep(Duration::from_millis(100)).await;
+    members[1].abort();
+    release(lock).await;
+    let [first, _, last] = members;
+    created(first).await;
+    created(last).await;
+    let (all, none) = ((true, true), (false, false));
+    assert_eq!(stored_in(&scratch, 1..=3).await, [all, none, all]);
+}
+
+#[tokio::test]
+async fn members_for_the_same_account_see_each_other() {
+    let OnDisk { scratch, store } = OnDisk::new().await;
+    let account = linked(&store, 1, "ada").await;
+    let lock = lock(&scratch).await;
+    let first = record(&store, &account, "two");
+    let second = record(&store, &account, "three");
+    let failure = RefreshFailure {
+        fault: Fault::new(Fault::UNAVAILABLE, "the provider is down"),
+        status: AccountStatus::Degraded,
+        attempts: Attempts::default(),
+        next_refresh_at: Some(Timestamp::from_millis(7)),
+    };
+    let failed = {
+        let (store, id) = (Arc::clone(&store), account.id);
+        let (generation, lease) = (Generation::FIRST, LeaseVersion(0));
+        tokio::spawn(async move {
+            store
+                .record_refresh_failure(id, generation, lease, failure)
+                .await
+        })
+    };
+    release(lock).await;
+    assert_eq!(first.await.unwrap().unwrap(), Recorded::Stored);
+    assert_eq!(second.await.unwrap().unwrap(), Recorded::Superseded);
+    assert!(!failed.await.unwrap().unwrap());
+    let stored = store.tokens(account.id).await.unwrap().unwrap();
+    assert_eq!(stored.access_token, sealed("two"));
+    assert_eq!(stored.spare_refresh_token, Some(sealed("three")));
+    assert_eq!(stored.account.status, AccountStatus::Active);
+}
+
+/// Whoever waits for the writer waits for one group, however many writes wait.
+#[tokio::test]
+async fn a_group_gives_the_writer_to_others() {
+    const WRITES: u64 = 200;
+    let OnDisk { scratch, store } = OnDisk::new().await;
+    let lock = lock(&scratch).await;
+    let writes: Vec<_> = (0..WRITES).map(|n| create(&store, new_link(n))).collect();
+    // The group has its turn by then.
+    sleep(Duration::from_millis(100)).await;
+    let other = {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.purge_links(NOW, 10).await })
+    };
+    release(lock).await;
+    other.await.unwrap().unwrap();
+    let before = writes.iter().filter(|write| write.is_finished()).count();
+    assert!(before <= 100, "{before}");
+    for write in writes {
+        created(write).await;
+    }
+}
+
+/// Another process looks for its turn again and again, and finds it between two groups.
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_leave_the_file_to_other_processes() {
+    let OnDisk { scratch, store } = OnDisk::new().await;
+    let other = scratch.open().await;
+    let mut writers = JoinSet::new();
+    for writer in 1..=16 {
+        let store = Arc::clone(&store);
+        writers.spawn(async move {
+            for n in 0.. {
+                pending(&store, writer * 100_000 + n).await;
+            }
+        });
+    }
+    let mut longest = Duration::ZERO;
+    for n in 0..5 {
+        let started = Instant::now();
+        pending(&other, n).await;
+        longest = longest.max(started.elapsed());
+    }
+    writers.shutdown().await;
+    println!("the other process waited {longest:?} at most");
+    assert!(longest < Duration::from_secs(5), "{longest:?}");
+}

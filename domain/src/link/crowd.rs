@@ -1,0 +1,209 @@
+//! How much room links have: so much that nobody is kept out who behaves, and so little that strangers fill no disk and flood
+//! no provider.
+
+use std::time::Duration;
+
+use super::Link;
+use crate::secret::KeyedHash;
+use crate::time::Timestamp;
+
+/// Limits the link codes of one network, over a window as long as a code lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeLimit {
+    window: Duration,
+}
+
+/// A network has asked for too many link codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many link codes for this network")]
+pub struct TooManyCodes {
+    /// When it gets the next one.
+    pub retry_after: Duration,
+}
+
+impl CodeLimit {
+    /// Link codes that one network gets in the window.
+    pub const PER_NETWORK: u64 = 300;
+
+    /// A limit over a sliding window, the lifetime of a code.
+    #[must_use]
+    pub const fn new(window: Duration) -> Self {
+        Self { window }
+    }
+
+    /// Since when the link codes of a network count.
+    #[must_use]
+    pub fn counting_since(&self, now: Timestamp) -> Timestamp {
+        now - self.window
+    }
+
+    /// Judges a request for a link code. `full_since` is when the network got the latest but [`Self::PER_NETWORK`] of the
+    /// codes that count; `None` if it got fewer.
+    ///
+    /// # Errors
+    /// When the network has got as many as it may.
+    pub fn judge(&self, full_since: Option<Timestamp>, now: Timestamp) -> Result<(), TooManyCodes> {
+        match full_since {
+            None => Ok(()),
+            Some(first) => Err(TooManyCodes {
+                // What a clock that was ahead has dated is not waited for.
+                retry_after: (first + self.window).since(now).min(self.window),
+            }),
+        }
+    }
+}
+
+/// Limits the consents that are under way: links that somebody has confirmed and that have not ended.
+pub struct ConsentLimit;
+
+/// How many consents are under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Underway {
+    /// Those that the same network has confirmed.
+    pub of_network: u64,
+    /// All of them.
+    pub of_all: u64,
+}
+
+/// Too many consents are under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many consents are under way")]
+pub struct TooManyConsents {
+    /// When it makes sense to try again.
+    pub retry_after: Duration,
+}
+
+impl ConsentLimit {
+    /// Consents that one network may have under way.
+    pub const PER_NETWORK: u64 = 50;
+    /// Beyond so many in all, a network may have only [`Self::PER_NETWORK_IN_A_CROWD`]. So some networks do not keep out the
+    /// others.
+    pub const CROWD: u64 = 1_000;
+    /// Consents that one network may have under way in a crowd.
+    pub const PER_NETWORK_IN_A_CROWD: u64 = 3;
+    /// Consents that may be under way in all.
+    pub const MOST: u64 = 4_000;
+    /// Most people are done after a minute.
+    const RETRY_AFTER: Duration = Duration::from_secs(60);
+
+    /// Judges one more consent.
+    ///
+    /// # Errors
+    /// When too many are under way.
+    pub const fn judge(underway: Underway) -> Result<(), TooManyConsents> {
+        let most_of_network = if underway.of_all < Self::CROWD {
+            Self::PER_NETWORK
+        } else {
+            Self::PER_NETWORK_IN_A_CROWD
+        };
+        if underway.of_network < most_of_network && underway.of_all < Self::MOST {
+            Ok(())
+        } else {
+            Err(TooManyConsents {
+                retry_after: Self::RETRY_AFTER,
+            })
+        }
+    }
+}
+
+/// Who confirms a link, and from where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Confirmation {
+    /// The browser.
+    pub browser: KeyedHash,
+    /// The hash of its [`Network`](super::Network).
+    pub network: KeyedHash,
+}
+
+impl Link {
+    /// So many links without an account that are over are stored at most: beyond, nobody without a key gets a link code.
+    pub const MOST_LEFT_OVER: u64 = 50_000;
+
+    /// Returns how long a link is kept that ended without an account, when so many of them are stored.
+    #[must_use]
+    pub const fn kept_without_account(left_over: u64) -> Duration {
+        const MANY: u64 = 2_000;
+        const FAR_TOO_MANY: u64 = 20_000;
+        match left_over {
+            0..MANY => Self::KEPT_AFTER_END,
+            MANY..FAR_TOO_MANY => Duration::from_secs(600),
+            // Clients poll every few seconds, so they still see how it ended.
+            FAR_TOO_MANY.. => Duration::from_secs(60),
+        }
+    }
+
+    /// Whether the link has ended, or run out of time, without an account.
+    #[must_use]
+    pub fn is_left_over(&self, now: Timestamp) -> bool {
+        !matches!(self.state, super::LinkState::Linked { .. }) && self.was_over_before(now)
+    }
+}
+
+/// Puts what is due into an order in which each network has its turn: first the one of each network that has been due for
+/// longest, then the second of each, and so on. `due` is in the order in which it became due.
+#[must_use]
+pub fn in_turns<T>(due: Vec<(Option<KeyedHash>, T)>) -> Vec<T> {
+    let mut turns = std::collections::HashMap::<_, usize>::new();
+    let mut ordered: Vec<_> = due
+        .into_iter()
+        .map(|(network, work)| {
+            let next = turns.entry(network).or_default();
+            let turn = *next;
+            *next += 1;
+            (turn, work)
+        })
+        .collect();
+    ordered.sort_by_key(|(turn, _)| *turn);
+    ordered.into_iter().map(|(_, work)| work).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_gets_its_next_code_when_the_oldest_counts_no_more() {
+        let limit = CodeLimit::new(Duration::from_secs(600));
+        let now = Timestamp::from_millis(1_000_000);
+        let wait = |first| {
+            limit
+                .judge(first, now)
+                .map_err(|refused| refused.retry_after.as_secs())
+        };
+        assert_eq!(wait(None), Ok(()));
+        assert_eq!(wait(Some(now - Duration::from_secs(500))), Err(100));
+        assert_eq!(wait(Some(now + Duration::from_secs(9_000))), Err(600));
+    }
+
+    #[test]
+    fn some_networks_do_not_keep_out_the_others() {
+        let is_borne =
+            |of_network, of_all| ConsentLimit::judge(Underway { of_network, of_all }).is_ok();
+        assert!(is_borne(49, 49) && !is_borne(50, 50));
+        assert!(is_borne(49, 999) && !is_borne(49, 1_000));
+        assert!(is_borne(2, 3_999) && !is_borne(3, 3_999));
+        assert!(!is_borne(0, 4_000));
+    }
+
+    #[test]
+    fn many_leftovers_are_kept_for_minutes() {
+        let minutes = [0, 1_999, 2_000, 19_999, 20_000, u64::MAX];
+        let minutes = minutes.map(|left_over| Link::kept_without_account(left_over).as_secs() / 60);
+        assert_eq!(minutes, [1440, 1440, 10, 10, 1, 1]);
+    }
+
+    #[test]
+    fn each_network_has_its_turn() {
+        let network = |n| Some(KeyedHash::from_bytes([n; 32]));
+        let due = vec![
+            (network(1), 'a'),
+            (network(1), 'b'),
+            (network(1), 'c'),
+            (None, 'd'),
+            (network(2), 'e'),
+            (None, 'f'),
+        ];
+        let ordered: String = in_turns(due).into_iter().collect();
+        assert_eq!(ordered, "adebfc");
+    }
+}

@@ -1,0 +1,98 @@
+//! Limits how often somebody may do something.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Allows everybody one event an interval, with a burst. Nobody uses up the events of somebody else.
+///
+/// A key is forgotten once its burst is full again. So memory is bounded by the events of a few intervals.
+pub(crate) struct RateLimit<K> {
+    interval: Duration,
+    burst: u32,
+    state: Mutex<State<K>>,
+}
+
+struct State<K> {
+    /// The uptime at which the burst of a key is full again. Each event moves it by an interval.
+    full_at: HashMap<K, Duration>,
+    events: u32,
+}
+
+impl<K: Eq + Hash> RateLimit<K> {
+    const EVENTS_BETWEEN_SWEEPS: u32 = 1024;
+
+    /// A limit of one event an interval. An interval of zero is no limit.
+    pub(crate) fn new(interval: Duration, burst: u32) -> Self {
+        let state = State {
+            full_at: HashMap::new(),
+            events: 0,
+        };
+        Self {
+            interval,
+            burst,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Counts an event of a key when this machine had been running for `uptime`. Returns how much of the burst is left.
+    ///
+    /// # Errors
+    /// Returns how long to wait if the burst is used up. Then the event is not counted.
+    pub(crate) fn admit(&self, key: K, uptime: Duration) -> Result<u32, Duration> {
+        if self.interval.is_zero() {
+            return Ok(self.burst);
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.sweep(uptime);
+        let full_at = state.full_at.entry(key).or_default();
+        let next = uptime.max(*full_at) + self.interval;
+        let burst_ends = uptime + self.interval * self.burst;
+        if next > burst_ends {
+            return Err(next - burst_ends);
+        }
+        *full_at = next;
+        let left = (burst_ends - next).as_nanos() / self.interval.as_nanos();
+        Ok(u32::try_from(left).unwrap_or(self.burst))
+    }
+}
+
+impl<K: Eq + Hash> State<K> {
+    fn sweep(&mut self, uptime: Duration) {
+        self.events = self.events.wrapping_add(1);
+        if self
+            .events
+            .is_multiple_of(RateLimit::<K>::EVENTS_BETWEEN_SWEEPS)
+        {
+            self.full_at.retain(|_, full_at| *full_at > uptime);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_secs(2);
+
+    #[test]
+    fn the_rest_of_the_burst_is_told() {
+        let limit = RateLimit::new(INTERVAL, 3);
+        let uptime = Duration::from_secs(100);
+        let admitted = [(); 4].map(|()| limit.admit(1, uptime));
+        assert_eq!(admitted, [Ok(2), Ok(1), Ok(0), Err(INTERVAL)]);
+        assert_eq!(limit.admit(1, uptime + INTERVAL), Ok(0));
+        assert_eq!(limit.admit(2, uptime), Ok(2));
+    }
+
+    #[test]
+    fn keys_are_forgotten() {
+        let limit = RateLimit::new(INTERVAL, 3);
+        for key in 1..RateLimit::<u32>::EVENTS_BETWEEN_SWEEPS {
+            assert!(limit.admit(key, INTERVAL).is_ok());
+        }
+        assert!(limit.admit(0, INTERVAL * 2).is_ok());
+        assert_eq!(limit.state.lock().unwrap().full_at.len(), 1);
+    }
+}

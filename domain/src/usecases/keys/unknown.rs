@@ -1,0 +1,59 @@
+//! Limits bearers that are not recognised.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::Keys;
+use crate::link::Network;
+use crate::observe::BearerRefusal;
+use crate::rate_limit::RateLimit;
+use crate::usecases::Refusal;
+
+/// Counts unknown and expired bearers by network, in this process.
+///
+/// A bearer is looked up first, so a valid key works whatever its network has tried: clients behind one address do not
+/// lock each other out. The 200 random bits of a key need no lockout.
+pub(super) struct UnknownBearers(RateLimit<Network>);
+
+impl UnknownBearers {
+    /// One unknown bearer in this time gets a 401; more of them get a 429.
+    const EVERY: Duration = Duration::from_secs(2);
+    /// So many may come at once.
+    const BURST: u32 = 30;
+}
+
+impl Default for UnknownBearers {
+    fn default() -> Self {
+        Self(RateLimit::new(Self::EVERY, Self::BURST))
+    }
+}
+
+impl Keys {
+    /// Counts, reports and logs a refusal to recognise a bearer from this address. Returns the refusal for the caller:
+    /// [`Refusal::TooManyUnknownKeys`] where its network has tried too many.
+    #[must_use]
+    pub fn refuse_bearer(&self, refusal: Refusal, address: IpAddr) -> Refusal {
+        let Refusal::Unauthorized(why) = refusal else {
+            return refusal;
+        };
+        match self
+            .unknown
+            .0
+            .admit(Network::of(address), self.clock.uptime())
+        {
+            Ok(left) => {
+                self.observer.bearer_refused(BearerRefusal::Unauthorized);
+                if left == 0 {
+                    tracing::warn!(%address, "too many unknown access keys: this network gets 429 for more of them; valid keys still work");
+                } else {
+                    tracing::info!(%address, why, "access key refused");
+                }
+                Refusal::Unauthorized(why)
+            }
+            Err(retry_after) => {
+                self.observer.bearer_refused(BearerRefusal::RateLimited);
+                Refusal::TooManyUnknownKeys { retry_after }
+            }
+        }
+    }
+}

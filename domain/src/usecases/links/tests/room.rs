@@ -1,0 +1,106 @@
+//! Room for links: strangers cannot fill the store, and one network cannot keep out the others.
+
+use crate::link::{CodeLimit, ConsentLimit};
+use crate::usecases::tests::*;
+
+async fn ask(stage: &Stage, from: u8) -> Result<StartedLink, Refusal> {
+    let request = LinkRequest {
+        address: Some(address(from)),
+        ..LinkRequest::default()
+    };
+    stage.links.start(&Caller::Nobody, request).await
+}
+
+fn visitor(stage: &Stage, from: u8) -> Visitor<'_> {
+    Visitor {
+        browser: &stage.browser,
+        address: address(from),
+    }
+}
+
+async fn ask_and_cancel(stage: &Stage, from: u8) -> bool {
+    let Ok(link) = ask(stage, from).await else {
+        return false;
+    };
+    let code = link.code.digits();
+    stage
+        .consents
+        .cancel(code, &visitor(stage, from))
+        .await
+        .unwrap();
+    true
+}
+
+#[tokio::test]
+async fn one_network_gets_so_many_codes_in_the_lifetime_of_one() {
+    let stage = Stage::new().await;
+    for _ in 0..CodeLimit::PER_NETWORK {
+        assert!(ask_and_cancel(&stage, 1).await);
+    }
+    stage.clock.advance(secs(100));
+    let refused = ask(&stage, 1).await.map(drop);
+    assert!(
+        matches!(refused, Err(Refusal::TooManyLinks { retry_after }) if retry_after == secs(500)),
+        "{refused:?}"
+    );
+    assert!(ask(&stage, 2).await.is_ok());
+    // A key is known, whatever its network.
+    assert!(stage.link_for(&Caller::Admin).await.is_ok());
+    stage.clock.advance(secs(500));
+    assert!(ask(&stage, 1).await.is_ok());
+}
+
+#[tokio::test]
+async fn many_cancelled_links_are_kept_for_minutes() {
+    let stage = Stage::new().await;
+    let (code, key) = stage.linked().await;
+    for n in 0..2_000 {
+        assert!(ask_and_cancel(&stage, (n % 200) as u8).await);
+    }
+    stage.clock.advance(secs(601));
+    let mut gone = 0;
+    while let purged @ 1.. = stage.links.purge(100).await.unwrap() {
+        gone += purged;
+    }
+    // The rest are few, and kept for a day.
+    assert_eq!(gone, 100);
+    stage.clock.advance(secs(24 * 60 * 60 - 602));
+    assert_eq!(stage.links.purge(100).await.unwrap(), 0);
+    assert!(matches!(
+        stage.status(&code, &key).await,
+        LinkStatus::Linked(_)
+    ));
+}
+
+#[tokio::test]
+async fn consents_under_way_are_limited_by_network() {
+    let stage = Stage::new().await;
+    let confirm = async |from| {
+        let link = stage.link_for(&Caller::Nobody).await.unwrap();
+        let code = link.code.digits();
+        let confirmed = stage.consents.confirm(code, &visitor(&stage, from)).await;
+        confirmed.map(|_| code.to_owned())
+    };
+    let first = confirm(1).await.unwrap();
+    for _ in 1..ConsentLimit::PER_NETWORK {
+        confirm(1).await.unwrap();
+    }
+    let refused = confirm(1).await;
+    assert!(
+        matches!(refused, Err(Refusal::TooManyConsents { .. })),
+        "{refused:?}"
+    );
+    assert!(confirm(2).await.is_ok());
+    // Whoever has confirmed goes on, and makes room in the end.
+    stage
+        .consents
+        .confirm(&first, &visitor(&stage, 1))
+        .await
+        .unwrap();
+    stage
+        .consents
+        .cancel(&first, &visitor(&stage, 1))
+        .await
+        .unwrap();
+    assert!(confirm(1).await.is_ok());
+}

@@ -1,0 +1,115 @@
+//! The eleventh schema: keyed hashes of the networks that ask for links and confirm them, so that one network neither fills
+//! the store nor floods a provider.
+//!
+//! An older version that runs beside this one leaves them empty: its links count for no network.
+
+use sea_orm_migration::{prelude::*, schema::*};
+
+/// Adds the columns and the indexes.
+pub(crate) struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &str {
+        "m0011_networks"
+    }
+}
+
+#[derive(DeriveIden)]
+enum DeviceCodes {
+    Table,
+    CreatedAt,
+    ExpiresAt,
+    EndedAt,
+    PollDueAt,
+    /// Whose link codes are limited. Empty for callers with a key.
+    Network,
+    /// Empty until a browser confirms the link.
+    ConfirmedFrom,
+}
+
+#[derive(DeriveIden)]
+enum WrongCodes {
+    Table,
+    Network,
+    TriedAt,
+}
+
+const CODES_OF_NETWORK: &str = "ix_device_codes_network_created_at";
+const UNDERWAY: &str = "ix_device_codes_confirmed_from_expires_at";
+const TURNS: &str = "ix_device_codes_turns";
+const WRONG_CODES_OF_NETWORK: &str = "ix_wrong_codes_network_tried_at";
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for column in [DeviceCodes::Network, DeviceCodes::ConfirmedFrom] {
+            let column = Table::alter()
+                .table(DeviceCodes::Table)
+                .add_column(blob_null(column))
+                .to_owned();
+            manager.alter_table(column).await?;
+        }
+        for index in indexes() {
+            manager.create_index(index).await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for index in [CODES_OF_NETWORK, UNDERWAY, TURNS] {
+            let index = Index::drop()
+                .name(index)
+                .table(DeviceCodes::Table)
+                .to_owned();
+            manager.drop_index(index).await?;
+        }
+        let wrong_codes = Index::drop()
+            .name(WRONG_CODES_OF_NETWORK)
+            .table(WrongCodes::Table)
+            .to_owned();
+        manager.drop_index(wrong_codes).await?;
+        for column in [DeviceCodes::ConfirmedFrom, DeviceCodes::Network] {
+            let column = Table::alter()
+                .table(DeviceCodes::Table)
+                .drop_column(column)
+                .to_owned();
+            manager.alter_table(column).await?;
+        }
+        Ok(())
+    }
+}
+
+fn indexes() -> [IndexCreateStatement; 4] {
+    let has = |column| Expr::col(column).is_not_null();
+    let codes_of_network = Index::create()
+        .name(CODES_OF_NETWORK)
+        .table(DeviceCodes::Table)
+        .col(DeviceCodes::Network)
+        .col(DeviceCodes::CreatedAt)
+        .and_where(has(DeviceCodes::Network))
+        .to_owned();
+    // Counted at each confirmation.
+    let underway = Index::create()
+        .name(UNDERWAY)
+        .table(DeviceCodes::Table)
+        .col(DeviceCodes::ConfirmedFrom)
+        .col(DeviceCodes::ExpiresAt)
+        .and_where(has(DeviceCodes::ConfirmedFrom))
+        .and_where(Expr::col(DeviceCodes::EndedAt).is_null())
+        .to_owned();
+    // Due polls with their networks, which take turns.
+    let turns = Index::create()
+        .name(TURNS)
+        .table(DeviceCodes::Table)
+        .col(DeviceCodes::PollDueAt)
+        .col(DeviceCodes::ConfirmedFrom)
+        .and_where(has(DeviceCodes::PollDueAt))
+        .to_owned();
+    let wrong_codes = Index::create()
+        .name(WRONG_CODES_OF_NETWORK)
+        .table(WrongCodes::Table)
+        .col(WrongCodes::Network)
+        .col(WrongCodes::TriedAt)
+        .to_owned();
+    [codes_of_network, underway, turns, wrong_codes]
+}

@@ -1,0 +1,61 @@
+//! `central-oauth exec`: runs a command with an access token in its environment.
+
+use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+use super::profile::Target;
+use super::token::fetch;
+use super::{Exit, Failure};
+use crate::config::{ClientConfig, Environment, SECRETS};
+
+/// Options of `exec`.
+#[derive(clap::Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    target: Target,
+    /// The variable that holds the token in the environment of the command.
+    #[arg(long, value_name = "NAME", default_value = "ACCESS_TOKEN", value_parser = variable)]
+    env: String,
+    /// Ask for a token that is valid for at least this many seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    min_ttl: u64,
+    /// The command to run, and its arguments.
+    #[arg(required = true, last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+/// Replaces this process by the command, so that signals and the exit code need no forwarding. Returns only on failure.
+pub(super) async fn run(options: Options, config: ClientConfig) -> Result<Exit, Failure> {
+    let profile = options.target.profile(&config)?;
+    let (token, _) = fetch(&profile, options.min_ttl).await?;
+    let Some((program, arguments)) = options.command.split_first() else {
+        return Err(Failure::new(Exit::Usage, "no command is given"));
+    };
+    let mut command = Command::new(program);
+    command.args(arguments);
+    for secret in SECRETS {
+        let name = format!("{}{secret}", Environment::PREFIX);
+        command.env_remove(format!("{name}_FILE"));
+        command.env_remove(name);
+    }
+    command.env(&options.env, &token.access_token);
+    let error = command.exec();
+    let exit = match error.kind() {
+        ErrorKind::NotFound => Exit::CommandNotFound,
+        _ => Exit::CannotExecute,
+    };
+    let message = format!("{} cannot be run: {error}", program.to_string_lossy());
+    Err(Failure::new(exit, message))
+}
+
+fn variable(name: &str) -> Result<String, &'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if starts_well && name.chars().all(plain) {
+        Ok(name.to_owned())
+    } else {
+        Err("is not the name of a variable: use letters, digits and underscores")
+    }
+}

@@ -1,0 +1,43 @@
+//! What `link` shows to the person.
+
+use std::io::IsTerminal;
+
+use central_oauth_domain::link;
+
+use super::Options;
+use crate::cli::client::{Client, LinkCode};
+use crate::cli::print::{insist, is_quiet, tell};
+use crate::cli::{browser, qr};
+use crate::config::Environment;
+
+/// Returns the name of the provider as people see it, or else its name at the service.
+pub(super) async fn provider(client: &Client, code: &LinkCode) -> String {
+    let providers = client.providers().await.map(|list| list.items);
+    let mut providers = providers.unwrap_or_default().into_iter();
+    let found = providers.find(|provider| provider.name == code.provider);
+    found.map_or_else(|| code.provider.clone(), |found| found.display_name)
+}
+
+/// Shows the code and the address, and opens a browser where there is one.
+pub(super) fn show(code: &LinkCode, provider: &str, options: &Options, environment: &Environment) {
+    if options.json && is_quiet() {
+        return;
+    }
+    let digits = link::LinkCode::parse(&code.link_code);
+    let digits = digits.map_or_else(|_| code.link_code.clone(), |code| code.grouped());
+    let (page, complete) = (&code.verification_url, &code.verification_url_complete);
+    insist(format_args!(
+        "To let this program use an account at {provider}, open\n\n    {page}\n\nand enter the code\n\n    {digits}\n\n\
+         or open this address, which contains the code:\n\n    {complete}\n"
+    ));
+    let in_colour = environment.other("NO_COLOR").is_none();
+    if options.qr.is_now()
+        && let Some(picture) = qr::render(complete, in_colour)
+    {
+        insist(format_args!("or scan this:\n\n{picture}"));
+    }
+    let is_watched = std::io::stderr().is_terminal() && !options.no_browser;
+    if is_watched && browser::open(complete, environment) {
+        tell("A web browser opens that address. Check that it shows this code.\n");
+    }
+}

@@ -1,0 +1,44 @@
+//! `central-oauth logout`: removes a saved access key from this machine.
+
+use super::confirm::Confirmation;
+use super::print::{tell, warn};
+use super::profile::{self, Pending, Target};
+use super::{Exit, Failure};
+use crate::config::ClientConfig;
+
+/// Options of `logout`.
+#[derive(clap::Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    confirmation: Confirmation,
+}
+
+pub(super) fn run(options: &Options, config: &ClientConfig) -> Result<Exit, Failure> {
+    options.confirmation.can_be_given()?;
+    let path = options.target.path()?;
+    if !path.exists() {
+        let message = format!("no access key is saved in {}", path.display());
+        return Err(Failure::new(Exit::NoKey, message));
+    }
+    let question = format!(
+        "Remove the access key in {}? The service cannot show it again; the account stays.",
+        path.display()
+    );
+    options.confirmation.ask(&question, "nothing was removed")?;
+    profile::remove(&path)?;
+    Pending::beside(&path).forget();
+    tell(format_args!(
+        "Removed {}. The account and its tokens stay at the service; `central-oauth revoke` would have ended them.",
+        path.display()
+    ));
+    let named = config.access_key.as_ref();
+    if let Some(named) = named.filter(|_| !options.target.names_a_key()) {
+        let variable = &named.variable;
+        warn(format_args!(
+            "{variable} is set, so commands without --profile still use that key"
+        ));
+    }
+    Ok(Exit::Done)
+}

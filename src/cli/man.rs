@@ -1,0 +1,31 @@
+//! `central-oauth man`: prints or writes the man pages.
+
+use std::path::PathBuf;
+
+use clap_mangen::{Man, generate_to};
+
+use super::{Exit, Failure, command_line, print};
+
+/// Options of `man`.
+#[derive(clap::Args)]
+pub(super) struct Options {
+    /// Write one page for each command into this folder, such as /usr/local/share/man/man1.
+    #[arg(value_name = "FOLDER")]
+    folder: Option<PathBuf>,
+}
+
+pub(super) fn run(options: &Options) -> Result<Exit, Failure> {
+    let command = command_line();
+    match &options.folder {
+        Some(folder) => {
+            std::fs::create_dir_all(folder)?;
+            generate_to(command, folder)?;
+        }
+        None => {
+            let mut page = Vec::new();
+            Man::new(command).render(&mut page)?;
+            print::result(String::from_utf8_lossy(&page).trim_end())?;
+        }
+    }
+    Ok(Exit::Done)
+}

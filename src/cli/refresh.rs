@@ -1,0 +1,23 @@
+//! `central-oauth refresh`: refreshes an account now.
+
+use super::choice::{Choice, name};
+use super::client::Client;
+use super::print::tell;
+use super::{Exit, Failure};
+use crate::config::ClientConfig;
+
+/// Options of `refresh`.
+#[derive(clap::Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    choice: Choice,
+}
+
+pub(super) async fn run(options: Options, config: ClientConfig) -> Result<Exit, Failure> {
+    let client = Client::of(&options.choice.caller(&config)?)?;
+    let account = options.choice.find(&client).await?;
+    let account = client.refresh_account(&account.id).await?;
+    let (name, status) = (name(&account), &account.status);
+    tell(format_args!("Refreshed: {name} is {status}."));
+    Ok(Exit::Done)
+}

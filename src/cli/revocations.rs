@@ -1,0 +1,66 @@
+//! `central-oauth revocations`: lists the revocations of tokens at their providers.
+
+use serde::Deserialize as _;
+
+use super::client::{Client, Listed, RevocationDetails};
+use super::print::{json, result, tell};
+use super::profile::Target;
+use super::table::lay_out;
+use super::when::{ago, next};
+use super::{Exit, Failure};
+use crate::config::ClientConfig;
+
+/// Options of `revocations`.
+#[derive(clap::Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    target: Target,
+    /// Print the complete response of the service as one JSON array, for scripts.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(options: Options, config: ClientConfig) -> Result<Exit, Failure> {
+    let Some(operator) = options.target.operator(&config)? else {
+        let message = "only the operator sees revocations: set CENTRAL_OAUTH_ADMIN_KEY, without --profile or --key-file";
+        return Err(Failure::new(Exit::NoKey, message));
+    };
+    let seen = Client::of(&operator)?.list("/v1/revocations").await?;
+    if options.json {
+        json(&seen.items)?;
+    } else if seen.items.is_empty() {
+        tell("There are no revocations.");
+    } else {
+        show(&seen)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn show(seen: &Listed) -> Result<(), Failure> {
+    const HEAD: [&str; 8] = [
+        "ID",
+        "PROVIDER",
+        "ACCOUNT",
+        "STATUS",
+        "REQUESTED",
+        "NEXT ATTEMPT",
+        "FAILED ATTEMPTS",
+        "LAST ERROR",
+    ];
+    let nothing = || "-".to_owned();
+    let mut rows = vec![HEAD.map(str::to_owned)];
+    for item in &seen.items {
+        let it = RevocationDetails::deserialize(item).map_err(Failure::other)?;
+        rows.push([
+            it.id,
+            it.provider,
+            it.account_id.unwrap_or_else(nothing),
+            it.status,
+            ago(it.created_at, seen.now),
+            next(it.next_attempt_at, seen.now).unwrap_or_else(nothing),
+            it.attempts_failed.to_string(),
+            it.last_error.map_or_else(nothing, |error| error.code),
+        ]);
+    }
+    result(lay_out(&rows))
+}

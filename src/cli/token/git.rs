@@ -1,0 +1,40 @@
+//! A git credential helper: <https://git-scm.com/docs/git-credential#IOFMT>.
+
+use std::fmt::Write as _;
+
+use url::Url;
+
+use super::{Options, input};
+use crate::cli::print::result;
+use crate::cli::{Exit, Failure};
+use crate::config::ClientConfig;
+
+/// Answers one request of git. Requests that this helper does not know get no answer, as the protocol demands.
+pub(super) async fn answer(
+    request: &str,
+    options: &Options,
+    config: &ClientConfig,
+) -> Result<Exit, Failure> {
+    let server = server(&input()?).filter(|_| request == "get");
+    let Some(token) = options.credential(server, config).await? else {
+        return Ok(Exit::Done);
+    };
+    let (name, password) = (&options.username, &token.access_token);
+    let mut credential = format!("username={name}\npassword={password}");
+    if let Some(at) = token.expires_at {
+        // Writing to a string cannot fail.
+        let _ = write!(credential, "\npassword_expiry_utc={}", at.unix_timestamp());
+    }
+    result(credential)?;
+    Ok(Exit::Done)
+}
+
+/// Returns the server that git talks to. The last value of an attribute counts.
+fn server(attributes: &str) -> Option<Url> {
+    let value = |name: &str| {
+        let lines = attributes.lines().take_while(|line| !line.is_empty());
+        let named = lines.filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        named.last()
+    };
+    Url::parse(&format!("{}://{}", value("protocol")?, value("host")?)).ok()
+}

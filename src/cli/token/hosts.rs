@@ -1,0 +1,56 @@
+//! The hosts that credential helpers give a token to. A helper is asked for every host that git or Docker talks to.
+
+use url::Url;
+
+use crate::cli::client::is_loopback;
+
+/// Hosts, each with a port unless it is the scheme's own.
+pub(super) struct Hosts<'a>(pub(super) &'a [String]);
+
+impl Hosts<'_> {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether this server may get the token: it is named, and nobody in between can read the token.
+    pub(super) fn include(&self, server: &Url) -> bool {
+        let is_private = match server.scheme() {
+            "https" => true,
+            "http" => is_loopback(server),
+            _ => false,
+        };
+        let host = server.host_str().unwrap_or_default();
+        let host = match server.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        };
+        is_private && self.0.iter().any(|named| named.eq_ignore_ascii_case(&host))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_named_hosts_over_a_private_connection() {
+        let named = ["git.example.com", "Git.example.com:8443", "127.0.0.1:3000"];
+        let named = named.map(str::to_owned);
+        for (server, included) in [
+            ("https://git.example.com/team/project", true),
+            ("https://git.example.com:443/", true),
+            ("https://GIT.example.com:8443/", true),
+            ("http://127.0.0.1:3000/", true),
+            ("https://git.example.com:9000/", false),
+            ("http://git.example.com/", false),
+            ("https://evil.example.com/", false),
+            ("https://git.example.com.evil.example/", false),
+            ("https://git.example.com@evil.example/", false),
+            ("ftp://git.example.com/", false),
+            ("http://127.0.0.1/", false),
+        ] {
+            let url = Url::parse(server).unwrap();
+            assert_eq!(Hosts(&named).include(&url), included, "{server}");
+        }
+    }
+}

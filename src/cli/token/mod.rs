@@ -1,0 +1,166 @@
+//! `central-oauth token`: prints a valid access token, plainly or as another program wants it.
+
+mod docker;
+mod git;
+mod hosts;
+mod kubectl;
+
+use std::io::{ErrorKind, Read};
+
+use serde::Deserialize as _;
+use serde_json::Value;
+use url::Url;
+
+use super::client::{Client, Token};
+use super::print::{self, json, result};
+use super::profile::{Profile, Target};
+use super::{Exit, Failure};
+use crate::config::{ClientConfig, Environment};
+use hosts::Hosts;
+
+/// Options of `token`.
+#[derive(clap::Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    target: Target,
+    /// Ask for a token that is valid for at least this many seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    min_ttl: u64,
+    /// What to print.
+    #[arg(long, value_name = "FORMAT", default_value = "plain", conflicts_with_all = ["json", "header"])]
+    format: Format,
+    /// Print the complete response of the service as JSON. Short for --format json.
+    #[arg(long, conflicts_with = "header")]
+    json: bool,
+    /// Print the line "Authorization: Bearer TOKEN". Short for --format header.
+    #[arg(long)]
+    header: bool,
+    /// Give the token only to this host, such as git.example.com or git.example.com:8443. Can be repeated. Required by
+    /// --format git and --format docker, unless `link --host` saved hosts with the key.
+    #[arg(long = "host", value_name = "HOST")]
+    hosts: Vec<String>,
+    /// The user name that --format git and --format docker print with the token.
+    #[arg(long, value_name = "NAME", default_value = "oauth2")]
+    username: String,
+    /// The request of git or Docker, which add it: get, store or erase. Only `get` prints something.
+    #[arg(value_name = "REQUEST")]
+    request: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// The token and nothing else.
+    Plain,
+    /// The complete response of the service.
+    Json,
+    /// A header line for HTTP clients.
+    Header,
+    /// A git credential helper.
+    Git,
+    /// A Docker credential helper.
+    Docker,
+    /// A kubectl credential plugin.
+    Kubectl,
+}
+
+pub(super) async fn run(
+    options: Options,
+    config: ClientConfig,
+    environment: &Environment,
+) -> Result<Exit, Failure> {
+    let request = options.request.as_deref();
+    match (options.format(), request) {
+        (Format::Git, Some(request)) => git::answer(request, &options, &config).await,
+        (Format::Docker, Some(request)) => docker::answer(request, &options, &config).await,
+        (Format::Git | Format::Docker, None) => Err(usage("git and Docker add a request: get")),
+        (_, Some(_)) => Err(usage(
+            "only --format git and --format docker take a request",
+        )),
+        (Format::Kubectl, None) => kubectl::answer(&options, &config, environment).await,
+        (format, None) => print(format, &options, &config).await,
+    }
+}
+
+async fn print(format: Format, options: &Options, config: &ClientConfig) -> Result<Exit, Failure> {
+    let profile = options.target.profile(config)?;
+    let (token, complete) = fetch(&profile, options.min_ttl).await?;
+    match format {
+        Format::Json => json(&complete)?,
+        Format::Header => result(format_args!("Authorization: Bearer {}", token.access_token))?,
+        _ => result(token.access_token)?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Asks for the token, and passes on a warning of the service. Also returns the complete response.
+pub(super) async fn fetch(profile: &Profile, min_ttl: u64) -> Result<(Token, Value), Failure> {
+    let complete = Client::of(profile)?.token(min_ttl).await?;
+    let token = Token::deserialize(&complete).map_err(Failure::other)?;
+    // RFC 6749, appendix A.12. A line feed would let the token add headers or attributes of its own.
+    if !token.access_token.bytes().all(|b| matches!(b, b' '..=b'~')) {
+        let message = "the service returned a token that is not visible ASCII";
+        return Err(Failure::new(Exit::Other, message));
+    }
+    if let Some(warning) = &token.warning {
+        print::warn(format_args!("{} ({})", warning.detail, warning.code));
+    }
+    Ok((token, complete))
+}
+
+impl Options {
+    const fn format(&self) -> Format {
+        match (self.json, self.header) {
+            (true, _) => Format::Json,
+            (_, true) => Format::Header,
+            _ => self.format,
+        }
+    }
+
+    /// Asks for a token for this server. Returns none if the server may not get one.
+    async fn credential(
+        &self,
+        server: Option<Url>,
+        config: &ClientConfig,
+    ) -> Result<Option<Token>, Failure> {
+        let Some(server) = server else {
+            return Ok(None);
+        };
+        // A helper that is asked for a foreign host is silent, even if it has no key.
+        let named = Hosts(&self.hosts);
+        if !named.is_empty() && !named.include(&server) {
+            return Ok(None);
+        }
+        let profile = self.target.profile(config)?;
+        if !self.hosts(&profile).include(&server) {
+            return Ok(None);
+        }
+        let (token, _) = fetch(&profile, self.min_ttl).await?;
+        Ok(Some(token))
+    }
+
+    /// Returns the hosts that may get a token of this key: those of the command line, else those saved with the key.
+    fn hosts<'a>(&'a self, profile: &'a Profile) -> Hosts<'a> {
+        match self.hosts.as_slice() {
+            [] => Hosts(&profile.hosts),
+            named => Hosts(named),
+        }
+    }
+}
+
+/// Reads what git or Docker writes to standard input.
+fn input() -> Result<String, Failure> {
+    const LONGEST: u64 = 64 * 1024;
+    let mut text = String::new();
+    let read = std::io::stdin().take(LONGEST).read_to_string(&mut text);
+    match read {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::other(error)),
+        _ => Ok(text),
+    }
+}
+
+fn usage(what: &str) -> Failure {
+    Failure::new(
+        Exit::Usage,
+        format!("{what}; see `central-oauth token --help`"),
+    )
+}

@@ -1,0 +1,56 @@
+//! Times in words, by the service's clock.
+
+use time::OffsetDateTime;
+
+use super::table::distance;
+
+const NOTHING: &str = "-";
+
+/// Returns when something expires. Without a time it never does.
+pub(super) fn expiry(at: Option<OffsetDateTime>, now: Option<OffsetDateTime>) -> String {
+    match at.map(|at| until(at, now)) {
+        None => "never".to_owned(),
+        Some(Until::In(distance)) => format!("in {distance}"),
+        Some(Until::Ago(distance)) => format!("expired {distance} ago"),
+        Some(Until::Unknown(at)) => at,
+    }
+}
+
+/// Returns when something is tried next.
+pub(super) fn next(at: Option<OffsetDateTime>, now: Option<OffsetDateTime>) -> Option<String> {
+    Some(match until(at?, now) {
+        Until::In(distance) => format!("in {distance}"),
+        Until::Ago(_) => "now".to_owned(),
+        Until::Unknown(at) => at,
+    })
+}
+
+/// Returns when something happened, or a hyphen.
+pub(super) fn ago(at: Option<OffsetDateTime>, now: Option<OffsetDateTime>) -> String {
+    match at.map(|at| until(at, now)) {
+        None => NOTHING.to_owned(),
+        Some(Until::In(_)) => "now".to_owned(),
+        Some(Until::Ago(distance)) => format!("{distance} ago"),
+        Some(Until::Unknown(at)) => at,
+    }
+}
+
+enum Until {
+    In(String),
+    Ago(String),
+    /// The service's clock is unknown: the time itself.
+    Unknown(String),
+}
+
+fn until(at: OffsetDateTime, now: Option<OffsetDateTime>) -> Until {
+    let Some(now) = now else {
+        return Until::Unknown(at.to_string());
+    };
+    let seconds = (at - now).whole_seconds();
+    let distance = distance(seconds.unsigned_abs());
+    if seconds > 0 {
+        Until::In(distance)
+    } else {
+        Until::Ago(distance)
+    }
+}

@@ -1,0 +1,121 @@
+//! `exec`: what the command gets, and when it does not run.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpListener;
+
+use super::dev_run::send;
+use super::machine::Machine;
+use super::world::World;
+use crate::support::process::{free_port, within};
+
+#[tokio::test]
+async fn a_command_runs_with_the_token() {
+    let world = World::start().await;
+    world.link_as("alice", &["link"]).await.expect(0);
+    the_command_gets_the_token_and_decides_the_exit_code(&world).await;
+    the_command_does_not_get_our_keys(&world).await;
+    a_command_that_cannot_run_is_told_as_shells_do(&world).await;
+    signals_reach_the_command(&world).await;
+}
+
+async fn the_command_gets_the_token_and_decides_the_exit_code(world: &World) {
+    let script = "printf %s \"$ACCESS_TOKEN\"; exit 42";
+    let run = world.run(&["exec", "--", "sh", "-c", script]).await;
+    let run = run.expect(42);
+    assert_eq!(run.stderr, "");
+    assert!(world.greeted(&run.stdout).await.contains("Alice"));
+
+    let script = "printf %s \"$MY_TOKEN${ACCESS_TOKEN-}\"";
+    let named = ["exec", "--env", "MY_TOKEN", "--", "sh", "-c", script];
+    let run = world.run(&named).await.expect(0);
+    assert!(world.greeted(&run.stdout).await.contains("Alice"));
+}
+
+async fn the_command_does_not_get_our_keys(world: &World) {
+    let mut command = world.client(&["exec", "--", "env"]);
+    for name in ["ADMIN_KEY", "ENROLL_KEY", "SECRET_KEY", "DATABASE_URL"] {
+        command.env(format!("CENTRAL_OAUTH_{name}"), "not-for-commands");
+    }
+    command.env("OTHER", "stays");
+    let run = super::machine::Run::of(command).await.expect(0);
+    assert!(!run.stdout.contains("not-for-commands"), "{run:?}");
+    assert!(run.stdout.contains("OTHER=stays"), "{run:?}");
+}
+
+/// A service that answers one request with this problem.
+async fn refusing(status: &str, code: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = format!("http://{}", listener.local_addr().unwrap());
+    let body = format!(r#"{{"code": "{code}", "detail": "not today"}}"#);
+    let length = body.len();
+    let answer =
+        format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            request.push(stream.read_u8().await.unwrap());
+        }
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    });
+    server
+}
+
+#[tokio::test]
+async fn the_command_does_not_run_without_a_token() {
+    let machine = Machine::new();
+    let key = format!("coak_{}", "x".repeat(40));
+    let rejected = refusing("401 Unauthorized", "unauthorized").await;
+    let over = refusing("409 Conflict", "relink_required").await;
+    let nobody = format!("http://127.0.0.1:{}", free_port());
+    let exec = ["exec", "--", "touch", "it-ran"];
+    for (server, exit, words) in [
+        (
+            &rejected,
+            3,
+            "rejected the key in CENTRAL_OAUTH_ACCESS_KEY: not today",
+        ),
+        (&over, 7, "answered: not today (relink_required)"),
+        (&nobody, 8, "cannot be reached"),
+    ] {
+        let settings = [("SERVER", server.as_str()), ("ACCESS_KEY", &key)];
+        let run = machine.run_with(&settings, &exec).await.expect(exit);
+        assert!(run.only_line().contains(words), "{run:?}");
+        assert!(run.only_line().contains(server.as_str()), "{run:?}");
+    }
+    machine.run(&exec).await.expect(3);
+    assert_eq!(super::machine::names(&machine.work()), [""; 0]);
+}
+
+async fn a_command_that_cannot_run_is_told_as_shells_do(world: &World) {
+    let run = world.run(&["exec", "--", "no-such-command"]).await;
+    assert!(run.expect(127).only_line().contains("no-such-command"));
+    let script = world.machine.work().join("script");
+    std::fs::write(&script, "#!/bin/sh\n").unwrap();
+    let mode = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(&script, mode).unwrap();
+    let run = world.run(&["exec", "--", "./script"]).await;
+    assert!(run.expect(126).only_line().contains("./script"));
+    for wrong in [
+        &["exec"][..],
+        &["exec", "--"],
+        &["exec", "--env", "A=B", "--", "env"],
+    ] {
+        world.run(wrong).await.expect(2);
+    }
+}
+
+async fn signals_reach_the_command(world: &World) {
+    let script = "trap 'exit 9' TERM; echo ready; while :; do sleep 0.05; done";
+    let mut command = world.client(&["exec", "--", "sh", "-c", script]);
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("ready"));
+    send(&child, Signal::TERM);
+    let ended = within(Duration::from_secs(30), "the end of `exec`", child.wait()).await;
+    assert_eq!(ended.unwrap().code(), Some(9));
+}

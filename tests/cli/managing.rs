@@ -1,0 +1,147 @@
+//! `logout`, `keys`, `refresh`, `revocations`, and accounts that are picked.
+
+use serde_json::Value;
+
+use super::accounts::{ADMIN, as_admin};
+use super::machine::Machine;
+use super::world::World;
+
+#[tokio::test]
+async fn an_account_and_its_keys_are_managed() {
+    let world = linked().await;
+    accounts_can_be_picked(&world).await;
+    refresh_gets_another_token(&world).await;
+    keys_are_created_listed_and_deleted(&world).await;
+    logout_forgets_the_key_here(&world).await;
+    revocations_are_the_operators(&world).await;
+}
+
+async fn linked() -> World {
+    let mut world = World::start().await;
+    world.service.set("ADMIN_KEY", ADMIN);
+    world.service.restart().await;
+    world.link_as("alice", &["link"]).await.expect(0);
+    world
+}
+
+async fn logout_forgets_the_key_here(world: &World) {
+    let file = world.machine.key_file("default");
+    let saved = std::fs::read_to_string(&file).unwrap();
+    let run = world.run(&["logout"]).await.expect(2);
+    assert!(run.only_line().contains("--yes"), "{run:?}");
+    assert!(file.exists());
+    let run = world.run(&["logout", "--yes"]).await.expect(0);
+    assert!(run.only_line().contains(file.to_str().unwrap()), "{run:?}");
+    assert!(!file.exists());
+    world.run(&["token"]).await.expect(3);
+    world.run(&["logout", "--yes"]).await.expect(3);
+    // The account is still there.
+    std::fs::write(&file, saved).unwrap();
+    world.run(&["token"]).await.expect(0);
+}
+
+async fn keys_are_created_listed_and_deleted(world: &World) {
+    let create = [
+        "keys",
+        "create",
+        "--name",
+        "nightly",
+        "--expires-at",
+        "2099-01-31T00:00:00Z",
+    ];
+    let run = world.run(&create).await.expect(0);
+    let key = run.stdout.trim().to_owned();
+    assert!(
+        key.starts_with("coak_") && run.stdout.lines().count() == 1,
+        "{run:?}"
+    );
+    assert!(!run.stderr.contains(&key), "{run:?}");
+    let (server, machine) = (world.server(), Machine::new());
+    let settings = [("SERVER", server.as_str()), ("ACCESS_KEY", &key)];
+    machine.run_with(&settings, &["token"]).await.expect(0);
+    // The new key only reads.
+    let run = machine
+        .run_with(&settings, &["keys", "list"])
+        .await
+        .expect(1);
+    let rejected = "rejected the key in CENTRAL_OAUTH_ACCESS_KEY: ";
+    assert!(run.only_line().contains(rejected), "{run:?}");
+
+    let listed = world.run(&["keys", "list"]).await.expect(0).stdout;
+    assert!(listed.starts_with("ID  NAME"), "{listed}");
+    let line = listed
+        .lines()
+        .find(|line| line.contains("nightly"))
+        .unwrap();
+    assert!(line.contains("reader") && line.contains("in 26"), "{line}");
+    assert!(
+        listed.contains("owner") && !listed.contains(&key),
+        "{listed}"
+    );
+    let id = line.split(' ').next().unwrap();
+    let json = as_admin(world, &["keys", "list", "--account", "1", "--json"]).await;
+    let json: Value = serde_json::from_str(&json.expect(0).stdout).unwrap();
+    assert_eq!(json.as_array().map(Vec::len), Some(2));
+
+    let run = world.run(&["keys", "delete", id]).await.expect(2);
+    assert!(run.only_line().contains("--yes"), "{run:?}");
+    machine.run_with(&settings, &["token"]).await.expect(0);
+    world.run(&["keys", "delete", id, "--yes"]).await.expect(0);
+    machine.run_with(&settings, &["token"]).await.expect(3);
+    let run = world.run(&["keys", "delete", id, "--yes"]).await.expect(1);
+    assert!(run.only_line().ends_with("(not_found)"), "{run:?}");
+    for wrong in [
+        &["keys", "delete", "../1", "--yes"][..],
+        &["keys", "create"],
+        &["keys", "create", "--name", "x", "--expires-at", "tomorrow"],
+    ] {
+        world.run(wrong).await.expect(2);
+    }
+}
+
+async fn refresh_gets_another_token(world: &World) {
+    let before = world.run(&["token"]).await.expect(0).stdout;
+    let run = world.run(&["refresh"]).await.expect(0);
+    assert_eq!(run.stdout, "");
+    let expected = "Refreshed: Alice at sandbox (account 1) is active.\n";
+    assert_eq!(run.stderr, expected);
+    let after = world.run(&["token"]).await.expect(0).stdout;
+    assert_ne!(before, after);
+    let quiet = ["refresh", "--account", "1", "--quiet"];
+    let run = as_admin(world, &quiet).await.expect(0);
+    assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
+}
+
+async fn revocations_are_the_operators(world: &World) {
+    let run = world.run(&["revocations"]).await.expect(3);
+    assert!(
+        run.only_line().contains("CENTRAL_OAUTH_ADMIN_KEY"),
+        "{run:?}"
+    );
+    let run = as_admin(world, &["revocations"]).await.expect(0);
+    assert_eq!(run.only_line(), "There are no revocations.");
+    let run = as_admin(world, &["revocations", "--json"]).await.expect(0);
+    assert_eq!(run.stdout, "[]\n");
+    world.run(&["revoke", "--yes"]).await.expect(0);
+    let run = as_admin(world, &["revocations"]).await.expect(0);
+    assert!(run.stdout.starts_with("ID  PROVIDER"), "{run:?}");
+    assert!(run.stdout.contains("unsupported"), "{run:?}");
+}
+
+async fn accounts_can_be_picked(world: &World) {
+    for (arguments, found) in [
+        (&["--status", "active"][..], 1),
+        (&["--status", "degraded"], 0),
+        (&["--provider", "sandbox"], 1),
+        (&["--provider", "other"], 0),
+        (&["--provider", "sandbox", "--status", "relink_required"], 0),
+    ] {
+        let run = as_admin(world, &[&["accounts", "--json"], arguments].concat()).await;
+        let json: Value = serde_json::from_str(&run.expect(0).stdout).unwrap();
+        assert_eq!(json.as_array().map(Vec::len), Some(found), "{arguments:?}");
+    }
+    let run = as_admin(world, &["accounts", "--status", "degraded"]).await;
+    assert_eq!(run.expect(0).only_line(), "No account matches.");
+    let wrong = as_admin(world, &["accounts", "--status", "ill"]).await;
+    wrong.expect(2);
+}

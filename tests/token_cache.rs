@@ -19,7 +19,6 @@ use tokio::time::sleep;
 use support::http::{self, Answer};
 use support::linking::{link, try_confirm};
 use support::service::Service;
-use support::tokens::token;
 
 /// How often each key is shown to each process.
 const SHOWN_EVERY: Duration = Duration::from_millis(25);
@@ -79,21 +78,58 @@ impl Scene {
 
     /// What an operator asks of any of the processes.
     async fn admin(&self, method: Method, path: &str) -> Answer {
-        let request = self.client.request(method, self.any().url(path));
-        let request = request.bearer_auth(Service::ADMIN_KEY);
-        http::send(request.json(&json!({"name": "short-lived"}))).await
+        loop {
+            let request = self.client.request(method.clone(), self.any().url(path));
+            let request = request.bearer_auth(Service::ADMIN_KEY);
+            let request = request.json(&json!({"name": "short-lived"}));
+            // A process that was stopped for a while closes connections that it takes for idle.
+            if let Ok(answer) = http::try_send(request).await {
+                return answer;
+            }
+        }
+    }
+
+    /// Whether a process serves the token of a key.
+    async fn is_served(&self, service: &Service, key: &str) -> bool {
+        let request = self.client.get(service.url("/v1/token"));
+        let answer = http::try_send(request.bearer_auth(key)).await;
+        answer.is_ok_and(|answer| answer.status == 200)
+    }
+
+    /// Links an account; its key, unless a stopped process was in the way.
+    async fn try_link(&self) -> Option<String> {
+        let service = self.any();
+        let request = self.client.post(service.url("/v1/link-code"));
+        let code = http::try_send(request).await.ok()?;
+        if code.status != 201 {
+            return None;
+        }
+        let (digits, key) = (code.str("link_code"), code.str("access_key"));
+        let confirmed = try_confirm(&self.client, &service.url(""), digits).await;
+        confirmed.ok()?;
+        for _ in 0..100 {
+            if self.is_served(self.any(), key).await {
+                return Some(key.to_owned());
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        None
     }
 
     async fn account_of(&self, key: &str) -> String {
-        let answer = token(&self.client, self.any(), key).await.expect(200);
-        let account = answer.json["account"]["id"].as_str();
-        account.expect("no account").to_owned()
+        loop {
+            let request = self.client.get(self.any().url("/v1/token"));
+            if let Ok(answer) = http::try_send(request.bearer_auth(key)).await {
+                let account = answer.json["account"]["id"].as_str();
+                return account.expect("no account").to_owned();
+            }
+        }
     }
 
     /// Deletes what is at this path, while all processes are asked for the token of a key that goes with it.
     async fn delete(&self, path: &str, key: &str) {
         for service in &self.services {
-            token(&self.client, service, key).await.expect(200);
+            while !self.is_served(service, key).await {}
         }
         let is_acknowledged = AtomicBool::new(false);
         let deleting = async {
@@ -112,8 +148,7 @@ impl Scene {
             let mut sent_afterwards = 0;
             while sent_afterwards < SENT_AFTERWARDS {
                 let is_afterwards = is_acknowledged.load(Ordering::SeqCst);
-                let answer = token(&self.client, service, key).await;
-                let is_served = usize::from(answer.status == 200);
+                let is_served = usize::from(self.is_served(service, key).await);
                 if is_afterwards {
                     sent_afterwards += 1;
                     self.served.fetch_add(is_served, Ordering::Relaxed);
@@ -143,7 +178,9 @@ impl Scene {
     /// Links accounts and deletes them again.
     async fn delete_accounts(&self, most: usize) {
         while self.deleted.load(Ordering::Relaxed) < most {
-            let key = link(self.any()).await;
+            let Some(key) = self.try_link().await else {
+                continue;
+            };
             let account = self.account_of(&key).await;
             self.delete(&format!("/v1/accounts/{account}"), &key).await;
         }
@@ -160,8 +197,10 @@ impl Scene {
             }
             let service = self.any();
             let request = self.client.post(service.url("/v1/link-code"));
-            let code = http::send(request.bearer_auth(owner)).await;
-            if code.status == 201 {
+            let code = http::try_send(request.bearer_auth(owner)).await;
+            if let Ok(code) = code
+                && code.status == 201
+            {
                 // Another one may have been confirmed meanwhile.
                 let _ = try_confirm(&self.client, &service.url(""), code.str("link_code")).await;
             }

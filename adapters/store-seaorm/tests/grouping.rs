@@ -16,7 +16,7 @@ use central_oauth_domain::ports::{
 use central_oauth_domain::secret::KeyedHash;
 use central_oauth_domain::{Fault, Timestamp};
 use central_oauth_store_seaorm::SeaOrmStore;
-use common::{NOW, OnDisk, Scratch, answer, code, key, linked, new_link, pending, sealed};
+use common::{CODES, NOW, OnDisk, Scratch, answer, code, key, linked, new_link, pending, sealed};
 use sea_orm::{DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
@@ -41,7 +41,7 @@ type Creating = JoinHandle<Result<LinkCreation, StoreError>>;
 
 fn create(store: &Arc<SeaOrmStore>, link: NewLink) -> Creating {
     let store = Arc::clone(store);
-    tokio::spawn(async move { store.create_link(link, u64::MAX).await })
+    tokio::spawn(async move { store.create_link(link, u64::MAX, CODES).await })
 }
 
 async fn created(creating: Creating) {
@@ -114,7 +114,7 @@ async fn a_member_that_fails_fails_alone() {
     let code_taken = create(&store, with_key(1, key(3)));
     let full = {
         let store = Arc::clone(&store);
-        tokio::spawn(async move { store.create_link(new_link(4), 1).await })
+        tokio::spawn(async move { store.create_link(new_link(4), 1, CODES).await })
     };
     let not_allowed = create(&store, new_link(5));
     let last = create(&store, new_link(6));
@@ -265,7 +265,7 @@ async fn a_group_gives_the_writer_to_others() {
     sleep(Duration::from_millis(100)).await;
     let other = {
         let store = Arc::clone(&store);
-        tokio::spawn(async move { store.purge_links(NOW, 10).await })
+        tokio::spawn(async move { store.purge_links(NOW, NOW, 10).await })
     };
     release(lock).await;
     other.await.unwrap().unwrap();

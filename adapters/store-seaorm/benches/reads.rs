@@ -84,13 +84,13 @@ async fn compare(name: &str, store: &Arc<SeaOrmStore>) {
         for _ in 0..ROUNDS {
             two.push(
                 rate(store, askers, |store, n| async move {
-                    by_two_questions(&store, n).await
+                    by_two_questions(&store, n).await;
                 })
                 .await,
             );
             one.push(
                 rate(store, askers, |store, n| async move {
-                    by_one_question(&store, n).await
+                    by_one_question(&store, n).await;
                 })
                 .await,
             );

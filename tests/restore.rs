@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -125,6 +126,9 @@ async fn old_refresh_tokens_are_tried_gently_and_told() {
         let _ = std::fs::remove_file(file);
     }
     std::fs::copy(&backup, &database).expect("no restore");
+    // sqlite3 makes a file that everybody may read.
+    let private = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(&database, private).expect("no permissions");
     // The backup is seconds old, so the service still seems to use it.
     assert!(refused(&service).await.contains("used this database"));
     let mut sqlite = process::command("sqlite3");

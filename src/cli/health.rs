@@ -26,11 +26,10 @@ pub(super) struct Options {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
-    let server = match options.server {
-        Some(server) => server,
-        None => beside(HttpConfig::read(environment)?.listen)?,
+    let client = match options.server {
+        Some(server) => Client::new(server)?,
+        None => Client::of_this_machine(beside(&HttpConfig::read(environment)?)?)?,
     };
-    let client = Client::new(server)?;
     let state = timeout(PATIENCE, client.health(options.live)).await;
     let late = |_| Failure::new(Exit::Other, "the service does not answer in time");
     let state = state.map_err(late)?;
@@ -41,12 +40,14 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
 }
 
 /// Returns the URL at which this machine reaches a listener.
-fn beside(mut listen: SocketAddr) -> Result<Url, Failure> {
+fn beside(http: &HttpConfig) -> Result<Url, Failure> {
+    let mut listen = http.listen;
     if listen.ip().is_unspecified() {
         listen.set_ip(match listen {
             SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
             SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
         });
     }
-    Url::parse(&format!("http://{listen}")).map_err(Failure::other)
+    let scheme = if http.tls.is_some() { "https" } else { "http" };
+    Url::parse(&format!("{scheme}://{listen}")).map_err(Failure::other)
 }

@@ -74,6 +74,27 @@ async fn many_addresses_do_not_make_more_guesses() {
         .await;
 }
 
+/// On every route that takes a key. A good key works whatever its network has tried.
+#[tokio::test]
+async fn unknown_keys_are_limited() {
+    let mut scene = Scene::new(&[("TRUSTED_PROXIES", "127.0.0.0/8")]).await;
+    let link = scene.begin().await;
+    for (network, path) in ["/v1/token", "/v1/accounts"].into_iter().enumerate() {
+        let show = |key: &str| claim(scene.get(path).bearer_auth(key), network);
+        let first = http::send(show("coak_unknown-0")).await;
+        expect_problem(path, &first, 401, "unauthorized");
+        let mut last = first;
+        for number in 1..40 {
+            last = http::send(show(&format!("coak_unknown-{number}"))).await;
+        }
+        expect_problem(path, &last, 429, "rate_limited");
+        let good = http::send(show(&link.key)).await;
+        assert_ne!(good.status, 429);
+        assert_ne!(good.status, 401);
+    }
+    scene.end(&["status=429"]).await;
+}
+
 fn guess(scene: &Scene, number: usize) -> RequestBuilder {
     scene.get(&format!("/v1/poll/{number:08}"))
 }

@@ -80,6 +80,7 @@ const MISTAKES: &[Mistake] = &[
     ),
     ("TLS_CERT_FILE", &[("TLS_KEY_FILE", "key")]),
     ("TLS_KEY_FILE", &[("TLS_CERT_FILE", "key")]),
+    ("TOKEN_CACHE", &[("TOKEN_CACHE", "yes")]),
     ("TRUSTED_PROXIES", &[("TRUSTED_PROXIES", "10.0.0.0/33")]),
     (
         "TRUSTED_PROXIES",

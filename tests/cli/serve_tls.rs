@@ -93,6 +93,9 @@ async fn tls_is_spoken_with_the_certificate_of_the_day() {
         logs()
     );
 
+    let healthy = machine.run_with(&settings, &["health"]).await.expect(0);
+    assert_eq!(healthy.stdout, "ready\n");
+
     // What is not TLS is not answered, and harms nobody.
     let mut plain = TcpStream::connect(listen).await.unwrap();
     plain

@@ -40,6 +40,7 @@ pub fn app(
 ) -> impl Endpoint<Output = Response> + 'static {
     Shell {
         routes: Routes::new(services, &settings.public_url),
+        is_https: settings.public_url.scheme() == "https",
         trusted_proxies: settings.trusted_proxies,
         connections: settings.connections,
         requests,

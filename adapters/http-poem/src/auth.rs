@@ -43,13 +43,14 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
     /// Authenticates a caller who asks for a token.
     ///
     /// # Errors
-    /// As [`Keys::authenticate`].
+    /// As [`Bearer::caller`].
     pub(crate) async fn token_caller(&self, keys: &Keys) -> Result<Caller, Refusal> {
-        if self.is_head {
+        let recognised = if self.is_head {
             keys.recognise(self.key.as_ref()).await
         } else {
             keys.authenticate_for_token(self.key.as_ref()).await
-        }
+        };
+        recognised.map_err(|refusal| keys.refuse_bearer(refusal, self.address))
     }
 
     /// Whether the request is a `HEAD`, which must not change anything.

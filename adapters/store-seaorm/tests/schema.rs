@@ -37,7 +37,8 @@ async fn up_and_down_and_up_again() {
             "m0007_write_tests",
             "m0008_answer_members",
             "m0009_clock_steps",
-            "m0010_outages"
+            "m0010_outages",
+            "m0011_networks"
         ]
     );
     store.migrate_up().await.unwrap();

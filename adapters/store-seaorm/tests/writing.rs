@@ -62,14 +62,15 @@ async fn writers_wait_for_each_other() {
     assert_eq!(on_disk.store.accounts(None, 10).await.unwrap().len(), 3);
 }
 
-/// As many wrong codes as all together may try and some more, at once, through stores that know nothing of each other.
+/// More wrong codes than a few networks may try, at once, through stores that know nothing of each other.
 async fn guess_through(stores: &[Arc<SeaOrmStore>]) {
     const TOO_MANY: u64 = 20;
+    const NETWORKS: u64 = (GuessLimit::SERVICE_WIDE / GuessLimit::PER_ADDRESS) as u64;
     let mut tasks = JoinSet::new();
     for n in 0..GuessLimit::SERVICE_WIDE as u64 + TOO_MANY {
         let store = stores[n as usize % stores.len()].clone();
         let guess = Guess {
-            network: code(n),
+            network: code(n % NETWORKS),
             at: NOW,
             is_wrong: true,
         };

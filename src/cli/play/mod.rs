@@ -86,7 +86,11 @@ async fn fetch_a_token(client: &Client) -> Result<String, Failure> {
 async fn use_the_token(api: &Url, token: &str) -> Result<(), Failure> {
     let what = "The client uses it at the provider.";
     step(7, what, "GET", api.as_str())?;
-    let request = http(api)?.get(api.clone()).bearer_auth(token);
+    let request = http(api)
+        .build()
+        .map_err(Failure::other)?
+        .get(api.clone())
+        .bearer_auth(token);
     let response = request.send().await.map_err(Failure::other)?;
     let status = response.status();
     let body = response.text().await.map_err(Failure::other)?;

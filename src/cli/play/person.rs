@@ -17,7 +17,7 @@ pub(super) struct Person {
 impl Person {
     pub(super) fn new(service: &Url) -> Result<Self, Failure> {
         let page = service.join("device").map_err(Failure::other)?;
-        let http = http(&page)?;
+        let http = http(&page).build().map_err(Failure::other)?;
         Ok(Self { http, page })
     }
 

@@ -2,8 +2,8 @@
 //!
 //! A connection is closed when a request does not arrive within [`REQUEST`], when nothing is asked for [`IDLE`], or when the
 //! client does not read its answer for [`ANSWER`]. When all places are taken, a new connection gets the place of the one that has
-//! been waited for longest; a connection whose request is being worked on keeps its place. Only HTTP/1.1 is spoken: there is
-//! no TLS here, and over HTTP/2 one connection could start any number of requests.
+//! been waited for longest; a connection whose request is being worked on keeps its place. Only HTTP/1.1 is spoken:
+//! over HTTP/2 one connection could start any number of requests.
 
 mod acceptor;
 mod connection;

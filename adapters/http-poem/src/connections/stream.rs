@@ -168,6 +168,9 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for GuardedStream<Io> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(task)
+        // TLS says goodbye, which a client that reads nothing does not take.
+        self.refuse_evicted(task)?;
+        let shut = Pin::new(&mut self.io).poll_shutdown(task);
+        self.poll_taken(shut, task)
     }
 }

@@ -34,6 +34,7 @@ fn app(connections: Connections, let_go: Arc<Notify>) -> impl Endpoint + 'static
         trusted_proxies: Vec::new(),
         connections,
         requests: None,
+        is_https: false,
     }
 }
 

@@ -15,12 +15,33 @@ const DEFAULTS: [(HeaderName, &str); 5] = [
     (header::X_FRAME_OPTIONS, "DENY"),
 ];
 
+/// A year of https for a service with an https address (RFC 6797).
+const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
 /// Adds the headers that a response lacks.
-pub(super) fn secure(headers: &mut HeaderMap) {
+pub(super) fn secure(headers: &mut HeaderMap, is_https: bool) {
     // And the request id: the map grows once.
-    headers.reserve(DEFAULTS.len() + 1);
+    headers.reserve(DEFAULTS.len() + 2);
+    if is_https {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
+    }
     for (name, value) in DEFAULTS {
         let value = HeaderValue::from_static(value);
         headers.entry(name).or_insert(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn browsers_keep_to_https_where_the_service_has_it() {
+        for is_https in [true, false] {
+            let mut headers = HeaderMap::new();
+            secure(&mut headers, is_https);
+            let told = headers.contains_key(header::STRICT_TRANSPORT_SECURITY);
+            assert_eq!(told, is_https);
+        }
     }
 }

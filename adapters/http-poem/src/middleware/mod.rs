@@ -33,6 +33,8 @@ pub(crate) struct Shell<R> {
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) connections: Connections,
     pub(crate) requests: Option<Arc<dyn Requests>>,
+    /// Whether people reach the service by https.
+    pub(crate) is_https: bool,
 }
 
 impl<R: DynEndpoint<Output = Response>> Endpoint for Shell<R> {
@@ -52,7 +54,7 @@ impl<R: DynEndpoint<Output = Response>> Endpoint for Shell<R> {
                 Err(panic) => handled.span().in_scope(|| panics::answer(&*panic)),
             };
             problems::complete(&mut response, underway.path(), challenge);
-            headers::secure(response.headers_mut());
+            headers::secure(response.headers_mut(), self.is_https);
             underway.answered(&mut response);
             Ok(response)
         }

@@ -143,7 +143,7 @@ async fn a_service_below_a_path_says_so() {
 async fn an_enrolment_key_is_needed_where_one_is_set() {
     let world = World::with(|options| options.enroll_key = Some("enroll me")).await;
     let refused = start(&world).await;
-    refused.assert_problem(401, "unauthorized");
+    refused.assert_problem(401, "enroll_key_required");
     assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
     let world = World::with(|options| options.enroll_key = Some("enroll-me")).await;
     for key in ["enroll-me", ADMIN] {

@@ -50,11 +50,12 @@ impl Group {
         !std::mem::replace(&mut waiting.is_led, true)
     }
 
-    /// Returns whether somebody waits. If not, the next to join starts a task.
-    fn goes_on(&self) -> bool {
+    /// Returns the span of the first that waits. If nobody does, the next to join starts a task.
+    fn goes_on(&self) -> Option<Span> {
         let mut waiting = self.lock();
-        waiting.is_led = !waiting.members.is_empty();
-        waiting.is_led
+        let span = waiting.members.front().map(|member| member.span());
+        waiting.is_led = span.is_some();
+        span
     }
 
     /// Takes the next write whose caller still waits. Returns it with whether others wait behind it.
@@ -98,10 +99,12 @@ where
 }
 
 async fn lead(file: Arc<Sqlite>) {
-    while file.group().goes_on() {
+    // What begins and commits a group belongs to the trace of its first member.
+    while let Some(span) = file.group().goes_on() {
         let file = Arc::clone(&file);
+        let group = async move { commit_group(&file).await };
         // In a task of its own, so that a panic ends one group only.
-        let group = tokio::spawn(async move { commit_group(&file).await });
+        let group = tokio::spawn(group.instrument(span));
         if let Err(error) = group.await {
             tracing::error!(%error, "a group of database writes ended too early");
         }
@@ -165,6 +168,9 @@ trait Member: Send {
     /// Whether the caller still waits.
     fn is_awaited(&self) -> bool;
 
+    /// The span in which the caller waits.
+    fn span(&self) -> Span;
+
     /// Runs the write. Returns whether what it has written is to be kept.
     async fn run(&mut self, session: &Session) -> bool;
 
@@ -188,6 +194,10 @@ where
 {
     fn is_awaited(&self) -> bool {
         !self.caller.is_closed()
+    }
+
+    fn span(&self) -> Span {
+        self.span.clone()
     }
 
     async fn run(&mut self, session: &Session) -> bool {

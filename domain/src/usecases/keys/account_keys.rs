@@ -92,7 +92,12 @@ impl Keys {
         id: AccountId,
         key: AccessKeyId,
     ) -> Result<(), Refusal> {
-        self.accounts.owned(caller, id).await?;
+        let owned = self.accounts.owned(caller, id).await;
+        if matches!(owned, Err(Refusal::NotFound(_))) {
+            // Somebody else may have deleted the account just now.
+            self.withdrawals.begin(id).complete().await;
+        }
+        owned?;
         self.ender.end_relinks(id, Some(key)).await?;
         let was_there = self.keys.delete_key(id, key).await?;
         // Without such a key, somebody else may have deleted it just now.

@@ -84,7 +84,12 @@ impl Links {
         let (most_open, network) = match caller {
             Caller::Nobody => {
                 self.require_room()?;
-                (Self::MOST_OPEN_FOR_STRANGERS, request.address)
+                // Loopback is this machine, or a proxy that is not listed and stands for any number of networks.
+                let is_remote = |address: &IpAddr| !address.to_canonical().is_loopback();
+                (
+                    Self::MOST_OPEN_FOR_STRANGERS,
+                    request.address.filter(is_remote),
+                )
             }
             _ => (Self::MOST_OPEN, None),
         };

@@ -42,6 +42,7 @@ async fn get_answer(path: &str) -> TestResponse {
         trusted_proxies: Vec::new(),
         connections: Connections::new(1),
         requests: None,
+        is_https: false,
     };
     TestClient::new(app).get(path).send().await
 }

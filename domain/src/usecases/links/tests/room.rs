@@ -11,6 +11,21 @@ async fn ask(stage: &Stage, from: u8) -> Result<StartedLink, Refusal> {
     stage.links.start(&Caller::Nobody, request).await
 }
 
+#[tokio::test]
+async fn the_machine_itself_is_no_network() {
+    let stage = Stage::new().await;
+    for address in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
+        for _ in 0..=CodeLimit::PER_NETWORK {
+            let request = LinkRequest {
+                address: Some(address.parse().unwrap()),
+                ..LinkRequest::default()
+            };
+            let asked = stage.links.start(&Caller::Nobody, request).await;
+            assert!(asked.is_ok(), "{address}");
+        }
+    }
+}
+
 fn visitor(stage: &Stage, from: u8) -> Visitor<'_> {
     Visitor {
         browser: &stage.browser,

@@ -7,7 +7,7 @@ mod take_callback;
 use std::sync::Arc;
 
 use super::links::{GuessLimiter, LinkEnder};
-use super::{Ports, Providers, Settings};
+use super::{AuditLog, Ports, Providers, Settings};
 use crate::entropy::Entropy;
 use crate::observe::Observer;
 use crate::ports::{AccountStore, Clock, LinkStore};
@@ -29,6 +29,7 @@ pub struct Consents {
     ender: LinkEnder,
     public_url: String,
     observer: Arc<dyn Observer>,
+    audit: Arc<AuditLog>,
 }
 
 impl Consents {
@@ -49,6 +50,7 @@ impl Consents {
             ender,
             public_url: settings.public_url.clone(),
             observer: Arc::clone(&ports.observer),
+            audit: Arc::clone(&ports.audit),
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Links;
+use crate::audit::{Actor, AuditEvent};
 use crate::grant::{KeyHolder, KeyRole, ProviderName};
 use crate::link::{Link, LinkCode, Network, Requester, TooManyCodes};
 use crate::ports::{LinkCreation, NewLink, NewLinkKey, StoreError};
@@ -46,6 +47,8 @@ struct Wanted {
     network: Option<KeyedHash>,
     key: NewLinkKey,
     most_open: u64,
+    actor: Actor,
+    address: Option<IpAddr>,
 }
 
 impl Links {
@@ -99,6 +102,8 @@ impl Links {
             network: network.map(|address| self.vault.hash_network(Network::of(address))),
             key,
             most_open,
+            actor: Actor::from(caller),
+            address: request.address,
         };
         let code = self.create(wanted).await?;
         Ok(StartedLink {
@@ -163,6 +168,8 @@ impl Links {
                 Ok(LinkCreation::Created(link)) => {
                     tracing::info!(link = link.id.0, %provider, relink = link.relink_of.is_some(), "link code handed out");
                     self.observer.link_started(link.id, provider);
+                    let started = AuditEvent::link_started(&link);
+                    self.audit.record(started, wanted.actor, wanted.address);
                     return Ok(code);
                 }
                 Ok(LinkCreation::CodeTaken) => {}

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::accounts::AccountReader;
 use super::links::LinkEnder;
-use super::{Ports, Providers, Settings, TokenCache};
+use super::{AuditLog, Ports, Providers, Settings, TokenCache};
 use crate::clock_step::LEASE_MARGIN;
 use crate::entropy::Entropy;
 use crate::grant::{NewGrant, ProviderName};
@@ -38,6 +38,7 @@ pub struct Redeemer {
     provider_timeout: Duration,
     refresh_at_least_every: Duration,
     observer: Arc<dyn Observer>,
+    audit: Arc<AuditLog>,
 }
 
 /// What the provider answered, ready to be recorded.
@@ -75,6 +76,7 @@ impl Redeemer {
             provider_timeout: settings.provider_timeout,
             refresh_at_least_every: settings.refresh_at_least_every,
             observer: Arc::clone(&ports.observer),
+            audit: Arc::clone(&ports.audit),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Records what the provider answered.
 
 use super::{Outcome, Redeemer};
+use crate::audit::Actor;
 use crate::grant::NewGrant;
 use crate::link::pace::IDENTIFY_WITHIN;
 use crate::link::{Ending, Link, LinkState, PollSchedule, SealedGrant};
@@ -27,7 +28,8 @@ impl Redeemer {
             Outcome::Redeemed(grant, poll) => return self.keep(link, grant, *poll).await,
             Outcome::Identified(grant) => {
                 let grant = NewGrant::clone(grant);
-                let account = self.links.complete_link(link, grant, now).await?;
+                let audit = self.audit.draft(Actor::Service, None);
+                let account = self.links.complete_link(link, grant, now, audit).await?;
                 self.cache.forget(account.id);
                 tracing::info!(link = id.0, account = account.id.0, provider = %link.provider, "account linked");
                 let linked = LinkEnd::Linked;

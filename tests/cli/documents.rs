@@ -43,6 +43,7 @@ fn every_variable_is_documented_and_every_documented_variable_is_known() {
 #[test]
 fn every_variable_is_read() {
     let sources = [
+        "audit",
         "client",
         "http",
         "keys",

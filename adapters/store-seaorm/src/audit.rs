@@ -19,7 +19,7 @@ use sea_orm::{
 use crate::convert::{
     audit_ends, audit_entry, ends_row, inbox_row, kept_entry, log_row, row_count,
 };
-use crate::entities::audit_log::{Column, Entity};
+use crate::entities::audit_log::{Column, Entity, Model};
 use crate::entities::{audit_ends as ends, audit_inbox as inbox};
 use crate::error::failed;
 use crate::locks;
@@ -98,9 +98,10 @@ impl AuditStore for SeaOrmStore {
         before: Timestamp,
         limit: u64,
     ) -> Result<u64, StoreError> {
-        let first = oldest(1).one(&self.read().await?).await.map_err(failed)?;
-        let is_old = |row: &crate::entities::audit_log::Model| row.at < before.as_millis();
-        if !first.as_ref().is_some_and(is_old) {
+        let limit = limit.min(MOST_AT_ONCE);
+        let is_old = |row: &Model| row.at < before.as_millis();
+        let rows = oldest(limit).all(&self.read().await?).await;
+        if !rows.map_err(failed)?.iter().any(is_old) {
             return Ok(0);
         }
         let write = self.write().await?;
@@ -108,14 +109,12 @@ impl AuditStore for SeaOrmStore {
         let Some(stored) = read_ends(&write.txn).await? else {
             return Ok(0);
         };
-        let old = oldest(limit.min(MOST_AT_ONCE)).all(&write.txn).await;
-        let old = old.map_err(failed)?.into_iter().take_while(is_old);
-        let old: Vec<_> = old.collect();
-        let count = old.len() as u64;
-        let Some(last) = old.into_iter().last() else {
+        let mut rows = oldest(limit).all(&write.txn).await.map_err(failed)?;
+        let Some(last) = rows.iter().rposition(is_old) else {
             return Ok(0);
         };
-        let last = AuditPosition::of(&audit_entry(last)?);
+        let count = last as u64 + 1;
+        let last = AuditPosition::of(&audit_entry(rows.swap_remove(last))?);
         let shortened = chain.shorten(&stored, last);
         let shortened = shortened.map_err(|broken| StoreError::Corrupt(Box::new(broken)))?;
         let gone = Entity::delete_many().filter(Column::Id.lte(last.number.0));

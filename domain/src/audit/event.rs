@@ -71,7 +71,7 @@ impl AuditKind {
 pub enum Actor {
     /// The service itself.
     Service,
-    /// A person at the page.
+    /// A person, at the page or at the provider.
     Person,
     /// A caller without a key, or with a key that is not recognised.
     Anonymous,

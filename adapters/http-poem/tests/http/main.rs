@@ -3,6 +3,7 @@
 
 mod accounts;
 mod answers;
+mod audit;
 mod deletion;
 mod documents;
 mod head;

@@ -32,8 +32,8 @@ pub trait AuditStore: Send + Sync {
     /// Returns the signed ends of the log; `None` before the first entry.
     async fn audit_ends(&self) -> Result<Option<AuditEnds>, StoreError>;
 
-    /// Deletes the oldest entries that are dated before `before`, up to `limit`, and moves the signed start behind them.
-    /// Returns how many.
+    /// Of the `limit` oldest entries, deletes those up to the last one that is dated before `before`, and moves the signed
+    /// start behind it. So an entry that a clock which was ahead has dated does not keep the others. Returns how many.
     async fn purge_entries(
         &self,
         chain: &AuditChain,

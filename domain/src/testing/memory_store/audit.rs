@@ -77,15 +77,15 @@ impl AuditStore for MemoryStore {
             return Ok(0);
         };
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
-        let is_old = |entry: &&AuditEntry| entry.content.at < before;
-        let old = audit.entries.iter().take(most).take_while(is_old);
-        let old: Vec<_> = old.map(AuditPosition::of).collect();
-        if let Some(last) = old.last() {
-            let shortened = chain.shorten(ends, *last);
-            audit.ends = Some(shortened.map_err(|broken| StoreError::Corrupt(Box::new(broken)))?);
-            audit.entries.drain(..old.len());
-        }
-        Ok(old.len() as u64)
+        let is_old = |entry: &AuditEntry| entry.content.at < before;
+        let oldest = &audit.entries[..audit.entries.len().min(most)];
+        let Some(last) = oldest.iter().rposition(is_old) else {
+            return Ok(0);
+        };
+        let shortened = chain.shorten(ends, AuditPosition::of(&oldest[last]));
+        audit.ends = Some(shortened.map_err(|broken| StoreError::Corrupt(Box::new(broken)))?);
+        audit.entries.drain(..=last);
+        Ok(last as u64 + 1)
     }
 }
 

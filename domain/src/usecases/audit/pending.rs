@@ -12,7 +12,7 @@ const MOST_ENTRIES: usize = 10_000;
 const MOST_OF_STRANGERS: u32 = 100;
 /// Counters. A million keys in use within one minute take about 100 MB.
 const MOST_COUNTERS: usize = 1_000_000;
-/// Networks without a key for which a minute is counted one by one.
+/// Networks that are counted one by one in a minute, for each kind and key.
 const MOST_NETWORKS: usize = 20;
 const MINUTE_MS: i64 = 60_000;
 
@@ -123,7 +123,7 @@ impl Pending {
         }
         let at = Timestamp::from_millis(self.minute.saturating_mul(MINUTE_MS));
         let counts = std::mem::take(&mut self.counts);
-        for (counted, count) in fold_strangers(counts) {
+        for (counted, count) in fold_networks(counts) {
             let mut event = AuditEvent::new(counted.kind).with("count", count);
             if let Some((account, key)) = counted.about {
                 event = event.account(account).key(key);
@@ -138,16 +138,17 @@ impl Pending {
     }
 }
 
-/// Keeps the networks with the most events of each kind that is open to strangers, and adds up the others.
-fn fold_strangers(counts: HashMap<Counted, u64>) -> Vec<(Counted, u64)> {
+/// Keeps the networks with the most events of each kind and key, and adds up the others: whoever has many addresses cannot fill
+/// the store.
+fn fold_networks(counts: HashMap<Counted, u64>) -> Vec<(Counted, u64)> {
     let mut sorted: Vec<_> = counts.into_iter().collect();
     sorted.sort_unstable_by_key(|(_, count)| std::cmp::Reverse(*count));
     let mut kept = Vec::with_capacity(sorted.len());
-    let mut networks = HashMap::<AuditKind, usize>::new();
+    let mut networks = HashMap::<_, usize>::new();
     let mut others = HashMap::<Counted, u64>::new();
     for (counted, count) in sorted {
-        let known = networks.entry(counted.kind).or_default();
-        if counted.kind.is_open_to_strangers() && *known >= MOST_NETWORKS {
+        let known = networks.entry((counted.kind, counted.about)).or_default();
+        if *known >= MOST_NETWORKS {
             let other = Counted {
                 network: None,
                 ..counted

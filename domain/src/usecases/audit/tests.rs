@@ -116,6 +116,21 @@ async fn a_flood_of_refused_bearers_takes_few_entries() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_used_from_everywhere_takes_few_entries() {
+    let stage = Stage::new().await;
+    for key in [1, 2] {
+        let about = Some((AccountId(1), AccessKeyId(key)));
+        for address in addresses(200) {
+            let actor = Actor::Key(AccessKeyId(key));
+            stage
+                .audit
+                .count(AuditKind::TokenHandedOut, about, actor, address);
+        }
+    }
+    assert_eq!(stage.of_kind(AuditKind::TokenHandedOut).await.len(), 2 * 21);
+}
+
+#[tokio::test]
 async fn a_flood_of_links_takes_few_entries() {
     let stage = Stage::new().await;
     let record = || {
@@ -215,6 +230,25 @@ async fn keys_and_accounts_say_who_has_changed_them() {
         assert_eq!(content.actor == "admin", is_admin, "{kind:?}");
     }
     assert_eq!(stage.of_kind(AuditKind::RevocationEnded).await.len(), 1);
+}
+
+/// `cargo test --workspace --release --lib what_counting_costs -- --ignored --nocapture`
+#[tokio::test]
+#[ignore = "a measurement"]
+async fn what_counting_costs() {
+    const KEYS: i64 = 10_000;
+    const ROUNDS: i64 = 100;
+    let stage = Stage::new().await;
+    let began = std::time::Instant::now();
+    for n in 0..KEYS * ROUNDS {
+        let about = Some((AccountId(n % KEYS), AccessKeyId(n % KEYS)));
+        let actor = Actor::Key(AccessKeyId(n % KEYS));
+        stage
+            .audit
+            .count(AuditKind::TokenHandedOut, about, actor, HOME);
+    }
+    let nanos = began.elapsed().as_nanos() / u128::try_from(KEYS * ROUNDS).unwrap();
+    eprintln!("counting takes {nanos} ns with {KEYS} keys");
 }
 
 #[tokio::test]

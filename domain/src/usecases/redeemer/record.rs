@@ -28,7 +28,7 @@ impl Redeemer {
             Outcome::Redeemed(grant, poll) => return self.keep(link, grant, *poll).await,
             Outcome::Identified(grant) => {
                 let grant = NewGrant::clone(grant);
-                let audit = self.audit.draft(Actor::Service, None);
+                let audit = self.audit.draft(Actor::Person, None);
                 let account = self.links.complete_link(link, grant, now, audit).await?;
                 self.cache.forget(account.id);
                 tracing::info!(link = id.0, account = account.id.0, provider = %link.provider, "account linked");

@@ -195,6 +195,18 @@ pub(super) async fn old_ones_are_deleted_and_the_rest_is_verified(fixture: &dyn 
     assert_verified(&*store, 1).await;
 }
 
+pub(super) async fn one_that_is_dated_ahead_keeps_no_others(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let chain = audit_chain();
+    let kept = [1, 900_000, 3, 4].map(entry);
+    store.keep_entries(&kept).await.unwrap();
+    chain_all(&*store).await;
+    assert_eq!(store.purge_entries(&chain, at(4), 10).await.unwrap(), 3);
+    assert_eq!(store.purge_entries(&chain, at(4), 10).await.unwrap(), 0);
+    assert_eq!(log(&*store).await[0].content.at, at(4));
+    assert_verified(&*store, 1).await;
+}
+
 /// What changes a key leaves an entry exactly if it has changed something.
 pub(super) async fn changes_of_keys_leave_entries(fixture: &dyn Fixture) {
     let store = fixture.store();

@@ -185,7 +185,7 @@ where
         audit::{
             entries_come_back_as_they_were_kept, an_entry_is_kept_once, they_are_chained_in_batches,
             many_at_once_make_one_chain, they_are_found_by_what_they_say,
-            old_ones_are_deleted_and_the_rest_is_verified, changes_of_keys_leave_entries,
+            old_ones_are_deleted_and_the_rest_is_verified, one_that_is_dated_ahead_keeps_no_others, changes_of_keys_leave_entries,
             a_deleted_account_leaves_an_entry,
         },
         seals::{

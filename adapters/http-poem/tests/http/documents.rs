@@ -44,6 +44,7 @@ fn the_document_has_the_routes_of_the_contract() {
         "/v1/accounts/{id}/keys",
         "/v1/accounts/{id}/keys/{key_id}",
         "/v1/accounts/{id}/refresh",
+        "/v1/audit",
         "/v1/healthz",
         "/v1/link-code",
         "/v1/poll/{link_code}",

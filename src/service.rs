@@ -114,6 +114,7 @@ impl Service {
             Arc::clone(&services),
             HttpSettings {
                 public_url: public_url.clone(),
+                allowed_hosts: http.allowed_hosts(),
                 trusted_proxies: http.trusted_proxies,
                 connections: connections.clone(),
             },

@@ -30,6 +30,7 @@ pub(crate) use tls::TlsConfig;
 pub(crate) const KNOWN: &[&str] = &[
     "ACCESS_KEY",
     "ADMIN_KEY",
+    "ALLOWED_HOSTS",
     "DATABASE_CONNECT_TIMEOUT",
     "DATABASE_MAX_CONNECTIONS",
     "DATABASE_STATEMENT_TIMEOUT",

@@ -78,6 +78,10 @@ const MISTAKES: &[Mistake] = &[
         "PUBLIC_URL",
         &[("PUBLIC_URL", "https://:hunter2@auth.example.com")],
     ),
+    (
+        "ALLOWED_HOSTS",
+        &[("ALLOWED_HOSTS", "auth.example.com, https://hunter2")],
+    ),
     ("TLS_CERT_FILE", &[("TLS_KEY_FILE", "key")]),
     ("TLS_KEY_FILE", &[("TLS_CERT_FILE", "key")]),
     ("TOKEN_CACHE", &[("TOKEN_CACHE", "yes")]),

@@ -16,11 +16,14 @@ use crate::address::client_address;
 use crate::auth::OptionalBearer;
 use crate::body::OptionalJson;
 use crate::dto::{LinkReport, NewLink, StartedLink};
+use crate::error::{Code, Problem};
 use crate::failure::{Answer, Documented, Failure, LINK_PENDING, NOT_JSON, STORE_UNAVAILABLE};
+use crate::origin;
 
 pub(crate) struct Links {
     services: Arc<Services>,
     page: Url,
+    public_url: Url,
 }
 
 impl Links {
@@ -28,6 +31,7 @@ impl Links {
         Self {
             services,
             page: page(public_url),
+            public_url: public_url.clone(),
         }
     }
 }
@@ -61,6 +65,9 @@ impl Links {
         bearer: OptionalBearer,
         body: OptionalJson<NewLink>,
     ) -> Result<Started, Failure<StartLink>> {
+        if !origin::is_own(request, &self.public_url) {
+            return Err(Problem::new(Code::Forbidden, FOREIGN_PAGE).into());
+        }
         let caller = bearer.caller(&self.services.keys).await?;
         let OptionalJson(asked) = body;
         let address = known(client_address(request));
@@ -105,6 +112,8 @@ impl Links {
     }
 }
 
+const FOREIGN_PAGE: &str = "a web page of another site made this browser ask for a link code; only programs and pages of this service may";
+
 /// Returns the caller's address, if it is known.
 fn known(address: IpAddr) -> Option<IpAddr> {
     (!address.is_unspecified()).then_some(address)
@@ -114,7 +123,11 @@ struct StartLink;
 
 impl Documented for StartLink {
     const PROBLEMS: &'static [Answer] = &[
-        Answer(400, "`invalid_request`: the body is not JSON"),
+        Answer(
+            400,
+            "`invalid_request`: the body is not JSON, or the request has no key and names a host that is not one of this \
+             service",
+        ),
         Answer(
             401,
             "`enroll_key_required`: the operator has set an enrolment key, and the request has no key; `unauthorized`: \
@@ -122,7 +135,8 @@ impl Documented for StartLink {
         ),
         Answer(
             403,
-            "`forbidden`: this access key may not link its account again",
+            "`forbidden`: this access key may not link its account again, or a web page of another site made a browser send \
+             this request",
         ),
         LINK_PENDING,
         NOT_JSON,
@@ -133,7 +147,8 @@ impl Documented for StartLink {
         ),
         Answer(
             429,
-            "`rate_limited`: a network gets 300 link codes without a key in the lifetime of one (10 minutes by default); or \
+            "`rate_limited`: a network (an IPv6 /48 counts as one) gets 300 link codes without a key in the lifetime of one (10 \
+             minutes by default), and 10 while 2,000 or more links are open; or \
              too many unknown or expired keys from this network (30 at once, then one every 2 seconds get a 401); a valid \
              key still works",
         ),

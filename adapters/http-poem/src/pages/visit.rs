@@ -12,9 +12,9 @@ use poem::{Request, Response};
 
 use super::cookie::{csrf_field, is_csrf_token};
 use super::form::Form;
-use super::origin;
 use super::site::Site;
 use crate::address::client_address;
+use crate::origin;
 
 /// A request with its browser.
 pub(super) struct Visit<'a> {

@@ -170,15 +170,15 @@ impl State {
         }
     }
 
-    /// When the network of a link got the first of the latest codes that are as many as it may get.
-    fn full_since(&self, link: &NewLink, limit: CodeLimit) -> Option<Timestamp> {
+    /// When the network of a link got the first of the latest codes that are as many as it may get while so many are open.
+    fn full_since(&self, link: &NewLink, open: u64, limit: CodeLimit) -> Option<Timestamp> {
         let network = link.network?;
         let links = self.links.values();
         let own = links.filter(|kept| kept.network == Some(network));
         let mut created: Vec<_> = own.map(|kept| kept.created_at).collect();
         created.retain(|at| *at > limit.counting_since(link.created_at));
         created.sort_by_key(|at| std::cmp::Reverse(*at));
-        created.get(CodeLimit::PER_NETWORK as usize - 1).copied()
+        created.get(limit.of_network(open) as usize - 1).copied()
     }
 
     fn create_link(
@@ -187,11 +187,13 @@ impl State {
         most_open: u64,
         limit: CodeLimit,
     ) -> Result<LinkCreation, StoreError> {
-        if let Err(refused) = limit.judge(self.full_since(&link, limit), link.created_at) {
+        let links = self.links.values();
+        let open = links.filter(|kept| kept.is_open(link.created_at)).count() as u64;
+        let full_since = self.full_since(&link, open, limit);
+        if let Err(refused) = limit.judge(full_since, link.created_at) {
             return Ok(LinkCreation::TooManyCodes(refused));
         }
-        let links = self.links.values();
-        if links.filter(|kept| kept.is_open(link.created_at)).count() as u64 >= most_open {
+        if open >= most_open {
             return Ok(LinkCreation::OverCapacity);
         }
         if self.links.values().any(|kept| kept.code == link.code) {

@@ -96,7 +96,7 @@ impl Links {
         let wanted = Wanted {
             provider: provider.clone(),
             requester,
-            network: network.map(|address| self.vault.hash_network(Network::of(address))),
+            network: network.map(|address| self.vault.hash_network(Network::site_of(address))),
             key,
             most_open,
         };

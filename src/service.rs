@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use central_oauth_domain::link::ReturnCodePolicy;
 use central_oauth_domain::usecases::{Services, Workers};
 use central_oauth_http_poem::{Connections, HttpSettings, TlsAcceptor};
 use central_oauth_observer_opentelemetry::Telemetry;
@@ -108,6 +109,16 @@ impl Service {
         let services = Arc::new(Services::new(&ports, &settings, workers));
         if services.providers.is_empty() {
             tracing::warn!("no provider is configured: nobody can link an account");
+        }
+        if links.return_code == ReturnCodePolicy::Required {
+            let by_device_flow = services
+                .providers
+                .iter()
+                .filter(|one| !one.sends_browsers_back());
+            for provider in by_device_flow {
+                let provider = provider.name();
+                tracing::warn!(%provider, "nobody can link an account: CENTRAL_OAUTH_RETURN_CODE is `required`, and the device flow has no return code");
+            }
         }
         let connections = Connections::new(most_connections());
         let app = central_oauth_http_poem::app(

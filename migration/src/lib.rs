@@ -13,6 +13,7 @@ mod networks;
 mod outages;
 mod renewed_by_use;
 mod replicas;
+mod return_codes;
 mod write_tests;
 mod wrong_codes;
 
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(clock_steps::Migration),
             Box::new(outages::Migration),
             Box::new(networks::Migration),
+            Box::new(return_codes::Migration),
         ]
     }
 }

@@ -68,6 +68,7 @@ pub(crate) const KNOWN: &[&str] = &[
     "PROVIDER_USERINFO_ENDPOINT",
     "PUBLIC_URL",
     "REFRESH_AT_LEAST",
+    "RETURN_CODE",
     "SECRET_KEY",
     "SERVER",
     "TLS_CERT_FILE",

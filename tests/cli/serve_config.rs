@@ -106,6 +106,7 @@ const MISTAKES: &[Mistake] = &[
     ("LINK_CODE_TTL", &[("LINK_CODE_TTL", "10m")]),
     ("POLL_INTERVAL", &[("POLL_INTERVAL", "0")]),
     ("POLL_INTERVAL", &[("POLL_INTERVAL", "61")]),
+    ("RETURN_CODE", &[("RETURN_CODE", "yes")]),
     ("REFRESH_AT_LEAST", &[("REFRESH_AT_LEAST", "daily")]),
     (
         "PROVIDER_TRACE_CONTEXT",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::accounts::AccountReader;
-use super::links::{GuessLimiter, LinkEnder};
+use super::links::{GuessLimiter, LinkCompleter, LinkEnder};
 use super::readiness::Readiness;
 use super::tokens::Renewal;
 use super::withdrawal::Withdrawals;
@@ -13,6 +13,7 @@ use super::{
     Refresher, RevokeOnDemand, Revoker, TokenCache, Tokens,
 };
 use crate::entropy::Entropy;
+use crate::link::ReturnCodePolicy;
 use crate::observe::Observer;
 use crate::ports::{Clock, TokenStore};
 use crate::secret::AccessKey;
@@ -47,6 +48,8 @@ pub struct Settings {
     pub link_code_ttl: Duration,
     /// How often a client may poll a link.
     pub poll_interval: Duration,
+    /// Whether links may or must ask for a return code.
+    pub return_code: ReturnCodePolicy,
     /// The timeout of one provider call.
     pub provider_timeout: Duration,
     /// Tokens are refreshed at least this often, because unused refresh tokens expire.
@@ -122,11 +125,14 @@ impl Services {
         let accounts = AccountReader::new(ports);
         let guesses = GuessLimiter::new(ports, settings);
         let ender = LinkEnder::new(ports, &workers.revoker);
+        let completer = LinkCompleter::new(ports, settings);
         let renewal = Renewal::new(ports, &accounts, workers.refresh_on_demand);
         let revoke = workers.revoke_on_demand;
         let withdrawals = Withdrawals::new(ports);
         Self {
-            redeemer: Arc::new(Redeemer::new(ports, settings, &accounts, &ender)),
+            redeemer: Arc::new(Redeemer::new(
+                ports, settings, &accounts, &ender, &completer,
+            )),
             tokens: Arc::new(Tokens::new(ports, &renewal)),
             accounts: Arc::new(Accounts::new(
                 ports,
@@ -138,8 +144,10 @@ impl Services {
                 &withdrawals,
             )),
             keys: Arc::new(Keys::new(ports, settings, &accounts, &ender, withdrawals)),
-            consents: Arc::new(Consents::new(ports, settings, &guesses, ender)),
-            links: Arc::new(Links::new(ports, settings, accounts, guesses)),
+            consents: Arc::new(Consents::new(ports, settings, &guesses, ender.clone())),
+            links: Arc::new(Links::new(
+                ports, settings, accounts, guesses, ender, completer,
+            )),
             refresher: workers.refresher,
             revoker: workers.revoker,
             housekeeping: Arc::new(Housekeeping::new(ports, settings)),

@@ -13,11 +13,14 @@ use url::Url;
 
 use super::Tag;
 use crate::address::client_address;
-use crate::auth::OptionalBearer;
-use crate::body::OptionalJson;
-use crate::dto::{LinkReport, NewLink, StartedLink};
+use crate::auth::{NeededBearer, OptionalBearer};
+use crate::body::{NeededJson, OptionalJson};
+use crate::dto::{Confirmation, LinkReport, NewLink, StartedLink};
 use crate::error::{Code, Problem};
-use crate::failure::{Answer, Documented, Failure, LINK_PENDING, NOT_JSON, STORE_UNAVAILABLE};
+use crate::failure::{
+    Answer, Documented, Failure, LINK_PENDING, NOT_JSON, STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS,
+    UNAUTHORIZED,
+};
 use crate::origin;
 
 pub(crate) struct Links {
@@ -78,11 +81,11 @@ impl Links {
                 address: address.map(|address| address.to_string()),
             },
             address,
+            return_code: asked.return_code.unwrap_or_default(),
         };
         let started = self.services.links.start(&caller, wanted).await?;
-        Ok(Started::Created(Json(StartedLink::new(
-            started, &self.page,
-        ))))
+        let started = StartedLink::new(started, asked.return_code, &self.page);
+        Ok(Started::Created(Json(started)))
     }
 
     /// Get the status of a link
@@ -108,6 +111,31 @@ impl Links {
             .links
             .poll(&link_code, &caller, address)
             .await?;
+        Ok(Json(report.into()))
+    }
+
+    /// Confirm a link with its return code
+    ///
+    /// For a link with `return_code` whose status is `confirming`: the person has consented and reads the return code on the
+    /// page. Ask them for it and send it with the link's access key. Then the key opens the account, and the response is that
+    /// of a poll. A wrong code can be tried three times within 180 seconds; then the link fails with `not_confirmed`, and
+    /// the tokens are revoked.
+    #[oai(
+        path = "/link/:link_code/confirm",
+        method = "post",
+        operation_id = "confirm_link"
+    )]
+    async fn confirm(
+        &self,
+        bearer: NeededBearer,
+        /// The link code. Spaces and hyphens are ignored.
+        link_code: Path<String>,
+        body: NeededJson<Confirmation>,
+    ) -> Result<Json<LinkReport>, Failure<ConfirmLink>> {
+        let caller = bearer.caller(&self.services.keys).await?;
+        let NeededJson(Confirmation { return_code }) = body;
+        let links = &self.services.links;
+        let report = links.confirm(&link_code, &caller, &return_code).await?;
         Ok(Json(report.into()))
     }
 }
@@ -142,8 +170,9 @@ impl Documented for StartLink {
         NOT_JSON,
         Answer(
             422,
-            "`unprocessable`: an unknown field, a wrong type, a client name that cannot be shown, or no such provider; \
-             the detail names the providers to choose from",
+            "`unprocessable`: an unknown field, a wrong type, a client name that cannot be shown, no such provider (the \
+             detail names the providers to choose from), or a return code where the service or the provider offers none; \
+             `return_code_required`: this service links accounts only with a return code",
         ),
         Answer(
             429,
@@ -174,6 +203,28 @@ impl Documented for PollLink {
             "`rate_limited`: polled faster than the interval; too many wrong codes were tried; or too many unknown \
              or expired keys from this network (30 at once, then one every 2 seconds get a 401); a valid key still works",
         ),
+        STORE_UNAVAILABLE,
+    ];
+}
+
+struct ConfirmLink;
+
+impl Documented for ConfirmLink {
+    const PROBLEMS: &'static [Answer] = &[
+        Answer(400, "`invalid_request`: the body is missing or not JSON"),
+        UNAUTHORIZED,
+        Answer(404, "`not_found`: this key has no link with this code"),
+        Answer(
+            409,
+            "`link_pending`: the person has not consented yet; `link_ended`: the link has ended without an account",
+        ),
+        NOT_JSON,
+        Answer(
+            422,
+            "`wrong_return_code`: not the code on the page; `tries_left` says how often it may still be tried. \
+             `unprocessable`: an unknown field or a wrong type",
+        ),
+        TOO_MANY_UNKNOWN_KEYS,
         STORE_UNAVAILABLE,
     ];
 }

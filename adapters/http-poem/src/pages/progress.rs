@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use central_oauth_domain::Fault;
 use central_oauth_domain::grant::Account;
-use central_oauth_domain::link::{LinkCode, LinkStatus};
+use central_oauth_domain::link::{LinkCode, LinkStatus, ReturnCode};
 use central_oauth_domain::ports::Prompt;
 use central_oauth_domain::usecases::LinkView;
 use poem::Response;
@@ -13,7 +13,8 @@ use url::Url;
 
 use super::site::Frame;
 use super::templates::{
-    AtProvider, ByHand, Ended, Finishing, Linked, LinkedAccount, Live, Mood, Waiting, Way,
+    AtProvider, ByHand, Confirming, Ended, Finishing, Linked, LinkedAccount, Live, Mood, Waiting,
+    Way,
 };
 use super::visit::Visit;
 use super::{refused, words};
@@ -24,6 +25,7 @@ pub(super) fn stage(view: &LinkView) -> &'static str {
         (LinkStatus::Pending, _) => "waiting",
         (LinkStatus::Authorizing, Some(_)) => "at_provider",
         (LinkStatus::Authorizing, None) => "finishing",
+        (LinkStatus::Confirming, _) => "confirming",
         (LinkStatus::Linked(_), _) => "linked",
         (LinkStatus::Denied(_), _) => "denied",
         (LinkStatus::Expired, _) => "expired",
@@ -46,6 +48,7 @@ pub(super) fn page(
             Some(prompt) => visit.page(status, &at_provider(frame, live, prompt)),
             None => visit.page(status, &Finishing { frame, live }),
         },
+        LinkStatus::Confirming => visit.page(status, &confirming(frame, live, view)),
         LinkStatus::Linked(_) => visit.page(status, &linked(visit, view)),
         LinkStatus::Denied(None) => denied(visit),
         LinkStatus::Denied(Some(why)) => no_access(visit, why),
@@ -105,6 +108,15 @@ fn live<'a>(visit: &'a Visit<'_>, view: &'a LinkView, code: &'a LinkCode) -> Liv
         client: view.link.requester.client_name.as_deref(),
         seconds_left: left.as_secs(),
         time_left: words::span(left),
+    }
+}
+
+fn confirming<'a>(frame: &'a Frame, live: Live<'a>, view: &LinkView) -> Confirming<'a> {
+    let code = view.return_code.as_ref().map(ReturnCode::grouped);
+    Confirming {
+        frame,
+        live,
+        return_code: code.unwrap_or_default(),
     }
 }
 
@@ -203,6 +215,10 @@ fn failed<'a>(visit: &'a Visit<'_>, fault: &'a Fault) -> Ended<'a> {
         "account_mismatch" => (
             "You signed in with a different account than before. Nothing was changed.",
             "Ask the program for a new code, and sign in with the account that you used before.",
+        ),
+        ReturnCode::NOT_CONFIRMED => (
+            "The program did not send the return code in time, or sent a wrong one. Nothing was linked.",
+            "If you started the program yourself, start again. Type the return code only into that program.",
         ),
         Fault::ANSWER_LOST => (
             "The provider's answer was lost on the way. Nothing was linked.",

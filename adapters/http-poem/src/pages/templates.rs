@@ -105,6 +105,15 @@ pub(super) struct Finishing<'a> {
     pub(super) live: Live<'a>,
 }
 
+/// The person has consented, and the program needs the return code.
+#[derive(Template)]
+#[template(path = "device/confirming.html")]
+pub(super) struct Confirming<'a> {
+    pub(super) frame: &'a Frame,
+    pub(super) live: Live<'a>,
+    pub(super) return_code: String,
+}
+
 /// Linked.
 #[derive(Template)]
 #[template(path = "device/linked.html")]

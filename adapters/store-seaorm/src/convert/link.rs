@@ -2,10 +2,10 @@
 
 use std::mem::discriminant;
 
-use central_oauth_domain::grant::{AccessKeyId, AccountId, ProviderName, TokenOrigin};
+use central_oauth_domain::grant::{AccessKeyId, AccountId, AccountKey, ProviderName, TokenOrigin};
 use central_oauth_domain::link::{
-    Ending, Link, LinkId, LinkState, LinkVersion, PollSchedule, Requester, SealedConsent,
-    SealedGrant, SealedPrompt,
+    Ending, HeldGrant, Link, LinkId, LinkState, LinkVersion, Owner, PollSchedule, Requester,
+    SealedConsent, SealedGrant, SealedPrompt,
 };
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::secret::{KeyedHash, Sealed};
@@ -49,6 +49,7 @@ fn read(mut row: Model) -> Result<Link, Column> {
         callback: optional_hash(row.callback_hash.take(), "callback_hash")?,
         poll: poll(&row)?,
         lease_until: time(row.lease_until),
+        return_code_tries: tries(&row)?,
         state: state(row)?,
     })
 }
@@ -75,11 +76,17 @@ fn poll(row: &Model) -> Result<Option<PollSchedule>, Column> {
     }))
 }
 
+fn tries(row: &Model) -> Result<Option<u32>, Column> {
+    let tries = row.return_code_tries.map(u32::try_from);
+    tries.transpose().map_err(|_| "return_code_tries")
+}
+
 fn state(row: Model) -> Result<LinkState, Column> {
     let ending = match row.state {
         State::Pending => return Ok(LinkState::Pending),
         State::Authorizing => return consent(row).map(LinkState::Authorizing),
         State::Redeemed => return grant(row).map(LinkState::Redeemed),
+        State::Confirming => return held(row).map(LinkState::Confirming),
         State::Linked => return linked(&row),
         State::Denied => {
             let why = fault(row.error_code, row.error_detail);
@@ -120,6 +127,19 @@ fn consent(row: Model) -> Result<SealedConsent, Column> {
         prompt,
         callback: row.callback.map(Sealed::from_bytes),
     })
+}
+
+fn held(mut row: Model) -> Result<HeldGrant, Column> {
+    let owner = Owner {
+        key: AccountKey {
+            provider: ProviderName::new(row.provider.clone()),
+            account_id: row.person.take().ok_or("person")?,
+        },
+        identified: row.person_identified.ok_or("person_identified")?,
+        display_name: row.person_name.take().ok_or("person_name")?,
+    };
+    let grant = grant(row)?;
+    Ok(HeldGrant { grant, owner })
 }
 
 fn grant(row: Model) -> Result<SealedGrant, Column> {
@@ -185,6 +205,7 @@ fn columns(link: &Link, state: ActiveModel) -> ActiveModel {
         poll_failures: Set(poll.map(|poll| poll.failures.into())),
         poll_next_at: Set(poll.map(|poll| poll.next_at.as_millis())),
         lease_until: Set(link.lease_until.map(Timestamp::as_millis)),
+        return_code_tries: Set(link.return_code_tries.map(i64::from)),
         ..state
     }
 }
@@ -197,6 +218,13 @@ fn state_columns(state: &LinkState) -> ActiveModel {
         },
         LinkState::Authorizing(consent) => consent_columns(consent),
         LinkState::Redeemed(grant) => grant_columns(grant),
+        LinkState::Confirming(HeldGrant { grant, owner }) => ActiveModel {
+            state: Set(State::Confirming),
+            person: Set(Some(owner.key.account_id.clone())),
+            person_identified: Set(Some(owner.identified)),
+            person_name: Set(Some(owner.display_name.clone())),
+            ..grant_columns(grant)
+        },
         LinkState::Linked { account, at } => ActiveModel {
             account_id: Set(Some(account.0)),
             ..ended_columns(State::Linked, None, *at)
@@ -234,6 +262,9 @@ fn nothing_held() -> ActiveModel {
         issuer: Set(None),
         token_endpoint: Set(None),
         client_id: Set(None),
+        person: Set(None),
+        person_identified: Set(None),
+        person_name: Set(None),
         ..Default::default()
     }
 }

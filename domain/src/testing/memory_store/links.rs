@@ -6,8 +6,8 @@ use super::{MemoryStore, State, refuse};
 use crate::grant::revocation::NewRevocation;
 use crate::grant::{AccessKeyId, Account, AccountId, NewGrant, ProviderName};
 use crate::link::{
-    CodeLimit, Confirmation, ConsentLimit, Ending, Link, LinkId, PollSchedule, SealedConsent,
-    SealedGrant, TooManyConsents, TransitionError, Underway, in_turns,
+    CodeLimit, Confirmation, ConsentLimit, Ending, Link, LinkId, Owner, PollSchedule,
+    SealedConsent, SealedGrant, TooManyConsents, TransitionError, Underway, in_turns,
 };
 use crate::ports::{LinkCreation, LinkStore, NewLink, NewLinkKey, StoreError};
 use crate::secret::{KeyedHash, Sealed};
@@ -105,6 +105,25 @@ impl LinkStore for MemoryStore {
     ) -> Result<Link, StoreError> {
         let mut state = self.lock();
         state.change_link(link, |link| link.redeem(grant, poll, expires_at))
+    }
+
+    async fn hold_grant(
+        &self,
+        link: &Link,
+        owner: Owner,
+        now: Timestamp,
+    ) -> Result<Link, StoreError> {
+        let mut state = self.lock();
+        state.change_link(link, |link| link.hold(owner, now))
+    }
+
+    async fn count_wrong_return_code(
+        &self,
+        link: &Link,
+        now: Timestamp,
+    ) -> Result<Link, StoreError> {
+        let mut state = self.lock();
+        state.change_link(link, |link| link.count_wrong_return_code(now))
     }
 
     async fn complete_link(

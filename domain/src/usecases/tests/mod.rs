@@ -109,7 +109,7 @@ impl Stage {
                 LinkRequest {
                     provider: None,
                     requester,
-                    address: None,
+                    ..LinkRequest::default()
                 },
             )
             .await

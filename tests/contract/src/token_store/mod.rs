@@ -4,6 +4,7 @@ mod accounts;
 mod callbacks;
 mod clock_steps;
 mod completing;
+mod confirming;
 mod consenting;
 mod creating;
 mod deleting;
@@ -85,6 +86,10 @@ where
         reserving::{
             one_browser_has_it, it_is_there_to_be_had, of_two_browsers_one_gets_it,
             a_network_has_so_many_consents_under_way,
+        },
+        confirming::{
+            holds_the_tokens_and_their_owner, only_tokens_of_a_link_with_a_return_code_are_held, is_completed_in_time,
+            wrong_codes_at_once_are_all_counted,
         },
         consenting::{
             keeps_what_the_person_is_told, starts_once, starts_in_time_only, starts_from_the_present_version_alone,

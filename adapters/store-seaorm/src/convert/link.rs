@@ -165,10 +165,11 @@ fn grant(row: Model) -> Result<SealedGrant, Column> {
 
 /// What turns the row of one version of a link into that of the next. Columns with equal values are left out: what they hold
 /// may have been sealed with another key since `before` was read. A change of state writes all columns that belong to a
-/// state, so that nothing of the old state is left, whatever it was.
+/// state, so that nothing of the old state is left, whatever it was; unless the tokens stay, which are such values.
 pub(crate) fn link_changes(before: &Link, after: &Link) -> ActiveModel {
     let keeps_state = discriminant(&before.state) == discriminant(&after.state);
-    let kept = keeps_state.then(|| state_columns(&before.state));
+    let keeps_tokens = before.held().is_some() && before.held() == after.held();
+    let kept = (keeps_state || keeps_tokens).then(|| state_columns(&before.state));
     let old = columns(before, kept.unwrap_or_default());
     let mut new = link_columns(after);
     for column in device_codes::Column::iter() {

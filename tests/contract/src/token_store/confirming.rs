@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::Fixture;
 use super::samples::*;
 
-fn owner() -> Owner {
+pub(super) fn owner() -> Owner {
     Owner {
         key: AccountKey {
             provider: ProviderName::new("github"),

@@ -191,7 +191,7 @@ where
             an_empty_store_needs_no_key, every_value_needs_its_key, many_rows_may_share_a_few_keys,
             what_is_gone_needs_no_key, rows_say_what_they_are_sealed_to, one_other_value_is_enough,
             resealing_changes_nothing_else, what_has_changed_is_left_alone, what_has_gone_stays_gone,
-            a_callback_comes_before_or_after_resealing,
+            tokens_that_are_held_stay_as_they_were_resealed, a_callback_comes_before_or_after_resealing,
             refreshed_tokens_are_never_put_back, values_too_short_for_a_key_do_no_harm,
         },
         replicas::{

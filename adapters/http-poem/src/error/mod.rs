@@ -176,10 +176,8 @@ impl From<Refusal> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.code.status();
-        let body = ProblemDetails {
-            tries_left: self.tries_left,
-            ..ProblemDetails::new(self.code, self.detail.into_owned())
-        };
+        let mut body = ProblemDetails::new(self.code, self.detail.into_owned());
+        body.tries_left = self.tries_left;
         let body = body.to_json_string();
         let mut response = Response::builder()
             .status(status)

@@ -121,6 +121,10 @@ fn who_asks(visit: &Visit<'_>, view: &LinkView, code: &LinkCode) -> Response {
         code: &code.grouped(),
         client: requester.client_name.as_deref(),
         address: requester.address.as_deref(),
+        is_near: requester
+            .address
+            .as_deref()
+            .and_then(|address| visit.is_near(address)),
         asked: Moment::of(view.link.created_at, view.now),
         provider: &view.provider,
         scopes: &view.scopes,

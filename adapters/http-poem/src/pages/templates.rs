@@ -36,6 +36,8 @@ pub(super) struct Confirm<'a> {
     pub(super) code: &'a str,
     pub(super) client: Option<&'a str>,
     pub(super) address: Option<&'a str>,
+    /// Whether that is the network of this browser, if it is known.
+    pub(super) is_near: Option<bool>,
     pub(super) asked: Moment,
     pub(super) provider: &'a str,
     pub(super) scopes: &'a [String],

@@ -25,7 +25,7 @@ mod withdrawal;
 
 pub use accounts::{AccountPage, Accounts, after_restore};
 pub use caller::{Caller, ShownKey};
-pub use consents::{Callback, Consents, LinkView, Visitor};
+pub use consents::{Callback, Consents, Disowned, LinkView, Visitor};
 pub use housekeeping::Housekeeping;
 pub use keys::{HandedKey, KeyPage, KeyRequest, Keys};
 pub use links::{LinkReport, LinkRequest, Links, StartedLink};

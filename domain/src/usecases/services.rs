@@ -129,22 +129,24 @@ impl Services {
         let renewal = Renewal::new(ports, &accounts, workers.refresh_on_demand);
         let revoke = workers.revoke_on_demand;
         let withdrawals = Withdrawals::new(ports);
+        let redeemer = Redeemer::new(ports, settings, &accounts, &ender, &completer);
+        let deletion = Arc::new(Accounts::new(
+            ports,
+            &accounts,
+            &renewal,
+            &ender,
+            &workers.revoker,
+            revoke,
+            &withdrawals,
+        ));
+        let keys = Arc::new(Keys::new(ports, settings, &accounts, &ender, withdrawals));
+        let consents = Consents::new(ports, settings, &guesses, ender.clone(), &deletion, &keys);
         Self {
-            redeemer: Arc::new(Redeemer::new(
-                ports, settings, &accounts, &ender, &completer,
-            )),
+            redeemer: Arc::new(redeemer),
             tokens: Arc::new(Tokens::new(ports, &renewal)),
-            accounts: Arc::new(Accounts::new(
-                ports,
-                &accounts,
-                &renewal,
-                &ender,
-                &workers.revoker,
-                revoke,
-                &withdrawals,
-            )),
-            keys: Arc::new(Keys::new(ports, settings, &accounts, &ender, withdrawals)),
-            consents: Arc::new(Consents::new(ports, settings, &guesses, ender.clone())),
+            accounts: deletion,
+            keys,
+            consents: Arc::new(consents),
             links: Arc::new(Links::new(
                 ports, settings, accounts, guesses, ender, completer,
             )),

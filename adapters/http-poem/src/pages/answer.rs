@@ -33,6 +33,7 @@ pub(super) async fn take(request: &Request, body: Body, Data(site): Data<&Arc<Si
         Action::LookUp => look_up(&visit, &code).await,
         Action::Confirm => confirm(&visit, &code).await,
         Action::Cancel => cancel(&visit, &code).await,
+        Action::Disown => disown(&visit, &code).await,
     };
     answer.unwrap_or_else(|refusal| refused::answer(&visit, refusal, Some(&code)))
 }
@@ -94,6 +95,12 @@ async fn cancel(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal>
         // Nobody has confirmed it, so no browser has a page for it.
         None => progress::denied(visit),
     })
+}
+
+/// Takes back what a link has given, for the browser that confirmed it.
+async fn disown(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
+    let disowned = visit.consents().disown(code.digits(), &visit.browser);
+    Ok(progress::disowned(visit, disowned.await?))
 }
 
 /// Shows the link's page to the browser that owns it; for others the code is used up.

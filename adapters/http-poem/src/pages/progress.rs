@@ -6,7 +6,7 @@ use central_oauth_domain::Fault;
 use central_oauth_domain::grant::Account;
 use central_oauth_domain::link::{LinkCode, LinkStatus, ReturnCode};
 use central_oauth_domain::ports::Prompt;
-use central_oauth_domain::usecases::LinkView;
+use central_oauth_domain::usecases::{Disowned, LinkView};
 use poem::Response;
 use poem::http::StatusCode;
 use url::Url;
@@ -49,7 +49,7 @@ pub(super) fn page(
             None => visit.page(status, &Finishing { frame, live }),
         },
         LinkStatus::Confirming => visit.page(status, &confirming(frame, live, view)),
-        LinkStatus::Linked(_) => visit.page(status, &linked(visit, view)),
+        LinkStatus::Linked(_) => visit.page(status, &linked(visit, view, code)),
         LinkStatus::Denied(None) => denied(visit),
         LinkStatus::Denied(Some(why)) => no_access(visit, why),
         LinkStatus::Expired => visit.page(status, &expired(visit)),
@@ -76,6 +76,27 @@ pub(super) fn denied(visit: &Visit<'_>) -> Response {
         heading: "Cancelled",
         text: "You cancelled. The program gets no access, and it knows that.",
         advice: "You can close this tab.",
+        detail: None,
+    };
+    visit.page(StatusCode::OK, &page)
+}
+
+/// The person took the consent back.
+pub(super) fn disowned(visit: &Visit<'_>, disowned: Disowned) -> Response {
+    let page = Ended {
+        frame: &visit.site.frame,
+        mood: Mood::Calm,
+        heading: "Taken back",
+        text: match disowned {
+            Disowned::Account => {
+                "The program can no longer use your account, and the permission is given back to the provider."
+            }
+            Disowned::Key => {
+                "The program can no longer use your account. It was linked before, so your other programs keep it."
+            }
+        },
+        advice: "A token that the program got before may work for some minutes more. If somebody talked you into this, \
+                 look at your account at the provider, and tell the operator of this service.",
         detail: None,
     };
     visit.page(StatusCode::OK, &page)
@@ -181,9 +202,11 @@ fn web_address(uri: &str) -> Option<Url> {
     matches!(url.scheme(), "http" | "https").then_some(url)
 }
 
-fn linked<'a>(visit: &'a Visit<'_>, view: &'a LinkView) -> Linked<'a> {
+fn linked<'a>(visit: &'a Visit<'_>, view: &'a LinkView, code: &'a LinkCode) -> Linked<'a> {
     Linked {
         frame: &visit.site.frame,
+        csrf: &visit.csrf,
+        code: code.digits(),
         client: view.link.requester.client_name.as_deref(),
         provider: &view.provider,
         account: view.account.as_ref().map(whose),

@@ -121,6 +121,8 @@ pub(super) struct Confirming<'a> {
 #[template(path = "device/linked.html")]
 pub(super) struct Linked<'a> {
     pub(super) frame: &'a Frame,
+    pub(super) csrf: &'a str,
+    pub(super) code: &'a str,
     pub(super) client: Option<&'a str>,
     pub(super) provider: &'a str,
     pub(super) account: Option<LinkedAccount<'a>>,

@@ -4,6 +4,7 @@
 //!
 //! | module | what it decides |
 //! | --- | --- |
+//! | [`audit`] | what is recorded of an event, and how a change of the record is noticed |
 //! | [`clock_step`] | how far ahead a stored time may lie |
 //! | [`link`] | what a link code is, how a link lives and ends, how often codes may be guessed |
 //! | [`grant`] | accounts, their tokens and access keys; when tokens are refreshed and revoked, and what a failure means |
@@ -17,7 +18,7 @@
 //!
 //! # Adding an adapter
 //!
-//! *A store*: implement the eleven traits that make a [`TokenStore`] in a crate below `adapters/`, one transaction for each
+//! *A store*: implement the thirteen traits that make a [`TokenStore`] in a crate below `adapters/`, one transaction for each
 //! method, and run `central_oauth_contract::token_store` against it. *A provider*: implement [`OAuthProvider`], one HTTP
 //! exchange for each method; intervals, deadlines and retries are decided here. *A cipher*: implement [`Cipher`] and
 //! run `central_oauth_contract::cipher`. Then name the adapter in `src/wiring.rs`, the only place that knows it.
@@ -29,6 +30,7 @@
 //! [`Observer`]: observe::Observer
 //! [`Services`]: usecases::Services
 
+pub mod audit;
 pub mod clock_step;
 pub mod entropy;
 pub mod fault;

@@ -242,6 +242,32 @@ CENTRAL_OAUTH_SERVER, never to the service of a saved key.",
         variables: &[],
     },
     Notes {
+        command: &["audit"],
+        text: "The service may keep running.",
+        examples: &["central-oauth audit verify", "central-oauth audit export > audit.jsonl"],
+        exits: &[],
+        variables: SEALED,
+    },
+    Notes {
+        command: &["audit", "export"],
+        text: "",
+        examples: &["central-oauth audit export > audit.jsonl"],
+        exits: &[],
+        variables: SEALED,
+    },
+    Notes {
+        command: &["audit", "verify"],
+        text: "\
+Keep the head where nobody who can write to the database can change it. Only a kept head reveals that the whole database
+was replaced by an older copy. A head that is older than CENTRAL_OAUTH_AUDIT_RETENTION proves nothing any more.",
+        examples: &[
+            "central-oauth audit verify",
+            "central-oauth audit verify --head 1000:5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592",
+        ],
+        exits: &[],
+        variables: SEALED,
+    },
+    Notes {
         command: &["rekey"],
         text: "",
         examples: &["central-oauth rekey"],

@@ -1,6 +1,7 @@
 //! Reads the environment once and validates it. One file per section: a raw `envy` struct of strings, and the validated
 //! type made from it.
 
+mod audit;
 mod client;
 mod copy;
 mod environment;
@@ -14,6 +15,7 @@ mod store;
 mod telemetry;
 mod tls;
 
+pub(crate) use audit::audit_settings;
 pub(crate) use client::{ClientConfig, NamedKey, parse_server};
 pub(crate) use copy::CopyConfig;
 pub(crate) use environment::{Environment, SECRETS};
@@ -31,6 +33,8 @@ pub(crate) const KNOWN: &[&str] = &[
     "ACCESS_KEY",
     "ADMIN_KEY",
     "ALLOWED_HOSTS",
+    "AUDIT_NETWORK",
+    "AUDIT_RETENTION",
     "DATABASE_CONNECT_TIMEOUT",
     "DATABASE_MAX_CONNECTIONS",
     "DATABASE_STATEMENT_TIMEOUT",

@@ -9,8 +9,8 @@ use super::readiness::Readiness;
 use super::tokens::Renewal;
 use super::withdrawal::Withdrawals;
 use super::{
-    Accounts, Consents, Housekeeping, Keys, Links, Pause, Providers, Redeemer, RefreshOnDemand,
-    Refresher, RevokeOnDemand, Revoker, TokenCache, Tokens,
+    Accounts, AuditLog, Consents, Housekeeping, Keys, Links, Pause, Providers, Redeemer,
+    RefreshOnDemand, Refresher, RevokeOnDemand, Revoker, TokenCache, Tokens,
 };
 use crate::entropy::Entropy;
 use crate::link::ReturnCodePolicy;
@@ -38,6 +38,8 @@ pub struct Ports {
     pub providers: Providers,
     /// Receives events for metrics.
     pub observer: Arc<dyn Observer>,
+    /// Records what happens.
+    pub audit: Arc<AuditLog>,
 }
 
 /// What the operator decides.
@@ -112,6 +114,8 @@ pub struct Services {
     pub revoker: Arc<Revoker>,
     /// What replicas on one store do for each other.
     pub housekeeping: Arc<Housekeeping>,
+    /// Records what happens, and shows the record.
+    pub audit: Arc<AuditLog>,
     /// Whether the service can do its work.
     pub readiness: Arc<Readiness>,
     /// The providers at which people can consent.
@@ -153,6 +157,7 @@ impl Services {
             refresher: workers.refresher,
             revoker: workers.revoker,
             housekeeping: Arc::new(Housekeeping::new(ports, settings)),
+            audit: Arc::clone(&ports.audit),
             readiness: Arc::new(Readiness::new(ports)),
             providers: ports.providers.clone(),
         }

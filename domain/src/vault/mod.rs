@@ -226,9 +226,15 @@ impl Vault {
         self.hash("operator_key", key.expose())
     }
 
-    /// The purpose in front keeps the hashes of different kinds of values apart; it contains no zero byte.
     fn hash(&self, purpose: &str, value: &str) -> KeyedHash {
-        let input = zeroize::Zeroizing::new([purpose.as_bytes(), &[0], value.as_bytes()].concat());
+        self.mac(purpose, value.as_bytes())
+    }
+
+    /// The hash that a value is authenticated by. The purpose in front keeps the hashes of different kinds of values apart; it
+    /// contains no zero byte.
+    #[must_use]
+    pub(crate) fn mac(&self, purpose: &str, value: &[u8]) -> KeyedHash {
+        let input = zeroize::Zeroizing::new([purpose.as_bytes(), &[0], value].concat());
         self.cipher.keyed_hash(&self.hash_key, &input)
     }
 }

@@ -127,6 +127,7 @@ impl Links {
     )]
     async fn confirm(
         &self,
+        request: &Request,
         bearer: NeededBearer,
         /// The link code. Spaces and hyphens are ignored.
         link_code: Path<String>,
@@ -135,8 +136,9 @@ impl Links {
         let caller = bearer.caller(&self.services.keys).await?;
         let NeededJson(Confirmation { return_code }) = body;
         let links = &self.services.links;
-        let report = links.confirm(&link_code, &caller, &return_code).await?;
-        Ok(Json(report.into()))
+        let address = client_address(request);
+        let report = links.confirm(&link_code, &caller, &return_code, address);
+        Ok(Json(report.await?.into()))
     }
 }
 

@@ -2,6 +2,7 @@
 //! null.
 
 mod account;
+mod audit;
 mod key;
 mod link;
 mod problem;
@@ -18,6 +19,7 @@ use poem_openapi::Object;
 use time::OffsetDateTime;
 
 pub(crate) use account::{Account, AccountDetails, AccountList};
+pub(crate) use audit::{AuditEntry, AuditEntryList};
 pub(crate) use key::{AccessKeyDetails, AccessKeyList, CreatedAccessKey, NewAccessKey};
 pub(crate) use link::{Confirmation, LinkReport, NewLink, StartedLink};
 pub(crate) use problem::ProblemDetails;

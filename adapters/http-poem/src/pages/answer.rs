@@ -99,8 +99,11 @@ async fn cancel(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal>
 
 /// Takes back what a link has given, for the browser that confirmed it.
 async fn disown(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
-    let disowned = visit.consents().disown(code.digits(), &visit.browser);
-    Ok(progress::disowned(visit, disowned.await?))
+    let disowned = visit
+        .consents()
+        .disown(code.digits(), &visit.visitor())
+        .await?;
+    Ok(progress::disowned(visit, disowned))
 }
 
 /// Shows the link's page to the browser that owns it; for others the code is used up.

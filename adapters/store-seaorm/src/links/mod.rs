@@ -8,6 +8,7 @@ mod save;
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
+use central_oauth_domain::audit::AuditDraft;
 use central_oauth_domain::grant::revocation::NewRevocation;
 use central_oauth_domain::grant::{Account, AccountId, NewGrant, ProviderName};
 use central_oauth_domain::link::{
@@ -144,8 +145,9 @@ impl LinkStore for SeaOrmStore {
         link: &Link,
         grant: NewGrant,
         now: Timestamp,
+        audit: AuditDraft,
     ) -> Result<Account, StoreError> {
-        complete::link(self, link, grant, now).await
+        complete::link(self, link, grant, now, audit).await
     }
 
     async fn end_link(

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::StoreError;
+use crate::audit::AuditDraft;
 use crate::grant::revocation::NewRevocation;
 use crate::grant::{AccessKeyId, Account, AccountId, NewGrant, ProviderName};
 use crate::link::{
@@ -106,12 +107,14 @@ pub trait LinkStore: Send + Sync {
 
     /// Completes a link ([`Link::complete`]): creates the account or brings it back to life, replaces its tokens and opens
     /// it to the link's key. See [`NewGrant::refresh_token`] for what happens without one. What was to be
-    /// revoked of the same person is not any more: some providers revoke by person, and would end the new grant too.
+    /// revoked of the same person is not any more: some providers revoke by person, and would end the new grant too. The
+    /// audit entry is part of the transaction.
     async fn complete_link(
         &self,
         link: &Link,
         grant: NewGrant,
         now: Timestamp,
+        audit: AuditDraft,
     ) -> Result<Account, StoreError>;
 
     /// Ends a link without an account ([`Link::end`]). Tokens that it held are kept as `stray` in the same transaction; see

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::{MemoryStore, State, refuse};
+use crate::audit::{AuditDraft, AuditEvent};
 use crate::grant::revocation::NewRevocation;
 use crate::grant::{AccessKeyId, Account, AccountId, NewGrant, ProviderName};
 use crate::link::{
@@ -131,8 +132,12 @@ impl LinkStore for MemoryStore {
         link: &Link,
         grant: NewGrant,
         now: Timestamp,
+        audit: AuditDraft,
     ) -> Result<Account, StoreError> {
-        self.lock().complete_link(link, grant, now)
+        let mut state = self.lock();
+        let account = state.complete_link(link, grant, now)?;
+        state.keep_entry(audit.entry(AuditEvent::linked(link, &account)));
+        Ok(account)
     }
 
     async fn end_link(

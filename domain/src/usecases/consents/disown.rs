@@ -1,12 +1,12 @@
 //! "This was not me": the person takes back what a link gave.
 
-use super::Consents;
+use super::{Consents, Visitor};
+use crate::audit::Actor;
 use crate::grant::AccountId;
 use crate::link::{Link, LinkCode, LinkState};
-use crate::secret::BrowserToken;
 use crate::time::Timestamp;
+use crate::usecases::Refusal;
 use crate::usecases::refusal::UNKNOWN_CODE;
-use crate::usecases::{Caller, Refusal};
 
 /// What was taken back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,23 +23,23 @@ impl Consents {
     ///
     /// # Errors
     /// [`Refusal::NotFound`] unless there is such a link, and it is linked.
-    pub async fn disown(&self, code: &str, browser: &BrowserToken) -> Result<Disowned, Refusal> {
+    pub async fn disown(&self, code: &str, visitor: &Visitor<'_>) -> Result<Disowned, Refusal> {
         let hash = self.vault.hash_link_code(&LinkCode::parse(code)?);
-        let browser = self.vault.hash_browser(browser);
+        let browser = self.vault.hash_browser(visitor.browser);
         let link = self.links.find_link(&hash).await?;
         let link = link.filter(|link| link.belongs_to(&browser));
         let link = link.ok_or(UNKNOWN_CODE)?;
         let now = self.clock.now();
         let (id, at) = disownable(&link, now).ok_or(UNKNOWN_CODE)?;
         tracing::warn!(link = link.id.0, account = id.0, provider = %link.provider, "the person takes the consent back");
-        // The person decides about what they gave, as the operator could.
-        let on_behalf = &Caller::Admin;
         let account = self.accounts.account(id).await?.ok_or(UNKNOWN_CODE)?;
         if account.created_at == at {
-            self.deletion.delete(on_behalf, id).await?;
+            self.deletion.disown(id, visitor.address).await?;
             Ok(Disowned::Account)
         } else {
-            self.keys.delete(on_behalf, id, link.key).await?;
+            let keys = &self.keys;
+            keys.delete_as(Actor::Person, id, link.key, visitor.address)
+                .await?;
             Ok(Disowned::Key)
         }
     }

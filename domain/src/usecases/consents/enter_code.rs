@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::Consents;
+use crate::audit::{Actor, AuditEvent};
 use crate::grant::Account;
 use crate::link::{
     Confirmation, Ending, Link, LinkCode, LinkState, LinkStatus, Network, ReturnCode, SealedPrompt,
@@ -91,7 +92,12 @@ impl Consents {
             network: self.vault.hash_network(Network::of(visitor.address)),
         };
         match self.links.reserve_link(&link, &by, now).await {
-            Ok(Ok(link)) => Ok(link),
+            Ok(Ok(link)) => {
+                let confirmed = AuditEvent::link_confirmed(&link);
+                let address = Some(visitor.address);
+                self.audit.record(confirmed, Actor::Person, address);
+                Ok(link)
+            }
             Ok(Err(refused)) => {
                 let address = visitor.address;
                 tracing::warn!(link = link.id.0, %address, "not confirmed: too many consents are under way");

@@ -8,7 +8,7 @@ mod take_callback;
 use std::sync::Arc;
 
 use super::links::{GuessLimiter, LinkEnder};
-use super::{Accounts, Keys, Ports, Providers, Settings};
+use super::{Accounts, AuditLog, Keys, Ports, Providers, Settings};
 use crate::entropy::Entropy;
 use crate::observe::Observer;
 use crate::ports::{AccountStore, Clock, LinkStore};
@@ -33,6 +33,7 @@ pub struct Consents {
     keys: Arc<Keys>,
     public_url: String,
     observer: Arc<dyn Observer>,
+    audit: Arc<AuditLog>,
 }
 
 impl Consents {
@@ -57,6 +58,7 @@ impl Consents {
             keys: Arc::clone(keys),
             public_url: settings.public_url.clone(),
             observer: Arc::clone(&ports.observer),
+            audit: Arc::clone(&ports.audit),
         }
     }
 

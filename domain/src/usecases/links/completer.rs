@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::audit::AuditDraft;
 use crate::entropy::Entropy;
 use crate::grant::refresh::{Lifetimes, due_at};
 use crate::grant::{AccessEnd, Account, LifetimeHints, NewGrant};
@@ -43,9 +44,10 @@ impl LinkCompleter {
         &self,
         link: &Link,
         grant: NewGrant,
+        audit: AuditDraft,
     ) -> Result<Account, StoreError> {
         let (id, now) = (link.id, self.clock.now());
-        let account = self.links.complete_link(link, grant, now).await?;
+        let account = self.links.complete_link(link, grant, now, audit).await?;
         self.cache.forget(account.id);
         tracing::info!(link = id.0, account = account.id.0, provider = %link.provider, "account linked");
         let linked = LinkEnd::Linked;

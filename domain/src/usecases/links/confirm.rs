@@ -1,6 +1,9 @@
 //! Confirms a link with its return code.
 
+use std::net::IpAddr;
+
 use super::{LinkReport, Links};
+use crate::audit::{Actor, AuditEvent};
 use crate::link::{Ending, HeldGrant, Link, LinkCode, LinkState, LinkStatus, ReturnCode};
 use crate::ports::StoreError;
 use crate::usecases::refusal::UNKNOWN_CODE;
@@ -21,6 +24,7 @@ impl Links {
         code: &str,
         caller: &Caller,
         return_code: &str,
+        address: IpAddr,
     ) -> Result<LinkReport, Refusal> {
         let code = LinkCode::parse(code)?;
         let hash = self.vault.hash_link_code(&code);
@@ -30,7 +34,7 @@ impl Links {
                 super::poll::is_own(link, caller)
             });
             let link = link.ok_or(UNKNOWN_CODE)?;
-            match self.confirm_once(&link, return_code).await {
+            match self.confirm_once(&link, return_code, address).await {
                 Err(Refusal::Store(StoreError::Conflict)) => {}
                 Ok(()) => return self.reported(&hash).await,
                 Err(refusal) => return Err(refusal),
@@ -39,7 +43,12 @@ impl Links {
         Err(StoreError::Conflict.into())
     }
 
-    async fn confirm_once(&self, link: &Link, return_code: &str) -> Result<(), Refusal> {
+    async fn confirm_once(
+        &self,
+        link: &Link,
+        return_code: &str,
+        address: IpAddr,
+    ) -> Result<(), Refusal> {
         let held = match (link.status(self.clock.now()), &link.state) {
             (LinkStatus::Linked(_), _) => return Ok(()),
             (LinkStatus::Confirming, LinkState::Confirming(held)) => held,
@@ -48,18 +57,27 @@ impl Links {
         };
         self.observer.link_resumed(link.id);
         if self.vault.return_code(link).is_typed(return_code) {
-            return self.complete(link, held).await;
+            return self.complete(link, held, address).await;
         }
         let tries_left = self.count_wrong(link).await?;
         tracing::warn!(link = link.id.0, provider = %link.provider, tries_left, "wrong return code");
+        let wrong = AuditEvent::wrong_return_code(link, tries_left);
+        self.audit
+            .record(wrong, Actor::Key(link.key), Some(address));
         Err(Refusal::WrongReturnCode { tries_left })
     }
 
-    async fn complete(&self, link: &Link, held: &HeldGrant) -> Result<(), Refusal> {
+    async fn complete(
+        &self,
+        link: &Link,
+        held: &HeldGrant,
+        address: IpAddr,
+    ) -> Result<(), Refusal> {
         let grant = self
             .completer
             .seal_to(held.owner.clone(), link, &held.grant)?;
-        self.completer.complete(link, grant).await?;
+        let audit = self.audit.draft(Actor::Key(link.key), Some(address));
+        self.completer.complete(link, grant, audit).await?;
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::accounts::AccountReader;
-use super::{Ports, Providers, Settings};
+use super::{AuditLog, Ports, Providers, Settings};
 use crate::entropy::Entropy;
 use crate::link::{CodeLimit, Link, PollLimit, ReturnCodePolicy};
 use crate::observe::Observer;
@@ -45,6 +45,7 @@ pub struct Links {
     /// The links without an account that are over, as the last purge counted them.
     left_over: AtomicU64,
     observer: Arc<dyn Observer>,
+    audit: Arc<AuditLog>,
 }
 
 impl Links {
@@ -74,6 +75,7 @@ impl Links {
             codes: CodeLimit::new(settings.link_code_ttl),
             left_over: AtomicU64::new(0),
             observer: Arc::clone(&ports.observer),
+            audit: Arc::clone(&ports.audit),
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Links;
+use crate::audit::{Actor, AuditEvent};
 use crate::grant::{KeyHolder, KeyRole, ProviderName};
 use crate::link::{Link, LinkCode, Network, Requester, ReturnCodePolicy, TooManyCodes};
 use crate::ports::{LinkCreation, NewLink, NewLinkKey, StoreError};
@@ -50,6 +51,8 @@ struct Wanted {
     key: NewLinkKey,
     return_code: bool,
     most_open: u64,
+    actor: Actor,
+    address: Option<IpAddr>,
 }
 
 impl Links {
@@ -105,6 +108,8 @@ impl Links {
             key,
             return_code: request.return_code,
             most_open,
+            actor: Actor::from(caller),
+            address: request.address,
         };
         let code = self.create(wanted).await?;
         Ok(StartedLink {
@@ -186,6 +191,8 @@ impl Links {
                 Ok(LinkCreation::Created(link)) => {
                     tracing::info!(link = link.id.0, %provider, relink = link.relink_of.is_some(), "link code handed out");
                     self.observer.link_started(link.id, provider);
+                    let started = AuditEvent::link_started(&link);
+                    self.audit.record(started, wanted.actor, wanted.address);
                     return Ok(code);
                 }
                 Ok(LinkCreation::CodeTaken) => {}

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::accounts::AccountReader;
 use super::links::{LinkCompleter, LinkEnder};
-use super::{Ports, Providers, Settings};
+use super::{AuditLog, Ports, Providers, Settings};
 use crate::clock_step::LEASE_MARGIN;
 use crate::entropy::Entropy;
 use crate::grant::{NewGrant, ProviderName};
@@ -37,6 +37,7 @@ pub struct Redeemer {
     completer: LinkCompleter,
     provider_timeout: Duration,
     observer: Arc<dyn Observer>,
+    audit: Arc<AuditLog>,
 }
 
 /// What the provider answered, ready to be recorded.
@@ -76,6 +77,7 @@ impl Redeemer {
             completer: completer.clone(),
             provider_timeout: settings.provider_timeout,
             observer: Arc::clone(&ports.observer),
+            audit: Arc::clone(&ports.audit),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Records what the provider answered.
 
 use super::{Outcome, Redeemer};
+use crate::audit::{Actor, AuditEvent};
 use crate::grant::NewGrant;
 use crate::link::pace::IDENTIFY_WITHIN;
 use crate::link::{Ending, Link, LinkState, PollSchedule, SealedGrant};
@@ -26,11 +27,14 @@ impl Redeemer {
             Outcome::Redeemed(grant, poll) => return self.keep(link, grant, *poll).await,
             Outcome::Identified(grant) => {
                 let grant = NewGrant::clone(grant);
-                self.completer.complete(link, grant).await?;
+                let audit = self.audit.draft(Actor::Service, None);
+                self.completer.complete(link, grant, audit).await?;
             }
             Outcome::Held(owner) => {
                 self.links.hold_grant(link, owner.clone(), now).await?;
                 tracing::info!(link = link.id.0, provider = %link.provider, "link waits for its return code");
+                let confirming = AuditEvent::link_confirming(link);
+                self.audit.record(confirming, Actor::Service, None);
             }
             Outcome::Over(ending) => self.ender.end(link, ending.clone()).await?,
         }

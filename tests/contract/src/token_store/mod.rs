@@ -1,6 +1,7 @@
 //! What a store promises.
 
 mod accounts;
+mod audit;
 mod callbacks;
 mod clock_steps;
 mod completing;
@@ -186,6 +187,12 @@ where
             what_has_ended_holds_nothing, a_person_found_out_is_noted, an_unknown_person_may_be_any_unknown_one,
             linking_again_cancels, a_link_that_fails_cancels_nothing, nobody_gets_the_same_one_twice,
             lists_come_in_pages, what_ended_long_ago_is_forgotten,
+        },
+        audit::{
+            entries_come_back_as_they_were_kept, an_entry_is_kept_once, they_are_chained_in_batches,
+            many_at_once_make_one_chain, they_are_found_by_what_they_say,
+            old_ones_are_deleted_and_the_rest_is_verified, changes_of_keys_leave_entries,
+            a_deleted_account_leaves_an_entry,
         },
         seals::{
             an_empty_store_needs_no_key, every_value_needs_its_key, many_rows_may_share_a_few_keys,

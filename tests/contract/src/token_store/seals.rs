@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use central_oauth_domain::audit::Actor;
 use central_oauth_domain::grant::revocation::{
     RevocableTokens, RevocationReference, RevocationResult, RevocationStatus,
 };
@@ -197,7 +198,10 @@ pub(super) async fn what_is_gone_needs_no_key(fixture: &dyn Fixture) {
         refresh_token: Some(by(40, "refresh")),
         ..RevocableTokens::default()
     };
-    store.delete_account(&seen, new).await.unwrap();
+    store
+        .delete_account(&seen, new, draft(Actor::Admin))
+        .await
+        .unwrap();
     assert_eq!(in_use(&*store).await, seals([1, 32, 33, 34, 35, 40]));
     for owners in [OwnerKind::Account, OwnerKind::Link] {
         assert_eq!(otherwise(&*store, owners, 1).await, []);
@@ -358,7 +362,10 @@ pub(super) async fn what_has_gone_stays_gone(fixture: &dyn Fixture) {
     let seen = stored(&*store, id).await;
     let mut gone = new_revocation(2, None);
     gone.tokens = RevocableTokens::default();
-    store.delete_account(&seen, gone).await.unwrap();
+    store
+        .delete_account(&seen, gone, draft(Actor::Admin))
+        .await
+        .unwrap();
     let link = found(&*store, 1).await;
     complete(&*store, &link, grant_by("bob", 60, 60), 20)
         .await

@@ -6,7 +6,7 @@ use crate::usecases::tests::*;
 
 impl Stage {
     async fn disown(&self, code: &str) -> Result<Disowned, Refusal> {
-        self.consents.disown(code, &self.browser).await
+        self.consents.disown(code, &self.visitor()).await
     }
 
     async fn is_known(&self, key: &AccessKey) -> bool {
@@ -43,7 +43,11 @@ async fn only_the_browser_that_confirmed_may_and_only_for_a_day() {
     let stage = Stage::new().await;
     let (code, key) = stage.linked().await;
     let other = stage.consents.new_browser();
-    let refused = stage.consents.disown(&code, &other).await;
+    let visitor = Visitor {
+        browser: &other,
+        address: address(1),
+    };
+    let refused = stage.consents.disown(&code, &visitor).await;
     assert!(matches!(refused, Err(Refusal::NotFound(_))));
     let (pending, _) = stage.started().await;
     stage.confirm(&pending).await.unwrap();

@@ -53,7 +53,7 @@ impl Stage {
 
     async fn send(&self, code: &str, key: &AccessKey, typed: &str) -> Result<LinkStatus, Refusal> {
         let caller = self.caller(key).await;
-        let report = self.links.confirm(code, &caller, typed).await?;
+        let report = self.links.confirm(code, &caller, typed, address(9)).await?;
         Ok(report.status)
     }
 
@@ -108,7 +108,10 @@ async fn nobody_else_can_try_or_read_it() {
     let other = stage.caller(&other).await;
     for stranger in [Caller::Nobody, Caller::Admin, Caller::Enroller, other] {
         for typed in ["BBB-BBB", &shown] {
-            let refused = stage.links.confirm(&code, &stranger, typed).await;
+            let refused = stage
+                .links
+                .confirm(&code, &stranger, typed, address(9))
+                .await;
             assert!(matches!(refused, Err(Refusal::NotFound(_))));
         }
     }

@@ -86,7 +86,7 @@ async fn a_key_relinks_its_own_account_and_gets_no_second_key() {
     assert!(matches!(status, LinkStatus::Linked(_)));
     let token = stage
         .tokens
-        .hand_out(&stage.caller(&key).await, secs(0))
+        .hand_out(&stage.caller(&key).await, secs(0), HOME)
         .await
         .unwrap();
     assert_eq!(token.access_token.expose(), "access-2");

@@ -79,7 +79,11 @@ async fn the_key_is_inert_until_the_code_of_the_page_is_sent() {
     let key = key.unwrap();
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Confirming);
     let caller = stage.caller(&key).await;
-    let refused = stage.tokens.hand_out(&caller, secs(0)).await.map(drop);
+    let refused = stage
+        .tokens
+        .hand_out(&caller, secs(0), address(9))
+        .await
+        .map(drop);
     assert!(matches!(refused, Err(Refusal::LinkPending)), "{refused:?}");
     assert!(stage.store.accounts(None, 9).await.unwrap().is_empty());
 
@@ -91,7 +95,11 @@ async fn the_key_is_inert_until_the_code_of_the_page_is_sent() {
     let again = stage.send(&code, &key, "nonsense").await;
     assert_eq!(again.unwrap(), LinkStatus::Linked(account));
     let caller = stage.caller(&key).await;
-    let token = stage.tokens.hand_out(&caller, secs(0)).await.unwrap();
+    let token = stage
+        .tokens
+        .hand_out(&caller, secs(0), address(9))
+        .await
+        .unwrap();
     assert_eq!(token.access_token.expose(), "held-access");
     assert!(
         stage.provider.presented().is_empty(),
@@ -187,7 +195,11 @@ async fn a_relink_keeps_the_old_tokens_until_it_is_confirmed() {
     let (code, _) = stage.confirming(&stage.caller(&key).await).await;
     let token = async || {
         let caller = stage.caller(&key).await;
-        let token = stage.tokens.hand_out(&caller, secs(0)).await.unwrap();
+        let token = stage
+            .tokens
+            .hand_out(&caller, secs(0), address(9))
+            .await
+            .unwrap();
         token.access_token.expose().to_owned()
     };
     assert_eq!(token().await, "access-1");
@@ -206,7 +218,13 @@ async fn tokens_of_a_person_with_a_live_account_are_not_revoked() {
     }
     assert!(stage.revocations().await.is_empty());
     let caller = stage.caller(&key).await;
-    assert!(stage.tokens.hand_out(&caller, secs(0)).await.is_ok());
+    assert!(
+        stage
+            .tokens
+            .hand_out(&caller, secs(0), address(9))
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test]

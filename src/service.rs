@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::audit::Actor;
+use central_oauth_domain::link::ReturnCodePolicy;
 use central_oauth_domain::usecases::{AuditLog, AuditSettings, Services, Workers};
 use central_oauth_http_poem::{Connections, HttpSettings, TlsAcceptor};
 use central_oauth_observer_opentelemetry::Telemetry;
@@ -122,11 +123,22 @@ impl Service {
         if services.providers.is_empty() {
             tracing::warn!("no provider is configured: nobody can link an account");
         }
+        if links.return_code == ReturnCodePolicy::Required {
+            let by_device_flow = services
+                .providers
+                .iter()
+                .filter(|one| !one.sends_browsers_back());
+            for provider in by_device_flow {
+                let provider = provider.name();
+                tracing::warn!(%provider, "nobody can link an account: CENTRAL_OAUTH_RETURN_CODE is `required`, and the device flow has no return code");
+            }
+        }
         let connections = Connections::new(most_connections());
         let app = central_oauth_http_poem::app(
             Arc::clone(&services),
             HttpSettings {
                 public_url: public_url.clone(),
+                allowed_hosts: http.allowed_hosts(),
                 trusted_proxies: http.trusted_proxies.clone(),
                 connections: connections.clone(),
             },

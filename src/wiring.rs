@@ -137,6 +137,7 @@ pub(crate) fn settings(
         public_url: public_url.as_str().trim_end_matches('/').to_owned(),
         link_code_ttl: links.code_ttl,
         poll_interval: links.poll_interval,
+        return_code: links.return_code,
         provider_timeout: links.provider_timeout,
         refresh_at_least_every: links.refresh_at_least,
         admin_key: keys.admin.clone(),

@@ -14,6 +14,7 @@ mod networks;
 mod outages;
 mod renewed_by_use;
 mod replicas;
+mod return_codes;
 mod write_tests;
 mod wrong_codes;
 
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(outages::Migration),
             Box::new(networks::Migration),
             Box::new(audit::Migration),
+            Box::new(return_codes::Migration),
         ]
     }
 }

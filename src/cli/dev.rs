@@ -98,7 +98,7 @@ fn config(
             admin: None,
             enroll: None,
         },
-        http: HttpConfig::at(free(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))),
+        http: HttpConfig::local(free(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))),
         links,
         providers: ProviderConfig::built_in(provider),
         audit: AuditSettings::default(),

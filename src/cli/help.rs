@@ -72,6 +72,7 @@ const NOTES: &[Notes] = &[
             "central-oauth link --server https://auth.example.com",
             "central-oauth link --profile work --provider github --host github.com",
             "central-oauth link --relink",
+            "central-oauth link --return-code",
             "central-oauth link --json --no-browser",
         ],
         exits: &[

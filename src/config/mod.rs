@@ -32,6 +32,7 @@ pub(crate) use tls::TlsConfig;
 pub(crate) const KNOWN: &[&str] = &[
     "ACCESS_KEY",
     "ADMIN_KEY",
+    "ALLOWED_HOSTS",
     "AUDIT_NETWORK",
     "AUDIT_RETENTION",
     "DATABASE_CONNECT_TIMEOUT",
@@ -71,6 +72,7 @@ pub(crate) const KNOWN: &[&str] = &[
     "PROVIDER_USERINFO_ENDPOINT",
     "PUBLIC_URL",
     "REFRESH_AT_LEAST",
+    "RETURN_CODE",
     "SECRET_KEY",
     "SERVER",
     "TLS_CERT_FILE",

@@ -63,7 +63,7 @@ impl Stage {
         let request = LinkRequest {
             provider: None,
             requester: Requester::default(),
-            address: None,
+            ..LinkRequest::default()
         };
         let started = self.services.links.start(&Caller::Nobody, request).await;
         let (code, key) = {

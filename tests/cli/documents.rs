@@ -97,6 +97,15 @@ fn variables_in_other_documents_are_known() {
 }
 
 #[test]
+fn every_kind_of_audit_entry_is_documented() {
+    let document = read("docs/OPERATIONS.md");
+    for kind in central_oauth_domain::audit::AuditKind::ALL {
+        let word = kind.as_str();
+        assert!(document.contains(&format!("`{word}`")), "{word}");
+    }
+}
+
+#[test]
 fn every_threat_has_a_test() {
     let text = read("docs/THREATS.md");
     let named = text.split('`').skip(1).step_by(2);

@@ -15,6 +15,10 @@ words! {
         LinkStarted => "link.started",
         /// A person has confirmed a link code at the page.
         LinkConfirmed => "link.confirmed",
+        /// The person has consented, and the link waits for its return code.
+        LinkConfirming => "link.confirming",
+        /// A wrong return code was sent with the key of the link.
+        LinkWrongReturnCode => "link.wrong_return_code",
         /// A link has led to an account: its key opens the account from now on.
         LinkLinked => "link.linked",
         /// A link has ended without an account.
@@ -61,7 +65,12 @@ impl AuditKind {
     pub const fn is_open_to_strangers(self) -> bool {
         matches!(
             self,
-            Self::LinkStarted | Self::LinkConfirmed | Self::LinkEnded | Self::BearerRefused
+            Self::LinkStarted
+                | Self::LinkConfirmed
+                | Self::LinkConfirming
+                | Self::LinkWrongReturnCode
+                | Self::LinkEnded
+                | Self::BearerRefused
         )
     }
 }
@@ -202,6 +211,18 @@ impl AuditEvent {
     #[must_use]
     pub fn link_confirmed(link: &Link) -> Self {
         Self::of_link(AuditKind::LinkConfirmed, link)
+    }
+
+    /// A link waits for its return code.
+    #[must_use]
+    pub fn link_confirming(link: &Link) -> Self {
+        Self::of_link(AuditKind::LinkConfirming, link)
+    }
+
+    /// A wrong return code was sent.
+    #[must_use]
+    pub fn wrong_return_code(link: &Link, tries_left: u32) -> Self {
+        Self::of_link(AuditKind::LinkWrongReturnCode, link).with("tries_left", tries_left)
     }
 
     /// A link has led to an account.

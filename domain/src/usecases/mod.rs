@@ -29,7 +29,7 @@ pub use audit::{
     AuditLog, AuditPage, AuditSettings, Verified, VerifyError, export_audit, verify_audit,
 };
 pub use caller::{Caller, ShownKey};
-pub use consents::{Callback, Consents, LinkView, Visitor};
+pub use consents::{Callback, Consents, Disowned, LinkView, Visitor};
 pub use housekeeping::Housekeeping;
 pub use keys::{HandedKey, KeyPage, KeyRequest, Keys};
 pub use links::{LinkReport, LinkRequest, Links, StartedLink};

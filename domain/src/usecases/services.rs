@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::accounts::AccountReader;
-use super::links::{GuessLimiter, LinkEnder};
+use super::links::{GuessLimiter, LinkCompleter, LinkEnder};
 use super::readiness::Readiness;
 use super::tokens::Renewal;
 use super::withdrawal::Withdrawals;
@@ -13,6 +13,7 @@ use super::{
     RefreshOnDemand, Refresher, RevokeOnDemand, Revoker, TokenCache, Tokens,
 };
 use crate::entropy::Entropy;
+use crate::link::ReturnCodePolicy;
 use crate::observe::Observer;
 use crate::ports::{Clock, TokenStore};
 use crate::secret::AccessKey;
@@ -49,6 +50,8 @@ pub struct Settings {
     pub link_code_ttl: Duration,
     /// How often a client may poll a link.
     pub poll_interval: Duration,
+    /// Whether links may or must ask for a return code.
+    pub return_code: ReturnCodePolicy,
     /// The timeout of one provider call.
     pub provider_timeout: Duration,
     /// Tokens are refreshed at least this often, because unused refresh tokens expire.
@@ -126,24 +129,31 @@ impl Services {
         let accounts = AccountReader::new(ports);
         let guesses = GuessLimiter::new(ports, settings);
         let ender = LinkEnder::new(ports, &workers.revoker);
+        let completer = LinkCompleter::new(ports, settings);
         let renewal = Renewal::new(ports, &accounts, workers.refresh_on_demand);
         let revoke = workers.revoke_on_demand;
         let withdrawals = Withdrawals::new(ports);
+        let redeemer = Redeemer::new(ports, settings, &accounts, &ender, &completer);
+        let deletion = Arc::new(Accounts::new(
+            ports,
+            &accounts,
+            &renewal,
+            &ender,
+            &workers.revoker,
+            revoke,
+            &withdrawals,
+        ));
+        let keys = Arc::new(Keys::new(ports, settings, &accounts, &ender, withdrawals));
+        let consents = Consents::new(ports, settings, &guesses, ender.clone(), &deletion, &keys);
         Self {
-            redeemer: Arc::new(Redeemer::new(ports, settings, &accounts, &ender)),
+            redeemer: Arc::new(redeemer),
             tokens: Arc::new(Tokens::new(ports, &renewal)),
-            accounts: Arc::new(Accounts::new(
-                ports,
-                &accounts,
-                &renewal,
-                &ender,
-                &workers.revoker,
-                revoke,
-                &withdrawals,
+            accounts: deletion,
+            keys,
+            consents: Arc::new(consents),
+            links: Arc::new(Links::new(
+                ports, settings, accounts, guesses, ender, completer,
             )),
-            keys: Arc::new(Keys::new(ports, settings, &accounts, &ender, withdrawals)),
-            consents: Arc::new(Consents::new(ports, settings, &guesses, ender)),
-            links: Arc::new(Links::new(ports, settings, accounts, guesses)),
             refresher: workers.refresher,
             revoker: workers.revoker,
             housekeeping: Arc::new(Housekeeping::new(ports, settings)),

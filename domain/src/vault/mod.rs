@@ -7,7 +7,7 @@ mod tests;
 use std::sync::Arc;
 
 use crate::grant::{AccountKey, Extra};
-use crate::link::{LinkCode, Network};
+use crate::link::{Link, LinkCode, Network, ReturnCode};
 use crate::ports::{Cipher, CipherError, HashKey, SealedTo, SealedValue, SecretKind};
 use crate::secret::{AccessKey, BrowserToken, CallbackQuery, KeyedHash, SealId, Sealed};
 
@@ -177,6 +177,17 @@ impl Vault {
     #[must_use]
     pub fn hash_link_code(&self, code: &LinkCode) -> KeyedHash {
         self.hash("link_code", code.digits())
+    }
+
+    /// The return code of a link, which nothing stores: only whoever has the hash key can work it out.
+    #[must_use]
+    pub fn return_code(&self, link: &Link) -> ReturnCode {
+        let place = format!("{} {}", link.id.0, link.created_at.as_millis());
+        let code = hex(link.code.as_bytes());
+        let hash = self.hash("return_code", &format!("{place} {code}"));
+        let mut start = [0; 16];
+        start.copy_from_slice(&hash.as_bytes()[..16]);
+        ReturnCode::from_random(start)
     }
 
     /// The hash that an access key is found by.

@@ -6,6 +6,7 @@ mod answers;
 mod audit;
 mod deletion;
 mod documents;
+mod foreign;
 mod head;
 mod health;
 mod keys;

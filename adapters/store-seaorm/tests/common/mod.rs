@@ -177,6 +177,7 @@ pub(crate) fn new_link(n: u64) -> NewLink {
         key: NewLinkKey::New(key(n)),
         created_at: NOW,
         expires_at: LATER,
+        return_code: false,
     }
 }
 

@@ -27,7 +27,28 @@ impl Accounts {
         id: AccountId,
         address: IpAddr,
     ) -> Result<RevocationStatus, Refusal> {
-        let deleted = self.delete_as(caller, id, address).await;
+        let deleted = match self.reader.owned(caller, id).await {
+            Ok(_) => self.delete_as(Actor::from(caller), id, address).await,
+            Err(refusal) => Err(refusal),
+        };
+        self.acknowledged(id, deleted).await
+    }
+
+    /// Does the same for the person whose account it is.
+    pub(in crate::usecases) async fn disown(
+        &self,
+        id: AccountId,
+        address: IpAddr,
+    ) -> Result<RevocationStatus, Refusal> {
+        let deleted = self.delete_as(Actor::Person, id, address).await;
+        self.acknowledged(id, deleted).await
+    }
+
+    async fn acknowledged(
+        &self,
+        id: AccountId,
+        deleted: Result<RevocationLease, Refusal>,
+    ) -> Result<RevocationStatus, Refusal> {
         let withdrawal = self.withdrawals.begin(id);
         let lease = match deleted {
             // Somebody else may have deleted it just now.
@@ -48,16 +69,15 @@ impl Accounts {
 
     async fn delete_as(
         &self,
-        caller: &Caller,
+        actor: Actor,
         id: AccountId,
         address: IpAddr,
     ) -> Result<RevocationLease, Refusal> {
-        self.reader.owned(caller, id).await?;
         for _ in 0..TRIES {
             self.ender.end_relinks(id, None).await?;
             let tokens = self.accounts.tokens(id).await?.ok_or(NO_SUCH_ACCOUNT)?;
             let revocation = self.revoker.of_account(&tokens)?;
-            let audit = self.audit.draft(Actor::from(caller), Some(address));
+            let audit = self.audit.draft(actor, Some(address));
             let deleted = self.accounts.delete_account(&tokens, revocation, audit);
             match deleted.await {
                 Ok(lease) => return Ok(lease),

@@ -105,8 +105,19 @@ impl Keys {
             self.withdrawals.begin(id).complete().await;
         }
         owned?;
+        self.delete_as(Actor::from(caller), id, key, address).await
+    }
+
+    /// Deletes a key on behalf of an actor who may.
+    pub(in crate::usecases) async fn delete_as(
+        &self,
+        actor: Actor,
+        id: AccountId,
+        key: AccessKeyId,
+        address: IpAddr,
+    ) -> Result<(), Refusal> {
         self.ender.end_relinks(id, Some(key)).await?;
-        let audit = self.audit.draft(Actor::from(caller), Some(address));
+        let audit = self.audit.draft(actor, Some(address));
         let was_there = self.keys.delete_key(id, key, audit).await?;
         // Without such a key, somebody else may have deleted it just now.
         self.withdrawals.begin(id).complete().await;

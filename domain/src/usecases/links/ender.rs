@@ -36,14 +36,12 @@ impl LinkEnder {
         link: &Link,
         ending: Ending,
     ) -> Result<(), StoreError> {
-        let stray = match &link.state {
-            LinkState::Redeemed(grant) => self
-                .revoker
+        let stray = link.held().and_then(|grant| {
+            self.revoker
                 .of_link(link, grant)
                 .inspect_err(|error| tracing::error!(%error, "tokens of a link are not revoked"))
-                .ok(),
-            _ => None,
-        };
+                .ok()
+        });
         let now = self.clock.now();
         let ended = self.links.end_link(link, ending.clone(), stray, now);
         ended.await?;
@@ -76,7 +74,7 @@ impl LinkEnder {
         let state = current.map(|link| link.state);
         Ok(matches!(
             state,
-            Some(LinkState::Redeemed(_) | LinkState::Linked { .. })
+            Some(LinkState::Redeemed(_) | LinkState::Confirming(_) | LinkState::Linked { .. })
         ))
     }
 

@@ -1,5 +1,7 @@
-//! For clients: request a link code and poll it.
+//! For clients: request a link code, poll it and confirm it.
 
+mod completer;
+mod confirm;
 mod ender;
 mod guesses;
 mod poll;
@@ -12,17 +14,18 @@ use std::time::Duration;
 use super::accounts::AccountReader;
 use super::{AuditLog, Ports, Providers, Settings};
 use crate::entropy::Entropy;
-use crate::link::{CodeLimit, Link, PollLimit};
+use crate::link::{CodeLimit, Link, PollLimit, ReturnCodePolicy};
 use crate::observe::Observer;
 use crate::ports::{Clock, LinkStore, StoreError};
 use crate::vault::Vault;
 
+pub(super) use completer::LinkCompleter;
 pub(super) use ender::LinkEnder;
 pub(super) use guesses::GuessLimiter;
 pub use poll::LinkReport;
 pub use start::{LinkRequest, StartedLink};
 
-/// For clients: request a link code and poll it.
+/// For clients: request a link code, poll it and confirm it.
 pub struct Links {
     links: Arc<dyn LinkStore>,
     vault: Vault,
@@ -31,6 +34,9 @@ pub struct Links {
     providers: Providers,
     accounts: AccountReader,
     guesses: GuessLimiter,
+    ender: LinkEnder,
+    completer: LinkCompleter,
+    return_code: ReturnCodePolicy,
     needs_enroll_key: bool,
     code_ttl: Duration,
     poll_interval: Duration,
@@ -48,6 +54,8 @@ impl Links {
         settings: &Settings,
         accounts: AccountReader,
         guesses: GuessLimiter,
+        ender: LinkEnder,
+        completer: LinkCompleter,
     ) -> Self {
         Self {
             links: ports.store.clone(),
@@ -57,6 +65,9 @@ impl Links {
             providers: ports.providers.clone(),
             accounts,
             guesses,
+            ender,
+            completer,
+            return_code: settings.return_code,
             needs_enroll_key: settings.enroll_key.is_some(),
             code_ttl: settings.link_code_ttl,
             poll_interval: settings.poll_interval,
@@ -95,6 +106,7 @@ impl Links {
 
 #[cfg(test)]
 mod tests {
+    mod confirm;
     mod guesses;
     mod poll;
     mod room;

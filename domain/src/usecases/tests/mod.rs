@@ -111,7 +111,7 @@ impl Stage {
                 LinkRequest {
                     provider: None,
                     requester,
-                    address: None,
+                    ..LinkRequest::default()
                 },
             )
             .await

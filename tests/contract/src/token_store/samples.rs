@@ -105,6 +105,7 @@ pub(super) fn new_link(n: u8) -> NewLink {
         key: NewLinkKey::New(key(n)),
         created_at: at(0),
         expires_at: at(0) + LIFETIME,
+        return_code: false,
     }
 }
 

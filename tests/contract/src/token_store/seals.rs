@@ -11,12 +11,13 @@ use central_oauth_domain::link::{
     Ending, Link, LinkState, SealedConsent, SealedGrant, SealedPrompt,
 };
 use central_oauth_domain::ports::{
-    OwnerKind, Resealing, SealedRow, SealedTo, SecretKind, TokenStore,
+    NewLink, OwnerKind, Resealing, SealedRow, SealedTo, SecretKind, TokenStore,
 };
 use central_oauth_domain::secret::{SealId, Sealed};
 use tokio::task::JoinSet;
 
 use super::Fixture;
+use super::confirming::owner;
 use super::samples::*;
 
 /// What values of key number `n` start with. Zeros and bytes that are no text are as good as any.
@@ -471,4 +472,23 @@ pub(super) async fn values_too_short_for_a_key_do_no_harm(fixture: &dyn Fixture)
     let tokens = stored(&*store, id).await;
     assert_eq!(tokens.access_token, by(1, "AccessToken"));
     assert_eq!(in_use(&*store).await, seals([1]));
+}
+
+pub(super) async fn tokens_that_are_held_stay_as_they_were_resealed(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let link = NewLink {
+        return_code: true,
+        ..new_link(1)
+    };
+    let link = keep(&*store, link).await;
+    begin(&*store, &link, 5).await;
+    let link = claim_one(&*store, 5, 65).await;
+    let redeemed = store.keep_redeemed(&link, sealed_grant(), poll(6), at(700));
+    let redeemed = redeemed.await.unwrap();
+    let rows = otherwise(&*store, OwnerKind::Link, 50).await;
+    let rows: Vec<_> = rows.iter().map(|row| moved(row, 50)).collect();
+    assert_eq!(reseal(&*store, &rows).await, 1);
+    let held = store.hold_grant(&redeemed, owner(), at(10)).await.unwrap();
+    assert!(matches!(held.state, LinkState::Confirming(_)));
+    assert_eq!(otherwise(&*store, OwnerKind::Link, 50).await, []);
 }

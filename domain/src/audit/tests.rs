@@ -85,7 +85,7 @@ fn every_change_of_an_entry_is_noticed() {
     let changes: [fn(&mut AuditEntry); 10] = [
         |entry| entry.number.0 += 1,
         |entry| entry.content.reference.0[15] ^= 1,
-        |entry| entry.content.at = at(1),
+        |entry| entry.content.at = at(-1),
         |entry| entry.content.kind.push('x'),
         |entry| entry.content.actor = "anonymous".to_owned(),
         |entry| entry.content.network = Some(String::new()),

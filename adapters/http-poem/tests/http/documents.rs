@@ -47,6 +47,7 @@ fn the_document_has_the_routes_of_the_contract() {
         "/v1/audit",
         "/v1/healthz",
         "/v1/link-code",
+        "/v1/link/{link_code}/confirm",
         "/v1/poll/{link_code}",
         "/v1/providers",
         "/v1/readyz",

@@ -9,7 +9,7 @@ use std::time::Duration;
 use central_oauth_domain::audit::Actor;
 use central_oauth_domain::link::ReturnCodePolicy;
 use central_oauth_domain::usecases::{AuditLog, AuditSettings, Services, Workers};
-use central_oauth_http_poem::{Connections, HttpSettings, TlsAcceptor};
+use central_oauth_http_poem::{AllowedHosts, Connections, HttpSettings, TlsAcceptor};
 use central_oauth_observer_opentelemetry::Telemetry;
 use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
 use poem::{IntoEndpoint, Server};
@@ -138,7 +138,9 @@ impl Service {
             Arc::clone(&services),
             HttpSettings {
                 public_url: public_url.clone(),
-                allowed_hosts: http.allowed_hosts(),
+                allowed_hosts: http
+                    .allowed_hosts()
+                    .map_or_else(AllowedHosts::any, AllowedHosts::only),
                 trusted_proxies: http.trusted_proxies.clone(),
                 connections: connections.clone(),
             },

@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use central_oauth_http_poem::AllowedHosts;
 use ipnet::IpNet;
 use serde::Deserialize;
 use url::{Host, Url};
@@ -98,14 +97,20 @@ impl HttpConfig {
         warnings
     }
 
-    /// Returns the hosts under which pages and anonymous POSTs are answered: any, unless it is known which ones are right.
-    pub(crate) fn allowed_hosts(&self) -> AllowedHosts {
+    /// Returns the hosts under which pages and anonymous POSTs are answered, beside those that name this machine; `None` if any
+    /// may be right.
+    pub(crate) fn allowed_hosts(&self) -> Option<Vec<Host>> {
         let public = self.public_url.as_ref().and_then(Url::host);
         if public.is_none() && self.other_hosts.is_empty() && !self.is_local {
-            return AllowedHosts::any();
+            return None;
         }
         let public = public.map(|host| host.to_owned());
-        AllowedHosts::only(public.into_iter().chain(self.other_hosts.iter().cloned()))
+        Some(
+            public
+                .into_iter()
+                .chain(self.other_hosts.iter().cloned())
+                .collect(),
+        )
     }
 
     /// Returns the configured public URL, or else the listen address. A service bound to all addresses uses loopback.

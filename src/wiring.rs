@@ -9,7 +9,8 @@ use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::observe::Observer;
 use central_oauth_domain::ports::{CensusStore, Cipher, Clock, OAuthProvider};
 use central_oauth_domain::usecases::{
-    Ports, Providers, Settings, TokenCache, UnlockError, after_restore, require_all_keys, unlock,
+    Ports, Providers, Settings, TokenCache, UnlockError, add_key_macs, after_restore,
+    require_all_keys, unlock,
 };
 use central_oauth_domain::vault::Vault;
 use central_oauth_observer_opentelemetry::{
@@ -98,6 +99,7 @@ pub(crate) async fn ports(
     let store = store.map_err(Failure::other)?;
     let required = require_all_keys(&store, &vault).await;
     required.map_err(refused)?;
+    add_key_macs(&store, &vault).await.map_err(refused)?;
     let open = OpenStore(Arc::new(store));
     let cache = match config.caches_tokens {
         true => TokenCache::new(open.0.clone(), Arc::clone(&clock)),

@@ -28,6 +28,7 @@
 //! [`Observer`]: observe::Observer
 //! [`Services`]: usecases::Services
 
+pub mod cidr;
 pub mod clock_step;
 pub mod entropy;
 pub mod fault;

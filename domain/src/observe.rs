@@ -45,6 +45,9 @@ pub trait Observer: Send + Sync {
     /// A bearer was not recognised.
     fn bearer_refused(&self, _how: BearerRefusal) {}
 
+    /// The row of an access key was changed by somebody who does not have the secret key; the key was refused.
+    fn key_altered(&self) {}
+
     /// The accounts were counted.
     fn counted(&self, _census: &Census) {}
 }

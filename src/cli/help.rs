@@ -275,7 +275,7 @@ CENTRAL_OAUTH_SERVER, never to the service of a saved key.",
         text: "",
         examples: &["central-oauth migrate down --delete-data"],
         exits: &[Exit::Denied],
-        variables: DATABASE,
+        variables: SEALED,
     },
     Notes {
         command: &["migrate", "status"],

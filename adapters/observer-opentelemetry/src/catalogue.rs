@@ -105,6 +105,8 @@ catalogue! {
         "1 during an outage of the provider: five different accounts got no definite response, and the service probes with one account at a time.";
     BEARERS_REFUSED: "central_oauth.bearers.refused", Kind::Counter, "{request}", ["reason"],
         "Requests with an unknown or expired key as bearer. Many of them: somebody guesses keys, or a program goes on with a key that was deleted.";
+    KEYS_ALTERED: "central_oauth.keys.altered", Kind::Counter, "{refusal}", [],
+        "Access keys and links that were refused because their row was changed in the database, but not by this service. Anything but 0: somebody writes to the database.";
     CACHE_LOOKUPS: "central_oauth.cache.lookups", Kind::Counter, "{lookup}", ["cache", "result"],
         "Lookups in the caches of provider metadata and signing keys, by hit or miss.";
     ACCOUNTS: "central_oauth.accounts", Kind::Gauge, "{account}", ["provider", "status"],

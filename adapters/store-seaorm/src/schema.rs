@@ -109,6 +109,16 @@ impl SeaOrmStore {
         locks::migrating(&session).await.map_err(&at)
     }
 
+    /// The migration that [`SeaOrmStore::migrate_down`] would take back first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn newest_migration(&self) -> Result<Option<String>, OpenError> {
+        let pending = self.pending_migrations().await?;
+        let mut newest_first = known().into_iter().rev();
+        Ok(newest_first.find(|name| !pending.contains(name)))
+    }
+
     /// The migrations that [`SeaOrmStore::migrate_up`] would apply, in order.
     ///
     /// # Errors

@@ -9,13 +9,15 @@ use central_oauth_domain::ports::{KeyStore, LinkStore, SealStore, StoreError, Wr
 use central_oauth_domain::secret::Sealed;
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::Cluster;
-use common::{OnDisk, OnServer, Scratch, code, key, linked, pending};
+use common::{OnDisk, OnServer, Scratch, code, key, linked, macs, pending};
 use tokio::time::sleep;
 
 /// Creates a link whose storage fails.
 async fn refused(store: &SeaOrmStore, n: u64) {
     let link = common::new_link(n);
-    let refused = store.create_link(link, u64::MAX, common::CODES).await;
+    let refused = store
+        .create_link(link, u64::MAX, common::CODES, macs())
+        .await;
     assert!(
         matches!(refused, Err(StoreError::Unavailable(_))),
         "{refused:?}"
@@ -49,7 +51,7 @@ async fn after_a_failed_write_a_file_stores_what_it_acknowledges() {
         scratch.execute("DROP TRIGGER trouble").await;
         // One that is rolled back would leave a connection inside a transaction whose count is wrong.
         let taken = store
-            .create_link(common::new_link(1), u64::MAX, common::CODES)
+            .create_link(common::new_link(1), u64::MAX, common::CODES, macs())
             .await;
         assert!(matches!(taken, Err(StoreError::Conflict)), "{taken:?}");
         pending(&store, 4).await;

@@ -3,6 +3,7 @@
 mod account;
 mod extra;
 mod key;
+mod key_limits;
 mod lease;
 mod lifetime;
 mod origin;
@@ -13,7 +14,8 @@ mod transitions;
 
 pub use account::{Account, AccountId, AccountKey, AccountStatus, Identity, ProviderName};
 pub use extra::{Extra, ListedMembers};
-pub use key::{AccessKeyId, KeyBinding, KeyHolder, KeyRecord, KeyRole, NewKey};
+pub use key::{AccessKeyId, InertKey, KeyBinding, KeyHolder, KeyRecord, KeyRole, NewKey};
+pub use key_limits::{KeyLimits, KeyMaker};
 pub use lease::{Lease, LeaseVersion};
 pub use lifetime::{AccessEnd, LifetimeHints, SaidEnd};
 pub use origin::TokenOrigin;

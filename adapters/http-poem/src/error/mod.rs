@@ -156,7 +156,9 @@ impl From<Refusal> for Problem {
             Refusal::Store(error @ (StoreError::Conflict | StoreError::Unavailable(_))) => {
                 Self::store_unavailable(&error)
             }
-            Refusal::Store(error @ StoreError::Corrupt(_)) => Self::internal(&error),
+            Refusal::Store(error @ (StoreError::Corrupt(_) | StoreError::Altered(_))) => {
+                Self::internal(&error)
+            }
             Refusal::Cipher(error) => Self::internal(&error),
         }
     }

@@ -6,6 +6,7 @@ use super::StoreError;
 use crate::grant::{AccessKeyId, AccountId, KeyHolder, KeyRecord, NewKey};
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
+use crate::vault::RowMacs;
 
 /// What opens accounts.
 #[async_trait]
@@ -21,11 +22,28 @@ pub trait KeyStore: Send + Sync {
         limit: u64,
     ) -> Result<Vec<KeyRecord>, StoreError>;
 
-    /// Keeps a new key, unless the account has `most` already. [`StoreError::Conflict`] when the account is gone.
-    async fn create_key(&self, key: NewKey, most: u64) -> Result<KeyCreation, StoreError>;
+    /// Keeps a new key with its MAC, unless the account has `most` already. [`StoreError::Conflict`] when the account is
+    /// gone.
+    async fn create_key(
+        &self,
+        key: NewKey,
+        most: u64,
+        macs: &RowMacs,
+    ) -> Result<KeyCreation, StoreError>;
 
     /// Deletes a key of an account, with its links. Whether there was such a key.
     async fn delete_key(&self, account: AccountId, key: AccessKeyId) -> Result<bool, StoreError>;
+
+    /// Up to `limit` keys without a MAC in the order of their numbers, those after `after` only.
+    async fn keys_without_mac(
+        &self,
+        after: Option<AccessKeyId>,
+        limit: u64,
+    ) -> Result<Vec<KeyHolder>, StoreError>;
+
+    /// Keeps the MACs of keys that had none. A key that has changed since it was read, or is gone, is passed over. Returns
+    /// how many keys got one.
+    async fn keep_key_macs(&self, keys: &[KeyHolder]) -> Result<u64, StoreError>;
 
     /// Notes when keys were used last; a later use that is noted already stands, and keys that are gone are passed over.
     async fn note_key_uses(&self, uses: &[(AccessKeyId, Timestamp)]) -> Result<(), StoreError>;

@@ -17,6 +17,7 @@ mod write_tests;
 use std::error::Error;
 
 use crate::link::TransitionError;
+use crate::vault::AlteredKey;
 
 pub use accounts::AccountStore;
 pub use census::{AccountCount, Census, CensusStore, DyingCount, OverdueCount};
@@ -78,6 +79,9 @@ pub enum StoreError {
     /// What is stored cannot be understood.
     #[error("what is stored cannot be understood")]
     Corrupt(#[source] Box<dyn Error + Send + Sync>),
+    /// A row was changed by somebody who does not have the secret key.
+    #[error(transparent)]
+    Altered(#[from] AlteredKey),
     /// The store cannot be reached, or not in time.
     #[error("the store is unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),

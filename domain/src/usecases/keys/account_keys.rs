@@ -1,7 +1,7 @@
 //! Lists, creates and deletes the keys of an account.
 
 use super::Keys;
-use crate::grant::{AccessKeyId, AccountId, KeyRecord, NewKey};
+use crate::grant::{AccessKeyId, AccountId, KeyLimits, KeyMaker, KeyRecord, NewKey};
 use crate::ports::{KeyCreation, StoreError};
 use crate::secret::AccessKey;
 use crate::time::Timestamp;
@@ -65,10 +65,16 @@ impl Keys {
             account: id,
             hash: self.vault.hash_access_key(&access_key),
             name: named(&request.name)?,
+            maker: maker(caller),
+            limits: KeyLimits::default(),
             created_at: self.clock.now(),
             expires_at: self.in_the_future(request.expires_at)?,
         };
-        match self.keys.create_key(key, Self::MOST_PER_ACCOUNT).await {
+        match self
+            .keys
+            .create_key(key, Self::MOST_PER_ACCOUNT, &self.macs)
+            .await
+        {
             Ok(KeyCreation::Created(record)) => {
                 tracing::info!(account = id.0, key = record.id.0, "access key handed out");
                 Ok(HandedKey { access_key, record })
@@ -115,6 +121,14 @@ impl Keys {
             return Err(Refusal::Unprocessable(detail));
         }
         Ok(at)
+    }
+}
+
+/// Who makes a key for this caller.
+fn maker(caller: &Caller) -> KeyMaker {
+    match caller {
+        Caller::Key(key) => KeyMaker::Key(key.id),
+        Caller::Nobody | Caller::Admin | Caller::Enroller => KeyMaker::Operator,
     }
 }
 

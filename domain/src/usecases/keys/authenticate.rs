@@ -1,8 +1,10 @@
 //! Recognises callers by their bearer.
 
 use super::Keys;
-use crate::secret::AccessKey;
-use crate::usecases::caller::{ShownKey, UNKNOWN_KEY};
+use crate::grant::KeyBinding;
+use crate::link::LinkState;
+use crate::secret::{AccessKey, KeyedHash};
+use crate::usecases::caller::{ALTERED_KEY, ShownKey, UNKNOWN_KEY};
 use crate::usecases::{Caller, Refusal};
 
 impl Keys {
@@ -28,7 +30,7 @@ impl Keys {
             Shown::Other(caller) => caller,
             Shown::Key(key) => {
                 let hash = self.vault.hash_access_key(key);
-                self.unexpired(self.cache.open_key(&hash).await?)?
+                self.found(&hash, Source::Cache).await?
             }
         };
         self.note_use(&caller);
@@ -44,7 +46,7 @@ impl Keys {
             Shown::Other(caller) => Ok(caller),
             Shown::Key(key) => {
                 let hash = self.vault.hash_access_key(key);
-                self.unexpired(self.keys.find_key(&hash).await?)
+                self.found(&hash, Source::Store).await
             }
         }
     }
@@ -62,8 +64,39 @@ impl Keys {
         Shown::Key(bearer)
     }
 
-    fn unexpired(&self, found: Option<impl Into<ShownKey>>) -> Result<Caller, Refusal> {
-        let key: ShownKey = found.ok_or(UNKNOWN_KEY)?.into();
+    /// Looks a key up. Its link may be completed between the two reads that find the key and its link, so it is read again
+    /// then: only the key's own row says which account it opens.
+    async fn found(&self, hash: &KeyedHash, source: Source) -> Result<Caller, Refusal> {
+        let mut key = self.read(hash, source).await?;
+        if is_behind_its_link(&key) {
+            key = self.read(hash, source).await?;
+        }
+        if is_behind_its_link(&key) || !self.macs.is_genuine(&key) {
+            return Err(self.altered(&key));
+        }
+        self.unexpired(key)
+    }
+
+    async fn read(&self, hash: &KeyedHash, source: Source) -> Result<ShownKey, Refusal> {
+        let found = match source {
+            Source::Store => self.keys.find_key(hash).await?.map(ShownKey::from),
+            Source::Cache => self.cache.open_key(hash).await?.map(ShownKey::from),
+        };
+        found.ok_or(UNKNOWN_KEY)
+    }
+
+    fn altered(&self, key: &ShownKey) -> Refusal {
+        self.observer.key_altered();
+        let account = key.binding.account().map(|account| account.0);
+        tracing::error!(
+            key = key.id.0,
+            account,
+            "access key refused: its row was changed in the database, but not by this service; find out who wrote to the database, and delete the key"
+        );
+        ALTERED_KEY
+    }
+
+    fn unexpired(&self, key: ShownKey) -> Result<Caller, Refusal> {
         if key.expires_at.is_some_and(|at| at <= self.clock.now()) {
             return Err(Refusal::Unauthorized("this access key has expired"));
         }
@@ -84,10 +117,24 @@ impl Keys {
     }
 }
 
+/// Where a key is looked up.
+#[derive(Clone, Copy)]
+enum Source {
+    /// The key alone, as it is now.
+    Store,
+    /// The key and its tokens, as they were at most half a second ago.
+    Cache,
+}
+
 /// What a bearer may be.
 enum Shown<'a> {
     /// Nobody's, or an operator's key.
     Other(Caller),
     /// Perhaps an access key.
     Key(&'a AccessKey),
+}
+
+/// Whether the link of a key says that it is complete, and the key's own row does not.
+fn is_behind_its_link(key: &ShownKey) -> bool {
+    matches!(&key.binding, KeyBinding::Link(link) if matches!(link.state, LinkState::Linked { .. }))
 }

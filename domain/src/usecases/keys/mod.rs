@@ -17,7 +17,7 @@ use crate::entropy::Entropy;
 use crate::observe::Observer;
 use crate::ports::{Clock, KeyStore, StoreError};
 use crate::secret::AccessKey;
-use crate::vault::Vault;
+use crate::vault::{RowMacs, Vault};
 
 pub use account_keys::{HandedKey, KeyPage, KeyRequest};
 
@@ -26,6 +26,7 @@ pub struct Keys {
     keys: Arc<dyn KeyStore>,
     cache: Arc<TokenCache>,
     vault: Vault,
+    macs: RowMacs,
     clock: Arc<dyn Clock>,
     entropy: Arc<Entropy>,
     accounts: AccountReader,
@@ -53,6 +54,7 @@ impl Keys {
             keys: ports.store.clone(),
             cache: Arc::clone(&ports.cache),
             vault: ports.vault.clone(),
+            macs: ports.vault.row_macs(),
             clock: Arc::clone(&ports.clock),
             entropy: Arc::clone(&ports.entropy),
             accounts: accounts.clone(),

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Links;
-use crate::grant::{KeyHolder, KeyRole, ProviderName};
+use crate::grant::{InertKey, KeyHolder, KeyRole, ProviderName};
 use crate::link::{Link, LinkCode, Network, Requester, TooManyCodes};
 use crate::ports::{LinkCreation, NewLink, NewLinkKey, StoreError};
 use crate::secret::{AccessKey, KeyedHash};
@@ -73,7 +73,8 @@ impl Links {
             Caller::Nobody | Caller::Enroller | Caller::Admin => {
                 let provider = self.providers.choose(request.provider.as_deref())?;
                 let access_key = AccessKey::generate(&self.entropy);
-                let key = NewLinkKey::New(self.vault.hash_access_key(&access_key));
+                let key = InertKey::owner(self.vault.hash_access_key(&access_key));
+                let key = NewLinkKey::New(key);
                 (provider.name().clone(), key, Some(access_key))
             }
             Caller::Key(holder) => {
@@ -158,7 +159,9 @@ impl Links {
                 created_at: now,
                 expires_at: now + self.code_ttl,
             };
-            let created = self.links.create_link(link, wanted.most_open, self.codes);
+            let macs = self.vault.row_macs();
+            let (most_open, codes) = (wanted.most_open, self.codes);
+            let created = self.links.create_link(link, most_open, codes, &macs);
             match created.await {
                 Ok(LinkCreation::Created(link)) => {
                     tracing::info!(link = link.id.0, %provider, relink = link.relink_of.is_some(), "link code handed out");

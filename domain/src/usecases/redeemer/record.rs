@@ -1,11 +1,13 @@
 //! Records what the provider answered.
 
 use super::{Outcome, Redeemer};
+use crate::fault::Fault;
 use crate::grant::NewGrant;
 use crate::link::pace::IDENTIFY_WITHIN;
 use crate::link::{Ending, Link, LinkState, PollSchedule, SealedGrant};
 use crate::observe::LinkEnd;
 use crate::ports::StoreError;
+use crate::vault::AlteredKey;
 
 impl Redeemer {
     /// Records an outcome. Returns the link if there is more to do at once, under the same lease.
@@ -26,8 +28,13 @@ impl Redeemer {
             }
             Outcome::Redeemed(grant, poll) => return self.keep(link, grant, *poll).await,
             Outcome::Identified(grant) => {
-                let grant = NewGrant::clone(grant);
-                let account = self.links.complete_link(link, grant, now).await?;
+                let (grant, macs) = (NewGrant::clone(grant), self.vault.row_macs());
+                let account = match self.links.complete_link(link, grant, now, &macs).await {
+                    Err(StoreError::Altered(altered)) => {
+                        return self.refuse(link, altered).await.map(|()| None);
+                    }
+                    completed => completed?,
+                };
                 self.cache.forget(account.id);
                 tracing::info!(link = id.0, account = account.id.0, provider = %link.provider, "account linked");
                 let linked = LinkEnd::Linked;
@@ -36,6 +43,15 @@ impl Redeemer {
             Outcome::Over(ending) => self.ender.end(link, ending.clone()).await?,
         }
         Ok(None)
+    }
+
+    /// Ends a link whose key was tampered with, and revokes its tokens.
+    async fn refuse(&self, link: &Link, altered: AlteredKey) -> Result<(), StoreError> {
+        self.observer.key_altered();
+        tracing::error!(link = link.id.0, key = link.key.0, error = %altered, "link refused: it would open the account to a key that does not belong to it");
+        let detail = "the stored key of this link is not the one that was handed out with it";
+        let fault = Fault::new("key_altered", detail);
+        self.ender.end(link, Ending::Failed(fault)).await
     }
 
     /// Stores tokens that just arrived. They exist nowhere else, so they are stored even if the lease was lost meanwhile, as

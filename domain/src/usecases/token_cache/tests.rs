@@ -6,7 +6,6 @@ use async_trait::async_trait;
 
 use super::memory::Memory;
 use super::*;
-use crate::grant::KeyBinding;
 use crate::ports::{OpenedGrant, ProviderError, RowVersion};
 use crate::usecases::tests::*;
 use crate::usecases::{HandedKey, KeyRequest, Pause};
@@ -235,7 +234,7 @@ async fn an_answer() -> (Arc<OpenedKey>, AccountId) {
     let hash = stage.ports.vault.hash_access_key(&key);
     let opened = stage.store.open_key(&hash).await.unwrap().unwrap();
     let account = stage.last_account().await;
-    assert_eq!(opened.holder.binding, KeyBinding::Account(account));
+    assert_eq!(opened.holder.binding.account(), Some(account));
     (Arc::new(opened), account)
 }
 

@@ -32,7 +32,7 @@ pub(super) async fn takes_keys_and_links_along(fixture: &dyn Fixture) {
     let bob = linked(&*store, 3, grant("bob", "one"), 10).await.id;
     let hers = found(&*store, 1).await.key;
     keep(&*store, new_relink(4, hers, ada.id)).await;
-    let reader = store.create_key(new_key(5, ada.id), PLENTY).await;
+    let reader = store.create_key(new_key(5, ada.id), PLENTY, macs()).await;
     reader.unwrap();
     let bobs = stored(&*store, bob).await;
 

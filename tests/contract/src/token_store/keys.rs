@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use central_oauth_domain::grant::{
-    AccessKeyId, AccountId, KeyBinding, KeyHolder, KeyRecord, KeyRole, NewKey,
+    AccessKeyId, AccountId, KeyBinding, KeyHolder, KeyLimits, KeyMaker, KeyRecord, KeyRole, NewKey,
 };
 use central_oauth_domain::ports::{KeyCreation, TokenStore};
 use tokio::task::JoinSet;
@@ -26,15 +26,20 @@ pub(super) async fn a_new_key_opens_its_link(fixture: &dyn Fixture) {
     let link = authorizing(&*store, 2, 5).await;
     let expected = KeyHolder {
         id: link.key,
+        hash: key(2),
         role: KeyRole::Owner,
         expires_at: None,
+        maker: Some(KeyMaker::Link),
+        limits: KeyLimits::default(),
         binding: KeyBinding::Link(Box::new(link)),
+        mac: None,
     };
+    let expected = macs().authenticated(expected);
     assert_eq!(store.find_key(&key(2)).await.unwrap(), Some(expected));
 }
 
 async fn create(store: &dyn TokenStore, n: u8, account: AccountId) -> KeyRecord {
-    let created = store.create_key(new_key(n, account), PLENTY).await;
+    let created = store.create_key(new_key(n, account), PLENTY, macs()).await;
     match created.unwrap() {
         KeyCreation::Created(record) => record,
         KeyCreation::Full => panic!("not kept"),
@@ -53,6 +58,8 @@ pub(super) async fn a_further_key_opens_the_account(fixture: &dyn Fixture) {
         id: record.id,
         role: KeyRole::Reader,
         name: Some("reader 2".to_owned()),
+        maker: Some(new_key(2, ada.id).maker),
+        limits: new_key(2, ada.id).limits,
         created_at: at(15),
         expires_at: Some(at(9000)),
         last_used_at: None,
@@ -60,16 +67,24 @@ pub(super) async fn a_further_key_opens_the_account(fixture: &dyn Fixture) {
     assert_eq!(record, expected);
     let holder = KeyHolder {
         id: record.id,
+        hash: key(2),
         role: KeyRole::Reader,
         expires_at: Some(at(9000)),
-        binding: KeyBinding::Account(ada.id),
+        maker: record.maker,
+        limits: record.limits.clone(),
+        binding: KeyBinding::Account {
+            id: ada.id,
+            person: ada.key.clone(),
+        },
+        mac: None,
     };
+    let holder = macs().authenticated(holder);
     assert_eq!(store.find_key(&key(2)).await.unwrap(), Some(holder));
     let endless = NewKey {
         expires_at: None,
         ..new_key(3, ada.id)
     };
-    store.create_key(endless, PLENTY).await.unwrap();
+    store.create_key(endless, PLENTY, macs()).await.unwrap();
     let holder = store.find_key(&key(3)).await.unwrap().unwrap();
     assert_eq!(holder.expires_at, None);
 }
@@ -82,6 +97,8 @@ pub(super) async fn a_link_s_key_is_named_after_the_client(fixture: &dyn Fixture
         id: found(&*store, 1).await.key,
         role: KeyRole::Owner,
         name: new_link(1).requester.client_name,
+        maker: Some(KeyMaker::Link),
+        limits: KeyLimits::default(),
         created_at: at(0),
         expires_at: None,
         last_used_at: None,
@@ -115,11 +132,14 @@ pub(super) async fn an_account_has_only_so_many(fixture: &dyn Fixture) {
     let bob = linked(&*store, 2, grant("bob", "one"), 10).await;
     create(&*store, 11, ada.id).await;
     for most in [0, 1, 2] {
-        let refused = store.create_key(new_key(12, ada.id), most).await;
+        let refused = store.create_key(new_key(12, ada.id), most, macs()).await;
         assert_eq!(refused.unwrap(), KeyCreation::Full);
     }
     assert_eq!(store.find_key(&key(12)).await.unwrap(), None);
-    let others = store.create_key(new_key(12, bob.id), 2).await.unwrap();
+    let others = store
+        .create_key(new_key(12, bob.id), 2, macs())
+        .await
+        .unwrap();
     assert!(matches!(others, KeyCreation::Created(_)));
 }
 
@@ -127,10 +147,12 @@ pub(super) async fn a_key_needs_an_account_and_a_hash_of_its_own(fixture: &dyn F
     let store = fixture.store();
     let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
     for most in [0, PLENTY] {
-        let nobodys = store.create_key(new_key(2, AccountId(777)), most).await;
+        let nobodys = store
+            .create_key(new_key(2, AccountId(777)), most, macs())
+            .await;
         assert_conflict(nobodys);
     }
-    assert_conflict(store.create_key(new_key(1, ada.id), PLENTY).await);
+    assert_conflict(store.create_key(new_key(1, ada.id), PLENTY, macs()).await);
     assert_eq!(all(&*store, ada.id).await.len(), 1);
 }
 
@@ -139,7 +161,12 @@ pub(super) async fn many_at_once_stay_below_the_most(fixture: &dyn Fixture) {
     let mut tasks = JoinSet::new();
     for n in 11..31 {
         let store = fixture.store();
-        tasks.spawn(async move { store.create_key(new_key(n, ada.id), 5).await.unwrap() });
+        tasks.spawn(async move {
+            store
+                .create_key(new_key(n, ada.id), 5, macs())
+                .await
+                .unwrap()
+        });
     }
     let created = tasks.join_all().await.into_iter();
     let created: HashSet<_> = created

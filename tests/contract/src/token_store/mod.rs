@@ -11,6 +11,7 @@ mod ending;
 mod grant_ends;
 mod guesses;
 mod hash_key;
+mod key_macs;
 mod keys;
 mod outages;
 mod polling;
@@ -69,7 +70,11 @@ where
     run_each! { make:
         hash_key::{
             answers, the_first_candidate_is_kept, one_of_many_candidates_is_kept, a_store_with_rows_gets_no_new_one,
-            a_store_with_rows_keeps_its_own,
+            a_store_with_rows_keeps_its_own, it_is_replaced_if_it_is_still_the_one_that_was_read,
+        },
+        key_macs::{
+            every_key_has_one, only_the_own_hash_key_makes_them, a_link_opens_nothing_to_another_key,
+            keys_that_have_one_get_no_other,
         },
         creating::{
             a_new_link_is_pending, a_taken_code_leaves_nothing, a_taken_key_is_a_conflict,

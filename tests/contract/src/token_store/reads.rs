@@ -33,7 +33,7 @@ pub(super) async fn a_key_opens_its_account(fixture: &dyn Fixture) {
         ..new_key(3, ada.id)
     };
     assert!(matches!(
-        store.create_key(reader, PLENTY).await.unwrap(),
+        store.create_key(reader, PLENTY, macs()).await.unwrap(),
         KeyCreation::Created(_)
     ));
     for (n, role) in [(1, KeyRole::Owner), (3, KeyRole::Reader)] {
@@ -138,7 +138,10 @@ pub(super) async fn what_becomes_of_tokens_is_noticed(fixture: &dyn Fixture) {
 pub(super) async fn a_deleted_key_is_noticed(fixture: &dyn Fixture) {
     let store = fixture.store();
     let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
-    store.create_key(new_key(2, ada.id), PLENTY).await.unwrap();
+    store
+        .create_key(new_key(2, ada.id), PLENTY, macs())
+        .await
+        .unwrap();
     let [owner, reader] = [seen(&*store, 1).await, seen(&*store, 2).await];
     assert!(store.delete_key(ada.id, reader.0).await.unwrap());
     assert_eq!(changed(&*store, &[owner, reader.clone()]).await, [reader.0]);

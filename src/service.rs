@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_domain::usecases::{Services, Workers};
+use central_oauth_domain::usecases::{Operators, Services, Workers};
 use central_oauth_http_poem::{Connections, HttpSettings, TlsAcceptor};
 use central_oauth_observer_opentelemetry::Telemetry;
 use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
@@ -77,6 +77,7 @@ pub(crate) struct Service {
     ended: mpsc::UnboundedReceiver<&'static str>,
     watching: Watching,
     store: OpenStore,
+    operators: Arc<Operators>,
 }
 
 impl Service {
@@ -132,6 +133,7 @@ impl Service {
             }
         };
         let grace = runtime::grace(links.provider_timeout);
+        let operators = Arc::clone(&services.operators);
         let polls = runtime::coordinate(Arc::clone(&services.redeemer), stopped.clone(), grace);
         let housekeeping = runtime::keep_house(services, stopped.clone());
         let scheduler = refreshes.clone().schedule(stopped.clone());
@@ -152,6 +154,7 @@ impl Service {
             ended,
             watching,
             store,
+            operators,
         })
     }
 
@@ -163,6 +166,11 @@ impl Service {
     /// The address where metrics can be scraped.
     pub(crate) const fn metrics(&self) -> Option<SocketAddr> {
         self.metrics
+    }
+
+    /// The keys of operators.
+    pub(crate) fn operators(&self) -> Arc<Operators> {
+        Arc::clone(&self.operators)
     }
 
     /// Where people and programs reach the service.

@@ -131,8 +131,7 @@ pub(crate) fn settings(
         poll_interval: links.poll_interval,
         provider_timeout: links.provider_timeout,
         refresh_at_least_every: links.refresh_at_least,
-        admin_key: keys.admin.clone(),
-        enroll_key: keys.enroll.clone(),
+        operators: keys.operators.clone(),
         replica_name: replica_name(listen),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }

@@ -14,6 +14,7 @@ mod cli {
 
     /// The tests.
     mod accounts;
+    mod altered_keys;
     mod client_config;
     mod database;
     mod dev;
@@ -25,6 +26,7 @@ mod cli {
     mod link;
     mod link_ends;
     mod managing;
+    mod operator_keys;
     mod providers_check;
     mod providers_file;
     mod recipes;

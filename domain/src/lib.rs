@@ -7,6 +7,7 @@
 //! | [`clock_step`] | how far ahead a stored time may lie |
 //! | [`link`] | what a link code is, how a link lives and ends, how often codes may be guessed |
 //! | [`grant`] | accounts, their tokens and access keys; when tokens are refreshed and revoked, and what a failure means |
+//! | [`operator`] | what the keys of operators may do |
 //! | [`replica`] | processes that share one store |
 //! | [`secret`] | the values that must never be printed, and their sealed and hashed forms |
 //! | [`vault`] | how secrets are sealed to their place, opened and hashed |
@@ -33,8 +34,10 @@ pub mod clock_step;
 pub mod entropy;
 pub mod fault;
 pub mod grant;
+mod key_checksum;
 pub mod link;
 pub mod observe;
+pub mod operator;
 pub mod ports;
 mod rate_limit;
 pub mod replica;

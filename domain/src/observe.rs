@@ -161,12 +161,16 @@ words! {
 }
 
 words! {
-    /// How a bearer was refused that is unknown or has expired.
+    /// How a bearer was refused.
     BearerRefusal {
         /// As unknown or expired.
         Unauthorized => "unauthorized",
         /// Because its network has tried too many.
         RateLimited => "rate_limited",
+        /// Because the key may not be used from this network.
+        WrongNetwork => "wrong_network",
+        /// Because the key was used more often than it may be.
+        UsedTooOften => "used_too_often",
     }
 }
 

@@ -94,8 +94,7 @@ fn config(
         keys: Keys {
             secret: SecretKey::from_bytes(wiring::entropy().bytes()),
             previous: Vec::new(),
-            admin: None,
-            enroll: None,
+            operators: Vec::new(),
         },
         http: HttpConfig::at(free(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))),
         links,

@@ -50,6 +50,12 @@ struct Create {
     /// When the key expires, such as 2027-01-31T00:00:00Z [default: never].
     #[arg(long, value_name = "TIME", value_parser = time)]
     expires_at: Option<String>,
+    /// A network that the key may be used from, such as 192.0.2.0/24. Can be repeated [default: any].
+    #[arg(long = "network", value_name = "CIDR")]
+    networks: Vec<String>,
+    /// How often the key may be used in a minute [default: no limit].
+    #[arg(long, value_name = "NUMBER")]
+    max_uses_per_minute: Option<u32>,
     /// Print the complete response of the service as JSON, for scripts.
     #[arg(long)]
     json: bool,
@@ -62,6 +68,10 @@ struct Delete {
     /// The id of the key, as `keys list` shows it.
     #[arg(value_name = "KEY_ID", value_parser = choice::id)]
     key: String,
+    /// Also delete the keys that this key has made, and what those have made. Do that if it has leaked. At a terminal you are
+    /// asked; otherwise the default is false.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    descendants: Option<bool>,
     #[command(flatten)]
     confirmation: Confirmation,
 }
@@ -90,7 +100,15 @@ impl List {
 }
 
 fn show(keys: &Listed) -> Result<(), Failure> {
-    const HEAD: [&str; 6] = ["ID", "NAME", "ROLE", "CREATED", "EXPIRES", "LAST USED"];
+    const HEAD: [&str; 7] = [
+        "ID",
+        "NAME",
+        "ROLE",
+        "MADE BY",
+        "CREATED",
+        "EXPIRES",
+        "LAST USED",
+    ];
     let mut rows = vec![HEAD.map(str::to_owned)];
     for key in &keys.items {
         let key = KeyDetails::deserialize(key).map_err(Failure::other)?;
@@ -98,6 +116,7 @@ fn show(keys: &Listed) -> Result<(), Failure> {
             key.id,
             key.name.unwrap_or_else(|| "-".to_owned()),
             key.role,
+            key.created_by.unwrap_or_else(|| "-".to_owned()),
             ago(key.created_at, keys.now),
             expiry(key.expires_at, keys.now),
             ago(key.last_used_at, keys.now),
@@ -113,6 +132,8 @@ impl Create {
         let wanted = NewKey {
             name: &self.name,
             expires_at: self.expires_at.as_deref(),
+            networks: &self.networks,
+            max_uses_per_minute: self.max_uses_per_minute,
         };
         let created = client.create_key(&account.id, &wanted).await?;
         if self.json {
@@ -144,13 +165,55 @@ impl Delete {
         let (key, of) = (&self.key, name(&account));
         let question = format!("Delete key {key} of {of}? Programs that use it stop working.");
         self.confirmation.ask(&question, "nothing was deleted")?;
-        client.delete_key(&account.id, key).await?;
+        let made = match self.descendants {
+            Some(_) => Vec::new(),
+            None => made_by(&client, &account.id, key).await?,
+        };
+        let all = made.join(", ");
+        let descendants = match self.descendants {
+            Some(descendants) => descendants,
+            None if made.is_empty() => false,
+            None => {
+                let question = format!("Also delete the keys that it has made ({all})?");
+                self.confirmation.ask_also(&question)?
+            }
+        };
+        client.delete_key(&account.id, key, descendants).await?;
         tell(format_args!("Deleted key {key} of {of}."));
+        if !made.is_empty() && !descendants {
+            tell(format_args!(
+                "The keys that it has made still work: {all}. If it has leaked, delete them too."
+            ));
+        }
         Ok(())
     }
 }
 
-fn time(text: &str) -> Result<String, &'static str> {
+/// The ids of the keys that a key has made, and of what those have made.
+async fn made_by(client: &Client, account: &str, key: &str) -> Result<Vec<String>, Failure> {
+    let keys = client.list(&format!("/v1/accounts/{account}/keys")).await?;
+    let keys = keys.items.iter().map(KeyDetails::deserialize);
+    let keys = keys
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(Failure::other)?;
+    let mut found = vec![key.to_owned()];
+    let mut next = 0;
+    while let Some(maker) = found.get(next).cloned() {
+        let made = keys
+            .iter()
+            .filter(|key| key.created_by.as_ref() == Some(&maker));
+        for id in made.map(|key| key.id.clone()) {
+            if !found.contains(&id) {
+                found.push(id);
+            }
+        }
+        next += 1;
+    }
+    Ok(found.split_off(1))
+}
+
+/// Checks a time of the command line.
+pub(super) fn time(text: &str) -> Result<String, &'static str> {
     match OffsetDateTime::parse(text, &Rfc3339) {
         Ok(_) => Ok(text.to_owned()),
         Err(_) => Err("is not a time such as 2027-01-31T00:00:00Z"),

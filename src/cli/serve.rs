@@ -1,9 +1,10 @@
-//! `central-oauth serve`: runs the service until it gets SIGTERM or SIGINT.
+//! `central-oauth serve`: runs the service until it gets SIGTERM or SIGINT. SIGHUP has it read the keys of operators anew.
 
+use central_oauth_domain::usecases::Operators;
 use central_oauth_observer_opentelemetry::Telemetry;
 
 use super::{Exit, Failure};
-use crate::config::{Environment, LogConfig, LogFormat, TelemetryConfig};
+use crate::config::{Environment, LogConfig, LogFormat, TelemetryConfig, read_operators};
 use crate::service::{Service, ServiceConfig};
 use crate::{private_memory, runtime, telemetry, wiring};
 
@@ -17,7 +18,7 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     telemetry::install_telling(log, &telemetry);
     telemetry::log_panics();
     let warnings = environment.warnings().into_iter().chain(unheeded);
-    let served = serve(warnings, config, &telemetry).await;
+    let served = serve(environment, warnings, config, &telemetry).await;
     let served = served.map_err(|failure| told_in(format, failure));
     telemetry.stop().await;
     served
@@ -35,6 +36,7 @@ fn told_in(format: LogFormat, failure: Failure) -> Failure {
 }
 
 async fn serve(
+    environment: &Environment,
     warnings: impl Iterator<Item = String>,
     config: ServiceConfig,
     telemetry: &Telemetry,
@@ -46,7 +48,7 @@ async fn serve(
     for warning in config.http.warnings() {
         tracing::warn!("{warning}");
     }
-    let told_to_stop = runtime::stop_signal()?;
+    let (told_to_stop, hangups) = (runtime::stop_signal()?, runtime::hangups()?);
     let service = Service::start(config, telemetry).await?;
     tracing::info!(
         listen = %service.listen(),
@@ -54,5 +56,30 @@ async fn serve(
         metrics = service.metrics().map(tracing::field::display),
         "serving"
     );
-    service.run_until(told_to_stop).await
+    let operators = service.operators();
+    let reloading = runtime::at_each(hangups, || reload(environment, &operators));
+    tokio::select! {
+        served = service.run_until(told_to_stop) => served,
+        never = reloading => match never {},
+    }
+}
+
+/// Reads the keys of operators anew. What is wrong with them changes nothing.
+fn reload(environment: &Environment, operators: &Operators) {
+    match read_operators(environment) {
+        Ok(keys) => {
+            operators.replace(&keys);
+            let names: Vec<_> = keys.iter().map(|key| key.name.as_str()).collect();
+            tracing::info!(
+                all = names.join(", "),
+                "the keys of operators were read again"
+            );
+        }
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the keys of operators were not read again; the old ones stay valid"
+            );
+        }
+    }
 }

@@ -1,10 +1,11 @@
 //! The operator's secrets.
 
 use central_oauth_cipher_aes_gcm_siv::SecretKey;
+use central_oauth_domain::operator::OperatorKey;
 use central_oauth_domain::secret::AccessKey;
 use secrecy::ExposeSecret;
 
-use super::{ConfigError, Environment};
+use super::{ConfigError, Environment, operators};
 
 /// The operator's secrets.
 pub(crate) struct Keys {
@@ -12,10 +13,8 @@ pub(crate) struct Keys {
     pub(crate) secret: SecretKey,
     /// Earlier keys that only decrypt.
     pub(crate) previous: Vec<SecretKey>,
-    /// The admin's bearer key.
-    pub(crate) admin: Option<AccessKey>,
-    /// The bearer key for asking for link codes.
-    pub(crate) enroll: Option<AccessKey>,
+    /// The bearer keys of operators.
+    pub(crate) operators: Vec<OperatorKey>,
 }
 
 impl Keys {
@@ -37,47 +36,18 @@ impl Keys {
             .split(',')
             .map(str::trim)
             .filter(|key| !key.is_empty());
-        let keys = Self {
+        Ok(Self {
             secret: key("SECRET_KEY", secret)?,
             previous: previous
                 .map(|text| key("PREVIOUS_SECRET_KEYS", text))
                 .collect::<Result<_, _>>()?,
-            admin: operator_key(environment, "ADMIN_KEY")?,
-            enroll: operator_key(environment, "ENROLL_KEY")?,
-        };
-        keys.refuse_one_key_for_both()?;
-        Ok(keys)
-    }
-
-    /// Whoever may ask for link codes would be admin.
-    fn refuse_one_key_for_both(&self) -> Result<(), ConfigError> {
-        let admin = self.admin.as_ref().map(AccessKey::expose);
-        if admin.is_some() && admin == self.enroll.as_ref().map(AccessKey::expose) {
-            let problem =
-                "is the same key as CENTRAL_OAUTH_ADMIN_KEY: whoever enrols would be admin";
-            return Err(ConfigError::variable("ENROLL_KEY", problem));
-        }
-        Ok(())
+            operators: operators::read(environment)?,
+        })
     }
 }
 
 fn key(name: &str, text: &str) -> Result<SecretKey, ConfigError> {
     SecretKey::from_hex(text).map_err(|problem| ConfigError::variable(name, problem))
-}
-
-/// Reads a key that the operator has chosen for the service.
-fn operator_key(environment: &Environment, name: &str) -> Result<Option<AccessKey>, ConfigError> {
-    /// As many characters as 64 random bits have in hexadecimal.
-    const SHORTEST: usize = 16;
-    let key = bearer(environment, name)?;
-    if key
-        .as_ref()
-        .is_some_and(|key| key.expose().len() < SHORTEST)
-    {
-        let problem = "has fewer than 16 characters and could be guessed; make a key, for example with `openssl rand -hex 32`";
-        return Err(ConfigError::variable(name, problem));
-    }
-    Ok(key)
 }
 
 /// Reads a bearer key.

@@ -9,6 +9,7 @@ mod keys;
 mod links;
 mod log;
 mod numbers;
+mod operators;
 mod providers;
 mod store;
 mod telemetry;
@@ -21,6 +22,7 @@ pub(crate) use http::HttpConfig;
 pub(crate) use keys::{Keys, is_bearer};
 pub(crate) use links::LinkConfig;
 pub(crate) use log::{LogConfig, LogFormat};
+pub(crate) use operators::read as read_operators;
 pub(crate) use providers::ProviderConfig;
 pub(crate) use store::StoreConfig;
 pub(crate) use telemetry::TelemetryConfig;
@@ -41,6 +43,7 @@ pub(crate) const KNOWN: &[&str] = &[
     "LOG",
     "LOG_FORMAT",
     "METRICS_ADDR",
+    "OPERATOR_KEYS",
     "POLL_INTERVAL",
     "PREVIOUS_SECRET_KEYS",
     "PROVIDERS",

@@ -22,11 +22,12 @@ pub(crate) use polls::coordinate;
 pub(crate) use refreshes::Refreshes;
 pub(crate) use revocations::Outbox;
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// The pause after the store failed.
@@ -49,6 +50,21 @@ pub(crate) fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+/// Listens from now on for SIGHUP, which else would end the process.
+pub(crate) fn hangups() -> io::Result<Signal> {
+    signal(SignalKind::hangup())
+}
+
+/// Acts at each signal, for ever.
+pub(crate) async fn at_each(mut signals: Signal, mut act: impl FnMut()) -> Infallible {
+    loop {
+        match signals.recv().await {
+            Some(()) => act(),
+            None => std::future::pending().await,
+        }
+    }
 }
 
 /// How long work under way gets to finish after the signal to stop: a provider call and its recording.

@@ -97,6 +97,14 @@ const MISTAKES: &[Mistake] = &[
             ("ENROLL_KEY", "hunter2hunter2hunter2"),
         ],
     ),
+    ("OPERATOR_KEYS", &[("OPERATOR_KEYS", "hunter2")]),
+    (
+        "OPERATOR_KEYS",
+        &[(
+            "OPERATOR_KEYS",
+            "[[operator]]\nname = 'x'\nrole = 'admin'\nkey = 'hunter2'",
+        )],
+    ),
     ("LINK_CODE_TTL", &[("LINK_CODE_TTL", "0")]),
     ("LINK_CODE_TTL", &[("LINK_CODE_TTL", "1801")]),
     ("LINK_CODE_TTL", &[("LINK_CODE_TTL", "10m")]),

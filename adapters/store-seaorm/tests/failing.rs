@@ -5,7 +5,9 @@ mod common;
 
 use std::time::Duration;
 
-use central_oauth_domain::ports::{KeyStore, LinkStore, SealStore, StoreError, WriteTestStore};
+use central_oauth_domain::ports::{
+    Descendants, KeyStore, LinkStore, SealStore, StoreError, WriteTestStore,
+};
 use central_oauth_domain::secret::Sealed;
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::Cluster;
@@ -57,7 +59,8 @@ async fn after_a_failed_write_a_file_stores_what_it_acknowledges() {
         pending(&store, 4).await;
         assert!(stored_in(&scratch, 4).await, "{trouble}");
         let holder = store.find_key(&key(1)).await.unwrap().unwrap();
-        store.delete_key(account.id, holder.id).await.unwrap();
+        let kept = Descendants::Kept;
+        store.delete_key(account.id, holder.id, kept).await.unwrap();
         let later = scratch.open().await;
         assert_eq!(later.find_key(&key(1)).await.unwrap(), None);
         for n in [2, 3] {

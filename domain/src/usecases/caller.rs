@@ -12,8 +12,10 @@ use crate::time::Timestamp;
 pub enum Caller {
     /// No bearer was shown.
     Nobody,
-    /// The operator.
+    /// An operator who may do everything but read tokens.
     Admin,
+    /// An operator who may read what an admin may read, and change nothing.
+    Auditor,
     /// A holder of the enrolment key.
     Enroller,
     /// A holder of an access key.
@@ -75,5 +77,7 @@ pub(super) const ALTERED_KEY: Refusal = UNKNOWN_KEY;
 pub(super) const KEY_NEEDED: Refusal = Refusal::Unauthorized(
     "authentication required: send an access key as `Authorization: Bearer <key>`",
 );
+pub(super) const AUDITING_ONLY: Refusal =
+    Refusal::Forbidden("an auditor's key may read, and change nothing");
 pub(super) const READING_ONLY: Refusal =
     Refusal::Forbidden("this key may read the token and the account, and nothing else");

@@ -9,13 +9,13 @@ use super::readiness::Readiness;
 use super::tokens::Renewal;
 use super::withdrawal::Withdrawals;
 use super::{
-    Accounts, Consents, Housekeeping, Keys, Links, Pause, Providers, Redeemer, RefreshOnDemand,
-    Refresher, RevokeOnDemand, Revoker, TokenCache, Tokens,
+    Accounts, Consents, Housekeeping, Keys, Links, Operators, Pause, Providers, Redeemer,
+    RefreshOnDemand, Refresher, RevokeOnDemand, Revoker, TokenCache, Tokens,
 };
 use crate::entropy::Entropy;
 use crate::observe::Observer;
+use crate::operator::OperatorKey;
 use crate::ports::{Clock, TokenStore};
-use crate::secret::AccessKey;
 use crate::vault::Vault;
 
 /// What the services need from the outside.
@@ -51,10 +51,8 @@ pub struct Settings {
     pub provider_timeout: Duration,
     /// Tokens are refreshed at least this often, because unused refresh tokens expire.
     pub refresh_at_least_every: Duration,
-    /// The bearer that is admin.
-    pub admin_key: Option<AccessKey>,
-    /// The bearer that may ask for link codes; `None` lets anybody.
-    pub enroll_key: Option<AccessKey>,
+    /// The keys of operators. Without one that enrols, anybody may ask for link codes.
+    pub operators: Vec<OperatorKey>,
     /// The name by which operators know this replica.
     pub replica_name: String,
     /// The version of the program.
@@ -103,6 +101,8 @@ pub struct Services {
     pub accounts: Arc<Accounts>,
     /// Authenticates callers and manages access keys.
     pub keys: Arc<Keys>,
+    /// The keys of operators.
+    pub operators: Arc<Operators>,
     /// Refreshes grants.
     pub refresher: Arc<Refresher>,
     /// Revokes tokens.
@@ -125,6 +125,8 @@ impl Services {
         let renewal = Renewal::new(ports, &accounts, workers.refresh_on_demand);
         let revoke = workers.revoke_on_demand;
         let withdrawals = Withdrawals::new(ports);
+        let operators = Operators::new(ports.vault.clone(), &settings.operators);
+        let operators = Arc::new(operators);
         Self {
             redeemer: Arc::new(Redeemer::new(ports, settings, &accounts, &ender)),
             tokens: Arc::new(Tokens::new(ports, &renewal)),
@@ -137,9 +139,10 @@ impl Services {
                 revoke,
                 &withdrawals,
             )),
-            keys: Arc::new(Keys::new(ports, settings, &accounts, &ender, withdrawals)),
+            keys: Arc::new(Keys::new(ports, &operators, &accounts, &ender, withdrawals)),
             consents: Arc::new(Consents::new(ports, settings, &guesses, ender)),
-            links: Arc::new(Links::new(ports, settings, accounts, guesses)),
+            links: Arc::new(Links::new(ports, settings, &operators, accounts, guesses)),
+            operators,
             refresher: workers.refresher,
             revoker: workers.revoker,
             housekeeping: Arc::new(Housekeeping::new(ports, settings)),

@@ -10,6 +10,7 @@ use reqwest::StatusCode;
 use url::Url;
 
 use super::client::{Client, LinkCode, LinkRequest, Poll, Refused};
+use super::keys::time;
 use super::print::{tell, warn};
 use super::profile::{self, Origin, Pending, Profile, Target};
 use super::wait::wait;
@@ -31,6 +32,12 @@ pub(super) struct Options {
     /// Consent again for the account of the saved access key. The key stays the same.
     #[arg(long)]
     relink: bool,
+    /// What the access key may do. A `reader` reads the token and the account, and does nothing else [default: owner].
+    #[arg(long, value_name = "ROLE", conflicts_with = "relink")]
+    role: Option<Role>,
+    /// When the access key expires, such as 2027-01-31T00:00:00Z [default: never].
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "relink")]
+    key_expires_at: Option<String>,
     /// Replace a saved access key that still works.
     #[arg(long, conflicts_with = "relink")]
     force: bool,
@@ -47,6 +54,23 @@ pub(super) struct Options {
     /// Print the link code and then the result on standard output, each as one line of JSON, for CI.
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Role {
+    /// Everything that concerns the account.
+    Owner,
+    /// The token and the account, to read.
+    Reader,
+}
+
+impl Role {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Reader => "reader",
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -241,6 +265,8 @@ async fn ask(client: &Client, options: &Options) -> Result<LinkCode, Failure> {
     let request = LinkRequest {
         provider: options.provider.as_deref(),
         client_name: options.client_name.as_deref().or(machine.as_deref()),
+        role: options.role.map(Role::word),
+        key_expires_at: options.key_expires_at.as_deref(),
     };
     Ok(client.start_link(&request).await?)
 }

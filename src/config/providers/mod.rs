@@ -4,6 +4,7 @@ mod file;
 mod source;
 mod table;
 
+pub(super) use file::harmless;
 use std::time::Duration;
 
 use central_oauth_domain::grant::ProviderName;

@@ -93,6 +93,7 @@ async fn link(services: &Services, provider: &ScriptedProvider, clock: &FixedClo
         provider: None,
         requester: Requester::default(),
         address: None,
+        ..LinkRequest::default()
     };
     let started = services
         .links

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use central_oauth_domain::grant::KeyRole;
 use central_oauth_domain::link::Requester;
 use central_oauth_domain::usecases::{LinkRequest, Services};
 use poem::Request;
@@ -64,6 +65,7 @@ impl Links {
         let caller = bearer.caller(&self.services.keys).await?;
         let OptionalJson(asked) = body;
         let address = known(client_address(request));
+        let key_expires_at = asked.key_expires_at.map(|text| text.read("key_expires_at"));
         let wanted = LinkRequest {
             provider: asked.provider,
             requester: Requester {
@@ -71,6 +73,8 @@ impl Links {
                 address: address.map(|address| address.to_string()),
             },
             address,
+            role: asked.role.map(KeyRole::from),
+            key_expires_at: key_expires_at.transpose()?,
         };
         let started = self.services.links.start(&caller, wanted).await?;
         Ok(Started::Created(Json(StartedLink::new(
@@ -114,7 +118,10 @@ struct StartLink;
 
 impl Documented for StartLink {
     const PROBLEMS: &'static [Answer] = &[
-        Answer(400, "`invalid_request`: the body is not JSON"),
+        Answer(
+            400,
+            "`invalid_request`: the body is not JSON, or `key_expires_at` is not a time",
+        ),
         Answer(
             401,
             "`enroll_key_required`: the operator has set an enrolment key, and the request has no key; `unauthorized`: \
@@ -128,14 +135,15 @@ impl Documented for StartLink {
         NOT_JSON,
         Answer(
             422,
-            "`unprocessable`: an unknown field, a wrong type, a client name that cannot be shown, or no such provider; \
-             the detail names the providers to choose from",
+            "`unprocessable`: an unknown field, a wrong type, a client name that cannot be shown, a `key_expires_at` that is \
+             over, a `role` or `key_expires_at` for an account that is linked again, or no such provider; the detail names \
+             the providers to choose from",
         ),
         Answer(
             429,
             "`rate_limited`: a network gets 300 link codes without a key in the lifetime of one (10 minutes by default); or \
-             too many unknown or expired keys from this network (30 at once, then one every 2 seconds get a 401); a valid \
-             key still works",
+             too many unknown or expired keys from this network (30 at once, then one every 2 seconds get a 401; a valid \
+             key still works); or this key was used more often than its `max_uses_per_minute`",
         ),
         Answer(
             503,
@@ -156,8 +164,9 @@ impl Documented for PollLink {
         Answer(404, "`not_found`: no link has this code"),
         Answer(
             429,
-            "`rate_limited`: polled faster than the interval; too many wrong codes were tried; or too many unknown \
-             or expired keys from this network (30 at once, then one every 2 seconds get a 401); a valid key still works",
+            "`rate_limited`: polled faster than the interval; too many wrong codes were tried; too many unknown \
+             or expired keys from this network (30 at once, then one every 2 seconds get a 401; a valid key still works); or \
+             this key was used more often than its `max_uses_per_minute`",
         ),
         STORE_UNAVAILABLE,
     ];

@@ -138,6 +138,7 @@ impl From<Refusal> for Problem {
             Refusal::Unprocessable(_) => problem(Code::Unprocessable),
             Refusal::RateLimited { retry_after }
             | Refusal::TooManyUnknownKeys { retry_after }
+            | Refusal::KeyUsedTooOften { retry_after }
             | Refusal::TooManyLinks { retry_after }
             | Refusal::TooManyConsents { retry_after } => {
                 problem(Code::RateLimited).retry_after(retry_after)

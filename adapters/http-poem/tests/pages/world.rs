@@ -74,6 +74,7 @@ impl World {
                 address: Some("192.0.2.44".to_owned()),
             },
             address: None,
+            ..LinkRequest::default()
         };
         let started = self.services.links.start(&Caller::Nobody, request).await;
         let StartedLink { code, .. } = started.unwrap();

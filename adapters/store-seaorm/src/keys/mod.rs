@@ -5,10 +5,10 @@ mod macs;
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{
-    AccessKeyId, AccountId, KeyBinding, KeyHolder, KeyRecord, NewKey,
+    AccessKeyId, AccountId, KeyBinding, KeyHolder, KeyMaker, KeyRecord, NewKey, descendants,
 };
 use central_oauth_domain::link::Link;
-use central_oauth_domain::ports::{KeyCreation, KeyStore, StoreError};
+use central_oauth_domain::ports::{Descendants, KeyCreation, KeyStore, StoreError};
 use central_oauth_domain::secret::KeyedHash;
 use central_oauth_domain::vault::RowMacs;
 use sea_orm::ActiveValue::Set;
@@ -72,6 +72,9 @@ impl KeyStore for SeaOrmStore {
         let account = accounts::Entity::find_by_id(key.account.0).lock_exclusive();
         let account = account.one(&write.txn).await.map_err(failed)?;
         let account = account.ok_or(StoreError::Conflict)?;
+        if let KeyMaker::Key(maker) = key.maker {
+            require(&write.txn, maker, key.account).await?;
+        }
         if is_full(&write.txn, key.account, most).await? {
             return Ok(KeyCreation::Full);
         }
@@ -82,16 +85,25 @@ impl KeyStore for SeaOrmStore {
         Ok(KeyCreation::Created(key_record(row)?))
     }
 
-    async fn delete_key(&self, account: AccountId, key: AccessKeyId) -> Result<bool, StoreError> {
+    async fn delete_key(
+        &self,
+        account: AccountId,
+        key: AccessKeyId,
+        with: Descendants,
+    ) -> Result<Vec<AccessKeyId>, StoreError> {
         let write = self.write().await?;
-        let deleted = Entity::delete_many()
-            .filter(Column::Id.eq(key.0))
-            .filter(Column::AccountId.eq(account.0))
-            .exec(&write.txn)
-            .await
-            .map_err(failed)?;
+        // Nobody makes a key meanwhile: see `create_key`.
+        let locked = accounts::Entity::find_by_id(account.0).lock_exclusive();
+        locked.one(&write.txn).await.map_err(failed)?;
+        let gone = doomed(&write.txn, account, key, with).await?;
+        // In the order in which others lock them who note their uses.
+        let numbers = gone.iter().map(|key| key.0);
+        let rows = Entity::find().filter(Column::Id.is_in(numbers.clone()));
+        locks::in_order(&write.txn, rows, Column::Id).await?;
+        let deleted = Entity::delete_many().filter(Column::Id.is_in(numbers));
+        deleted.exec(&write.txn).await.map_err(failed)?;
         write.commit().await?;
-        Ok(deleted.rows_affected > 0)
+        Ok(gone)
     }
 
     async fn keys_without_mac(
@@ -122,6 +134,26 @@ impl KeyStore for SeaOrmStore {
         }
         Ok(())
     }
+}
+
+/// The key, if the account has it, and what goes with it.
+async fn doomed(
+    db: &impl ConnectionTrait,
+    account: AccountId,
+    key: AccessKeyId,
+    with: Descendants,
+) -> Result<Vec<AccessKeyId>, StoreError> {
+    match require(db, key, account).await {
+        Err(StoreError::Conflict) => return Ok(Vec::new()),
+        required => required?,
+    }
+    let mut gone = vec![key];
+    if with == Descendants::Deleted {
+        let all = keys_of(account, None).all(db).await.map_err(failed)?;
+        let all = all.into_iter().map(key_record);
+        gone.extend(descendants(key, &all.collect::<Result<Vec<_>, _>>()?));
+    }
+    Ok(gone)
 }
 
 /// Uses that are noted in one transaction.

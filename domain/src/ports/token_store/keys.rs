@@ -23,7 +23,7 @@ pub trait KeyStore: Send + Sync {
     ) -> Result<Vec<KeyRecord>, StoreError>;
 
     /// Keeps a new key with its MAC, unless the account has `most` already. [`StoreError::Conflict`] when the account is
-    /// gone.
+    /// gone, or the key that makes it.
     async fn create_key(
         &self,
         key: NewKey,
@@ -31,8 +31,15 @@ pub trait KeyStore: Send + Sync {
         macs: &RowMacs,
     ) -> Result<KeyCreation, StoreError>;
 
-    /// Deletes a key of an account, with its links. Whether there was such a key.
-    async fn delete_key(&self, account: AccountId, key: AccessKeyId) -> Result<bool, StoreError>;
+    /// Deletes a key of an account with its links, and with the keys that come from it ([`descendants`](crate::grant::descendants)) if asked to.
+    /// Returns the keys that are gone; none if there was no such key. Whoever makes a key at the same moment is either
+    /// earlier, and the new key goes too, or fails.
+    async fn delete_key(
+        &self,
+        account: AccountId,
+        key: AccessKeyId,
+        with: Descendants,
+    ) -> Result<Vec<AccessKeyId>, StoreError>;
 
     /// Up to `limit` keys without a MAC in the order of their numbers, those after `after` only.
     async fn keys_without_mac(
@@ -47,6 +54,15 @@ pub trait KeyStore: Send + Sync {
 
     /// Notes when keys were used last; a later use that is noted already stands, and keys that are gone are passed over.
     async fn note_key_uses(&self, uses: &[(AccessKeyId, Timestamp)]) -> Result<(), StoreError>;
+}
+
+/// What happens to the keys that come from a key which is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Descendants {
+    /// They stay.
+    Kept,
+    /// They are deleted too.
+    Deleted,
 }
 
 /// What became of a new key.

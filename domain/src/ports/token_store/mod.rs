@@ -23,7 +23,7 @@ pub use accounts::AccountStore;
 pub use census::{AccountCount, Census, CensusStore, DyingCount, OverdueCount};
 pub use clock_steps::ClockStepStore;
 pub use guesses::GuessStore;
-pub use keys::{KeyCreation, KeyStore};
+pub use keys::{Descendants, KeyCreation, KeyStore};
 pub use links::{LinkCreation, LinkStore, NewLink, NewLinkKey};
 pub use outages::OutageStore;
 pub use reads::{OpenedGrant, OpenedKey, ReadStore, RowVersion};

@@ -3,9 +3,12 @@
 use async_trait::async_trait;
 
 use super::{MemoryStore, State};
-use crate::grant::{AccessKeyId, AccountId, InertKey, KeyBinding, KeyHolder, KeyRecord, NewKey};
+use crate::grant::{
+    AccessKeyId, AccountId, InertKey, KeyBinding, KeyHolder, KeyMaker, KeyRecord, NewKey,
+    descendants,
+};
 use crate::link::Link;
-use crate::ports::{KeyCreation, KeyStore, StoreError};
+use crate::ports::{Descendants, KeyCreation, KeyStore, StoreError};
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 use crate::vault::RowMacs;
@@ -46,15 +49,29 @@ impl KeyStore for MemoryStore {
         self.lock().create_key(key, most, macs)
     }
 
-    async fn delete_key(&self, account: AccountId, key: AccessKeyId) -> Result<bool, StoreError> {
+    async fn delete_key(
+        &self,
+        account: AccountId,
+        key: AccessKeyId,
+        with: Descendants,
+    ) -> Result<Vec<AccessKeyId>, StoreError> {
         let mut state = self.lock();
-        let is_its = |kept: &Key| kept.account == Some(account);
-        if !state.keys.get(&key.0).is_some_and(is_its) {
-            return Ok(false);
+        let records: Vec<_> = state
+            .keys_of(account)
+            .map(|key| key.record.clone())
+            .collect();
+        if !records.iter().any(|record| record.id == key) {
+            return Ok(Vec::new());
         }
-        state.keys.remove(&key.0);
-        state.links.retain(|_, link| link.key != key);
-        Ok(true)
+        let mut gone = vec![key];
+        if with == Descendants::Deleted {
+            gone.extend(descendants(key, &records));
+        }
+        for key in &gone {
+            state.keys.remove(&key.0);
+            state.links.retain(|_, link| link.key != *key);
+        }
+        Ok(gone)
     }
 
     async fn keys_without_mac(
@@ -144,6 +161,13 @@ impl State {
     ) -> Result<KeyCreation, StoreError> {
         let account = self.accounts.get(&key.account.0);
         let person = account.ok_or(StoreError::Conflict)?.account.key.clone();
+        if let KeyMaker::Key(maker) = key.maker
+            && !self
+                .keys_of(key.account)
+                .any(|kept| kept.record.id == maker)
+        {
+            return Err(StoreError::Conflict);
+        }
         if self.keys_of(key.account).count() as u64 >= most {
             return Ok(KeyCreation::Full);
         }

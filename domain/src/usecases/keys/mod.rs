@@ -12,11 +12,12 @@ use self::uses::KeyUses;
 use super::accounts::AccountReader;
 use super::links::LinkEnder;
 use super::withdrawal::Withdrawals;
-use super::{Ports, Settings, TokenCache};
+use super::{Operators, Ports, TokenCache};
 use crate::entropy::Entropy;
+use crate::grant::AccessKeyId;
 use crate::observe::Observer;
 use crate::ports::{Clock, KeyStore, StoreError};
-use crate::secret::AccessKey;
+use crate::rate_limit::RateLimit;
 use crate::vault::{RowMacs, Vault};
 
 pub use account_keys::{HandedKey, KeyPage, KeyRequest};
@@ -32,10 +33,11 @@ pub struct Keys {
     accounts: AccountReader,
     ender: LinkEnder,
     withdrawals: Withdrawals,
-    admin_key: Option<AccessKey>,
-    enroll_key: Option<AccessKey>,
+    operators: Arc<Operators>,
     uses: KeyUses,
     unknown: UnknownBearers,
+    /// How often limited keys were used, in this process.
+    used: RateLimit<AccessKeyId>,
     observer: Arc<dyn Observer>,
 }
 
@@ -45,7 +47,7 @@ impl Keys {
 
     pub(super) fn new(
         ports: &Ports,
-        settings: &Settings,
+        operators: &Arc<Operators>,
         accounts: &AccountReader,
         ender: &LinkEnder,
         withdrawals: Withdrawals,
@@ -60,10 +62,10 @@ impl Keys {
             accounts: accounts.clone(),
             ender: ender.clone(),
             withdrawals,
-            admin_key: settings.admin_key.clone(),
-            enroll_key: settings.enroll_key.clone(),
+            operators: Arc::clone(operators),
             uses: KeyUses::default(),
             unknown: UnknownBearers::default(),
+            used: RateLimit::of_each(),
             observer: Arc::clone(&ports.observer),
         }
     }
@@ -80,5 +82,7 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     mod account_keys;
+    mod limits;
+    mod lineage;
     mod unknown;
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::accounts::AccountReader;
-use super::{Ports, Providers, Settings};
+use super::{Operators, Ports, Providers, Settings};
 use crate::entropy::Entropy;
 use crate::link::{CodeLimit, Link, PollLimit};
 use crate::observe::Observer;
@@ -31,7 +31,7 @@ pub struct Links {
     providers: Providers,
     accounts: AccountReader,
     guesses: GuessLimiter,
-    needs_enroll_key: bool,
+    operators: Arc<Operators>,
     code_ttl: Duration,
     poll_interval: Duration,
     polls: PollLimit,
@@ -45,6 +45,7 @@ impl Links {
     pub(super) fn new(
         ports: &Ports,
         settings: &Settings,
+        operators: &Arc<Operators>,
         accounts: AccountReader,
         guesses: GuessLimiter,
     ) -> Self {
@@ -56,7 +57,7 @@ impl Links {
             providers: ports.providers.clone(),
             accounts,
             guesses,
-            needs_enroll_key: settings.enroll_key.is_some(),
+            operators: Arc::clone(operators),
             code_ttl: settings.link_code_ttl,
             poll_interval: settings.poll_interval,
             polls: PollLimit::new(settings.poll_interval),

@@ -57,7 +57,9 @@ impl Links {
         };
         let poller = match caller {
             Caller::Key(key) => Poller::Key(key.id),
-            Caller::Nobody | Caller::Admin | Caller::Enroller => Poller::Stranger { address, link },
+            Caller::Nobody | Caller::Admin | Caller::Auditor | Caller::Enroller => {
+                Poller::Stranger { address, link }
+            }
         };
         self.polls.admit(poller, self.clock.uptime())?;
         Ok(report)

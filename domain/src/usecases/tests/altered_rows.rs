@@ -32,9 +32,12 @@ async fn link_of(stage: &Stage, code: &str) -> Link {
 
 async fn is_refused(stage: &Stage, key: &AccessKey) -> bool {
     let each = [
-        stage.keys.recognise(Some(key)).await,
-        stage.keys.authenticate(Some(key)).await,
-        stage.keys.authenticate_for_token(Some(key)).await,
+        stage.keys.recognise(Some(key), address(9)).await,
+        stage.keys.authenticate(Some(key), address(9)).await,
+        stage
+            .keys
+            .authenticate_for_token(Some(key), address(9))
+            .await,
     ];
     let refused = each.map(|caller| matches!(caller, Err(Refusal::Unauthorized(_))));
     assert!(refused == [true; 3] || refused == [false; 3], "{refused:?}");

@@ -3,6 +3,7 @@
 
 mod altered_rows;
 mod authorization;
+mod operators;
 mod rekey;
 
 use std::ops::Deref;
@@ -18,7 +19,8 @@ pub(super) use super::{
 pub(super) use crate::grant::AccountId;
 pub(super) use crate::grant::revocation::{Revocation, RevocationStatus};
 pub(super) use crate::link::{Link, LinkCode, LinkStatus, Requester};
-pub(super) use crate::ports::{AccountStore, OAuthProvider};
+pub(super) use crate::operator::{OperatorKey, OperatorRole};
+pub(super) use crate::ports::{AccountStore, Descendants, OAuthProvider};
 pub(super) use crate::secret::{AccessKey, BrowserToken};
 pub(super) use crate::testing::{
     FakeCipher, FixedClock, MemoryStore, ScriptedProvider, ports, seeded_entropy, services,
@@ -66,8 +68,7 @@ impl Stage {
         let cipher = Arc::new(FakeCipher::default());
         let vault = unlock(store.as_ref(), cipher, &entropy).await.unwrap();
         let settings = Settings {
-            admin_key: Some(AccessKey::new(ADMIN)),
-            enroll_key: enroll_key.map(AccessKey::new),
+            operators: operators(enroll_key),
             // Tests poll more often than clients may.
             poll_interval: Duration::ZERO,
             ..settings()
@@ -111,6 +112,7 @@ impl Stage {
                     provider: None,
                     requester,
                     address: None,
+                    ..LinkRequest::default()
                 },
             )
             .await
@@ -150,7 +152,7 @@ impl Stage {
     }
 
     pub(super) async fn caller(&self, key: &AccessKey) -> Caller {
-        self.keys.authenticate(Some(key)).await.unwrap()
+        self.keys.authenticate(Some(key), address(9)).await.unwrap()
     }
 
     pub(super) async fn report(&self, code: &str, key: &AccessKey) -> LinkReport {
@@ -199,6 +201,14 @@ impl Stage {
         self.poll_providers().await;
         (code, key)
     }
+}
+
+/// The admin, and whoever may enrol.
+fn operators(enroll_key: Option<&str>) -> Vec<OperatorKey> {
+    let key = |role, key| OperatorKey::of_role(role, AccessKey::new(key));
+    let admin = key(OperatorRole::Admin, ADMIN);
+    let enroll = enroll_key.map(|enroll| key(OperatorRole::Enroll, enroll));
+    std::iter::once(admin).chain(enroll).collect()
 }
 
 pub(super) fn address(last: u8) -> IpAddr {

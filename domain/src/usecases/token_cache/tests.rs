@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::memory::Memory;
 use super::*;
+use crate::grant::KeyLimits;
 use crate::ports::{OpenedGrant, ProviderError, RowVersion};
 use crate::usecases::tests::*;
 use crate::usecases::{HandedKey, KeyRequest, Pause};
@@ -17,7 +18,10 @@ const fn millis(millis: u64) -> Duration {
 impl Stage {
     /// What `GET /v1/token` hands out.
     async fn served(&self, key: &AccessKey) -> Result<String, Refusal> {
-        let caller = self.keys.authenticate_for_token(Some(key)).await?;
+        let caller = self
+            .keys
+            .authenticate_for_token(Some(key), address(9))
+            .await?;
         let handed = self.tokens.hand_out(&caller, secs(0)).await?;
         Ok(handed.access_token.expose().to_owned())
     }
@@ -26,6 +30,7 @@ impl Stage {
         let request = KeyRequest {
             name: "reader".to_owned(),
             expires_at,
+            limits: KeyLimits::default(),
         };
         let (owner, account) = (self.caller(owner).await, self.last_account().await);
         let created = self.keys.create(&owner, account, request).await;
@@ -104,7 +109,10 @@ async fn what_another_replica_deletes_is_served_for_half_a_second_at_most() {
     for served in [&key, &reader.access_key] {
         stage.served(served).await.unwrap();
     }
-    let deleted = other.keys.delete(&admin, account, reader.record.id).await;
+    let deleted = other
+        .keys
+        .delete(&admin, account, reader.record.id, Descendants::Kept)
+        .await;
     deleted.unwrap();
     stage.clock.advance(millis(250));
     // The bound, and why a deletion waits.
@@ -138,7 +146,10 @@ async fn what_this_process_changes_is_seen_at_once() {
 
     let reader = stage.new_key(&key, None).await;
     stage.served(&reader.access_key).await.unwrap();
-    let deleted = stage.keys.delete(&owner, account, reader.record.id).await;
+    let deleted = stage
+        .keys
+        .delete(&owner, account, reader.record.id, Descendants::Kept)
+        .await;
     deleted.unwrap();
     assert!(is_unauthorized(&stage.served(&reader.access_key).await));
     stage.accounts.delete(&owner, account).await.unwrap();
@@ -181,7 +192,10 @@ async fn nothing_is_remembered_when_it_is_off() {
     };
     let services = services(&ports, &settings());
     for asked in 1..4 {
-        let caller = services.keys.authenticate_for_token(Some(&key)).await;
+        let caller = services
+            .keys
+            .authenticate_for_token(Some(&key), address(9))
+            .await;
         let handed = services.tokens.hand_out(&caller.unwrap(), secs(0)).await;
         assert!(handed.is_ok());
         assert_eq!(stage.store.reads(), asked);
@@ -215,7 +229,10 @@ async fn a_deletion_is_acknowledged_after_every_answer_has_aged_out() {
     for _ in 0..2 {
         stage.clock.advance(secs(1));
         // The second time it is gone already, perhaps by somebody else's hand just now.
-        let _ = services.keys.delete(&owner, account, reader).await;
+        let _ = services
+            .keys
+            .delete(&owner, account, reader, Descendants::Kept)
+            .await;
         ends.push(stage.clock.uptime() + millis(600));
     }
     for _ in 0..2 {

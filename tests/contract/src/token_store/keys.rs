@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use central_oauth_domain::grant::{
     AccessKeyId, AccountId, KeyBinding, KeyHolder, KeyLimits, KeyMaker, KeyRecord, KeyRole, NewKey,
 };
-use central_oauth_domain::ports::{KeyCreation, TokenStore};
+use central_oauth_domain::ports::{Descendants, KeyCreation, StoreError, TokenStore};
 use tokio::task::JoinSet;
 
 use super::Fixture;
@@ -186,7 +186,8 @@ pub(super) async fn deleting_one_takes_its_links_along(fixture: &dyn Fixture) {
     let (first, second) = (found(&*store, 1).await.key, found(&*store, 2).await.key);
     keep(&*store, new_relink(3, first, ada.id)).await;
     keep(&*store, new_relink(4, second, ada.id)).await;
-    assert!(store.delete_key(ada.id, first).await.unwrap());
+    let gone = store.delete_key(ada.id, first, Descendants::Kept).await;
+    assert_eq!(gone.unwrap(), [first]);
     assert_eq!(store.find_key(&key(1)).await.unwrap(), None);
     for n in [1, 3] {
         assert_eq!(store.find_link(&code(n)).await.unwrap(), None);
@@ -196,7 +197,8 @@ pub(super) async fn deleting_one_takes_its_links_along(fixture: &dyn Fixture) {
     let left: Vec<_> = all(&*store, ada.id).await.iter().map(|k| k.id).collect();
     assert_eq!(left, [second]);
     assert!(store.account(ada.id).await.unwrap().is_some());
-    assert!(!store.delete_key(ada.id, first).await.unwrap());
+    let gone = store.delete_key(ada.id, first, Descendants::Kept).await;
+    assert_eq!(gone.unwrap(), []);
 }
 
 pub(super) async fn only_an_account_s_own_keys_are_deleted(fixture: &dyn Fixture) {
@@ -211,7 +213,8 @@ pub(super) async fn only_an_account_s_own_keys_are_deleted(fixture: &dyn Fixture
         (ada.id, AccessKeyId(777)),
         (AccountId(777), hers),
     ] {
-        assert!(!store.delete_key(account, key).await.unwrap());
+        let gone = store.delete_key(account, key, Descendants::Kept).await;
+        assert_eq!(gone.unwrap(), []);
     }
     for n in [1, 2, 3] {
         assert!(store.find_key(&key(n)).await.unwrap().is_some(), "key {n}");
@@ -255,4 +258,92 @@ pub(super) async fn uses_noted_at_once_leave_the_latest(fixture: &dyn Fixture) {
     tasks.join_all().await;
     let keys = all(&*fixture.store(), ada.id).await;
     assert_eq!(keys[0].last_used_at, Some(at(15)));
+}
+
+/// A key that another one makes.
+async fn made_by(
+    store: &dyn TokenStore,
+    n: u8,
+    account: AccountId,
+    maker: AccessKeyId,
+) -> AccessKeyId {
+    let key = NewKey {
+        maker: KeyMaker::Key(maker),
+        ..new_key(n, account)
+    };
+    match store.create_key(key, PLENTY, macs()).await.unwrap() {
+        KeyCreation::Created(record) => record.id,
+        KeyCreation::Full => panic!("not kept"),
+    }
+}
+
+pub(super) async fn what_comes_from_a_key_goes_with_it_if_asked_to(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    let bob = linked(&*store, 2, grant("bob", "one"), 10).await;
+    let owner = found(&*store, 1).await.key;
+    let bobs = found(&*store, 2).await.key;
+    let child = made_by(&*store, 3, ada.id, owner).await;
+    let grandchild = made_by(&*store, 4, ada.id, child).await;
+    let of_bob = made_by(&*store, 5, bob.id, bobs).await;
+    let others = create(&*store, 6, ada.id).await.id;
+    let all_of = async |account| {
+        let keys = all(&*store, account).await;
+        keys.iter().map(|key| key.id).collect::<Vec<_>>()
+    };
+    let gone = store.delete_key(ada.id, child, Descendants::Kept).await;
+    assert_eq!(gone.unwrap(), [child]);
+    assert_eq!(all_of(ada.id).await, [owner, grandchild, others]);
+    let again = made_by(&*store, 7, ada.id, owner).await;
+    let below = made_by(&*store, 8, ada.id, again).await;
+    let gone = store.delete_key(ada.id, owner, Descendants::Deleted).await;
+    let mut gone = gone.unwrap();
+    gone.sort();
+    assert_eq!(gone, [owner, again, below]);
+    // The maker of this one went by itself before.
+    assert_eq!(all_of(ada.id).await, [grandchild, others]);
+    assert_eq!(all_of(bob.id).await, [bobs, of_bob]);
+    let gone = store.delete_key(ada.id, of_bob, Descendants::Deleted).await;
+    assert_eq!(gone.unwrap(), []);
+    assert_eq!(all_of(bob.id).await, [bobs, of_bob]);
+}
+
+pub(super) async fn a_key_that_is_gone_makes_none(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    linked(&*store, 2, grant("bob", "one"), 10).await;
+    let bobs = found(&*store, 2).await.key;
+    for maker in [AccessKeyId(777), bobs] {
+        let key = NewKey {
+            maker: KeyMaker::Key(maker),
+            ..new_key(3, ada.id)
+        };
+        assert_conflict(store.create_key(key, PLENTY, macs()).await);
+    }
+}
+
+pub(super) async fn a_key_that_is_deleted_at_once_leaves_nothing_behind(fixture: &dyn Fixture) {
+    let ada = linked(&*fixture.store(), 1, grant("ada", "one"), 10).await;
+    let owner = found(&*fixture.store(), 1).await.key;
+    let mut tasks = JoinSet::new();
+    for n in 11..27 {
+        let store = fixture.store();
+        tasks.spawn(async move {
+            if n == 18 {
+                let gone = store.delete_key(ada.id, owner, Descendants::Deleted).await;
+                assert!(gone.unwrap().contains(&owner));
+                return;
+            }
+            let key = NewKey {
+                maker: KeyMaker::Key(owner),
+                ..new_key(n, ada.id)
+            };
+            match store.create_key(key, PLENTY, macs()).await {
+                Ok(KeyCreation::Created(_)) | Err(StoreError::Conflict) => {}
+                other => panic!("{other:?}"),
+            }
+        });
+    }
+    tasks.join_all().await;
+    assert_eq!(all(&*fixture.store(), ada.id).await, []);
 }

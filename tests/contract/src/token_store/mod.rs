@@ -166,7 +166,8 @@ where
             a_link_s_key_is_named_after_the_client, an_account_s_keys_come_in_pages, an_account_has_only_so_many,
             a_key_needs_an_account_and_a_hash_of_its_own, many_at_once_stay_below_the_most,
             deleting_one_takes_its_links_along, only_an_account_s_own_keys_are_deleted, the_latest_use_is_noted,
-            uses_noted_at_once_leave_the_latest,
+            uses_noted_at_once_leave_the_latest, what_comes_from_a_key_goes_with_it_if_asked_to,
+            a_key_that_is_gone_makes_none, a_key_that_is_deleted_at_once_leaves_nothing_behind,
         },
         reads::{
             a_key_opens_its_account, a_key_without_an_account_opens_its_link, what_stays_the_same_has_not_changed,

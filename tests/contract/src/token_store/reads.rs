@@ -2,7 +2,7 @@
 
 use central_oauth_domain::Fault;
 use central_oauth_domain::grant::{AccessKeyId, KeyRole, NewKey, StoredTokens};
-use central_oauth_domain::ports::{KeyCreation, OpenedKey, RowVersion, TokenStore};
+use central_oauth_domain::ports::{Descendants, KeyCreation, OpenedKey, RowVersion, TokenStore};
 use central_oauth_domain::secret::KeyedHash;
 
 use super::Fixture;
@@ -143,7 +143,8 @@ pub(super) async fn a_deleted_key_is_noticed(fixture: &dyn Fixture) {
         .await
         .unwrap();
     let [owner, reader] = [seen(&*store, 1).await, seen(&*store, 2).await];
-    assert!(store.delete_key(ada.id, reader.0).await.unwrap());
+    let gone = store.delete_key(ada.id, reader.0, Descendants::Kept).await;
+    assert_eq!(gone.unwrap(), [reader.0]);
     assert_eq!(changed(&*store, &[owner, reader.clone()]).await, [reader.0]);
     assert_eq!(store.open_key(&key(2)).await.unwrap(), None);
 }

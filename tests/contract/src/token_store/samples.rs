@@ -359,7 +359,7 @@ pub(super) fn new_key(n: u8, account: AccountId) -> NewKey {
         account,
         hash: key(n),
         name: format!("reader {n}"),
-        maker: KeyMaker::Key(AccessKeyId(5)),
+        maker: KeyMaker::Operator,
         limits: KeyLimits {
             networks: vec![
                 "192.0.2.0/24".parse().unwrap(),

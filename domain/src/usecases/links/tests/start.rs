@@ -62,6 +62,7 @@ async fn names_that_could_deceive_the_person_are_refused() {
             provider: None,
             requester,
             address: None,
+            ..LinkRequest::default()
         };
         let refused = stage.links.start(&Caller::Nobody, request).await;
         assert!(

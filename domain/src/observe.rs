@@ -82,6 +82,8 @@ macro_rules! words {
     };
 }
 
+pub(crate) use words;
+
 words! {
     /// How a link ended.
     LinkEnd {

@@ -5,6 +5,7 @@
 //! that has been released is never edited: the next one follows it.
 
 mod answer_members;
+mod audit;
 mod callback_hash;
 mod clock_steps;
 mod grant_expires_at;
@@ -14,6 +15,7 @@ mod networks;
 mod outages;
 mod renewed_by_use;
 mod replicas;
+mod return_codes;
 mod write_tests;
 mod wrong_codes;
 
@@ -37,6 +39,8 @@ impl MigratorTrait for Migrator {
             Box::new(outages::Migration),
             Box::new(networks::Migration),
             Box::new(key_macs::Migration),
+            Box::new(audit::Migration),
+            Box::new(return_codes::Migration),
         ]
     }
 }

@@ -72,6 +72,7 @@ const NOTES: &[Notes] = &[
             "central-oauth link --server https://auth.example.com",
             "central-oauth link --profile work --provider github --host github.com",
             "central-oauth link --relink",
+            "central-oauth link --return-code",
             "central-oauth link --json --no-browser",
         ],
         exits: &[
@@ -244,6 +245,32 @@ CENTRAL_OAUTH_SERVER, never to the service of a saved key.",
         examples: &["central-oauth openapi --yaml"],
         exits: &[],
         variables: &[],
+    },
+    Notes {
+        command: &["audit"],
+        text: "The service may keep running.",
+        examples: &["central-oauth audit verify", "central-oauth audit export > audit.jsonl"],
+        exits: &[],
+        variables: SEALED,
+    },
+    Notes {
+        command: &["audit", "export"],
+        text: "",
+        examples: &["central-oauth audit export > audit.jsonl"],
+        exits: &[],
+        variables: SEALED,
+    },
+    Notes {
+        command: &["audit", "verify"],
+        text: "\
+Keep the head where nobody who can write to the database can change it. Only a kept head reveals that the whole database
+was replaced by an older copy. A head that is older than CENTRAL_OAUTH_AUDIT_RETENTION proves nothing any more.",
+        examples: &[
+            "central-oauth audit verify",
+            "central-oauth audit verify --head 1000:5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592",
+        ],
+        exits: &[],
+        variables: SEALED,
     },
     Notes {
         command: &["rekey"],

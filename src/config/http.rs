@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use central_oauth_http_poem::AllowedHosts;
 use ipnet::IpNet;
 use serde::Deserialize;
-use url::Url;
+use url::{Host, Url};
 
 use super::{ConfigError, Environment, TlsConfig};
 
@@ -12,6 +13,7 @@ use super::{ConfigError, Environment, TlsConfig};
 struct Raw {
     listen_addr: Option<String>,
     public_url: Option<String>,
+    allowed_hosts: Option<String>,
     trusted_proxies: Option<String>,
 }
 
@@ -21,6 +23,10 @@ pub(crate) struct HttpConfig {
     pub(crate) listen: SocketAddr,
     /// The base of the addresses that people open.
     pub(crate) public_url: Option<Url>,
+    /// Other hosts under which people reach the service.
+    other_hosts: Vec<Host>,
+    /// Whether only this machine reaches the service, under its own names.
+    is_local: bool,
     /// Proxies whose `X-Forwarded-For` is trusted.
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// The certificate, where the service itself speaks TLS.
@@ -30,11 +36,13 @@ pub(crate) struct HttpConfig {
 impl HttpConfig {
     const DEFAULT_LISTEN: &'static str = "127.0.0.1:8080";
 
-    /// Returns settings for a service at this address only.
-    pub(crate) const fn at(listen: SocketAddr) -> Self {
+    /// Returns settings for a service for this machine only, at this loopback address.
+    pub(crate) const fn local(listen: SocketAddr) -> Self {
         Self {
             listen,
             public_url: None,
+            other_hosts: Vec::new(),
+            is_local: true,
             trusted_proxies: Vec::new(),
             tls: None,
         }
@@ -50,14 +58,13 @@ impl HttpConfig {
             )
         })?;
         let proxies = raw.trusted_proxies.unwrap_or_default();
-        let proxies = proxies
-            .split(',')
-            .map(str::trim)
-            .filter(|text| !text.is_empty());
+        let hosts = raw.allowed_hosts.unwrap_or_default();
         Ok(Self {
             listen,
             public_url: raw.public_url.as_deref().map(public_url).transpose()?,
-            trusted_proxies: proxies.map(network).collect::<Result<_, _>>()?,
+            other_hosts: listed(&hosts).map(host).collect::<Result<_, _>>()?,
+            is_local: false,
+            trusted_proxies: listed(&proxies).map(network).collect::<Result<_, _>>()?,
             tls: TlsConfig::read(environment)?,
         })
     }
@@ -84,11 +91,21 @@ impl HttpConfig {
         }
         if https && self.tls.is_none() && self.trusted_proxies.is_empty() {
             warnings.push(
-                "CENTRAL_OAUTH_TRUSTED_PROXIES is not set: behind a proxy everybody has its address, and shares one \
-                 limit of wrong codes",
+                "CENTRAL_OAUTH_TRUSTED_PROXIES is not set: behind a proxy everybody has its address, and shares its limits of \
+                 link codes, consents, wrong codes and unknown keys",
             );
         }
         warnings
+    }
+
+    /// Returns the hosts under which pages and anonymous POSTs are answered: any, unless it is known which ones are right.
+    pub(crate) fn allowed_hosts(&self) -> AllowedHosts {
+        let public = self.public_url.as_ref().and_then(Url::host);
+        if public.is_none() && self.other_hosts.is_empty() && !self.is_local {
+            return AllowedHosts::any();
+        }
+        let public = public.map(|host| host.to_owned());
+        AllowedHosts::only(public.into_iter().chain(self.other_hosts.iter().cloned()))
     }
 
     /// Returns the configured public URL, or else the listen address. A service bound to all addresses uses loopback.
@@ -119,6 +136,22 @@ fn public_url(text: &str) -> Result<Url, ConfigError> {
     let path = format!("{}/", url.path().trim_end_matches('/'));
     url.set_path(&path);
     Ok(url)
+}
+
+/// The parts of a list that commas separate.
+fn listed(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+}
+
+fn host(text: &str) -> Result<Host, ConfigError> {
+    Host::parse(text).map_err(|_| {
+        ConfigError::variable(
+            "ALLOWED_HOSTS",
+            "must be a list of hosts without ports, such as auth.example.com, 10.0.0.7 or [2001:db8::7]",
+        )
+    })
 }
 
 fn network(text: &str) -> Result<IpNet, ConfigError> {

@@ -15,7 +15,7 @@ use central_oauth_domain::secret::Sealed;
 use central_oauth_store_seaorm::SeaOrmStore;
 use tokio::task::JoinSet;
 
-use common::{NOW, OnDisk, OnServer, authorizing, grant, key, macs};
+use common::{NOW, OnDisk, OnServer, audit, authorizing, grant, key, macs};
 
 const ACCOUNTS: u64 = 1_000;
 const ROUNDS: usize = 5;
@@ -31,7 +31,7 @@ async fn fill(store: &SeaOrmStore) {
             ..grant(&n.to_string())
         };
         store
-            .complete_link(&link, grant, NOW, macs())
+            .complete_link(&link, grant, NOW, macs(), audit())
             .await
             .unwrap();
     }

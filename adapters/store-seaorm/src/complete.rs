@@ -1,6 +1,7 @@
 //! The moment at which a link becomes an account.
 
 use central_oauth_domain::Timestamp;
+use central_oauth_domain::audit::{AuditDraft, AuditEvent};
 use central_oauth_domain::grant::{Account, NewGrant};
 use central_oauth_domain::link::Link;
 use central_oauth_domain::ports::StoreError;
@@ -9,7 +10,7 @@ use central_oauth_domain::vault::RowMacs;
 use crate::accounts::relink;
 use crate::database::Purpose;
 use crate::store::SeaOrmStore;
-use crate::{keys, links, locks, outbox};
+use crate::{audit, keys, links, locks, outbox};
 
 pub(crate) async fn link(
     store: &SeaOrmStore,
@@ -17,6 +18,7 @@ pub(crate) async fn link(
     grant: NewGrant,
     now: Timestamp,
     macs: &RowMacs,
+    audit: AuditDraft,
 ) -> Result<Account, StoreError> {
     let (link, macs) = (link.clone(), macs.clone());
     let completed = store.database.write(Purpose::Save, move |db| {
@@ -27,6 +29,8 @@ pub(crate) async fn link(
             keys::complete(db, &link, &account, &macs).await?;
             outbox::cancel(db, &account.key, now).await?;
             links::save(db, &link, &completed).await?;
+            let event = AuditEvent::linked(&link, &account);
+            audit::keep(db, &audit.entry(event)).await?;
             Ok(account)
         })
     });

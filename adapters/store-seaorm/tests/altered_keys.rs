@@ -7,7 +7,7 @@ use central_oauth_domain::grant::{AccessKeyId, KeyHolder, KeyLimits, KeyMaker, N
 use central_oauth_domain::ports::{KeyCreation, KeyStore, ReadStore};
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::Cluster;
-use common::{NOW, OnDisk, OnServer, key, linked, macs, pending};
+use common::{NOW, OnDisk, OnServer, audit, key, linked, macs, pending};
 
 async fn holder(store: &SeaOrmStore, n: u64) -> Option<KeyHolder> {
     let found = store.find_key(&key(n)).await;
@@ -37,7 +37,7 @@ async fn reader(store: &SeaOrmStore, n: u64, owner: u64) -> AccessKeyId {
         created_at: NOW,
         expires_at: Some(NOW),
     };
-    match store.create_key(key, 10, macs()).await.unwrap() {
+    match store.create_key(key, 10, macs(), audit()).await.unwrap() {
         KeyCreation::Created(record) => record.id,
         KeyCreation::Full => panic!("full"),
     }

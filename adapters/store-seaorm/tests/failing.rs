@@ -11,7 +11,7 @@ use central_oauth_domain::ports::{
 use central_oauth_domain::secret::Sealed;
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::Cluster;
-use common::{OnDisk, OnServer, Scratch, code, key, linked, macs, pending};
+use common::{OnDisk, OnServer, Scratch, audit, code, key, linked, macs, pending};
 use tokio::time::sleep;
 
 /// Creates a link whose storage fails.
@@ -60,7 +60,8 @@ async fn after_a_failed_write_a_file_stores_what_it_acknowledges() {
         assert!(stored_in(&scratch, 4).await, "{trouble}");
         let holder = store.find_key(&key(1)).await.unwrap().unwrap();
         let kept = Descendants::Kept;
-        store.delete_key(account.id, holder.id, kept).await.unwrap();
+        let deleted = store.delete_key(account.id, holder.id, kept, audit());
+        deleted.await.unwrap();
         let later = scratch.open().await;
         assert_eq!(later.find_key(&key(1)).await.unwrap(), None);
         for n in [2, 3] {

@@ -39,6 +39,7 @@ async fn ask_for_a_code(client: &Client, service: &Url) -> Result<(LinkCode, Acc
         client_name: Some("dev --auto"),
         role: None,
         key_expires_at: None,
+        return_code: false,
     };
     let code = client.start_link(&request).await?;
     let (digits, lives) = (&code.link_code, code.expires_in);

@@ -100,7 +100,11 @@ impl Keys {
         let NeededJson(asked) = body;
         let request = asked.read()?;
         let id = account_id(&id);
-        let key = self.services.keys.create(&caller, id, request).await?;
+        let key = self
+            .services
+            .keys
+            .create(&caller, id, request, bearer.address())
+            .await?;
         Ok(Created::Created(Json(key.into())))
     }
 
@@ -131,7 +135,9 @@ impl Keys {
             true => Descendants::Deleted,
             false => Descendants::Kept,
         };
-        self.services.keys.delete(&caller, id, key, with).await?;
+        let address = bearer.address();
+        let deleted = self.services.keys.delete(&caller, id, key, with, address);
+        deleted.await?;
         Ok(Deleted::Deleted)
     }
 }

@@ -28,6 +28,19 @@ pub(crate) struct NewLink {
     /// When the new key expires; must be in the future. A key without an expiry works until it is deleted.
     #[oai(nullable)]
     pub(crate) key_expires_at: Option<TimeText>,
+    /// Whether the key opens the account only after `POST /v1/link/{link_code}/confirm` with the return code that the page
+    /// shows to the person. Only for providers that send people back to the page.
+    #[oai(nullable)]
+    pub(crate) return_code: Option<bool>,
+}
+
+/// The return code of a link.
+#[derive(Object, Deserialize)]
+#[oai(example)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Confirmation {
+    /// The six letters that the page shows after the consent. Case, spaces and hyphens do not matter.
+    pub(crate) return_code: String,
 }
 
 /// A new link code.
@@ -49,11 +62,17 @@ pub(crate) struct StartedLink {
     access_key: Option<String>,
     /// The provider where the person will consent.
     provider: String,
+    /// As in the request.
+    return_code: Option<bool>,
 }
 
 impl StartedLink {
     /// Converts a link for a service with this page.
-    pub(crate) fn new(started: usecases::StartedLink, page: &Url) -> Self {
+    pub(crate) fn new(
+        started: usecases::StartedLink,
+        return_code: Option<bool>,
+        page: &Url,
+    ) -> Self {
         let code = started.code.digits();
         let mut complete = page.clone();
         complete.set_query(Some(&format!("code={code}")));
@@ -65,17 +84,19 @@ impl StartedLink {
             interval: seconds_up(started.interval),
             access_key: started.access_key.map(|key| key.expose().to_owned()),
             provider: started.provider.to_string(),
+            return_code,
         }
     }
 }
 
-/// Status of a link: `pending` until somebody confirms the code, `authorizing` while the person is at the provider, and
-/// finally `linked`, `denied`, `expired` or `failed`.
+/// Status of a link: `pending` until somebody confirms the code, `authorizing` while the person is at the provider,
+/// `confirming` while a link that asks for a return code waits for it, and finally `linked`, `denied`, `expired` or `failed`.
 #[derive(Enum, Clone, Copy)]
 #[oai(rename_all = "snake_case")]
 pub(crate) enum LinkStatus {
     Pending,
     Authorizing,
+    Confirming,
     Linked,
     Denied,
     Expired,
@@ -100,6 +121,7 @@ impl From<&Status> for LinkStatus {
         match status {
             Status::Pending => Self::Pending,
             Status::Authorizing => Self::Authorizing,
+            Status::Confirming => Self::Confirming,
             Status::Linked(_) => Self::Linked,
             Status::Denied(_) => Self::Denied,
             Status::Expired => Self::Expired,
@@ -127,6 +149,15 @@ impl Example for NewLink {
             client_name: Some("nightly backup on db1".to_owned()),
             role: Some(AccessKeyRole::Reader),
             key_expires_at: Some(TimeText::example()),
+            return_code: None,
+        }
+    }
+}
+
+impl Example for Confirmation {
+    fn example() -> Self {
+        Self {
+            return_code: "BCD-FGH".to_owned(),
         }
     }
 }
@@ -141,6 +172,7 @@ impl Example for StartedLink {
             interval: 2,
             access_key: Some("coak_0123456789abcdefghjkmnpqrstvwxyz012345671238hhy".to_owned()),
             provider: "github".to_owned(),
+            return_code: None,
         }
     }
 }

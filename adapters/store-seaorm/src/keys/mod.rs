@@ -4,6 +4,7 @@ mod macs;
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
+use central_oauth_domain::audit::{AuditDraft, AuditEvent};
 use central_oauth_domain::grant::{
     AccessKeyId, AccountId, KeyBinding, KeyHolder, KeyMaker, KeyRecord, NewKey, descendants,
 };
@@ -21,8 +22,8 @@ use crate::convert::{key_holder, key_record, person, row_count, to_account};
 use crate::entities::access_keys::{ActiveModel, Column, Entity};
 use crate::entities::{accounts, device_codes};
 use crate::error::failed;
-use crate::locks;
 use crate::store::SeaOrmStore;
+use crate::{audit, locks};
 
 pub(crate) use macs::{complete, insert_inert};
 
@@ -67,6 +68,7 @@ impl KeyStore for SeaOrmStore {
         key: NewKey,
         most: u64,
         macs: &RowMacs,
+        audit: AuditDraft,
     ) -> Result<KeyCreation, StoreError> {
         let write = self.write().await?;
         let account = accounts::Entity::find_by_id(key.account.0).lock_exclusive();
@@ -79,10 +81,13 @@ impl KeyStore for SeaOrmStore {
             return Ok(KeyCreation::Full);
         }
         let holder = key.holder(UNNUMBERED, person(&account));
-        let (name, now) = (Some(key.name), key.created_at);
+        let (id, name, now) = (key.account, Some(key.name), key.created_at);
         let row = macs::insert(&write.txn, holder, name, now, macs).await?;
+        let record = key_record(row)?;
+        let event = AuditEvent::key_created(id, &record);
+        audit::keep(&write.txn, &audit.entry(event)).await?;
         write.commit().await?;
-        Ok(KeyCreation::Created(key_record(row)?))
+        Ok(KeyCreation::Created(record))
     }
 
     async fn delete_key(
@@ -90,18 +95,28 @@ impl KeyStore for SeaOrmStore {
         account: AccountId,
         key: AccessKeyId,
         with: Descendants,
+        audit: AuditDraft,
     ) -> Result<Vec<AccessKeyId>, StoreError> {
         let write = self.write().await?;
         // Nobody makes a key meanwhile: see `create_key`.
         let locked = accounts::Entity::find_by_id(account.0).lock_exclusive();
         locked.one(&write.txn).await.map_err(failed)?;
         let gone = doomed(&write.txn, account, key, with).await?;
+        if gone.is_empty() {
+            return Ok(gone);
+        }
         // In the order in which others lock them who note their uses.
         let numbers = gone.iter().map(|key| key.0);
         let rows = Entity::find().filter(Column::Id.is_in(numbers.clone()));
         locks::in_order(&write.txn, rows, Column::Id).await?;
         let deleted = Entity::delete_many().filter(Column::Id.is_in(numbers));
         deleted.exec(&write.txn).await.map_err(failed)?;
+        let event = AuditEvent::key_deleted(account, key);
+        let event = match gone.len() {
+            1 => event,
+            more => event.with("descendants", more - 1),
+        };
+        audit::keep(&write.txn, &audit.entry(event)).await?;
         write.commit().await?;
         Ok(gone)
     }

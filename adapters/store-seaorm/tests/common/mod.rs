@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use central_oauth_contract::token_store::Fixture;
 use central_oauth_domain::Timestamp;
+use central_oauth_domain::audit::{Actor, AuditDraft};
 use central_oauth_domain::grant::{
     Account, AccountKey, InertKey, LifetimeHints, NewGrant, ProviderName, RefreshedTokens,
     TokenOrigin,
@@ -19,7 +20,7 @@ use central_oauth_domain::ports::{
     HashKey, LinkCreation, LinkStore, NewLink, NewLinkKey, TokenStore,
 };
 use central_oauth_domain::secret::{KeyedHash, Sealed};
-use central_oauth_domain::testing::FakeCipher;
+use central_oauth_domain::testing::{FakeCipher, audit_draft};
 use central_oauth_domain::vault::{RowMacs, Vault};
 use central_oauth_store_seaorm::{DatabaseUrl, PoolSettings, SeaOrmStore};
 use central_oauth_test_postgres::{Cluster, Database};
@@ -171,6 +172,11 @@ fn vault() -> Vault {
     Vault::unlock(cipher, &hash_key).unwrap()
 }
 
+/// An audit entry of now that lacks only what has happened.
+pub(crate) fn audit() -> AuditDraft {
+    audit_draft(Actor::Service, NOW)
+}
+
 pub(crate) fn sealed(text: &str) -> Sealed {
     Sealed::from_bytes(text.as_bytes().to_vec())
 }
@@ -187,6 +193,7 @@ pub(crate) fn new_link(n: u64) -> NewLink {
         key: NewLinkKey::New(InertKey::owner(key(n))),
         created_at: NOW,
         expires_at: LATER,
+        return_code: false,
     }
 }
 
@@ -229,7 +236,7 @@ pub(crate) async fn returned(store: &SeaOrmStore, n: u64) -> Link {
 pub(crate) async fn linked(store: &SeaOrmStore, n: u64, person: &str) -> Account {
     let link = authorizing(store, n).await;
     store
-        .complete_link(&link, grant(person), NOW, macs())
+        .complete_link(&link, grant(person), NOW, macs(), audit())
         .await
         .unwrap()
 }

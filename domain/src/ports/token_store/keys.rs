@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::StoreError;
+use crate::audit::AuditDraft;
 use crate::grant::{AccessKeyId, AccountId, KeyHolder, KeyRecord, NewKey};
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
@@ -23,22 +24,25 @@ pub trait KeyStore: Send + Sync {
     ) -> Result<Vec<KeyRecord>, StoreError>;
 
     /// Keeps a new key with its MAC, unless the account has `most` already. [`StoreError::Conflict`] when the account is
-    /// gone, or the key that makes it.
+    /// gone, or the key that makes it. The audit entry is part of the transaction.
     async fn create_key(
         &self,
         key: NewKey,
         most: u64,
         macs: &RowMacs,
+        audit: AuditDraft,
     ) -> Result<KeyCreation, StoreError>;
 
-    /// Deletes a key of an account with its links, and with the keys that come from it ([`descendants`](crate::grant::descendants)) if asked to.
-    /// Returns the keys that are gone; none if there was no such key. Whoever makes a key at the same moment is either
-    /// earlier, and the new key goes too, or fails.
+    /// Deletes a key of an account with its links, and with the keys that come from it
+    /// ([`descendants`](crate::grant::descendants)) if asked to. Returns the keys that are gone; none if there was no such
+    /// key. Whoever makes a key at the same moment is either earlier, and the new key goes too, or fails. The audit entry is
+    /// part of the transaction.
     async fn delete_key(
         &self,
         account: AccountId,
         key: AccessKeyId,
         with: Descendants,
+        audit: AuditDraft,
     ) -> Result<Vec<AccessKeyId>, StoreError>;
 
     /// Up to `limit` keys without a MAC in the order of their numbers, those after `after` only.

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::{MemoryStore, State};
+use crate::audit::{AuditDraft, AuditEvent};
 use crate::grant::{
     AccessKeyId, AccountId, InertKey, KeyBinding, KeyHolder, KeyMaker, KeyRecord, NewKey,
     descendants,
@@ -45,8 +46,14 @@ impl KeyStore for MemoryStore {
         key: NewKey,
         most: u64,
         macs: &RowMacs,
+        audit: AuditDraft,
     ) -> Result<KeyCreation, StoreError> {
-        self.lock().create_key(key, most, macs)
+        let (mut state, account) = (self.lock(), key.account);
+        let created = state.create_key(key, most, macs)?;
+        if let KeyCreation::Created(record) = &created {
+            state.keep_entry(audit.entry(AuditEvent::key_created(account, record)));
+        }
+        Ok(created)
     }
 
     async fn delete_key(
@@ -54,6 +61,7 @@ impl KeyStore for MemoryStore {
         account: AccountId,
         key: AccessKeyId,
         with: Descendants,
+        audit: AuditDraft,
     ) -> Result<Vec<AccessKeyId>, StoreError> {
         let mut state = self.lock();
         let records: Vec<_> = state
@@ -71,6 +79,12 @@ impl KeyStore for MemoryStore {
             state.keys.remove(&key.0);
             state.links.retain(|_, link| link.key != *key);
         }
+        let event = AuditEvent::key_deleted(account, key);
+        let event = match gone.len() {
+            1 => event,
+            more => event.with("descendants", more - 1),
+        };
+        state.keep_entry(audit.entry(event));
         Ok(gone)
     }
 

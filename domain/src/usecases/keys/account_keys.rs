@@ -1,6 +1,9 @@
 //! Lists, creates and deletes the keys of an account.
 
+use std::net::IpAddr;
+
 use super::Keys;
+use crate::audit::Actor;
 use crate::grant::{
     AccessKeyId, AccountId, ExceedsMaker, KeyLimits, KeyMaker, KeyRecord, NewKey, descendants,
     expiry_under,
@@ -68,6 +71,7 @@ impl Keys {
         caller: &Caller,
         id: AccountId,
         request: KeyRequest,
+        address: IpAddr,
     ) -> Result<HandedKey, Refusal> {
         self.accounts.owned(caller, id).await?;
         let access_key = AccessKey::generate(&self.entropy);
@@ -80,11 +84,10 @@ impl Keys {
             created_at: self.clock.now(),
             expires_at: self.expiry(caller, request.expires_at)?,
         };
-        match self
-            .keys
-            .create_key(key, Self::MOST_PER_ACCOUNT, &self.macs)
-            .await
-        {
+        let audit = self.audit.draft(Actor::from(caller), Some(address));
+        let most = Self::MOST_PER_ACCOUNT;
+        let created = self.keys.create_key(key, most, &self.macs, audit);
+        match created.await {
             Ok(KeyCreation::Created(record)) => {
                 tracing::info!(account = id.0, key = record.id.0, "access key handed out");
                 Ok(HandedKey { access_key, record })
@@ -110,6 +113,7 @@ impl Keys {
         id: AccountId,
         key: AccessKeyId,
         with: Descendants,
+        address: IpAddr,
     ) -> Result<(), Refusal> {
         let owned = self.accounts.owned(caller, id).await;
         if matches!(owned, Err(Refusal::NotFound(_))) {
@@ -117,10 +121,24 @@ impl Keys {
             self.withdrawals.begin(id).complete().await;
         }
         owned?;
+        self.delete_as(Actor::from(caller), id, key, with, address)
+            .await
+    }
+
+    /// Deletes a key on behalf of an actor who may.
+    pub(in crate::usecases) async fn delete_as(
+        &self,
+        actor: Actor,
+        id: AccountId,
+        key: AccessKeyId,
+        with: Descendants,
+        address: IpAddr,
+    ) -> Result<(), Refusal> {
         for key in self.doomed(id, key, with).await? {
             self.ender.end_relinks(id, Some(key)).await?;
         }
-        let gone = self.keys.delete_key(id, key, with).await?;
+        let audit = self.audit.draft(actor, Some(address));
+        let gone = self.keys.delete_key(id, key, with, audit).await?;
         // Without such a key, somebody else may have deleted it just now.
         self.withdrawals.begin(id).complete().await;
         if gone.is_empty() {

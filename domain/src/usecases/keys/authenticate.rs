@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Keys;
 use super::unknown::WRONG_NETWORK;
+use crate::audit::{Actor, AuditKind};
 use crate::grant::KeyBinding;
 use crate::link::LinkState;
 use crate::observe::BearerRefusal;
@@ -65,6 +66,15 @@ impl Keys {
                 let hash = self.vault.hash_access_key(key);
                 self.found(&hash, Source::Store, from).await
             }
+        }
+    }
+
+    /// Counts a request with an operator's key for the audit log.
+    pub fn count_operator(&self, caller: &Caller, address: IpAddr) {
+        if matches!(caller, Caller::Admin | Caller::Auditor | Caller::Enroller) {
+            let actor = Actor::from(caller);
+            self.audit
+                .count(AuditKind::OperatorUsed, None, actor, address);
         }
     }
 

@@ -12,7 +12,7 @@ use self::uses::KeyUses;
 use super::accounts::AccountReader;
 use super::links::LinkEnder;
 use super::withdrawal::Withdrawals;
-use super::{Operators, Ports, TokenCache};
+use super::{AuditLog, Operators, Ports, TokenCache};
 use crate::entropy::Entropy;
 use crate::grant::AccessKeyId;
 use crate::observe::Observer;
@@ -39,6 +39,7 @@ pub struct Keys {
     /// How often limited keys were used, in this process.
     used: RateLimit<AccessKeyId>,
     observer: Arc<dyn Observer>,
+    audit: Arc<AuditLog>,
 }
 
 impl Keys {
@@ -67,6 +68,7 @@ impl Keys {
             unknown: UnknownBearers::default(),
             used: RateLimit::of_each(),
             observer: Arc::clone(&ports.observer),
+            audit: Arc::clone(&ports.audit),
         }
     }
 

@@ -47,7 +47,7 @@ impl Links {
         let (link, report) = match (own_key(link.as_ref(), caller), link) {
             (Some(key), Some(link)) => {
                 self.observer.link_resumed(link.id);
-                let report = self.full_report(&link, key).await?;
+                let report = self.full_report(self.as_the_key_says(&link, key)?).await?;
                 (link.id, report)
             }
             (_, other) => {
@@ -78,14 +78,21 @@ impl Links {
         let hash = self.vault.hash_link_code(&code);
         let link = self.links.find_link(&hash).await?;
         match (own_key(link.as_ref(), caller), link) {
-            (Some(key), Some(link)) => self.full_report(&link, key).await,
+            (Some(key), Some(link)) => {
+                let link = self.as_the_key_says(&link, key)?;
+                self.full_report(link).await
+            }
             _ => Err(UNKNOWN_CODE),
         }
     }
 
     /// The link as far as its key bears it out. Which account a link led to is decided by the key, whose row has a MAC. A link
     /// that was completed since the key was read is reported as it was then.
-    fn as_the_key_says<'a>(&self, link: &'a Link, key: &'a KeyHolder) -> Result<&'a Link, Refusal> {
+    pub(super) fn as_the_key_says<'a>(
+        &self,
+        link: &'a Link,
+        key: &'a KeyHolder,
+    ) -> Result<&'a Link, Refusal> {
         match (&link.state, &key.binding) {
             (LinkState::Linked { .. }, KeyBinding::Link(earlier)) => Ok(earlier),
             (LinkState::Linked { account, .. }, KeyBinding::Account { id, .. })
@@ -114,8 +121,7 @@ impl Links {
         }
     }
 
-    async fn full_report(&self, link: &Link, key: &KeyHolder) -> Result<LinkReport, Refusal> {
-        let link = self.as_the_key_says(link, key)?;
+    pub(super) async fn full_report(&self, link: &Link) -> Result<LinkReport, Refusal> {
         let report = self.bare_report(link);
         let account = match report.status {
             LinkStatus::Linked(account) => Some(self.accounts.get(account).await?),
@@ -134,7 +140,7 @@ impl Links {
 }
 
 /// The caller's key, if it is the key of this link.
-fn own_key<'a>(link: Option<&Link>, caller: &'a Caller) -> Option<&'a ShownKey> {
+pub(super) fn own_key<'a>(link: Option<&Link>, caller: &'a Caller) -> Option<&'a ShownKey> {
     match (link, caller) {
         (Some(link), Caller::Key(key)) if key.id == link.key => Some(key),
         _ => None,

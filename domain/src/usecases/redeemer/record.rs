@@ -1,11 +1,11 @@
 //! Records what the provider answered.
 
 use super::{Outcome, Redeemer};
+use crate::audit::{Actor, AuditEvent};
 use crate::fault::Fault;
 use crate::grant::NewGrant;
 use crate::link::pace::IDENTIFY_WITHIN;
 use crate::link::{Ending, Link, LinkState, PollSchedule, SealedGrant};
-use crate::observe::LinkEnd;
 use crate::ports::StoreError;
 use crate::vault::AlteredKey;
 
@@ -16,7 +16,7 @@ impl Redeemer {
     /// [`StoreError::Unavailable`]: call it again with the same outcome. [`StoreError::Conflict`]: the link ended or
     /// went to somebody else in the meantime.
     pub async fn record(&self, link: &Link, outcome: &Outcome) -> Result<Option<Link>, StoreError> {
-        let (id, now) = (link.id, self.clock.now());
+        let now = self.clock.now();
         match outcome {
             Outcome::AskAgain(poll) => self.links.postpone_poll(link, *poll).await?,
             // The link has reported `expired` to the client for good.
@@ -28,17 +28,18 @@ impl Redeemer {
             }
             Outcome::Redeemed(grant, poll) => return self.keep(link, grant, *poll).await,
             Outcome::Identified(grant) => {
-                let (grant, macs) = (NewGrant::clone(grant), self.vault.row_macs());
-                let account = match self.links.complete_link(link, grant, now, &macs).await {
-                    Err(StoreError::Altered(altered)) => {
-                        return self.refuse(link, altered).await.map(|()| None);
-                    }
-                    completed => completed?,
-                };
-                self.cache.forget(account.id);
-                tracing::info!(link = id.0, account = account.id.0, provider = %link.provider, "account linked");
-                let linked = LinkEnd::Linked;
-                self.observer.link_ended(id, &link.provider, linked);
+                let grant = NewGrant::clone(grant);
+                let audit = self.audit.draft(Actor::Service, None);
+                match self.completer.complete(link, grant, audit).await {
+                    Err(StoreError::Altered(altered)) => self.refuse(link, altered).await?,
+                    completed => drop(completed?),
+                }
+            }
+            Outcome::Held(owner) => {
+                self.links.hold_grant(link, owner.clone(), now).await?;
+                tracing::info!(link = link.id.0, provider = %link.provider, "link waits for its return code");
+                let confirming = AuditEvent::link_confirming(link);
+                self.audit.record(confirming, Actor::Service, None);
             }
             Outcome::Over(ending) => self.ender.end(link, ending.clone()).await?,
         }
@@ -86,7 +87,9 @@ impl Redeemer {
                     let is_ours = current.version == read.version.next();
                     return Ok(is_ours.then_some(current));
                 }
-                LinkState::Linked { .. } | LinkState::Pending => return Ok(None),
+                LinkState::Confirming(_) | LinkState::Linked { .. } | LinkState::Pending => {
+                    return Ok(None);
+                }
             }
         }
     }

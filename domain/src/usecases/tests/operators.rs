@@ -78,15 +78,15 @@ async fn an_auditor_reads_what_an_admin_reads_and_changes_nothing() {
     };
     let refused = [
         stage.accounts.refresh(&carol, id).await.err(),
-        stage.accounts.delete(&carol, id).await.err(),
-        stage.keys.create(&carol, id, request).await.err(),
+        stage.accounts.delete(&carol, id, HOME).await.err(),
+        stage.keys.create(&carol, id, request, HOME).await.err(),
         stage
             .keys
-            .delete(&carol, id, keys[0].id, Descendants::Kept)
+            .delete(&carol, id, keys[0].id, Descendants::Kept, HOME)
             .await
             .err(),
         stage.link_for(&carol).await.err(),
-        stage.tokens.hand_out(&carol, secs(0)).await.err(),
+        stage.tokens.hand_out(&carol, secs(0), HOME).await.err(),
     ];
     for refusal in refused {
         assert!(

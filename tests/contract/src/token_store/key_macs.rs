@@ -1,5 +1,6 @@
 //! The MACs of keys.
 
+use central_oauth_domain::audit::Actor;
 use central_oauth_domain::grant::KeyHolder;
 use central_oauth_domain::link::Link;
 use central_oauth_domain::ports::{StoreError, TokenStore};
@@ -21,7 +22,9 @@ pub(super) async fn every_key_has_one(fixture: &dyn Fixture) {
         macs().is_genuine(&holder(&*store, 2).await),
         "of an account"
     );
-    let created = store.create_key(new_key(3, ada.id), PLENTY, macs()).await;
+    let created = store
+        .create_key(new_key(3, ada.id), PLENTY, macs(), draft(Actor::Admin))
+        .await;
     created.unwrap();
     assert!(
         macs().is_genuine(&holder(&*store, 3).await),
@@ -44,7 +47,13 @@ pub(super) async fn only_the_own_hash_key_makes_them(fixture: &dyn Fixture) {
     let inert = holder(&*store, 1).await;
     assert!(!macs_of(8).is_genuine(&inert));
     let others = macs_of(8);
-    let forged = store.complete_link(&link, grant("ada", "one"), at(10), &others);
+    let forged = store.complete_link(
+        &link,
+        grant("ada", "one"),
+        at(10),
+        &others,
+        draft(Actor::Service),
+    );
     assert!(matches!(forged.await, Err(StoreError::Altered(_))));
     assert_eq!(store.accounts(None, 10).await.unwrap(), []);
     assert_eq!(holder(&*store, 1).await, inert);

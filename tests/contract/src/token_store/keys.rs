@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use central_oauth_domain::audit::Actor;
 use central_oauth_domain::grant::{
     AccessKeyId, AccountId, KeyBinding, KeyHolder, KeyLimits, KeyMaker, KeyRecord, KeyRole, NewKey,
 };
@@ -39,7 +40,9 @@ pub(super) async fn a_new_key_opens_its_link(fixture: &dyn Fixture) {
 }
 
 async fn create(store: &dyn TokenStore, n: u8, account: AccountId) -> KeyRecord {
-    let created = store.create_key(new_key(n, account), PLENTY, macs()).await;
+    let created = store
+        .create_key(new_key(n, account), PLENTY, macs(), draft(Actor::Admin))
+        .await;
     match created.unwrap() {
         KeyCreation::Created(record) => record,
         KeyCreation::Full => panic!("not kept"),
@@ -84,7 +87,10 @@ pub(super) async fn a_further_key_opens_the_account(fixture: &dyn Fixture) {
         expires_at: None,
         ..new_key(3, ada.id)
     };
-    store.create_key(endless, PLENTY, macs()).await.unwrap();
+    store
+        .create_key(endless, PLENTY, macs(), draft(Actor::Admin))
+        .await
+        .unwrap();
     let holder = store.find_key(&key(3)).await.unwrap().unwrap();
     assert_eq!(holder.expires_at, None);
 }
@@ -132,12 +138,14 @@ pub(super) async fn an_account_has_only_so_many(fixture: &dyn Fixture) {
     let bob = linked(&*store, 2, grant("bob", "one"), 10).await;
     create(&*store, 11, ada.id).await;
     for most in [0, 1, 2] {
-        let refused = store.create_key(new_key(12, ada.id), most, macs()).await;
+        let refused = store
+            .create_key(new_key(12, ada.id), most, macs(), draft(Actor::Admin))
+            .await;
         assert_eq!(refused.unwrap(), KeyCreation::Full);
     }
     assert_eq!(store.find_key(&key(12)).await.unwrap(), None);
     let others = store
-        .create_key(new_key(12, bob.id), 2, macs())
+        .create_key(new_key(12, bob.id), 2, macs(), draft(Actor::Admin))
         .await
         .unwrap();
     assert!(matches!(others, KeyCreation::Created(_)));
@@ -148,11 +156,20 @@ pub(super) async fn a_key_needs_an_account_and_a_hash_of_its_own(fixture: &dyn F
     let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
     for most in [0, PLENTY] {
         let nobodys = store
-            .create_key(new_key(2, AccountId(777)), most, macs())
+            .create_key(
+                new_key(2, AccountId(777)),
+                most,
+                macs(),
+                draft(Actor::Admin),
+            )
             .await;
         assert_conflict(nobodys);
     }
-    assert_conflict(store.create_key(new_key(1, ada.id), PLENTY, macs()).await);
+    assert_conflict(
+        store
+            .create_key(new_key(1, ada.id), PLENTY, macs(), draft(Actor::Admin))
+            .await,
+    );
     assert_eq!(all(&*store, ada.id).await.len(), 1);
 }
 
@@ -163,7 +180,7 @@ pub(super) async fn many_at_once_stay_below_the_most(fixture: &dyn Fixture) {
         let store = fixture.store();
         tasks.spawn(async move {
             store
-                .create_key(new_key(n, ada.id), 5, macs())
+                .create_key(new_key(n, ada.id), 5, macs(), draft(Actor::Admin))
                 .await
                 .unwrap()
         });
@@ -186,7 +203,9 @@ pub(super) async fn deleting_one_takes_its_links_along(fixture: &dyn Fixture) {
     let (first, second) = (found(&*store, 1).await.key, found(&*store, 2).await.key);
     keep(&*store, new_relink(3, first, ada.id)).await;
     keep(&*store, new_relink(4, second, ada.id)).await;
-    let gone = store.delete_key(ada.id, first, Descendants::Kept).await;
+    let gone = store
+        .delete_key(ada.id, first, Descendants::Kept, draft(Actor::Admin))
+        .await;
     assert_eq!(gone.unwrap(), [first]);
     assert_eq!(store.find_key(&key(1)).await.unwrap(), None);
     for n in [1, 3] {
@@ -197,7 +216,9 @@ pub(super) async fn deleting_one_takes_its_links_along(fixture: &dyn Fixture) {
     let left: Vec<_> = all(&*store, ada.id).await.iter().map(|k| k.id).collect();
     assert_eq!(left, [second]);
     assert!(store.account(ada.id).await.unwrap().is_some());
-    let gone = store.delete_key(ada.id, first, Descendants::Kept).await;
+    let gone = store
+        .delete_key(ada.id, first, Descendants::Kept, draft(Actor::Admin))
+        .await;
     assert_eq!(gone.unwrap(), []);
 }
 
@@ -213,7 +234,9 @@ pub(super) async fn only_an_account_s_own_keys_are_deleted(fixture: &dyn Fixture
         (ada.id, AccessKeyId(777)),
         (AccountId(777), hers),
     ] {
-        let gone = store.delete_key(account, key, Descendants::Kept).await;
+        let gone = store
+            .delete_key(account, key, Descendants::Kept, draft(Actor::Admin))
+            .await;
         assert_eq!(gone.unwrap(), []);
     }
     for n in [1, 2, 3] {
@@ -271,7 +294,11 @@ async fn made_by(
         maker: KeyMaker::Key(maker),
         ..new_key(n, account)
     };
-    match store.create_key(key, PLENTY, macs()).await.unwrap() {
+    match store
+        .create_key(key, PLENTY, macs(), draft(Actor::Admin))
+        .await
+        .unwrap()
+    {
         KeyCreation::Created(record) => record.id,
         KeyCreation::Full => panic!("not kept"),
     }
@@ -291,19 +318,25 @@ pub(super) async fn what_comes_from_a_key_goes_with_it_if_asked_to(fixture: &dyn
         let keys = all(&*store, account).await;
         keys.iter().map(|key| key.id).collect::<Vec<_>>()
     };
-    let gone = store.delete_key(ada.id, child, Descendants::Kept).await;
+    let gone = store
+        .delete_key(ada.id, child, Descendants::Kept, draft(Actor::Admin))
+        .await;
     assert_eq!(gone.unwrap(), [child]);
     assert_eq!(all_of(ada.id).await, [owner, grandchild, others]);
     let again = made_by(&*store, 7, ada.id, owner).await;
     let below = made_by(&*store, 8, ada.id, again).await;
-    let gone = store.delete_key(ada.id, owner, Descendants::Deleted).await;
+    let gone = store
+        .delete_key(ada.id, owner, Descendants::Deleted, draft(Actor::Admin))
+        .await;
     let mut gone = gone.unwrap();
     gone.sort();
     assert_eq!(gone, [owner, again, below]);
     // The maker of this one went by itself before.
     assert_eq!(all_of(ada.id).await, [grandchild, others]);
     assert_eq!(all_of(bob.id).await, [bobs, of_bob]);
-    let gone = store.delete_key(ada.id, of_bob, Descendants::Deleted).await;
+    let gone = store
+        .delete_key(ada.id, of_bob, Descendants::Deleted, draft(Actor::Admin))
+        .await;
     assert_eq!(gone.unwrap(), []);
     assert_eq!(all_of(bob.id).await, [bobs, of_bob]);
 }
@@ -318,7 +351,11 @@ pub(super) async fn a_key_that_is_gone_makes_none(fixture: &dyn Fixture) {
             maker: KeyMaker::Key(maker),
             ..new_key(3, ada.id)
         };
-        assert_conflict(store.create_key(key, PLENTY, macs()).await);
+        assert_conflict(
+            store
+                .create_key(key, PLENTY, macs(), draft(Actor::Admin))
+                .await,
+        );
     }
 }
 
@@ -330,7 +367,9 @@ pub(super) async fn a_key_that_is_deleted_at_once_leaves_nothing_behind(fixture:
         let store = fixture.store();
         tasks.spawn(async move {
             if n == 18 {
-                let gone = store.delete_key(ada.id, owner, Descendants::Deleted).await;
+                let gone = store
+                    .delete_key(ada.id, owner, Descendants::Deleted, draft(Actor::Admin))
+                    .await;
                 assert!(gone.unwrap().contains(&owner));
                 return;
             }
@@ -338,7 +377,10 @@ pub(super) async fn a_key_that_is_deleted_at_once_leaves_nothing_behind(fixture:
                 maker: KeyMaker::Key(owner),
                 ..new_key(n, ada.id)
             };
-            match store.create_key(key, PLENTY, macs()).await {
+            match store
+                .create_key(key, PLENTY, macs(), draft(Actor::Admin))
+                .await
+            {
                 Ok(KeyCreation::Created(_)) | Err(StoreError::Conflict) => {}
                 other => panic!("{other:?}"),
             }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use central_oauth_domain::audit::{Actor, AuditDraft};
 use central_oauth_domain::grant::refresh::{Attempts, RefreshFailure};
 use central_oauth_domain::grant::revocation::{
     NewRevocation, RevocableTokens, RevocationLease, RevocationReference,
@@ -20,7 +21,7 @@ use central_oauth_domain::ports::{
     HashKey, LinkCreation, NewLink, NewLinkKey, StoreError, TokenStore,
 };
 use central_oauth_domain::secret::{KeyedHash, Sealed};
-use central_oauth_domain::testing::FakeCipher;
+use central_oauth_domain::testing::{FakeCipher, audit_draft};
 use central_oauth_domain::vault::{RowMacs, Vault};
 use central_oauth_domain::{Fault, Timestamp};
 
@@ -122,6 +123,7 @@ pub(super) fn new_link(n: u8) -> NewLink {
         key: NewLinkKey::New(InertKey::owner(key(n))),
         created_at: at(0),
         expires_at: at(0) + LIFETIME,
+        return_code: false,
     }
 }
 
@@ -263,7 +265,10 @@ pub(super) async fn complete(
     grant: NewGrant,
     now: u64,
 ) -> Result<Account, StoreError> {
-    store.complete_link(link, grant, at(now), macs()).await
+    let audit = draft(Actor::Service);
+    store
+        .complete_link(link, grant, at(now), macs(), audit)
+        .await
 }
 
 /// The link as it is now.
@@ -370,6 +375,11 @@ pub(super) fn new_key(n: u8, account: AccountId) -> NewKey {
         created_at: at(15),
         expires_at: Some(at(9000)),
     }
+}
+
+/// An audit entry of second 15 that lacks only what has happened.
+pub(super) fn draft(actor: Actor) -> AuditDraft {
+    audit_draft(actor, at(15))
 }
 
 /// Tokens at GitHub, number `n`, that are to be revoked from second 10 on.

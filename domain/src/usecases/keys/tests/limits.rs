@@ -23,7 +23,7 @@ async fn key(
         limits,
     };
     let account = stage.last_account().await;
-    stage.keys.create(caller, account, request).await
+    stage.keys.create(caller, account, request, HOME).await
 }
 
 #[tokio::test]

@@ -11,7 +11,11 @@ async fn reader(stage: &Stage, caller: &Caller) -> HandedKey {
         limits: KeyLimits::default(),
     };
     let account = stage.last_account().await;
-    stage.keys.create(caller, account, request).await.unwrap()
+    stage
+        .keys
+        .create(caller, account, request, HOME)
+        .await
+        .unwrap()
 }
 
 async fn makers(stage: &Stage) -> Vec<(AccessKeyId, Option<KeyMaker>)> {
@@ -62,7 +66,7 @@ async fn what_a_leaked_key_has_made_goes_with_it_if_asked_to() {
         // An open relink of the leaked key goes in any case.
         let relink = stage.link_for(&stage.caller(&leaked).await).await.unwrap();
         let owner = stage.caller(&own).await;
-        let deleted = stage.keys.delete(&owner, account, key.id, with).await;
+        let deleted = stage.keys.delete(&owner, account, key.id, with, HOME).await;
         deleted.unwrap();
         assert!(!works(&stage, &leaked).await);
         let stays = with == Descendants::Kept;
@@ -97,11 +101,11 @@ async fn a_link_can_give_a_reader_and_a_key_that_expires() {
         LinkStatus::Linked(_)
     ));
     let caller = stage.caller(&key).await;
-    assert!(stage.tokens.hand_out(&caller, secs(0)).await.is_ok());
+    assert!(stage.tokens.hand_out(&caller, secs(0), HOME).await.is_ok());
     let account = stage.last_account().await;
     let forbidden = [
         stage.keys.list(&caller, account, None, 9).await.err(),
-        stage.accounts.delete(&caller, account).await.err(),
+        stage.accounts.delete(&caller, account, HOME).await.err(),
         stage.link_for(&caller).await.err(),
     ];
     for refusal in forbidden {

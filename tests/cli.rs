@@ -15,6 +15,7 @@ mod cli {
     /// The tests.
     mod accounts;
     mod client_config;
+    mod config_check;
     mod database;
     mod dev;
     mod documents;

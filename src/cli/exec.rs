@@ -27,7 +27,7 @@ pub(super) struct Options {
 }
 
 /// Replaces this process by the command, so that signals and the exit code need no forwarding. Returns only on failure.
-pub(super) async fn run(options: Options, config: ClientConfig) -> Result<Exit, Failure> {
+pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Exit, Failure> {
     let profile = options.target.profile(&config)?;
     let (token, _) = fetch(&profile, options.min_ttl).await?;
     let Some((program, arguments)) = options.command.split_first() else {

@@ -192,6 +192,23 @@ CENTRAL_OAUTH_SERVER, never to the service of a saved key.",
         variables: &["SERVER", "ADMIN_KEY"],
     },
     Notes {
+        command: &["config"],
+        text: "",
+        examples: &["central-oauth config check"],
+        exits: &[],
+        variables: &["SECRET_KEY", "PROVIDERS", "*"],
+    },
+    Notes {
+        command: &["config", "check"],
+        text: "Prints a variable without a value as empty. Warnings go to standard error and do not change the exit code.",
+        examples: &[
+            "central-oauth config check",
+            "docker compose run --rm central-oauth config check",
+        ],
+        exits: &[],
+        variables: &["SECRET_KEY", "PROVIDERS", "*"],
+    },
+    Notes {
         command: &["providers"],
         text: "Reads the same configuration as `serve`. Needs neither the database nor the secret key.",
         examples: &["central-oauth providers list", "central-oauth providers check github"],

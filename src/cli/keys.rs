@@ -66,7 +66,7 @@ struct Delete {
     confirmation: Confirmation,
 }
 
-pub(super) async fn run(options: Options, config: ClientConfig) -> Result<Exit, Failure> {
+pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Exit, Failure> {
     match options.action {
         Action::List(list) => list.run(&config).await?,
         Action::Create(create) => create.run(&config).await?,
@@ -76,7 +76,7 @@ pub(super) async fn run(options: Options, config: ClientConfig) -> Result<Exit, 
 }
 
 impl List {
-    async fn run(self, config: &ClientConfig) -> Result<(), Failure> {
+    async fn run(self, config: &ClientConfig<'_>) -> Result<(), Failure> {
         let client = Client::of(&self.choice.caller(config)?)?;
         let account = self.choice.find(&client).await?;
         let path = format!("/v1/accounts/{}/keys", account.id);
@@ -107,7 +107,7 @@ fn show(keys: &Listed) -> Result<(), Failure> {
 }
 
 impl Create {
-    async fn run(self, config: &ClientConfig) -> Result<(), Failure> {
+    async fn run(self, config: &ClientConfig<'_>) -> Result<(), Failure> {
         let client = Client::of(&self.choice.caller(config)?)?;
         let account = self.choice.find(&client).await?;
         let wanted = NewKey {
@@ -137,7 +137,7 @@ fn id_of(key: &Value) -> String {
 }
 
 impl Delete {
-    async fn run(self, config: &ClientConfig) -> Result<(), Failure> {
+    async fn run(self, config: &ClientConfig<'_>) -> Result<(), Failure> {
         self.confirmation.can_be_given()?;
         let client = Client::of(&self.choice.caller(config)?)?;
         let account = self.choice.find(&client).await?;

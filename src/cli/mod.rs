@@ -5,6 +5,7 @@ mod browser;
 mod choice;
 mod client;
 mod completions;
+mod config;
 mod confirm;
 mod copy;
 mod dev;
@@ -76,6 +77,8 @@ enum Command {
     Keys(keys::Options),
     /// List revocations: tokens that the service revokes or has revoked at their provider. Needs the admin key.
     Revocations(revocations::Options),
+    /// Check the configuration of the service, and show it without secrets.
+    Config(config::Options),
     /// List the configured providers, or check that they work.
     Providers(providers::Options),
     /// Mark the database as restored from a backup. Run this before you start the service again.
@@ -118,7 +121,7 @@ pub(crate) fn parse() -> Cli {
 }
 
 /// Reads the variables of the client commands, and warns about those that nobody knows.
-fn client(environment: &Environment) -> Result<ClientConfig, Failure> {
+fn client(environment: &Environment) -> Result<ClientConfig<'_>, Failure> {
     for warning in environment.warnings() {
         print::warn(warning);
     }
@@ -150,6 +153,7 @@ async fn dispatch(command: Command, environment: &Environment) -> Result<Exit, F
         Command::Revoke(options) => revoke::run(options, client(environment)?).await,
         Command::Keys(options) => keys::run(options, client(environment)?).await,
         Command::Revocations(options) => revocations::run(options, client(environment)?).await,
+        Command::Config(options) => config::run(&options, environment),
         Command::Providers(options) => providers::run(options, environment).await,
         Command::Health(options) => health::run(options, environment).await,
         Command::Openapi(options) => openapi::run(&options),

@@ -13,7 +13,7 @@ pub(super) struct Options {
     choice: Choice,
 }
 
-pub(super) async fn run(options: Options, config: ClientConfig) -> Result<Exit, Failure> {
+pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Exit, Failure> {
     let client = Client::of(&options.choice.caller(&config)?)?;
     let account = options.choice.find(&client).await?;
     let account = client.refresh_account(&account.id).await?;

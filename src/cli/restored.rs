@@ -14,8 +14,11 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     telemetry::install(LogConfig::read(environment, "warn")?);
     must_exist(&config.url)?;
     let (store, clock) = wiring::told_the_time(&config).await?;
+    // Nothing may change under a service of an earlier version, not even the schema.
+    if store.knows_replicas().await.map_err(Failure::other)? {
+        refuse_if_in_use(&store, clock.now()).await?;
+    }
     store.migrate_up().await.map_err(Failure::other)?;
-    refuse_if_in_use(&store, clock.now()).await?;
     let doubted = wiring::doubt_all(&store, clock.as_ref()).await?;
     store.close().await.map_err(Failure::other)?;
     print::result(format_args!(

@@ -20,7 +20,7 @@ pub(super) struct Options {
     json: bool,
 }
 
-pub(super) async fn run(options: Options, config: ClientConfig) -> Result<Exit, Failure> {
+pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Exit, Failure> {
     let Some(operator) = options.target.operator(&config)? else {
         let message = "only the operator sees revocations: set CENTRAL_OAUTH_ADMIN_KEY, without --profile or --key-file";
         return Err(Failure::new(Exit::NoKey, message));

@@ -17,7 +17,7 @@ pub(super) struct Options {
     confirmation: Confirmation,
 }
 
-pub(super) async fn run(options: Options, config: ClientConfig) -> Result<Exit, Failure> {
+pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Exit, Failure> {
     options.confirmation.can_be_given()?;
     let caller = options.choice.caller(&config)?;
     let client = Client::of(&caller)?;

@@ -3,21 +3,47 @@
 use central_oauth_observer_opentelemetry::Telemetry;
 
 use super::{Exit, Failure};
-use crate::config::{Environment, LogConfig, LogFormat, TelemetryConfig};
+use crate::config::{ConfigError, Environment, LogConfig, LogFormat, TelemetryConfig};
 use crate::service::{Service, ServiceConfig};
 use crate::{private_memory, runtime, telemetry, wiring};
 
+/// Everything that the service reads from its environment. `config check` reads the same.
+pub(super) struct ServeConfig {
+    pub(super) service: ServiceConfig,
+    pub(super) telemetry: TelemetryConfig,
+    pub(super) log: LogConfig,
+    /// Settings that are probably mistakes, one sentence each.
+    pub(super) warnings: Vec<String>,
+}
+
+impl ServeConfig {
+    /// Reads all sections. Fails at the first malformed variable.
+    pub(super) fn read(environment: &Environment) -> Result<Self, ConfigError> {
+        let mut telemetry = TelemetryConfig::read(environment)?;
+        let service = ServiceConfig::read(environment, &telemetry)?;
+        let log = LogConfig::read(environment, "info")?;
+        let mut warnings = environment.warnings();
+        warnings.append(&mut telemetry.warnings);
+        warnings.extend(service.http.warnings().into_iter().map(str::to_owned));
+        if service.providers.providers.is_empty() {
+            warnings.push("no provider is configured: nobody can link an account".to_owned());
+        }
+        Ok(Self {
+            service,
+            telemetry,
+            log,
+            warnings,
+        })
+    }
+}
+
 pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
-    let mut told = TelemetryConfig::read(environment)?;
-    let config = ServiceConfig::read(environment, &told)?;
-    let log = LogConfig::read(environment, "info")?;
-    let unheeded = std::mem::take(&mut told.warnings);
-    let telemetry = wiring::telemetry(told, &config.providers)?;
-    let format = log.format;
-    telemetry::install_telling(log, &telemetry);
+    let config = ServeConfig::read(environment)?;
+    let telemetry = wiring::telemetry(config.telemetry, &config.service.providers)?;
+    let format = config.log.format;
+    telemetry::install_telling(config.log, &telemetry);
     telemetry::log_panics();
-    let warnings = environment.warnings().into_iter().chain(unheeded);
-    let served = serve(warnings, config, &telemetry).await;
+    let served = serve(config.warnings, config.service, &telemetry).await;
     let served = served.map_err(|failure| told_in(format, failure));
     telemetry.stop().await;
     served
@@ -35,15 +61,12 @@ fn told_in(format: LogFormat, failure: Failure) -> Failure {
 }
 
 async fn serve(
-    warnings: impl Iterator<Item = String>,
+    warnings: Vec<String>,
     config: ServiceConfig,
     telemetry: &Telemetry,
 ) -> Result<Exit, Failure> {
     private_memory::keep();
     for warning in warnings {
-        tracing::warn!("{warning}");
-    }
-    for warning in config.http.warnings() {
         tracing::warn!("{warning}");
     }
     let told_to_stop = runtime::stop_signal()?;

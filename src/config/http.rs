@@ -1,12 +1,13 @@
 //! Addresses of the service.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 
 use ipnet::IpNet;
 use serde::Deserialize;
 use url::Url;
 
-use super::{ConfigError, Environment, TlsConfig};
+use super::{ConfigError, Effective, Environment, TlsConfig};
 
 #[derive(Deserialize)]
 struct Raw {
@@ -60,6 +61,22 @@ impl HttpConfig {
             trusted_proxies: proxies.map(network).collect::<Result<_, _>>()?,
             tls: TlsConfig::read(environment)?,
         })
+    }
+
+    /// Returns the values in force.
+    pub(crate) fn effective(&self) -> Result<Vec<Effective>, ConfigError> {
+        let file = |file: fn(&TlsConfig) -> &Path| {
+            let tls = self.tls.as_ref();
+            tls.map_or_else(String::new, |tls| file(tls).display().to_string())
+        };
+        let proxies: Vec<_> = self.trusted_proxies.iter().map(IpNet::to_string).collect();
+        Ok(vec![
+            ("LISTEN_ADDR", self.listen.to_string()),
+            ("PUBLIC_URL", self.public_url(self.listen)?.to_string()),
+            ("TRUSTED_PROXIES", proxies.join(",")),
+            ("TLS_CERT_FILE", file(|tls| &tls.chain)),
+            ("TLS_KEY_FILE", file(|tls| &tls.key)),
+        ])
     }
 
     /// Returns warnings about these settings.

@@ -4,7 +4,7 @@ use central_oauth_cipher_aes_gcm_siv::SecretKey;
 use central_oauth_domain::secret::AccessKey;
 use secrecy::ExposeSecret;
 
-use super::{ConfigError, Environment};
+use super::{ConfigError, Effective, Environment, HIDDEN, hidden};
 
 /// The operator's secrets.
 pub(crate) struct Keys {
@@ -47,6 +47,16 @@ impl Keys {
         };
         keys.refuse_one_key_for_both()?;
         Ok(keys)
+    }
+
+    /// Returns which secrets are set.
+    pub(crate) fn effective(&self) -> Vec<Effective> {
+        vec![
+            ("SECRET_KEY", HIDDEN.to_owned()),
+            ("PREVIOUS_SECRET_KEYS", hidden(!self.previous.is_empty())),
+            ("ADMIN_KEY", hidden(self.admin.is_some())),
+            ("ENROLL_KEY", hidden(self.enroll.is_some())),
+        ]
     }
 
     /// Whoever may ask for link codes would be admin.

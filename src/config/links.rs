@@ -6,7 +6,7 @@ use central_oauth_domain::clock_step::LONGEST_PROVIDER_CALL;
 use serde::Deserialize;
 
 use super::numbers::read_seconds;
-use super::{ConfigError, Environment};
+use super::{ConfigError, Effective, Environment};
 
 #[derive(Deserialize)]
 struct Raw {
@@ -68,5 +68,17 @@ impl LinkConfig {
             &mut config.refresh_at_least,
         )?;
         Ok(config)
+    }
+
+    /// Returns the values in force, in seconds.
+    pub(crate) fn effective(&self) -> Vec<Effective> {
+        [
+            ("LINK_CODE_TTL", self.code_ttl),
+            ("POLL_INTERVAL", self.poll_interval),
+            ("PROVIDER_TIMEOUT", self.provider_timeout),
+            ("REFRESH_AT_LEAST", self.refresh_at_least),
+        ]
+        .map(|(name, duration)| (name, duration.as_secs().to_string()))
+        .to_vec()
     }
 }

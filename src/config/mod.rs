@@ -26,6 +26,16 @@ pub(crate) use store::StoreConfig;
 pub(crate) use telemetry::TelemetryConfig;
 pub(crate) use tls::TlsConfig;
 
+/// A variable, named without the prefix, and the value in force. Of a secret only whether it is set.
+pub(crate) type Effective = (&'static str, String);
+
+/// What is shown instead of a secret.
+pub(crate) const HIDDEN: &str = "(secret)";
+
+fn hidden(is_set: bool) -> String {
+    if is_set { HIDDEN } else { "" }.to_owned()
+}
+
 /// All known variables, without the prefix.
 pub(crate) const KNOWN: &[&str] = &[
     "ACCESS_KEY",

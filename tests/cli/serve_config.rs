@@ -277,6 +277,7 @@ const MISTAKEN_FILES: &[Mistake] = &[
         &[CLIENT, ISSUER, ("PROVIDER_CLIENT_SECRET_FILE", "missing")],
     ),
     ("SECRET_KEY_FILE", &[("SECRET_KEY_FILE", "key")]),
+    ("SECRET_KEY_FILE", &[("SECRET_KEY_FILE", SECRET)]),
 ];
 
 const CLIENT: (&str, &str) = ("PROVIDER_CLIENT_ID", "central-oauth");

@@ -118,6 +118,17 @@ impl SeaOrmStore {
         let session = self.database.read().await.map_err(&at)?;
         pending(&session).await.map_err(&at)
     }
+
+    /// Whether the schema, which may be an old one, has the table of replicas.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn knows_replicas(&self) -> Result<bool, OpenError> {
+        let at = OpenError::at(self.url());
+        let session = self.database.read().await.map_err(&at)?;
+        let tables = SchemaManager::new(session.unwatched().map_err(&at)?);
+        tables.has_table("replicas").await.map_err(&at)
+    }
 }
 
 /// The migrations that are missing, in order.

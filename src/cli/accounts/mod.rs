@@ -49,7 +49,7 @@ impl Status {
     }
 }
 
-pub(super) async fn run(options: Options, config: ClientConfig) -> Result<Exit, Failure> {
+pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Exit, Failure> {
     let (caller, relink) = match options.target.operator(&config)? {
         Some(operator) => (operator, words::relink_elsewhere()),
         None => {

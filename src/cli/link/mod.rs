@@ -34,7 +34,7 @@ pub(super) struct Options {
     /// Replace a saved access key that still works.
     #[arg(long, conflicts_with = "relink")]
     force: bool,
-    /// Save with the key that `token --format git` and `token --format docker` may give its tokens to this host. Can be
+    /// Save with the key that `token --format git`, `docker` and `kubectl` may give its tokens to this host. Can be
     /// repeated.
     #[arg(long = "host", value_name = "HOST", conflicts_with = "relink")]
     hosts: Vec<String>,
@@ -71,7 +71,7 @@ impl When {
 
 pub(super) async fn run(
     options: Options,
-    config: ClientConfig,
+    config: ClientConfig<'_>,
     environment: &Environment,
 ) -> Result<Exit, Failure> {
     let linked = if options.relink {
@@ -89,8 +89,9 @@ pub(super) async fn run(
     if let Some(file) = &linked.key_file {
         tell(format_args!("The access key is saved in {file}."));
     }
-    if let Some(named) = config.access_key.filter(|_| !options.target.names_a_key()) {
-        let variable = named.variable;
+    if !options.target.names_a_key()
+        && let Some(variable) = config.access_key_variable()
+    {
         warn(format_args!(
             "{variable} is set and takes precedence: unset it or add --profile to use the saved key"
         ));
@@ -119,7 +120,7 @@ impl Linked {
 
 async fn link(
     options: &Options,
-    config: &ClientConfig,
+    config: &ClientConfig<'_>,
     environment: &Environment,
 ) -> Result<Linked, Failure> {
     let path = options.target.path()?;
@@ -143,11 +144,7 @@ async fn link(
         refuse_if_it_works(&kept, &holds).await?;
     }
     profile::check_writable(&path)?;
-    let client = Client::new(server.clone())?;
-    let client = match config.enroll_key.clone() {
-        Some(named) => client.with(named.key, Origin::Variable(named.variable)),
-        None => client,
-    };
+    let client = enrolling(&server, options, config)?;
     let code = ask(&client, options).await?;
     let Some(access_key) = code.access_key.clone().map(AccessKey::new) else {
         let message = "the service returned no access key";
@@ -177,6 +174,27 @@ async fn link(
     })
 }
 
+/// Returns a client with the enrolment key. Like the admin key, it is sent only to --server or CENTRAL_OAUTH_SERVER.
+fn enrolling(
+    server: &Url,
+    options: &Options,
+    config: &ClientConfig<'_>,
+) -> Result<Client, Failure> {
+    let client = Client::new(server.clone())?;
+    if options.target.is_of_environment(server, config)? {
+        return Ok(match config.enroll_key()? {
+            Some(named) => client.with(named.key, Origin::Variable(named.variable)),
+            None => client,
+        });
+    }
+    if let Some(variable) = config.enroll_key_variable() {
+        warn(format_args!(
+            "{variable} is not sent to {server}, the service of a saved key: add --server {server} to send it"
+        ));
+    }
+    Ok(client)
+}
+
 /// Saves the key of a link that was interrupted on this side but completed by the person.
 async fn adopt(pending: &Pending, server: &Url) -> Result<bool, Failure> {
     let Some(profile) = pending.load().filter(|kept| kept.server == *server) else {
@@ -191,7 +209,7 @@ async fn adopt(pending: &Pending, server: &Url) -> Result<bool, Failure> {
 
 async fn relink(
     options: &Options,
-    config: &ClientConfig,
+    config: &ClientConfig<'_>,
     environment: &Environment,
 ) -> Result<Linked, Failure> {
     let profile = options.target.profile(config)?;

@@ -36,7 +36,7 @@ pub(super) struct Options {
     #[arg(long)]
     header: bool,
     /// Give the token only to this host, such as git.example.com or git.example.com:8443. Can be repeated. Required by
-    /// --format git and --format docker, unless `link --host` saved hosts with the key.
+    /// --format git, docker and kubectl, unless `link --host` saved hosts with the key.
     #[arg(long = "host", value_name = "HOST")]
     hosts: Vec<String>,
     /// The user name that --format git and --format docker print with the token.
@@ -65,7 +65,7 @@ enum Format {
 
 pub(super) async fn run(
     options: Options,
-    config: ClientConfig,
+    config: ClientConfig<'_>,
     environment: &Environment,
 ) -> Result<Exit, Failure> {
     let request = options.request.as_deref();
@@ -81,7 +81,7 @@ pub(super) async fn run(
     }
 }
 
-async fn print(format: Format, options: &Options, config: &ClientConfig) -> Result<Exit, Failure> {
+async fn print(format: Format, options: &Options, config: &ClientConfig<'_>) -> Result<Exit, Failure> {
     let profile = options.target.profile(config)?;
     let (token, complete) = fetch(&profile, options.min_ttl).await?;
     match format {
@@ -120,7 +120,7 @@ impl Options {
     async fn credential(
         &self,
         server: Option<Url>,
-        config: &ClientConfig,
+        config: &ClientConfig<'_>,
     ) -> Result<Option<Token>, Failure> {
         let Some(server) = server else {
             return Ok(None);

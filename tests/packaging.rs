@@ -21,7 +21,9 @@ fn read(path: &str) -> String {
 #[track_caller]
 fn output(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> String {
     let mut command = Command::new(program);
-    command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {said}");
@@ -79,7 +81,9 @@ fn the_package_has_every_file_that_it_names() {
     };
     let unit = read(UNIT);
     let value = |name: &str| {
-        let mut found = unit.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        let mut found = unit
+            .lines()
+            .filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         found.next().unwrap()
     };
     let program = value("ExecStart").split(' ').next().unwrap();
@@ -140,15 +144,23 @@ fn scripts_are_scripts() {
 
 #[test]
 fn image_and_release_link_statically_in_the_same_way() {
-    let flags = "RUSTFLAGS=\"-C target-feature=+crt-static\" cargo build --release --locked --target";
+    let flags =
+        "RUSTFLAGS=\"-C target-feature=+crt-static\" cargo build --release --locked --target";
     for path in ["Dockerfile", "packaging/release"] {
         assert!(read(path).contains(flags), "{path}");
     }
     let image = read("Dockerfile");
     let instructions: Vec<_> = image.lines().collect();
-    let last = instructions.iter().rposition(|line| line.starts_with("FROM "));
+    let last = instructions
+        .iter()
+        .rposition(|line| line.starts_with("FROM "));
     let last = &instructions[last.unwrap()..];
-    for expected in ["FROM scratch", "USER 65532:65532", "VOLUME /data", "CMD [\"serve\"]"] {
+    for expected in [
+        "FROM scratch",
+        "USER 65532:65532",
+        "VOLUME /data",
+        "CMD [\"serve\"]",
+    ] {
         assert!(last.contains(&expected), "{expected}");
     }
     assert!(last.iter().any(|line| line.starts_with("HEALTHCHECK ")));
@@ -183,7 +195,10 @@ async fn manifests_are_valid_and_restricted() {
         // Kubernetes' Pod Security Standards, profile "restricted".
         let context = &pod["securityContext"];
         assert_eq!(context["runAsNonRoot"], true, "{name}");
-        assert_eq!(context["seccompProfile"]["type"], "RuntimeDefault", "{name}");
+        assert_eq!(
+            context["seccompProfile"]["type"], "RuntimeDefault",
+            "{name}"
+        );
         let user = context["runAsUser"].as_u64().unwrap();
         assert!(image.contains(&format!("USER {user}:{user}\n")), "{name}");
         let container = &pod["containers"][0];
@@ -227,12 +242,18 @@ mod helm {
     async fn the_manifests_are_what_the_chart_renders() {
         for (name, values) in [
             ("sqlite", json!({})),
-            ("postgresql", json!({ "sqlite": { "enabled": false }, "replicas": 3 })),
+            (
+                "postgresql",
+                json!({ "sqlite": { "enabled": false }, "replicas": 3 }),
+            ),
         ] {
             let mut rendered = render(values).await;
             for object in &mut rendered {
                 // Annotations for Helm itself.
-                object["metadata"].as_object_mut().unwrap().remove("annotations");
+                object["metadata"]
+                    .as_object_mut()
+                    .unwrap()
+                    .remove("annotations");
                 if let Some(pod) = object.pointer_mut("/spec/template/metadata") {
                     pod.as_object_mut().unwrap().remove("annotations");
                 }
@@ -264,9 +285,16 @@ mod helm {
         let mounted = &pod["containers"][0]["volumeMounts"][0]["mountPath"];
         let settings = &object(&objects, "ConfigMap")["data"];
         let providers = settings["CENTRAL_OAUTH_PROVIDERS"].as_str().unwrap();
-        assert!(providers.starts_with(mounted.as_str().unwrap()), "{providers}");
+        assert!(
+            providers.starts_with(mounted.as_str().unwrap()),
+            "{providers}"
+        );
         object(&objects, "PodDisruptionBudget");
-        assert!(objects.iter().all(|object| object["kind"] != "PersistentVolumeClaim"));
+        assert!(
+            objects
+                .iter()
+                .all(|object| object["kind"] != "PersistentVolumeClaim")
+        );
     }
 
     #[tokio::test]
@@ -282,17 +310,26 @@ mod helm {
             (json!({ "replicas": 2 }), "/replicas"),
             (json!({ "replica": 1 }), "replica"),
             (json!({ "settings": secret }), "CENTRAL_OAUTH_SECRET_KEY"),
-            (json!({ "settings": public("auth.example.com") }), "PUBLIC_URL"),
+            (
+                json!({ "settings": public("auth.example.com") }),
+                "PUBLIC_URL",
+            ),
             (
                 json!({ "settings": public("https://example.com/auth"), "ingress": { "enabled": true } }),
                 "has a path",
             ),
         ] {
             let mut render = Command::new(&python);
-            let run = render.arg(&script).args(["render", &values.to_string()]).output();
+            let run = render
+                .arg(&script)
+                .args(["render", &values.to_string()])
+                .output();
             let run = run.unwrap();
             let said = String::from_utf8_lossy(&run.stderr);
-            assert!(!run.status.success() && said.contains(reason), "{values}: {said}");
+            assert!(
+                !run.status.success() && said.contains(reason),
+                "{values}: {said}"
+            );
         }
     }
 }

@@ -2,14 +2,33 @@
 
 use central_oauth_provider_openidconnect::{Flow, ProviderSettings};
 
+use super::help::Notes;
 use super::print::{printable, result};
 use super::serve::ServeConfig;
 use super::{Exit, Failure};
 use crate::config::{Environment, HIDDEN, LogConfig, TlsConfig};
 use crate::{telemetry, wiring};
 
+const NOTES: Notes = Notes {
+    text: "",
+    examples: &["central-oauth config check"],
+    exits: &[],
+    variables: &["SECRET_KEY", "PROVIDERS", "*"],
+};
+
+const CHECK_NOTES: Notes = Notes {
+    text: "Prints a variable without a value as empty. Warnings go to standard error and do not change the exit code.",
+    examples: &[
+        "central-oauth config check",
+        "docker compose run --rm central-oauth config check",
+    ],
+    exits: &[],
+    variables: &["SECRET_KEY", "PROVIDERS", "*"],
+};
+
 /// Options of `config`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     #[command(subcommand)]
     question: Question,
@@ -19,6 +38,7 @@ pub(super) struct Options {
 enum Question {
     /// Check the configuration as `serve` reads it, and print it with its defaults and without secrets. Contacts neither
     /// the database nor a provider.
+    #[command(after_long_help = CHECK_NOTES.render())]
     Check,
 }
 

@@ -14,6 +14,7 @@ use central_oauth_store_seaorm::{DatabaseUrl, PoolSettings};
 use tempfile::TempDir;
 use url::Url;
 
+use super::help::Notes;
 use super::{Exit, Failure, play, print};
 use crate::config::{
     Environment, HttpConfig, Keys, LinkConfig, LogConfig, ProviderConfig, StoreConfig,
@@ -21,8 +22,16 @@ use crate::config::{
 use crate::service::{Service, ServiceConfig};
 use crate::{runtime, telemetry, wiring};
 
+const NOTES: Notes = Notes {
+    text: "",
+    examples: &["central-oauth dev --auto", "central-oauth dev --port 9000"],
+    exits: &[],
+    variables: &["LOG"],
+};
+
 /// Options of `dev`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     /// Let the sandbox consent by itself, print every step with its HTTP request, and stop after using the token.
     #[arg(long)]

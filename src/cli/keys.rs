@@ -8,14 +8,57 @@ use time::format_description::well_known::Rfc3339;
 use super::choice::{self, Choice, name};
 use super::client::{Client, KeyDetails, Listed, NewKey};
 use super::confirm::Confirmation;
+use super::help::{ASKING, KEY, Notes, OPERATOR, WHOSE};
 use super::print::{json, result, tell};
 use super::table::lay_out;
 use super::when::{ago, expiry};
 use super::{Exit, Failure};
 use crate::config::ClientConfig;
 
+const NOTES: Notes = Notes {
+    text: WHOSE,
+    examples: &[
+        "central-oauth keys list",
+        "central-oauth keys create --name nightly-build",
+        "central-oauth keys delete 7",
+    ],
+    exits: ASKING,
+    variables: OPERATOR,
+};
+
+const LIST_NOTES: Notes = Notes {
+    text: WHOSE,
+    examples: &[
+        "central-oauth keys list",
+        "central-oauth keys list --account 42 --json",
+    ],
+    exits: KEY,
+    variables: OPERATOR,
+};
+
+const CREATE_NOTES: Notes = Notes {
+    text: WHOSE,
+    examples: &[
+        "central-oauth keys create --name nightly-build",
+        "central-oauth keys create --name trial --expires-at 2027-01-31T00:00:00Z",
+    ],
+    exits: KEY,
+    variables: OPERATOR,
+};
+
+const DELETE_NOTES: Notes = Notes {
+    text: WHOSE,
+    examples: &[
+        "central-oauth keys delete 7",
+        "central-oauth keys delete 7 --account 42 --yes",
+    ],
+    exits: ASKING,
+    variables: OPERATOR,
+};
+
 /// Options of `keys`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     #[command(subcommand)]
     action: Action,
@@ -24,10 +67,13 @@ pub(super) struct Options {
 #[derive(clap::Subcommand)]
 enum Action {
     /// List the access keys of an account, without their secrets.
+    #[command(after_long_help = LIST_NOTES.render())]
     List(List),
     /// Create an access key that may only read the token and the account, and print it. The service shows it only once.
+    #[command(after_long_help = CREATE_NOTES.render())]
     Create(Create),
     /// Delete an access key. Programs that use it stop working; the account and its other keys stay.
+    #[command(after_long_help = DELETE_NOTES.render())]
     Delete(Delete),
 }
 

@@ -1,13 +1,25 @@
 //! `central-oauth logout`: removes a saved access key from this machine.
 
 use super::confirm::Confirmation;
+use super::help::Notes;
 use super::print::{tell, warn};
 use super::profile::{self, Pending, Target};
 use super::{Exit, Failure};
 use crate::config::ClientConfig;
 
+const NOTES: Notes = Notes {
+    text: "To end the access of all programs, run `central-oauth revoke` instead.",
+    examples: &[
+        "central-oauth logout",
+        "central-oauth logout --profile work --yes",
+    ],
+    exits: &[Exit::NoKey, Exit::Denied],
+    variables: &["ACCESS_KEY"],
+};
+
 /// Options of `logout`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     #[command(flatten)]
     target: Target,

@@ -3,12 +3,42 @@
 use central_oauth_store_seaorm::DatabaseUrl;
 
 use super::confirm::Confirmation;
+use super::help::{DATABASE, Notes};
 use super::{Exit, Failure, print};
 use crate::config::{Environment, StoreConfig};
 use crate::wiring;
 
+const NOTES: Notes = Notes {
+    text: "",
+    examples: &["central-oauth migrate", "central-oauth migrate status"],
+    exits: &[Exit::Denied],
+    variables: DATABASE,
+};
+
+const UP_NOTES: Notes = Notes {
+    text: "",
+    examples: &["central-oauth migrate up"],
+    exits: &[],
+    variables: DATABASE,
+};
+
+const DOWN_NOTES: Notes = Notes {
+    text: "",
+    examples: &["central-oauth migrate down --delete-data"],
+    exits: &[Exit::Denied],
+    variables: DATABASE,
+};
+
+const STATUS_NOTES: Notes = Notes {
+    text: "",
+    examples: &["central-oauth migrate status"],
+    exits: &[],
+    variables: DATABASE,
+};
+
 /// Options of `migrate`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     #[command(subcommand)]
     direction: Option<Direction>,
@@ -17,16 +47,19 @@ pub(super) struct Options {
 #[derive(clap::Subcommand, Clone, Copy, PartialEq, Eq)]
 enum Direction {
     /// Apply all pending migrations. This is the default.
+    #[command(after_long_help = UP_NOTES.render())]
     Up,
     /// Roll back the newest migration. Data that only this version can store is deleted.
     ///
     /// Rolling back the first migration deletes everything.
+    #[command(after_long_help = DOWN_NOTES.render())]
     Down {
         /// Do not ask whether data may be deleted. Required without a terminal.
         #[arg(long, visible_alias = "yes")]
         delete_data: bool,
     },
     /// List the pending migrations.
+    #[command(after_long_help = STATUS_NOTES.render())]
     Status,
 }
 

@@ -39,11 +39,23 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::config::{ClientConfig, Environment};
 use crate::exit::{Exit, Failure};
+use help::Notes;
+
+const NOTES: Notes = Notes {
+    text: "",
+    examples: &[
+        "central-oauth dev --auto",
+        "central-oauth link --server https://auth.example.com",
+        "central-oauth exec -- sh -c 'echo \"$ACCESS_TOKEN\"'",
+    ],
+    exits: Exit::ALL,
+    variables: &["SERVER", "ACCESS_KEY", "ADMIN_KEY", "ENROLL_KEY"],
+};
 
 /// A token broker for programs that have no browser. A person consents once at /device, the service keeps the grant
 /// alive, and the program asks for a valid access token whenever it needs one.
 #[derive(Parser)]
-#[command(name = "central-oauth", version)]
+#[command(name = "central-oauth", version, after_long_help = NOTES.render())]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -55,6 +67,7 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run the service. Environment variables configure it.
+    #[command(after_long_help = serve::NOTES.render())]
     Serve,
     /// Try the whole flow on this machine. Runs the service on loopback with a generated key, a temporary database and a
     /// sandbox provider.
@@ -85,6 +98,7 @@ enum Command {
     ///
     /// Refresh tokens in a backup may be older than the tokens that the provider issued last. After this command the
     /// service tries each of them carefully. It refuses while a service uses the database.
+    #[command(after_long_help = restored::NOTES.render())]
     Restored,
     /// List the replicas that share the database.
     Replicas(replicas::Options),
@@ -96,6 +110,7 @@ enum Command {
     ///
     /// The service may keep running, and you can stop and restart this command at any time. Afterwards you no longer need
     /// CENTRAL_OAUTH_PREVIOUS_SECRET_KEYS.
+    #[command(after_long_help = rekey::NOTES.render())]
     Rekey,
     /// Copy a database into another one, usually from SQLite to PostgreSQL. Stop the service first.
     ///
@@ -111,7 +126,7 @@ enum Command {
 
 /// Returns the command line with its help texts.
 fn command_line() -> clap::Command {
-    help::complete(Cli::command())
+    Cli::command()
 }
 
 /// Parses the command line. Exits if it is wrong or asks for help.

@@ -2,12 +2,24 @@
 
 use super::choice::{Choice, name};
 use super::client::Client;
+use super::help::{GRANT, Notes, OPERATOR, WHOSE};
 use super::print::tell;
 use super::{Exit, Failure};
 use crate::config::ClientConfig;
 
+const NOTES: Notes = Notes {
+    text: WHOSE,
+    examples: &[
+        "central-oauth refresh",
+        "central-oauth refresh --account 42",
+    ],
+    exits: GRANT,
+    variables: OPERATOR,
+};
+
 /// Options of `refresh`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     #[command(flatten)]
     choice: Choice,

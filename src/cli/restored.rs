@@ -4,10 +4,18 @@ use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::ReplicaStore;
 use central_oauth_domain::replica::GONE_AFTER;
 
+use super::help::{DATABASE, Notes};
 use super::migrate::must_exist;
 use super::{Exit, Failure, print};
 use crate::config::{Environment, LogConfig, StoreConfig};
 use crate::{telemetry, wiring};
+
+pub(super) const NOTES: Notes = Notes {
+    text: "",
+    examples: &["central-oauth restored"],
+    exits: &[],
+    variables: DATABASE,
+};
 
 pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     let config = StoreConfig::read(environment)?;

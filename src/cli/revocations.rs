@@ -3,6 +3,7 @@
 use serde::Deserialize as _;
 
 use super::client::{Client, Listed, RevocationDetails};
+use super::help::{KEY, Notes};
 use super::print::{json, result, tell};
 use super::profile::Target;
 use super::table::lay_out;
@@ -10,8 +11,19 @@ use super::when::{ago, next};
 use super::{Exit, Failure};
 use crate::config::ClientConfig;
 
+const NOTES: Notes = Notes {
+    text: "",
+    examples: &[
+        "central-oauth revocations",
+        "central-oauth revocations --json",
+    ],
+    exits: KEY,
+    variables: &["SERVER", "ADMIN_KEY"],
+};
+
 /// Options of `revocations`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     #[command(flatten)]
     target: Target,

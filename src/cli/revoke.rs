@@ -3,13 +3,25 @@
 use super::choice::{Choice, name};
 use super::client::{AccountDetails, Client, Deleted};
 use super::confirm::Confirmation;
+use super::help::{ASKING, Notes, OPERATOR, WHOSE};
 use super::print::{tell, warn};
 use super::profile::{Origin, Profile, Target};
 use super::{Exit, Failure};
 use crate::config::ClientConfig;
 
+const NOTES: Notes = Notes {
+    text: WHOSE,
+    examples: &[
+        "central-oauth revoke",
+        "central-oauth revoke --account 42 --yes",
+    ],
+    exits: ASKING,
+    variables: OPERATOR,
+};
+
 /// Options of `revoke`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     #[command(flatten)]
     choice: Choice,

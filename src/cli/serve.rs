@@ -2,10 +2,28 @@
 
 use central_oauth_observer_opentelemetry::Telemetry;
 
+use super::help::Notes;
 use super::{Exit, Failure};
 use crate::config::{ConfigError, Environment, LogConfig, LogFormat, TelemetryConfig};
 use crate::service::{Service, ServiceConfig};
 use crate::{private_memory, runtime, telemetry, wiring};
+
+pub(super) const NOTES: Notes = Notes {
+    text: "",
+    examples: &[
+        "CENTRAL_OAUTH_PROVIDERS=providers.toml CENTRAL_OAUTH_SECRET_KEY=$(cat secret.key) central-oauth serve",
+    ],
+    exits: &[],
+    variables: &[
+        "SECRET_KEY",
+        "DATABASE_URL",
+        "DB_PATH",
+        "LISTEN_ADDR",
+        "PUBLIC_URL",
+        "PROVIDERS",
+        "*",
+    ],
+};
 
 /// Everything that the service reads from its environment. `config check` reads the same.
 pub(super) struct ServeConfig {

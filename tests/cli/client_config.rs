@@ -39,7 +39,11 @@ async fn a_wrong_key_stops_only_commands_that_need_it() {
         ("ENROLL_KEY", "short"),
         ("ENROLL_KEY_FILE", "missing"),
     ] {
-        let settings = [("SERVER", server.as_str()), ("ACCESS_KEY", &key), (wrong, value)];
+        let settings = [
+            ("SERVER", server.as_str()),
+            ("ACCESS_KEY", &key),
+            (wrong, value),
+        ];
         let run = machine.run_with(&settings, &["token"]).await.expect(8);
         assert!(run.only_line().contains("cannot be reached"), "{run:?}");
     }
@@ -49,7 +53,10 @@ async fn a_wrong_key_stops_only_commands_that_need_it() {
         assert!(run.only_line().contains("cannot be reached"), "{run:?}");
         let run = machine.run_with(&settings, &["token", "--profile", "work"]);
         let run = run.await.expect(3);
-        assert!(run.only_line().contains("no access key is saved"), "{run:?}");
+        assert!(
+            run.only_line().contains("no access key is saved"),
+            "{run:?}"
+        );
     }
 }
 

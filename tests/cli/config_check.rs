@@ -22,7 +22,10 @@ async fn prints_what_is_in_force_and_no_secret() {
     std::fs::write(machine.work().join("admin.key"), SECRET).unwrap();
     let settings = [
         ("SECRET_KEY", Service::SECRET_KEY),
-        ("DATABASE_URL", "postgres://me:hunter2@db.example.com/tokens"),
+        (
+            "DATABASE_URL",
+            "postgres://me:hunter2@db.example.com/tokens",
+        ),
         ("PUBLIC_URL", "https://auth.example.com"),
         ("TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1"),
         ("ADMIN_KEY_FILE", "admin.key"),
@@ -56,13 +59,19 @@ async fn prints_what_is_in_force_and_no_secret() {
     }
     assert!(!run.stdout.contains("hunter2"), "{}", run.stdout);
     assert!(!run.stdout.contains(Service::SECRET_KEY), "{}", run.stdout);
-    assert_eq!(super::machine::names(&machine.work()).len(), 2, "a database was made");
+    assert_eq!(
+        super::machine::names(&machine.work()).len(),
+        2,
+        "a database was made"
+    );
 }
 
 #[tokio::test]
 async fn prints_every_variable_of_the_service() {
     let settings = [("SECRET_KEY", Service::SECRET_KEY)];
-    let run = Machine::new().run_with(&settings, &["config", "check"]).await;
+    let run = Machine::new()
+        .run_with(&settings, &["config", "check"])
+        .await;
     let run = run.expect(0);
     assert!(run.stderr.contains("no provider is configured"), "{run:?}");
     let is_of_clients = |name: &str| matches!(name, "ACCESS_KEY" | "SERVER");
@@ -87,12 +96,20 @@ async fn fails_as_serve_does() {
         &[good, ("LISTEN_ADDR", "8080")],
         &[good, ("LOG_FORMAT", "xml")],
         &[good, ("METRICS_ADDR", "9464")],
-        &[good, ("TLS_CERT_FILE", "missing"), ("TLS_KEY_FILE", "missing")],
+        &[
+            good,
+            ("TLS_CERT_FILE", "missing"),
+            ("TLS_KEY_FILE", "missing"),
+        ],
         &[good, client, issuer, ("PROVIDER_SCOPES", "\"profile\"")],
     ] {
         let checked = machine.run_with(settings, &["config", "check"]).await;
         let served = machine.run_with(settings, &["serve"]).await;
-        assert_eq!((checked.code, served.code), (Some(1), Some(1)), "{settings:?}");
+        assert_eq!(
+            (checked.code, served.code),
+            (Some(1), Some(1)),
+            "{settings:?}"
+        );
         assert_eq!(checked.stderr, served.stderr, "{settings:?}");
     }
 }

@@ -114,8 +114,9 @@ async fn links_by_hand_as_it_tells_to() {
     let accounts = ["accounts", "--server", dev.service()];
     let printed = format!("ADMIN_KEY={admin_key} ");
     assert!(dev.said.contains(&printed) && dev.said.contains(&accounts.join(" ")));
-    let listed = machine.run_with(&[("ADMIN_KEY", admin_key)], &accounts);
-    let listed = listed.await.expect(0).stdout;
+    let settings = [("ADMIN_KEY", admin_key)];
+    let listed = machine.run_with(&settings, &accounts).await.expect(0);
+    let listed = listed.stdout;
     assert!(listed.contains("Alice"), "{listed}");
     for page in ["device", "docs"] {
         let address = format!("{}{page}", dev.service());

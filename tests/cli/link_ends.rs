@@ -136,11 +136,16 @@ async fn it_is_not_sent_to_the_service_of_a_saved_key(world: &World, key: &str) 
     let file = machine.key_file("work");
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     let dead = "x".repeat(40);
-    std::fs::write(&file, format!("server = \"{server}\"\naccess_key = \"{dead}\"\n")).unwrap();
+    std::fs::write(
+        &file,
+        format!("server = \"{server}\"\naccess_key = \"{dead}\"\n"),
+    )
+    .unwrap();
     let settings = [("SERVER", "https://auth.example.com"), ("ENROLL_KEY", key)];
     let link = ["link", "--profile", "work", "--no-browser"];
     let run = machine.run_with(&settings, &link).await.expect(3);
-    let warning = format!("CENTRAL_OAUTH_ENROLL_KEY is not sent to {server}/, the service of a saved key: ");
+    let warning =
+        format!("CENTRAL_OAUTH_ENROLL_KEY is not sent to {server}/, the service of a saved key: ");
     assert!(run.stderr.contains(&warning), "{run:?}");
     assert!(run.stderr.contains("(enroll_key_required)"), "{run:?}");
 

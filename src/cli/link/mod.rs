@@ -10,14 +10,34 @@ use reqwest::StatusCode;
 use url::Url;
 
 use super::client::{Client, LinkCode, LinkRequest, Poll, Refused};
+use super::help::Notes;
 use super::print::{tell, warn};
 use super::profile::{self, Origin, Pending, Profile, Target};
 use super::wait::wait;
 use super::{Exit, Failure};
 use crate::config::{ClientConfig, Environment};
 
+const NOTES: Notes = Notes {
+    text: "The address and the code go to standard error. Give them to a person who has the account.",
+    examples: &[
+        "central-oauth link --server https://auth.example.com",
+        "central-oauth link --profile work --provider github --host github.com",
+        "central-oauth link --relink",
+        "central-oauth link --json --no-browser",
+    ],
+    exits: &[
+        Exit::NoKey,
+        Exit::Denied,
+        Exit::Expired,
+        Exit::LinkFailed,
+        Exit::Unavailable,
+    ],
+    variables: &["SERVER", "ACCESS_KEY", "ENROLL_KEY", "NO_COLOR", "BROWSER"],
+};
+
 /// Options of `link`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     #[command(flatten)]
     target: Target,

@@ -164,7 +164,11 @@ impl Target {
         Ok(meant.origin() == server.origin())
     }
 
-    fn of_environment(&self, config: &ClientConfig<'_>, named: NamedKey) -> Result<Profile, Failure> {
+    fn of_environment(
+        &self,
+        config: &ClientConfig<'_>,
+        named: NamedKey,
+    ) -> Result<Profile, Failure> {
         Ok(Profile {
             server: self.server(config, None)?,
             access_key: named.key,

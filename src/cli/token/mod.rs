@@ -12,14 +12,29 @@ use serde_json::Value;
 use url::Url;
 
 use super::client::{Client, Token};
+use super::help::Notes;
 use super::print::{self, json, result};
 use super::profile::{Profile, Target};
 use super::{Exit, Failure};
 use crate::config::{ClientConfig, Environment};
 use hosts::Hosts;
 
+const NOTES: Notes = Notes {
+    text: "\
+As a credential helper it answers only for the hosts of --host, or else of `link --host`, over https (or http on this
+machine). docs/RECIPES.md shows the configuration of git, Docker and kubectl.",
+    examples: &[
+        "central-oauth token --min-ttl 300",
+        "central-oauth token --json",
+        "git config --global credential.https://github.com.helper \\\n      '!central-oauth token --format git --host github.com'",
+    ],
+    exits: GRANT,
+    variables: &["SERVER", "ACCESS_KEY", "KUBERNETES_EXEC_INFO"],
+};
+
 /// Options of `token`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     #[command(flatten)]
     target: Target,
@@ -81,7 +96,11 @@ pub(super) async fn run(
     }
 }
 
-async fn print(format: Format, options: &Options, config: &ClientConfig<'_>) -> Result<Exit, Failure> {
+async fn print(
+    format: Format,
+    options: &Options,
+    config: &ClientConfig<'_>,
+) -> Result<Exit, Failure> {
     let profile = options.target.profile(config)?;
     let (token, complete) = fetch(&profile, options.min_ttl).await?;
     match format {

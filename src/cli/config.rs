@@ -1,12 +1,14 @@
 //! `central-oauth config`: checks the configuration of the service and shows it without secrets.
 
 use central_oauth_provider_openidconnect::{Flow, ProviderSettings};
+use url::Url;
 
 use super::help::Notes;
 use super::print::{printable, result};
 use super::serve::ServeConfig;
 use super::{Exit, Failure};
-use crate::config::{Environment, HIDDEN, LogConfig, TlsConfig};
+use crate::config::{Environment, HIDDEN, LogConfig, Provider, TelemetryConfig, TlsConfig};
+use crate::service::ServiceConfig;
 use crate::{telemetry, wiring};
 
 const NOTES: Notes = Notes {
@@ -53,44 +55,59 @@ pub(super) fn run(options: &Options, environment: &Environment) -> Result<Exit, 
     service.store.refuse_public_file()?;
     let tls = service.http.tls.as_ref();
     tls.map(TlsConfig::certificate).transpose()?;
-    let settings = [
+    let mut lines = settings(&service, &config.log, &config.telemetry)?;
+    for provider in &service.providers.providers {
+        let is_default = service.providers.default.as_ref() == Some(&provider.settings.name);
+        lines.extend(of_provider(provider, is_default));
+    }
+    // Settings that contradict each other are found when the providers are made.
+    wiring::adapters(service.providers)?;
+    lines.iter().try_for_each(result)?;
+    Ok(Exit::Done)
+}
+
+/// Returns the variables in force, as `NAME=value`.
+fn settings(
+    service: &ServiceConfig,
+    log: &LogConfig,
+    telemetry: &TelemetryConfig,
+) -> Result<Vec<String>, Failure> {
+    let ours = [
         service.http.effective()?,
         service.store.effective(),
         service.keys.effective(),
         service.links.effective(),
-        config.log.effective(),
-        config.telemetry.effective(),
+        log.effective(),
+        telemetry.effective(),
     ];
-    for (name, value) in settings.iter().flatten() {
-        let value = printable(value);
-        result(format_args!("{}{name}={value}", Environment::PREFIX))?;
-    }
-    for (name, value) in config.telemetry.exporters() {
-        result(format_args!("{name}={value}"))?;
-    }
-    for provider in &service.providers.providers {
-        let name = &provider.settings.name;
-        let is_default = service.providers.default.as_ref() == Some(name);
-        let default = if is_default { ", the default" } else { "" };
-        let place = printable(provider.place());
-        result(format_args!("\nprovider {name} of {place}{default}"))?;
-        for (key, value) in of_provider(&provider.settings) {
-            result(format_args!("  {key} = {}", printable(&value)))?;
-        }
-    }
-    // Settings that contradict each other are found when the providers are made.
-    wiring::adapters(service.providers)?;
-    Ok(Exit::Done)
+    let ours = ours.into_iter().flatten();
+    let ours = ours.map(|(name, value)| {
+        let value = printable(&value);
+        format!("{}{name}={value}", Environment::PREFIX)
+    });
+    let exporters = telemetry.exporters().into_iter();
+    let exporters = exporters.map(|(name, value)| format!("{name}={value}"));
+    Ok(ours.chain(exporters).collect())
+}
+
+/// Returns the head and the keys of a provider.
+fn of_provider(provider: &Provider, is_default: bool) -> Vec<String> {
+    let (name, place) = (&provider.settings.name, printable(provider.place()));
+    let default = if is_default { ", the default" } else { "" };
+    let head = format!("\nprovider {name} of {place}{default}");
+    let keys = keys(&provider.settings).into_iter();
+    let keys = keys.map(|(key, value)| format!("  {key} = {}", printable(&value)));
+    std::iter::once(head).chain(keys).collect()
 }
 
 /// Returns the keys of the providers file that are in force.
-fn of_provider(settings: &ProviderSettings) -> Vec<(&'static str, String)> {
+fn keys(settings: &ProviderSettings) -> Vec<(&'static str, String)> {
     let flow = match settings.flow {
         Flow::Device => "device",
         Flow::AuthorizationCode => "authorization_code",
     };
     let secret = settings.client_secret.as_ref().map(|_| HIDDEN.to_owned());
-    let url = |url: &Option<url::Url>| url.as_ref().map(url::Url::to_string);
+    let url = |url: &Option<Url>| url.as_ref().map(Url::to_string);
     let display_name = Some(settings.display_name.clone());
     [
         ("display_name", display_name.filter(|name| !name.is_empty())),

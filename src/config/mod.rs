@@ -21,7 +21,7 @@ pub(crate) use http::HttpConfig;
 pub(crate) use keys::{Keys, is_bearer};
 pub(crate) use links::LinkConfig;
 pub(crate) use log::{LogConfig, LogFormat};
-pub(crate) use providers::ProviderConfig;
+pub(crate) use providers::{Provider, ProviderConfig};
 pub(crate) use store::StoreConfig;
 pub(crate) use telemetry::TelemetryConfig;
 pub(crate) use tls::TlsConfig;

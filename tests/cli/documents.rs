@@ -197,7 +197,11 @@ async fn the_file_that_operators_are_told_to_copy_is_the_one_of_the_image() {
     let (_, rest) = dockerfile.split_once("CENTRAL_OAUTH_DB_PATH=").unwrap();
     let file = rest.split_whitespace().next().unwrap();
     let help = Machine::new().run(&["copy", "--help"]).await.expect(0);
-    for text in [read("docs/POSTGRESQL.md"), read("docs/DEPLOYMENT.md"), help.stdout] {
+    for text in [
+        read("docs/POSTGRESQL.md"),
+        read("docs/DEPLOYMENT.md"),
+        help.stdout,
+    ] {
         let named: Vec<_> = text
             .split("/data/")
             .skip(1)

@@ -12,7 +12,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::client::{Client, Token};
-use super::help::Notes;
+use super::help::{GRANT, Notes};
 use super::print::{self, json, result};
 use super::profile::{Profile, Target};
 use super::{Exit, Failure};
@@ -145,8 +145,7 @@ impl Options {
             return Ok(None);
         };
         // A helper that is asked for a foreign host is silent, even if it has no key.
-        let named = Hosts(&self.hosts);
-        if !named.is_empty() && !named.include(&server) {
+        if !self.hosts.is_empty() && !Hosts(&self.hosts).include(&server) {
             return Ok(None);
         }
         let profile = self.target.profile(config)?;

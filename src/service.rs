@@ -94,7 +94,7 @@ impl Service {
         };
         let public_url = http.public_url(listen)?;
         let (keys, links) = (&config.keys, &config.links);
-        let issuers = config.providers.issuers();
+        let (issuers, warning) = (config.providers.issuers(), config.providers.warning());
         let wired = wiring::ports(config.store, keys, config.providers, telemetry.observer());
         let (ports, store) = wired.await?;
         let settings = wiring::settings(keys, links, &public_url, listen);
@@ -107,6 +107,9 @@ impl Service {
             ..workers
         };
         let services = Arc::new(Services::new(&ports, &settings, workers));
+        if let Some(warning) = warning {
+            tracing::warn!("{warning}");
+        }
         runtime::look_up_issuers(&services.providers, issuers);
         let connections = Connections::new(most_connections());
         let app = central_oauth_http_poem::app(

@@ -48,10 +48,11 @@ pub(super) fn run(options: &Options, environment: &Environment) -> Result<Exit, 
     let Question::Check = options.question;
     let config = ServeConfig::read(environment)?;
     telemetry::install(LogConfig::read(environment, "warn")?);
-    for warning in &config.warnings {
+    let service = config.service;
+    let warnings = config.warnings.iter().map(String::as_str);
+    for warning in warnings.chain(service.providers.warning()) {
         tracing::warn!("{warning}");
     }
-    let service = config.service;
     service.store.refuse_public_file()?;
     let tls = service.http.tls.as_ref();
     tls.map(TlsConfig::certificate).transpose()?;

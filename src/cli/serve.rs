@@ -43,9 +43,6 @@ impl ServeConfig {
         let mut warnings = environment.warnings();
         warnings.append(&mut telemetry.warnings);
         warnings.extend(service.http.warnings().into_iter().map(str::to_owned));
-        if service.providers.providers.is_empty() {
-            warnings.push("no provider is configured: nobody can link an account".to_owned());
-        }
         Ok(Self {
             service,
             telemetry,

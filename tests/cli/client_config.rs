@@ -7,14 +7,14 @@ use crate::support::process::free_port;
 async fn each_mistake_is_one_line_that_names_the_variable() {
     let machine = Machine::new();
     let key = format!("coak_{}", "x".repeat(40));
-    const ALL: &[&str] = &["link", "token", "accounts", "revoke"];
+    const ALL: &[&str] = &["link", "token", "accounts", "refresh"];
     for (variable, value, commands) in [
         ("SERVER", "auth.example.com", ALL),
         ("SERVER", "https://me:hunter2@auth.example.com", ALL),
         ("ACCESS_KEY", "hunter2", &ALL[1..]),
         ("ACCESS_KEY", &format!("{key}\nhunter2"), &ALL[1..]),
         ("ENROLL_KEY", "hunter2", &["link"]),
-        ("ADMIN_KEY", "hunter2", &["accounts", "revoke"]),
+        ("ADMIN_KEY", "hunter2", &["accounts", "refresh"]),
     ] {
         for command in commands {
             let run = machine

@@ -82,6 +82,12 @@ impl ProviderConfig {
         Ok(config)
     }
 
+    /// Returns a warning if there is no provider.
+    pub(crate) fn warning(&self) -> Option<&'static str> {
+        let is_empty = self.providers.is_empty();
+        is_empty.then_some("no provider is configured: nobody can link an account")
+    }
+
     /// Returns the issuers whose metadata are fetched.
     pub(crate) fn issuers(&self) -> Vec<(ProviderName, Url)> {
         let issuers = self.providers.iter().filter_map(|provider| {

@@ -6,7 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_domain::usecases::{Services, Workers};
+use central_oauth_domain::audit::Actor;
+use central_oauth_domain::link::ReturnCodePolicy;
+use central_oauth_domain::usecases::{AuditLog, AuditSettings, Services, Workers};
 use central_oauth_http_poem::{Connections, HttpSettings, TlsAcceptor};
 use central_oauth_observer_opentelemetry::Telemetry;
 use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
@@ -24,7 +26,7 @@ use crate::exit::{Exit, Failure};
 use crate::runtime::{Outbox, Refreshes};
 use crate::watching::Watching;
 use crate::wiring::OpenStore;
-use crate::{runtime, watching, wiring};
+use crate::{audit_start, config, runtime, watching, wiring};
 
 /// Everything that the service needs to know before it starts.
 pub(crate) struct ServiceConfig {
@@ -33,6 +35,7 @@ pub(crate) struct ServiceConfig {
     pub(crate) http: HttpConfig,
     pub(crate) links: LinkConfig,
     pub(crate) providers: ProviderConfig,
+    pub(crate) audit: AuditSettings,
     /// Where metrics are scraped.
     pub(crate) metrics: Option<SocketAddr>,
 }
@@ -50,6 +53,7 @@ impl ServiceConfig {
             http: HttpConfig::read(environment)?,
             providers: ProviderConfig::read(environment, links.provider_timeout)?,
             links,
+            audit: config::audit_settings(environment)?,
             metrics: telemetry.scraped_at,
         })
     }
@@ -76,6 +80,8 @@ pub(crate) struct Service {
     /// Which of these tasks has ended.
     ended: mpsc::UnboundedReceiver<&'static str>,
     watching: Watching,
+    audit: Arc<AuditLog>,
+    auditing: JoinHandle<()>,
     store: OpenStore,
 }
 
@@ -85,7 +91,7 @@ impl Service {
         config: ServiceConfig,
         telemetry: &Telemetry,
     ) -> Result<Self, Failure> {
-        let http = config.http;
+        let http = &config.http;
         let certificate = http.tls.as_ref().map(TlsConfig::certificate).transpose()?;
         let (acceptor, listen) = bind(http.listen).await?;
         let (scraped, metrics) = match config.metrics {
@@ -95,7 +101,14 @@ impl Service {
         let public_url = http.public_url(listen)?;
         let (keys, links) = (&config.keys, &config.links);
         let (issuers, warning) = (config.providers.issuers(), config.providers.warning());
-        let wired = wiring::ports(config.store, keys, config.providers, telemetry.observer());
+        let started = audit_start::service_started(&config, &public_url, listen);
+        let wired = wiring::ports(
+            config.store,
+            keys,
+            config.providers,
+            telemetry.observer(),
+            config.audit,
+        );
         let (ports, store) = wired.await?;
         let settings = wiring::settings(keys, links, &public_url, listen);
         let workers = Workers::new(&ports, &settings);
@@ -107,8 +120,19 @@ impl Service {
             ..workers
         };
         let services = Arc::new(Services::new(&ports, &settings, workers));
+        services.audit.record(started, Actor::Service, None);
         if let Some(warning) = warning {
             tracing::warn!("{warning}");
+        }
+        if links.return_code == ReturnCodePolicy::Required {
+            let by_device_flow = services
+                .providers
+                .iter()
+                .filter(|one| !one.sends_browsers_back());
+            for provider in by_device_flow {
+                let provider = provider.name();
+                tracing::warn!(%provider, "nobody can link an account: CENTRAL_OAUTH_RETURN_CODE is `required`, and the device flow has no return code");
+            }
         }
         runtime::look_up_issuers(&services.providers, issuers);
         let connections = Connections::new(most_connections());
@@ -116,7 +140,8 @@ impl Service {
             Arc::clone(&services),
             HttpSettings {
                 public_url: public_url.clone(),
-                trusted_proxies: http.trusted_proxies,
+                allowed_hosts: http.allowed_hosts(),
+                trusted_proxies: http.trusted_proxies.clone(),
                 connections: connections.clone(),
             },
             watching::requests(telemetry),
@@ -135,6 +160,8 @@ impl Service {
         };
         let grace = runtime::grace(links.provider_timeout);
         let polls = runtime::coordinate(Arc::clone(&services.redeemer), stopped.clone(), grace);
+        let audit = Arc::clone(&services.audit);
+        let auditing = runtime::store_audit_entries(Arc::clone(&audit), stopped.clone());
         let housekeeping = runtime::keep_house(services, stopped.clone());
         let scheduler = refreshes.clone().schedule(stopped.clone());
         let (tell, ended) = mpsc::unbounded_channel();
@@ -146,6 +173,8 @@ impl Service {
             server: watched("the server", &tell, server),
             coordinator: watched("polling for links", &tell, polls),
             housekeeping: watched("housekeeping", &tell, housekeeping),
+            audit,
+            auditing: watched("the audit log", &tell, auditing),
             scheduler: watched("refreshing", &tell, scheduler),
             refreshes,
             worker: watched("revoking", &tell, outbox.clone().work_off(stopped)),
@@ -213,17 +242,20 @@ impl Service {
             self.outbox.finish(self.grace).await;
             worked
         };
-        let (server, recorded, tidied, saved, revoked) = tokio::join!(
+        let (server, recorded, tidied, audited, saved, revoked) = tokio::join!(
             self.server,
             self.coordinator,
             self.housekeeping,
+            self.auditing,
             refreshing,
             revoking
         );
+        // Last of all, as the others have recorded something until now.
+        runtime::store_last_audit_entries(&self.audit).await;
         self.watching.stop().await;
         self.store.close().await?;
         server.map_err(Failure::other)??;
-        tidied.and(revoked).map_err(Failure::other)?;
+        tidied.and(audited).and(revoked).map_err(Failure::other)?;
         let recorded = recorded.map_err(Failure::other)?;
         let saved = saved.map_err(Failure::other)?;
         if recorded && saved {

@@ -9,7 +9,8 @@ use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::observe::Observer;
 use central_oauth_domain::ports::{CensusStore, Cipher, Clock, OAuthProvider};
 use central_oauth_domain::usecases::{
-    Ports, Providers, Settings, TokenCache, UnlockError, after_restore, require_all_keys, unlock,
+    AuditLog, AuditSettings, Ports, Providers, Settings, TokenCache, UnlockError, after_restore,
+    require_all_keys, unlock,
 };
 use central_oauth_domain::vault::Vault;
 use central_oauth_observer_opentelemetry::{
@@ -87,6 +88,7 @@ pub(crate) async fn ports(
     keys: &Keys,
     providers: ProviderConfig,
     observer: Arc<dyn Observer>,
+    audit: AuditSettings,
 ) -> Result<(Ports, OpenStore), Failure> {
     config.refuse_public_file()?;
     let entropy = Arc::new(entropy());
@@ -103,6 +105,13 @@ pub(crate) async fn ports(
         true => TokenCache::new(open.0.clone(), Arc::clone(&clock)),
         false => TokenCache::off(open.0.clone(), Arc::clone(&clock)),
     };
+    let audit = AuditLog::new(
+        open.0.clone(),
+        vault.clone(),
+        Arc::clone(&clock),
+        Arc::clone(&entropy),
+        audit,
+    );
     let ports = Ports {
         store: open.0.clone(),
         cache: Arc::new(cache),
@@ -112,6 +121,7 @@ pub(crate) async fn ports(
         entropy,
         providers,
         observer,
+        audit: Arc::new(audit),
     };
     Ok((ports, open))
 }
@@ -127,6 +137,7 @@ pub(crate) fn settings(
         public_url: public_url.as_str().trim_end_matches('/').to_owned(),
         link_code_ttl: links.code_ttl,
         poll_interval: links.poll_interval,
+        return_code: links.return_code,
         provider_timeout: links.provider_timeout,
         refresh_at_least_every: links.refresh_at_least,
         admin_key: keys.admin.clone(),
@@ -137,7 +148,7 @@ pub(crate) fn settings(
 }
 
 /// This machine and the port on it, as an operator would look for it.
-fn replica_name(listen: SocketAddr) -> String {
+pub(crate) fn replica_name(listen: SocketAddr) -> String {
     let machine = gethostname::gethostname();
     format!("{}:{}", machine.to_string_lossy(), listen.port())
 }

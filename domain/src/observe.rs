@@ -79,6 +79,8 @@ macro_rules! words {
     };
 }
 
+pub(crate) use words;
+
 words! {
     /// How a link ended.
     LinkEnd {

@@ -5,6 +5,7 @@
 //! that has been released is never edited: the next one follows it.
 
 mod answer_members;
+mod audit;
 mod callback_hash;
 mod clock_steps;
 mod grant_expires_at;
@@ -13,6 +14,7 @@ mod networks;
 mod outages;
 mod renewed_by_use;
 mod replicas;
+mod return_codes;
 mod write_tests;
 mod wrong_codes;
 
@@ -35,6 +37,8 @@ impl MigratorTrait for Migrator {
             Box::new(clock_steps::Migration),
             Box::new(outages::Migration),
             Box::new(networks::Migration),
+            Box::new(audit::Migration),
+            Box::new(return_codes::Migration),
         ]
     }
 }

@@ -7,7 +7,9 @@ use super::help::Notes;
 use super::print::{printable, result};
 use super::serve::ServeConfig;
 use super::{Exit, Failure};
-use crate::config::{Environment, HIDDEN, LogConfig, Provider, TelemetryConfig, TlsConfig};
+use crate::config::{
+    Environment, HIDDEN, LogConfig, Provider, TelemetryConfig, TlsConfig, effective_audit,
+};
 use crate::service::ServiceConfig;
 use crate::{telemetry, wiring};
 
@@ -78,6 +80,7 @@ fn settings(
         service.store.effective(),
         service.keys.effective(),
         service.links.effective(),
+        effective_audit(&service.audit),
         log.effective(),
         telemetry.effective(),
     ];

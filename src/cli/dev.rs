@@ -7,6 +7,7 @@ use std::time::Duration;
 use central_oauth_cipher_aes_gcm_siv::SecretKey;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::secret::AccessKey;
+use central_oauth_domain::usecases::AuditSettings;
 use central_oauth_observer_opentelemetry::Telemetry;
 use central_oauth_provider_openidconnect::ProviderSettings;
 use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
@@ -110,9 +111,10 @@ fn config(
             admin: Some(admin_key),
             enroll: None,
         },
-        http: HttpConfig::at(free(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))),
+        http: HttpConfig::local(free(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))),
         links,
         providers: ProviderConfig::built_in(provider),
+        audit: AuditSettings::default(),
         metrics: None,
     })
 }

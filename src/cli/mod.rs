@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod accounts;
+mod audit;
 mod browser;
 mod choice;
 mod client;
@@ -100,6 +101,8 @@ enum Command {
     /// service tries each of them carefully. It refuses while a service uses the database.
     #[command(after_long_help = restored::NOTES.render())]
     Restored,
+    /// Export the audit log, or check that nobody has changed it.
+    Audit(audit::Options),
     /// List the replicas that share the database.
     Replicas(replicas::Options),
     /// Check the health of the service on this machine, for containers without curl.
@@ -173,6 +176,7 @@ async fn dispatch(command: Command, environment: &Environment) -> Result<Exit, F
         Command::Health(options) => health::run(options, environment).await,
         Command::Openapi(options) => openapi::run(&options),
         Command::Replicas(options) => replicas::run(options, environment).await,
+        Command::Audit(options) => audit::run(options, environment).await,
         Command::Restored => restored::run(environment).await,
         Command::Rekey => rekey::run(environment).await,
         Command::Copy(options) => copy::run(options, environment).await,

@@ -3,9 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
+use central_oauth_http_poem::AllowedHosts;
 use ipnet::IpNet;
 use serde::Deserialize;
-use url::Url;
+use url::{Host, Url};
 
 use super::{ConfigError, Effective, Environment, TlsConfig};
 
@@ -13,6 +14,7 @@ use super::{ConfigError, Effective, Environment, TlsConfig};
 struct Raw {
     listen_addr: Option<String>,
     public_url: Option<String>,
+    allowed_hosts: Option<String>,
     trusted_proxies: Option<String>,
 }
 
@@ -22,6 +24,10 @@ pub(crate) struct HttpConfig {
     pub(crate) listen: SocketAddr,
     /// The base of the addresses that people open.
     pub(crate) public_url: Option<Url>,
+    /// Other hosts under which people reach the service.
+    other_hosts: Vec<Host>,
+    /// Whether only this machine reaches the service, under its own names.
+    is_local: bool,
     /// Proxies whose `X-Forwarded-For` is trusted.
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// The certificate, where the service itself speaks TLS.
@@ -31,11 +37,13 @@ pub(crate) struct HttpConfig {
 impl HttpConfig {
     const DEFAULT_LISTEN: &'static str = "127.0.0.1:8080";
 
-    /// Returns settings for a service at this address only.
-    pub(crate) const fn at(listen: SocketAddr) -> Self {
+    /// Returns settings for a service for this machine only, at this loopback address.
+    pub(crate) const fn local(listen: SocketAddr) -> Self {
         Self {
             listen,
             public_url: None,
+            other_hosts: Vec::new(),
+            is_local: true,
             trusted_proxies: Vec::new(),
             tls: None,
         }
@@ -51,14 +59,13 @@ impl HttpConfig {
             )
         })?;
         let proxies = raw.trusted_proxies.unwrap_or_default();
-        let proxies = proxies
-            .split(',')
-            .map(str::trim)
-            .filter(|text| !text.is_empty());
+        let hosts = raw.allowed_hosts.unwrap_or_default();
         Ok(Self {
             listen,
             public_url: raw.public_url.as_deref().map(public_url).transpose()?,
-            trusted_proxies: proxies.map(network).collect::<Result<_, _>>()?,
+            other_hosts: listed(&hosts).map(host).collect::<Result<_, _>>()?,
+            is_local: false,
+            trusted_proxies: listed(&proxies).map(network).collect::<Result<_, _>>()?,
             tls: TlsConfig::read(environment)?,
         })
     }
@@ -70,9 +77,11 @@ impl HttpConfig {
             tls.map_or_else(String::new, |tls| file(tls).display().to_string())
         };
         let proxies: Vec<_> = self.trusted_proxies.iter().map(IpNet::to_string).collect();
+        let hosts: Vec<_> = self.other_hosts.iter().map(Host::to_string).collect();
         Ok(vec![
             ("LISTEN_ADDR", self.listen.to_string()),
             ("PUBLIC_URL", self.public_url(self.listen)?.to_string()),
+            ("ALLOWED_HOSTS", hosts.join(",")),
             ("TRUSTED_PROXIES", proxies.join(",")),
             ("TLS_CERT_FILE", file(|tls| &tls.chain)),
             ("TLS_KEY_FILE", file(|tls| &tls.key)),
@@ -101,11 +110,21 @@ impl HttpConfig {
         }
         if https && self.tls.is_none() && self.trusted_proxies.is_empty() {
             warnings.push(
-                "CENTRAL_OAUTH_TRUSTED_PROXIES is not set: behind a proxy everybody has its address, and shares one \
-                 limit of wrong codes",
+                "CENTRAL_OAUTH_TRUSTED_PROXIES is not set: behind a proxy everybody has its address, and shares its limits of \
+                 link codes, consents, wrong codes and unknown keys",
             );
         }
         warnings
+    }
+
+    /// Returns the hosts under which pages and anonymous POSTs are answered: any, unless it is known which ones are right.
+    pub(crate) fn allowed_hosts(&self) -> AllowedHosts {
+        let public = self.public_url.as_ref().and_then(Url::host);
+        if public.is_none() && self.other_hosts.is_empty() && !self.is_local {
+            return AllowedHosts::any();
+        }
+        let public = public.map(|host| host.to_owned());
+        AllowedHosts::only(public.into_iter().chain(self.other_hosts.iter().cloned()))
     }
 
     /// Returns the configured public URL, or else the listen address. A service bound to all addresses uses loopback.
@@ -136,6 +155,22 @@ fn public_url(text: &str) -> Result<Url, ConfigError> {
     let path = format!("{}/", url.path().trim_end_matches('/'));
     url.set_path(&path);
     Ok(url)
+}
+
+/// The parts of a list that commas separate.
+fn listed(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+}
+
+fn host(text: &str) -> Result<Host, ConfigError> {
+    Host::parse(text).map_err(|_| {
+        ConfigError::variable(
+            "ALLOWED_HOSTS",
+            "must be a list of hosts without ports, such as auth.example.com, 10.0.0.7 or [2001:db8::7]",
+        )
+    })
 }
 
 fn network(text: &str) -> Result<IpNet, ConfigError> {

@@ -1,6 +1,7 @@
 //! Reads the environment once and validates it. One file per section: a raw `envy` struct of strings, and the validated
 //! type made from it.
 
+mod audit;
 mod client;
 mod copy;
 mod environment;
@@ -14,6 +15,7 @@ mod store;
 mod telemetry;
 mod tls;
 
+pub(crate) use audit::{audit_settings, effective_audit};
 pub(crate) use client::{ClientConfig, NamedKey, parse_server};
 pub(crate) use copy::CopyConfig;
 pub(crate) use environment::{Environment, SECRETS};
@@ -40,6 +42,9 @@ fn hidden(is_set: bool) -> String {
 pub(crate) const KNOWN: &[&str] = &[
     "ACCESS_KEY",
     "ADMIN_KEY",
+    "ALLOWED_HOSTS",
+    "AUDIT_NETWORK",
+    "AUDIT_RETENTION",
     "DATABASE_CONNECT_TIMEOUT",
     "DATABASE_MAX_CONNECTIONS",
     "DATABASE_STATEMENT_TIMEOUT",
@@ -77,6 +82,7 @@ pub(crate) const KNOWN: &[&str] = &[
     "PROVIDER_USERINFO_ENDPOINT",
     "PUBLIC_URL",
     "REFRESH_AT_LEAST",
+    "RETURN_CODE",
     "SECRET_KEY",
     "SERVER",
     "TLS_CERT_FILE",

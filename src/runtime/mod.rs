@@ -1,6 +1,7 @@
 //! Drives what happens by itself: polls of providers, refreshes, revocations, purges. No rules here: the domain says what is due,
 //! what an answer means and when to come back.
 
+mod audit;
 mod census;
 mod certificate;
 mod deadline;
@@ -15,6 +16,7 @@ mod revocations;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use audit::{store_audit_entries, store_last_audit_entries};
 pub(crate) use census::take_census;
 pub(crate) use certificate::follow_certificate;
 pub(crate) use housekeeping::keep_house;

@@ -11,7 +11,7 @@ use super::dev_run::{DevRun, send};
 use super::linking::Linking;
 use super::machine::{Machine, Run, names};
 use super::world::greeted;
-use crate::support::http;
+use crate::support::http::{self, client};
 use crate::support::process::{free_port, within};
 
 const STEPS: [&str; 8] = [
@@ -134,6 +134,20 @@ async fn links_by_hand_as_it_tells_to() {
         assert_eq!(events.matches(event).count(), 1, "{events}");
     }
     assert_eq!(names(&machine.tmp()), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_foreign_host_is_refused() {
+    let machine = Machine::new();
+    let dev = DevRun::start(machine.command(&["dev", "--port", "0"])).await;
+    let ask = async |host: &str| {
+        let address = format!("{}v1/link-code", dev.service());
+        let asked = client().post(address).header("host", host);
+        asked.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(ask("rebound.evil.example").await, 400);
+    assert_eq!(ask("localhost:1234").await, 201);
+    assert_eq!(dev.stop(Signal::INT).await.code(), Some(0));
 }
 
 #[tokio::test]

@@ -78,6 +78,10 @@ const MISTAKES: &[Mistake] = &[
         "PUBLIC_URL",
         &[("PUBLIC_URL", "https://:hunter2@auth.example.com")],
     ),
+    (
+        "ALLOWED_HOSTS",
+        &[("ALLOWED_HOSTS", "auth.example.com, https://hunter2")],
+    ),
     ("TLS_CERT_FILE", &[("TLS_KEY_FILE", "key")]),
     ("TLS_KEY_FILE", &[("TLS_CERT_FILE", "key")]),
     ("TOKEN_CACHE", &[("TOKEN_CACHE", "yes")]),
@@ -86,6 +90,9 @@ const MISTAKES: &[Mistake] = &[
         "TRUSTED_PROXIES",
         &[("TRUSTED_PROXIES", "127.0.0.1, proxy.example.com")],
     ),
+    ("AUDIT_NETWORK", &[("AUDIT_NETWORK", "hunter2")]),
+    ("AUDIT_RETENTION", &[("AUDIT_RETENTION", "hunter2")]),
+    ("AUDIT_RETENTION", &[("AUDIT_RETENTION", "59")]),
     ("ADMIN_KEY", &[("ADMIN_KEY", "hunter2")]),
     ("ADMIN_KEY", &[("ADMIN_KEY", "hunter2 with blanks in it")]),
     ("ADMIN_KEY", &[("ADMIN_KEY", "hunter2hunter2h")]),
@@ -102,6 +109,7 @@ const MISTAKES: &[Mistake] = &[
     ("LINK_CODE_TTL", &[("LINK_CODE_TTL", "10m")]),
     ("POLL_INTERVAL", &[("POLL_INTERVAL", "0")]),
     ("POLL_INTERVAL", &[("POLL_INTERVAL", "61")]),
+    ("RETURN_CODE", &[("RETURN_CODE", "yes")]),
     ("REFRESH_AT_LEAST", &[("REFRESH_AT_LEAST", "daily")]),
     (
         "PROVIDER_TRACE_CONTEXT",

@@ -37,7 +37,7 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
         } else {
             keys.authenticate(self.key.as_ref()).await
         };
-        recognised.map_err(|refusal| keys.refuse_bearer(refusal, self.address))
+        self.told(keys, recognised)
     }
 
     /// Authenticates a caller who asks for a token.
@@ -50,7 +50,22 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
         } else {
             keys.authenticate_for_token(self.key.as_ref()).await
         };
-        recognised.map_err(|refusal| keys.refuse_bearer(refusal, self.address))
+        self.told(keys, recognised)
+    }
+
+    fn told(&self, keys: &Keys, recognised: Result<Caller, Refusal>) -> Result<Caller, Refusal> {
+        match recognised {
+            Ok(caller) => {
+                keys.count_operator(&caller, self.address);
+                Ok(caller)
+            }
+            Err(refusal) => Err(keys.refuse_bearer(refusal, self.address)),
+        }
+    }
+
+    /// The address that the request came from.
+    pub(crate) const fn address(&self) -> IpAddr {
+        self.address
     }
 
     /// Whether the request is a `HEAD`, which must not change anything.

@@ -10,6 +10,7 @@
 //! | `error` | the table from refusals to problem codes and statuses |
 //! | `failure` | documents the problems of each operation |
 //! | `auth`, `body`, `address` | the caller's key, body and address |
+//! | `host`, `origin` | refuse requests that foreign web pages make browsers send |
 //! | `connections` | limits of connections: how many, and how long they may be silent |
 //! | `tls` | the service's own certificate, where no proxy has one |
 //! | `middleware` | what applies to every request and response |
@@ -30,7 +31,9 @@ mod docs;
 mod dto;
 mod error;
 mod failure;
+mod host;
 mod middleware;
+mod origin;
 mod pages;
 mod requests;
 mod scrape;
@@ -39,6 +42,7 @@ mod tls;
 
 pub use app::{HttpSettings, app};
 pub use connections::{Connections, GuardedAcceptor, GuardedStream};
+pub use host::AllowedHosts;
 pub use requests::{Answered, Requests};
 pub use scrape::metrics_app;
 pub use spec::{spec_json, spec_yaml};

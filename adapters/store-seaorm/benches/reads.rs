@@ -15,7 +15,7 @@ use central_oauth_domain::secret::Sealed;
 use central_oauth_store_seaorm::SeaOrmStore;
 use tokio::task::JoinSet;
 
-use common::{NOW, OnDisk, OnServer, authorizing, grant, key};
+use common::{NOW, OnDisk, OnServer, audit, authorizing, grant, key};
 
 const ACCOUNTS: u64 = 1_000;
 const ROUNDS: usize = 5;
@@ -30,7 +30,10 @@ async fn fill(store: &SeaOrmStore) {
             refresh_token: Some(sealed(900)),
             ..grant(&n.to_string())
         };
-        store.complete_link(&link, grant, NOW).await.unwrap();
+        store
+            .complete_link(&link, grant, NOW, audit())
+            .await
+            .unwrap();
     }
 }
 

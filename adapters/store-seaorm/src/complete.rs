@@ -1,6 +1,7 @@
 //! The moment at which a link becomes an account.
 
 use central_oauth_domain::Timestamp;
+use central_oauth_domain::audit::{AuditDraft, AuditEvent};
 use central_oauth_domain::grant::{Account, NewGrant};
 use central_oauth_domain::link::Link;
 use central_oauth_domain::ports::StoreError;
@@ -8,13 +9,14 @@ use central_oauth_domain::ports::StoreError;
 use crate::accounts::relink;
 use crate::database::Purpose;
 use crate::store::SeaOrmStore;
-use crate::{keys, links, locks, outbox};
+use crate::{audit, keys, links, locks, outbox};
 
 pub(crate) async fn link(
     store: &SeaOrmStore,
     link: &Link,
     grant: NewGrant,
     now: Timestamp,
+    audit: AuditDraft,
 ) -> Result<Account, StoreError> {
     let link = link.clone();
     let completed = store.database.write(Purpose::Save, move |db| {
@@ -24,6 +26,8 @@ pub(crate) async fn link(
             keys::bind(db, link.key, account.id).await?;
             outbox::cancel(db, &account.key, now).await?;
             links::save(db, &link, &link.complete(account.id, now)?).await?;
+            let event = AuditEvent::linked(&link, &account);
+            audit::keep(db, &audit.entry(event)).await?;
             Ok(account)
         })
     });

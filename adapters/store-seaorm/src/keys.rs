@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
+use central_oauth_domain::audit::{AuditDraft, AuditEvent};
 use central_oauth_domain::grant::{
     AccessKeyId, AccountId, KeyBinding, KeyHolder, KeyRecord, NewKey,
 };
@@ -18,8 +19,8 @@ use crate::convert::{key_holder, key_record, row_count};
 use crate::entities::access_keys::{ActiveModel, Column, Entity, Role};
 use crate::entities::{accounts, device_codes};
 use crate::error::failed;
-use crate::locks;
 use crate::store::SeaOrmStore;
+use crate::{audit, locks};
 
 #[async_trait]
 impl KeyStore for SeaOrmStore {
@@ -51,7 +52,12 @@ impl KeyStore for SeaOrmStore {
         Ok(rows.into_iter().map(key_record).collect())
     }
 
-    async fn create_key(&self, key: NewKey, most: u64) -> Result<KeyCreation, StoreError> {
+    async fn create_key(
+        &self,
+        key: NewKey,
+        most: u64,
+        audit: AuditDraft,
+    ) -> Result<KeyCreation, StoreError> {
         let write = self.write().await?;
         let account = accounts::Entity::find_by_id(key.account.0).lock_exclusive();
         if account.one(&write.txn).await.map_err(failed)?.is_none() {
@@ -70,11 +76,19 @@ impl KeyStore for SeaOrmStore {
             ..Default::default()
         };
         let row = row.insert(&write.txn).await.map_err(failed)?;
+        let record = key_record(row);
+        let event = AuditEvent::key_created(key.account, &record);
+        audit::keep(&write.txn, &audit.entry(event)).await?;
         write.commit().await?;
-        Ok(KeyCreation::Created(key_record(row)))
+        Ok(KeyCreation::Created(record))
     }
 
-    async fn delete_key(&self, account: AccountId, key: AccessKeyId) -> Result<bool, StoreError> {
+    async fn delete_key(
+        &self,
+        account: AccountId,
+        key: AccessKeyId,
+        audit: AuditDraft,
+    ) -> Result<bool, StoreError> {
         let write = self.write().await?;
         let deleted = Entity::delete_many()
             .filter(Column::Id.eq(key.0))
@@ -82,8 +96,13 @@ impl KeyStore for SeaOrmStore {
             .exec(&write.txn)
             .await
             .map_err(failed)?;
+        if deleted.rows_affected == 0 {
+            return Ok(false);
+        }
+        let event = AuditEvent::key_deleted(account, key);
+        audit::keep(&write.txn, &audit.entry(event)).await?;
         write.commit().await?;
-        Ok(deleted.rows_affected > 0)
+        Ok(true)
     }
 
     async fn note_key_uses(&self, uses: &[(AccessKeyId, Timestamp)]) -> Result<(), StoreError> {

@@ -187,7 +187,7 @@ async fn tokens_are_locked_by_indexes() {
 
 #[tokio::test]
 async fn open_links_are_counted_in_an_index() {
-    let query = links::open_links(NOW).offset(9999).limit(1);
+    let query = links::open_links(NOW).limit(10_000);
     assert_uses(query, &["ix_device_codes_expires_at"]).await;
 }
 

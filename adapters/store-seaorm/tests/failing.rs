@@ -9,7 +9,7 @@ use central_oauth_domain::ports::{KeyStore, LinkStore, SealStore, StoreError, Wr
 use central_oauth_domain::secret::Sealed;
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::Cluster;
-use common::{OnDisk, OnServer, Scratch, code, key, linked, pending};
+use common::{OnDisk, OnServer, Scratch, audit, code, key, linked, pending};
 use tokio::time::sleep;
 
 /// Creates a link whose storage fails.
@@ -55,7 +55,10 @@ async fn after_a_failed_write_a_file_stores_what_it_acknowledges() {
         pending(&store, 4).await;
         assert!(stored_in(&scratch, 4).await, "{trouble}");
         let holder = store.find_key(&key(1)).await.unwrap().unwrap();
-        store.delete_key(account.id, holder.id).await.unwrap();
+        store
+            .delete_key(account.id, holder.id, audit())
+            .await
+            .unwrap();
         let later = scratch.open().await;
         assert_eq!(later.find_key(&key(1)).await.unwrap(), None);
         for n in [2, 3] {

@@ -17,7 +17,8 @@ use central_oauth_domain::ports::{
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::{Cluster, Database};
 use common::{
-    LATER, NOW, OnDisk, POOL, Scratch, authorizing, code, grant, key, linked, pending, returned,
+    LATER, NOW, OnDisk, POOL, Scratch, audit, authorizing, code, grant, key, linked, pending,
+    returned,
 };
 use sea_orm::{ConnectionTrait, Statement};
 use tokio::task::JoinSet;
@@ -28,7 +29,7 @@ async fn live(store: &dyn TokenStore, on_disk: &OnDisk, n: u64) -> Result<(), St
     store.find_key(&key(n)).await?;
     if n.is_multiple_of(2) {
         let person = format!("person {}", n % 6);
-        let completed = store.complete_link(&link, grant(&person), NOW);
+        let completed = store.complete_link(&link, grant(&person), NOW, audit());
         completed.await.map(drop)
     } else {
         store.end_link(&link, Ending::Denied(None), None, NOW).await
@@ -157,7 +158,7 @@ async fn an_ended_link_keeps_nothing_sealed() {
     let ended = store.end_link(&link, Ending::Denied(None), None, NOW);
     ended.await.unwrap();
     let link = returned(store, 2).await;
-    let completed = store.complete_link(&link, grant("ada"), NOW);
+    let completed = store.complete_link(&link, grant("ada"), NOW, audit());
     completed.await.unwrap();
     let held = "device_codes WHERE coalesce(device_code, user_code, verification_uri, \
         verification_uri_complete, callback, access_token, refresh_token, id_token) IS NOT NULL";

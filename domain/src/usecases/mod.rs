@@ -1,6 +1,7 @@
 //! What people and programs can do. Each service is a folder with its rules; [`Services`] holds one of each.
 
 mod accounts;
+mod audit;
 mod caller;
 mod consents;
 mod housekeeping;
@@ -24,8 +25,11 @@ mod unlock;
 mod withdrawal;
 
 pub use accounts::{AccountPage, Accounts, after_restore};
+pub use audit::{
+    AuditLog, AuditPage, AuditSettings, Verified, VerifyError, export_audit, verify_audit,
+};
 pub use caller::{Caller, ShownKey};
-pub use consents::{Callback, Consents, LinkView, Visitor};
+pub use consents::{Callback, Consents, Disowned, LinkView, Visitor};
 pub use housekeeping::Housekeeping;
 pub use keys::{HandedKey, KeyPage, KeyRequest, Keys};
 pub use links::{LinkReport, LinkRequest, Links, StartedLink};

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::accounts::AccountReader;
-use super::links::{GuessLimiter, LinkEnder};
+use super::links::{GuessLimiter, LinkCompleter, LinkEnder};
 use super::readiness::Readiness;
 use super::tokens::Renewal;
 use super::withdrawal::Withdrawals;
 use super::{
-    Accounts, Consents, Housekeeping, Keys, Links, Pause, Providers, Redeemer, RefreshOnDemand,
-    Refresher, RevokeOnDemand, Revoker, TokenCache, Tokens,
+    Accounts, AuditLog, Consents, Housekeeping, Keys, Links, Pause, Providers, Redeemer,
+    RefreshOnDemand, Refresher, RevokeOnDemand, Revoker, TokenCache, Tokens,
 };
 use crate::entropy::Entropy;
+use crate::link::ReturnCodePolicy;
 use crate::observe::Observer;
 use crate::ports::{Clock, TokenStore};
 use crate::secret::AccessKey;
@@ -37,6 +38,8 @@ pub struct Ports {
     pub providers: Providers,
     /// Receives events for metrics.
     pub observer: Arc<dyn Observer>,
+    /// Records what happens.
+    pub audit: Arc<AuditLog>,
 }
 
 /// What the operator decides.
@@ -47,6 +50,8 @@ pub struct Settings {
     pub link_code_ttl: Duration,
     /// How often a client may poll a link.
     pub poll_interval: Duration,
+    /// Whether links may or must ask for a return code.
+    pub return_code: ReturnCodePolicy,
     /// The timeout of one provider call.
     pub provider_timeout: Duration,
     /// Tokens are refreshed at least this often, because unused refresh tokens expire.
@@ -109,6 +114,8 @@ pub struct Services {
     pub revoker: Arc<Revoker>,
     /// What replicas on one store do for each other.
     pub housekeeping: Arc<Housekeeping>,
+    /// Records what happens, and shows the record.
+    pub audit: Arc<AuditLog>,
     /// Whether the service can do its work.
     pub readiness: Arc<Readiness>,
     /// The providers at which people can consent.
@@ -122,27 +129,35 @@ impl Services {
         let accounts = AccountReader::new(ports);
         let guesses = GuessLimiter::new(ports, settings);
         let ender = LinkEnder::new(ports, &workers.revoker);
+        let completer = LinkCompleter::new(ports, settings);
         let renewal = Renewal::new(ports, &accounts, workers.refresh_on_demand);
         let revoke = workers.revoke_on_demand;
         let withdrawals = Withdrawals::new(ports);
+        let redeemer = Redeemer::new(ports, settings, &accounts, &ender, &completer);
+        let deletion = Arc::new(Accounts::new(
+            ports,
+            &accounts,
+            &renewal,
+            &ender,
+            &workers.revoker,
+            revoke,
+            &withdrawals,
+        ));
+        let keys = Arc::new(Keys::new(ports, settings, &accounts, &ender, withdrawals));
+        let consents = Consents::new(ports, settings, &guesses, ender.clone(), &deletion, &keys);
         Self {
-            redeemer: Arc::new(Redeemer::new(ports, settings, &accounts, &ender)),
+            redeemer: Arc::new(redeemer),
             tokens: Arc::new(Tokens::new(ports, &renewal)),
-            accounts: Arc::new(Accounts::new(
-                ports,
-                &accounts,
-                &renewal,
-                &ender,
-                &workers.revoker,
-                revoke,
-                &withdrawals,
+            accounts: deletion,
+            keys,
+            consents: Arc::new(consents),
+            links: Arc::new(Links::new(
+                ports, settings, accounts, guesses, ender, completer,
             )),
-            keys: Arc::new(Keys::new(ports, settings, &accounts, &ender, withdrawals)),
-            consents: Arc::new(Consents::new(ports, settings, &guesses, ender)),
-            links: Arc::new(Links::new(ports, settings, accounts, guesses)),
             refresher: workers.refresher,
             revoker: workers.revoker,
             housekeeping: Arc::new(Housekeeping::new(ports, settings)),
+            audit: Arc::clone(&ports.audit),
             readiness: Arc::new(Readiness::new(ports)),
             providers: ports.providers.clone(),
         }

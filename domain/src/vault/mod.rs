@@ -7,7 +7,7 @@ mod tests;
 use std::sync::Arc;
 
 use crate::grant::{AccountKey, Extra};
-use crate::link::{LinkCode, Network};
+use crate::link::{Link, LinkCode, Network, ReturnCode};
 use crate::ports::{Cipher, CipherError, HashKey, SealedTo, SealedValue, SecretKind};
 use crate::secret::{AccessKey, BrowserToken, CallbackQuery, KeyedHash, SealId, Sealed};
 
@@ -179,6 +179,17 @@ impl Vault {
         self.hash("link_code", code.digits())
     }
 
+    /// The return code of a link, which nothing stores: only whoever has the hash key can work it out.
+    #[must_use]
+    pub fn return_code(&self, link: &Link) -> ReturnCode {
+        let place = format!("{} {}", link.id.0, link.created_at.as_millis());
+        let code = hex(link.code.as_bytes());
+        let hash = self.hash("return_code", &format!("{place} {code}"));
+        let mut start = [0; 16];
+        start.copy_from_slice(&hash.as_bytes()[..16]);
+        ReturnCode::from_random(start)
+    }
+
     /// The hash that an access key is found by.
     #[must_use]
     pub fn hash_access_key(&self, key: &AccessKey) -> KeyedHash {
@@ -215,9 +226,15 @@ impl Vault {
         self.hash("operator_key", key.expose())
     }
 
-    /// The purpose in front keeps the hashes of different kinds of values apart; it contains no zero byte.
     fn hash(&self, purpose: &str, value: &str) -> KeyedHash {
-        let input = zeroize::Zeroizing::new([purpose.as_bytes(), &[0], value.as_bytes()].concat());
+        self.mac(purpose, value.as_bytes())
+    }
+
+    /// The hash that a value is authenticated by. The purpose in front keeps the hashes of different kinds of values apart; it
+    /// contains no zero byte.
+    #[must_use]
+    pub(crate) fn mac(&self, purpose: &str, value: &[u8]) -> KeyedHash {
+        let input = zeroize::Zeroizing::new([purpose.as_bytes(), &[0], value].concat());
         self.cipher.keyed_hash(&self.hash_key, &input)
     }
 }

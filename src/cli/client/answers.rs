@@ -32,6 +32,14 @@ pub(crate) struct LinkRequest<'a> {
     pub(crate) provider: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) client_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) return_code: bool,
+}
+
+/// The body of `POST /v1/link/{link_code}/confirm`.
+#[derive(Serialize)]
+pub(crate) struct Confirmation<'a> {
+    pub(crate) return_code: &'a str,
 }
 
 /// The response to [`LinkRequest`].

@@ -18,8 +18,8 @@ use super::profile::{Origin, Profile};
 use super::{Exit, Failure};
 use answers::ProblemBody;
 pub(super) use answers::{
-    AccountDetails, Deleted, Health, KeyDetails, LinkCode, LinkRequest, NewKey, Page, Poll,
-    ProviderList, RevocationDetails, Token,
+    AccountDetails, Confirmation, Deleted, Health, KeyDetails, LinkCode, LinkRequest, NewKey, Page,
+    Poll, ProviderList, RevocationDetails, Token,
 };
 
 /// Talks to one service, with at most one key.
@@ -110,6 +110,14 @@ impl Client {
     pub(super) async fn poll(&self, link_code: &str) -> Result<Poll, Refused> {
         let path = format!("/v1/poll/{link_code}");
         self.answer(self.request(Method::GET, &path)).await
+    }
+
+    /// Sends the return code of a link.
+    pub(super) async fn confirm(&self, link_code: &str, code: &str) -> Result<Poll, Refused> {
+        let path = format!("/v1/link/{link_code}/confirm");
+        let confirmation = Confirmation { return_code: code };
+        let request = self.request(Method::POST, &path);
+        self.answer(request.json(&confirmation)).await
     }
 
     /// Returns the complete response of `GET /v1/token`. [`Token`] has the members that commands use.
@@ -277,6 +285,11 @@ impl Refused {
                 passing.then(|| problem.retry_after.unwrap_or_default())
             }
         }
+    }
+
+    /// Whether the service answered with this problem code.
+    pub(super) fn has_code(&self, code: &str) -> bool {
+        matches!(self, Self::Problem(problem) if problem.code == code)
     }
 
     /// Whether the service answered with this status.

@@ -2,6 +2,7 @@
 
 mod events;
 mod invitation;
+pub(super) mod return_code;
 
 use std::io::IsTerminal;
 
@@ -23,6 +24,7 @@ const NOTES: Notes = Notes {
         "central-oauth link --server https://auth.example.com",
         "central-oauth link --profile work --provider github --host github.com",
         "central-oauth link --relink",
+        "central-oauth link --return-code",
         "central-oauth link --json --no-browser",
     ],
     exits: &[
@@ -58,13 +60,18 @@ pub(super) struct Options {
     /// repeated.
     #[arg(long = "host", value_name = "HOST", conflicts_with = "relink")]
     hosts: Vec<String>,
+    /// Ask for a return code: after the consent, the page shows a code, which you type here to complete the link. Protects
+    /// against people who talk you into confirming their link. Used without this option, too, if the service requires it.
+    #[arg(long)]
+    return_code: bool,
     /// Do not open a web browser.
     #[arg(long)]
     no_browser: bool,
     /// When to draw the address as a QR code.
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     qr: When,
-    /// Print the link code and then the result on standard output, each as one line of JSON, for CI.
+    /// Print the link code and then the result on standard output, each as one line of JSON, for CI. A return code is read
+    /// from standard input, one line for each `confirming` event.
     #[arg(long)]
     json: bool,
 }
@@ -179,7 +186,7 @@ async fn link(
     };
     pending.keep(&profile)?;
     let provider = invite(&client, &code, options, environment).await?;
-    let linked = wait(&Client::of(&profile)?, &code).await;
+    let linked = wait(&Client::of(&profile)?, &code, options.json).await;
     if let Err(failure) = &linked
         && failure.code() != Exit::Unavailable
     {
@@ -236,7 +243,7 @@ async fn relink(
     let client = Client::of(&profile)?;
     let code = ask(&client, options).await?;
     let provider = invite(&client, &code, options, environment).await?;
-    let poll = Some(wait(&client, &code).await?);
+    let poll = Some(wait(&client, &code, options.json).await?);
     Ok(Linked {
         poll,
         provider,
@@ -276,11 +283,21 @@ async fn refuse_if_it_works(kept: &Profile, holds: &str) -> Result<(), Failure> 
 
 async fn ask(client: &Client, options: &Options) -> Result<LinkCode, Failure> {
     let machine = machine_name();
-    let request = LinkRequest {
+    let request = |return_code| LinkRequest {
         provider: options.provider.as_deref(),
         client_name: options.client_name.as_deref().or(machine.as_deref()),
+        return_code,
     };
-    Ok(client.start_link(&request).await?)
+    if options.return_code {
+        return_code::can_be_typed(options.json)?;
+    }
+    match client.start_link(&request(options.return_code)).await {
+        Err(refused) if refused.has_code("return_code_required") => {
+            return_code::can_be_typed(options.json)?;
+            Ok(client.start_link(&request(true)).await?)
+        }
+        asked => Ok(asked?),
+    }
 }
 
 fn machine_name() -> Option<String> {

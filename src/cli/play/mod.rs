@@ -37,6 +37,7 @@ async fn ask_for_a_code(client: &Client, service: &Url) -> Result<(LinkCode, Acc
     let request = LinkRequest {
         provider: None,
         client_name: Some("dev --auto"),
+        return_code: false,
     };
     let code = client.start_link(&request).await?;
     let (digits, lives) = (&code.link_code, code.expires_in);

@@ -90,7 +90,7 @@ impl Accounts {
         let status = self
             .services
             .accounts
-            .delete(&caller, account_id(&id))
+            .delete(&caller, account_id(&id), bearer.address())
             .await?;
         Ok(Json(status.into()))
     }

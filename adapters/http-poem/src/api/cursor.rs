@@ -14,6 +14,7 @@ pub(super) struct Cursors(&'static str);
 pub(super) const ACCOUNTS: Cursors = Cursors("account:");
 pub(super) const KEYS: Cursors = Cursors("key:");
 pub(super) const REVOCATIONS: Cursors = Cursors("revocation:");
+pub(super) const AUDIT: Cursors = Cursors("audit:");
 
 /// Default page size.
 pub(super) const fn page_size() -> u32 {
@@ -34,12 +35,33 @@ impl Cursors {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
         let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
         let id = text.and_then(|text| text.strip_prefix(self.0)?.parse().ok());
-        id.map(Some).ok_or_else(|| {
-            let detail =
-                "the parameter cursor is invalid: use the next_cursor of a page of this list";
-            Problem::new(Code::InvalidRequest, detail)
-        })
+        id.map(Some).ok_or_else(invalid)
     }
+
+    /// Returns the cursor of a filtered list. It continues only a list with the same filters.
+    pub(super) fn write_with(&self, filters: &str, after: impl Display) -> String {
+        self.write(format!("{after} {filters}"))
+    }
+
+    /// Reads a cursor that [`Cursors::write_with`] has written for the same filters.
+    pub(super) fn read_with<Id: FromStr>(
+        &self,
+        filters: &str,
+        cursor: Option<&str>,
+    ) -> Result<Option<Id>, Problem> {
+        let Some(text) = self.read::<String>(cursor)? else {
+            return Ok(None);
+        };
+        let parts = text.split_once(' ');
+        let after = parts.filter(|(_, of)| *of == filters);
+        let after = after.and_then(|(after, _)| after.parse().ok());
+        after.map(Some).ok_or_else(invalid)
+    }
+}
+
+fn invalid() -> Problem {
+    let detail = "the parameter cursor is invalid: use the next_cursor of a page of this list";
+    Problem::new(Code::InvalidRequest, detail)
 }
 
 #[cfg(test)]
@@ -58,6 +80,14 @@ mod tests {
             assert_eq!(read(&ACCOUNTS.write(id)).unwrap(), Some(id));
         }
         assert_eq!(ACCOUNTS.read::<AccountId>(None).unwrap(), None);
+    }
+
+    #[test]
+    fn a_cursor_continues_the_list_that_it_comes_from() {
+        let cursor = AUDIT.write_with("kind=x", AccountId(7));
+        let read = |filters| AUDIT.read_with::<AccountId>(filters, Some(&cursor));
+        assert_eq!(read("kind=x").unwrap(), Some(AccountId(7)));
+        assert!(read("").is_err() && read("kind=y").is_err());
     }
 
     #[test]

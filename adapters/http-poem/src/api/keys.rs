@@ -98,7 +98,11 @@ impl Keys {
         let NeededJson(asked) = body;
         let request = asked.read()?;
         let id = account_id(&id);
-        let key = self.services.keys.create(&caller, id, request).await?;
+        let key = self
+            .services
+            .keys
+            .create(&caller, id, request, bearer.address())
+            .await?;
         Ok(Created::Created(Json(key.into())))
     }
 
@@ -121,7 +125,10 @@ impl Keys {
     ) -> Result<Deleted, Failure<DeleteKey>> {
         let caller = bearer.caller(&self.services.keys).await?;
         let (id, key) = (account_id(&id), id::read(&key_id, AccessKeyId(-1)));
-        self.services.keys.delete(&caller, id, key).await?;
+        self.services
+            .keys
+            .delete(&caller, id, key, bearer.address())
+            .await?;
         Ok(Deleted::Deleted)
     }
 }

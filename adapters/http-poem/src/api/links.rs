@@ -13,14 +13,20 @@ use url::Url;
 
 use super::Tag;
 use crate::address::client_address;
-use crate::auth::OptionalBearer;
-use crate::body::OptionalJson;
-use crate::dto::{LinkReport, NewLink, StartedLink};
-use crate::failure::{Answer, Documented, Failure, LINK_PENDING, NOT_JSON, STORE_UNAVAILABLE};
+use crate::auth::{NeededBearer, OptionalBearer};
+use crate::body::{NeededJson, OptionalJson};
+use crate::dto::{Confirmation, LinkReport, NewLink, StartedLink};
+use crate::error::{Code, Problem};
+use crate::failure::{
+    Answer, Documented, Failure, LINK_PENDING, NOT_JSON, STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS,
+    UNAUTHORIZED,
+};
+use crate::origin;
 
 pub(crate) struct Links {
     services: Arc<Services>,
     page: Url,
+    public_url: Url,
 }
 
 impl Links {
@@ -28,6 +34,7 @@ impl Links {
         Self {
             services,
             page: page(public_url),
+            public_url: public_url.clone(),
         }
     }
 }
@@ -61,6 +68,9 @@ impl Links {
         bearer: OptionalBearer,
         body: OptionalJson<NewLink>,
     ) -> Result<Started, Failure<StartLink>> {
+        if !origin::is_own(request, &self.public_url) {
+            return Err(Problem::new(Code::Forbidden, FOREIGN_PAGE).into());
+        }
         let caller = bearer.caller(&self.services.keys).await?;
         let OptionalJson(asked) = body;
         let address = known(client_address(request));
@@ -71,11 +81,11 @@ impl Links {
                 address: address.map(|address| address.to_string()),
             },
             address,
+            return_code: asked.return_code.unwrap_or_default(),
         };
         let started = self.services.links.start(&caller, wanted).await?;
-        Ok(Started::Created(Json(StartedLink::new(
-            started, &self.page,
-        ))))
+        let started = StartedLink::new(started, asked.return_code, &self.page);
+        Ok(Started::Created(Json(started)))
     }
 
     /// Get the status of a link
@@ -103,7 +113,36 @@ impl Links {
             .await?;
         Ok(Json(report.into()))
     }
+
+    /// Confirm a link with its return code
+    ///
+    /// For a link with `return_code` whose status is `confirming`: the person has consented and reads the return code on the
+    /// page. Ask them for it and send it with the link's access key. Then the key opens the account, and the response is that
+    /// of a poll. A wrong code can be tried three times within 180 seconds; then the link fails with `not_confirmed`, and
+    /// the tokens are revoked.
+    #[oai(
+        path = "/link/:link_code/confirm",
+        method = "post",
+        operation_id = "confirm_link"
+    )]
+    async fn confirm(
+        &self,
+        request: &Request,
+        bearer: NeededBearer,
+        /// The link code. Spaces and hyphens are ignored.
+        link_code: Path<String>,
+        body: NeededJson<Confirmation>,
+    ) -> Result<Json<LinkReport>, Failure<ConfirmLink>> {
+        let caller = bearer.caller(&self.services.keys).await?;
+        let NeededJson(Confirmation { return_code }) = body;
+        let links = &self.services.links;
+        let address = client_address(request);
+        let report = links.confirm(&link_code, &caller, &return_code, address);
+        Ok(Json(report.await?.into()))
+    }
 }
+
+const FOREIGN_PAGE: &str = "a web page of another site made this browser ask for a link code; only programs and pages of this service may";
 
 /// Returns the caller's address, if it is known.
 fn known(address: IpAddr) -> Option<IpAddr> {
@@ -114,7 +153,11 @@ struct StartLink;
 
 impl Documented for StartLink {
     const PROBLEMS: &'static [Answer] = &[
-        Answer(400, "`invalid_request`: the body is not JSON"),
+        Answer(
+            400,
+            "`invalid_request`: the body is not JSON, or the request has no key and names a host that is not one of this \
+             service",
+        ),
         Answer(
             401,
             "`enroll_key_required`: the operator has set an enrolment key, and the request has no key; `unauthorized`: \
@@ -122,18 +165,21 @@ impl Documented for StartLink {
         ),
         Answer(
             403,
-            "`forbidden`: this access key may not link its account again",
+            "`forbidden`: this access key may not link its account again, or a web page of another site made a browser send \
+             this request",
         ),
         LINK_PENDING,
         NOT_JSON,
         Answer(
             422,
-            "`unprocessable`: an unknown field, a wrong type, a client name that cannot be shown, or no such provider; \
-             the detail names the providers to choose from",
+            "`unprocessable`: an unknown field, a wrong type, a client name that cannot be shown, no such provider (the \
+             detail names the providers to choose from), or a return code where the service or the provider offers none; \
+             `return_code_required`: this service links accounts only with a return code",
         ),
         Answer(
             429,
-            "`rate_limited`: a network gets 300 link codes without a key in the lifetime of one (10 minutes by default); or \
+            "`rate_limited`: a network (an IPv6 /48 counts as one) gets 300 link codes without a key in the lifetime of one (10 \
+             minutes by default), and 10 while 2,000 or more links are open; or \
              too many unknown or expired keys from this network (30 at once, then one every 2 seconds get a 401); a valid \
              key still works",
         ),
@@ -159,6 +205,28 @@ impl Documented for PollLink {
             "`rate_limited`: polled faster than the interval; too many wrong codes were tried; or too many unknown \
              or expired keys from this network (30 at once, then one every 2 seconds get a 401); a valid key still works",
         ),
+        STORE_UNAVAILABLE,
+    ];
+}
+
+struct ConfirmLink;
+
+impl Documented for ConfirmLink {
+    const PROBLEMS: &'static [Answer] = &[
+        Answer(400, "`invalid_request`: the body is missing or not JSON"),
+        UNAUTHORIZED,
+        Answer(404, "`not_found`: this key has no link with this code"),
+        Answer(
+            409,
+            "`link_pending`: the person has not consented yet; `link_ended`: the link has ended without an account",
+        ),
+        NOT_JSON,
+        Answer(
+            422,
+            "`wrong_return_code`: not the code on the page; `tries_left` says how often it may still be tried. \
+             `unprocessable`: an unknown field or a wrong type",
+        ),
+        TOO_MANY_UNKNOWN_KEYS,
         STORE_UNAVAILABLE,
     ];
 }

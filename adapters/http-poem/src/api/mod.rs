@@ -1,6 +1,7 @@
 //! The operations, one file per resource.
 
 mod accounts;
+mod audit;
 mod cursor;
 mod health;
 mod id;
@@ -17,6 +18,7 @@ use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
 use url::Url;
 
 use accounts::Accounts;
+use audit::Audit;
 use health::Health;
 use keys::Keys;
 use links::Links;
@@ -31,6 +33,7 @@ pub(crate) type Api = (
     Accounts,
     Keys,
     Revocations,
+    Audit,
     Providers,
     Health,
 );
@@ -47,6 +50,8 @@ enum Tag {
     Keys,
     /// Revocation of tokens at their providers.
     Revocations,
+    /// What has happened.
+    Audit,
     /// The configured providers.
     Providers,
     /// Health of the service.
@@ -61,6 +66,7 @@ pub(crate) fn new(services: Arc<Services>, public_url: &Url) -> Api {
         Accounts::new(Arc::clone(&services)),
         Keys::new(Arc::clone(&services)),
         Revocations::new(Arc::clone(&services)),
+        Audit::new(Arc::clone(&services)),
         Providers::new(Arc::clone(&services)),
         Health::new(services),
     )

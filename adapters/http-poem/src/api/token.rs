@@ -43,7 +43,11 @@ impl TokenApi {
         let token = if bearer.is_head() {
             self.services.tokens.inspect(&caller, min_ttl).await?
         } else {
-            self.services.tokens.hand_out(&caller, min_ttl).await?
+            let address = bearer.address();
+            self.services
+                .tokens
+                .hand_out(&caller, min_ttl, address)
+                .await?
         };
         Ok(Json(token.into()))
     }

@@ -20,6 +20,19 @@ pub(crate) struct NewLink {
     /// The name of the client, in at most 100 characters. The person sees it before they consent.
     #[oai(nullable)]
     pub(crate) client_name: Option<String>,
+    /// Whether the key opens the account only after `POST /v1/link/{link_code}/confirm` with the return code that the page
+    /// shows to the person. Only for providers that send people back to the page.
+    #[oai(nullable)]
+    pub(crate) return_code: Option<bool>,
+}
+
+/// The return code of a link.
+#[derive(Object, Deserialize)]
+#[oai(example)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Confirmation {
+    /// The six letters that the page shows after the consent. Case, spaces and hyphens do not matter.
+    pub(crate) return_code: String,
 }
 
 /// A new link code.
@@ -41,11 +54,17 @@ pub(crate) struct StartedLink {
     access_key: Option<String>,
     /// The provider where the person will consent.
     provider: String,
+    /// As in the request.
+    return_code: Option<bool>,
 }
 
 impl StartedLink {
     /// Converts a link for a service with this page.
-    pub(crate) fn new(started: usecases::StartedLink, page: &Url) -> Self {
+    pub(crate) fn new(
+        started: usecases::StartedLink,
+        return_code: Option<bool>,
+        page: &Url,
+    ) -> Self {
         let code = started.code.digits();
         let mut complete = page.clone();
         complete.set_query(Some(&format!("code={code}")));
@@ -57,17 +76,19 @@ impl StartedLink {
             interval: seconds_up(started.interval),
             access_key: started.access_key.map(|key| key.expose().to_owned()),
             provider: started.provider.to_string(),
+            return_code,
         }
     }
 }
 
-/// Status of a link: `pending` until somebody confirms the code, `authorizing` while the person is at the provider, and
-/// finally `linked`, `denied`, `expired` or `failed`.
+/// Status of a link: `pending` until somebody confirms the code, `authorizing` while the person is at the provider,
+/// `confirming` while a link that asks for a return code waits for it, and finally `linked`, `denied`, `expired` or `failed`.
 #[derive(Enum, Clone, Copy)]
 #[oai(rename_all = "snake_case")]
 pub(crate) enum LinkStatus {
     Pending,
     Authorizing,
+    Confirming,
     Linked,
     Denied,
     Expired,
@@ -92,6 +113,7 @@ impl From<&Status> for LinkStatus {
         match status {
             Status::Pending => Self::Pending,
             Status::Authorizing => Self::Authorizing,
+            Status::Confirming => Self::Confirming,
             Status::Linked(_) => Self::Linked,
             Status::Denied(_) => Self::Denied,
             Status::Expired => Self::Expired,
@@ -117,6 +139,15 @@ impl Example for NewLink {
         Self {
             provider: Some("github".to_owned()),
             client_name: Some("nightly backup on db1".to_owned()),
+            return_code: None,
+        }
+    }
+}
+
+impl Example for Confirmation {
+    fn example() -> Self {
+        Self {
+            return_code: "BCD-FGH".to_owned(),
         }
     }
 }
@@ -131,6 +162,7 @@ impl Example for StartedLink {
             interval: 2,
             access_key: Some("coak_0123456789abcdefghjkmnpqrstvwxyz01234567".to_owned()),
             provider: "github".to_owned(),
+            return_code: None,
         }
     }
 }

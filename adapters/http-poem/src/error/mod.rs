@@ -51,7 +51,10 @@ codes! {
     CodeInUse "code_in_use" CONFLICT;
     PayloadTooLarge "payload_too_large" PAYLOAD_TOO_LARGE;
     UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE;
+    LinkEnded "link_ended" CONFLICT;
     Unprocessable "unprocessable" UNPROCESSABLE_ENTITY;
+    ReturnCodeRequired "return_code_required" UNPROCESSABLE_ENTITY;
+    WrongReturnCode "wrong_return_code" UNPROCESSABLE_ENTITY;
     RateLimited "rate_limited" TOO_MANY_REQUESTS;
     InternalError "internal_error" INTERNAL_SERVER_ERROR;
     ProviderError "provider_error" BAD_GATEWAY;
@@ -68,6 +71,7 @@ pub(crate) struct Problem {
     code: Code,
     detail: Cow<'static, str>,
     retry_after: Option<Duration>,
+    tries_left: Option<u32>,
 }
 
 impl Problem {
@@ -77,6 +81,7 @@ impl Problem {
             code,
             detail: detail.into(),
             retry_after: None,
+            tries_left: None,
         }
     }
 
@@ -136,6 +141,12 @@ impl From<Refusal> for Problem {
             Refusal::ForeignCallback(_) => problem(Code::InvalidRequest),
             Refusal::CodeInUse => problem(Code::CodeInUse),
             Refusal::Unprocessable(_) => problem(Code::Unprocessable),
+            Refusal::ReturnCodeRequired => problem(Code::ReturnCodeRequired),
+            Refusal::WrongReturnCode { tries_left } => Self {
+                tries_left: Some(tries_left),
+                ..problem(Code::WrongReturnCode)
+            },
+            Refusal::LinkEnded => problem(Code::LinkEnded),
             Refusal::RateLimited { retry_after }
             | Refusal::TooManyUnknownKeys { retry_after }
             | Refusal::TooManyLinks { retry_after }
@@ -165,7 +176,9 @@ impl From<Refusal> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.code.status();
-        let body = ProblemDetails::new(self.code, self.detail.into_owned()).to_json_string();
+        let mut body = ProblemDetails::new(self.code, self.detail.into_owned());
+        body.tries_left = self.tries_left;
+        let body = body.to_json_string();
         let mut response = Response::builder()
             .status(status)
             .content_type(PROBLEM_JSON)

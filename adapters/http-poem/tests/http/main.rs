@@ -5,6 +5,7 @@ mod accounts;
 mod answers;
 mod deletion;
 mod documents;
+mod foreign;
 mod head;
 mod health;
 mod keys;

@@ -4,6 +4,7 @@ pub(crate) mod locked;
 pub(crate) mod relink;
 
 use async_trait::async_trait;
+use central_oauth_domain::audit::{AuditDraft, AuditEvent};
 use central_oauth_domain::grant::revocation::{NewRevocation, RevocationLease};
 use central_oauth_domain::grant::{Account, AccountId, StoredTokens};
 use central_oauth_domain::ports::{AccountStore, StoreError};
@@ -11,6 +12,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
+use crate::audit;
 use crate::convert::{AccountRow, row_count, stored_tokens};
 use crate::entities::accounts::{self, Status};
 use crate::entities::tokens;
@@ -63,6 +65,7 @@ impl AccountStore for SeaOrmStore {
         &self,
         seen: &StoredTokens,
         revocation: NewRevocation,
+        audit: AuditDraft,
     ) -> Result<RevocationLease, StoreError> {
         let id = seen.account.id;
         let write = self.write().await?;
@@ -79,6 +82,8 @@ impl AccountStore for SeaOrmStore {
             .await
             .map_err(failed)?;
         let lease = outbox::insert(&write.txn, revocation).await?;
+        let event = AuditEvent::account_deleted(&seen.account);
+        audit::keep(&write.txn, &audit.entry(event)).await?;
         write.commit().await?;
         Ok(lease)
     }

@@ -61,6 +61,13 @@ pub struct Model {
     /// Sealed.
     pub extra: Option<Vec<u8>>,
     pub access_token_hinted_end: Option<i64>,
+
+    /// The return codes that may still be tried; null if the link asks for none.
+    pub return_code_tries: Option<i64>,
+    /// Whose tokens are held: the id of the account.
+    pub person: Option<String>,
+    pub person_identified: Option<bool>,
+    pub person_name: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -69,6 +76,7 @@ pub enum State {
     Pending,
     Authorizing,
     Redeemed,
+    Confirming,
     Linked,
     Denied,
     Expired,

@@ -8,10 +8,11 @@ mod save;
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
+use central_oauth_domain::audit::AuditDraft;
 use central_oauth_domain::grant::revocation::NewRevocation;
 use central_oauth_domain::grant::{Account, AccountId, NewGrant, ProviderName};
 use central_oauth_domain::link::{
-    CodeLimit, Confirmation, Ending, Link, PollSchedule, SealedConsent, SealedGrant,
+    CodeLimit, Confirmation, Ending, Link, Owner, PollSchedule, SealedConsent, SealedGrant,
     TooManyConsents,
 };
 use central_oauth_domain::ports::{LinkCreation, LinkStore, NewLink, StoreError};
@@ -121,13 +122,32 @@ impl LinkStore for SeaOrmStore {
         save::alone(self, Purpose::Save, link, redeemed).await
     }
 
+    async fn hold_grant(
+        &self,
+        link: &Link,
+        owner: Owner,
+        now: Timestamp,
+    ) -> Result<Link, StoreError> {
+        save::alone(self, Purpose::Save, link, link.hold(owner, now)?).await
+    }
+
+    async fn count_wrong_return_code(
+        &self,
+        link: &Link,
+        now: Timestamp,
+    ) -> Result<Link, StoreError> {
+        let counted = link.count_wrong_return_code(now)?;
+        save::alone(self, Purpose::Change, link, counted).await
+    }
+
     async fn complete_link(
         &self,
         link: &Link,
         grant: NewGrant,
         now: Timestamp,
+        audit: AuditDraft,
     ) -> Result<Account, StoreError> {
-        complete::link(self, link, grant, now).await
+        complete::link(self, link, grant, now, audit).await
     }
 
     async fn end_link(

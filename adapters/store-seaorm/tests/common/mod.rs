@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use central_oauth_contract::token_store::Fixture;
 use central_oauth_domain::Timestamp;
+use central_oauth_domain::audit::{Actor, AuditDraft};
 use central_oauth_domain::grant::{
     Account, AccountKey, LifetimeHints, NewGrant, ProviderName, RefreshedTokens, TokenOrigin,
 };
@@ -16,6 +17,7 @@ use central_oauth_domain::link::{
 };
 use central_oauth_domain::ports::{LinkCreation, LinkStore, NewLink, NewLinkKey, TokenStore};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
+use central_oauth_domain::testing::audit_draft;
 use central_oauth_store_seaorm::{DatabaseUrl, PoolSettings, SeaOrmStore};
 use central_oauth_test_postgres::{Cluster, Database};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
@@ -154,6 +156,11 @@ fn hash(kind: u8, n: u64) -> KeyedHash {
     KeyedHash::from_bytes(bytes)
 }
 
+/// An audit entry of now that lacks only what has happened.
+pub(crate) fn audit() -> AuditDraft {
+    audit_draft(Actor::Service, NOW)
+}
+
 pub(crate) fn sealed(text: &str) -> Sealed {
     Sealed::from_bytes(text.as_bytes().to_vec())
 }
@@ -170,6 +177,7 @@ pub(crate) fn new_link(n: u64) -> NewLink {
         key: NewLinkKey::New(key(n)),
         created_at: NOW,
         expires_at: LATER,
+        return_code: false,
     }
 }
 
@@ -212,7 +220,7 @@ pub(crate) async fn returned(store: &SeaOrmStore, n: u64) -> Link {
 pub(crate) async fn linked(store: &SeaOrmStore, n: u64, person: &str) -> Account {
     let link = authorizing(store, n).await;
     store
-        .complete_link(&link, grant(person), NOW)
+        .complete_link(&link, grant(person), NOW, audit())
         .await
         .unwrap()
 }

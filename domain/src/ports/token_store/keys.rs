@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::StoreError;
+use crate::audit::AuditDraft;
 use crate::grant::{AccessKeyId, AccountId, KeyHolder, KeyRecord, NewKey};
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
@@ -21,11 +22,22 @@ pub trait KeyStore: Send + Sync {
         limit: u64,
     ) -> Result<Vec<KeyRecord>, StoreError>;
 
-    /// Keeps a new key, unless the account has `most` already. [`StoreError::Conflict`] when the account is gone.
-    async fn create_key(&self, key: NewKey, most: u64) -> Result<KeyCreation, StoreError>;
+    /// Keeps a new key, unless the account has `most` already. [`StoreError::Conflict`] when the account is gone. The audit
+    /// entry is part of the transaction.
+    async fn create_key(
+        &self,
+        key: NewKey,
+        most: u64,
+        audit: AuditDraft,
+    ) -> Result<KeyCreation, StoreError>;
 
-    /// Deletes a key of an account, with its links. Whether there was such a key.
-    async fn delete_key(&self, account: AccountId, key: AccessKeyId) -> Result<bool, StoreError>;
+    /// Deletes a key of an account, with its links. Whether there was such a key. The audit entry is part of the transaction.
+    async fn delete_key(
+        &self,
+        account: AccountId,
+        key: AccessKeyId,
+        audit: AuditDraft,
+    ) -> Result<bool, StoreError>;
 
     /// Notes when keys were used last; a later use that is noted already stands, and keys that are gone are passed over.
     async fn note_key_uses(&self, uses: &[(AccessKeyId, Timestamp)]) -> Result<(), StoreError>;

@@ -3,11 +3,12 @@
 use async_trait::async_trait;
 
 use super::StoreError;
+use crate::audit::AuditDraft;
 use crate::grant::revocation::NewRevocation;
 use crate::grant::{AccessKeyId, Account, AccountId, NewGrant, ProviderName};
 use crate::link::{
-    CodeLimit, Confirmation, Ending, Link, LinkId, LinkState, LinkVersion, PollSchedule, Requester,
-    SealedConsent, SealedGrant, TooManyCodes, TooManyConsents,
+    CodeLimit, Confirmation, Ending, Link, LinkId, LinkState, LinkVersion, Owner, PollSchedule,
+    Requester, ReturnCode, SealedConsent, SealedGrant, TooManyCodes, TooManyConsents,
 };
 use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
@@ -89,14 +90,31 @@ pub trait LinkStore: Send + Sync {
         expires_at: Timestamp,
     ) -> Result<Link, StoreError>;
 
+    /// Holds the tokens of a link until its return code is sent: [`Link::hold`].
+    async fn hold_grant(
+        &self,
+        link: &Link,
+        owner: Owner,
+        now: Timestamp,
+    ) -> Result<Link, StoreError>;
+
+    /// Counts a wrong return code: [`Link::count_wrong_return_code`].
+    async fn count_wrong_return_code(
+        &self,
+        link: &Link,
+        now: Timestamp,
+    ) -> Result<Link, StoreError>;
+
     /// Completes a link ([`Link::complete`]): creates the account or brings it back to life, replaces its tokens and opens
     /// it to the link's key. See [`NewGrant::refresh_token`] for what happens without one. What was to be
-    /// revoked of the same person is not any more: some providers revoke by person, and would end the new grant too.
+    /// revoked of the same person is not any more: some providers revoke by person, and would end the new grant too. The
+    /// audit entry is part of the transaction.
     async fn complete_link(
         &self,
         link: &Link,
         grant: NewGrant,
         now: Timestamp,
+        audit: AuditDraft,
     ) -> Result<Account, StoreError>;
 
     /// Ends a link without an account ([`Link::end`]). Tokens that it held are kept as `stray` in the same transaction; see
@@ -145,6 +163,8 @@ pub struct NewLink {
     pub created_at: Timestamp,
     /// When it dies if nobody confirms it.
     pub expires_at: Timestamp,
+    /// Whether the program sends a return code before the key opens the account.
+    pub return_code: bool,
 }
 
 impl NewLink {
@@ -170,6 +190,7 @@ impl NewLink {
             callback: None,
             poll: None,
             lease_until: None,
+            return_code_tries: self.return_code.then_some(ReturnCode::TRIES),
             state: LinkState::Pending,
         }
     }

@@ -1,6 +1,7 @@
 //! The TokenStore port, by what its methods are about.
 
 mod accounts;
+mod audit;
 mod census;
 mod clock_steps;
 mod guesses;
@@ -19,6 +20,7 @@ use std::error::Error;
 use crate::link::TransitionError;
 
 pub use accounts::AccountStore;
+pub use audit::AuditStore;
 pub use census::{AccountCount, Census, CensusStore, DyingCount, OverdueCount};
 pub use clock_steps::ClockStepStore;
 pub use guesses::GuessStore;
@@ -36,7 +38,7 @@ pub use write_tests::WriteTestStore;
 /// method returns `Ok` for is durable. The store takes only sealed and hashed values, so no plaintext can be persisted
 /// by mistake.
 ///
-/// An adapter implements the twelve traits; this one follows.
+/// An adapter implements the thirteen traits; this one follows.
 pub trait TokenStore:
     LinkStore
     + GuessStore
@@ -50,6 +52,7 @@ pub trait TokenStore:
     + ClockStepStore
     + OutageStore
     + WriteTestStore
+    + AuditStore
 {
 }
 
@@ -66,6 +69,7 @@ impl<T> TokenStore for T where
         + ClockStepStore
         + OutageStore
         + WriteTestStore
+        + AuditStore
 {
 }
 

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::{MemoryStore, State};
+use crate::audit::{AuditDraft, AuditEvent};
 use crate::grant::revocation::{NewRevocation, RevocationLease};
 use crate::grant::{Account, AccountId, AccountKey, AccountStatus, NewGrant, StoredTokens};
 use crate::link::{Link, LinkState};
@@ -55,8 +56,12 @@ impl AccountStore for MemoryStore {
         &self,
         seen: &StoredTokens,
         revocation: NewRevocation,
+        audit: AuditDraft,
     ) -> Result<RevocationLease, StoreError> {
-        self.lock().delete_account(seen, revocation)
+        let mut state = self.lock();
+        let lease = state.delete_account(seen, revocation)?;
+        state.keep_entry(audit.entry(AuditEvent::account_deleted(&seen.account)));
+        Ok(lease)
     }
 }
 

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::{MemoryStore, State};
+use crate::audit::{AuditDraft, AuditEvent};
 use crate::grant::{AccessKeyId, AccountId, KeyBinding, KeyHolder, KeyRecord, KeyRole, NewKey};
 use crate::ports::{KeyCreation, KeyStore, NewLink, StoreError};
 use crate::secret::KeyedHash;
@@ -34,11 +35,26 @@ impl KeyStore for MemoryStore {
             .collect())
     }
 
-    async fn create_key(&self, key: NewKey, most: u64) -> Result<KeyCreation, StoreError> {
-        self.lock().create_key(key, most)
+    async fn create_key(
+        &self,
+        key: NewKey,
+        most: u64,
+        audit: AuditDraft,
+    ) -> Result<KeyCreation, StoreError> {
+        let (mut state, account) = (self.lock(), key.account);
+        let created = state.create_key(key, most)?;
+        if let KeyCreation::Created(record) = &created {
+            state.keep_entry(audit.entry(AuditEvent::key_created(account, record)));
+        }
+        Ok(created)
     }
 
-    async fn delete_key(&self, account: AccountId, key: AccessKeyId) -> Result<bool, StoreError> {
+    async fn delete_key(
+        &self,
+        account: AccountId,
+        key: AccessKeyId,
+        audit: AuditDraft,
+    ) -> Result<bool, StoreError> {
         let mut state = self.lock();
         let is_its = |kept: &Key| kept.account == Some(account);
         if !state.keys.get(&key.0).is_some_and(is_its) {
@@ -46,6 +62,7 @@ impl KeyStore for MemoryStore {
         }
         state.keys.remove(&key.0);
         state.links.retain(|_, link| link.key != key);
+        state.keep_entry(audit.entry(AuditEvent::key_deleted(account, key)));
         Ok(true)
     }
 

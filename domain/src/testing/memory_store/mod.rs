@@ -1,6 +1,7 @@
 //! A store that forgets everything at the end.
 
 mod accounts;
+mod audit;
 mod census;
 mod clock_steps;
 mod guesses;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use self::audit::Audit;
 use self::keys::Key;
 use super::FixedClock;
 use crate::grant::StoredTokens;
@@ -46,6 +48,7 @@ struct State {
     replicas: Vec<Replica>,
     wrong_codes: Vec<WrongCode>,
     outages: Vec<Outage>,
+    audit: Audit,
     recordings_to_refuse: u32,
     guesses_to_refuse: u32,
     is_silent: bool,

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::{MemoryStore, State};
 use crate::grant::StoredTokens;
 use crate::grant::revocation::RevocationLease;
-use crate::link::{Link, LinkState, SealedPrompt};
+use crate::link::{HeldGrant, Link, LinkState, SealedPrompt};
 use crate::ports::{
     OwnerKind, Resealing, SealStore, SealedRow, SealedTo, SealedValue, SecretKind, StoreError,
 };
@@ -159,7 +159,7 @@ fn of_link(link: &mut Link) -> Vec<Slot<'_>> {
             }
             slots
         }
-        LinkState::Redeemed(grant) => {
+        LinkState::Redeemed(grant) | LinkState::Confirming(HeldGrant { grant, .. }) => {
             let mut slots = vec![(SecretKind::AccessToken, &mut grant.access_token)];
             slots.extend(slot(SecretKind::Extra, &mut grant.extra));
             slots.extend(slot(SecretKind::RefreshToken, &mut grant.refresh_token));

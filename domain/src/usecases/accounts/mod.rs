@@ -12,7 +12,7 @@ use super::links::LinkEnder;
 use super::page::Page;
 use super::tokens::Renewal;
 use super::withdrawal::Withdrawals;
-use super::{Caller, Ports, Refusal, RevokeOnDemand, Revoker};
+use super::{AuditLog, Caller, Ports, Refusal, RevokeOnDemand, Revoker};
 use crate::fault::Fault;
 use crate::grant::{Account, AccountId};
 use crate::ports::{AccountStore, Clock, RevocationStore};
@@ -36,6 +36,7 @@ pub struct Accounts {
     revoker: Arc<Revoker>,
     revoke_on_demand: Arc<dyn RevokeOnDemand>,
     withdrawals: Withdrawals,
+    audit: Arc<AuditLog>,
 }
 
 impl Accounts {
@@ -58,6 +59,7 @@ impl Accounts {
             revoker: Arc::clone(revoker),
             revoke_on_demand,
             withdrawals: withdrawals.clone(),
+            audit: Arc::clone(&ports.audit),
         }
     }
 

@@ -1,6 +1,9 @@
 //! Lists, creates and deletes the keys of an account.
 
+use std::net::IpAddr;
+
 use super::Keys;
+use crate::audit::Actor;
 use crate::grant::{AccessKeyId, AccountId, KeyRecord, NewKey};
 use crate::ports::{KeyCreation, StoreError};
 use crate::secret::AccessKey;
@@ -58,6 +61,7 @@ impl Keys {
         caller: &Caller,
         id: AccountId,
         request: KeyRequest,
+        address: IpAddr,
     ) -> Result<HandedKey, Refusal> {
         self.accounts.owned(caller, id).await?;
         let access_key = AccessKey::generate(&self.entropy);
@@ -68,7 +72,9 @@ impl Keys {
             created_at: self.clock.now(),
             expires_at: self.in_the_future(request.expires_at)?,
         };
-        match self.keys.create_key(key, Self::MOST_PER_ACCOUNT).await {
+        let audit = self.audit.draft(Actor::from(caller), Some(address));
+        let created = self.keys.create_key(key, Self::MOST_PER_ACCOUNT, audit);
+        match created.await {
             Ok(KeyCreation::Created(record)) => {
                 tracing::info!(account = id.0, key = record.id.0, "access key handed out");
                 Ok(HandedKey { access_key, record })
@@ -91,6 +97,7 @@ impl Keys {
         caller: &Caller,
         id: AccountId,
         key: AccessKeyId,
+        address: IpAddr,
     ) -> Result<(), Refusal> {
         let owned = self.accounts.owned(caller, id).await;
         if matches!(owned, Err(Refusal::NotFound(_))) {
@@ -98,8 +105,20 @@ impl Keys {
             self.withdrawals.begin(id).complete().await;
         }
         owned?;
+        self.delete_as(Actor::from(caller), id, key, address).await
+    }
+
+    /// Deletes a key on behalf of an actor who may.
+    pub(in crate::usecases) async fn delete_as(
+        &self,
+        actor: Actor,
+        id: AccountId,
+        key: AccessKeyId,
+        address: IpAddr,
+    ) -> Result<(), Refusal> {
         self.ender.end_relinks(id, Some(key)).await?;
-        let was_there = self.keys.delete_key(id, key).await?;
+        let audit = self.audit.draft(actor, Some(address));
+        let was_there = self.keys.delete_key(id, key, audit).await?;
         // Without such a key, somebody else may have deleted it just now.
         self.withdrawals.begin(id).complete().await;
         if !was_there {

@@ -1,6 +1,9 @@
 //! Recognises callers by their bearer.
 
+use std::net::IpAddr;
+
 use super::Keys;
+use crate::audit::{Actor, AuditKind};
 use crate::secret::AccessKey;
 use crate::usecases::caller::{ShownKey, UNKNOWN_KEY};
 use crate::usecases::{Caller, Refusal};
@@ -46,6 +49,15 @@ impl Keys {
                 let hash = self.vault.hash_access_key(key);
                 self.unexpired(self.keys.find_key(&hash).await?)
             }
+        }
+    }
+
+    /// Counts a request with an operator's key for the audit log.
+    pub fn count_operator(&self, caller: &Caller, address: IpAddr) {
+        if matches!(caller, Caller::Admin | Caller::Enroller) {
+            let actor = Actor::from(caller);
+            self.audit
+                .count(AuditKind::OperatorUsed, None, actor, address);
         }
     }
 

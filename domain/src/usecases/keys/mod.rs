@@ -12,7 +12,7 @@ use self::uses::KeyUses;
 use super::accounts::AccountReader;
 use super::links::LinkEnder;
 use super::withdrawal::Withdrawals;
-use super::{Ports, Settings, TokenCache};
+use super::{AuditLog, Ports, Settings, TokenCache};
 use crate::entropy::Entropy;
 use crate::observe::Observer;
 use crate::ports::{Clock, KeyStore, StoreError};
@@ -36,6 +36,7 @@ pub struct Keys {
     uses: KeyUses,
     unknown: UnknownBearers,
     observer: Arc<dyn Observer>,
+    audit: Arc<AuditLog>,
 }
 
 impl Keys {
@@ -63,6 +64,7 @@ impl Keys {
             uses: KeyUses::default(),
             unknown: UnknownBearers::default(),
             observer: Arc::clone(&ports.observer),
+            audit: Arc::clone(&ports.audit),
         }
     }
 

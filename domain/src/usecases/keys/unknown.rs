@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Keys;
+use crate::audit::{Actor, AuditKind};
 use crate::link::Network;
 use crate::observe::BearerRefusal;
 use crate::rate_limit::RateLimit;
@@ -36,6 +37,8 @@ impl Keys {
         let Refusal::Unauthorized(why) = refusal else {
             return refusal;
         };
+        let refused = AuditKind::BearerRefused;
+        self.audit.count(refused, None, Actor::Anonymous, address);
         match self
             .unknown
             .0

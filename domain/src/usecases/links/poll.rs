@@ -90,7 +90,7 @@ impl Links {
         }
     }
 
-    async fn full_report(&self, link: &Link) -> Result<LinkReport, Refusal> {
+    pub(super) async fn full_report(&self, link: &Link) -> Result<LinkReport, Refusal> {
         let report = self.bare_report(link);
         let account = match report.status {
             LinkStatus::Linked(account) => Some(self.accounts.get(account).await?),
@@ -108,6 +108,7 @@ impl Links {
     }
 }
 
-fn is_own(link: &Link, caller: &Caller) -> bool {
+/// Whether the caller has the link's key.
+pub(super) fn is_own(link: &Link, caller: &Caller) -> bool {
     matches!(caller, Caller::Key(key) if key.id == link.key)
 }

@@ -5,12 +5,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Links;
+use crate::audit::{Actor, AuditEvent};
 use crate::grant::{KeyHolder, KeyRole, ProviderName};
-use crate::link::{Link, LinkCode, Network, Requester, TooManyCodes};
+use crate::link::{Link, LinkCode, Network, Requester, ReturnCodePolicy, TooManyCodes};
 use crate::ports::{LinkCreation, NewLink, NewLinkKey, StoreError};
 use crate::secret::{AccessKey, KeyedHash};
 use crate::usecases::caller::{READING_ONLY, UNKNOWN_KEY, account_of};
 use crate::usecases::name::checked;
+use crate::usecases::refusal::NO_RETURN_CODE;
 use crate::usecases::{Caller, Refusal};
 
 /// A request for a link code.
@@ -22,6 +24,8 @@ pub struct LinkRequest {
     pub requester: Requester,
     /// Where the request comes from, if that is known.
     pub address: Option<IpAddr>,
+    /// Whether the program will send a return code.
+    pub return_code: bool,
 }
 
 /// A new link, for the client.
@@ -45,7 +49,10 @@ struct Wanted {
     /// The network whose link codes are limited.
     network: Option<KeyedHash>,
     key: NewLinkKey,
+    return_code: bool,
     most_open: u64,
+    actor: Actor,
+    address: Option<IpAddr>,
 }
 
 impl Links {
@@ -81,6 +88,7 @@ impl Links {
                 (provider, key, None)
             }
         };
+        self.judge_return_code(request.return_code, &provider)?;
         let (most_open, network) = match caller {
             Caller::Nobody => {
                 self.require_room()?;
@@ -96,9 +104,12 @@ impl Links {
         let wanted = Wanted {
             provider: provider.clone(),
             requester,
-            network: network.map(|address| self.vault.hash_network(Network::of(address))),
+            network: network.map(|address| self.vault.hash_network(Network::site_of(address))),
             key,
+            return_code: request.return_code,
             most_open,
+            actor: Actor::from(caller),
+            address: request.address,
         };
         let code = self.create(wanted).await?;
         Ok(StartedLink {
@@ -132,6 +143,22 @@ impl Links {
         Ok((provider.clone(), relink))
     }
 
+    /// Judges whether a link at this provider may ask for a return code, or must.
+    fn judge_return_code(&self, asked: bool, provider: &ProviderName) -> Result<(), Refusal> {
+        match (self.return_code, asked) {
+            (ReturnCodePolicy::Required, false) => return Err(Refusal::ReturnCodeRequired),
+            (ReturnCodePolicy::Off, true) => {
+                let detail = "this service offers no return codes".to_owned();
+                return Err(Refusal::Unprocessable(detail));
+            }
+            _ => {}
+        }
+        if asked && !self.providers.get(provider)?.sends_browsers_back() {
+            return Err(Refusal::Unprocessable(NO_RETURN_CODE.to_owned()));
+        }
+        Ok(())
+    }
+
     /// Rejects strangers while more links are left over than housekeeping has been able to delete.
     fn require_room(&self) -> Result<(), Refusal> {
         if self.left_over.load(Ordering::Relaxed) < Link::MOST_LEFT_OVER {
@@ -157,12 +184,15 @@ impl Links {
                 key: wanted.key,
                 created_at: now,
                 expires_at: now + self.code_ttl,
+                return_code: wanted.return_code,
             };
             let created = self.links.create_link(link, wanted.most_open, self.codes);
             match created.await {
                 Ok(LinkCreation::Created(link)) => {
                     tracing::info!(link = link.id.0, %provider, relink = link.relink_of.is_some(), "link code handed out");
                     self.observer.link_started(link.id, provider);
+                    let started = AuditEvent::link_started(&link);
+                    self.audit.record(started, wanted.actor, wanted.address);
                     return Ok(code);
                 }
                 Ok(LinkCreation::CodeTaken) => {}

@@ -1,10 +1,10 @@
 //! Records what the provider answered.
 
 use super::{Outcome, Redeemer};
+use crate::audit::{Actor, AuditEvent};
 use crate::grant::NewGrant;
 use crate::link::pace::IDENTIFY_WITHIN;
 use crate::link::{Ending, Link, LinkState, PollSchedule, SealedGrant};
-use crate::observe::LinkEnd;
 use crate::ports::StoreError;
 
 impl Redeemer {
@@ -14,7 +14,7 @@ impl Redeemer {
     /// [`StoreError::Unavailable`]: call it again with the same outcome. [`StoreError::Conflict`]: the link ended or
     /// went to somebody else in the meantime.
     pub async fn record(&self, link: &Link, outcome: &Outcome) -> Result<Option<Link>, StoreError> {
-        let (id, now) = (link.id, self.clock.now());
+        let now = self.clock.now();
         match outcome {
             Outcome::AskAgain(poll) => self.links.postpone_poll(link, *poll).await?,
             // The link has reported `expired` to the client for good.
@@ -27,11 +27,14 @@ impl Redeemer {
             Outcome::Redeemed(grant, poll) => return self.keep(link, grant, *poll).await,
             Outcome::Identified(grant) => {
                 let grant = NewGrant::clone(grant);
-                let account = self.links.complete_link(link, grant, now).await?;
-                self.cache.forget(account.id);
-                tracing::info!(link = id.0, account = account.id.0, provider = %link.provider, "account linked");
-                let linked = LinkEnd::Linked;
-                self.observer.link_ended(id, &link.provider, linked);
+                let audit = self.audit.draft(Actor::Service, None);
+                self.completer.complete(link, grant, audit).await?;
+            }
+            Outcome::Held(owner) => {
+                self.links.hold_grant(link, owner.clone(), now).await?;
+                tracing::info!(link = link.id.0, provider = %link.provider, "link waits for its return code");
+                let confirming = AuditEvent::link_confirming(link);
+                self.audit.record(confirming, Actor::Service, None);
             }
             Outcome::Over(ending) => self.ender.end(link, ending.clone()).await?,
         }
@@ -70,7 +73,9 @@ impl Redeemer {
                     let is_ours = current.version == read.version.next();
                     return Ok(is_ours.then_some(current));
                 }
-                LinkState::Linked { .. } | LinkState::Pending => return Ok(None),
+                LinkState::Confirming(_) | LinkState::Linked { .. } | LinkState::Pending => {
+                    return Ok(None);
+                }
             }
         }
     }

@@ -43,6 +43,8 @@ impl Deref for Stage {
     }
 }
 
+/// The address that requests come from.
+pub(super) const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
 pub(super) const ADMIN: &str = "an-admin-key-of-the-test";
 
 impl Stage {
@@ -109,7 +111,7 @@ impl Stage {
                 LinkRequest {
                     provider: None,
                     requester,
-                    address: None,
+                    ..LinkRequest::default()
                 },
             )
             .await

@@ -19,7 +19,7 @@ impl Stage {
     /// What `GET /v1/token` hands out.
     async fn served(&self, key: &AccessKey) -> Result<String, Refusal> {
         let caller = self.keys.authenticate_for_token(Some(key)).await?;
-        let handed = self.tokens.hand_out(&caller, secs(0)).await?;
+        let handed = self.tokens.hand_out(&caller, secs(0), HOME).await?;
         Ok(handed.access_token.expose().to_owned())
     }
 
@@ -29,7 +29,7 @@ impl Stage {
             expires_at,
         };
         let (owner, account) = (self.caller(owner).await, self.last_account().await);
-        let created = self.keys.create(&owner, account, request).await;
+        let created = self.keys.create(&owner, account, request, HOME).await;
         created.unwrap()
     }
 }
@@ -105,14 +105,17 @@ async fn what_another_replica_deletes_is_served_for_half_a_second_at_most() {
     for served in [&key, &reader.access_key] {
         stage.served(served).await.unwrap();
     }
-    let deleted = other.keys.delete(&admin, account, reader.record.id).await;
+    let deleted = other
+        .keys
+        .delete(&admin, account, reader.record.id, HOME)
+        .await;
     deleted.unwrap();
     stage.clock.advance(millis(250));
     // The bound, and why a deletion waits.
     assert!(stage.served(&reader.access_key).await.is_ok());
     stage.clock.advance(millis(1));
     assert!(is_unauthorized(&stage.served(&reader.access_key).await));
-    other.accounts.delete(&admin, account).await.unwrap();
+    other.accounts.delete(&admin, account, HOME).await.unwrap();
     stage.clock.advance(millis(501));
     assert!(is_unauthorized(&stage.served(&key).await));
 }
@@ -139,10 +142,13 @@ async fn what_this_process_changes_is_seen_at_once() {
 
     let reader = stage.new_key(&key, None).await;
     stage.served(&reader.access_key).await.unwrap();
-    let deleted = stage.keys.delete(&owner, account, reader.record.id).await;
+    let deleted = stage
+        .keys
+        .delete(&owner, account, reader.record.id, HOME)
+        .await;
     deleted.unwrap();
     assert!(is_unauthorized(&stage.served(&reader.access_key).await));
-    stage.accounts.delete(&owner, account).await.unwrap();
+    stage.accounts.delete(&owner, account, HOME).await.unwrap();
     assert!(is_unauthorized(&stage.served(&key).await));
 }
 
@@ -183,7 +189,10 @@ async fn nothing_is_remembered_when_it_is_off() {
     let services = services(&ports, &settings());
     for asked in 1..4 {
         let caller = services.keys.authenticate_for_token(Some(&key)).await;
-        let handed = services.tokens.hand_out(&caller.unwrap(), secs(0)).await;
+        let handed = services
+            .tokens
+            .hand_out(&caller.unwrap(), secs(0), HOME)
+            .await;
         assert!(handed.is_ok());
         assert_eq!(stage.store.reads(), asked);
     }
@@ -216,12 +225,12 @@ async fn a_deletion_is_acknowledged_after_every_answer_has_aged_out() {
     for _ in 0..2 {
         stage.clock.advance(secs(1));
         // The second time it is gone already, perhaps by somebody else's hand just now.
-        let _ = services.keys.delete(&owner, account, reader).await;
+        let _ = services.keys.delete(&owner, account, reader, HOME).await;
         ends.push(stage.clock.uptime() + millis(600));
     }
     for _ in 0..2 {
         stage.clock.advance(secs(1));
-        let _ = services.accounts.delete(&owner, account).await;
+        let _ = services.accounts.delete(&owner, account, HOME).await;
         ends.push(stage.clock.uptime() + millis(600));
     }
     assert_eq!(*waited.0.lock().unwrap(), ends);

@@ -5,7 +5,7 @@ mod renewal;
 
 use std::sync::Arc;
 
-use super::{Ports, TokenCache};
+use super::{AuditLog, Ports, TokenCache};
 use crate::ports::{Clock, KeyStore};
 use crate::vault::Vault;
 
@@ -19,6 +19,7 @@ pub struct Tokens {
     vault: Vault,
     clock: Arc<dyn Clock>,
     renewal: Renewal,
+    audit: Arc<AuditLog>,
 }
 
 impl Tokens {
@@ -29,6 +30,7 @@ impl Tokens {
             vault: ports.vault.clone(),
             clock: Arc::clone(&ports.clock),
             renewal: renewal.clone(),
+            audit: Arc::clone(&ports.audit),
         }
     }
 

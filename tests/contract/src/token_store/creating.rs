@@ -147,16 +147,7 @@ fn is_created(made: &LinkCreation) -> bool {
 pub(super) async fn a_network_gets_so_many_codes(fixture: &dyn Fixture) {
     let store = fixture.store();
     let create = async |number: u64, from: u8, now: u64| {
-        let mut bytes = [from; 32];
-        bytes[..8].copy_from_slice(&number.to_le_bytes());
-        let link = NewLink {
-            code: KeyedHash::from_bytes(bytes),
-            key: NewLinkKey::New(KeyedHash::from_bytes(bytes)),
-            network: Some(network(from)),
-            created_at: at(now),
-            expires_at: at(now) + LIFETIME,
-            ..new_link(1)
-        };
+        let link = link_from(number, from, now);
         store.create_link(link, PLENTY, CODES).await.unwrap()
     };
     for number in 0..CodeLimit::PER_NETWORK {
@@ -170,4 +161,38 @@ pub(super) async fn a_network_gets_so_many_codes(fixture: &dyn Fixture) {
     let retry_after = secs(1);
     let refused = LinkCreation::TooManyCodes(TooManyCodes { retry_after });
     assert_eq!(create(601, 1, 600).await, refused);
+}
+
+pub(super) async fn a_network_gets_fewer_codes_in_a_crowd(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let limit = CODES.with_crowd(CodeLimit::PER_NETWORK_IN_A_CROWD + 5);
+    let create = async |number: u64, from: u8, now: u64| {
+        let link = link_from(number, from, now);
+        store.create_link(link, PLENTY, limit).await.unwrap()
+    };
+    for number in 0..CodeLimit::PER_NETWORK_IN_A_CROWD + 5 {
+        assert!(is_created(&create(number, 1, 0).await));
+    }
+    let retry_after = LIFETIME;
+    let refused = LinkCreation::TooManyCodes(TooManyCodes { retry_after });
+    assert_eq!(create(100, 1, 0).await, refused);
+    for number in 0..CodeLimit::PER_NETWORK_IN_A_CROWD {
+        assert!(is_created(&create(number, 2, 0).await));
+    }
+    assert_eq!(create(100, 2, 0).await, refused);
+    // The crowd is gone with its time.
+    assert!(is_created(&create(100, 1, 600).await));
+}
+
+fn link_from(number: u64, from: u8, now: u64) -> NewLink {
+    let mut bytes = [from; 32];
+    bytes[..8].copy_from_slice(&number.to_le_bytes());
+    NewLink {
+        code: KeyedHash::from_bytes(bytes),
+        key: NewLinkKey::New(KeyedHash::from_bytes(bytes)),
+        network: Some(network(from)),
+        created_at: at(now),
+        expires_at: at(now) + LIFETIME,
+        ..new_link(1)
+    }
 }

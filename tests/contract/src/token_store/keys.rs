@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use central_oauth_domain::audit::Actor;
 use central_oauth_domain::grant::{
     AccessKeyId, AccountId, KeyBinding, KeyHolder, KeyRecord, KeyRole, NewKey,
 };
@@ -34,7 +35,9 @@ pub(super) async fn a_new_key_opens_its_link(fixture: &dyn Fixture) {
 }
 
 async fn create(store: &dyn TokenStore, n: u8, account: AccountId) -> KeyRecord {
-    let created = store.create_key(new_key(n, account), PLENTY).await;
+    let created = store
+        .create_key(new_key(n, account), PLENTY, draft(Actor::Admin))
+        .await;
     match created.unwrap() {
         KeyCreation::Created(record) => record,
         KeyCreation::Full => panic!("not kept"),
@@ -69,7 +72,10 @@ pub(super) async fn a_further_key_opens_the_account(fixture: &dyn Fixture) {
         expires_at: None,
         ..new_key(3, ada.id)
     };
-    store.create_key(endless, PLENTY).await.unwrap();
+    store
+        .create_key(endless, PLENTY, draft(Actor::Admin))
+        .await
+        .unwrap();
     let holder = store.find_key(&key(3)).await.unwrap().unwrap();
     assert_eq!(holder.expires_at, None);
 }
@@ -115,11 +121,16 @@ pub(super) async fn an_account_has_only_so_many(fixture: &dyn Fixture) {
     let bob = linked(&*store, 2, grant("bob", "one"), 10).await;
     create(&*store, 11, ada.id).await;
     for most in [0, 1, 2] {
-        let refused = store.create_key(new_key(12, ada.id), most).await;
+        let refused = store
+            .create_key(new_key(12, ada.id), most, draft(Actor::Admin))
+            .await;
         assert_eq!(refused.unwrap(), KeyCreation::Full);
     }
     assert_eq!(store.find_key(&key(12)).await.unwrap(), None);
-    let others = store.create_key(new_key(12, bob.id), 2).await.unwrap();
+    let others = store
+        .create_key(new_key(12, bob.id), 2, draft(Actor::Admin))
+        .await
+        .unwrap();
     assert!(matches!(others, KeyCreation::Created(_)));
 }
 
@@ -127,10 +138,16 @@ pub(super) async fn a_key_needs_an_account_and_a_hash_of_its_own(fixture: &dyn F
     let store = fixture.store();
     let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
     for most in [0, PLENTY] {
-        let nobodys = store.create_key(new_key(2, AccountId(777)), most).await;
+        let nobodys = store
+            .create_key(new_key(2, AccountId(777)), most, draft(Actor::Admin))
+            .await;
         assert_conflict(nobodys);
     }
-    assert_conflict(store.create_key(new_key(1, ada.id), PLENTY).await);
+    assert_conflict(
+        store
+            .create_key(new_key(1, ada.id), PLENTY, draft(Actor::Admin))
+            .await,
+    );
     assert_eq!(all(&*store, ada.id).await.len(), 1);
 }
 
@@ -139,7 +156,12 @@ pub(super) async fn many_at_once_stay_below_the_most(fixture: &dyn Fixture) {
     let mut tasks = JoinSet::new();
     for n in 11..31 {
         let store = fixture.store();
-        tasks.spawn(async move { store.create_key(new_key(n, ada.id), 5).await.unwrap() });
+        tasks.spawn(async move {
+            store
+                .create_key(new_key(n, ada.id), 5, draft(Actor::Admin))
+                .await
+                .unwrap()
+        });
     }
     let created = tasks.join_all().await.into_iter();
     let created: HashSet<_> = created
@@ -159,7 +181,12 @@ pub(super) async fn deleting_one_takes_its_links_along(fixture: &dyn Fixture) {
     let (first, second) = (found(&*store, 1).await.key, found(&*store, 2).await.key);
     keep(&*store, new_relink(3, first, ada.id)).await;
     keep(&*store, new_relink(4, second, ada.id)).await;
-    assert!(store.delete_key(ada.id, first).await.unwrap());
+    assert!(
+        store
+            .delete_key(ada.id, first, draft(Actor::Admin))
+            .await
+            .unwrap()
+    );
     assert_eq!(store.find_key(&key(1)).await.unwrap(), None);
     for n in [1, 3] {
         assert_eq!(store.find_link(&code(n)).await.unwrap(), None);
@@ -169,7 +196,12 @@ pub(super) async fn deleting_one_takes_its_links_along(fixture: &dyn Fixture) {
     let left: Vec<_> = all(&*store, ada.id).await.iter().map(|k| k.id).collect();
     assert_eq!(left, [second]);
     assert!(store.account(ada.id).await.unwrap().is_some());
-    assert!(!store.delete_key(ada.id, first).await.unwrap());
+    assert!(
+        !store
+            .delete_key(ada.id, first, draft(Actor::Admin))
+            .await
+            .unwrap()
+    );
 }
 
 pub(super) async fn only_an_account_s_own_keys_are_deleted(fixture: &dyn Fixture) {
@@ -184,7 +216,12 @@ pub(super) async fn only_an_account_s_own_keys_are_deleted(fixture: &dyn Fixture
         (ada.id, AccessKeyId(777)),
         (AccountId(777), hers),
     ] {
-        assert!(!store.delete_key(account, key).await.unwrap());
+        assert!(
+            !store
+                .delete_key(account, key, draft(Actor::Admin))
+                .await
+                .unwrap()
+        );
     }
     for n in [1, 2, 3] {
         assert!(store.find_key(&key(n)).await.unwrap().is_some(), "key {n}");

@@ -1,9 +1,11 @@
 //! What a store promises.
 
 mod accounts;
+mod audit;
 mod callbacks;
 mod clock_steps;
 mod completing;
+mod confirming;
 mod consenting;
 mod creating;
 mod deleting;
@@ -75,6 +77,7 @@ where
             a_new_link_is_pending, a_taken_code_leaves_nothing, a_taken_key_is_a_conflict,
             an_ended_link_holds_its_code, only_open_links_count, many_at_once_stay_below_the_limit,
             many_at_once_share_no_code, a_network_gets_so_many_codes,
+            a_network_gets_fewer_codes_in_a_crowd,
         },
         guesses::{
             wrong_ones_are_counted_by_network, wrong_ones_are_counted_for_all, right_ones_use_nothing_up,
@@ -84,6 +87,10 @@ where
         reserving::{
             one_browser_has_it, it_is_there_to_be_had, of_two_browsers_one_gets_it,
             a_network_has_so_many_consents_under_way,
+        },
+        confirming::{
+            holds_the_tokens_and_their_owner, only_tokens_of_a_link_with_a_return_code_are_held, is_completed_in_time,
+            wrong_codes_at_once_are_all_counted,
         },
         consenting::{
             keeps_what_the_person_is_told, starts_once, starts_in_time_only, starts_from_the_present_version_alone,
@@ -181,11 +188,17 @@ where
             linking_again_cancels, a_link_that_fails_cancels_nothing, nobody_gets_the_same_one_twice,
             lists_come_in_pages, what_ended_long_ago_is_forgotten,
         },
+        audit::{
+            entries_come_back_as_they_were_kept, an_entry_is_kept_once, they_are_chained_in_batches,
+            many_at_once_make_one_chain, they_are_found_by_what_they_say,
+            old_ones_are_deleted_and_the_rest_is_verified, changes_of_keys_leave_entries,
+            a_deleted_account_leaves_an_entry,
+        },
         seals::{
             an_empty_store_needs_no_key, every_value_needs_its_key, many_rows_may_share_a_few_keys,
             what_is_gone_needs_no_key, rows_say_what_they_are_sealed_to, one_other_value_is_enough,
             resealing_changes_nothing_else, what_has_changed_is_left_alone, what_has_gone_stays_gone,
-            a_callback_comes_before_or_after_resealing,
+            tokens_that_are_held_stay_as_they_were_resealed, a_callback_comes_before_or_after_resealing,
             refreshed_tokens_are_never_put_back, values_too_short_for_a_key_do_no_harm,
         },
         replicas::{

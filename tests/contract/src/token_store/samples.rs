@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use central_oauth_domain::audit::{Actor, AuditDraft};
 use central_oauth_domain::grant::refresh::{Attempts, RefreshFailure};
 use central_oauth_domain::grant::revocation::{
     NewRevocation, RevocableTokens, RevocationLease, RevocationReference,
@@ -16,6 +17,7 @@ use central_oauth_domain::link::{
 };
 use central_oauth_domain::ports::{LinkCreation, NewLink, NewLinkKey, StoreError, TokenStore};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
+use central_oauth_domain::testing::audit_draft;
 use central_oauth_domain::{Fault, Timestamp};
 
 /// More links than any case opens.
@@ -103,6 +105,7 @@ pub(super) fn new_link(n: u8) -> NewLink {
         key: NewLinkKey::New(key(n)),
         created_at: at(0),
         expires_at: at(0) + LIFETIME,
+        return_code: false,
     }
 }
 
@@ -240,7 +243,8 @@ pub(super) async fn complete(
     grant: NewGrant,
     now: u64,
 ) -> Result<Account, StoreError> {
-    store.complete_link(link, grant, at(now)).await
+    let audit = draft(Actor::Service);
+    store.complete_link(link, grant, at(now), audit).await
 }
 
 /// The link as it is now.
@@ -339,6 +343,11 @@ pub(super) fn new_key(n: u8, account: AccountId) -> NewKey {
         created_at: at(15),
         expires_at: Some(at(9000)),
     }
+}
+
+/// An audit entry of second 15 that lacks only what has happened.
+pub(super) fn draft(actor: Actor) -> AuditDraft {
+    audit_draft(actor, at(15))
 }
 
 /// Tokens at GitHub, number `n`, that are to be revoked from second 10 on.

@@ -11,7 +11,7 @@ use central_oauth_domain::testing::{
     FakeCipher, FixedClock, MemoryStore, ports, seeded_entropy, services, settings,
 };
 use central_oauth_domain::usecases::{Providers, Services, Settings, Visitor, unlock};
-use central_oauth_http_poem::{Connections, HttpSettings, app};
+use central_oauth_http_poem::{AllowedHosts, Connections, HttpSettings, app};
 use poem::endpoint::BoxEndpoint;
 use poem::http::Method;
 use poem::test::TestClient;
@@ -36,6 +36,7 @@ pub(crate) struct World {
 pub(crate) struct Options {
     pub(crate) providers: Vec<Arc<ScriptedProvider>>,
     pub(crate) public_url: &'static str,
+    pub(crate) allowed_hosts: AllowedHosts,
     pub(crate) enroll_key: Option<&'static str>,
     pub(crate) poll_interval: Duration,
     /// The store has lost what it had at the start.
@@ -49,6 +50,7 @@ impl Default for Options {
         Self {
             providers: vec![Arc::new(ScriptedProvider::new("scripted"))],
             public_url: "https://auth.example",
+            allowed_hosts: AllowedHosts::any(),
             enroll_key: None,
             poll_interval: Duration::from_secs(2),
             forgetful: false,
@@ -92,6 +94,7 @@ impl World {
         );
         let services = Arc::new(services(&ports, &settings));
         let settings = HttpSettings {
+            allowed_hosts: options.allowed_hosts,
             public_url: options.public_url.parse().unwrap(),
             trusted_proxies: Vec::new(),
             connections: Connections::new(usize::MAX),

@@ -14,7 +14,7 @@ fn gone() -> ProviderError {
 impl Stage {
     async fn delete(&self, key: &AccessKey) -> Result<RevocationStatus, Refusal> {
         let (caller, account) = (self.caller(key).await, self.last_account().await);
-        self.accounts.delete(&caller, account).await
+        self.accounts.delete(&caller, account, HOME).await
     }
 
     async fn only_revocation(&self) -> Revocation {
@@ -189,7 +189,7 @@ async fn linking_again_calls_it_off() {
     let told = stage.only_revocation().await;
     assert_eq!(told.status, RevocationStatus::Cancelled);
     let caller = stage.caller(&key).await;
-    assert!(stage.tokens.hand_out(&caller, secs(0)).await.is_ok());
+    assert!(stage.tokens.hand_out(&caller, secs(0), HOME).await.is_ok());
 }
 
 #[tokio::test]
@@ -234,14 +234,14 @@ async fn strangers_readers_and_the_enrolment_key_may_not() {
     stage.poll_providers().await;
     let account = stage.last_account().await;
     for caller in [Caller::Nobody, Caller::Enroller] {
-        let refused = stage.accounts.delete(&caller, account).await;
+        let refused = stage.accounts.delete(&caller, account, HOME).await;
         assert!(matches!(
             refused,
             Err(Refusal::Unauthorized(_) | Refusal::Forbidden(_))
         ));
     }
-    let admin = stage.accounts.delete(&Caller::Admin, account).await;
+    let admin = stage.accounts.delete(&Caller::Admin, account, HOME).await;
     assert!(admin.is_ok());
-    let again = stage.accounts.delete(&Caller::Admin, account).await;
+    let again = stage.accounts.delete(&Caller::Admin, account, HOME).await;
     assert!(matches!(again, Err(Refusal::NotFound(_))));
 }

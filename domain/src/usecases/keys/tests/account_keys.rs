@@ -13,7 +13,7 @@ fn request(name: &str) -> KeyRequest {
 impl Stage {
     async fn create(&self, caller: &Caller, request: KeyRequest) -> Result<HandedKey, Refusal> {
         let account = self.last_account().await;
-        self.keys.create(caller, account, request).await
+        self.keys.create(caller, account, request, HOME).await
     }
 }
 
@@ -29,21 +29,27 @@ async fn a_further_key_reads_and_does_nothing_else() {
         stage.last_account().await,
     );
     let services = &stage.services;
-    assert!(services.tokens.hand_out(&reader, secs(0)).await.is_ok());
+    assert!(
+        services
+            .tokens
+            .hand_out(&reader, secs(0), HOME)
+            .await
+            .is_ok()
+    );
     assert!(services.accounts.get(&reader, account).await.is_ok());
     let forbidden = [
         services
             .keys
-            .create(&reader, account, request("x"))
+            .create(&reader, account, request("x"), HOME)
             .await
             .err(),
         services.keys.list(&reader, account, None, 9).await.err(),
         services
             .keys
-            .delete(&reader, account, handed.record.id)
+            .delete(&reader, account, handed.record.id, HOME)
             .await
             .err(),
-        services.accounts.delete(&reader, account).await.err(),
+        services.accounts.delete(&reader, account, HOME).await.err(),
         services.accounts.refresh(&reader, account).await.err(),
         stage.link_for(&reader).await.err(),
     ];
@@ -78,7 +84,7 @@ async fn keys_expire_and_are_deleted() {
     let expired = stage.keys.authenticate(Some(&short.access_key)).await;
     assert!(matches!(expired, Err(Refusal::Unauthorized(_))));
     let account = stage.last_account().await;
-    let delete = async |id| stage.keys.delete(&owner, account, id).await;
+    let delete = async |id| stage.keys.delete(&owner, account, id, HOME).await;
     delete(long.record.id).await.unwrap();
     let deleted = stage.keys.authenticate(Some(&long.access_key)).await;
     assert!(matches!(deleted, Err(Refusal::Unauthorized(_))));
@@ -147,6 +153,6 @@ async fn keys_of_others_do_not_exist() {
     assert!(matches!(foreign, Err(Refusal::NotFound(_))));
     let bob_s = stage.last_account().await;
     let id = keys.items[0].id;
-    let deleted = stage.keys.delete(&bob, bob_s, id).await;
+    let deleted = stage.keys.delete(&bob, bob_s, id, HOME).await;
     assert!(matches!(deleted, Err(Refusal::NotFound(_))));
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::usecases::{Services, Workers};
-use central_oauth_http_poem::{Connections, HttpSettings, TlsAcceptor};
+use central_oauth_http_poem::{Certificate, Connections, HttpSettings, TlsAcceptor};
 use central_oauth_observer_opentelemetry::Telemetry;
 use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
 use poem::{IntoEndpoint, Server};
@@ -17,11 +17,11 @@ use url::Url;
 
 use crate::config::{
     ConfigError, Environment, HttpConfig, Keys, LinkConfig, ProviderConfig, StoreConfig,
-    TelemetryConfig, TlsConfig,
+    SecretKeys, TelemetryConfig,
 };
 use crate::descriptors::most_connections;
 use crate::exit::{Exit, Failure};
-use crate::runtime::{Outbox, Refreshes};
+use crate::runtime::{Outbox, Refreshes, Stop};
 use crate::watching::Watching;
 use crate::wiring::OpenStore;
 use crate::{runtime, watching, wiring};
@@ -83,20 +83,21 @@ impl Service {
     /// Opens the store, brings its schema up to date and starts to serve.
     pub(crate) async fn start(
         config: ServiceConfig,
+        secret_keys: &SecretKeys,
         telemetry: &Telemetry,
     ) -> Result<Self, Failure> {
         let http = config.http;
-        let certificate = http.tls.as_ref().map(TlsConfig::certificate).transpose()?;
+        let certificate = http.certificate()?;
         let (acceptor, listen) = bind(http.listen).await?;
         let (scraped, metrics) = match config.metrics {
             Some(address) => Some(bind(address).await?).unzip(),
             None => (None, None),
         };
         let public_url = http.public_url(listen)?;
-        let (keys, links) = (&config.keys, &config.links);
-        let wired = wiring::ports(config.store, keys, config.providers, telemetry.observer());
+        let (keys, links) = (config.keys, &config.links);
+        let wired = wiring::ports(config.store, secret_keys, config.providers, telemetry.observer());
         let (ports, store) = wired.await?;
-        let settings = wiring::settings(keys, links, &public_url, listen);
+        let settings = wiring::settings(&keys, links, &public_url, listen);
         let workers = Workers::new(&ports, &settings);
         let refreshes = Refreshes::new(Arc::clone(&workers.refresher));
         let outbox = Outbox::new(Arc::clone(&workers.revoker));
@@ -121,21 +122,19 @@ impl Service {
         );
         let (stop, stopped) = watch::channel(false);
         let watching = Watching::start(telemetry, scraped, &store, &stopped);
-        let server: Pin<Box<dyn Future<Output = io::Result<()>> + Send>> = match certificate {
-            None => Box::pin(serve(connections.guard(acceptor), app, stopped.clone())),
-            Some(certificate) => {
-                let following =
-                    runtime::follow_certificate(Arc::clone(&certificate), stopped.clone());
-                tokio::spawn(following);
-                let acceptor = connections.guard(TlsAcceptor::new(acceptor, certificate));
-                Box::pin(serve(acceptor, app, stopped.clone()))
-            }
-        };
+        if let Some(certificate) = &certificate {
+            let following =
+                runtime::follow_certificate(Arc::clone(certificate), stopped.clone());
+            tokio::spawn(following);
+        }
+        let server = serve(acceptor, certificate, &connections, app, stopped.clone());
         let grace = runtime::grace(links.provider_timeout);
         let polls = runtime::coordinate(Arc::clone(&services.redeemer), stopped.clone(), grace);
         let housekeeping = runtime::keep_house(services, stopped.clone());
         let scheduler = refreshes.clone().schedule(stopped.clone());
         let (tell, ended) = mpsc::unbounded_channel();
+        let watch_key = runtime::watch_key(keys.secret, stopped.clone());
+        watched("the secret key's watch", &tell, watch_key);
         Ok(Self {
             listen,
             metrics,
@@ -146,7 +145,7 @@ impl Service {
             housekeeping: watched("housekeeping", &tell, housekeeping),
             scheduler: watched("refreshing", &tell, scheduler),
             refreshes,
-            worker: watched("revoking", &tell, outbox.clone().work_off(stopped)),
+            worker: watched("revoking", &tell, outbox.clone().work_off(stopped.clone())),
             outbox,
             grace,
             ended,
@@ -234,11 +233,27 @@ impl Service {
     }
 }
 
-/// Answers requests until told to stop, and those under way after that.
-async fn serve(
+/// Answers requests until told to stop, and those under way after that; with TLS where there is a certificate.
+pub(crate) fn serve(
+    acceptor: TcpAcceptor,
+    certificate: Option<Arc<Certificate>>,
+    connections: &Connections,
+    app: impl IntoEndpoint<Endpoint: 'static> + Send + 'static,
+    stopped: Stop,
+) -> Pin<Box<dyn Future<Output = io::Result<()>> + Send>> {
+    match certificate {
+        None => Box::pin(answer(connections.guard(acceptor), app, stopped)),
+        Some(certificate) => {
+            let acceptor = connections.guard(TlsAcceptor::new(acceptor, certificate));
+            Box::pin(answer(acceptor, app, stopped))
+        }
+    }
+}
+
+async fn answer(
     acceptor: impl Acceptor + 'static,
     app: impl IntoEndpoint<Endpoint: 'static>,
-    mut stopped: watch::Receiver<bool>,
+    mut stopped: Stop,
 ) -> io::Result<()> {
     let told = async move {
         // An error means that the sender is gone, which is the end as well.
@@ -272,7 +287,7 @@ impl Drop for Watch {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<(TcpAcceptor, SocketAddr), Failure> {
+pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpAcceptor, SocketAddr), Failure> {
     let failed = |error: io::Error| {
         Failure::new(Exit::Other, format!("cannot listen on {address}: {error}"))
     };

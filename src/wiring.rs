@@ -21,7 +21,9 @@ use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
 use url::Url;
 
-use crate::config::{ConfigError, Keys, LinkConfig, ProviderConfig, StoreConfig, TelemetryConfig};
+use crate::config::{
+    ConfigError, Keys, LinkConfig, ProviderConfig, SecretKeys, StoreConfig, TelemetryConfig,
+};
 use crate::exit::{Exit, Failure};
 use crate::runtime::MachinePause;
 
@@ -84,7 +86,7 @@ impl OpenStore {
 /// served.
 pub(crate) async fn ports(
     config: StoreConfig,
-    keys: &Keys,
+    keys: &SecretKeys,
     providers: ProviderConfig,
     observer: Arc<dyn Observer>,
 ) -> Result<(Ports, OpenStore), Failure> {
@@ -145,7 +147,7 @@ fn replica_name(listen: SocketAddr) -> String {
 /// The store with its schema up to date, and what opens its values.
 pub(crate) async fn unlocked_store(
     config: &StoreConfig,
-    keys: &Keys,
+    keys: &SecretKeys,
     entropy: &Arc<Entropy>,
 ) -> Result<(SeaOrmStore, Vault), Failure> {
     let cipher: Arc<dyn Cipher> = Arc::new(ObservedCipher::new(cipher(keys, entropy)));
@@ -156,8 +158,8 @@ pub(crate) async fn unlocked_store(
     Ok((store, vault))
 }
 
-pub(crate) fn cipher(keys: &Keys, entropy: &Arc<Entropy>) -> Arc<dyn Cipher> {
-    let cipher = AesGcmSivCipher::new(&keys.secret, &keys.previous, Arc::clone(entropy));
+pub(crate) fn cipher(keys: &SecretKeys, entropy: &Arc<Entropy>) -> Arc<dyn Cipher> {
+    let cipher = AesGcmSivCipher::new(&keys.present, &keys.previous, Arc::clone(entropy));
     Arc::new(cipher)
 }
 

@@ -15,7 +15,7 @@ use url::Url;
 
 use super::{Exit, Failure, play, print};
 use crate::config::{
-    Environment, HttpConfig, Keys, LinkConfig, LogConfig, ProviderConfig, StoreConfig,
+    Environment, HttpConfig, Keys, LinkConfig, LogConfig, ProviderConfig, StoreConfig, WrappedKeys,
 };
 use crate::service::{Service, ServiceConfig};
 use crate::{runtime, telemetry, wiring};
@@ -40,8 +40,9 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     let told_to_stop = runtime::stop_signal()?;
     let folder = TempDir::new()?;
     let sandbox = start_sandbox(options.auto).await?;
-    let service =
-        Service::start(config(&options, &folder, &sandbox)?, &Telemetry::default()).await?;
+    let config = config(&options, &folder, &sandbox)?;
+    let keys = config.keys.secret.unwrap().await?;
+    let service = Service::start(config, &keys, &Telemetry::default()).await?;
     let ended = if options.auto {
         let api = Url::parse(&sandbox.endpoints().hello).map_err(Failure::other)?;
         let played = tokio::select! {
@@ -92,8 +93,7 @@ fn config(
             caches_tokens: true,
         },
         keys: Keys {
-            secret: SecretKey::from_bytes(wiring::entropy().bytes()),
-            previous: Vec::new(),
+            secret: WrappedKeys::plain(SecretKey::from_bytes(wiring::entropy().bytes())),
             admin: None,
             enroll: None,
         },

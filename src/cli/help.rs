@@ -248,6 +248,16 @@ CENTRAL_OAUTH_SERVER, never to the service of a saved key.",
         variables: SEALED,
     },
     Notes {
+        command: &["wrap-key"],
+        text: "",
+        examples: &[
+            "CENTRAL_OAUTH_KMS=arn:aws:kms:eu-central-1:111122223333:alias/central-oauth central-oauth wrap-key",
+            "CENTRAL_OAUTH_KMS=https://vault.example.com:8200/v1/transit/keys/central-oauth central-oauth wrap-key",
+        ],
+        exits: &[],
+        variables: &["KMS", "KMS_TOKEN", "SECRET_KEY"],
+    },
+    Notes {
         command: &["copy"],
         text: "",
         examples: &[

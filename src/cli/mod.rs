@@ -33,6 +33,7 @@ mod table;
 mod token;
 mod wait;
 mod when;
+mod wrap_key;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
@@ -94,6 +95,11 @@ enum Command {
     /// The service may keep running, and you can stop and restart this command at any time. Afterwards you no longer need
     /// CENTRAL_OAUTH_PREVIOUS_SECRET_KEYS.
     Rekey,
+    /// Encrypt the secret key with the key management service in CENTRAL_OAUTH_KMS, and print the result.
+    ///
+    /// Encrypts the key in CENTRAL_OAUTH_SECRET_KEY, or a new one if that is not set. The service takes the result as
+    /// CENTRAL_OAUTH_SECRET_KEY, so that no key in plain text is in its configuration.
+    WrapKey,
     /// Copy a database into another one, usually from SQLite to PostgreSQL. Stop the service first.
     ///
     /// If the copy is interrupted, run the command again. It continues where it stopped.
@@ -156,6 +162,7 @@ async fn dispatch(command: Command, environment: &Environment) -> Result<Exit, F
         Command::Replicas(options) => replicas::run(options, environment).await,
         Command::Restored => restored::run(environment).await,
         Command::Rekey => rekey::run(environment).await,
+        Command::WrapKey => wrap_key::run(environment).await,
         Command::Copy(options) => copy::run(options, environment).await,
         Command::Migrate(options) => migrate::run(options, environment).await,
         Command::Completions(options) => completions::run(&options),

@@ -13,6 +13,7 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     let (config, keys) = (StoreConfig::read(environment)?, Keys::read(environment)?);
     telemetry::install(LogConfig::read(environment, "warn")?);
     must_exist(&config.url)?;
+    let keys = keys.secret.unwrap().await?;
     let entropy = Arc::new(wiring::entropy());
     let (store, vault) = wiring::unlocked_store(&config, &keys, &entropy).await?;
     let rekeyed = rekey(&store, &vault).await.map_err(Failure::other)?;

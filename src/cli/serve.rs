@@ -1,11 +1,13 @@
 //! `central-oauth serve`: runs the service until it gets SIGTERM or SIGINT.
 
+use std::pin::pin;
+
 use central_oauth_observer_opentelemetry::Telemetry;
 
 use super::{Exit, Failure};
 use crate::config::{Environment, LogConfig, LogFormat, TelemetryConfig};
 use crate::service::{Service, ServiceConfig};
-use crate::{private_memory, runtime, telemetry, wiring};
+use crate::{private_memory, runtime, starting, telemetry, wiring};
 
 pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     let mut told = TelemetryConfig::read(environment)?;
@@ -46,8 +48,12 @@ async fn serve(
     for warning in config.http.warnings() {
         tracing::warn!("{warning}");
     }
-    let told_to_stop = runtime::stop_signal()?;
-    let service = Service::start(config, telemetry).await?;
+    let mut told_to_stop = pin!(runtime::stop_signal()?);
+    let keys = tokio::select! {
+        keys = starting::secret_keys(&config) => keys?,
+        () = &mut told_to_stop => return Ok(Exit::Done),
+    };
+    let service = Service::start(config, &keys, telemetry).await?;
     tracing::info!(
         listen = %service.listen(),
         public_url = %service.url(),

@@ -18,6 +18,7 @@ pub(crate) const SECRETS: &[&str] = &[
     "ADMIN_KEY",
     "DATABASE_URL",
     "ENROLL_KEY",
+    "KMS_TOKEN",
     "PREVIOUS_SECRET_KEYS",
     "PROVIDER_CLIENT_SECRET",
     "SECRET_KEY",

@@ -1,7 +1,9 @@
 //! Addresses of the service.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
+use central_oauth_http_poem::Certificate;
 use ipnet::IpNet;
 use serde::Deserialize;
 use url::Url;
@@ -60,6 +62,11 @@ impl HttpConfig {
             trusted_proxies: proxies.map(network).collect::<Result<_, _>>()?,
             tls: TlsConfig::read(environment)?,
         })
+    }
+
+    /// Reads the certificate, where the service itself speaks TLS.
+    pub(crate) fn certificate(&self) -> Result<Option<Arc<Certificate>>, ConfigError> {
+        self.tls.as_ref().map(TlsConfig::certificate).transpose()
     }
 
     /// Returns warnings about these settings.

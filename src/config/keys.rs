@@ -1,17 +1,15 @@
 //! The operator's secrets.
 
-use central_oauth_cipher_aes_gcm_siv::SecretKey;
 use central_oauth_domain::secret::AccessKey;
 use secrecy::ExposeSecret;
 
+use super::secret_keys::WrappedKeys;
 use super::{ConfigError, Environment};
 
 /// The operator's secrets.
 pub(crate) struct Keys {
-    /// Encrypts and decrypts.
-    pub(crate) secret: SecretKey,
-    /// Earlier keys that only decrypt.
-    pub(crate) previous: Vec<SecretKey>,
+    /// What encrypts and decrypts the stored values.
+    pub(crate) secret: WrappedKeys,
     /// The admin's bearer key.
     pub(crate) admin: Option<AccessKey>,
     /// The bearer key for asking for link codes.
@@ -20,28 +18,8 @@ pub(crate) struct Keys {
 
 impl Keys {
     pub(crate) fn read(environment: &Environment) -> Result<Self, ConfigError> {
-        let missing = || {
-            let problem = "is not set: set it to 64 hexadecimal digits, for example from `openssl rand -hex 32`";
-            ConfigError::variable("SECRET_KEY", problem)
-        };
-        let secret = environment.secret("SECRET_KEY")?.ok_or_else(missing)?;
-        let secret = secret.expose_secret().trim();
-        // What people write until they have a key. As a previous key it is accepted, because it must be replaced.
-        if !secret.is_empty() && secret.bytes().all(|digit| digit == b'0') {
-            let problem = "is all zeros; make a key, for example with `openssl rand -hex 32`";
-            return Err(ConfigError::variable("SECRET_KEY", problem));
-        }
-        let previous = environment.secret("PREVIOUS_SECRET_KEYS")?;
-        let previous = previous.as_ref().map_or("", ExposeSecret::expose_secret);
-        let previous = previous
-            .split(',')
-            .map(str::trim)
-            .filter(|key| !key.is_empty());
         let keys = Self {
-            secret: key("SECRET_KEY", secret)?,
-            previous: previous
-                .map(|text| key("PREVIOUS_SECRET_KEYS", text))
-                .collect::<Result<_, _>>()?,
+            secret: WrappedKeys::read(environment)?,
             admin: operator_key(environment, "ADMIN_KEY")?,
             enroll: operator_key(environment, "ENROLL_KEY")?,
         };
@@ -59,10 +37,6 @@ impl Keys {
         }
         Ok(())
     }
-}
-
-fn key(name: &str, text: &str) -> Result<SecretKey, ConfigError> {
-    SecretKey::from_hex(text).map_err(|problem| ConfigError::variable(name, problem))
 }
 
 /// Reads a key that the operator has chosen for the service.

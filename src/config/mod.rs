@@ -6,10 +6,12 @@ mod copy;
 mod environment;
 mod http;
 mod keys;
+mod kms;
 mod links;
 mod log;
 mod numbers;
 mod providers;
+mod secret_keys;
 mod store;
 mod telemetry;
 mod tls;
@@ -19,9 +21,11 @@ pub(crate) use copy::CopyConfig;
 pub(crate) use environment::{Environment, SECRETS};
 pub(crate) use http::HttpConfig;
 pub(crate) use keys::{Keys, is_bearer};
+pub(crate) use kms::KmsConfig;
 pub(crate) use links::LinkConfig;
 pub(crate) use log::{LogConfig, LogFormat};
 pub(crate) use providers::ProviderConfig;
+pub(crate) use secret_keys::{NotUnwrapped, SecretKeys, WrappedKeys};
 pub(crate) use store::StoreConfig;
 pub(crate) use telemetry::TelemetryConfig;
 pub(crate) use tls::TlsConfig;
@@ -36,6 +40,9 @@ pub(crate) const KNOWN: &[&str] = &[
     "DATABASE_URL",
     "DB_PATH",
     "ENROLL_KEY",
+    "KMS",
+    "KMS_GRACE",
+    "KMS_TOKEN",
     "LINK_CODE_TTL",
     "LISTEN_ADDR",
     "LOG",

@@ -30,6 +30,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     let (config, keys) = (config.map_err(usage)?, Keys::read(environment)?);
     telemetry::install(LogConfig::read(environment, "warn")?);
     must_exist(&config.from)?;
+    let keys = keys.secret.unwrap().await?;
     let mut progress = Progress::new();
     let cipher = wiring::cipher(&keys, &Arc::new(wiring::entropy()));
     let mut show = |step| progress.show(step);

@@ -16,8 +16,8 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::config::{
-    ConfigError, Environment, HttpConfig, Keys, LinkConfig, ProviderConfig, StoreConfig,
-    SecretKeys, TelemetryConfig,
+    ConfigError, Environment, HttpConfig, Keys, LinkConfig, ProviderConfig, SecretKeys,
+    StoreConfig, TelemetryConfig,
 };
 use crate::descriptors::most_connections;
 use crate::exit::{Exit, Failure};
@@ -95,7 +95,12 @@ impl Service {
         };
         let public_url = http.public_url(listen)?;
         let (keys, links) = (config.keys, &config.links);
-        let wired = wiring::ports(config.store, secret_keys, config.providers, telemetry.observer());
+        let wired = wiring::ports(
+            config.store,
+            secret_keys,
+            config.providers,
+            telemetry.observer(),
+        );
         let (ports, store) = wired.await?;
         let settings = wiring::settings(&keys, links, &public_url, listen);
         let workers = Workers::new(&ports, &settings);
@@ -123,8 +128,7 @@ impl Service {
         let (stop, stopped) = watch::channel(false);
         let watching = Watching::start(telemetry, scraped, &store, &stopped);
         if let Some(certificate) = &certificate {
-            let following =
-                runtime::follow_certificate(Arc::clone(certificate), stopped.clone());
+            let following = runtime::follow_certificate(Arc::clone(certificate), stopped.clone());
             tokio::spawn(following);
         }
         let server = serve(acceptor, certificate, &connections, app, stopped.clone());

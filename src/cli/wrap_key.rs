@@ -14,14 +14,21 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
         ConfigError::variable("KMS", problem)
     })?;
     let (key, what) = match environment.secret("SECRET_KEY")? {
-        None => (SecretKey::from_bytes(wiring::entropy().bytes()), "a new key"),
+        None => (
+            SecretKey::from_bytes(wiring::entropy().bytes()),
+            "a new key",
+        ),
         Some(text) => {
             let key = SecretKey::from_hex(text.expose_secret().trim());
             let key = key.map_err(|problem| ConfigError::variable("SECRET_KEY", problem))?;
             (key, "the key in CENTRAL_OAUTH_SECRET_KEY")
         }
     };
-    let wrapped = config.kms.wrap(key.expose()).await.map_err(Failure::other)?;
+    let wrapped = config
+        .kms
+        .wrap(key.expose())
+        .await
+        .map_err(Failure::other)?;
     print::tell(format_args!(
         "This is {what}, wrapped. Set CENTRAL_OAUTH_SECRET_KEY to it, and keep CENTRAL_OAUTH_KMS set."
     ));

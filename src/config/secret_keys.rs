@@ -54,14 +54,14 @@ impl WrappedKeys {
             ConfigError::variable(PRESENT, problem)
         };
         let kms = KmsConfig::read(environment)?;
-        let present = environment.secret(PRESENT)?.ok_or_else(missing)?;
+        let present = environment.secret("SECRET_KEY")?.ok_or_else(missing)?;
         let present = present.expose_secret().trim();
         // What people write until they have a key. As a previous key it is accepted, because it must be replaced.
         if !present.is_empty() && present.bytes().all(|digit| digit == b'0') {
             let problem = "is all zeros; make a key, for example with `openssl rand -hex 32`";
             return Err(ConfigError::variable(PRESENT, problem));
         }
-        let previous = environment.secret(PREVIOUS)?;
+        let previous = environment.secret("PREVIOUS_SECRET_KEYS")?;
         let previous = previous.as_ref().map_or("", ExposeSecret::expose_secret);
         let previous = previous.split(',').map(str::trim);
         let previous = previous.filter(|key| !key.is_empty());

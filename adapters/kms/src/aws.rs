@@ -149,7 +149,8 @@ fn context() -> Value {
 impl Service for AwsKms {
     async fn encrypt(&self, key: &[u8; KEY_LENGTH]) -> Result<String, KmsError> {
         let plaintext = BASE64_STANDARD.encode(key);
-        let body = json!({"KeyId": self.arn, "Plaintext": plaintext, "EncryptionContext": context()});
+        let body =
+            json!({"KeyId": self.arn, "Plaintext": plaintext, "EncryptionContext": context()});
         let encrypted: Encrypted = self.ask("Encrypt", &body).await?;
         Ok(encrypted.ciphertext_blob)
     }
@@ -168,7 +169,8 @@ struct Files;
 impl FileRead for Files {
     async fn file_read(&self, path: &str) -> Result<Vec<u8>, Error> {
         // Small local files, read at the start and once an hour.
-        std::fs::read(path).map_err(|error| Error::unexpected("a file cannot be read").with_source(error))
+        std::fs::read(path)
+            .map_err(|error| Error::unexpected("a file cannot be read").with_source(error))
     }
 }
 

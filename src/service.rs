@@ -134,9 +134,11 @@ impl Service {
         let server = serve(acceptor, certificate, &connections, app, stopped.clone());
         let grace = runtime::grace(links.provider_timeout);
         let polls = runtime::coordinate(Arc::clone(&services.redeemer), stopped.clone(), grace);
+        let confirming = runtime::confirm_tokens(Arc::clone(&services), stopped.clone());
         let housekeeping = runtime::keep_house(services, stopped.clone());
         let scheduler = refreshes.clone().schedule(stopped.clone());
         let (tell, ended) = mpsc::unbounded_channel();
+        watched("confirming tokens", &tell, confirming);
         let watch_key = runtime::watch_key(keys.secret, stopped.clone());
         watched("the secret key's watch", &tell, watch_key);
         Ok(Self {

@@ -3,6 +3,7 @@
 
 mod census;
 mod certificate;
+mod confirming;
 mod deadline;
 mod flights;
 mod housekeeping;
@@ -17,6 +18,7 @@ mod tests;
 
 pub(crate) use census::take_census;
 pub(crate) use certificate::follow_certificate;
+pub(crate) use confirming::confirm_tokens;
 pub(crate) use housekeeping::keep_house;
 pub(crate) use kms::watch_key;
 pub(crate) use pause::MachinePause;

@@ -43,12 +43,12 @@ async fn an_answer_is_served_without_a_question_until_it_is_to_be_confirmed() {
     let stage = Stage::new().await;
     let (_, key) = stage.linked().await;
     let mut asked = Vec::new();
-    for passed in [0, 0, 200, 50, 1, 0, 250, 1, 501, 0] {
+    for passed in [0, 0, 500, 1, 500, 0] {
         stage.clock.advance(millis(passed));
         assert_eq!(stage.served(&key).await.unwrap(), "access-1");
         asked.push(stage.store.reads());
     }
-    assert_eq!(asked, [1, 1, 1, 1, 2, 2, 2, 3, 4, 4]);
+    assert_eq!(asked, [1, 1, 1, 2, 2, 2]);
 }
 
 #[tokio::test]
@@ -64,16 +64,36 @@ async fn one_question_confirms_all_that_are_in_use() {
     );
     stage.served(&unused.access_key).await.unwrap();
     for _ in 0..20 {
-        stage.clock.advance(millis(251));
         for key in [&key, &others[0].access_key, &others[1].access_key] {
             stage.served(key).await.unwrap();
         }
+        stage.clock.advance(millis(500));
+        stage.tokens.confirm_remembered().await;
     }
     // Each was read once, and then all were confirmed each time.
-    assert_eq!(stage.store.reads(), 4 + 19);
-    stage.tokens.forget_unused();
+    assert_eq!(stage.store.reads(), 4 + 20);
     stage.served(&unused.access_key).await.unwrap();
-    assert_eq!(stage.store.reads(), 4 + 19 + 1);
+    assert_eq!(stage.store.reads(), 4 + 20 + 1);
+    // Nobody asks any more.
+    stage.clock.advance(secs(2));
+    stage.tokens.confirm_remembered().await;
+    stage.tokens.confirm_remembered().await;
+    assert_eq!(stage.store.reads(), 4 + 20 + 1);
+}
+
+#[tokio::test]
+async fn a_confirmation_counts_from_when_it_began() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    stage.served(&key).await.unwrap();
+    stage.clock.advance(millis(400));
+    stage.tokens.confirm_remembered().await;
+    stage.clock.advance(millis(500));
+    stage.served(&key).await.unwrap();
+    assert_eq!(stage.store.reads(), 2);
+    stage.clock.advance(millis(1));
+    stage.served(&key).await.unwrap();
+    assert_eq!(stage.store.reads(), 3);
 }
 
 #[tokio::test]
@@ -84,6 +104,7 @@ async fn nothing_unconfirmed_is_served_while_the_store_is_away() {
     stage.store.be_away(true);
     for passed in [0, 300, 200] {
         stage.clock.advance(millis(passed));
+        stage.tokens.confirm_remembered().await;
         assert!(stage.served(&key).await.is_ok());
     }
     stage.clock.advance(millis(1));
@@ -107,11 +128,12 @@ async fn what_another_replica_deletes_is_served_for_half_a_second_at_most() {
     }
     let deleted = other.keys.delete(&admin, account, reader.record.id).await;
     deleted.unwrap();
-    stage.clock.advance(millis(250));
+    stage.clock.advance(millis(500));
     // The bound, and why a deletion waits.
     assert!(stage.served(&reader.access_key).await.is_ok());
-    stage.clock.advance(millis(1));
+    stage.tokens.confirm_remembered().await;
     assert!(is_unauthorized(&stage.served(&reader.access_key).await));
+    stage.served(&key).await.unwrap();
     other.accounts.delete(&admin, account).await.unwrap();
     stage.clock.advance(millis(501));
     assert!(is_unauthorized(&stage.served(&key).await));
@@ -290,25 +312,6 @@ async fn a_confirmation_speaks_of_what_it_has_asked_about() {
     memory.confirm(&asked, &[], millis(900));
     clock.advance(millis(600));
     assert!(memory.recall(&key, &clock).is_none());
-}
-
-#[tokio::test]
-async fn one_of_many_confirms_and_another_one_if_it_goes_away() {
-    let (opened, _) = an_answer().await;
-    let (mut memory, clock, key) = (Memory::default(), FixedClock::default(), numbered(1));
-    memory.read(key, &opened, Duration::ZERO);
-    let mut turns = |passed| {
-        clock.advance(millis(passed));
-        [0, 1].map(|_| {
-            let (_, is_ageing) = memory.recall(&key, &clock).unwrap();
-            is_ageing && memory.begin_confirmation()
-        })
-    };
-    assert_eq!(turns(250), [false, false]);
-    assert_eq!(turns(1), [true, false]);
-    memory.end_confirmation();
-    let (_, is_ageing) = memory.recall(&key, &clock).unwrap();
-    assert!(is_ageing && memory.begin_confirmation());
 }
 
 #[tokio::test]

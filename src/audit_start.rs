@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use central_oauth_domain::audit::{AuditEvent, AuditKind, NetworkPrecision};
+use central_oauth_domain::operator::OperatorRole;
 use url::Url;
 
 use crate::service::ServiceConfig;
@@ -28,6 +29,7 @@ pub(crate) fn service_started(
         NetworkPrecision::Cut => "cut",
         NetworkPrecision::Full => "full",
     };
+    let has = |role| keys.operators.iter().any(|key| key.role == role);
     AuditEvent::new(AuditKind::ServiceStarted)
         .with("version", env!("CARGO_PKG_VERSION"))
         .with("replica", replica_name(listen))
@@ -35,9 +37,11 @@ pub(crate) fn service_started(
         .with("database", database)
         .with("tls", is_set(config.http.tls.is_some()))
         .with("trusted_proxies", config.http.trusted_proxies.len())
-        .with("admin_key", is_set(keys.admin.is_some()))
-        .with("enroll_key", is_set(keys.enroll.is_some()))
-        .with("previous_secret_keys", keys.previous.len())
+        .with("admin_key", is_set(has(OperatorRole::Admin)))
+        .with("enroll_key", is_set(has(OperatorRole::Enroll)))
+        .with("operator_keys", keys.operators.len())
+        .with("previous_secret_keys", keys.secret.previous())
+        .with("key_management", is_set(keys.secret.kms().is_some()))
         .with("providers", providers.len())
         .with("provider_names", providers.join(","))
         .with("audit_network", network)

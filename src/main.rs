@@ -9,6 +9,7 @@ mod exit;
 mod private_memory;
 mod runtime;
 mod service;
+mod starting;
 mod telemetry;
 mod watching;
 mod wiring;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use central_oauth_domain::audit::Actor;
 use central_oauth_domain::link::ReturnCodePolicy;
-use central_oauth_domain::usecases::{AuditLog, AuditSettings, Services, Workers};
-use central_oauth_http_poem::{Connections, HttpSettings, TlsAcceptor};
+use central_oauth_domain::usecases::{AuditLog, AuditSettings, Operators, Services, Workers};
+use central_oauth_http_poem::{AllowedHosts, Certificate, Connections, HttpSettings, TlsAcceptor};
 use central_oauth_observer_opentelemetry::Telemetry;
 use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
 use poem::{IntoEndpoint, Server};
@@ -18,12 +18,12 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::config::{
-    ConfigError, Environment, HttpConfig, Keys, LinkConfig, ProviderConfig, StoreConfig,
-    TelemetryConfig, TlsConfig,
+    ConfigError, Environment, HttpConfig, Keys, LinkConfig, ProviderConfig, SecretKeys,
+    StoreConfig, TelemetryConfig,
 };
 use crate::descriptors::most_connections;
 use crate::exit::{Exit, Failure};
-use crate::runtime::{Outbox, Refreshes};
+use crate::runtime::{Outbox, Refreshes, Stop};
 use crate::watching::Watching;
 use crate::wiring::OpenStore;
 use crate::{audit_start, config, runtime, watching, wiring};
@@ -83,33 +83,37 @@ pub(crate) struct Service {
     audit: Arc<AuditLog>,
     auditing: JoinHandle<()>,
     store: OpenStore,
+    operators: Arc<Operators>,
 }
 
 impl Service {
     /// Opens the store, brings its schema up to date and starts to serve.
     pub(crate) async fn start(
         config: ServiceConfig,
+        secret_keys: &SecretKeys,
         telemetry: &Telemetry,
     ) -> Result<Self, Failure> {
         let http = &config.http;
-        let certificate = http.tls.as_ref().map(TlsConfig::certificate).transpose()?;
+        let certificate = http.certificate()?;
         let (acceptor, listen) = bind(http.listen).await?;
         let (scraped, metrics) = match config.metrics {
             Some(address) => Some(bind(address).await?).unzip(),
             None => (None, None),
         };
         let public_url = http.public_url(listen)?;
-        let (keys, links) = (&config.keys, &config.links);
+        let links = &config.links;
+        let (issuers, warning) = (config.providers.issuers(), config.providers.warning());
         let started = audit_start::service_started(&config, &public_url, listen);
+        let keys = config.keys;
         let wired = wiring::ports(
             config.store,
-            keys,
+            secret_keys,
             config.providers,
             telemetry.observer(),
             config.audit,
         );
         let (ports, store) = wired.await?;
-        let settings = wiring::settings(keys, links, &public_url, listen);
+        let settings = wiring::settings(&keys, links, &public_url, listen);
         let workers = Workers::new(&ports, &settings);
         let refreshes = Refreshes::new(Arc::clone(&workers.refresher));
         let outbox = Outbox::new(Arc::clone(&workers.revoker));
@@ -120,8 +124,8 @@ impl Service {
         };
         let services = Arc::new(Services::new(&ports, &settings, workers));
         services.audit.record(started, Actor::Service, None);
-        if services.providers.is_empty() {
-            tracing::warn!("no provider is configured: nobody can link an account");
+        if let Some(warning) = warning {
+            tracing::warn!("{warning}");
         }
         if links.return_code == ReturnCodePolicy::Required {
             let by_device_flow = services
@@ -133,12 +137,15 @@ impl Service {
                 tracing::warn!(%provider, "nobody can link an account: CENTRAL_OAUTH_RETURN_CODE is `required`, and the device flow has no return code");
             }
         }
+        runtime::look_up_issuers(&services.providers, issuers);
         let connections = Connections::new(most_connections());
         let app = central_oauth_http_poem::app(
             Arc::clone(&services),
             HttpSettings {
                 public_url: public_url.clone(),
-                allowed_hosts: http.allowed_hosts(),
+                allowed_hosts: http
+                    .allowed_hosts()
+                    .map_or_else(AllowedHosts::any, AllowedHosts::only),
                 trusted_proxies: http.trusted_proxies.clone(),
                 connections: connections.clone(),
             },
@@ -146,23 +153,23 @@ impl Service {
         );
         let (stop, stopped) = watch::channel(false);
         let watching = Watching::start(telemetry, scraped, &store, &stopped);
-        let server: Pin<Box<dyn Future<Output = io::Result<()>> + Send>> = match certificate {
-            None => Box::pin(serve(connections.guard(acceptor), app, stopped.clone())),
-            Some(certificate) => {
-                let following =
-                    runtime::follow_certificate(Arc::clone(&certificate), stopped.clone());
-                tokio::spawn(following);
-                let acceptor = connections.guard(TlsAcceptor::new(acceptor, certificate));
-                Box::pin(serve(acceptor, app, stopped.clone()))
-            }
-        };
+        if let Some(certificate) = &certificate {
+            let following = runtime::follow_certificate(Arc::clone(certificate), stopped.clone());
+            tokio::spawn(following);
+        }
+        let server = serve(acceptor, certificate, &connections, app, stopped.clone());
         let grace = runtime::grace(links.provider_timeout);
+        let operators = Arc::clone(&services.operators);
         let polls = runtime::coordinate(Arc::clone(&services.redeemer), stopped.clone(), grace);
+        let confirming = runtime::confirm_tokens(Arc::clone(&services), stopped.clone());
         let audit = Arc::clone(&services.audit);
         let auditing = runtime::store_audit_entries(Arc::clone(&audit), stopped.clone());
         let housekeeping = runtime::keep_house(services, stopped.clone());
         let scheduler = refreshes.clone().schedule(stopped.clone());
         let (tell, ended) = mpsc::unbounded_channel();
+        watched("confirming tokens", &tell, confirming);
+        let watch_key = runtime::watch_key(keys.secret, stopped.clone());
+        watched("the secret key's watch", &tell, watch_key);
         Ok(Self {
             listen,
             metrics,
@@ -175,12 +182,13 @@ impl Service {
             auditing: watched("the audit log", &tell, auditing),
             scheduler: watched("refreshing", &tell, scheduler),
             refreshes,
-            worker: watched("revoking", &tell, outbox.clone().work_off(stopped)),
+            worker: watched("revoking", &tell, outbox.clone().work_off(stopped.clone())),
             outbox,
             grace,
             ended,
             watching,
             store,
+            operators,
         })
     }
 
@@ -192,6 +200,11 @@ impl Service {
     /// The address where metrics can be scraped.
     pub(crate) const fn metrics(&self) -> Option<SocketAddr> {
         self.metrics
+    }
+
+    /// The keys of operators.
+    pub(crate) fn operators(&self) -> Arc<Operators> {
+        Arc::clone(&self.operators)
     }
 
     /// Where people and programs reach the service.
@@ -266,11 +279,27 @@ impl Service {
     }
 }
 
-/// Answers requests until told to stop, and those under way after that.
-async fn serve(
+/// Answers requests until told to stop, and those under way after that; with TLS where there is a certificate.
+pub(crate) fn serve(
+    acceptor: TcpAcceptor,
+    certificate: Option<Arc<Certificate>>,
+    connections: &Connections,
+    app: impl IntoEndpoint<Endpoint: 'static> + Send + 'static,
+    stopped: Stop,
+) -> Pin<Box<dyn Future<Output = io::Result<()>> + Send>> {
+    match certificate {
+        None => Box::pin(answer(connections.guard(acceptor), app, stopped)),
+        Some(certificate) => {
+            let acceptor = connections.guard(TlsAcceptor::new(acceptor, certificate));
+            Box::pin(answer(acceptor, app, stopped))
+        }
+    }
+}
+
+async fn answer(
     acceptor: impl Acceptor + 'static,
     app: impl IntoEndpoint<Endpoint: 'static>,
-    mut stopped: watch::Receiver<bool>,
+    mut stopped: Stop,
 ) -> io::Result<()> {
     let told = async move {
         // An error means that the sender is gone, which is the end as well.
@@ -304,7 +333,7 @@ impl Drop for Watch {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<(TcpAcceptor, SocketAddr), Failure> {
+pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpAcceptor, SocketAddr), Failure> {
     let failed = |error: io::Error| {
         Failure::new(Exit::Other, format!("cannot listen on {address}: {error}"))
     };

@@ -9,8 +9,8 @@ use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::observe::Observer;
 use central_oauth_domain::ports::{CensusStore, Cipher, Clock, OAuthProvider};
 use central_oauth_domain::usecases::{
-    AuditLog, AuditSettings, Ports, Providers, Settings, TokenCache, UnlockError, after_restore,
-    require_all_keys, unlock,
+    AuditLog, AuditSettings, Ports, Providers, Settings, TokenCache, UnlockError, add_key_macs,
+    after_restore, require_all_keys, unlock,
 };
 use central_oauth_domain::vault::Vault;
 use central_oauth_observer_opentelemetry::{
@@ -22,7 +22,9 @@ use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
 use url::Url;
 
-use crate::config::{ConfigError, Keys, LinkConfig, ProviderConfig, StoreConfig, TelemetryConfig};
+use crate::config::{
+    ConfigError, Keys, LinkConfig, ProviderConfig, SecretKeys, StoreConfig, TelemetryConfig,
+};
 use crate::exit::{Exit, Failure};
 use crate::runtime::MachinePause;
 
@@ -35,6 +37,9 @@ pub(crate) fn entropy() -> Entropy {
 pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
 }
+
+/// The store that this program uses, for commands about the store itself.
+pub(crate) type Store = SeaOrmStore;
 
 /// The store, its schema as it is.
 pub(crate) async fn store(config: &StoreConfig) -> Result<SeaOrmStore, Failure> {
@@ -85,7 +90,7 @@ impl OpenStore {
 /// served.
 pub(crate) async fn ports(
     config: StoreConfig,
-    keys: &Keys,
+    keys: &SecretKeys,
     providers: ProviderConfig,
     observer: Arc<dyn Observer>,
     audit: AuditSettings,
@@ -100,6 +105,7 @@ pub(crate) async fn ports(
     let store = store.map_err(Failure::other)?;
     let required = require_all_keys(&store, &vault).await;
     required.map_err(refused)?;
+    add_key_macs(&store, &vault).await.map_err(refused)?;
     let open = OpenStore(Arc::new(store));
     let cache = match config.caches_tokens {
         true => TokenCache::new(open.0.clone(), Arc::clone(&clock)),
@@ -140,8 +146,7 @@ pub(crate) fn settings(
         return_code: links.return_code,
         provider_timeout: links.provider_timeout,
         refresh_at_least_every: links.refresh_at_least,
-        admin_key: keys.admin.clone(),
-        enroll_key: keys.enroll.clone(),
+        operators: keys.operators.clone(),
         replica_name: replica_name(listen),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
@@ -156,7 +161,7 @@ pub(crate) fn replica_name(listen: SocketAddr) -> String {
 /// The store with its schema up to date, and what opens its values.
 pub(crate) async fn unlocked_store(
     config: &StoreConfig,
-    keys: &Keys,
+    keys: &SecretKeys,
     entropy: &Arc<Entropy>,
 ) -> Result<(SeaOrmStore, Vault), Failure> {
     let cipher: Arc<dyn Cipher> = Arc::new(ObservedCipher::new(cipher(keys, entropy)));
@@ -167,8 +172,8 @@ pub(crate) async fn unlocked_store(
     Ok((store, vault))
 }
 
-pub(crate) fn cipher(keys: &Keys, entropy: &Arc<Entropy>) -> Arc<dyn Cipher> {
-    let cipher = AesGcmSivCipher::new(&keys.secret, &keys.previous, Arc::clone(entropy));
+pub(crate) fn cipher(keys: &SecretKeys, entropy: &Arc<Entropy>) -> Arc<dyn Cipher> {
+    let cipher = AesGcmSivCipher::new(&keys.present, &keys.previous, Arc::clone(entropy));
     Arc::new(cipher)
 }
 

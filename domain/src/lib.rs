@@ -8,6 +8,7 @@
 //! | [`clock_step`] | how far ahead a stored time may lie |
 //! | [`link`] | what a link code is, how a link lives and ends, how often codes may be guessed |
 //! | [`grant`] | accounts, their tokens and access keys; when tokens are refreshed and revoked, and what a failure means |
+//! | [`operator`] | what the keys of operators may do |
 //! | [`replica`] | processes that share one store |
 //! | [`text`] | which characters of strangers are shown |
 //! | [`secret`] | the values that must never be printed, and their sealed and hashed forms |
@@ -31,12 +32,15 @@
 //! [`Services`]: usecases::Services
 
 pub mod audit;
+pub mod cidr;
 pub mod clock_step;
 pub mod entropy;
 pub mod fault;
 pub mod grant;
+mod key_checksum;
 pub mod link;
 pub mod observe;
+pub mod operator;
 pub mod ports;
 mod rate_limit;
 pub mod replica;

@@ -10,6 +10,7 @@ mod callback_hash;
 mod clock_steps;
 mod grant_expires_at;
 mod initial;
+mod key_macs;
 mod networks;
 mod outages;
 mod renewed_by_use;
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(clock_steps::Migration),
             Box::new(outages::Migration),
             Box::new(networks::Migration),
+            Box::new(key_macs::Migration),
             Box::new(audit::Migration),
             Box::new(return_codes::Migration),
         ]

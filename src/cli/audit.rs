@@ -7,18 +7,48 @@ use central_oauth_domain::Timestamp;
 use central_oauth_domain::audit::{AuditChain, AuditEntry, AuditNumber, AuditPosition};
 use central_oauth_domain::secret::KeyedHash;
 use central_oauth_domain::usecases::{Verified, VerifyError, export_audit, verify_audit};
-use central_oauth_store_seaorm::SeaOrmStore;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::help::{Notes, SEALED};
 use super::migrate::must_exist;
 use super::{Exit, Failure, print};
 use crate::config::{Environment, Keys, LogConfig, StoreConfig};
 use crate::{telemetry, wiring};
 
+const NOTES: Notes = Notes {
+    text: "The service may keep running.",
+    examples: &[
+        "central-oauth audit verify",
+        "central-oauth audit export > audit.jsonl",
+    ],
+    exits: &[],
+    variables: SEALED,
+};
+
+const EXPORT_NOTES: Notes = Notes {
+    text: "",
+    examples: &["central-oauth audit export > audit.jsonl"],
+    exits: &[],
+    variables: SEALED,
+};
+
+const VERIFY_NOTES: Notes = Notes {
+    text: "\
+Keep the head where nobody who can write to the database can change it. Only a kept head reveals that the whole database
+was replaced by an older copy. A head that is older than CENTRAL_OAUTH_AUDIT_RETENTION proves nothing any more.",
+    examples: &[
+        "central-oauth audit verify",
+        "central-oauth audit verify --head 1000:5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592",
+    ],
+    exits: &[],
+    variables: SEALED,
+};
+
 /// Options of `audit`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     #[command(subcommand)]
     action: Action,
@@ -27,8 +57,10 @@ pub(super) struct Options {
 #[derive(clap::Subcommand)]
 enum Action {
     /// Print all entries, one JSON object per line. The last line is the head of the log. Fails where the log was changed.
+    #[command(after_long_help = EXPORT_NOTES.render())]
     Export,
     /// Check that nobody has changed the log, and print its head.
+    #[command(after_long_help = VERIFY_NOTES.render())]
     Verify {
         /// A head that an earlier export or check has printed, as NUMBER:HASH. Fails if the log does not contain it: entries
         /// are missing at the end, or the database was replaced by an older copy.
@@ -42,6 +74,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     telemetry::install(LogConfig::read(environment, "warn")?);
     must_exist(&config.url)?;
     let entropy = Arc::new(wiring::entropy());
+    let keys = keys.secret.unwrap().await?;
     let (store, vault) = wiring::unlocked_store(&config, &keys, &entropy).await?;
     let chain = AuditChain::new(vault);
     let done = match options.action {
@@ -52,7 +85,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     done.map(|()| Exit::Done)
 }
 
-async fn export(store: &SeaOrmStore, chain: &AuditChain) -> Result<(), Failure> {
+async fn export(store: &wiring::Store, chain: &AuditChain) -> Result<(), Failure> {
     let mut printed = Ok(());
     let mut print_entry = |entry: &AuditEntry| {
         if printed.is_ok() {
@@ -66,7 +99,7 @@ async fn export(store: &SeaOrmStore, chain: &AuditChain) -> Result<(), Failure> 
 }
 
 async fn verify(
-    store: &SeaOrmStore,
+    store: &wiring::Store,
     chain: &AuditChain,
     head: Option<Head>,
 ) -> Result<(), Failure> {

@@ -1,13 +1,15 @@
 //! Addresses of the service.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
 
-use central_oauth_http_poem::AllowedHosts;
+use central_oauth_http_poem::Certificate;
 use ipnet::IpNet;
 use serde::Deserialize;
 use url::{Host, Url};
 
-use super::{ConfigError, Environment, TlsConfig};
+use super::{ConfigError, Effective, Environment, TlsConfig};
 
 #[derive(Deserialize)]
 struct Raw {
@@ -69,6 +71,29 @@ impl HttpConfig {
         })
     }
 
+    /// Returns the values in force.
+    pub(crate) fn effective(&self) -> Result<Vec<Effective>, ConfigError> {
+        let file = |file: fn(&TlsConfig) -> &Path| {
+            let tls = self.tls.as_ref();
+            tls.map_or_else(String::new, |tls| file(tls).display().to_string())
+        };
+        let proxies: Vec<_> = self.trusted_proxies.iter().map(IpNet::to_string).collect();
+        let hosts: Vec<_> = self.other_hosts.iter().map(Host::to_string).collect();
+        Ok(vec![
+            ("LISTEN_ADDR", self.listen.to_string()),
+            ("PUBLIC_URL", self.public_url(self.listen)?.to_string()),
+            ("ALLOWED_HOSTS", hosts.join(",")),
+            ("TRUSTED_PROXIES", proxies.join(",")),
+            ("TLS_CERT_FILE", file(|tls| &tls.chain)),
+            ("TLS_KEY_FILE", file(|tls| &tls.key)),
+        ])
+    }
+
+    /// Reads the certificate, where the service itself speaks TLS.
+    pub(crate) fn certificate(&self) -> Result<Option<Arc<Certificate>>, ConfigError> {
+        self.tls.as_ref().map(TlsConfig::certificate).transpose()
+    }
+
     /// Returns warnings about these settings.
     pub(crate) fn warnings(&self) -> Vec<&'static str> {
         let mut warnings = Vec::new();
@@ -98,14 +123,20 @@ impl HttpConfig {
         warnings
     }
 
-    /// Returns the hosts under which pages and anonymous POSTs are answered: any, unless it is known which ones are right.
-    pub(crate) fn allowed_hosts(&self) -> AllowedHosts {
+    /// Returns the hosts under which pages and anonymous POSTs are answered, beside those that name this machine; `None` if any
+    /// may be right.
+    pub(crate) fn allowed_hosts(&self) -> Option<Vec<Host>> {
         let public = self.public_url.as_ref().and_then(Url::host);
         if public.is_none() && self.other_hosts.is_empty() && !self.is_local {
-            return AllowedHosts::any();
+            return None;
         }
         let public = public.map(|host| host.to_owned());
-        AllowedHosts::only(public.into_iter().chain(self.other_hosts.iter().cloned()))
+        Some(
+            public
+                .into_iter()
+                .chain(self.other_hosts.iter().cloned())
+                .collect(),
+        )
     }
 
     /// Returns the configured public URL, or else the listen address. A service bound to all addresses uses loopback.

@@ -7,7 +7,7 @@ use central_oauth_domain::link::ReturnCodePolicy;
 use serde::Deserialize;
 
 use super::numbers::read_seconds;
-use super::{ConfigError, Environment};
+use super::{ConfigError, Effective, Environment};
 
 #[derive(Deserialize)]
 struct Raw {
@@ -85,5 +85,23 @@ impl LinkConfig {
             }
         };
         Ok(config)
+    }
+
+    /// Returns the values in force. Durations are in seconds.
+    pub(crate) fn effective(&self) -> Vec<Effective> {
+        let return_code = match self.return_code {
+            ReturnCodePolicy::Off => "off",
+            ReturnCodePolicy::Offered => "offered",
+            ReturnCodePolicy::Required => "required",
+        };
+        let durations = [
+            ("LINK_CODE_TTL", self.code_ttl),
+            ("POLL_INTERVAL", self.poll_interval),
+            ("PROVIDER_TIMEOUT", self.provider_timeout),
+            ("REFRESH_AT_LEAST", self.refresh_at_least),
+        ]
+        .map(|(name, duration)| (name, duration.as_secs().to_string()));
+        let return_code = ("RETURN_CODE", return_code.to_owned());
+        durations.into_iter().chain([return_code]).collect()
     }
 }

@@ -7,26 +7,42 @@ mod copy;
 mod environment;
 mod http;
 mod keys;
+mod kms;
 mod links;
 mod log;
 mod numbers;
+mod operators;
 mod providers;
+mod secret_keys;
 mod store;
 mod telemetry;
 mod tls;
 
-pub(crate) use audit::audit_settings;
+pub(crate) use audit::{audit_settings, effective_audit};
 pub(crate) use client::{ClientConfig, NamedKey, parse_server};
 pub(crate) use copy::CopyConfig;
 pub(crate) use environment::{Environment, SECRETS};
 pub(crate) use http::HttpConfig;
 pub(crate) use keys::{Keys, is_bearer};
+pub(crate) use kms::KmsConfig;
 pub(crate) use links::LinkConfig;
 pub(crate) use log::{LogConfig, LogFormat};
-pub(crate) use providers::ProviderConfig;
+pub(crate) use operators::read as read_operators;
+pub(crate) use providers::{Provider, ProviderConfig};
+pub(crate) use secret_keys::{NotUnwrapped, SecretKeys, WrappedKeys};
 pub(crate) use store::StoreConfig;
 pub(crate) use telemetry::TelemetryConfig;
 pub(crate) use tls::TlsConfig;
+
+/// A variable, named without the prefix, and the value in force. Of a secret only whether it is set.
+pub(crate) type Effective = (&'static str, String);
+
+/// What is shown instead of a secret.
+pub(crate) const HIDDEN: &str = "(secret)";
+
+fn hidden(is_set: bool) -> String {
+    if is_set { HIDDEN } else { "" }.to_owned()
+}
 
 /// All known variables, without the prefix.
 pub(crate) const KNOWN: &[&str] = &[
@@ -41,11 +57,15 @@ pub(crate) const KNOWN: &[&str] = &[
     "DATABASE_URL",
     "DB_PATH",
     "ENROLL_KEY",
+    "KMS",
+    "KMS_GRACE",
+    "KMS_TOKEN",
     "LINK_CODE_TTL",
     "LISTEN_ADDR",
     "LOG",
     "LOG_FORMAT",
     "METRICS_ADDR",
+    "OPERATOR_KEYS",
     "POLL_INTERVAL",
     "PREVIOUS_SECRET_KEYS",
     "PROVIDERS",

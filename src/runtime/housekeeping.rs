@@ -47,7 +47,6 @@ pub(crate) async fn keep_house(services: Arc<Services>, mut stop: Stop) {
             done("uses of keys", services.keys.store_uses().await);
             note_at = Instant::now() + NOTE_EVERY;
         }
-        services.tokens.forget_unused();
         tokio::select! {
             () = sleep(LOOK_FOR_CLOCK_STEPS_EVERY) => {}
             _ = stop.changed() => {}

@@ -125,7 +125,12 @@ async fn a_revocation_that_is_not_recorded_is_told_now_and_then() {
             .unwrap();
     }
     let account = stage.store.accounts(None, 1).await.unwrap()[0].id;
-    let caller = stage.services.keys.authenticate(Some(&key)).await.unwrap();
+    let caller = stage
+        .services
+        .keys
+        .authenticate(Some(&key), std::net::Ipv4Addr::LOCALHOST.into())
+        .await
+        .unwrap();
     stage.store.refuse_recordings(TIMES);
     let status = stage
         .services

@@ -33,9 +33,9 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
     /// As [`Keys::authenticate`], through [`Keys::refuse_bearer`].
     pub(crate) async fn caller(&self, keys: &Keys) -> Result<Caller, Refusal> {
         let recognised = if self.is_head {
-            keys.recognise(self.key.as_ref()).await
+            keys.recognise(self.key.as_ref(), self.address).await
         } else {
-            keys.authenticate(self.key.as_ref()).await
+            keys.authenticate(self.key.as_ref(), self.address).await
         };
         self.told(keys, recognised)
     }
@@ -46,9 +46,10 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
     /// As [`Bearer::caller`].
     pub(crate) async fn token_caller(&self, keys: &Keys) -> Result<Caller, Refusal> {
         let recognised = if self.is_head {
-            keys.recognise(self.key.as_ref()).await
+            keys.recognise(self.key.as_ref(), self.address).await
         } else {
-            keys.authenticate_for_token(self.key.as_ref()).await
+            keys.authenticate_for_token(self.key.as_ref(), self.address)
+                .await
         };
         self.told(keys, recognised)
     }

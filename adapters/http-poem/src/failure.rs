@@ -35,8 +35,8 @@ pub(crate) const UNAUTHORIZED: Answer = Answer(
 /// For operations that recognise keys.
 pub(crate) const TOO_MANY_UNKNOWN_KEYS: Answer = Answer(
     429,
-    "`rate_limited`: too many unknown or expired keys from this network (30 at once, then one every 2 seconds get a 401); \
-     a valid key still works",
+    "`rate_limited`: too many unknown or expired keys from this network (30 at once, then one every 2 seconds get a 401; \
+     a valid key still works); or this key was used more often than its `max_uses_per_minute`",
 );
 /// For operations that read the store and have no other reason for a 503.
 pub(crate) const STORE_UNAVAILABLE: Answer = Answer(

@@ -17,6 +17,7 @@
 //! | `requests`, `scrape` | the observer of requests, and `/metrics` |
 //! | `spec`, `docs` | the OpenAPI document and Swagger UI |
 //! | `pages` | the page at `/device` |
+//! | `waiting` | the answers before the service can open its database |
 //!
 //! A new operation is a method in a file of `api`, its wire types in `dto` and its problems beside it. Then generate the
 //! OpenAPI document (see `openapi/README.md`).
@@ -39,6 +40,7 @@ mod requests;
 mod scrape;
 mod spec;
 mod tls;
+mod waiting;
 
 pub use app::{HttpSettings, app};
 pub use connections::{Connections, GuardedAcceptor, GuardedStream};
@@ -47,3 +49,4 @@ pub use requests::{Answered, Requests};
 pub use scrape::metrics_app;
 pub use spec::{spec_json, spec_yaml};
 pub use tls::{Certificate, CertificateError, TlsAcceptor, TlsStream};
+pub use waiting::waiting_app;

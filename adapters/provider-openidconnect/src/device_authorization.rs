@@ -56,7 +56,7 @@ fn user_code(fields: &Fields) -> Result<UserCode, ProviderError> {
     let code = fields
         .text("user_code")
         .ok_or_else(|| nonsense("no user_code"))?;
-    if code.chars().count() > MAX_USER_CODE || deceptive(&code).is_some() {
+    if code.chars().count() > MAX_USER_CODE || deceptive(code).is_some() {
         return Err(nonsense("a user_code that nobody can type"));
     }
     Ok(UserCode::new(code))

@@ -5,6 +5,7 @@ use central_oauth_domain::audit::{AuditDraft, AuditEvent};
 use central_oauth_domain::grant::{Account, NewGrant};
 use central_oauth_domain::link::Link;
 use central_oauth_domain::ports::StoreError;
+use central_oauth_domain::vault::RowMacs;
 
 use crate::accounts::relink;
 use crate::database::Purpose;
@@ -16,16 +17,18 @@ pub(crate) async fn link(
     link: &Link,
     grant: NewGrant,
     now: Timestamp,
+    macs: &RowMacs,
     audit: AuditDraft,
 ) -> Result<Account, StoreError> {
-    let link = link.clone();
+    let (link, macs) = (link.clone(), macs.clone());
     let completed = store.database.write(Purpose::Save, move |db| {
         Box::pin(async move {
             locks::persons(db, &grant.account.provider).await?;
             let account = relink::link(db, grant, now).await?;
-            keys::bind(db, link.key, account.id).await?;
+            let completed = link.complete(account.id, now)?;
+            keys::complete(db, &link, &account, &macs).await?;
             outbox::cancel(db, &account.key, now).await?;
-            links::save(db, &link, &link.complete(account.id, now)?).await?;
+            links::save(db, &link, &completed).await?;
             let event = AuditEvent::linked(&link, &account);
             audit::keep(db, &audit.entry(event)).await?;
             Ok(account)

@@ -86,8 +86,10 @@ pub enum Actor {
     Anonymous,
     /// A holder of the enrolment key.
     Enroller,
-    /// A holder of the admin key.
+    /// A holder of an admin's key.
     Admin,
+    /// A holder of an auditor's key.
+    Auditor,
     /// A holder of an access key.
     Key(AccessKeyId),
 }
@@ -100,6 +102,7 @@ impl Display for Actor {
             Self::Anonymous => f.write_str("anonymous"),
             Self::Enroller => f.write_str("enroller"),
             Self::Admin => f.write_str("admin"),
+            Self::Auditor => f.write_str("auditor"),
             Self::Key(key) => write!(f, "key:{key}"),
         }
     }

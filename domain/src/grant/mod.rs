@@ -3,8 +3,10 @@
 mod account;
 mod extra;
 mod key;
+mod key_limits;
 mod lease;
 mod lifetime;
+mod lineage;
 mod origin;
 pub mod refresh;
 pub mod revocation;
@@ -13,8 +15,10 @@ mod transitions;
 
 pub use account::{Account, AccountId, AccountKey, AccountStatus, Identity, ProviderName};
 pub use extra::{Extra, ListedMembers};
-pub use key::{AccessKeyId, KeyBinding, KeyHolder, KeyRecord, KeyRole, NewKey};
+pub use key::{AccessKeyId, InertKey, KeyBinding, KeyHolder, KeyRecord, KeyRole, NewKey};
+pub use key_limits::{ExceedsMaker, KeyLimits, KeyMaker, expiry_under};
 pub use lease::{Lease, LeaseVersion};
 pub use lifetime::{AccessEnd, LifetimeHints, SaidEnd};
+pub use lineage::descendants;
 pub use origin::TokenOrigin;
 pub use tokens::{Generation, NewGrant, RefreshedTokens, StoredTokens, TokenGrant};

@@ -15,8 +15,7 @@ pub fn settings() -> Settings {
         return_code: ReturnCodePolicy::default(),
         provider_timeout: Duration::from_secs(10),
         refresh_at_least_every: Duration::from_secs(86_400),
-        admin_key: None,
-        enroll_key: None,
+        operators: Vec::new(),
         replica_name: "test".to_owned(),
         version: "0".to_owned(),
     }

@@ -64,6 +64,12 @@ pub enum Refusal {
         /// When the next unknown key gets a 401 again.
         retry_after: Duration,
     },
+    /// An access key was used more often than it may be.
+    #[error("this access key was used more often than it may be")]
+    KeyUsedTooOften {
+        /// When it may be used again.
+        retry_after: Duration,
+    },
     /// This network has asked for too many link codes.
     #[error(
         "too many link codes for this network; an enrolment key or an access key has no such limit"

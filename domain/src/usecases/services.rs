@@ -9,14 +9,14 @@ use super::readiness::Readiness;
 use super::tokens::Renewal;
 use super::withdrawal::Withdrawals;
 use super::{
-    Accounts, AuditLog, Consents, Housekeeping, Keys, Links, Pause, Providers, Redeemer,
+    Accounts, AuditLog, Consents, Housekeeping, Keys, Links, Operators, Pause, Providers, Redeemer,
     RefreshOnDemand, Refresher, RevokeOnDemand, Revoker, TokenCache, Tokens,
 };
 use crate::entropy::Entropy;
 use crate::link::ReturnCodePolicy;
 use crate::observe::Observer;
+use crate::operator::OperatorKey;
 use crate::ports::{Clock, TokenStore};
-use crate::secret::AccessKey;
 use crate::vault::Vault;
 
 /// What the services need from the outside.
@@ -56,10 +56,8 @@ pub struct Settings {
     pub provider_timeout: Duration,
     /// Tokens are refreshed at least this often, because unused refresh tokens expire.
     pub refresh_at_least_every: Duration,
-    /// The bearer that is admin.
-    pub admin_key: Option<AccessKey>,
-    /// The bearer that may ask for link codes; `None` lets anybody.
-    pub enroll_key: Option<AccessKey>,
+    /// The keys of operators. Without one that enrols, anybody may ask for link codes.
+    pub operators: Vec<OperatorKey>,
     /// The name by which operators know this replica.
     pub replica_name: String,
     /// The version of the program.
@@ -108,6 +106,8 @@ pub struct Services {
     pub accounts: Arc<Accounts>,
     /// Authenticates callers and manages access keys.
     pub keys: Arc<Keys>,
+    /// The keys of operators.
+    pub operators: Arc<Operators>,
     /// Refreshes grants.
     pub refresher: Arc<Refresher>,
     /// Revokes tokens.
@@ -133,6 +133,8 @@ impl Services {
         let renewal = Renewal::new(ports, &accounts, workers.refresh_on_demand);
         let revoke = workers.revoke_on_demand;
         let withdrawals = Withdrawals::new(ports);
+        let operators = Operators::new(ports.vault.clone(), &settings.operators);
+        let operators = Arc::new(operators);
         let redeemer = Redeemer::new(ports, settings, &accounts, &ender, &completer);
         let deletion = Arc::new(Accounts::new(
             ports,
@@ -143,7 +145,8 @@ impl Services {
             revoke,
             &withdrawals,
         ));
-        let keys = Arc::new(Keys::new(ports, settings, &accounts, &ender, withdrawals));
+        let keys = Keys::new(ports, &operators, &accounts, &ender, withdrawals);
+        let keys = Arc::new(keys);
         let consents = Consents::new(ports, settings, &guesses, ender.clone(), &deletion, &keys);
         Self {
             redeemer: Arc::new(redeemer),
@@ -152,8 +155,9 @@ impl Services {
             keys,
             consents: Arc::new(consents),
             links: Arc::new(Links::new(
-                ports, settings, accounts, guesses, ender, completer,
+                ports, settings, &operators, accounts, guesses, ender, completer,
             )),
+            operators,
             refresher: workers.refresher,
             revoker: workers.revoker,
             housekeeping: Arc::new(Housekeeping::new(ports, settings)),

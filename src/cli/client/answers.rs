@@ -32,6 +32,10 @@ pub(crate) struct LinkRequest<'a> {
     pub(crate) provider: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) client_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) role: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) key_expires_at: Option<&'a str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) return_code: bool,
 }
@@ -147,6 +151,10 @@ pub(crate) struct NewKey<'a> {
     pub(crate) name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) expires_at: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(crate) networks: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_uses_per_minute: Option<u32>,
 }
 
 /// An access key without its secret.
@@ -158,6 +166,8 @@ pub(crate) struct KeyDetails {
     pub(crate) name: Option<String>,
     #[serde(deserialize_with = "shown")]
     pub(crate) role: String,
+    #[serde(default, deserialize_with = "maybe_shown")]
+    pub(crate) created_by: Option<String>,
     #[serde(default, deserialize_with = "time")]
     pub(crate) created_at: Option<OffsetDateTime>,
     #[serde(default, deserialize_with = "time")]

@@ -177,10 +177,19 @@ impl Client {
             .await
     }
 
-    pub(super) async fn delete_key(&self, id: &str, key: &str) -> Result<(), Refused> {
+    pub(super) async fn delete_key(
+        &self,
+        id: &str,
+        key: &str,
+        descendants: bool,
+    ) -> Result<(), Refused> {
         let path = format!("/v1/accounts/{id}/keys/{key}");
-        let deleted = self.send(self.request(Method::DELETE, &path)).await;
-        deleted.map(|_| ())
+        let mut request = self.request(Method::DELETE, &path);
+        // An earlier service does not know it.
+        if descendants {
+            request = request.query(&[("descendants", "true")]);
+        }
+        self.send(request).await.map(|_| ())
     }
 
     /// Builds a request. The service may be served below a path of a shared host.

@@ -37,6 +37,8 @@ async fn ask_for_a_code(client: &Client, service: &Url) -> Result<(LinkCode, Acc
     let request = LinkRequest {
         provider: None,
         client_name: Some("dev --auto"),
+        role: None,
+        key_expires_at: None,
         return_code: false,
     };
     let code = client.start_link(&request).await?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use central_oauth_domain::grant::AccessKeyId;
+use central_oauth_domain::ports::Descendants;
 use central_oauth_domain::usecases::Services;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
@@ -80,8 +81,9 @@ impl Keys {
 
     /// Create an access key
     ///
-    /// The new key may read the token and the account, and nothing else. Only this response contains it. Needs the admin
-    /// key or the key that came with a link code of the account.
+    /// The new key may read the token and the account, and nothing else. Only this response contains it. It expires no later
+    /// than the key that asks for it, and is limited to no more networks and uses. Needs the admin key or the key that came
+    /// with a link code of the account.
     #[oai(
         path = "/accounts/:id/keys",
         method = "post",
@@ -108,8 +110,9 @@ impl Keys {
 
     /// Delete an access key
     ///
-    /// Also deletes the key's links; the account and its other keys stay. Needs the admin key or the key that came with a
-    /// link code of the account, which may delete itself.
+    /// Also deletes the key's links; the account and its other keys stay. With `descendants=true` the keys are deleted too that
+    /// this key has made, and what those have made: do that if the key has leaked. Needs the admin key or the key that came
+    /// with a link code of the account, which may delete itself.
     #[oai(
         path = "/accounts/:id/keys/:key_id",
         method = "delete",
@@ -122,13 +125,19 @@ impl Keys {
         id: Path<String>,
         /// The id of the key.
         key_id: Path<String>,
+        /// Whether the keys that this key has made are deleted too.
+        #[oai(default)]
+        descendants: Query<bool>,
     ) -> Result<Deleted, Failure<DeleteKey>> {
         let caller = bearer.caller(&self.services.keys).await?;
         let (id, key) = (account_id(&id), id::read(&key_id, AccessKeyId(-1)));
-        self.services
-            .keys
-            .delete(&caller, id, key, bearer.address())
-            .await?;
+        let with = match descendants.0 {
+            true => Descendants::Deleted,
+            false => Descendants::Kept,
+        };
+        let address = bearer.address();
+        let deleted = self.services.keys.delete(&caller, id, key, with, address);
+        deleted.await?;
         Ok(Deleted::Deleted)
     }
 }
@@ -163,7 +172,8 @@ impl Documented for CreateKey {
         Answer(
             422,
             "`unprocessable`: an unknown field, a wrong type, a name that is missing or cannot be shown, an \
-             `expires_at` that is over, or an account that has as many keys as it may have",
+             `expires_at` that is over, a network that is none, more than the key that asks may do itself (`expires_at`, \
+             `networks`, `max_uses_per_minute`), or an account that has as many keys as it may have",
         ),
         TOO_MANY_UNKNOWN_KEYS,
         STORE_UNAVAILABLE,
@@ -174,6 +184,10 @@ struct DeleteKey;
 
 impl Documented for DeleteKey {
     const PROBLEMS: &'static [Answer] = &[
+        Answer(
+            400,
+            "`invalid_request`: `descendants` is not `true` or `false`",
+        ),
         UNAUTHORIZED,
         OWNERS_ONLY,
         Answer(

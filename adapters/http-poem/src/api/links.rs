@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use central_oauth_domain::grant::KeyRole;
 use central_oauth_domain::link::Requester;
 use central_oauth_domain::usecases::{LinkRequest, Services};
 use poem::Request;
@@ -74,6 +75,7 @@ impl Links {
         let caller = bearer.caller(&self.services.keys).await?;
         let OptionalJson(asked) = body;
         let address = known(client_address(request));
+        let key_expires_at = asked.key_expires_at.map(|text| text.read("key_expires_at"));
         let wanted = LinkRequest {
             provider: asked.provider,
             requester: Requester {
@@ -81,6 +83,8 @@ impl Links {
                 address: address.map(|address| address.to_string()),
             },
             address,
+            role: asked.role.map(KeyRole::from),
+            key_expires_at: key_expires_at.transpose()?,
             return_code: asked.return_code.unwrap_or_default(),
         };
         let started = self.services.links.start(&caller, wanted).await?;
@@ -155,8 +159,8 @@ impl Documented for StartLink {
     const PROBLEMS: &'static [Answer] = &[
         Answer(
             400,
-            "`invalid_request`: the body is not JSON, or the request has no key and names a host that is not one of this \
-             service",
+            "`invalid_request`: the body is not JSON, `key_expires_at` is not a time, or the request has no key and names a host \
+             that is not one of this service",
         ),
         Answer(
             401,
@@ -172,16 +176,17 @@ impl Documented for StartLink {
         NOT_JSON,
         Answer(
             422,
-            "`unprocessable`: an unknown field, a wrong type, a client name that cannot be shown, no such provider (the \
-             detail names the providers to choose from), or a return code where the service or the provider offers none; \
+            "`unprocessable`: an unknown field, a wrong type, a client name that cannot be shown, a `key_expires_at` that is \
+             over, a `role` or `key_expires_at` for an account that is linked again, no such provider (the detail names the \
+             providers to choose from), or a return code where the service or the provider offers none; \
              `return_code_required`: this service links accounts only with a return code",
         ),
         Answer(
             429,
             "`rate_limited`: a network (an IPv6 /48 counts as one) gets 300 link codes without a key in the lifetime of one (10 \
-             minutes by default), and 10 while 2,000 or more links are open; or \
-             too many unknown or expired keys from this network (30 at once, then one every 2 seconds get a 401); a valid \
-             key still works",
+             minutes by default), and 10 while 2,000 or more links are open; too many unknown or expired keys from this \
+             network (30 at once, then one every 2 seconds get a 401; a valid key still works); or this key was used more often \
+             than its `max_uses_per_minute`",
         ),
         Answer(
             503,
@@ -202,8 +207,9 @@ impl Documented for PollLink {
         Answer(404, "`not_found`: no link has this code"),
         Answer(
             429,
-            "`rate_limited`: polled faster than the interval; too many wrong codes were tried; or too many unknown \
-             or expired keys from this network (30 at once, then one every 2 seconds get a 401); a valid key still works",
+            "`rate_limited`: polled faster than the interval; too many wrong codes were tried; too many unknown \
+             or expired keys from this network (30 at once, then one every 2 seconds get a 401; a valid key still works); or \
+             this key was used more often than its `max_uses_per_minute`",
         ),
         STORE_UNAVAILABLE,
     ];

@@ -7,6 +7,8 @@ use poem_openapi::{Enum, Object};
 use serde::Deserialize;
 use url::Url;
 
+use super::key::AccessKeyRole;
+use super::time_text::TimeText;
 use super::{Account, Trouble, seconds_down, seconds_up};
 
 /// A request for a link code.
@@ -20,6 +22,11 @@ pub(crate) struct NewLink {
     /// The name of the client, in at most 100 characters. The person sees it before they consent.
     #[oai(nullable)]
     pub(crate) client_name: Option<String>,
+    /// What the new key may do once the account is linked. Default: `owner`.
+    pub(crate) role: Option<AccessKeyRole>,
+    /// When the new key expires; must be in the future. A key without an expiry works until it is deleted.
+    #[oai(nullable)]
+    pub(crate) key_expires_at: Option<TimeText>,
     /// Whether the key opens the account only after `POST /v1/link/{link_code}/confirm` with the return code that the page
     /// shows to the person. Only for providers that send people back to the page.
     #[oai(nullable)]
@@ -139,6 +146,8 @@ impl Example for NewLink {
         Self {
             provider: Some("github".to_owned()),
             client_name: Some("nightly backup on db1".to_owned()),
+            role: Some(AccessKeyRole::Reader),
+            key_expires_at: Some(TimeText::example()),
             return_code: None,
         }
     }
@@ -160,7 +169,7 @@ impl Example for StartedLink {
             verification_url_complete: "https://auth.example.com/device?code=12345678".to_owned(),
             expires_in: 600,
             interval: 2,
-            access_key: Some("coak_0123456789abcdefghjkmnpqrstvwxyz01234567".to_owned()),
+            access_key: Some("coak_0123456789abcdefghjkmnpqrstvwxyz012345671238hhy".to_owned()),
             provider: "github".to_owned(),
             return_code: None,
         }

@@ -23,7 +23,7 @@ impl TimeText {
     ///
     /// # Errors
     /// [`Code::InvalidRequest`] if it is not an RFC 3339 time.
-    pub(super) fn read(&self, field: &str) -> Result<Timestamp, Problem> {
+    pub(crate) fn read(&self, field: &str) -> Result<Timestamp, Problem> {
         let time = OffsetDateTime::parse(&self.0, &Rfc3339).map_err(|_| {
             let detail = format!("{field}: not an RFC 3339 time such as 2026-12-31T23:59:59Z");
             Problem::new(Code::InvalidRequest, detail)

@@ -149,6 +149,7 @@ impl From<Refusal> for Problem {
             Refusal::LinkEnded => problem(Code::LinkEnded),
             Refusal::RateLimited { retry_after }
             | Refusal::TooManyUnknownKeys { retry_after }
+            | Refusal::KeyUsedTooOften { retry_after }
             | Refusal::TooManyLinks { retry_after }
             | Refusal::TooManyConsents { retry_after } => {
                 problem(Code::RateLimited).retry_after(retry_after)
@@ -167,7 +168,9 @@ impl From<Refusal> for Problem {
             Refusal::Store(error @ (StoreError::Conflict | StoreError::Unavailable(_))) => {
                 Self::store_unavailable(&error)
             }
-            Refusal::Store(error @ StoreError::Corrupt(_)) => Self::internal(&error),
+            Refusal::Store(error @ (StoreError::Corrupt(_) | StoreError::Altered(_))) => {
+                Self::internal(&error)
+            }
             Refusal::Cipher(error) => Self::internal(&error),
         }
     }

@@ -36,7 +36,7 @@ fn read(mut row: Model) -> Result<Link, Column> {
         code: hash(&row.code_hash).ok_or("code_hash")?,
         key: AccessKeyId(row.access_key_id),
         relink_of: row.relink_of.map(AccountId),
-        provider: ProviderName::new(std::mem::take(&mut row.provider)),
+        provider: ProviderName::new(row.provider.clone()),
         requester: Requester {
             client_name: row.client_name.take(),
             address: row.address.take(),

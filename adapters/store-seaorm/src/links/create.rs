@@ -5,6 +5,7 @@ use central_oauth_domain::grant::AccessKeyId;
 use central_oauth_domain::link::{CodeLimit, Link, LinkId};
 use central_oauth_domain::ports::{LinkCreation, NewLink, NewLinkKey, StoreError};
 use central_oauth_domain::secret::KeyedHash;
+use central_oauth_domain::vault::RowMacs;
 use sea_orm::ActiveValue::NotSet;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
@@ -25,9 +26,11 @@ pub(super) async fn create(
     link: NewLink,
     most_open: u64,
     limit: CodeLimit,
+    macs: &RowMacs,
 ) -> Result<LinkCreation, StoreError> {
+    let macs = macs.clone();
     let created = store.database.write(Purpose::Change, move |db| {
-        Box::pin(insert(db, link, most_open, limit))
+        Box::pin(insert(db, link, most_open, limit, macs))
     });
     match created.await {
         Ok(link) => Ok(LinkCreation::Created(Box::new(link))),
@@ -53,6 +56,7 @@ async fn insert(
     link: NewLink,
     most_open: u64,
     limit: CodeLimit,
+    macs: RowMacs,
 ) -> Result<Link, NotCreated> {
     locks::new_links(db).await?;
     let open = open_links(link.created_at).limit(row_count(most_open));
@@ -64,7 +68,7 @@ async fn insert(
     if open >= most_open {
         return Err(NotCreated::Refused(LinkCreation::OverCapacity));
     }
-    let key = key_of(db, &link).await?;
+    let key = key_of(db, &link, &macs).await?;
     match new_row(link, key).insert(db).await {
         Ok(row) => Ok(row.try_into()?),
         Err(error) if is_taken(&error) => Err(NotCreated::Refused(LinkCreation::CodeTaken)),
@@ -72,12 +76,13 @@ async fn insert(
     }
 }
 
-async fn key_of(db: &impl ConnectionTrait, link: &NewLink) -> Result<AccessKeyId, StoreError> {
+async fn key_of(
+    db: &impl ConnectionTrait,
+    link: &NewLink,
+    macs: &RowMacs,
+) -> Result<AccessKeyId, StoreError> {
     match link.key {
-        NewLinkKey::New(hash) => {
-            let name = link.requester.client_name.clone();
-            keys::insert_inert(db, hash, name, link.created_at).await
-        }
+        NewLinkKey::New(key) => keys::insert_inert(db, key, link, macs).await,
         NewLinkKey::Relink { key, account } => {
             locks::parent(db, account).await?;
             keys::require(db, key, account).await?;

@@ -17,6 +17,7 @@ use central_oauth_domain::link::{
 };
 use central_oauth_domain::ports::{LinkCreation, LinkStore, NewLink, StoreError};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
+use central_oauth_domain::vault::RowMacs;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use crate::database::Purpose;
@@ -42,8 +43,9 @@ impl LinkStore for SeaOrmStore {
         link: NewLink,
         most_open: u64,
         limit: CodeLimit,
+        macs: &RowMacs,
     ) -> Result<LinkCreation, StoreError> {
-        create::create(self, link, most_open, limit).await
+        create::create(self, link, most_open, limit, macs).await
     }
 
     async fn find_link(&self, code: &KeyedHash) -> Result<Option<Link>, StoreError> {
@@ -145,9 +147,10 @@ impl LinkStore for SeaOrmStore {
         link: &Link,
         grant: NewGrant,
         now: Timestamp,
+        macs: &RowMacs,
         audit: AuditDraft,
     ) -> Result<Account, StoreError> {
-        complete::link(self, link, grant, now, audit).await
+        complete::link(self, link, grant, now, macs, audit).await
     }
 
     async fn end_link(

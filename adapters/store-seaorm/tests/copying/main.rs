@@ -30,6 +30,9 @@ async fn all_is_there_and_opens() {
             ("access_keys", 5),
             ("device_codes", 5),
             ("revocations", 1),
+            ("audit_inbox", 3),
+            ("audit_log", 0),
+            ("audit_ends", 0),
         ];
         assert_eq!(rows, expected);
         // Two of each account, two of the link at which somebody is asked, one of the revocation.

@@ -5,13 +5,14 @@ use async_trait::async_trait;
 use super::StoreError;
 use crate::audit::AuditDraft;
 use crate::grant::revocation::NewRevocation;
-use crate::grant::{AccessKeyId, Account, AccountId, NewGrant, ProviderName};
+use crate::grant::{AccessKeyId, Account, AccountId, InertKey, NewGrant, ProviderName};
 use crate::link::{
     CodeLimit, Confirmation, Ending, Link, LinkId, LinkState, LinkVersion, Owner, PollSchedule,
     Requester, ReturnCode, SealedConsent, SealedGrant, TooManyCodes, TooManyConsents,
 };
 use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
+use crate::vault::RowMacs;
 
 /// From the code to the account, or to another end.
 ///
@@ -20,13 +21,14 @@ use crate::time::Timestamp;
 /// return [`StoreError::Conflict`].
 #[async_trait]
 pub trait LinkStore: Send + Sync {
-    /// Keeps a new link and, unless it relinks, its inert key. The link codes of its network, where it has one, are limited
+    /// Keeps a new link and, unless it relinks, its inert key with its MAC. The link codes of its network, where it has one, are limited
     /// by [`CodeLimit::judge`].
     async fn create_link(
         &self,
         link: NewLink,
         most_open: u64,
         limit: CodeLimit,
+        macs: &RowMacs,
     ) -> Result<LinkCreation, StoreError>;
 
     /// The link with this code.
@@ -106,14 +108,16 @@ pub trait LinkStore: Send + Sync {
     ) -> Result<Link, StoreError>;
 
     /// Completes a link ([`Link::complete`]): creates the account or brings it back to life, replaces its tokens and opens
-    /// it to the link's key. See [`NewGrant::refresh_token`] for what happens without one. What was to be
-    /// revoked of the same person is not any more: some providers revoke by person, and would end the new grant too. The
-    /// audit entry is part of the transaction.
+    /// it to the link's key ([`RowMacs::completed`]). See [`NewGrant::refresh_token`] for what happens without one. What was
+    /// to be revoked of the same person is not any more: some providers revoke by person, and would end the new grant too. The
+    /// audit entry is part of the transaction. [`StoreError::Altered`] when the key's row is not one that the service has
+    /// written for this link.
     async fn complete_link(
         &self,
         link: &Link,
         grant: NewGrant,
         now: Timestamp,
+        macs: &RowMacs,
         audit: AuditDraft,
     ) -> Result<Account, StoreError>;
 
@@ -200,7 +204,7 @@ impl NewLink {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NewLinkKey {
     /// A new key, inert until the link is complete.
-    New(KeyedHash),
+    New(InertKey),
     /// A key of the account that is to be linked again.
     Relink {
         /// The key.

@@ -18,13 +18,14 @@ mod write_tests;
 use std::error::Error;
 
 use crate::link::TransitionError;
+use crate::vault::AlteredKey;
 
 pub use accounts::AccountStore;
 pub use audit::AuditStore;
 pub use census::{AccountCount, Census, CensusStore, DyingCount, OverdueCount};
 pub use clock_steps::ClockStepStore;
 pub use guesses::GuessStore;
-pub use keys::{KeyCreation, KeyStore};
+pub use keys::{Descendants, KeyCreation, KeyStore};
 pub use links::{LinkCreation, LinkStore, NewLink, NewLinkKey};
 pub use outages::OutageStore;
 pub use reads::{OpenedGrant, OpenedKey, ReadStore, RowVersion};
@@ -82,6 +83,9 @@ pub enum StoreError {
     /// What is stored cannot be understood.
     #[error("what is stored cannot be understood")]
     Corrupt(#[source] Box<dyn Error + Send + Sync>),
+    /// A row was changed by somebody who does not have the secret key.
+    #[error(transparent)]
+    Altered(#[from] AlteredKey),
     /// The store cannot be reached, or not in time.
     #[error("the store is unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),

@@ -9,6 +9,7 @@ use crate::grant::{Account, AccountId, AccountKey, AccountStatus, NewGrant, Stor
 use crate::link::{Link, LinkState};
 use crate::ports::{AccountStore, StoreError};
 use crate::time::Timestamp;
+use crate::vault::RowMacs;
 
 #[async_trait]
 impl AccountStore for MemoryStore {
@@ -71,14 +72,22 @@ impl State {
         link: &Link,
         grant: NewGrant,
         now: Timestamp,
+        macs: &RowMacs,
     ) -> Result<Account, StoreError> {
         let known = self.account_with(&grant.account);
         let id = known.unwrap_or_else(|| AccountId(self.next_number()));
-        let linked = self.change_link(link, |link| link.complete(id, now))?;
+        let key = self.holder(link.key).ok_or(StoreError::Conflict)?;
+        let opened = StoredTokens::new(id, grant.clone(), now).account;
+        link.complete(id, now)?;
+        let completed = macs.completed(&key, link, &opened)?;
+        self.change_link(link, |link| link.complete(id, now))?;
         let account = self.link_account(id, grant, now);
         self.cancel_revocations(&account.key, now);
-        if let Some(key) = self.keys.get_mut(&linked.key.0) {
-            key.account = Some(id);
+        if let Some(key) = completed
+            && let Some(kept) = self.keys.get_mut(&key.id.0)
+        {
+            kept.account = Some(id);
+            kept.mac = key.mac;
         }
         Ok(account)
     }

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::{MemoryStore, State, refuse};
 use crate::audit::{AuditDraft, AuditEvent};
 use crate::grant::revocation::NewRevocation;
-use crate::grant::{AccessKeyId, Account, AccountId, NewGrant, ProviderName};
+use crate::grant::{AccessKeyId, Account, AccountId, InertKey, NewGrant, ProviderName};
 use crate::link::{
     CodeLimit, Confirmation, ConsentLimit, Ending, Link, LinkId, Owner, PollSchedule,
     SealedConsent, SealedGrant, TooManyConsents, TransitionError, Underway, in_turns,
@@ -13,6 +13,7 @@ use crate::link::{
 use crate::ports::{LinkCreation, LinkStore, NewLink, NewLinkKey, StoreError};
 use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
+use crate::vault::RowMacs;
 
 #[async_trait]
 impl LinkStore for MemoryStore {
@@ -21,8 +22,9 @@ impl LinkStore for MemoryStore {
         link: NewLink,
         most_open: u64,
         limit: CodeLimit,
+        macs: &RowMacs,
     ) -> Result<LinkCreation, StoreError> {
-        self.lock().create_link(link, most_open, limit)
+        self.lock().create_link(link, most_open, limit, macs)
     }
 
     async fn find_link(&self, code: &KeyedHash) -> Result<Option<Link>, StoreError> {
@@ -132,10 +134,11 @@ impl LinkStore for MemoryStore {
         link: &Link,
         grant: NewGrant,
         now: Timestamp,
+        macs: &RowMacs,
         audit: AuditDraft,
     ) -> Result<Account, StoreError> {
         let mut state = self.lock();
-        let account = state.complete_link(link, grant, now)?;
+        let account = state.complete_link(link, grant, now, macs)?;
         state.keep_entry(audit.entry(AuditEvent::linked(link, &account)));
         Ok(account)
     }
@@ -210,6 +213,7 @@ impl State {
         link: NewLink,
         most_open: u64,
         limit: CodeLimit,
+        macs: &RowMacs,
     ) -> Result<LinkCreation, StoreError> {
         let links = self.links.values();
         let open = links.filter(|kept| kept.is_open(link.created_at)).count() as u64;
@@ -223,21 +227,25 @@ impl State {
         if self.links.values().any(|kept| kept.code == link.code) {
             return Ok(LinkCreation::CodeTaken);
         }
-        let key = self.key_of(&link)?;
+        let (key, inert) = self.key_of(&link)?;
         let kept = link.into_link(LinkId(self.next_number()), key);
+        if let Some(inert) = inert {
+            self.insert_inert_key(inert, &kept, macs)?;
+        }
         self.links.insert(kept.id.0, kept.clone());
         Ok(LinkCreation::Created(Box::new(kept)))
     }
 
-    fn key_of(&mut self, link: &NewLink) -> Result<AccessKeyId, StoreError> {
+    /// The number of the key of a link, and the key if it is new.
+    fn key_of(&mut self, link: &NewLink) -> Result<(AccessKeyId, Option<InertKey>), StoreError> {
         match link.key {
             NewLinkKey::Relink { key, account } => self
                 .keys
                 .get(&key.0)
                 .filter(|kept| kept.account == Some(account))
-                .map(|_| key)
+                .map(|_| (key, None))
                 .ok_or(StoreError::Conflict),
-            NewLinkKey::New(hash) => self.new_link_key(hash, link),
+            NewLinkKey::New(key) => Ok((AccessKeyId(self.next_number()), Some(key))),
         }
     }
 

@@ -31,6 +31,15 @@ impl SealStore for MemoryStore {
         Ok(state.hash_key.get_or_insert(candidate).clone())
     }
 
+    async fn replace_hash_key(&self, seen: &Sealed, by: &Sealed) -> Result<bool, StoreError> {
+        let mut state = self.lock();
+        let is_seen = state.hash_key.as_ref() == Some(seen);
+        if is_seen {
+            state.hash_key = Some(by.clone());
+        }
+        Ok(is_seen)
+    }
+
     async fn seals_in_use(&self) -> Result<BTreeSet<SealId>, StoreError> {
         let mut state = self.lock();
         let rows = OwnerKind::ALL.map(|owners| state.sealed_rows(owners));

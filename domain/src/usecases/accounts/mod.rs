@@ -76,7 +76,7 @@ impl Accounts {
         match caller {
             Caller::Nobody => Err(KEY_NEEDED),
             Caller::Enroller => Err(ENROLMENT_ONLY),
-            Caller::Admin => self.reader.page(after, limit).await,
+            Caller::Admin | Caller::Auditor => self.reader.page(after, limit).await,
             Caller::Key(key) => {
                 let own = account_of(key, self.clock.now())?;
                 let own = self.reader.get(own).await?;

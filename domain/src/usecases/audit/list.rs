@@ -38,7 +38,7 @@ impl AuditLog {
     /// Who may read the log.
     fn may_read(&self, caller: &Caller) -> Result<(), Refusal> {
         match caller {
-            Caller::Admin => Ok(()),
+            Caller::Admin | Caller::Auditor => Ok(()),
             Caller::Nobody => Err(KEY_NEEDED),
             Caller::Enroller => Err(READERS_ONLY),
             // A key that opens nothing is refused as such, here as elsewhere.

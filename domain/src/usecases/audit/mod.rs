@@ -189,6 +189,7 @@ impl From<&Caller> for Actor {
         match caller {
             Caller::Nobody => Self::Anonymous,
             Caller::Admin => Self::Admin,
+            Caller::Auditor => Self::Auditor,
             Caller::Enroller => Self::Enroller,
             Caller::Key(key) => Self::Key(key.id),
         }

@@ -5,6 +5,8 @@ use std::net::Ipv4Addr;
 
 use super::*;
 use crate::audit::{AuditEntry, AuditFilter, AuditPosition, ChainBreak};
+use crate::grant::KeyLimits;
+use crate::ports::Descendants;
 use crate::secret::AccessKey;
 use crate::usecases::tests::{ADMIN, HOME, Stage, secs};
 use crate::usecases::{KeyRequest, Refusal, VerifyError, verify_audit};
@@ -204,6 +206,7 @@ async fn keys_and_accounts_say_who_has_changed_them() {
     let request = KeyRequest {
         name: "job".to_owned(),
         expires_at: None,
+        limits: KeyLimits::default(),
     };
     let owner = stage.caller(&key).await;
     let made = stage.keys.create(&owner, account, request, HOME).await;
@@ -211,7 +214,7 @@ async fn keys_and_accounts_say_who_has_changed_them() {
     let admin = stage.caller(&AccessKey::new(ADMIN)).await;
     stage
         .keys
-        .delete(&admin, account, made.id, HOME)
+        .delete(&admin, account, made.id, Descendants::Kept, HOME)
         .await
         .unwrap();
     stage.accounts.delete(&admin, account, HOME).await.unwrap();

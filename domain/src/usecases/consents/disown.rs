@@ -4,6 +4,7 @@ use super::{Consents, Visitor};
 use crate::audit::Actor;
 use crate::grant::AccountId;
 use crate::link::{Link, LinkCode, LinkState};
+use crate::ports::Descendants;
 use crate::time::Timestamp;
 use crate::usecases::Refusal;
 use crate::usecases::refusal::UNKNOWN_CODE;
@@ -38,8 +39,14 @@ impl Consents {
             Ok(Disowned::Account)
         } else {
             let keys = &self.keys;
-            keys.delete_as(Actor::Person, id, link.key, visitor.address)
-                .await?;
+            keys.delete_as(
+                Actor::Person,
+                id,
+                link.key,
+                Descendants::Deleted,
+                visitor.address,
+            )
+            .await?;
             Ok(Disowned::Key)
         }
     }

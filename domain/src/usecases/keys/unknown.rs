@@ -10,6 +10,9 @@ use crate::observe::BearerRefusal;
 use crate::rate_limit::RateLimit;
 use crate::usecases::Refusal;
 
+/// Why a key is refused that is used from elsewhere.
+pub(super) const WRONG_NETWORK: &str = "this access key may not be used from this network";
+
 /// Counts unknown and expired bearers by network, in this process.
 ///
 /// A bearer is looked up first, so a valid key works whatever its network has tried: clients behind one address do not
@@ -45,7 +48,10 @@ impl Keys {
             .admit(Network::of(address), self.clock.uptime())
         {
             Ok(left) => {
-                self.observer.bearer_refused(BearerRefusal::Unauthorized);
+                self.observer.bearer_refused(match why {
+                    WRONG_NETWORK => BearerRefusal::WrongNetwork,
+                    _ => BearerRefusal::Unauthorized,
+                });
                 if left == 0 {
                     tracing::warn!(%address, "too many unknown access keys: this network gets 429 for more of them; valid keys still work");
                 } else {

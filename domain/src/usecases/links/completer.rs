@@ -47,7 +47,9 @@ impl LinkCompleter {
         audit: AuditDraft,
     ) -> Result<Account, StoreError> {
         let (id, now) = (link.id, self.clock.now());
-        let account = self.links.complete_link(link, grant, now, audit).await?;
+        let macs = self.vault.row_macs();
+        let completed = self.links.complete_link(link, grant, now, &macs, audit);
+        let account = completed.await?;
         self.cache.forget(account.id);
         tracing::info!(link = id.0, account = account.id.0, provider = %link.provider, "account linked");
         let linked = LinkEnd::Linked;

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::poll::own_key;
 use super::{LinkReport, Links};
 use crate::audit::{Actor, AuditEvent};
 use crate::link::{Ending, HeldGrant, Link, LinkCode, LinkState, LinkStatus, ReturnCode};
@@ -29,12 +30,13 @@ impl Links {
         let code = LinkCode::parse(code)?;
         let hash = self.vault.hash_link_code(&code);
         for _ in 0..TRIES {
-            let link = self.links.find_link(&hash).await?.filter(|link| {
-                // Nobody else learns whether there is a link with this code.
-                super::poll::is_own(link, caller)
-            });
-            let link = link.ok_or(UNKNOWN_CODE)?;
-            match self.confirm_once(&link, return_code, address).await {
+            let link = self.links.find_link(&hash).await?;
+            // Nobody else learns whether there is a link with this code.
+            let (Some(key), Some(link)) = (own_key(link.as_ref(), caller), &link) else {
+                return Err(UNKNOWN_CODE);
+            };
+            let link = self.as_the_key_says(link, key)?;
+            match self.confirm_once(link, return_code, address).await {
                 Err(Refusal::Store(StoreError::Conflict)) => {}
                 Ok(()) => return self.reported(&hash).await,
                 Err(refusal) => return Err(refusal),

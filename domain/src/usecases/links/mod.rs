@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::accounts::AccountReader;
-use super::{AuditLog, Ports, Providers, Settings};
+use super::{AuditLog, Operators, Ports, Providers, Settings};
 use crate::entropy::Entropy;
 use crate::link::{CodeLimit, Link, PollLimit, ReturnCodePolicy};
 use crate::observe::Observer;
@@ -34,10 +34,10 @@ pub struct Links {
     providers: Providers,
     accounts: AccountReader,
     guesses: GuessLimiter,
+    operators: Arc<Operators>,
     ender: LinkEnder,
     completer: LinkCompleter,
     return_code: ReturnCodePolicy,
-    needs_enroll_key: bool,
     code_ttl: Duration,
     poll_interval: Duration,
     polls: PollLimit,
@@ -52,6 +52,7 @@ impl Links {
     pub(super) fn new(
         ports: &Ports,
         settings: &Settings,
+        operators: &Arc<Operators>,
         accounts: AccountReader,
         guesses: GuessLimiter,
         ender: LinkEnder,
@@ -65,10 +66,10 @@ impl Links {
             providers: ports.providers.clone(),
             accounts,
             guesses,
+            operators: Arc::clone(operators),
             ender,
             completer,
             return_code: settings.return_code,
-            needs_enroll_key: settings.enroll_key.is_some(),
             code_ttl: settings.link_code_ttl,
             poll_interval: settings.poll_interval,
             polls: PollLimit::new(settings.poll_interval),

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use super::Links;
 use crate::audit::{Actor, AuditEvent};
-use crate::grant::{KeyHolder, KeyRole, ProviderName};
+use crate::grant::{InertKey, KeyHolder, KeyRole, ProviderName};
 use crate::link::{Link, LinkCode, Network, Requester, ReturnCodePolicy, TooManyCodes};
 use crate::ports::{LinkCreation, NewLink, NewLinkKey, StoreError};
 use crate::secret::{AccessKey, KeyedHash};
-use crate::usecases::caller::{READING_ONLY, UNKNOWN_KEY, account_of};
+use crate::time::Timestamp;
+use crate::usecases::caller::{AUDITING_ONLY, READING_ONLY, UNKNOWN_KEY, account_of};
+use crate::usecases::expiry::in_the_future;
 use crate::usecases::name::checked;
 use crate::usecases::refusal::NO_RETURN_CODE;
 use crate::usecases::{Caller, Refusal};
@@ -24,6 +26,10 @@ pub struct LinkRequest {
     pub requester: Requester,
     /// Where the request comes from, if that is known.
     pub address: Option<IpAddr>,
+    /// What the new key may do; everything, if nothing is said.
+    pub role: Option<KeyRole>,
+    /// When the new key stops working, if ever.
+    pub key_expires_at: Option<Timestamp>,
     /// Whether the program will send a return code.
     pub return_code: bool,
 }
@@ -76,12 +82,25 @@ impl Links {
             ..request.requester
         };
         let (provider, key, access_key) = match caller {
-            Caller::Nobody if self.needs_enroll_key => return Err(Refusal::EnrollKeyRequired),
+            Caller::Nobody if self.operators.need_enrolment() => {
+                return Err(Refusal::EnrollKeyRequired);
+            }
+            Caller::Auditor => return Err(AUDITING_ONLY),
             Caller::Nobody | Caller::Enroller | Caller::Admin => {
                 let provider = self.providers.choose(request.provider.as_deref())?;
                 let access_key = AccessKey::generate(&self.entropy);
-                let key = NewLinkKey::New(self.vault.hash_access_key(&access_key));
+                let expires_at = request.key_expires_at;
+                let key = InertKey {
+                    hash: self.vault.hash_access_key(&access_key),
+                    role: request.role.unwrap_or(KeyRole::Owner),
+                    expires_at: in_the_future("key_expires_at", expires_at, self.clock.now())?,
+                };
+                let key = NewLinkKey::New(key);
                 (provider.name().clone(), key, Some(access_key))
+            }
+            Caller::Key(_) if request.role.is_some() || request.key_expires_at.is_some() => {
+                let detail = "role and key_expires_at are for new keys: an account that is linked again keeps its key";
+                return Err(Refusal::Unprocessable(detail.to_owned()));
             }
             Caller::Key(holder) => {
                 let (provider, key) = self.relink(holder, request.provider.as_deref()).await?;
@@ -186,7 +205,9 @@ impl Links {
                 expires_at: now + self.code_ttl,
                 return_code: wanted.return_code,
             };
-            let created = self.links.create_link(link, wanted.most_open, self.codes);
+            let macs = self.vault.row_macs();
+            let (most_open, codes) = (wanted.most_open, self.codes);
+            let created = self.links.create_link(link, most_open, codes, &macs);
             match created.await {
                 Ok(LinkCreation::Created(link)) => {
                     tracing::info!(link = link.id.0, %provider, relink = link.relink_of.is_some(), "link code handed out");

@@ -2,10 +2,12 @@
 
 use super::{Outcome, Redeemer};
 use crate::audit::{Actor, AuditEvent};
+use crate::fault::Fault;
 use crate::grant::NewGrant;
 use crate::link::pace::IDENTIFY_WITHIN;
 use crate::link::{Ending, Link, LinkState, PollSchedule, SealedGrant};
 use crate::ports::StoreError;
+use crate::vault::AlteredKey;
 
 impl Redeemer {
     /// Records an outcome. Returns the link if there is more to do at once, under the same lease.
@@ -28,7 +30,10 @@ impl Redeemer {
             Outcome::Identified(grant) => {
                 let grant = NewGrant::clone(grant);
                 let audit = self.audit.draft(Actor::Person, None);
-                self.completer.complete(link, grant, audit).await?;
+                match self.completer.complete(link, grant, audit).await {
+                    Err(StoreError::Altered(altered)) => self.refuse(link, altered).await?,
+                    completed => drop(completed?),
+                }
             }
             Outcome::Held(owner) => {
                 self.links.hold_grant(link, owner.clone(), now).await?;
@@ -39,6 +44,15 @@ impl Redeemer {
             Outcome::Over(ending) => self.ender.end(link, ending.clone()).await?,
         }
         Ok(None)
+    }
+
+    /// Ends a link whose key was tampered with, and revokes its tokens.
+    async fn refuse(&self, link: &Link, altered: AlteredKey) -> Result<(), StoreError> {
+        self.observer.key_altered();
+        tracing::error!(link = link.id.0, key = link.key.0, error = %altered, "link refused: it would open the account to a key that does not belong to it");
+        let detail = "the stored key of this link is not the one that was handed out with it";
+        let fault = Fault::new("key_altered", detail);
+        self.ender.end(link, Ending::Failed(fault)).await
     }
 
     /// Stores tokens that just arrived. They exist nowhere else, so they are stored even if the lease was lost meanwhile, as

@@ -22,7 +22,7 @@ async fn tokens_are_for_access_keys_of_linked_accounts() {
     ));
     let unknown = stage
         .keys
-        .authenticate(Some(&AccessKey::new("coak_unknown")))
+        .authenticate(Some(&AccessKey::new("coak_unknown")), address(9))
         .await;
     assert!(matches!(unknown, Err(Refusal::Unauthorized(_))));
     let (_, key) = stage.linked().await;

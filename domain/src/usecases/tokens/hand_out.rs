@@ -135,7 +135,7 @@ fn token_key(caller: &Caller) -> Result<&ShownKey, Refusal> {
     match caller {
         Caller::Key(key) => Ok(key),
         Caller::Nobody => Err(KEY_NEEDED),
-        Caller::Admin | Caller::Enroller => {
+        Caller::Admin | Caller::Auditor | Caller::Enroller => {
             let detail = "only an access key opens a token; operators' keys do not";
             Err(Refusal::Forbidden(detail))
         }

@@ -4,7 +4,9 @@ mod hand_out;
 mod renewal;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::token_cache::CONFIRM_EVERY;
 use super::{AuditLog, Ports, TokenCache};
 use crate::ports::{Clock, KeyStore};
 use crate::vault::Vault;
@@ -34,8 +36,11 @@ impl Tokens {
         }
     }
 
-    /// Forgets what is remembered of keys that nobody has shown for a while.
-    pub fn forget_unused(&self) {
-        self.cache.forget_unused();
+    /// How often [`Tokens::confirm_remembered`] is called.
+    pub const CONFIRM_EVERY: Duration = CONFIRM_EVERY;
+
+    /// Confirms what is remembered of keys that are in use, and forgets the others.
+    pub async fn confirm_remembered(&self) {
+        self.cache.confirm().await;
     }
 }

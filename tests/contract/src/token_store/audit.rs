@@ -7,7 +7,7 @@ use central_oauth_domain::audit::{
     Actor, AuditEntry, AuditEvent, AuditFilter, AuditKind, AuditNumber, KeptEntry,
 };
 use central_oauth_domain::grant::{AccessKeyId, AccountId};
-use central_oauth_domain::ports::{StoreError, TokenStore};
+use central_oauth_domain::ports::{Descendants, StoreError, TokenStore};
 use central_oauth_domain::testing::{audit_chain, audit_draft};
 use central_oauth_domain::usecases::verify_audit;
 use tokio::task::JoinSet;
@@ -214,32 +214,25 @@ pub(super) async fn changes_of_keys_leave_entries(fixture: &dyn Fixture) {
     assert_eq!(kinds(&*store).await, ["link.linked"]);
     let owner = found(&*store, 1).await.key;
     store
-        .create_key(new_key(2, ada.id), PLENTY, draft(Actor::Admin))
+        .create_key(new_key(2, ada.id), PLENTY, macs(), draft(Actor::Admin))
         .await
         .unwrap();
     // Neither a second key with this hash, nor one too many, nor one that is not there.
     assert_conflict(
         store
-            .create_key(new_key(2, ada.id), PLENTY, draft(Actor::Admin))
+            .create_key(new_key(2, ada.id), PLENTY, macs(), draft(Actor::Admin))
             .await,
     );
     store
-        .create_key(new_key(3, ada.id), 1, draft(Actor::Admin))
+        .create_key(new_key(3, ada.id), 1, macs(), draft(Actor::Admin))
         .await
         .unwrap();
     let gone = AccessKeyId(777);
-    assert!(
-        !store
-            .delete_key(ada.id, gone, draft(Actor::Admin))
-            .await
-            .unwrap()
-    );
-    assert!(
-        store
-            .delete_key(ada.id, owner, draft(Actor::Key(owner)))
-            .await
-            .unwrap()
-    );
+    let kept = Descendants::Kept;
+    let deleted = store.delete_key(ada.id, gone, kept, draft(Actor::Admin));
+    assert_eq!(deleted.await.unwrap(), []);
+    let deleted = store.delete_key(ada.id, owner, kept, draft(Actor::Key(owner)));
+    assert_eq!(deleted.await.unwrap(), [owner]);
     let expected = ["link.linked", "key.created", "key.deleted"];
     assert_eq!(kinds(&*store).await, expected);
     let deleted = log(&*store).await.pop().unwrap().content;

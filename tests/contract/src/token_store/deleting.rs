@@ -35,9 +35,8 @@ pub(super) async fn takes_keys_and_links_along(fixture: &dyn Fixture) {
     let bob = linked(&*store, 3, grant("bob", "one"), 10).await.id;
     let hers = found(&*store, 1).await.key;
     keep(&*store, new_relink(4, hers, ada.id)).await;
-    let reader = store
-        .create_key(new_key(5, ada.id), PLENTY, draft(Actor::Admin))
-        .await;
+    let created = store.create_key(new_key(5, ada.id), PLENTY, macs(), draft(Actor::Admin));
+    let reader = created.await;
     reader.unwrap();
     let bobs = stored(&*store, bob).await;
 

@@ -13,6 +13,7 @@ mod ending;
 mod grant_ends;
 mod guesses;
 mod hash_key;
+mod key_macs;
 mod keys;
 mod outages;
 mod polling;
@@ -71,7 +72,11 @@ where
     run_each! { make:
         hash_key::{
             answers, the_first_candidate_is_kept, one_of_many_candidates_is_kept, a_store_with_rows_gets_no_new_one,
-            a_store_with_rows_keeps_its_own,
+            a_store_with_rows_keeps_its_own, it_is_replaced_if_it_is_still_the_one_that_was_read,
+        },
+        key_macs::{
+            every_key_has_one, only_the_own_hash_key_makes_them, a_link_opens_nothing_to_another_key,
+            keys_that_have_one_get_no_other,
         },
         creating::{
             a_new_link_is_pending, a_taken_code_leaves_nothing, a_taken_key_is_a_conflict,
@@ -168,7 +173,8 @@ where
             a_link_s_key_is_named_after_the_client, an_account_s_keys_come_in_pages, an_account_has_only_so_many,
             a_key_needs_an_account_and_a_hash_of_its_own, many_at_once_stay_below_the_most,
             deleting_one_takes_its_links_along, only_an_account_s_own_keys_are_deleted, the_latest_use_is_noted,
-            uses_noted_at_once_leave_the_latest,
+            uses_noted_at_once_leave_the_latest, what_comes_from_a_key_goes_with_it_if_asked_to,
+            a_key_that_is_gone_makes_none, a_key_that_is_deleted_at_once_leaves_nothing_behind,
         },
         reads::{
             a_key_opens_its_account, a_key_without_an_account_opens_its_link, what_stays_the_same_has_not_changed,

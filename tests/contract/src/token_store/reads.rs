@@ -3,7 +3,7 @@
 use central_oauth_domain::Fault;
 use central_oauth_domain::audit::Actor;
 use central_oauth_domain::grant::{AccessKeyId, KeyRole, NewKey, StoredTokens};
-use central_oauth_domain::ports::{KeyCreation, OpenedKey, RowVersion, TokenStore};
+use central_oauth_domain::ports::{Descendants, KeyCreation, OpenedKey, RowVersion, TokenStore};
 use central_oauth_domain::secret::KeyedHash;
 
 use super::Fixture;
@@ -35,7 +35,7 @@ pub(super) async fn a_key_opens_its_account(fixture: &dyn Fixture) {
     };
     assert!(matches!(
         store
-            .create_key(reader, PLENTY, draft(Actor::Admin))
+            .create_key(reader, PLENTY, macs(), draft(Actor::Admin))
             .await
             .unwrap(),
         KeyCreation::Created(_)
@@ -146,16 +146,14 @@ pub(super) async fn a_deleted_key_is_noticed(fixture: &dyn Fixture) {
     let store = fixture.store();
     let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
     store
-        .create_key(new_key(2, ada.id), PLENTY, draft(Actor::Admin))
+        .create_key(new_key(2, ada.id), PLENTY, macs(), draft(Actor::Admin))
         .await
         .unwrap();
     let [owner, reader] = [seen(&*store, 1).await, seen(&*store, 2).await];
-    assert!(
-        store
-            .delete_key(ada.id, reader.0, draft(Actor::Admin))
-            .await
-            .unwrap()
-    );
+    let gone = store
+        .delete_key(ada.id, reader.0, Descendants::Kept, draft(Actor::Admin))
+        .await;
+    assert_eq!(gone.unwrap(), [reader.0]);
     assert_eq!(changed(&*store, &[owner, reader.clone()]).await, [reader.0]);
     assert_eq!(store.open_key(&key(2)).await.unwrap(), None);
 }

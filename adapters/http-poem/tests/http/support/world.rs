@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::link::LinkCode;
+use central_oauth_domain::operator::{OperatorKey, OperatorRole};
 use central_oauth_domain::ports::{Clock as _, OAuthProvider};
 use central_oauth_domain::secret::AccessKey;
 use central_oauth_domain::testing::{
@@ -78,8 +79,7 @@ impl World {
         let settings = Settings {
             link_code_ttl: Duration::from_millis(600_900),
             poll_interval: options.poll_interval,
-            admin_key: Some(AccessKey::new(ADMIN)),
-            enroll_key: options.enroll_key.map(AccessKey::new),
+            operators: operators(&options),
             ..settings()
         };
         let provider = options.providers.first().cloned();
@@ -206,4 +206,14 @@ impl World {
         answer.assert(200);
         answer.body["account"]["id"].as_str().unwrap().to_owned()
     }
+}
+
+/// The admin, and whoever may enrol.
+fn operators(options: &Options) -> Vec<OperatorKey> {
+    let key = |role, key| OperatorKey::of_role(role, AccessKey::new(key));
+    let admin = key(OperatorRole::Admin, ADMIN);
+    let enroll = options
+        .enroll_key
+        .map(|enroll| key(OperatorRole::Enroll, enroll));
+    std::iter::once(admin).chain(enroll).collect()
 }

@@ -31,7 +31,7 @@ async fn access_ends_and_the_provider_is_told() {
     let status = stage.delete(&key).await.unwrap();
     assert_eq!(status, RevocationStatus::Revoked);
     assert_eq!(stage.provider.revoked(), ["refresh-1", "access-1"]);
-    let caller = stage.keys.authenticate(Some(&key)).await;
+    let caller = stage.keys.authenticate(Some(&key), address(9)).await;
     assert!(matches!(caller, Err(Refusal::Unauthorized(_))));
     assert!(stage.store.accounts(None, 1).await.unwrap().is_empty());
     let told = stage.only_revocation().await;
@@ -46,7 +46,13 @@ async fn a_provider_that_is_down_is_asked_again_until_it_answers() {
     stage.provider.answer_revoke(Err(gone()));
     let status = stage.delete(&key).await.unwrap();
     assert_eq!(status, RevocationStatus::Pending);
-    assert!(stage.keys.authenticate(Some(&key)).await.is_err());
+    assert!(
+        stage
+            .keys
+            .authenticate(Some(&key), address(9))
+            .await
+            .is_err()
+    );
     assert_eq!(stage.revoke_due().await, 0, "the pause lasts");
     stage.clock.advance(secs(2));
     assert_eq!(stage.revoke_due().await, 1);

@@ -10,7 +10,7 @@ impl Stage {
     }
 
     async fn is_known(&self, key: &AccessKey) -> bool {
-        self.keys.authenticate(Some(key)).await.is_ok()
+        self.keys.authenticate(Some(key), HOME).await.is_ok()
     }
 }
 

@@ -564,7 +564,8 @@ async fn a_key_that_is_deleted_while_its_caller_waits_opens_nothing() {
                 if account_goes {
                     store.delete_account(&seen, lease, audit).await.unwrap();
                 } else {
-                    assert!(store.delete_key(id, key, audit).await.unwrap());
+                    let gone = store.delete_key(id, key, Descendants::Kept, audit).await;
+                    assert_eq!(gone.unwrap(), [key]);
                 }
             }
         });

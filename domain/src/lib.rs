@@ -13,6 +13,7 @@
 //! | [`text`] | which characters of strangers are shown |
 //! | [`secret`] | the values that must never be printed, and their sealed and hashed forms |
 //! | [`vault`] | how secrets are sealed to their place, opened and hashed |
+//! | [`workload`] | what a workload's JWT must say, and what the workload may do |
 //! | [`ports`] | what the rules need from the outside: [`TokenStore`], [`Cipher`], [`OAuthProvider`], [`Clock`] |
 //! | [`observe`] | what whoever keeps count is told: [`Observer`] |
 //! | [`usecases`] | what people and programs can do: a service for each, held by [`Services`] |
@@ -51,6 +52,7 @@ pub mod text;
 pub mod time;
 pub mod usecases;
 pub mod vault;
+pub mod workload;
 
 pub use fault::Fault;
 pub use time::Timestamp;

@@ -16,6 +16,7 @@ mod outages;
 mod renewed_by_use;
 mod replicas;
 mod return_codes;
+mod workloads;
 mod write_tests;
 mod wrong_codes;
 
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(key_macs::Migration),
             Box::new(audit::Migration),
             Box::new(return_codes::Migration),
+            Box::new(workloads::Migration),
         ]
     }
 }

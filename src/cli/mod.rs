@@ -35,6 +35,7 @@ mod table;
 mod token;
 mod wait;
 mod when;
+mod workload;
 mod wrap_key;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};

@@ -136,6 +136,7 @@ const MISTAKES: &[Mistake] = &[
     ("PROVIDER_TIMEOUT", &[("PROVIDER_TIMEOUT", "0")]),
     ("PROVIDER_TIMEOUT", &[("PROVIDER_TIMEOUT", "121")]),
     ("PROVIDERS", &[("PROVIDERS", "missing.toml")]),
+    ("WORKLOADS", &[("WORKLOADS", "missing.toml")]),
     (
         "PROVIDER_ISSUER",
         &[CLIENT, ("PROVIDER_ISSUER", "login.example.com")],
@@ -307,9 +308,10 @@ const ISSUER: (&str, &str) = ("PROVIDER_ISSUER", "https://login.example.com");
 /// Good as long as nothing above says otherwise. Nothing outside of this machine is asked before a person comes.
 const GOOD: [(&str, &str); 2] = [("SECRET_KEY", KEY), ("LISTEN_ADDR", "127.0.0.1:0")];
 /// These have no wrong values of their own: the tests for the client commands, the database and the KMS are about them.
-const ELSEWHERE: [&str; 5] = [
+const ELSEWHERE: [&str; 6] = [
     "ACCESS_KEY",
     "DB_PATH",
+    "ID_TOKEN",
     "KMS_TOKEN",
     "PROVIDER_CLIENT_ID",
     "SERVER",

@@ -32,6 +32,12 @@ pub(crate) const UNAUTHORIZED: Answer = Answer(
     401,
     "`unauthorized`: the key is missing, unknown, expired or revoked",
 );
+/// For operations that accept the JWT of a workload too.
+pub(crate) const UNAUTHORIZED_OR_REFUSED: Answer = Answer(
+    401,
+    "`unauthorized`: the key is missing, unknown, expired or revoked; `workload_refused`: the workload's JWT breaks a rule, \
+     which the detail names",
+);
 /// For operations that recognise keys.
 pub(crate) const TOO_MANY_UNKNOWN_KEYS: Answer = Answer(
     429,
@@ -102,13 +108,22 @@ impl<D: Documented> ApiResponse for Failure<D> {
 
 impl Answer {
     fn meta(&self) -> MetaResponse {
+        self.meta_with(PROBLEM_JSON, ProblemDetails::schema_ref())
+    }
+
+    /// Describes the response with a body of another type.
+    pub(crate) fn meta_with(
+        &self,
+        content_type: &'static str,
+        schema: MetaSchemaRef,
+    ) -> MetaResponse {
         MetaResponse {
             description: self.1,
             status: Some(self.0),
             status_range: None,
             content: vec![MetaMediaType {
-                content_type: PROBLEM_JSON,
-                schema: ProblemDetails::schema_ref(),
+                content_type,
+                schema,
             }],
             headers: self.header().into_iter().collect(),
         }

@@ -22,7 +22,7 @@ use crate::entities::{accounts, device_codes, revocations as outgoing, tokens};
 use crate::refreshes::{open_providers, outages};
 use crate::{
     DatabaseUrl, PoolSettings, SeaOrmStore, audit, claims, clock_steps, guesses, keys, links,
-    outbox, reads, revocations, sealed_rows, seals,
+    outbox, reads, revocations, sealed_rows, seals, workloads,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
@@ -98,6 +98,10 @@ async fn links_are_found_by_their_code() {
 async fn keys_are_found_by_their_hash_and_links_by_their_key() {
     let query = keys::with_hash(&KeyedHash::from_bytes([0; 32]));
     assert_uses(query, &["(hash=?)"]).await;
+    let query = workloads::with_identity(&KeyedHash::from_bytes([0; 32]));
+    assert_uses(query, &["ix_workloads_identity"]).await;
+    let query = workloads::delete_expired(NOW, 100);
+    assert_uses(query, &["ix_used_tokens_expires_at"]).await;
     let query = keys::links_of(AccessKeyId(1));
     assert_uses(query, &["ix_device_codes_access_key_id"]).await;
 }

@@ -39,6 +39,10 @@ words! {
         KeyCreated => "key.created",
         /// An access key was deleted.
         KeyDeleted => "key.deleted",
+        /// A workload was recognised by its JWT and got what it asked for.
+        WorkloadAccepted => "workload.accepted",
+        /// The JWT of a workload was refused.
+        WorkloadRefused => "workload.refused",
         /// Bearers were refused, counted for each network and minute.
         BearerRefused => "bearer.refused",
         /// An operator's key was used, counted for each network and minute.
@@ -71,6 +75,7 @@ impl AuditKind {
                 | Self::LinkWrongReturnCode
                 | Self::LinkEnded
                 | Self::BearerRefused
+                | Self::WorkloadRefused
         )
     }
 }

@@ -7,6 +7,7 @@ use crate::fault::Fault;
 use crate::grant::{AccessKeyId, AccountId, AccountKey, ProviderName, TokenOrigin};
 use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
+use crate::workload::Facts;
 
 /// The store's number of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +35,8 @@ pub struct Requester {
     pub client_name: Option<String>,
     /// The network address that the request came from.
     pub address: Option<String>,
+    /// What the JWT of a workload says about the job that asks: verified.
+    pub workload: Option<Facts>,
 }
 
 /// A link as the store knows it.

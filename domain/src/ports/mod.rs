@@ -4,6 +4,7 @@ mod cipher;
 mod clock;
 mod oauth_provider;
 mod token_store;
+mod workload_identities;
 
 pub use cipher::{Cipher, CipherError, HashKey};
 pub use clock::Clock;
@@ -13,8 +14,10 @@ pub use oauth_provider::{
 };
 pub use token_store::{
     AccountCount, AccountStore, AuditStore, Census, CensusStore, ClockStepStore, Descendants,
-    DyingCount, GuessStore, KeyCreation, KeyStore, LinkCreation, LinkStore, NewLink, NewLinkKey,
-    OpenedGrant, OpenedKey, OutageStore, OverdueCount, OwnerKind, ReadStore, Recorded,
-    RefreshStore, ReplicaStore, Resealing, RevocationStore, RowVersion, SealStore, SealedRow,
-    SealedTo, SealedValue, SecretKind, StoreError, TokenStore, WriteTestStore,
+    DyingCount, GuessStore, KeyCreation, KeyStore, LinkCreation, LinkStore, LinkingWorkload,
+    NewLink, NewLinkKey, OpenedGrant, OpenedKey, OutageStore, OverdueCount, OwnerKind, ReadStore,
+    Recorded, RefreshStore, ReplicaStore, Resealing, RevocationStore, RowVersion, SealStore,
+    SealedRow, SealedTo, SealedValue, SecretKind, SingleUse, StoreError, TokenStore, WorkloadStore,
+    WriteTestStore,
 };
+pub use workload_identities::{NotVerified, SignedClaims, WorkloadIdentities};

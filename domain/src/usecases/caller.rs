@@ -81,3 +81,6 @@ pub(super) const AUDITING_ONLY: Refusal =
     Refusal::Forbidden("an auditor's key may read, and change nothing");
 pub(super) const READING_ONLY: Refusal =
     Refusal::Forbidden("this key may read the token and the account, and nothing else");
+pub(super) const NOT_FOR_WORKLOADS: Refusal = Refusal::Forbidden(
+    "a workload may request link codes, poll them, and read the token and its account, and nothing else",
+);

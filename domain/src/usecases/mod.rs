@@ -26,6 +26,7 @@ mod token_cache;
 mod tokens;
 mod unlock;
 mod withdrawal;
+mod workloads;
 
 pub use accounts::{AccountPage, Accounts, after_restore};
 pub use audit::{
@@ -48,6 +49,7 @@ pub use rekey::{Rekeyed, rekey, require_all_keys, require_known};
 pub use revoker::{RevocationPage, RevokeOnDemand, Revoker};
 pub use services::{Ports, Services, Settings, Workers};
 pub use token_cache::TokenCache;
-pub use tokens::{HandedToken, Tokens};
+pub use tokens::{ExchangeError, HandedToken, Tokens};
 pub use unlock::{UnlockError, unlock};
 pub use withdrawal::Pause;
+pub use workloads::{ShownWorkload, WorkloadPage, WorkloadRequest, WorkloadTrust, Workloads};

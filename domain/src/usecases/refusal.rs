@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::fault::Fault;
 use crate::link::{MalformedLinkCode, PolledTooSoon, TooManyConsents, TooManyGuesses};
 use crate::ports::{CipherError, ProviderError, StoreError};
+use crate::workload::WorkloadRefusal;
 
 /// Why something was not done, in terms that a caller can act on. The HTTP surface has one table from these to
 /// problem codes.
@@ -16,6 +17,9 @@ pub enum Refusal {
     /// No key, where the enrolment key is needed.
     #[error("this service gives link codes only to programs that send its enrolment key")]
     EnrollKeyRequired,
+    /// The JWT of a workload that breaks a rule.
+    #[error(transparent)]
+    WorkloadRefused(#[from] WorkloadRefusal),
     /// A good key that may not do this.
     #[error("{0}")]
     Forbidden(&'static str),

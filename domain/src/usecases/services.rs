@@ -10,7 +10,8 @@ use super::tokens::Renewal;
 use super::withdrawal::Withdrawals;
 use super::{
     Accounts, AuditLog, Consents, Housekeeping, Keys, Links, Operators, Pause, Providers, Redeemer,
-    RefreshOnDemand, Refresher, RevokeOnDemand, Revoker, TokenCache, Tokens,
+    RefreshOnDemand, Refresher, RevokeOnDemand, Revoker, TokenCache, Tokens, WorkloadTrust,
+    Workloads,
 };
 use crate::entropy::Entropy;
 use crate::link::ReturnCodePolicy;
@@ -62,6 +63,8 @@ pub struct Settings {
     pub replica_name: String,
     /// The version of the program.
     pub version: String,
+    /// Which workloads are trusted, if any.
+    pub workloads: Option<WorkloadTrust>,
 }
 
 /// The services that send tokens to providers, and the runners of what callers wait for.
@@ -106,6 +109,8 @@ pub struct Services {
     pub accounts: Arc<Accounts>,
     /// Authenticates callers and manages access keys.
     pub keys: Arc<Keys>,
+    /// Recognises workloads and manages which of them may use an account.
+    pub workloads: Arc<Workloads>,
     /// The keys of operators.
     pub operators: Arc<Operators>,
     /// Refreshes grants.
@@ -145,8 +150,17 @@ impl Services {
             revoke,
             &withdrawals,
         ));
-        let keys = Keys::new(ports, &operators, &accounts, &ender, withdrawals);
+        let trusts_workloads = settings.workloads.is_some();
+        let keys = Keys::new(
+            ports,
+            &operators,
+            trusts_workloads,
+            &accounts,
+            &ender,
+            withdrawals,
+        );
         let keys = Arc::new(keys);
+        let workloads = Workloads::new(ports, settings, &accounts, Arc::clone(&keys));
         let consents = Consents::new(ports, settings, &guesses, ender.clone(), &deletion, &keys);
         Self {
             redeemer: Arc::new(redeemer),
@@ -157,6 +171,7 @@ impl Services {
             links: Arc::new(Links::new(
                 ports, settings, &operators, accounts, guesses, ender, completer,
             )),
+            workloads: Arc::new(workloads),
             operators,
             refresher: workers.refresher,
             revoker: workers.revoker,

@@ -12,7 +12,10 @@ use zeroize::Zeroizing;
 use crate::grant::{AccountKey, Extra};
 use crate::link::{Link, LinkCode, Network, ReturnCode};
 use crate::ports::{Cipher, CipherError, HashKey, SealedTo, SealedValue, SecretKind};
-use crate::secret::{AccessKey, BrowserToken, CallbackQuery, KeyedHash, SealId, Sealed};
+use crate::secret::{
+    AccessKey, BrowserToken, CallbackQuery, KeyedHash, SealId, Sealed, WorkloadToken,
+};
+use crate::workload::{Facts, WorkloadBinding};
 
 pub use place::Sealable;
 use place::{STATE, associated_data, bound, hash_key_without_macs, places};
@@ -261,6 +264,44 @@ impl Vault {
         self.hash("operator_key", key.expose())
     }
 
+    /// The hash that a workload is found by.
+    #[must_use]
+    pub fn hash_workload(&self, issuer: &str, claims: &Facts) -> KeyedHash {
+        self.hash("workload", &format!("{issuer}\n{}", claims.to_text()))
+    }
+
+    /// The MAC of a workload: it ties the workload to its key, so that a row which was changed or moved is recognised.
+    #[must_use]
+    pub fn workload_mac(&self, key: &KeyedHash, workload: &WorkloadBinding) -> KeyedHash {
+        let WorkloadBinding {
+            workload,
+            issuer,
+            claims,
+        } = workload;
+        let key = hex(key.as_bytes());
+        let text = format!("{key}\n{workload}\n{issuer}\n{}", claims.to_text());
+        self.mac("workload_mac", text.as_bytes())
+    }
+
+    /// The hash that a workload's token is recognised by when it comes again: by its id, or else by its header and payload,
+    /// because a signature can be written in several ways.
+    #[must_use]
+    pub fn hash_workload_token(
+        &self,
+        token: &WorkloadToken,
+        issuer: &str,
+        jti: Option<&str>,
+    ) -> KeyedHash {
+        match jti {
+            Some(jti) => self.hash("workload_jti", &format!("{issuer}\n{jti}")),
+            None => {
+                let signed = token.expose().rsplit_once('.');
+                self.hash("workload_token", signed.map_or("", |(signed, _)| signed))
+            }
+        }
+    }
+
+    /// The purpose in front keeps the hashes of different kinds of values apart; it contains no zero byte.
     fn hash(&self, purpose: &str, value: &str) -> KeyedHash {
         self.mac(purpose, value.as_bytes())
     }

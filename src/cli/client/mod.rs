@@ -23,6 +23,7 @@ pub(super) use answers::{
 };
 
 /// Talks to one service, with at most one key.
+#[derive(Clone)]
 pub(super) struct Client {
     http: reqwest::Client,
     server: Url,

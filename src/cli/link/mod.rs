@@ -15,7 +15,8 @@ use super::help::Notes;
 use super::keys::time;
 use super::print::{tell, warn};
 use super::profile::{self, Origin, Pending, Profile, Target};
-use super::wait::wait;
+use super::wait::{wait, wait_by};
+use super::workload::Workload;
 use super::{Exit, Failure};
 use crate::config::{ClientConfig, Environment};
 
@@ -27,6 +28,7 @@ const NOTES: Notes = Notes {
         "central-oauth link --relink",
         "central-oauth link --return-code",
         "central-oauth link --json --no-browser",
+        "central-oauth link --workload --server https://auth.example.com",
     ],
     exits: &[
         Exit::NoKey,
@@ -35,7 +37,14 @@ const NOTES: Notes = Notes {
         Exit::LinkFailed,
         Exit::Unavailable,
     ],
-    variables: &["SERVER", "ACCESS_KEY", "ENROLL_KEY", "NO_COLOR", "BROWSER"],
+    variables: &[
+        "SERVER",
+        "ACCESS_KEY",
+        "ENROLL_KEY",
+        "ID_TOKEN",
+        "NO_COLOR",
+        "BROWSER",
+    ],
 };
 
 /// Options of `link`.
@@ -44,6 +53,8 @@ const NOTES: Notes = Notes {
 pub(super) struct Options {
     #[command(flatten)]
     target: Target,
+    #[command(flatten)]
+    workload: Workload,
     /// The provider, by its name at the service. Required if the service has several and none is the default.
     #[arg(long, value_name = "NAME")]
     provider: Option<String>,
@@ -125,7 +136,9 @@ pub(super) async fn run(
     config: ClientConfig<'_>,
     environment: &Environment,
 ) -> Result<Exit, Failure> {
-    let linked = if options.relink {
+    let linked = if options.workload.is_wanted() {
+        link_workload(&options, &config, environment).await
+    } else if options.relink {
         relink(&options, &config, environment).await
     } else {
         link(&options, &config, environment).await
@@ -256,6 +269,27 @@ async fn adopt(pending: &Pending, server: &Url) -> Result<bool, Failure> {
     }
     pending.promote()?;
     Ok(true)
+}
+
+/// Links an account to the workload that this runs in. No key is saved: later jobs show tokens of their own.
+async fn link_workload(
+    options: &Options,
+    config: &ClientConfig<'_>,
+    environment: &Environment,
+) -> Result<Linked, Failure> {
+    let mut identity = options.workload.identity(&options.target, config)?;
+    let client = identity.client().await?;
+    let code = ask(&client, options).await?;
+    let provider = invite(&client, &code, options, environment).await?;
+    let poll = wait_by(&code, options.json, async || {
+        let client = identity.client().await;
+        client.map_err(|failure| Refused::Unreachable(failure.to_string()))
+    });
+    Ok(Linked {
+        poll: Some(poll.await?),
+        provider,
+        key_file: None,
+    })
 }
 
 async fn relink(

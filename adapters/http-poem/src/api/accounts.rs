@@ -14,7 +14,7 @@ use crate::auth::NeededBearer;
 use crate::dto::{AccountDetails, AccountList, DeletedAccount};
 use crate::failure::{
     Answer, Documented, ENROLMENT_ONLY, Failure, LINK_PENDING, NO_SUCH_ACCOUNT, OWNERS_ONLY,
-    STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED,
+    STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED, UNAUTHORIZED_OR_REFUSED,
 };
 
 pub(crate) struct Accounts {
@@ -57,7 +57,7 @@ impl Accounts {
 
     /// Get an account
     ///
-    /// The admin key sees every account, an access key sees its own account.
+    /// The admin key sees every account, an access key and a trusted workload see their own.
     #[oai(path = "/accounts/:id", method = "get", operation_id = "get_account")]
     async fn get(
         &self,
@@ -65,8 +65,9 @@ impl Accounts {
         /// The id of the account.
         id: Path<String>,
     ) -> Result<Json<AccountDetails>, Failure<GetAccount>> {
-        let caller = bearer.caller(&self.services.keys).await?;
-        let account = self.services.accounts.get(&caller, account_id(&id)).await?;
+        let id = account_id(&id);
+        let caller = bearer.account_caller(&self.services, id).await?;
+        let account = self.services.accounts.get(&caller, id).await?;
         Ok(Json(self.details(account)))
     }
 
@@ -149,7 +150,7 @@ struct GetAccount;
 
 impl Documented for GetAccount {
     const PROBLEMS: &'static [Answer] = &[
-        UNAUTHORIZED,
+        UNAUTHORIZED_OR_REFUSED,
         ENROLMENT_ONLY,
         NO_SUCH_ACCOUNT,
         LINK_PENDING,

@@ -13,6 +13,7 @@ pub(super) struct Cursors(&'static str);
 
 pub(super) const ACCOUNTS: Cursors = Cursors("account:");
 pub(super) const KEYS: Cursors = Cursors("key:");
+pub(super) const WORKLOADS: Cursors = Cursors("workload:");
 pub(super) const REVOCATIONS: Cursors = Cursors("revocation:");
 pub(super) const AUDIT: Cursors = Cursors("audit:");
 

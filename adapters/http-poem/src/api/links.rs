@@ -20,7 +20,7 @@ use crate::dto::{Confirmation, LinkReport, NewLink, StartedLink};
 use crate::error::{Code, Problem};
 use crate::failure::{
     Answer, Documented, Failure, LINK_PENDING, NOT_JSON, STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS,
-    UNAUTHORIZED,
+    UNAUTHORIZED_OR_REFUSED,
 };
 use crate::origin;
 
@@ -61,7 +61,8 @@ impl Links {
     ///
     /// Without a key this starts a new link; if the operator has set an enrolment key, send that key. With an access key
     /// this links the key's account again: the response has no new key, you poll with the old one, and the account stays
-    /// the same person's.
+    /// the same person's. A trusted workload sends a fresh JWT of its platform, which works once. The response has no key:
+    /// the workload polls, and later gets the token, with any fresh JWT.
     #[oai(path = "/link-code", method = "post", operation_id = "start_link")]
     async fn start(
         &self,
@@ -72,7 +73,6 @@ impl Links {
         if !origin::is_own(request, &self.public_url) {
             return Err(Problem::new(Code::Forbidden, FOREIGN_PAGE).into());
         }
-        let caller = bearer.caller(&self.services.keys).await?;
         let OptionalJson(asked) = body;
         let address = known(client_address(request));
         let key_expires_at = asked.key_expires_at.map(|text| text.read("key_expires_at"));
@@ -81,13 +81,24 @@ impl Links {
             requester: Requester {
                 client_name: asked.client_name,
                 address: address.map(|address| address.to_string()),
+                workload: None,
             },
             address,
             role: asked.role.map(KeyRole::from),
             key_expires_at: key_expires_at.transpose()?,
             return_code: asked.return_code.unwrap_or_default(),
         };
-        let started = self.services.links.start(&caller, wanted).await?;
+        let (links, workloads) = (&self.services.links, &self.services.workloads);
+        let started = match bearer.workload(workloads) {
+            Some(token) => {
+                let shown = workloads.recognise(&token, client_address(request)).await?;
+                links.start_for_workload(workloads, &shown, wanted).await?
+            }
+            None => {
+                let caller = bearer.caller(&self.services.keys).await?;
+                links.start(&caller, wanted).await?
+            }
+        };
         let started = StartedLink::new(started, asked.return_code, &self.page);
         Ok(Started::Created(Json(started)))
     }
@@ -104,7 +115,7 @@ impl Links {
         /// The link code. Spaces and hyphens are ignored.
         link_code: Path<String>,
     ) -> Result<Json<LinkReport>, Failure<PollLink>> {
-        let caller = bearer.caller(&self.services.keys).await?;
+        let caller = bearer.link_caller(&self.services, &link_code).await?;
         if bearer.is_head() {
             let report = self.services.links.inspect(&link_code, &caller).await?;
             return Ok(Json(report.into()));
@@ -137,7 +148,7 @@ impl Links {
         link_code: Path<String>,
         body: NeededJson<Confirmation>,
     ) -> Result<Json<LinkReport>, Failure<ConfirmLink>> {
-        let caller = bearer.caller(&self.services.keys).await?;
+        let caller = bearer.link_caller(&self.services, &link_code).await?;
         let NeededJson(Confirmation { return_code }) = body;
         let links = &self.services.links;
         let address = client_address(request);
@@ -165,7 +176,8 @@ impl Documented for StartLink {
         Answer(
             401,
             "`enroll_key_required`: the operator has set an enrolment key, and the request has no key; `unauthorized`: \
-             the key is unknown, expired or revoked",
+             the key is unknown, expired or revoked; `workload_refused`: the workload's JWT breaks a rule, which the detail \
+             names",
         ),
         Answer(
             403,
@@ -191,7 +203,8 @@ impl Documented for StartLink {
         Answer(
             503,
             "`provider_not_configured`: the operator has configured no provider; `over_capacity`: too many links are \
-             open; `store_unavailable`: the service cannot use its database at the moment",
+             open; `provider_unavailable`: the issuer of the workload's JWT does not answer; `store_unavailable`: the \
+             service cannot use its database at the moment",
         ),
     ];
 }
@@ -200,10 +213,7 @@ struct PollLink;
 
 impl Documented for PollLink {
     const PROBLEMS: &'static [Answer] = &[
-        Answer(
-            401,
-            "`unauthorized`: the key is unknown, expired or revoked",
-        ),
+        UNAUTHORIZED_OR_REFUSED,
         Answer(404, "`not_found`: no link has this code"),
         Answer(
             429,
@@ -220,7 +230,7 @@ struct ConfirmLink;
 impl Documented for ConfirmLink {
     const PROBLEMS: &'static [Answer] = &[
         Answer(400, "`invalid_request`: the body is missing or not JSON"),
-        UNAUTHORIZED,
+        UNAUTHORIZED_OR_REFUSED,
         Answer(404, "`not_found`: this key has no link with this code"),
         Answer(
             409,

@@ -7,9 +7,11 @@ mod health;
 mod id;
 mod keys;
 mod links;
+mod oauth;
 mod providers;
 mod revocations;
 mod token;
+mod workloads;
 
 use std::sync::Arc;
 
@@ -22,16 +24,20 @@ use audit::Audit;
 use health::Health;
 use keys::Keys;
 use links::Links;
+use oauth::OAuth;
 use providers::Providers;
 use revocations::Revocations;
 use token::TokenApi;
+use workloads::Workloads;
 
 /// All operations, in the order of the document.
 pub(crate) type Api = (
     Links,
     TokenApi,
+    OAuth,
     Accounts,
     Keys,
+    Workloads,
     Revocations,
     Audit,
     Providers,
@@ -48,6 +54,8 @@ enum Tag {
     Accounts,
     /// Access keys of an account.
     Keys,
+    /// Workloads that use an account with a JWT of their platform.
+    Workloads,
     /// Revocation of tokens at their providers.
     Revocations,
     /// What has happened.
@@ -63,8 +71,10 @@ pub(crate) fn new(services: Arc<Services>, public_url: &Url) -> Api {
     (
         Links::new(Arc::clone(&services), public_url),
         TokenApi::new(Arc::clone(&services)),
+        OAuth::new(Arc::clone(&services), public_url),
         Accounts::new(Arc::clone(&services)),
         Keys::new(Arc::clone(&services)),
+        Workloads::new(Arc::clone(&services)),
         Revocations::new(Arc::clone(&services)),
         Audit::new(Arc::clone(&services)),
         Providers::new(Arc::clone(&services)),

@@ -1,5 +1,7 @@
 //! Errors on the wire: the single table from refusals of the domain to problem codes and statuses.
 
+mod oauth;
+
 use std::borrow::Cow;
 use std::error::Error;
 use std::time::Duration;
@@ -11,6 +13,8 @@ use poem::{Body, IntoResponse, Response};
 use poem_openapi::types::ToJSON as _;
 
 use crate::dto::{ProblemDetails, seconds_up};
+
+pub(crate) use oauth::{ExchangeFailure, OAuthError, translate};
 
 /// The media type of RFC 9457.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
@@ -43,6 +47,7 @@ codes! {
     InvalidRequest "invalid_request" BAD_REQUEST;
     Unauthorized "unauthorized" UNAUTHORIZED;
     EnrollKeyRequired "enroll_key_required" UNAUTHORIZED;
+    WorkloadRefused "workload_refused" UNAUTHORIZED;
     Forbidden "forbidden" FORBIDDEN;
     NotFound "not_found" NOT_FOUND;
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED;
@@ -108,6 +113,14 @@ impl Problem {
         Self::new(Code::StoreUnavailable, detail).retry_after(SOON)
     }
 
+    /// What the token endpoint makes of it.
+    fn told(&self) -> oauth::Told {
+        oauth::Told {
+            code: self.code,
+            detail: self.detail.to_string(),
+        }
+    }
+
     fn store_unavailable(cause: &(dyn Error + 'static)) -> Self {
         tracing::warn!(
             error = cause,
@@ -134,6 +147,7 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::Unauthorized(_) => problem(Code::Unauthorized),
             Refusal::EnrollKeyRequired => problem(Code::EnrollKeyRequired),
+            Refusal::WorkloadRefused(_) => problem(Code::WorkloadRefused),
             Refusal::Forbidden(_) => problem(Code::Forbidden),
             Refusal::NotFound(_) => problem(Code::NotFound),
             Refusal::LinkPending => problem(Code::LinkPending),
@@ -179,6 +193,7 @@ impl From<Refusal> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.code.status();
+        let told = self.told();
         let mut body = ProblemDetails::new(self.code, self.detail.into_owned());
         body.tries_left = self.tries_left;
         let body = body.to_json_string();
@@ -186,6 +201,7 @@ impl IntoResponse for Problem {
             .status(status)
             .content_type(PROBLEM_JSON)
             .body(Body::from_string(body));
+        response.set_data(told);
         if let Some(wait) = self.retry_after {
             // At least 1 s: a client that retries at once would be rejected again.
             let wait = HeaderValue::from(seconds_up(wait).max(1));
@@ -197,7 +213,11 @@ impl IntoResponse for Problem {
 
 impl From<Problem> for poem::Error {
     fn from(problem: Problem) -> Self {
-        Self::from_response(problem.into_response())
+        let told = problem.told();
+        let mut error = Self::from_response(problem.into_response());
+        // An error has its own data, in place of that of its response.
+        error.set_data(told);
+        error
     }
 }
 

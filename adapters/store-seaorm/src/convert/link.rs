@@ -9,6 +9,7 @@ use central_oauth_domain::link::{
 };
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::secret::{KeyedHash, Sealed};
+use central_oauth_domain::workload::Facts;
 use central_oauth_domain::{Fault, Timestamp};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, Iterable};
@@ -40,6 +41,7 @@ fn read(mut row: Model) -> Result<Link, Column> {
         requester: Requester {
             client_name: row.client_name.take(),
             address: row.address.take(),
+            workload: workload(row.workload.take())?,
         },
         network: optional_hash(row.network.take(), "network")?,
         created_at: Timestamp::from_millis(row.created_at),
@@ -57,6 +59,11 @@ fn read(mut row: Model) -> Result<Link, Column> {
 fn optional_hash(bytes: Option<Vec<u8>>, column: Column) -> Result<Option<KeyedHash>, Column> {
     let read = |bytes: Vec<u8>| hash(&bytes).ok_or(column);
     bytes.map(read).transpose()
+}
+
+fn workload(text: Option<String>) -> Result<Option<Facts>, Column> {
+    let read = |text: String| Facts::from_text(&text).ok_or("workload");
+    text.map(read).transpose()
 }
 
 fn optional_bytes(hash: Option<KeyedHash>) -> Option<Vec<u8>> {
@@ -196,6 +203,7 @@ fn columns(link: &Link, state: ActiveModel) -> ActiveModel {
         provider: Set(link.provider.as_str().to_owned()),
         client_name: Set(link.requester.client_name.clone()),
         address: Set(link.requester.address.clone()),
+        workload: Set(link.requester.workload.as_ref().map(Facts::to_text)),
         network: Set(optional_bytes(link.network)),
         created_at: Set(link.created_at.as_millis()),
         expires_at: Set(link.expires_at.as_millis()),

@@ -4,6 +4,7 @@ use sea_orm::EntityTrait;
 
 use crate::entities::{
     access_keys, accounts, audit_ends, audit_inbox, audit_log, device_codes, revocations, tokens,
+    workloads,
 };
 
 /// The tables that are copied row by row, parents before children. A table that is not, and why, stands in
@@ -15,6 +16,7 @@ pub(super) enum Table {
     AccessKeys,
     DeviceCodes,
     Revocations,
+    Workloads,
     AuditInbox,
     AuditLog,
     AuditEnds,
@@ -36,6 +38,10 @@ const LEFT_OUT: &[(&str, &str)] = &[
         "what counts for minutes is forgotten soon: nobody who guesses can bring a copy about",
     ),
     (
+        "used_tokens",
+        "a workload's token is used up within the hour that it lasts; a copy takes place while nobody asks",
+    ),
+    (
         "outages",
         "whoever finds the provider down again needs a moment to know it",
     ),
@@ -50,12 +56,13 @@ const LEFT_OUT: &[(&str, &str)] = &[
 ];
 
 impl Table {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Accounts,
         Self::Tokens,
         Self::AccessKeys,
         Self::DeviceCodes,
         Self::Revocations,
+        Self::Workloads,
         Self::AuditInbox,
         Self::AuditLog,
         Self::AuditEnds,
@@ -68,6 +75,7 @@ impl Table {
             Self::AccessKeys => "access_keys",
             Self::DeviceCodes => "device_codes",
             Self::Revocations => "revocations",
+            Self::Workloads => "workloads",
             Self::AuditInbox => "audit_inbox",
             Self::AuditLog => "audit_log",
             Self::AuditEnds => "audit_ends",
@@ -81,7 +89,8 @@ impl Table {
             | Self::AccessKeys
             | Self::AuditInbox
             | Self::AuditLog
-            | Self::AuditEnds => false,
+            | Self::AuditEnds
+            | Self::Workloads => false,
         }
     }
 }
@@ -95,6 +104,7 @@ macro_rules! with_entity {
             Table::AccessKeys => $function::<access_keys::Entity>($($argument),*).await,
             Table::DeviceCodes => $function::<device_codes::Entity>($($argument),*).await,
             Table::Revocations => $function::<revocations::Entity>($($argument),*).await,
+            Table::Workloads => $function::<workloads::Entity>($($argument),*).await,
             Table::AuditInbox => $function::<audit_inbox::Entity>($($argument),*).await,
             Table::AuditLog => $function::<audit_log::Entity>($($argument),*).await,
             Table::AuditEnds => $function::<audit_ends::Entity>($($argument),*).await,
@@ -120,6 +130,11 @@ impl Copied for tokens::Entity {
     const ID: Self::Column = tokens::Column::Id;
     const GENERATED: &'static [Self::Column] =
         &[tokens::Column::SealedWith, tokens::Column::RefreshDueAt];
+}
+
+impl Copied for workloads::Entity {
+    const ID: Self::Column = workloads::Column::Id;
+    const GENERATED: &'static [Self::Column] = &[];
 }
 
 impl Copied for access_keys::Entity {

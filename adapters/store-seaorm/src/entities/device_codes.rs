@@ -68,6 +68,8 @@ pub struct Model {
     pub person: Option<String>,
     pub person_identified: Option<bool>,
     pub person_name: Option<String>,
+    /// What the JWT of a workload says about the job that asks, a line each.
+    pub workload: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]

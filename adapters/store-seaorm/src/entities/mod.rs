@@ -15,4 +15,6 @@ pub(crate) mod replicas;
 pub(crate) mod revocations;
 pub(crate) mod service_keys;
 pub(crate) mod tokens;
+pub(crate) mod used_tokens;
+pub(crate) mod workloads;
 pub(crate) mod wrong_codes;

@@ -19,7 +19,7 @@ use sea_orm::{
 };
 
 use crate::convert::{key_holder, key_record, person, row_count, to_account};
-use crate::entities::access_keys::{ActiveModel, Column, Entity};
+use crate::entities::access_keys::{ActiveModel, Column, Entity, Model};
 use crate::entities::{accounts, device_codes};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
@@ -40,15 +40,7 @@ impl KeyStore for SeaOrmStore {
         let Some((key, account)) = row else {
             return Ok(None);
         };
-        let binding = match account {
-            Some(account) => to_account(&account),
-            None => match link_of(self, AccessKeyId(key.id)).await? {
-                Some(link) => KeyBinding::Link(Box::new(link)),
-                // Both were purged between the two questions.
-                None => return Ok(None),
-            },
-        };
-        Ok(Some(key_holder(&key, binding)?))
+        holder(self, &key, account.as_ref()).await
     }
 
     async fn keys(
@@ -71,23 +63,14 @@ impl KeyStore for SeaOrmStore {
         audit: AuditDraft,
     ) -> Result<KeyCreation, StoreError> {
         let write = self.write().await?;
-        let account = accounts::Entity::find_by_id(key.account.0).lock_exclusive();
-        let account = account.one(&write.txn).await.map_err(failed)?;
-        let account = account.ok_or(StoreError::Conflict)?;
-        if let KeyMaker::Key(maker) = key.maker {
-            require(&write.txn, maker, key.account).await?;
+        let account = key.account;
+        let created = insert_reader(&write.txn, key, most, macs).await?;
+        if let KeyCreation::Created(record) = &created {
+            let event = AuditEvent::key_created(account, record);
+            audit::keep(&write.txn, &audit.entry(event)).await?;
         }
-        if is_full(&write.txn, key.account, most).await? {
-            return Ok(KeyCreation::Full);
-        }
-        let holder = key.holder(UNNUMBERED, person(&account));
-        let (id, name, now) = (key.account, Some(key.name), key.created_at);
-        let row = macs::insert(&write.txn, holder, name, now, macs).await?;
-        let record = key_record(row)?;
-        let event = AuditEvent::key_created(id, &record);
-        audit::keep(&write.txn, &audit.entry(event)).await?;
         write.commit().await?;
-        Ok(KeyCreation::Created(record))
+        Ok(created)
     }
 
     async fn delete_key(
@@ -149,6 +132,45 @@ impl KeyStore for SeaOrmStore {
         }
         Ok(())
     }
+}
+
+/// A key and what it opens.
+pub(crate) async fn holder(
+    store: &SeaOrmStore,
+    key: &Model,
+    account: Option<&accounts::Model>,
+) -> Result<Option<KeyHolder>, StoreError> {
+    let binding = match account {
+        Some(account) => to_account(account),
+        None => match link_of(store, AccessKeyId(key.id)).await? {
+            Some(link) => KeyBinding::Link(Box::new(link)),
+            // Both were purged between the two questions.
+            None => return Ok(None),
+        },
+    };
+    Ok(Some(key_holder(key, binding)?))
+}
+
+/// Stores a further key of an account.
+pub(crate) async fn insert_reader(
+    db: &impl ConnectionTrait,
+    key: NewKey,
+    most: u64,
+    macs: &RowMacs,
+) -> Result<KeyCreation, StoreError> {
+    let account = accounts::Entity::find_by_id(key.account.0).lock_exclusive();
+    let account = account.one(db).await.map_err(failed)?;
+    let account = account.ok_or(StoreError::Conflict)?;
+    if let KeyMaker::Key(maker) = key.maker {
+        require(db, maker, key.account).await?;
+    }
+    if is_full(db, key.account, most).await? {
+        return Ok(KeyCreation::Full);
+    }
+    let holder = key.holder(UNNUMBERED, person(&account));
+    let (name, now) = (Some(key.name), key.created_at);
+    let row = macs::insert(db, holder, name, now, macs).await?;
+    Ok(KeyCreation::Created(key_record(row)?))
 }
 
 /// The key, if the account has it, and what goes with it.

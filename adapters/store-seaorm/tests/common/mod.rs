@@ -125,7 +125,7 @@ impl OnServer {
 
     /// As good as a new one, and quicker made.
     pub(crate) fn emptied(&self) -> Self {
-        let empty = "TRUNCATE accounts, tokens, access_keys, device_codes, revocations, service_keys, replicas, wrong_codes, write_tests, outages, audit_inbox, audit_log, audit_ends RESTART IDENTITY";
+        let empty = "TRUNCATE accounts, tokens, access_keys, device_codes, revocations, service_keys, replicas, wrong_codes, write_tests, outages, audit_inbox, audit_log, audit_ends, workloads, used_tokens RESTART IDENTITY";
         Cluster::shared().execute(&self.database, empty);
         self.clone()
     }
@@ -193,6 +193,7 @@ pub(crate) fn new_link(n: u64) -> NewLink {
         key: NewLinkKey::New(InertKey::owner(key(n))),
         created_at: NOW,
         expires_at: LATER,
+        workload: None,
         return_code: false,
     }
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::StoreError;
+use super::{LinkingWorkload, StoreError};
 use crate::audit::AuditDraft;
 use crate::grant::revocation::NewRevocation;
 use crate::grant::{AccessKeyId, Account, AccountId, InertKey, NewGrant, ProviderName};
@@ -167,6 +167,8 @@ pub struct NewLink {
     pub created_at: Timestamp,
     /// When it dies if nobody confirms it.
     pub expires_at: Timestamp,
+    /// The workload that asks, if one does.
+    pub workload: Option<LinkingWorkload>,
     /// Whether the program sends a return code before the key opens the account.
     pub return_code: bool,
 }
@@ -225,4 +227,6 @@ pub enum LinkCreation {
     OverCapacity,
     /// Its network has got as many link codes as it may.
     TooManyCodes(TooManyCodes),
+    /// The workload's token has been used before.
+    TokenUsed,
 }

@@ -13,6 +13,7 @@ mod refreshes;
 mod replicas;
 mod revocations;
 mod seals;
+mod workloads;
 mod write_tests;
 
 use std::error::Error;
@@ -33,6 +34,7 @@ pub use refreshes::{Recorded, RefreshStore};
 pub use replicas::ReplicaStore;
 pub use revocations::RevocationStore;
 pub use seals::{OwnerKind, Resealing, SealStore, SealedRow, SealedTo, SealedValue, SecretKind};
+pub use workloads::{LinkingWorkload, SingleUse, WorkloadStore};
 pub use write_tests::WriteTestStore;
 
 /// Keeps links, accounts, tokens, keys and what is to be revoked. One method is one intent and one transaction; what a
@@ -53,6 +55,7 @@ pub trait TokenStore:
     + ClockStepStore
     + OutageStore
     + WriteTestStore
+    + WorkloadStore
     + AuditStore
 {
 }
@@ -70,6 +73,7 @@ impl<T> TokenStore for T where
         + ClockStepStore
         + OutageStore
         + WriteTestStore
+        + WorkloadStore
         + AuditStore
 {
 }

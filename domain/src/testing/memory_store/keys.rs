@@ -15,10 +15,10 @@ use crate::time::Timestamp;
 use crate::vault::RowMacs;
 
 pub(super) struct Key {
-    hash: KeyedHash,
+    pub(super) hash: KeyedHash,
     pub(super) account: Option<AccountId>,
     pub(super) mac: Option<KeyedHash>,
-    record: KeyRecord,
+    pub(super) record: KeyRecord,
 }
 
 #[async_trait]
@@ -167,7 +167,7 @@ impl State {
         })
     }
 
-    fn create_key(
+    pub(super) fn create_key(
         &mut self,
         key: NewKey,
         most: u64,

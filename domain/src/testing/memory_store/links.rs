@@ -227,7 +227,21 @@ impl State {
         if self.links.values().any(|kept| kept.code == link.code) {
             return Ok(LinkCreation::CodeTaken);
         }
+        let workload = link.workload.clone();
+        if let Some(asking) = &workload {
+            if self
+                .used_tokens
+                .iter()
+                .any(|used| used.hash == asking.token.hash)
+            {
+                return Ok(LinkCreation::TokenUsed);
+            }
+            self.used_tokens.push(asking.token);
+        }
         let (key, inert) = self.key_of(&link)?;
+        if let Some(binding) = workload.and_then(|asking| asking.binding) {
+            self.workloads.insert(key.0, binding);
+        }
         let kept = link.into_link(LinkId(self.next_number()), key);
         if let Some(inert) = inert {
             self.insert_inert_key(inert, &kept, macs)?;

@@ -13,6 +13,7 @@ mod refreshes;
 mod replicas;
 mod revocations;
 mod seals;
+mod workloads;
 mod write_tests;
 
 use std::collections::BTreeMap;
@@ -26,9 +27,10 @@ use crate::grant::refresh::Outage;
 use crate::grant::revocation::RevocationLease;
 use crate::grant::{AccessKeyId, AccountId, StoredTokens};
 use crate::link::{Link, WrongCode};
-use crate::ports::StoreError;
+use crate::ports::{SingleUse, StoreError};
 use crate::replica::Replica;
 use crate::secret::Sealed;
+use crate::workload::NewWorkload;
 
 /// A [`TokenStore`] in memory. It keeps the same contract as a database does, save that nothing is durable.
 ///
@@ -48,6 +50,8 @@ struct State {
     replicas: Vec<Replica>,
     wrong_codes: Vec<WrongCode>,
     outages: Vec<Outage>,
+    workloads: BTreeMap<i64, NewWorkload>,
+    used_tokens: Vec<SingleUse>,
     audit: Audit,
     recordings_to_refuse: u32,
     guesses_to_refuse: u32,

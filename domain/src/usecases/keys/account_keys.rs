@@ -179,7 +179,7 @@ impl Keys {
 }
 
 /// Who makes a key for this caller.
-fn maker(caller: &Caller) -> KeyMaker {
+pub(in crate::usecases) fn maker(caller: &Caller) -> KeyMaker {
     match caller {
         Caller::Key(key) => KeyMaker::Key(key.id),
         Caller::Nobody | Caller::Admin | Caller::Auditor | Caller::Enroller => KeyMaker::Operator,
@@ -199,6 +199,14 @@ fn allowed(caller: &Caller, request: &KeyRequest) -> Result<KeyLimits, Refusal> 
     match caller {
         Caller::Key(maker) => Ok(asked.under(&maker.limits)?),
         _ => Ok(asked),
+    }
+}
+
+/// What limits a key that this caller makes without limits of its own, and when it stops working.
+pub(in crate::usecases) fn inherited_limits(caller: &Caller) -> (KeyLimits, Option<Timestamp>) {
+    match caller {
+        Caller::Key(maker) => (maker.limits.clone(), maker.expires_at),
+        _ => (KeyLimits::default(), None),
     }
 }
 

@@ -6,6 +6,7 @@ mod ender;
 mod guesses;
 mod poll;
 mod start;
+mod start_for_workload;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -106,6 +106,7 @@ impl Stage {
         let requester = Requester {
             client_name: Some("cron".to_owned()),
             address: None,
+            workload: None,
         };
         self.links
             .start(

@@ -131,7 +131,7 @@ impl Tokens {
     }
 }
 
-fn token_key(caller: &Caller) -> Result<&ShownKey, Refusal> {
+pub(super) fn token_key(caller: &Caller) -> Result<&ShownKey, Refusal> {
     match caller {
         Caller::Key(key) => Ok(key),
         Caller::Nobody => Err(KEY_NEEDED),

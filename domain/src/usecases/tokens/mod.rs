@@ -1,5 +1,6 @@
 //! For clients: the access token of their account.
 
+mod exchange;
 mod hand_out;
 mod renewal;
 
@@ -11,6 +12,7 @@ use super::{AuditLog, Ports, TokenCache};
 use crate::ports::{Clock, KeyStore};
 use crate::vault::Vault;
 
+pub use exchange::ExchangeError;
 pub use hand_out::HandedToken;
 pub(super) use renewal::Renewal;
 

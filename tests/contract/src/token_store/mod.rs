@@ -29,6 +29,7 @@ mod reserving;
 mod revocations;
 mod samples;
 mod seals;
+mod workloads;
 mod write_tests;
 
 use std::pin::Pin;
@@ -209,6 +210,10 @@ where
         },
         replicas::{
             they_say_who_they_are, they_are_seen_again, who_ends_is_forgotten, who_is_gone_is_forgotten,
+        },
+        workloads::{
+            one_is_found_by_its_identity, a_token_works_once, of_many_at_once_one_uses_a_token,
+            expired_tokens_are_forgotten, an_account_s_workloads_come_and_go,
         },
         write_tests::{a_store_that_works_passes, a_test_leaves_an_empty_store_empty, many_test_at_once},
         purging::{

@@ -118,11 +118,13 @@ pub(super) fn new_link(n: u8) -> NewLink {
         requester: Requester {
             client_name: Some("nightly build 🌙".to_owned()),
             address: Some("192.0.2.7".to_owned()),
+            workload: None,
         },
         network: None,
         key: NewLinkKey::New(InertKey::owner(key(n))),
         created_at: at(0),
         expires_at: at(0) + LIFETIME,
+        workload: None,
         return_code: false,
     }
 }

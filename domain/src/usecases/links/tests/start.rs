@@ -57,6 +57,7 @@ async fn names_that_could_deceive_the_person_are_refused() {
         let requester = Requester {
             client_name: Some(name.to_owned()),
             address: None,
+            workload: None,
         };
         let request = LinkRequest {
             provider: None,

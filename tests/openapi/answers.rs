@@ -31,14 +31,20 @@ async fn every_operation_answers_as_documented() {
     assert!(count >= 14, "{count} operations");
 }
 
-/// The example of a body that must be there.
-fn body<'a>(document: &'a Value, operation: &Value) -> Option<&'a Value> {
+/// The media type and the example of a body that must be there.
+fn body<'a>(document: &'a Value, operation: &'a Value) -> Option<(&'a str, &'a Value)> {
     let request = operation.get("requestBody")?;
-    let schema = &request["content"]["application/json"]["schema"]["$ref"];
-    let name = schema.as_str().unwrap().rsplit('/').next().unwrap();
+    let (media, content) = request["content"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .next()
+        .unwrap();
+    let schema = content["schema"]["$ref"].as_str().unwrap();
+    let name = schema.rsplit('/').next().unwrap();
     let example = &document["components"]["schemas"][name]["example"];
     assert!(example.is_object(), "{name} has no example");
-    (request["required"] == true).then_some(example)
+    (request["required"] == true).then_some((media.as_str(), example))
 }
 
 async fn call(
@@ -46,7 +52,7 @@ async fn call(
     method: &str,
     path: &str,
     key: Option<&str>,
-    body: Option<&Value>,
+    body: Option<(&str, &Value)>,
 ) -> Answer {
     let address = path
         .replace("{link_code}", "00000000")
@@ -54,8 +60,12 @@ async fn call(
         .replace("{key_id}", "1");
     let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
     let mut request = http::client().request(method, service.url(&address));
-    if let Some(body) = body {
-        request = request.json(body);
+    if let Some((media, body)) = body {
+        request = if media.starts_with("application/json") {
+            request.json(body)
+        } else {
+            request.form(body)
+        };
     }
     http::send(match key {
         Some(key) => request.bearer_auth(key),

@@ -111,7 +111,7 @@ impl Keys {
     /// Delete an access key
     ///
     /// Also deletes the key's links; the account and its other keys stay. With `descendants=true` the keys are deleted too that
-    /// this key has made, and what those have made: do that if the key has leaked. Needs the admin key or the key that came
+    /// this key has made: do that if the key has leaked. Needs the admin key or the key that came
     /// with a link code of the account, which may delete itself.
     #[oai(
         path = "/accounts/:id/keys/:key_id",

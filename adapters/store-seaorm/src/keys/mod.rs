@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::audit::{AuditDraft, AuditEvent};
 use central_oauth_domain::grant::{
-    AccessKeyId, AccountId, KeyBinding, KeyHolder, KeyMaker, KeyRecord, NewKey, descendants,
+    AccessKeyId, AccountId, KeyBinding, KeyHolder, KeyMaker, KeyRecord, NewKey,
 };
 use central_oauth_domain::link::Link;
 use central_oauth_domain::ports::{Descendants, KeyCreation, KeyStore, StoreError};
@@ -173,7 +173,7 @@ pub(crate) async fn insert_reader(
     Ok(KeyCreation::Created(key_record(row)?))
 }
 
-/// The key, if the account has it, and what goes with it.
+/// Returns the key, if the account has it, and the keys that it has made if asked to.
 async fn doomed(
     db: &impl ConnectionTrait,
     account: AccountId,
@@ -184,13 +184,14 @@ async fn doomed(
         Err(StoreError::Conflict) => return Ok(Vec::new()),
         required => required?,
     }
-    let mut gone = vec![key];
-    if with == Descendants::Deleted {
-        let all = keys_of(account, None).all(db).await.map_err(failed)?;
-        let all = all.into_iter().map(key_record);
-        gone.extend(descendants(key, &all.collect::<Result<Vec<_>, _>>()?));
+    if with == Descendants::Kept {
+        return Ok(vec![key]);
     }
-    Ok(gone)
+    let made = Column::CreatedBy.eq(KeyMaker::Key(key).to_string());
+    let gone = Condition::any().add(Column::Id.eq(key.0)).add(made);
+    let rows = keys_of(account, None).filter(gone).all(db).await;
+    let rows = rows.map_err(failed)?.into_iter();
+    Ok(rows.map(|row| AccessKeyId(row.id)).collect())
 }
 
 /// Uses that are noted in one transaction.

@@ -6,7 +6,6 @@ use super::{MemoryStore, State};
 use crate::audit::{AuditDraft, AuditEvent};
 use crate::grant::{
     AccessKeyId, AccountId, InertKey, KeyBinding, KeyHolder, KeyMaker, KeyRecord, NewKey,
-    descendants,
 };
 use crate::link::Link;
 use crate::ports::{Descendants, KeyCreation, KeyStore, StoreError};
@@ -73,7 +72,8 @@ impl KeyStore for MemoryStore {
         }
         let mut gone = vec![key];
         if with == Descendants::Deleted {
-            gone.extend(descendants(key, &records));
+            let made = records.iter().filter(|record| record.goes_with(key));
+            gone.extend(made.map(|made| made.id).filter(|made| *made != key));
         }
         for key in &gone {
             state.keys.remove(&key.0);

@@ -5,8 +5,7 @@ use std::net::IpAddr;
 use super::Keys;
 use crate::audit::Actor;
 use crate::grant::{
-    AccessKeyId, AccountId, ExceedsMaker, KeyLimits, KeyMaker, KeyRecord, NewKey, descendants,
-    expiry_under,
+    AccessKeyId, AccountId, KeyLimits, KeyMaker, KeyRecord, NewKey, OutlivesMaker, expiry_under,
 };
 use crate::ports::{Descendants, KeyCreation, StoreError};
 use crate::secret::AccessKey;
@@ -60,12 +59,12 @@ impl Keys {
         Ok(Page::cut(keys.collect(), limit, |key| key.id))
     }
 
-    /// Creates a key that may read the token and the account. A key that makes another one passes its own limits and expiry
-    /// on where the request has none.
+    /// Creates a key that may read the token and the account. A key that makes another one passes its own expiry on where the
+    /// request has none.
     ///
     /// # Errors
-    /// The same as for listing keys. [`Refusal::Unprocessable`] if the name is invalid, the expiry is in the past, the key
-    /// could do more than the one that makes it, or the account has too many keys.
+    /// The same as for listing keys. [`Refusal::Unprocessable`] if the name is invalid, the expiry is in the past or later
+    /// than that of the key that makes it, there are too many networks, or the account has too many keys.
     pub async fn create(
         &self,
         caller: &Caller,
@@ -80,7 +79,7 @@ impl Keys {
             hash: self.vault.hash_access_key(&access_key),
             name: named(&request.name)?,
             maker: maker(caller),
-            limits: allowed(caller, &request)?,
+            limits: allowed(request.limits)?,
             created_at: self.clock.now(),
             expires_at: self.expiry(caller, request.expires_at)?,
         };
@@ -102,7 +101,7 @@ impl Keys {
         }
     }
 
-    /// Deletes a key of an account, possibly the caller's own, and with it what comes from it if asked to. On return no
+    /// Deletes a key of an account, possibly the caller's own, and with it the keys that it has made if asked to. On return no
     /// replica serves a token for any of them.
     ///
     /// # Errors
@@ -160,7 +159,8 @@ impl Keys {
         let mut doomed = vec![key];
         if with == Descendants::Deleted {
             let all = self.keys.keys(id, None, u64::MAX).await?;
-            doomed.extend(descendants(key, &all));
+            let made = all.iter().filter(|other| other.goes_with(key));
+            doomed.extend(made.map(|made| made.id).filter(|made| *made != key));
         }
         Ok(doomed)
     }
@@ -171,10 +171,7 @@ impl Keys {
         asked: Option<Timestamp>,
     ) -> Result<Option<Timestamp>, Refusal> {
         let asked = in_the_future("expires_at", asked, self.clock.now())?;
-        match caller {
-            Caller::Key(maker) => Ok(expiry_under(asked, maker.expires_at)?),
-            _ => Ok(asked),
-        }
+        Ok(expiry_under(asked, maker_expiry(caller))?)
     }
 }
 
@@ -186,33 +183,28 @@ pub(in crate::usecases) fn maker(caller: &Caller) -> KeyMaker {
     }
 }
 
-/// The limits of a key that this caller makes.
-fn allowed(caller: &Caller, request: &KeyRequest) -> Result<KeyLimits, Refusal> {
-    let asked = request.limits.clone();
-    if asked.networks.len() > KeyLimits::MOST_NETWORKS {
+/// When this caller's own key expires: what it makes expires no later.
+pub(in crate::usecases) fn maker_expiry(caller: &Caller) -> Option<Timestamp> {
+    match caller {
+        Caller::Key(maker) => maker.expires_at,
+        _ => None,
+    }
+}
+
+fn allowed(limits: KeyLimits) -> Result<KeyLimits, Refusal> {
+    if limits.networks.len() > KeyLimits::MOST_NETWORKS {
         let detail = format!(
             "networks has more than {} entries",
             KeyLimits::MOST_NETWORKS
         );
         return Err(Refusal::Unprocessable(detail));
     }
-    match caller {
-        Caller::Key(maker) => Ok(asked.under(&maker.limits)?),
-        _ => Ok(asked),
-    }
+    Ok(limits)
 }
 
-/// What limits a key that this caller makes without limits of its own, and when it stops working.
-pub(in crate::usecases) fn inherited_limits(caller: &Caller) -> (KeyLimits, Option<Timestamp>) {
-    match caller {
-        Caller::Key(maker) => (maker.limits.clone(), maker.expires_at),
-        _ => (KeyLimits::default(), None),
-    }
-}
-
-impl From<ExceedsMaker> for Refusal {
-    fn from(exceeds: ExceedsMaker) -> Self {
-        Self::Unprocessable(exceeds.to_string())
+impl From<OutlivesMaker> for Refusal {
+    fn from(error: OutlivesMaker) -> Self {
+        Self::Unprocessable(error.to_string())
     }
 }
 

@@ -20,7 +20,7 @@ use crate::ports::{Clock, KeyStore, StoreError};
 use crate::rate_limit::RateLimit;
 use crate::vault::{RowMacs, Vault};
 
-pub(super) use account_keys::{inherited_limits, maker};
+pub(super) use account_keys::{maker, maker_expiry};
 pub(super) use authenticate::is_behind_its_link;
 
 pub use account_keys::{HandedKey, KeyPage, KeyRequest};

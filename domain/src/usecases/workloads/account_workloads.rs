@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use super::Workloads;
 use crate::audit::Actor;
-use crate::grant::{AccessKeyId, AccountId, KeyRole, NewKey};
+use crate::grant::{AccessKeyId, AccountId, KeyLimits, KeyRole, NewKey};
 use crate::ports::{Descendants, KeyCreation, StoreError};
 use crate::secret::AccessKey;
 use crate::usecases::accounts::NO_SUCH_ACCOUNT;
-use crate::usecases::keys::{inherited_limits, maker};
+use crate::usecases::keys::{maker, maker_expiry};
 use crate::usecases::page::Page;
 use crate::usecases::{Caller, Keys, Refusal};
 use crate::workload::{
@@ -85,15 +85,14 @@ impl Workloads {
         let hash = self
             .vault
             .hash_access_key(&AccessKey::generate(&self.entropy));
-        let (limits, expires_at) = inherited_limits(caller);
         let key = NewKey {
             account: id,
             hash,
             name: format!("workload {}", policy.name),
             maker: maker(caller),
-            limits,
+            limits: KeyLimits::default(),
             created_at: self.clock.now(),
-            expires_at,
+            expires_at: maker_expiry(caller),
         };
         let workload = NewWorkload {
             identity: self.vault.hash_workload(&issuer.url, &binding.claims),

@@ -116,7 +116,8 @@ struct Delete {
     /// The id of the key, as `keys list` shows it.
     #[arg(value_name = "KEY_ID", value_parser = choice::id)]
     key: String,
-    /// Also delete the keys that this key has made. Do that if it has leaked. At a terminal you are
+    /// Also delete the keys that this key has made. Do that if it has leaked. In the 24 hours after its
+    /// link, they are always deleted. At a terminal you are
     /// asked; otherwise the default is false.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     descendants: Option<bool>,
@@ -230,7 +231,7 @@ impl Delete {
         tell(format_args!("Deleted key {key} of {of}."));
         if !made.is_empty() && !descendants {
             tell(format_args!(
-                "The keys that it has made still work: {all}. If it has leaked, delete them too."
+                "The keys that it has made still work unless it was linked in the last 24 hours: {all}. If it has leaked, delete them too."
             ));
         }
         Ok(())

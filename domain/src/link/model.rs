@@ -225,6 +225,17 @@ pub struct PollSchedule {
 }
 
 impl Link {
+    /// Returns the account that the link led to, and when, while the person may still say "This was not me".
+    #[must_use]
+    pub fn disownable(&self, now: Timestamp) -> Option<(AccountId, Timestamp)> {
+        match self.state {
+            LinkState::Linked { account, at } => {
+                (now.since(at) < Self::KEPT_AFTER_END).then_some((account, at))
+            }
+            _ => None,
+        }
+    }
+
     /// How long an ended link still answers and holds its code.
     pub const KEPT_AFTER_END: Duration = Duration::from_secs(24 * 60 * 60);
 

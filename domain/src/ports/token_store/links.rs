@@ -136,6 +136,9 @@ pub trait LinkStore: Send + Sync {
     /// Returns the open relinks of this account.
     async fn open_relinks(&self, account: AccountId) -> Result<Vec<Link>, StoreError>;
 
+    /// Returns the links of a key, ended ones too.
+    async fn links_of_key(&self, key: AccessKeyId) -> Result<Vec<Link>, StoreError>;
+
     /// Counts the links that are over without an account ([`Link::is_left_over`]), up to [`Link::MOST_LEFT_OVER`].
     async fn count_left_over(&self, now: Timestamp) -> Result<u64, StoreError>;
 

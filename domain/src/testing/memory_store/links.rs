@@ -167,6 +167,12 @@ impl LinkStore for MemoryStore {
         Ok(relinks.cloned().collect())
     }
 
+    async fn links_of_key(&self, key: AccessKeyId) -> Result<Vec<Link>, StoreError> {
+        let state = self.lock();
+        let links = state.links.values().filter(|link| link.key == key);
+        Ok(links.cloned().collect())
+    }
+
     async fn count_left_over(&self, now: Timestamp) -> Result<u64, StoreError> {
         let state = self.lock();
         let left_over = state.links.values().filter(|link| link.is_left_over(now));

@@ -101,7 +101,8 @@ impl Keys {
         }
     }
 
-    /// Deletes a key of an account, possibly the caller's own, and with it the keys that it has made if asked to. On return no
+    /// Deletes a key of an account, possibly the caller's own, and with it the keys that it has made if asked to, or if the person
+    /// may still disown its link: who deletes a key must not save what it has made from "This was not me". On return no
     /// replica serves a token for any of them.
     ///
     /// # Errors
@@ -133,8 +134,16 @@ impl Keys {
         with: Descendants,
         address: IpAddr,
     ) -> Result<(), Refusal> {
-        for key in self.doomed(id, key, with).await? {
-            self.ender.end_relinks(id, Some(key)).await?;
+        self.ender.end_relinks(id, Some(key)).await?;
+        // Not earlier: one of these links may have been completed just now.
+        let with = match self.ender.can_be_disowned(key).await? {
+            true => Descendants::Deleted,
+            false => with,
+        };
+        if with == Descendants::Deleted {
+            for made in self.made_by(id, key).await? {
+                self.ender.end_relinks(id, Some(made)).await?;
+            }
         }
         let audit = self.audit.draft(actor, Some(address));
         let gone = self.keys.delete_key(id, key, with, audit).await?;
@@ -149,20 +158,14 @@ impl Keys {
         Ok(())
     }
 
-    /// The keys whose links are ended before they are deleted.
-    async fn doomed(
+    async fn made_by(
         &self,
         id: AccountId,
         key: AccessKeyId,
-        with: Descendants,
-    ) -> Result<Vec<AccessKeyId>, Refusal> {
-        let mut doomed = vec![key];
-        if with == Descendants::Deleted {
-            let all = self.keys.keys(id, None, u64::MAX).await?;
-            let made = all.iter().filter(|other| other.goes_with(key));
-            doomed.extend(made.map(|made| made.id).filter(|made| *made != key));
-        }
-        Ok(doomed)
+    ) -> Result<Vec<AccessKeyId>, StoreError> {
+        let all = self.keys.keys(id, None, u64::MAX).await?;
+        let made = all.iter().filter(|other| other.goes_with(key));
+        Ok(made.map(|made| made.id).collect())
     }
 
     fn expiry(

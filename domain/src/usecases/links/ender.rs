@@ -117,6 +117,16 @@ impl LinkEnder {
         Err(StoreError::Conflict.into())
     }
 
+    /// Whether the person may still say "This was not me" about a link of this key.
+    pub(in crate::usecases) async fn can_be_disowned(
+        &self,
+        key: AccessKeyId,
+    ) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        let links = self.links.links_of_key(key).await?;
+        Ok(links.iter().any(|link| link.disownable(now).is_some()))
+    }
+
     fn report_end(&self, link: &Link, ending: &Ending) {
         let (outcome, fault) = match ending {
             Ending::Denied(why) => (LinkEnd::Denied, why.as_ref()),

@@ -110,22 +110,25 @@ async fn serve(
     }
 }
 
-/// Reads the keys of operators anew. What is wrong with them changes nothing.
+/// Reads the keys of operators again. If they are invalid, nothing changes.
 fn reload(environment: &Environment, operators: &Operators) {
-    match read_operators(environment) {
-        Ok(keys) => {
-            operators.replace(&keys);
-            let names: Vec<_> = keys.iter().map(|key| key.name.as_str()).collect();
-            tracing::info!(
-                all = names.join(", "),
-                "the keys of operators were read again"
-            );
-        }
-        Err(error) => {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "the keys of operators were not read again; the old ones stay valid"
-            );
-        }
+    let keys = match read_operators(environment) {
+        Ok(keys) => keys,
+        Err(error) => return log_rejected(&error),
+    };
+    if let Err(error) = operators.replace(&keys) {
+        return log_rejected(&error);
     }
+    let names: Vec<_> = keys.iter().map(|key| key.name.as_str()).collect();
+    tracing::info!(
+        operators = names.join(", "),
+        "the keys of operators were read again"
+    );
+}
+
+fn log_rejected(error: &(dyn std::error::Error + 'static)) {
+    tracing::error!(
+        error,
+        "the keys of operators were not read again; the old ones stay valid"
+    );
 }

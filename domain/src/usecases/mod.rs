@@ -38,7 +38,7 @@ pub use housekeeping::Housekeeping;
 pub use key_macs::{add_key_macs, give_up_key_macs};
 pub use keys::{HandedKey, KeyPage, KeyRequest, Keys};
 pub use links::{LinkReport, LinkRequest, Links, StartedLink};
-pub use operators::Operators;
+pub use operators::{LastEnrolmentKey, Operators};
 pub use page::Page;
 pub use providers::Providers;
 pub use readiness::Readiness;

@@ -12,6 +12,13 @@ pub struct Operators {
     known: RwLock<Arc<[Known]>>,
 }
 
+/// The new keys have no enrolment key, but the old ones have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the last enrolment key was removed, which would let everybody link accounts; this needs a restart"
+)]
+pub struct LastEnrolmentKey;
+
 struct Known {
     name: String,
     role: OperatorRole,
@@ -30,9 +37,16 @@ impl Operators {
     }
 
     /// Replaces all keys: those that are not among these open nothing from now on.
-    pub fn replace(&self, keys: &[OperatorKey]) {
+    ///
+    /// # Errors
+    /// [`LastEnrolmentKey`] if the service has an enrolment key and `keys` has none. Nothing changes then.
+    pub fn replace(&self, keys: &[OperatorKey]) -> Result<(), LastEnrolmentKey> {
+        if self.need_enrolment() && !keys.iter().any(|key| key.role == OperatorRole::Enroll) {
+            return Err(LastEnrolmentKey);
+        }
         let known = hashed(&self.vault, keys);
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+        Ok(())
     }
 
     /// Whether a key is needed to ask for a link code.

@@ -71,6 +71,9 @@ impl AccountStore for SeaOrmStore {
         let write = self.write().await?;
         locks::persons(&write.txn, &seen.account.key.provider).await?;
         locks::tokens_of(&write.txn, id).await?;
+        // Before its keys, as for creating and deleting a key.
+        let account = accounts::Entity::find_by_id(id.0).lock_exclusive();
+        account.one(&write.txn).await.map_err(failed)?;
         locks::keys_and_links_of(&write.txn, id).await?;
         let stored = read_tokens(&write.txn, id).await?;
         if !stored.is_some_and(|stored| stored.are_those_of(seen)) {

@@ -173,8 +173,7 @@ impl Documented for CreateKey {
         Answer(
             422,
             "`unprocessable`: an unknown field, a wrong type, a name that is missing or cannot be shown, an \
-             `expires_at` that is over, a network that is none, more than the key that asks may do itself (`expires_at`, \
-             `networks`, `max_uses_per_minute`), or an account that has as many keys as it may have",
+             `expires_at` that is over or later than that of the key that asks, a network that is none, or an account that has as many keys as it may have",
         ),
         TOO_MANY_UNKNOWN_KEYS,
         STORE_UNAVAILABLE,

@@ -99,11 +99,16 @@ async fn cancel(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal>
 
 /// Takes back what a link has given, for the browser that confirmed it.
 async fn disown(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
-    let disowned = visit
+    match visit
         .consents()
         .disown(code.digits(), &visit.visitor())
-        .await?;
-    Ok(progress::disowned(visit, disowned))
+        .await
+    {
+        Ok(disowned) => Ok(progress::disowned(visit, disowned)),
+        // A second press, most likely: the first one has deleted the link.
+        Err(Refusal::NotFound(_)) => Ok(progress::nothing_to_take_back(visit)),
+        Err(refusal) => Err(refusal),
+    }
 }
 
 /// Shows the link's page to the browser that owns it; for others the code is used up.

@@ -70,10 +70,13 @@ pub(super) fn account_of(key: &KeyHolder, now: Timestamp) -> Result<AccountId, R
     }
 }
 
-pub(super) const UNKNOWN_KEY: Refusal =
+/// For a bearer that is no key of this service.
+pub const UNKNOWN_KEY: Refusal =
     Refusal::Unauthorized("the key is unknown, revoked or was never used");
-pub(super) const KEY_NEEDED: Refusal = Refusal::Unauthorized(
+/// For a request without a key.
+pub const KEY_NEEDED: Refusal = Refusal::Unauthorized(
     "authentication required: send an access key as `Authorization: Bearer <key>`",
 );
-pub(super) const READING_ONLY: Refusal =
+/// For a key that was made for an account later.
+pub const READING_ONLY: Refusal =
     Refusal::Forbidden("this key may read the token and the account, and nothing else");

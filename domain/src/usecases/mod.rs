@@ -42,3 +42,13 @@ pub use token_cache::TokenCache;
 pub use tokens::{HandedToken, Tokens};
 pub use unlock::{UnlockError, unlock};
 pub use withdrawal::Pause;
+
+/// Refusals with constant words, for the examples in the document of an API.
+pub mod refusals {
+    pub use super::accounts::{ENROLMENT_ONLY, NO_SUCH_ACCOUNT};
+    pub use super::caller::{KEY_NEEDED, READING_ONLY, UNKNOWN_KEY};
+    pub use super::keys::NO_SUCH_KEY;
+    pub use super::refusal::UNKNOWN_CODE;
+    pub use super::revoker::ADMIN_ONLY;
+    pub use super::tokens::{NOT_FOR_OPERATORS, NOTHING_TO_REFRESH_WITH};
+}

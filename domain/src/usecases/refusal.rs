@@ -129,4 +129,4 @@ impl From<ProviderError> for Refusal {
 }
 
 /// What a code without a link gets.
-pub(super) const UNKNOWN_CODE: Refusal = Refusal::NotFound("no link has this code");
+pub const UNKNOWN_CODE: Refusal = Refusal::NotFound("no link has this code");

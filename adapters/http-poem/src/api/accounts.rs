@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use central_oauth_domain::grant::{Account, AccountId};
-use central_oauth_domain::usecases::Services;
+use central_oauth_domain::usecases::{Refusal, Services, refusals};
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
@@ -13,8 +13,9 @@ use super::{Tag, id};
 use crate::auth::NeededBearer;
 use crate::dto::{AccountDetails, AccountList, DeletedAccount};
 use crate::failure::{
-    Answer, Documented, ENROLMENT_ONLY, Failure, LINK_PENDING, NO_SUCH_ACCOUNT, OWNERS_ONLY,
-    STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED,
+    Answer, BAD_PAGE, Documented, ENROLMENT_ONLY, Failure, LINK_PENDING, NO_SUCH_ACCOUNT,
+    OWNERS_ONLY, PROVIDER_GONE, RELINK_REQUIRED, STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS,
+    UNAUTHORIZED, provider_refused, provider_unavailable,
 };
 
 pub(crate) struct Accounts {
@@ -63,6 +64,7 @@ impl Accounts {
         &self,
         bearer: NeededBearer,
         /// The id of the account.
+        #[oai(example = "id::example")]
         id: Path<String>,
     ) -> Result<Json<AccountDetails>, Failure<GetAccount>> {
         let caller = bearer.caller(&self.services.keys).await?;
@@ -84,6 +86,7 @@ impl Accounts {
         &self,
         bearer: NeededBearer,
         /// The id of the account.
+        #[oai(example = "id::example")]
         id: Path<String>,
     ) -> Result<Json<DeletedAccount>, Failure<DeleteAccount>> {
         let caller = bearer.caller(&self.services.keys).await?;
@@ -108,6 +111,7 @@ impl Accounts {
         &self,
         bearer: NeededBearer,
         /// The id of the account.
+        #[oai(example = "id::example")]
         id: Path<String>,
     ) -> Result<Json<AccountDetails>, Failure<RefreshAccount>> {
         let caller = bearer.caller(&self.services.keys).await?;
@@ -136,7 +140,7 @@ struct ListAccounts;
 
 impl Documented for ListAccounts {
     const PROBLEMS: &'static [Answer] = &[
-        Answer(400, "`invalid_request`: the limit or the cursor is invalid"),
+        BAD_PAGE,
         UNAUTHORIZED,
         ENROLMENT_ONLY,
         LINK_PENDING,
@@ -163,6 +167,7 @@ struct DeleteAccount;
 impl Documented for DeleteAccount {
     const PROBLEMS: &'static [Answer] = &[
         UNAUTHORIZED,
+        ENROLMENT_ONLY,
         OWNERS_ONLY,
         NO_SUCH_ACCOUNT,
         LINK_PENDING,
@@ -176,23 +181,22 @@ struct RefreshAccount;
 impl Documented for RefreshAccount {
     const PROBLEMS: &'static [Answer] = &[
         UNAUTHORIZED,
+        ENROLMENT_ONLY,
         OWNERS_ONLY,
         NO_SUCH_ACCOUNT,
+        LINK_PENDING,
+        RELINK_REQUIRED,
         Answer(
-            409,
-            "`link_pending`: the link of this key has not been completed; `relink_required`: the grant is over, and a \
-             person must consent again",
-        ),
-        Answer(
-            422,
-            "`unprocessable`: the provider gave no refresh token, so the account cannot be refreshed",
+            "the provider gave no refresh token, so the account cannot be refreshed",
+            || Refusal::Unprocessable(refusals::NOTHING_TO_REFRESH_WITH.to_owned()).into(),
         ),
         TOO_MANY_UNKNOWN_KEYS,
-        Answer(502, "`provider_error`: the provider rejected the refresh"),
+        Answer("the provider rejected the refresh", provider_refused),
         Answer(
-            503,
-            "`provider_unavailable`: the provider gives no usable answer, or gave none a moment ago; \
-             `provider_not_configured`: it is not in the configuration any more; `store_unavailable`: the service cannot use its database at the moment",
+            "the provider gives no usable answer, or gave none a moment ago",
+            provider_unavailable,
         ),
+        PROVIDER_GONE,
+        STORE_UNAVAILABLE,
     ];
 }

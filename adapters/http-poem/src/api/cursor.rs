@@ -34,12 +34,14 @@ impl Cursors {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
         let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
         let id = text.and_then(|text| text.strip_prefix(self.0)?.parse().ok());
-        id.map(Some).ok_or_else(|| {
-            let detail =
-                "the parameter cursor is invalid: use the next_cursor of a page of this list";
-            Problem::new(Code::InvalidRequest, detail)
-        })
+        id.map(Some).ok_or_else(bad_cursor)
     }
+}
+
+/// The problem of a cursor that is none of this list.
+pub(crate) fn bad_cursor() -> Problem {
+    let detail = "the parameter cursor is invalid: use the next_cursor of a page of this list";
+    Problem::new(Code::InvalidRequest, detail)
 }
 
 #[cfg(test)]

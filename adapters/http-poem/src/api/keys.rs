@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use central_oauth_domain::grant::AccessKeyId;
-use central_oauth_domain::usecases::Services;
+use central_oauth_domain::usecases::{Refusal, Services, refusals};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
@@ -12,11 +12,11 @@ use super::accounts::account_id;
 use super::cursor::{KEYS, page_size};
 use super::{Tag, id};
 use crate::auth::NeededBearer;
-use crate::body::NeededJson;
+use crate::body::{NeededJson, no_body, rejected};
 use crate::dto::{AccessKeyDetails, AccessKeyList, CreatedAccessKey, NewAccessKey};
 use crate::failure::{
-    Answer, Documented, Failure, LINK_PENDING, NO_SUCH_ACCOUNT, NOT_JSON, OWNERS_ONLY,
-    STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED,
+    Answer, BAD_PAGE, Documented, ENROLMENT_ONLY, Failure, LINK_PENDING, NO_SUCH_ACCOUNT, NOT_JSON,
+    OWNERS_ONLY, STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED,
 };
 
 pub(crate) struct Keys {
@@ -58,6 +58,7 @@ impl Keys {
         &self,
         bearer: NeededBearer,
         /// The id of the account.
+        #[oai(example = "id::example")]
         id: Path<String>,
         /// Maximum number of keys to return.
         #[oai(
@@ -91,6 +92,7 @@ impl Keys {
         &self,
         bearer: NeededBearer,
         /// The id of the account.
+        #[oai(example = "id::example")]
         id: Path<String>,
         body: NeededJson<NewAccessKey>,
     ) -> Result<Created, Failure<CreateKey>> {
@@ -115,8 +117,10 @@ impl Keys {
         &self,
         bearer: NeededBearer,
         /// The id of the account.
+        #[oai(example = "id::example")]
         id: Path<String>,
         /// The id of the key.
+        #[oai(example = "example_key")]
         key_id: Path<String>,
     ) -> Result<Deleted, Failure<DeleteKey>> {
         let caller = bearer.caller(&self.services.keys).await?;
@@ -126,12 +130,17 @@ impl Keys {
     }
 }
 
+fn example_key() -> String {
+    "7".to_owned()
+}
+
 struct ListKeys;
 
 impl Documented for ListKeys {
     const PROBLEMS: &'static [Answer] = &[
-        Answer(400, "`invalid_request`: the limit or the cursor is invalid"),
+        BAD_PAGE,
         UNAUTHORIZED,
+        ENROLMENT_ONLY,
         OWNERS_ONLY,
         NO_SUCH_ACCOUNT,
         LINK_PENDING,
@@ -144,20 +153,26 @@ struct CreateKey;
 
 impl Documented for CreateKey {
     const PROBLEMS: &'static [Answer] = &[
-        Answer(
-            400,
-            "`invalid_request`: the body is missing or not JSON, or `expires_at` is not a time",
-        ),
+        Answer("the body is missing or not JSON", no_body),
+        Answer("`expires_at` is not a time", NewAccessKey::bad_expiry),
         UNAUTHORIZED,
+        ENROLMENT_ONLY,
         OWNERS_ONLY,
         NO_SUCH_ACCOUNT,
         LINK_PENDING,
         NOT_JSON,
-        Answer(
-            422,
-            "`unprocessable`: an unknown field, a wrong type, a name that is missing or cannot be shown, an \
-             `expires_at` that is over, or an account that has as many keys as it may have",
-        ),
+        Answer("an unknown field, a wrong type or no name", || {
+            rejected::<NewAccessKey>(r#"{"expires_at": "2036-06-02T12:00:00Z"}"#)
+        }),
+        Answer("a name that is empty, too long or cannot be shown", || {
+            Refusal::Unprocessable("name is empty".to_owned()).into()
+        }),
+        Answer("an `expires_at` that is over", || {
+            Refusal::Unprocessable("expires_at is over already".to_owned()).into()
+        }),
+        Answer("the account has as many keys as it may have", || {
+            Refusal::Unprocessable("the account has 100 keys already".to_owned()).into()
+        }),
         TOO_MANY_UNKNOWN_KEYS,
         STORE_UNAVAILABLE,
     ];
@@ -168,11 +183,12 @@ struct DeleteKey;
 impl Documented for DeleteKey {
     const PROBLEMS: &'static [Answer] = &[
         UNAUTHORIZED,
+        ENROLMENT_ONLY,
         OWNERS_ONLY,
-        Answer(
-            404,
-            "`not_found`: there is no such account for this key, or the account has no such key",
-        ),
+        NO_SUCH_ACCOUNT,
+        Answer("the account has no such key", || {
+            refusals::NO_SUCH_KEY.into()
+        }),
         LINK_PENDING,
         TOO_MANY_UNKNOWN_KEYS,
         STORE_UNAVAILABLE,

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use central_oauth_domain::link::Requester;
-use central_oauth_domain::usecases::{LinkRequest, Services};
+use central_oauth_domain::link::{PolledTooSoon, Requester};
+use central_oauth_domain::usecases::{LinkRequest, Refusal, Services, refusals};
 use poem::Request;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
@@ -14,9 +14,12 @@ use url::Url;
 use super::Tag;
 use crate::address::client_address;
 use crate::auth::OptionalBearer;
-use crate::body::OptionalJson;
+use crate::body::{OptionalJson, rejected};
 use crate::dto::{LinkReport, NewLink, StartedLink};
-use crate::failure::{Answer, Documented, Failure, LINK_PENDING, NOT_JSON, STORE_UNAVAILABLE};
+use crate::failure::{
+    A_WHILE, Answer, BAD_KEY, Documented, Failure, LINK_PENDING, NOT_JSON, STORE_UNAVAILABLE,
+    TOO_MANY_UNKNOWN_KEYS,
+};
 
 pub(crate) struct Links {
     services: Arc<Services>,
@@ -88,6 +91,7 @@ impl Links {
         request: &Request,
         bearer: OptionalBearer,
         /// The link code. Spaces and hyphens are ignored.
+        #[oai(example = "example_code")]
         link_code: Path<String>,
     ) -> Result<Json<LinkReport>, Failure<PollLink>> {
         let caller = bearer.caller(&self.services.keys).await?;
@@ -105,6 +109,10 @@ impl Links {
     }
 }
 
+fn example_code() -> String {
+    "12345678".to_owned()
+}
+
 /// Returns the caller's address, if it is known.
 fn known(address: IpAddr) -> Option<IpAddr> {
     (!address.is_unspecified()).then_some(address)
@@ -114,34 +122,47 @@ struct StartLink;
 
 impl Documented for StartLink {
     const PROBLEMS: &'static [Answer] = &[
-        Answer(400, "`invalid_request`: the body is not JSON"),
+        Answer("the body is not JSON", || {
+            rejected::<NewLink>("provider=github")
+        }),
         Answer(
-            401,
-            "`enroll_key_required`: the operator has set an enrolment key, and the request has no key; `unauthorized`: \
-             the key is unknown, expired or revoked",
+            "the operator has set an enrolment key, and the request has no key",
+            || Refusal::EnrollKeyRequired.into(),
         ),
-        Answer(
-            403,
-            "`forbidden`: this access key may not link its account again",
-        ),
+        BAD_KEY,
+        Answer("this access key may not link its account again", || {
+            refusals::READING_ONLY.into()
+        }),
         LINK_PENDING,
         NOT_JSON,
+        Answer("an unknown field or a wrong type", || {
+            rejected::<NewLink>(r#"{"client": "nightly backup"}"#)
+        }),
         Answer(
-            422,
-            "`unprocessable`: an unknown field, a wrong type, a client name that cannot be shown, or no such provider; \
-             the detail names the providers to choose from",
+            "no such provider; the detail names the providers to choose from",
+            || {
+                let detail = "there is no provider \"gitlab\"; this service has: github, google";
+                Refusal::Unprocessable(detail.to_owned()).into()
+            },
         ),
+        Answer("a client name that is too long or cannot be shown", || {
+            let detail = "client_name is longer than 100 characters";
+            Refusal::Unprocessable(detail.to_owned()).into()
+        }),
         Answer(
-            429,
-            "`rate_limited`: a network gets 300 link codes without a key in the lifetime of one (10 minutes by default); or \
-             too many unknown or expired keys from this network (30 at once, then one every 2 seconds get a 401); a valid \
-             key still works",
+            "a network gets 300 link codes without a key in the lifetime of one (10 minutes by default)",
+            || {
+                let retry_after = A_WHILE;
+                Refusal::TooManyLinks { retry_after }.into()
+            },
         ),
-        Answer(
-            503,
-            "`provider_not_configured`: the operator has configured no provider; `over_capacity`: too many links are \
-             open; `store_unavailable`: the service cannot use its database at the moment",
-        ),
+        TOO_MANY_UNKNOWN_KEYS,
+        Answer("the operator has configured no provider", || {
+            let detail = "no provider is configured on this service";
+            Refusal::ProviderNotConfigured(detail.to_owned()).into()
+        }),
+        Answer("too many links are open", || Refusal::OverCapacity.into()),
+        STORE_UNAVAILABLE,
     ];
 }
 
@@ -149,16 +170,17 @@ struct PollLink;
 
 impl Documented for PollLink {
     const PROBLEMS: &'static [Answer] = &[
-        Answer(
-            401,
-            "`unauthorized`: the key is unknown, expired or revoked",
-        ),
-        Answer(404, "`not_found`: no link has this code"),
-        Answer(
-            429,
-            "`rate_limited`: polled faster than the interval; too many wrong codes were tried; or too many unknown \
-             or expired keys from this network (30 at once, then one every 2 seconds get a 401); a valid key still works",
-        ),
+        BAD_KEY,
+        Answer("no link has this code", || refusals::UNKNOWN_CODE.into()),
+        Answer("polled faster than the interval", || {
+            let retry_after = A_WHILE;
+            Refusal::from(PolledTooSoon { retry_after }).into()
+        }),
+        Answer("too many wrong codes were tried", || {
+            let retry_after = A_WHILE;
+            Refusal::RateLimited { retry_after }.into()
+        }),
+        TOO_MANY_UNKNOWN_KEYS,
         STORE_UNAVAILABLE,
     ];
 }

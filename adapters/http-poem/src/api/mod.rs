@@ -13,7 +13,7 @@ mod token;
 use std::sync::Arc;
 
 use central_oauth_domain::usecases::Services;
-use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
+use poem_openapi::{ContactObject, LicenseObject, OpenApi, OpenApiService, Tags};
 use url::Url;
 
 use accounts::Accounts;
@@ -24,33 +24,32 @@ use providers::Providers;
 use revocations::Revocations;
 use token::TokenApi;
 
-/// All operations, in the order of the document.
+pub(crate) use cursor::bad_cursor;
+
+/// All operations. The document has their tags in this order.
 pub(crate) type Api = (
     Links,
     TokenApi,
     Accounts,
-    Keys,
     Revocations,
+    Keys,
     Providers,
     Health,
 );
 
+/// What operations are about, in the order of use.
 #[derive(Tags)]
 enum Tag {
     /// Link codes: from a code to a person's consent.
     Links,
     /// Valid access tokens.
     Tokens,
-    /// Linked accounts and their health.
+    /// Linked accounts, their health, and the revocation of their tokens.
     Accounts,
     /// Access keys of an account.
     Keys,
-    /// Revocation of tokens at their providers.
-    Revocations,
-    /// The configured providers.
-    Providers,
-    /// Health of the service.
-    Health,
+    /// The service itself: its providers and its health.
+    Service,
 }
 
 /// Creates the operations of the services with this public URL.
@@ -59,8 +58,8 @@ pub(crate) fn new(services: Arc<Services>, public_url: &Url) -> Api {
         Links::new(Arc::clone(&services), public_url),
         TokenApi::new(Arc::clone(&services)),
         Accounts::new(Arc::clone(&services)),
-        Keys::new(Arc::clone(&services)),
         Revocations::new(Arc::clone(&services)),
+        Keys::new(Arc::clone(&services)),
         Providers::new(Arc::clone(&services)),
         Health::new(services),
     )
@@ -73,6 +72,7 @@ pub(crate) fn service<T: OpenApi>(api: T) -> OpenApiService<T, ()> {
         LicenseObject::new(LICENSE).url(format!("https://spdx.org/licenses/{LICENSE}.html"));
     OpenApiService::new(api, "Central OAuth", env!("CARGO_PKG_VERSION"))
         .description(DESCRIPTION)
+        .contact(ContactObject::new().name("The operator of this service"))
         .license(license)
         .server("/")
 }

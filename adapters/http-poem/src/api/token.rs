@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_domain::usecases::Services;
+use central_oauth_domain::usecases::{Services, refusals};
 use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
@@ -11,7 +11,11 @@ use poem_openapi::payload::Json;
 use super::Tag;
 use crate::auth::NeededBearer;
 use crate::dto::Token;
-use crate::failure::{Answer, Documented, Failure, TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED};
+use crate::failure::{
+    Answer, Documented, Failure, LINK_PENDING, PROVIDER_GONE, RELINK_REQUIRED, STORE_UNAVAILABLE,
+    TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED, provider_unavailable,
+};
+use crate::middleware::bad_parameter;
 
 pub(crate) struct TokenApi {
     services: Arc<Services>,
@@ -53,22 +57,22 @@ struct GetToken;
 
 impl Documented for GetToken {
     const PROBLEMS: &'static [Answer] = &[
-        Answer(
-            400,
-            "`invalid_request`: `min_ttl` is not a number of seconds",
-        ),
+        Answer("`min_ttl` is not a number of seconds", || {
+            let reason = r#"failed to parse "integer_uint64": invalid digit found in string"#;
+            bad_parameter("min_ttl", reason)
+        }),
         UNAUTHORIZED,
-        Answer(403, "`forbidden`: only an access key can read a token"),
-        Answer(
-            409,
-            "`link_pending`: the link of this key has not been completed; `relink_required`: the grant is over, and a \
-             person must consent again",
-        ),
+        Answer("only an access key can read a token", || {
+            refusals::NOT_FOR_OPERATORS.into()
+        }),
+        LINK_PENDING,
+        RELINK_REQUIRED,
         TOO_MANY_UNKNOWN_KEYS,
         Answer(
-            503,
-            "`provider_unavailable`: the token has expired and the provider gives no usable response at the moment; \
-             `provider_not_configured`: it has expired and the provider is not in the configuration any more; `store_unavailable`: the service cannot use its database at the moment",
+            "the token has expired and the provider gives no usable response at the moment",
+            provider_unavailable,
         ),
+        PROVIDER_GONE,
+        STORE_UNAVAILABLE,
     ];
 }

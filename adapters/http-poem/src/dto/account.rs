@@ -70,7 +70,7 @@ pub(crate) struct AccountDetails {
 
 /// One page of accounts.
 #[derive(Object)]
-#[oai(skip_serializing_if_is_none)]
+#[oai(skip_serializing_if_is_none, example)]
 pub(crate) struct AccountList {
     /// The accounts of this page, the oldest first.
     pub(crate) items: Vec<AccountDetails>,
@@ -154,6 +154,15 @@ impl Example for AccountDetails {
             next_refresh_at: Some(example_time(432)),
             last_error: None,
             warning: None,
+        }
+    }
+}
+
+impl Example for AccountList {
+    fn example() -> Self {
+        Self {
+            items: vec![AccountDetails::example()],
+            next_cursor: None,
         }
     }
 }

@@ -51,7 +51,7 @@ pub(crate) struct AccessKeyDetails {
 
 /// One page of an account's access keys.
 #[derive(Object)]
-#[oai(skip_serializing_if_is_none)]
+#[oai(skip_serializing_if_is_none, example)]
 pub(crate) struct AccessKeyList {
     /// The keys of this page, the oldest first.
     pub(crate) items: Vec<AccessKeyDetails>,
@@ -86,6 +86,13 @@ impl NewAccessKey {
             name: self.name,
             expires_at: expires_at.transpose()?,
         })
+    }
+}
+
+impl NewAccessKey {
+    /// The problem of an `expires_at` that is not a time.
+    pub(crate) fn bad_expiry() -> Problem {
+        TimeText::malformed("expires_at")
     }
 }
 
@@ -153,6 +160,15 @@ impl Example for CreatedAccessKey {
             access_key: "coak_0123456789abcdefghjkmnpqrstvwxyz01234567".to_owned(),
             created_at: example_time(0),
             expires_at: Some(example_time(A_DECADE)),
+        }
+    }
+}
+
+impl Example for AccessKeyList {
+    fn example() -> Self {
+        Self {
+            items: vec![AccessKeyDetails::example()],
+            next_cursor: None,
         }
     }
 }

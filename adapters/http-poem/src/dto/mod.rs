@@ -23,7 +23,7 @@ pub(crate) use link::{LinkReport, NewLink, StartedLink};
 pub(crate) use problem::ProblemDetails;
 pub(crate) use provider::{Provider, ProviderList};
 pub(crate) use revocation::{DeletedAccount, Revocation, RevocationList};
-pub(crate) use status::{ServiceState, ServiceStatus};
+pub(crate) use status::{Liveness, Readiness};
 pub(crate) use token::Token;
 
 /// An error or a warning that still matters.

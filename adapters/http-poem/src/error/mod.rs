@@ -91,6 +91,11 @@ impl Problem {
     /// Hides the cause from the caller and logs it.
     pub(crate) fn internal(cause: &(dyn Error + 'static)) -> Self {
         tracing::error!(error = cause, "request failed: internal error");
+        Self::internal_error()
+    }
+
+    /// An error whose cause is in the log.
+    pub(crate) fn internal_error() -> Self {
         Self::new(
             Code::InternalError,
             "internal error; the operator finds the cause in the service's log",
@@ -103,11 +108,8 @@ impl Problem {
         Self::new(Code::StoreUnavailable, detail).retry_after(SOON)
     }
 
-    fn store_unavailable(cause: &(dyn Error + 'static)) -> Self {
-        tracing::warn!(
-            error = cause,
-            "request failed: the database does not answer or takes no writes"
-        );
+    /// The store cannot be used; the cause is in the log.
+    pub(crate) fn store_unavailable() -> Self {
         Self::new(
             Code::StoreUnavailable,
             "the service cannot use its database at the moment; try again later",
@@ -154,7 +156,11 @@ impl From<Refusal> for Problem {
             Refusal::ProviderRefused(_) => problem(Code::ProviderError),
             Refusal::OverCapacity => problem(Code::OverCapacity).retry_after(AFTER_LINKS_END),
             Refusal::Store(error @ (StoreError::Conflict | StoreError::Unavailable(_))) => {
-                Self::store_unavailable(&error)
+                tracing::warn!(
+                    error = &error as &dyn Error,
+                    "request failed: the database does not answer or takes no writes"
+                );
+                Self::store_unavailable()
             }
             Refusal::Store(error @ StoreError::Corrupt(_)) => Self::internal(&error),
             Refusal::Cipher(error) => Self::internal(&error),
@@ -162,15 +168,28 @@ impl From<Refusal> for Problem {
     }
 }
 
+impl Problem {
+    /// Returns its code.
+    pub(crate) const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// Returns its body.
+    pub(crate) fn into_details(self) -> ProblemDetails {
+        ProblemDetails::new(self.code, self.detail.into_owned())
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.code.status();
-        let body = ProblemDetails::new(self.code, self.detail.into_owned()).to_json_string();
+        let retry_after = self.retry_after;
+        let body = self.into_details().to_json_string();
         let mut response = Response::builder()
             .status(status)
             .content_type(PROBLEM_JSON)
             .body(Body::from_string(body));
-        if let Some(wait) = self.retry_after {
+        if let Some(wait) = retry_after {
             // At least 1 s: a client that retries at once would be rejected again.
             let wait = HeaderValue::from(seconds_up(wait).max(1));
             response.headers_mut().insert(header::RETRY_AFTER, wait);

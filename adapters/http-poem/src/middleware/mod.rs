@@ -24,6 +24,8 @@ use crate::address::locate;
 use crate::connections::Connections;
 use crate::requests::Requests;
 pub(crate) use head::is_head;
+pub(crate) use limit_body::body_too_large;
+pub(crate) use problems::bad_parameter;
 pub(crate) use timeout::in_time;
 use trace::Underway;
 

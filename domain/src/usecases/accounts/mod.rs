@@ -18,12 +18,15 @@ use crate::grant::{Account, AccountId};
 use crate::ports::{AccountStore, Clock, RevocationStore};
 
 pub use after_restore::after_restore;
-pub(super) use reader::{AccountReader, NO_SUCH_ACCOUNT};
+pub(super) use reader::AccountReader;
+pub use reader::NO_SUCH_ACCOUNT;
 
 /// One page of accounts.
 pub type AccountPage = Page<Account, AccountId>;
 
-const ENROLMENT_ONLY: Refusal = Refusal::Forbidden("the enrolment key only asks for link codes");
+/// For the enrolment key.
+pub const ENROLMENT_ONLY: Refusal =
+    Refusal::Forbidden("the enrolment key only asks for link codes");
 
 /// For operators and owners: list, refresh and delete accounts.
 pub struct Accounts {

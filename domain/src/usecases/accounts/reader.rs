@@ -9,8 +9,8 @@ use crate::usecases::caller::{KEY_NEEDED, READING_ONLY, account_of};
 use crate::usecases::page::Page;
 use crate::usecases::{Caller, Ports, Refusal};
 
-pub(in crate::usecases) const NO_SUCH_ACCOUNT: Refusal =
-    Refusal::NotFound("there is no such account");
+/// For an account that is not there, or not for this key.
+pub const NO_SUCH_ACCOUNT: Refusal = Refusal::NotFound("there is no such account");
 
 /// Reads accounts as they are now: an outage of the provider shows in the health of its accounts.
 #[derive(Clone)]

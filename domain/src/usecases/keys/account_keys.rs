@@ -118,7 +118,8 @@ impl Keys {
     }
 }
 
-const NO_SUCH_KEY: Refusal = Refusal::NotFound("the account has no such key");
+/// For a key that the account does not have.
+pub const NO_SUCH_KEY: Refusal = Refusal::NotFound("the account has no such key");
 
 fn named(name: &str) -> Result<String, Refusal> {
     let name = checked("name", name)?;

@@ -19,7 +19,7 @@ use crate::ports::{Clock, KeyStore, StoreError};
 use crate::secret::AccessKey;
 use crate::vault::Vault;
 
-pub use account_keys::{HandedKey, KeyPage, KeyRequest};
+pub use account_keys::{HandedKey, KeyPage, KeyRequest, NO_SUCH_KEY};
 
 /// Authenticates callers, and manages the access keys of an account.
 pub struct Keys {

@@ -26,7 +26,7 @@ use crate::ports::{Clock, RevocationStore, StoreError, WriteTestStore};
 use crate::time::Timestamp;
 use crate::vault::Vault;
 
-pub use list::RevocationPage;
+pub use list::{ADMIN_ONLY, RevocationPage};
 
 /// Revokes tokens at providers (RFC 7009), and retries for a day.
 pub struct Revoker {

@@ -115,14 +115,15 @@ impl Tokens {
     }
 }
 
+/// For an operator's key.
+pub const NOT_FOR_OPERATORS: Refusal =
+    Refusal::Forbidden("only an access key opens a token; operators' keys do not");
+
 fn token_key(caller: &Caller) -> Result<&ShownKey, Refusal> {
     match caller {
         Caller::Key(key) => Ok(key),
         Caller::Nobody => Err(KEY_NEEDED),
-        Caller::Admin | Caller::Enroller => {
-            let detail = "only an access key opens a token; operators' keys do not";
-            Err(Refusal::Forbidden(detail))
-        }
+        Caller::Admin | Caller::Enroller => Err(NOT_FOR_OPERATORS),
     }
 }
 

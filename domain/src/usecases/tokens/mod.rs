@@ -9,7 +9,8 @@ use super::{Ports, TokenCache};
 use crate::ports::{Clock, KeyStore};
 use crate::vault::Vault;
 
-pub use hand_out::HandedToken;
+pub use hand_out::{HandedToken, NOT_FOR_OPERATORS};
+pub use renewal::NOTHING_TO_REFRESH_WITH;
 pub(super) use renewal::Renewal;
 
 /// For clients: the access token of their account.

@@ -32,6 +32,7 @@ pub mod clock_step;
 pub mod entropy;
 pub mod fault;
 pub mod grant;
+mod labels;
 pub mod link;
 pub mod observe;
 pub mod ports;
@@ -45,4 +46,5 @@ pub mod usecases;
 pub mod vault;
 
 pub use fault::Fault;
+pub use labels::{BadLabel, Label, Labels};
 pub use time::Timestamp;

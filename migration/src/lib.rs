@@ -9,6 +9,7 @@ mod callback_hash;
 mod clock_steps;
 mod grant_expires_at;
 mod initial;
+mod labels;
 mod networks;
 mod outages;
 mod renewed_by_use;
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(clock_steps::Migration),
             Box::new(outages::Migration),
             Box::new(networks::Migration),
+            Box::new(labels::Migration),
         ]
     }
 }

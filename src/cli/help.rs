@@ -71,6 +71,7 @@ const NOTES: &[Notes] = &[
         examples: &[
             "central-oauth link --server https://auth.example.com",
             "central-oauth link --profile work --provider github --host github.com",
+            "central-oauth link --label team=billing --label host=db1",
             "central-oauth link --relink",
             "central-oauth link --json --no-browser",
         ],
@@ -131,6 +132,7 @@ CENTRAL_OAUTH_SERVER, never to the service of a saved key.",
         examples: &[
             "central-oauth accounts",
             "central-oauth accounts --status relink_required --json",
+            "central-oauth accounts --label team=billing",
         ],
         exits: KEY,
         variables: OPERATOR,

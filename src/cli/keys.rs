@@ -80,7 +80,7 @@ impl List {
         let client = Client::of(&self.choice.caller(config)?)?;
         let account = self.choice.find(&client).await?;
         let path = format!("/v1/accounts/{}/keys", account.id);
-        let keys = client.list(&path).await?;
+        let keys = client.list(&path, &[]).await?;
         if self.json {
             json(&keys.items)
         } else {

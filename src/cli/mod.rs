@@ -12,6 +12,7 @@ mod exec;
 mod health;
 mod help;
 mod keys;
+mod label;
 mod link;
 mod logout;
 mod man;

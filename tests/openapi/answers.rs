@@ -1,10 +1,14 @@
 //! Every documented operation is there, and answers with a status and a body that the document knows.
 
+use std::time::Duration;
+
+use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
 use reqwest::Method;
 use serde_json::Value;
 
 use super::document::published;
 use crate::support::http::{self, Answer};
+use crate::support::linking::link;
 use crate::support::service::Service;
 
 const ADMIN: &str = "admin-key-0123456789";
@@ -31,14 +35,49 @@ async fn every_operation_answers_as_documented() {
     assert!(count >= 14, "{count} operations");
 }
 
+/// Whoever sends the example of a request, as Swagger UI offers it, is understood.
+#[tokio::test]
+async fn the_examples_of_requests_are_accepted() {
+    let sandbox = Sandbox::start(SandboxOptions {
+        auto_consent: Some(Duration::ZERO),
+        ..SandboxOptions::default()
+    });
+    let mut service = Service::prepare_for(&sandbox.await.unwrap());
+    service.run().await;
+    let document: Value = serde_json::from_str(&published("openapi.json")).unwrap();
+    link(&service).await;
+    let mut count = 0;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let Some(example) = example(&document, operation) else {
+                continue;
+            };
+            let key = Some(Service::ADMIN_KEY);
+            let answer = call(&service, method, path, key, Some(example)).await;
+            assert!(
+                answer.status.is_success(),
+                "{method} {path}: {}",
+                answer.text
+            );
+            count += 1;
+        }
+    }
+    assert!(count >= 2, "{count} requests");
+}
+
 /// The example of a body that must be there.
 fn body<'a>(document: &'a Value, operation: &Value) -> Option<&'a Value> {
+    let is_required = operation.get("requestBody")?["required"] == true;
+    example(document, operation).filter(|_| is_required)
+}
+
+fn example<'a>(document: &'a Value, operation: &Value) -> Option<&'a Value> {
     let request = operation.get("requestBody")?;
     let schema = &request["content"]["application/json"]["schema"]["$ref"];
     let name = schema.as_str().unwrap().rsplit('/').next().unwrap();
     let example = &document["components"]["schemas"][name]["example"];
     assert!(example.is_object(), "{name} has no example");
-    (request["required"] == true).then_some(example)
+    Some(example)
 }
 
 async fn call(
@@ -69,6 +108,13 @@ fn expect_documented(document: &Value, operation: &Value, answer: &Answer, what:
     assert!(status != 405 && status != 500, "{what}");
     let promised = &operation["responses"][status.to_string()];
     assert!(promised.is_object(), "not documented: {what}");
+    if status >= 400 {
+        let examples = &promised["content"]["application/problem+json"]["examples"];
+        let examples = examples.as_object().unwrap().values();
+        let mut codes = examples.map(|example| &example["value"]["code"]);
+        let is_known = codes.any(|code| *code == answer.json["code"]);
+        assert!(is_known, "no example of this code: {what}");
+    }
     let content_type = answer.header("content-type").split(';').next().unwrap();
     let Some(content) = promised["content"].as_object() else {
         assert!(answer.text.is_empty(), "{what}");

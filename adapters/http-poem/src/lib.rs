@@ -17,8 +17,8 @@
 //! | `spec`, `docs` | the OpenAPI document and Swagger UI |
 //! | `pages` | the page at `/device` |
 //!
-//! A new operation is a method in a file of `api`, its wire types in `dto` and its problems beside it. Then generate the
-//! OpenAPI document (see `openapi/README.md`).
+//! A new operation is a method in a file of `api`, its wire types in `dto` and its problems beside it. `CONTRIBUTING.md` says
+//! what its documentation needs.
 
 mod address;
 mod api;

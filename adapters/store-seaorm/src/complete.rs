@@ -5,7 +5,7 @@ use central_oauth_domain::grant::{Account, NewGrant};
 use central_oauth_domain::link::Link;
 use central_oauth_domain::ports::StoreError;
 
-use crate::accounts::relink;
+use crate::accounts::{labels, relink};
 use crate::database::Purpose;
 use crate::store::SeaOrmStore;
 use crate::{keys, links, locks, outbox};
@@ -21,6 +21,7 @@ pub(crate) async fn link(
         Box::pin(async move {
             locks::persons(db, &grant.account.provider).await?;
             let account = relink::link(db, grant, now).await?;
+            labels::add(db, account.id, &link.requester.labels).await?;
             keys::bind(db, link.key, account.id).await?;
             outbox::cancel(db, &account.key, now).await?;
             links::save(db, &link, &link.complete(account.id, now)?).await?;

@@ -5,17 +5,21 @@ use std::time::Duration;
 
 use central_oauth_domain::grant::refresh::Outage;
 use central_oauth_domain::grant::revocation::REVOCATION_HORIZON;
-use central_oauth_domain::grant::{AccessKeyId, AccountId, AccountKey, ProviderName};
+use central_oauth_domain::grant::{
+    AccessKeyId, AccountFilter, AccountId, AccountKey, AccountStatus, ProviderName, StatusAsOf,
+};
 use central_oauth_domain::link::GuessLimit;
 use central_oauth_domain::link::pace::POLL_HORIZON;
 use central_oauth_domain::ports::RowVersion;
 use central_oauth_domain::secret::{KeyedHash, SealId};
-use central_oauth_domain::{Fault, Timestamp};
+use central_oauth_domain::{Fault, Label, Timestamp};
 use central_oauth_test_postgres::Cluster;
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, QuerySelect, QueryTrait, Statement};
 use tokio::sync::OnceCell;
 
+use crate::accounts::filtered;
+use crate::accounts::labels::labels_of;
 use crate::accounts::locked::locked;
 use crate::entities::{accounts, device_codes, revocations as outgoing, tokens};
 use crate::refreshes::{open_providers, outages};
@@ -265,6 +269,40 @@ async fn live_accounts_are_found_by_indexes() {
     assert_uses(ada, &["(provider=? AND account_id=?)"]).await;
     let anybody = outbox::live_accounts(&provider, None);
     assert_uses(anybody, &["ix_accounts_provider"]).await;
+}
+
+#[tokio::test]
+async fn accounts_are_filtered_by_indexes() {
+    let label = Label::parse("team:billing").unwrap();
+    let by_label = AccountFilter {
+        label: Some(label),
+        ..AccountFilter::default()
+    };
+    let by_provider = AccountFilter {
+        provider: Some(ProviderName::new("github")),
+        ..AccountFilter::default()
+    };
+    let by_status = AccountFilter {
+        status: Some(StatusAsOf {
+            status: AccountStatus::Degraded,
+            now: NOW,
+            outages: Vec::new(),
+        }),
+        ..AccountFilter::default()
+    };
+    for (filter, index) in [
+        (by_label, "(name=? AND value=? AND account_id>?)"),
+        (
+            by_provider,
+            "ix_accounts_provider_id (provider=? AND rowid>?)",
+        ),
+        (by_status, "ix_accounts_status_id (status=? AND rowid>?)"),
+    ] {
+        let query = filtered::matching(&filter, Some(AccountId(7)), 50);
+        assert_uses(query, &[index]).await;
+    }
+    let labels = labels_of(&[AccountId(1), AccountId(2)]);
+    assert_uses(labels, &["uq_account_labels_account_id_name"]).await;
 }
 
 #[tokio::test]

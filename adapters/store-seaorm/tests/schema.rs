@@ -38,7 +38,8 @@ async fn up_and_down_and_up_again() {
             "m0008_answer_members",
             "m0009_clock_steps",
             "m0010_outages",
-            "m0011_networks"
+            "m0011_networks",
+            "m0016_labels"
         ]
     );
     store.migrate_up().await.unwrap();

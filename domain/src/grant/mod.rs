@@ -2,6 +2,7 @@
 
 mod account;
 mod extra;
+mod filter;
 mod key;
 mod lease;
 mod lifetime;
@@ -13,6 +14,7 @@ mod transitions;
 
 pub use account::{Account, AccountId, AccountKey, AccountStatus, Identity, ProviderName};
 pub use extra::{Extra, ListedMembers};
+pub use filter::{AccountFilter, StatusAsOf};
 pub use key::{AccessKeyId, KeyBinding, KeyHolder, KeyRecord, KeyRole, NewKey};
 pub use lease::{Lease, LeaseVersion};
 pub use lifetime::{AccessEnd, LifetimeHints, SaidEnd};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::fault::Fault;
 use crate::grant::{AccessKeyId, AccountId, ProviderName, TokenOrigin};
+use crate::labels::Labels;
 use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
 
@@ -33,6 +34,8 @@ pub struct Requester {
     pub client_name: Option<String>,
     /// The network address that the request came from.
     pub address: Option<String>,
+    /// What the client wants the account to be found by.
+    pub labels: Labels,
 }
 
 /// A link as the store knows it.

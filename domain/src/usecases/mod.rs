@@ -23,7 +23,7 @@ mod tokens;
 mod unlock;
 mod withdrawal;
 
-pub use accounts::{AccountPage, Accounts, after_restore};
+pub use accounts::{AccountPage, AccountQuery, Accounts, after_restore};
 pub use caller::{Caller, ShownKey};
 pub use consents::{Callback, Consents, LinkView, Visitor};
 pub use housekeeping::Housekeeping;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::fault::Fault;
+use crate::labels::BadLabel;
 use crate::link::{MalformedLinkCode, PolledTooSoon, TooManyConsents, TooManyGuesses};
 use crate::ports::{CipherError, ProviderError, StoreError};
 
@@ -95,6 +96,12 @@ impl From<MalformedLinkCode> for Refusal {
     /// A malformed code names no link.
     fn from(_: MalformedLinkCode) -> Self {
         UNKNOWN_CODE
+    }
+}
+
+impl From<BadLabel> for Refusal {
+    fn from(label: BadLabel) -> Self {
+        Self::Unprocessable(label.to_string())
     }
 }
 

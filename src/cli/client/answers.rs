@@ -1,5 +1,7 @@
 //! The parts of requests and responses that the client commands use.
 
+use std::collections::BTreeMap;
+
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -32,6 +34,8 @@ pub(crate) struct LinkRequest<'a> {
     pub(crate) provider: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) client_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) labels: BTreeMap<&'a str, &'a str>,
 }
 
 /// The response to [`LinkRequest`].

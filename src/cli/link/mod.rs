@@ -10,6 +10,7 @@ use reqwest::StatusCode;
 use url::Url;
 
 use super::client::{Client, LinkCode, LinkRequest, Poll, Refused};
+use super::label::Label;
 use super::print::{tell, warn};
 use super::profile::{self, Origin, Pending, Profile, Target};
 use super::wait::wait;
@@ -38,6 +39,9 @@ pub(super) struct Options {
     /// repeated.
     #[arg(long = "host", value_name = "HOST", conflicts_with = "relink")]
     hosts: Vec<String>,
+    /// Give the account this label, by which the operator finds it. Can be repeated.
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    labels: Vec<Label>,
     /// Do not open a web browser.
     #[arg(long)]
     no_browser: bool,
@@ -241,6 +245,7 @@ async fn ask(client: &Client, options: &Options) -> Result<LinkCode, Failure> {
     let request = LinkRequest {
         provider: options.provider.as_deref(),
         client_name: options.client_name.as_deref().or(machine.as_deref()),
+        labels: options.labels.iter().map(Label::parts).collect(),
     };
     Ok(client.start_link(&request).await?)
 }

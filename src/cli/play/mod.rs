@@ -2,6 +2,8 @@
 
 mod person;
 
+use std::collections::BTreeMap;
+
 use std::time::Duration;
 
 use central_oauth_domain::secret::AccessKey;
@@ -37,6 +39,7 @@ async fn ask_for_a_code(client: &Client, service: &Url) -> Result<(LinkCode, Acc
     let request = LinkRequest {
         provider: None,
         client_name: Some("dev --auto"),
+        labels: BTreeMap::new(),
     };
     let code = client.start_link(&request).await?;
     let (digits, lives) = (&code.link_code, code.expires_in);

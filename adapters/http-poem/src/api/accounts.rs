@@ -2,21 +2,25 @@
 
 use std::sync::Arc;
 
-use central_oauth_domain::grant::{Account, AccountId};
-use central_oauth_domain::usecases::{Refusal, Services, refusals};
+use central_oauth_domain::grant::{Account, AccountId, ProviderName};
+use central_oauth_domain::usecases::{AccountQuery, Refusal, Services, refusals};
+use central_oauth_domain::{BadLabel, Label};
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
+use poem_openapi::types::ToJSON as _;
 
 use super::cursor::{ACCOUNTS, page_size};
 use super::{Tag, id};
 use crate::auth::NeededBearer;
-use crate::dto::{AccountDetails, AccountList, DeletedAccount};
+use crate::dto::{AccountDetails, AccountList, AccountStatus, DeletedAccount};
+use crate::error::Problem;
 use crate::failure::{
     Answer, BAD_PAGE, Documented, ENROLMENT_ONLY, Failure, LINK_PENDING, NO_SUCH_ACCOUNT,
     OWNERS_ONLY, PROVIDER_GONE, RELINK_REQUIRED, STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS,
     UNAUTHORIZED, provider_refused, provider_unavailable,
 };
+use crate::middleware::bad_parameter;
 
 pub(crate) struct Accounts {
     services: Arc<Services>,
@@ -32,7 +36,8 @@ impl Accounts {
 impl Accounts {
     /// List accounts
     ///
-    /// The admin key sees all accounts, an access key sees its own account.
+    /// The admin key sees all accounts, an access key sees its own account. Filters can be combined; a cursor belongs to the
+    /// filters of its page.
     #[oai(path = "/accounts", method = "get", operation_id = "list_accounts")]
     async fn list(
         &self,
@@ -45,14 +50,36 @@ impl Accounts {
         limit: Query<u32>,
         /// Cursor of the page to return: the `next_cursor` of the previous page.
         cursor: Query<Option<String>>,
+        /// Only accounts at this provider, by its name.
+        provider: Query<Option<String>>,
+        /// Only accounts with this status.
+        status: Query<Option<AccountStatus>>,
+        /// Only accounts with this label, as `NAME:VALUE`.
+        label: Query<Option<String>>,
     ) -> Result<Json<AccountList>, Failure<ListAccounts>> {
         let caller = bearer.caller(&self.services.keys).await?;
-        let after = ACCOUNTS.read(cursor.0.as_deref())?;
-        let limit = u64::from(limit.0);
-        let page = self.services.accounts.list(&caller, after, limit).await?;
+        let cursors = ACCOUNTS.filtered(&[
+            ("provider", provider.0.clone()),
+            (
+                "status",
+                status
+                    .0
+                    .and_then(|status| status.to_json())
+                    .map(|word| word.to_string()),
+            ),
+            ("label", label.0.clone()),
+        ]);
+        let after = cursors.read(cursor.0.as_deref())?;
+        let query = AccountQuery {
+            provider: provider.0.map(ProviderName::new),
+            status: status.0.map(Into::into),
+            label: label.0.as_deref().map(read_label).transpose()?,
+        };
+        let (limit, accounts) = (u64::from(limit.0), &self.services.accounts);
+        let page = accounts.list(&caller, query, after, limit).await?;
         Ok(Json(AccountList {
-            items: page.items.into_iter().map(|it| self.details(it)).collect(),
-            next_cursor: page.next.map(|id| ACCOUNTS.write(id)),
+            items: self.details(page.items).await?,
+            next_cursor: page.next.map(|id| cursors.write(id)),
         }))
     }
 
@@ -69,7 +96,7 @@ impl Accounts {
     ) -> Result<Json<AccountDetails>, Failure<GetAccount>> {
         let caller = bearer.caller(&self.services.keys).await?;
         let account = self.services.accounts.get(&caller, account_id(&id)).await?;
-        Ok(Json(self.details(account)))
+        Ok(Json(self.detail(account).await?))
     }
 
     /// Delete an account
@@ -120,15 +147,30 @@ impl Accounts {
             .accounts
             .refresh(&caller, account_id(&id))
             .await?;
-        Ok(Json(self.details(account)))
+        Ok(Json(self.detail(account).await?))
     }
 }
 
 impl Accounts {
-    fn details(&self, account: Account) -> AccountDetails {
-        let warning = self.services.accounts.warning(&account);
-        AccountDetails::new(account, warning)
+    async fn details(&self, shown: Vec<Account>) -> Result<Vec<AccountDetails>, Refusal> {
+        let accounts = &self.services.accounts;
+        let mut labels = accounts.labels(&shown).await?;
+        let details = shown.into_iter().map(|account| {
+            let warning = accounts.warning(&account);
+            let labels = labels.remove(&account.id).unwrap_or_default();
+            AccountDetails::new(account, labels, warning)
+        });
+        Ok(details.collect())
     }
+
+    async fn detail(&self, shown: Account) -> Result<AccountDetails, Refusal> {
+        let details = self.details(vec![shown]).await?.pop();
+        details.ok_or(refusals::NO_SUCH_ACCOUNT)
+    }
+}
+
+fn read_label(text: &str) -> Result<Label, Problem> {
+    Label::parse(text).map_err(|error| bad_parameter("label", &error.to_string()))
 }
 
 /// Parses the account id of an address.
@@ -141,6 +183,10 @@ struct ListAccounts;
 impl Documented for ListAccounts {
     const PROBLEMS: &'static [Answer] = &[
         BAD_PAGE,
+        Answer(
+            "the status is none, or the label is not `NAME:VALUE`",
+            || bad_parameter("label", &BadLabel::Name.to_string()),
+        ),
         UNAUTHORIZED,
         ENROLMENT_ONLY,
         LINK_PENDING,

@@ -1,5 +1,6 @@
 //! Cursors of paged lists. They are opaque to clients.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -9,11 +10,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::error::{Code, Problem};
 
 /// Prefixes that keep the cursors of different lists apart.
-pub(super) struct Cursors(&'static str);
+pub(super) struct Cursors(Cow<'static, str>);
 
-pub(super) const ACCOUNTS: Cursors = Cursors("account:");
-pub(super) const KEYS: Cursors = Cursors("key:");
-pub(super) const REVOCATIONS: Cursors = Cursors("revocation:");
+pub(super) const ACCOUNTS: Cursors = Cursors(Cow::Borrowed("account:"));
+pub(super) const KEYS: Cursors = Cursors(Cow::Borrowed("key:"));
+pub(super) const REVOCATIONS: Cursors = Cursors(Cow::Borrowed("revocation:"));
 
 /// Default page size.
 pub(super) const fn page_size() -> u32 {
@@ -21,6 +22,15 @@ pub(super) const fn page_size() -> u32 {
 }
 
 impl Cursors {
+    /// Returns the cursors of the list with these filters. Those of the list with others, or with none, are not among them.
+    pub(super) fn filtered(&self, filters: &[(&str, Option<String>)]) -> Self {
+        let set = filters.iter().filter_map(|(name, value)| {
+            let value = value.as_ref()?;
+            Some(format!("{name}={value:?}:"))
+        });
+        Self(Cow::Owned(format!("{}{}", self.0, String::from_iter(set))))
+    }
+
     /// Returns the cursor that continues after an item.
     pub(super) fn write(&self, after: impl Display) -> String {
         URL_SAFE_NO_PAD.encode(format!("{}{after}", self.0))
@@ -33,7 +43,7 @@ impl Cursors {
         };
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
         let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-        let id = text.and_then(|text| text.strip_prefix(self.0)?.parse().ok());
+        let id = text.and_then(|text| text.strip_prefix(&*self.0)?.parse().ok());
         id.map(Some).ok_or_else(bad_cursor)
     }
 }
@@ -60,6 +70,27 @@ mod tests {
             assert_eq!(read(&ACCOUNTS.write(id)).unwrap(), Some(id));
         }
         assert_eq!(ACCOUNTS.read::<AccountId>(None).unwrap(), None);
+    }
+
+    #[test]
+    fn cursors_belong_to_their_filters() {
+        let some = |value: &str| Some(value.to_owned());
+        let lists = [
+            ACCOUNTS,
+            ACCOUNTS.filtered(&[("provider", None), ("label", some("a:b"))]),
+            ACCOUNTS.filtered(&[("provider", None), ("label", some("a:b:7"))]),
+            ACCOUNTS.filtered(&[("provider", some("a:b")), ("label", None)]),
+        ];
+        for (one, of) in lists.iter().enumerate() {
+            for (other, reading) in lists.iter().enumerate() {
+                let read = reading.read::<i64>(Some(&of.write(42)));
+                assert_eq!(
+                    read.ok(),
+                    (one == other).then_some(Some(42)),
+                    "{one} {other}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use central_oauth_domain::link::{PolledTooSoon, Requester};
 use central_oauth_domain::usecases::{LinkRequest, Refusal, Services, refusals};
+use central_oauth_domain::{BadLabel, Labels};
 use poem::Request;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
@@ -66,12 +67,14 @@ impl Links {
     ) -> Result<Started, Failure<StartLink>> {
         let caller = bearer.caller(&self.services.keys).await?;
         let OptionalJson(asked) = body;
+        let labels = Labels::new(asked.labels.unwrap_or_default()).map_err(Refusal::from)?;
         let address = known(client_address(request));
         let wanted = LinkRequest {
             provider: asked.provider,
             requester: Requester {
                 client_name: asked.client_name,
                 address: address.map(|address| address.to_string()),
+                labels,
             },
             address,
         };
@@ -144,6 +147,10 @@ impl Documented for StartLink {
                 let detail = "there is no provider \"gitlab\"; this service has: github, google";
                 Refusal::Unprocessable(detail.to_owned()).into()
             },
+        ),
+        Answer(
+            "a label that is too long, has other characters than it may, or is one too many",
+            || Refusal::from(BadLabel::Name).into(),
         ),
         Answer("a client name that is too long or cannot be shown", || {
             let detail = "client_name is longer than 100 characters";

@@ -1,5 +1,7 @@
 //! Links.
 
+use std::collections::BTreeMap;
+
 use central_oauth_domain::link::LinkStatus as Status;
 use central_oauth_domain::usecases;
 use poem_openapi::types::Example;
@@ -7,6 +9,7 @@ use poem_openapi::{Enum, Object};
 use serde::Deserialize;
 use url::Url;
 
+use super::account::example_labels;
 use super::{Account, Trouble, seconds_down, seconds_up};
 
 /// A request for a link code.
@@ -20,6 +23,11 @@ pub(crate) struct NewLink {
     /// The name of the client, in at most 100 characters. The person sees it before they consent.
     #[oai(nullable)]
     pub(crate) client_name: Option<String>,
+    /// Labels that the account gets: at most 16. A name has 1 to 63 characters of `a-z`, `0-9`, `.`, `_`, `/` and `-`, a
+    /// value at most 255. The account keeps its labels: a later link adds new names and overwrites nothing. Nobody
+    /// verifies labels, and they authorise nothing.
+    #[oai(nullable)]
+    pub(crate) labels: Option<BTreeMap<String, String>>,
 }
 
 /// A new link code.
@@ -115,8 +123,9 @@ impl From<usecases::LinkReport> for LinkReport {
 impl Example for NewLink {
     fn example() -> Self {
         Self {
-            provider: Some("github".to_owned()),
+            provider: None,
             client_name: Some("nightly backup on db1".to_owned()),
+            labels: Some(example_labels()),
         }
     }
 }

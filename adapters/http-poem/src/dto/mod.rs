@@ -17,7 +17,7 @@ use central_oauth_domain::{Fault, Timestamp};
 use poem_openapi::Object;
 use time::OffsetDateTime;
 
-pub(crate) use account::{Account, AccountDetails, AccountList};
+pub(crate) use account::{Account, AccountDetails, AccountList, AccountStatus};
 pub(crate) use key::{AccessKeyDetails, AccessKeyList, CreatedAccessKey, NewAccessKey};
 pub(crate) use link::{LinkReport, NewLink, StartedLink};
 pub(crate) use problem::ProblemDetails;

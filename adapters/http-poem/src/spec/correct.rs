@@ -45,9 +45,9 @@ fn correct_schema(name: &str, schema: &mut Value) {
         let names = words.iter().filter_map(Value::as_str);
         let names = names.map(|word| format!("{}_{}", constant_case(name), word.to_uppercase()));
         schema["x-enum-varnames"] = names.collect();
-    } else if schema["additionalProperties"] != false {
-        // Otherwise clients that OpenAPI Generator makes for Go reject responses with fields that are added later.
-        schema["x-go-generate-unmarshal-json"] = json!(false);
+    } else if schema.get("additionalProperties").is_none() {
+        // The default. Clients that OpenAPI Generator makes for Go reject fields that are added later unless it is said.
+        schema["additionalProperties"] = json!(true);
     }
 }
 

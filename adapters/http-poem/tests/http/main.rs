@@ -8,6 +8,7 @@ mod documents;
 mod head;
 mod health;
 mod keys;
+mod labels;
 mod links;
 mod log;
 mod new_keys;

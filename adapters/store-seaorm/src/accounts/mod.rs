@@ -1,17 +1,20 @@
 //! Accounts and their tokens, as they are read, linked and deleted.
 
+pub(crate) mod filtered;
+pub(crate) mod labels;
 pub(crate) mod locked;
 pub(crate) mod relink;
 
-use async_trait::async_trait;
-use central_oauth_domain::grant::revocation::{NewRevocation, RevocationLease};
-use central_oauth_domain::grant::{Account, AccountId, StoredTokens};
-use central_oauth_domain::ports::{AccountStore, StoreError};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
-};
+use std::collections::BTreeMap;
 
-use crate::convert::{AccountRow, row_count, stored_tokens};
+use async_trait::async_trait;
+use central_oauth_domain::Labels;
+use central_oauth_domain::grant::revocation::{NewRevocation, RevocationLease};
+use central_oauth_domain::grant::{Account, AccountFilter, AccountId, StoredTokens};
+use central_oauth_domain::ports::{AccountStore, StoreError};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select};
+
+use crate::convert::{AccountRow, stored_tokens};
 use crate::entities::accounts::{self, Status};
 use crate::entities::tokens;
 use crate::error::failed;
@@ -25,20 +28,25 @@ impl AccountStore for SeaOrmStore {
         find(&self.read().await?, id).await
     }
 
-    async fn accounts(
+    async fn accounts_matching(
         &self,
+        filter: &AccountFilter,
         after: Option<AccountId>,
         limit: u64,
     ) -> Result<Vec<Account>, StoreError> {
-        let rows = with_times()
-            .filter(accounts::Column::Id.gt(after.map_or(0, |after| after.0)))
-            .order_by_asc(accounts::Column::Id)
-            .limit(row_count(limit))
+        let rows = filtered::matching(filter, after, limit)
             .into_partial_model::<AccountRow>()
             .all(&self.read().await?)
             .await
             .map_err(failed)?;
         rows.into_iter().map(Account::try_from).collect()
+    }
+
+    async fn labels(
+        &self,
+        accounts: &[AccountId],
+    ) -> Result<BTreeMap<AccountId, Labels>, StoreError> {
+        labels::read(&self.read().await?, accounts).await
     }
 
     async fn tokens(&self, id: AccountId) -> Result<Option<StoredTokens>, StoreError> {

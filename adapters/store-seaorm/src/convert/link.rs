@@ -9,7 +9,7 @@ use central_oauth_domain::link::{
 };
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::secret::{KeyedHash, Sealed};
-use central_oauth_domain::{Fault, Timestamp};
+use central_oauth_domain::{Fault, Labels, Timestamp};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, Iterable};
 
@@ -40,6 +40,7 @@ fn read(mut row: Model) -> Result<Link, Column> {
         requester: Requester {
             client_name: row.client_name.take(),
             address: row.address.take(),
+            labels: labels(row.labels.take().as_deref()),
         },
         network: optional_hash(row.network.take(), "network")?,
         created_at: Timestamp::from_millis(row.created_at),
@@ -51,6 +52,18 @@ fn read(mut row: Model) -> Result<Link, Column> {
         lease_until: time(row.lease_until),
         state: state(row)?,
     })
+}
+
+fn labels(lines: Option<&str>) -> Labels {
+    let lines = lines.into_iter().flat_map(|lines| lines.split('\n'));
+    let labels = lines.filter_map(|line| line.split_once('='));
+    Labels::stored(labels.map(|(name, value)| (name.to_owned(), value.to_owned())))
+}
+
+fn label_lines(labels: &Labels) -> Option<String> {
+    let lines = labels.iter().map(|(name, value)| format!("{name}={value}"));
+    let lines = Vec::from_iter(lines);
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 fn optional_hash(bytes: Option<Vec<u8>>, column: Column) -> Result<Option<KeyedHash>, Column> {
@@ -175,6 +188,7 @@ fn columns(link: &Link, state: ActiveModel) -> ActiveModel {
         provider: Set(link.provider.as_str().to_owned()),
         client_name: Set(link.requester.client_name.clone()),
         address: Set(link.requester.address.clone()),
+        labels: Set(label_lines(&link.requester.labels)),
         network: Set(optional_bytes(link.network)),
         created_at: Set(link.created_at.as_millis()),
         expires_at: Set(link.expires_at.as_millis()),

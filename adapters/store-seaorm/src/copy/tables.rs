@@ -2,13 +2,14 @@
 
 use sea_orm::EntityTrait;
 
-use crate::entities::{access_keys, accounts, device_codes, revocations, tokens};
+use crate::entities::{access_keys, account_labels, accounts, device_codes, revocations, tokens};
 
 /// The tables that are copied row by row, parents before children. A table that is not, and why, stands in
 /// [`LEFT_OUT`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Table {
     Accounts,
+    AccountLabels,
     Tokens,
     AccessKeys,
     DeviceCodes,
@@ -45,8 +46,9 @@ const LEFT_OUT: &[(&str, &str)] = &[
 ];
 
 impl Table {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::Accounts,
+        Self::AccountLabels,
         Self::Tokens,
         Self::AccessKeys,
         Self::DeviceCodes,
@@ -56,6 +58,7 @@ impl Table {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Accounts => "accounts",
+            Self::AccountLabels => "account_labels",
             Self::Tokens => "tokens",
             Self::AccessKeys => "access_keys",
             Self::DeviceCodes => "device_codes",
@@ -66,7 +69,7 @@ impl Table {
     pub(super) const fn may_be_sealed(self) -> bool {
         match self {
             Self::Tokens | Self::DeviceCodes | Self::Revocations => true,
-            Self::Accounts | Self::AccessKeys => false,
+            Self::Accounts | Self::AccountLabels | Self::AccessKeys => false,
         }
     }
 }
@@ -76,6 +79,7 @@ macro_rules! with_entity {
     ($table:expr, $function:ident($($argument:expr),*)) => {
         match $table {
             Table::Accounts => $function::<accounts::Entity>($($argument),*).await,
+            Table::AccountLabels => $function::<account_labels::Entity>($($argument),*).await,
             Table::Tokens => $function::<tokens::Entity>($($argument),*).await,
             Table::AccessKeys => $function::<access_keys::Entity>($($argument),*).await,
             Table::DeviceCodes => $function::<device_codes::Entity>($($argument),*).await,
@@ -95,6 +99,11 @@ pub(super) trait Copied: EntityTrait {
 
 impl Copied for accounts::Entity {
     const ID: Self::Column = accounts::Column::Id;
+    const GENERATED: &'static [Self::Column] = &[];
+}
+
+impl Copied for account_labels::Entity {
+    const ID: Self::Column = account_labels::Column::Id;
     const GENERATED: &'static [Self::Column] = &[];
 }
 

@@ -61,6 +61,8 @@ pub struct Model {
     /// Sealed.
     pub extra: Option<Vec<u8>>,
     pub access_token_hinted_end: Option<i64>,
+    /// One `name=value` a line: a name has no `=`, and a value no line break.
+    pub labels: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]

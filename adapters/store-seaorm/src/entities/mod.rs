@@ -5,6 +5,7 @@
 )]
 
 pub(crate) mod access_keys;
+pub(crate) mod account_labels;
 pub(crate) mod accounts;
 pub(crate) mod device_codes;
 pub(crate) mod outages;

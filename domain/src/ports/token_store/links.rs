@@ -90,8 +90,10 @@ pub trait LinkStore: Send + Sync {
     ) -> Result<Link, StoreError>;
 
     /// Completes a link ([`Link::complete`]): creates the account or brings it back to life, replaces its tokens and opens
-    /// it to the link's key. See [`NewGrant::refresh_token`] for what happens without one. What was to be
+    /// it to the link's key. The account gets the link's labels as [`Labels::added_by`] decides. See [`NewGrant::refresh_token`] for what happens without one. What was to be
     /// revoked of the same person is not any more: some providers revoke by person, and would end the new grant too.
+    ///
+    /// [`Labels::added_by`]: crate::Labels::added_by
     async fn complete_link(
         &self,
         link: &Link,

@@ -20,9 +20,10 @@ use std::time::Duration;
 
 use self::keys::Key;
 use super::FixedClock;
-use crate::grant::StoredTokens;
 use crate::grant::refresh::Outage;
 use crate::grant::revocation::RevocationLease;
+use crate::grant::{AccountId, StoredTokens};
+use crate::labels::Labels;
 use crate::link::{Link, WrongCode};
 use crate::ports::StoreError;
 use crate::replica::Replica;
@@ -42,6 +43,7 @@ struct State {
     links: BTreeMap<i64, Link>,
     keys: BTreeMap<i64, Key>,
     accounts: BTreeMap<i64, StoredTokens>,
+    labels: BTreeMap<AccountId, Labels>,
     revocations: BTreeMap<i64, RevocationLease>,
     replicas: Vec<Replica>,
     wrong_codes: Vec<WrongCode>,

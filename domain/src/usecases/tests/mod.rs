@@ -101,7 +101,7 @@ impl Stage {
     pub(super) async fn link_for(&self, caller: &Caller) -> Result<StartedLink, Refusal> {
         let requester = Requester {
             client_name: Some("cron".to_owned()),
-            address: None,
+            ..Requester::default()
         };
         self.links
             .start(

@@ -12,6 +12,7 @@ mod grant_ends;
 mod guesses;
 mod hash_key;
 mod keys;
+mod labels;
 mod outages;
 mod polling;
 mod purging;
@@ -109,6 +110,10 @@ where
             the_same_person_has_one_account, another_provider_is_another_account,
             a_missing_refresh_token_keeps_the_old_one, a_refresh_token_stays_with_its_origin,
             a_dead_refresh_token_is_not_kept, linking_heals, many_links_of_one_person_at_once,
+        },
+        labels::{
+            a_link_keeps_those_that_it_was_asked_for_with, the_account_gets_them_and_keeps_them,
+            they_go_with_the_account, lists_hold_what_the_filter_admits,
         },
         relinking::{
             other_keys_keep_working, another_person_is_refused, the_key_must_open_the_account,

@@ -16,7 +16,7 @@ use central_oauth_domain::link::{
 };
 use central_oauth_domain::ports::{LinkCreation, NewLink, NewLinkKey, StoreError, TokenStore};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
-use central_oauth_domain::{Fault, Timestamp};
+use central_oauth_domain::{Fault, Labels, Timestamp};
 
 /// More links than any case opens.
 pub(super) const PLENTY: u64 = 10_000;
@@ -98,6 +98,7 @@ pub(super) fn new_link(n: u8) -> NewLink {
         requester: Requester {
             client_name: Some("nightly build 🌙".to_owned()),
             address: Some("192.0.2.7".to_owned()),
+            labels: Labels::default(),
         },
         network: None,
         key: NewLinkKey::New(key(n)),

@@ -42,7 +42,8 @@ async fn the_examples_of_requests_are_accepted() {
         auto_consent: Some(Duration::ZERO),
         ..SandboxOptions::default()
     });
-    let mut service = Service::prepare_for(&sandbox.await.unwrap());
+    let sandbox = sandbox.await.unwrap();
+    let mut service = Service::prepare_for(&sandbox);
     service.run().await;
     let document: Value = serde_json::from_str(&published("openapi.json")).unwrap();
     link(&service).await;

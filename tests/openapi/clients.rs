@@ -60,7 +60,7 @@ async fn play(mut client: Command) {
         "token Bearer",
         "labels team=billing",
         "problem 401 unauthorized",
-        "deleted revoked",
+        "deleted unsupported",
         "problem 401 unauthorized",
     ];
     assert_eq!(seen, expected);

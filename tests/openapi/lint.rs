@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::document::published;
 use crate::support::process::{self, within};
 
-const LINT_WITHIN: Duration = Duration::from_secs(60);
+const LINT_WITHIN: Duration = Duration::from_secs(180);
 
 #[tokio::test]
 async fn the_linter_has_nothing_to_say() {

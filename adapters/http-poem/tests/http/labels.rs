@@ -148,7 +148,7 @@ async fn a_cursor_belongs_to_its_filters() {
         let team = if person == 2 { "sales" } else { "billing" };
         link(&world, person, &json!({"team": team})).await;
     }
-    let page = |query: String| async { world.get(&query).key(ADMIN).send().await };
+    let page = async |query: String| world.get(&query).key(ADMIN).send().await;
     let filtered = "/v1/accounts?limit=1&provider=scripted&label=team:billing";
     let (mut seen, mut next) = (Vec::new(), filtered.to_owned());
     let mut cursors = Vec::new();

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_contract::token_store::Fixture;
-use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{
     Account, AccountKey, LifetimeHints, NewGrant, ProviderName, RefreshedTokens, TokenOrigin,
 };
@@ -16,6 +15,7 @@ use central_oauth_domain::link::{
 };
 use central_oauth_domain::ports::{LinkCreation, LinkStore, NewLink, NewLinkKey, TokenStore};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
+use central_oauth_domain::{Labels, Timestamp};
 use central_oauth_store_seaorm::{DatabaseUrl, PoolSettings, SeaOrmStore};
 use central_oauth_test_postgres::{Cluster, Database};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
@@ -165,7 +165,10 @@ pub(crate) fn new_link(n: u64) -> NewLink {
     NewLink {
         code: code(n),
         provider: ProviderName::new("github"),
-        requester: Requester::default(),
+        requester: Requester {
+            labels: Labels::new([("team".to_owned(), "billing".to_owned())]).unwrap(),
+            ..Requester::default()
+        },
         network: None,
         key: NewLinkKey::New(key(n)),
         created_at: NOW,

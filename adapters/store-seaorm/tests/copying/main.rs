@@ -26,6 +26,7 @@ async fn all_is_there_and_opens() {
             .collect();
         let expected = [
             ("accounts", 3),
+            ("account_labels", 3),
             ("tokens", 3),
             ("access_keys", 5),
             ("device_codes", 5),

@@ -1,12 +1,16 @@
 //! A store with something in every table, and places to copy it to.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use central_oauth_domain::Labels;
 use central_oauth_domain::grant::revocation::{
     NewRevocation, RevocableTokens, Revocation, RevocationReference,
 };
-use central_oauth_domain::grant::{Account, AccountKey, NewGrant, ProviderName, StoredTokens};
+use central_oauth_domain::grant::{
+    Account, AccountId, AccountKey, NewGrant, ProviderName, StoredTokens,
+};
 use central_oauth_domain::link::{Link, PollSchedule, SealedConsent, SealedPrompt};
 use central_oauth_domain::ports::{
     AccountStore, KeyStore, LinkStore, RefreshStore, RevocationStore,
@@ -169,6 +173,7 @@ async fn fill(store: &SeaOrmStore, vault: &Vault) {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Contents {
     accounts: Vec<Account>,
+    labels: BTreeMap<AccountId, Labels>,
     tokens: Vec<StoredTokens>,
     links: Vec<Link>,
     keys: Vec<String>,
@@ -180,6 +185,7 @@ impl Contents {
 
     pub(crate) async fn of(store: &SeaOrmStore) -> Self {
         let accounts = store.accounts(None, Self::MOST).await.unwrap();
+        let ids = Vec::from_iter(accounts.iter().map(|account| account.id));
         let (mut tokens, mut links, mut keys) = (Vec::new(), Vec::new(), Vec::new());
         for account in &accounts {
             tokens.extend(store.tokens(account.id).await.unwrap());
@@ -190,6 +196,7 @@ impl Contents {
             keys.extend(holder.map(|holder| format!("{holder:?}")));
         }
         Self {
+            labels: store.labels(&ids).await.unwrap(),
             accounts,
             tokens,
             links,

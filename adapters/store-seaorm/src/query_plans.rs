@@ -292,11 +292,8 @@ async fn accounts_are_filtered_by_indexes() {
     };
     for (filter, index) in [
         (by_label, "(name=? AND value=? AND account_id>?)"),
-        (
-            by_provider,
-            "ix_accounts_provider_id (provider=? AND rowid>?)",
-        ),
-        (by_status, "ix_accounts_status_id (status=? AND rowid>?)"),
+        (by_provider, "ix_accounts_provider_id (provider=? AND id>?)"),
+        (by_status, "ix_accounts_status_id (status=? AND id>?)"),
     ] {
         let query = filtered::matching(&filter, Some(AccountId(7)), 50);
         assert_uses(query, &[index]).await;

@@ -58,7 +58,7 @@ struct GetToken;
 impl Documented for GetToken {
     const PROBLEMS: &'static [Answer] = &[
         Answer("`min_ttl` is not a number of seconds", || {
-            let reason = r#"failed to parse "integer_uint64": invalid digit found in string"#;
+            let reason = r#"failed to parse "integer(uint64)": invalid digit found in string"#;
             bad_parameter("min_ttl", reason)
         }),
         UNAUTHORIZED,

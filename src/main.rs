@@ -1,6 +1,7 @@
 //! `central-oauth`: a token broker for programs that have no browser. This crate is the composition root: it parses,
 //! reads the environment, chooses adapters and runs.
 
+mod audit_start;
 mod cli;
 mod config;
 mod descriptors;
@@ -8,6 +9,7 @@ mod exit;
 mod private_memory;
 mod runtime;
 mod service;
+mod starting;
 mod telemetry;
 mod watching;
 mod wiring;

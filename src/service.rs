@@ -6,8 +6,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_domain::usecases::{Services, Workers};
-use central_oauth_http_poem::{Connections, HttpSettings, TlsAcceptor};
+use central_oauth_domain::audit::Actor;
+use central_oauth_domain::link::ReturnCodePolicy;
+use central_oauth_domain::usecases::{AuditLog, AuditSettings, Operators, Services, Workers};
+use central_oauth_http_poem::{AllowedHosts, Certificate, Connections, HttpSettings, TlsAcceptor};
 use central_oauth_observer_opentelemetry::Telemetry;
 use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
 use poem::{IntoEndpoint, Server};
@@ -16,15 +18,15 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::config::{
-    ConfigError, Environment, HttpConfig, Keys, LinkConfig, ProviderConfig, StoreConfig,
-    TelemetryConfig, TlsConfig,
+    ConfigError, Environment, HttpConfig, Keys, LinkConfig, ProviderConfig, SecretKeys,
+    StoreConfig, TelemetryConfig,
 };
 use crate::descriptors::most_connections;
 use crate::exit::{Exit, Failure};
-use crate::runtime::{Outbox, Refreshes};
+use crate::runtime::{Outbox, Refreshes, Stop};
 use crate::watching::Watching;
 use crate::wiring::OpenStore;
-use crate::{runtime, watching, wiring};
+use crate::{audit_start, config, runtime, watching, wiring};
 
 /// Everything that the service needs to know before it starts.
 pub(crate) struct ServiceConfig {
@@ -33,6 +35,7 @@ pub(crate) struct ServiceConfig {
     pub(crate) http: HttpConfig,
     pub(crate) links: LinkConfig,
     pub(crate) providers: ProviderConfig,
+    pub(crate) audit: AuditSettings,
     /// Where metrics are scraped.
     pub(crate) metrics: Option<SocketAddr>,
 }
@@ -50,6 +53,7 @@ impl ServiceConfig {
             http: HttpConfig::read(environment)?,
             providers: ProviderConfig::read(environment, links.provider_timeout)?,
             links,
+            audit: config::audit_settings(environment)?,
             metrics: telemetry.scraped_at,
         })
     }
@@ -76,27 +80,40 @@ pub(crate) struct Service {
     /// Which of these tasks has ended.
     ended: mpsc::UnboundedReceiver<&'static str>,
     watching: Watching,
+    audit: Arc<AuditLog>,
+    auditing: JoinHandle<()>,
     store: OpenStore,
+    operators: Arc<Operators>,
 }
 
 impl Service {
     /// Opens the store, brings its schema up to date and starts to serve.
     pub(crate) async fn start(
         config: ServiceConfig,
+        secret_keys: &SecretKeys,
         telemetry: &Telemetry,
     ) -> Result<Self, Failure> {
-        let http = config.http;
-        let certificate = http.tls.as_ref().map(TlsConfig::certificate).transpose()?;
+        let http = &config.http;
+        let certificate = http.certificate()?;
         let (acceptor, listen) = bind(http.listen).await?;
         let (scraped, metrics) = match config.metrics {
             Some(address) => Some(bind(address).await?).unzip(),
             None => (None, None),
         };
         let public_url = http.public_url(listen)?;
-        let (keys, links) = (&config.keys, &config.links);
-        let wired = wiring::ports(config.store, keys, config.providers, telemetry.observer());
+        let links = &config.links;
+        let (issuers, warning) = (config.providers.issuers(), config.providers.warning());
+        let started = audit_start::service_started(&config, &public_url, listen);
+        let keys = config.keys;
+        let wired = wiring::ports(
+            config.store,
+            secret_keys,
+            config.providers,
+            telemetry.observer(),
+            config.audit,
+        );
         let (ports, store) = wired.await?;
-        let settings = wiring::settings(keys, links, &public_url, listen);
+        let settings = wiring::settings(&keys, links, &public_url, listen);
         let workers = Workers::new(&ports, &settings);
         let refreshes = Refreshes::new(Arc::clone(&workers.refresher));
         let outbox = Outbox::new(Arc::clone(&workers.revoker));
@@ -106,36 +123,53 @@ impl Service {
             ..workers
         };
         let services = Arc::new(Services::new(&ports, &settings, workers));
-        if services.providers.is_empty() {
-            tracing::warn!("no provider is configured: nobody can link an account");
+        services.audit.record(started, Actor::Service, None);
+        if let Some(warning) = warning {
+            tracing::warn!("{warning}");
         }
+        if links.return_code == ReturnCodePolicy::Required {
+            let by_device_flow = services
+                .providers
+                .iter()
+                .filter(|one| !one.sends_browsers_back());
+            for provider in by_device_flow {
+                let provider = provider.name();
+                tracing::warn!(%provider, "nobody can link an account: CENTRAL_OAUTH_RETURN_CODE is `required`, and the device flow has no return code");
+            }
+        }
+        runtime::look_up_issuers(&services.providers, issuers);
         let connections = Connections::new(most_connections());
         let app = central_oauth_http_poem::app(
             Arc::clone(&services),
             HttpSettings {
                 public_url: public_url.clone(),
-                trusted_proxies: http.trusted_proxies,
+                allowed_hosts: http
+                    .allowed_hosts()
+                    .map_or_else(AllowedHosts::any, AllowedHosts::only),
+                trusted_proxies: http.trusted_proxies.clone(),
                 connections: connections.clone(),
             },
             watching::requests(telemetry),
         );
         let (stop, stopped) = watch::channel(false);
         let watching = Watching::start(telemetry, scraped, &store, &stopped);
-        let server: Pin<Box<dyn Future<Output = io::Result<()>> + Send>> = match certificate {
-            None => Box::pin(serve(connections.guard(acceptor), app, stopped.clone())),
-            Some(certificate) => {
-                let following =
-                    runtime::follow_certificate(Arc::clone(&certificate), stopped.clone());
-                tokio::spawn(following);
-                let acceptor = connections.guard(TlsAcceptor::new(acceptor, certificate));
-                Box::pin(serve(acceptor, app, stopped.clone()))
-            }
-        };
+        if let Some(certificate) = &certificate {
+            let following = runtime::follow_certificate(Arc::clone(certificate), stopped.clone());
+            tokio::spawn(following);
+        }
+        let server = serve(acceptor, certificate, &connections, app, stopped.clone());
         let grace = runtime::grace(links.provider_timeout);
+        let operators = Arc::clone(&services.operators);
         let polls = runtime::coordinate(Arc::clone(&services.redeemer), stopped.clone(), grace);
+        let confirming = runtime::confirm_tokens(Arc::clone(&services), stopped.clone());
+        let audit = Arc::clone(&services.audit);
+        let auditing = runtime::store_audit_entries(Arc::clone(&audit), stopped.clone());
         let housekeeping = runtime::keep_house(services, stopped.clone());
         let scheduler = refreshes.clone().schedule(stopped.clone());
         let (tell, ended) = mpsc::unbounded_channel();
+        watched("confirming tokens", &tell, confirming);
+        let watch_key = runtime::watch_key(keys.secret, stopped.clone());
+        watched("the secret key's watch", &tell, watch_key);
         Ok(Self {
             listen,
             metrics,
@@ -144,14 +178,17 @@ impl Service {
             server: watched("the server", &tell, server),
             coordinator: watched("polling for links", &tell, polls),
             housekeeping: watched("housekeeping", &tell, housekeeping),
+            audit,
+            auditing: watched("the audit log", &tell, auditing),
             scheduler: watched("refreshing", &tell, scheduler),
             refreshes,
-            worker: watched("revoking", &tell, outbox.clone().work_off(stopped)),
+            worker: watched("revoking", &tell, outbox.clone().work_off(stopped.clone())),
             outbox,
             grace,
             ended,
             watching,
             store,
+            operators,
         })
     }
 
@@ -163,6 +200,11 @@ impl Service {
     /// The address where metrics can be scraped.
     pub(crate) const fn metrics(&self) -> Option<SocketAddr> {
         self.metrics
+    }
+
+    /// The keys of operators.
+    pub(crate) fn operators(&self) -> Arc<Operators> {
+        Arc::clone(&self.operators)
     }
 
     /// Where people and programs reach the service.
@@ -211,17 +253,20 @@ impl Service {
             self.outbox.finish(self.grace).await;
             worked
         };
-        let (server, recorded, tidied, saved, revoked) = tokio::join!(
+        let (server, recorded, tidied, audited, saved, revoked) = tokio::join!(
             self.server,
             self.coordinator,
             self.housekeeping,
+            self.auditing,
             refreshing,
             revoking
         );
+        // Last of all, as the others have recorded something until now.
+        runtime::store_last_audit_entries(&self.audit).await;
         self.watching.stop().await;
         self.store.close().await?;
         server.map_err(Failure::other)??;
-        tidied.and(revoked).map_err(Failure::other)?;
+        tidied.and(audited).and(revoked).map_err(Failure::other)?;
         let recorded = recorded.map_err(Failure::other)?;
         let saved = saved.map_err(Failure::other)?;
         if recorded && saved {
@@ -234,11 +279,27 @@ impl Service {
     }
 }
 
-/// Answers requests until told to stop, and those under way after that.
-async fn serve(
+/// Answers requests until told to stop, and those under way after that; with TLS where there is a certificate.
+pub(crate) fn serve(
+    acceptor: TcpAcceptor,
+    certificate: Option<Arc<Certificate>>,
+    connections: &Connections,
+    app: impl IntoEndpoint<Endpoint: 'static> + Send + 'static,
+    stopped: Stop,
+) -> Pin<Box<dyn Future<Output = io::Result<()>> + Send>> {
+    match certificate {
+        None => Box::pin(answer(connections.guard(acceptor), app, stopped)),
+        Some(certificate) => {
+            let acceptor = connections.guard(TlsAcceptor::new(acceptor, certificate));
+            Box::pin(answer(acceptor, app, stopped))
+        }
+    }
+}
+
+async fn answer(
     acceptor: impl Acceptor + 'static,
     app: impl IntoEndpoint<Endpoint: 'static>,
-    mut stopped: watch::Receiver<bool>,
+    mut stopped: Stop,
 ) -> io::Result<()> {
     let told = async move {
         // An error means that the sender is gone, which is the end as well.
@@ -272,7 +333,7 @@ impl Drop for Watch {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<(TcpAcceptor, SocketAddr), Failure> {
+pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpAcceptor, SocketAddr), Failure> {
     let failed = |error: io::Error| {
         Failure::new(Exit::Other, format!("cannot listen on {address}: {error}"))
     };

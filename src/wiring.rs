@@ -9,7 +9,8 @@ use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::observe::Observer;
 use central_oauth_domain::ports::{CensusStore, Cipher, Clock, OAuthProvider};
 use central_oauth_domain::usecases::{
-    Ports, Providers, Settings, TokenCache, UnlockError, after_restore, require_all_keys, unlock,
+    AuditLog, AuditSettings, Ports, Providers, Settings, TokenCache, UnlockError, add_key_macs,
+    after_restore, require_all_keys, unlock,
 };
 use central_oauth_domain::vault::Vault;
 use central_oauth_observer_opentelemetry::{
@@ -21,7 +22,9 @@ use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
 use url::Url;
 
-use crate::config::{ConfigError, Keys, LinkConfig, ProviderConfig, StoreConfig, TelemetryConfig};
+use crate::config::{
+    ConfigError, Keys, LinkConfig, ProviderConfig, SecretKeys, StoreConfig, TelemetryConfig,
+};
 use crate::exit::{Exit, Failure};
 use crate::runtime::MachinePause;
 
@@ -34,6 +37,9 @@ pub(crate) fn entropy() -> Entropy {
 pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
 }
+
+/// The store that this program uses, for commands about the store itself.
+pub(crate) type Store = SeaOrmStore;
 
 /// The store, its schema as it is.
 pub(crate) async fn store(config: &StoreConfig) -> Result<SeaOrmStore, Failure> {
@@ -84,9 +90,10 @@ impl OpenStore {
 /// served.
 pub(crate) async fn ports(
     config: StoreConfig,
-    keys: &Keys,
+    keys: &SecretKeys,
     providers: ProviderConfig,
     observer: Arc<dyn Observer>,
+    audit: AuditSettings,
 ) -> Result<(Ports, OpenStore), Failure> {
     config.refuse_public_file()?;
     let entropy = Arc::new(entropy());
@@ -98,11 +105,19 @@ pub(crate) async fn ports(
     let store = store.map_err(Failure::other)?;
     let required = require_all_keys(&store, &vault).await;
     required.map_err(refused)?;
+    add_key_macs(&store, &vault).await.map_err(refused)?;
     let open = OpenStore(Arc::new(store));
     let cache = match config.caches_tokens {
         true => TokenCache::new(open.0.clone(), Arc::clone(&clock)),
         false => TokenCache::off(open.0.clone(), Arc::clone(&clock)),
     };
+    let audit = AuditLog::new(
+        open.0.clone(),
+        vault.clone(),
+        Arc::clone(&clock),
+        Arc::clone(&entropy),
+        audit,
+    );
     let ports = Ports {
         store: open.0.clone(),
         cache: Arc::new(cache),
@@ -112,6 +127,7 @@ pub(crate) async fn ports(
         entropy,
         providers,
         observer,
+        audit: Arc::new(audit),
     };
     Ok((ports, open))
 }
@@ -127,17 +143,17 @@ pub(crate) fn settings(
         public_url: public_url.as_str().trim_end_matches('/').to_owned(),
         link_code_ttl: links.code_ttl,
         poll_interval: links.poll_interval,
+        return_code: links.return_code,
         provider_timeout: links.provider_timeout,
         refresh_at_least_every: links.refresh_at_least,
-        admin_key: keys.admin.clone(),
-        enroll_key: keys.enroll.clone(),
+        operators: keys.operators.clone(),
         replica_name: replica_name(listen),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
 
 /// This machine and the port on it, as an operator would look for it.
-fn replica_name(listen: SocketAddr) -> String {
+pub(crate) fn replica_name(listen: SocketAddr) -> String {
     let machine = gethostname::gethostname();
     format!("{}:{}", machine.to_string_lossy(), listen.port())
 }
@@ -145,7 +161,7 @@ fn replica_name(listen: SocketAddr) -> String {
 /// The store with its schema up to date, and what opens its values.
 pub(crate) async fn unlocked_store(
     config: &StoreConfig,
-    keys: &Keys,
+    keys: &SecretKeys,
     entropy: &Arc<Entropy>,
 ) -> Result<(SeaOrmStore, Vault), Failure> {
     let cipher: Arc<dyn Cipher> = Arc::new(ObservedCipher::new(cipher(keys, entropy)));
@@ -156,8 +172,8 @@ pub(crate) async fn unlocked_store(
     Ok((store, vault))
 }
 
-pub(crate) fn cipher(keys: &Keys, entropy: &Arc<Entropy>) -> Arc<dyn Cipher> {
-    let cipher = AesGcmSivCipher::new(&keys.secret, &keys.previous, Arc::clone(entropy));
+pub(crate) fn cipher(keys: &SecretKeys, entropy: &Arc<Entropy>) -> Arc<dyn Cipher> {
+    let cipher = AesGcmSivCipher::new(&keys.present, &keys.previous, Arc::clone(entropy));
     Arc::new(cipher)
 }
 

@@ -52,6 +52,7 @@ fn the_domain_depends_on_nothing_that_does_io() {
         "secrecy",
         "thiserror",
         "tracing",
+        "unicode-properties",
         "zeroize",
     ];
     let edges = edges();

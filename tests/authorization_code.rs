@@ -9,16 +9,20 @@ mod client;
 mod support;
 
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use client::Program;
 use fantoccini::Locator;
+use serde_json::Value;
 use support::browser::Browser;
 use support::http;
 use support::oidc::{OidcOptions, OidcProvider};
-use support::process::eventually;
+use support::process::{self, eventually, within};
 use support::service::Service;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
+const PATIENCE: Duration = Duration::from_secs(60);
 const SCOPES: &str = "openid profile email offline_access";
 
 /// A service with this flow, and its provider.
@@ -47,7 +51,11 @@ async fn started(client_id: &str, secret: Option<&str>) -> (OidcProvider, Servic
 
 /// Enters the code, confirms it and follows the way to the provider.
 async fn go_to_provider(browser: &Browser, program: &Program<'_>) {
-    browser.goto(program.verification_url_complete()).await;
+    go_from(browser, program.verification_url_complete()).await;
+}
+
+async fn go_from(browser: &Browser, page: &str) {
+    browser.goto(page).await;
     browser.click("button[value=look_up]").await;
     browser.click("button[value=confirm]").await;
     browser.wait_for_text("You are then sent back here").await;
@@ -254,5 +262,56 @@ async fn a_callback_that_the_browser_repeats_links_once_and_shows_it_each_time()
     program
         .expect_accepted_by(&provider.issuer, &token, "dora")
         .await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_person_types_the_return_code_into_the_program() {
+    let secret = OidcProvider::CLIENT_SECRET;
+    let (_provider, service) = started(OidcProvider::CLIENT_ID, Some(secret)).await;
+    let home = tempfile::tempdir().unwrap();
+    let mut link = process::command(env!("CARGO_BIN_EXE_central-oauth"));
+    link.args(["link", "--json", "--return-code", "--no-browser"])
+        .env("CENTRAL_OAUTH_SERVER", service.url(""))
+        .env("HOME", home.path())
+        .env("XDG_CONFIG_HOME", home.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut link = link.spawn().unwrap();
+    let mut keyboard = link.stdin.take().unwrap();
+    let mut events = BufReader::new(link.stdout.take().unwrap()).lines();
+    let mut next = async || {
+        let line = within(PATIENCE, "an event", events.next_line()).await;
+        let line = line.unwrap().expect("an event");
+        serde_json::from_str::<Value>(&line).unwrap()
+    };
+
+    let asked = next().await;
+    let browser = Browser::with_javascript().await;
+    go_from(
+        &browser,
+        asked["verification_url_complete"].as_str().unwrap(),
+    )
+    .await;
+    sign_in(&browser, "erin").await;
+    browser.click("button[type=submit]").await;
+    browser
+        .wait_for_text("Type this code into the program")
+        .await;
+    picture(&browser, "return-code").await;
+    let shown = browser.find("#return-code").await.text().await.unwrap();
+    assert_eq!(next().await["status"], "confirming");
+    keyboard.write_all(b"BBB-BBB\n").await.unwrap();
+    assert_eq!(next().await["status"], "confirming");
+    keyboard
+        .write_all(format!("{}\n", shown.to_lowercase()).as_bytes())
+        .await
+        .unwrap();
+    let linked = next().await;
+    assert_eq!(linked["status"], "linked", "{linked}");
+    assert_eq!(linked["account"]["provider"], "default");
+    let ended = within(PATIENCE, "the end of `link`", link.wait()).await;
+    assert!(ended.unwrap().success());
+    browser.wait_for_text("can now use this account").await;
     browser.close().await;
 }

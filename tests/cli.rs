@@ -14,7 +14,9 @@ mod cli {
 
     /// The tests.
     mod accounts;
+    mod altered_keys;
     mod client_config;
+    mod config_check;
     mod database;
     mod dev;
     mod documents;
@@ -25,6 +27,7 @@ mod cli {
     mod link;
     mod link_ends;
     mod managing;
+    mod operator_keys;
     mod providers_check;
     mod providers_file;
     mod recipes;

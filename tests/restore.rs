@@ -137,6 +137,40 @@ async fn old_refresh_tokens_are_tried_gently_and_told() {
     expect_gentle(&sandbox, &mut service, &key).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_schema_stays_as_it_is_while_a_service_uses_it() {
+    let mut service = Service::prepare(&[]);
+    service.run().await;
+    let ask = async |service: &Service, sql: &str| {
+        let mut sqlite = process::command("sqlite3");
+        sqlite.arg(service.file("central-oauth.sqlite3")).arg(sql);
+        let output = sqlite.output().await.expect("no sqlite3");
+        assert!(output.status.success());
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    let counted = "SELECT count(*) FROM replicas";
+    eventually(Duration::from_secs(30), "its presence", async || {
+        ask(&service, counted).await == "1"
+    })
+    .await;
+    // The row of a service that was killed looks like that of one that runs.
+    service.kill().await;
+    let run = async |arguments: &[&str]| {
+        let output = service.command(arguments).output().await;
+        String::from_utf8_lossy(&output.expect("the command cannot be run").stdout).into_owned()
+    };
+    // Back to the schema that was the first with a table of replicas.
+    while !run(&["migrate", "status"]).await.contains("m0003_") {
+        run(&["migrate", "down", "--delete-data"]).await;
+    }
+    // That took a while; as if the service had been seen just now.
+    let seen = "UPDATE replicas SET seen_at = strftime('%s', 'now') * 1000";
+    ask(&service, seen).await;
+    assert!(refused(&service).await.contains("used this database"));
+    let status = run(&["migrate", "status"]).await;
+    assert!(status.contains("pending: m0003_"), "{status}");
+}
+
 #[tokio::test]
 async fn a_backup_of_a_file_that_is_not_there_fails_and_makes_none() {
     let folder = tempfile::tempdir().expect("no folder");

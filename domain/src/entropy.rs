@@ -4,6 +4,9 @@ use std::sync::{Mutex, PoisonError};
 
 use rand_core::CryptoRng;
 
+/// Crockford's alphabet in lower case: five bits a character.
+pub(crate) const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
 /// A cryptographically secure random source; in production the operating system's.
 pub struct Entropy(Mutex<Box<dyn CryptoRng + Send>>);
 
@@ -47,7 +50,6 @@ impl Entropy {
     /// in a header, a URL or a shell.
     #[must_use]
     pub fn text(&self, length: usize) -> String {
-        const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
         let mut bytes = vec![0; length];
         self.lock().fill_bytes(&mut bytes);
         bytes

@@ -1,12 +1,14 @@
 //! What went wrong, in words that may be stored and shown.
 
+use crate::text::presentable;
+
 /// A lasting trouble of a link or an account: a stable code for programs and a sentence for people. Free of secrets:
 /// whoever makes one from a provider's words removes what was sent to the provider first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// Machine-readable, `snake_case`.
     pub code: String,
-    /// One sentence for a person, of bounded length and without control characters.
+    /// One sentence for a person, of bounded length and [`presentable`].
     pub detail: String,
 }
 
@@ -34,16 +36,13 @@ impl Fault {
 
     const MOST_CHARACTERS: usize = 500;
 
-    /// A fault whose detail is cut to 500 characters, control characters taken out.
+    /// A fault whose detail is made [`presentable`] and cut to 500 characters.
     pub fn new(code: impl Into<String>, detail: impl AsRef<str>) -> Self {
-        let clean = |c: char| if c.is_control() { ' ' } else { c };
         Self {
             code: code.into(),
-            detail: detail
-                .as_ref()
+            detail: presentable(detail.as_ref())
                 .chars()
                 .take(Self::MOST_CHARACTERS)
-                .map(clean)
                 .collect(),
         }
     }

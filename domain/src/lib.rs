@@ -4,10 +4,13 @@
 //!
 //! | module | what it decides |
 //! | --- | --- |
+//! | [`audit`] | what is recorded of an event, and how a change of the record is noticed |
 //! | [`clock_step`] | how far ahead a stored time may lie |
 //! | [`link`] | what a link code is, how a link lives and ends, how often codes may be guessed |
 //! | [`grant`] | accounts, their tokens and access keys; when tokens are refreshed and revoked, and what a failure means |
+//! | [`operator`] | what the keys of operators may do |
 //! | [`replica`] | processes that share one store |
+//! | [`text`] | which characters of strangers are shown |
 //! | [`secret`] | the values that must never be printed, and their sealed and hashed forms |
 //! | [`vault`] | how secrets are sealed to their place, opened and hashed |
 //! | [`ports`] | what the rules need from the outside: [`TokenStore`], [`Cipher`], [`OAuthProvider`], [`Clock`] |
@@ -16,7 +19,7 @@
 //!
 //! # Adding an adapter
 //!
-//! *A store*: implement the eleven traits that make a [`TokenStore`] in a crate below `adapters/`, one transaction for each
+//! *A store*: implement the thirteen traits that make a [`TokenStore`] in a crate below `adapters/`, one transaction for each
 //! method, and run `central_oauth_contract::token_store` against it. *A provider*: implement [`OAuthProvider`], one HTTP
 //! exchange for each method; intervals, deadlines and retries are decided here. *A cipher*: implement [`Cipher`] and
 //! run `central_oauth_contract::cipher`. Then name the adapter in `src/wiring.rs`, the only place that knows it.
@@ -28,19 +31,24 @@
 //! [`Observer`]: observe::Observer
 //! [`Services`]: usecases::Services
 
+pub mod audit;
+pub mod cidr;
 pub mod clock_step;
 pub mod entropy;
 pub mod fault;
 pub mod grant;
+mod key_checksum;
 mod labels;
 pub mod link;
 pub mod observe;
+pub mod operator;
 pub mod ports;
 mod rate_limit;
 pub mod replica;
 pub mod secret;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod text;
 pub mod time;
 pub mod usecases;
 pub mod vault;

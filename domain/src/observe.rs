@@ -45,6 +45,9 @@ pub trait Observer: Send + Sync {
     /// A bearer was not recognised.
     fn bearer_refused(&self, _how: BearerRefusal) {}
 
+    /// The row of an access key was changed by somebody who does not have the secret key; the key was refused.
+    fn key_altered(&self) {}
+
     /// The accounts were counted.
     fn counted(&self, _census: &Census) {}
 }
@@ -78,6 +81,8 @@ macro_rules! words {
         }
     };
 }
+
+pub(crate) use words;
 
 words! {
     /// How a link ended.
@@ -158,12 +163,16 @@ words! {
 }
 
 words! {
-    /// How a bearer was refused that is unknown or has expired.
+    /// How a bearer was refused.
     BearerRefusal {
         /// As unknown or expired.
         Unauthorized => "unauthorized",
         /// Because its network has tried too many.
         RateLimited => "rate_limited",
+        /// Because the key may not be used from this network.
+        WrongNetwork => "wrong_network",
+        /// Because the key was used more often than it may be.
+        UsedTooOften => "used_too_often",
     }
 }
 

@@ -36,6 +36,11 @@ impl<K: Eq + Hash> RateLimit<K> {
         }
     }
 
+    /// A limit of its own for each key, which [`RateLimit::admit_at`] is told.
+    pub(crate) fn of_each() -> Self {
+        Self::new(Duration::ZERO, 0)
+    }
+
     /// Counts an event of a key when this machine had been running for `uptime`. Returns how much of the burst is left.
     ///
     /// # Errors
@@ -44,17 +49,31 @@ impl<K: Eq + Hash> RateLimit<K> {
         if self.interval.is_zero() {
             return Ok(self.burst);
         }
+        self.admit_at(key, uptime, self.interval, self.burst)
+    }
+
+    /// Counts an event of a key that may have one in each interval, which is not zero, and so many at once.
+    ///
+    /// # Errors
+    /// As [`RateLimit::admit`].
+    pub(crate) fn admit_at(
+        &self,
+        key: K,
+        uptime: Duration,
+        interval: Duration,
+        burst: u32,
+    ) -> Result<u32, Duration> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.sweep(uptime);
         let full_at = state.full_at.entry(key).or_default();
-        let next = uptime.max(*full_at) + self.interval;
-        let burst_ends = uptime + self.interval * self.burst;
+        let next = uptime.max(*full_at) + interval;
+        let burst_ends = uptime + interval * burst;
         if next > burst_ends {
             return Err(next - burst_ends);
         }
         *full_at = next;
-        let left = (burst_ends - next).as_nanos() / self.interval.as_nanos();
-        Ok(u32::try_from(left).unwrap_or(self.burst))
+        let left = (burst_ends - next).as_nanos() / interval.as_nanos();
+        Ok(u32::try_from(left).unwrap_or(burst))
     }
 }
 

@@ -3,6 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::entropy::Entropy;
+use crate::key_checksum::checksum;
 
 macro_rules! secrets {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
@@ -56,10 +57,12 @@ impl AccessKey {
     /// What every access key starts with, so that scanners for leaked secrets recognise one.
     pub const PREFIX: &'static str = "coak_";
 
-    /// A fresh key with 200 random bits.
+    /// A fresh key with 200 random bits and a checksum. Keys from before there were checksums work as they are.
     #[must_use]
     pub fn generate(entropy: &Entropy) -> Self {
-        Self::new(format!("{}{}", Self::PREFIX, entropy.text(40)))
+        let key = format!("{}{}", Self::PREFIX, entropy.text(40));
+        let checksum = checksum(&key);
+        Self::new(key + &checksum)
     }
 }
 
@@ -134,6 +137,14 @@ impl KeyedHash {
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// Compares in constant time: how long it takes does not tell how much of a MAC is right.
+    #[must_use]
+    pub fn is_equal(&self, other: &Self) -> bool {
+        let pairs = self.0.iter().zip(&other.0);
+        let difference = pairs.fold(0, |difference, (one, other)| difference | (one ^ other));
+        std::hint::black_box(difference) == 0
     }
 }
 

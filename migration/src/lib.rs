@@ -5,15 +5,18 @@
 //! that has been released is never edited: the next one follows it.
 
 mod answer_members;
+mod audit;
 mod callback_hash;
 mod clock_steps;
 mod grant_expires_at;
 mod initial;
+mod key_macs;
 mod labels;
 mod networks;
 mod outages;
 mod renewed_by_use;
 mod replicas;
+mod return_codes;
 mod write_tests;
 mod wrong_codes;
 
@@ -36,6 +39,9 @@ impl MigratorTrait for Migrator {
             Box::new(clock_steps::Migration),
             Box::new(outages::Migration),
             Box::new(networks::Migration),
+            Box::new(key_macs::Migration),
+            Box::new(audit::Migration),
+            Box::new(return_codes::Migration),
             Box::new(labels::Migration),
         ]
     }

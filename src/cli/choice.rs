@@ -18,7 +18,7 @@ pub(super) struct Choice {
 
 impl Choice {
     /// Returns the key that authorises the request. The admin key opens every account, so it needs --account.
-    pub(super) fn caller(&self, config: &ClientConfig) -> Result<Profile, Failure> {
+    pub(super) fn caller(&self, config: &ClientConfig<'_>) -> Result<Profile, Failure> {
         match (self.target.operator(config)?, &self.account) {
             (Some(operator), Some(_)) => Ok(operator),
             (Some(_), None) => self.target.profile(config).map_err(|_| unnamed()),

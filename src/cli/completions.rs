@@ -2,10 +2,22 @@
 
 use clap_complete::{Shell, generate};
 
+use super::help::Notes;
 use super::{Exit, Failure, command_line, print};
+
+const NOTES: Notes = Notes {
+    text: "",
+    examples: &[
+        "central-oauth completions bash > ~/.local/share/bash-completion/completions/central-oauth",
+        "central-oauth completions zsh > ~/.zfunc/_central-oauth",
+    ],
+    exits: &[],
+    variables: &[],
+};
 
 /// Options of `completions`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     /// The shell.
     shell: Shell,

@@ -28,18 +28,35 @@ impl Confirmation {
         Err(Failure::new(Exit::Usage, message))
     }
 
+    /// Asks the person at the terminal about something more, which is what most want. Without a question the answer is no.
+    pub(super) fn ask_also(self, question: &str) -> Result<bool, Failure> {
+        if self.yes {
+            return Ok(false);
+        }
+        let answer = answer(&format!("{question} [Y/n] "))?;
+        Ok(matches!(
+            answer.trim(),
+            "" | "y" | "Y" | "yes" | "Yes" | "YES"
+        ))
+    }
+
     /// Asks the person at the terminal. `otherwise` says what a refusal leaves unchanged.
     pub(super) fn ask(self, question: &str, otherwise: &str) -> Result<(), Failure> {
         self.can_be_given()?;
         if self.yes {
             return Ok(());
         }
-        io::stderr().write_all(format!("{question} [y/N] ").as_bytes())?;
-        let mut answer = String::new();
-        io::stdin().read_line(&mut answer)?;
+        let answer = answer(&format!("{question} [y/N] "))?;
         if matches!(answer.trim(), "y" | "Y" | "yes" | "Yes" | "YES") {
             return Ok(());
         }
         Err(Failure::new(Exit::Denied, otherwise))
     }
+}
+
+fn answer(question: &str) -> io::Result<String> {
+    io::stderr().write_all(question.as_bytes())?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(answer)
 }

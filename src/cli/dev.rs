@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use central_oauth_cipher_aes_gcm_siv::SecretKey;
 use central_oauth_domain::grant::ProviderName;
+use central_oauth_domain::operator::{OperatorKey, OperatorRole};
+use central_oauth_domain::secret::AccessKey;
+use central_oauth_domain::usecases::AuditSettings;
 use central_oauth_observer_opentelemetry::Telemetry;
 use central_oauth_provider_openidconnect::ProviderSettings;
 use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
@@ -13,15 +16,24 @@ use central_oauth_store_seaorm::{DatabaseUrl, PoolSettings};
 use tempfile::TempDir;
 use url::Url;
 
+use super::help::Notes;
 use super::{Exit, Failure, play, print};
 use crate::config::{
-    Environment, HttpConfig, Keys, LinkConfig, LogConfig, ProviderConfig, StoreConfig,
+    Environment, HttpConfig, Keys, LinkConfig, LogConfig, ProviderConfig, StoreConfig, WrappedKeys,
 };
 use crate::service::{Service, ServiceConfig};
 use crate::{runtime, telemetry, wiring};
 
+const NOTES: Notes = Notes {
+    text: "",
+    examples: &["central-oauth dev --auto", "central-oauth dev --port 9000"],
+    exits: &[],
+    variables: &["LOG"],
+};
+
 /// Options of `dev`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     /// Let the sandbox consent by itself, print every step with its HTTP request, and stop after using the token.
     #[arg(long)]
@@ -35,13 +47,16 @@ const CLIENT_ID: &str = "central-oauth-dev";
 const SCOPES: [&str; 2] = ["profile", "offline_access"];
 
 pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
-    // What happens is told step by step; the log is for those who ask for it.
-    telemetry::install(LogConfig::read(environment, "warn")?);
+    // With --auto every step is printed anyway. Without, the log has a line for each event.
+    let level = if options.auto { "warn" } else { "info" };
+    telemetry::install(LogConfig::read(environment, level)?);
     let told_to_stop = runtime::stop_signal()?;
     let folder = TempDir::new()?;
     let sandbox = start_sandbox(options.auto).await?;
-    let service =
-        Service::start(config(&options, &folder, &sandbox)?, &Telemetry::default()).await?;
+    let admin_key = admin_key();
+    let config = config(&options, &folder, &sandbox, admin_key.clone())?;
+    let keys = config.keys.secret.unwrap().await?;
+    let service = Service::start(config, &keys, &Telemetry::default()).await?;
     let ended = if options.auto {
         let api = Url::parse(&sandbox.endpoints().hello).map_err(Failure::other)?;
         let played = tokio::select! {
@@ -51,7 +66,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
         let stopped = service.stop().await;
         played.and(stopped)
     } else {
-        invite(&service, &sandbox, folder.path())?;
+        invite(&service, &sandbox, folder.path(), &admin_key)?;
         service.run_until(told_to_stop).await
     };
     sandbox.stop().await?;
@@ -71,6 +86,7 @@ fn config(
     options: &Options,
     folder: &TempDir,
     sandbox: &Sandbox,
+    admin_key: AccessKey,
 ) -> Result<ServiceConfig, Failure> {
     let links = LinkConfig::default();
     let endpoints = sandbox.endpoints();
@@ -92,16 +108,22 @@ fn config(
             caches_tokens: true,
         },
         keys: Keys {
-            secret: SecretKey::from_bytes(wiring::entropy().bytes()),
-            previous: Vec::new(),
-            admin: None,
-            enroll: None,
+            secret: WrappedKeys::plain(SecretKey::from_bytes(wiring::entropy().bytes())),
+            operators: vec![OperatorKey::of_role(OperatorRole::Admin, admin_key)],
         },
-        http: HttpConfig::at(free(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))),
+        http: HttpConfig::local(free(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))),
         links,
         providers: ProviderConfig::built_in(provider),
+        audit: AuditSettings::default(),
         metrics: None,
     })
+}
+
+/// Makes an admin key for as long as this command runs.
+fn admin_key() -> AccessKey {
+    let bytes = wiring::entropy().bytes::<32>();
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    AccessKey::new(digits)
 }
 
 /// Returns this address, or one with a free port if the port is in use.
@@ -112,7 +134,13 @@ fn free(address: SocketAddr) -> SocketAddr {
     }
 }
 
-fn invite(service: &Service, sandbox: &Sandbox, folder: &Path) -> Result<(), Failure> {
+fn invite(
+    service: &Service,
+    sandbox: &Sandbox,
+    folder: &Path,
+    admin_key: &AccessKey,
+) -> Result<(), Failure> {
+    let admin_key = admin_key.expose();
     let (url, folder) = (service.url(), folder.display());
     let (sandbox, hello) = (sandbox.base_url(), &sandbox.endpoints().hello);
     let program = std::env::args_os().next();
@@ -121,7 +149,10 @@ fn invite(service: &Service, sandbox: &Sandbox, folder: &Path) -> Result<(), Fai
     print::result(format_args!(
         r#"Central OAuth is running. Try it out:
 
-  the service   {url}   (its API: {url}docs)
+  the service   {url}
+  the page      {url}device   where people enter a code
+  the API       {url}docs   to read and to try
+  the admin key {admin_key}
   the sandbox   {sandbox}   a provider with invented people
   the database  {folder}   deleted when this command ends
 
@@ -136,6 +167,9 @@ Now, in another terminal:
   {program} exec --profile dev -- sh -c 'curl --fail -H "Authorization: Bearer $ACCESS_TOKEN" {hello}'
       runs a command with the token in its environment, and shows that it works
 
-Press Ctrl-C to stop."#
+  CENTRAL_OAUTH_ADMIN_KEY={admin_key} {program} accounts --server {url}
+      lists all accounts with their health
+
+Events follow, one a line. Press Ctrl-C to stop."#
     ))
 }

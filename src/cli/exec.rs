@@ -5,13 +5,34 @@ use std::io::ErrorKind;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
+use super::help::{CLIENT, Notes};
 use super::profile::Target;
 use super::token::fetch;
 use super::{Exit, Failure};
 use crate::config::{ClientConfig, Environment, SECRETS};
 
+const NOTES: Notes = Notes {
+    text: "\
+The command replaces this process: it gets all signals, and its exit code is the exit code. If no token can be had, the
+command does not run. The token is read once; a command that runs longer than its token should call `central-oauth
+token` itself. Keys of Central OAuth are removed from the environment of the command.",
+    examples: &[
+        "central-oauth exec -- ./backup.sh",
+        "central-oauth exec --env GITHUB_TOKEN --min-ttl 600 -- gh repo list",
+    ],
+    exits: &[
+        Exit::NoKey,
+        Exit::RelinkRequired,
+        Exit::Unavailable,
+        Exit::CannotExecute,
+        Exit::CommandNotFound,
+    ],
+    variables: CLIENT,
+};
+
 /// Options of `exec`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     #[command(flatten)]
     target: Target,
@@ -27,7 +48,7 @@ pub(super) struct Options {
 }
 
 /// Replaces this process by the command, so that signals and the exit code need no forwarding. Returns only on failure.
-pub(super) async fn run(options: Options, config: ClientConfig) -> Result<Exit, Failure> {
+pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Exit, Failure> {
     let profile = options.target.profile(&config)?;
     let (token, _) = fetch(&profile, options.min_ttl).await?;
     let Some((program, arguments)) = options.command.split_first() else {

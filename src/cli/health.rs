@@ -7,12 +7,24 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::client::Client;
+use super::help::Notes;
 use super::print::result;
 use super::{Exit, Failure};
 use crate::config::{Environment, HttpConfig, parse_server};
 
+const NOTES: Notes = Notes {
+    text: "Exits with 0 if the service is healthy, else with 1, within 5 seconds.",
+    examples: &[
+        "central-oauth health",
+        "central-oauth health --server https://auth.example.com",
+    ],
+    exits: &[],
+    variables: &["LISTEN_ADDR"],
+};
+
 /// Options of `health`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     /// Ask this service [default: this machine, at the port of CENTRAL_OAUTH_LISTEN_ADDR].
     #[arg(long, value_name = "URL", value_parser = parse_server)]

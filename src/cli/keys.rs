@@ -8,14 +8,59 @@ use time::format_description::well_known::Rfc3339;
 use super::choice::{self, Choice, name};
 use super::client::{Client, KeyDetails, Listed, NewKey};
 use super::confirm::Confirmation;
+use super::help::{ASKING, KEY, Notes, OPERATOR, WHOSE};
 use super::print::{json, result, tell};
 use super::table::lay_out;
 use super::when::{ago, expiry};
 use super::{Exit, Failure};
 use crate::config::ClientConfig;
 
+const NOTES: Notes = Notes {
+    text: WHOSE,
+    examples: &[
+        "central-oauth keys list",
+        "central-oauth keys create --name nightly-build",
+        "central-oauth keys delete 7",
+    ],
+    exits: ASKING,
+    variables: OPERATOR,
+};
+
+const LIST_NOTES: Notes = Notes {
+    text: WHOSE,
+    examples: &[
+        "central-oauth keys list",
+        "central-oauth keys list --account 42 --json",
+    ],
+    exits: KEY,
+    variables: OPERATOR,
+};
+
+const CREATE_NOTES: Notes = Notes {
+    text: WHOSE,
+    examples: &[
+        "central-oauth keys create --name nightly-build",
+        "central-oauth keys create --name trial --expires-at 2027-01-31T00:00:00Z",
+        "central-oauth keys create --name build --network 192.0.2.0/24 --max-uses-per-minute 60",
+    ],
+    exits: KEY,
+    variables: OPERATOR,
+};
+
+const DELETE_NOTES: Notes = Notes {
+    text: WHOSE,
+    examples: &[
+        "central-oauth keys delete 7",
+        "central-oauth keys delete 7 --descendants",
+        "central-oauth keys delete 7 --account 42 --yes",
+    ],
+    exits: ASKING,
+    variables: OPERATOR,
+};
+
 /// Options of `keys`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     #[command(subcommand)]
     action: Action,
@@ -24,10 +69,13 @@ pub(super) struct Options {
 #[derive(clap::Subcommand)]
 enum Action {
     /// List the access keys of an account, without their secrets.
+    #[command(after_long_help = LIST_NOTES.render())]
     List(List),
     /// Create an access key that may only read the token and the account, and print it. The service shows it only once.
+    #[command(after_long_help = CREATE_NOTES.render())]
     Create(Create),
     /// Delete an access key. Programs that use it stop working; the account and its other keys stay.
+    #[command(after_long_help = DELETE_NOTES.render())]
     Delete(Delete),
 }
 
@@ -50,6 +98,12 @@ struct Create {
     /// When the key expires, such as 2027-01-31T00:00:00Z [default: never].
     #[arg(long, value_name = "TIME", value_parser = time)]
     expires_at: Option<String>,
+    /// A network that the key may be used from, such as 192.0.2.0/24. Can be repeated [default: any].
+    #[arg(long = "network", value_name = "CIDR")]
+    networks: Vec<String>,
+    /// How often the key may be used in a minute [default: no limit].
+    #[arg(long, value_name = "NUMBER")]
+    max_uses_per_minute: Option<u32>,
     /// Print the complete response of the service as JSON, for scripts.
     #[arg(long)]
     json: bool,
@@ -62,11 +116,15 @@ struct Delete {
     /// The id of the key, as `keys list` shows it.
     #[arg(value_name = "KEY_ID", value_parser = choice::id)]
     key: String,
+    /// Also delete the keys that this key has made, and what those have made. Do that if it has leaked. At a terminal you are
+    /// asked; otherwise the default is false.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    descendants: Option<bool>,
     #[command(flatten)]
     confirmation: Confirmation,
 }
 
-pub(super) async fn run(options: Options, config: ClientConfig) -> Result<Exit, Failure> {
+pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Exit, Failure> {
     match options.action {
         Action::List(list) => list.run(&config).await?,
         Action::Create(create) => create.run(&config).await?,
@@ -76,7 +134,7 @@ pub(super) async fn run(options: Options, config: ClientConfig) -> Result<Exit, 
 }
 
 impl List {
-    async fn run(self, config: &ClientConfig) -> Result<(), Failure> {
+    async fn run(self, config: &ClientConfig<'_>) -> Result<(), Failure> {
         let client = Client::of(&self.choice.caller(config)?)?;
         let account = self.choice.find(&client).await?;
         let path = format!("/v1/accounts/{}/keys", account.id);
@@ -90,7 +148,15 @@ impl List {
 }
 
 fn show(keys: &Listed) -> Result<(), Failure> {
-    const HEAD: [&str; 6] = ["ID", "NAME", "ROLE", "CREATED", "EXPIRES", "LAST USED"];
+    const HEAD: [&str; 7] = [
+        "ID",
+        "NAME",
+        "ROLE",
+        "MADE BY",
+        "CREATED",
+        "EXPIRES",
+        "LAST USED",
+    ];
     let mut rows = vec![HEAD.map(str::to_owned)];
     for key in &keys.items {
         let key = KeyDetails::deserialize(key).map_err(Failure::other)?;
@@ -98,6 +164,7 @@ fn show(keys: &Listed) -> Result<(), Failure> {
             key.id,
             key.name.unwrap_or_else(|| "-".to_owned()),
             key.role,
+            key.created_by.unwrap_or_else(|| "-".to_owned()),
             ago(key.created_at, keys.now),
             expiry(key.expires_at, keys.now),
             ago(key.last_used_at, keys.now),
@@ -107,12 +174,14 @@ fn show(keys: &Listed) -> Result<(), Failure> {
 }
 
 impl Create {
-    async fn run(self, config: &ClientConfig) -> Result<(), Failure> {
+    async fn run(self, config: &ClientConfig<'_>) -> Result<(), Failure> {
         let client = Client::of(&self.choice.caller(config)?)?;
         let account = self.choice.find(&client).await?;
         let wanted = NewKey {
             name: &self.name,
             expires_at: self.expires_at.as_deref(),
+            networks: &self.networks,
+            max_uses_per_minute: self.max_uses_per_minute,
         };
         let created = client.create_key(&account.id, &wanted).await?;
         if self.json {
@@ -137,20 +206,64 @@ fn id_of(key: &Value) -> String {
 }
 
 impl Delete {
-    async fn run(self, config: &ClientConfig) -> Result<(), Failure> {
+    async fn run(self, config: &ClientConfig<'_>) -> Result<(), Failure> {
         self.confirmation.can_be_given()?;
         let client = Client::of(&self.choice.caller(config)?)?;
         let account = self.choice.find(&client).await?;
         let (key, of) = (&self.key, name(&account));
         let question = format!("Delete key {key} of {of}? Programs that use it stop working.");
         self.confirmation.ask(&question, "nothing was deleted")?;
-        client.delete_key(&account.id, key).await?;
+        let made = match self.descendants {
+            Some(_) => Vec::new(),
+            None => made_by(&client, &account.id, key).await?,
+        };
+        let all = made.join(", ");
+        let descendants = match self.descendants {
+            Some(descendants) => descendants,
+            None if made.is_empty() => false,
+            None => {
+                let question = format!("Also delete the keys that it has made ({all})?");
+                self.confirmation.ask_also(&question)?
+            }
+        };
+        client.delete_key(&account.id, key, descendants).await?;
         tell(format_args!("Deleted key {key} of {of}."));
+        if !made.is_empty() && !descendants {
+            tell(format_args!(
+                "The keys that it has made still work: {all}. If it has leaked, delete them too."
+            ));
+        }
         Ok(())
     }
 }
 
-fn time(text: &str) -> Result<String, &'static str> {
+/// The ids of the keys that a key has made, and of what those have made.
+async fn made_by(client: &Client, account: &str, key: &str) -> Result<Vec<String>, Failure> {
+    let keys = client
+        .list(&format!("/v1/accounts/{account}/keys"), &[])
+        .await?;
+    let keys = keys.items.iter().map(KeyDetails::deserialize);
+    let keys = keys
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(Failure::other)?;
+    let mut found = vec![key.to_owned()];
+    let mut next = 0;
+    while let Some(maker) = found.get(next).cloned() {
+        let made = keys
+            .iter()
+            .filter(|key| key.created_by.as_ref() == Some(&maker));
+        for id in made.map(|key| key.id.clone()) {
+            if !found.contains(&id) {
+                found.push(id);
+            }
+        }
+        next += 1;
+    }
+    Ok(found.split_off(1))
+}
+
+/// Checks a time of the command line.
+pub(super) fn time(text: &str) -> Result<String, &'static str> {
     match OffsetDateTime::parse(text, &Rfc3339) {
         Ok(_) => Ok(text.to_owned()),
         Err(_) => Err("is not a time such as 2027-01-31T00:00:00Z"),

@@ -1,13 +1,25 @@
 //! `central-oauth logout`: removes a saved access key from this machine.
 
 use super::confirm::Confirmation;
+use super::help::Notes;
 use super::print::{tell, warn};
 use super::profile::{self, Pending, Target};
 use super::{Exit, Failure};
 use crate::config::ClientConfig;
 
+const NOTES: Notes = Notes {
+    text: "To end the access of all programs, run `central-oauth revoke` instead.",
+    examples: &[
+        "central-oauth logout",
+        "central-oauth logout --profile work --yes",
+    ],
+    exits: &[Exit::NoKey, Exit::Denied],
+    variables: &["ACCESS_KEY"],
+};
+
 /// Options of `logout`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     #[command(flatten)]
     target: Target,
@@ -15,7 +27,7 @@ pub(super) struct Options {
     confirmation: Confirmation,
 }
 
-pub(super) fn run(options: &Options, config: &ClientConfig) -> Result<Exit, Failure> {
+pub(super) fn run(options: &Options, config: &ClientConfig<'_>) -> Result<Exit, Failure> {
     options.confirmation.can_be_given()?;
     let path = options.target.path()?;
     if !path.exists() {
@@ -33,9 +45,9 @@ pub(super) fn run(options: &Options, config: &ClientConfig) -> Result<Exit, Fail
         "Removed {}. The account and its tokens stay at the service; `central-oauth revoke` would have ended them.",
         path.display()
     ));
-    let named = config.access_key.as_ref();
-    if let Some(named) = named.filter(|_| !options.target.names_a_key()) {
-        let variable = &named.variable;
+    if !options.target.names_a_key()
+        && let Some(variable) = config.access_key_variable()
+    {
         warn(format_args!(
             "{variable} is set, so commands without --profile still use that key"
         ));

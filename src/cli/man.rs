@@ -4,10 +4,22 @@ use std::path::PathBuf;
 
 use clap_mangen::{Man, generate_to};
 
+use super::help::Notes;
 use super::{Exit, Failure, command_line, print};
+
+const NOTES: Notes = Notes {
+    text: "",
+    examples: &[
+        "central-oauth man | man -l -",
+        "central-oauth man /usr/local/share/man/man1",
+    ],
+    exits: &[],
+    variables: &[],
+};
 
 /// Options of `man`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     /// Write one page for each command into this folder, such as /usr/local/share/man/man1.
     #[arg(value_name = "FOLDER")]

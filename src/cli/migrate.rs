@@ -1,14 +1,48 @@
 //! `central-oauth migrate`: updates the database schema or rolls it back.
 
+use std::sync::Arc;
+
+use central_oauth_domain::ports::SealStore;
+use central_oauth_domain::usecases::give_up_key_macs;
 use central_oauth_store_seaorm::DatabaseUrl;
 
 use super::confirm::Confirmation;
+use super::help::{DATABASE, Notes, SEALED};
 use super::{Exit, Failure, print};
-use crate::config::{Environment, StoreConfig};
+use crate::config::{Environment, Keys, StoreConfig};
 use crate::wiring;
+
+const NOTES: Notes = Notes {
+    text: "",
+    examples: &["central-oauth migrate", "central-oauth migrate status"],
+    exits: &[Exit::Denied],
+    variables: DATABASE,
+};
+
+const UP_NOTES: Notes = Notes {
+    text: "",
+    examples: &["central-oauth migrate up"],
+    exits: &[],
+    variables: DATABASE,
+};
+
+const DOWN_NOTES: Notes = Notes {
+    text: "",
+    examples: &["central-oauth migrate down --delete-data"],
+    exits: &[Exit::Denied],
+    variables: SEALED,
+};
+
+const STATUS_NOTES: Notes = Notes {
+    text: "",
+    examples: &["central-oauth migrate status"],
+    exits: &[],
+    variables: DATABASE,
+};
 
 /// Options of `migrate`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     #[command(subcommand)]
     direction: Option<Direction>,
@@ -17,16 +51,19 @@ pub(super) struct Options {
 #[derive(clap::Subcommand, Clone, Copy, PartialEq, Eq)]
 enum Direction {
     /// Apply all pending migrations. This is the default.
+    #[command(after_long_help = UP_NOTES.render())]
     Up,
     /// Roll back the newest migration. Data that only this version can store is deleted.
     ///
-    /// Rolling back the first migration deletes everything.
+    /// Rolling back the first migration deletes everything. Rolling back m0012_key_macs needs CENTRAL_OAUTH_SECRET_KEY.
+    #[command(after_long_help = DOWN_NOTES.render())]
     Down {
         /// Do not ask whether data may be deleted. Required without a terminal.
         #[arg(long, visible_alias = "yes")]
         delete_data: bool,
     },
     /// List the pending migrations.
+    #[command(after_long_help = STATUS_NOTES.render())]
     Status,
 }
 
@@ -44,7 +81,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     let store = wiring::store(&config).await?;
     match direction {
         Direction::Up => store.migrate_up().await.map_err(Failure::other)?,
-        Direction::Down { .. } => store.migrate_down(Some(1)).await.map_err(Failure::other)?,
+        Direction::Down { .. } => down(&store, environment).await?,
         Direction::Status => {}
     }
     let pending = store.pending_migrations().await.map_err(Failure::other)?;
@@ -56,6 +93,22 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
         print::result(format_args!("pending: {name}"))?;
     }
     Ok(Exit::Done)
+}
+
+/// Rolls back the newest migration. If that takes the MACs of access keys away, the sealed hash key must not say any more that
+/// there are some, which needs the secret key. First: the next start would say it again.
+async fn down(store: &wiring::Store, environment: &Environment) -> Result<(), Failure> {
+    const KEY_MACS: &str = "m0012_key_macs";
+    let newest = store.newest_migration().await.map_err(Failure::other)?;
+    // A store that no service has used has no hash key, and no keys.
+    let hash_key = store.hash_key().await.map_err(Failure::other)?;
+    if newest.as_deref() == Some(KEY_MACS) && hash_key.is_some() {
+        let keys = Keys::read(environment)?.secret.unwrap().await?;
+        let cipher = wiring::cipher(&keys, &Arc::new(wiring::entropy()));
+        let given_up = give_up_key_macs(store, cipher).await;
+        given_up.map_err(wiring::refused)?;
+    }
+    store.migrate_down(Some(1)).await.map_err(Failure::other)
 }
 
 /// Fails if there is no database file. Opening a store would create it, even in the wrong folder.

@@ -1,10 +1,12 @@
 //! The command line: one file a subcommand.
 
 mod accounts;
+mod audit;
 mod browser;
 mod choice;
 mod client;
 mod completions;
+mod config;
 mod confirm;
 mod copy;
 mod dev;
@@ -34,16 +36,29 @@ mod table;
 mod token;
 mod wait;
 mod when;
+mod wrap_key;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::config::{ClientConfig, Environment};
 use crate::exit::{Exit, Failure};
+use help::Notes;
+
+const NOTES: Notes = Notes {
+    text: "",
+    examples: &[
+        "central-oauth dev --auto",
+        "central-oauth link --server https://auth.example.com",
+        "central-oauth exec -- sh -c 'echo \"$ACCESS_TOKEN\"'",
+    ],
+    exits: Exit::ALL,
+    variables: &["SERVER", "ACCESS_KEY", "ADMIN_KEY", "ENROLL_KEY"],
+};
 
 /// A token broker for programs that have no browser. A person consents once at /device, the service keeps the grant
 /// alive, and the program asks for a valid access token whenever it needs one.
 #[derive(Parser)]
-#[command(name = "central-oauth", version)]
+#[command(name = "central-oauth", version, after_long_help = NOTES.render())]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -55,6 +70,7 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run the service. Environment variables configure it.
+    #[command(after_long_help = serve::NOTES.render())]
     Serve,
     /// Try the whole flow on this machine. Runs the service on loopback with a generated key, a temporary database and a
     /// sandbox provider.
@@ -77,13 +93,18 @@ enum Command {
     Keys(keys::Options),
     /// List revocations: tokens that the service revokes or has revoked at their provider. Needs the admin key.
     Revocations(revocations::Options),
+    /// Check the configuration of the service, and show it without secrets.
+    Config(config::Options),
     /// List the configured providers, or check that they work.
     Providers(providers::Options),
     /// Mark the database as restored from a backup. Run this before you start the service again.
     ///
     /// Refresh tokens in a backup may be older than the tokens that the provider issued last. After this command the
     /// service tries each of them carefully. It refuses while a service uses the database.
+    #[command(after_long_help = restored::NOTES.render())]
     Restored,
+    /// Export the audit log, or check that nobody has changed it.
+    Audit(audit::Options),
     /// List the replicas that share the database.
     Replicas(replicas::Options),
     /// Check the health of the service on this machine, for containers without curl.
@@ -94,7 +115,14 @@ enum Command {
     ///
     /// The service may keep running, and you can stop and restart this command at any time. Afterwards you no longer need
     /// CENTRAL_OAUTH_PREVIOUS_SECRET_KEYS.
+    #[command(after_long_help = rekey::NOTES.render())]
     Rekey,
+    /// Encrypt the secret key with the key management service in CENTRAL_OAUTH_KMS, and print the result.
+    ///
+    /// Encrypts the key in CENTRAL_OAUTH_SECRET_KEY, or a new one if that is not set. The service takes the result as
+    /// CENTRAL_OAUTH_SECRET_KEY, so that no key in plain text is in its configuration.
+    #[command(after_long_help = wrap_key::NOTES.render())]
+    WrapKey,
     /// Copy a database into another one, usually from SQLite to PostgreSQL. Stop the service first.
     ///
     /// If the copy is interrupted, run the command again. It continues where it stopped.
@@ -109,7 +137,7 @@ enum Command {
 
 /// Returns the command line with its help texts.
 fn command_line() -> clap::Command {
-    help::complete(Cli::command())
+    Cli::command()
 }
 
 /// Parses the command line. Exits if it is wrong or asks for help.
@@ -119,7 +147,7 @@ pub(crate) fn parse() -> Cli {
 }
 
 /// Reads the variables of the client commands, and warns about those that nobody knows.
-fn client(environment: &Environment) -> Result<ClientConfig, Failure> {
+fn client(environment: &Environment) -> Result<ClientConfig<'_>, Failure> {
     for warning in environment.warnings() {
         print::warn(warning);
     }
@@ -151,12 +179,15 @@ async fn dispatch(command: Command, environment: &Environment) -> Result<Exit, F
         Command::Revoke(options) => revoke::run(options, client(environment)?).await,
         Command::Keys(options) => keys::run(options, client(environment)?).await,
         Command::Revocations(options) => revocations::run(options, client(environment)?).await,
+        Command::Config(options) => config::run(&options, environment),
         Command::Providers(options) => providers::run(options, environment).await,
         Command::Health(options) => health::run(options, environment).await,
         Command::Openapi(options) => openapi::run(&options),
         Command::Replicas(options) => replicas::run(options, environment).await,
+        Command::Audit(options) => audit::run(options, environment).await,
         Command::Restored => restored::run(environment).await,
         Command::Rekey => rekey::run(environment).await,
+        Command::WrapKey => wrap_key::run(environment).await,
         Command::Copy(options) => copy::run(options, environment).await,
         Command::Migrate(options) => migrate::run(options, environment).await,
         Command::Completions(options) => completions::run(&options),

@@ -1,9 +1,18 @@
 //! `central-oauth openapi`: prints the published document.
 
+use super::help::Notes;
 use super::{Exit, Failure, print};
+
+const NOTES: Notes = Notes {
+    text: "",
+    examples: &["central-oauth openapi --yaml"],
+    exits: &[],
+    variables: &[],
+};
 
 /// Options of `openapi`.
 #[derive(clap::Args, Clone, Copy)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     /// Print YAML instead of JSON.
     #[arg(long)]

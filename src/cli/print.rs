@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use central_oauth_domain::text::{is_deceptive, presentable};
 use serde::Serialize;
 
 use super::{Exit, Failure};
@@ -56,29 +57,25 @@ pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
     result(printable_json(&text))
 }
 
-/// Replaces control characters and bidirectional overrides in foreign text with spaces, so that it is safe to print.
+/// Makes foreign text safe to print: see [`presentable`].
 pub(super) fn printable(words: &str) -> String {
-    let blank = |c| if is_command(c) { ' ' } else { c };
-    words.chars().map(blank).collect()
+    presentable(words)
 }
 
-/// Escapes control characters in JSON text. Programs read the same values, because only strings can contain them.
+/// Escapes deceptive characters in JSON text. Programs read the same values, because only strings can contain them.
 pub(super) fn printable_json(json: &str) -> String {
     let mut printable = String::with_capacity(json.len());
     for c in json.chars() {
         match c {
-            c if c != '\n' && is_command(c) => {
-                printable.push_str(&format!("\\u{:04x}", u32::from(c)));
+            c if c != '\n' && is_deceptive(c) => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    printable.push_str(&format!("\\u{unit:04x}"));
+                }
             }
             c => printable.push(c),
         }
     }
     printable
-}
-
-fn is_command(c: char) -> bool {
-    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || turns
 }
 
 #[cfg(test)]
@@ -88,7 +85,7 @@ mod tests {
     #[test]
     fn nothing_that_a_terminal_obeys_is_left() {
         let name = "Eve\u{1b}[2J\u{9b}31m\r\u{202e}ecilA 愛 👩‍🚀";
-        assert_eq!(printable(name), "Eve [2J 31m  ecilA 愛 👩‍🚀");
+        assert_eq!(printable(name), "Eve [2J 31m ecilA 愛 👩🚀");
     }
 
     #[test]

@@ -3,13 +3,42 @@
 use central_oauth_provider_openidconnect::{Finding, Flow, ProviderSettings, Verdict};
 use serde_json::{Value, json};
 
+use super::help::Notes;
 use super::print::{self, printable, result, tell};
 use super::{Exit, Failure};
 use crate::config::{Environment, HttpConfig, LinkConfig, LogConfig, ProviderConfig};
 use crate::{telemetry, wiring};
 
+const NOTES: Notes = Notes {
+    text: "Reads the same configuration as `serve`. Needs neither the database nor the secret key.",
+    examples: &[
+        "central-oauth providers list",
+        "central-oauth providers check github",
+    ],
+    exits: &[Exit::Unavailable],
+    variables: &["PROVIDERS", "PUBLIC_URL", "LISTEN_ADDR", "*"],
+};
+
+const LIST_NOTES: Notes = Notes {
+    text: "",
+    examples: &["central-oauth providers list"],
+    exits: &[],
+    variables: &["PROVIDERS", "*"],
+};
+
+const CHECK_NOTES: Notes = Notes {
+    text: "",
+    examples: &[
+        "central-oauth providers check",
+        "central-oauth providers check github --json",
+    ],
+    exits: &[Exit::Unavailable],
+    variables: &["PROVIDERS", "PUBLIC_URL", "LISTEN_ADDR", "*"],
+};
+
 /// Options of `providers`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     #[command(subcommand)]
     question: Question,
@@ -18,11 +47,13 @@ pub(super) struct Options {
 #[derive(clap::Subcommand)]
 enum Question {
     /// List the providers: name, flow, issuer or token endpoint, and the name that people see.
+    #[command(after_long_help = LIST_NOTES.render())]
     List,
     /// Check that a provider works: send it the requests of a link, report problems, and say how to fix them.
     ///
     /// With the device flow this starts a flow at the provider that nobody finishes. Exits with 8 if all problems may be
     /// temporary, else with 1.
+    #[command(after_long_help = CHECK_NOTES.render())]
     Check {
         /// The name of the provider [default: all providers].
         name: Option<String>,

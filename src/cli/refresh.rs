@@ -2,18 +2,30 @@
 
 use super::choice::{Choice, name};
 use super::client::Client;
+use super::help::{GRANT, Notes, OPERATOR, WHOSE};
 use super::print::tell;
 use super::{Exit, Failure};
 use crate::config::ClientConfig;
 
+const NOTES: Notes = Notes {
+    text: WHOSE,
+    examples: &[
+        "central-oauth refresh",
+        "central-oauth refresh --account 42",
+    ],
+    exits: GRANT,
+    variables: OPERATOR,
+};
+
 /// Options of `refresh`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     #[command(flatten)]
     choice: Choice,
 }
 
-pub(super) async fn run(options: Options, config: ClientConfig) -> Result<Exit, Failure> {
+pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Exit, Failure> {
     let client = Client::of(&options.choice.caller(&config)?)?;
     let account = options.choice.find(&client).await?;
     let account = client.refresh_account(&account.id).await?;

@@ -4,15 +4,24 @@ use std::sync::Arc;
 
 use central_oauth_domain::usecases::{Rekeyed, rekey};
 
+use super::help::{Notes, SEALED};
 use super::migrate::must_exist;
 use super::{Exit, Failure, print};
 use crate::config::{Environment, Keys, LogConfig, StoreConfig};
 use crate::{telemetry, wiring};
 
+pub(super) const NOTES: Notes = Notes {
+    text: "",
+    examples: &["central-oauth rekey"],
+    exits: &[],
+    variables: SEALED,
+};
+
 pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     let (config, keys) = (StoreConfig::read(environment)?, Keys::read(environment)?);
     telemetry::install(LogConfig::read(environment, "warn")?);
     must_exist(&config.url)?;
+    let keys = keys.secret.unwrap().await?;
     let entropy = Arc::new(wiring::entropy());
     let (store, vault) = wiring::unlocked_store(&config, &keys, &entropy).await?;
     let rekeyed = rekey(&store, &vault).await.map_err(Failure::other)?;

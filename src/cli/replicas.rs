@@ -8,6 +8,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::help::{DATABASE, Notes};
 use super::migrate::must_exist;
 use super::print::{self, printable, result, tell};
 use super::table::{distance, lay_out};
@@ -15,8 +16,16 @@ use super::{Exit, Failure};
 use crate::config::{Environment, LogConfig, StoreConfig};
 use crate::{telemetry, wiring};
 
+const NOTES: Notes = Notes {
+    text: "Needs no secret key.",
+    examples: &["central-oauth replicas", "central-oauth replicas --json"],
+    exits: &[],
+    variables: DATABASE,
+};
+
 /// Options of `replicas`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     /// Print a JSON array, for scripts.
     #[arg(long)]

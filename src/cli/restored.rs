@@ -4,18 +4,29 @@ use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::ReplicaStore;
 use central_oauth_domain::replica::GONE_AFTER;
 
+use super::help::{DATABASE, Notes};
 use super::migrate::must_exist;
 use super::{Exit, Failure, print};
 use crate::config::{Environment, LogConfig, StoreConfig};
 use crate::{telemetry, wiring};
+
+pub(super) const NOTES: Notes = Notes {
+    text: "",
+    examples: &["central-oauth restored"],
+    exits: &[],
+    variables: DATABASE,
+};
 
 pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     let config = StoreConfig::read(environment)?;
     telemetry::install(LogConfig::read(environment, "warn")?);
     must_exist(&config.url)?;
     let (store, clock) = wiring::told_the_time(&config).await?;
+    // Nothing may change under a service of an earlier version, not even the schema.
+    if store.knows_replicas().await.map_err(Failure::other)? {
+        refuse_if_in_use(&store, clock.now()).await?;
+    }
     store.migrate_up().await.map_err(Failure::other)?;
-    refuse_if_in_use(&store, clock.now()).await?;
     let doubted = wiring::doubt_all(&store, clock.as_ref()).await?;
     store.close().await.map_err(Failure::other)?;
     print::result(format_args!(

@@ -3,6 +3,7 @@
 use serde::Deserialize as _;
 
 use super::client::{Client, Listed, RevocationDetails};
+use super::help::{KEY, Notes};
 use super::print::{json, result, tell};
 use super::profile::Target;
 use super::table::lay_out;
@@ -10,8 +11,19 @@ use super::when::{ago, next};
 use super::{Exit, Failure};
 use crate::config::ClientConfig;
 
+const NOTES: Notes = Notes {
+    text: "",
+    examples: &[
+        "central-oauth revocations",
+        "central-oauth revocations --json",
+    ],
+    exits: KEY,
+    variables: &["SERVER", "ADMIN_KEY"],
+};
+
 /// Options of `revocations`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     #[command(flatten)]
     target: Target,
@@ -20,7 +32,7 @@ pub(super) struct Options {
     json: bool,
 }
 
-pub(super) async fn run(options: Options, config: ClientConfig) -> Result<Exit, Failure> {
+pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Exit, Failure> {
     let Some(operator) = options.target.operator(&config)? else {
         let message = "only the operator sees revocations: set CENTRAL_OAUTH_ADMIN_KEY, without --profile or --key-file";
         return Err(Failure::new(Exit::NoKey, message));

@@ -3,13 +3,25 @@
 use super::choice::{Choice, name};
 use super::client::{AccountDetails, Client, Deleted};
 use super::confirm::Confirmation;
+use super::help::{ASKING, Notes, OPERATOR, WHOSE};
 use super::print::{tell, warn};
 use super::profile::{Origin, Profile, Target};
 use super::{Exit, Failure};
 use crate::config::ClientConfig;
 
+const NOTES: Notes = Notes {
+    text: WHOSE,
+    examples: &[
+        "central-oauth revoke",
+        "central-oauth revoke --account 42 --yes",
+    ],
+    exits: ASKING,
+    variables: OPERATOR,
+};
+
 /// Options of `revoke`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     #[command(flatten)]
     choice: Choice,
@@ -17,7 +29,7 @@ pub(super) struct Options {
     confirmation: Confirmation,
 }
 
-pub(super) async fn run(options: Options, config: ClientConfig) -> Result<Exit, Failure> {
+pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Exit, Failure> {
     options.confirmation.can_be_given()?;
     let caller = options.choice.caller(&config)?;
     let client = Client::of(&caller)?;

@@ -1,23 +1,69 @@
-//! `central-oauth serve`: runs the service until it gets SIGTERM or SIGINT.
+//! `central-oauth serve`: runs the service until it gets SIGTERM or SIGINT. SIGHUP has it read the keys of operators anew.
 
+use std::pin::pin;
+
+use central_oauth_domain::usecases::Operators;
 use central_oauth_observer_opentelemetry::Telemetry;
 
+use super::help::Notes;
 use super::{Exit, Failure};
-use crate::config::{Environment, LogConfig, LogFormat, TelemetryConfig};
+use crate::config::{
+    ConfigError, Environment, LogConfig, LogFormat, TelemetryConfig, read_operators,
+};
 use crate::service::{Service, ServiceConfig};
-use crate::{private_memory, runtime, telemetry, wiring};
+use crate::{private_memory, runtime, starting, telemetry, wiring};
+
+pub(super) const NOTES: Notes = Notes {
+    text: "",
+    examples: &[
+        "CENTRAL_OAUTH_PROVIDERS=providers.toml CENTRAL_OAUTH_SECRET_KEY=$(cat secret.key) central-oauth serve",
+    ],
+    exits: &[],
+    variables: &[
+        "SECRET_KEY",
+        "DATABASE_URL",
+        "DB_PATH",
+        "LISTEN_ADDR",
+        "PUBLIC_URL",
+        "PROVIDERS",
+        "*",
+    ],
+};
+
+/// Everything that the service reads from its environment. `config check` reads the same.
+pub(super) struct ServeConfig {
+    pub(super) service: ServiceConfig,
+    pub(super) telemetry: TelemetryConfig,
+    pub(super) log: LogConfig,
+    /// Settings that are probably mistakes, one sentence each.
+    pub(super) warnings: Vec<String>,
+}
+
+impl ServeConfig {
+    /// Reads all sections. Fails at the first malformed variable.
+    pub(super) fn read(environment: &Environment) -> Result<Self, ConfigError> {
+        let mut telemetry = TelemetryConfig::read(environment)?;
+        let service = ServiceConfig::read(environment, &telemetry)?;
+        let log = LogConfig::read(environment, "info")?;
+        let mut warnings = environment.warnings();
+        warnings.append(&mut telemetry.warnings);
+        warnings.extend(service.http.warnings().into_iter().map(str::to_owned));
+        Ok(Self {
+            service,
+            telemetry,
+            log,
+            warnings,
+        })
+    }
+}
 
 pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
-    let mut told = TelemetryConfig::read(environment)?;
-    let config = ServiceConfig::read(environment, &told)?;
-    let log = LogConfig::read(environment, "info")?;
-    let unheeded = std::mem::take(&mut told.warnings);
-    let telemetry = wiring::telemetry(told, &config.providers)?;
-    let format = log.format;
-    telemetry::install_telling(log, &telemetry);
+    let config = ServeConfig::read(environment)?;
+    let telemetry = wiring::telemetry(config.telemetry, &config.service.providers)?;
+    let format = config.log.format;
+    telemetry::install_telling(config.log, &telemetry);
     telemetry::log_panics();
-    let warnings = environment.warnings().into_iter().chain(unheeded);
-    let served = serve(warnings, config, &telemetry).await;
+    let served = serve(environment, config.warnings, config.service, &telemetry).await;
     let served = served.map_err(|failure| told_in(format, failure));
     telemetry.stop().await;
     served
@@ -35,7 +81,8 @@ fn told_in(format: LogFormat, failure: Failure) -> Failure {
 }
 
 async fn serve(
-    warnings: impl Iterator<Item = String>,
+    environment: &Environment,
+    warnings: Vec<String>,
     config: ServiceConfig,
     telemetry: &Telemetry,
 ) -> Result<Exit, Failure> {
@@ -43,16 +90,42 @@ async fn serve(
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    for warning in config.http.warnings() {
-        tracing::warn!("{warning}");
-    }
-    let told_to_stop = runtime::stop_signal()?;
-    let service = Service::start(config, telemetry).await?;
+    let (mut told_to_stop, hangups) = (pin!(runtime::stop_signal()?), runtime::hangups()?);
+    let keys = tokio::select! {
+        keys = starting::secret_keys(&config) => keys?,
+        () = &mut told_to_stop => return Ok(Exit::Done),
+    };
+    let service = Service::start(config, &keys, telemetry).await?;
     tracing::info!(
         listen = %service.listen(),
         public_url = %service.url(),
         metrics = service.metrics().map(tracing::field::display),
         "serving"
     );
-    service.run_until(told_to_stop).await
+    let operators = service.operators();
+    let reloading = runtime::at_each(hangups, || reload(environment, &operators));
+    tokio::select! {
+        served = service.run_until(told_to_stop) => served,
+        never = reloading => match never {},
+    }
+}
+
+/// Reads the keys of operators anew. What is wrong with them changes nothing.
+fn reload(environment: &Environment, operators: &Operators) {
+    match read_operators(environment) {
+        Ok(keys) => {
+            operators.replace(&keys);
+            let names: Vec<_> = keys.iter().map(|key| key.name.as_str()).collect();
+            tracing::info!(
+                all = names.join(", "),
+                "the keys of operators were read again"
+            );
+        }
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the keys of operators were not read again; the old ones stay valid"
+            );
+        }
+    }
 }

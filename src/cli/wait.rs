@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::{Instant, sleep};
 
 use super::client::{Client, LinkCode, Poll, Refused};
+use super::link::return_code;
 use super::print::{is_quiet, tell};
 use super::{Exit, Failure};
 
@@ -13,7 +14,7 @@ use super::{Exit, Failure};
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Polls until the link has ended. Returns the completed link, or the reason why there is none.
-pub(super) async fn wait(client: &Client, code: &LinkCode) -> Result<Poll, Failure> {
+pub(super) async fn wait(client: &Client, code: &LinkCode, json: bool) -> Result<Poll, Failure> {
     let mut progress = Progress::new(code.expires_in);
     let interval = Duration::from_secs(code.interval).clamp(Duration::from_secs(1), LONGEST_PAUSE);
     let mut pause = interval;
@@ -23,6 +24,13 @@ pub(super) async fn wait(client: &Client, code: &LinkCode) -> Result<Poll, Failu
         match client.poll(&code.link_code).await {
             Ok(poll) => {
                 progress.heard(&poll);
+                if poll.status == "confirming" {
+                    let asked = return_code::confirm(client, code, &poll, json);
+                    if let Some(linked) = progress.silently(asked).await? {
+                        return Ok(linked);
+                    }
+                    continue;
+                }
                 if let Some(end) = ended(poll) {
                     return end;
                 }
@@ -78,6 +86,7 @@ impl Progress {
     const GRACE: Duration = Duration::from_secs(30);
     /// Upper limit in seconds for the lifetime of a code, whatever the service says.
     const LONGEST: u64 = 24 * 3600;
+    const TICK: Duration = Duration::from_millis(120);
     const PENDING: &str = "waiting for the code to be entered";
 
     fn new(expires_in: u64) -> Self {
@@ -88,7 +97,7 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
             bar.set_style(style);
         }
-        bar.enable_steady_tick(Duration::from_millis(120));
+        bar.enable_steady_tick(Self::TICK);
         let mut progress = Self {
             bar,
             deadline: Self::deadline(expires_in),
@@ -111,6 +120,16 @@ impl Progress {
             _ => return,
         };
         self.show(what, Some(poll.expires_in));
+    }
+
+    /// Waits without the bar, which would cover what is typed.
+    async fn silently<T>(&self, other: impl Future<Output = T>) -> T {
+        self.bar.disable_steady_tick();
+        self.bar.set_draw_target(ProgressDrawTarget::hidden());
+        let done = other.await;
+        self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        self.bar.enable_steady_tick(Self::TICK);
+        done
     }
 
     /// Shows that the service did not answer.

@@ -12,42 +12,64 @@ struct Raw {
     server: Option<String>,
 }
 
-/// Settings of the client commands.
-pub(crate) struct ClientConfig {
+/// Settings of the client commands. A key is read when a command needs it, so that a wrong key stops no other command.
+pub(crate) struct ClientConfig<'a> {
     /// The address of the service.
     pub(crate) server: Option<Url>,
-    /// A key to use instead of a saved one.
-    pub(crate) access_key: Option<NamedKey>,
-    /// The enrolment key.
-    pub(crate) enroll_key: Option<NamedKey>,
-    /// The admin key, for commands of operators.
-    pub(crate) admin_key: Option<NamedKey>,
+    environment: &'a Environment,
 }
 
 /// A key, and the variable that it comes from.
-#[derive(Clone)]
 pub(crate) struct NamedKey {
     pub(crate) key: AccessKey,
     pub(crate) variable: String,
 }
 
-impl ClientConfig {
-    pub(crate) fn read(environment: &Environment) -> Result<Self, ConfigError> {
+impl<'a> ClientConfig<'a> {
+    pub(crate) fn read(environment: &'a Environment) -> Result<Self, ConfigError> {
         let raw: Raw = environment.section()?;
         let server = raw.server.as_deref().map(parse_server).transpose();
         Ok(Self {
             server: server.map_err(|problem| ConfigError::variable("SERVER", problem))?,
-            access_key: named(environment, "ACCESS_KEY")?,
-            enroll_key: named(environment, "ENROLL_KEY")?,
-            admin_key: named(environment, "ADMIN_KEY")?,
+            environment,
         })
     }
-}
 
-fn named(environment: &Environment, name: &str) -> Result<Option<NamedKey>, ConfigError> {
-    let key = bearer(environment, name)?;
-    let variable = environment.variable_of(name);
-    Ok(key.map(|key| NamedKey { key, variable }))
+    /// Returns the key to use instead of a saved one.
+    pub(crate) fn access_key(&self) -> Result<Option<NamedKey>, ConfigError> {
+        self.key("ACCESS_KEY")
+    }
+
+    /// Returns the name of the variable that [`Self::access_key`] reads, if it is set, without reading the key.
+    pub(crate) fn access_key_variable(&self) -> Option<String> {
+        self.variable("ACCESS_KEY")
+    }
+
+    /// Returns the enrolment key.
+    pub(crate) fn enroll_key(&self) -> Result<Option<NamedKey>, ConfigError> {
+        self.key("ENROLL_KEY")
+    }
+
+    /// Returns the name of the variable that [`Self::enroll_key`] reads, if it is set, without reading the key.
+    pub(crate) fn enroll_key_variable(&self) -> Option<String> {
+        self.variable("ENROLL_KEY")
+    }
+
+    /// Returns the admin key, for commands of operators.
+    pub(crate) fn admin_key(&self) -> Result<Option<NamedKey>, ConfigError> {
+        self.key("ADMIN_KEY")
+    }
+
+    fn key(&self, name: &str) -> Result<Option<NamedKey>, ConfigError> {
+        let key = bearer(self.environment, name)?;
+        let variable = self.environment.variable_of(name);
+        Ok(key.map(|key| NamedKey { key, variable }))
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        let is_set = self.environment.is_set(name);
+        is_set.then(|| self.environment.variable_of(name))
+    }
 }
 
 /// Parses the address of a service.

@@ -18,6 +18,8 @@ pub(crate) const SECRETS: &[&str] = &[
     "ADMIN_KEY",
     "DATABASE_URL",
     "ENROLL_KEY",
+    "KMS_TOKEN",
+    "OPERATOR_KEYS",
     "PREVIOUS_SECRET_KEYS",
     "PROVIDER_CLIENT_SECRET",
     "SECRET_KEY",
@@ -150,9 +152,9 @@ fn without_file(name: &str) -> &str {
 /// Reads a file that holds one secret.
 ///
 /// # Errors
-/// What is wrong with the file, without its content.
+/// What is wrong with the file, without its content, and without its path: it may be the secret itself by mistake.
 pub(crate) fn read_secret(path: &str) -> Result<SecretString, String> {
-    let wrong = |problem: &dyn std::fmt::Display| format!("the file {path} {problem}");
+    let wrong = |problem: &dyn std::fmt::Display| format!("the file that this names {problem}");
     let file = File::open(path);
     let file = file.map_err(|error| wrong(&format_args!("cannot be read: {error}")))?;
     let mut text = Zeroizing::new(String::new());

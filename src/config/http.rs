@@ -1,17 +1,21 @@
 //! Addresses of the service.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
 
+use central_oauth_http_poem::Certificate;
 use ipnet::IpNet;
 use serde::Deserialize;
-use url::Url;
+use url::{Host, Url};
 
-use super::{ConfigError, Environment, TlsConfig};
+use super::{ConfigError, Effective, Environment, TlsConfig};
 
 #[derive(Deserialize)]
 struct Raw {
     listen_addr: Option<String>,
     public_url: Option<String>,
+    allowed_hosts: Option<String>,
     trusted_proxies: Option<String>,
 }
 
@@ -21,6 +25,10 @@ pub(crate) struct HttpConfig {
     pub(crate) listen: SocketAddr,
     /// The base of the addresses that people open.
     pub(crate) public_url: Option<Url>,
+    /// Other hosts under which people reach the service.
+    other_hosts: Vec<Host>,
+    /// Whether only this machine reaches the service, under its own names.
+    is_local: bool,
     /// Proxies whose `X-Forwarded-For` is trusted.
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// The certificate, where the service itself speaks TLS.
@@ -30,11 +38,13 @@ pub(crate) struct HttpConfig {
 impl HttpConfig {
     const DEFAULT_LISTEN: &'static str = "127.0.0.1:8080";
 
-    /// Returns settings for a service at this address only.
-    pub(crate) const fn at(listen: SocketAddr) -> Self {
+    /// Returns settings for a service for this machine only, at this loopback address.
+    pub(crate) const fn local(listen: SocketAddr) -> Self {
         Self {
             listen,
             public_url: None,
+            other_hosts: Vec::new(),
+            is_local: true,
             trusted_proxies: Vec::new(),
             tls: None,
         }
@@ -50,16 +60,38 @@ impl HttpConfig {
             )
         })?;
         let proxies = raw.trusted_proxies.unwrap_or_default();
-        let proxies = proxies
-            .split(',')
-            .map(str::trim)
-            .filter(|text| !text.is_empty());
+        let hosts = raw.allowed_hosts.unwrap_or_default();
         Ok(Self {
             listen,
             public_url: raw.public_url.as_deref().map(public_url).transpose()?,
-            trusted_proxies: proxies.map(network).collect::<Result<_, _>>()?,
+            other_hosts: listed(&hosts).map(host).collect::<Result<_, _>>()?,
+            is_local: false,
+            trusted_proxies: listed(&proxies).map(network).collect::<Result<_, _>>()?,
             tls: TlsConfig::read(environment)?,
         })
+    }
+
+    /// Returns the values in force.
+    pub(crate) fn effective(&self) -> Result<Vec<Effective>, ConfigError> {
+        let file = |file: fn(&TlsConfig) -> &Path| {
+            let tls = self.tls.as_ref();
+            tls.map_or_else(String::new, |tls| file(tls).display().to_string())
+        };
+        let proxies: Vec<_> = self.trusted_proxies.iter().map(IpNet::to_string).collect();
+        let hosts: Vec<_> = self.other_hosts.iter().map(Host::to_string).collect();
+        Ok(vec![
+            ("LISTEN_ADDR", self.listen.to_string()),
+            ("PUBLIC_URL", self.public_url(self.listen)?.to_string()),
+            ("ALLOWED_HOSTS", hosts.join(",")),
+            ("TRUSTED_PROXIES", proxies.join(",")),
+            ("TLS_CERT_FILE", file(|tls| &tls.chain)),
+            ("TLS_KEY_FILE", file(|tls| &tls.key)),
+        ])
+    }
+
+    /// Reads the certificate, where the service itself speaks TLS.
+    pub(crate) fn certificate(&self) -> Result<Option<Arc<Certificate>>, ConfigError> {
+        self.tls.as_ref().map(TlsConfig::certificate).transpose()
     }
 
     /// Returns warnings about these settings.
@@ -84,11 +116,27 @@ impl HttpConfig {
         }
         if https && self.tls.is_none() && self.trusted_proxies.is_empty() {
             warnings.push(
-                "CENTRAL_OAUTH_TRUSTED_PROXIES is not set: behind a proxy everybody has its address, and shares one \
-                 limit of wrong codes",
+                "CENTRAL_OAUTH_TRUSTED_PROXIES is not set: behind a proxy everybody has its address, and shares its limits of \
+                 link codes, consents, wrong codes and unknown keys",
             );
         }
         warnings
+    }
+
+    /// Returns the hosts under which pages and anonymous POSTs are answered, beside those that name this machine; `None` if any
+    /// may be right.
+    pub(crate) fn allowed_hosts(&self) -> Option<Vec<Host>> {
+        let public = self.public_url.as_ref().and_then(Url::host);
+        if public.is_none() && self.other_hosts.is_empty() && !self.is_local {
+            return None;
+        }
+        let public = public.map(|host| host.to_owned());
+        Some(
+            public
+                .into_iter()
+                .chain(self.other_hosts.iter().cloned())
+                .collect(),
+        )
     }
 
     /// Returns the configured public URL, or else the listen address. A service bound to all addresses uses loopback.
@@ -119,6 +167,22 @@ fn public_url(text: &str) -> Result<Url, ConfigError> {
     let path = format!("{}/", url.path().trim_end_matches('/'));
     url.set_path(&path);
     Ok(url)
+}
+
+/// The parts of a list that commas separate.
+fn listed(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+}
+
+fn host(text: &str) -> Result<Host, ConfigError> {
+    Host::parse(text).map_err(|_| {
+        ConfigError::variable(
+            "ALLOWED_HOSTS",
+            "must be a list of hosts without ports, such as auth.example.com, 10.0.0.7 or [2001:db8::7]",
+        )
+    })
 }
 
 fn network(text: &str) -> Result<IpNet, ConfigError> {

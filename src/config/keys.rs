@@ -1,83 +1,44 @@
 //! The operator's secrets.
 
-use central_oauth_cipher_aes_gcm_siv::SecretKey;
+use central_oauth_domain::operator::OperatorKey;
 use central_oauth_domain::secret::AccessKey;
 use secrecy::ExposeSecret;
 
-use super::{ConfigError, Environment};
+use super::secret_keys::WrappedKeys;
+use super::{ConfigError, Effective, Environment, HIDDEN, hidden, operators};
 
 /// The operator's secrets.
 pub(crate) struct Keys {
-    /// Encrypts and decrypts.
-    pub(crate) secret: SecretKey,
-    /// Earlier keys that only decrypt.
-    pub(crate) previous: Vec<SecretKey>,
-    /// The admin's bearer key.
-    pub(crate) admin: Option<AccessKey>,
-    /// The bearer key for asking for link codes.
-    pub(crate) enroll: Option<AccessKey>,
+    /// What encrypts and decrypts the stored values.
+    pub(crate) secret: WrappedKeys,
+    /// The bearer keys of operators.
+    pub(crate) operators: Vec<OperatorKey>,
 }
 
 impl Keys {
     pub(crate) fn read(environment: &Environment) -> Result<Self, ConfigError> {
-        let missing = || {
-            let problem = "is not set: set it to 64 hexadecimal digits, for example from `openssl rand -hex 32`";
-            ConfigError::variable("SECRET_KEY", problem)
-        };
-        let secret = environment.secret("SECRET_KEY")?.ok_or_else(missing)?;
-        let secret = secret.expose_secret().trim();
-        // What people write until they have a key. As a previous key it is accepted, because it must be replaced.
-        if !secret.is_empty() && secret.bytes().all(|digit| digit == b'0') {
-            let problem = "is all zeros; make a key, for example with `openssl rand -hex 32`";
-            return Err(ConfigError::variable("SECRET_KEY", problem));
+        Ok(Self {
+            secret: WrappedKeys::read(environment)?,
+            operators: operators::read(environment)?,
+        })
+    }
+
+    /// Returns which secrets are set, and the key management service.
+    pub(crate) fn effective(
+        &self,
+        environment: &Environment,
+    ) -> Result<Vec<Effective>, ConfigError> {
+        let is_set = |name| Ok(hidden(environment.secret(name)?.is_some()));
+        let mut values = vec![
+            ("SECRET_KEY", HIDDEN.to_owned()),
+            ("PREVIOUS_SECRET_KEYS", hidden(self.secret.previous() > 0)),
+        ];
+        values.extend(self.secret.effective_kms());
+        for name in ["KMS_TOKEN", "ADMIN_KEY", "ENROLL_KEY", "OPERATOR_KEYS"] {
+            values.push((name, is_set(name)?));
         }
-        let previous = environment.secret("PREVIOUS_SECRET_KEYS")?;
-        let previous = previous.as_ref().map_or("", ExposeSecret::expose_secret);
-        let previous = previous
-            .split(',')
-            .map(str::trim)
-            .filter(|key| !key.is_empty());
-        let keys = Self {
-            secret: key("SECRET_KEY", secret)?,
-            previous: previous
-                .map(|text| key("PREVIOUS_SECRET_KEYS", text))
-                .collect::<Result<_, _>>()?,
-            admin: operator_key(environment, "ADMIN_KEY")?,
-            enroll: operator_key(environment, "ENROLL_KEY")?,
-        };
-        keys.refuse_one_key_for_both()?;
-        Ok(keys)
+        Ok(values)
     }
-
-    /// Whoever may ask for link codes would be admin.
-    fn refuse_one_key_for_both(&self) -> Result<(), ConfigError> {
-        let admin = self.admin.as_ref().map(AccessKey::expose);
-        if admin.is_some() && admin == self.enroll.as_ref().map(AccessKey::expose) {
-            let problem =
-                "is the same key as CENTRAL_OAUTH_ADMIN_KEY: whoever enrols would be admin";
-            return Err(ConfigError::variable("ENROLL_KEY", problem));
-        }
-        Ok(())
-    }
-}
-
-fn key(name: &str, text: &str) -> Result<SecretKey, ConfigError> {
-    SecretKey::from_hex(text).map_err(|problem| ConfigError::variable(name, problem))
-}
-
-/// Reads a key that the operator has chosen for the service.
-fn operator_key(environment: &Environment, name: &str) -> Result<Option<AccessKey>, ConfigError> {
-    /// As many characters as 64 random bits have in hexadecimal.
-    const SHORTEST: usize = 16;
-    let key = bearer(environment, name)?;
-    if key
-        .as_ref()
-        .is_some_and(|key| key.expose().len() < SHORTEST)
-    {
-        let problem = "has fewer than 16 characters and could be guessed; make a key, for example with `openssl rand -hex 32`";
-        return Err(ConfigError::variable(name, problem));
-    }
-    Ok(key)
 }
 
 /// Reads a bearer key.

@@ -1,27 +1,31 @@
-//! Durations.
+//! How links are made, and durations.
 
 use std::time::Duration;
 
 use central_oauth_domain::clock_step::LONGEST_PROVIDER_CALL;
+use central_oauth_domain::link::ReturnCodePolicy;
 use serde::Deserialize;
 
 use super::numbers::read_seconds;
-use super::{ConfigError, Environment};
+use super::{ConfigError, Effective, Environment};
 
 #[derive(Deserialize)]
 struct Raw {
     link_code_ttl: Option<String>,
     poll_interval: Option<String>,
+    return_code: Option<String>,
     provider_timeout: Option<String>,
     refresh_at_least: Option<String>,
 }
 
-/// Durations.
+/// How links are made, and durations.
 pub(crate) struct LinkConfig {
     /// Lifetime of a link code.
     pub(crate) code_ttl: Duration,
     /// Minimum interval between polls of a client.
     pub(crate) poll_interval: Duration,
+    /// Whether links may or must ask for a return code.
+    pub(crate) return_code: ReturnCodePolicy,
     /// Timeout of a provider call.
     pub(crate) provider_timeout: Duration,
     /// Maximum interval between refreshes.
@@ -33,6 +37,7 @@ impl Default for LinkConfig {
         Self {
             code_ttl: Duration::from_secs(600),
             poll_interval: Duration::from_secs(2),
+            return_code: ReturnCodePolicy::default(),
             provider_timeout: Duration::from_secs(10),
             refresh_at_least: Duration::from_secs(86_400),
         }
@@ -67,6 +72,36 @@ impl LinkConfig {
             60..=31_536_000,
             &mut config.refresh_at_least,
         )?;
+        config.return_code = match raw.return_code.as_deref() {
+            None => config.return_code,
+            Some("off") => ReturnCodePolicy::Off,
+            Some("offered") => ReturnCodePolicy::Offered,
+            Some("required") => ReturnCodePolicy::Required,
+            Some(_) => {
+                return Err(ConfigError::variable(
+                    "RETURN_CODE",
+                    "must be off, offered or required",
+                ));
+            }
+        };
         Ok(config)
+    }
+
+    /// Returns the values in force. Durations are in seconds.
+    pub(crate) fn effective(&self) -> Vec<Effective> {
+        let return_code = match self.return_code {
+            ReturnCodePolicy::Off => "off",
+            ReturnCodePolicy::Offered => "offered",
+            ReturnCodePolicy::Required => "required",
+        };
+        let durations = [
+            ("LINK_CODE_TTL", self.code_ttl),
+            ("POLL_INTERVAL", self.poll_interval),
+            ("PROVIDER_TIMEOUT", self.provider_timeout),
+            ("REFRESH_AT_LEAST", self.refresh_at_least),
+        ]
+        .map(|(name, duration)| (name, duration.as_secs().to_string()));
+        let return_code = ("RETURN_CODE", return_code.to_owned());
+        durations.into_iter().chain([return_code]).collect()
     }
 }

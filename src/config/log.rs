@@ -4,7 +4,7 @@ use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::{ConfigError, Environment};
+use super::{ConfigError, Effective, Environment};
 
 #[derive(Deserialize)]
 struct Raw {
@@ -16,6 +16,8 @@ struct Raw {
 pub(crate) struct LogConfig {
     /// The filter.
     pub(crate) filter: EnvFilter,
+    /// The filter as the operator writes it.
+    directives: String,
     /// The format.
     pub(crate) format: LogFormat,
 }
@@ -33,7 +35,8 @@ impl LogConfig {
     /// Reads the section; this is the default level.
     pub(crate) fn read(environment: &Environment, level: &str) -> Result<Self, ConfigError> {
         let raw: Raw = environment.section()?;
-        let filter = filter(raw.log.as_deref().unwrap_or(level))?;
+        let directives = raw.log.unwrap_or_else(|| level.to_owned());
+        let filter = filter(&directives)?;
         let format = match raw.log_format.as_deref() {
             None | Some("text") => LogFormat::Text,
             Some("json") => LogFormat::Json,
@@ -41,7 +44,23 @@ impl LogConfig {
                 return Err(ConfigError::variable("LOG_FORMAT", "must be text or json"));
             }
         };
-        Ok(Self { filter, format })
+        Ok(Self {
+            filter,
+            directives,
+            format,
+        })
+    }
+
+    /// Returns the values in force.
+    pub(crate) fn effective(&self) -> Vec<Effective> {
+        let format = match self.format {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        };
+        vec![
+            ("LOG", self.directives.clone()),
+            ("LOG_FORMAT", format.to_owned()),
+        ]
     }
 }
 

@@ -1,46 +1,71 @@
 //! Reads the environment once and validates it. One file per section: a raw `envy` struct of strings, and the validated
 //! type made from it.
 
+mod audit;
 mod client;
 mod copy;
 mod environment;
 mod http;
 mod keys;
+mod kms;
 mod links;
 mod log;
 mod numbers;
+mod operators;
 mod providers;
+mod secret_keys;
 mod store;
 mod telemetry;
 mod tls;
 
+pub(crate) use audit::{audit_settings, effective_audit};
 pub(crate) use client::{ClientConfig, NamedKey, parse_server};
 pub(crate) use copy::CopyConfig;
 pub(crate) use environment::{Environment, SECRETS};
 pub(crate) use http::HttpConfig;
 pub(crate) use keys::{Keys, is_bearer};
+pub(crate) use kms::KmsConfig;
 pub(crate) use links::LinkConfig;
 pub(crate) use log::{LogConfig, LogFormat};
-pub(crate) use providers::ProviderConfig;
+pub(crate) use operators::read as read_operators;
+pub(crate) use providers::{Provider, ProviderConfig};
+pub(crate) use secret_keys::{NotUnwrapped, SecretKeys, WrappedKeys};
 pub(crate) use store::StoreConfig;
 pub(crate) use telemetry::TelemetryConfig;
 pub(crate) use tls::TlsConfig;
+
+/// A variable, named without the prefix, and the value in force. Of a secret only whether it is set.
+pub(crate) type Effective = (&'static str, String);
+
+/// What is shown instead of a secret.
+pub(crate) const HIDDEN: &str = "(secret)";
+
+fn hidden(is_set: bool) -> String {
+    if is_set { HIDDEN } else { "" }.to_owned()
+}
 
 /// All known variables, without the prefix.
 pub(crate) const KNOWN: &[&str] = &[
     "ACCESS_KEY",
     "ADMIN_KEY",
+    "ALLOWED_HOSTS",
+    "AUDIT_NETWORK",
+    "AUDIT_RETENTION",
     "DATABASE_CONNECT_TIMEOUT",
     "DATABASE_MAX_CONNECTIONS",
     "DATABASE_STATEMENT_TIMEOUT",
     "DATABASE_URL",
     "DB_PATH",
     "ENROLL_KEY",
+    "KMS",
+    "KMS_GRACE",
+    "KMS_TOKEN",
     "LINK_CODE_TTL",
     "LISTEN_ADDR",
     "LOG",
     "LOG_FORMAT",
     "METRICS_ADDR",
+    "OPERATOR_KEYS",
     "POLL_INTERVAL",
     "PREVIOUS_SECRET_KEYS",
     "PROVIDERS",
@@ -67,6 +92,7 @@ pub(crate) const KNOWN: &[&str] = &[
     "PROVIDER_USERINFO_ENDPOINT",
     "PUBLIC_URL",
     "REFRESH_AT_LEAST",
+    "RETURN_CODE",
     "SECRET_KEY",
     "SERVER",
     "TLS_CERT_FILE",

@@ -1,13 +1,14 @@
 //! The database.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
 use central_oauth_store_seaorm::{DatabaseUrl, InvalidDatabaseUrl, PoolSettings};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 use super::numbers::{read_number, read_seconds};
-use super::{ConfigError, Environment};
+use super::{ConfigError, Effective, Environment};
 
 #[derive(Deserialize)]
 struct Raw {
@@ -57,6 +58,29 @@ impl StoreConfig {
             pool,
             caches_tokens,
         })
+    }
+
+    /// Returns the values in force. The URL is shown without user and password.
+    pub(crate) fn effective(&self) -> Vec<Effective> {
+        let place = self.url.to_string();
+        let (file, server) = match self.url.path() {
+            Some(_) => (place, String::new()),
+            None => (String::new(), place),
+        };
+        let pool = &self.pool;
+        let cache = if self.caches_tokens { "on" } else { "off" };
+        let seconds = |duration: Duration| duration.as_secs().to_string();
+        vec![
+            ("DB_PATH", file),
+            ("DATABASE_URL", server),
+            ("DATABASE_MAX_CONNECTIONS", pool.max_connections.to_string()),
+            ("DATABASE_CONNECT_TIMEOUT", seconds(pool.connect_timeout)),
+            (
+                "DATABASE_STATEMENT_TIMEOUT",
+                seconds(pool.statement_timeout),
+            ),
+            ("TOKEN_CACHE", cache.to_owned()),
+        ]
     }
 
     /// Refuses a database file that every user of the machine may read or write. A file that does not exist yet is made

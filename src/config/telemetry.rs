@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use url::Url;
 
-use super::{ConfigError, Environment};
+use super::{ConfigError, Effective, Environment};
 
 #[derive(Deserialize)]
 struct Raw {
@@ -64,6 +64,24 @@ impl TelemetryConfig {
             attributes: attributes.unwrap_or_default(),
             warnings,
         })
+    }
+
+    /// Returns the values in force.
+    pub(crate) fn effective(&self) -> Vec<Effective> {
+        let scraped_at = self.scraped_at.map(|address| address.to_string());
+        vec![("METRICS_ADDR", scraped_at.unwrap_or_default())]
+    }
+
+    /// Returns the exporters in force, by the standard names of their variables.
+    pub(crate) fn exporters(&self) -> [(&'static str, &'static str); 2] {
+        let exporter = |collector: &Option<Collector>| match collector {
+            Some(_) => "otlp",
+            None => "none",
+        };
+        [
+            ("OTEL_TRACES_EXPORTER", exporter(&self.traces)),
+            ("OTEL_METRICS_EXPORTER", exporter(&self.metrics)),
+        ]
     }
 }
 

@@ -47,7 +47,6 @@ pub(crate) async fn keep_house(services: Arc<Services>, mut stop: Stop) {
             done("uses of keys", services.keys.store_uses().await);
             note_at = Instant::now() + NOTE_EVERY;
         }
-        services.tokens.forget_unused();
         tokio::select! {
             () = sleep(LOOK_FOR_CLOCK_STEPS_EVERY) => {}
             _ = stop.changed() => {}
@@ -64,6 +63,7 @@ async fn purge(services: &Services, stop: &Stop) -> bool {
     while goes_on() && is_whole("ended links", services.links.purge(BATCH).await) {}
     while goes_on() && is_whole("wrong codes", services.links.purge_guesses(BATCH).await) {}
     while goes_on() && is_whole("ended revocations", services.revoker.purge(BATCH).await) {}
+    while goes_on() && is_whole("old audit entries", services.audit.purge(BATCH).await) {}
     goes_on()
 }
 

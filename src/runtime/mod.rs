@@ -1,11 +1,15 @@
 //! Drives what happens by itself: polls of providers, refreshes, revocations, purges. No rules here: the domain says what is due,
 //! what an answer means and when to come back.
 
+mod audit;
 mod census;
 mod certificate;
+mod confirming;
 mod deadline;
 mod flights;
 mod housekeeping;
+mod issuers;
+mod kms;
 mod pause;
 mod polls;
 mod pump;
@@ -14,19 +18,24 @@ mod revocations;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use audit::{store_audit_entries, store_last_audit_entries};
 pub(crate) use census::take_census;
 pub(crate) use certificate::follow_certificate;
+pub(crate) use confirming::confirm_tokens;
 pub(crate) use housekeeping::keep_house;
+pub(crate) use issuers::look_up_issuers;
+pub(crate) use kms::watch_key;
 pub(crate) use pause::MachinePause;
 pub(crate) use polls::coordinate;
 pub(crate) use refreshes::Refreshes;
 pub(crate) use revocations::Outbox;
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// The pause after the store failed.
@@ -49,6 +58,21 @@ pub(crate) fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+/// Listens from now on for SIGHUP, which else would end the process.
+pub(crate) fn hangups() -> io::Result<Signal> {
+    signal(SignalKind::hangup())
+}
+
+/// Acts at each signal, for ever.
+pub(crate) async fn at_each(mut signals: Signal, mut act: impl FnMut()) -> Infallible {
+    loop {
+        match signals.recv().await {
+            Some(()) => act(),
+            None => std::future::pending().await,
+        }
+    }
 }
 
 /// How long work under way gets to finish after the signal to stop: a provider call and its recording.

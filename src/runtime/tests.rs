@@ -63,7 +63,7 @@ impl Stage {
         let request = LinkRequest {
             provider: None,
             requester: Requester::default(),
-            address: None,
+            ..LinkRequest::default()
         };
         let started = self.services.links.start(&Caller::Nobody, request).await;
         let (code, key) = {
@@ -125,9 +125,18 @@ async fn a_revocation_that_is_not_recorded_is_told_now_and_then() {
             .unwrap();
     }
     let account = stage.store.accounts(None, 1).await.unwrap()[0].id;
-    let caller = stage.services.keys.authenticate(Some(&key)).await.unwrap();
+    let caller = stage
+        .services
+        .keys
+        .authenticate(Some(&key), std::net::Ipv4Addr::LOCALHOST.into())
+        .await
+        .unwrap();
     stage.store.refuse_recordings(TIMES);
-    let status = stage.services.accounts.delete(&caller, account).await;
+    let status = stage
+        .services
+        .accounts
+        .delete(&caller, account, Ipv4Addr::LOCALHOST.into())
+        .await;
     assert_eq!(status.unwrap(), RevocationStatus::Revoked);
     let words = "a revocation is not recorded yet";
     assert_eq!(told(words), 1, "{}", captured_logs::written());

@@ -217,12 +217,12 @@ async fn every_page_is_read_and_every_trouble_told() {
     let machine = Machine::new();
     let run = machine.run_with(&settings, &["accounts"]).await.expect(0);
     let expected = "\
-ID  PROVIDER  ACCOUNT      STATUS           TOKEN EXPIRES    NEXT REFRESH  GRANT ENDS  LAST ERROR
-7   work      愛 [2J 31m   active           never            -             in 3 d      -
-8   work      Al           relink_required  expired 3 h ago  -             -           invalid_grant
-9   work      Al           degraded         in 42 min        now           in 5 d      invalid_client
+ID  PROVIDER  ACCOUNT     STATUS           TOKEN EXPIRES    NEXT REFRESH  GRANT ENDS  LAST ERROR
+7   work      愛 [2J 31m  active           never            -             in 3 d      -
+8   work      Al          relink_required  expired 3 h ago  -             -           invalid_grant
+9   work      Al          degraded         in 42 min        now           in 5 d      invalid_client
 
-7 (愛 [2J 31m  at work): the grant ends (grant_expires_soon)
+7 (愛 [2J 31m at work): the grant ends (grant_expires_soon)
 8 (Al at work): the provider refuses (invalid_grant); consent again with `central-oauth link --relink` on the \
 machine that has its access key
 9 (Al at work): wrong secret (invalid_client); if this continues, ask the operator to check the provider's settings; \

@@ -7,15 +7,16 @@ use crate::support::process::free_port;
 async fn each_mistake_is_one_line_that_names_the_variable() {
     let machine = Machine::new();
     let key = format!("coak_{}", "x".repeat(40));
-    for (variable, value) in [
-        ("SERVER", "auth.example.com"),
-        ("SERVER", "https://me:hunter2@auth.example.com"),
-        ("ACCESS_KEY", "hunter2"),
-        ("ACCESS_KEY", &format!("{key}\nhunter2")),
-        ("ENROLL_KEY", "hunter2"),
-        ("ADMIN_KEY", "hunter2"),
+    const ALL: &[&str] = &["link", "token", "accounts", "refresh"];
+    for (variable, value, commands) in [
+        ("SERVER", "auth.example.com", ALL),
+        ("SERVER", "https://me:hunter2@auth.example.com", ALL),
+        ("ACCESS_KEY", "hunter2", &ALL[1..]),
+        ("ACCESS_KEY", &format!("{key}\nhunter2"), &ALL[1..]),
+        ("ENROLL_KEY", "hunter2", &["link"]),
+        ("ADMIN_KEY", "hunter2", &["accounts", "refresh"]),
     ] {
-        for command in ["link", "token", "accounts", "revoke"] {
+        for command in commands {
             let run = machine
                 .run_with(&[(variable, value)], &[command])
                 .await
@@ -24,6 +25,38 @@ async fn each_mistake_is_one_line_that_names_the_variable() {
             assert!(run.only_line().starts_with(&expected), "{run:?}");
             assert!(!run.stderr.contains("hunter2"), "{run:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_key_stops_only_commands_that_need_it() {
+    let machine = Machine::new();
+    let server = format!("http://127.0.0.1:{}", free_port());
+    let key = format!("coak_{}", "x".repeat(40));
+    for (wrong, value) in [
+        ("ADMIN_KEY", "short"),
+        ("ADMIN_KEY_FILE", "missing"),
+        ("ENROLL_KEY", "short"),
+        ("ENROLL_KEY_FILE", "missing"),
+    ] {
+        let settings = [
+            ("SERVER", server.as_str()),
+            ("ACCESS_KEY", &key),
+            (wrong, value),
+        ];
+        let run = machine.run_with(&settings, &["token"]).await.expect(8);
+        assert!(run.only_line().contains("cannot be reached"), "{run:?}");
+    }
+    for wrong in ["ADMIN_KEY_FILE", "ACCESS_KEY_FILE"] {
+        let settings = [("SERVER", server.as_str()), (wrong, "missing")];
+        let run = machine.run_with(&settings, &["link"]).await.expect(8);
+        assert!(run.only_line().contains("cannot be reached"), "{run:?}");
+        let run = machine.run_with(&settings, &["token", "--profile", "work"]);
+        let run = run.await.expect(3);
+        assert!(
+            run.only_line().contains("no access key is saved"),
+            "{run:?}"
+        );
     }
 }
 

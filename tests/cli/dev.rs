@@ -11,6 +11,7 @@ use super::dev_run::{DevRun, send};
 use super::linking::Linking;
 use super::machine::{Machine, Run, names};
 use super::world::greeted;
+use crate::support::http::{self, client};
 use crate::support::process::{free_port, within};
 
 const STEPS: [&str; 8] = [
@@ -108,12 +109,45 @@ async fn links_by_hand_as_it_tells_to() {
     person.consent(dev.service(), &linking.code, "alice").await;
     linking.end().await.expect(0);
 
+    // The admin key that it made, in the command that it prints.
+    let admin_key = dev.word_after("the admin key ");
+    let accounts = ["accounts", "--server", dev.service()];
+    let printed = format!("ADMIN_KEY={admin_key} ");
+    assert!(dev.said.contains(&printed) && dev.said.contains(&accounts.join(" ")));
+    let settings = [("ADMIN_KEY", admin_key)];
+    let listed = machine.run_with(&settings, &accounts).await.expect(0);
+    let listed = listed.stdout;
+    assert!(listed.contains("Alice"), "{listed}");
+    for page in ["device", "docs"] {
+        let address = format!("{}{page}", dev.service());
+        assert!(dev.said.contains(&address), "{}", dev.said);
+        http::send(http::client().get(address)).await.expect(200);
+    }
+
     let token = machine.run(&["token", "--profile", "dev"]).await.expect(0);
     let message = greeted(dev.hello(), token.stdout.trim()).await;
     assert_eq!(message, "Hello, Alice! Your access token works.");
 
-    assert_eq!(dev.stop(Signal::TERM).await.code(), Some(0));
+    let (status, events) = dev.stop_and_read(Signal::TERM).await;
+    assert_eq!(status.code(), Some(0));
+    for event in ["link code handed out", "consent started", "account linked"] {
+        assert_eq!(events.matches(event).count(), 1, "{events}");
+    }
     assert_eq!(names(&machine.tmp()), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_foreign_host_is_refused() {
+    let machine = Machine::new();
+    let dev = DevRun::start(machine.command(&["dev", "--port", "0"])).await;
+    let ask = async |host: &str| {
+        let address = format!("{}v1/link-code", dev.service());
+        let asked = client().post(address).header("host", host);
+        asked.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(ask("rebound.evil.example").await, 400);
+    assert_eq!(ask("localhost:1234").await, 201);
+    assert_eq!(dev.stop(Signal::INT).await.code(), Some(0));
 }
 
 #[tokio::test]

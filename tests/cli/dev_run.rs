@@ -4,7 +4,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
 use crate::support::process::within;
@@ -59,6 +59,19 @@ impl DevRun {
     pub(super) fn hello(&self) -> &str {
         self.word_after("Bearer $ACCESS_TOKEN\" ")
             .trim_end_matches('\'')
+    }
+
+    /// Ends it with a signal, and returns what it said of events.
+    pub(super) async fn stop_and_read(mut self, signal: Signal) -> (ExitStatus, String) {
+        let mut pipe = self.child.stderr.take().unwrap();
+        send(&self.child, signal);
+        let mut events = String::new();
+        let ended = async {
+            pipe.read_to_string(&mut events).await.unwrap();
+            self.child.wait().await.unwrap()
+        };
+        let status = within(STARTS_WITHIN, "the end of `dev`", ended).await;
+        (status, events)
     }
 
     /// Ends it with a signal.

@@ -43,12 +43,16 @@ fn every_variable_is_documented_and_every_documented_variable_is_known() {
 #[test]
 fn every_variable_is_read() {
     let sources = [
+        "audit",
         "client",
         "http",
         "keys",
+        "kms",
         "links",
         "log",
+        "operators",
         "providers/mod",
+        "secret_keys",
         "store",
         "telemetry",
         "tls",
@@ -70,7 +74,9 @@ fn variables_in_other_documents_are_known() {
     let known = known_variables();
     for path in [
         "README.md",
+        "docs/DEPLOYMENT.md",
         "docs/OPERATIONS.md",
+        "docs/POSTGRESQL.md",
         "docs/RECIPES.md",
         "docs/CONFIGURATION.md",
         "docker-compose.yml",
@@ -92,6 +98,15 @@ fn variables_in_other_documents_are_known() {
             let is_known = known.contains(name) || file_of.is_some_and(|name| known.contains(name));
             assert!(is_known, "{path} mentions {name}");
         }
+    }
+}
+
+#[test]
+fn every_kind_of_audit_entry_is_documented() {
+    let document = read("docs/OPERATIONS.md");
+    for kind in central_oauth_domain::audit::AuditKind::ALL {
+        let word = kind.as_str();
+        assert!(document.contains(&format!("`{word}`")), "{word}");
     }
 }
 
@@ -140,11 +155,17 @@ async fn help_names_the_commands_and_the_exit_codes() {
     let machine = Machine::new();
     let Run { stdout: help, .. } = machine.run(&["--help"]).await.expect(0);
     for command in [
-        "serve", "dev", "link", "exec", "token", "keys", "openapi", "migrate",
+        "serve", "dev", "link", "exec", "token", "keys", "openapi", "migrate", "wrap-key",
     ] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
         let own = machine.run(&[command, "--help"]).await.expect(0);
         assert!(own.stdout.contains("Usage: central-oauth"), "{own:?}");
+        // A variable without a meaning.
+        let is_bare = |line: &str| {
+            let variable = line.strip_prefix("  ");
+            variable.is_some_and(|line| !line.starts_with(' ') && line.trim_end().ends_with(':'))
+        };
+        assert!(!own.stdout.lines().any(is_bare), "{own:?}");
     }
     let (_, codes) = help.split_once("Exit codes:\n").unwrap();
     let codes: Vec<_> = codes
@@ -195,7 +216,11 @@ async fn the_file_that_operators_are_told_to_copy_is_the_one_of_the_image() {
     let (_, rest) = dockerfile.split_once("CENTRAL_OAUTH_DB_PATH=").unwrap();
     let file = rest.split_whitespace().next().unwrap();
     let help = Machine::new().run(&["copy", "--help"]).await.expect(0);
-    for text in [read("docs/OPERATIONS.md"), help.stdout] {
+    for text in [
+        read("docs/POSTGRESQL.md"),
+        read("docs/DEPLOYMENT.md"),
+        help.stdout,
+    ] {
         let named: Vec<_> = text
             .split("/data/")
             .skip(1)
@@ -210,7 +235,7 @@ async fn the_file_that_operators_are_told_to_copy_is_the_one_of_the_image() {
 
 #[tokio::test]
 async fn taking_a_migration_back_is_documented_with_all_that_it_needs() {
-    let text = read("docs/OPERATIONS.md");
+    let text = read("docs/POSTGRESQL.md");
     let (_, documented) = text.split_once("`central-oauth migrate down").unwrap();
     let (options, _) = documented.split_once('`').unwrap();
     let mut down = vec!["migrate", "down"];
@@ -241,4 +266,45 @@ async fn completions_and_man_pages_know_every_command() {
     ] {
         assert!(pages.iter().any(|name| name == page), "{pages:?}");
     }
+}
+
+/// The anchors of the headings of a document, as GitHub makes them.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let slug = |heading: &str| {
+        let words = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+        let kept = words.chars().filter(kept);
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    };
+    headings.map(slug).collect()
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut documents = vec![root.join("README.md"), root.join("packaging/README.md")];
+    let docs = std::fs::read_dir(root.join("docs")).unwrap();
+    let docs = docs.map(|entry| entry.unwrap().path());
+    documents.extend(docs.filter(|path| path.extension().is_some_and(|end| end == "md")));
+    let mut followed = 0;
+    for document in documents {
+        let text = std::fs::read_to_string(&document).unwrap();
+        let links = text.split("](").skip(1);
+        let links = links.filter_map(|rest| Some(rest.split_once(')')?.0));
+        for link in links.filter(|link| !link.contains("://")) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => document.clone(),
+                file => document.parent().unwrap().join(file),
+            };
+            assert!(target.exists(), "{}: {link}", document.display());
+            if !anchor.is_empty() {
+                let there = anchors(&std::fs::read_to_string(&target).unwrap());
+                assert!(there.contains(anchor), "{}: {link}", document.display());
+            }
+            followed += 1;
+        }
+    }
+    assert!(followed > 100, "{followed}");
 }

@@ -200,11 +200,20 @@ async fn kubectl_gets_an_exec_credential_in_the_version_that_it_asks_for(world: 
             assert_eq!(printed, expected);
         }
     }
-    let run = world.run(&["token", "--format", "kubectl"]).await.expect(0);
-    assert!(
-        run.stdout.contains("\"client.authentication.k8s.io/v1\""),
-        "{run:?}"
-    );
+    // Without a host, or without the cluster's address, nobody gets a token.
+    let asked = json!({ "spec": { "cluster": { "server": server } } });
+    let unnamed = ["token", "--format", "kubectl"];
+    let named = [&unnamed[..], &["--host", "cluster.example.com:6443"]].concat();
+    for (arguments, asked) in [
+        (&unnamed[..], Some(asked.to_string())),
+        (&unnamed, None),
+        (&named, None),
+    ] {
+        let mut plugin = world.client(arguments);
+        plugin.envs(asked.map(|asked| ("KUBERNETES_EXEC_INFO", asked)));
+        let run = Run::of(plugin).await.expect(1);
+        assert!(run.only_line().contains("--host"), "{run:?}");
+    }
 }
 
 async fn a_helper_fails_when_there_is_no_token(world: &World) {

@@ -127,6 +127,32 @@ async fn an_enrolment_key_is_needed_where_one_is_set() {
     let server = world.server();
     Browser::new().cancel(&server, &linking.code).await;
     linking.end().await.expect(4);
+    it_is_not_sent_to_the_service_of_a_saved_key(&world, KEY).await;
+}
+
+/// The saved key may be one of another operator.
+async fn it_is_not_sent_to_the_service_of_a_saved_key(world: &World, key: &str) {
+    let (machine, server) = (&world.machine, world.server());
+    let file = machine.key_file("work");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let dead = "x".repeat(40);
+    std::fs::write(
+        &file,
+        format!("server = \"{server}\"\naccess_key = \"{dead}\"\n"),
+    )
+    .unwrap();
+    let settings = [("SERVER", "https://auth.example.com"), ("ENROLL_KEY", key)];
+    let link = ["link", "--profile", "work", "--no-browser"];
+    let run = machine.run_with(&settings, &link).await.expect(3);
+    let warning =
+        format!("CENTRAL_OAUTH_ENROLL_KEY is not sent to {server}/, the service of a saved key: ");
+    assert!(run.stderr.contains(&warning), "{run:?}");
+    assert!(run.stderr.contains("(enroll_key_required)"), "{run:?}");
+
+    let link = [&link[..], &["--server", &server]].concat();
+    let linking = Linking::start(machine.command_with(&settings, &link)).await;
+    Browser::new().cancel(&server, &linking.code).await;
+    linking.end().await.expect(4);
 }
 
 #[tokio::test]

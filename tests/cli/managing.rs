@@ -48,6 +48,10 @@ async fn keys_are_created_listed_and_deleted(world: &World) {
         "nightly",
         "--expires-at",
         "2099-01-31T00:00:00Z",
+        "--network",
+        "127.0.0.0/8",
+        "--max-uses-per-minute",
+        "1000",
     ];
     let run = world.run(&create).await.expect(0);
     let key = run.stdout.trim().to_owned();
@@ -86,13 +90,15 @@ async fn keys_are_created_listed_and_deleted(world: &World) {
     let run = world.run(&["keys", "delete", id]).await.expect(2);
     assert!(run.only_line().contains("--yes"), "{run:?}");
     machine.run_with(&settings, &["token"]).await.expect(0);
-    world.run(&["keys", "delete", id, "--yes"]).await.expect(0);
+    let delete = ["keys", "delete", id, "--descendants", "--yes"];
+    world.run(&delete).await.expect(0);
     machine.run_with(&settings, &["token"]).await.expect(3);
     let run = world.run(&["keys", "delete", id, "--yes"]).await.expect(1);
     assert!(run.only_line().ends_with("(not_found)"), "{run:?}");
     for wrong in [
         &["keys", "delete", "../1", "--yes"][..],
         &["keys", "create"],
+        &["keys", "delete", "1", "--descendants=perhaps", "--yes"],
         &["keys", "create", "--name", "x", "--expires-at", "tomorrow"],
     ] {
         world.run(wrong).await.expect(2);

@@ -66,7 +66,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ),
     (
         "[work]\nclient_id = \"a\"\nclient_secret_file = \"missing\"\n",
-        &["missing", "No such file"],
+        &["client_secret_file", "No such file"],
     ),
     (
         "[work]\nclient_id = \"a\"\nclient_secret = \"\"\n",

@@ -234,7 +234,9 @@ async fn kubectl(kitchen: &Kitchen) {
     let arguments = arguments.split(", ").map(|word| word.trim_matches('"'));
     let version = value("apiVersion:");
     let mut plugin = kitchen.command(value("command:"), &kitchen.world.machine);
-    let asked = json!({ "apiVersion": version, "kind": "ExecCredential", "spec": { "interactive": false } });
+    assert_eq!(value("provideClusterInfo:"), "true");
+    let asked = json!({ "apiVersion": version, "kind": "ExecCredential", "spec": {
+        "interactive": false, "cluster": { "server": "https://cluster.example.com:6443" } } });
     plugin
         .args(arguments)
         .env("KUBERNETES_EXEC_INFO", asked.to_string());

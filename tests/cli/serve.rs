@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::machine::Machine;
 use super::world::World;
 use crate::support::http;
+use crate::support::process::{eventually, free_port};
 use crate::support::service::Service;
 
 const PROVIDER: [(&str, &str); 2] = [
@@ -47,6 +48,22 @@ async fn ends_promptly_while_a_person_is_away() {
     assert_eq!(world.service.stop().await.code(), Some(0));
     let took = asked.elapsed();
     assert!(took < PROMPTLY, "{took:?}");
+}
+
+#[tokio::test]
+async fn an_issuer_that_cannot_be_reached_is_named_at_the_start() {
+    let issuer = format!("http://127.0.0.1:{}/realms/work", free_port());
+    let provider = [("PROVIDER_CLIENT_ID", "x"), ("PROVIDER_ISSUER", &issuer)];
+    let mut service = Service::start(&provider).await;
+    let warned = || {
+        let logs = service.logs();
+        let mut lines = logs.lines().filter(|line| line.contains("WARN"));
+        lines.any(|line| line.contains(&issuer) && line.contains("default"))
+    };
+    eventually(Duration::from_secs(30), "a warning", async || warned()).await;
+    let ready = http::client().get(service.url("/v1/readyz"));
+    http::send(ready).await.expect(200);
+    service.stop().await;
 }
 
 #[tokio::test]

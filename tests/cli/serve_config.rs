@@ -78,6 +78,10 @@ const MISTAKES: &[Mistake] = &[
         "PUBLIC_URL",
         &[("PUBLIC_URL", "https://:hunter2@auth.example.com")],
     ),
+    (
+        "ALLOWED_HOSTS",
+        &[("ALLOWED_HOSTS", "auth.example.com, https://hunter2")],
+    ),
     ("TLS_CERT_FILE", &[("TLS_KEY_FILE", "key")]),
     ("TLS_KEY_FILE", &[("TLS_CERT_FILE", "key")]),
     ("TOKEN_CACHE", &[("TOKEN_CACHE", "yes")]),
@@ -86,6 +90,9 @@ const MISTAKES: &[Mistake] = &[
         "TRUSTED_PROXIES",
         &[("TRUSTED_PROXIES", "127.0.0.1, proxy.example.com")],
     ),
+    ("AUDIT_NETWORK", &[("AUDIT_NETWORK", "hunter2")]),
+    ("AUDIT_RETENTION", &[("AUDIT_RETENTION", "hunter2")]),
+    ("AUDIT_RETENTION", &[("AUDIT_RETENTION", "59")]),
     ("ADMIN_KEY", &[("ADMIN_KEY", "hunter2")]),
     ("ADMIN_KEY", &[("ADMIN_KEY", "hunter2 with blanks in it")]),
     ("ADMIN_KEY", &[("ADMIN_KEY", "hunter2hunter2h")]),
@@ -97,11 +104,26 @@ const MISTAKES: &[Mistake] = &[
             ("ENROLL_KEY", "hunter2hunter2hunter2"),
         ],
     ),
+    ("KMS", &[("KMS", "central-oauth")]),
+    (
+        "KMS",
+        &[("KMS", "http://vault.example.com/v1/transit/keys/x")],
+    ),
+    ("KMS_GRACE", &[("KMS_GRACE", "an hour")]),
+    ("OPERATOR_KEYS", &[("OPERATOR_KEYS", "hunter2")]),
+    (
+        "OPERATOR_KEYS",
+        &[(
+            "OPERATOR_KEYS",
+            "[[operator]]\nname = 'x'\nrole = 'admin'\nkey = 'hunter2'",
+        )],
+    ),
     ("LINK_CODE_TTL", &[("LINK_CODE_TTL", "0")]),
     ("LINK_CODE_TTL", &[("LINK_CODE_TTL", "1801")]),
     ("LINK_CODE_TTL", &[("LINK_CODE_TTL", "10m")]),
     ("POLL_INTERVAL", &[("POLL_INTERVAL", "0")]),
     ("POLL_INTERVAL", &[("POLL_INTERVAL", "61")]),
+    ("RETURN_CODE", &[("RETURN_CODE", "yes")]),
     ("REFRESH_AT_LEAST", &[("REFRESH_AT_LEAST", "daily")]),
     (
         "PROVIDER_TRACE_CONTEXT",
@@ -277,14 +299,21 @@ const MISTAKEN_FILES: &[Mistake] = &[
         &[CLIENT, ISSUER, ("PROVIDER_CLIENT_SECRET_FILE", "missing")],
     ),
     ("SECRET_KEY_FILE", &[("SECRET_KEY_FILE", "key")]),
+    ("SECRET_KEY_FILE", &[("SECRET_KEY_FILE", SECRET)]),
 ];
 
 const CLIENT: (&str, &str) = ("PROVIDER_CLIENT_ID", "central-oauth");
 const ISSUER: (&str, &str) = ("PROVIDER_ISSUER", "https://login.example.com");
 /// Good as long as nothing above says otherwise. Nothing outside of this machine is asked before a person comes.
 const GOOD: [(&str, &str); 2] = [("SECRET_KEY", KEY), ("LISTEN_ADDR", "127.0.0.1:0")];
-/// These have no wrong values of their own: the tests for the client commands and the database are about them.
-const ELSEWHERE: [&str; 4] = ["ACCESS_KEY", "DB_PATH", "PROVIDER_CLIENT_ID", "SERVER"];
+/// These have no wrong values of their own: the tests for the client commands, the database and the KMS are about them.
+const ELSEWHERE: [&str; 5] = [
+    "ACCESS_KEY",
+    "DB_PATH",
+    "KMS_TOKEN",
+    "PROVIDER_CLIENT_ID",
+    "SERVER",
+];
 
 async fn serve(machine: &Machine, settings: &[(&str, &str)]) -> Run {
     let settings = [&GOOD[..], settings].concat();

@@ -6,9 +6,11 @@ use std::time::Duration;
 use central_oauth_cipher_aes_gcm_siv::{AesGcmSivCipher, SecretKey};
 use central_oauth_clock_system::SystemClock;
 use central_oauth_domain::entropy::Entropy;
-use central_oauth_domain::grant::{AccountKey, ProviderName};
+use central_oauth_domain::grant::{
+    AccessKeyId, AccountId, AccountKey, KeyBinding, KeyHolder, KeyLimits, KeyRole, ProviderName,
+};
 use central_oauth_domain::ports::Clock as _;
-use central_oauth_domain::secret::{AccessKey, AccessToken, RefreshToken};
+use central_oauth_domain::secret::{AccessKey, AccessToken, KeyedHash, RefreshToken};
 use central_oauth_domain::usecases::unlock;
 use central_oauth_domain::vault::Vault;
 use central_oauth_sandbox_poem::{AutoPerson, Sandbox, SandboxOptions};
@@ -16,7 +18,7 @@ use central_oauth_store_seaorm::{PoolSettings, SeaOrmStore};
 use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
 use reqwest::Client;
-use sea_orm::DatabaseConnection;
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
 use serde_json::json;
 
 use crate::fill::{self, Idle, PERSON, PROVIDER, execute};
@@ -130,13 +132,42 @@ async fn bring_to_life(
     let (access, refresh) = (bytes(access.as_bytes()), bytes(refresh.as_bytes()));
     let (endpoint, hash) = (&idle.token_endpoint, vault.hash_access_key(key));
     let (hash, ends) = (bytes(hash.as_bytes()), idle.now + 24 * 3_600_000);
+    let mac = mac_of(db, vault, account, &owner, key).await;
+    let mac = bytes(mac.as_bytes());
     let sql = format!(
         "UPDATE tokens SET access_token = {access}, refresh_token = {refresh}, token_endpoint = '{endpoint}',
            access_token_expires_at = {ends}, next_refresh_at = {ends} - 600000, lease_until = NULL, failures = 0,
            ambiguous = FALSE, spare_refresh_token = NULL, refused_since = NULL
          WHERE account_id = {account};
          UPDATE accounts SET status = 'active', last_error_code = NULL, last_error_detail = NULL WHERE id = {account};
-         UPDATE access_keys SET hash = {hash} WHERE account_id = {account}"
+         UPDATE access_keys SET hash = {hash}, mac = {mac} WHERE account_id = {account}"
     );
     execute(db, &sql).await;
+}
+
+/// The MAC of the only key of an account.
+async fn mac_of(
+    db: &DatabaseConnection,
+    vault: &Vault,
+    account: u64,
+    person: &AccountKey,
+    key: &AccessKey,
+) -> KeyedHash {
+    let sql = format!("SELECT id FROM access_keys WHERE account_id = {account}");
+    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql));
+    let row = row.await.expect("no answer").expect("no key");
+    let id = i64::try_from(account).expect("too many accounts");
+    vault.row_macs().of_key(&KeyHolder {
+        id: AccessKeyId(row.try_get("", "id").expect("no number")),
+        hash: vault.hash_access_key(key),
+        role: KeyRole::Owner,
+        expires_at: None,
+        maker: None,
+        limits: KeyLimits::default(),
+        binding: KeyBinding::Account {
+            id: AccountId(id),
+            person: person.clone(),
+        },
+        mac: None,
+    })
 }

@@ -53,6 +53,10 @@ async fn the_examples_of_requests_are_accepted() {
             let Some(example) = example(&document, operation) else {
                 continue;
             };
+            // Only the page of a link knows its return code.
+            if operation["operationId"] == "confirm_link" {
+                continue;
+            }
             let key = Some(Service::ADMIN_KEY);
             let answer = call(&service, method, path, key, Some(example)).await;
             assert!(

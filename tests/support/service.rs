@@ -203,6 +203,11 @@ impl Service {
         ended.expect("cannot wait for the service")
     }
 
+    /// Waits until it has ended by itself.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        self.wait().await
+    }
+
     /// Ends it as an operator does, and waits until it is gone.
     pub(crate) async fn stop(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);

@@ -35,7 +35,9 @@ impl SecretKey {
         Ok(Self(key))
     }
 
-    pub(crate) fn expose(&self) -> &[u8; 32] {
+    /// The key itself, to wrap it.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; 32] {
         &self.0
     }
 

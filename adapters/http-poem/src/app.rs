@@ -1,5 +1,6 @@
 //! Assembles routes and middleware.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use central_oauth_domain::usecases::Services;
@@ -11,6 +12,7 @@ use poem::{Endpoint, IntoEndpoint as _, PathPattern, Request, Response, Result, 
 use url::Url;
 
 use crate::connections::Connections;
+use crate::host::{self, AllowedHosts};
 use crate::middleware::{Shell, in_time};
 use crate::requests::Requests;
 use crate::{api, docs, pages};
@@ -23,6 +25,8 @@ const API: &str = "/v1";
 pub struct HttpSettings {
     /// The public address of this service.
     pub public_url: Url,
+    /// The hosts under which pages and anonymous POSTs are answered.
+    pub allowed_hosts: AllowedHosts,
     /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// The connections over which requests come.
@@ -39,7 +43,11 @@ pub fn app(
     requests: Option<Arc<dyn Requests>>,
 ) -> impl Endpoint<Output = Response> + 'static {
     Shell {
-        routes: Routes::new(services, &settings.public_url),
+        routes: Routes::new(
+            services,
+            settings.public_url.clone(),
+            settings.allowed_hosts,
+        ),
         is_https: settings.public_url.scheme() == "https",
         trusted_proxies: settings.trusted_proxies,
         connections: settings.connections,
@@ -51,14 +59,18 @@ pub fn app(
 struct Routes {
     api: BoxEndpoint<'static>,
     others: Route,
+    public_url: Url,
+    allowed_hosts: AllowedHosts,
 }
 
 impl Routes {
-    fn new(services: Arc<Services>, public_url: &Url) -> Self {
+    fn new(services: Arc<Services>, public_url: Url, allowed_hosts: AllowedHosts) -> Self {
         let consents = Arc::clone(&services.consents);
         Self {
-            api: api::service(api::new(services, public_url)).into_endpoint(),
-            others: pages::routes(docs::routes(), consents, public_url),
+            api: api::service(api::new(services, &public_url)).into_endpoint(),
+            others: pages::routes(docs::routes(), consents, &public_url),
+            public_url,
+            allowed_hosts,
         }
     }
 }
@@ -67,6 +79,9 @@ impl DynEndpoint for Routes {
     type Output = Response;
 
     fn call(&self, request: Request) -> BoxFuture<'_, Result<Response>> {
+        if let Err(foreign) = host::check(&self.allowed_hosts, &request, &self.public_url) {
+            return Box::pin(ready(Err(foreign.into())));
+        }
         let rest = request.uri().path().strip_prefix(API);
         if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
             return Box::pin(self.others.call(request));

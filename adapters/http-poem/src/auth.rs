@@ -33,11 +33,11 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
     /// As [`Keys::authenticate`], through [`Keys::refuse_bearer`].
     pub(crate) async fn caller(&self, keys: &Keys) -> Result<Caller, Refusal> {
         let recognised = if self.is_head {
-            keys.recognise(self.key.as_ref()).await
+            keys.recognise(self.key.as_ref(), self.address).await
         } else {
-            keys.authenticate(self.key.as_ref()).await
+            keys.authenticate(self.key.as_ref(), self.address).await
         };
-        recognised.map_err(|refusal| keys.refuse_bearer(refusal, self.address))
+        self.told(keys, recognised)
     }
 
     /// Authenticates a caller who asks for a token.
@@ -46,11 +46,27 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
     /// As [`Bearer::caller`].
     pub(crate) async fn token_caller(&self, keys: &Keys) -> Result<Caller, Refusal> {
         let recognised = if self.is_head {
-            keys.recognise(self.key.as_ref()).await
+            keys.recognise(self.key.as_ref(), self.address).await
         } else {
-            keys.authenticate_for_token(self.key.as_ref()).await
+            keys.authenticate_for_token(self.key.as_ref(), self.address)
+                .await
         };
-        recognised.map_err(|refusal| keys.refuse_bearer(refusal, self.address))
+        self.told(keys, recognised)
+    }
+
+    fn told(&self, keys: &Keys, recognised: Result<Caller, Refusal>) -> Result<Caller, Refusal> {
+        match recognised {
+            Ok(caller) => {
+                keys.count_operator(&caller, self.address);
+                Ok(caller)
+            }
+            Err(refusal) => Err(keys.refuse_bearer(refusal, self.address)),
+        }
+    }
+
+    /// The address that the request came from.
+    pub(crate) const fn address(&self) -> IpAddr {
+        self.address
     }
 
     /// Whether the request is a `HEAD`, which must not change anything.

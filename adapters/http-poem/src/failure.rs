@@ -45,11 +45,14 @@ pub(crate) const A_WHILE: Duration = Duration::from_secs(5);
 
 /// For operations that need a key.
 pub(crate) const UNAUTHORIZED: Answer = Answer(
-    "the key is missing, unknown, expired or revoked",
+    "the key is missing, unknown, expired or revoked, or may not be used from this network",
     unknown_key,
 );
 /// For operations where a key is optional.
-pub(crate) const BAD_KEY: Answer = Answer("the key is unknown, expired or revoked", unknown_key);
+pub(crate) const BAD_KEY: Answer = Answer(
+    "the key is unknown, expired or revoked, or may not be used from this network",
+    unknown_key,
+);
 /// For operations that recognise keys.
 pub(crate) const TOO_MANY_UNKNOWN_KEYS: Answer = Answer(
     "too many unknown or expired keys from this network (30 at once, then one every 2 seconds get a 401); a valid key \
@@ -57,6 +60,14 @@ pub(crate) const TOO_MANY_UNKNOWN_KEYS: Answer = Answer(
     || {
         let retry_after = A_WHILE;
         Refusal::TooManyUnknownKeys { retry_after }.into()
+    },
+);
+/// For operations with a key.
+pub(crate) const KEY_USED_TOO_OFTEN: Answer = Answer(
+    "this key was used more often than its `max_uses_per_minute`",
+    || {
+        let retry_after = A_WHILE;
+        Refusal::KeyUsedTooOften { retry_after }.into()
     },
 );
 /// For operations that use the store.
@@ -73,6 +84,11 @@ pub(crate) const OWNERS_ONLY: Answer = Answer(
     "a key that was made for an account later only reads the token and the account",
     || refusals::READING_ONLY.into(),
 );
+/// For operations that change something.
+pub(crate) const AUDITORS_ONLY_READ: Answer =
+    Answer("an auditor's key reads, and changes nothing", || {
+        refusals::AUDITING_ONLY.into()
+    });
 /// For operations on one account.
 pub(crate) const NO_SUCH_ACCOUNT: Answer = Answer("there is no such account for this key", || {
     refusals::NO_SUCH_ACCOUNT.into()

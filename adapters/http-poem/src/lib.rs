@@ -10,12 +10,14 @@
 //! | `error` | the table from refusals to problem codes and statuses |
 //! | `failure` | documents the problems of each operation |
 //! | `auth`, `body`, `address` | the caller's key, body and address |
+//! | `host`, `origin` | refuse requests that foreign web pages make browsers send |
 //! | `connections` | limits of connections: how many, and how long they may be silent |
 //! | `tls` | the service's own certificate, where no proxy has one |
 //! | `middleware` | what applies to every request and response |
 //! | `requests`, `scrape` | the observer of requests, and `/metrics` |
 //! | `spec`, `docs` | the OpenAPI document and Swagger UI |
 //! | `pages` | the page at `/device` |
+//! | `waiting` | the answers before the service can open its database |
 //!
 //! A new operation is a method in a file of `api`, its wire types in `dto` and its problems beside it. `CONTRIBUTING.md` says
 //! what its documentation needs.
@@ -30,16 +32,21 @@ mod docs;
 mod dto;
 mod error;
 mod failure;
+mod host;
 mod middleware;
+mod origin;
 mod pages;
 mod requests;
 mod scrape;
 mod spec;
 mod tls;
+mod waiting;
 
 pub use app::{HttpSettings, app};
 pub use connections::{Connections, GuardedAcceptor, GuardedStream};
+pub use host::AllowedHosts;
 pub use requests::{Answered, Requests};
 pub use scrape::metrics_app;
 pub use spec::{spec_json, spec_yaml};
 pub use tls::{Certificate, CertificateError, TlsAcceptor, TlsStream};
+pub use waiting::waiting_app;

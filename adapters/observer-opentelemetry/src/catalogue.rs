@@ -104,7 +104,9 @@ catalogue! {
     OUTAGE: "central_oauth.provider.outage", Kind::Gauge, "", ["provider"],
         "1 during an outage of the provider: five different accounts got no definite response, and the service probes with one account at a time.";
     BEARERS_REFUSED: "central_oauth.bearers.refused", Kind::Counter, "{request}", ["reason"],
-        "Requests with an unknown or expired key as bearer. Many of them: somebody guesses keys, or a program goes on with a key that was deleted.";
+        "Requests whose bearer was refused. Many of them: somebody guesses keys, or a program goes on with a key that was deleted.";
+    KEYS_ALTERED: "central_oauth.keys.altered", Kind::Counter, "{refusal}", [],
+        "Access keys and links that were refused because their row was changed in the database, but not by this service. Anything but 0: somebody writes to the database.";
     CACHE_LOOKUPS: "central_oauth.cache.lookups", Kind::Counter, "{lookup}", ["cache", "result"],
         "Lookups in the caches of provider metadata and signing keys, by hit or miss.";
     ACCOUNTS: "central_oauth.accounts", Kind::Gauge, "{account}", ["provider", "status"],
@@ -170,7 +172,8 @@ pub const LABELS: &[(&str, &str)] = &[
     ("state", "`busy`, `idle`"),
     (
         "reason",
-        "`unauthorized`: answered with 401; `rate_limited`: with 429, because the network has tried too many",
+        "`unauthorized`: answered with 401; `rate_limited`: with 429, because the network has tried too many; `wrong_network`: \
+         the key may not be used from there; `used_too_often`: more often than its limit allows",
     ),
     (
         "result",

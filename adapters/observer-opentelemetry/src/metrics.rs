@@ -76,6 +76,7 @@ impl Metrics {
             let reason = KeyValue::new("reason", how.as_str());
             self.is.bearers_refused.add(0, &[reason]);
         }
+        self.is.keys_altered.add(0, &[]);
         for provider in &self.providers {
             let of = [self.provider(provider)];
             self.is.links_started.add(0, &of);
@@ -217,6 +218,10 @@ impl Observer for Metrics {
     fn bearer_refused(&self, how: BearerRefusal) {
         let reason = KeyValue::new("reason", how.as_str());
         self.is.bearers_refused.add(1, &[reason]);
+    }
+
+    fn key_altered(&self) {
+        self.is.keys_altered.add(1, &[]);
     }
 
     fn cache_asked(&self, cache: Cache, hit: bool) {

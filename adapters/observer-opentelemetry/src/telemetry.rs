@@ -295,6 +295,10 @@ impl Observer for Watcher {
         self.count(|metrics| metrics.bearer_refused(how));
     }
 
+    fn key_altered(&self) {
+        self.count(|metrics| metrics.key_altered());
+    }
+
     fn cache_asked(&self, cache: Cache, hit: bool) {
         self.count(|metrics| metrics.cache_asked(cache, hit));
     }

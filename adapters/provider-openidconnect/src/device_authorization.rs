@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use central_oauth_domain::ports::{Consent, ConsentHandle, Prompt, ProviderError, Redemption};
 use central_oauth_domain::secret::{ConsentUri, DeviceCode, UserCode};
+use central_oauth_domain::text::deceptive;
 use url::Url;
 
 use crate::dialect::Meaning;
@@ -55,7 +56,7 @@ fn user_code(fields: &Fields) -> Result<UserCode, ProviderError> {
     let code = fields
         .text("user_code")
         .ok_or_else(|| nonsense("no user_code"))?;
-    if code.chars().count() > MAX_USER_CODE || code.chars().any(char::is_control) {
+    if code.chars().count() > MAX_USER_CODE || deceptive(code).is_some() {
         return Err(nonsense("a user_code that nobody can type"));
     }
     Ok(UserCode::new(code))

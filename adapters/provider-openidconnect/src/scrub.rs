@@ -1,5 +1,6 @@
 //! Removes the secrets of a request from texts about its response.
 
+use central_oauth_domain::text::presentable;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use url::form_urlencoded::byte_serialize;
@@ -30,17 +31,13 @@ impl Scrubber {
             .sort_by_key(|known| usize::MAX - known.expose_secret().len());
     }
 
-    /// Returns a text without secrets and control characters, shortened last: half a secret would not be recognised.
+    /// Returns a [`presentable`] text without secrets, shortened last: half a secret would not be recognised.
     pub(crate) fn text(&self, words: &str) -> String {
         let mut clean = words.to_owned();
         for secret in &self.0 {
             clean = clean.replace(secret.expose_secret(), "[removed]");
         }
-        clean
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .take(MAX_CHARACTERS)
-            .collect()
+        presentable(&clean).chars().take(MAX_CHARACTERS).collect()
     }
 
     /// Returns an error code in lower case, if the text can be one. RFC 6749 section 5.2 allows printable ASCII; a space

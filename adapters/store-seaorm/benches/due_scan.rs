@@ -8,7 +8,7 @@ mod fill;
 
 use std::time::{Duration, Instant};
 
-use central_oauth_domain::grant::{KeyBinding, ProviderName};
+use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::ports::{AccountStore, KeyStore, RefreshStore, SealStore};
 use central_oauth_domain::secret::{KeyedHash, SealId};
 use central_oauth_store_seaorm::SeaOrmStore;
@@ -96,7 +96,7 @@ impl Stored {
     async fn read_token(&self, n: u64) {
         let place = usize::try_from(n).unwrap() % self.keys.len();
         let key = self.store.find_key(&self.keys[place]).await.unwrap();
-        let KeyBinding::Account(account) = key.unwrap().binding else {
+        let Some(account) = key.unwrap().binding.account() else {
             panic!("a key of no account");
         };
         assert!(self.store.tokens(account).await.unwrap().is_some());

@@ -9,13 +9,13 @@ mod common;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use central_oauth_domain::grant::{AccessKeyId, KeyBinding, NewGrant};
+use central_oauth_domain::grant::{AccessKeyId, NewGrant};
 use central_oauth_domain::ports::{AccountStore, KeyStore, LinkStore, ReadStore, RowVersion};
 use central_oauth_domain::secret::Sealed;
 use central_oauth_store_seaorm::SeaOrmStore;
 use tokio::task::JoinSet;
 
-use common::{NOW, OnDisk, OnServer, authorizing, grant, key};
+use common::{NOW, OnDisk, OnServer, audit, authorizing, grant, key, macs};
 
 const ACCOUNTS: u64 = 1_000;
 const ROUNDS: usize = 5;
@@ -30,13 +30,16 @@ async fn fill(store: &SeaOrmStore) {
             refresh_token: Some(sealed(900)),
             ..grant(&n.to_string())
         };
-        store.complete_link(&link, grant, NOW).await.unwrap();
+        store
+            .complete_link(&link, grant, NOW, macs(), audit())
+            .await
+            .unwrap();
     }
 }
 
 async fn by_two_questions(store: &SeaOrmStore, n: u64) {
     let found = store.find_key(&key(n)).await.unwrap().unwrap();
-    let KeyBinding::Account(account) = found.binding else {
+    let Some(account) = found.binding.account() else {
         panic!("a key of no account");
     };
     assert!(store.tokens(account).await.unwrap().is_some());

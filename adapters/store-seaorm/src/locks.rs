@@ -24,6 +24,7 @@ const NEW_LINKS: i32 = 1;
 const COPYING: i32 = 3;
 const GUESSES: i32 = 4;
 const CONSENTS: i32 = 5;
+const AUDIT: i32 = 6;
 
 /// Whoever migrates. It may take its time, but does not wait long for a table: everybody else who wants it would stand behind
 /// in the server's queue, and could neither read tokens nor save any for as long as a backup takes.
@@ -102,6 +103,11 @@ pub(crate) async fn guesses(db: &impl ConnectionTrait) -> Result<(), StoreError>
 /// Whoever counts consents under way before adding one.
 pub(crate) async fn consents(db: &impl ConnectionTrait) -> Result<(), StoreError> {
     advisory(db, CONSENTS).await.map_err(failed)
+}
+
+/// Whoever gives audit entries their places, or deletes old ones.
+pub(crate) async fn audit(db: &impl ConnectionTrait) -> Result<(), StoreError> {
+    advisory(db, AUDIT).await.map_err(failed)
 }
 
 /// Whoever decides by whether a person of a provider has a live account here: an account may not appear between that

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use central_oauth_domain::audit::{AuditFilter, AuditKind, AuditNumber};
 use central_oauth_domain::grant::refresh::Outage;
 use central_oauth_domain::grant::revocation::REVOCATION_HORIZON;
 use central_oauth_domain::grant::{
@@ -24,8 +25,8 @@ use crate::accounts::locked::locked;
 use crate::entities::{accounts, device_codes, revocations as outgoing, tokens};
 use crate::refreshes::{open_providers, outages};
 use crate::{
-    DatabaseUrl, PoolSettings, SeaOrmStore, claims, clock_steps, guesses, keys, links, outbox,
-    reads, revocations, sealed_rows, seals,
+    DatabaseUrl, PoolSettings, SeaOrmStore, audit, claims, clock_steps, guesses, keys, links,
+    outbox, reads, revocations, sealed_rows, seals,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
@@ -127,6 +128,34 @@ async fn what_keys_open_is_read_and_confirmed_by_indexes() {
 }
 
 #[tokio::test]
+async fn audit_entries_are_found_by_indexes() {
+    let all = AuditFilter::default();
+    let after = AuditNumber(7);
+    assert_uses(audit::filtered(&all, after), &["(rowid>?)"]).await;
+    let account = AuditFilter {
+        account: Some(AccountId(1)),
+        ..all.clone()
+    };
+    assert_uses(
+        audit::filtered(&account, after),
+        &["ix_audit_log_account_id"],
+    )
+    .await;
+    let key = AuditFilter {
+        key: Some(AccessKeyId(1)),
+        ..all.clone()
+    };
+    assert_uses(audit::filtered(&key, after), &["ix_audit_log_key_id"]).await;
+    let kind = AuditFilter {
+        kind: Some(AuditKind::KeyDeleted),
+        ..all
+    };
+    assert_uses(audit::filtered(&kind, after), &["ix_audit_log_kind"]).await;
+    let references = vec![vec![1; 16], vec![2; 16]];
+    assert_uses(audit::with_references(references), &["(reference=?)"]).await;
+}
+
+#[tokio::test]
 async fn due_polls_are_claimed_by_an_index() {
     let busy = [ProviderName::new("github")];
     // Few polls are due, and those are sorted.
@@ -191,7 +220,7 @@ async fn tokens_are_locked_by_indexes() {
 
 #[tokio::test]
 async fn open_links_are_counted_in_an_index() {
-    let query = links::open_links(NOW).offset(9999).limit(1);
+    let query = links::open_links(NOW).limit(10_000);
     assert_uses(query, &["ix_device_codes_expires_at"]).await;
 }
 

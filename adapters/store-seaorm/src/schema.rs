@@ -109,6 +109,16 @@ impl SeaOrmStore {
         locks::migrating(&session).await.map_err(&at)
     }
 
+    /// The migration that [`SeaOrmStore::migrate_down`] would take back first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn newest_migration(&self) -> Result<Option<String>, OpenError> {
+        let pending = self.pending_migrations().await?;
+        let mut newest_first = known().into_iter().rev();
+        Ok(newest_first.find(|name| !pending.contains(name)))
+    }
+
     /// The migrations that [`SeaOrmStore::migrate_up`] would apply, in order.
     ///
     /// # Errors
@@ -117,6 +127,17 @@ impl SeaOrmStore {
         let at = OpenError::at(self.url());
         let session = self.database.read().await.map_err(&at)?;
         pending(&session).await.map_err(&at)
+    }
+
+    /// Whether the schema, which may be an old one, has the table of replicas.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn knows_replicas(&self) -> Result<bool, OpenError> {
+        let at = OpenError::at(self.url());
+        let session = self.database.read().await.map_err(&at)?;
+        let tables = SchemaManager::new(session.unwatched().map_err(&at)?);
+        tables.has_table("replicas").await.map_err(&at)
     }
 }
 

@@ -53,6 +53,19 @@ impl SealStore for SeaOrmStore {
         Ok(kept)
     }
 
+    async fn replace_hash_key(&self, seen: &Sealed, by: &Sealed) -> Result<bool, StoreError> {
+        let write = self.write().await?;
+        let replaced = service_keys::Entity::update_many()
+            .col_expr(service_keys::Column::HashKey, by.as_bytes().to_vec().into())
+            .filter(service_keys::Column::Id.eq(ONLY_ROW))
+            .filter(service_keys::Column::HashKey.eq(seen.as_bytes().to_vec()))
+            .exec(&write.txn)
+            .await
+            .map_err(failed)?;
+        write.commit().await?;
+        Ok(replaced.rows_affected > 0)
+    }
+
     async fn seals_in_use(&self) -> Result<BTreeSet<SealId>, StoreError> {
         seals_in_use(&self.read().await?).await
     }

@@ -5,17 +5,21 @@ mod common;
 
 use std::time::Duration;
 
-use central_oauth_domain::ports::{KeyStore, LinkStore, SealStore, StoreError, WriteTestStore};
+use central_oauth_domain::ports::{
+    Descendants, KeyStore, LinkStore, SealStore, StoreError, WriteTestStore,
+};
 use central_oauth_domain::secret::Sealed;
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::Cluster;
-use common::{OnDisk, OnServer, Scratch, code, key, linked, pending};
+use common::{OnDisk, OnServer, Scratch, audit, code, key, linked, macs, pending};
 use tokio::time::sleep;
 
 /// Creates a link whose storage fails.
 async fn refused(store: &SeaOrmStore, n: u64) {
     let link = common::new_link(n);
-    let refused = store.create_link(link, u64::MAX, common::CODES).await;
+    let refused = store
+        .create_link(link, u64::MAX, common::CODES, macs())
+        .await;
     assert!(
         matches!(refused, Err(StoreError::Unavailable(_))),
         "{refused:?}"
@@ -49,13 +53,15 @@ async fn after_a_failed_write_a_file_stores_what_it_acknowledges() {
         scratch.execute("DROP TRIGGER trouble").await;
         // One that is rolled back would leave a connection inside a transaction whose count is wrong.
         let taken = store
-            .create_link(common::new_link(1), u64::MAX, common::CODES)
+            .create_link(common::new_link(1), u64::MAX, common::CODES, macs())
             .await;
         assert!(matches!(taken, Err(StoreError::Conflict)), "{taken:?}");
         pending(&store, 4).await;
         assert!(stored_in(&scratch, 4).await, "{trouble}");
         let holder = store.find_key(&key(1)).await.unwrap().unwrap();
-        store.delete_key(account.id, holder.id).await.unwrap();
+        let kept = Descendants::Kept;
+        let deleted = store.delete_key(account.id, holder.id, kept, audit());
+        deleted.await.unwrap();
         let later = scratch.open().await;
         assert_eq!(later.find_key(&key(1)).await.unwrap(), None);
         for n in [2, 3] {

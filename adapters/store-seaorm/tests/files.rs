@@ -5,7 +5,6 @@ mod common;
 
 use std::path::Path;
 
-use central_oauth_domain::grant::KeyBinding;
 use central_oauth_domain::ports::{AccountStore, KeyStore, LinkStore, SealStore};
 use central_oauth_store_seaorm::{DatabaseUrl, OpenError, SeaOrmStore, peek_hash_key};
 use common::{POOL, Scratch, code, key, linked, pending, sealed};
@@ -58,7 +57,7 @@ async fn reopening_finds_everything() {
     assert_eq!(store.find_link(&code(1)).await.unwrap(), Some(link));
     assert_eq!(store.tokens(account.id).await.unwrap(), tokens);
     let holder = store.find_key(&key(2)).await.unwrap().unwrap();
-    assert_eq!(holder.binding, KeyBinding::Account(account.id));
+    assert_eq!(holder.binding.account(), Some(account.id));
     let kept = store.hash_key().await.unwrap();
     assert_eq!(kept, Some(sealed("hash key")));
 }

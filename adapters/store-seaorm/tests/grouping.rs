@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use central_oauth_domain::grant::refresh::{Attempts, RefreshFailure};
-use central_oauth_domain::grant::{Account, AccountStatus, Generation, LeaseVersion};
+use central_oauth_domain::grant::{Account, AccountStatus, Generation, InertKey, LeaseVersion};
 use central_oauth_domain::ports::{
     AccountStore, KeyStore, LinkCreation, LinkStore, NewLink, NewLinkKey, Recorded, RefreshStore,
     StoreError,
@@ -16,7 +16,9 @@ use central_oauth_domain::ports::{
 use central_oauth_domain::secret::KeyedHash;
 use central_oauth_domain::{Fault, Timestamp};
 use central_oauth_store_seaorm::SeaOrmStore;
-use common::{CODES, NOW, OnDisk, Scratch, answer, code, key, linked, new_link, pending, sealed};
+use common::{
+    CODES, NOW, OnDisk, Scratch, answer, code, key, linked, macs, new_link, pending, sealed,
+};
 use sea_orm::{DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
@@ -41,7 +43,7 @@ type Creating = JoinHandle<Result<LinkCreation, StoreError>>;
 
 fn create(store: &Arc<SeaOrmStore>, link: NewLink) -> Creating {
     let store = Arc::clone(store);
-    tokio::spawn(async move { store.create_link(link, u64::MAX, CODES).await })
+    tokio::spawn(async move { store.create_link(link, u64::MAX, CODES, macs()).await })
 }
 
 async fn created(creating: Creating) {
@@ -99,7 +101,7 @@ fn refusing(n: u64, how: &str) -> String {
 }
 
 fn with_key(n: u64, key: KeyedHash) -> NewLink {
-    let key = NewLinkKey::New(key);
+    let key = NewLinkKey::New(InertKey::owner(key));
     NewLink { key, ..new_link(n) }
 }
 
@@ -114,7 +116,7 @@ async fn a_member_that_fails_fails_alone() {
     let code_taken = create(&store, with_key(1, key(3)));
     let full = {
         let store = Arc::clone(&store);
-        tokio::spawn(async move { store.create_link(new_link(4), 1, CODES).await })
+        tokio::spawn(async move { store.create_link(new_link(4), 1, CODES, macs()).await })
     };
     let not_allowed = create(&store, new_link(5));
     let last = create(&store, new_link(6));

@@ -39,6 +39,9 @@ async fn up_and_down_and_up_again() {
             "m0009_clock_steps",
             "m0010_outages",
             "m0011_networks",
+            "m0012_key_macs",
+            "m0013_audit",
+            "m0014_return_codes",
             "m0016_labels"
         ]
     );

@@ -6,10 +6,10 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
+use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::grant::revocation::{
     NewRevocation, RevocableTokens, RevocationReference,
 };
-use central_oauth_domain::grant::{KeyBinding, ProviderName};
 use central_oauth_domain::link::{Ending, Guess, GuessLimit};
 use central_oauth_domain::ports::{
     AccountStore, GuessStore, KeyStore, LinkStore, RevocationStore, StoreError, TokenStore,
@@ -17,7 +17,8 @@ use central_oauth_domain::ports::{
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::{Cluster, Database};
 use common::{
-    LATER, NOW, OnDisk, POOL, Scratch, authorizing, code, grant, key, linked, pending, returned,
+    LATER, NOW, OnDisk, POOL, Scratch, audit, authorizing, code, grant, key, linked, macs, pending,
+    returned,
 };
 use sea_orm::{ConnectionTrait, Statement};
 use tokio::task::JoinSet;
@@ -28,7 +29,7 @@ async fn live(store: &dyn TokenStore, on_disk: &OnDisk, n: u64) -> Result<(), St
     store.find_key(&key(n)).await?;
     if n.is_multiple_of(2) {
         let person = format!("person {}", n % 6);
-        let completed = store.complete_link(&link, grant(&person), NOW);
+        let completed = store.complete_link(&link, grant(&person), NOW, macs(), audit());
         completed.await.map(drop)
     } else {
         store.end_link(&link, Ending::Denied(None), None, NOW).await
@@ -117,7 +118,7 @@ async fn writers_that_go_away_harm_nobody() {
             assert_eq!(on_disk.store.find_link(&code(n)).await.unwrap(), None);
             continue;
         };
-        if let KeyBinding::Account(account) = holder.binding {
+        if let Some(account) = holder.binding.account() {
             assert!(on_disk.store.tokens(account).await.unwrap().is_some());
         }
     }
@@ -157,7 +158,7 @@ async fn an_ended_link_keeps_nothing_sealed() {
     let ended = store.end_link(&link, Ending::Denied(None), None, NOW);
     ended.await.unwrap();
     let link = returned(store, 2).await;
-    let completed = store.complete_link(&link, grant("ada"), NOW);
+    let completed = store.complete_link(&link, grant("ada"), NOW, macs(), audit());
     completed.await.unwrap();
     let held = "device_codes WHERE coalesce(device_code, user_code, verification_uri, \
         verification_uri_complete, callback, access_token, refresh_token, id_token) IS NOT NULL";

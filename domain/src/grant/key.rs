@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::AccountId;
+use super::{AccountId, AccountKey, KeyLimits, KeyMaker};
 use crate::link::Link;
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
@@ -35,26 +35,63 @@ pub enum KeyRole {
     Reader,
 }
 
+impl KeyRole {
+    /// The word of the contract and of the store.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Reader => "reader",
+        }
+    }
+}
+
 /// What a key opens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyBinding {
     /// A linked account.
-    Account(AccountId),
+    Account {
+        /// The store's number of the account.
+        id: AccountId,
+        /// Whose account that number is.
+        person: AccountKey,
+    },
     /// Nothing yet: its link has not been completed.
     Link(Box<Link>),
 }
 
-/// A key that somebody showed, as the store knows it.
+impl KeyBinding {
+    /// Returns the account that the key opens, if it does.
+    #[must_use]
+    pub const fn account(&self) -> Option<AccountId> {
+        match self {
+            Self::Account { id, .. } => Some(*id),
+            Self::Link(_) => None,
+        }
+    }
+}
+
+/// A key that somebody showed, as the store knows it. [`RowMacs`] tells whether the service has written its row.
+///
+/// [`RowMacs`]: crate::vault::RowMacs
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyHolder {
     /// The store's number.
     pub id: AccessKeyId,
+    /// The hash that it is found by.
+    pub hash: KeyedHash,
     /// What it may do.
     pub role: KeyRole,
     /// When it stops working, if ever.
     pub expires_at: Option<Timestamp>,
+    /// Who made it; `None` for a key from before makers were recorded.
+    pub maker: Option<KeyMaker>,
+    /// What else limits its use.
+    pub limits: KeyLimits,
     /// What it opens.
     pub binding: KeyBinding,
+    /// The MAC of all this; `None` for a key from before there were MACs.
+    pub mac: Option<KeyedHash>,
 }
 
 /// A key as its account's owner sees it: without the secret.
@@ -66,6 +103,10 @@ pub struct KeyRecord {
     pub role: KeyRole,
     /// Its name: given when it was created, or taken from the client that requested the link.
     pub name: Option<String>,
+    /// Who made it; `None` for a key from before makers were recorded.
+    pub maker: Option<KeyMaker>,
+    /// What else limits its use.
+    pub limits: KeyLimits,
     /// When it was handed out.
     pub created_at: Timestamp,
     /// When it stops working, if ever.
@@ -83,8 +124,70 @@ pub struct NewKey {
     pub hash: KeyedHash,
     /// What it is called.
     pub name: String,
+    /// Who makes it.
+    pub maker: KeyMaker,
+    /// What limits its use.
+    pub limits: KeyLimits,
     /// Now.
     pub created_at: Timestamp,
     /// When it stops working, if ever.
     pub expires_at: Option<Timestamp>,
+}
+
+impl NewKey {
+    /// Returns the key that a store keeps under this number, without its MAC.
+    #[must_use]
+    pub fn holder(&self, id: AccessKeyId, person: AccountKey) -> KeyHolder {
+        KeyHolder {
+            id,
+            hash: self.hash,
+            role: KeyRole::Reader,
+            expires_at: self.expires_at,
+            maker: Some(self.maker),
+            limits: self.limits.clone(),
+            binding: KeyBinding::Account {
+                id: self.account,
+                person,
+            },
+            mac: None,
+        }
+    }
+}
+
+/// The key of a new link. It opens nothing until the link is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InertKey {
+    /// Its hash.
+    pub hash: KeyedHash,
+    /// What it may do later.
+    pub role: KeyRole,
+    /// When it stops working, if ever.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl InertKey {
+    /// A key that may do everything, and does not expire.
+    #[must_use]
+    pub const fn owner(hash: KeyedHash) -> Self {
+        Self {
+            hash,
+            role: KeyRole::Owner,
+            expires_at: None,
+        }
+    }
+
+    /// Returns the key that a store keeps with its link, without its MAC.
+    #[must_use]
+    pub fn holder(self, link: &Link) -> KeyHolder {
+        KeyHolder {
+            id: link.key,
+            hash: self.hash,
+            role: self.role,
+            expires_at: self.expires_at,
+            maker: Some(KeyMaker::Link),
+            limits: KeyLimits::default(),
+            binding: KeyBinding::Link(Box::new(link.clone())),
+            mac: None,
+        }
+    }
 }

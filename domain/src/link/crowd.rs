@@ -11,6 +11,7 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeLimit {
     window: Duration,
+    crowd: u64,
 }
 
 /// A network has asked for too many link codes.
@@ -24,11 +25,25 @@ pub struct TooManyCodes {
 impl CodeLimit {
     /// Link codes that one network gets in the window.
     pub const PER_NETWORK: u64 = 300;
+    /// While so many links are open, a network gets only [`Self::PER_NETWORK_IN_A_CROWD`]. So some networks do not keep out
+    /// the others.
+    pub const CROWD: u64 = 2_000;
+    /// Link codes that one network gets in the window in a crowd.
+    pub const PER_NETWORK_IN_A_CROWD: u64 = 10;
 
     /// A limit over a sliding window, the lifetime of a code.
     #[must_use]
     pub const fn new(window: Duration) -> Self {
-        Self { window }
+        Self {
+            window,
+            crowd: Self::CROWD,
+        }
+    }
+
+    /// The same limit, but with a crowd of so many.
+    #[must_use]
+    pub const fn with_crowd(self, crowd: u64) -> Self {
+        Self { crowd, ..self }
     }
 
     /// Since when the link codes of a network count.
@@ -37,8 +52,18 @@ impl CodeLimit {
         now - self.window
     }
 
-    /// Judges a request for a link code. `full_since` is when the network got the latest but [`Self::PER_NETWORK`] of the
-    /// codes that count; `None` if it got fewer.
+    /// Returns how many link codes one network gets in the window while `open` links are open.
+    #[must_use]
+    pub const fn of_network(&self, open: u64) -> u64 {
+        if open < self.crowd {
+            Self::PER_NETWORK
+        } else {
+            Self::PER_NETWORK_IN_A_CROWD
+        }
+    }
+
+    /// Judges a request for a link code. `full_since` is when the network got the first of the latest
+    /// [`Self::of_network`] codes that count; `None` if it got fewer.
     ///
     /// # Errors
     /// When the network has got as many as it may.
@@ -173,6 +198,13 @@ mod tests {
         assert_eq!(wait(None), Ok(()));
         assert_eq!(wait(Some(now - Duration::from_secs(500))), Err(100));
         assert_eq!(wait(Some(now + Duration::from_secs(9_000))), Err(600));
+    }
+
+    #[test]
+    fn a_network_gets_fewer_codes_in_a_crowd() {
+        let limit = CodeLimit::new(Duration::from_secs(600));
+        let open = [0, 1_999, 2_000, 9_000];
+        assert_eq!(open.map(|open| limit.of_network(open)), [300, 300, 10, 10]);
     }
 
     #[test]

@@ -158,7 +158,7 @@ impl GuessLimit {
     }
 }
 
-/// What counts as one address. One customer commonly holds a whole IPv6 /64; an IPv4 address in IPv6 clothes is that IPv4
+/// What counts as one address. One customer commonly holds a whole IPv6 /64; an IPv4-mapped IPv6 address is that IPv4
 /// address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Network(IpAddr);
@@ -167,11 +167,20 @@ impl Network {
     /// The network of an address.
     #[must_use]
     pub fn of(address: IpAddr) -> Self {
+        Self::prefix(address, 64)
+    }
+
+    /// The site of an address: an IPv6 /48, of which one customer may hold all 65,536 networks.
+    #[must_use]
+    pub fn site_of(address: IpAddr) -> Self {
+        Self::prefix(address, 48)
+    }
+
+    fn prefix(address: IpAddr, bits: u32) -> Self {
         Self(match address.to_canonical() {
-            IpAddr::V6(v6) => {
-                let [a, b, c, d, ..] = v6.segments();
-                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-            }
+            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(
+                v6.to_bits() & (u128::MAX << (128 - bits)),
+            )),
             v4 => v4,
         })
     }
@@ -282,6 +291,9 @@ mod tests {
         assert!(one.is_ok());
         assert_eq!(one, network("2001:db8:0:1:ffff::2"));
         assert_ne!(one, network("2001:db8:0:2::1"));
+        let site = |address: &str| address.parse().map(Network::site_of);
+        assert_eq!(site("2001:db8:0:1::1"), site("2001:db8:0:ffff::2"));
+        assert_ne!(site("2001:db8:0:1::1"), site("2001:db8:1:1::1"));
         assert_eq!(network("192.0.2.1"), network("::ffff:192.0.2.1"));
         assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
     }

@@ -6,6 +6,7 @@ mod guesses;
 mod model;
 pub mod pace;
 mod poll_limit;
+mod return_code;
 mod transitions;
 
 pub use code::{LinkCode, MalformedLinkCode};
@@ -14,8 +15,9 @@ pub use crowd::{
 };
 pub use guesses::{Guess, GuessLimit, Network, TooManyGuesses, WrongBefore, WrongCode, WrongTries};
 pub use model::{
-    Ending, Link, LinkId, LinkState, LinkStatus, LinkVersion, PollSchedule, Requester,
-    SealedConsent, SealedGrant, SealedPrompt,
+    Ending, HeldGrant, Link, LinkId, LinkState, LinkStatus, LinkVersion, Owner, PollSchedule,
+    Requester, SealedConsent, SealedGrant, SealedPrompt,
 };
 pub use poll_limit::{PollLimit, PolledTooSoon, Poller};
+pub use return_code::{ReturnCode, ReturnCodePolicy};
 pub use transitions::TransitionError;

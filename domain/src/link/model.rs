@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::ReturnCode;
 use crate::fault::Fault;
-use crate::grant::{AccessKeyId, AccountId, ProviderName, TokenOrigin};
+use crate::grant::{AccessKeyId, AccountId, AccountKey, ProviderName, TokenOrigin};
 use crate::labels::Labels;
 use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
@@ -72,6 +73,8 @@ pub struct Link {
     pub poll: Option<PollSchedule>,
     /// Until when somebody is asking the provider about this link.
     pub lease_until: Option<Timestamp>,
+    /// The return codes that the link's key may still try, if the link asks for one.
+    pub return_code_tries: Option<u32>,
     /// Where it stands.
     pub state: LinkState,
 }
@@ -85,6 +88,8 @@ pub enum LinkState {
     Authorizing(SealedConsent),
     /// The provider has given tokens; who the person is remains to be found out.
     Redeemed(SealedGrant),
+    /// The person has consented. The tokens are held until the program sends the return code that the person reads.
+    Confirming(HeldGrant),
     /// Done: the key opens this account.
     Linked {
         /// The account.
@@ -119,6 +124,8 @@ pub enum LinkStatus {
     Pending,
     /// The person is at the provider.
     Authorizing,
+    /// The link waits for its return code.
+    Confirming,
     /// The key opens this account.
     Linked(AccountId),
     /// The person, or the provider for them, said no; the provider may have said why.
@@ -186,6 +193,26 @@ pub struct SealedGrant {
     pub origin: TokenOrigin,
 }
 
+/// Tokens with their owner, held until the link is confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldGrant {
+    /// The tokens, still sealed to the link.
+    pub grant: SealedGrant,
+    /// Whose they are.
+    pub owner: Owner,
+}
+
+/// The person who consented, as the account will know them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The provider and the person's id there, or a random id if the provider does not say.
+    pub key: AccountKey,
+    /// Whether the id is the provider's.
+    pub identified: bool,
+    /// A name for people.
+    pub display_name: String,
+}
+
 /// When a provider is asked about a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PollSchedule {
@@ -217,6 +244,10 @@ impl Link {
             },
             LinkState::Pending if self.is_past_deadline(now) => LinkStatus::Expired,
             LinkState::Authorizing(_) if self.is_over(now) => LinkStatus::Expired,
+            LinkState::Confirming(_) if self.is_past_deadline(now) => {
+                LinkStatus::Failed(ReturnCode::not_confirmed())
+            }
+            LinkState::Confirming(_) => LinkStatus::Confirming,
             LinkState::Pending => LinkStatus::Pending,
             LinkState::Authorizing(_) | LinkState::Redeemed(_) => LinkStatus::Authorizing,
         }
@@ -249,7 +280,21 @@ impl Link {
     pub const fn ended_at(&self) -> Option<Timestamp> {
         match self.state {
             LinkState::Linked { at, .. } | LinkState::Ended { at, .. } => Some(at),
-            LinkState::Pending | LinkState::Authorizing(_) | LinkState::Redeemed(_) => None,
+            LinkState::Pending
+            | LinkState::Authorizing(_)
+            | LinkState::Redeemed(_)
+            | LinkState::Confirming(_) => None,
+        }
+    }
+
+    /// Returns the tokens that the link holds.
+    #[must_use]
+    pub const fn held(&self) -> Option<&SealedGrant> {
+        match &self.state {
+            LinkState::Redeemed(grant) | LinkState::Confirming(HeldGrant { grant, .. }) => {
+                Some(grant)
+            }
+            _ => None,
         }
     }
 
@@ -272,7 +317,7 @@ impl Link {
     pub fn was_over_before(&self, moment: Timestamp) -> bool {
         match (&self.state, self.ended_at()) {
             (_, Some(at)) => at < moment,
-            (LinkState::Redeemed(_), None) => false,
+            (LinkState::Redeemed(_) | LinkState::Confirming(_), None) => false,
             _ => self.expires_at < moment && self.lease_until.is_none_or(|until| until < moment),
         }
     }
@@ -294,6 +339,6 @@ impl LinkStatus {
     /// Whether nothing more will come of the link.
     #[must_use]
     pub const fn is_final(&self) -> bool {
-        !matches!(self, Self::Pending | Self::Authorizing)
+        !matches!(self, Self::Pending | Self::Authorizing | Self::Confirming)
     }
 }

@@ -32,6 +32,9 @@ pub trait OAuthProvider: Send + Sync {
     /// The scopes that are asked for.
     fn scopes(&self) -> &[String];
 
+    /// Whether people consent by a redirect that sends their browser back here, so that the page knows who consented.
+    fn sends_browsers_back(&self) -> bool;
+
     /// Where the tokens of this provider come from.
     ///
     /// # Errors

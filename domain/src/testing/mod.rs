@@ -1,5 +1,6 @@
 //! Fakes for tests.
 
+mod audit;
 mod fake_cipher;
 mod fixed_clock;
 mod memory_store;
@@ -8,6 +9,7 @@ mod seeded_entropy;
 mod services;
 mod settings;
 
+pub use audit::{audit_chain, audit_draft};
 pub use fake_cipher::FakeCipher;
 pub use fixed_clock::FixedClock;
 pub use memory_store::MemoryStore;

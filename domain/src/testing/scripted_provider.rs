@@ -188,6 +188,10 @@ impl OAuthProvider for ScriptedProvider {
         &self.scopes
     }
 
+    fn sends_browsers_back(&self) -> bool {
+        self.script().by_redirect
+    }
+
     async fn origin(&self) -> Result<TokenOrigin, ProviderError> {
         let moved_to = self.script().moved_to.clone();
         Ok(moved_to.unwrap_or_else(Self::origin))

@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use crate::entropy::Entropy;
 use crate::observe::Unobserved;
 use crate::ports::{Clock, TokenStore};
-use crate::usecases::{Pause, Ports, Providers, Services, Settings, TokenCache, Workers};
+use crate::usecases::{
+    AuditLog, AuditSettings, Pause, Ports, Providers, Services, Settings, TokenCache, Workers,
+};
 use crate::vault::Vault;
 
 /// Ports without an observer.
@@ -23,6 +25,13 @@ pub fn ports(
     Ports {
         cache: Arc::new(TokenCache::new(store.clone(), Arc::clone(&clock))),
         pause: Arc::new(NoPause),
+        audit: Arc::new(AuditLog::new(
+            store.clone(),
+            vault.clone(),
+            Arc::clone(&clock),
+            Arc::clone(&entropy),
+            AuditSettings::default(),
+        )),
         store,
         vault,
         clock,

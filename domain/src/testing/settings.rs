@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::link::ReturnCodePolicy;
 use crate::usecases::Settings;
 
 /// Codes live for ten minutes and are polled every two seconds; nobody is admin, and anybody may ask for a code.
@@ -11,10 +12,10 @@ pub fn settings() -> Settings {
         public_url: "https://auth.example".to_owned(),
         link_code_ttl: Duration::from_secs(600),
         poll_interval: Duration::from_secs(2),
+        return_code: ReturnCodePolicy::default(),
         provider_timeout: Duration::from_secs(10),
         refresh_at_least_every: Duration::from_secs(86_400),
-        admin_key: None,
-        enroll_key: None,
+        operators: Vec::new(),
         replica_name: "test".to_owned(),
         version: "0".to_owned(),
     }

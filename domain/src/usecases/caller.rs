@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::Refusal;
 use crate::grant::{AccountId, KeyBinding, KeyHolder, StoredTokens};
-use crate::link::LinkStatus;
 use crate::ports::OpenedKey;
 use crate::time::Timestamp;
 
@@ -13,8 +12,10 @@ use crate::time::Timestamp;
 pub enum Caller {
     /// No bearer was shown.
     Nobody,
-    /// The operator.
+    /// An operator who may do everything but read tokens.
     Admin,
+    /// An operator who may read what an admin may read, and change nothing.
+    Auditor,
     /// A holder of the enrolment key.
     Enroller,
     /// A holder of an access key.
@@ -59,24 +60,28 @@ impl Deref for ShownKey {
 /// [`Refusal::LinkPending`] before the key's link is complete, [`Refusal::Unauthorized`] once it ended without an account.
 pub(super) fn account_of(key: &KeyHolder, now: Timestamp) -> Result<AccountId, Refusal> {
     let link = match &key.binding {
-        KeyBinding::Account(account) => return Ok(*account),
+        KeyBinding::Account { id, .. } => return Ok(*id),
         KeyBinding::Link(link) => link,
     };
-    match link.status(now) {
-        // Completed between the two reads that found the key and its link.
-        LinkStatus::Linked(account) => Ok(account),
-        status if status.is_final() => Err(UNKNOWN_KEY),
-        _ => Err(Refusal::LinkPending),
+    if link.status(now).is_final() {
+        Err(UNKNOWN_KEY)
+    } else {
+        Err(Refusal::LinkPending)
     }
 }
 
 /// For a bearer that is no key of this service.
 pub const UNKNOWN_KEY: Refusal =
     Refusal::Unauthorized("the key is unknown, revoked or was never used");
+/// The answer says no more than for an unknown key; the log does.
+pub(super) const ALTERED_KEY: Refusal = UNKNOWN_KEY;
 /// For a request without a key.
 pub const KEY_NEEDED: Refusal = Refusal::Unauthorized(
     "authentication required: send an access key as `Authorization: Bearer <key>`",
 );
+/// For an auditor who would change something.
+pub const AUDITING_ONLY: Refusal =
+    Refusal::Forbidden("an auditor's key may read, and change nothing");
 /// For a key that was made for an account later.
 pub const READING_ONLY: Refusal =
     Refusal::Forbidden("this key may read the token and the account, and nothing else");

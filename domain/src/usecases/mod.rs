@@ -1,12 +1,16 @@
 //! What people and programs can do. Each service is a folder with its rules; [`Services`] holds one of each.
 
 mod accounts;
+mod audit;
 mod caller;
 mod consents;
+mod expiry;
 mod housekeeping;
+mod key_macs;
 mod keys;
 mod links;
 mod name;
+mod operators;
 mod page;
 mod providers;
 mod readiness;
@@ -24,11 +28,16 @@ mod unlock;
 mod withdrawal;
 
 pub use accounts::{AccountPage, AccountQuery, Accounts, after_restore};
+pub use audit::{
+    AuditLog, AuditPage, AuditSettings, Verified, VerifyError, export_audit, verify_audit,
+};
 pub use caller::{Caller, ShownKey};
-pub use consents::{Callback, Consents, LinkView, Visitor};
+pub use consents::{Callback, Consents, Disowned, LinkView, Visitor};
 pub use housekeeping::Housekeeping;
+pub use key_macs::{add_key_macs, give_up_key_macs};
 pub use keys::{HandedKey, KeyPage, KeyRequest, Keys};
 pub use links::{LinkReport, LinkRequest, Links, StartedLink};
+pub use operators::Operators;
 pub use page::Page;
 pub use providers::Providers;
 pub use readiness::Readiness;
@@ -46,9 +55,11 @@ pub use withdrawal::Pause;
 /// Refusals with constant words, for the examples in the document of an API.
 pub mod refusals {
     pub use super::accounts::{ENROLMENT_ONLY, NO_SUCH_ACCOUNT};
-    pub use super::caller::{KEY_NEEDED, READING_ONLY, UNKNOWN_KEY};
+    pub use super::audit::READERS_ONLY;
+    pub use super::caller::{AUDITING_ONLY, KEY_NEEDED, READING_ONLY, UNKNOWN_KEY};
     pub use super::keys::NO_SUCH_KEY;
-    pub use super::refusal::UNKNOWN_CODE;
+    pub use super::links::{KEY_IS_KEPT, RETURN_CODES_ARE_OFF};
+    pub use super::refusal::{NO_RETURN_CODE, UNKNOWN_CODE};
     pub use super::revoker::ADMIN_ONLY;
     pub use super::tokens::{NOT_FOR_OPERATORS, NOTHING_TO_REFRESH_WITH};
 }

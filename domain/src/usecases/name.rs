@@ -1,15 +1,18 @@
 //! Names that callers choose.
 
 use super::Refusal;
+use crate::text::deceptive;
 
 const MOST_CHARACTERS: usize = 100;
 
 /// A name stands on pages beside our own words: short, and nothing in it that could pass for them.
 pub(super) fn checked(field: &str, name: &str) -> Result<String, Refusal> {
     let name = name.trim();
-    let changes_direction = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if name.chars().any(|c| c.is_control() || changes_direction(c)) {
-        let detail = format!("{field} holds control characters");
+    if let Some(c) = deceptive(name) {
+        let number = u32::from(c);
+        let detail = format!(
+            "{field} holds U+{number:04X}, which is invisible or changes how other characters look"
+        );
         return Err(Refusal::Unprocessable(detail));
     }
     if name.chars().count() > MOST_CHARACTERS {

@@ -38,6 +38,21 @@ pub enum Refusal {
     /// The request is well formed and cannot be met.
     #[error("{0}")]
     Unprocessable(String),
+    /// The operator demands a return code, and the request asks for none.
+    #[error(
+        "this service links accounts only with a return code: set `return_code` to true, and send the code that the page \
+         shows to `POST /v1/link/{{link_code}}/confirm`"
+    )]
+    ReturnCodeRequired,
+    /// The return code is not the one on the page.
+    #[error("{}", wrong_return_code(*.tries_left))]
+    WrongReturnCode {
+        /// How often the program may try again.
+        tries_left: u32,
+    },
+    /// The link has ended without an account.
+    #[error("the link has ended without an account")]
+    LinkEnded,
     /// Too much, too fast.
     #[error("too many wrong codes have been tried")]
     RateLimited {
@@ -48,6 +63,12 @@ pub enum Refusal {
     #[error("too many unknown keys from this network; a valid key still works")]
     TooManyUnknownKeys {
         /// When the next unknown key gets a 401 again.
+        retry_after: Duration,
+    },
+    /// An access key was used more often than it may be.
+    #[error("this access key was used more often than it may be")]
+    KeyUsedTooOften {
+        /// When it may be used again.
         retry_after: Duration,
     },
     /// This network has asked for too many link codes.
@@ -137,3 +158,15 @@ impl From<ProviderError> for Refusal {
 
 /// What a code without a link gets.
 pub const UNKNOWN_CODE: Refusal = Refusal::NotFound("no link has this code");
+
+/// Why a provider's links cannot ask for a return code.
+pub const NO_RETURN_CODE: &str = "this provider does not send people back to this service (device flow), so a return code \
+     would prove nothing";
+
+fn wrong_return_code(tries_left: u32) -> String {
+    match tries_left {
+        0 => "the return code is wrong, and no try is left: the link has failed".to_owned(),
+        1 => "the return code is wrong; 1 try is left".to_owned(),
+        more => format!("the return code is wrong; {more} tries are left"),
+    }
+}

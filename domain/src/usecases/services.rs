@@ -4,18 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::accounts::AccountReader;
-use super::links::{GuessLimiter, LinkEnder};
+use super::links::{GuessLimiter, LinkCompleter, LinkEnder};
 use super::readiness::Readiness;
 use super::tokens::Renewal;
 use super::withdrawal::Withdrawals;
 use super::{
-    Accounts, Consents, Housekeeping, Keys, Links, Pause, Providers, Redeemer, RefreshOnDemand,
-    Refresher, RevokeOnDemand, Revoker, TokenCache, Tokens,
+    Accounts, AuditLog, Consents, Housekeeping, Keys, Links, Operators, Pause, Providers, Redeemer,
+    RefreshOnDemand, Refresher, RevokeOnDemand, Revoker, TokenCache, Tokens,
 };
 use crate::entropy::Entropy;
+use crate::link::ReturnCodePolicy;
 use crate::observe::Observer;
+use crate::operator::OperatorKey;
 use crate::ports::{Clock, TokenStore};
-use crate::secret::AccessKey;
 use crate::vault::Vault;
 
 /// What the services need from the outside.
@@ -37,6 +38,8 @@ pub struct Ports {
     pub providers: Providers,
     /// Receives events for metrics.
     pub observer: Arc<dyn Observer>,
+    /// Records what happens.
+    pub audit: Arc<AuditLog>,
 }
 
 /// What the operator decides.
@@ -47,14 +50,14 @@ pub struct Settings {
     pub link_code_ttl: Duration,
     /// How often a client may poll a link.
     pub poll_interval: Duration,
+    /// Whether links may or must ask for a return code.
+    pub return_code: ReturnCodePolicy,
     /// The timeout of one provider call.
     pub provider_timeout: Duration,
     /// Tokens are refreshed at least this often, because unused refresh tokens expire.
     pub refresh_at_least_every: Duration,
-    /// The bearer that is admin.
-    pub admin_key: Option<AccessKey>,
-    /// The bearer that may ask for link codes; `None` lets anybody.
-    pub enroll_key: Option<AccessKey>,
+    /// The keys of operators. Without one that enrols, anybody may ask for link codes.
+    pub operators: Vec<OperatorKey>,
     /// The name by which operators know this replica.
     pub replica_name: String,
     /// The version of the program.
@@ -103,12 +106,16 @@ pub struct Services {
     pub accounts: Arc<Accounts>,
     /// Authenticates callers and manages access keys.
     pub keys: Arc<Keys>,
+    /// The keys of operators.
+    pub operators: Arc<Operators>,
     /// Refreshes grants.
     pub refresher: Arc<Refresher>,
     /// Revokes tokens.
     pub revoker: Arc<Revoker>,
     /// What replicas on one store do for each other.
     pub housekeeping: Arc<Housekeeping>,
+    /// Records what happens, and shows the record.
+    pub audit: Arc<AuditLog>,
     /// Whether the service can do its work.
     pub readiness: Arc<Readiness>,
     /// The providers at which people can consent.
@@ -122,27 +129,39 @@ impl Services {
         let accounts = AccountReader::new(ports);
         let guesses = GuessLimiter::new(ports, settings);
         let ender = LinkEnder::new(ports, &workers.revoker);
+        let completer = LinkCompleter::new(ports, settings);
         let renewal = Renewal::new(ports, &accounts, workers.refresh_on_demand);
         let revoke = workers.revoke_on_demand;
         let withdrawals = Withdrawals::new(ports);
+        let operators = Operators::new(ports.vault.clone(), &settings.operators);
+        let operators = Arc::new(operators);
+        let redeemer = Redeemer::new(ports, settings, &accounts, &ender, &completer);
+        let deletion = Arc::new(Accounts::new(
+            ports,
+            &accounts,
+            &renewal,
+            &ender,
+            &workers.revoker,
+            revoke,
+            &withdrawals,
+        ));
+        let keys = Keys::new(ports, &operators, &accounts, &ender, withdrawals);
+        let keys = Arc::new(keys);
+        let consents = Consents::new(ports, settings, &guesses, ender.clone(), &deletion, &keys);
         Self {
-            redeemer: Arc::new(Redeemer::new(ports, settings, &accounts, &ender)),
+            redeemer: Arc::new(redeemer),
             tokens: Arc::new(Tokens::new(ports, &renewal)),
-            accounts: Arc::new(Accounts::new(
-                ports,
-                &accounts,
-                &renewal,
-                &ender,
-                &workers.revoker,
-                revoke,
-                &withdrawals,
+            accounts: deletion,
+            keys,
+            consents: Arc::new(consents),
+            links: Arc::new(Links::new(
+                ports, settings, &operators, accounts, guesses, ender, completer,
             )),
-            keys: Arc::new(Keys::new(ports, settings, &accounts, &ender, withdrawals)),
-            consents: Arc::new(Consents::new(ports, settings, &guesses, ender)),
-            links: Arc::new(Links::new(ports, settings, accounts, guesses)),
+            operators,
             refresher: workers.refresher,
             revoker: workers.revoker,
             housekeeping: Arc::new(Housekeeping::new(ports, settings)),
+            audit: Arc::clone(&ports.audit),
             readiness: Arc::new(Readiness::new(ports)),
             providers: ports.providers.clone(),
         }

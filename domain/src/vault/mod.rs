@@ -1,18 +1,22 @@
 //! Secrets on their way to the store and back: each sealed to the one place it belongs to.
 
 mod place;
+mod row_macs;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use crate::grant::{AccountKey, Extra};
-use crate::link::{LinkCode, Network};
+use crate::link::{Link, LinkCode, Network, ReturnCode};
 use crate::ports::{Cipher, CipherError, HashKey, SealedTo, SealedValue, SecretKind};
 use crate::secret::{AccessKey, BrowserToken, CallbackQuery, KeyedHash, SealId, Sealed};
 
 pub use place::Sealable;
-use place::{STATE, associated_data, bound};
+use place::{STATE, associated_data, bound, hash_key_without_macs, places};
+pub use row_macs::{AlteredKey, RowMacs};
 
 /// The cipher together with the hash key, in terms of the model. Clones share both.
 #[derive(Clone)]
@@ -32,15 +36,13 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 }
 
 impl Vault {
-    /// Seals a new hash key for the store.
+    /// Seals a new hash key for the store. Where it is sealed to says that every row which needs a MAC has one.
     ///
     /// # Errors
     /// See [`Cipher::seal`].
     pub fn seal_hash_key(cipher: &dyn Cipher, key: &HashKey) -> Result<Sealed, CipherError> {
-        cipher.seal(
-            key.expose(),
-            &associated_data(&SealedTo::Service, SecretKind::HashKey),
-        )
+        let place = associated_data(&SealedTo::Service, SecretKind::HashKey);
+        cipher.seal(key.expose(), &place)
     }
 
     /// Opens the store's hash key: also the check that the configured key is the right one.
@@ -48,10 +50,7 @@ impl Vault {
     /// # Errors
     /// See [`Cipher::open`].
     pub fn unlock(cipher: Arc<dyn Cipher>, sealed: &Sealed) -> Result<Self, CipherError> {
-        let plain = cipher.open(
-            sealed,
-            &associated_data(&SealedTo::Service, SecretKind::HashKey),
-        )?;
+        let (plain, _) = open_hash_key(cipher.as_ref(), sealed)?;
         let key = <[u8; 32]>::try_from(plain.as_slice()).map_err(|_| CipherError::Corrupt)?;
         Ok(Self {
             cipher,
@@ -64,15 +63,47 @@ impl Vault {
     /// # Errors
     /// See [`Cipher::open`]; [`CipherError::UnknownKey`] when it is another one.
     pub fn verify(&self, sealed: &Sealed) -> Result<(), CipherError> {
-        let plain = self.cipher.open(
-            sealed,
-            &associated_data(&SealedTo::Service, SecretKind::HashKey),
-        )?;
+        let (plain, _) = open_hash_key(self.cipher.as_ref(), sealed)?;
         if plain.as_slice() == self.hash_key.expose() {
             Ok(())
         } else {
             Err(CipherError::UnknownKey)
         }
+    }
+
+    /// Computes the MACs of rows.
+    #[must_use]
+    pub fn row_macs(&self) -> RowMacs {
+        RowMacs::new(Arc::clone(&self.cipher), Arc::clone(&self.hash_key))
+    }
+
+    /// Returns this hash key of the store as it is sealed once all rows have MACs; `None` if it is sealed so already. Only
+    /// who has the secret key can change it from one form to the other.
+    ///
+    /// # Errors
+    /// See [`Cipher::open`] and [`Cipher::seal`].
+    pub fn mark_rows_authenticated(&self, sealed: &Sealed) -> Result<Option<Sealed>, CipherError> {
+        let (plain, place) = open_hash_key(self.cipher.as_ref(), sealed)?;
+        let marked = associated_data(&SealedTo::Service, SecretKind::HashKey);
+        if place == marked {
+            return Ok(None);
+        }
+        self.cipher.seal(&plain, &marked).map(Some)
+    }
+
+    /// Returns this hash key of the store as versions seal it that know no MACs; `None` if it is sealed so already.
+    ///
+    /// # Errors
+    /// See [`Cipher::open`] and [`Cipher::seal`].
+    pub fn unmark_rows_authenticated(
+        &self,
+        sealed: &Sealed,
+    ) -> Result<Option<Sealed>, CipherError> {
+        let (plain, place) = open_hash_key(self.cipher.as_ref(), sealed)?;
+        if place == hash_key_without_macs() {
+            return Ok(None);
+        }
+        self.cipher.seal(&plain, &hash_key_without_macs()).map(Some)
     }
 
     /// Seals a secret to its owner.
@@ -159,24 +190,39 @@ impl Vault {
     /// # Errors
     /// See [`Cipher::open`].
     pub fn check(&self, owner: &SealedTo, value: &SealedValue) -> Result<(), CipherError> {
-        let place = associated_data(owner, value.kind);
-        self.cipher.open(&value.sealed, &place).map(drop)
+        open_at(
+            self.cipher.as_ref(),
+            &value.sealed,
+            places(owner, value.kind),
+        )
+        .map(drop)
     }
 
-    /// Seals a sealed value anew with the present key.
+    /// Seals a sealed value anew with the present key, for the place where it opens.
     ///
     /// # Errors
     /// See [`Cipher::open`] and [`Cipher::seal`].
     pub fn reseal(&self, owner: &SealedTo, value: &SealedValue) -> Result<Sealed, CipherError> {
-        let place = associated_data(owner, value.kind);
-        let plain = self.cipher.open(&value.sealed, &place)?;
-        self.cipher.seal(&plain, &place)
+        let cipher = self.cipher.as_ref();
+        let (plain, place) = open_at(cipher, &value.sealed, places(owner, value.kind))?;
+        cipher.seal(&plain, &place)
     }
 
     /// The hash that a link code is found by.
     #[must_use]
     pub fn hash_link_code(&self, code: &LinkCode) -> KeyedHash {
         self.hash("link_code", code.digits())
+    }
+
+    /// The return code of a link, which nothing stores: only whoever has the hash key can work it out.
+    #[must_use]
+    pub fn return_code(&self, link: &Link) -> ReturnCode {
+        let place = format!("{} {}", link.id.0, link.created_at.as_millis());
+        let code = hex(link.code.as_bytes());
+        let hash = self.hash("return_code", &format!("{place} {code}"));
+        let mut start = [0; 16];
+        start.copy_from_slice(&hash.as_bytes()[..16]);
+        ReturnCode::from_random(start)
     }
 
     /// The hash that an access key is found by.
@@ -215,9 +261,40 @@ impl Vault {
         self.hash("operator_key", key.expose())
     }
 
-    /// The purpose in front keeps the hashes of different kinds of values apart; it contains no zero byte.
     fn hash(&self, purpose: &str, value: &str) -> KeyedHash {
-        let input = zeroize::Zeroizing::new([purpose.as_bytes(), &[0], value.as_bytes()].concat());
+        self.mac(purpose, value.as_bytes())
+    }
+
+    /// The hash that a value is authenticated by. The purpose in front keeps the hashes of different kinds of values apart; it
+    /// contains no zero byte.
+    #[must_use]
+    pub(crate) fn mac(&self, purpose: &str, value: &[u8]) -> KeyedHash {
+        let input = zeroize::Zeroizing::new([purpose.as_bytes(), &[0], value].concat());
         self.cipher.keyed_hash(&self.hash_key, &input)
     }
+}
+
+/// Opens a hash key, and says where it was sealed to.
+fn open_hash_key(
+    cipher: &dyn Cipher,
+    sealed: &Sealed,
+) -> Result<(Zeroizing<Vec<u8>>, Vec<u8>), CipherError> {
+    let places = places(&SealedTo::Service, SecretKind::HashKey);
+    open_at(cipher, sealed, places)
+}
+
+/// Opens a value at the first place where it opens.
+fn open_at(
+    cipher: &dyn Cipher,
+    sealed: &Sealed,
+    places: Vec<Vec<u8>>,
+) -> Result<(Zeroizing<Vec<u8>>, Vec<u8>), CipherError> {
+    let mut refused = CipherError::Corrupt;
+    for place in places {
+        match cipher.open(sealed, &place) {
+            Ok(plain) => return Ok((plain, place)),
+            Err(error) => refused = error,
+        }
+    }
+    Err(refused)
 }

@@ -55,7 +55,7 @@ const fn names(owner: &SealedTo, kind: SecretKind) -> [&'static str; 2] {
         SealedTo::Revocation(_) => "revocations",
     };
     let value_name = match (owner, kind) {
-        (_, SecretKind::HashKey) => "hash_key",
+        (_, SecretKind::HashKey) => "hash_key_with_macs",
         (_, SecretKind::AccessToken) => "access_token",
         // An account's spare becomes its refresh token without being sealed anew.
         (_, SecretKind::RefreshToken) | (SealedTo::Account(_), SecretKind::SpareRefreshToken) => {
@@ -70,6 +70,21 @@ const fn names(owner: &SealedTo, kind: SecretKind) -> [&'static str; 2] {
         (_, SecretKind::VerificationUriComplete) => "verification_uri_complete",
     };
     [owner_name, value_name]
+}
+
+/// Where a hash key is sealed to while there may be rows without a MAC: in a database that no version has opened which
+/// knows MACs.
+pub(super) fn hash_key_without_macs() -> Vec<u8> {
+    bound(["service_keys", "hash_key"], &[])
+}
+
+/// The places where a value may open.
+pub(super) fn places(owner: &SealedTo, kind: SecretKind) -> Vec<Vec<u8>> {
+    let place = associated_data(owner, kind);
+    match kind {
+        SecretKind::HashKey => vec![place, hash_key_without_macs()],
+        _ => vec![place],
+    }
 }
 
 /// The frozen names of the `state` that a browser carries.

@@ -19,7 +19,9 @@ impl Cipher for Showing {
         sealed: &Sealed,
         associated_data: &[u8],
     ) -> Result<zeroize::Zeroizing<Vec<u8>>, CipherError> {
-        assert_eq!(sealed.as_bytes(), associated_data);
+        if sealed.as_bytes() != associated_data {
+            return Err(CipherError::Corrupt);
+        }
         Ok(zeroize::Zeroizing::new(vec![0; 32]))
     }
 
@@ -45,10 +47,21 @@ fn frozen(parts: &[&[u8]]) -> Sealed {
 #[test]
 fn the_associated_data_never_changes() {
     let hash_key = Vault::seal_hash_key(&Showing, &HashKey::new([0; 32])).unwrap();
-    assert_eq!(hash_key, frozen(&[b"service_keys", b"hash_key"]));
-    let literal = b"\0\0\0\0\0\0\0\x0cservice_keys\0\0\0\0\0\0\0\x08hash_key";
-    assert_eq!(hash_key.as_bytes(), literal);
-    let vault = Vault::unlock(Arc::new(Showing), &hash_key).unwrap();
+    assert_eq!(hash_key, frozen(&[b"service_keys", b"hash_key_with_macs"]));
+    let earlier =
+        Sealed::from_bytes(b"\0\0\0\0\0\0\0\x0cservice_keys\0\0\0\0\0\0\0\x08hash_key".to_vec());
+    let vault = Vault::unlock(Arc::new(Showing), &earlier).unwrap();
+    assert_eq!(vault.verify(&hash_key), Ok(()));
+    assert_eq!(
+        vault.mark_rows_authenticated(&earlier),
+        Ok(Some(hash_key.clone()))
+    );
+    assert_eq!(vault.mark_rows_authenticated(&hash_key), Ok(None));
+    assert_eq!(
+        vault.unmark_rows_authenticated(&hash_key),
+        Ok(Some(earlier.clone()))
+    );
+    assert_eq!(vault.unmark_rows_authenticated(&earlier), Ok(None));
     let (account, link) = (
         AccountKey {
             provider: ProviderName::new("github"),
@@ -103,6 +116,7 @@ fn the_associated_data_never_changes() {
     // The spare of an account becomes its refresh token as it is.
     for (owner, kind, expected) in [
         (SealedTo::Service, SecretKind::HashKey, hash_key),
+        (SealedTo::Service, SecretKind::HashKey, earlier),
         (
             SealedTo::Account(account.clone()),
             SecretKind::SpareRefreshToken,

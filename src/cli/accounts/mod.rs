@@ -5,6 +5,7 @@ mod words;
 use serde::Deserialize as _;
 
 use super::client::{AccountDetails, Client, Listed};
+use super::help::{KEY, Notes, OPERATOR};
 use super::label::Label;
 use super::print::{json, result, tell};
 use super::profile::Target;
@@ -12,8 +13,23 @@ use super::table::lay_out;
 use super::{Exit, Failure};
 use crate::config::ClientConfig;
 
+const NOTES: Notes = Notes {
+    text: "\
+Shows the account of the saved key, or of the key in CENTRAL_OAUTH_ACCESS_KEY. If CENTRAL_OAUTH_ADMIN_KEY is set, shows
+all accounts, unless --profile or --key-file selects a saved key. The admin key is sent only to --server or
+CENTRAL_OAUTH_SERVER, never to the service of a saved key.",
+    examples: &[
+        "central-oauth accounts",
+        "central-oauth accounts --status relink_required --json",
+        "central-oauth accounts --label team=billing",
+    ],
+    exits: KEY,
+    variables: OPERATOR,
+};
+
 /// Options of `accounts`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     #[command(flatten)]
     target: Target,
@@ -52,7 +68,7 @@ impl Status {
     }
 }
 
-pub(super) async fn run(options: Options, config: ClientConfig) -> Result<Exit, Failure> {
+pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Exit, Failure> {
     let (caller, relink) = match options.target.operator(&config)? {
         Some(operator) => (operator, words::relink_elsewhere()),
         None => {

@@ -34,8 +34,20 @@ pub(crate) struct LinkRequest<'a> {
     pub(crate) provider: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) client_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) role: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) key_expires_at: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) return_code: bool,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) labels: BTreeMap<&'a str, &'a str>,
+}
+
+/// The body of `POST /v1/link/{link_code}/confirm`.
+#[derive(Serialize)]
+pub(crate) struct Confirmation<'a> {
+    pub(crate) return_code: &'a str,
 }
 
 /// The response to [`LinkRequest`].
@@ -143,6 +155,10 @@ pub(crate) struct NewKey<'a> {
     pub(crate) name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) expires_at: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(crate) networks: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_uses_per_minute: Option<u32>,
 }
 
 /// An access key without its secret.
@@ -154,6 +170,8 @@ pub(crate) struct KeyDetails {
     pub(crate) name: Option<String>,
     #[serde(deserialize_with = "shown")]
     pub(crate) role: String,
+    #[serde(default, deserialize_with = "maybe_shown")]
+    pub(crate) created_by: Option<String>,
     #[serde(default, deserialize_with = "time")]
     pub(crate) created_at: Option<OffsetDateTime>,
     #[serde(default, deserialize_with = "time")]

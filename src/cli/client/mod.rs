@@ -18,8 +18,8 @@ use super::profile::{Origin, Profile};
 use super::{Exit, Failure};
 use answers::ProblemBody;
 pub(super) use answers::{
-    AccountDetails, Deleted, Health, KeyDetails, LinkCode, LinkRequest, NewKey, Page, Poll,
-    ProviderList, RevocationDetails, Token,
+    AccountDetails, Confirmation, Deleted, Health, KeyDetails, LinkCode, LinkRequest, NewKey, Page,
+    Poll, ProviderList, RevocationDetails, Token,
 };
 
 /// Talks to one service, with at most one key.
@@ -112,6 +112,14 @@ impl Client {
         self.answer(self.request(Method::GET, &path)).await
     }
 
+    /// Sends the return code of a link.
+    pub(super) async fn confirm(&self, link_code: &str, code: &str) -> Result<Poll, Refused> {
+        let path = format!("/v1/link/{link_code}/confirm");
+        let confirmation = Confirmation { return_code: code };
+        let request = self.request(Method::POST, &path);
+        self.answer(request.json(&confirmation)).await
+    }
+
     /// Returns the complete response of `GET /v1/token`. [`Token`] has the members that commands use.
     pub(super) async fn token(&self, min_ttl: u64) -> Result<Value, Refused> {
         let request = self.request(Method::GET, "/v1/token");
@@ -175,10 +183,19 @@ impl Client {
             .await
     }
 
-    pub(super) async fn delete_key(&self, id: &str, key: &str) -> Result<(), Refused> {
+    pub(super) async fn delete_key(
+        &self,
+        id: &str,
+        key: &str,
+        descendants: bool,
+    ) -> Result<(), Refused> {
         let path = format!("/v1/accounts/{id}/keys/{key}");
-        let deleted = self.send(self.request(Method::DELETE, &path)).await;
-        deleted.map(|_| ())
+        let mut request = self.request(Method::DELETE, &path);
+        // An earlier service does not know it.
+        if descendants {
+            request = request.query(&[("descendants", "true")]);
+        }
+        self.send(request).await.map(|_| ())
     }
 
     /// Builds a request. The service may be served below a path of a shared host.
@@ -283,6 +300,11 @@ impl Refused {
                 passing.then(|| problem.retry_after.unwrap_or_default())
             }
         }
+    }
+
+    /// Whether the service answered with this problem code.
+    pub(super) fn has_code(&self, code: &str) -> bool {
+        matches!(self, Self::Problem(problem) if problem.code == code)
     }
 
     /// Whether the service answered with this status.

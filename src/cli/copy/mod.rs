@@ -6,14 +6,25 @@ use std::sync::Arc;
 
 use central_oauth_store_seaorm::{CopyError, CopyReport, copy};
 
+use super::help::{Notes, SEALED};
 use super::migrate::must_exist;
 use super::{Exit, Failure, print};
 use crate::config::{CopyConfig, Environment, Keys, LogConfig};
 use crate::{telemetry, wiring};
 use progress::Progress;
 
+const NOTES: Notes = Notes {
+    text: "",
+    examples: &[
+        "central-oauth copy --from sqlite:///data/db.sqlite3 --to postgres://user@host/database",
+    ],
+    exits: &[],
+    variables: SEALED,
+};
+
 /// Options of `copy`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     /// The database to read, such as sqlite:///data/db.sqlite3. The command does not change it [default: the file in
     /// CENTRAL_OAUTH_DB_PATH].
@@ -30,6 +41,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     let (config, keys) = (config.map_err(usage)?, Keys::read(environment)?);
     telemetry::install(LogConfig::read(environment, "warn")?);
     must_exist(&config.from)?;
+    let keys = keys.secret.unwrap().await?;
     let mut progress = Progress::new();
     let cipher = wiring::cipher(&keys, &Arc::new(wiring::entropy()));
     let mut show = |step| progress.show(step);

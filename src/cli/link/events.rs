@@ -19,6 +19,11 @@ pub(super) fn code(code: &LinkCode, provider: &str) -> Result<(), Failure> {
     }))
 }
 
+/// Prints that a return code is read from standard input now.
+pub(super) fn confirming(expires_in: u64) -> Result<(), Failure> {
+    line(&json!({ "status": "confirming", "expires_in": expires_in }))
+}
+
 /// Prints how the link ended.
 pub(super) fn result(linked: &Result<Linked, Failure>) -> Result<(), Failure> {
     match linked {

@@ -2,6 +2,7 @@
 
 mod events;
 mod invitation;
+pub(super) mod return_code;
 
 use std::io::IsTerminal;
 
@@ -10,6 +11,8 @@ use reqwest::StatusCode;
 use url::Url;
 
 use super::client::{Client, LinkCode, LinkRequest, Poll, Refused};
+use super::help::Notes;
+use super::keys::time;
 use super::label::Label;
 use super::print::{tell, warn};
 use super::profile::{self, Origin, Pending, Profile, Target};
@@ -17,8 +20,29 @@ use super::wait::wait;
 use super::{Exit, Failure};
 use crate::config::{ClientConfig, Environment};
 
+const NOTES: Notes = Notes {
+    text: "The address and the code go to standard error. Give them to a person who has the account.",
+    examples: &[
+        "central-oauth link --server https://auth.example.com",
+        "central-oauth link --profile work --provider github --host github.com",
+        "central-oauth link --label team=billing --label host=db1",
+        "central-oauth link --relink",
+        "central-oauth link --return-code",
+        "central-oauth link --json --no-browser",
+    ],
+    exits: &[
+        Exit::NoKey,
+        Exit::Denied,
+        Exit::Expired,
+        Exit::LinkFailed,
+        Exit::Unavailable,
+    ],
+    variables: &["SERVER", "ACCESS_KEY", "ENROLL_KEY", "NO_COLOR", "BROWSER"],
+};
+
 /// Options of `link`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     #[command(flatten)]
     target: Target,
@@ -32,25 +56,53 @@ pub(super) struct Options {
     /// Consent again for the account of the saved access key. The key stays the same.
     #[arg(long)]
     relink: bool,
+    /// What the access key may do. A `reader` reads the token and the account, and does nothing else [default: owner].
+    #[arg(long, value_name = "ROLE", conflicts_with = "relink")]
+    role: Option<Role>,
+    /// When the access key expires, such as 2027-01-31T00:00:00Z [default: never].
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "relink")]
+    key_expires_at: Option<String>,
     /// Replace a saved access key that still works.
     #[arg(long, conflicts_with = "relink")]
     force: bool,
-    /// Save with the key that `token --format git` and `token --format docker` may give its tokens to this host. Can be
+    /// Save with the key that `token --format git`, `docker` and `kubectl` may give its tokens to this host. Can be
     /// repeated.
     #[arg(long = "host", value_name = "HOST", conflicts_with = "relink")]
     hosts: Vec<String>,
     /// Give the account this label, by which the operator finds it. Can be repeated.
     #[arg(long = "label", value_name = "NAME=VALUE")]
     labels: Vec<Label>,
+    /// Ask for a return code: after the consent, the page shows a code, which you type here to complete the link. Protects
+    /// against people who talk you into confirming their link. Used without this option, too, if the service requires it.
+    #[arg(long)]
+    return_code: bool,
     /// Do not open a web browser.
     #[arg(long)]
     no_browser: bool,
     /// When to draw the address as a QR code.
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     qr: When,
-    /// Print the link code and then the result on standard output, each as one line of JSON, for CI.
+    /// Print the link code and then the result on standard output, each as one line of JSON, for CI. A return code is read
+    /// from standard input, one line for each `confirming` event.
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Role {
+    /// Everything that concerns the account.
+    Owner,
+    /// The token and the account, to read.
+    Reader,
+}
+
+impl Role {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Reader => "reader",
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -75,7 +127,7 @@ impl When {
 
 pub(super) async fn run(
     options: Options,
-    config: ClientConfig,
+    config: ClientConfig<'_>,
     environment: &Environment,
 ) -> Result<Exit, Failure> {
     let linked = if options.relink {
@@ -93,8 +145,9 @@ pub(super) async fn run(
     if let Some(file) = &linked.key_file {
         tell(format_args!("The access key is saved in {file}."));
     }
-    if let Some(named) = config.access_key.filter(|_| !options.target.names_a_key()) {
-        let variable = named.variable;
+    if !options.target.names_a_key()
+        && let Some(variable) = config.access_key_variable()
+    {
         warn(format_args!(
             "{variable} is set and takes precedence: unset it or add --profile to use the saved key"
         ));
@@ -123,7 +176,7 @@ impl Linked {
 
 async fn link(
     options: &Options,
-    config: &ClientConfig,
+    config: &ClientConfig<'_>,
     environment: &Environment,
 ) -> Result<Linked, Failure> {
     let path = options.target.path()?;
@@ -147,11 +200,7 @@ async fn link(
         refuse_if_it_works(&kept, &holds).await?;
     }
     profile::check_writable(&path)?;
-    let client = Client::new(server.clone())?;
-    let client = match config.enroll_key.clone() {
-        Some(named) => client.with(named.key, Origin::Variable(named.variable)),
-        None => client,
-    };
+    let client = enrolling(&server, options, config)?;
     let code = ask(&client, options).await?;
     let Some(access_key) = code.access_key.clone().map(AccessKey::new) else {
         let message = "the service returned no access key";
@@ -166,7 +215,7 @@ async fn link(
     };
     pending.keep(&profile)?;
     let provider = invite(&client, &code, options, environment).await?;
-    let linked = wait(&Client::of(&profile)?, &code).await;
+    let linked = wait(&Client::of(&profile)?, &code, options.json).await;
     if let Err(failure) = &linked
         && failure.code() != Exit::Unavailable
     {
@@ -179,6 +228,27 @@ async fn link(
         provider,
         key_file: Some(key_file),
     })
+}
+
+/// Returns a client with the enrolment key. Like the admin key, it is sent only to --server or CENTRAL_OAUTH_SERVER.
+fn enrolling(
+    server: &Url,
+    options: &Options,
+    config: &ClientConfig<'_>,
+) -> Result<Client, Failure> {
+    let client = Client::new(server.clone())?;
+    if options.target.is_of_environment(server, config)? {
+        return Ok(match config.enroll_key()? {
+            Some(named) => client.with(named.key, Origin::Variable(named.variable)),
+            None => client,
+        });
+    }
+    if let Some(variable) = config.enroll_key_variable() {
+        warn(format_args!(
+            "{variable} is not sent to {server}, the service of a saved key: add --server {server} to send it"
+        ));
+    }
+    Ok(client)
 }
 
 /// Saves the key of a link that was interrupted on this side but completed by the person.
@@ -195,14 +265,14 @@ async fn adopt(pending: &Pending, server: &Url) -> Result<bool, Failure> {
 
 async fn relink(
     options: &Options,
-    config: &ClientConfig,
+    config: &ClientConfig<'_>,
     environment: &Environment,
 ) -> Result<Linked, Failure> {
     let profile = options.target.profile(config)?;
     let client = Client::of(&profile)?;
     let code = ask(&client, options).await?;
     let provider = invite(&client, &code, options, environment).await?;
-    let poll = Some(wait(&client, &code).await?);
+    let poll = Some(wait(&client, &code, options.json).await?);
     Ok(Linked {
         poll,
         provider,
@@ -242,12 +312,24 @@ async fn refuse_if_it_works(kept: &Profile, holds: &str) -> Result<(), Failure> 
 
 async fn ask(client: &Client, options: &Options) -> Result<LinkCode, Failure> {
     let machine = machine_name();
-    let request = LinkRequest {
+    let request = |return_code| LinkRequest {
         provider: options.provider.as_deref(),
         client_name: options.client_name.as_deref().or(machine.as_deref()),
         labels: options.labels.iter().map(Label::parts).collect(),
+        role: options.role.map(Role::word),
+        key_expires_at: options.key_expires_at.as_deref(),
+        return_code,
     };
-    Ok(client.start_link(&request).await?)
+    if options.return_code {
+        return_code::can_be_typed(options.json)?;
+    }
+    match client.start_link(&request(options.return_code)).await {
+        Err(refused) if refused.has_code("return_code_required") => {
+            return_code::can_be_typed(options.json)?;
+            Ok(client.start_link(&request(true)).await?)
+        }
+        asked => Ok(asked?),
+    }
 }
 
 fn machine_name() -> Option<String> {

@@ -3,7 +3,6 @@
 mod person;
 
 use std::collections::BTreeMap;
-
 use std::time::Duration;
 
 use central_oauth_domain::secret::AccessKey;
@@ -40,6 +39,9 @@ async fn ask_for_a_code(client: &Client, service: &Url) -> Result<(LinkCode, Acc
         provider: None,
         client_name: Some("dev --auto"),
         labels: BTreeMap::new(),
+        role: None,
+        key_expires_at: None,
+        return_code: false,
     };
     let code = client.start_link(&request).await?;
     let (digits, lives) = (&code.link_code, code.expires_in);

@@ -66,7 +66,6 @@ struct Stored {
 }
 
 impl Target {
-    const DEFAULT_SERVER: &'static str = "http://127.0.0.1:8080";
     const DEFAULT_PROFILE: &'static str = "default";
 
     /// The file of this profile.
@@ -84,7 +83,7 @@ impl Target {
     /// environment, else of the saved key.
     pub(super) fn server(
         &self,
-        config: &ClientConfig,
+        config: &ClientConfig<'_>,
         kept: Option<&Profile>,
     ) -> Result<Url, Failure> {
         let kept = kept.map(|kept| &kept.server);
@@ -92,7 +91,7 @@ impl Target {
         let of_environment = config.server.as_ref();
         match self.server.as_ref().or(named).or(of_environment).or(kept) {
             Some(server) => Ok(server.clone()),
-            None => Url::parse(Self::DEFAULT_SERVER).map_err(Failure::other),
+            None => default_server(config),
         }
     }
 
@@ -112,9 +111,10 @@ impl Target {
     }
 
     /// Returns the key to use and the service to send it to. A saved key is only sent to its own service.
-    pub(super) fn profile(&self, config: &ClientConfig) -> Result<Profile, Failure> {
-        let of_environment = config.access_key.clone().filter(|_| !self.names_a_key());
-        if let Some(access_key) = of_environment {
+    pub(super) fn profile(&self, config: &ClientConfig<'_>) -> Result<Profile, Failure> {
+        if !self.names_a_key()
+            && let Some(access_key) = config.access_key()?
+        {
             return self.of_environment(config, access_key);
         }
         let Some(kept) = self.load()? else {
@@ -142,13 +142,33 @@ impl Target {
 
     /// Returns the admin key if the environment has one and the command line asks for no saved key. It is sent to
     /// --server or CENTRAL_OAUTH_SERVER, never to the service of a saved key.
-    pub(super) fn operator(&self, config: &ClientConfig) -> Result<Option<Profile>, Failure> {
-        let admin_key = config.admin_key.clone().filter(|_| !self.names_a_key());
+    pub(super) fn operator(&self, config: &ClientConfig<'_>) -> Result<Option<Profile>, Failure> {
+        if self.names_a_key() {
+            return Ok(None);
+        }
         let profile = |key| self.of_environment(config, key);
-        admin_key.map(profile).transpose()
+        config.admin_key()?.map(profile).transpose()
     }
 
-    fn of_environment(&self, config: &ClientConfig, named: NamedKey) -> Result<Profile, Failure> {
+    /// Whether keys of the environment are meant for this service: it is that of --server or CENTRAL_OAUTH_SERVER, not only
+    /// that of a saved key.
+    pub(super) fn is_of_environment(
+        &self,
+        server: &Url,
+        config: &ClientConfig<'_>,
+    ) -> Result<bool, Failure> {
+        let meant = match &self.server {
+            Some(server) => server.clone(),
+            None => default_server(config)?,
+        };
+        Ok(meant.origin() == server.origin())
+    }
+
+    fn of_environment(
+        &self,
+        config: &ClientConfig<'_>,
+        named: NamedKey,
+    ) -> Result<Profile, Failure> {
         Ok(Profile {
             server: self.server(config, None)?,
             access_key: named.key,
@@ -178,6 +198,15 @@ impl Target {
         let path = self.path()?;
         remove(&path)?;
         Ok(Some(path))
+    }
+}
+
+/// Returns the service of the environment, or a service on this machine.
+fn default_server(config: &ClientConfig<'_>) -> Result<Url, Failure> {
+    const ON_THIS_MACHINE: &str = "http://127.0.0.1:8080";
+    match &config.server {
+        Some(server) => Ok(server.clone()),
+        None => Url::parse(ON_THIS_MACHINE).map_err(Failure::other),
     }
 }
 

@@ -15,7 +15,7 @@ const NOT_FOUND: &str = "credentials not found in native keychain";
 pub(super) async fn answer(
     request: &str,
     options: &Options,
-    config: &ClientConfig,
+    config: &ClientConfig<'_>,
 ) -> Result<Exit, Failure> {
     let server = input()?;
     match request {
@@ -28,7 +28,7 @@ pub(super) async fn answer(
     }
 }
 
-async fn get(server: &str, options: &Options, config: &ClientConfig) -> Result<Exit, Failure> {
+async fn get(server: &str, options: &Options, config: &ClientConfig<'_>) -> Result<Exit, Failure> {
     let Some(token) = options.credential(parse(server), config).await? else {
         result(NOT_FOUND)?;
         return Ok(Exit::Other);

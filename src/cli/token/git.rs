@@ -13,7 +13,7 @@ use crate::config::ClientConfig;
 pub(super) async fn answer(
     request: &str,
     options: &Options,
-    config: &ClientConfig,
+    config: &ClientConfig<'_>,
 ) -> Result<Exit, Failure> {
     let server = server(&input()?).filter(|_| request == "get");
     let Some(token) = options.credential(server, config).await? else {

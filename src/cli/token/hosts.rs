@@ -4,14 +4,10 @@ use url::Url;
 
 use crate::cli::client::is_loopback;
 
-/// Hosts, each with a port unless it is the scheme's own.
+/// Hosts, each with a port. The scheme's own port may be left out.
 pub(super) struct Hosts<'a>(pub(super) &'a [String]);
 
 impl Hosts<'_> {
-    pub(super) const fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Whether this server may get the token: it is named, and nobody in between can read the token.
     pub(super) fn include(&self, server: &Url) -> bool {
         let is_private = match server.scheme() {
@@ -20,11 +16,13 @@ impl Hosts<'_> {
             _ => false,
         };
         let host = server.host_str().unwrap_or_default();
-        let host = match server.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
+        let port = server.port_or_known_default().unwrap_or_default();
+        let with_port = format!("{host}:{port}");
+        let is_this = |named: &String| {
+            let is_default = server.port().is_none() && named.eq_ignore_ascii_case(host);
+            is_default || named.eq_ignore_ascii_case(&with_port)
         };
-        is_private && self.0.iter().any(|named| named.eq_ignore_ascii_case(&host))
+        is_private && self.0.iter().any(is_this)
     }
 }
 
@@ -34,13 +32,24 @@ mod tests {
 
     #[test]
     fn only_named_hosts_over_a_private_connection() {
-        let named = ["git.example.com", "Git.example.com:8443", "127.0.0.1:3000"];
+        let named = [
+            "git.example.com",
+            "Git.example.com:8443",
+            "127.0.0.1:3000",
+            "Registry.example.com:443",
+            "localhost:80",
+        ];
         let named = named.map(str::to_owned);
         for (server, included) in [
             ("https://git.example.com/team/project", true),
             ("https://git.example.com:443/", true),
             ("https://GIT.example.com:8443/", true),
             ("http://127.0.0.1:3000/", true),
+            ("https://registry.example.com/", true),
+            ("https://registry.example.com:443/", true),
+            ("http://localhost/", true),
+            ("https://localhost/", false),
+            ("https://registry.example.com:80/", false),
             ("https://git.example.com:9000/", false),
             ("http://git.example.com/", false),
             ("https://evil.example.com/", false),

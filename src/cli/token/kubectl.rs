@@ -17,7 +17,7 @@ const VERSIONS: [&str; 2] = [
 /// Prints an `ExecCredential`.
 pub(super) async fn answer(
     options: &Options,
-    config: &ClientConfig,
+    config: &ClientConfig<'_>,
     environment: &Environment,
 ) -> Result<Exit, Failure> {
     let profile = options.target.profile(config)?;
@@ -28,9 +28,9 @@ pub(super) async fn answer(
     let hosts = options.hosts(&profile);
     let cluster = asked["spec"]["cluster"]["server"].as_str();
     let cluster = cluster.and_then(|server| Url::parse(server).ok());
-    if !hosts.is_empty() && !cluster.is_some_and(|server| hosts.include(&server)) {
-        let message = "kubectl asks for a server that is not among the hosts of this key: add --host, and set \
-                       provideClusterInfo in the kubeconfig";
+    if !cluster.is_some_and(|server| hosts.include(&server)) {
+        let message = "kubectl asks for a server that is not among the hosts of this key: add --host with the host and port \
+                       of the server, and set provideClusterInfo in the kubeconfig";
         return Err(Failure::new(Exit::Other, message));
     }
     let (token, _) = fetch(&profile, options.min_ttl).await?;

@@ -12,14 +12,29 @@ use serde_json::Value;
 use url::Url;
 
 use super::client::{Client, Token};
+use super::help::{GRANT, Notes};
 use super::print::{self, json, result};
 use super::profile::{Profile, Target};
 use super::{Exit, Failure};
 use crate::config::{ClientConfig, Environment};
 use hosts::Hosts;
 
+const NOTES: Notes = Notes {
+    text: "\
+As a credential helper it answers only for the hosts of --host, or else of `link --host`, over https (or http on this
+machine). docs/RECIPES.md shows the configuration of git, Docker and kubectl.",
+    examples: &[
+        "central-oauth token --min-ttl 300",
+        "central-oauth token --json",
+        "git config --global credential.https://github.com.helper \\\n      '!central-oauth token --format git --host github.com'",
+    ],
+    exits: GRANT,
+    variables: &["SERVER", "ACCESS_KEY", "KUBERNETES_EXEC_INFO"],
+};
+
 /// Options of `token`.
 #[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
     #[command(flatten)]
     target: Target,
@@ -36,7 +51,7 @@ pub(super) struct Options {
     #[arg(long)]
     header: bool,
     /// Give the token only to this host, such as git.example.com or git.example.com:8443. Can be repeated. Required by
-    /// --format git and --format docker, unless `link --host` saved hosts with the key.
+    /// --format git, docker and kubectl, unless `link --host` saved hosts with the key.
     #[arg(long = "host", value_name = "HOST")]
     hosts: Vec<String>,
     /// The user name that --format git and --format docker print with the token.
@@ -65,7 +80,7 @@ enum Format {
 
 pub(super) async fn run(
     options: Options,
-    config: ClientConfig,
+    config: ClientConfig<'_>,
     environment: &Environment,
 ) -> Result<Exit, Failure> {
     let request = options.request.as_deref();
@@ -81,7 +96,11 @@ pub(super) async fn run(
     }
 }
 
-async fn print(format: Format, options: &Options, config: &ClientConfig) -> Result<Exit, Failure> {
+async fn print(
+    format: Format,
+    options: &Options,
+    config: &ClientConfig<'_>,
+) -> Result<Exit, Failure> {
     let profile = options.target.profile(config)?;
     let (token, complete) = fetch(&profile, options.min_ttl).await?;
     match format {
@@ -120,14 +139,13 @@ impl Options {
     async fn credential(
         &self,
         server: Option<Url>,
-        config: &ClientConfig,
+        config: &ClientConfig<'_>,
     ) -> Result<Option<Token>, Failure> {
         let Some(server) = server else {
             return Ok(None);
         };
         // A helper that is asked for a foreign host is silent, even if it has no key.
-        let named = Hosts(&self.hosts);
-        if !named.is_empty() && !named.include(&server) {
+        if !self.hosts.is_empty() && !Hosts(&self.hosts).include(&server) {
             return Ok(None);
         }
         let profile = self.target.profile(config)?;

@@ -21,7 +21,7 @@ pub(super) fn read(path: &str) -> Result<BTreeMap<String, Table>, ConfigError> {
 }
 
 /// Describes a TOML error without the value, which may be a secret. (`Display` would show the whole line.)
-pub(super) fn harmless(message: &str) -> String {
+pub(in crate::config) fn harmless(message: &str) -> String {
     let message = message.lines().next().unwrap_or_default();
     let about_a_value = ["invalid type: ", "invalid value: ", "invalid length: "];
     match message.rsplit_once(", expected ") {

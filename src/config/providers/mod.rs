@@ -4,11 +4,13 @@ mod file;
 mod source;
 mod table;
 
+pub(super) use file::harmless;
 use std::time::Duration;
 
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_provider_openidconnect::{ProviderSettings, SettingsError};
 use serde::Deserialize;
+use url::Url;
 
 use super::{ConfigError, Environment, KNOWN};
 use source::Source;
@@ -81,6 +83,21 @@ impl ProviderConfig {
         Ok(config)
     }
 
+    /// Returns a warning if there is no provider.
+    pub(crate) fn warning(&self) -> Option<&'static str> {
+        let is_empty = self.providers.is_empty();
+        is_empty.then_some("no provider is configured: nobody can link an account")
+    }
+
+    /// Returns the issuers whose metadata are fetched.
+    pub(crate) fn issuers(&self) -> Vec<(ProviderName, Url)> {
+        let issuers = self.providers.iter().filter_map(|provider| {
+            let settings = &provider.settings;
+            Some((settings.name.clone(), settings.issuer.clone()?))
+        });
+        issuers.collect()
+    }
+
     /// Returns the provider of `dev`.
     pub(crate) fn built_in(settings: ProviderSettings) -> Self {
         let source = Source::BuiltIn;
@@ -115,6 +132,15 @@ impl ProviderConfig {
 }
 
 impl Provider {
+    /// Returns where the provider is configured: `the environment`, or the file.
+    pub(crate) fn place(&self) -> &str {
+        match &self.source {
+            Source::Environment => "the environment",
+            Source::File { path, .. } => path,
+            Source::BuiltIn => "this program",
+        }
+    }
+
     /// Returns why these settings are invalid.
     pub(crate) fn refused(&self, error: &SettingsError) -> ConfigError {
         self.source.error(&match error {

@@ -92,7 +92,7 @@ async fn link(services: &Services, provider: &ScriptedProvider, clock: &FixedClo
     let request = LinkRequest {
         provider: None,
         requester: Requester::default(),
-        address: None,
+        ..LinkRequest::default()
     };
     let started = services
         .links

@@ -16,9 +16,9 @@ use crate::auth::NeededBearer;
 use crate::dto::{AccountDetails, AccountList, AccountStatus, DeletedAccount};
 use crate::error::Problem;
 use crate::failure::{
-    Answer, BAD_PAGE, Documented, ENROLMENT_ONLY, Failure, LINK_PENDING, NO_SUCH_ACCOUNT,
-    OWNERS_ONLY, PROVIDER_GONE, RELINK_REQUIRED, STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS,
-    UNAUTHORIZED, provider_refused, provider_unavailable,
+    AUDITORS_ONLY_READ, Answer, BAD_PAGE, Documented, ENROLMENT_ONLY, Failure, KEY_USED_TOO_OFTEN,
+    LINK_PENDING, NO_SUCH_ACCOUNT, OWNERS_ONLY, PROVIDER_GONE, RELINK_REQUIRED, STORE_UNAVAILABLE,
+    TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED, provider_refused, provider_unavailable,
 };
 use crate::middleware::bad_parameter;
 
@@ -120,7 +120,7 @@ impl Accounts {
         let status = self
             .services
             .accounts
-            .delete(&caller, account_id(&id))
+            .delete(&caller, account_id(&id), bearer.address())
             .await?;
         Ok(Json(status.into()))
     }
@@ -191,6 +191,7 @@ impl Documented for ListAccounts {
         ENROLMENT_ONLY,
         LINK_PENDING,
         TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
         STORE_UNAVAILABLE,
     ];
 }
@@ -204,6 +205,7 @@ impl Documented for GetAccount {
         NO_SUCH_ACCOUNT,
         LINK_PENDING,
         TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
         STORE_UNAVAILABLE,
     ];
 }
@@ -215,9 +217,11 @@ impl Documented for DeleteAccount {
         UNAUTHORIZED,
         ENROLMENT_ONLY,
         OWNERS_ONLY,
+        AUDITORS_ONLY_READ,
         NO_SUCH_ACCOUNT,
         LINK_PENDING,
         TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
         STORE_UNAVAILABLE,
     ];
 }
@@ -229,6 +233,7 @@ impl Documented for RefreshAccount {
         UNAUTHORIZED,
         ENROLMENT_ONLY,
         OWNERS_ONLY,
+        AUDITORS_ONLY_READ,
         NO_SUCH_ACCOUNT,
         LINK_PENDING,
         RELINK_REQUIRED,
@@ -237,6 +242,7 @@ impl Documented for RefreshAccount {
             || Refusal::Unprocessable(refusals::NOTHING_TO_REFRESH_WITH.to_owned()).into(),
         ),
         TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
         Answer("the provider rejected the refresh", provider_refused),
         Answer(
             "the provider gives no usable answer, or gave none a moment ago",

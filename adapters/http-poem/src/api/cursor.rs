@@ -15,6 +15,7 @@ pub(super) struct Cursors(Cow<'static, str>);
 pub(super) const ACCOUNTS: Cursors = Cursors(Cow::Borrowed("account:"));
 pub(super) const KEYS: Cursors = Cursors(Cow::Borrowed("key:"));
 pub(super) const REVOCATIONS: Cursors = Cursors(Cow::Borrowed("revocation:"));
+pub(super) const AUDIT: Cursors = Cursors(Cow::Borrowed("audit:"));
 
 /// Default page size.
 pub(super) const fn page_size() -> u32 {
@@ -80,6 +81,9 @@ mod tests {
             ACCOUNTS.filtered(&[("provider", None), ("label", some("a:b"))]),
             ACCOUNTS.filtered(&[("provider", None), ("label", some("a:b:7"))]),
             ACCOUNTS.filtered(&[("provider", some("a:b")), ("label", None)]),
+            AUDIT,
+            AUDIT.filtered(&[("kind", some("x"))]),
+            AUDIT.filtered(&[("kind", some("y"))]),
         ];
         for (one, of) in lists.iter().enumerate() {
             for (other, reading) in lists.iter().enumerate() {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use central_oauth_domain::grant::AccessKeyId;
+use central_oauth_domain::grant::{AccessKeyId, ExceedsMaker};
+use central_oauth_domain::ports::Descendants;
 use central_oauth_domain::usecases::{Refusal, Services, refusals};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
@@ -15,9 +16,11 @@ use crate::auth::NeededBearer;
 use crate::body::{NeededJson, no_body, rejected};
 use crate::dto::{AccessKeyDetails, AccessKeyList, CreatedAccessKey, NewAccessKey};
 use crate::failure::{
-    Answer, BAD_PAGE, Documented, ENROLMENT_ONLY, Failure, LINK_PENDING, NO_SUCH_ACCOUNT, NOT_JSON,
-    OWNERS_ONLY, STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED,
+    AUDITORS_ONLY_READ, Answer, BAD_PAGE, Documented, ENROLMENT_ONLY, Failure, KEY_USED_TOO_OFTEN,
+    LINK_PENDING, NO_SUCH_ACCOUNT, NOT_JSON, OWNERS_ONLY, STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS,
+    UNAUTHORIZED,
 };
+use crate::middleware::bad_parameter;
 
 pub(crate) struct Keys {
     services: Arc<Services>,
@@ -81,8 +84,9 @@ impl Keys {
 
     /// Create an access key
     ///
-    /// The new key may read the token and the account, and nothing else. Only this response contains it. Needs the admin
-    /// key or the key that came with a link code of the account.
+    /// The new key may read the token and the account, and nothing else. Only this response contains it. It expires no later
+    /// than the key that asks for it, and is limited to no more networks and uses. Needs the admin key or the key that came
+    /// with a link code of the account.
     #[oai(
         path = "/accounts/:id/keys",
         method = "post",
@@ -100,14 +104,19 @@ impl Keys {
         let NeededJson(asked) = body;
         let request = asked.read()?;
         let id = account_id(&id);
-        let key = self.services.keys.create(&caller, id, request).await?;
+        let key = self
+            .services
+            .keys
+            .create(&caller, id, request, bearer.address())
+            .await?;
         Ok(Created::Created(Json(key.into())))
     }
 
     /// Delete an access key
     ///
-    /// Also deletes the key's links; the account and its other keys stay. Needs the admin key or the key that came with a
-    /// link code of the account, which may delete itself.
+    /// Also deletes the key's links; the account and its other keys stay. With `descendants=true` the keys are deleted too that
+    /// this key has made, and what those have made: do that if the key has leaked. Needs the admin key or the key that came
+    /// with a link code of the account, which may delete itself.
     #[oai(
         path = "/accounts/:id/keys/:key_id",
         method = "delete",
@@ -122,10 +131,19 @@ impl Keys {
         /// The id of the key.
         #[oai(example = "example_key")]
         key_id: Path<String>,
+        /// Whether the keys that this key has made are deleted too.
+        #[oai(default)]
+        descendants: Query<bool>,
     ) -> Result<Deleted, Failure<DeleteKey>> {
         let caller = bearer.caller(&self.services.keys).await?;
         let (id, key) = (account_id(&id), id::read(&key_id, AccessKeyId(-1)));
-        self.services.keys.delete(&caller, id, key).await?;
+        let with = match descendants.0 {
+            true => Descendants::Deleted,
+            false => Descendants::Kept,
+        };
+        let address = bearer.address();
+        let deleted = self.services.keys.delete(&caller, id, key, with, address);
+        deleted.await?;
         Ok(Deleted::Deleted)
     }
 }
@@ -145,6 +163,7 @@ impl Documented for ListKeys {
         NO_SUCH_ACCOUNT,
         LINK_PENDING,
         TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
         STORE_UNAVAILABLE,
     ];
 }
@@ -158,6 +177,7 @@ impl Documented for CreateKey {
         UNAUTHORIZED,
         ENROLMENT_ONLY,
         OWNERS_ONLY,
+        AUDITORS_ONLY_READ,
         NO_SUCH_ACCOUNT,
         LINK_PENDING,
         NOT_JSON,
@@ -170,10 +190,16 @@ impl Documented for CreateKey {
         Answer("an `expires_at` that is over", || {
             Refusal::Unprocessable("expires_at is over already".to_owned()).into()
         }),
+        Answer("a network that is none", NewAccessKey::bad_network),
+        Answer(
+            "more than the key that asks may do itself (`expires_at`, `networks`, `max_uses_per_minute`)",
+            || Refusal::from(ExceedsMaker::Uses).into(),
+        ),
         Answer("the account has as many keys as it may have", || {
             Refusal::Unprocessable("the account has 100 keys already".to_owned()).into()
         }),
         TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
         STORE_UNAVAILABLE,
     ];
 }
@@ -182,15 +208,21 @@ struct DeleteKey;
 
 impl Documented for DeleteKey {
     const PROBLEMS: &'static [Answer] = &[
+        Answer("`descendants` is not `true` or `false`", || {
+            let reason = r#"failed to parse "boolean": provided string was not `true` or `false`"#;
+            bad_parameter("descendants", reason)
+        }),
         UNAUTHORIZED,
         ENROLMENT_ONLY,
         OWNERS_ONLY,
+        AUDITORS_ONLY_READ,
         NO_SUCH_ACCOUNT,
         Answer("the account has no such key", || {
             refusals::NO_SUCH_KEY.into()
         }),
         LINK_PENDING,
         TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
         STORE_UNAVAILABLE,
     ];
 }

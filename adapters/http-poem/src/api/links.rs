@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use central_oauth_domain::grant::KeyRole;
 use central_oauth_domain::link::{PolledTooSoon, Requester};
 use central_oauth_domain::usecases::{LinkRequest, Refusal, Services, refusals};
 use central_oauth_domain::{BadLabel, Labels};
@@ -14,17 +15,20 @@ use url::Url;
 
 use super::Tag;
 use crate::address::client_address;
-use crate::auth::OptionalBearer;
-use crate::body::{OptionalJson, rejected};
-use crate::dto::{LinkReport, NewLink, StartedLink};
+use crate::auth::{NeededBearer, OptionalBearer};
+use crate::body::{NeededJson, OptionalJson, no_body, rejected};
+use crate::dto::{Confirmation, LinkReport, NewLink, StartedLink};
+use crate::error::{Code, Problem};
 use crate::failure::{
-    A_WHILE, Answer, BAD_KEY, Documented, Failure, LINK_PENDING, NOT_JSON, STORE_UNAVAILABLE,
-    TOO_MANY_UNKNOWN_KEYS,
+    A_WHILE, AUDITORS_ONLY_READ, Answer, BAD_KEY, Documented, Failure, KEY_USED_TOO_OFTEN,
+    LINK_PENDING, NOT_JSON, STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED,
 };
+use crate::{host, origin};
 
 pub(crate) struct Links {
     services: Arc<Services>,
     page: Url,
+    public_url: Url,
 }
 
 impl Links {
@@ -32,6 +36,7 @@ impl Links {
         Self {
             services,
             page: page(public_url),
+            public_url: public_url.clone(),
         }
     }
 }
@@ -65,10 +70,14 @@ impl Links {
         bearer: OptionalBearer,
         body: OptionalJson<NewLink>,
     ) -> Result<Started, Failure<StartLink>> {
+        if !origin::is_own(request, &self.public_url) {
+            return Err(foreign_page().into());
+        }
         let caller = bearer.caller(&self.services.keys).await?;
         let OptionalJson(asked) = body;
         let labels = Labels::new(asked.labels.unwrap_or_default()).map_err(Refusal::from)?;
         let address = known(client_address(request));
+        let key_expires_at = asked.key_expires_at.map(|text| text.read("key_expires_at"));
         let wanted = LinkRequest {
             provider: asked.provider,
             requester: Requester {
@@ -77,11 +86,13 @@ impl Links {
                 labels,
             },
             address,
+            role: asked.role.map(KeyRole::from),
+            key_expires_at: key_expires_at.transpose()?,
+            return_code: asked.return_code.unwrap_or_default(),
         };
         let started = self.services.links.start(&caller, wanted).await?;
-        Ok(Started::Created(Json(StartedLink::new(
-            started, &self.page,
-        ))))
+        let started = StartedLink::new(started, asked.return_code, &self.page);
+        Ok(Started::Created(Json(started)))
     }
 
     /// Get the status of a link
@@ -110,10 +121,44 @@ impl Links {
             .await?;
         Ok(Json(report.into()))
     }
+
+    /// Confirm a link with its return code
+    ///
+    /// For a link with `return_code` whose status is `confirming`: the person has consented and reads the return code on the
+    /// page. Ask them for it and send it with the link's access key. Then the key opens the account, and the response is that
+    /// of a poll. A wrong code can be tried three times within 180 seconds; then the link fails with `not_confirmed`, and
+    /// the tokens are revoked.
+    #[oai(
+        path = "/link/:link_code/confirm",
+        method = "post",
+        operation_id = "confirm_link"
+    )]
+    async fn confirm(
+        &self,
+        request: &Request,
+        bearer: NeededBearer,
+        /// The link code. Spaces and hyphens are ignored.
+        #[oai(example = "example_code")]
+        link_code: Path<String>,
+        body: NeededJson<Confirmation>,
+    ) -> Result<Json<LinkReport>, Failure<ConfirmLink>> {
+        let caller = bearer.caller(&self.services.keys).await?;
+        let NeededJson(Confirmation { return_code }) = body;
+        let links = &self.services.links;
+        let address = client_address(request);
+        let report = links.confirm(&link_code, &caller, &return_code, address);
+        Ok(Json(report.await?.into()))
+    }
 }
 
 fn example_code() -> String {
     "12345678".to_owned()
+}
+
+/// The problem of a request by a web page of another site.
+fn foreign_page() -> Problem {
+    let detail = "a web page of another site made this browser ask for a link code; only programs and pages of this service may";
+    Problem::new(Code::Forbidden, detail)
 }
 
 /// Returns the caller's address, if it is known.
@@ -128,6 +173,11 @@ impl Documented for StartLink {
         Answer("the body is not JSON", || {
             rejected::<NewLink>("provider=github")
         }),
+        Answer("`key_expires_at` is not a time", NewLink::bad_expiry),
+        Answer(
+            "the request has no key and names a host that is not one of this service",
+            || host::foreign("https://auth.example.com"),
+        ),
         Answer(
             "the operator has set an enrolment key, and the request has no key",
             || Refusal::EnrollKeyRequired.into(),
@@ -136,6 +186,11 @@ impl Documented for StartLink {
         Answer("this access key may not link its account again", || {
             refusals::READING_ONLY.into()
         }),
+        AUDITORS_ONLY_READ,
+        Answer(
+            "a web page of another site made a browser send this request",
+            foreign_page,
+        ),
         LINK_PENDING,
         NOT_JSON,
         Answer("an unknown field or a wrong type", || {
@@ -148,6 +203,23 @@ impl Documented for StartLink {
                 Refusal::Unprocessable(detail.to_owned()).into()
             },
         ),
+        Answer("a `key_expires_at` that is over", || {
+            Refusal::Unprocessable("key_expires_at is over already".to_owned()).into()
+        }),
+        Answer(
+            "a `role` or `key_expires_at` for an account that is linked again",
+            || Refusal::Unprocessable(refusals::KEY_IS_KEPT.to_owned()).into(),
+        ),
+        Answer("a return code, and this service offers none", || {
+            Refusal::Unprocessable(refusals::RETURN_CODES_ARE_OFF.to_owned()).into()
+        }),
+        Answer("a return code, and the provider offers none", || {
+            Refusal::Unprocessable(refusals::NO_RETURN_CODE.to_owned()).into()
+        }),
+        Answer(
+            "this service links accounts only with a return code",
+            || Refusal::ReturnCodeRequired.into(),
+        ),
         Answer(
             "a label that is too long, has other characters than it may, or is one too many",
             || Refusal::from(BadLabel::Name).into(),
@@ -157,13 +229,15 @@ impl Documented for StartLink {
             Refusal::Unprocessable(detail.to_owned()).into()
         }),
         Answer(
-            "a network gets 300 link codes without a key in the lifetime of one (10 minutes by default)",
+            "a network (an IPv6 /48 counts as one) gets 300 link codes without a key in the lifetime of one (10 minutes by \
+             default), and 10 while 2,000 or more links are open",
             || {
                 let retry_after = A_WHILE;
                 Refusal::TooManyLinks { retry_after }.into()
             },
         ),
         TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
         Answer("the operator has configured no provider", || {
             let detail = "no provider is configured on this service";
             Refusal::ProviderNotConfigured(detail.to_owned()).into()
@@ -187,7 +261,36 @@ impl Documented for PollLink {
             let retry_after = A_WHILE;
             Refusal::RateLimited { retry_after }.into()
         }),
+        KEY_USED_TOO_OFTEN,
         TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
+        STORE_UNAVAILABLE,
+    ];
+}
+
+struct ConfirmLink;
+
+impl Documented for ConfirmLink {
+    const PROBLEMS: &'static [Answer] = &[
+        Answer("the body is missing or not JSON", no_body),
+        UNAUTHORIZED,
+        Answer("this key has no link with this code", || {
+            refusals::UNKNOWN_CODE.into()
+        }),
+        LINK_PENDING,
+        Answer("the link has ended without an account", || {
+            Refusal::LinkEnded.into()
+        }),
+        NOT_JSON,
+        Answer(
+            "not the code on the page; `tries_left` says how often it may still be tried",
+            || Refusal::WrongReturnCode { tries_left: 2 }.into(),
+        ),
+        Answer("an unknown field or a wrong type", || {
+            rejected::<Confirmation>("{}")
+        }),
+        TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
         STORE_UNAVAILABLE,
     ];
 }

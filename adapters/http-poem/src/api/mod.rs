@@ -1,6 +1,7 @@
 //! The operations, one file per resource.
 
 mod accounts;
+mod audit;
 mod cursor;
 mod health;
 mod id;
@@ -17,6 +18,7 @@ use poem_openapi::{ContactObject, LicenseObject, OpenApi, OpenApiService, Tags};
 use url::Url;
 
 use accounts::Accounts;
+use audit::Audit;
 use health::Health;
 use keys::Keys;
 use links::Links;
@@ -33,6 +35,7 @@ pub(crate) type Api = (
     Accounts,
     Revocations,
     Keys,
+    Audit,
     Providers,
     Health,
 );
@@ -48,7 +51,7 @@ enum Tag {
     Accounts,
     /// Access keys of an account.
     Keys,
-    /// The service itself: its providers and its health.
+    /// The service itself: its providers, its health, and what has happened.
     Service,
 }
 
@@ -60,6 +63,7 @@ pub(crate) fn new(services: Arc<Services>, public_url: &Url) -> Api {
         Accounts::new(Arc::clone(&services)),
         Revocations::new(Arc::clone(&services)),
         Keys::new(Arc::clone(&services)),
+        Audit::new(Arc::clone(&services)),
         Providers::new(Arc::clone(&services)),
         Health::new(services),
     )

@@ -12,8 +12,8 @@ use super::cursor::{REVOCATIONS, page_size};
 use crate::auth::NeededBearer;
 use crate::dto::{Revocation, RevocationList};
 use crate::failure::{
-    Answer, BAD_PAGE, Documented, Failure, LINK_PENDING, STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS,
-    UNAUTHORIZED,
+    Answer, BAD_PAGE, Documented, Failure, KEY_USED_TOO_OFTEN, LINK_PENDING, STORE_UNAVAILABLE,
+    TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED,
 };
 
 pub(crate) struct Revocations {
@@ -71,6 +71,7 @@ impl Documented for ListRevocations {
         }),
         LINK_PENDING,
         TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
         STORE_UNAVAILABLE,
     ];
 }

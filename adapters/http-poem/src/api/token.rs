@@ -12,8 +12,8 @@ use super::Tag;
 use crate::auth::NeededBearer;
 use crate::dto::Token;
 use crate::failure::{
-    Answer, Documented, Failure, LINK_PENDING, PROVIDER_GONE, RELINK_REQUIRED, STORE_UNAVAILABLE,
-    TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED, provider_unavailable,
+    Answer, Documented, Failure, KEY_USED_TOO_OFTEN, LINK_PENDING, PROVIDER_GONE, RELINK_REQUIRED,
+    STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED, provider_unavailable,
 };
 use crate::middleware::bad_parameter;
 
@@ -47,7 +47,11 @@ impl TokenApi {
         let token = if bearer.is_head() {
             self.services.tokens.inspect(&caller, min_ttl).await?
         } else {
-            self.services.tokens.hand_out(&caller, min_ttl).await?
+            let address = bearer.address();
+            self.services
+                .tokens
+                .hand_out(&caller, min_ttl, address)
+                .await?
         };
         Ok(Json(token.into()))
     }
@@ -68,6 +72,7 @@ impl Documented for GetToken {
         LINK_PENDING,
         RELINK_REQUIRED,
         TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
         Answer(
             "the token has expired and the provider gives no usable response at the moment",
             provider_unavailable,

@@ -1,6 +1,7 @@
 //! Access keys.
 
-use central_oauth_domain::grant::{KeyRecord, KeyRole};
+use central_oauth_domain::cidr::{Cidr, MalformedCidr};
+use central_oauth_domain::grant::{KeyLimits, KeyRecord, KeyRole};
 use central_oauth_domain::usecases::{HandedKey, KeyRequest};
 use poem_openapi::types::Example;
 use poem_openapi::{Enum, Object};
@@ -9,7 +10,7 @@ use time::OffsetDateTime;
 
 use super::time_text::TimeText;
 use super::{A_DECADE, example_time, utc};
-use crate::error::Problem;
+use crate::error::{Code, Problem};
 
 /// A request for an access key.
 #[derive(Object, Deserialize)]
@@ -21,12 +22,20 @@ pub(crate) struct NewAccessKey {
     /// When the key expires; must be in the future. A key without an expiry works until it is deleted.
     #[oai(nullable)]
     expires_at: Option<TimeText>,
+    /// The networks that the key may be used from, as CIDRs (`192.0.2.0/24`) or addresses; at most 20. Any network if there
+    /// are none.
+    #[oai(nullable)]
+    networks: Option<Vec<String>>,
+    /// How often the key may be used in a minute, on each replica. Any number of times if it is absent.
+    #[oai(nullable, validator(minimum(value = "1"), maximum(value = "100000")))]
+    max_uses_per_minute: Option<u32>,
 }
 
-/// What a key may do with its account. `owner`, the key that came with a link code: everything. `reader`, a key created
-/// later: read the token and the account.
-#[derive(Enum, Clone, Copy)]
+/// What a key may do with its account. `owner`, by default the key that came with a link code: everything. `reader`, any key
+/// that was created later: read the token and the account.
+#[derive(Enum, Deserialize, Clone, Copy)]
 #[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum AccessKeyRole {
     Owner,
     Reader,
@@ -47,6 +56,13 @@ pub(crate) struct AccessKeyDetails {
     expires_at: Option<OffsetDateTime>,
     /// When the key was last used, if ever.
     last_used_at: Option<OffsetDateTime>,
+    /// Who made the key: `link` (it came with a link code), `operator`, or the id of another key of the account, which may be
+    /// deleted by now. Absent if this was not recorded yet when the key was made.
+    created_by: Option<String>,
+    /// The networks that the key may be used from. Absent if it may be used from any network.
+    networks: Option<Vec<String>>,
+    /// How often the key may be used in a minute, on each replica. Absent if it is not limited.
+    max_uses_per_minute: Option<u32>,
 }
 
 /// One page of an account's access keys.
@@ -73,18 +89,34 @@ pub(crate) struct CreatedAccessKey {
     created_at: OffsetDateTime,
     /// When the key expires. Absent if it works until it is deleted.
     expires_at: Option<OffsetDateTime>,
+    /// The networks that the key may be used from. Absent if it may be used from any network.
+    networks: Option<Vec<String>>,
+    /// How often the key may be used in a minute, on each replica. Absent if it is not limited.
+    max_uses_per_minute: Option<u32>,
 }
 
 impl NewAccessKey {
     /// Converts to the broker's type.
     ///
     /// # Errors
-    /// [`Code::InvalidRequest`](crate::error::Code::InvalidRequest) if `expires_at` is not a time.
+    /// [`Code::InvalidRequest`](crate::error::Code::InvalidRequest) if `expires_at` is not a time,
+    /// [`Code::Unprocessable`](crate::error::Code::Unprocessable) for a network that is none or a number out of range.
     pub(crate) fn read(self) -> Result<KeyRequest, Problem> {
         let expires_at = self.expires_at.map(|text| text.read("expires_at"));
+        let networks = self.networks.unwrap_or_default();
+        let networks = networks.iter().map(|text| network(text));
+        let uses_per_minute = self.max_uses_per_minute;
+        if uses_per_minute.is_some_and(|uses| !(1..=MOST_USES).contains(&uses)) {
+            let detail = format!("max_uses_per_minute is not between 1 and {MOST_USES}");
+            return Err(Problem::new(Code::Unprocessable, detail));
+        }
         Ok(KeyRequest {
             name: self.name,
             expires_at: expires_at.transpose()?,
+            limits: KeyLimits {
+                networks: networks.collect::<Result<_, _>>()?,
+                uses_per_minute,
+            },
         })
     }
 }
@@ -93,6 +125,38 @@ impl NewAccessKey {
     /// The problem of an `expires_at` that is not a time.
     pub(crate) fn bad_expiry() -> Problem {
         TimeText::malformed("expires_at")
+    }
+
+    /// The problem of a network that is none.
+    pub(crate) fn bad_network() -> Problem {
+        malformed("192.0.2.0/33", MalformedCidr)
+    }
+}
+
+/// More than any program needs; the numbers in between fit the schema.
+const MOST_USES: u32 = 100_000;
+
+fn network(text: &str) -> Result<Cidr, Problem> {
+    text.parse().map_err(|error| malformed(text, error))
+}
+
+fn malformed(text: &str, error: MalformedCidr) -> Problem {
+    let detail = format!("networks: {text:?} {error}");
+    Problem::new(Code::Unprocessable, detail)
+}
+
+/// The networks of a key, if it is limited to any.
+fn networks(limits: &KeyLimits) -> Option<Vec<String>> {
+    let networks: Vec<_> = limits.networks.iter().map(Cidr::to_string).collect();
+    (!networks.is_empty()).then_some(networks)
+}
+
+impl From<AccessKeyRole> for KeyRole {
+    fn from(role: AccessKeyRole) -> Self {
+        match role {
+            AccessKeyRole::Owner => Self::Owner,
+            AccessKeyRole::Reader => Self::Reader,
+        }
     }
 }
 
@@ -114,6 +178,9 @@ impl From<KeyRecord> for AccessKeyDetails {
             created_at: utc(key.created_at),
             expires_at: key.expires_at.map(utc),
             last_used_at: key.last_used_at.map(utc),
+            created_by: key.maker.map(|maker| maker.to_string()),
+            networks: networks(&key.limits),
+            max_uses_per_minute: key.limits.uses_per_minute,
         }
     }
 }
@@ -126,6 +193,8 @@ impl From<HandedKey> for CreatedAccessKey {
             access_key: key.access_key.expose().to_owned(),
             created_at: utc(key.record.created_at),
             expires_at: key.record.expires_at.map(utc),
+            networks: networks(&key.record.limits),
+            max_uses_per_minute: key.record.limits.uses_per_minute,
         }
     }
 }
@@ -135,6 +204,8 @@ impl Example for NewAccessKey {
         Self {
             name: "deployment on ci".to_owned(),
             expires_at: Some(TimeText::example()),
+            networks: Some(vec!["192.0.2.0/24".to_owned()]),
+            max_uses_per_minute: Some(60),
         }
     }
 }
@@ -148,6 +219,9 @@ impl Example for AccessKeyDetails {
             created_at: example_time(0),
             expires_at: Some(example_time(A_DECADE)),
             last_used_at: Some(example_time(30)),
+            created_by: Some("3".to_owned()),
+            networks: Some(vec!["192.0.2.0/24".to_owned()]),
+            max_uses_per_minute: Some(60),
         }
     }
 }
@@ -157,9 +231,11 @@ impl Example for CreatedAccessKey {
         Self {
             id: "7".to_owned(),
             name: "deployment on ci".to_owned(),
-            access_key: "coak_0123456789abcdefghjkmnpqrstvwxyz01234567".to_owned(),
+            access_key: "coak_0123456789abcdefghjkmnpqrstvwxyz012345671238hhy".to_owned(),
             created_at: example_time(0),
             expires_at: Some(example_time(A_DECADE)),
+            networks: Some(vec!["192.0.2.0/24".to_owned()]),
+            max_uses_per_minute: Some(60),
         }
     }
 }

@@ -10,7 +10,10 @@ use serde::Deserialize;
 use url::Url;
 
 use super::account::example_labels;
+use super::key::AccessKeyRole;
+use super::time_text::TimeText;
 use super::{Account, Trouble, seconds_down, seconds_up};
+use crate::error::Problem;
 
 /// A request for a link code.
 #[derive(Object, Deserialize, Default)]
@@ -23,11 +26,29 @@ pub(crate) struct NewLink {
     /// The name of the client, in at most 100 characters. The person sees it before they consent.
     #[oai(nullable)]
     pub(crate) client_name: Option<String>,
+    /// What the new key may do once the account is linked. Default: `owner`.
+    pub(crate) role: Option<AccessKeyRole>,
+    /// When the new key expires; must be in the future. A key without an expiry works until it is deleted.
+    #[oai(nullable)]
+    pub(crate) key_expires_at: Option<TimeText>,
+    /// Whether the key opens the account only after `POST /v1/link/{link_code}/confirm` with the return code that the page
+    /// shows to the person. Only for providers that send people back to the page.
+    #[oai(nullable)]
+    pub(crate) return_code: Option<bool>,
     /// Labels that the account gets: at most 16. A name has 1 to 63 characters of `a-z`, `0-9`, `.`, `_`, `/` and `-`, a
     /// value at most 255. The account keeps its labels: a later link adds new names and overwrites nothing. Nobody
     /// verifies labels, and they authorise nothing.
     #[oai(nullable)]
     pub(crate) labels: Option<BTreeMap<String, String>>,
+}
+
+/// The return code of a link.
+#[derive(Object, Deserialize)]
+#[oai(example)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Confirmation {
+    /// The six letters that the page shows after the consent. Case, spaces and hyphens do not matter.
+    pub(crate) return_code: String,
 }
 
 /// A new link code.
@@ -49,11 +70,17 @@ pub(crate) struct StartedLink {
     access_key: Option<String>,
     /// The provider where the person will consent.
     provider: String,
+    /// As in the request.
+    return_code: Option<bool>,
 }
 
 impl StartedLink {
     /// Converts a link for a service with this page.
-    pub(crate) fn new(started: usecases::StartedLink, page: &Url) -> Self {
+    pub(crate) fn new(
+        started: usecases::StartedLink,
+        return_code: Option<bool>,
+        page: &Url,
+    ) -> Self {
         let code = started.code.digits();
         let mut complete = page.clone();
         complete.set_query(Some(&format!("code={code}")));
@@ -65,17 +92,19 @@ impl StartedLink {
             interval: seconds_up(started.interval),
             access_key: started.access_key.map(|key| key.expose().to_owned()),
             provider: started.provider.to_string(),
+            return_code,
         }
     }
 }
 
-/// Status of a link: `pending` until somebody confirms the code, `authorizing` while the person is at the provider, and
-/// finally `linked`, `denied`, `expired` or `failed`.
+/// Status of a link: `pending` until somebody confirms the code, `authorizing` while the person is at the provider,
+/// `confirming` while a link that asks for a return code waits for it, and finally `linked`, `denied`, `expired` or `failed`.
 #[derive(Enum, Clone, Copy)]
 #[oai(rename_all = "snake_case")]
 pub(crate) enum LinkStatus {
     Pending,
     Authorizing,
+    Confirming,
     Linked,
     Denied,
     Expired,
@@ -100,11 +129,19 @@ impl From<&Status> for LinkStatus {
         match status {
             Status::Pending => Self::Pending,
             Status::Authorizing => Self::Authorizing,
+            Status::Confirming => Self::Confirming,
             Status::Linked(_) => Self::Linked,
             Status::Denied(_) => Self::Denied,
             Status::Expired => Self::Expired,
             Status::Failed(_) => Self::Failed,
         }
+    }
+}
+
+impl NewLink {
+    /// The problem of a `key_expires_at` that is not a time.
+    pub(crate) fn bad_expiry() -> Problem {
+        TimeText::malformed("key_expires_at")
     }
 }
 
@@ -125,7 +162,18 @@ impl Example for NewLink {
         Self {
             provider: None,
             client_name: Some("nightly backup on db1".to_owned()),
+            role: Some(AccessKeyRole::Reader),
+            key_expires_at: Some(TimeText::example()),
+            return_code: None,
             labels: Some(example_labels()),
+        }
+    }
+}
+
+impl Example for Confirmation {
+    fn example() -> Self {
+        Self {
+            return_code: "BCD-FGH".to_owned(),
         }
     }
 }
@@ -138,8 +186,9 @@ impl Example for StartedLink {
             verification_url_complete: "https://auth.example.com/device?code=12345678".to_owned(),
             expires_in: 600,
             interval: 2,
-            access_key: Some("coak_0123456789abcdefghjkmnpqrstvwxyz01234567".to_owned()),
+            access_key: Some("coak_0123456789abcdefghjkmnpqrstvwxyz012345671238hhy".to_owned()),
             provider: "github".to_owned(),
+            return_code: None,
         }
     }
 }

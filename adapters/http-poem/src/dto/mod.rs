@@ -2,6 +2,7 @@
 //! null.
 
 mod account;
+mod audit;
 mod key;
 mod link;
 mod problem;
@@ -18,8 +19,9 @@ use poem_openapi::Object;
 use time::OffsetDateTime;
 
 pub(crate) use account::{Account, AccountDetails, AccountList, AccountStatus};
+pub(crate) use audit::{AuditEntry, AuditEntryList};
 pub(crate) use key::{AccessKeyDetails, AccessKeyList, CreatedAccessKey, NewAccessKey};
-pub(crate) use link::{LinkReport, NewLink, StartedLink};
+pub(crate) use link::{Confirmation, LinkReport, NewLink, StartedLink};
 pub(crate) use problem::ProblemDetails;
 pub(crate) use provider::{Provider, ProviderList};
 pub(crate) use revocation::{DeletedAccount, Revocation, RevocationList};

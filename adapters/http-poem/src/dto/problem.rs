@@ -7,7 +7,7 @@ use crate::error::Code;
 
 /// An error (RFC 9457).
 #[derive(Object)]
-#[oai(rename = "Problem", example)]
+#[oai(rename = "Problem", skip_serializing_if_is_none, example)]
 pub(crate) struct ProblemDetails {
     /// Always `about:blank`; see `code`.
     #[oai(rename = "type")]
@@ -21,6 +21,8 @@ pub(crate) struct ProblemDetails {
     /// What went wrong, for programs. A code never changes its meaning. New codes may be added: handle an unknown one by
     /// its status.
     code: String,
+    /// With `wrong_return_code`: how often the return code may still be tried.
+    pub(crate) tries_left: Option<u32>,
 }
 
 impl ProblemDetails {
@@ -32,6 +34,7 @@ impl ProblemDetails {
             status: status.as_u16(),
             detail,
             code: code.as_str().to_owned(),
+            tries_left: None,
         }
     }
 }

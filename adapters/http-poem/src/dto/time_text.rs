@@ -29,7 +29,7 @@ impl TimeText {
     ///
     /// # Errors
     /// [`Code::InvalidRequest`] if it is not an RFC 3339 time.
-    pub(super) fn read(&self, field: &str) -> Result<Timestamp, Problem> {
+    pub(crate) fn read(&self, field: &str) -> Result<Timestamp, Problem> {
         let time = OffsetDateTime::parse(&self.0, &Rfc3339).map_err(|_| Self::malformed(field))?;
         let millis = i64::from(time.millisecond());
         Ok(Timestamp::from_millis(

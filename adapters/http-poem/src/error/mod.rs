@@ -51,7 +51,10 @@ codes! {
     CodeInUse "code_in_use" CONFLICT;
     PayloadTooLarge "payload_too_large" PAYLOAD_TOO_LARGE;
     UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE;
+    LinkEnded "link_ended" CONFLICT;
     Unprocessable "unprocessable" UNPROCESSABLE_ENTITY;
+    ReturnCodeRequired "return_code_required" UNPROCESSABLE_ENTITY;
+    WrongReturnCode "wrong_return_code" UNPROCESSABLE_ENTITY;
     RateLimited "rate_limited" TOO_MANY_REQUESTS;
     InternalError "internal_error" INTERNAL_SERVER_ERROR;
     ProviderError "provider_error" BAD_GATEWAY;
@@ -68,6 +71,7 @@ pub(crate) struct Problem {
     code: Code,
     detail: Cow<'static, str>,
     retry_after: Option<Duration>,
+    tries_left: Option<u32>,
 }
 
 impl Problem {
@@ -77,6 +81,7 @@ impl Problem {
             code,
             detail: detail.into(),
             retry_after: None,
+            tries_left: None,
         }
     }
 
@@ -138,8 +143,15 @@ impl From<Refusal> for Problem {
             Refusal::ForeignCallback(_) => problem(Code::InvalidRequest),
             Refusal::CodeInUse => problem(Code::CodeInUse),
             Refusal::Unprocessable(_) => problem(Code::Unprocessable),
+            Refusal::ReturnCodeRequired => problem(Code::ReturnCodeRequired),
+            Refusal::WrongReturnCode { tries_left } => Self {
+                tries_left: Some(tries_left),
+                ..problem(Code::WrongReturnCode)
+            },
+            Refusal::LinkEnded => problem(Code::LinkEnded),
             Refusal::RateLimited { retry_after }
             | Refusal::TooManyUnknownKeys { retry_after }
+            | Refusal::KeyUsedTooOften { retry_after }
             | Refusal::TooManyLinks { retry_after }
             | Refusal::TooManyConsents { retry_after } => {
                 problem(Code::RateLimited).retry_after(retry_after)
@@ -162,7 +174,9 @@ impl From<Refusal> for Problem {
                 );
                 Self::store_unavailable()
             }
-            Refusal::Store(error @ StoreError::Corrupt(_)) => Self::internal(&error),
+            Refusal::Store(error @ (StoreError::Corrupt(_) | StoreError::Altered(_))) => {
+                Self::internal(&error)
+            }
             Refusal::Cipher(error) => Self::internal(&error),
         }
     }
@@ -176,7 +190,9 @@ impl Problem {
 
     /// Returns its body.
     pub(crate) fn into_details(self) -> ProblemDetails {
-        ProblemDetails::new(self.code, self.detail.into_owned())
+        let mut details = ProblemDetails::new(self.code, self.detail.into_owned());
+        details.tries_left = self.tries_left;
+        details
     }
 }
 

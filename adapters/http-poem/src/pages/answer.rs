@@ -33,6 +33,7 @@ pub(super) async fn take(request: &Request, body: Body, Data(site): Data<&Arc<Si
         Action::LookUp => look_up(&visit, &code).await,
         Action::Confirm => confirm(&visit, &code).await,
         Action::Cancel => cancel(&visit, &code).await,
+        Action::Disown => disown(&visit, &code).await,
     };
     answer.unwrap_or_else(|refusal| refused::answer(&visit, refusal, Some(&code)))
 }
@@ -96,6 +97,15 @@ async fn cancel(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal>
     })
 }
 
+/// Takes back what a link has given, for the browser that confirmed it.
+async fn disown(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
+    let disowned = visit
+        .consents()
+        .disown(code.digits(), &visit.visitor())
+        .await?;
+    Ok(progress::disowned(visit, disowned))
+}
+
 /// Shows the link's page to the browser that owns it; for others the code is used up.
 async fn shown(
     visit: &Visit<'_>,
@@ -121,6 +131,10 @@ fn who_asks(visit: &Visit<'_>, view: &LinkView, code: &LinkCode) -> Response {
         code: &code.grouped(),
         client: requester.client_name.as_deref(),
         address: requester.address.as_deref(),
+        is_near: requester
+            .address
+            .as_deref()
+            .and_then(|address| visit.is_near(address)),
         asked: Moment::of(view.link.created_at, view.now),
         provider: &view.provider,
         scopes: &view.scopes,

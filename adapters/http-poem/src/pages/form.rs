@@ -26,6 +26,8 @@ pub(super) enum Action {
     Confirm,
     /// Cancel.
     Cancel,
+    /// Take the consent back.
+    Disown,
 }
 
 /// Why a body is not one of our forms.
@@ -60,7 +62,7 @@ impl NoForm {
             }
             Self::TooLarge => "The form is too large.",
             Self::BrokenOff => "The form is incomplete.",
-            Self::UnknownAction => "The action must be look_up, confirm or cancel.",
+            Self::UnknownAction => "The action must be look_up, confirm, cancel or disown.",
         }
     }
 }
@@ -99,6 +101,7 @@ impl Action {
             "look_up" => Some(Self::LookUp),
             "confirm" => Some(Self::Confirm),
             "cancel" => Some(Self::Cancel),
+            "disown" => Some(Self::Disown),
             _ => None,
         }
     }

@@ -9,7 +9,7 @@
 //! | [`progress`] | the page of a link that this browser confirmed |
 //! | [`status`] | `GET /device/status`: its status in one word, for the script |
 //! | [`refused`] | error pages |
-//! | [`cookie`], [`origin`] | identify the browser, and check that a form came from our own page |
+//! | [`cookie`] | identifies the browser |
 //! | [`prefetch`] | detects prefetching |
 
 mod answer;
@@ -19,7 +19,6 @@ mod consent;
 mod cookie;
 mod form;
 mod headers;
-mod origin;
 mod prefetch;
 mod progress;
 mod refused;

@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use central_oauth_domain::Fault;
 use central_oauth_domain::grant::Account;
-use central_oauth_domain::link::{LinkCode, LinkStatus};
+use central_oauth_domain::link::{LinkCode, LinkStatus, ReturnCode};
 use central_oauth_domain::ports::Prompt;
-use central_oauth_domain::usecases::LinkView;
+use central_oauth_domain::usecases::{Disowned, LinkView};
 use poem::Response;
 use poem::http::StatusCode;
 use url::Url;
 
 use super::site::Frame;
 use super::templates::{
-    AtProvider, ByHand, Ended, Finishing, Linked, LinkedAccount, Live, Mood, Waiting, Way,
+    AtProvider, ByHand, Confirming, Ended, Finishing, Linked, LinkedAccount, Live, Mood, Waiting,
+    Way,
 };
 use super::visit::Visit;
 use super::{refused, words};
@@ -24,6 +25,7 @@ pub(super) fn stage(view: &LinkView) -> &'static str {
         (LinkStatus::Pending, _) => "waiting",
         (LinkStatus::Authorizing, Some(_)) => "at_provider",
         (LinkStatus::Authorizing, None) => "finishing",
+        (LinkStatus::Confirming, _) => "confirming",
         (LinkStatus::Linked(_), _) => "linked",
         (LinkStatus::Denied(_), _) => "denied",
         (LinkStatus::Expired, _) => "expired",
@@ -46,7 +48,8 @@ pub(super) fn page(
             Some(prompt) => visit.page(status, &at_provider(frame, live, prompt)),
             None => visit.page(status, &Finishing { frame, live }),
         },
-        LinkStatus::Linked(_) => visit.page(status, &linked(visit, view)),
+        LinkStatus::Confirming => visit.page(status, &confirming(frame, live, view)),
+        LinkStatus::Linked(_) => visit.page(status, &linked(visit, view, code)),
         LinkStatus::Denied(None) => denied(visit),
         LinkStatus::Denied(Some(why)) => no_access(visit, why),
         LinkStatus::Expired => visit.page(status, &expired(visit)),
@@ -73,6 +76,27 @@ pub(super) fn denied(visit: &Visit<'_>) -> Response {
         heading: "Cancelled",
         text: "You cancelled. The program gets no access, and it knows that.",
         advice: "You can close this tab.",
+        detail: None,
+    };
+    visit.page(StatusCode::OK, &page)
+}
+
+/// The person took the consent back.
+pub(super) fn disowned(visit: &Visit<'_>, disowned: Disowned) -> Response {
+    let page = Ended {
+        frame: &visit.site.frame,
+        mood: Mood::Calm,
+        heading: "Taken back",
+        text: match disowned {
+            Disowned::Account => {
+                "The program can no longer use your account, and the permission is given back to the provider."
+            }
+            Disowned::Key => {
+                "The program can no longer use your account. It was linked before, so your other programs keep it."
+            }
+        },
+        advice: "A token that the program got before may work for some minutes more. If somebody talked you into this, \
+                 look at your account at the provider, and tell the operator of this service.",
         detail: None,
     };
     visit.page(StatusCode::OK, &page)
@@ -105,6 +129,15 @@ fn live<'a>(visit: &'a Visit<'_>, view: &'a LinkView, code: &'a LinkCode) -> Liv
         client: view.link.requester.client_name.as_deref(),
         seconds_left: left.as_secs(),
         time_left: words::span(left),
+    }
+}
+
+fn confirming<'a>(frame: &'a Frame, live: Live<'a>, view: &LinkView) -> Confirming<'a> {
+    let code = view.return_code.as_ref().map(ReturnCode::grouped);
+    Confirming {
+        frame,
+        live,
+        return_code: code.unwrap_or_default(),
     }
 }
 
@@ -169,9 +202,11 @@ fn web_address(uri: &str) -> Option<Url> {
     matches!(url.scheme(), "http" | "https").then_some(url)
 }
 
-fn linked<'a>(visit: &'a Visit<'_>, view: &'a LinkView) -> Linked<'a> {
+fn linked<'a>(visit: &'a Visit<'_>, view: &'a LinkView, code: &'a LinkCode) -> Linked<'a> {
     Linked {
         frame: &visit.site.frame,
+        csrf: &visit.csrf,
+        code: code.digits(),
         client: view.link.requester.client_name.as_deref(),
         provider: &view.provider,
         account: view.account.as_ref().map(whose),
@@ -203,6 +238,10 @@ fn failed<'a>(visit: &'a Visit<'_>, fault: &'a Fault) -> Ended<'a> {
         "account_mismatch" => (
             "You signed in with a different account than before. Nothing was changed.",
             "Ask the program for a new code, and sign in with the account that you used before.",
+        ),
+        ReturnCode::NOT_CONFIRMED => (
+            "The program did not send the return code in time, or sent a wrong one. Nothing was linked.",
+            "If you started the program yourself, start again. Type the return code only into that program.",
         ),
         Fault::ANSWER_LOST => (
             "The provider's answer was lost on the way. Nothing was linked.",

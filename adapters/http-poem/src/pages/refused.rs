@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use central_oauth_domain::link::{LinkCode, LinkStatus};
 use central_oauth_domain::ports::StoreError;
+use central_oauth_domain::text::presentable;
 use central_oauth_domain::usecases::Refusal;
 use poem::Response;
 use poem::http::{HeaderValue, StatusCode, header};
@@ -107,7 +108,7 @@ fn form(
     const MAX_SHOWN: usize = 40;
     let code = match LinkCode::parse(typed) {
         Ok(code) => code.grouped(),
-        Err(_) => typed.chars().take(MAX_SHOWN).collect(),
+        Err(_) => presentable(typed).chars().take(MAX_SHOWN).collect(),
     };
     let page = Enter {
         frame: &visit.site.frame,

@@ -36,6 +36,8 @@ pub(super) struct Confirm<'a> {
     pub(super) code: &'a str,
     pub(super) client: Option<&'a str>,
     pub(super) address: Option<&'a str>,
+    /// Whether that is the network of this browser, if it is known.
+    pub(super) is_near: Option<bool>,
     pub(super) asked: Moment,
     pub(super) provider: &'a str,
     pub(super) scopes: &'a [String],
@@ -105,11 +107,22 @@ pub(super) struct Finishing<'a> {
     pub(super) live: Live<'a>,
 }
 
+/// The person has consented, and the program needs the return code.
+#[derive(Template)]
+#[template(path = "device/confirming.html")]
+pub(super) struct Confirming<'a> {
+    pub(super) frame: &'a Frame,
+    pub(super) live: Live<'a>,
+    pub(super) return_code: String,
+}
+
 /// Linked.
 #[derive(Template)]
 #[template(path = "device/linked.html")]
 pub(super) struct Linked<'a> {
     pub(super) frame: &'a Frame,
+    pub(super) csrf: &'a str,
+    pub(super) code: &'a str,
     pub(super) client: Option<&'a str>,
     pub(super) provider: &'a str,
     pub(super) account: Option<LinkedAccount<'a>>,

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use askama::Template;
-use central_oauth_domain::link::LinkCode;
+use central_oauth_domain::link::{LinkCode, Network};
 use central_oauth_domain::secret::BrowserToken;
 use central_oauth_domain::usecases::{Consents, Visitor};
 use poem::http::{HeaderValue, StatusCode, header};
@@ -12,9 +12,9 @@ use poem::{Request, Response};
 
 use super::cookie::{csrf_field, is_csrf_token};
 use super::form::Form;
-use super::origin;
 use super::site::Site;
 use crate::address::client_address;
+use crate::origin;
 
 /// A request with its browser.
 pub(super) struct Visit<'a> {
@@ -55,6 +55,11 @@ impl<'a> Visit<'a> {
             browser: &self.browser,
             address: self.address,
         }
+    }
+
+    /// Whether an address is in the network of this browser, if that is known.
+    pub(super) fn is_near(&self, address: &str) -> Option<bool> {
+        is_near(address.parse().ok()?, self.address)
     }
 
     /// Whether this browser sent a cookie; a new browser cannot own a link.
@@ -119,4 +124,33 @@ pub(super) enum Distrust {
     NoCookie,
     /// The form was made for another browser, or before the cookie was lost.
     WrongToken,
+}
+
+/// Inward addresses may be those of proxies, which stand for any number of networks.
+fn is_near(one: IpAddr, other: IpAddr) -> Option<bool> {
+    let is_known = |address: &IpAddr| match address.to_canonical() {
+        IpAddr::V4(ip) => !(ip.is_loopback() || ip.is_private() || ip.is_unspecified()),
+        IpAddr::V6(ip) => !(ip.is_loopback() || ip.is_unique_local() || ip.is_unspecified()),
+    };
+    let are_known = is_known(&one) && is_known(&other);
+    are_known.then(|| Network::of(one) == Network::of(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_are_compared_where_they_are_known() {
+        let near = |one: &str, other: &str| is_near(one.parse().unwrap(), other.parse().unwrap());
+        assert_eq!(near("198.51.100.7", "198.51.100.7"), Some(true));
+        assert_eq!(near("198.51.100.7", "::ffff:198.51.100.7"), Some(true));
+        assert_eq!(near("198.51.100.7", "198.51.100.8"), Some(false));
+        assert_eq!(near("2001:db8::1", "2001:db8::2"), Some(true));
+        assert_eq!(near("2001:db8::1", "2001:db8:0:1::1"), Some(false));
+        for inward in ["127.0.0.1", "10.0.0.1", "::1", "fd00::1", "0.0.0.0"] {
+            assert_eq!(near(inward, inward), None, "{inward}");
+            assert_eq!(near(inward, "198.51.100.7"), None, "{inward}");
+        }
+    }
 }

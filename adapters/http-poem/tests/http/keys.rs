@@ -55,8 +55,15 @@ async fn keys_are_listed_with_their_last_use() {
             "role": "owner",
             "created_at": linked_at,
             "last_used_at": made_at,
+            "created_by": "link",
         },
-        {"id": reader_id, "name": "the build", "role": "reader", "created_at": made_at},
+        {
+            "id": reader_id,
+            "name": "the build",
+            "role": "reader",
+            "created_at": made_at,
+            "created_by": "operator",
+        },
     ]});
     assert_eq!(list.body, expected);
 
@@ -289,4 +296,119 @@ async fn keys_come_in_pages() {
         let answer = world.get(&path).key(&owner).send().await;
         answer.assert_problem(400, "invalid_request");
     }
+}
+
+#[tokio::test]
+async fn what_a_key_has_made_is_deleted_with_it_if_asked_to() {
+    let world = World::new().await;
+    let (id, owner) = world.account().await;
+    let owner_id = world.list_keys(&id, &owner).await.body["items"][0]["id"].clone();
+    let make = async |key: &str| {
+        let made = world.create_key(&id, key, &json!({"name": "x"})).await;
+        (made.text_at("id"), made.text_at("access_key"))
+    };
+    let (first_id, first) = make(&owner).await;
+    let (_, operators) = make(ADMIN).await;
+    let list = world.list_keys(&id, ADMIN).await;
+    assert_eq!(list.body["items"][1]["created_by"], owner_id);
+    let path = format!("/v1/accounts/{id}/keys/{}", owner_id.as_str().unwrap());
+    for wrong in ["yes", "", "1"] {
+        let call = world.call(Method::DELETE, &format!("{path}?descendants={wrong}"));
+        call.key(ADMIN)
+            .send()
+            .await
+            .assert_problem(400, "invalid_request");
+    }
+    let works = async |key: &str| {
+        let answer = world.get("/v1/token").key(key).send().await;
+        answer.status == 200
+    };
+    let other = format!("/v1/accounts/{id}/keys/{first_id}?descendants=false");
+    let call = world.call(Method::DELETE, &other);
+    call.key(ADMIN).send().await.assert(204);
+    assert!(!works(&first).await);
+    let (_, second) = make(&owner).await;
+    let call = world.call(Method::DELETE, &format!("{path}?descendants=true"));
+    call.key(&owner).send().await.assert(204);
+    for key in [&owner, &second] {
+        assert!(!works(key).await);
+    }
+    assert!(works(&operators).await);
+}
+
+#[tokio::test]
+async fn a_limited_key_shows_and_keeps_its_limits() {
+    let world = World::new().await;
+    let (id, owner) = world.account().await;
+    let body =
+        json!({"name": "x", "networks": ["0.0.0.0", "2001:DB8::/32"], "max_uses_per_minute": 2});
+    let made = world.create_key(&id, &owner, &body).await;
+    made.assert(201);
+    let networks = json!(["0.0.0.0/32", "2001:db8::/32"]);
+    let listed = &world.list_keys(&id, &owner).await.body["items"][1];
+    for shown in [&made.body, listed] {
+        assert_eq!(shown["networks"], networks);
+        assert_eq!(shown["max_uses_per_minute"], 2);
+    }
+    // These requests come from no known address.
+    let key = made.text_at("access_key");
+    for _ in 0..2 {
+        world.get("/v1/token").key(&key).send().await.assert(200);
+    }
+    let answer = world.get("/v1/token").key(&key).send().await;
+    answer.assert_problem(429, "rate_limited");
+    assert_eq!(answer.header("retry-after"), Some("30"));
+    let body = json!({"name": "x", "networks": ["192.0.2.0/24"]});
+    let made = world.create_key(&id, &owner, &body).await;
+    let key = made.text_at("access_key");
+    let answer = world.get("/v1/token").key(&key).send().await;
+    let detail = answer.assert_problem(401, "unauthorized");
+    assert!(detail.contains("network"), "{detail}");
+}
+
+#[tokio::test]
+async fn a_link_can_ask_for_a_reader() {
+    let world = World::new().await;
+    let ask = async |body: Value| {
+        let call = world.call(Method::POST, "/v1/link-code").json(&body);
+        call.send().await
+    };
+    // Time passes until the person has consented.
+    let end = world.time_in(7200);
+    let started = ask(json!({"role": "reader", "key_expires_at": end})).await;
+    started.assert(201);
+    let key = started.text_at("access_key");
+    let code = started.text_at("link_code");
+    world.consent(&code, Person::Agrees(1)).await;
+    world.get("/v1/token").key(&key).send().await.assert(200);
+    let id = world.account_of(&key).await;
+    world
+        .list_keys(&id, &key)
+        .await
+        .assert_problem(403, "forbidden");
+    let list = world.list_keys(&id, ADMIN).await;
+    assert_eq!(list.body["items"][0]["role"], "reader");
+    assert_eq!(list.body["items"][0]["expires_at"], end);
+    for (body, status, code) in [
+        (json!({"role": "admin"}), 422, "unprocessable"),
+        (
+            json!({"key_expires_at": world.time_in(0)}),
+            422,
+            "unprocessable",
+        ),
+        (json!({"key_expires_at": "soon"}), 400, "invalid_request"),
+    ] {
+        ask(body).await.assert_problem(status, code);
+    }
+    let owner = world.link(2).await;
+    for body in [
+        json!({"role": "owner"}),
+        json!({"key_expires_at": world.time_in(60)}),
+    ] {
+        let call = world.call(Method::POST, "/v1/link-code").key(&owner);
+        let answer = call.json(&body).send().await;
+        answer.assert_problem(422, "unprocessable");
+    }
+    let call = world.call(Method::POST, "/v1/link-code").key(&owner);
+    call.json(&json!({"role": null})).send().await.assert(201);
 }

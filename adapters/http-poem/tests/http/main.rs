@@ -3,8 +3,10 @@
 
 mod accounts;
 mod answers;
+mod audit;
 mod deletion;
 mod documents;
+mod foreign;
 mod head;
 mod health;
 mod keys;

@@ -103,6 +103,36 @@ async fn a_wrong_body_is_told_what_is_wrong() {
             "expires_at:",
         ),
         (
+            json,
+            json!({"name": "x", "networks": "10.0.0.0/8"}).to_string(),
+            422,
+            "networks:",
+        ),
+        (
+            json,
+            json!({"name": "x", "networks": ["10.0.0.1/8"]}).to_string(),
+            422,
+            "networks:",
+        ),
+        (
+            json,
+            json!({"name": "x", "networks": vec!["10.0.0.1"; 21]}).to_string(),
+            422,
+            "networks",
+        ),
+        (
+            json,
+            json!({"name": "x", "max_uses_per_minute": 0}).to_string(),
+            422,
+            "max_uses_per_minute",
+        ),
+        (
+            json,
+            json!({"name": "x", "max_uses_per_minute": -1}).to_string(),
+            422,
+            "max_uses_per_minute",
+        ),
+        (
             "text/plain",
             json!({"name": "x"}).to_string(),
             415,

@@ -61,7 +61,7 @@ async fn looking_up_is_what_a_form_without_an_action_does() {
     let page = browser
         .post_fields(&[("code", code.digits()), ("action", "explode")])
         .await;
-    page.assert(422, &["look_up, confirm or cancel"]);
+    page.assert(422, &["look_up, confirm, cancel or disown"]);
 }
 
 #[tokio::test]

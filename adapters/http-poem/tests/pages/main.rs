@@ -9,4 +9,5 @@ mod confirming;
 mod entering;
 mod forgery;
 mod progress;
+mod return_code;
 mod world;

@@ -20,6 +20,25 @@ async fn at_the_provider(world: &World) -> (String, Browser<'_>) {
 }
 
 #[tokio::test]
+async fn a_consent_is_taken_back() {
+    let world = World::new().await;
+    let (code, mut browser) = at_the_provider(&world).await;
+    let grant = ScriptedProvider::grant("access", Some("refresh"));
+    world.provider_answers(Ok(grant)).await;
+    let page = browser.link(&code).await;
+    page.assert(200, &["value=\"disown\"", "This was not me"]);
+    // Another browser has nothing to take back.
+    let mut other = world.browser();
+    other.get("/device").await;
+    other.post("disown", &code).await.assert(404, &[]);
+    assert!(world.provider.revoked().is_empty());
+    let page = browser.post("disown", &code).await;
+    page.assert(200, &["Taken back"]);
+    assert_eq!(world.provider.revoked(), ["refresh", "access"]);
+    browser.post("disown", &code).await.assert(404, &[]);
+}
+
+#[tokio::test]
 async fn linked_names_the_account() {
     let world = World::new().await;
     let (code, mut browser) = at_the_provider(&world).await;

@@ -12,7 +12,7 @@ use central_oauth_domain::testing::{
 use central_oauth_domain::usecases::{
     Caller, LinkRequest, Providers, Services, StartedLink, unlock,
 };
-use central_oauth_http_poem::{Connections, HttpSettings, app};
+use central_oauth_http_poem::{AllowedHosts, Connections, HttpSettings, app};
 use poem::endpoint::BoxEndpoint;
 use poem::test::TestClient;
 use poem::{EndpointExt as _, Response};
@@ -47,6 +47,7 @@ impl World {
         );
         let services = Arc::new(services(&ports, &settings()));
         let settings = HttpSettings {
+            allowed_hosts: AllowedHosts::any(),
             public_url: public_url.parse().unwrap(),
             trusted_proxies: Vec::new(),
             connections: Connections::new(usize::MAX),
@@ -74,7 +75,7 @@ impl World {
                 address: Some("192.0.2.44".to_owned()),
                 ..Requester::default()
             },
-            address: None,
+            ..LinkRequest::default()
         };
         let started = self.services.links.start(&Caller::Nobody, request).await;
         let StartedLink { code, .. } = started.unwrap();

@@ -85,6 +85,10 @@ impl OAuthProvider for ObservedProvider {
         self.provider.scopes()
     }
 
+    fn sends_browsers_back(&self) -> bool {
+        self.provider.sends_browsers_back()
+    }
+
     async fn origin(&self) -> Result<TokenOrigin, ProviderError> {
         self.provider.origin().await
     }

@@ -22,9 +22,15 @@ pub(crate) struct Names {
 }
 
 /// Why a name was not resolved.
-#[derive(Debug, thiserror::Error)]
-#[error("a public issuer named this host, which has a private address")]
-struct Inward;
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+enum Inward {
+    #[error("a public issuer named this host, which has a private address")]
+    Named,
+    #[error(
+        "the issuer has both public and private addresses; let its name resolve to one kind only"
+    )]
+    Mixed,
+}
 
 impl Names {
     /// Creates it with the hosts of the operator's settings, including the issuer.
@@ -45,6 +51,11 @@ impl Names {
         }
     }
 
+    /// Whether this is the host of an issuer that is not visibly private.
+    fn is_issuer(&self, name: &str) -> bool {
+        self.issuer.as_deref() == Some(name)
+    }
+
     /// Returns the issuer that named this host.
     fn issuer_behind(&self, name: &str) -> Option<String> {
         let given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,34 +66,47 @@ impl Names {
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
         let issuer = self.issuer_behind(name.as_str());
+        let is_issuer = self.is_issuer(name.as_str());
         Box::pin(async move {
             let found = look_up(name.as_str()).await?;
-            let found = match issuer {
-                Some(issuer) => judged(found, || async move { look_up(&issuer).await }).await?,
-                None => found,
-            };
+            if is_issuer {
+                is_private(&found)?;
+            }
+            if let Some(issuer) = issuer {
+                judge(&found, || async move { look_up(&issuer).await }).await?;
+            }
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
 }
 
-/// Removes private addresses, unless the issuer itself turns out to be private.
-async fn judged<F>(
-    mut found: Vec<SocketAddr>,
+/// Rejects a host that has any private address, unless its issuer is private as well. The other addresses of the host count
+/// for nothing: whoever answers for its name decides which one is connected to.
+async fn judge<F>(
+    found: &[SocketAddr],
     issuer: impl FnOnce() -> F,
-) -> Result<Vec<SocketAddr>, Box<dyn Error + Send + Sync>>
+) -> Result<(), Box<dyn Error + Send + Sync>>
 where
     F: Future<Output = io::Result<Vec<SocketAddr>>>,
 {
-    let is_inward = |at: &SocketAddr| address::leads_inward(at.ip());
-    if !found.iter().any(is_inward) || issuer().await?.iter().any(is_inward) {
-        return Ok(found);
+    if found.iter().any(leads_inward) && !is_private(&issuer().await?)? {
+        return Err(Inward::Named.into());
     }
-    found.retain(|at| !is_inward(at));
-    if found.is_empty() {
-        return Err(Inward.into());
+    Ok(())
+}
+
+/// Whether an issuer with these addresses is in our own network.
+fn is_private(issuer: &[SocketAddr]) -> Result<bool, Inward> {
+    let inward = issuer.iter().filter(|at| leads_inward(at)).count();
+    match inward {
+        0 => Ok(false),
+        all if all == issuer.len() => Ok(true),
+        _ => Err(Inward::Mixed),
     }
-    Ok(found)
+}
+
+fn leads_inward(at: &SocketAddr) -> bool {
+    address::leads_inward(at.ip())
 }
 
 /// Resolves the name with the system's resolver.
@@ -111,27 +135,37 @@ mod tests {
         ips.map(|ip| SocketAddr::new(ip, 0)).collect()
     }
 
-    async fn judge(found: &[&str], issuer: &[&str]) -> Option<Vec<SocketAddr>> {
+    async fn is_allowed(found: &[&str], issuer: &[&str]) -> bool {
         let issuer = at(issuer);
-        judged(at(found), || async { Ok(issuer) }).await.ok()
+        judge(&at(found), || async { Ok(issuer) }).await.is_ok()
     }
 
     #[tokio::test]
     async fn hosts_of_a_public_issuer_cannot_be_private() {
         let public = ["192.0.2.1"];
         for inward in ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fd00::1"] {
-            assert_eq!(judge(&[inward], &public).await, None, "{inward}");
-            let mixed = judge(&[inward, "198.51.100.7"], &public).await;
-            assert_eq!(mixed, Some(at(&["198.51.100.7"])), "{inward}");
-            let home = judge(&[inward], &["10.0.0.9"]).await;
-            assert_eq!(home, Some(at(&[inward])), "the issuer is in here, too");
+            assert!(!is_allowed(&[inward], &public).await, "{inward}");
+            for mixed in [[inward, "198.51.100.7"], ["198.51.100.7", inward]] {
+                assert!(!is_allowed(&mixed, &public).await, "{mixed:?}");
+            }
+            let home = is_allowed(&[inward], &["10.0.0.9"]).await;
+            assert!(home, "the issuer is in here, too");
+            let both = is_allowed(&[inward], &["10.0.0.9", "192.0.2.1"]).await;
+            assert!(!both, "an issuer with a public address is a public one");
         }
-        let elsewhere = judge(&["198.51.100.7"], &public).await;
-        assert_eq!(elsewhere, Some(at(&["198.51.100.7"])));
-        let gone = judged(at(&["10.0.0.1"]), || async {
-            Err(io::ErrorKind::NotFound.into())
-        });
+        assert!(is_allowed(&["198.51.100.7"], &public).await);
+        let gone = at(&["10.0.0.1"]);
+        let gone = judge(&gone, || async { Err(io::ErrorKind::NotFound.into()) });
         assert!(gone.await.is_err(), "nobody knows where the issuer is");
+    }
+
+    #[test]
+    fn an_issuer_is_either_public_or_private() {
+        assert_eq!(is_private(&at(&["192.0.2.1", "2001:db9::1"])), Ok(false));
+        assert_eq!(is_private(&at(&["10.0.0.9", "fd00::1"])), Ok(true));
+        for mixed in [["192.0.2.1", "10.0.0.9"], ["::1", "192.0.2.1"]] {
+            assert_eq!(is_private(&at(&mixed)), Err(Inward::Mixed), "{mixed:?}");
+        }
     }
 
     #[test]

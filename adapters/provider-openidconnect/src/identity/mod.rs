@@ -9,6 +9,7 @@ pub(crate) use userinfo::ask as ask_userinfo;
 
 use central_oauth_domain::grant::Identity;
 use central_oauth_domain::ports::ProviderError;
+use central_oauth_domain::text::{deceptive, presentable};
 
 /// OpenID Connect Core section 2 limits `sub` to 255 characters.
 const MAX_ID: usize = 255;
@@ -26,12 +27,12 @@ pub(crate) struct Person {
 
 impl Person {
     fn new(id: String, name: Option<&str>) -> Result<Self, ProviderError> {
-        if id.is_empty() || id.len() > MAX_ID || id.chars().any(char::is_control) {
+        if id.is_empty() || id.len() > MAX_ID || deceptive(&id).is_some() {
             return Err(ProviderError::Nonsense {
                 detail: "an invalid id of a person".to_owned(),
             });
         }
-        let name = name.map(presentable).filter(|name| !name.is_empty());
+        let name = name.map(shortened).filter(|name| !name.is_empty());
         Ok(Self {
             id,
             tenant: None,
@@ -53,8 +54,7 @@ impl From<Person> for Identity {
     }
 }
 
-/// Shortens a name and removes line breaks.
-fn presentable(name: &str) -> String {
-    let visible = name.trim().chars().filter(|c| !c.is_control());
-    visible.take(MAX_NAME).collect()
+fn shortened(name: &str) -> String {
+    let visible = presentable(name);
+    visible.trim().chars().take(MAX_NAME).collect()
 }

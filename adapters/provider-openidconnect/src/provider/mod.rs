@@ -244,6 +244,10 @@ impl OAuthProvider for OpenIdConnectProvider {
         &self.settings.scopes
     }
 
+    fn sends_browsers_back(&self) -> bool {
+        self.settings.flow == Flow::AuthorizationCode
+    }
+
     async fn origin(&self) -> Result<TokenOrigin, ProviderError> {
         match &self.settings.token_endpoint {
             Some(given) => Ok(self.origin_of(None, given)),

@@ -95,7 +95,7 @@ async fn the_best_name_there_is() {
             "a@b.c",
         ),
         (json!({"name": null, "nickname": "Addie"}), "Addie"),
-        (json!({"name": "Ada\r\nLovelace"}), "AdaLovelace"),
+        (json!({"name": "Ada\r\nLovelace"}), "Ada  Lovelace"),
     ] {
         let token = good(&claims_with(&stub.base, changes));
         let person = identify(&stub, &token).await;

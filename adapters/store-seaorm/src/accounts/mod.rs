@@ -9,11 +9,13 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use central_oauth_domain::Labels;
+use central_oauth_domain::audit::{AuditDraft, AuditEvent};
 use central_oauth_domain::grant::revocation::{NewRevocation, RevocationLease};
 use central_oauth_domain::grant::{Account, AccountFilter, AccountId, StoredTokens};
 use central_oauth_domain::ports::{AccountStore, StoreError};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select};
 
+use crate::audit;
 use crate::convert::{AccountRow, stored_tokens};
 use crate::entities::accounts::{self, Status};
 use crate::entities::tokens;
@@ -71,6 +73,7 @@ impl AccountStore for SeaOrmStore {
         &self,
         seen: &StoredTokens,
         revocation: NewRevocation,
+        audit: AuditDraft,
     ) -> Result<RevocationLease, StoreError> {
         let id = seen.account.id;
         let write = self.write().await?;
@@ -87,6 +90,8 @@ impl AccountStore for SeaOrmStore {
             .await
             .map_err(failed)?;
         let lease = outbox::insert(&write.txn, revocation).await?;
+        let event = AuditEvent::account_deleted(&seen.account);
+        audit::keep(&write.txn, &audit.entry(event)).await?;
         write.commit().await?;
         Ok(lease)
     }

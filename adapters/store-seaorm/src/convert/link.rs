@@ -2,10 +2,10 @@
 
 use std::mem::discriminant;
 
-use central_oauth_domain::grant::{AccessKeyId, AccountId, ProviderName, TokenOrigin};
+use central_oauth_domain::grant::{AccessKeyId, AccountId, AccountKey, ProviderName, TokenOrigin};
 use central_oauth_domain::link::{
-    Ending, Link, LinkId, LinkState, LinkVersion, PollSchedule, Requester, SealedConsent,
-    SealedGrant, SealedPrompt,
+    Ending, HeldGrant, Link, LinkId, LinkState, LinkVersion, Owner, PollSchedule, Requester,
+    SealedConsent, SealedGrant, SealedPrompt,
 };
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::secret::{KeyedHash, Sealed};
@@ -36,7 +36,7 @@ fn read(mut row: Model) -> Result<Link, Column> {
         code: hash(&row.code_hash).ok_or("code_hash")?,
         key: AccessKeyId(row.access_key_id),
         relink_of: row.relink_of.map(AccountId),
-        provider: ProviderName::new(std::mem::take(&mut row.provider)),
+        provider: ProviderName::new(row.provider.clone()),
         requester: Requester {
             client_name: row.client_name.take(),
             address: row.address.take(),
@@ -50,6 +50,7 @@ fn read(mut row: Model) -> Result<Link, Column> {
         callback: optional_hash(row.callback_hash.take(), "callback_hash")?,
         poll: poll(&row)?,
         lease_until: time(row.lease_until),
+        return_code_tries: tries(&row)?,
         state: state(row)?,
     })
 }
@@ -88,11 +89,17 @@ fn poll(row: &Model) -> Result<Option<PollSchedule>, Column> {
     }))
 }
 
+fn tries(row: &Model) -> Result<Option<u32>, Column> {
+    let tries = row.return_code_tries.map(u32::try_from);
+    tries.transpose().map_err(|_| "return_code_tries")
+}
+
 fn state(row: Model) -> Result<LinkState, Column> {
     let ending = match row.state {
         State::Pending => return Ok(LinkState::Pending),
         State::Authorizing => return consent(row).map(LinkState::Authorizing),
         State::Redeemed => return grant(row).map(LinkState::Redeemed),
+        State::Confirming => return held(row).map(LinkState::Confirming),
         State::Linked => return linked(&row),
         State::Denied => {
             let why = fault(row.error_code, row.error_detail);
@@ -135,6 +142,19 @@ fn consent(row: Model) -> Result<SealedConsent, Column> {
     })
 }
 
+fn held(mut row: Model) -> Result<HeldGrant, Column> {
+    let owner = Owner {
+        key: AccountKey {
+            provider: ProviderName::new(row.provider.clone()),
+            account_id: row.person.take().ok_or("person")?,
+        },
+        identified: row.person_identified.ok_or("person_identified")?,
+        display_name: row.person_name.take().ok_or("person_name")?,
+    };
+    let grant = grant(row)?;
+    Ok(HeldGrant { grant, owner })
+}
+
 fn grant(row: Model) -> Result<SealedGrant, Column> {
     let access_token = row.access_token.map(Sealed::from_bytes);
     Ok(SealedGrant {
@@ -158,10 +178,11 @@ fn grant(row: Model) -> Result<SealedGrant, Column> {
 
 /// What turns the row of one version of a link into that of the next. Columns with equal values are left out: what they hold
 /// may have been sealed with another key since `before` was read. A change of state writes all columns that belong to a
-/// state, so that nothing of the old state is left, whatever it was.
+/// state, so that nothing of the old state is left, whatever it was; unless the tokens stay, which are such values.
 pub(crate) fn link_changes(before: &Link, after: &Link) -> ActiveModel {
     let keeps_state = discriminant(&before.state) == discriminant(&after.state);
-    let kept = keeps_state.then(|| state_columns(&before.state));
+    let keeps_tokens = before.held().is_some() && before.held() == after.held();
+    let kept = (keeps_state || keeps_tokens).then(|| state_columns(&before.state));
     let old = columns(before, kept.unwrap_or_default());
     let mut new = link_columns(after);
     for column in device_codes::Column::iter() {
@@ -199,6 +220,7 @@ fn columns(link: &Link, state: ActiveModel) -> ActiveModel {
         poll_failures: Set(poll.map(|poll| poll.failures.into())),
         poll_next_at: Set(poll.map(|poll| poll.next_at.as_millis())),
         lease_until: Set(link.lease_until.map(Timestamp::as_millis)),
+        return_code_tries: Set(link.return_code_tries.map(i64::from)),
         ..state
     }
 }
@@ -211,6 +233,13 @@ fn state_columns(state: &LinkState) -> ActiveModel {
         },
         LinkState::Authorizing(consent) => consent_columns(consent),
         LinkState::Redeemed(grant) => grant_columns(grant),
+        LinkState::Confirming(HeldGrant { grant, owner }) => ActiveModel {
+            state: Set(State::Confirming),
+            person: Set(Some(owner.key.account_id.clone())),
+            person_identified: Set(Some(owner.identified)),
+            person_name: Set(Some(owner.display_name.clone())),
+            ..grant_columns(grant)
+        },
         LinkState::Linked { account, at } => ActiveModel {
             account_id: Set(Some(account.0)),
             ..ended_columns(State::Linked, None, *at)
@@ -248,6 +277,9 @@ fn nothing_held() -> ActiveModel {
         issuer: Set(None),
         token_endpoint: Set(None),
         client_id: Set(None),
+        person: Set(None),
+        person_identified: Set(None),
+        person_name: Set(None),
         ..Default::default()
     }
 }

@@ -1,13 +1,15 @@
 //! What rows mean, and how the model is written into them.
 
 mod account;
+mod audit;
 mod key;
 mod link;
 mod revocation;
 mod scalars;
 
 pub(crate) use account::{AccountRow, rows, stored_tokens};
-pub(crate) use key::{key_holder, key_record};
+pub(crate) use audit::{audit_ends, audit_entry, ends_row, inbox_row, kept_entry, log_row};
+pub(crate) use key::{key_holder, key_record, key_row, mac_bytes, person, to_account};
 pub(crate) use link::{link_changes, link_columns};
 pub(crate) use revocation::{ended_revocation, new_revocation, reference, revocation_fault};
 pub(crate) use scalars::{bytes, hash, row_count, status};

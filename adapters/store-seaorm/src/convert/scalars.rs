@@ -55,6 +55,13 @@ pub(super) fn role(role: Role) -> KeyRole {
     }
 }
 
+pub(super) fn role_column(role: KeyRole) -> Role {
+    match role {
+        KeyRole::Owner => Role::Owner,
+        KeyRole::Reader => Role::Reader,
+    }
+}
+
 pub(crate) fn status(status: Status) -> AccountStatus {
     match status {
         Status::Active => AccountStatus::Active,

@@ -27,7 +27,10 @@ pub use error::CopyError;
 pub use source::CopySource;
 
 use crate::database::{OpenError, PoolSettings, Write, peek_hash_key};
-use crate::entities::{access_keys, account_labels, accounts, device_codes, revocations, tokens};
+use crate::entities::{
+    access_keys, account_labels, accounts, audit_ends, audit_inbox, audit_log, device_codes,
+    revocations, tokens,
+};
 use crate::error::{failed, is_locked};
 use crate::store::SeaOrmStore;
 use crate::url::DatabaseUrl;

@@ -2,7 +2,10 @@
 
 use sea_orm::EntityTrait;
 
-use crate::entities::{access_keys, account_labels, accounts, device_codes, revocations, tokens};
+use crate::entities::{
+    access_keys, account_labels, accounts, audit_ends, audit_inbox, audit_log, device_codes,
+    revocations, tokens,
+};
 
 /// The tables that are copied row by row, parents before children. A table that is not, and why, stands in
 /// [`LEFT_OUT`].
@@ -14,6 +17,9 @@ pub(super) enum Table {
     AccessKeys,
     DeviceCodes,
     Revocations,
+    AuditInbox,
+    AuditLog,
+    AuditEnds,
 }
 
 /// The tables that are not copied row by row.
@@ -46,13 +52,16 @@ const LEFT_OUT: &[(&str, &str)] = &[
 ];
 
 impl Table {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Accounts,
         Self::AccountLabels,
         Self::Tokens,
         Self::AccessKeys,
         Self::DeviceCodes,
         Self::Revocations,
+        Self::AuditInbox,
+        Self::AuditLog,
+        Self::AuditEnds,
     ];
 
     pub(super) const fn name(self) -> &'static str {
@@ -63,13 +72,21 @@ impl Table {
             Self::AccessKeys => "access_keys",
             Self::DeviceCodes => "device_codes",
             Self::Revocations => "revocations",
+            Self::AuditInbox => "audit_inbox",
+            Self::AuditLog => "audit_log",
+            Self::AuditEnds => "audit_ends",
         }
     }
 
     pub(super) const fn may_be_sealed(self) -> bool {
         match self {
             Self::Tokens | Self::DeviceCodes | Self::Revocations => true,
-            Self::Accounts | Self::AccountLabels | Self::AccessKeys => false,
+            Self::Accounts
+            | Self::AccountLabels
+            | Self::AccessKeys
+            | Self::AuditInbox
+            | Self::AuditLog
+            | Self::AuditEnds => false,
         }
     }
 }
@@ -84,6 +101,9 @@ macro_rules! with_entity {
             Table::AccessKeys => $function::<access_keys::Entity>($($argument),*).await,
             Table::DeviceCodes => $function::<device_codes::Entity>($($argument),*).await,
             Table::Revocations => $function::<revocations::Entity>($($argument),*).await,
+            Table::AuditInbox => $function::<audit_inbox::Entity>($($argument),*).await,
+            Table::AuditLog => $function::<audit_log::Entity>($($argument),*).await,
+            Table::AuditEnds => $function::<audit_ends::Entity>($($argument),*).await,
         }
     };
 }
@@ -126,6 +146,21 @@ impl Copied for device_codes::Entity {
 impl Copied for revocations::Entity {
     const ID: Self::Column = revocations::Column::Id;
     const GENERATED: &'static [Self::Column] = &[revocations::Column::DueAt];
+}
+
+impl Copied for audit_inbox::Entity {
+    const ID: Self::Column = audit_inbox::Column::Id;
+    const GENERATED: &'static [Self::Column] = &[];
+}
+
+impl Copied for audit_log::Entity {
+    const ID: Self::Column = audit_log::Column::Id;
+    const GENERATED: &'static [Self::Column] = &[];
+}
+
+impl Copied for audit_ends::Entity {
+    const ID: Self::Column = audit_ends::Column::Id;
+    const GENERATED: &'static [Self::Column] = &[];
 }
 
 #[cfg(test)]

@@ -15,6 +15,13 @@ pub struct Model {
     pub expires_at: Option<i64>,
     pub created_at: i64,
     pub last_used_at: Option<i64>,
+    /// The keyed MAC of the row.
+    pub mac: Option<Vec<u8>>,
+    /// Who made the key: `link`, `operator`, or the number of another key.
+    pub created_by: Option<String>,
+    /// The networks that it may be used from, as CIDRs with spaces between.
+    pub networks: Option<String>,
+    pub uses_per_minute: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -25,6 +32,20 @@ pub enum Role {
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
-pub enum Relation {}
+pub enum Relation {
+    #[sea_orm(
+        belongs_to = "super::accounts::Entity",
+        from = "Column::AccountId",
+        to = "super::accounts::Column::Id",
+        on_delete = "Cascade"
+    )]
+    Account,
+}
+
+impl Related<super::accounts::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Account.def()
+    }
+}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -63,6 +63,13 @@ pub struct Model {
     pub access_token_hinted_end: Option<i64>,
     /// One `name=value` a line: a name has no `=`, and a value no line break.
     pub labels: Option<String>,
+
+    /// The return codes that may still be tried; null if the link asks for none.
+    pub return_code_tries: Option<i64>,
+    /// Whose tokens are held: the id of the account.
+    pub person: Option<String>,
+    pub person_identified: Option<bool>,
+    pub person_name: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -71,6 +78,7 @@ pub enum State {
     Pending,
     Authorizing,
     Redeemed,
+    Confirming,
     Linked,
     Denied,
     Expired,

@@ -7,6 +7,9 @@
 pub(crate) mod access_keys;
 pub(crate) mod account_labels;
 pub(crate) mod accounts;
+pub(crate) mod audit_ends;
+pub(crate) mod audit_inbox;
+pub(crate) mod audit_log;
 pub(crate) mod device_codes;
 pub(crate) mod outages;
 pub(crate) mod replicas;

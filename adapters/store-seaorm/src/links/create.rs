@@ -5,6 +5,7 @@ use central_oauth_domain::grant::AccessKeyId;
 use central_oauth_domain::link::{CodeLimit, Link, LinkId};
 use central_oauth_domain::ports::{LinkCreation, NewLink, NewLinkKey, StoreError};
 use central_oauth_domain::secret::KeyedHash;
+use central_oauth_domain::vault::RowMacs;
 use sea_orm::ActiveValue::NotSet;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
@@ -12,6 +13,7 @@ use sea_orm::{
 };
 
 use super::open_links;
+use crate::claims::counted;
 use crate::convert::{link_columns, row_count};
 use crate::database::Purpose;
 use crate::entities::device_codes::{ActiveModel, Column, Entity};
@@ -24,9 +26,11 @@ pub(super) async fn create(
     link: NewLink,
     most_open: u64,
     limit: CodeLimit,
+    macs: &RowMacs,
 ) -> Result<LinkCreation, StoreError> {
+    let macs = macs.clone();
     let created = store.database.write(Purpose::Change, move |db| {
-        Box::pin(insert(db, link, most_open, limit))
+        Box::pin(insert(db, link, most_open, limit, macs))
     });
     match created.await {
         Ok(link) => Ok(LinkCreation::Created(Box::new(link))),
@@ -52,16 +56,19 @@ async fn insert(
     link: NewLink,
     most_open: u64,
     limit: CodeLimit,
+    macs: RowMacs,
 ) -> Result<Link, NotCreated> {
     locks::new_links(db).await?;
-    let full_since = full_since(db, &link, limit).await?;
+    let open = open_links(link.created_at).limit(row_count(most_open));
+    let open = counted(db, open).await?;
+    let full_since = full_since(db, &link, open, limit).await?;
     if let Err(refused) = limit.judge(full_since, link.created_at) {
         return Err(NotCreated::Refused(LinkCreation::TooManyCodes(refused)));
     }
-    if is_full(db, link.created_at, most_open).await? {
+    if open >= most_open {
         return Err(NotCreated::Refused(LinkCreation::OverCapacity));
     }
-    let key = key_of(db, &link).await?;
+    let key = key_of(db, &link, &macs).await?;
     match new_row(link, key).insert(db).await {
         Ok(row) => Ok(row.try_into()?),
         Err(error) if is_taken(&error) => Err(NotCreated::Refused(LinkCreation::CodeTaken)),
@@ -69,12 +76,13 @@ async fn insert(
     }
 }
 
-async fn key_of(db: &impl ConnectionTrait, link: &NewLink) -> Result<AccessKeyId, StoreError> {
+async fn key_of(
+    db: &impl ConnectionTrait,
+    link: &NewLink,
+    macs: &RowMacs,
+) -> Result<AccessKeyId, StoreError> {
     match link.key {
-        NewLinkKey::New(hash) => {
-            let name = link.requester.client_name.clone();
-            keys::insert_inert(db, hash, name, link.created_at).await
-        }
+        NewLinkKey::New(key) => keys::insert_inert(db, key, link, macs).await,
         NewLinkKey::Relink { key, account } => {
             locks::parent(db, account).await?;
             keys::require(db, key, account).await?;
@@ -97,17 +105,18 @@ fn is_taken(error: &DbErr) -> bool {
     matches!(violated, Some(SqlErr::UniqueConstraintViolation(words)) if words.contains("code_hash"))
 }
 
-/// When the network of a link got the first of the latest codes that are as many as it may get.
+/// When the network of a link got the first of the latest codes that are as many as it may get while so many are open.
 async fn full_since(
     db: &impl ConnectionTrait,
     link: &NewLink,
+    open: u64,
     limit: CodeLimit,
 ) -> Result<Option<Timestamp>, StoreError> {
     let Some(network) = &link.network else {
         return Ok(None);
     };
     let codes = codes_of(network, limit.counting_since(link.created_at));
-    let first = codes.offset(CodeLimit::PER_NETWORK - 1).limit(1);
+    let first = codes.offset(limit.of_network(open) - 1).limit(1);
     let first = first.into_tuple::<i64>().one(db).await.map_err(failed)?;
     Ok(first.map(Timestamp::from_millis))
 }
@@ -120,23 +129,4 @@ pub(crate) fn codes_of(network: &KeyedHash, since: Timestamp) -> Select<Entity> 
         .filter(Column::Network.eq(network.as_bytes().to_vec()))
         .filter(Column::CreatedAt.gt(since.as_millis()))
         .order_by_desc(Column::CreatedAt)
-}
-
-/// Whether `most_open` links are open already: whether there is a last one of that many.
-async fn is_full(
-    db: &impl ConnectionTrait,
-    now: Timestamp,
-    most_open: u64,
-) -> Result<bool, StoreError> {
-    let Some(others) = most_open.checked_sub(1) else {
-        return Ok(true);
-    };
-    let last: Option<i64> = open_links(now)
-        .offset(row_count(others))
-        .limit(1)
-        .into_tuple()
-        .one(db)
-        .await
-        .map_err(failed)?;
-    Ok(last.is_some())
 }

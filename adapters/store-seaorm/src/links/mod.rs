@@ -8,14 +8,16 @@ mod save;
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
+use central_oauth_domain::audit::AuditDraft;
 use central_oauth_domain::grant::revocation::NewRevocation;
 use central_oauth_domain::grant::{Account, AccountId, NewGrant, ProviderName};
 use central_oauth_domain::link::{
-    CodeLimit, Confirmation, Ending, Link, PollSchedule, SealedConsent, SealedGrant,
+    CodeLimit, Confirmation, Ending, Link, Owner, PollSchedule, SealedConsent, SealedGrant,
     TooManyConsents,
 };
 use central_oauth_domain::ports::{LinkCreation, LinkStore, NewLink, StoreError};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
+use central_oauth_domain::vault::RowMacs;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use crate::database::Purpose;
@@ -41,8 +43,9 @@ impl LinkStore for SeaOrmStore {
         link: NewLink,
         most_open: u64,
         limit: CodeLimit,
+        macs: &RowMacs,
     ) -> Result<LinkCreation, StoreError> {
-        create::create(self, link, most_open, limit).await
+        create::create(self, link, most_open, limit, macs).await
     }
 
     async fn find_link(&self, code: &KeyedHash) -> Result<Option<Link>, StoreError> {
@@ -121,13 +124,33 @@ impl LinkStore for SeaOrmStore {
         save::alone(self, Purpose::Save, link, redeemed).await
     }
 
+    async fn hold_grant(
+        &self,
+        link: &Link,
+        owner: Owner,
+        now: Timestamp,
+    ) -> Result<Link, StoreError> {
+        save::alone(self, Purpose::Save, link, link.hold(owner, now)?).await
+    }
+
+    async fn count_wrong_return_code(
+        &self,
+        link: &Link,
+        now: Timestamp,
+    ) -> Result<Link, StoreError> {
+        let counted = link.count_wrong_return_code(now)?;
+        save::alone(self, Purpose::Change, link, counted).await
+    }
+
     async fn complete_link(
         &self,
         link: &Link,
         grant: NewGrant,
         now: Timestamp,
+        macs: &RowMacs,
+        audit: AuditDraft,
     ) -> Result<Account, StoreError> {
-        complete::link(self, link, grant, now).await
+        complete::link(self, link, grant, now, macs, audit).await
     }
 
     async fn end_link(

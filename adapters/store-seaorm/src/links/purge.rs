@@ -82,7 +82,7 @@ fn ran_out(moment: Timestamp) -> Condition {
     Condition::all()
         .add(Column::EndedAt.is_null())
         .add(Column::ExpiresAt.lt(moment))
-        .add(Column::State.ne(State::Redeemed))
+        .add(Column::State.is_not_in([State::Redeemed, State::Confirming]))
         .add(not_leased)
 }
 

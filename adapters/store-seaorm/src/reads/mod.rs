@@ -3,12 +3,12 @@
 mod sql;
 
 use async_trait::async_trait;
-use central_oauth_domain::grant::{AccessKeyId, AccountId, KeyBinding};
+use central_oauth_domain::grant::{AccessKeyId, KeyBinding};
 use central_oauth_domain::ports::{OpenedGrant, OpenedKey, ReadStore, RowVersion, StoreError};
 use central_oauth_domain::secret::KeyedHash;
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryResult};
 
-use crate::convert::{key_holder, stored_tokens};
+use crate::convert::{key_holder, stored_tokens, to_account};
 use crate::entities::{access_keys, accounts, tokens};
 use crate::error::failed;
 use crate::keys::link_of;
@@ -24,15 +24,16 @@ impl ReadStore for SeaOrmStore {
         let row = session.query_one_raw(question).await.map_err(failed)?;
         let Some(row) = row else { return Ok(None) };
         let Row { key, account, .. } = Row::read(&row).map_err(failed)?;
-        let Some(account_id) = key.account_id else {
-            let link = link_of(self, AccessKeyId(key.id)).await?;
-            return Ok(link.map(|link| OpenedKey {
-                holder: key_holder(&key, KeyBinding::Link(Box::new(link))),
-                grant: None,
-            }));
+        let Some(account) = account else {
+            let Some(link) = link_of(self, AccessKeyId(key.id)).await? else {
+                return Ok(None);
+            };
+            let holder = key_holder(&key, KeyBinding::Link(Box::new(link)))?;
+            let grant = None;
+            return Ok(Some(OpenedKey { holder, grant }));
         };
-        let holder = key_holder(&key, KeyBinding::Account(AccountId(account_id)));
-        let grant = account.map(|account| account.opened()).transpose()?;
+        let holder = key_holder(&key, to_account(&account.account))?;
+        let grant = Some(account.opened()?);
         Ok(Some(OpenedKey { holder, grant }))
     }
 

@@ -3,18 +3,24 @@
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use central_oauth_contract::token_store::Fixture;
+use central_oauth_domain::audit::{Actor, AuditDraft};
 use central_oauth_domain::grant::{
-    Account, AccountKey, LifetimeHints, NewGrant, ProviderName, RefreshedTokens, TokenOrigin,
+    Account, AccountKey, InertKey, LifetimeHints, NewGrant, ProviderName, RefreshedTokens,
+    TokenOrigin,
 };
 use central_oauth_domain::link::{
     CodeLimit, Link, PollSchedule, Requester, SealedConsent, SealedPrompt,
 };
-use central_oauth_domain::ports::{LinkCreation, LinkStore, NewLink, NewLinkKey, TokenStore};
+use central_oauth_domain::ports::{
+    HashKey, LinkCreation, LinkStore, NewLink, NewLinkKey, TokenStore,
+};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
+use central_oauth_domain::testing::{FakeCipher, audit_draft};
+use central_oauth_domain::vault::{RowMacs, Vault};
 use central_oauth_domain::{Labels, Timestamp};
 use central_oauth_store_seaorm::{DatabaseUrl, PoolSettings, SeaOrmStore};
 use central_oauth_test_postgres::{Cluster, Database};
@@ -119,7 +125,7 @@ impl OnServer {
 
     /// As good as a new one, and quicker made.
     pub(crate) fn emptied(&self) -> Self {
-        let empty = "TRUNCATE accounts, account_labels, tokens, access_keys, device_codes, revocations, service_keys, replicas, wrong_codes, write_tests, outages RESTART IDENTITY";
+        let empty = "TRUNCATE accounts, account_labels, tokens, access_keys, device_codes, revocations, service_keys, replicas, wrong_codes, write_tests, outages, audit_inbox, audit_log, audit_ends RESTART IDENTITY";
         Cluster::shared().execute(&self.database, empty);
         self.clone()
     }
@@ -154,6 +160,23 @@ fn hash(kind: u8, n: u64) -> KeyedHash {
     KeyedHash::from_bytes(bytes)
 }
 
+/// The MACs of the service whose store it is.
+pub(crate) fn macs() -> &'static RowMacs {
+    static MACS: LazyLock<RowMacs> = LazyLock::new(|| vault().row_macs());
+    &MACS
+}
+
+fn vault() -> Vault {
+    let cipher = Arc::new(FakeCipher::default());
+    let hash_key = Vault::seal_hash_key(&*cipher, &HashKey::new([7; 32])).unwrap();
+    Vault::unlock(cipher, &hash_key).unwrap()
+}
+
+/// An audit entry of now that lacks only what has happened.
+pub(crate) fn audit() -> AuditDraft {
+    audit_draft(Actor::Service, NOW)
+}
+
 pub(crate) fn sealed(text: &str) -> Sealed {
     Sealed::from_bytes(text.as_bytes().to_vec())
 }
@@ -170,15 +193,16 @@ pub(crate) fn new_link(n: u64) -> NewLink {
             ..Requester::default()
         },
         network: None,
-        key: NewLinkKey::New(key(n)),
+        key: NewLinkKey::New(InertKey::owner(key(n))),
         created_at: NOW,
         expires_at: LATER,
+        return_code: false,
     }
 }
 
 pub(crate) async fn pending(store: &SeaOrmStore, n: u64) -> Link {
     match store
-        .create_link(new_link(n), u64::MAX, CODES)
+        .create_link(new_link(n), u64::MAX, CODES, macs())
         .await
         .unwrap()
     {
@@ -215,7 +239,7 @@ pub(crate) async fn returned(store: &SeaOrmStore, n: u64) -> Link {
 pub(crate) async fn linked(store: &SeaOrmStore, n: u64, person: &str) -> Account {
     let link = authorizing(store, n).await;
     store
-        .complete_link(&link, grant(person), NOW)
+        .complete_link(&link, grant(person), NOW, macs(), audit())
         .await
         .unwrap()
 }

@@ -9,7 +9,7 @@ mod world;
 
 use central_oauth_domain::ports::{AccountStore, SealStore};
 use central_oauth_store_seaorm::CopyError;
-use common::pending;
+use common::{audit, pending};
 use world::{Place, copy, linked, revocation};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,6 +31,9 @@ async fn all_is_there_and_opens() {
             ("access_keys", 5),
             ("device_codes", 5),
             ("revocations", 1),
+            ("audit_inbox", 3),
+            ("audit_log", 0),
+            ("audit_ends", 0),
         ];
         assert_eq!(rows, expected);
         // Two of each account, two of the link at which somebody is asked, one of the revocation.
@@ -79,7 +82,7 @@ async fn number_goes_on(from: &Place, to: &Place) {
         linked(store, vault, 1, "ada").await;
         let account = linked(store, vault, 2, "bob").await;
         let tokens = store.tokens(account.id).await.unwrap().unwrap();
-        let deleted = store.delete_account(&tokens, revocation(vault, 1));
+        let deleted = store.delete_account(&tokens, revocation(vault, 1), audit());
         deleted.await.unwrap();
         gone = Some(account.id);
     })

@@ -24,7 +24,7 @@ use central_oauth_store_seaorm::{
 };
 use central_oauth_test_postgres::Cluster;
 
-use crate::common::{LATER, NOW, POOL, Scratch, code, key, pending};
+use crate::common::{LATER, NOW, POOL, Scratch, audit, code, key, macs, pending};
 
 pub(crate) fn cipher() -> Arc<FakeCipher> {
     Arc::new(FakeCipher::new(1))
@@ -132,7 +132,7 @@ pub(crate) async fn asked(store: &SeaOrmStore, vault: &Vault, n: u64) -> Link {
 
 pub(crate) async fn linked(store: &SeaOrmStore, vault: &Vault, n: u64, name: &str) -> Account {
     let link = asked(store, vault, n).await;
-    let completed = store.complete_link(&link, grant(vault, name), NOW);
+    let completed = store.complete_link(&link, grant(vault, name), NOW, macs(), audit());
     completed.await.unwrap()
 }
 

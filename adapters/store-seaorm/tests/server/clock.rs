@@ -10,7 +10,7 @@ use central_oauth_domain::testing::FixedClock;
 use central_oauth_store_seaorm::{DatabaseClock, SeaOrmStore};
 use central_oauth_test_postgres::{Cluster, Database};
 
-use crate::common::{LATER, NOW, OnServer, POOL, authorizing, grant};
+use crate::common::{LATER, NOW, OnServer, POOL, audit, authorizing, grant, macs};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const LEASE: Duration = Duration::from_secs(600);
@@ -49,7 +49,7 @@ async fn database() -> String {
         access_token_expires_at: Some(LATER),
         ..grant("ada")
     };
-    let linked = store.complete_link(&link, due, NOW).await;
+    let linked = store.complete_link(&link, due, NOW, macs(), audit()).await;
     linked.unwrap();
     url
 }

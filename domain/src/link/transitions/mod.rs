@@ -1,6 +1,9 @@
 //! How a link moves from state to state. These functions decide; a store only saves the link that they return.
 
-use super::{Confirmation, Ending, Link, LinkState, PollSchedule, SealedConsent, SealedGrant};
+use super::{
+    Confirmation, Ending, HeldGrant, Link, LinkState, Owner, PollSchedule, ReturnCode,
+    SealedConsent, SealedGrant,
+};
 use crate::grant::AccountId;
 use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
@@ -26,6 +29,9 @@ pub enum TransitionError {
     /// The link has no poll that is due.
     #[error("the link is not due")]
     NotDue,
+    /// The next wrong return code ends the link.
+    #[error("the link has one try of a return code left")]
+    NoTriesLeft,
 }
 
 type Transition = Result<Link, TransitionError>;
@@ -113,9 +119,11 @@ impl Link {
     /// Ends the lease. The provider is asked again later.
     ///
     /// # Errors
-    /// When the link is not at the provider.
+    /// When the link is neither at the provider nor waits for its return code.
     pub fn postpone(&self, poll: PollSchedule) -> Transition {
-        self.require_at_provider()?;
+        if !matches!(self.state, LinkState::Confirming(_)) {
+            self.require_at_provider()?;
+        }
         Ok(Self {
             poll: Some(poll),
             lease_until: None,
@@ -145,12 +153,53 @@ impl Link {
         })
     }
 
-    /// Ends the link with an account, which its key opens from now on.
+    /// Holds the tokens, now that their owner is known, until the link's key sends the return code. The link is due again
+    /// when its time is up.
     ///
     /// # Errors
-    /// The link is not at the provider, or relinks another account: the key of a relink opens that one already.
+    /// The link holds no tokens, or asks for no return code.
+    pub fn hold(&self, owner: Owner, now: Timestamp) -> Transition {
+        let (LinkState::Redeemed(grant), Some(_)) = (&self.state, self.return_code_tries) else {
+            return Err(TransitionError::WrongState);
+        };
+        let expires_at = now + ReturnCode::LASTS;
+        Ok(Self {
+            poll: Some(PollSchedule::at_once(expires_at)),
+            lease_until: None,
+            expires_at,
+            state: LinkState::Confirming(HeldGrant {
+                grant: grant.clone(),
+                owner,
+            }),
+            ..self.next()
+        })
+    }
+
+    /// Counts a wrong return code. The last one is for [`Link::end`].
+    ///
+    /// # Errors
+    /// The link does not wait for a return code any more, or may not try another one.
+    pub fn count_wrong_return_code(&self, now: Timestamp) -> Transition {
+        self.require_confirming(now)?;
+        match self.return_code_tries {
+            Some(left @ 2..) => Ok(Self {
+                return_code_tries: Some(left - 1),
+                ..self.next()
+            }),
+            _ => Err(TransitionError::NoTriesLeft),
+        }
+    }
+
+    /// Ends the link with an account, which its key opens from now on. A link that asks for a return code has been sent it.
+    ///
+    /// # Errors
+    /// The link is not at the provider, or relinks another account: the key of a relink opens that one already. Or it asks
+    /// for a return code and does not wait for it.
     pub fn complete(&self, account: AccountId, now: Timestamp) -> Transition {
-        self.require_at_provider()?;
+        match self.return_code_tries {
+            Some(_) => self.require_confirming(now)?,
+            None => self.require_at_provider()?,
+        }
         if self.relink_of.is_some_and(|relinked| relinked != account) {
             return Err(TransitionError::OtherAccount);
         }
@@ -197,9 +246,18 @@ impl Link {
     const fn require_at_provider(&self) -> Result<(), TransitionError> {
         match self.state {
             LinkState::Authorizing(_) | LinkState::Redeemed(_) => Ok(()),
-            LinkState::Pending | LinkState::Linked { .. } | LinkState::Ended { .. } => {
-                Err(TransitionError::WrongState)
-            }
+            LinkState::Pending
+            | LinkState::Confirming(_)
+            | LinkState::Linked { .. }
+            | LinkState::Ended { .. } => Err(TransitionError::WrongState),
+        }
+    }
+
+    fn require_confirming(&self, now: Timestamp) -> Result<(), TransitionError> {
+        match self.state {
+            LinkState::Confirming(_) if self.is_past_deadline(now) => Err(TransitionError::Expired),
+            LinkState::Confirming(_) => Ok(()),
+            _ => Err(TransitionError::WrongState),
         }
     }
 }

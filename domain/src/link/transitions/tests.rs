@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::fault::Fault;
-use crate::grant::{AccessKeyId, ProviderName, TokenOrigin};
-use crate::link::{LinkId, LinkVersion, Requester, SealedPrompt};
+use crate::grant::{AccessKeyId, AccountKey, ProviderName, TokenOrigin};
+use crate::link::{LinkId, LinkStatus, LinkVersion, Requester, SealedPrompt};
 
 /// One attempt to change a link.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ enum Step {
     Claim,
     Postpone(u64),
     Redeem(u64),
+    Hold,
+    CountWrongReturnCode,
     Complete(i64),
     End(Ending),
 }
@@ -35,6 +37,8 @@ fn steps() -> impl Strategy<Value = Vec<(Step, u64)>> {
         Just(Step::Claim),
         (0..100_u64).prop_map(Step::Postpone),
         (0..4000_u64).prop_map(Step::Redeem),
+        Just(Step::Hold),
+        Just(Step::CountWrongReturnCode),
         (0..3_i64).prop_map(Step::Complete),
         ending.prop_map(Step::End),
     ];
@@ -114,7 +118,19 @@ fn new_link(relink_of: Option<i64>) -> Link {
         callback: None,
         poll: None,
         lease_until: None,
+        return_code_tries: None,
         state: LinkState::Pending,
+    }
+}
+
+fn owner() -> Owner {
+    Owner {
+        key: AccountKey {
+            provider: ProviderName::new("github"),
+            account_id: "ada".to_owned(),
+        },
+        identified: true,
+        display_name: "Ada".to_owned(),
     }
 }
 
@@ -130,6 +146,8 @@ fn take(link: &Link, step: Step, seconds: u64) -> Transition {
         Step::Claim => link.claim(now, at(seconds + 15)),
         Step::Postpone(by) => link.postpone(poll(seconds + by)),
         Step::Redeem(deadline) => link.redeem(grant(), poll(seconds), at(deadline)),
+        Step::Hold => link.hold(owner(), now),
+        Step::CountWrongReturnCode => link.count_wrong_return_code(now),
         Step::Complete(account) => link.complete(AccountId(account), now),
         Step::End(ending) => link.end(ending, now),
     }
@@ -142,6 +160,12 @@ fn check(before: &Link, step: &Step, after: &Link) -> Result<(), TestCaseError> 
     let next = before.version.next();
     let expected = if came_back { before.version } else { next };
     prop_assert_eq!(after.version, expected);
+    let is_wrong = matches!(step, Step::CountWrongReturnCode);
+    let tries = before
+        .return_code_tries
+        .map(|tries| tries - u32::from(is_wrong));
+    prop_assert_eq!(after.return_code_tries, tries);
+    prop_assert!(tries != Some(0), "a try too many");
     prop_assert_eq!(
         (after.id, after.code, after.key),
         (before.id, before.code, before.key)
@@ -152,11 +176,13 @@ fn check(before: &Link, step: &Step, after: &Link) -> Result<(), TestCaseError> 
     if before.callback.is_some() {
         prop_assert_eq!(after.callback, before.callback);
     }
-    if !matches!(step, Step::BeginConsent(_)) {
+    if !matches!(step, Step::BeginConsent(_) | Step::Hold) {
         prop_assert!(after.expires_at >= before.expires_at);
     }
     if let LinkState::Linked { account, .. } = after.state {
         prop_assert!(after.relink_of.is_none_or(|relinked| relinked == account));
+        let confirmed = matches!(before.state, LinkState::Confirming(_));
+        prop_assert_eq!(confirmed, before.return_code_tries.is_some());
     }
     if after.ended_at().is_some() {
         prop_assert_eq!(
@@ -169,8 +195,9 @@ fn check(before: &Link, step: &Step, after: &Link) -> Result<(), TestCaseError> 
 
 proptest! {
     #[test]
-    fn no_sequence_of_changes_breaks_a_promise(steps in steps(), relink_of in proptest::option::of(0..3_i64)) {
+    fn no_sequence_of_changes_breaks_a_promise(steps in steps(), relink_of in proptest::option::of(0..3_i64), return_code: bool) {
         let mut link = new_link(relink_of);
+        link.return_code_tries = return_code.then_some(ReturnCode::TRIES);
         let (mut seconds, mut callbacks, mut redeemed) = (0, 0, 0);
         for (step, passes) in steps {
             seconds += passes;
@@ -218,4 +245,36 @@ fn every_rejection_says_why() {
     assert_eq!(back.complete(AccountId(1), at(4)), Err(OtherAccount));
     let linked = back.complete(AccountId(2), at(4)).unwrap();
     assert_eq!(linked.end(Ending::Expired, at(5)), Err(WrongState));
+}
+
+#[test]
+fn a_link_with_a_return_code_waits_for_it() {
+    use TransitionError::*;
+    let pending = Link {
+        return_code_tries: Some(ReturnCode::TRIES),
+        ..new_link(None)
+    };
+    let begun = pending
+        .begin_consent(consent(), None, at(900), at(2))
+        .unwrap();
+    let redeemed = begun.redeem(grant(), poll(3), at(600)).unwrap();
+    assert_eq!(redeemed.complete(AccountId(1), at(4)), Err(WrongState));
+    let held = redeemed.hold(owner(), at(10)).unwrap();
+    assert_eq!((held.expires_at, held.due_at()), (at(190), Some(at(190))));
+    assert_eq!(held.status(at(189)), LinkStatus::Confirming);
+    let LinkStatus::Failed(fault) = held.status(at(190)) else {
+        panic!("not failed in time");
+    };
+    assert_eq!(fault.code, ReturnCode::NOT_CONFIRMED);
+    assert_eq!(held.complete(AccountId(1), at(190)), Err(Expired));
+    let once = held.count_wrong_return_code(at(11)).unwrap();
+    let twice = once.count_wrong_return_code(at(12)).unwrap();
+    assert_eq!(twice.count_wrong_return_code(at(13)), Err(NoTriesLeft));
+    assert!(twice.complete(AccountId(1), at(14)).is_ok());
+    assert_eq!(begun.hold(owner(), at(3)), Err(WrongState));
+    let unasked = Link {
+        return_code_tries: None,
+        ..redeemed
+    };
+    assert_eq!(unasked.hold(owner(), at(3)), Err(WrongState));
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::StoreError;
+use crate::audit::AuditDraft;
 use crate::grant::revocation::{NewRevocation, RevocationLease};
 use crate::grant::{Account, AccountFilter, AccountId, StoredTokens};
 use crate::labels::Labels;
@@ -47,10 +48,11 @@ pub trait AccountStore: Send + Sync {
 
     /// Deletes an account with its tokens, its keys and their links, and keeps what is to be revoked, leased to the
     /// caller until [`NewRevocation::lease_until`]. [`StoreError::Conflict`] when the account is gone, or its tokens
-    /// are not those of `seen` any more.
+    /// are not those of `seen` any more. The audit entry is part of the transaction.
     async fn delete_account(
         &self,
         seen: &StoredTokens,
         revocation: NewRevocation,
+        audit: AuditDraft,
     ) -> Result<RevocationLease, StoreError>;
 }

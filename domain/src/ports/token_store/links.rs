@@ -3,14 +3,16 @@
 use async_trait::async_trait;
 
 use super::StoreError;
+use crate::audit::AuditDraft;
 use crate::grant::revocation::NewRevocation;
-use crate::grant::{AccessKeyId, Account, AccountId, NewGrant, ProviderName};
+use crate::grant::{AccessKeyId, Account, AccountId, InertKey, NewGrant, ProviderName};
 use crate::link::{
-    CodeLimit, Confirmation, Ending, Link, LinkId, LinkState, LinkVersion, PollSchedule, Requester,
-    SealedConsent, SealedGrant, TooManyCodes, TooManyConsents,
+    CodeLimit, Confirmation, Ending, Link, LinkId, LinkState, LinkVersion, Owner, PollSchedule,
+    Requester, ReturnCode, SealedConsent, SealedGrant, TooManyCodes, TooManyConsents,
 };
 use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
+use crate::vault::RowMacs;
 
 /// From the code to the account, or to another end.
 ///
@@ -19,13 +21,14 @@ use crate::time::Timestamp;
 /// return [`StoreError::Conflict`].
 #[async_trait]
 pub trait LinkStore: Send + Sync {
-    /// Keeps a new link and, unless it relinks, its inert key. The link codes of its network, where it has one, are limited
+    /// Keeps a new link and, unless it relinks, its inert key with its MAC. The link codes of its network, where it has one, are limited
     /// by [`CodeLimit::judge`].
     async fn create_link(
         &self,
         link: NewLink,
         most_open: u64,
         limit: CodeLimit,
+        macs: &RowMacs,
     ) -> Result<LinkCreation, StoreError>;
 
     /// The link with this code.
@@ -89,9 +92,26 @@ pub trait LinkStore: Send + Sync {
         expires_at: Timestamp,
     ) -> Result<Link, StoreError>;
 
+    /// Holds the tokens of a link until its return code is sent: [`Link::hold`].
+    async fn hold_grant(
+        &self,
+        link: &Link,
+        owner: Owner,
+        now: Timestamp,
+    ) -> Result<Link, StoreError>;
+
+    /// Counts a wrong return code: [`Link::count_wrong_return_code`].
+    async fn count_wrong_return_code(
+        &self,
+        link: &Link,
+        now: Timestamp,
+    ) -> Result<Link, StoreError>;
+
     /// Completes a link ([`Link::complete`]): creates the account or brings it back to life, replaces its tokens and opens
-    /// it to the link's key. The account gets the link's labels as [`Labels::added_by`] decides. See [`NewGrant::refresh_token`] for what happens without one. What was to be
-    /// revoked of the same person is not any more: some providers revoke by person, and would end the new grant too.
+    /// it to the link's key ([`RowMacs::completed`]). The account gets the link's labels as [`Labels::added_by`] decides. See
+    /// [`NewGrant::refresh_token`] for what happens without one. What was to be revoked of the same person is not any more: some
+    /// providers revoke by person, and would end the new grant too. The audit entry is part of the transaction.
+    /// [`StoreError::Altered`] when the key's row is not one that the service has written for this link.
     ///
     /// [`Labels::added_by`]: crate::Labels::added_by
     async fn complete_link(
@@ -99,6 +119,8 @@ pub trait LinkStore: Send + Sync {
         link: &Link,
         grant: NewGrant,
         now: Timestamp,
+        macs: &RowMacs,
+        audit: AuditDraft,
     ) -> Result<Account, StoreError>;
 
     /// Ends a link without an account ([`Link::end`]). Tokens that it held are kept as `stray` in the same transaction; see
@@ -147,6 +169,8 @@ pub struct NewLink {
     pub created_at: Timestamp,
     /// When it dies if nobody confirms it.
     pub expires_at: Timestamp,
+    /// Whether the program sends a return code before the key opens the account.
+    pub return_code: bool,
 }
 
 impl NewLink {
@@ -172,6 +196,7 @@ impl NewLink {
             callback: None,
             poll: None,
             lease_until: None,
+            return_code_tries: self.return_code.then_some(ReturnCode::TRIES),
             state: LinkState::Pending,
         }
     }
@@ -181,7 +206,7 @@ impl NewLink {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NewLinkKey {
     /// A new key, inert until the link is complete.
-    New(KeyedHash),
+    New(InertKey),
     /// A key of the account that is to be linked again.
     Relink {
         /// The key.

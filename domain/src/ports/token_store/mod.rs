@@ -1,6 +1,7 @@
 //! The TokenStore port, by what its methods are about.
 
 mod accounts;
+mod audit;
 mod census;
 mod clock_steps;
 mod guesses;
@@ -17,12 +18,14 @@ mod write_tests;
 use std::error::Error;
 
 use crate::link::TransitionError;
+use crate::vault::AlteredKey;
 
 pub use accounts::AccountStore;
+pub use audit::AuditStore;
 pub use census::{AccountCount, Census, CensusStore, DyingCount, OverdueCount};
 pub use clock_steps::ClockStepStore;
 pub use guesses::GuessStore;
-pub use keys::{KeyCreation, KeyStore};
+pub use keys::{Descendants, KeyCreation, KeyStore};
 pub use links::{LinkCreation, LinkStore, NewLink, NewLinkKey};
 pub use outages::OutageStore;
 pub use reads::{OpenedGrant, OpenedKey, ReadStore, RowVersion};
@@ -36,7 +39,7 @@ pub use write_tests::WriteTestStore;
 /// method returns `Ok` for is durable. The store takes only sealed and hashed values, so no plaintext can be persisted
 /// by mistake.
 ///
-/// An adapter implements the twelve traits; this one follows.
+/// An adapter implements the thirteen traits; this one follows.
 pub trait TokenStore:
     LinkStore
     + GuessStore
@@ -50,6 +53,7 @@ pub trait TokenStore:
     + ClockStepStore
     + OutageStore
     + WriteTestStore
+    + AuditStore
 {
 }
 
@@ -66,6 +70,7 @@ impl<T> TokenStore for T where
         + ClockStepStore
         + OutageStore
         + WriteTestStore
+        + AuditStore
 {
 }
 
@@ -78,6 +83,9 @@ pub enum StoreError {
     /// What is stored cannot be understood.
     #[error("what is stored cannot be understood")]
     Corrupt(#[source] Box<dyn Error + Send + Sync>),
+    /// A row was changed by somebody who does not have the secret key.
+    #[error(transparent)]
+    Altered(#[from] AlteredKey),
     /// The store cannot be reached, or not in time.
     #[error("the store is unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),

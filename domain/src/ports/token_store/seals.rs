@@ -20,6 +20,9 @@ pub trait SealStore: Send + Sync {
     /// new key hashes would never be found beside what another one has hashed.
     async fn init_hash_key(&self, candidate: Sealed) -> Result<Sealed, StoreError>;
 
+    /// Keeps `by` as the hash key if it still is `seen`. Returns whether it was.
+    async fn replace_hash_key(&self, seen: &Sealed, by: &Sealed) -> Result<bool, StoreError>;
+
     /// The keys that stored values were sealed with. It costs the same however many values are stored.
     async fn seals_in_use(&self) -> Result<BTreeSet<SealId>, StoreError>;
 

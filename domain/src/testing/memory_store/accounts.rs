@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::{MemoryStore, State};
+use crate::audit::{AuditDraft, AuditEvent};
 use crate::grant::revocation::{NewRevocation, RevocationLease};
 use crate::grant::{
     Account, AccountFilter, AccountId, AccountKey, AccountStatus, NewGrant, StoredTokens,
@@ -13,6 +14,7 @@ use crate::labels::Labels;
 use crate::link::{Link, LinkState};
 use crate::ports::{AccountStore, StoreError};
 use crate::time::Timestamp;
+use crate::vault::RowMacs;
 
 #[async_trait]
 impl AccountStore for MemoryStore {
@@ -75,8 +77,12 @@ impl AccountStore for MemoryStore {
         &self,
         seen: &StoredTokens,
         revocation: NewRevocation,
+        audit: AuditDraft,
     ) -> Result<RevocationLease, StoreError> {
-        self.lock().delete_account(seen, revocation)
+        let mut state = self.lock();
+        let lease = state.delete_account(seen, revocation)?;
+        state.keep_entry(audit.entry(AuditEvent::account_deleted(&seen.account)));
+        Ok(lease)
     }
 }
 
@@ -86,18 +92,26 @@ impl State {
         link: &Link,
         grant: NewGrant,
         now: Timestamp,
+        macs: &RowMacs,
     ) -> Result<Account, StoreError> {
         let known = self.account_with(&grant.account);
         let id = known.unwrap_or_else(|| AccountId(self.next_number()));
-        let linked = self.change_link(link, |link| link.complete(id, now))?;
+        let key = self.holder(link.key).ok_or(StoreError::Conflict)?;
+        let opened = StoredTokens::new(id, grant.clone(), now).account;
+        link.complete(id, now)?;
+        let completed = macs.completed(&key, link, &opened)?;
+        self.change_link(link, |link| link.complete(id, now))?;
         let account = self.link_account(id, grant, now);
-        let asked = &linked.requester.labels;
+        let asked = &link.requester.labels;
         if !asked.is_empty() {
             self.labels.entry(id).or_default().add(asked);
         }
         self.cancel_revocations(&account.key, now);
-        if let Some(key) = self.keys.get_mut(&linked.key.0) {
-            key.account = Some(id);
+        if let Some(key) = completed
+            && let Some(kept) = self.keys.get_mut(&key.id.0)
+        {
+            kept.account = Some(id);
+            kept.mac = key.mac;
         }
         Ok(account)
     }

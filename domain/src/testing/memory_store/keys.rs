@@ -3,14 +3,21 @@
 use async_trait::async_trait;
 
 use super::{MemoryStore, State};
-use crate::grant::{AccessKeyId, AccountId, KeyBinding, KeyHolder, KeyRecord, KeyRole, NewKey};
-use crate::ports::{KeyCreation, KeyStore, NewLink, StoreError};
+use crate::audit::{AuditDraft, AuditEvent};
+use crate::grant::{
+    AccessKeyId, AccountId, InertKey, KeyBinding, KeyHolder, KeyMaker, KeyRecord, NewKey,
+    descendants,
+};
+use crate::link::Link;
+use crate::ports::{Descendants, KeyCreation, KeyStore, StoreError};
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
+use crate::vault::RowMacs;
 
 pub(super) struct Key {
     hash: KeyedHash,
     pub(super) account: Option<AccountId>,
+    pub(super) mac: Option<KeyedHash>,
     record: KeyRecord,
 }
 
@@ -34,19 +41,84 @@ impl KeyStore for MemoryStore {
             .collect())
     }
 
-    async fn create_key(&self, key: NewKey, most: u64) -> Result<KeyCreation, StoreError> {
-        self.lock().create_key(key, most)
+    async fn create_key(
+        &self,
+        key: NewKey,
+        most: u64,
+        macs: &RowMacs,
+        audit: AuditDraft,
+    ) -> Result<KeyCreation, StoreError> {
+        let (mut state, account) = (self.lock(), key.account);
+        let created = state.create_key(key, most, macs)?;
+        if let KeyCreation::Created(record) = &created {
+            state.keep_entry(audit.entry(AuditEvent::key_created(account, record)));
+        }
+        Ok(created)
     }
 
-    async fn delete_key(&self, account: AccountId, key: AccessKeyId) -> Result<bool, StoreError> {
+    async fn delete_key(
+        &self,
+        account: AccountId,
+        key: AccessKeyId,
+        with: Descendants,
+        audit: AuditDraft,
+    ) -> Result<Vec<AccessKeyId>, StoreError> {
         let mut state = self.lock();
-        let is_its = |kept: &Key| kept.account == Some(account);
-        if !state.keys.get(&key.0).is_some_and(is_its) {
-            return Ok(false);
+        let records: Vec<_> = state
+            .keys_of(account)
+            .map(|key| key.record.clone())
+            .collect();
+        if !records.iter().any(|record| record.id == key) {
+            return Ok(Vec::new());
         }
-        state.keys.remove(&key.0);
-        state.links.retain(|_, link| link.key != key);
-        Ok(true)
+        let mut gone = vec![key];
+        if with == Descendants::Deleted {
+            gone.extend(descendants(key, &records));
+        }
+        for key in &gone {
+            state.keys.remove(&key.0);
+            state.links.retain(|_, link| link.key != *key);
+        }
+        let event = AuditEvent::key_deleted(account, key);
+        let event = match gone.len() {
+            1 => event,
+            more => event.with("descendants", more - 1),
+        };
+        state.keep_entry(audit.entry(event));
+        Ok(gone)
+    }
+
+    async fn keys_without_mac(
+        &self,
+        after: Option<AccessKeyId>,
+        limit: u64,
+    ) -> Result<Vec<KeyHolder>, StoreError> {
+        let state = self.lock();
+        let without = state.keys.iter().filter(|(_, key)| key.mac.is_none());
+        let later = without.map(|(id, _)| AccessKeyId(*id));
+        let later = later.filter(|id| Some(*id) > after);
+        let holders = later.filter_map(|id| state.holder(id));
+        Ok(holders
+            .take(usize::try_from(limit).unwrap_or(usize::MAX))
+            .collect())
+    }
+
+    async fn keep_key_macs(&self, keys: &[KeyHolder]) -> Result<u64, StoreError> {
+        let mut state = self.lock();
+        let mut kept = 0;
+        for read in keys {
+            let without = KeyHolder {
+                mac: None,
+                ..read.clone()
+            };
+            if state.holder(read.id) == Some(without)
+                && let Some(key) = state.keys.get_mut(&read.id.0)
+            {
+                key.mac = read.mac;
+                kept += 1;
+            }
+        }
+        Ok(kept)
     }
 
     async fn note_key_uses(&self, uses: &[(AccessKeyId, Timestamp)]) -> Result<(), StoreError> {
@@ -74,7 +146,10 @@ impl State {
     pub(super) fn holder(&self, id: AccessKeyId) -> Option<KeyHolder> {
         let key = self.keys.get(&id.0)?;
         let binding = match key.account {
-            Some(account) => KeyBinding::Account(account),
+            Some(id) => KeyBinding::Account {
+                id,
+                person: self.accounts.get(&id.0)?.account.key.clone(),
+            },
             None => {
                 let link = self.links.values().find(|link| link.key == id)?;
                 KeyBinding::Link(Box::new(link.clone()))
@@ -82,65 +157,76 @@ impl State {
         };
         Some(KeyHolder {
             id,
+            hash: key.hash,
             role: key.record.role,
             expires_at: key.record.expires_at,
+            maker: key.record.maker,
+            limits: key.record.limits.clone(),
             binding,
+            mac: key.mac,
         })
     }
 
-    fn create_key(&mut self, key: NewKey, most: u64) -> Result<KeyCreation, StoreError> {
-        if !self.accounts.contains_key(&key.account.0) {
+    fn create_key(
+        &mut self,
+        key: NewKey,
+        most: u64,
+        macs: &RowMacs,
+    ) -> Result<KeyCreation, StoreError> {
+        let account = self.accounts.get(&key.account.0);
+        let person = account.ok_or(StoreError::Conflict)?.account.key.clone();
+        if let KeyMaker::Key(maker) = key.maker
+            && !self
+                .keys_of(key.account)
+                .any(|kept| kept.record.id == maker)
+        {
             return Err(StoreError::Conflict);
         }
         if self.keys_of(key.account).count() as u64 >= most {
             return Ok(KeyCreation::Full);
         }
-        let record = KeyRecord {
-            id: AccessKeyId(self.next_number()),
-            role: KeyRole::Reader,
-            name: Some(key.name),
-            created_at: key.created_at,
-            expires_at: key.expires_at,
-            last_used_at: None,
-        };
-        self.insert_key(key.hash, Some(key.account), record.clone())?;
+        let holder = key.holder(AccessKeyId(self.next_number()), person);
+        let record = record(&holder, Some(key.name), key.created_at);
+        self.insert_key(&macs.authenticated(holder), record.clone())?;
         Ok(KeyCreation::Created(record))
     }
 
     /// The key of a new link: inert until the link is complete.
-    pub(super) fn new_link_key(
+    pub(super) fn insert_inert_key(
         &mut self,
-        hash: KeyedHash,
-        link: &NewLink,
-    ) -> Result<AccessKeyId, StoreError> {
-        let record = KeyRecord {
-            id: AccessKeyId(self.next_number()),
-            role: KeyRole::Owner,
-            name: link.requester.client_name.clone(),
-            created_at: link.created_at,
-            expires_at: None,
-            last_used_at: None,
-        };
-        let id = record.id;
-        self.insert_key(hash, None, record)?;
-        Ok(id)
+        key: InertKey,
+        link: &Link,
+        macs: &RowMacs,
+    ) -> Result<(), StoreError> {
+        let holder = macs.authenticated(key.holder(link));
+        let name = link.requester.client_name.clone();
+        self.insert_key(&holder, record(&holder, name, link.created_at))
     }
 
-    fn insert_key(
-        &mut self,
-        hash: KeyedHash,
-        account: Option<AccountId>,
-        record: KeyRecord,
-    ) -> Result<(), StoreError> {
-        if self.keys.values().any(|kept| kept.hash == hash) {
+    fn insert_key(&mut self, key: &KeyHolder, record: KeyRecord) -> Result<(), StoreError> {
+        if self.keys.values().any(|kept| kept.hash == key.hash) {
             return Err(StoreError::Conflict);
         }
-        let key = Key {
-            hash,
-            account,
+        let kept = Key {
+            hash: key.hash,
+            account: key.binding.account(),
+            mac: key.mac,
             record,
         };
-        self.keys.insert(key.record.id.0, key);
+        self.keys.insert(key.id.0, kept);
         Ok(())
+    }
+}
+
+fn record(key: &KeyHolder, name: Option<String>, created_at: Timestamp) -> KeyRecord {
+    KeyRecord {
+        id: key.id,
+        role: key.role,
+        name,
+        maker: key.maker,
+        limits: key.limits.clone(),
+        created_at,
+        expires_at: key.expires_at,
+        last_used_at: None,
     }
 }

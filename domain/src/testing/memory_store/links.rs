@@ -3,15 +3,17 @@
 use async_trait::async_trait;
 
 use super::{MemoryStore, State, refuse};
+use crate::audit::{AuditDraft, AuditEvent};
 use crate::grant::revocation::NewRevocation;
-use crate::grant::{AccessKeyId, Account, AccountId, NewGrant, ProviderName};
+use crate::grant::{AccessKeyId, Account, AccountId, InertKey, NewGrant, ProviderName};
 use crate::link::{
-    CodeLimit, Confirmation, ConsentLimit, Ending, Link, LinkId, PollSchedule, SealedConsent,
-    SealedGrant, TooManyConsents, TransitionError, Underway, in_turns,
+    CodeLimit, Confirmation, ConsentLimit, Ending, Link, LinkId, Owner, PollSchedule,
+    SealedConsent, SealedGrant, TooManyConsents, TransitionError, Underway, in_turns,
 };
 use crate::ports::{LinkCreation, LinkStore, NewLink, NewLinkKey, StoreError};
 use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
+use crate::vault::RowMacs;
 
 #[async_trait]
 impl LinkStore for MemoryStore {
@@ -20,8 +22,9 @@ impl LinkStore for MemoryStore {
         link: NewLink,
         most_open: u64,
         limit: CodeLimit,
+        macs: &RowMacs,
     ) -> Result<LinkCreation, StoreError> {
-        self.lock().create_link(link, most_open, limit)
+        self.lock().create_link(link, most_open, limit, macs)
     }
 
     async fn find_link(&self, code: &KeyedHash) -> Result<Option<Link>, StoreError> {
@@ -107,13 +110,37 @@ impl LinkStore for MemoryStore {
         state.change_link(link, |link| link.redeem(grant, poll, expires_at))
     }
 
+    async fn hold_grant(
+        &self,
+        link: &Link,
+        owner: Owner,
+        now: Timestamp,
+    ) -> Result<Link, StoreError> {
+        let mut state = self.lock();
+        state.change_link(link, |link| link.hold(owner, now))
+    }
+
+    async fn count_wrong_return_code(
+        &self,
+        link: &Link,
+        now: Timestamp,
+    ) -> Result<Link, StoreError> {
+        let mut state = self.lock();
+        state.change_link(link, |link| link.count_wrong_return_code(now))
+    }
+
     async fn complete_link(
         &self,
         link: &Link,
         grant: NewGrant,
         now: Timestamp,
+        macs: &RowMacs,
+        audit: AuditDraft,
     ) -> Result<Account, StoreError> {
-        self.lock().complete_link(link, grant, now)
+        let mut state = self.lock();
+        let account = state.complete_link(link, grant, now, macs)?;
+        state.keep_entry(audit.entry(AuditEvent::linked(link, &account)));
+        Ok(account)
     }
 
     async fn end_link(
@@ -170,15 +197,15 @@ impl State {
         }
     }
 
-    /// When the network of a link got the first of the latest codes that are as many as it may get.
-    fn full_since(&self, link: &NewLink, limit: CodeLimit) -> Option<Timestamp> {
+    /// When the network of a link got the first of the latest codes that are as many as it may get while so many are open.
+    fn full_since(&self, link: &NewLink, open: u64, limit: CodeLimit) -> Option<Timestamp> {
         let network = link.network?;
         let links = self.links.values();
         let own = links.filter(|kept| kept.network == Some(network));
         let mut created: Vec<_> = own.map(|kept| kept.created_at).collect();
         created.retain(|at| *at > limit.counting_since(link.created_at));
         created.sort_by_key(|at| std::cmp::Reverse(*at));
-        created.get(CodeLimit::PER_NETWORK as usize - 1).copied()
+        created.get(limit.of_network(open) as usize - 1).copied()
     }
 
     fn create_link(
@@ -186,32 +213,39 @@ impl State {
         link: NewLink,
         most_open: u64,
         limit: CodeLimit,
+        macs: &RowMacs,
     ) -> Result<LinkCreation, StoreError> {
-        if let Err(refused) = limit.judge(self.full_since(&link, limit), link.created_at) {
+        let links = self.links.values();
+        let open = links.filter(|kept| kept.is_open(link.created_at)).count() as u64;
+        let full_since = self.full_since(&link, open, limit);
+        if let Err(refused) = limit.judge(full_since, link.created_at) {
             return Ok(LinkCreation::TooManyCodes(refused));
         }
-        let links = self.links.values();
-        if links.filter(|kept| kept.is_open(link.created_at)).count() as u64 >= most_open {
+        if open >= most_open {
             return Ok(LinkCreation::OverCapacity);
         }
         if self.links.values().any(|kept| kept.code == link.code) {
             return Ok(LinkCreation::CodeTaken);
         }
-        let key = self.key_of(&link)?;
+        let (key, inert) = self.key_of(&link)?;
         let kept = link.into_link(LinkId(self.next_number()), key);
+        if let Some(inert) = inert {
+            self.insert_inert_key(inert, &kept, macs)?;
+        }
         self.links.insert(kept.id.0, kept.clone());
         Ok(LinkCreation::Created(Box::new(kept)))
     }
 
-    fn key_of(&mut self, link: &NewLink) -> Result<AccessKeyId, StoreError> {
+    /// The number of the key of a link, and the key if it is new.
+    fn key_of(&mut self, link: &NewLink) -> Result<(AccessKeyId, Option<InertKey>), StoreError> {
         match link.key {
             NewLinkKey::Relink { key, account } => self
                 .keys
                 .get(&key.0)
                 .filter(|kept| kept.account == Some(account))
-                .map(|_| key)
+                .map(|_| (key, None))
                 .ok_or(StoreError::Conflict),
-            NewLinkKey::New(hash) => self.new_link_key(hash, link),
+            NewLinkKey::New(key) => Ok((AccessKeyId(self.next_number()), Some(key))),
         }
     }
 

@@ -1,6 +1,7 @@
 //! A store that forgets everything at the end.
 
 mod accounts;
+mod audit;
 mod census;
 mod clock_steps;
 mod guesses;
@@ -18,11 +19,12 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use self::audit::Audit;
 use self::keys::Key;
 use super::FixedClock;
 use crate::grant::refresh::Outage;
 use crate::grant::revocation::RevocationLease;
-use crate::grant::{AccountId, StoredTokens};
+use crate::grant::{AccessKeyId, AccountId, StoredTokens};
 use crate::labels::Labels;
 use crate::link::{Link, WrongCode};
 use crate::ports::StoreError;
@@ -48,6 +50,7 @@ struct State {
     replicas: Vec<Replica>,
     wrong_codes: Vec<WrongCode>,
     outages: Vec<Outage>,
+    audit: Audit,
     recordings_to_refuse: u32,
     guesses_to_refuse: u32,
     is_silent: bool,
@@ -93,6 +96,23 @@ impl MemoryStore {
     /// Takes so long by this clock over the next question for an account's tokens: its answer is of then, and comes late.
     pub fn answer_late(&self, clock: &FixedClock, by: Duration) {
         self.lock().slow_read = Some((clock.clone(), by));
+    }
+
+    /// Forgets the MACs of all keys, as if an earlier version had written them.
+    pub fn forget_macs(&self) {
+        self.lock().keys.values_mut().for_each(|key| key.mac = None);
+    }
+
+    /// Makes a key point to an account, as somebody does who can write to the database and has no secret key.
+    pub fn point_key_to(&self, key: AccessKeyId, account: AccountId) {
+        if let Some(key) = self.lock().keys.get_mut(&key.0) {
+            key.account = Some(account);
+        }
+    }
+
+    /// Replaces a link by another one, as somebody does who can write to the database and has no secret key.
+    pub fn replace_link(&self, link: Link) {
+        self.lock().links.insert(link.id.0, link);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

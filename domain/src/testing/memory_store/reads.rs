@@ -43,7 +43,7 @@ impl State {
 
     fn opened(&self, holder: KeyHolder) -> OpenedKey {
         let tokens = match holder.binding {
-            KeyBinding::Account(account) => self.accounts.get(&account.0),
+            KeyBinding::Account { id, .. } => self.accounts.get(&id.0),
             KeyBinding::Link(_) => None,
         };
         let grant = tokens.map(|tokens| OpenedGrant {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::{MemoryStore, State};
 use crate::grant::StoredTokens;
 use crate::grant::revocation::RevocationLease;
-use crate::link::{Link, LinkState, SealedPrompt};
+use crate::link::{HeldGrant, Link, LinkState, SealedPrompt};
 use crate::ports::{
     OwnerKind, Resealing, SealStore, SealedRow, SealedTo, SealedValue, SecretKind, StoreError,
 };
@@ -29,6 +29,15 @@ impl SealStore for MemoryStore {
             return Err(StoreError::Conflict);
         }
         Ok(state.hash_key.get_or_insert(candidate).clone())
+    }
+
+    async fn replace_hash_key(&self, seen: &Sealed, by: &Sealed) -> Result<bool, StoreError> {
+        let mut state = self.lock();
+        let is_seen = state.hash_key.as_ref() == Some(seen);
+        if is_seen {
+            state.hash_key = Some(by.clone());
+        }
+        Ok(is_seen)
     }
 
     async fn seals_in_use(&self) -> Result<BTreeSet<SealId>, StoreError> {
@@ -159,7 +168,7 @@ fn of_link(link: &mut Link) -> Vec<Slot<'_>> {
             }
             slots
         }
-        LinkState::Redeemed(grant) => {
+        LinkState::Redeemed(grant) | LinkState::Confirming(HeldGrant { grant, .. }) => {
             let mut slots = vec![(SecretKind::AccessToken, &mut grant.access_token)];
             slots.extend(slot(SecretKind::Extra, &mut grant.extra));
             slots.extend(slot(SecretKind::RefreshToken, &mut grant.refresh_token));

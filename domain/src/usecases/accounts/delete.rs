@@ -1,8 +1,10 @@
 //! Deletes an account.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Accounts, NO_SUCH_ACCOUNT};
+use crate::audit::Actor;
 use crate::grant::AccountId;
 use crate::grant::revocation::{RevocationLease, RevocationStatus};
 use crate::ports::StoreError;
@@ -23,8 +25,30 @@ impl Accounts {
         &self,
         caller: &Caller,
         id: AccountId,
+        address: IpAddr,
     ) -> Result<RevocationStatus, Refusal> {
-        let deleted = self.delete_as(caller, id).await;
+        let deleted = match self.reader.owned(caller, id).await {
+            Ok(_) => self.delete_as(Actor::from(caller), id, address).await,
+            Err(refusal) => Err(refusal),
+        };
+        self.acknowledged(id, deleted).await
+    }
+
+    /// Does the same for the person whose account it is.
+    pub(in crate::usecases) async fn disown(
+        &self,
+        id: AccountId,
+        address: IpAddr,
+    ) -> Result<RevocationStatus, Refusal> {
+        let deleted = self.delete_as(Actor::Person, id, address).await;
+        self.acknowledged(id, deleted).await
+    }
+
+    async fn acknowledged(
+        &self,
+        id: AccountId,
+        deleted: Result<RevocationLease, Refusal>,
+    ) -> Result<RevocationStatus, Refusal> {
         let withdrawal = self.withdrawals.begin(id);
         let lease = match deleted {
             // Somebody else may have deleted it just now.
@@ -43,13 +67,19 @@ impl Accounts {
         Ok(stored.map_or(RevocationStatus::Pending, |stored| stored.status))
     }
 
-    async fn delete_as(&self, caller: &Caller, id: AccountId) -> Result<RevocationLease, Refusal> {
-        self.reader.owned(caller, id).await?;
+    async fn delete_as(
+        &self,
+        actor: Actor,
+        id: AccountId,
+        address: IpAddr,
+    ) -> Result<RevocationLease, Refusal> {
         for _ in 0..TRIES {
             self.ender.end_relinks(id, None).await?;
             let tokens = self.accounts.tokens(id).await?.ok_or(NO_SUCH_ACCOUNT)?;
             let revocation = self.revoker.of_account(&tokens)?;
-            match self.accounts.delete_account(&tokens, revocation).await {
+            let audit = self.audit.draft(actor, Some(address));
+            let deleted = self.accounts.delete_account(&tokens, revocation, audit);
+            match deleted.await {
                 Ok(lease) => return Ok(lease),
                 // A refresh or a relink came in between.
                 Err(StoreError::Conflict) => {}

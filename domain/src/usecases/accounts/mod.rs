@@ -13,7 +13,7 @@ use super::links::LinkEnder;
 use super::page::Page;
 use super::tokens::Renewal;
 use super::withdrawal::Withdrawals;
-use super::{Caller, Ports, Refusal, RevokeOnDemand, Revoker};
+use super::{AuditLog, Caller, Ports, Refusal, RevokeOnDemand, Revoker};
 use crate::fault::Fault;
 use crate::grant::{Account, AccountFilter, AccountId, AccountStatus, ProviderName, StatusAsOf};
 use crate::labels::{Label, Labels};
@@ -62,6 +62,7 @@ pub struct Accounts {
     revoker: Arc<Revoker>,
     revoke_on_demand: Arc<dyn RevokeOnDemand>,
     withdrawals: Withdrawals,
+    audit: Arc<AuditLog>,
 }
 
 impl Accounts {
@@ -84,6 +85,7 @@ impl Accounts {
             revoker: Arc::clone(revoker),
             revoke_on_demand,
             withdrawals: withdrawals.clone(),
+            audit: Arc::clone(&ports.audit),
         }
     }
 
@@ -101,7 +103,7 @@ impl Accounts {
         match caller {
             Caller::Nobody => Err(KEY_NEEDED),
             Caller::Enroller => Err(ENROLMENT_ONLY),
-            Caller::Admin => self.reader.page(query, after, limit).await,
+            Caller::Admin | Caller::Auditor => self.reader.page(query, after, limit).await,
             Caller::Key(key) => {
                 let own = account_of(key, self.clock.now())?;
                 let own = self.reader.get(own).await?;

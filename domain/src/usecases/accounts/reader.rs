@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{AccountPage, AccountQuery, ENROLMENT_ONLY};
 use crate::grant::{Account, AccountId, KeyRole, StatusAsOf, StoredTokens};
 use crate::ports::{AccountStore, Clock, OutageStore, StoreError};
-use crate::usecases::caller::{KEY_NEEDED, READING_ONLY, account_of};
+use crate::usecases::caller::{AUDITING_ONLY, KEY_NEEDED, READING_ONLY, account_of};
 use crate::usecases::page::Page;
 use crate::usecases::{Caller, Ports, Refusal};
 
@@ -67,8 +67,8 @@ impl AccountReader {
         Ok(Page::cut(items.collect(), limit, |account| account.id))
     }
 
-    /// Returns an account to a caller who may read it: the admin, and any key of the account.
-    pub(super) async fn readable(
+    /// Returns an account to a caller who may read it: the admin, an auditor, and any key of the account.
+    pub(in crate::usecases) async fn readable(
         &self,
         caller: &Caller,
         id: AccountId,
@@ -77,7 +77,7 @@ impl AccountReader {
             Caller::Nobody => Err(KEY_NEEDED),
             Caller::Enroller => Err(ENROLMENT_ONLY),
             Caller::Key(key) if account_of(key, self.clock.now())? != id => Err(NO_SUCH_ACCOUNT),
-            Caller::Admin | Caller::Key(_) => self.get(id).await,
+            Caller::Admin | Caller::Auditor | Caller::Key(_) => self.get(id).await,
         }
     }
 
@@ -90,6 +90,7 @@ impl AccountReader {
         let account = self.readable(caller, id).await?;
         match caller {
             Caller::Key(key) if key.role != KeyRole::Owner => Err(READING_ONLY),
+            Caller::Auditor => Err(AUDITING_ONLY),
             _ => Ok(account),
         }
     }

@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use super::Consents;
+use crate::audit::{Actor, AuditEvent};
 use crate::grant::Account;
 use crate::link::{
-    Confirmation, Ending, Link, LinkCode, LinkState, LinkStatus, Network, SealedPrompt,
+    Confirmation, Ending, Link, LinkCode, LinkState, LinkStatus, Network, ReturnCode, SealedPrompt,
 };
 use crate::ports::{Prompt, StoreError};
 use crate::secret::BrowserToken;
@@ -33,6 +34,8 @@ pub struct LinkView {
     pub scopes: Vec<String>,
     /// What to do at the provider, once its flow has started.
     pub prompt: Option<Prompt>,
+    /// The return code to type into the program, in the browser that confirmed.
+    pub return_code: Option<ReturnCode>,
     /// The linked account, in the browser that confirmed.
     pub account: Option<Account>,
     /// The instant at which all this is true.
@@ -89,7 +92,12 @@ impl Consents {
             network: self.vault.hash_network(Network::of(visitor.address)),
         };
         match self.links.reserve_link(&link, &by, now).await {
-            Ok(Ok(link)) => Ok(link),
+            Ok(Ok(link)) => {
+                let confirmed = AuditEvent::link_confirmed(&link);
+                let address = Some(visitor.address);
+                self.audit.record(confirmed, Actor::Person, address);
+                Ok(link)
+            }
             Ok(Err(refused)) => {
                 let address = visitor.address;
                 tracing::warn!(link = link.id.0, %address, "not confirmed: too many consents are under way");
@@ -157,10 +165,11 @@ impl Consents {
         let now = self.clock.now();
         let status = link.status(now);
         let provider = self.providers.get(&link.provider).ok();
+        let is_own = link.belongs_to(&self.vault.hash_browser(browser));
+        let return_code =
+            (is_own && status == LinkStatus::Confirming).then(|| self.vault.return_code(&link));
         let account = match status {
-            LinkStatus::Linked(id) if link.belongs_to(&self.vault.hash_browser(browser)) => {
-                self.accounts.account(id).await?
-            }
+            LinkStatus::Linked(id) if is_own => self.accounts.account(id).await?,
             _ => None,
         };
         Ok(LinkView {
@@ -172,6 +181,7 @@ impl Consents {
                 .map(|provider| provider.scopes().to_vec())
                 .unwrap_or_default(),
             prompt: self.open_prompt(&link)?,
+            return_code,
             status,
             account,
             now,

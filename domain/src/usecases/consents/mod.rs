@@ -1,5 +1,6 @@
-//! For the person at the page: enter a code, confirm it, consent at the provider, or cancel.
+//! For the person at the page: enter a code, confirm it, consent at the provider, cancel, or take the consent back.
 
+mod disown;
 mod enter_code;
 mod start;
 mod take_callback;
@@ -7,13 +8,14 @@ mod take_callback;
 use std::sync::Arc;
 
 use super::links::{GuessLimiter, LinkEnder};
-use super::{Ports, Providers, Settings};
+use super::{Accounts, AuditLog, Keys, Ports, Providers, Settings};
 use crate::entropy::Entropy;
 use crate::observe::Observer;
 use crate::ports::{AccountStore, Clock, LinkStore};
 use crate::secret::{BrowserToken, KeyedHash};
 use crate::vault::Vault;
 
+pub use disown::Disowned;
 pub use enter_code::{LinkView, Visitor};
 pub use take_callback::Callback;
 
@@ -27,8 +29,11 @@ pub struct Consents {
     providers: Providers,
     guesses: GuessLimiter,
     ender: LinkEnder,
+    deletion: Arc<Accounts>,
+    keys: Arc<Keys>,
     public_url: String,
     observer: Arc<dyn Observer>,
+    audit: Arc<AuditLog>,
 }
 
 impl Consents {
@@ -37,6 +42,8 @@ impl Consents {
         settings: &Settings,
         guesses: &GuessLimiter,
         ender: LinkEnder,
+        deletion: &Arc<Accounts>,
+        keys: &Arc<Keys>,
     ) -> Self {
         Self {
             links: ports.store.clone(),
@@ -47,8 +54,11 @@ impl Consents {
             providers: ports.providers.clone(),
             guesses: guesses.clone(),
             ender,
+            deletion: Arc::clone(deletion),
+            keys: Arc::clone(keys),
             public_url: settings.public_url.clone(),
             observer: Arc::clone(&ports.observer),
+            audit: Arc::clone(&ports.audit),
         }
     }
 
@@ -67,6 +77,7 @@ impl Consents {
 
 #[cfg(test)]
 mod tests {
+    mod disown;
     mod enter_code;
     mod take_callback;
 }

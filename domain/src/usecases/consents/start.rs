@@ -9,6 +9,7 @@ use crate::link::pace::LONGEST_CONSENT;
 use crate::link::{Ending, Link, LinkCode, LinkStatus, PollSchedule, SealedConsent, SealedPrompt};
 use crate::ports::{Consent, ConsentHandle, ConsentRequest, Prompt, ProviderError, StoreError};
 use crate::usecases::Refusal;
+use crate::usecases::refusal::NO_RETURN_CODE;
 
 impl Consents {
     /// Starts the provider's flow for a link that was just confirmed. Does nothing if the flow has started already, or if
@@ -26,6 +27,11 @@ impl Consents {
         }
         self.observer.link_resumed(link.id);
         let provider = Arc::clone(self.providers.get(&link.provider)?);
+        // The operator has changed the provider's flow since the program asked.
+        if link.return_code_tries.is_some() && !provider.sends_browsers_back() {
+            let ending = Ending::Failed(Fault::new("provider_error", NO_RETURN_CODE));
+            return self.end(link, ending).await;
+        }
         let request = ConsentRequest {
             state: self.vault.seal_state(code, browser)?,
             redirect_uri: self.callback_uri(&link.provider),
@@ -73,6 +79,10 @@ impl Consents {
     /// continues.
     async fn fail(&self, link: &Link, error: &ProviderError) -> Result<(), Refusal> {
         let ending = Ending::Failed(Fault::new("provider_error", error.to_string()));
+        self.end(link, ending).await
+    }
+
+    async fn end(&self, link: &Link, ending: Ending) -> Result<(), Refusal> {
         match self.ender.end(link, ending).await {
             Ok(()) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error.into()),

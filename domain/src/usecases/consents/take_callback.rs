@@ -110,7 +110,9 @@ impl Consents {
                 }
                 (SealedPrompt::Visit { .. }, None) => Ok(Standing::Awaited),
             },
-            LinkState::Redeemed(_) | LinkState::Linked { .. } => Err(OTHER),
+            LinkState::Redeemed(_) | LinkState::Confirming(_) | LinkState::Linked { .. } => {
+                Err(OTHER)
+            }
             LinkState::Pending | LinkState::Ended { .. } => Err(OVER),
         }
     }

@@ -1,11 +1,18 @@
 //! Lists, creates and deletes the keys of an account.
 
+use std::net::IpAddr;
+
 use super::Keys;
-use crate::grant::{AccessKeyId, AccountId, KeyRecord, NewKey};
-use crate::ports::{KeyCreation, StoreError};
+use crate::audit::Actor;
+use crate::grant::{
+    AccessKeyId, AccountId, ExceedsMaker, KeyLimits, KeyMaker, KeyRecord, NewKey, descendants,
+    expiry_under,
+};
+use crate::ports::{Descendants, KeyCreation, StoreError};
 use crate::secret::AccessKey;
 use crate::time::Timestamp;
 use crate::usecases::accounts::NO_SUCH_ACCOUNT;
+use crate::usecases::expiry::in_the_future;
 use crate::usecases::name::checked;
 use crate::usecases::page::Page;
 use crate::usecases::{Caller, Refusal};
@@ -20,6 +27,8 @@ pub struct KeyRequest {
     pub name: String,
     /// When it stops working, if ever.
     pub expires_at: Option<Timestamp>,
+    /// What else limits its use.
+    pub limits: KeyLimits,
 }
 
 /// A new key, which is shown only this once.
@@ -42,22 +51,27 @@ impl Keys {
         after: Option<AccessKeyId>,
         limit: u64,
     ) -> Result<KeyPage, Refusal> {
-        self.accounts.owned(caller, id).await?;
+        match caller {
+            Caller::Auditor => self.accounts.readable(caller, id).await?,
+            _ => self.accounts.owned(caller, id).await?,
+        };
         let keys = self.keys.keys(id, after, limit.saturating_add(1)).await?;
         let keys = keys.into_iter().map(|key| self.uses.overlay(key));
         Ok(Page::cut(keys.collect(), limit, |key| key.id))
     }
 
-    /// Creates a key that may read the token and the account.
+    /// Creates a key that may read the token and the account. A key that makes another one passes its own limits and expiry
+    /// on where the request has none.
     ///
     /// # Errors
-    /// The same as for listing keys. [`Refusal::Unprocessable`] if the name is invalid, the expiry is in the past, or the
-    /// account has too many keys.
+    /// The same as for listing keys. [`Refusal::Unprocessable`] if the name is invalid, the expiry is in the past, the key
+    /// could do more than the one that makes it, or the account has too many keys.
     pub async fn create(
         &self,
         caller: &Caller,
         id: AccountId,
         request: KeyRequest,
+        address: IpAddr,
     ) -> Result<HandedKey, Refusal> {
         self.accounts.owned(caller, id).await?;
         let access_key = AccessKey::generate(&self.entropy);
@@ -65,10 +79,15 @@ impl Keys {
             account: id,
             hash: self.vault.hash_access_key(&access_key),
             name: named(&request.name)?,
+            maker: maker(caller),
+            limits: allowed(caller, &request)?,
             created_at: self.clock.now(),
-            expires_at: self.in_the_future(request.expires_at)?,
+            expires_at: self.expiry(caller, request.expires_at)?,
         };
-        match self.keys.create_key(key, Self::MOST_PER_ACCOUNT).await {
+        let audit = self.audit.draft(Actor::from(caller), Some(address));
+        let most = Self::MOST_PER_ACCOUNT;
+        let created = self.keys.create_key(key, most, &self.macs, audit);
+        match created.await {
             Ok(KeyCreation::Created(record)) => {
                 tracing::info!(account = id.0, key = record.id.0, "access key handed out");
                 Ok(HandedKey { access_key, record })
@@ -77,12 +96,14 @@ impl Keys {
                 let detail = format!("the account has {} keys already", Self::MOST_PER_ACCOUNT);
                 Err(Refusal::Unprocessable(detail))
             }
+            // The account is gone, or the key that asks.
             Err(StoreError::Conflict) => Err(NO_SUCH_ACCOUNT),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Deletes a key of an account, possibly the caller's own. On return no replica serves a token for it.
+    /// Deletes a key of an account, possibly the caller's own, and with it what comes from it if asked to. On return no
+    /// replica serves a token for any of them.
     ///
     /// # Errors
     /// [`Refusal`]: as for listing, and no such key.
@@ -91,6 +112,8 @@ impl Keys {
         caller: &Caller,
         id: AccountId,
         key: AccessKeyId,
+        with: Descendants,
+        address: IpAddr,
     ) -> Result<(), Refusal> {
         let owned = self.accounts.owned(caller, id).await;
         if matches!(owned, Err(Refusal::NotFound(_))) {
@@ -98,23 +121,90 @@ impl Keys {
             self.withdrawals.begin(id).complete().await;
         }
         owned?;
-        self.ender.end_relinks(id, Some(key)).await?;
-        let was_there = self.keys.delete_key(id, key).await?;
+        self.delete_as(Actor::from(caller), id, key, with, address)
+            .await
+    }
+
+    /// Deletes a key on behalf of an actor who may.
+    pub(in crate::usecases) async fn delete_as(
+        &self,
+        actor: Actor,
+        id: AccountId,
+        key: AccessKeyId,
+        with: Descendants,
+        address: IpAddr,
+    ) -> Result<(), Refusal> {
+        for key in self.doomed(id, key, with).await? {
+            self.ender.end_relinks(id, Some(key)).await?;
+        }
+        let audit = self.audit.draft(actor, Some(address));
+        let gone = self.keys.delete_key(id, key, with, audit).await?;
         // Without such a key, somebody else may have deleted it just now.
         self.withdrawals.begin(id).complete().await;
-        if !was_there {
+        if gone.is_empty() {
             return Err(NO_SUCH_KEY);
         }
-        tracing::info!(account = id.0, key = key.0, "access key deleted");
+        for key in gone {
+            tracing::info!(account = id.0, key = key.0, "access key deleted");
+        }
         Ok(())
     }
 
-    fn in_the_future(&self, at: Option<Timestamp>) -> Result<Option<Timestamp>, Refusal> {
-        if at.is_some_and(|at| at <= self.clock.now()) {
-            let detail = "expires_at is over already".to_owned();
-            return Err(Refusal::Unprocessable(detail));
+    /// The keys whose links are ended before they are deleted.
+    async fn doomed(
+        &self,
+        id: AccountId,
+        key: AccessKeyId,
+        with: Descendants,
+    ) -> Result<Vec<AccessKeyId>, Refusal> {
+        let mut doomed = vec![key];
+        if with == Descendants::Deleted {
+            let all = self.keys.keys(id, None, u64::MAX).await?;
+            doomed.extend(descendants(key, &all));
         }
-        Ok(at)
+        Ok(doomed)
+    }
+
+    fn expiry(
+        &self,
+        caller: &Caller,
+        asked: Option<Timestamp>,
+    ) -> Result<Option<Timestamp>, Refusal> {
+        let asked = in_the_future("expires_at", asked, self.clock.now())?;
+        match caller {
+            Caller::Key(maker) => Ok(expiry_under(asked, maker.expires_at)?),
+            _ => Ok(asked),
+        }
+    }
+}
+
+/// Who makes a key for this caller.
+fn maker(caller: &Caller) -> KeyMaker {
+    match caller {
+        Caller::Key(key) => KeyMaker::Key(key.id),
+        Caller::Nobody | Caller::Admin | Caller::Auditor | Caller::Enroller => KeyMaker::Operator,
+    }
+}
+
+/// The limits of a key that this caller makes.
+fn allowed(caller: &Caller, request: &KeyRequest) -> Result<KeyLimits, Refusal> {
+    let asked = request.limits.clone();
+    if asked.networks.len() > KeyLimits::MOST_NETWORKS {
+        let detail = format!(
+            "networks has more than {} entries",
+            KeyLimits::MOST_NETWORKS
+        );
+        return Err(Refusal::Unprocessable(detail));
+    }
+    match caller {
+        Caller::Key(maker) => Ok(asked.under(&maker.limits)?),
+        _ => Ok(asked),
+    }
+}
+
+impl From<ExceedsMaker> for Refusal {
+    fn from(exceeds: ExceedsMaker) -> Self {
+        Self::Unprocessable(exceeds.to_string())
     }
 }
 

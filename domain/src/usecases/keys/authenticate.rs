@@ -1,17 +1,32 @@
 //! Recognises callers by their bearer.
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use super::Keys;
-use crate::secret::AccessKey;
-use crate::usecases::caller::{ShownKey, UNKNOWN_KEY};
+use super::unknown::WRONG_NETWORK;
+use crate::audit::{Actor, AuditKind};
+use crate::grant::KeyBinding;
+use crate::link::LinkState;
+use crate::observe::BearerRefusal;
+use crate::operator::OperatorRole;
+use crate::secret::{AccessKey, KeyedHash};
+use crate::usecases::caller::{ALTERED_KEY, ShownKey, UNKNOWN_KEY};
 use crate::usecases::{Caller, Refusal};
 
 impl Keys {
-    /// Recognises the caller by the bearer and notes that the key was used. A key whose link is not complete is recognised all the same.
+    /// Recognises the caller by the bearer and notes that the key was used. A key whose link is not complete is recognised all
+    /// the same.
     ///
     /// # Errors
-    /// [`Refusal::Unauthorized`] for a bearer that is no key of this service, or an expired one.
-    pub async fn authenticate(&self, bearer: Option<&AccessKey>) -> Result<Caller, Refusal> {
-        let caller = self.recognise(bearer).await?;
+    /// [`Refusal::Unauthorized`] for a bearer that is no key of this service, an expired one, or one that may not be used from
+    /// this address; [`Refusal::KeyUsedTooOften`].
+    pub async fn authenticate(
+        &self,
+        bearer: Option<&AccessKey>,
+        from: IpAddr,
+    ) -> Result<Caller, Refusal> {
+        let caller = self.recognise(bearer, from).await?;
         self.note_use(&caller);
         Ok(caller)
     }
@@ -23,12 +38,13 @@ impl Keys {
     pub async fn authenticate_for_token(
         &self,
         bearer: Option<&AccessKey>,
+        from: IpAddr,
     ) -> Result<Caller, Refusal> {
         let caller = match self.operator_or_key(bearer) {
             Shown::Other(caller) => caller,
             Shown::Key(key) => {
                 let hash = self.vault.hash_access_key(key);
-                self.unexpired(self.cache.open_key(&hash).await?)?
+                self.found(&hash, Source::Cache, from).await?
             }
         };
         self.note_use(&caller);
@@ -39,13 +55,26 @@ impl Keys {
     ///
     /// # Errors
     /// As [`Keys::authenticate`].
-    pub async fn recognise(&self, bearer: Option<&AccessKey>) -> Result<Caller, Refusal> {
+    pub async fn recognise(
+        &self,
+        bearer: Option<&AccessKey>,
+        from: IpAddr,
+    ) -> Result<Caller, Refusal> {
         match self.operator_or_key(bearer) {
             Shown::Other(caller) => Ok(caller),
             Shown::Key(key) => {
                 let hash = self.vault.hash_access_key(key);
-                self.unexpired(self.keys.find_key(&hash).await?)
+                self.found(&hash, Source::Store, from).await
             }
+        }
+    }
+
+    /// Counts a request with an operator's key for the audit log.
+    pub fn count_operator(&self, caller: &Caller, address: IpAddr) {
+        if matches!(caller, Caller::Admin | Caller::Auditor | Caller::Enroller) {
+            let actor = Actor::from(caller);
+            self.audit
+                .count(AuditKind::OperatorUsed, None, actor, address);
         }
     }
 
@@ -53,21 +82,70 @@ impl Keys {
         let Some(bearer) = bearer else {
             return Shown::Other(Caller::Nobody);
         };
-        if self.is_operator_key(bearer, self.admin_key.as_ref()) {
-            return Shown::Other(Caller::Admin);
+        match self.operators.recognise(bearer) {
+            Some(OperatorRole::Admin) => Shown::Other(Caller::Admin),
+            Some(OperatorRole::Auditor) => Shown::Other(Caller::Auditor),
+            Some(OperatorRole::Enroll) => Shown::Other(Caller::Enroller),
+            None => Shown::Key(bearer),
         }
-        if self.is_operator_key(bearer, self.enroll_key.as_ref()) {
-            return Shown::Other(Caller::Enroller);
-        }
-        Shown::Key(bearer)
     }
 
-    fn unexpired(&self, found: Option<impl Into<ShownKey>>) -> Result<Caller, Refusal> {
-        let key: ShownKey = found.ok_or(UNKNOWN_KEY)?.into();
+    /// Looks a key up. Its link may be completed between the two reads that find the key and its link, so it is read again
+    /// then: only the key's own row says which account it opens.
+    async fn found(
+        &self,
+        hash: &KeyedHash,
+        source: Source,
+        from: IpAddr,
+    ) -> Result<Caller, Refusal> {
+        let mut key = self.read(hash, source).await?;
+        if is_behind_its_link(&key) {
+            key = self.read(hash, source).await?;
+        }
+        if is_behind_its_link(&key) || !self.macs.is_genuine(&key) {
+            return Err(self.altered(&key));
+        }
+        self.within_limits(&key, from)?;
+        Ok(Caller::Key(key))
+    }
+
+    async fn read(&self, hash: &KeyedHash, source: Source) -> Result<ShownKey, Refusal> {
+        let found = match source {
+            Source::Store => self.keys.find_key(hash).await?.map(ShownKey::from),
+            Source::Cache => self.cache.open_key(hash).await?.map(ShownKey::from),
+        };
+        found.ok_or(UNKNOWN_KEY)
+    }
+
+    fn altered(&self, key: &ShownKey) -> Refusal {
+        self.observer.key_altered();
+        let account = key.binding.account().map(|account| account.0);
+        tracing::error!(
+            key = key.id.0,
+            account,
+            "access key refused: its row was changed in the database, but not by this service; find out who wrote to the database, and delete the key"
+        );
+        ALTERED_KEY
+    }
+
+    /// Checks what limits the use of a genuine key.
+    fn within_limits(&self, key: &ShownKey, from: IpAddr) -> Result<(), Refusal> {
         if key.expires_at.is_some_and(|at| at <= self.clock.now()) {
             return Err(Refusal::Unauthorized("this access key has expired"));
         }
-        Ok(Caller::Key(key))
+        if !key.limits.admit(from) {
+            tracing::warn!(key = key.id.0, address = %from, "access key refused: it may not be used from this network; it may have been stolen");
+            return Err(Refusal::Unauthorized(WRONG_NETWORK));
+        }
+        let Some(uses) = key.limits.uses_per_minute else {
+            return Ok(());
+        };
+        let every = Duration::from_secs(60) / uses.max(1);
+        let admitted = self.used.admit_at(key.id, self.clock.uptime(), every, uses);
+        admitted.map(drop).map_err(|retry_after| {
+            self.observer.bearer_refused(BearerRefusal::UsedTooOften);
+            Refusal::KeyUsedTooOften { retry_after }
+        })
     }
 
     fn note_use(&self, caller: &Caller) {
@@ -75,13 +153,15 @@ impl Keys {
             self.uses.note(key.id, self.clock.now());
         }
     }
+}
 
-    fn is_operator_key(&self, shown: &AccessKey, configured: Option<&AccessKey>) -> bool {
-        // Comparing hashes under a secret key tells nothing about how much of the key was right.
-        configured.is_some_and(|key| {
-            self.vault.hash_operator_key(key) == self.vault.hash_operator_key(shown)
-        })
-    }
+/// Where a key is looked up.
+#[derive(Clone, Copy)]
+enum Source {
+    /// The key alone, as it is now.
+    Store,
+    /// The key and its tokens, as they were at most half a second ago.
+    Cache,
 }
 
 /// What a bearer may be.
@@ -90,4 +170,9 @@ enum Shown<'a> {
     Other(Caller),
     /// Perhaps an access key.
     Key(&'a AccessKey),
+}
+
+/// Whether the link of a key says that it is complete, and the key's own row does not.
+fn is_behind_its_link(key: &ShownKey) -> bool {
+    matches!(&key.binding, KeyBinding::Link(link) if matches!(link.state, LinkState::Linked { .. }))
 }

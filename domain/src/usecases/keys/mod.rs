@@ -12,12 +12,13 @@ use self::uses::KeyUses;
 use super::accounts::AccountReader;
 use super::links::LinkEnder;
 use super::withdrawal::Withdrawals;
-use super::{Ports, Settings, TokenCache};
+use super::{AuditLog, Operators, Ports, TokenCache};
 use crate::entropy::Entropy;
+use crate::grant::AccessKeyId;
 use crate::observe::Observer;
 use crate::ports::{Clock, KeyStore, StoreError};
-use crate::secret::AccessKey;
-use crate::vault::Vault;
+use crate::rate_limit::RateLimit;
+use crate::vault::{RowMacs, Vault};
 
 pub use account_keys::{HandedKey, KeyPage, KeyRequest, NO_SUCH_KEY};
 
@@ -26,16 +27,19 @@ pub struct Keys {
     keys: Arc<dyn KeyStore>,
     cache: Arc<TokenCache>,
     vault: Vault,
+    macs: RowMacs,
     clock: Arc<dyn Clock>,
     entropy: Arc<Entropy>,
     accounts: AccountReader,
     ender: LinkEnder,
     withdrawals: Withdrawals,
-    admin_key: Option<AccessKey>,
-    enroll_key: Option<AccessKey>,
+    operators: Arc<Operators>,
     uses: KeyUses,
     unknown: UnknownBearers,
+    /// How often limited keys were used, in this process.
+    used: RateLimit<AccessKeyId>,
     observer: Arc<dyn Observer>,
+    audit: Arc<AuditLog>,
 }
 
 impl Keys {
@@ -44,7 +48,7 @@ impl Keys {
 
     pub(super) fn new(
         ports: &Ports,
-        settings: &Settings,
+        operators: &Arc<Operators>,
         accounts: &AccountReader,
         ender: &LinkEnder,
         withdrawals: Withdrawals,
@@ -53,16 +57,18 @@ impl Keys {
             keys: ports.store.clone(),
             cache: Arc::clone(&ports.cache),
             vault: ports.vault.clone(),
+            macs: ports.vault.row_macs(),
             clock: Arc::clone(&ports.clock),
             entropy: Arc::clone(&ports.entropy),
             accounts: accounts.clone(),
             ender: ender.clone(),
             withdrawals,
-            admin_key: settings.admin_key.clone(),
-            enroll_key: settings.enroll_key.clone(),
+            operators: Arc::clone(operators),
             uses: KeyUses::default(),
             unknown: UnknownBearers::default(),
+            used: RateLimit::of_each(),
             observer: Arc::clone(&ports.observer),
+            audit: Arc::clone(&ports.audit),
         }
     }
 
@@ -78,5 +84,7 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     mod account_keys;
+    mod limits;
+    mod lineage;
     mod unknown;
 }

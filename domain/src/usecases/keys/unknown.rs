@@ -4,10 +4,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Keys;
+use crate::audit::{Actor, AuditKind};
 use crate::link::Network;
 use crate::observe::BearerRefusal;
 use crate::rate_limit::RateLimit;
 use crate::usecases::Refusal;
+
+/// Why a key is refused that is used from elsewhere.
+pub(super) const WRONG_NETWORK: &str = "this access key may not be used from this network";
 
 /// Counts unknown and expired bearers by network, in this process.
 ///
@@ -34,13 +38,18 @@ impl Keys {
         let Refusal::Unauthorized(why) = refusal else {
             return refusal;
         };
+        let refused = AuditKind::BearerRefused;
+        self.audit.count(refused, None, Actor::Anonymous, address);
         match self
             .unknown
             .0
             .admit(Network::of(address), self.clock.uptime())
         {
             Ok(left) => {
-                self.observer.bearer_refused(BearerRefusal::Unauthorized);
+                self.observer.bearer_refused(match why {
+                    WRONG_NETWORK => BearerRefusal::WrongNetwork,
+                    _ => BearerRefusal::Unauthorized,
+                });
                 if left == 0 {
                     tracing::warn!(%address, "too many unknown access keys: this network gets 429 for more of them; valid keys still work");
                 } else {

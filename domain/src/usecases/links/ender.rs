@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::audit::{Actor, AuditEvent};
 use crate::grant::{AccessKeyId, AccountId};
 use crate::link::{Ending, Link, LinkState, SealedGrant};
 use crate::observe::{LinkEnd, Observer};
 use crate::ports::{Clock, LinkStore, StoreError};
-use crate::usecases::{Ports, Refusal, Revoker};
+use crate::usecases::{AuditLog, Ports, Refusal, Revoker};
 
 /// Ends links that lead to no account.
 #[derive(Clone)]
@@ -15,6 +16,7 @@ pub(in crate::usecases) struct LinkEnder {
     revoker: Arc<Revoker>,
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
+    audit: Arc<AuditLog>,
 }
 
 impl LinkEnder {
@@ -24,6 +26,7 @@ impl LinkEnder {
             revoker: Arc::clone(revoker),
             clock: Arc::clone(&ports.clock),
             observer: Arc::clone(&ports.observer),
+            audit: Arc::clone(&ports.audit),
         }
     }
 
@@ -33,14 +36,12 @@ impl LinkEnder {
         link: &Link,
         ending: Ending,
     ) -> Result<(), StoreError> {
-        let stray = match &link.state {
-            LinkState::Redeemed(grant) => self
-                .revoker
+        let stray = link.held().and_then(|grant| {
+            self.revoker
                 .of_link(link, grant)
                 .inspect_err(|error| tracing::error!(%error, "tokens of a link are not revoked"))
-                .ok(),
-            _ => None,
-        };
+                .ok()
+        });
         let now = self.clock.now();
         let ended = self.links.end_link(link, ending.clone(), stray, now);
         ended.await?;
@@ -73,7 +74,7 @@ impl LinkEnder {
         let state = current.map(|link| link.state);
         Ok(matches!(
             state,
-            Some(LinkState::Redeemed(_) | LinkState::Linked { .. })
+            Some(LinkState::Redeemed(_) | LinkState::Confirming(_) | LinkState::Linked { .. })
         ))
     }
 
@@ -126,6 +127,8 @@ impl LinkEnder {
         let code = fault.map(|fault| &*fault.code);
         let detail = fault.map(|fault| &*fault.detail);
         tracing::info!(link = id.0, %provider, outcome = outcome_word, code, detail, "link ended");
+        let event = AuditEvent::link_ended(link, outcome, code);
+        self.audit.record(event, Actor::Service, None);
         self.observer.link_ended(id, provider, outcome);
     }
 }

@@ -1,5 +1,7 @@
-//! For clients: request a link code and poll it.
+//! For clients: request a link code, poll it and confirm it.
 
+mod completer;
+mod confirm;
 mod ender;
 mod guesses;
 mod poll;
@@ -10,19 +12,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::accounts::AccountReader;
-use super::{Ports, Providers, Settings};
+use super::{AuditLog, Operators, Ports, Providers, Settings};
 use crate::entropy::Entropy;
-use crate::link::{CodeLimit, Link, PollLimit};
+use crate::link::{CodeLimit, Link, PollLimit, ReturnCodePolicy};
 use crate::observe::Observer;
 use crate::ports::{Clock, LinkStore, StoreError};
 use crate::vault::Vault;
 
+pub(super) use completer::LinkCompleter;
 pub(super) use ender::LinkEnder;
 pub(super) use guesses::GuessLimiter;
 pub use poll::LinkReport;
-pub use start::{LinkRequest, StartedLink};
+pub use start::{KEY_IS_KEPT, LinkRequest, RETURN_CODES_ARE_OFF, StartedLink};
 
-/// For clients: request a link code and poll it.
+/// For clients: request a link code, poll it and confirm it.
 pub struct Links {
     links: Arc<dyn LinkStore>,
     vault: Vault,
@@ -31,7 +34,10 @@ pub struct Links {
     providers: Providers,
     accounts: AccountReader,
     guesses: GuessLimiter,
-    needs_enroll_key: bool,
+    operators: Arc<Operators>,
+    ender: LinkEnder,
+    completer: LinkCompleter,
+    return_code: ReturnCodePolicy,
     code_ttl: Duration,
     poll_interval: Duration,
     polls: PollLimit,
@@ -39,14 +45,18 @@ pub struct Links {
     /// The links without an account that are over, as the last purge counted them.
     left_over: AtomicU64,
     observer: Arc<dyn Observer>,
+    audit: Arc<AuditLog>,
 }
 
 impl Links {
     pub(super) fn new(
         ports: &Ports,
         settings: &Settings,
+        operators: &Arc<Operators>,
         accounts: AccountReader,
         guesses: GuessLimiter,
+        ender: LinkEnder,
+        completer: LinkCompleter,
     ) -> Self {
         Self {
             links: ports.store.clone(),
@@ -56,13 +66,17 @@ impl Links {
             providers: ports.providers.clone(),
             accounts,
             guesses,
-            needs_enroll_key: settings.enroll_key.is_some(),
+            operators: Arc::clone(operators),
+            ender,
+            completer,
+            return_code: settings.return_code,
             code_ttl: settings.link_code_ttl,
             poll_interval: settings.poll_interval,
             polls: PollLimit::new(settings.poll_interval),
             codes: CodeLimit::new(settings.link_code_ttl),
             left_over: AtomicU64::new(0),
             observer: Arc::clone(&ports.observer),
+            audit: Arc::clone(&ports.audit),
         }
     }
 
@@ -93,6 +107,7 @@ impl Links {
 
 #[cfg(test)]
 mod tests {
+    mod confirm;
     mod guesses;
     mod poll;
     mod room;

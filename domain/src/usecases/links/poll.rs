@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::Links;
 use crate::fault::Fault;
-use crate::grant::Account;
-use crate::link::{Link, LinkCode, LinkStatus, Poller};
+use crate::grant::{Account, KeyBinding, KeyHolder};
+use crate::link::{Link, LinkCode, LinkState, LinkStatus, Poller};
+use crate::usecases::caller::ALTERED_KEY;
 use crate::usecases::refusal::UNKNOWN_CODE;
-use crate::usecases::{Caller, Refusal};
+use crate::usecases::{Caller, Refusal, ShownKey};
 
 /// How a link stands, as far as the caller may know.
 #[derive(Debug, Clone)]
@@ -43,20 +44,22 @@ impl Links {
             .links
             .find_link(&self.vault.hash_link_code(&code))
             .await?;
-        let (link, report) = match link {
-            Some(link) if is_own(&link, caller) => {
+        let (link, report) = match (own_key(link.as_ref(), caller), link) {
+            (Some(key), Some(link)) => {
                 self.observer.link_resumed(link.id);
-                let report = self.full_report(&link).await?;
+                let report = self.full_report(self.as_the_key_says(&link, key)?).await?;
                 (link.id, report)
             }
-            other => {
+            (_, other) => {
                 let link = self.guesses.admit(other, address).await?;
                 (link.id, self.bare_report(&link))
             }
         };
         let poller = match caller {
             Caller::Key(key) => Poller::Key(key.id),
-            Caller::Nobody | Caller::Admin | Caller::Enroller => Poller::Stranger { address, link },
+            Caller::Nobody | Caller::Admin | Caller::Auditor | Caller::Enroller => {
+                Poller::Stranger { address, link }
+            }
         };
         self.polls.admit(poller, self.clock.uptime())?;
         Ok(report)
@@ -73,9 +76,37 @@ impl Links {
             return Err(UNKNOWN_CODE);
         }
         let hash = self.vault.hash_link_code(&code);
-        match self.links.find_link(&hash).await? {
-            Some(link) if is_own(&link, caller) => self.full_report(&link).await,
+        let link = self.links.find_link(&hash).await?;
+        match (own_key(link.as_ref(), caller), link) {
+            (Some(key), Some(link)) => {
+                let link = self.as_the_key_says(&link, key)?;
+                self.full_report(link).await
+            }
             _ => Err(UNKNOWN_CODE),
+        }
+    }
+
+    /// The link as far as its key bears it out. Which account a link led to is decided by the key, whose row has a MAC. A link
+    /// that was completed since the key was read is reported as it was then.
+    pub(super) fn as_the_key_says<'a>(
+        &self,
+        link: &'a Link,
+        key: &'a KeyHolder,
+    ) -> Result<&'a Link, Refusal> {
+        match (&link.state, &key.binding) {
+            (LinkState::Linked { .. }, KeyBinding::Link(earlier)) => Ok(earlier),
+            (LinkState::Linked { account, .. }, KeyBinding::Account { id, .. })
+                if id != account =>
+            {
+                self.observer.key_altered();
+                tracing::error!(
+                    link = link.id.0,
+                    key = key.id.0,
+                    "link refused: it was changed in the database, but not by this service, and names another account than its key"
+                );
+                Err(ALTERED_KEY)
+            }
+            _ => Ok(link),
         }
     }
 
@@ -90,7 +121,7 @@ impl Links {
         }
     }
 
-    async fn full_report(&self, link: &Link) -> Result<LinkReport, Refusal> {
+    pub(super) async fn full_report(&self, link: &Link) -> Result<LinkReport, Refusal> {
         let report = self.bare_report(link);
         let account = match report.status {
             LinkStatus::Linked(account) => Some(self.accounts.get(account).await?),
@@ -108,6 +139,10 @@ impl Links {
     }
 }
 
-fn is_own(link: &Link, caller: &Caller) -> bool {
-    matches!(caller, Caller::Key(key) if key.id == link.key)
+/// The caller's key, if it is the key of this link.
+pub(super) fn own_key<'a>(link: Option<&Link>, caller: &'a Caller) -> Option<&'a ShownKey> {
+    match (link, caller) {
+        (Some(link), Caller::Key(key)) if key.id == link.key => Some(key),
+        _ => None,
+    }
 }

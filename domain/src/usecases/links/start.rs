@@ -5,13 +5,23 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Links;
-use crate::grant::{KeyHolder, KeyRole, ProviderName};
-use crate::link::{Link, LinkCode, Network, Requester, TooManyCodes};
+use crate::audit::{Actor, AuditEvent};
+use crate::grant::{InertKey, KeyHolder, KeyRole, ProviderName};
+use crate::link::{Link, LinkCode, Network, Requester, ReturnCodePolicy, TooManyCodes};
 use crate::ports::{LinkCreation, NewLink, NewLinkKey, StoreError};
 use crate::secret::{AccessKey, KeyedHash};
-use crate::usecases::caller::{READING_ONLY, UNKNOWN_KEY, account_of};
+use crate::time::Timestamp;
+use crate::usecases::caller::{AUDITING_ONLY, READING_ONLY, UNKNOWN_KEY, account_of};
+use crate::usecases::expiry::in_the_future;
 use crate::usecases::name::checked;
+use crate::usecases::refusal::NO_RETURN_CODE;
 use crate::usecases::{Caller, Refusal};
+
+/// Why a relink cannot ask for a role or an expiry.
+pub const KEY_IS_KEPT: &str =
+    "role and key_expires_at are for new keys: an account that is linked again keeps its key";
+/// Why no link can ask for a return code.
+pub const RETURN_CODES_ARE_OFF: &str = "this service offers no return codes";
 
 /// A request for a link code.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +32,12 @@ pub struct LinkRequest {
     pub requester: Requester,
     /// Where the request comes from, if that is known.
     pub address: Option<IpAddr>,
+    /// What the new key may do; everything, if nothing is said.
+    pub role: Option<KeyRole>,
+    /// When the new key stops working, if ever.
+    pub key_expires_at: Option<Timestamp>,
+    /// Whether the program will send a return code.
+    pub return_code: bool,
 }
 
 /// A new link, for the client.
@@ -45,7 +61,10 @@ struct Wanted {
     /// The network whose link codes are limited.
     network: Option<KeyedHash>,
     key: NewLinkKey,
+    return_code: bool,
     most_open: u64,
+    actor: Actor,
+    address: Option<IpAddr>,
 }
 
 impl Links {
@@ -69,18 +88,31 @@ impl Links {
             ..request.requester
         };
         let (provider, key, access_key) = match caller {
-            Caller::Nobody if self.needs_enroll_key => return Err(Refusal::EnrollKeyRequired),
+            Caller::Nobody if self.operators.need_enrolment() => {
+                return Err(Refusal::EnrollKeyRequired);
+            }
+            Caller::Auditor => return Err(AUDITING_ONLY),
             Caller::Nobody | Caller::Enroller | Caller::Admin => {
                 let provider = self.providers.choose(request.provider.as_deref())?;
                 let access_key = AccessKey::generate(&self.entropy);
-                let key = NewLinkKey::New(self.vault.hash_access_key(&access_key));
+                let expires_at = request.key_expires_at;
+                let key = InertKey {
+                    hash: self.vault.hash_access_key(&access_key),
+                    role: request.role.unwrap_or(KeyRole::Owner),
+                    expires_at: in_the_future("key_expires_at", expires_at, self.clock.now())?,
+                };
+                let key = NewLinkKey::New(key);
                 (provider.name().clone(), key, Some(access_key))
+            }
+            Caller::Key(_) if request.role.is_some() || request.key_expires_at.is_some() => {
+                return Err(Refusal::Unprocessable(KEY_IS_KEPT.to_owned()));
             }
             Caller::Key(holder) => {
                 let (provider, key) = self.relink(holder, request.provider.as_deref()).await?;
                 (provider, key, None)
             }
         };
+        self.judge_return_code(request.return_code, &provider)?;
         let (most_open, network) = match caller {
             Caller::Nobody => {
                 self.require_room()?;
@@ -96,9 +128,12 @@ impl Links {
         let wanted = Wanted {
             provider: provider.clone(),
             requester,
-            network: network.map(|address| self.vault.hash_network(Network::of(address))),
+            network: network.map(|address| self.vault.hash_network(Network::site_of(address))),
             key,
+            return_code: request.return_code,
             most_open,
+            actor: Actor::from(caller),
+            address: request.address,
         };
         let code = self.create(wanted).await?;
         Ok(StartedLink {
@@ -132,6 +167,21 @@ impl Links {
         Ok((provider.clone(), relink))
     }
 
+    /// Judges whether a link at this provider may ask for a return code, or must.
+    fn judge_return_code(&self, asked: bool, provider: &ProviderName) -> Result<(), Refusal> {
+        match (self.return_code, asked) {
+            (ReturnCodePolicy::Required, false) => return Err(Refusal::ReturnCodeRequired),
+            (ReturnCodePolicy::Off, true) => {
+                return Err(Refusal::Unprocessable(RETURN_CODES_ARE_OFF.to_owned()));
+            }
+            _ => {}
+        }
+        if asked && !self.providers.get(provider)?.sends_browsers_back() {
+            return Err(Refusal::Unprocessable(NO_RETURN_CODE.to_owned()));
+        }
+        Ok(())
+    }
+
     /// Rejects strangers while more links are left over than housekeeping has been able to delete.
     fn require_room(&self) -> Result<(), Refusal> {
         if self.left_over.load(Ordering::Relaxed) < Link::MOST_LEFT_OVER {
@@ -157,12 +207,17 @@ impl Links {
                 key: wanted.key,
                 created_at: now,
                 expires_at: now + self.code_ttl,
+                return_code: wanted.return_code,
             };
-            let created = self.links.create_link(link, wanted.most_open, self.codes);
+            let macs = self.vault.row_macs();
+            let (most_open, codes) = (wanted.most_open, self.codes);
+            let created = self.links.create_link(link, most_open, codes, &macs);
             match created.await {
                 Ok(LinkCreation::Created(link)) => {
                     tracing::info!(link = link.id.0, %provider, relink = link.relink_of.is_some(), "link code handed out");
                     self.observer.link_started(link.id, provider);
+                    let started = AuditEvent::link_started(&link);
+                    self.audit.record(started, wanted.actor, wanted.address);
                     return Ok(code);
                 }
                 Ok(LinkCreation::CodeTaken) => {}

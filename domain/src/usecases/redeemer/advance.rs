@@ -5,7 +5,7 @@ use super::{Outcome, Redeemer};
 use crate::fault::Fault;
 use crate::grant::{AccessEnd, Extra, SaidEnd, TokenGrant};
 use crate::link::{
-    Ending, Link, LinkState, PollSchedule, SealedConsent, SealedGrant, SealedPrompt,
+    Ending, Link, LinkState, PollSchedule, ReturnCode, SealedConsent, SealedGrant, SealedPrompt,
 };
 use crate::ports::{ConsentHandle, Redemption};
 use crate::time::Timestamp;
@@ -21,9 +21,13 @@ impl Redeemer {
         let asked = match &link.state {
             LinkState::Authorizing(consent) => self.redeem(link, consent, poll).await,
             LinkState::Redeemed(grant) => self.identify(link, grant).await,
-            LinkState::Pending | LinkState::Linked { .. } | LinkState::Ended { .. } => {
-                Ok(Outcome::AskAgain(poll))
+            LinkState::Confirming(_) if link.is_past_deadline(self.clock.now()) => {
+                Ok(Outcome::Over(Ending::Failed(ReturnCode::not_confirmed())))
             }
+            LinkState::Pending
+            | LinkState::Confirming(_)
+            | LinkState::Linked { .. }
+            | LinkState::Ended { .. } => Ok(Outcome::AskAgain(poll)),
         };
         asked.unwrap_or_else(|error| self.on_failure(error, link, poll))
     }

@@ -3,16 +3,8 @@
 use super::error::RedeemError;
 use super::{Outcome, Redeemer};
 use crate::fault::Fault;
-use crate::grant::refresh::{Lifetimes, due_at};
-use crate::grant::{AccessEnd, Account, AccountKey, Identity, LifetimeHints, NewGrant};
-use crate::link::{Ending, Link, SealedGrant};
-use crate::secret::{AccessToken, ExtraText, RefreshToken};
-
-struct Owner {
-    key: AccountKey,
-    identified: bool,
-    display_name: String,
-}
+use crate::grant::{Account, AccountKey, Identity};
+use crate::link::{Ending, Link, Owner, SealedGrant};
 
 impl Redeemer {
     /// Finds out whose tokens a link holds.
@@ -41,7 +33,11 @@ impl Redeemer {
             let mismatch = Fault::new("account_mismatch", detail);
             return Ok(Outcome::Over(Ending::Failed(mismatch)));
         };
-        self.seal_to(owner, link, grant)
+        if link.return_code_tries.is_some() {
+            return Ok(Outcome::Held(owner));
+        }
+        let grant = self.completer.seal_to(owner, link, grant)?;
+        Ok(Outcome::Identified(Box::new(grant)))
     }
 
     /// Whose account this becomes; `None` if another person consented than the one whose account is relinked. An
@@ -96,59 +92,5 @@ impl Redeemer {
                 key: account.key,
             }),
         }
-    }
-
-    fn seal_to(
-        &self,
-        owner: Owner,
-        link: &Link,
-        grant: &SealedGrant,
-    ) -> Result<Outcome, RedeemError> {
-        let vault = &self.vault;
-        let access_token: AccessToken = vault.open(&grant.access_token, &link.code)?;
-        let refresh_token = grant
-            .refresh_token
-            .as_ref()
-            .map(|sealed| vault.open::<RefreshToken>(sealed, &link.code))
-            .transpose()?;
-        let dies_at = grant.refresh_token_expires_at;
-        let extra = grant.extra.as_ref();
-        let extra = extra.map(|sealed| vault.open::<ExtraText>(sealed, &link.code));
-        let extra = extra.transpose()?;
-        let (requested_at, expires_at) = (grant.requested_at, grant.access_token_expires_at);
-        let hints = LifetimeHints {
-            lifetime: expires_at.map(|at| at.since(requested_at)),
-            hinted_end: grant.access_token_hinted_end,
-        };
-        let end = AccessEnd { expires_at, hints };
-        let lifetimes = Lifetimes {
-            requested_at,
-            access_token_expires_at: end.planned_by(),
-            refresh_token_lasts: dies_at.map(|at| at.since(requested_at)),
-        };
-        Ok(Outcome::Identified(Box::new(NewGrant {
-            access_token: vault.seal(&access_token, &owner.key)?,
-            refresh_token: refresh_token
-                .map(|token| vault.seal(&token, &owner.key))
-                .transpose()?,
-            extra: extra
-                .map(|text| vault.seal(&text, &owner.key))
-                .transpose()?,
-            account: owner.key,
-            identified: owner.identified,
-            display_name: owner.display_name,
-            scopes: grant.scopes.clone(),
-            origin: grant.origin.clone(),
-            requested_at,
-            access_token_expires_at: expires_at,
-            hints,
-            refresh_token_expires_at: grant.refresh_token_expires_at,
-            grant_expires_at: grant.grant_expires_at,
-            next_refresh_at: due_at(
-                &lifetimes,
-                self.refresh_at_least_every,
-                self.entropy.fraction(),
-            ),
-        })))
     }
 }

@@ -14,12 +14,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::accounts::AccountReader;
-use super::links::LinkEnder;
-use super::{Ports, Providers, Settings, TokenCache};
+use super::links::{LinkCompleter, LinkEnder};
+use super::{AuditLog, Ports, Providers, Settings};
 use crate::clock_step::LEASE_MARGIN;
 use crate::entropy::Entropy;
 use crate::grant::{NewGrant, ProviderName};
-use crate::link::{Ending, Link, PollSchedule, SealedGrant};
+use crate::link::{Ending, Link, Owner, PollSchedule, SealedGrant};
 use crate::observe::Observer;
 use crate::ports::{Clock, LinkStore, StoreError, WriteTestStore};
 use crate::vault::Vault;
@@ -27,7 +27,6 @@ use crate::vault::Vault;
 /// Turns consents into accounts.
 pub struct Redeemer {
     links: Arc<dyn LinkStore>,
-    cache: Arc<TokenCache>,
     write_tests: Arc<dyn WriteTestStore>,
     vault: Vault,
     clock: Arc<dyn Clock>,
@@ -35,9 +34,10 @@ pub struct Redeemer {
     providers: Providers,
     accounts: AccountReader,
     ender: LinkEnder,
+    completer: LinkCompleter,
     provider_timeout: Duration,
-    refresh_at_least_every: Duration,
     observer: Arc<dyn Observer>,
+    audit: Arc<AuditLog>,
 }
 
 /// What the provider answered, ready to be recorded.
@@ -49,6 +49,8 @@ pub enum Outcome {
     Redeemed(Box<SealedGrant>, PollSchedule),
     /// Tokens and their owner.
     Identified(Box<NewGrant>),
+    /// The owner of tokens that are held until the link is confirmed.
+    Held(Owner),
     /// Tokens that must not be used: they are revoked, and the link ends.
     Unusable(Box<SealedGrant>, Ending),
     /// The link ends.
@@ -61,10 +63,10 @@ impl Redeemer {
         settings: &Settings,
         accounts: &AccountReader,
         ender: &LinkEnder,
+        completer: &LinkCompleter,
     ) -> Self {
         Self {
             links: ports.store.clone(),
-            cache: Arc::clone(&ports.cache),
             write_tests: ports.store.clone(),
             vault: ports.vault.clone(),
             clock: Arc::clone(&ports.clock),
@@ -72,9 +74,10 @@ impl Redeemer {
             providers: ports.providers.clone(),
             accounts: accounts.clone(),
             ender: ender.clone(),
+            completer: completer.clone(),
             provider_timeout: settings.provider_timeout,
-            refresh_at_least_every: settings.refresh_at_least_every,
             observer: Arc::clone(&ports.observer),
+            audit: Arc::clone(&ports.audit),
         }
     }
 

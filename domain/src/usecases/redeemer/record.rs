@@ -1,11 +1,13 @@
 //! Records what the provider answered.
 
 use super::{Outcome, Redeemer};
+use crate::audit::{Actor, AuditEvent};
+use crate::fault::Fault;
 use crate::grant::NewGrant;
 use crate::link::pace::IDENTIFY_WITHIN;
 use crate::link::{Ending, Link, LinkState, PollSchedule, SealedGrant};
-use crate::observe::LinkEnd;
 use crate::ports::StoreError;
+use crate::vault::AlteredKey;
 
 impl Redeemer {
     /// Records an outcome. Returns the link if there is more to do at once, under the same lease.
@@ -14,7 +16,7 @@ impl Redeemer {
     /// [`StoreError::Unavailable`]: call it again with the same outcome. [`StoreError::Conflict`]: the link ended or
     /// went to somebody else in the meantime.
     pub async fn record(&self, link: &Link, outcome: &Outcome) -> Result<Option<Link>, StoreError> {
-        let (id, now) = (link.id, self.clock.now());
+        let now = self.clock.now();
         match outcome {
             Outcome::AskAgain(poll) => self.links.postpone_poll(link, *poll).await?,
             // The link has reported `expired` to the client for good.
@@ -27,15 +29,30 @@ impl Redeemer {
             Outcome::Redeemed(grant, poll) => return self.keep(link, grant, *poll).await,
             Outcome::Identified(grant) => {
                 let grant = NewGrant::clone(grant);
-                let account = self.links.complete_link(link, grant, now).await?;
-                self.cache.forget(account.id);
-                tracing::info!(link = id.0, account = account.id.0, provider = %link.provider, "account linked");
-                let linked = LinkEnd::Linked;
-                self.observer.link_ended(id, &link.provider, linked);
+                let audit = self.audit.draft(Actor::Person, None);
+                match self.completer.complete(link, grant, audit).await {
+                    Err(StoreError::Altered(altered)) => self.refuse(link, altered).await?,
+                    completed => drop(completed?),
+                }
+            }
+            Outcome::Held(owner) => {
+                self.links.hold_grant(link, owner.clone(), now).await?;
+                tracing::info!(link = link.id.0, provider = %link.provider, "link waits for its return code");
+                let confirming = AuditEvent::link_confirming(link);
+                self.audit.record(confirming, Actor::Service, None);
             }
             Outcome::Over(ending) => self.ender.end(link, ending.clone()).await?,
         }
         Ok(None)
+    }
+
+    /// Ends a link whose key was tampered with, and revokes its tokens.
+    async fn refuse(&self, link: &Link, altered: AlteredKey) -> Result<(), StoreError> {
+        self.observer.key_altered();
+        tracing::error!(link = link.id.0, key = link.key.0, error = %altered, "link refused: it would open the account to a key that does not belong to it");
+        let detail = "the stored key of this link is not the one that was handed out with it";
+        let fault = Fault::new("key_altered", detail);
+        self.ender.end(link, Ending::Failed(fault)).await
     }
 
     /// Stores tokens that just arrived. They exist nowhere else, so they are stored even if the lease was lost meanwhile, as
@@ -70,7 +87,9 @@ impl Redeemer {
                     let is_ours = current.version == read.version.next();
                     return Ok(is_ours.then_some(current));
                 }
-                LinkState::Linked { .. } | LinkState::Pending => return Ok(None),
+                LinkState::Confirming(_) | LinkState::Linked { .. } | LinkState::Pending => {
+                    return Ok(None);
+                }
             }
         }
     }

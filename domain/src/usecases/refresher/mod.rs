@@ -29,7 +29,7 @@ use crate::ports::{AccountStore, Clock, RefreshStore, StoreError, WriteTestStore
 use crate::time::Timestamp;
 use crate::vault::Vault;
 
-use super::{Ports, Providers, Revoker, Settings, TokenCache};
+use super::{AuditLog, Ports, Providers, Revoker, Settings, TokenCache};
 use outage_watch::OutageWatch;
 
 pub use exchange::Exchange;
@@ -54,6 +54,7 @@ pub struct Refresher {
     revoker: Arc<Revoker>,
     outages: OutageWatch,
     observer: Arc<dyn Observer>,
+    audit: Arc<AuditLog>,
 }
 
 /// The result of claiming one account.
@@ -83,6 +84,7 @@ impl Refresher {
             revoker: Arc::clone(revoker),
             outages: OutageWatch::new(ports),
             observer: Arc::clone(&ports.observer),
+            audit: Arc::clone(&ports.audit),
         }
     }
 

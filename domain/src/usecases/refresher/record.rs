@@ -1,6 +1,7 @@
 //! Records what a refresh brought.
 
 use super::{Exchange, Refresher};
+use crate::audit::{Actor, AuditEvent};
 use crate::grant::refresh::RefreshFailure;
 use crate::grant::{AccountStatus, RefreshedTokens, StoredTokens};
 use crate::observe::RefreshOutcome;
@@ -43,9 +44,12 @@ impl Refresher {
         };
         match recorded {
             Recorded::Stored if let Err(failure) = &tokens.access_token => {
+                self.audit_failure(lease, failure);
                 log_failure(lease, failure, true);
             }
             Recorded::Stored if account.status != AccountStatus::Active => {
+                self.audit
+                    .record(AuditEvent::recovered(account), Actor::Service, None);
                 tracing::info!(account = id, %provider, "refreshed: the grant is well again");
             }
             Recorded::Stored => tracing::debug!(account = id, %provider, "refreshed"),
@@ -108,19 +112,34 @@ impl Refresher {
             };
             self.report(lease, outcome, None);
         }
+        if kept {
+            self.audit_failure(lease, failure);
+        }
         log_failure(lease, failure, kept);
         Ok(None)
     }
+
+    /// Records a verdict when it is new. While an account fails in the same way there is nothing to record.
+    fn audit_failure(&self, lease: &StoredTokens, failure: &RefreshFailure) {
+        if !is_old(lease, failure) {
+            let event = AuditEvent::not_refreshed(&lease.account, failure);
+            self.audit.record(event, Actor::Service, None);
+        }
+    }
+}
+
+/// Whether the account failed in this way before.
+fn is_old(lease: &StoredTokens, failure: &RefreshFailure) -> bool {
+    let before = lease.account.last_error.as_ref();
+    lease.account.status == failure.status
+        && before.is_some_and(|before| before.code == failure.fault.code)
 }
 
 /// Logs a verdict once, when it is new. An unchanged one is logged at `DEBUG`.
 fn log_failure(lease: &StoredTokens, failure: &RefreshFailure, kept: bool) {
     let (code, detail) = (&*failure.fault.code, &*failure.fault.detail);
     let (account, provider) = (lease.account.id.0, &lease.account.key.provider);
-    let before = lease.account.last_error.as_ref();
-    let is_old = lease.account.status == failure.status
-        && before.is_some_and(|before| before.code == failure.fault.code);
-    if is_old {
+    if is_old(lease, failure) {
         tracing::debug!(account, %provider, code, detail, kept, "not refreshed, as before");
     } else if failure.status == AccountStatus::RelinkRequired {
         tracing::warn!(account, %provider, code, detail, kept, "a person must consent again");

@@ -5,7 +5,7 @@ use crate::grant::revocation::{NewRevocation, RevocableTokens, RevocationReferen
 use crate::grant::{
     AccountId, AccountKey, ProviderName, RefreshedTokens, StoredTokens, TokenOrigin,
 };
-use crate::link::{Link, SealedGrant};
+use crate::link::{Link, LinkState, SealedGrant};
 use crate::ports::{CipherError, StoreError};
 use crate::secret::{AccessToken, IdToken, RefreshToken, SpareRefreshToken};
 use crate::time::Timestamp;
@@ -59,7 +59,7 @@ impl Revoker {
         })
     }
 
-    /// The tokens that a link holds whose person is not known yet.
+    /// The tokens that a link holds, whose person is known only if they wait for a return code.
     pub(in crate::usecases) fn of_link(
         &self,
         link: &Link,
@@ -74,9 +74,13 @@ impl Revoker {
             spare: None,
             id: grant.id_token.as_ref().and_then(id),
         };
+        let person = match &link.state {
+            LinkState::Confirming(held) => Some(held.owner.key.account_id.clone()),
+            _ => None,
+        };
         let owner = Owner {
             provider: link.provider.clone(),
-            person: None,
+            person,
             account: None,
         };
         self.seal(owner, &grant.origin, grant.requested_at, &tokens)

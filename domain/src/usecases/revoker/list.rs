@@ -13,7 +13,7 @@ pub type RevocationPage = Page<Revocation, RevocationId>;
 pub const ADMIN_ONLY: Refusal = Refusal::Forbidden("only the admin sees revocations");
 
 impl Revoker {
-    /// Lists pending revocations, and for a week those that have ended, to the admin.
+    /// Lists pending revocations, and for a week those that have ended, to the admin and to auditors.
     ///
     /// # Errors
     /// [`Refusal`]: not the admin, the store.
@@ -24,7 +24,7 @@ impl Revoker {
         limit: u64,
     ) -> Result<RevocationPage, Refusal> {
         match caller {
-            Caller::Admin => {}
+            Caller::Admin | Caller::Auditor => {}
             Caller::Nobody => return Err(KEY_NEEDED),
             Caller::Enroller => return Err(ADMIN_ONLY),
             // A key that opens nothing is refused as such, here as elsewhere.

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Ports, Providers, Settings};
+use super::{AuditLog, Ports, Providers, Settings};
+use crate::audit::{Actor, AuditEvent};
 use crate::clock_step::LEASE_MARGIN;
 use crate::entropy::Entropy;
 use crate::fault::Fault;
@@ -38,6 +39,7 @@ pub struct Revoker {
     providers: Providers,
     provider_timeout: Duration,
     observer: Arc<dyn Observer>,
+    audit: Arc<AuditLog>,
 }
 
 /// Revokes tokens while a caller waits.
@@ -59,6 +61,7 @@ impl Revoker {
             providers: ports.providers.clone(),
             provider_timeout: settings.provider_timeout,
             observer: Arc::clone(&ports.observer),
+            audit: Arc::clone(&ports.audit),
         }
     }
 
@@ -113,10 +116,12 @@ impl Revoker {
         let (revocation, provider) = (id.0, &lease.revocation.provider);
         let outcome = outcome(result);
         self.observer.revocation_tried(provider, outcome);
-        let outcome = outcome.as_str();
         match result {
             RevocationResult::Ended { fault, .. } => {
                 let code = fault.as_ref().map(|fault| &*fault.code);
+                let event = AuditEvent::revocation_ended(&lease.revocation, outcome, code);
+                self.audit.record(event, Actor::Service, None);
+                let outcome = outcome.as_str();
                 let detail = fault.as_ref().map(|fault| &*fault.detail);
                 tracing::info!(revocation, %provider, outcome, code, detail, kept, "revocation ended");
             }

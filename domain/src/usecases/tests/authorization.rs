@@ -8,7 +8,7 @@ use crate::usecases::AccountQuery;
 async fn tokens_are_for_access_keys_of_linked_accounts() {
     let stage = Stage::new().await;
     let (_, pending) = stage.started().await;
-    let token = async |caller: Caller| stage.tokens.hand_out(&caller, secs(0)).await;
+    let token = async |caller: Caller| stage.tokens.hand_out(&caller, secs(0), HOME).await;
     assert!(matches!(
         token(Caller::Nobody).await,
         Err(Refusal::Unauthorized(_))
@@ -23,7 +23,7 @@ async fn tokens_are_for_access_keys_of_linked_accounts() {
     ));
     let unknown = stage
         .keys
-        .authenticate(Some(&AccessKey::new("coak_unknown")))
+        .authenticate(Some(&AccessKey::new("coak_unknown")), address(9))
         .await;
     assert!(matches!(unknown, Err(Refusal::Unauthorized(_))));
     let (_, key) = stage.linked().await;
@@ -38,7 +38,7 @@ async fn a_token_that_will_not_last_comes_with_a_warning_and_an_expired_one_not_
     let (_, key) = stage.linked().await;
     let token = async |min_ttl| {
         let caller = stage.caller(&key).await;
-        stage.tokens.hand_out(&caller, secs(min_ttl)).await
+        stage.tokens.hand_out(&caller, secs(min_ttl), HOME).await
     };
     // The hour counts from when the request was sent, and no time has passed since.
     assert_eq!(token(0).await.unwrap().expires_in, Some(secs(3600)));

@@ -1,7 +1,9 @@
 //! The services over the fakes, on a clock that stands still; and tests that concern several of them.
 #![allow(clippy::unwrap_used)]
 
+mod altered_rows;
 mod authorization;
+mod operators;
 mod rekey;
 
 use std::ops::Deref;
@@ -17,7 +19,8 @@ pub(super) use super::{
 pub(super) use crate::grant::AccountId;
 pub(super) use crate::grant::revocation::{Revocation, RevocationStatus};
 pub(super) use crate::link::{Link, LinkCode, LinkStatus, Requester};
-pub(super) use crate::ports::{AccountStore, OAuthProvider};
+pub(super) use crate::operator::{OperatorKey, OperatorRole};
+pub(super) use crate::ports::{AccountStore, Descendants, OAuthProvider};
 pub(super) use crate::secret::{AccessKey, BrowserToken};
 pub(super) use crate::testing::{
     FakeCipher, FixedClock, MemoryStore, ScriptedProvider, ports, seeded_entropy, services,
@@ -43,6 +46,8 @@ impl Deref for Stage {
     }
 }
 
+/// The address that requests come from.
+pub(super) const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
 pub(super) const ADMIN: &str = "an-admin-key-of-the-test";
 
 impl Stage {
@@ -65,8 +70,7 @@ impl Stage {
         let cipher = Arc::new(FakeCipher::default());
         let vault = unlock(store.as_ref(), cipher, &entropy).await.unwrap();
         let settings = Settings {
-            admin_key: Some(AccessKey::new(ADMIN)),
-            enroll_key: enroll_key.map(AccessKey::new),
+            operators: operators(enroll_key),
             // Tests poll more often than clients may.
             poll_interval: Duration::ZERO,
             ..settings()
@@ -109,7 +113,7 @@ impl Stage {
                 LinkRequest {
                     provider: None,
                     requester,
-                    address: None,
+                    ..LinkRequest::default()
                 },
             )
             .await
@@ -149,7 +153,7 @@ impl Stage {
     }
 
     pub(super) async fn caller(&self, key: &AccessKey) -> Caller {
-        self.keys.authenticate(Some(key)).await.unwrap()
+        self.keys.authenticate(Some(key), address(9)).await.unwrap()
     }
 
     pub(super) async fn report(&self, code: &str, key: &AccessKey) -> LinkReport {
@@ -198,6 +202,14 @@ impl Stage {
         self.poll_providers().await;
         (code, key)
     }
+}
+
+/// The admin, and whoever may enrol.
+fn operators(enroll_key: Option<&str>) -> Vec<OperatorKey> {
+    let key = |role, key| OperatorKey::of_role(role, AccessKey::new(key));
+    let admin = key(OperatorRole::Admin, ADMIN);
+    let enroll = enroll_key.map(|enroll| key(OperatorRole::Enroll, enroll));
+    std::iter::once(admin).chain(enroll).collect()
 }
 
 pub(super) fn address(last: u8) -> IpAddr {

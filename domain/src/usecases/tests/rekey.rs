@@ -25,7 +25,7 @@ async fn full_stage() -> Stage {
     };
     stage.provider.answer_revoke(Err(gone));
     let (caller, account) = (stage.caller(&bob).await, stage.last_account().await);
-    stage.accounts.delete(&caller, account).await.unwrap();
+    stage.accounts.delete(&caller, account, HOME).await.unwrap();
     let (code, _) = stage.started().await;
     stage.confirm(&code).await.unwrap();
     stage
@@ -110,6 +110,6 @@ async fn a_token_that_was_refreshed_meanwhile_is_never_put_back() {
     let resealing = crate::ports::Resealing { row, values };
     assert_eq!(store.reseal(&[resealing]).await.unwrap(), 0);
     let caller = stage.caller(&key).await;
-    let token = stage.tokens.hand_out(&caller, secs(0)).await.unwrap();
+    let token = stage.tokens.hand_out(&caller, secs(0), HOME).await.unwrap();
     assert_eq!(token.access_token.expose(), "refreshed-1");
 }

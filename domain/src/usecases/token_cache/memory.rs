@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{CONFIRMED_AFTER, KEPT_UNUSED, SERVED_FOR};
+use super::{KEPT_UNUSED, SERVED_FOR};
 use crate::grant::{AccessKeyId, AccountId};
 use crate::ports::{Clock, OpenedKey, RowVersion};
 use crate::secret::{KeyedHash, Sealed};
@@ -25,7 +25,6 @@ pub(super) struct Memory {
     /// The reads under way, each with the accounts that were forgotten since it began.
     reads: HashMap<ReadId, HashSet<AccountId>>,
     last_read: ReadId,
-    is_confirming: bool,
     made_room_at: Duration,
 }
 
@@ -51,25 +50,13 @@ pub(super) struct Unconfirmed {
 pub(super) struct ReadId(u64);
 
 impl Memory {
-    /// Returns an answer that may be served now, and whether it is time to confirm it.
-    pub(super) fn recall(
-        &mut self,
-        key: &KeyedHash,
-        clock: &dyn Clock,
-    ) -> Option<(Arc<OpenedKey>, bool)> {
+    /// Returns an answer that may be served now.
+    pub(super) fn recall(&mut self, key: &KeyedHash, clock: &dyn Clock) -> Option<Arc<OpenedKey>> {
         let answer = self.answers.get_mut(key)?;
         let now = clock.uptime();
-        let age = now.saturating_sub(answer.confirmed_at);
-        if age > SERVED_FOR {
-            return None;
-        }
         answer.used_at = now;
-        Some((Arc::clone(&answer.opened), age > CONFIRMED_AFTER))
-    }
-
-    /// Whether it is the caller's turn to confirm all answers.
-    pub(super) const fn begin_confirmation(&mut self) -> bool {
-        !std::mem::replace(&mut self.is_confirming, true)
+        let is_confirmed = now.saturating_sub(answer.confirmed_at) <= SERVED_FOR;
+        is_confirmed.then(|| Arc::clone(&answer.opened))
     }
 
     /// Returns the answers that somebody has asked for recently, and forgets the others.
@@ -106,10 +93,6 @@ impl Memory {
                 answer.confirmed_at = answer.confirmed_at.max(began);
             }
         }
-    }
-
-    pub(super) fn end_confirmation(&mut self) {
-        self.is_confirming = false;
     }
 
     pub(super) fn begin_read(&mut self) -> ReadId {

@@ -1,7 +1,7 @@
 //! Remembers for half a second what keys open, so that most requests for a token ask no database.
 //!
-//! Every remembered answer is confirmed by a read of the database that began at most [`SERVED_FOR`] ago. What is not
-//! confirmed is read again. Whoever deletes a key or an account waits longer than that before the deletion is
+//! Every remembered answer is confirmed by a read of the database that began at most [`SERVED_FOR`] ago. The runtime has them
+//! confirmed every [`CONFIRM_EVERY`]; what is not confirmed is read again. Whoever deletes a key or an account waits longer than that before the deletion is
 //! acknowledged (see [`withdrawal`](super::withdrawal)), so no replica serves a token after it. Times are taken from
 //! [`Clock::uptime`], which nobody sets and which counts the time that the machine was suspended.
 
@@ -19,8 +19,10 @@ use crate::secret::KeyedHash;
 
 /// How long an answer is served after the read that confirms it has begun.
 pub(super) const SERVED_FOR: Duration = Duration::from_millis(500);
-/// Once an answer is this old, the next request for it confirms all answers.
-const CONFIRMED_AFTER: Duration = Duration::from_millis(250);
+/// How often answers are confirmed.
+pub(super) const CONFIRM_EVERY: Duration = Duration::from_millis(200);
+/// How many answers one question confirms. More at once would keep a connection of the store busy for too long.
+const CONFIRMED_AT_ONCE: usize = 1000;
 /// Answers that nobody has asked for in this time are forgotten.
 const KEPT_UNUSED: Duration = Duration::from_secs(1);
 
@@ -61,17 +63,9 @@ impl TokenCache {
         let Some(memory) = &self.memory else {
             return Ok(self.store.open_key(key).await?.map(Arc::new));
         };
-        let mut recalled = lock(memory).recall(key, &*self.clock);
-        if recalled.as_ref().is_some_and(|(_, is_ageing)| *is_ageing)
-            && let Some(confirming) = Confirming::begin(memory)
-        {
-            self.confirm(memory).await;
-            drop(confirming);
-            // The confirmation may have failed, or have taken long.
-            recalled = lock(memory).recall(key, &*self.clock);
-        }
+        let recalled = lock(memory).recall(key, &*self.clock);
         match recalled {
-            Some((opened, _)) => Ok(Some(opened)),
+            Some(opened) => Ok(Some(opened)),
             None => self.read(memory, key).await,
         }
     }
@@ -83,10 +77,25 @@ impl TokenCache {
         }
     }
 
-    /// Forgets answers that nobody asks for any more.
-    pub(super) fn forget_unused(&self) {
-        if let Some(memory) = &self.memory {
-            lock(memory).forget_unused(self.clock.uptime());
+    /// Confirms all answers that somebody has asked for recently, and forgets the others. No request waits for it: where it
+    /// fails or takes too long, requests read the store.
+    pub(super) async fn confirm(&self) {
+        let Some(memory) = &self.memory else { return };
+        let answers = lock(memory).in_use(self.clock.uptime());
+        for answers in answers.chunks(CONFIRMED_AT_ONCE) {
+            let began = self.clock.uptime();
+            let seen: Vec<_> = answers
+                .iter()
+                .map(|answer| (answer.id, answer.version.clone()))
+                .collect();
+            match self.store.changed(&seen).await {
+                Ok(changed) => lock(memory).confirm(answers, &changed, began),
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::debug!(error, "remembered tokens are not confirmed");
+                    return;
+                }
+            }
         }
     }
 
@@ -100,24 +109,6 @@ impl TokenCache {
         let opened = self.store.open_key(key).await?.map(Arc::new);
         lock(memory).keep(reading.id, *key, opened.as_ref(), began);
         Ok(opened)
-    }
-
-    /// Confirms all answers that are in use with one question. The caller does it for everybody, and the others are served
-    /// meanwhile; so there is no task that asks on when nobody needs an answer.
-    async fn confirm(&self, memory: &Mutex<Memory>) {
-        let began = self.clock.uptime();
-        let answers = lock(memory).in_use(began);
-        let seen: Vec<_> = answers
-            .iter()
-            .map(|answer| (answer.id, answer.version.clone()))
-            .collect();
-        match self.store.changed(&seen).await {
-            Ok(changed) => lock(memory).confirm(&answers, &changed, began),
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::debug!(error, "remembered tokens are not confirmed");
-            }
-        }
     }
 }
 
@@ -137,23 +128,6 @@ impl<'a> Reading<'a> {
 impl Drop for Reading<'_> {
     fn drop(&mut self) {
         lock(self.memory).end_read(self.id);
-    }
-}
-
-/// A confirmation that is under way. If its caller goes away, the next one confirms.
-struct Confirming<'a>(&'a Mutex<Memory>);
-
-impl<'a> Confirming<'a> {
-    /// `None` while another caller confirms.
-    fn begin(memory: &'a Mutex<Memory>) -> Option<Self> {
-        let is_first = lock(memory).begin_confirmation();
-        is_first.then_some(Self(memory))
-    }
-}
-
-impl Drop for Confirming<'_> {
-    fn drop(&mut self) {
-        lock(self.0).end_confirmation();
     }
 }
 

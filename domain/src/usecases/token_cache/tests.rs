@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::memory::Memory;
 use super::*;
-use crate::grant::KeyBinding;
+use crate::grant::KeyLimits;
 use crate::ports::{OpenedGrant, ProviderError, RowVersion};
 use crate::usecases::tests::*;
 use crate::usecases::{HandedKey, KeyRequest, Pause};
@@ -18,8 +18,8 @@ const fn millis(millis: u64) -> Duration {
 impl Stage {
     /// What `GET /v1/token` hands out.
     async fn served(&self, key: &AccessKey) -> Result<String, Refusal> {
-        let caller = self.keys.authenticate_for_token(Some(key)).await?;
-        let handed = self.tokens.hand_out(&caller, secs(0)).await?;
+        let caller = self.keys.authenticate_for_token(Some(key), HOME).await?;
+        let handed = self.tokens.hand_out(&caller, secs(0), HOME).await?;
         Ok(handed.access_token.expose().to_owned())
     }
 
@@ -27,9 +27,10 @@ impl Stage {
         let request = KeyRequest {
             name: "reader".to_owned(),
             expires_at,
+            limits: KeyLimits::default(),
         };
         let (owner, account) = (self.caller(owner).await, self.last_account().await);
-        let created = self.keys.create(&owner, account, request).await;
+        let created = self.keys.create(&owner, account, request, HOME).await;
         created.unwrap()
     }
 }
@@ -43,12 +44,12 @@ async fn an_answer_is_served_without_a_question_until_it_is_to_be_confirmed() {
     let stage = Stage::new().await;
     let (_, key) = stage.linked().await;
     let mut asked = Vec::new();
-    for passed in [0, 0, 200, 50, 1, 0, 250, 1, 501, 0] {
+    for passed in [0, 0, 500, 1, 500, 0] {
         stage.clock.advance(millis(passed));
         assert_eq!(stage.served(&key).await.unwrap(), "access-1");
         asked.push(stage.store.reads());
     }
-    assert_eq!(asked, [1, 1, 1, 1, 2, 2, 2, 3, 4, 4]);
+    assert_eq!(asked, [1, 1, 1, 2, 2, 2]);
 }
 
 #[tokio::test]
@@ -64,16 +65,36 @@ async fn one_question_confirms_all_that_are_in_use() {
     );
     stage.served(&unused.access_key).await.unwrap();
     for _ in 0..20 {
-        stage.clock.advance(millis(251));
         for key in [&key, &others[0].access_key, &others[1].access_key] {
             stage.served(key).await.unwrap();
         }
+        stage.clock.advance(millis(500));
+        stage.tokens.confirm_remembered().await;
     }
     // Each was read once, and then all were confirmed each time.
-    assert_eq!(stage.store.reads(), 4 + 19);
-    stage.tokens.forget_unused();
+    assert_eq!(stage.store.reads(), 4 + 20);
     stage.served(&unused.access_key).await.unwrap();
-    assert_eq!(stage.store.reads(), 4 + 19 + 1);
+    assert_eq!(stage.store.reads(), 4 + 20 + 1);
+    // Nobody asks any more.
+    stage.clock.advance(secs(2));
+    stage.tokens.confirm_remembered().await;
+    stage.tokens.confirm_remembered().await;
+    assert_eq!(stage.store.reads(), 4 + 20 + 1);
+}
+
+#[tokio::test]
+async fn a_confirmation_counts_from_when_it_began() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    stage.served(&key).await.unwrap();
+    stage.clock.advance(millis(400));
+    stage.tokens.confirm_remembered().await;
+    stage.clock.advance(millis(500));
+    stage.served(&key).await.unwrap();
+    assert_eq!(stage.store.reads(), 2);
+    stage.clock.advance(millis(1));
+    stage.served(&key).await.unwrap();
+    assert_eq!(stage.store.reads(), 3);
 }
 
 #[tokio::test]
@@ -84,6 +105,7 @@ async fn nothing_unconfirmed_is_served_while_the_store_is_away() {
     stage.store.be_away(true);
     for passed in [0, 300, 200] {
         stage.clock.advance(millis(passed));
+        stage.tokens.confirm_remembered().await;
         assert!(stage.served(&key).await.is_ok());
     }
     stage.clock.advance(millis(1));
@@ -105,14 +127,18 @@ async fn what_another_replica_deletes_is_served_for_half_a_second_at_most() {
     for served in [&key, &reader.access_key] {
         stage.served(served).await.unwrap();
     }
-    let deleted = other.keys.delete(&admin, account, reader.record.id).await;
+    let deleted = other
+        .keys
+        .delete(&admin, account, reader.record.id, Descendants::Kept, HOME)
+        .await;
     deleted.unwrap();
-    stage.clock.advance(millis(250));
+    stage.clock.advance(millis(500));
     // The bound, and why a deletion waits.
     assert!(stage.served(&reader.access_key).await.is_ok());
-    stage.clock.advance(millis(1));
+    stage.tokens.confirm_remembered().await;
     assert!(is_unauthorized(&stage.served(&reader.access_key).await));
-    other.accounts.delete(&admin, account).await.unwrap();
+    stage.served(&key).await.unwrap();
+    other.accounts.delete(&admin, account, HOME).await.unwrap();
     stage.clock.advance(millis(501));
     assert!(is_unauthorized(&stage.served(&key).await));
 }
@@ -139,10 +165,13 @@ async fn what_this_process_changes_is_seen_at_once() {
 
     let reader = stage.new_key(&key, None).await;
     stage.served(&reader.access_key).await.unwrap();
-    let deleted = stage.keys.delete(&owner, account, reader.record.id).await;
+    let deleted = stage
+        .keys
+        .delete(&owner, account, reader.record.id, Descendants::Kept, HOME)
+        .await;
     deleted.unwrap();
     assert!(is_unauthorized(&stage.served(&reader.access_key).await));
-    stage.accounts.delete(&owner, account).await.unwrap();
+    stage.accounts.delete(&owner, account, HOME).await.unwrap();
     assert!(is_unauthorized(&stage.served(&key).await));
 }
 
@@ -182,8 +211,11 @@ async fn nothing_is_remembered_when_it_is_off() {
     };
     let services = services(&ports, &settings());
     for asked in 1..4 {
-        let caller = services.keys.authenticate_for_token(Some(&key)).await;
-        let handed = services.tokens.hand_out(&caller.unwrap(), secs(0)).await;
+        let caller = services.keys.authenticate_for_token(Some(&key), HOME).await;
+        let handed = services
+            .tokens
+            .hand_out(&caller.unwrap(), secs(0), HOME)
+            .await;
         assert!(handed.is_ok());
         assert_eq!(stage.store.reads(), asked);
     }
@@ -216,12 +248,15 @@ async fn a_deletion_is_acknowledged_after_every_answer_has_aged_out() {
     for _ in 0..2 {
         stage.clock.advance(secs(1));
         // The second time it is gone already, perhaps by somebody else's hand just now.
-        let _ = services.keys.delete(&owner, account, reader).await;
+        let _ = services
+            .keys
+            .delete(&owner, account, reader, Descendants::Kept, HOME)
+            .await;
         ends.push(stage.clock.uptime() + millis(600));
     }
     for _ in 0..2 {
         stage.clock.advance(secs(1));
-        let _ = services.accounts.delete(&owner, account).await;
+        let _ = services.accounts.delete(&owner, account, HOME).await;
         ends.push(stage.clock.uptime() + millis(600));
     }
     assert_eq!(*waited.0.lock().unwrap(), ends);
@@ -235,7 +270,7 @@ async fn an_answer() -> (Arc<OpenedKey>, AccountId) {
     let hash = stage.ports.vault.hash_access_key(&key);
     let opened = stage.store.open_key(&hash).await.unwrap().unwrap();
     let account = stage.last_account().await;
-    assert_eq!(opened.holder.binding, KeyBinding::Account(account));
+    assert_eq!(opened.holder.binding.account(), Some(account));
     (Arc::new(opened), account)
 }
 
@@ -290,25 +325,6 @@ async fn a_confirmation_speaks_of_what_it_has_asked_about() {
     memory.confirm(&asked, &[], millis(900));
     clock.advance(millis(600));
     assert!(memory.recall(&key, &clock).is_none());
-}
-
-#[tokio::test]
-async fn one_of_many_confirms_and_another_one_if_it_goes_away() {
-    let (opened, _) = an_answer().await;
-    let (mut memory, clock, key) = (Memory::default(), FixedClock::default(), numbered(1));
-    memory.read(key, &opened, Duration::ZERO);
-    let mut turns = |passed| {
-        clock.advance(millis(passed));
-        [0, 1].map(|_| {
-            let (_, is_ageing) = memory.recall(&key, &clock).unwrap();
-            is_ageing && memory.begin_confirmation()
-        })
-    };
-    assert_eq!(turns(250), [false, false]);
-    assert_eq!(turns(1), [true, false]);
-    memory.end_confirmation();
-    let (_, is_ageing) = memory.recall(&key, &clock).unwrap();
-    assert!(is_ageing && memory.begin_confirmation());
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! Hands out the access token of an account.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Tokens;
+use crate::audit::{Actor, AuditKind};
 use crate::clock_step::CLOCKS_DIFFER;
 use crate::fault::Fault;
 use crate::grant::refresh::FASTEST;
@@ -39,9 +41,23 @@ impl Tokens {
         &self,
         caller: &Caller,
         min_ttl: Duration,
+        address: IpAddr,
     ) -> Result<HandedToken, Refusal> {
         let key = token_key(caller)?;
         let account = account_of(key, self.clock.now())?;
+        let handed = self.hand_out_to(key, account, min_ttl).await?;
+        let about = Some((account, key.id));
+        let kind = AuditKind::TokenHandedOut;
+        self.audit.count(kind, about, Actor::Key(key.id), address);
+        Ok(handed)
+    }
+
+    async fn hand_out_to(
+        &self,
+        key: &ShownKey,
+        account: AccountId,
+        min_ttl: Duration,
+    ) -> Result<HandedToken, Refusal> {
         if let Some(tokens) = key.tokens()
             && self.serves(tokens, min_ttl)
         {
@@ -123,7 +139,7 @@ fn token_key(caller: &Caller) -> Result<&ShownKey, Refusal> {
     match caller {
         Caller::Key(key) => Ok(key),
         Caller::Nobody => Err(KEY_NEEDED),
-        Caller::Admin | Caller::Enroller => Err(NOT_FOR_OPERATORS),
+        Caller::Admin | Caller::Auditor | Caller::Enroller => Err(NOT_FOR_OPERATORS),
     }
 }
 

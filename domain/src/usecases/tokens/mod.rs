@@ -4,8 +4,10 @@ mod hand_out;
 mod renewal;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Ports, TokenCache};
+use super::token_cache::CONFIRM_EVERY;
+use super::{AuditLog, Ports, TokenCache};
 use crate::ports::{Clock, KeyStore};
 use crate::vault::Vault;
 
@@ -20,6 +22,7 @@ pub struct Tokens {
     vault: Vault,
     clock: Arc<dyn Clock>,
     renewal: Renewal,
+    audit: Arc<AuditLog>,
 }
 
 impl Tokens {
@@ -30,11 +33,15 @@ impl Tokens {
             vault: ports.vault.clone(),
             clock: Arc::clone(&ports.clock),
             renewal: renewal.clone(),
+            audit: Arc::clone(&ports.audit),
         }
     }
 
-    /// Forgets what is remembered of keys that nobody has shown for a while.
-    pub fn forget_unused(&self) {
-        self.cache.forget_unused();
+    /// How often [`Tokens::confirm_remembered`] is called.
+    pub const CONFIRM_EVERY: Duration = CONFIRM_EVERY;
+
+    /// Confirms what is remembered of keys that are in use, and forgets the others.
+    pub async fn confirm_remembered(&self) {
+        self.cache.confirm().await;
     }
 }

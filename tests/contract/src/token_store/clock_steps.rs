@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use central_oauth_domain::Timestamp;
+use central_oauth_domain::audit::Actor;
 use central_oauth_domain::clock_step::Horizon;
 use central_oauth_domain::grant::refresh::{REFRESH_HORIZON, RefreshFailure};
 use central_oauth_domain::grant::revocation::{NewRevocation, REVOCATION_HORIZON};
@@ -151,6 +152,7 @@ pub(super) async fn revocations_are_due_again(fixture: &dyn Fixture) {
                 lease_until: Some(at(40)),
                 ..new_revocation(1, None)
             },
+            draft(Actor::Admin),
         )
         .await
         .unwrap();

@@ -48,7 +48,7 @@ pub(super) async fn opens_the_account_to_the_key(fixture: &dyn Fixture) {
     assert!(after.version > link.version);
     assert_eq!(store.next_poll_at(&[]).await.unwrap(), None);
     let holder = store.find_key(&key(1)).await.unwrap().unwrap();
-    assert_eq!(holder.binding, KeyBinding::Account(id));
+    assert_eq!(holder.binding.account(), Some(id));
     assert_eq!(holder.id, link.key);
 
     let tokens = tokens(&*store, &account.key).await;
@@ -103,7 +103,7 @@ pub(super) async fn the_same_person_has_one_account(fixture: &dyn Fixture) {
     assert_eq!(second.scopes, ["repo", "two"]);
     for n in [1, 2] {
         let holder = store.find_key(&key(n)).await.unwrap().unwrap();
-        assert_eq!(holder.binding, KeyBinding::Account(first.id));
+        assert_eq!(holder.binding.account(), Some(first.id));
     }
     let after = tokens(&*store, &first.key).await;
     assert_eq!(after.access_token, sealed("access two"));

@@ -1,5 +1,6 @@
 //! New links.
 
+use central_oauth_domain::grant::InertKey;
 use central_oauth_domain::link::{CodeLimit, Ending, LinkState, Requester, TooManyCodes};
 use central_oauth_domain::ports::{LinkCreation, NewLink, NewLinkKey, TokenStore};
 use central_oauth_domain::secret::KeyedHash;
@@ -39,10 +40,13 @@ pub(super) async fn a_taken_code_leaves_nothing(fixture: &dyn Fixture) {
     let store = fixture.store();
     let first = pending(&*store, 1).await;
     let second = NewLink {
-        key: NewLinkKey::New(key(2)),
+        key: NewLinkKey::New(InertKey::owner(key(2))),
         ..new_link(1)
     };
-    let refused = store.create_link(second, PLENTY, CODES).await.unwrap();
+    let refused = store
+        .create_link(second, PLENTY, CODES, macs())
+        .await
+        .unwrap();
     assert_eq!(refused, LinkCreation::CodeTaken);
     assert_eq!(store.find_key(&key(2)).await.unwrap(), None);
     assert_eq!(found(&*store, 1).await, first);
@@ -52,10 +56,10 @@ pub(super) async fn a_taken_key_is_a_conflict(fixture: &dyn Fixture) {
     let store = fixture.store();
     pending(&*store, 1).await;
     let second = NewLink {
-        key: NewLinkKey::New(key(1)),
+        key: NewLinkKey::New(InertKey::owner(key(1))),
         ..new_link(2)
     };
-    assert_conflict(store.create_link(second, PLENTY, CODES).await);
+    assert_conflict(store.create_link(second, PLENTY, CODES, macs()).await);
     assert_eq!(store.find_link(&code(2)).await.unwrap(), None);
 }
 
@@ -65,13 +69,16 @@ pub(super) async fn an_ended_link_holds_its_code(fixture: &dyn Fixture) {
     end(&*store, 1).await;
     let day = 24 * 60 * 60;
     let again = |created: u64| NewLink {
-        key: NewLinkKey::New(key(2)),
+        key: NewLinkKey::New(InertKey::owner(key(2))),
         created_at: at(created),
         expires_at: at(created) + LIFETIME,
         ..new_link(1)
     };
     store.purge_links(at(10), at(10), 10).await.unwrap();
-    let refused = store.create_link(again(day), PLENTY, CODES).await.unwrap();
+    let refused = store
+        .create_link(again(day), PLENTY, CODES, macs())
+        .await
+        .unwrap();
     assert_eq!(refused, LinkCreation::CodeTaken);
     store.purge_links(at(11), at(11), 10).await.unwrap();
     assert_ne!(keep(&*store, again(day + 11)).await.id, link.id);
@@ -86,7 +93,7 @@ pub(super) async fn only_open_links_count(fixture: &dyn Fixture) {
             expires_at: at(now) + LIFETIME,
             ..new_link(n)
         };
-        async move { store.create_link(link, 2, CODES).await.unwrap() }
+        async move { store.create_link(link, 2, CODES, macs()).await.unwrap() }
     };
     let kept = |creation| matches!(creation, LinkCreation::Created(_));
     assert!(kept(create(1, 0).await));
@@ -98,7 +105,10 @@ pub(super) async fn only_open_links_count(fixture: &dyn Fixture) {
     assert!(kept(create(3, 599).await));
     assert_eq!(create(4, 599).await, LinkCreation::OverCapacity);
     assert!(kept(create(4, 600).await));
-    let none = store.create_link(new_link(5), 0, CODES).await.unwrap();
+    let none = store
+        .create_link(new_link(5), 0, CODES, macs())
+        .await
+        .unwrap();
     assert_eq!(none, LinkCreation::OverCapacity);
 }
 
@@ -135,7 +145,12 @@ async fn create_at_once(
     let mut tasks = JoinSet::new();
     for n in 1..=20 {
         let (store, link) = (fixture.store(), link(n));
-        tasks.spawn(async move { store.create_link(link, most_open, CODES).await.unwrap() });
+        tasks.spawn(async move {
+            store
+                .create_link(link, most_open, CODES, macs())
+                .await
+                .unwrap()
+        });
     }
     tasks.join_all().await
 }
@@ -147,17 +162,9 @@ fn is_created(made: &LinkCreation) -> bool {
 pub(super) async fn a_network_gets_so_many_codes(fixture: &dyn Fixture) {
     let store = fixture.store();
     let create = async |number: u64, from: u8, now: u64| {
-        let mut bytes = [from; 32];
-        bytes[..8].copy_from_slice(&number.to_le_bytes());
-        let link = NewLink {
-            code: KeyedHash::from_bytes(bytes),
-            key: NewLinkKey::New(KeyedHash::from_bytes(bytes)),
-            network: Some(network(from)),
-            created_at: at(now),
-            expires_at: at(now) + LIFETIME,
-            ..new_link(1)
-        };
-        store.create_link(link, PLENTY, CODES).await.unwrap()
+        let link = link_from(number, from, now);
+        let created = store.create_link(link, PLENTY, CODES, macs());
+        created.await.unwrap()
     };
     for number in 0..CodeLimit::PER_NETWORK {
         assert!(is_created(&create(number, 1, number).await));
@@ -170,4 +177,41 @@ pub(super) async fn a_network_gets_so_many_codes(fixture: &dyn Fixture) {
     let retry_after = secs(1);
     let refused = LinkCreation::TooManyCodes(TooManyCodes { retry_after });
     assert_eq!(create(601, 1, 600).await, refused);
+}
+
+pub(super) async fn a_network_gets_fewer_codes_in_a_crowd(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let limit = CODES.with_crowd(CodeLimit::PER_NETWORK_IN_A_CROWD + 5);
+    let create = async |number: u64, from: u8, now: u64| {
+        let link = link_from(number, from, now);
+        store
+            .create_link(link, PLENTY, limit, macs())
+            .await
+            .unwrap()
+    };
+    for number in 0..CodeLimit::PER_NETWORK_IN_A_CROWD + 5 {
+        assert!(is_created(&create(number, 1, 0).await));
+    }
+    let retry_after = LIFETIME;
+    let refused = LinkCreation::TooManyCodes(TooManyCodes { retry_after });
+    assert_eq!(create(100, 1, 0).await, refused);
+    for number in 0..CodeLimit::PER_NETWORK_IN_A_CROWD {
+        assert!(is_created(&create(number, 2, 0).await));
+    }
+    assert_eq!(create(100, 2, 0).await, refused);
+    // The crowd is gone with its time.
+    assert!(is_created(&create(100, 1, 600).await));
+}
+
+fn link_from(number: u64, from: u8, now: u64) -> NewLink {
+    let mut bytes = [from; 32];
+    bytes[..8].copy_from_slice(&number.to_le_bytes());
+    NewLink {
+        code: KeyedHash::from_bytes(bytes),
+        key: NewLinkKey::New(InertKey::owner(KeyedHash::from_bytes(bytes))),
+        network: Some(network(from)),
+        created_at: at(now),
+        expires_at: at(now) + LIFETIME,
+        ..new_link(1)
+    }
 }

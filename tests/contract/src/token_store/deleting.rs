@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use central_oauth_domain::audit::Actor;
 use central_oauth_domain::grant::revocation::{NewRevocation, RevocationStatus};
 use central_oauth_domain::grant::{AccountId, Lease, LeaseVersion, StoredTokens};
 use central_oauth_domain::ports::{Recorded, StoreError, TokenStore};
@@ -21,7 +22,9 @@ fn left_by(seen: &StoredTokens, n: u8) -> NewRevocation {
 
 async fn delete(store: &dyn TokenStore, account: AccountId) {
     let seen = stored(store, account).await;
-    let deleted = store.delete_account(&seen, left_by(&seen, 9)).await;
+    let deleted = store
+        .delete_account(&seen, left_by(&seen, 9), draft(Actor::Admin))
+        .await;
     deleted.unwrap();
 }
 
@@ -32,7 +35,8 @@ pub(super) async fn takes_keys_and_links_along(fixture: &dyn Fixture) {
     let bob = linked(&*store, 3, grant("bob", "one"), 10).await.id;
     let hers = found(&*store, 1).await.key;
     keep(&*store, new_relink(4, hers, ada.id)).await;
-    let reader = store.create_key(new_key(5, ada.id), PLENTY).await;
+    let created = store.create_key(new_key(5, ada.id), PLENTY, macs(), draft(Actor::Admin));
+    let reader = created.await;
     reader.unwrap();
     let bobs = stored(&*store, bob).await;
 
@@ -59,7 +63,10 @@ pub(super) async fn leaves_a_leased_revocation(fixture: &dyn Fixture) {
     let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
     let seen = stored(&*store, ada.id).await;
     let new = left_by(&seen, 1);
-    let lease = store.delete_account(&seen, new.clone()).await.unwrap();
+    let lease = store
+        .delete_account(&seen, new.clone(), draft(Actor::Admin))
+        .await
+        .unwrap();
     assert_eq!(
         (lease.reference, &lease.tokens),
         (new.reference, &new.tokens)
@@ -106,7 +113,9 @@ pub(super) async fn what_has_changed_since_is_a_conflict(fixture: &dyn Fixture) 
         ..third.clone()
     };
     for stale in [first, second, sealed_anew] {
-        let refused = store.delete_account(&stale, left_by(&stale, 1)).await;
+        let refused = store
+            .delete_account(&stale, left_by(&stale, 1), draft(Actor::Admin))
+            .await;
         assert_conflict(refused);
     }
     assert_eq!(stored(&*store, ada.id).await, third);
@@ -119,7 +128,9 @@ pub(super) async fn a_refresh_under_way_does_not_keep_it(fixture: &dyn Fixture) 
     let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
     let seen = stored(&*store, ada.id).await;
     let claimed = claim_refresh(&*store, ada.id, 19, 34).await;
-    let deleted = store.delete_account(&seen, left_by(&seen, 1)).await;
+    let deleted = store
+        .delete_account(&seen, left_by(&seen, 1), draft(Actor::Admin))
+        .await;
     deleted.unwrap();
     let late = store.record_refresh(ada.id, claimed.generation, NO_LEASE, fresh("two"), at(21));
     assert_conflict(late.await);
@@ -132,7 +143,11 @@ pub(super) async fn an_account_is_deleted_once(fixture: &dyn Fixture) {
     let mut tasks = JoinSet::new();
     for n in 1..=12 {
         let (store, seen) = (fixture.store(), seen.clone());
-        tasks.spawn(async move { store.delete_account(&seen, left_by(&seen, n)).await });
+        tasks.spawn(async move {
+            store
+                .delete_account(&seen, left_by(&seen, n), draft(Actor::Admin))
+                .await
+        });
     }
     let (deleted, refused): (Vec<_>, Vec<_>) =
         tasks.join_all().await.into_iter().partition(Result::is_ok);
@@ -156,7 +171,9 @@ pub(super) async fn a_refresh_at_the_same_time_loses_no_tokens(fixture: &dyn Fix
         tasks.spawn(async move {
             let deleted = tokio::spawn(async move {
                 let revocation = left_by(&deleting, n);
-                deleter.delete_account(&deleting, revocation).await
+                deleter
+                    .delete_account(&deleting, revocation, draft(Actor::Admin))
+                    .await
             });
             let recorded = refresher.record_refresh(id, generation, NO_LEASE, fresh("two"), at(21));
             match (deleted.await.unwrap(), recorded.await) {

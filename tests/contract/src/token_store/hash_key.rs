@@ -47,3 +47,14 @@ pub(super) async fn a_store_with_rows_keeps_its_own(fixture: &dyn Fixture) {
     let kept = store.init_hash_key(sealed("second")).await.unwrap();
     assert_eq!(kept, first);
 }
+
+pub(super) async fn it_is_replaced_if_it_is_still_the_one_that_was_read(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let [first, second, third] = ["first", "second", "third"].map(sealed);
+    assert!(!store.replace_hash_key(&first, &second).await.unwrap());
+    assert_eq!(store.hash_key().await.unwrap(), None);
+    store.init_hash_key(first.clone()).await.unwrap();
+    assert!(store.replace_hash_key(&first, &second).await.unwrap());
+    assert!(!store.replace_hash_key(&first, &third).await.unwrap());
+    assert_eq!(store.hash_key().await.unwrap(), Some(second));
+}

@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
+use central_oauth_domain::audit::Actor;
 use central_oauth_domain::grant::{
-    AccessKeyId, AccountId, KeyBinding, KeyHolder, KeyRecord, KeyRole, NewKey,
+    AccessKeyId, AccountId, KeyBinding, KeyHolder, KeyLimits, KeyMaker, KeyRecord, KeyRole, NewKey,
 };
-use central_oauth_domain::ports::{KeyCreation, TokenStore};
+use central_oauth_domain::ports::{Descendants, KeyCreation, StoreError, TokenStore};
 use tokio::task::JoinSet;
 
 use super::Fixture;
@@ -26,15 +27,22 @@ pub(super) async fn a_new_key_opens_its_link(fixture: &dyn Fixture) {
     let link = authorizing(&*store, 2, 5).await;
     let expected = KeyHolder {
         id: link.key,
+        hash: key(2),
         role: KeyRole::Owner,
         expires_at: None,
+        maker: Some(KeyMaker::Link),
+        limits: KeyLimits::default(),
         binding: KeyBinding::Link(Box::new(link)),
+        mac: None,
     };
+    let expected = macs().authenticated(expected);
     assert_eq!(store.find_key(&key(2)).await.unwrap(), Some(expected));
 }
 
 async fn create(store: &dyn TokenStore, n: u8, account: AccountId) -> KeyRecord {
-    let created = store.create_key(new_key(n, account), PLENTY).await;
+    let created = store
+        .create_key(new_key(n, account), PLENTY, macs(), draft(Actor::Admin))
+        .await;
     match created.unwrap() {
         KeyCreation::Created(record) => record,
         KeyCreation::Full => panic!("not kept"),
@@ -53,6 +61,8 @@ pub(super) async fn a_further_key_opens_the_account(fixture: &dyn Fixture) {
         id: record.id,
         role: KeyRole::Reader,
         name: Some("reader 2".to_owned()),
+        maker: Some(new_key(2, ada.id).maker),
+        limits: new_key(2, ada.id).limits,
         created_at: at(15),
         expires_at: Some(at(9000)),
         last_used_at: None,
@@ -60,16 +70,27 @@ pub(super) async fn a_further_key_opens_the_account(fixture: &dyn Fixture) {
     assert_eq!(record, expected);
     let holder = KeyHolder {
         id: record.id,
+        hash: key(2),
         role: KeyRole::Reader,
         expires_at: Some(at(9000)),
-        binding: KeyBinding::Account(ada.id),
+        maker: record.maker,
+        limits: record.limits.clone(),
+        binding: KeyBinding::Account {
+            id: ada.id,
+            person: ada.key.clone(),
+        },
+        mac: None,
     };
+    let holder = macs().authenticated(holder);
     assert_eq!(store.find_key(&key(2)).await.unwrap(), Some(holder));
     let endless = NewKey {
         expires_at: None,
         ..new_key(3, ada.id)
     };
-    store.create_key(endless, PLENTY).await.unwrap();
+    store
+        .create_key(endless, PLENTY, macs(), draft(Actor::Admin))
+        .await
+        .unwrap();
     let holder = store.find_key(&key(3)).await.unwrap().unwrap();
     assert_eq!(holder.expires_at, None);
 }
@@ -82,6 +103,8 @@ pub(super) async fn a_link_s_key_is_named_after_the_client(fixture: &dyn Fixture
         id: found(&*store, 1).await.key,
         role: KeyRole::Owner,
         name: new_link(1).requester.client_name,
+        maker: Some(KeyMaker::Link),
+        limits: KeyLimits::default(),
         created_at: at(0),
         expires_at: None,
         last_used_at: None,
@@ -115,11 +138,16 @@ pub(super) async fn an_account_has_only_so_many(fixture: &dyn Fixture) {
     let bob = linked(&*store, 2, grant("bob", "one"), 10).await;
     create(&*store, 11, ada.id).await;
     for most in [0, 1, 2] {
-        let refused = store.create_key(new_key(12, ada.id), most).await;
+        let refused = store
+            .create_key(new_key(12, ada.id), most, macs(), draft(Actor::Admin))
+            .await;
         assert_eq!(refused.unwrap(), KeyCreation::Full);
     }
     assert_eq!(store.find_key(&key(12)).await.unwrap(), None);
-    let others = store.create_key(new_key(12, bob.id), 2).await.unwrap();
+    let others = store
+        .create_key(new_key(12, bob.id), 2, macs(), draft(Actor::Admin))
+        .await
+        .unwrap();
     assert!(matches!(others, KeyCreation::Created(_)));
 }
 
@@ -127,10 +155,21 @@ pub(super) async fn a_key_needs_an_account_and_a_hash_of_its_own(fixture: &dyn F
     let store = fixture.store();
     let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
     for most in [0, PLENTY] {
-        let nobodys = store.create_key(new_key(2, AccountId(777)), most).await;
+        let nobodys = store
+            .create_key(
+                new_key(2, AccountId(777)),
+                most,
+                macs(),
+                draft(Actor::Admin),
+            )
+            .await;
         assert_conflict(nobodys);
     }
-    assert_conflict(store.create_key(new_key(1, ada.id), PLENTY).await);
+    assert_conflict(
+        store
+            .create_key(new_key(1, ada.id), PLENTY, macs(), draft(Actor::Admin))
+            .await,
+    );
     assert_eq!(all(&*store, ada.id).await.len(), 1);
 }
 
@@ -139,7 +178,12 @@ pub(super) async fn many_at_once_stay_below_the_most(fixture: &dyn Fixture) {
     let mut tasks = JoinSet::new();
     for n in 11..31 {
         let store = fixture.store();
-        tasks.spawn(async move { store.create_key(new_key(n, ada.id), 5).await.unwrap() });
+        tasks.spawn(async move {
+            store
+                .create_key(new_key(n, ada.id), 5, macs(), draft(Actor::Admin))
+                .await
+                .unwrap()
+        });
     }
     let created = tasks.join_all().await.into_iter();
     let created: HashSet<_> = created
@@ -159,7 +203,10 @@ pub(super) async fn deleting_one_takes_its_links_along(fixture: &dyn Fixture) {
     let (first, second) = (found(&*store, 1).await.key, found(&*store, 2).await.key);
     keep(&*store, new_relink(3, first, ada.id)).await;
     keep(&*store, new_relink(4, second, ada.id)).await;
-    assert!(store.delete_key(ada.id, first).await.unwrap());
+    let gone = store
+        .delete_key(ada.id, first, Descendants::Kept, draft(Actor::Admin))
+        .await;
+    assert_eq!(gone.unwrap(), [first]);
     assert_eq!(store.find_key(&key(1)).await.unwrap(), None);
     for n in [1, 3] {
         assert_eq!(store.find_link(&code(n)).await.unwrap(), None);
@@ -169,7 +216,10 @@ pub(super) async fn deleting_one_takes_its_links_along(fixture: &dyn Fixture) {
     let left: Vec<_> = all(&*store, ada.id).await.iter().map(|k| k.id).collect();
     assert_eq!(left, [second]);
     assert!(store.account(ada.id).await.unwrap().is_some());
-    assert!(!store.delete_key(ada.id, first).await.unwrap());
+    let gone = store
+        .delete_key(ada.id, first, Descendants::Kept, draft(Actor::Admin))
+        .await;
+    assert_eq!(gone.unwrap(), []);
 }
 
 pub(super) async fn only_an_account_s_own_keys_are_deleted(fixture: &dyn Fixture) {
@@ -184,7 +234,10 @@ pub(super) async fn only_an_account_s_own_keys_are_deleted(fixture: &dyn Fixture
         (ada.id, AccessKeyId(777)),
         (AccountId(777), hers),
     ] {
-        assert!(!store.delete_key(account, key).await.unwrap());
+        let gone = store
+            .delete_key(account, key, Descendants::Kept, draft(Actor::Admin))
+            .await;
+        assert_eq!(gone.unwrap(), []);
     }
     for n in [1, 2, 3] {
         assert!(store.find_key(&key(n)).await.unwrap().is_some(), "key {n}");
@@ -228,4 +281,111 @@ pub(super) async fn uses_noted_at_once_leave_the_latest(fixture: &dyn Fixture) {
     tasks.join_all().await;
     let keys = all(&*fixture.store(), ada.id).await;
     assert_eq!(keys[0].last_used_at, Some(at(15)));
+}
+
+/// A key that another one makes.
+async fn made_by(
+    store: &dyn TokenStore,
+    n: u8,
+    account: AccountId,
+    maker: AccessKeyId,
+) -> AccessKeyId {
+    let key = NewKey {
+        maker: KeyMaker::Key(maker),
+        ..new_key(n, account)
+    };
+    match store
+        .create_key(key, PLENTY, macs(), draft(Actor::Admin))
+        .await
+        .unwrap()
+    {
+        KeyCreation::Created(record) => record.id,
+        KeyCreation::Full => panic!("not kept"),
+    }
+}
+
+pub(super) async fn what_comes_from_a_key_goes_with_it_if_asked_to(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    let bob = linked(&*store, 2, grant("bob", "one"), 10).await;
+    let owner = found(&*store, 1).await.key;
+    let bobs = found(&*store, 2).await.key;
+    let child = made_by(&*store, 3, ada.id, owner).await;
+    let grandchild = made_by(&*store, 4, ada.id, child).await;
+    let of_bob = made_by(&*store, 5, bob.id, bobs).await;
+    let others = create(&*store, 6, ada.id).await.id;
+    let all_of = async |account| {
+        let keys = all(&*store, account).await;
+        keys.iter().map(|key| key.id).collect::<Vec<_>>()
+    };
+    let gone = store
+        .delete_key(ada.id, child, Descendants::Kept, draft(Actor::Admin))
+        .await;
+    assert_eq!(gone.unwrap(), [child]);
+    assert_eq!(all_of(ada.id).await, [owner, grandchild, others]);
+    let again = made_by(&*store, 7, ada.id, owner).await;
+    let below = made_by(&*store, 8, ada.id, again).await;
+    let gone = store
+        .delete_key(ada.id, owner, Descendants::Deleted, draft(Actor::Admin))
+        .await;
+    let mut gone = gone.unwrap();
+    gone.sort();
+    assert_eq!(gone, [owner, again, below]);
+    // The maker of this one went by itself before.
+    assert_eq!(all_of(ada.id).await, [grandchild, others]);
+    assert_eq!(all_of(bob.id).await, [bobs, of_bob]);
+    let gone = store
+        .delete_key(ada.id, of_bob, Descendants::Deleted, draft(Actor::Admin))
+        .await;
+    assert_eq!(gone.unwrap(), []);
+    assert_eq!(all_of(bob.id).await, [bobs, of_bob]);
+}
+
+pub(super) async fn a_key_that_is_gone_makes_none(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    linked(&*store, 2, grant("bob", "one"), 10).await;
+    let bobs = found(&*store, 2).await.key;
+    for maker in [AccessKeyId(777), bobs] {
+        let key = NewKey {
+            maker: KeyMaker::Key(maker),
+            ..new_key(3, ada.id)
+        };
+        assert_conflict(
+            store
+                .create_key(key, PLENTY, macs(), draft(Actor::Admin))
+                .await,
+        );
+    }
+}
+
+pub(super) async fn a_key_that_is_deleted_at_once_leaves_nothing_behind(fixture: &dyn Fixture) {
+    let ada = linked(&*fixture.store(), 1, grant("ada", "one"), 10).await;
+    let owner = found(&*fixture.store(), 1).await.key;
+    let mut tasks = JoinSet::new();
+    for n in 11..27 {
+        let store = fixture.store();
+        tasks.spawn(async move {
+            if n == 18 {
+                let gone = store
+                    .delete_key(ada.id, owner, Descendants::Deleted, draft(Actor::Admin))
+                    .await;
+                assert!(gone.unwrap().contains(&owner));
+                return;
+            }
+            let key = NewKey {
+                maker: KeyMaker::Key(owner),
+                ..new_key(n, ada.id)
+            };
+            match store
+                .create_key(key, PLENTY, macs(), draft(Actor::Admin))
+                .await
+            {
+                Ok(KeyCreation::Created(_)) | Err(StoreError::Conflict) => {}
+                other => panic!("{other:?}"),
+            }
+        });
+    }
+    tasks.join_all().await;
+    assert_eq!(all(&*fixture.store(), ada.id).await, []);
 }

@@ -1,9 +1,11 @@
 //! What a store promises.
 
 mod accounts;
+mod audit;
 mod callbacks;
 mod clock_steps;
 mod completing;
+mod confirming;
 mod consenting;
 mod creating;
 mod deleting;
@@ -11,6 +13,7 @@ mod ending;
 mod grant_ends;
 mod guesses;
 mod hash_key;
+mod key_macs;
 mod keys;
 mod labels;
 mod outages;
@@ -70,12 +73,17 @@ where
     run_each! { make:
         hash_key::{
             answers, the_first_candidate_is_kept, one_of_many_candidates_is_kept, a_store_with_rows_gets_no_new_one,
-            a_store_with_rows_keeps_its_own,
+            a_store_with_rows_keeps_its_own, it_is_replaced_if_it_is_still_the_one_that_was_read,
+        },
+        key_macs::{
+            every_key_has_one, only_the_own_hash_key_makes_them, a_link_opens_nothing_to_another_key,
+            keys_that_have_one_get_no_other,
         },
         creating::{
             a_new_link_is_pending, a_taken_code_leaves_nothing, a_taken_key_is_a_conflict,
             an_ended_link_holds_its_code, only_open_links_count, many_at_once_stay_below_the_limit,
             many_at_once_share_no_code, a_network_gets_so_many_codes,
+            a_network_gets_fewer_codes_in_a_crowd,
         },
         guesses::{
             wrong_ones_are_counted_by_network, wrong_ones_are_counted_for_all, right_ones_use_nothing_up,
@@ -85,6 +93,10 @@ where
         reserving::{
             one_browser_has_it, it_is_there_to_be_had, of_two_browsers_one_gets_it,
             a_network_has_so_many_consents_under_way,
+        },
+        confirming::{
+            holds_the_tokens_and_their_owner, only_tokens_of_a_link_with_a_return_code_are_held, is_completed_in_time,
+            wrong_codes_at_once_are_all_counted,
         },
         consenting::{
             keeps_what_the_person_is_told, starts_once, starts_in_time_only, starts_from_the_present_version_alone,
@@ -166,7 +178,8 @@ where
             a_link_s_key_is_named_after_the_client, an_account_s_keys_come_in_pages, an_account_has_only_so_many,
             a_key_needs_an_account_and_a_hash_of_its_own, many_at_once_stay_below_the_most,
             deleting_one_takes_its_links_along, only_an_account_s_own_keys_are_deleted, the_latest_use_is_noted,
-            uses_noted_at_once_leave_the_latest,
+            uses_noted_at_once_leave_the_latest, what_comes_from_a_key_goes_with_it_if_asked_to,
+            a_key_that_is_gone_makes_none, a_key_that_is_deleted_at_once_leaves_nothing_behind,
         },
         reads::{
             a_key_opens_its_account, a_key_without_an_account_opens_its_link, what_stays_the_same_has_not_changed,
@@ -186,11 +199,17 @@ where
             linking_again_cancels, a_link_that_fails_cancels_nothing, nobody_gets_the_same_one_twice,
             lists_come_in_pages, what_ended_long_ago_is_forgotten,
         },
+        audit::{
+            entries_come_back_as_they_were_kept, an_entry_is_kept_once, they_are_chained_in_batches,
+            many_at_once_make_one_chain, they_are_found_by_what_they_say,
+            old_ones_are_deleted_and_the_rest_is_verified, one_that_is_dated_ahead_keeps_no_others, changes_of_keys_leave_entries,
+            a_deleted_account_leaves_an_entry,
+        },
         seals::{
             an_empty_store_needs_no_key, every_value_needs_its_key, many_rows_may_share_a_few_keys,
             what_is_gone_needs_no_key, rows_say_what_they_are_sealed_to, one_other_value_is_enough,
             resealing_changes_nothing_else, what_has_changed_is_left_alone, what_has_gone_stays_gone,
-            a_callback_comes_before_or_after_resealing,
+            tokens_that_are_held_stay_as_they_were_resealed, a_callback_comes_before_or_after_resealing,
             refreshed_tokens_are_never_put_back, values_too_short_for_a_key_do_no_harm,
         },
         replicas::{

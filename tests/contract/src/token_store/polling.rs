@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use central_oauth_domain::audit::Actor;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::link::{Confirmation, Ending, Link, PollSchedule};
 use tokio::task::JoinSet;
@@ -98,7 +99,13 @@ pub(super) async fn a_lapsed_lease_records_nothing(fixture: &dyn Fixture) {
     assert_conflict(store.postpone_poll(&mine, poll(50)).await);
     let kept = store.keep_redeemed(&mine, sealed_grant(), poll(50), at(900));
     assert_conflict(kept.await);
-    let completed = store.complete_link(&mine, grant("ada", "late"), at(21));
+    let completed = store.complete_link(
+        &mine,
+        grant("ada", "late"),
+        at(21),
+        macs(),
+        draft(Actor::Service),
+    );
     assert_conflict(completed.await);
     let ended = store.end_link(&mine, Ending::Expired, None, at(21));
     assert_conflict(ended.await);

@@ -1,6 +1,5 @@
 //! Forgetting what is over.
 
-use central_oauth_domain::grant::KeyBinding;
 use central_oauth_domain::link::Ending;
 use central_oauth_domain::ports::TokenStore;
 
@@ -40,7 +39,7 @@ pub(super) async fn with_their_inert_keys(fixture: &dyn Fixture) {
     assert_eq!(store.purge_links(at(11), at(11), 10).await.unwrap(), 2);
     assert_eq!(store.find_key(&key(1)).await.unwrap(), None);
     let holder = store.find_key(&key(2)).await.unwrap().unwrap();
-    assert_eq!(holder.binding, KeyBinding::Account(account.id));
+    assert_eq!(holder.binding.account(), Some(account.id));
     assert!(store.tokens(account.id).await.unwrap().is_some());
 }
 

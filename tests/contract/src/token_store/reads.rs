@@ -1,8 +1,9 @@
 //! What keys open, read at once, and whether it is still so.
 
 use central_oauth_domain::Fault;
+use central_oauth_domain::audit::Actor;
 use central_oauth_domain::grant::{AccessKeyId, KeyRole, NewKey, StoredTokens};
-use central_oauth_domain::ports::{KeyCreation, OpenedKey, RowVersion, TokenStore};
+use central_oauth_domain::ports::{Descendants, KeyCreation, OpenedKey, RowVersion, TokenStore};
 use central_oauth_domain::secret::KeyedHash;
 
 use super::Fixture;
@@ -33,7 +34,10 @@ pub(super) async fn a_key_opens_its_account(fixture: &dyn Fixture) {
         ..new_key(3, ada.id)
     };
     assert!(matches!(
-        store.create_key(reader, PLENTY).await.unwrap(),
+        store
+            .create_key(reader, PLENTY, macs(), draft(Actor::Admin))
+            .await
+            .unwrap(),
         KeyCreation::Created(_)
     ));
     for (n, role) in [(1, KeyRole::Owner), (3, KeyRole::Reader)] {
@@ -130,7 +134,10 @@ pub(super) async fn what_becomes_of_tokens_is_noticed(fixture: &dyn Fixture) {
     is_noticed(fixture, "the end", async |tokens| {
         let person = Some(&*tokens.account.key.account_id);
         let revocation = new_revocation(9, person);
-        store.delete_account(tokens, revocation).await.unwrap();
+        store
+            .delete_account(tokens, revocation, draft(Actor::Admin))
+            .await
+            .unwrap();
     })
     .await;
 }
@@ -138,9 +145,15 @@ pub(super) async fn what_becomes_of_tokens_is_noticed(fixture: &dyn Fixture) {
 pub(super) async fn a_deleted_key_is_noticed(fixture: &dyn Fixture) {
     let store = fixture.store();
     let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
-    store.create_key(new_key(2, ada.id), PLENTY).await.unwrap();
+    store
+        .create_key(new_key(2, ada.id), PLENTY, macs(), draft(Actor::Admin))
+        .await
+        .unwrap();
     let [owner, reader] = [seen(&*store, 1).await, seen(&*store, 2).await];
-    assert!(store.delete_key(ada.id, reader.0).await.unwrap());
+    let gone = store
+        .delete_key(ada.id, reader.0, Descendants::Kept, draft(Actor::Admin))
+        .await;
+    assert_eq!(gone.unwrap(), [reader.0]);
     assert_eq!(changed(&*store, &[owner, reader.clone()]).await, [reader.0]);
     assert_eq!(store.open_key(&key(2)).await.unwrap(), None);
 }

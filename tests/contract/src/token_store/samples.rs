@@ -1,21 +1,28 @@
 //! What the cases are made of.
 
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use central_oauth_domain::audit::{Actor, AuditDraft};
 use central_oauth_domain::grant::refresh::{Attempts, RefreshFailure};
 use central_oauth_domain::grant::revocation::{
     NewRevocation, RevocableTokens, RevocationLease, RevocationReference,
 };
 use central_oauth_domain::grant::{
-    AccessKeyId, Account, AccountId, AccountKey, AccountStatus, LeaseVersion, LifetimeHints,
-    NewGrant, NewKey, ProviderName, RefreshedTokens, StoredTokens, TokenOrigin,
+    AccessKeyId, Account, AccountId, AccountKey, AccountStatus, InertKey, KeyLimits, KeyMaker,
+    LeaseVersion, LifetimeHints, NewGrant, NewKey, ProviderName, RefreshedTokens, StoredTokens,
+    TokenOrigin,
 };
 use central_oauth_domain::link::{
     CodeLimit, Confirmation, Link, LinkId, LinkState, PollSchedule, Requester, SealedConsent,
     SealedGrant, SealedPrompt,
 };
-use central_oauth_domain::ports::{LinkCreation, NewLink, NewLinkKey, StoreError, TokenStore};
+use central_oauth_domain::ports::{
+    HashKey, LinkCreation, NewLink, NewLinkKey, StoreError, TokenStore,
+};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
+use central_oauth_domain::testing::{FakeCipher, audit_draft};
+use central_oauth_domain::vault::{RowMacs, Vault};
 use central_oauth_domain::{Fault, Labels, Timestamp};
 
 /// More links than any case opens.
@@ -86,6 +93,19 @@ pub(super) fn answer(n: u8) -> KeyedHash {
     KeyedHash::from_bytes(bytes)
 }
 
+/// The MACs of the service that the cases are about.
+pub(super) fn macs() -> &'static RowMacs {
+    static MACS: LazyLock<RowMacs> = LazyLock::new(|| macs_of(7));
+    &MACS
+}
+
+/// The MACs of a service with another hash key.
+pub(super) fn macs_of(n: u8) -> RowMacs {
+    let cipher = Arc::new(FakeCipher::default());
+    let hash_key = Vault::seal_hash_key(&*cipher, &HashKey::new([n; 32])).unwrap();
+    Vault::unlock(cipher, &hash_key).unwrap().row_macs()
+}
+
 pub(super) fn sealed(text: &str) -> Sealed {
     Sealed::from_bytes(text.as_bytes().to_vec())
 }
@@ -101,9 +121,10 @@ pub(super) fn new_link(n: u8) -> NewLink {
             labels: Labels::default(),
         },
         network: None,
-        key: NewLinkKey::New(key(n)),
+        key: NewLinkKey::New(InertKey::owner(key(n))),
         created_at: at(0),
         expires_at: at(0) + LIFETIME,
+        return_code: false,
     }
 }
 
@@ -185,7 +206,11 @@ pub(super) fn grant(person: &str, which: &str) -> NewGrant {
 
 /// Keeps a link that must be kept.
 pub(super) async fn keep(store: &dyn TokenStore, link: NewLink) -> Link {
-    match store.create_link(link, PLENTY, CODES).await.unwrap() {
+    match store
+        .create_link(link, PLENTY, CODES, macs())
+        .await
+        .unwrap()
+    {
         LinkCreation::Created(link) => *link,
         refused => panic!("not kept: {refused:?}"),
     }
@@ -241,7 +266,10 @@ pub(super) async fn complete(
     grant: NewGrant,
     now: u64,
 ) -> Result<Account, StoreError> {
-    store.complete_link(link, grant, at(now)).await
+    let audit = draft(Actor::Service);
+    store
+        .complete_link(link, grant, at(now), macs(), audit)
+        .await
 }
 
 /// The link as it is now.
@@ -337,9 +365,22 @@ pub(super) fn new_key(n: u8, account: AccountId) -> NewKey {
         account,
         hash: key(n),
         name: format!("reader {n}"),
+        maker: KeyMaker::Operator,
+        limits: KeyLimits {
+            networks: vec![
+                "192.0.2.0/24".parse().unwrap(),
+                "2001:db8::/32".parse().unwrap(),
+            ],
+            uses_per_minute: Some(30),
+        },
         created_at: at(15),
         expires_at: Some(at(9000)),
     }
+}
+
+/// An audit entry of second 15 that lacks only what has happened.
+pub(super) fn draft(actor: Actor) -> AuditDraft {
+    audit_draft(actor, at(15))
 }
 
 /// Tokens at GitHub, number `n`, that are to be revoked from second 10 on.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use central_oauth_domain::audit::Actor;
 use central_oauth_domain::grant::revocation::{
     RevocableTokens, RevocationReference, RevocationResult, RevocationStatus,
 };
@@ -10,12 +11,13 @@ use central_oauth_domain::link::{
     Ending, Link, LinkState, SealedConsent, SealedGrant, SealedPrompt,
 };
 use central_oauth_domain::ports::{
-    OwnerKind, Resealing, SealedRow, SealedTo, SecretKind, TokenStore,
+    NewLink, OwnerKind, Resealing, SealedRow, SealedTo, SecretKind, TokenStore,
 };
 use central_oauth_domain::secret::{SealId, Sealed};
 use tokio::task::JoinSet;
 
 use super::Fixture;
+use super::confirming::owner;
 use super::samples::*;
 
 /// What values of key number `n` start with. Zeros and bytes that are no text are as good as any.
@@ -196,7 +198,10 @@ pub(super) async fn what_is_gone_needs_no_key(fixture: &dyn Fixture) {
         refresh_token: Some(by(40, "refresh")),
         ..RevocableTokens::default()
     };
-    store.delete_account(&seen, new).await.unwrap();
+    store
+        .delete_account(&seen, new, draft(Actor::Admin))
+        .await
+        .unwrap();
     assert_eq!(in_use(&*store).await, seals([1, 32, 33, 34, 35, 40]));
     for owners in [OwnerKind::Account, OwnerKind::Link] {
         assert_eq!(otherwise(&*store, owners, 1).await, []);
@@ -357,7 +362,10 @@ pub(super) async fn what_has_gone_stays_gone(fixture: &dyn Fixture) {
     let seen = stored(&*store, id).await;
     let mut gone = new_revocation(2, None);
     gone.tokens = RevocableTokens::default();
-    store.delete_account(&seen, gone).await.unwrap();
+    store
+        .delete_account(&seen, gone, draft(Actor::Admin))
+        .await
+        .unwrap();
     let link = found(&*store, 1).await;
     complete(&*store, &link, grant_by("bob", 60, 60), 20)
         .await
@@ -464,4 +472,23 @@ pub(super) async fn values_too_short_for_a_key_do_no_harm(fixture: &dyn Fixture)
     let tokens = stored(&*store, id).await;
     assert_eq!(tokens.access_token, by(1, "AccessToken"));
     assert_eq!(in_use(&*store).await, seals([1]));
+}
+
+pub(super) async fn tokens_that_are_held_stay_as_they_were_resealed(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let link = NewLink {
+        return_code: true,
+        ..new_link(1)
+    };
+    let link = keep(&*store, link).await;
+    begin(&*store, &link, 5).await;
+    let link = claim_one(&*store, 5, 65).await;
+    let redeemed = store.keep_redeemed(&link, sealed_grant(), poll(6), at(700));
+    let redeemed = redeemed.await.unwrap();
+    let rows = otherwise(&*store, OwnerKind::Link, 50).await;
+    let rows: Vec<_> = rows.iter().map(|row| moved(row, 50)).collect();
+    assert_eq!(reseal(&*store, &rows).await, 1);
+    let held = store.hold_grant(&redeemed, owner(), at(10)).await.unwrap();
+    assert!(matches!(held.state, LinkState::Confirming(_)));
+    assert_eq!(otherwise(&*store, OwnerKind::Link, 50).await, []);
 }

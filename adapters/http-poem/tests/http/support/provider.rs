@@ -69,6 +69,10 @@ impl OAuthProvider for ScriptedProvider {
         &self.scopes
     }
 
+    fn sends_browsers_back(&self) -> bool {
+        false
+    }
+
     async fn origin(&self) -> Result<TokenOrigin, ProviderError> {
         Ok(TokenOrigin {
             issuer: None,

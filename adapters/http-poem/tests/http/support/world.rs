@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::link::LinkCode;
+use central_oauth_domain::operator::{OperatorKey, OperatorRole};
 use central_oauth_domain::ports::{Clock as _, OAuthProvider};
 use central_oauth_domain::secret::AccessKey;
 use central_oauth_domain::testing::{
     FakeCipher, FixedClock, MemoryStore, ports, seeded_entropy, services, settings,
 };
 use central_oauth_domain::usecases::{Providers, Services, Settings, Visitor, unlock};
-use central_oauth_http_poem::{Connections, HttpSettings, app};
+use central_oauth_http_poem::{AllowedHosts, Connections, HttpSettings, app};
 use poem::endpoint::BoxEndpoint;
 use poem::http::Method;
 use poem::test::TestClient;
@@ -36,6 +37,7 @@ pub(crate) struct World {
 pub(crate) struct Options {
     pub(crate) providers: Vec<Arc<ScriptedProvider>>,
     pub(crate) public_url: &'static str,
+    pub(crate) allowed_hosts: AllowedHosts,
     pub(crate) enroll_key: Option<&'static str>,
     pub(crate) poll_interval: Duration,
     /// The store has lost what it had at the start.
@@ -49,6 +51,7 @@ impl Default for Options {
         Self {
             providers: vec![Arc::new(ScriptedProvider::new("scripted"))],
             public_url: "https://auth.example",
+            allowed_hosts: AllowedHosts::any(),
             enroll_key: None,
             poll_interval: Duration::from_secs(2),
             forgetful: false,
@@ -76,8 +79,7 @@ impl World {
         let settings = Settings {
             link_code_ttl: Duration::from_millis(600_900),
             poll_interval: options.poll_interval,
-            admin_key: Some(AccessKey::new(ADMIN)),
-            enroll_key: options.enroll_key.map(AccessKey::new),
+            operators: operators(&options),
             ..settings()
         };
         let provider = options.providers.first().cloned();
@@ -92,6 +94,7 @@ impl World {
         );
         let services = Arc::new(services(&ports, &settings));
         let settings = HttpSettings {
+            allowed_hosts: options.allowed_hosts,
             public_url: options.public_url.parse().unwrap(),
             trusted_proxies: Vec::new(),
             connections: Connections::new(usize::MAX),
@@ -203,4 +206,14 @@ impl World {
         answer.assert(200);
         answer.body["account"]["id"].as_str().unwrap().to_owned()
     }
+}
+
+/// The admin, and whoever may enrol.
+fn operators(options: &Options) -> Vec<OperatorKey> {
+    let key = |role, key| OperatorKey::of_role(role, AccessKey::new(key));
+    let admin = key(OperatorRole::Admin, ADMIN);
+    let enroll = options
+        .enroll_key
+        .map(|enroll| key(OperatorRole::Enroll, enroll));
+    std::iter::once(admin).chain(enroll).collect()
 }

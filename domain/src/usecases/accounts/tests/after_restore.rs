@@ -18,13 +18,13 @@ async fn the_access_token_serves_and_the_refresh_token_is_not_hurried() {
     let caller = stage.caller(&key).await;
     let before = stage
         .tokens
-        .hand_out(&caller, Duration::ZERO)
+        .hand_out(&caller, Duration::ZERO, HOME)
         .await
         .unwrap();
     assert_eq!(restored(&stage).await, 1);
     let handed = stage
         .tokens
-        .hand_out(&caller, Duration::ZERO)
+        .hand_out(&caller, Duration::ZERO, HOME)
         .await
         .unwrap();
     assert_eq!(handed.account.status, AccountStatus::Degraded);

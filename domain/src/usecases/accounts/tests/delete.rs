@@ -14,7 +14,7 @@ fn gone() -> ProviderError {
 impl Stage {
     async fn delete(&self, key: &AccessKey) -> Result<RevocationStatus, Refusal> {
         let (caller, account) = (self.caller(key).await, self.last_account().await);
-        self.accounts.delete(&caller, account).await
+        self.accounts.delete(&caller, account, HOME).await
     }
 
     async fn only_revocation(&self) -> Revocation {
@@ -31,7 +31,7 @@ async fn access_ends_and_the_provider_is_told() {
     let status = stage.delete(&key).await.unwrap();
     assert_eq!(status, RevocationStatus::Revoked);
     assert_eq!(stage.provider.revoked(), ["refresh-1", "access-1"]);
-    let caller = stage.keys.authenticate(Some(&key)).await;
+    let caller = stage.keys.authenticate(Some(&key), address(9)).await;
     assert!(matches!(caller, Err(Refusal::Unauthorized(_))));
     assert!(stage.store.accounts(None, 1).await.unwrap().is_empty());
     let told = stage.only_revocation().await;
@@ -46,7 +46,13 @@ async fn a_provider_that_is_down_is_asked_again_until_it_answers() {
     stage.provider.answer_revoke(Err(gone()));
     let status = stage.delete(&key).await.unwrap();
     assert_eq!(status, RevocationStatus::Pending);
-    assert!(stage.keys.authenticate(Some(&key)).await.is_err());
+    assert!(
+        stage
+            .keys
+            .authenticate(Some(&key), address(9))
+            .await
+            .is_err()
+    );
     assert_eq!(stage.revoke_due().await, 0, "the pause lasts");
     stage.clock.advance(secs(2));
     assert_eq!(stage.revoke_due().await, 1);
@@ -189,7 +195,7 @@ async fn linking_again_calls_it_off() {
     let told = stage.only_revocation().await;
     assert_eq!(told.status, RevocationStatus::Cancelled);
     let caller = stage.caller(&key).await;
-    assert!(stage.tokens.hand_out(&caller, secs(0)).await.is_ok());
+    assert!(stage.tokens.hand_out(&caller, secs(0), HOME).await.is_ok());
 }
 
 #[tokio::test]
@@ -234,14 +240,14 @@ async fn strangers_readers_and_the_enrolment_key_may_not() {
     stage.poll_providers().await;
     let account = stage.last_account().await;
     for caller in [Caller::Nobody, Caller::Enroller] {
-        let refused = stage.accounts.delete(&caller, account).await;
+        let refused = stage.accounts.delete(&caller, account, HOME).await;
         assert!(matches!(
             refused,
             Err(Refusal::Unauthorized(_) | Refusal::Forbidden(_))
         ));
     }
-    let admin = stage.accounts.delete(&Caller::Admin, account).await;
+    let admin = stage.accounts.delete(&Caller::Admin, account, HOME).await;
     assert!(admin.is_ok());
-    let again = stage.accounts.delete(&Caller::Admin, account).await;
+    let again = stage.accounts.delete(&Caller::Admin, account, HOME).await;
     assert!(matches!(again, Err(Refusal::NotFound(_))));
 }

@@ -164,7 +164,7 @@ async fn cancelling_denies_before_and_after_confirming() {
         assert_eq!(stage.status(&code, &key).await, LinkStatus::Denied(None));
         let refused = stage
             .tokens
-            .hand_out(&stage.caller(&key).await, secs(0))
+            .hand_out(&stage.caller(&key).await, secs(0), HOME)
             .await;
         assert!(matches!(refused, Err(Refusal::Unauthorized(_))));
     }

@@ -1,5 +1,6 @@
 //! Further keys to an account.
 
+use crate::grant::KeyLimits;
 use crate::usecases::tests::*;
 use crate::usecases::{HandedKey, KeyRequest, Keys};
 
@@ -7,13 +8,14 @@ fn request(name: &str) -> KeyRequest {
     KeyRequest {
         name: name.to_owned(),
         expires_at: None,
+        limits: KeyLimits::default(),
     }
 }
 
 impl Stage {
     async fn create(&self, caller: &Caller, request: KeyRequest) -> Result<HandedKey, Refusal> {
         let account = self.last_account().await;
-        self.keys.create(caller, account, request).await
+        self.keys.create(caller, account, request, HOME).await
     }
 }
 
@@ -29,21 +31,27 @@ async fn a_further_key_reads_and_does_nothing_else() {
         stage.last_account().await,
     );
     let services = &stage.services;
-    assert!(services.tokens.hand_out(&reader, secs(0)).await.is_ok());
+    assert!(
+        services
+            .tokens
+            .hand_out(&reader, secs(0), HOME)
+            .await
+            .is_ok()
+    );
     assert!(services.accounts.get(&reader, account).await.is_ok());
     let forbidden = [
         services
             .keys
-            .create(&reader, account, request("x"))
+            .create(&reader, account, request("x"), HOME)
             .await
             .err(),
         services.keys.list(&reader, account, None, 9).await.err(),
         services
             .keys
-            .delete(&reader, account, handed.record.id)
+            .delete(&reader, account, handed.record.id, Descendants::Kept, HOME)
             .await
             .err(),
-        services.accounts.delete(&reader, account).await.err(),
+        services.accounts.delete(&reader, account, HOME).await.err(),
         services.accounts.refresh(&reader, account).await.err(),
         stage.link_for(&reader).await.err(),
     ];
@@ -70,17 +78,26 @@ async fn keys_expire_and_are_deleted() {
     assert!(
         stage
             .keys
-            .authenticate(Some(&short.access_key))
+            .authenticate(Some(&short.access_key), address(9))
             .await
             .is_ok()
     );
     stage.clock.advance(secs(60));
-    let expired = stage.keys.authenticate(Some(&short.access_key)).await;
+    let expired = stage
+        .keys
+        .authenticate(Some(&short.access_key), address(9))
+        .await;
     assert!(matches!(expired, Err(Refusal::Unauthorized(_))));
     let account = stage.last_account().await;
-    let delete = async |id| stage.keys.delete(&owner, account, id).await;
+    let delete = async |id| {
+        let kept = Descendants::Kept;
+        stage.keys.delete(&owner, account, id, kept, HOME).await
+    };
     delete(long.record.id).await.unwrap();
-    let deleted = stage.keys.authenticate(Some(&long.access_key)).await;
+    let deleted = stage
+        .keys
+        .authenticate(Some(&long.access_key), address(9))
+        .await;
     assert!(matches!(deleted, Err(Refusal::Unauthorized(_))));
     let again = delete(long.record.id).await;
     assert!(matches!(again, Err(Refusal::NotFound(_))));
@@ -128,7 +145,7 @@ async fn uses_are_noted_without_a_write_for_each() {
     stage.keys.store_uses().await.unwrap();
     assert_eq!(listed().await.last_used_at, noted);
     stage.clock.advance(secs(30));
-    let recognised = stage.keys.recognise(Some(&key)).await;
+    let recognised = stage.keys.recognise(Some(&key), address(9)).await;
     assert!(matches!(recognised, Ok(Caller::Key(_))));
     assert_eq!(listed().await.last_used_at, noted);
 }
@@ -147,6 +164,9 @@ async fn keys_of_others_do_not_exist() {
     assert!(matches!(foreign, Err(Refusal::NotFound(_))));
     let bob_s = stage.last_account().await;
     let id = keys.items[0].id;
-    let deleted = stage.keys.delete(&bob, bob_s, id).await;
+    let deleted = stage
+        .keys
+        .delete(&bob, bob_s, id, Descendants::Kept, HOME)
+        .await;
     assert!(matches!(deleted, Err(Refusal::NotFound(_))));
 }

@@ -4,7 +4,11 @@ use crate::usecases::tests::*;
 
 /// What a bearer from this address gets.
 async fn show(stage: &Stage, key: &AccessKey, from: u8) -> Result<(), Refusal> {
-    let recognised = stage.keys.authenticate(Some(key)).await.map(drop);
+    let recognised = stage
+        .keys
+        .authenticate(Some(key), address(9))
+        .await
+        .map(drop);
     recognised.map_err(|refusal| stage.keys.refuse_bearer(refusal, address(from)))
 }
 

@@ -81,7 +81,7 @@ async fn an_ended_link_answers_for_a_day() {
     stage.clock.advance(secs(2));
     assert_eq!(stage.links.purge(10).await.unwrap(), 1);
     assert!(matches!(
-        stage.keys.authenticate(Some(&key)).await,
+        stage.keys.authenticate(Some(&key), address(9)).await,
         Err(Refusal::Unauthorized(_))
     ));
 }

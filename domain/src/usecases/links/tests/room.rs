@@ -119,3 +119,42 @@ async fn consents_under_way_are_limited_by_network() {
         .unwrap();
     assert!(confirm(1).await.is_ok());
 }
+
+#[tokio::test]
+async fn many_networks_of_one_site_are_one() {
+    let stage = Stage::new().await;
+    let ask = async |network: u16, site: u16| {
+        let address = std::net::Ipv6Addr::new(0x2001, 0xdb8, site, network, 0, 0, 0, 1);
+        let request = LinkRequest {
+            address: Some(address.into()),
+            ..LinkRequest::default()
+        };
+        stage.links.start(&Caller::Nobody, request).await.map(drop)
+    };
+    for network in 0..CodeLimit::PER_NETWORK as u16 {
+        assert!(ask(network, 1).await.is_ok());
+    }
+    let refused = ask(0xffff, 1).await;
+    assert!(
+        matches!(refused, Err(Refusal::TooManyLinks { .. })),
+        "{refused:?}"
+    );
+    assert!(ask(0, 2).await.is_ok());
+}
+
+#[tokio::test]
+async fn networks_get_fewer_codes_in_a_crowd() {
+    let stage = Stage::new().await;
+    let several = CodeLimit::CROWD / CodeLimit::PER_NETWORK + 1;
+    let mut got = 0;
+    for from in 1..=several {
+        for _ in 0..CodeLimit::PER_NETWORK {
+            got += u64::from(ask(&stage, from as u8).await.is_ok());
+        }
+    }
+    assert_eq!(got, CodeLimit::CROWD);
+    for _ in 0..CodeLimit::PER_NETWORK_IN_A_CROWD {
+        assert!(ask(&stage, 100).await.is_ok());
+    }
+    assert!(ask(&stage, 100).await.is_err());
+}

@@ -61,7 +61,7 @@ async fn names_that_could_deceive_the_person_are_refused() {
         let request = LinkRequest {
             provider: None,
             requester,
-            address: None,
+            ..LinkRequest::default()
         };
         let refused = stage.links.start(&Caller::Nobody, request).await;
         assert!(
@@ -86,7 +86,7 @@ async fn a_key_relinks_its_own_account_and_gets_no_second_key() {
     assert!(matches!(status, LinkStatus::Linked(_)));
     let token = stage
         .tokens
-        .hand_out(&stage.caller(&key).await, secs(0))
+        .hand_out(&stage.caller(&key).await, secs(0), HOME)
         .await
         .unwrap();
     assert_eq!(token.access_token.expose(), "access-2");

@@ -312,7 +312,7 @@ async fn a_relink_by_another_person_fails_and_changes_nothing() {
     assert_eq!(fault.code, "account_mismatch");
     let token = stage
         .tokens
-        .hand_out(&stage.caller(&key).await, secs(0))
+        .hand_out(&stage.caller(&key).await, secs(0), HOME)
         .await
         .unwrap();
     assert_eq!(token.access_token.expose(), "access-1");
@@ -330,7 +330,7 @@ async fn the_same_person_gets_the_same_account_and_both_keys_work() {
         assert!(
             stage
                 .tokens
-                .hand_out(&stage.caller(&key).await, secs(0))
+                .hand_out(&stage.caller(&key).await, secs(0), HOME)
                 .await
                 .is_ok()
         );

@@ -152,7 +152,7 @@ async fn a_relink_under_way_ends_with_its_account() {
         .unwrap()
         .unwrap();
     let account = stage.last_account().await;
-    stage.accounts.delete(&caller, account).await.unwrap();
+    stage.accounts.delete(&caller, account, HOME).await.unwrap();
     assert_eq!(stage.revoke_due().await, 1);
     let revoked = stage.provider.revoked();
     assert_eq!(revoked, ["refresh-1", "access-1", "refresh-again", "again"]);

@@ -6,6 +6,7 @@ mod outages;
 
 use async_trait::async_trait;
 
+use crate::audit::Actor;
 use crate::grant::{
     Account, AccountStatus, Generation, LeaseVersion, RefreshedTokens, StoredTokens, TokenOrigin,
 };
@@ -14,6 +15,7 @@ use crate::ports::{
     RefreshStore,
 };
 use crate::secret::Sealed;
+use crate::testing::audit_draft;
 use crate::usecases::tests::*;
 use crate::usecases::{
     AccountQuery, Exchange, HandedToken, RefreshOnDemand, RefreshRequest, Workers,
@@ -36,7 +38,7 @@ fn refused(code: &str) -> ProviderError {
 impl Stage {
     async fn token(&self, key: &AccessKey, min_ttl: u64) -> Result<HandedToken, Refusal> {
         let caller = self.caller(key).await;
-        self.tokens.hand_out(&caller, secs(min_ttl)).await
+        self.tokens.hand_out(&caller, secs(min_ttl), HOME).await
     }
 
     /// So many people link an account each.
@@ -562,11 +564,13 @@ async fn a_key_that_is_deleted_while_its_caller_waits_opens_nothing() {
             let (store, seen, lease) = (Arc::clone(&store), seen.clone(), lease.clone());
             async move {
                 let id = seen.account.id;
+                let audit = audit_draft(Actor::Admin, Timestamp::from_millis(0));
                 let key = store.keys(id, None, 1).await.unwrap()[0].id;
                 if account_goes {
-                    store.delete_account(&seen, lease).await.unwrap();
+                    store.delete_account(&seen, lease, audit).await.unwrap();
                 } else {
-                    assert!(store.delete_key(id, key).await.unwrap());
+                    let gone = store.delete_key(id, key, Descendants::Kept, audit).await;
+                    assert_eq!(gone.unwrap(), [key]);
                 }
             }
         });
@@ -576,7 +580,11 @@ async fn a_key_that_is_deleted_while_its_caller_waits_opens_nothing() {
         };
         let services = Services::new(&stage.ports, &settings(), workers);
         stage.clock.advance(secs(1000));
-        let refusal = services.tokens.hand_out(&caller, secs(3000)).await.err();
+        let refusal = services
+            .tokens
+            .hand_out(&caller, secs(3000), HOME)
+            .await
+            .err();
         assert!(
             matches!(refusal, Some(Refusal::Unauthorized(_))),
             "{refusal:?}"

@@ -1,12 +1,13 @@
-//! Checks where a form came from: a second line of defence behind the CSRF token.
+//! Checks which web page made a browser send a request. For forms this is a second line of defence behind the CSRF token.
 
 use poem::Request;
 use poem::http::header;
 use url::Url;
 
-/// Whether a form can be from our own page. Without information from the browser it counts as ours, because the CSRF
-/// token decides.
-pub(super) fn is_own(request: &Request, public_url: &Url) -> bool {
+use crate::host::authority;
+
+/// Whether a request can be from our own page, or from no page: programs send neither header.
+pub(crate) fn is_own(request: &Request, public_url: &Url) -> bool {
     // `Sec-Fetch-Site` needs no comparison of hosts, so it works behind every proxy.
     match request.header("sec-fetch-site") {
         Some("same-origin" | "none") => true,
@@ -26,12 +27,9 @@ fn is_ours(origin: &str, request: &Request, public_url: &Url) -> bool {
     if origin.origin() == public_url.origin() {
         return true;
     }
-    let authority = request.original_uri().authority();
-    let host = request
-        .header(header::HOST)
-        .or_else(|| authority.map(|authority| authority.as_str()));
     // A proxy may have terminated TLS; only the scheme that the browser saw counts.
-    host.and_then(|host| Url::parse(&format!("{}://{host}", origin.scheme())).ok())
+    authority(request)
+        .and_then(|host| Url::parse(&format!("{}://{host}", origin.scheme())).ok())
         .is_some_and(|addressed| addressed.origin() == origin.origin())
 }
 

@@ -1,25 +1,34 @@
 //! Access keys.
 
+mod macs;
+
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
+use central_oauth_domain::audit::{AuditDraft, AuditEvent};
 use central_oauth_domain::grant::{
-    AccessKeyId, AccountId, KeyBinding, KeyHolder, KeyRecord, NewKey,
+    AccessKeyId, AccountId, KeyBinding, KeyHolder, KeyMaker, KeyRecord, NewKey, descendants,
 };
 use central_oauth_domain::link::Link;
-use central_oauth_domain::ports::{KeyCreation, KeyStore, StoreError};
+use central_oauth_domain::ports::{Descendants, KeyCreation, KeyStore, StoreError};
 use central_oauth_domain::secret::KeyedHash;
+use central_oauth_domain::vault::RowMacs;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, Select, UpdateMany,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Select, SelectTwo, UpdateMany,
 };
 
-use crate::convert::{key_holder, key_record, row_count};
-use crate::entities::access_keys::{ActiveModel, Column, Entity, Role};
+use crate::convert::{key_holder, key_record, person, row_count, to_account};
+use crate::entities::access_keys::{ActiveModel, Column, Entity};
 use crate::entities::{accounts, device_codes};
 use crate::error::failed;
-use crate::locks;
 use crate::store::SeaOrmStore;
+use crate::{audit, locks};
+
+pub(crate) use macs::{complete, insert_inert};
+
+/// The database numbers a new key.
+const UNNUMBERED: AccessKeyId = AccessKeyId(0);
 
 #[async_trait]
 impl KeyStore for SeaOrmStore {
@@ -28,16 +37,18 @@ impl KeyStore for SeaOrmStore {
             .one(&self.read().await?)
             .await
             .map_err(failed)?;
-        let Some(key) = row else { return Ok(None) };
-        let binding = match key.account_id {
-            Some(account) => KeyBinding::Account(AccountId(account)),
+        let Some((key, account)) = row else {
+            return Ok(None);
+        };
+        let binding = match account {
+            Some(account) => to_account(&account),
             None => match link_of(self, AccessKeyId(key.id)).await? {
                 Some(link) => KeyBinding::Link(Box::new(link)),
                 // Both were purged between the two questions.
                 None => return Ok(None),
             },
         };
-        Ok(Some(key_holder(&key, binding)))
+        Ok(Some(key_holder(&key, binding)?))
     }
 
     async fn keys(
@@ -48,42 +59,78 @@ impl KeyStore for SeaOrmStore {
     ) -> Result<Vec<KeyRecord>, StoreError> {
         let rows = keys_of(account, after).limit(row_count(limit));
         let rows = rows.all(&self.read().await?).await.map_err(failed)?;
-        Ok(rows.into_iter().map(key_record).collect())
+        let records = rows.into_iter().map(key_record);
+        Ok(records.collect::<Result<_, _>>()?)
     }
 
-    async fn create_key(&self, key: NewKey, most: u64) -> Result<KeyCreation, StoreError> {
+    async fn create_key(
+        &self,
+        key: NewKey,
+        most: u64,
+        macs: &RowMacs,
+        audit: AuditDraft,
+    ) -> Result<KeyCreation, StoreError> {
         let write = self.write().await?;
         let account = accounts::Entity::find_by_id(key.account.0).lock_exclusive();
-        if account.one(&write.txn).await.map_err(failed)?.is_none() {
-            return Err(StoreError::Conflict);
+        let account = account.one(&write.txn).await.map_err(failed)?;
+        let account = account.ok_or(StoreError::Conflict)?;
+        if let KeyMaker::Key(maker) = key.maker {
+            require(&write.txn, maker, key.account).await?;
         }
         if is_full(&write.txn, key.account, most).await? {
             return Ok(KeyCreation::Full);
         }
-        let row = ActiveModel {
-            hash: Set(key.hash.as_bytes().to_vec()),
-            role: Set(Role::Reader),
-            name: Set(Some(key.name)),
-            account_id: Set(Some(key.account.0)),
-            expires_at: Set(key.expires_at.map(Timestamp::as_millis)),
-            created_at: Set(key.created_at.as_millis()),
-            ..Default::default()
-        };
-        let row = row.insert(&write.txn).await.map_err(failed)?;
+        let holder = key.holder(UNNUMBERED, person(&account));
+        let (id, name, now) = (key.account, Some(key.name), key.created_at);
+        let row = macs::insert(&write.txn, holder, name, now, macs).await?;
+        let record = key_record(row)?;
+        let event = AuditEvent::key_created(id, &record);
+        audit::keep(&write.txn, &audit.entry(event)).await?;
         write.commit().await?;
-        Ok(KeyCreation::Created(key_record(row)))
+        Ok(KeyCreation::Created(record))
     }
 
-    async fn delete_key(&self, account: AccountId, key: AccessKeyId) -> Result<bool, StoreError> {
+    async fn delete_key(
+        &self,
+        account: AccountId,
+        key: AccessKeyId,
+        with: Descendants,
+        audit: AuditDraft,
+    ) -> Result<Vec<AccessKeyId>, StoreError> {
         let write = self.write().await?;
-        let deleted = Entity::delete_many()
-            .filter(Column::Id.eq(key.0))
-            .filter(Column::AccountId.eq(account.0))
-            .exec(&write.txn)
-            .await
-            .map_err(failed)?;
+        // Nobody makes a key meanwhile: see `create_key`.
+        let locked = accounts::Entity::find_by_id(account.0).lock_exclusive();
+        locked.one(&write.txn).await.map_err(failed)?;
+        let gone = doomed(&write.txn, account, key, with).await?;
+        if gone.is_empty() {
+            return Ok(gone);
+        }
+        // In the order in which others lock them who note their uses.
+        let numbers = gone.iter().map(|key| key.0);
+        let rows = Entity::find().filter(Column::Id.is_in(numbers.clone()));
+        locks::in_order(&write.txn, rows, Column::Id).await?;
+        let deleted = Entity::delete_many().filter(Column::Id.is_in(numbers));
+        deleted.exec(&write.txn).await.map_err(failed)?;
+        let event = AuditEvent::key_deleted(account, key);
+        let event = match gone.len() {
+            1 => event,
+            more => event.with("descendants", more - 1),
+        };
+        audit::keep(&write.txn, &audit.entry(event)).await?;
         write.commit().await?;
-        Ok(deleted.rows_affected > 0)
+        Ok(gone)
+    }
+
+    async fn keys_without_mac(
+        &self,
+        after: Option<AccessKeyId>,
+        limit: u64,
+    ) -> Result<Vec<KeyHolder>, StoreError> {
+        macs::missing(self, after, limit).await
+    }
+
+    async fn keep_key_macs(&self, keys: &[KeyHolder]) -> Result<u64, StoreError> {
+        macs::keep(self, keys).await
     }
 
     async fn note_key_uses(&self, uses: &[(AccessKeyId, Timestamp)]) -> Result<(), StoreError> {
@@ -102,6 +149,26 @@ impl KeyStore for SeaOrmStore {
         }
         Ok(())
     }
+}
+
+/// The key, if the account has it, and what goes with it.
+async fn doomed(
+    db: &impl ConnectionTrait,
+    account: AccountId,
+    key: AccessKeyId,
+    with: Descendants,
+) -> Result<Vec<AccessKeyId>, StoreError> {
+    match require(db, key, account).await {
+        Err(StoreError::Conflict) => return Ok(Vec::new()),
+        required => required?,
+    }
+    let mut gone = vec![key];
+    if with == Descendants::Deleted {
+        let all = keys_of(account, None).all(db).await.map_err(failed)?;
+        let all = all.into_iter().map(key_record);
+        gone.extend(descendants(key, &all.collect::<Result<Vec<_>, _>>()?));
+    }
+    Ok(gone)
 }
 
 /// Uses that are noted in one transaction.
@@ -157,8 +224,11 @@ pub(crate) fn note_use(key: AccessKeyId, at: Timestamp) -> UpdateMany<Entity> {
         .filter(not_later)
 }
 
-pub(crate) fn with_hash(hash: &KeyedHash) -> Select<Entity> {
-    Entity::find().filter(Column::Hash.eq(hash.as_bytes().to_vec()))
+/// The key with this hash, and its account if it has one.
+pub(crate) fn with_hash(hash: &KeyedHash) -> SelectTwo<Entity, accounts::Entity> {
+    Entity::find()
+        .find_also_related(accounts::Entity)
+        .filter(Column::Hash.eq(hash.as_bytes().to_vec()))
 }
 
 /// The link of a key that has opened nothing yet; such a key has one link only.
@@ -177,24 +247,6 @@ pub(crate) fn links_of(key: AccessKeyId) -> Select<device_codes::Entity> {
     device_codes::Entity::find().filter(device_codes::Column::AccessKeyId.eq(key.0))
 }
 
-/// The key of a new link, named after the client that asks for it.
-pub(crate) async fn insert_inert(
-    db: &impl ConnectionTrait,
-    hash: KeyedHash,
-    name: Option<String>,
-    now: Timestamp,
-) -> Result<AccessKeyId, StoreError> {
-    let key = ActiveModel {
-        hash: Set(hash.as_bytes().to_vec()),
-        role: Set(Role::Owner),
-        name: Set(name),
-        created_at: Set(now.as_millis()),
-        ..Default::default()
-    };
-    let row = key.insert(db).await.map_err(failed)?;
-    Ok(AccessKeyId(row.id))
-}
-
 /// Makes sure that a key still opens the account that it opened when it was looked up.
 pub(crate) async fn require(
     db: &impl ConnectionTrait,
@@ -207,23 +259,4 @@ pub(crate) async fn require(
         .await
         .map_err(failed)?;
     row.map(drop).ok_or(StoreError::Conflict)
-}
-
-/// Lets a key open an account from now on.
-pub(crate) async fn bind(
-    db: &impl ConnectionTrait,
-    key: AccessKeyId,
-    account: AccountId,
-) -> Result<(), StoreError> {
-    let bound = ActiveModel {
-        account_id: Set(Some(account.0)),
-        ..Default::default()
-    };
-    Entity::update_many()
-        .set(bound)
-        .filter(Column::Id.eq(key.0))
-        .exec(db)
-        .await
-        .map_err(failed)?;
-    Ok(())
 }

@@ -1,0 +1,136 @@
+//! The audit log.
+
+use std::sync::Arc;
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::audit::{AuditFilter, AuditKind, AuditNumber};
+use central_oauth_domain::grant::{AccessKeyId, AccountId};
+use central_oauth_domain::usecases::{Services, refusals};
+use poem_openapi::OpenApi;
+use poem_openapi::param::Query;
+use poem_openapi::payload::Json;
+use time::OffsetDateTime;
+
+use super::cursor::{AUDIT, Cursors, page_size};
+use super::{Tag, id};
+use crate::auth::NeededBearer;
+use crate::dto::{AuditEntry, AuditEntryList};
+use crate::error::{Code, Problem};
+use crate::failure::{
+    Answer, BAD_PAGE, Documented, Failure, KEY_USED_TOO_OFTEN, LINK_PENDING, STORE_UNAVAILABLE,
+    TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED,
+};
+use crate::middleware::bad_parameter;
+
+pub(crate) struct Audit {
+    services: Arc<Services>,
+}
+
+impl Audit {
+    pub(super) const fn new(services: Arc<Services>) -> Self {
+        Self { services }
+    }
+}
+
+#[OpenApi(prefix_path = "/v1", tag = "Tag::Service")]
+impl Audit {
+    /// List audit entries
+    ///
+    /// What happened to links, accounts, keys and tokens, the oldest first. Events of which there are many are counted for
+    /// each minute. Needs the admin key.
+    #[oai(path = "/audit", method = "get", operation_id = "list_audit_entries")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a parameter of the query"
+    )]
+    async fn list(
+        &self,
+        bearer: NeededBearer,
+        /// Only entries about the account with this id.
+        account: Query<Option<String>>,
+        /// Only entries about the access key with this id.
+        key: Query<Option<String>>,
+        /// Only entries of this kind, such as `key.deleted`.
+        kind: Query<Option<String>>,
+        /// Only entries from this time on.
+        after: Query<Option<OffsetDateTime>>,
+        /// Only entries before this time.
+        before: Query<Option<OffsetDateTime>>,
+        /// Maximum number of entries to return.
+        #[oai(
+            default = "page_size",
+            validator(minimum(value = "1"), maximum(value = "200"))
+        )]
+        limit: Query<u32>,
+        /// Cursor of the page to return: the `next_cursor` of the previous page, which had the same filters.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<AuditEntryList>, Failure<ListAuditEntries>> {
+        let caller = bearer.caller(&self.services.keys).await?;
+        let filter = AuditFilter {
+            account: account.0.map(|text| id::read(&text, AccountId(-1))),
+            key: key.0.map(|text| id::read(&text, AccessKeyId(-1))),
+            kind: kind.0.as_deref().map(read_kind).transpose()?,
+            after: after.0.map(instant),
+            before: before.0.map(instant),
+        };
+        let cursors = cursors(&filter);
+        let after: Option<AuditNumber> = cursors.read(cursor.0.as_deref())?;
+        let limit = u64::from(limit.0);
+        let page = self.services.audit.list(&caller, &filter, after, limit);
+        let page = page.await?;
+        Ok(Json(AuditEntryList {
+            items: page.items.into_iter().map(AuditEntry::from).collect(),
+            next_cursor: page.next.map(|last| cursors.write(last)),
+        }))
+    }
+}
+
+fn read_kind(word: &str) -> Result<AuditKind, Problem> {
+    AuditKind::parse(word).ok_or_else(bad_kind)
+}
+
+/// The problem of a kind that is none.
+fn bad_kind() -> Problem {
+    let known: Vec<_> = AuditKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    let detail = format!("the parameter kind is none of {}", known.join(", "));
+    Problem::new(Code::InvalidRequest, detail)
+}
+
+fn instant(time: OffsetDateTime) -> Timestamp {
+    let millis = i64::from(time.millisecond());
+    Timestamp::from_millis(time.unix_timestamp() * 1000 + millis)
+}
+
+/// The cursors of the list with these filters.
+fn cursors(filter: &AuditFilter) -> Cursors {
+    let word = |number: i64| number.to_string();
+    AUDIT.filtered(&[
+        ("account", filter.account.map(|account| word(account.0))),
+        ("key", filter.key.map(|key| word(key.0))),
+        ("kind", filter.kind.map(|kind| kind.as_str().to_owned())),
+        ("after", filter.after.map(|at| word(at.as_millis()))),
+        ("before", filter.before.map(|at| word(at.as_millis()))),
+    ])
+}
+
+struct ListAuditEntries;
+
+impl Documented for ListAuditEntries {
+    const PROBLEMS: &'static [Answer] = &[
+        BAD_PAGE,
+        Answer("`after` or `before` is not a time", || {
+            let reason =
+                "failed to parse \"string(date-time)\": the 'year' component could not be parsed";
+            bad_parameter("after", reason)
+        }),
+        Answer("no such kind of entry; the detail names all", bad_kind),
+        UNAUTHORIZED,
+        Answer("only the admin key and auditors see the audit log", || {
+            refusals::READERS_ONLY.into()
+        }),
+        LINK_PENDING,
+        TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
+        STORE_UNAVAILABLE,
+    ];
+}

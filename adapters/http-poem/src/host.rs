@@ -1,0 +1,150 @@
+//! Checks the host that a request names. A foreign web page can have its own name resolve to this service (DNS rebinding);
+//! browsers then send that name and take the service for a part of that site.
+
+use std::net::IpAddr;
+
+use poem::Request;
+use poem::http::{Method, header};
+use url::{Host, Url};
+
+use crate::error::{Code, Problem};
+
+/// The hosts under which people reach the service.
+#[derive(Debug, Clone)]
+pub struct AllowedHosts(Option<Vec<Host>>);
+
+impl AllowedHosts {
+    /// Allows any host: the operator has not said which ones are right.
+    #[must_use]
+    pub const fn any() -> Self {
+        Self(None)
+    }
+
+    /// Allows these hosts, and those that name this machine itself.
+    #[must_use]
+    pub fn only(hosts: impl IntoIterator<Item = Host>) -> Self {
+        Self(Some(hosts.into_iter().collect()))
+    }
+
+    fn allows(&self, request: &Request) -> bool {
+        let Some(hosts) = &self.0 else {
+            return true;
+        };
+        named_by(request).is_some_and(|host| is_this_machine(&host) || hosts.contains(&host))
+    }
+}
+
+/// Rejects pages and anonymous POSTs under a foreign host. Probes and programs with a key may use any name of the service: no
+/// browser has their key.
+pub(crate) fn check(
+    allowed: &AllowedHosts,
+    request: &Request,
+    public_url: &Url,
+) -> Result<(), Problem> {
+    if !is_of_interest(request) || allowed.allows(request) {
+        return Ok(());
+    }
+    Err(foreign(public_url.as_str().trim_end_matches('/')))
+}
+
+/// The problem of a request under a foreign host.
+pub(crate) fn foreign(base: &str) -> Problem {
+    let detail = format!(
+        "the host of this request is not one of this service: use {base}; the operator can allow other hosts in \
+         CENTRAL_OAUTH_ALLOWED_HOSTS"
+    );
+    Problem::new(Code::InvalidRequest, detail)
+}
+
+fn is_of_interest(request: &Request) -> bool {
+    let path = request.uri().path();
+    let is_page =
+        path == "/device" || path.starts_with("/device/") || path.starts_with("/callback/");
+    let is_anonymous = !request.headers().contains_key(header::AUTHORIZATION);
+    is_page || request.method() == Method::POST && is_anonymous
+}
+
+/// Returns the host that the request names, without its port: proxies and containers map ports.
+fn named_by(request: &Request) -> Option<Host> {
+    let authority = authority(request)?;
+    let url = Url::parse(&format!("http://{authority}")).ok()?;
+    let is_bare = url.username().is_empty() && url.password().is_none() && url.path() == "/";
+    let host = url.host().filter(|_| is_bare)?;
+    Some(host.to_owned())
+}
+
+/// Returns the authority of a request (RFC 9112 section 3.2): the one in its target, or else its `Host`.
+pub(crate) fn authority(request: &Request) -> Option<&str> {
+    let target = request.original_uri().authority();
+    target
+        .map(|authority| authority.as_str())
+        .or_else(|| request.header(header::HOST))
+}
+
+/// Whether the host names the machine of whoever asks. No foreign page has such a name.
+fn is_this_machine(host: &Host) -> bool {
+    match host {
+        Host::Domain(name) => name == "localhost",
+        Host::Ipv4(ip) => ip.is_loopback(),
+        Host::Ipv6(ip) => IpAddr::V6(*ip).to_canonical().is_loopback(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allows(allowed: &AllowedHosts, host: &str) -> bool {
+        allowed.allows(&Request::builder().header("host", host).finish())
+    }
+
+    #[test]
+    fn hosts_are_compared_without_port_and_case() {
+        let allowed = ["auth.example.com", "[2001:db8::1]"].map(|host| Host::parse(host).unwrap());
+        let allowed = AllowedHosts::only(allowed);
+        for host in [
+            "auth.example.com",
+            "AUTH.example.com:443",
+            "[2001:DB8:0::1]:8080",
+            "localhost:8080",
+            "127.0.0.1",
+            "[::1]:80",
+        ] {
+            assert!(allows(&allowed, host), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "auth.example.com.evil.example",
+            "sub.auth.example.com",
+            "localhost.evil.example",
+            "10.0.0.1",
+            "auth.example.com@evil.example",
+            "evil.example@auth.example.com",
+            "auth.example.com/evil",
+            "",
+        ] {
+            assert!(!allows(&allowed, host), "{host}");
+        }
+        assert!(!allowed.allows(&Request::default()), "no host at all");
+        assert!(allows(&AllowedHosts::any(), "evil.example"));
+    }
+
+    #[test]
+    fn only_pages_and_anonymous_posts_are_checked() {
+        let is_checked = |method: Method, path: &str, key: Option<&str>| {
+            let request = Request::builder().method(method).uri_str(path);
+            let request = key.into_iter().fold(request, |request, key| {
+                request.header(header::AUTHORIZATION, key)
+            });
+            is_of_interest(&request.finish())
+        };
+        for path in ["/device", "/device/status?code=1", "/callback/work?code=1"] {
+            assert!(is_checked(Method::GET, path, None), "{path}");
+        }
+        assert!(is_checked(Method::POST, "/v1/link-code", None));
+        assert!(!is_checked(Method::POST, "/v1/link-code", Some("Bearer k")));
+        for path in ["/v1/readyz", "/v1/token", "/openapi.json", "/devices"] {
+            assert!(!is_checked(Method::GET, path, None), "{path}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! `GET /v1/audit`.
+
+use poem::http::Method;
+use serde_json::{Value, json};
+
+use crate::support::{ADMIN, World};
+
+impl World {
+    async fn audit(&self, query: &str) -> Value {
+        let list = self
+            .get(&format!("/v1/audit{query}"))
+            .key(ADMIN)
+            .send()
+            .await;
+        list.assert(200);
+        list.body
+    }
+
+    async fn kinds(&self, query: &str) -> Vec<String> {
+        let page = self.audit(query).await;
+        let items = page["items"].as_array().unwrap().iter();
+        let kinds = items.map(|entry| entry["kind"].as_str().unwrap().to_owned());
+        kinds.collect()
+    }
+}
+
+#[tokio::test]
+async fn an_entry_says_who_did_what_to_which_account() {
+    let world = World::new().await;
+    let key = world.link(3).await;
+    let id = world.account_of(&key).await;
+    world.get("/v1/token").key(&key).send().await.assert(200);
+    let (reader, _) = world.reader(&id, "job").await;
+    let path = format!("/v1/accounts/{id}/keys/{reader}");
+    let deleted = world.call(Method::DELETE, &path).key(ADMIN).send().await;
+    deleted.assert(204);
+    let entry = world.audit("?kind=key.deleted").await["items"][0].clone();
+    let expected = json!({
+        "id": entry["id"],
+        "at": world.time_in(0),
+        "kind": "key.deleted",
+        "actor": "admin",
+        "network": "none",
+        "account": id,
+        "key": reader,
+        "detail": {},
+    });
+    assert_eq!(entry, expected);
+    let counted = world.audit("?kind=token.handed_out").await;
+    assert_eq!(counted["items"][0]["detail"], json!({"count": "2"}));
+    assert_eq!(counted["items"][0]["account"], *id);
+}
+
+#[tokio::test]
+async fn filters_and_pages() {
+    let world = World::new().await;
+    let key = world.link(1).await;
+    let id = world.account_of(&key).await;
+    world.link(2).await;
+    let linked = world.kinds("?kind=link.linked").await;
+    assert_eq!(linked, ["link.linked", "link.linked"]);
+    assert!(world.kinds("?account=777").await.is_empty());
+    assert!(world.kinds("?account=nonsense").await.is_empty());
+    assert_eq!(
+        world
+            .kinds(&format!("?account={id}&kind=link.linked"))
+            .await
+            .len(),
+        1
+    );
+    let (now, later) = (world.time_in(0), world.time_in(1));
+    for (period, expected) in [
+        (format!("before={later}"), 2),
+        (format!("after={now}&before={later}"), 1),
+        (format!("before={now}"), 1),
+        (format!("after={later}"), 0),
+    ] {
+        let found = world.kinds(&format!("?kind=link.linked&{period}")).await;
+        assert_eq!(found.len(), expected, "{period}");
+    }
+
+    let first = world.audit("?kind=link.linked&limit=1").await;
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = world
+        .audit(&format!("?kind=link.linked&limit=1&cursor={cursor}"))
+        .await;
+    assert_ne!(first["items"], second["items"]);
+    assert_eq!(second.get("next_cursor"), None);
+    for query in [
+        format!("?cursor={cursor}"),
+        format!("?kind=link.started&cursor={cursor}"),
+        "?cursor=nonsense".to_owned(),
+        "?kind=nonsense".to_owned(),
+        "?after=yesterday".to_owned(),
+        "?limit=0".to_owned(),
+    ] {
+        let refused = world
+            .get(&format!("/v1/audit{query}"))
+            .key(ADMIN)
+            .send()
+            .await;
+        refused.assert_problem(400, "invalid_request");
+    }
+}
+
+#[tokio::test]
+async fn only_the_admin_reads_it() {
+    let world = World::with(|options| options.enroll_key = Some("the-enrolment-key")).await;
+    let list = async |key: &str| world.get("/v1/audit").key(key).send().await;
+    list("the-enrolment-key")
+        .await
+        .assert_problem(403, "forbidden");
+    list("coak_unknown")
+        .await
+        .assert_problem(401, "unauthorized");
+    world
+        .get("/v1/audit")
+        .send()
+        .await
+        .assert_problem(401, "unauthorized");
+    let world = World::new().await;
+    let key = world.link(1).await;
+    let refused = world.get("/v1/audit").key(&key).send().await;
+    refused.assert_problem(403, "forbidden");
+}

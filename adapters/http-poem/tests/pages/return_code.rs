@@ -1,0 +1,144 @@
+//! A link that asks for a return code: what the page shows, and what the program gets.
+
+use central_oauth_domain::testing::ScriptedProvider;
+use poem::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::browser::{Browser, between};
+use super::world::World;
+
+/// A program with its link.
+struct Program<'a> {
+    world: &'a World,
+    code: String,
+    key: String,
+}
+
+impl<'a> Program<'a> {
+    async fn ask(world: &'a World) -> Self {
+        let asked = world.client.post("/v1/link-code");
+        let asked = asked
+            .body_json(&json!({ "return_code": true }))
+            .send()
+            .await;
+        asked.assert_status(StatusCode::CREATED);
+        let started: Value = asked.json().await.value().deserialize();
+        assert_eq!(started["return_code"], true);
+        let text = |name: &str| started[name].as_str().unwrap().to_owned();
+        Self {
+            world,
+            code: text("link_code"),
+            key: text("access_key"),
+        }
+    }
+
+    async fn confirm(&self, typed: &str) -> (u16, Value) {
+        let path = format!("/v1/link/{}/confirm", self.code);
+        let request = self.world.client.post(path);
+        let request = request.header("authorization", format!("Bearer {}", self.key));
+        let answer = request
+            .body_json(&json!({ "return_code": typed }))
+            .send()
+            .await;
+        let status = answer.0.status().as_u16();
+        (status, answer.json().await.value().deserialize())
+    }
+
+    async fn poll(&self) -> Value {
+        // As slowly as it must.
+        self.world.clock.advance(std::time::Duration::from_secs(2));
+        let request = self.world.client.get(format!("/v1/poll/{}", self.code));
+        let request = request.header("authorization", format!("Bearer {}", self.key));
+        request.send().await.json().await.value().deserialize()
+    }
+}
+
+/// The person consents and comes back.
+async fn consent<'a>(world: &'a World, code: &str) -> Browser<'a> {
+    let mut browser = world.browser();
+    browser.confirm(code).await.assert_leads_to(code);
+    let page = browser.link(code).await;
+    let state = between(&page.html, "authorize?state=", "&").unwrap();
+    let back = format!("/callback/scripted?state={state}&code=c0de");
+    browser.get(&back).await.assert_leads_to(code);
+    let grant = ScriptedProvider::grant("access-1", Some("refresh-1"));
+    world.provider_answers(Ok(grant)).await;
+    browser
+}
+
+#[tokio::test]
+async fn the_code_of_the_page_completes_the_link() {
+    let world = World::new().await;
+    world.provider.send_people_back();
+    let program = Program::ask(&world).await;
+    let (status, early) = program.confirm("BCD-FGH").await;
+    assert_eq!((status, &early["code"]), (409, &json!("link_pending")));
+
+    let mut browser = consent(&world, &program.code).await;
+    assert_eq!(program.poll().await["status"], "confirming");
+    let page = browser.link(&program.code).await;
+    page.assert(
+        200,
+        &["Give this code to nobody", "data-copy=\"return-code\""],
+    );
+    let shown = between(&page.html, "id=\"return-code\" translate=\"no\">", "<").unwrap();
+    let status = browser.status(&program.code).await;
+    assert!(status.html.contains("\"confirming\""), "{}", status.html);
+    // Nobody but the browser that confirmed sees it.
+    let other = world.browser().link(&program.code).await;
+    assert!(!other.html.contains(shown));
+
+    let (status, wrong) = program.confirm("BCD-FGH").await;
+    assert_eq!((status, &wrong["code"]), (422, &json!("wrong_return_code")));
+    assert_eq!(wrong["tries_left"], 2);
+    assert!(
+        wrong["detail"]
+            .as_str()
+            .unwrap()
+            .contains("2 tries are left")
+    );
+    for _ in 0..2 {
+        let (status, linked) = program.confirm(shown).await;
+        assert_eq!((status, &linked["status"]), (200, &json!("linked")));
+        assert_eq!(linked["account"]["provider"], "scripted");
+    }
+    let page = browser.link(&program.code).await;
+    page.assert(200, &["can now use this account"]);
+}
+
+#[tokio::test]
+async fn three_wrong_codes_are_the_end() {
+    let world = World::new().await;
+    world.provider.send_people_back();
+    let program = Program::ask(&world).await;
+    let mut browser = consent(&world, &program.code).await;
+    for left in [2, 1, 0] {
+        let (status, wrong) = program.confirm("wrong").await;
+        assert_eq!((status, &wrong["tries_left"]), (422, &json!(left)));
+    }
+    let failed = program.poll().await;
+    assert_eq!(failed["status"], "failed");
+    assert_eq!(failed["error"]["code"], "not_confirmed");
+    let (status, ended) = program.confirm("wrong").await;
+    assert_eq!((status, &ended["code"]), (409, &json!("link_ended")));
+    let page = browser.link(&program.code).await;
+    page.assert(200, &["did not send the return code in time"]);
+}
+
+#[tokio::test]
+async fn a_provider_without_a_redirect_has_none() {
+    let world = World::new().await;
+    let asked = world.client.post("/v1/link-code");
+    let asked = asked
+        .body_json(&json!({ "return_code": true }))
+        .send()
+        .await;
+    asked.assert_status(StatusCode::UNPROCESSABLE_ENTITY);
+    let asked = world.client.post("/v1/link-code");
+    let asked = asked
+        .body_json(&json!({ "return_code": false }))
+        .send()
+        .await;
+    let started: Value = asked.json().await.value().deserialize();
+    assert_eq!(started["return_code"], false);
+}

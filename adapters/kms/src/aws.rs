@@ -1,0 +1,199 @@
+//! AWS Key Management Service.
+//!
+//! API: <https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html>. Requests are signed with Signature Version 4;
+//! credentials come from where AWS tools look for them: the environment, the profile, a web identity token, the
+//! metadata of a container or machine.
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use reqsign_aws_v4::{Credential, DefaultCredentialProvider, RequestSigner};
+use reqsign_core::{Context, Error, FileRead, HttpSend, OsEnv, Signer};
+use reqwest::Client;
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::client::{client_for, credentials_client, may_pass, one_line, send};
+use crate::{InvalidKeyName, KEY_LENGTH, KmsError, Service};
+
+/// A key, or an alias of one.
+pub(crate) struct AwsKms {
+    arn: String,
+    client: Client,
+    endpoint: Url,
+    signer: Signer<Credential>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Encrypted {
+    ciphertext_blob: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Decrypted {
+    plaintext: SecretString,
+}
+
+#[derive(Deserialize)]
+struct Rejection {
+    #[serde(rename = "__type")]
+    code: String,
+    #[serde(default, alias = "Message")]
+    message: String,
+}
+
+/// Errors that pass although their status says that the request was wrong.
+const PASSING: [&str; 5] = [
+    "DependencyTimeoutException",
+    "KeyUnavailableException",
+    "KMSInternalException",
+    "LimitExceededException",
+    "ThrottlingException",
+];
+
+impl AwsKms {
+    /// Takes the ARN of a key or alias: `arn:PARTITION:kms:REGION:ACCOUNT:key/ID`.
+    pub(crate) fn new(arn: &str, endpoint: Option<&str>) -> Result<Self, InvalidKeyName> {
+        let parts: Vec<_> = arn.splitn(6, ':').collect();
+        let [_, partition, "kms", region, _, key] = parts[..] else {
+            return Err(InvalidKeyName::Malformed);
+        };
+        let is_region = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if key.is_empty() || region.is_empty() || !region.chars().all(is_region) {
+            return Err(InvalidKeyName::Malformed);
+        }
+        let suffix = match partition {
+            "aws-cn" => "amazonaws.com.cn",
+            _ => "amazonaws.com",
+        };
+        let usual = format!("https://kms.{region}.{suffix}/");
+        let endpoint = Url::parse(endpoint.unwrap_or(&usual));
+        let endpoint = endpoint.map_err(|_| InvalidKeyName::Malformed)?;
+        let context = Context::new()
+            .with_env(OsEnv)
+            .with_file_read(Files)
+            .with_http_send(Http(credentials_client()?));
+        let signer = Signer::new(
+            context,
+            DefaultCredentialProvider::new(),
+            RequestSigner::new("kms", region),
+        );
+        Ok(Self {
+            arn: arn.to_owned(),
+            client: client_for(&endpoint)?,
+            endpoint,
+            signer,
+        })
+    }
+
+    async fn ask<T: serde::de::DeserializeOwned>(
+        &self,
+        operation: &str,
+        body: &Value,
+    ) -> Result<T, KmsError> {
+        let body = Zeroizing::new(body.to_string());
+        let hash = Sha256::digest(body.as_bytes());
+        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let request = http::Request::post(self.endpoint.as_str())
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", format!("TrentService.{operation}"))
+            .header("x-amz-content-sha256", hash)
+            .body(());
+        let request = request.map_err(|error| KmsError::Refused(error.to_string()))?;
+        let mut head = request.into_parts().0;
+        // Without credentials the request goes out unsigned, and the service says what is missing.
+        let signed = self.signer.sign(&mut head, None).await;
+        signed.map_err(|error| KmsError::Unavailable(format!("no AWS credentials: {error}")))?;
+        let request = self
+            .client
+            .post(self.endpoint.clone())
+            .headers(head.headers)
+            .body(body.to_string());
+        let answer = send(request).await?;
+        if answer.status.is_success() {
+            let malformed = |_| KmsError::Unavailable("its response is malformed".to_owned());
+            return serde_json::from_slice(&answer.body).map_err(malformed);
+        }
+        let rejection = serde_json::from_slice::<Rejection>(&answer.body);
+        let passes = may_pass(answer.status)
+            || rejection
+                .as_ref()
+                .is_ok_and(|rejection| PASSING.iter().any(|code| rejection.code.ends_with(code)));
+        let words = match rejection {
+            Ok(Rejection { code, message }) => {
+                format!("{}: {}", one_line(&code), one_line(&message))
+            }
+            Err(_) => answer.status.to_string(),
+        };
+        Err(if passes {
+            KmsError::Unavailable(words)
+        } else {
+            KmsError::Refused(words)
+        })
+    }
+}
+
+/// What the ciphertext is bound to; it also appears in the audit log of AWS.
+fn context() -> Value {
+    json!({"application": "central-oauth"})
+}
+
+#[async_trait]
+impl Service for AwsKms {
+    async fn encrypt(&self, key: &[u8; KEY_LENGTH]) -> Result<String, KmsError> {
+        let plaintext = BASE64_STANDARD.encode(key);
+        let body =
+            json!({"KeyId": self.arn, "Plaintext": plaintext, "EncryptionContext": context()});
+        let encrypted: Encrypted = self.ask("Encrypt", &body).await?;
+        Ok(encrypted.ciphertext_blob)
+    }
+
+    async fn decrypt(&self, ciphertext: &str) -> Result<SecretString, KmsError> {
+        let body = json!({"KeyId": self.arn, "CiphertextBlob": ciphertext, "EncryptionContext": context()});
+        let decrypted: Decrypted = self.ask("Decrypt", &body).await?;
+        Ok(decrypted.plaintext)
+    }
+}
+
+/// Reads files with credentials.
+#[derive(Debug)]
+struct Files;
+
+impl FileRead for Files {
+    async fn file_read(&self, path: &str) -> Result<Vec<u8>, Error> {
+        // Small local files, read at the start and once an hour.
+        std::fs::read(path)
+            .map_err(|error| Error::unexpected("a file cannot be read").with_source(error))
+    }
+}
+
+/// Asks for credentials over HTTP.
+#[derive(Debug)]
+struct Http(Client);
+
+impl HttpSend for Http {
+    async fn http_send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, Error> {
+        let failed = |error: reqwest::Error| {
+            Error::unexpected("credentials cannot be fetched").with_source(error.without_url())
+        };
+        let request = reqwest::Request::try_from(request).map_err(failed)?;
+        let response = self.0.execute(request).await.map_err(failed)?;
+        let mut answer = http::Response::builder().status(response.status());
+        if let Some(headers) = answer.headers_mut() {
+            headers.clone_from(response.headers());
+        }
+        let body = response.bytes().await.map_err(failed)?;
+        let malformed = |_| Error::unexpected("credentials come in a malformed response");
+        answer.body(body).map_err(malformed)
+    }
+}

@@ -1,0 +1,142 @@
+//! Wraps the secret key in a key management service (KMS), so that the configuration holds only its ciphertext.
+//!
+//! A new kind of service is one file that implements [`Service`], and one line in [`Kms::new`].
+
+mod aws;
+mod client;
+mod transit;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use secrecy::SecretString;
+use url::Url;
+use zeroize::Zeroizing;
+
+use aws::AwsKms;
+use transit::Transit;
+
+/// Length of the secret key in bytes.
+const KEY_LENGTH: usize = 32;
+
+/// Reads the token for the Transit engine. It is asked before each request, because agents renew the token in its file.
+pub type TokenSource = Box<dyn Fn() -> Result<SecretString, String> + Send + Sync>;
+
+/// A key in a key management service, which encrypts and decrypts our secret key.
+pub struct Kms(Box<dyn Service>);
+
+/// Why a key management service did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KmsError {
+    /// It did not answer, or has trouble of its own. The same request may succeed later.
+    #[error("the key management service is not available: {0}")]
+    Unavailable(String),
+    /// It refuses to use the key: disabled, deleted, not permitted, or another key's ciphertext.
+    #[error("the key management service refuses: {0}")]
+    Refused(String),
+}
+
+/// The text does not name a key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidKeyName {
+    /// Neither an ARN nor a URL.
+    #[error(
+        "must be the ARN of an AWS KMS key, or the URL of a Transit key \
+         (https://vault.example.com:8200/v1/transit/keys/NAME)"
+    )]
+    Malformed,
+    /// The secret key would be sent unencrypted.
+    #[error("must be https (plain http is for loopback addresses only)")]
+    NotHttps,
+    /// No HTTPS client could be created.
+    #[error("no HTTPS client: {0} (SSL_CERT_FILE may name a file of CA certificates)")]
+    NoClient(String),
+}
+
+/// One kind of key management service.
+#[async_trait]
+trait Service: Send + Sync {
+    /// Encrypts a key; returns text without blanks and commas.
+    async fn encrypt(&self, key: &[u8; KEY_LENGTH]) -> Result<String, KmsError>;
+
+    /// Decrypts what [`Service::encrypt`] has returned, to base64.
+    async fn decrypt(&self, ciphertext: &str) -> Result<SecretString, KmsError>;
+}
+
+impl Kms {
+    /// Names a key: the ARN of a key or alias in AWS KMS, or the URL of a key of the Transit engine. `endpoint` replaces the
+    /// address of AWS KMS.
+    ///
+    /// # Errors
+    /// [`InvalidKeyName`].
+    pub fn new(
+        key: &str,
+        endpoint: Option<&str>,
+        token: TokenSource,
+    ) -> Result<Self, InvalidKeyName> {
+        Ok(Self(if key.starts_with("arn:") {
+            Box::new(AwsKms::new(key, endpoint)?)
+        } else {
+            let url = Url::parse(key).map_err(|_| InvalidKeyName::Malformed)?;
+            Box::new(Transit::new(&url, token)?)
+        }))
+    }
+
+    /// Encrypts the secret key.
+    ///
+    /// # Errors
+    /// [`KmsError`].
+    pub async fn wrap(&self, key: &[u8; KEY_LENGTH]) -> Result<String, KmsError> {
+        self.0.encrypt(key).await
+    }
+
+    /// Decrypts the secret key.
+    ///
+    /// # Errors
+    /// [`KmsError`]; also if the decrypted value is not a key.
+    pub async fn unwrap(&self, wrapped: &str) -> Result<Zeroizing<[u8; KEY_LENGTH]>, KmsError> {
+        use secrecy::ExposeSecret as _;
+
+        let not_a_key = || KmsError::Refused("it decrypted something that is no key".to_owned());
+        let plaintext = self.0.decrypt(wrapped).await?;
+        let bytes = BASE64_STANDARD.decode(plaintext.expose_secret());
+        let bytes = Zeroizing::new(bytes.map_err(|_| not_a_key())?);
+        let mut key = Zeroizing::new([0; KEY_LENGTH]);
+        if bytes.len() != KEY_LENGTH {
+            return Err(not_a_key());
+        }
+        key.copy_from_slice(&bytes);
+        Ok(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(key: &str) -> Option<InvalidKeyName> {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Kms::new(key, None, Box::new(|| Ok(SecretString::from("token")))).err()
+    }
+
+    #[test]
+    fn keys_are_named_by_arn_or_url() {
+        for bad in [
+            "",
+            "central-oauth",
+            "arn:aws:s3:eu-central-1:111122223333:key/1",
+            "arn:aws:kms:eu-central-1:111122223333",
+            "arn:aws:kms:evil.example#:111122223333:key/1",
+            "http://127.0.0.1:8200/v1/transit/encrypt/central-oauth",
+            "http://127.0.0.1:8200/v1/transit/keys/",
+            "http://127.0.0.1:8200/v1/transit/keys/a/b",
+            "http://127.0.0.1:8200/v1/transit/keys/a?b",
+        ] {
+            assert_eq!(named(bad), Some(InvalidKeyName::Malformed), "{bad:?}");
+        }
+        let plain = "http://vault.example.com:8200/v1/transit/keys/central-oauth";
+        assert_eq!(named(plain), Some(InvalidKeyName::NotHttps));
+        let loopback = "http://127.0.0.1:8200/v1/team/transit/keys/central-oauth";
+        assert_eq!(named(loopback), None);
+    }
+}

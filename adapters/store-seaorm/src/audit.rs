@@ -1,0 +1,243 @@
+//! The audit log.
+//!
+//! Transactions add rows to the inbox and wait for nobody. One transaction at a time moves rows from there into the log and
+//! binds each to the one before it.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::audit::{
+    AuditChain, AuditEnds, AuditEntry, AuditFilter, AuditNumber, AuditPosition, KeptEntry,
+};
+use central_oauth_domain::ports::{AuditStore, StoreError};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+};
+
+use crate::convert::{
+    audit_ends, audit_entry, ends_row, inbox_row, kept_entry, log_row, row_count,
+};
+use crate::entities::audit_log::{Column, Entity, Model};
+use crate::entities::{audit_ends as ends, audit_inbox as inbox};
+use crate::error::failed;
+use crate::locks;
+use crate::store::{MOST_AT_ONCE, SeaOrmStore};
+
+#[async_trait]
+impl AuditStore for SeaOrmStore {
+    async fn keep_entries(&self, entries: &[KeptEntry]) -> Result<(), StoreError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let write = self.write().await?;
+        let references = entries.iter().map(|kept| kept.content.reference.0.to_vec());
+        let known = in_log(&write.txn, references.collect()).await?;
+        let fresh = entries
+            .iter()
+            .filter(|kept| !known.contains(kept.content.reference.0.as_slice()))
+            .map(|kept| inbox_row(&kept.content, &kept.mac));
+        let fresh: Vec<_> = fresh.collect();
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let unless_there = OnConflict::column(inbox::Column::Reference)
+            .do_nothing()
+            .to_owned();
+        let kept = inbox::Entity::insert_many(fresh).on_conflict(unless_there);
+        let kept = kept.exec_without_returning(&write.txn).await;
+        kept.map_err(failed)?;
+        write.commit().await
+    }
+
+    async fn chain_entries(
+        &self,
+        chain: &AuditChain,
+        limit: u64,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let waiting = next_kept(1).into_tuple::<i64>();
+        let waiting = waiting.one(&self.read().await?).await.map_err(failed)?;
+        if waiting.is_none() {
+            return Ok(0);
+        }
+        let write = self.write().await?;
+        locks::audit(&write.txn).await?;
+        let taken = take(&write.txn, limit).await?;
+        let (stored, last) = (read_ends(&write.txn).await?, last(&write.txn).await?);
+        let extension = chain.extend(stored.as_ref(), last, taken.entries, now);
+        if let Some(extension) = extension {
+            let rows = extension.entries.iter().map(log_row);
+            let added = Entity::insert_many(rows).exec_without_returning(&write.txn);
+            added.await.map_err(failed)?;
+            save_ends(&write.txn, &extension.ends).await?;
+        }
+        write.commit().await?;
+        Ok(taken.count)
+    }
+
+    async fn audit_entries(
+        &self,
+        filter: &AuditFilter,
+        after: AuditNumber,
+        limit: u64,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        let rows = filtered(filter, after).limit(row_count(limit));
+        let rows = rows.all(&self.read().await?).await.map_err(failed)?;
+        rows.into_iter().map(audit_entry).collect()
+    }
+
+    async fn audit_ends(&self) -> Result<Option<AuditEnds>, StoreError> {
+        read_ends(&self.read().await?).await
+    }
+
+    async fn purge_entries(
+        &self,
+        chain: &AuditChain,
+        before: Timestamp,
+        limit: u64,
+    ) -> Result<u64, StoreError> {
+        let limit = limit.min(MOST_AT_ONCE);
+        let is_old = |row: &Model| row.at < before.as_millis();
+        let rows = oldest(limit).all(&self.read().await?).await;
+        if !rows.map_err(failed)?.iter().any(is_old) {
+            return Ok(0);
+        }
+        let write = self.write().await?;
+        locks::audit(&write.txn).await?;
+        let Some(stored) = read_ends(&write.txn).await? else {
+            return Ok(0);
+        };
+        let mut rows = oldest(limit).all(&write.txn).await.map_err(failed)?;
+        let Some(last) = rows.iter().rposition(is_old) else {
+            return Ok(0);
+        };
+        let count = last as u64 + 1;
+        let last = AuditPosition::of(&audit_entry(rows.swap_remove(last))?);
+        let shortened = chain.shorten(&stored, last);
+        let shortened = shortened.map_err(|broken| StoreError::Corrupt(Box::new(broken)))?;
+        let gone = Entity::delete_many().filter(Column::Id.lte(last.number.0));
+        gone.exec(&write.txn).await.map_err(failed)?;
+        save_ends(&write.txn, &shortened).await?;
+        write.commit().await?;
+        Ok(count)
+    }
+}
+
+/// Keeps an entry in the transaction of its event.
+pub(crate) async fn keep(db: &impl ConnectionTrait, kept: &KeptEntry) -> Result<(), StoreError> {
+    let row = inbox_row(&kept.content, &kept.mac);
+    let kept = inbox::Entity::insert(row).exec_without_returning(db).await;
+    kept.map(drop).map_err(failed)
+}
+
+struct Taken {
+    count: u64,
+    entries: Vec<KeptEntry>,
+}
+
+/// Takes the oldest entries out of the inbox. Those that are in the log already are dropped.
+async fn take(db: &impl ConnectionTrait, limit: u64) -> Result<Taken, StoreError> {
+    let rows = inbox::Entity::find()
+        .order_by_asc(inbox::Column::Id)
+        .limit(limit.min(MOST_AT_ONCE));
+    let rows = rows.all(db).await.map_err(failed)?;
+    let numbers = rows.iter().map(|row| row.id);
+    let gone = inbox::Entity::delete_many().filter(inbox::Column::Id.is_in(numbers));
+    gone.exec(db).await.map_err(failed)?;
+    let references = rows.iter().map(|row| row.reference.clone());
+    let known = in_log(db, references.collect()).await?;
+    let count = rows.len() as u64;
+    let fresh = rows
+        .into_iter()
+        .filter(|row| !known.contains(&row.reference));
+    // Only somebody else can have written a row that cannot be read.
+    let readable = fresh.filter_map(|row| {
+        let entry = kept_entry(row);
+        let logged =
+            entry.inspect_err(|error| tracing::error!(%error, "an audit entry is dropped"));
+        logged.ok()
+    });
+    let entries = readable.collect();
+    Ok(Taken { count, entries })
+}
+
+pub(crate) fn next_kept(limit: u64) -> Select<inbox::Entity> {
+    inbox::Entity::find()
+        .select_only()
+        .column(inbox::Column::Id)
+        .order_by_asc(inbox::Column::Id)
+        .limit(limit)
+}
+
+async fn in_log(
+    db: &impl ConnectionTrait,
+    references: Vec<Vec<u8>>,
+) -> Result<HashSet<Vec<u8>>, StoreError> {
+    let known = with_references(references).into_tuple::<Vec<u8>>();
+    let known = known.all(db).await.map_err(failed)?;
+    Ok(known.into_iter().collect())
+}
+
+pub(crate) fn with_references(references: Vec<Vec<u8>>) -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column(Column::Reference)
+        .filter(Column::Reference.is_in(references))
+}
+
+async fn last(db: &impl ConnectionTrait) -> Result<Option<AuditPosition>, StoreError> {
+    let row = Entity::find().order_by_desc(Column::Id).limit(1);
+    let row = row.one(db).await.map_err(failed)?;
+    let entry = row.map(audit_entry).transpose()?;
+    Ok(entry.as_ref().map(AuditPosition::of))
+}
+
+pub(crate) fn oldest(limit: u64) -> Select<Entity> {
+    Entity::find().order_by_asc(Column::Id).limit(limit)
+}
+
+/// Entries in the order of their numbers.
+pub(crate) fn filtered(filter: &AuditFilter, after: AuditNumber) -> Select<Entity> {
+    let mut found = Entity::find().filter(Column::Id.gt(after.0));
+    if let Some(account) = filter.account {
+        found = found.filter(Column::AccountId.eq(account.0));
+    }
+    if let Some(key) = filter.key {
+        found = found.filter(Column::KeyId.eq(key.0));
+    }
+    if let Some(kind) = filter.kind {
+        found = found.filter(Column::Kind.eq(kind.as_str()));
+    }
+    if let Some(after) = filter.after {
+        found = found.filter(Column::At.gte(after.as_millis()));
+    }
+    if let Some(before) = filter.before {
+        found = found.filter(Column::At.lt(before.as_millis()));
+    }
+    found.order_by_asc(Column::Id)
+}
+
+async fn read_ends(db: &impl ConnectionTrait) -> Result<Option<AuditEnds>, StoreError> {
+    let row = ends::Entity::find()
+        .order_by_asc(ends::Column::Id)
+        .one(db)
+        .await;
+    row.map_err(failed)?.as_ref().map(audit_ends).transpose()
+}
+
+async fn save_ends(db: &impl ConnectionTrait, signed: &AuditEnds) -> Result<(), StoreError> {
+    let replace = OnConflict::column(ends::Column::Id)
+        .update_columns([
+            ends::Column::StartNumber,
+            ends::Column::StartMac,
+            ends::Column::HeadNumber,
+            ends::Column::HeadMac,
+            ends::Column::Mac,
+        ])
+        .to_owned();
+    let saved = ends::Entity::insert(ends_row(signed)).on_conflict(replace);
+    let saved = saved.exec_without_returning(db).await;
+    saved.map(drop).map_err(failed)
+}

@@ -1,0 +1,20 @@
+//! Both ends of the audit log, signed.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "audit_ends")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    pub start_number: i64,
+    pub start_mac: Vec<u8>,
+    pub head_number: i64,
+    pub head_mac: Vec<u8>,
+    pub mac: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,163 @@
+//! Keys and the MACs of their rows.
+
+use std::collections::HashMap;
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::{AccessKeyId, Account, InertKey, KeyBinding, KeyHolder};
+use central_oauth_domain::link::{Link, LinkId};
+use central_oauth_domain::ports::{NewLink, StoreError};
+use central_oauth_domain::vault::RowMacs;
+use sea_orm::ActiveValue::Set;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, SelectTwo, UpdateMany,
+};
+
+use super::UNNUMBERED;
+use crate::convert::{key_holder, key_row, mac_bytes, row_count, to_account};
+use crate::entities::access_keys::{ActiveModel, Column, Entity, Model};
+use crate::entities::{accounts, device_codes};
+use crate::error::failed;
+use crate::store::SeaOrmStore;
+
+/// Inserts a key. Its MAC follows in the same transaction, because it covers the number that the database has given.
+pub(super) async fn insert(
+    db: &impl ConnectionTrait,
+    key: KeyHolder,
+    name: Option<String>,
+    now: Timestamp,
+    macs: &RowMacs,
+) -> Result<Model, StoreError> {
+    let row = key_row(&key, name, now).insert(db).await.map_err(failed)?;
+    let id = AccessKeyId(row.id);
+    let mac = macs.of_key(&KeyHolder { id, ..key });
+    let mac = Some(mac_bytes(&mac));
+    let kept = Entity::update_many()
+        .col_expr(Column::Mac, mac.clone().into())
+        .filter(Column::Id.eq(row.id));
+    kept.exec(db).await.map_err(failed)?;
+    Ok(Model { mac, ..row })
+}
+
+/// Inserts the key of a new link, named after the client that asks for it.
+pub(crate) async fn insert_inert(
+    db: &impl ConnectionTrait,
+    key: InertKey,
+    link: &NewLink,
+    macs: &RowMacs,
+) -> Result<AccessKeyId, StoreError> {
+    let (name, now) = (link.requester.client_name.clone(), link.created_at);
+    let holder = key.holder(&link.clone().into_link(LinkId(0), UNNUMBERED));
+    let row = insert(db, holder, name, now, macs).await?;
+    Ok(AccessKeyId(row.id))
+}
+
+/// Lets the key of a link open the account that the link has led to: see [`RowMacs::completed`].
+pub(crate) async fn complete(
+    db: &impl ConnectionTrait,
+    link: &Link,
+    account: &Account,
+    macs: &RowMacs,
+) -> Result<(), StoreError> {
+    let row = with_account(Column::Id.eq(link.key.0)).one(db).await;
+    let (row, known) = row.map_err(failed)?.ok_or(StoreError::Conflict)?;
+    let own = || KeyBinding::Link(Box::new(link.clone()));
+    let key = key_holder(&row, known.as_ref().map_or_else(own, to_account))?;
+    let Some(bound) = macs.completed(&key, link, account)? else {
+        return Ok(());
+    };
+    let changed = ActiveModel {
+        account_id: Set(Some(account.id.0)),
+        mac: Set(bound.mac.as_ref().map(mac_bytes)),
+        ..Default::default()
+    };
+    let same = Column::Mac.eq(row.mac);
+    let changed = Entity::update_many()
+        .set(changed)
+        .filter(Column::Id.eq(row.id));
+    let changed = changed.filter(same).exec(db).await.map_err(failed)?;
+    match changed.rows_affected {
+        0 => Err(StoreError::Conflict),
+        _ => Ok(()),
+    }
+}
+
+/// Reads keys without a MAC. A key whose link was purged opens nothing, and gets none.
+pub(super) async fn missing(
+    store: &SeaOrmStore,
+    after: Option<AccessKeyId>,
+    limit: u64,
+) -> Result<Vec<KeyHolder>, StoreError> {
+    let db = store.read().await?;
+    let linked = device_codes::Entity::find()
+        .select_only()
+        .column(device_codes::Column::AccessKeyId)
+        .into_query();
+    let opens_something = Condition::any()
+        .add(Column::AccountId.is_not_null())
+        .add(Column::Id.in_subquery(linked));
+    let without_mac = Condition::all()
+        .add(Column::Mac.is_null())
+        .add(Column::Id.gt(after.map_or(0, |after| after.0)))
+        .add(opens_something);
+    let rows = with_account(without_mac)
+        .order_by_asc(Column::Id)
+        .limit(row_count(limit));
+    let rows = rows.all(&db).await.map_err(failed)?;
+    let inert = rows.iter().filter(|(_, account)| account.is_none());
+    let mut links = links_of(&db, inert.map(|(key, _)| key.id)).await?;
+    let holders = rows.into_iter().filter_map(|(key, account)| {
+        let binding = match account {
+            Some(account) => to_account(&account),
+            // Purged between the two questions.
+            None => KeyBinding::Link(Box::new(links.remove(&key.id)?)),
+        };
+        Some(key_holder(&key, binding).map_err(StoreError::from))
+    });
+    holders.collect()
+}
+
+/// Keeps the MACs of keys that are as they were read.
+pub(super) async fn keep(store: &SeaOrmStore, keys: &[KeyHolder]) -> Result<u64, StoreError> {
+    let write = store.write().await?;
+    let mut kept = 0;
+    for key in keys {
+        let changed = keeping(key).exec(&write.txn).await.map_err(failed)?;
+        kept += changed.rows_affected;
+    }
+    write.commit().await?;
+    Ok(kept)
+}
+
+/// Of all that a MAC covers, only what a key opens ever changes.
+fn keeping(key: &KeyHolder) -> UpdateMany<Entity> {
+    let account = match key.binding.account() {
+        Some(account) => Column::AccountId.eq(account.0),
+        None => Column::AccountId.is_null(),
+    };
+    Entity::update_many()
+        .col_expr(Column::Mac, key.mac.as_ref().map(mac_bytes).into())
+        .filter(Column::Id.eq(key.id.0))
+        .filter(Column::Hash.eq(key.hash.as_bytes().to_vec()))
+        .filter(Column::Mac.is_null())
+        .filter(account)
+}
+
+async fn links_of(
+    db: &impl ConnectionTrait,
+    keys: impl Iterator<Item = i64>,
+) -> Result<HashMap<i64, Link>, StoreError> {
+    let links = device_codes::Entity::find();
+    let links = links.filter(device_codes::Column::AccessKeyId.is_in(keys));
+    let rows = links.all(db).await.map_err(failed)?.into_iter();
+    rows.map(|row| Ok((row.access_key_id, Link::try_from(row)?)))
+        .collect()
+}
+
+fn with_account(
+    which: impl sea_orm::sea_query::IntoCondition,
+) -> SelectTwo<Entity, accounts::Entity> {
+    Entity::find()
+        .find_also_related(accounts::Entity)
+        .filter(which.into_condition())
+}

@@ -1,0 +1,163 @@
+//! An entry of the audit log.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Actor, AuditChain, AuditEvent, AuditKind, AuditNetwork};
+use crate::grant::{AccessKeyId, AccountId};
+use crate::secret::KeyedHash;
+use crate::time::Timestamp;
+
+/// The place of an entry in the log, counted from 1 without gaps; a string on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AuditNumber(pub i64);
+
+impl fmt::Display for AuditNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for AuditNumber {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+/// A random number that tells one entry from all others, so that an entry which is stored again is stored once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AuditReference(pub [u8; 16]);
+
+/// What an entry says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditContent {
+    /// Tells it from all others.
+    pub reference: AuditReference,
+    /// When the event happened.
+    pub at: Timestamp,
+    /// The word of its [`AuditKind`]; a newer version may have written one that this version does not know.
+    pub kind: String,
+    /// Who caused it, as [`Actor`] is shown.
+    pub actor: String,
+    /// Where it came from, if it came from outside.
+    pub network: Option<String>,
+    /// The account that it is about.
+    pub account: Option<AccountId>,
+    /// The key that it is about.
+    pub key: Option<AccessKeyId>,
+    /// Codes: `name=value`, with a space between two of them.
+    pub detail: String,
+}
+
+impl AuditContent {
+    /// The names and values of the detail.
+    pub fn details(&self) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.detail.split_ascii_whitespace();
+        pairs.filter_map(|pair| pair.split_once('='))
+    }
+
+    /// Every part with its length in front, so that no two entries give the same bytes.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let number = |id: Option<i64>| id.map(i64::to_be_bytes);
+        let (account, key) = (
+            number(self.account.map(|a| a.0)),
+            number(self.key.map(|k| k.0)),
+        );
+        let at = self.at.as_millis().to_be_bytes();
+        let parts: [Option<&[u8]>; 8] = [
+            Some(&self.reference.0),
+            Some(&at),
+            Some(self.kind.as_bytes()),
+            Some(self.actor.as_bytes()),
+            self.network.as_deref().map(str::as_bytes),
+            account.as_ref().map(<[u8; 8]>::as_slice),
+            key.as_ref().map(<[u8; 8]>::as_slice),
+            Some(self.detail.as_bytes()),
+        ];
+        let mut bytes = Vec::new();
+        for part in parts {
+            // An absent part is no empty part.
+            let length = part.map_or(u64::MAX, |part| part.len() as u64);
+            bytes.extend_from_slice(&length.to_be_bytes());
+            bytes.extend_from_slice(part.unwrap_or_default());
+        }
+        bytes
+    }
+}
+
+/// An entry that has no place in the log yet. Its signature shows that this service has written it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptEntry {
+    /// What it says.
+    pub content: AuditContent,
+    /// The keyed hash of the content.
+    pub mac: KeyedHash,
+}
+
+/// An entry in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Its place.
+    pub number: AuditNumber,
+    /// What it says.
+    pub content: AuditContent,
+    /// The keyed hash of the content, the place, and the hash of the entry before it.
+    pub mac: KeyedHash,
+}
+
+/// An entry that lacks only what has happened. A store completes it inside the transaction of the event.
+#[derive(Clone)]
+pub struct AuditDraft {
+    pub(super) chain: AuditChain,
+    pub(super) reference: AuditReference,
+    pub(super) at: Timestamp,
+    pub(super) actor: Actor,
+    pub(super) network: Option<AuditNetwork>,
+}
+
+impl AuditDraft {
+    /// Completes and signs the entry.
+    #[must_use]
+    pub fn entry(self, event: AuditEvent) -> KeptEntry {
+        self.chain.sign(AuditContent {
+            reference: self.reference,
+            at: self.at,
+            kind: event.kind.as_str().to_owned(),
+            actor: self.actor.to_string(),
+            network: self.network.map(|network| network.to_string()),
+            account: event.account,
+            key: event.key,
+            detail: event.detail,
+        })
+    }
+}
+
+/// Which entries are asked for. What is `None` does not matter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Those about an account.
+    pub account: Option<AccountId>,
+    /// Those about a key.
+    pub key: Option<AccessKeyId>,
+    /// Those of a kind.
+    pub kind: Option<AuditKind>,
+    /// Those of events at this instant or later.
+    pub after: Option<Timestamp>,
+    /// Those of events before this instant.
+    pub before: Option<Timestamp>,
+}
+
+impl AuditFilter {
+    /// Whether an entry is one of those asked for.
+    #[must_use]
+    pub fn admits(&self, content: &AuditContent) -> bool {
+        let equals = |wanted: Option<i64>, is: Option<i64>| wanted.is_none() || wanted == is;
+        equals(self.account.map(|a| a.0), content.account.map(|a| a.0))
+            && equals(self.key.map(|k| k.0), content.key.map(|k| k.0))
+            && self.kind.is_none_or(|kind| kind.as_str() == content.kind)
+            && self.after.is_none_or(|after| content.at >= after)
+            && self.before.is_none_or(|before| content.at < before)
+    }
+}

@@ -1,0 +1,286 @@
+//! What is recorded.
+
+use std::fmt::{self, Display, Write as _};
+
+use crate::grant::refresh::RefreshFailure;
+use crate::grant::revocation::Revocation;
+use crate::grant::{AccessKeyId, Account, AccountId, AccountStatus, KeyRecord};
+use crate::link::Link;
+use crate::observe::{LinkEnd, RevocationOutcome, words};
+
+words! {
+    /// A kind of entry. Programs filter by these words, so they never change.
+    AuditKind {
+        /// A link code was handed out.
+        LinkStarted => "link.started",
+        /// A person has confirmed a link code at the page.
+        LinkConfirmed => "link.confirmed",
+        /// The person has consented, and the link waits for its return code.
+        LinkConfirming => "link.confirming",
+        /// A wrong return code was sent with the key of the link.
+        LinkWrongReturnCode => "link.wrong_return_code",
+        /// A link has led to an account: its key opens the account from now on.
+        LinkLinked => "link.linked",
+        /// A link has ended without an account.
+        LinkEnded => "link.ended",
+        /// Access tokens were handed out, counted for each key, network and minute.
+        TokenHandedOut => "token.handed_out",
+        /// A refresh has failed in a way that it did not fail before.
+        RefreshFailed => "refresh.failed",
+        /// A grant that was degraded or given up has been refreshed.
+        RefreshRecovered => "refresh.recovered",
+        /// A grant was given up: a person must consent again.
+        RelinkRequired => "refresh.relink_required",
+        /// A revocation has ended.
+        RevocationEnded => "revocation.ended",
+        /// An account was deleted, with its tokens and keys.
+        AccountDeleted => "account.deleted",
+        /// An access key was created for an account.
+        KeyCreated => "key.created",
+        /// An access key was deleted.
+        KeyDeleted => "key.deleted",
+        /// Bearers were refused, counted for each network and minute.
+        BearerRefused => "bearer.refused",
+        /// An operator's key was used, counted for each network and minute.
+        OperatorUsed => "operator.used",
+        /// A process of the service has started, with this configuration.
+        ServiceStarted => "service.started",
+        /// Entries were found that this service has not written. They were not added to the log.
+        EntriesRejected => "audit.rejected",
+        /// The log was changed by somebody else. The chain goes on behind a gap.
+        ChainBroken => "audit.broken",
+    }
+}
+
+impl AuditKind {
+    /// Returns the kind with this word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == word)
+    }
+
+    /// Whether anybody on the network can cause events of this kind without a key. Beyond a bound they are counted instead
+    /// of recorded one by one, so that strangers cannot fill the store.
+    #[must_use]
+    pub const fn is_open_to_strangers(self) -> bool {
+        matches!(
+            self,
+            Self::LinkStarted
+                | Self::LinkConfirmed
+                | Self::LinkConfirming
+                | Self::LinkWrongReturnCode
+                | Self::LinkEnded
+                | Self::BearerRefused
+        )
+    }
+}
+
+/// Who caused an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// The service itself.
+    Service,
+    /// A person, at the page or at the provider.
+    Person,
+    /// A caller without a key, or with a key that is not recognised.
+    Anonymous,
+    /// A holder of the enrolment key.
+    Enroller,
+    /// A holder of an admin's key.
+    Admin,
+    /// A holder of an auditor's key.
+    Auditor,
+    /// A holder of an access key.
+    Key(AccessKeyId),
+}
+
+impl Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service => f.write_str("service"),
+            Self::Person => f.write_str("person"),
+            Self::Anonymous => f.write_str("anonymous"),
+            Self::Enroller => f.write_str("enroller"),
+            Self::Admin => f.write_str("admin"),
+            Self::Auditor => f.write_str("auditor"),
+            Self::Key(key) => write!(f, "key:{key}"),
+        }
+    }
+}
+
+/// What has happened: the kind, the account and the key that it is about, and a few named codes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEvent {
+    pub(super) kind: AuditKind,
+    pub(super) account: Option<AccountId>,
+    pub(super) key: Option<AccessKeyId>,
+    pub(super) detail: String,
+}
+
+impl AuditEvent {
+    /// A value of the detail has at most so many bytes.
+    const LONGEST_VALUE: usize = 200;
+    /// Replaces a value that is no code. It may be a sentence of a provider, an e-mail address or a secret.
+    const NO_CODE: &str = "other";
+
+    /// An event of a kind.
+    #[must_use]
+    pub const fn new(kind: AuditKind) -> Self {
+        Self {
+            kind,
+            account: None,
+            key: None,
+            detail: String::new(),
+        }
+    }
+
+    /// The kind.
+    #[must_use]
+    pub const fn kind(&self) -> AuditKind {
+        self.kind
+    }
+
+    /// Names the account that the event is about.
+    #[must_use]
+    pub fn account(self, account: AccountId) -> Self {
+        let account = Some(account);
+        Self { account, ..self }
+    }
+
+    /// Names the key that the event is about.
+    #[must_use]
+    pub fn key(self, key: AccessKeyId) -> Self {
+        let key = Some(key);
+        Self { key, ..self }
+    }
+
+    /// Adds a code or a number to the detail. A value with any other characters than letters, digits and `._:/,-`, or a long
+    /// one, becomes `other`, so that no text of a provider and no e-mail address gets into the log.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Display) -> Self {
+        let value = value.to_string();
+        let is_code = |b: u8| b.is_ascii_alphanumeric() || b"._:/,-".contains(&b);
+        let is_code =
+            !value.is_empty() && value.len() <= Self::LONGEST_VALUE && value.bytes().all(is_code);
+        let value = if is_code { &value } else { Self::NO_CODE };
+        let separator = if self.detail.is_empty() { "" } else { " " };
+        // Writing to a string does not fail.
+        let _ = write!(self.detail, "{separator}{name}={value}");
+        self
+    }
+
+    /// Adds the code of a fault. Providers choose codes too: one that is not lower-case letters and underscores becomes `other`.
+    #[must_use]
+    pub fn code(self, code: &str) -> Self {
+        const LONGEST: usize = 40;
+        let is_code = |b: u8| b.is_ascii_lowercase() || b == b'_';
+        let is_code = code.len() <= LONGEST && code.bytes().all(is_code);
+        self.with("code", if is_code { code } else { Self::NO_CODE })
+    }
+
+    /// An access key was created.
+    #[must_use]
+    pub fn key_created(account: AccountId, key: &KeyRecord) -> Self {
+        Self::new(AuditKind::KeyCreated)
+            .account(account)
+            .key(key.id)
+    }
+
+    /// An access key was deleted.
+    #[must_use]
+    pub fn key_deleted(account: AccountId, key: AccessKeyId) -> Self {
+        Self::new(AuditKind::KeyDeleted).account(account).key(key)
+    }
+
+    /// An account was deleted.
+    #[must_use]
+    pub fn account_deleted(account: &Account) -> Self {
+        Self::new(AuditKind::AccountDeleted)
+            .account(account.id)
+            .with("provider", &account.key.provider)
+    }
+
+    /// A link code was handed out.
+    #[must_use]
+    pub fn link_started(link: &Link) -> Self {
+        let event = Self::of_link(AuditKind::LinkStarted, link);
+        match link.relink_of {
+            Some(account) => event.account(account).with("relink", true),
+            None => event,
+        }
+    }
+
+    /// A person has confirmed a link code.
+    #[must_use]
+    pub fn link_confirmed(link: &Link) -> Self {
+        Self::of_link(AuditKind::LinkConfirmed, link)
+    }
+
+    /// A link waits for its return code.
+    #[must_use]
+    pub fn link_confirming(link: &Link) -> Self {
+        Self::of_link(AuditKind::LinkConfirming, link)
+    }
+
+    /// A wrong return code was sent.
+    #[must_use]
+    pub fn wrong_return_code(link: &Link, tries_left: u32) -> Self {
+        Self::of_link(AuditKind::LinkWrongReturnCode, link).with("tries_left", tries_left)
+    }
+
+    /// A link has led to an account.
+    #[must_use]
+    pub fn linked(link: &Link, account: &Account) -> Self {
+        Self::of_link(AuditKind::LinkLinked, link).account(account.id)
+    }
+
+    /// A link has ended without an account.
+    #[must_use]
+    pub fn link_ended(link: &Link, outcome: LinkEnd, code: Option<&str>) -> Self {
+        let event = Self::of_link(AuditKind::LinkEnded, link).with("outcome", outcome.as_str());
+        code.into_iter().fold(event, Self::code)
+    }
+
+    /// A grant that was degraded or given up has been refreshed.
+    #[must_use]
+    pub fn recovered(account: &Account) -> Self {
+        Self::new(AuditKind::RefreshRecovered)
+            .account(account.id)
+            .with("provider", &account.key.provider)
+    }
+
+    /// A refresh has failed.
+    #[must_use]
+    pub fn not_refreshed(account: &Account, failure: &RefreshFailure) -> Self {
+        let kind = match failure.status {
+            AccountStatus::RelinkRequired => AuditKind::RelinkRequired,
+            AccountStatus::Active | AccountStatus::Degraded => AuditKind::RefreshFailed,
+        };
+        Self::new(kind)
+            .account(account.id)
+            .with("provider", &account.key.provider)
+            .code(&failure.fault.code)
+    }
+
+    /// A revocation has ended.
+    #[must_use]
+    pub fn revocation_ended(
+        revocation: &Revocation,
+        outcome: RevocationOutcome,
+        code: Option<&str>,
+    ) -> Self {
+        let event = Self::new(AuditKind::RevocationEnded)
+            .with("revocation", revocation.id)
+            .with("provider", &revocation.provider)
+            .with("outcome", outcome.as_str());
+        let event = code.into_iter().fold(event, Self::code);
+        revocation.account.into_iter().fold(event, Self::account)
+    }
+
+    fn of_link(kind: AuditKind, link: &Link) -> Self {
+        Self::new(kind)
+            .key(link.key)
+            .with("link", link.id.0)
+            .with("provider", &link.provider)
+    }
+}

@@ -1,0 +1,199 @@
+//! Who made a key, and what limits its use.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use super::AccessKeyId;
+use crate::cidr::{Cidr, MalformedCidr};
+use crate::time::Timestamp;
+
+/// Who made a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyMaker {
+    /// The link that it was handed out with.
+    Link,
+    /// The operator.
+    Operator,
+    /// Another key of the account.
+    Key(AccessKeyId),
+}
+
+impl fmt::Display for KeyMaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Link => f.write_str("link"),
+            Self::Operator => f.write_str("operator"),
+            Self::Key(id) => id.fmt(f),
+        }
+    }
+}
+
+impl FromStr for KeyMaker {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "link" => Ok(Self::Link),
+            "operator" => Ok(Self::Operator),
+            id => id.parse().map(Self::Key),
+        }
+    }
+}
+
+/// What limits the use of a key besides its expiry.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeyLimits {
+    /// The networks that it may be used from; any network if there are none.
+    pub networks: Vec<Cidr>,
+    /// How often it may be used in a minute.
+    pub uses_per_minute: Option<u32>,
+}
+
+/// A key could do more than the one that makes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ExceedsMaker {
+    /// It would last longer.
+    #[error("expires_at is later than that of the key that makes it")]
+    Expiry,
+    /// It could be used from more networks.
+    #[error("networks has addresses that the key that makes it may not be used from")]
+    Networks,
+    /// It could be used more often.
+    #[error("max_uses_per_minute is higher than that of the key that makes it")]
+    Uses,
+}
+
+/// When a key stops working that was made by one with this expiry: at the same time, unless it is asked to be earlier.
+///
+/// # Errors
+/// [`ExceedsMaker::Expiry`].
+pub fn expiry_under(
+    asked: Option<Timestamp>,
+    maker: Option<Timestamp>,
+) -> Result<Option<Timestamp>, ExceedsMaker> {
+    match (asked, maker) {
+        (None, last) => Ok(last),
+        (Some(asked), Some(last)) if asked > last => Err(ExceedsMaker::Expiry),
+        (asked, _) => Ok(asked),
+    }
+}
+
+impl KeyLimits {
+    /// A key has at most this many networks.
+    pub const MOST_NETWORKS: usize = 20;
+
+    /// The limits of a key that was made by one with the limits of `maker`: the same ones where nothing else was asked for.
+    ///
+    /// # Errors
+    /// [`ExceedsMaker`] where the key could do more.
+    pub fn under(self, maker: &Self) -> Result<Self, ExceedsMaker> {
+        let inside = |block: &Cidr| maker.networks.iter().any(|own| own.includes(block));
+        let networks = match self.networks {
+            none if none.is_empty() => maker.networks.clone(),
+            asked if maker.networks.is_empty() || asked.iter().all(inside) => asked,
+            _ => return Err(ExceedsMaker::Networks),
+        };
+        let uses_per_minute = match (self.uses_per_minute, maker.uses_per_minute) {
+            (None, most) => most,
+            (Some(asked), Some(most)) if asked > most => return Err(ExceedsMaker::Uses),
+            (asked, _) => asked,
+        };
+        Ok(Self {
+            networks,
+            uses_per_minute,
+        })
+    }
+
+    /// Whether the key may be used from this address.
+    #[must_use]
+    pub fn admit(&self, address: IpAddr) -> bool {
+        self.networks.is_empty() || self.networks.iter().any(|block| block.contains(address))
+    }
+
+    /// The networks as one text, empty if there are none.
+    #[must_use]
+    pub fn networks_text(&self) -> String {
+        let blocks: Vec<_> = self.networks.iter().map(Cidr::to_string).collect();
+        blocks.join(" ")
+    }
+
+    /// Reads the text that [`KeyLimits::networks_text`] has made.
+    ///
+    /// # Errors
+    /// For any other text.
+    pub fn read_networks(text: &str) -> Result<Vec<Cidr>, MalformedCidr> {
+        text.split_ascii_whitespace().map(str::parse).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn makers_and_networks_survive_the_store() {
+        for maker in [
+            KeyMaker::Link,
+            KeyMaker::Operator,
+            KeyMaker::Key(AccessKeyId(12)),
+        ] {
+            assert_eq!(maker.to_string().parse(), Ok(maker));
+        }
+        for networks in [&[][..], &["10.0.0.0/8"], &["10.0.0.0/8", "2001:db8::/32"]] {
+            let limits = KeyLimits {
+                networks: networks.iter().map(|text| text.parse().unwrap()).collect(),
+                uses_per_minute: None,
+            };
+            let read = KeyLimits::read_networks(&limits.networks_text());
+            assert_eq!(read, Ok(limits.networks));
+        }
+    }
+
+    fn limits(networks: &[&str], uses_per_minute: Option<u32>) -> KeyLimits {
+        KeyLimits {
+            networks: networks.iter().map(|text| text.parse().unwrap()).collect(),
+            uses_per_minute,
+        }
+    }
+
+    #[test]
+    fn a_key_never_does_more_than_its_maker() {
+        let maker = limits(&["10.0.0.0/8", "2001:db8::/32"], Some(10));
+        let none = KeyLimits::default();
+        assert_eq!(none.clone().under(&maker), Ok(maker.clone()));
+        assert_eq!(maker.clone().under(&none), Ok(maker.clone()));
+        for (asked, expected) in [
+            (limits(&["10.1.0.0/16"], Some(9)), Ok(())),
+            (limits(&["10.1.0.0/16", "2001:db8::7"], Some(10)), Ok(())),
+            (limits(&["0.0.0.0/0"], None), Err(ExceedsMaker::Networks)),
+            (
+                limits(&["10.1.0.0/16", "11.0.0.0/8"], None),
+                Err(ExceedsMaker::Networks),
+            ),
+            (limits(&["10.1.0.0/16"], Some(11)), Err(ExceedsMaker::Uses)),
+        ] {
+            let allowed = asked.clone().under(&maker);
+            assert_eq!(allowed.map(|allowed| assert_eq!(allowed, asked)), expected);
+        }
+        let at = |second: i64| Some(Timestamp::from_millis(second));
+        for (asked, maker, expected) in [
+            (None, None, Ok(None)),
+            (at(5), None, Ok(at(5))),
+            (None, at(5), Ok(at(5))),
+            (at(4), at(5), Ok(at(4))),
+            (at(5), at(5), Ok(at(5))),
+            (at(6), at(5), Err(ExceedsMaker::Expiry)),
+        ] {
+            assert_eq!(expiry_under(asked, maker), expected, "{asked:?} {maker:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_without_networks_is_used_from_anywhere() {
+        let anywhere = IpAddr::from([203, 0, 113, 9]);
+        assert!(KeyLimits::default().admit(anywhere));
+        assert!(!limits(&["10.0.0.0/8"], None).admit(anywhere));
+        assert!(limits(&["10.0.0.0/8", "203.0.113.0/24"], None).admit(anywhere));
+    }
+}

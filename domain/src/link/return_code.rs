@@ -1,0 +1,100 @@
+//! The return code: what the person reads on our page after the consent and types into the program, so that the program is the
+//! one that they have in front of them.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::fault::Fault;
+
+/// A return code: six letters of the alphabet that RFC 8628 section 6.1 recommends. It has no vowels, so it spells no word,
+/// and no letters that are mistaken for digits.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ReturnCode(String);
+
+impl ReturnCode {
+    /// The code of a link that nobody confirmed.
+    pub const NOT_CONFIRMED: &str = "not_confirmed";
+    /// How often the link's key may try.
+    pub const TRIES: u32 = 3;
+    /// How long a link waits for its return code.
+    pub const LASTS: Duration = Duration::from_secs(180);
+
+    const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
+    const LENGTH: u32 = 6;
+
+    /// Makes a code from random bytes, or from a keyed hash. 20^6 codes leave no bias in 128 bits that anybody could use.
+    #[must_use]
+    pub fn from_random(bytes: [u8; 16]) -> Self {
+        let mut number = u128::from_be_bytes(bytes);
+        let base = Self::LETTERS.len() as u128;
+        let letter = |_| {
+            let letter = Self::LETTERS[(number % base) as usize];
+            number /= base;
+            char::from(letter)
+        };
+        Self((0..Self::LENGTH).map(letter).collect())
+    }
+
+    /// Whether somebody typed this code. Case, spaces and hyphens do not matter.
+    #[must_use]
+    pub fn is_typed(&self, text: &str) -> bool {
+        let typed = text.chars().filter(|c| !matches!(c, ' ' | '-'));
+        typed.map(|c| c.to_ascii_uppercase()).eq(self.0.chars())
+    }
+
+    /// Returns the code as people read it: `BCD-FGH`.
+    #[must_use]
+    pub fn grouped(&self) -> String {
+        let (first, second) = self.0.split_at(self.0.len() / 2);
+        format!("{first}-{second}")
+    }
+
+    /// Why a link failed that nobody confirmed.
+    #[must_use]
+    pub fn not_confirmed() -> Fault {
+        Fault::new(
+            Self::NOT_CONFIRMED,
+            "the return code was not sent in time, or it was wrong too often; nothing was linked",
+        )
+    }
+}
+
+impl fmt::Debug for ReturnCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReturnCode(…)")
+    }
+}
+
+/// Whether links may, or must, ask for a return code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReturnCodePolicy {
+    /// No link may.
+    Off,
+    /// A link may.
+    #[default]
+    Offered,
+    /// Every link must.
+    Required,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_six_letters() {
+        let zero = ReturnCode::from_random([0; 16]);
+        assert_eq!(zero.grouped(), "BBB-BBB");
+        let mut bytes = [0; 16];
+        bytes[15] = 19;
+        let code = ReturnCode::from_random(bytes);
+        assert_eq!(code.grouped(), "ZBB-BBB");
+        for typed in ["ZBBBBB", "zbb-bbb", " zbb bbb "] {
+            assert!(code.is_typed(typed), "{typed:?}");
+        }
+        for typed in ["", "ZBBBB", "ZBBBBBB", "BZBBBB", "ZBB_BBB"] {
+            assert!(!code.is_typed(typed), "{typed:?}");
+        }
+        assert!(!format!("{code:?}").contains("BBB"));
+    }
+}

@@ -1,0 +1,31 @@
+//! What is needed to record something.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::FakeCipher;
+use crate::audit::{Actor, AuditChain, AuditDraft, AuditReference};
+use crate::ports::HashKey;
+use crate::time::Timestamp;
+use crate::vault::Vault;
+
+/// A chain, always under the same key.
+///
+/// # Panics
+/// Never: the fake cipher opens what it has sealed.
+#[must_use]
+pub fn audit_chain() -> AuditChain {
+    let cipher = Arc::new(FakeCipher::default());
+    let sealed = Vault::seal_hash_key(cipher.as_ref(), &HashKey::new([7; 32]));
+    let vault = sealed.and_then(|sealed| Vault::unlock(cipher, &sealed));
+    AuditChain::new(vault.unwrap_or_else(|error| panic!("the fake cipher fails: {error}")))
+}
+
+/// An entry that lacks only what has happened. No two are the same.
+#[must_use]
+pub fn audit_draft(actor: Actor, at: Timestamp) -> AuditDraft {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = u128::from(NUMBER.fetch_add(1, Ordering::Relaxed));
+    let reference = AuditReference(number.to_be_bytes());
+    audit_chain().draft(reference, at, actor, None)
+}

@@ -1,0 +1,49 @@
+//! Shows the audit log.
+
+use super::AuditLog;
+use crate::audit::{AuditEntry, AuditFilter, AuditNumber};
+use crate::usecases::caller::{KEY_NEEDED, account_of};
+use crate::usecases::page::Page;
+use crate::usecases::{Caller, Refusal};
+
+/// One page of the audit log.
+pub type AuditPage = Page<AuditEntry, AuditNumber>;
+
+/// For a key that may not read the audit log.
+pub const READERS_ONLY: Refusal = Refusal::Forbidden("only the admin reads the audit log");
+
+impl AuditLog {
+    /// Lists entries, the oldest first. What this process has recorded is stored first, so that it is in the list.
+    ///
+    /// # Errors
+    /// [`Refusal`]: a caller who may not read the log, the store.
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        filter: &AuditFilter,
+        after: Option<AuditNumber>,
+        limit: u64,
+    ) -> Result<AuditPage, Refusal> {
+        self.may_read(caller)?;
+        if let Err(error) = self.store(true).await {
+            // What is stored can be read all the same.
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "the audit log lags: entries could not be stored");
+        }
+        let after = after.unwrap_or(AuditNumber(0));
+        let asked = limit.saturating_add(1);
+        let entries = self.store.audit_entries(filter, after, asked).await?;
+        Ok(Page::cut(entries, limit, |entry| entry.number))
+    }
+
+    /// Who may read the log.
+    fn may_read(&self, caller: &Caller) -> Result<(), Refusal> {
+        match caller {
+            Caller::Admin | Caller::Auditor => Ok(()),
+            Caller::Nobody => Err(KEY_NEEDED),
+            Caller::Enroller => Err(READERS_ONLY),
+            // A key that opens nothing is refused as such, here as elsewhere.
+            Caller::Key(key) => account_of(key, self.clock.now()).and(Err(READERS_ONLY)),
+        }
+    }
+}

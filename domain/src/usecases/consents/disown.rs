@@ -1,0 +1,63 @@
+//! "This was not me": the person takes back what a link gave.
+
+use super::{Consents, Visitor};
+use crate::audit::Actor;
+use crate::grant::AccountId;
+use crate::link::{Link, LinkCode, LinkState};
+use crate::ports::Descendants;
+use crate::time::Timestamp;
+use crate::usecases::Refusal;
+use crate::usecases::refusal::UNKNOWN_CODE;
+
+/// What was taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disowned {
+    /// The account, because this link had created it. Its tokens are revoked.
+    Account,
+    /// The key of this link. Other programs keep the account.
+    Key,
+}
+
+impl Consents {
+    /// Ends the key of a link that this browser confirmed in the last 24 hours, and deletes the account if the link created
+    /// it. On return no replica serves a token for it.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] unless there is such a link, and it is linked.
+    pub async fn disown(&self, code: &str, visitor: &Visitor<'_>) -> Result<Disowned, Refusal> {
+        let hash = self.vault.hash_link_code(&LinkCode::parse(code)?);
+        let browser = self.vault.hash_browser(visitor.browser);
+        let link = self.links.find_link(&hash).await?;
+        let link = link.filter(|link| link.belongs_to(&browser));
+        let link = link.ok_or(UNKNOWN_CODE)?;
+        let now = self.clock.now();
+        let (id, at) = disownable(&link, now).ok_or(UNKNOWN_CODE)?;
+        tracing::warn!(link = link.id.0, account = id.0, provider = %link.provider, "the person takes the consent back");
+        let account = self.accounts.account(id).await?.ok_or(UNKNOWN_CODE)?;
+        if account.created_at == at {
+            self.deletion.disown(id, visitor.address).await?;
+            Ok(Disowned::Account)
+        } else {
+            let keys = &self.keys;
+            keys.delete_as(
+                Actor::Person,
+                id,
+                link.key,
+                Descendants::Deleted,
+                visitor.address,
+            )
+            .await?;
+            Ok(Disowned::Key)
+        }
+    }
+}
+
+/// The account that a link led to, and when, while the person may take it back.
+fn disownable(link: &Link, now: Timestamp) -> Option<(AccountId, Timestamp)> {
+    match link.state {
+        LinkState::Linked { account, at } => {
+            (now.since(at) < Link::KEPT_AFTER_END).then_some((account, at))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,60 @@
+//! The person takes a consent back.
+
+use crate::link::Link;
+use crate::usecases::Disowned;
+use crate::usecases::tests::*;
+
+impl Stage {
+    async fn disown(&self, code: &str) -> Result<Disowned, Refusal> {
+        self.consents.disown(code, &self.visitor()).await
+    }
+
+    async fn is_known(&self, key: &AccessKey) -> bool {
+        self.keys.authenticate(Some(key), HOME).await.is_ok()
+    }
+}
+
+#[tokio::test]
+async fn the_account_goes_that_the_link_created() {
+    let stage = Stage::new().await;
+    let (code, key) = stage.linked().await;
+    assert_eq!(stage.disown(&code).await.unwrap(), Disowned::Account);
+    assert!(!stage.is_known(&key).await);
+    assert!(stage.store.accounts(None, 9).await.unwrap().is_empty());
+    assert_eq!(stage.provider.revoked(), ["refresh-1", "access-1"]);
+    let again = stage.disown(&code).await;
+    assert!(matches!(again, Err(Refusal::NotFound(_))), "{again:?}");
+}
+
+#[tokio::test]
+async fn of_an_account_that_was_there_before_only_the_key_goes() {
+    let stage = Stage::new().await;
+    let (_, first) = stage.linked().await;
+    stage.clock.advance(secs(1));
+    let (code, second) = stage.linked().await;
+    assert_eq!(stage.disown(&code).await.unwrap(), Disowned::Key);
+    assert!(stage.is_known(&first).await && !stage.is_known(&second).await);
+    assert_eq!(stage.store.accounts(None, 9).await.unwrap().len(), 1);
+    assert!(stage.provider.revoked().is_empty());
+}
+
+#[tokio::test]
+async fn only_the_browser_that_confirmed_may_and_only_for_a_day() {
+    let stage = Stage::new().await;
+    let (code, key) = stage.linked().await;
+    let other = stage.consents.new_browser();
+    let visitor = Visitor {
+        browser: &other,
+        address: address(1),
+    };
+    let refused = stage.consents.disown(&code, &visitor).await;
+    assert!(matches!(refused, Err(Refusal::NotFound(_))));
+    let (pending, _) = stage.started().await;
+    stage.confirm(&pending).await.unwrap();
+    let refused = stage.disown(&pending).await;
+    assert!(matches!(refused, Err(Refusal::NotFound(_))));
+    stage.clock.advance(Link::KEPT_AFTER_END);
+    let late = stage.disown(&code).await;
+    assert!(matches!(late, Err(Refusal::NotFound(_))));
+    assert!(stage.is_known(&key).await);
+}

@@ -1,0 +1,20 @@
+//! Times at which something is to end.
+
+use super::Refusal;
+use crate::time::Timestamp;
+
+/// Checks that the time in this field of a request is still to come.
+///
+/// # Errors
+/// [`Refusal::Unprocessable`].
+pub(super) fn in_the_future(
+    field: &str,
+    at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Refusal> {
+    if at.is_some_and(|at| at <= now) {
+        let detail = format!("{field} is over already");
+        return Err(Refusal::Unprocessable(detail));
+    }
+    Ok(at)
+}

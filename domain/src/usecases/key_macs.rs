@@ -1,0 +1,74 @@
+//! Adds MACs to the keys of a store that an earlier version has written.
+
+use std::sync::Arc;
+
+use crate::ports::{Cipher, StoreError, TokenStore};
+use crate::usecases::UnlockError;
+use crate::vault::Vault;
+
+/// Keys that get their MACs in one transaction.
+const BATCH: u64 = 500;
+
+/// Gives every key a MAC that has none, once in the life of a store: then its hash key is sealed so that this cannot be asked
+/// for again without the secret key, and a key without a MAC is refused. It may be killed and started again at any time, and
+/// several processes may do it at once. Returns how many keys got one.
+///
+/// # Errors
+/// [`UnlockError::WrongKey`] when the hash key does not open, or the store fails; what has been written stays.
+pub async fn add_key_macs(store: &dyn TokenStore, vault: &Vault) -> Result<u64, UnlockError> {
+    let mut added = 0;
+    loop {
+        let sealed = store.hash_key().await?.ok_or(UnlockError::NoHashKey)?;
+        let marked = vault.mark_rows_authenticated(&sealed);
+        let Some(marked) = marked.map_err(UnlockError::WrongKey)? else {
+            return Ok(added);
+        };
+        added += add_missing(store, vault).await?;
+        // Unless the hash key was sealed with another secret key meanwhile.
+        if store.replace_hash_key(&sealed, &marked).await? {
+            tracing::warn!(
+                keys = added,
+                "access keys from before this version are trusted as they are in the database, and have got their MACs; from now on a key that is changed in the database is refused"
+            );
+            return Ok(added);
+        }
+    }
+}
+
+/// Takes back what [`add_key_macs`] says of a store, for a version that knows no MACs. Rows of a store that has been given back
+/// so are trusted again as they are.
+///
+/// # Errors
+/// [`UnlockError::WrongKey`] when the hash key does not open, or the store fails.
+pub async fn give_up_key_macs(
+    store: &dyn TokenStore,
+    cipher: Arc<dyn Cipher>,
+) -> Result<(), UnlockError> {
+    // A store without a hash key has no keys.
+    while let Some(sealed) = store.hash_key().await? {
+        let vault = Vault::unlock(Arc::clone(&cipher), &sealed).map_err(UnlockError::WrongKey)?;
+        let unmarked = vault.unmark_rows_authenticated(&sealed);
+        let Some(unmarked) = unmarked.map_err(UnlockError::WrongKey)? else {
+            break;
+        };
+        store.replace_hash_key(&sealed, &unmarked).await?;
+    }
+    Ok(())
+}
+
+async fn add_missing(store: &dyn TokenStore, vault: &Vault) -> Result<u64, StoreError> {
+    let (mut added, mut after) = (0, None);
+    let macs = vault.row_macs();
+    loop {
+        let keys = store.keys_without_mac(after, BATCH).await?;
+        let Some(last) = keys.last() else {
+            return Ok(added);
+        };
+        after = Some(last.id);
+        let keys: Vec<_> = keys
+            .into_iter()
+            .map(|key| macs.authenticated(key))
+            .collect();
+        added += store.keep_key_macs(&keys).await?;
+    }
+}

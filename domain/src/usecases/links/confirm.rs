@@ -1,0 +1,102 @@
+//! Confirms a link with its return code.
+
+use std::net::IpAddr;
+
+use super::poll::own_key;
+use super::{LinkReport, Links};
+use crate::audit::{Actor, AuditEvent};
+use crate::link::{Ending, HeldGrant, Link, LinkCode, LinkState, LinkStatus, ReturnCode};
+use crate::ports::StoreError;
+use crate::usecases::refusal::UNKNOWN_CODE;
+use crate::usecases::{Caller, Refusal};
+
+/// How often the link is read again when it changes meanwhile. Each wrong try changes it, and there are few.
+const TRIES: usize = 20;
+
+impl Links {
+    /// Completes a link whose person has consented, if the program sends the code that the page shows. Repeating a success
+    /// changes nothing. A wrong code is counted before the caller learns that it is wrong; the last one ends the link.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] unless the caller has the link's key, [`Refusal::LinkPending`] before the person has consented,
+    /// [`Refusal::WrongReturnCode`], [`Refusal::LinkEnded`].
+    pub async fn confirm(
+        &self,
+        code: &str,
+        caller: &Caller,
+        return_code: &str,
+        address: IpAddr,
+    ) -> Result<LinkReport, Refusal> {
+        let code = LinkCode::parse(code)?;
+        let hash = self.vault.hash_link_code(&code);
+        for _ in 0..TRIES {
+            let link = self.links.find_link(&hash).await?;
+            // Nobody else learns whether there is a link with this code.
+            let (Some(key), Some(link)) = (own_key(link.as_ref(), caller), &link) else {
+                return Err(UNKNOWN_CODE);
+            };
+            let link = self.as_the_key_says(link, key)?;
+            match self.confirm_once(link, return_code, address).await {
+                Err(Refusal::Store(StoreError::Conflict)) => {}
+                Ok(()) => return self.reported(&hash).await,
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    async fn confirm_once(
+        &self,
+        link: &Link,
+        return_code: &str,
+        address: IpAddr,
+    ) -> Result<(), Refusal> {
+        let held = match (link.status(self.clock.now()), &link.state) {
+            (LinkStatus::Linked(_), _) => return Ok(()),
+            (LinkStatus::Confirming, LinkState::Confirming(held)) => held,
+            (status, _) if status.is_final() => return Err(Refusal::LinkEnded),
+            _ => return Err(Refusal::LinkPending),
+        };
+        self.observer.link_resumed(link.id);
+        if self.vault.return_code(link).is_typed(return_code) {
+            return self.complete(link, held, address).await;
+        }
+        let tries_left = self.count_wrong(link).await?;
+        tracing::warn!(link = link.id.0, provider = %link.provider, tries_left, "wrong return code");
+        let wrong = AuditEvent::wrong_return_code(link, tries_left);
+        self.audit
+            .record(wrong, Actor::Key(link.key), Some(address));
+        Err(Refusal::WrongReturnCode { tries_left })
+    }
+
+    async fn complete(
+        &self,
+        link: &Link,
+        held: &HeldGrant,
+        address: IpAddr,
+    ) -> Result<(), Refusal> {
+        let grant = self
+            .completer
+            .seal_to(held.owner.clone(), link, &held.grant)?;
+        let audit = self.audit.draft(Actor::Key(link.key), Some(address));
+        self.completer.complete(link, grant, audit).await?;
+        Ok(())
+    }
+
+    /// Counts a wrong code, or ends the link with the last one. Returns how many tries are left.
+    async fn count_wrong(&self, link: &Link) -> Result<u32, StoreError> {
+        if link.return_code_tries.is_some_and(|tries| tries > 1) {
+            let now = self.clock.now();
+            let counted = self.links.count_wrong_return_code(link, now).await?;
+            return Ok(counted.return_code_tries.unwrap_or_default());
+        }
+        let ending = Ending::Failed(ReturnCode::not_confirmed());
+        self.ender.end(link, ending).await?;
+        Ok(0)
+    }
+
+    async fn reported(&self, code: &crate::secret::KeyedHash) -> Result<LinkReport, Refusal> {
+        let link = self.links.find_link(code).await?;
+        self.full_report(&link.ok_or(UNKNOWN_CODE)?).await
+    }
+}

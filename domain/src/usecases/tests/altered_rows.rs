@@ -1,0 +1,176 @@
+//! What somebody gains who can write to the database and has no secret key: nothing.
+
+use super::*;
+use crate::grant::{AccessKeyId, KeyBinding};
+use crate::link::LinkState;
+use crate::ports::{KeyStore, LinkStore, SealStore};
+use crate::usecases::add_key_macs;
+use crate::vault::Vault;
+
+/// Alice's account, and a key of Eve's to an account of her own.
+async fn alice_and_eve() -> (Stage, AccountId, AccessKey, AccessKeyId) {
+    let stage = Stage::new().await;
+    stage.linked().await;
+    let alice = stage.last_account().await;
+    let eves = ScriptedProvider::person("eve");
+    stage.provider.answer_identify(Ok(eves));
+    let (_, key) = stage.linked().await;
+    let id = id_of(&stage, &key).await;
+    (stage, alice, key, id)
+}
+
+async fn id_of(stage: &Stage, key: &AccessKey) -> AccessKeyId {
+    let hash = stage.ports.vault.hash_access_key(key);
+    stage.store.find_key(&hash).await.unwrap().unwrap().id
+}
+
+async fn link_of(stage: &Stage, code: &str) -> Link {
+    let code = LinkCode::parse(code).unwrap();
+    let hash = stage.ports.vault.hash_link_code(&code);
+    stage.store.find_link(&hash).await.unwrap().unwrap()
+}
+
+async fn is_refused(stage: &Stage, key: &AccessKey) -> bool {
+    let each = [
+        stage.keys.recognise(Some(key), address(9)).await,
+        stage.keys.authenticate(Some(key), address(9)).await,
+        stage
+            .keys
+            .authenticate_for_token(Some(key), address(9))
+            .await,
+    ];
+    let refused = each.map(|caller| matches!(caller, Err(Refusal::Unauthorized(_))));
+    assert!(refused == [true; 3] || refused == [false; 3], "{refused:?}");
+    refused[0]
+}
+
+#[tokio::test]
+async fn a_key_that_was_pointed_at_another_account_is_refused() {
+    let (stage, alice, key, id) = alice_and_eve().await;
+    assert!(!is_refused(&stage, &key).await);
+    stage.store.point_key_to(id, alice);
+    stage.clock.advance(secs(1));
+    assert!(is_refused(&stage, &key).await);
+}
+
+#[tokio::test]
+async fn a_pending_key_that_was_pointed_at_an_account_is_refused() {
+    let (stage, alice, ..) = alice_and_eve().await;
+    let (code, key) = stage.started().await;
+    let link = link_of(&stage, &code).await;
+    // Its link says that it is complete.
+    let at = stage.clock_now();
+    let state = LinkState::Linked { account: alice, at };
+    stage.store.replace_link(Link {
+        state,
+        ..link.clone()
+    });
+    assert!(is_refused(&stage, &key).await);
+    stage.store.replace_link(link.clone());
+    assert!(!is_refused(&stage, &key).await);
+    stage.store.point_key_to(link.key, alice);
+    assert!(is_refused(&stage, &key).await);
+}
+
+#[tokio::test]
+async fn a_link_that_was_pointed_at_another_account_tells_nothing_of_it() {
+    let (stage, alice, ..) = alice_and_eve().await;
+    stage
+        .provider
+        .answer_identify(Ok(ScriptedProvider::person("mallory")));
+    let (code, key) = stage.linked().await;
+    let link = link_of(&stage, &code).await;
+    let at = stage.clock_now();
+    let state = LinkState::Linked { account: alice, at };
+    stage.store.replace_link(Link { state, ..link });
+    let caller = stage.caller(&key).await;
+    let polled = stage.links.poll(&code, &caller, address(9)).await;
+    assert!(matches!(polled, Err(Refusal::Unauthorized(_))));
+    let inspected = stage.links.inspect(&code, &caller).await;
+    assert!(matches!(inspected, Err(Refusal::Unauthorized(_))));
+}
+
+#[tokio::test]
+async fn a_link_that_was_given_to_another_key_fails_and_opens_nothing() {
+    let (stage, _, eves, id) = alice_and_eve().await;
+    stage
+        .provider
+        .answer_identify(Ok(ScriptedProvider::person("bob")));
+    let (code, bobs) = stage.started().await;
+    let link = link_of(&stage, &code).await;
+    let own = link.key;
+    stage.store.replace_link(Link { key: id, ..link });
+    stage.confirm(&code).await.unwrap();
+    let grant = ScriptedProvider::grant("bobs", Some("bobs"));
+    stage.provider.answer_redeem(Ok(grant));
+    stage.poll_providers().await;
+    let link = link_of(&stage, &code).await;
+    let LinkStatus::Failed(fault) = link.status(stage.clock_now()) else {
+        panic!("{:?}", link.state);
+    };
+    assert_eq!(fault.code, "key_altered");
+    assert_eq!(stage.store.accounts(None, 10).await.unwrap().len(), 2);
+    // His tokens are revoked, as for any link that has failed.
+    assert_eq!(stage.revocations().await.len(), 1);
+    assert!(!is_refused(&stage, &eves).await);
+    let bobs = stage.ports.vault.hash_access_key(&bobs);
+    assert!(
+        stage
+            .store
+            .find_key(&bobs)
+            .await
+            .unwrap()
+            .is_none_or(|key| key.id == own && !matches!(key.binding, KeyBinding::Account { .. }))
+    );
+}
+
+#[tokio::test]
+async fn keys_from_before_there_were_macs_get_theirs_once() {
+    let (stage, alice, key, id) = alice_and_eve().await;
+    let (_, pending) = stage.started().await;
+    let (store, vault) = (stage.store.as_ref(), &stage.ports.vault);
+    // As an earlier version has left it.
+    let marked = store.hash_key().await.unwrap().unwrap();
+    let unmarked = vault.unmark_rows_authenticated(&marked).unwrap().unwrap();
+    assert!(store.replace_hash_key(&marked, &unmarked).await.unwrap());
+    store.forget_macs();
+    for key in [&key, &pending] {
+        assert!(is_refused(&stage, key).await);
+    }
+    assert_eq!(add_key_macs(store, vault).await.unwrap(), 3);
+    // Longer than a refused key is remembered.
+    stage.clock.advance(secs(1));
+    for key in [&key, &pending] {
+        assert!(!is_refused(&stage, key).await);
+    }
+    // From now on nobody else gets one: neither a key that lost it nor one that somebody changed.
+    store.forget_macs();
+    store.point_key_to(id, alice);
+    assert_eq!(add_key_macs(store, vault).await.unwrap(), 0);
+    stage.clock.advance(secs(1));
+    for key in [&key, &pending] {
+        assert!(is_refused(&stage, key).await);
+    }
+}
+
+#[tokio::test]
+async fn the_mark_survives_a_change_of_the_secret_key() {
+    let stage = Stage::new().await;
+    stage.linked().await;
+    let store = stage.store.as_ref();
+    let both = Arc::new(FakeCipher::new(2).also_opening(&[1]));
+    let sealed = store.hash_key().await.unwrap().unwrap();
+    let vault = Vault::unlock(both, &sealed).unwrap();
+    for is_marked in [true, false] {
+        if !is_marked {
+            let sealed = store.hash_key().await.unwrap().unwrap();
+            let unmarked = vault.unmark_rows_authenticated(&sealed).unwrap().unwrap();
+            store.replace_hash_key(&sealed, &unmarked).await.unwrap();
+        }
+        crate::usecases::rekey(store, &vault).await.unwrap();
+        let sealed = store.hash_key().await.unwrap().unwrap();
+        assert_eq!(sealed.seal_id(), Some(vault.present()));
+        let marked = vault.mark_rows_authenticated(&sealed).unwrap();
+        assert_eq!(marked.is_none(), is_marked);
+    }
+}

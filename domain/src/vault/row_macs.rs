@@ -1,0 +1,114 @@
+//! MACs over rows that no sealed value protects.
+
+use std::sync::Arc;
+
+use super::place::bound;
+use crate::grant::{Account, KeyBinding, KeyHolder};
+use crate::link::Link;
+use crate::ports::{Cipher, HashKey};
+use crate::secret::KeyedHash;
+
+/// Computes the keyed MACs of rows. Somebody who can write to the database but does not have the secret key can neither
+/// change such a row nor make one. Clones share the key.
+#[derive(Clone)]
+pub struct RowMacs {
+    cipher: Arc<dyn Cipher>,
+    hash_key: Arc<HashKey>,
+}
+
+/// A row that the service has not written as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the row of an access key was changed in the database, but not by this service")]
+pub struct AlteredKey;
+
+/// The frozen name of the MAC of an access key: every database holds MACs that were made with it.
+const ACCESS_KEY: [&str; 2] = ["access_keys", "mac"];
+
+impl RowMacs {
+    pub(super) const fn new(cipher: Arc<dyn Cipher>, hash_key: Arc<HashKey>) -> Self {
+        Self { cipher, hash_key }
+    }
+
+    /// The MAC of a key: over its number, hash, role, expiry, maker and limits, and over what it opens. That is the number
+    /// and the person of its account, or the code of its link while there is no account.
+    #[must_use]
+    pub fn of_key(&self, key: &KeyHolder) -> KeyedHash {
+        let (id, expires_at) = (key.id.0.to_be_bytes(), key.expires_at);
+        let expires_at = expires_at.map(|at| at.as_millis().to_be_bytes());
+        let maker = key.maker.map(|maker| maker.to_string());
+        let networks = key.limits.networks_text();
+        let uses = key.limits.uses_per_minute.map(u32::to_be_bytes);
+        let account = key.binding.account().map(|id| id.0.to_be_bytes());
+        let opens: [&[u8]; 3] = match &key.binding {
+            KeyBinding::Account { person, .. } => [
+                slice(account.as_ref()),
+                person.provider.as_str().as_bytes(),
+                person.account_id.as_bytes(),
+            ],
+            KeyBinding::Link(link) => [b"", b"", link.code.as_bytes()],
+        };
+        let [number, provider, whose] = opens;
+        let parts = [
+            &id,
+            key.hash.as_bytes().as_slice(),
+            number,
+            provider,
+            whose,
+            key.role.as_str().as_bytes(),
+            slice(expires_at.as_ref()),
+            maker.as_deref().unwrap_or_default().as_bytes(),
+            networks.as_bytes(),
+            slice(uses.as_ref()),
+        ];
+        let input = bound(ACCESS_KEY, &parts);
+        self.cipher.keyed_hash(&self.hash_key, &input)
+    }
+
+    /// Whether the service has written this key as it is. A key without a MAC was not.
+    #[must_use]
+    pub fn is_genuine(&self, key: &KeyHolder) -> bool {
+        key.mac.is_some_and(|mac| mac.is_equal(&self.of_key(key)))
+    }
+
+    /// A key with its MAC.
+    #[must_use]
+    pub fn authenticated(&self, key: KeyHolder) -> KeyHolder {
+        let mac = Some(self.of_key(&key));
+        KeyHolder { mac, ..key }
+    }
+
+    /// What becomes of the key of a link that has led to this account; `None` if nothing does, because the key of a relink
+    /// opens the account already. `key` is what the store has under the link's key.
+    ///
+    /// # Errors
+    /// The key's row was altered, or the key is not that of this link.
+    pub fn completed(
+        &self,
+        key: &KeyHolder,
+        link: &Link,
+        account: &Account,
+    ) -> Result<Option<KeyHolder>, AlteredKey> {
+        if !self.is_genuine(key) {
+            return Err(AlteredKey);
+        }
+        match &key.binding {
+            KeyBinding::Account { id, .. } if *id == account.id => Ok(None),
+            KeyBinding::Link(own) if own.code == link.code => {
+                let binding = KeyBinding::Account {
+                    id: account.id,
+                    person: account.key.clone(),
+                };
+                let bound = KeyHolder {
+                    binding,
+                    ..key.clone()
+                };
+                Ok(Some(self.authenticated(bound)))
+            }
+            KeyBinding::Account { .. } | KeyBinding::Link(_) => Err(AlteredKey),
+        }
+    }
+}
+
+fn slice<const N: usize>(bytes: Option<&[u8; N]>) -> &[u8] {
+    bytes.map_or(&[], |bytes| bytes)
+}

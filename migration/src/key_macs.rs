@@ -1,0 +1,76 @@
+//! The twelfth schema: what protects access keys from whoever can write to the database, and what limits them: the MAC of a
+//! row, who made the key, the networks that it may be used from, and how often in a minute.
+//!
+//! The MAC needs the secret key, so the service adds it at its first start to the keys that are there. From then on keys
+//! without a MAC are refused: those too that an older version makes beside this one.
+//!
+//! On the way back, keys are deleted that an older version would not limit.
+
+use sea_orm_migration::{prelude::*, schema::*};
+
+/// Adds the columns.
+pub(crate) struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &str {
+        "m0012_key_macs"
+    }
+}
+
+#[derive(DeriveIden, Clone, Copy)]
+enum AccessKeys {
+    Table,
+    /// Empty in rows of an older version.
+    Mac,
+    /// `link`, `operator`, or the number of another key; empty in rows of an older version.
+    CreatedBy,
+    /// CIDRs with spaces between; empty for any network.
+    Networks,
+    /// Empty without a limit.
+    UsesPerMinute,
+}
+
+fn columns() -> [(AccessKeys, ColumnDef); 4] {
+    [
+        (AccessKeys::Mac, blob_null(AccessKeys::Mac)),
+        (AccessKeys::CreatedBy, text_null(AccessKeys::CreatedBy)),
+        (AccessKeys::Networks, text_null(AccessKeys::Networks)),
+        (
+            AccessKeys::UsesPerMinute,
+            big_integer_null(AccessKeys::UsesPerMinute),
+        ),
+    ]
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for (_, definition) in columns() {
+            let column = Table::alter()
+                .table(AccessKeys::Table)
+                .add_column(definition)
+                .to_owned();
+            manager.alter_table(column).await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let limited = Query::delete()
+            .from_table(AccessKeys::Table)
+            .cond_where(any![
+                Expr::col(AccessKeys::Networks).is_not_null(),
+                Expr::col(AccessKeys::UsesPerMinute).is_not_null(),
+            ])
+            .to_owned();
+        manager.execute(limited).await?;
+        for (column, _) in columns() {
+            let column = Table::alter()
+                .table(AccessKeys::Table)
+                .drop_column(column)
+                .to_owned();
+            manager.alter_table(column).await?;
+        }
+        Ok(())
+    }
+}

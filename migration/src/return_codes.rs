@@ -1,0 +1,65 @@
+//! The fourteenth schema: return codes. A link that asks for one has a number of tries, and holds tokens whose owner is known
+//! until the code is sent.
+//!
+//! An older version that runs beside this one cannot read a link in this state, and leaves it to this one.
+
+use sea_orm_migration::{prelude::*, schema::*};
+
+/// Adds the columns.
+pub(crate) struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &str {
+        "m0014_return_codes"
+    }
+}
+
+#[derive(DeriveIden, Clone, Copy)]
+enum DeviceCodes {
+    Table,
+    ReturnCodeTries,
+    Person,
+    PersonIdentified,
+    PersonName,
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for column in [
+            big_integer_null(DeviceCodes::ReturnCodeTries),
+            text_null(DeviceCodes::Person),
+            boolean_null(DeviceCodes::PersonIdentified),
+            text_null(DeviceCodes::PersonName),
+        ] {
+            let table = Table::alter()
+                .table(DeviceCodes::Table)
+                .add_column(column)
+                .to_owned();
+            manager.alter_table(table).await?;
+        }
+        Ok(())
+    }
+
+    /// Links in the state that older versions do not know have failed. Their tokens go with them.
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let held = "UPDATE device_codes SET state = 'failed', ended_at = expires_at, error_code = 'not_confirmed', \
+                    error_detail = 'the return code was not sent', access_token = NULL, refresh_token = NULL, \
+                    id_token = NULL, extra = NULL, poll_next_at = NULL, poll_interval = NULL, poll_failures = NULL, \
+                    lease_until = NULL WHERE state = 'confirming'";
+        manager.get_connection().execute_unprepared(held).await?;
+        for column in [
+            DeviceCodes::PersonName,
+            DeviceCodes::PersonIdentified,
+            DeviceCodes::Person,
+            DeviceCodes::ReturnCodeTries,
+        ] {
+            let table = Table::alter()
+                .table(DeviceCodes::Table)
+                .drop_column(column)
+                .to_owned();
+            manager.alter_table(table).await?;
+        }
+        Ok(())
+    }
+}

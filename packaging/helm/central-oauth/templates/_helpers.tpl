@@ -1,0 +1,4 @@
+{{- define "labels" -}}
+app.kubernetes.io/name: central-oauth
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}

@@ -1,0 +1,139 @@
+//! `central-oauth config`: checks the configuration of the service and shows it without secrets.
+
+use central_oauth_provider_openidconnect::{Flow, ProviderSettings};
+use url::Url;
+
+use super::help::Notes;
+use super::print::{printable, result};
+use super::serve::ServeConfig;
+use super::{Exit, Failure};
+use crate::config::{
+    Environment, HIDDEN, LogConfig, Provider, TelemetryConfig, TlsConfig, effective_audit,
+};
+use crate::service::ServiceConfig;
+use crate::{telemetry, wiring};
+
+const NOTES: Notes = Notes {
+    text: "",
+    examples: &["central-oauth config check"],
+    exits: &[],
+    variables: &["SECRET_KEY", "PROVIDERS", "*"],
+};
+
+const CHECK_NOTES: Notes = Notes {
+    text: "Prints a variable without a value as empty. Warnings go to standard error and do not change the exit code.",
+    examples: &[
+        "central-oauth config check",
+        "docker compose run --rm central-oauth config check",
+    ],
+    exits: &[],
+    variables: &["SECRET_KEY", "PROVIDERS", "*"],
+};
+
+/// Options of `config`.
+#[derive(clap::Args)]
+#[command(after_long_help = NOTES.render())]
+pub(super) struct Options {
+    #[command(subcommand)]
+    question: Question,
+}
+
+#[derive(clap::Subcommand, Clone, Copy)]
+enum Question {
+    /// Check the configuration as `serve` reads it, and print it with its defaults and without secrets. Contacts neither
+    /// the database nor a provider.
+    #[command(after_long_help = CHECK_NOTES.render())]
+    Check,
+}
+
+pub(super) fn run(options: &Options, environment: &Environment) -> Result<Exit, Failure> {
+    let Question::Check = options.question;
+    let config = ServeConfig::read(environment)?;
+    telemetry::install(LogConfig::read(environment, "warn")?);
+    let service = config.service;
+    let warnings = config.warnings.iter().map(String::as_str);
+    for warning in warnings.chain(service.providers.warning()) {
+        tracing::warn!("{warning}");
+    }
+    service.store.refuse_public_file()?;
+    let tls = service.http.tls.as_ref();
+    tls.map(TlsConfig::certificate).transpose()?;
+    let mut lines = settings(environment, &service, &config.log, &config.telemetry)?;
+    for provider in &service.providers.providers {
+        let is_default = service.providers.default.as_ref() == Some(&provider.settings.name);
+        lines.extend(of_provider(provider, is_default));
+    }
+    // Settings that contradict each other are found when the providers are made.
+    wiring::adapters(service.providers)?;
+    lines.iter().try_for_each(result)?;
+    Ok(Exit::Done)
+}
+
+/// Returns the variables in force, as `NAME=value`.
+fn settings(
+    environment: &Environment,
+    service: &ServiceConfig,
+    log: &LogConfig,
+    telemetry: &TelemetryConfig,
+) -> Result<Vec<String>, Failure> {
+    let ours = [
+        service.http.effective()?,
+        service.store.effective(),
+        service.keys.effective(environment)?,
+        service.links.effective(),
+        effective_audit(&service.audit),
+        log.effective(),
+        telemetry.effective(),
+    ];
+    let ours = ours.into_iter().flatten();
+    let ours = ours.map(|(name, value)| {
+        let value = printable(&value);
+        format!("{}{name}={value}", Environment::PREFIX)
+    });
+    let exporters = telemetry.exporters().into_iter();
+    let exporters = exporters.map(|(name, value)| format!("{name}={value}"));
+    Ok(ours.chain(exporters).collect())
+}
+
+/// Returns the head and the keys of a provider.
+fn of_provider(provider: &Provider, is_default: bool) -> Vec<String> {
+    let (name, place) = (&provider.settings.name, printable(provider.place()));
+    let default = if is_default { ", the default" } else { "" };
+    let head = format!("\nprovider {name} of {place}{default}");
+    let keys = keys(&provider.settings).into_iter();
+    let keys = keys.map(|(key, value)| format!("  {key} = {}", printable(&value)));
+    std::iter::once(head).chain(keys).collect()
+}
+
+/// Returns the keys of the providers file that are in force.
+fn keys(settings: &ProviderSettings) -> Vec<(&'static str, String)> {
+    let flow = match settings.flow {
+        Flow::Device => "device",
+        Flow::AuthorizationCode => "authorization_code",
+    };
+    let secret = settings.client_secret.as_ref().map(|_| HIDDEN.to_owned());
+    let url = |url: &Option<Url>| url.as_ref().map(Url::to_string);
+    let display_name = Some(settings.display_name.clone());
+    [
+        ("display_name", display_name.filter(|name| !name.is_empty())),
+        ("flow", Some(flow.to_owned())),
+        ("issuer", url(&settings.issuer)),
+        ("client_id", Some(settings.client_id.clone())),
+        ("client_secret", secret),
+        ("scopes", Some(settings.scopes.join(" "))),
+        (
+            "authorization_endpoint",
+            url(&settings.authorization_endpoint),
+        ),
+        (
+            "device_authorization_endpoint",
+            url(&settings.device_authorization_endpoint),
+        ),
+        ("token_endpoint", url(&settings.token_endpoint)),
+        ("revocation_endpoint", url(&settings.revocation_endpoint)),
+        ("userinfo_endpoint", url(&settings.userinfo_endpoint)),
+    ]
+    .into_iter()
+    .filter_map(|(key, value)| Some((key, value?)))
+    .collect()
+}

@@ -1,0 +1,77 @@
+//! The key management service that wraps the secret key.
+
+use std::time::Duration;
+
+use central_oauth_kms::{Kms, TokenSource};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::numbers::read_seconds;
+use super::{ConfigError, Effective, Environment};
+
+#[derive(Deserialize)]
+struct Raw {
+    kms: Option<String>,
+    kms_grace: Option<String>,
+}
+
+/// The key management service that wraps the secret key.
+pub(crate) struct KmsConfig {
+    pub(crate) kms: Kms,
+    /// The name of the key, as it is configured.
+    pub(super) name: String,
+    /// How long the service goes on after its key was refused.
+    pub(crate) grace: Duration,
+}
+
+impl KmsConfig {
+    /// Reads the section; `None` if the secret key is not wrapped.
+    pub(crate) fn read(environment: &Environment) -> Result<Option<Self>, ConfigError> {
+        let raw: Raw = environment.section()?;
+        let mut grace = Duration::from_secs(3600);
+        read_seconds("KMS_GRACE", raw.kms_grace, 0..=604_800, &mut grace)?;
+        // AWS tools read these variables too.
+        let endpoint = ["AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL"]
+            .iter()
+            .find_map(|name| environment.other(name));
+        let Some(key) = raw.kms else { return Ok(None) };
+        let kms = Kms::new(&key, endpoint, token(environment)?);
+        let kms = kms.map_err(|error| ConfigError::variable("KMS", error))?;
+        Ok(Some(Self {
+            kms,
+            name: key,
+            grace,
+        }))
+    }
+
+    /// Returns the values in force, which are empty if the secret key is not wrapped.
+    pub(super) fn effective(config: Option<&Self>) -> [Effective; 2] {
+        let value = |of: fn(&Self) -> String| config.map_or_else(String::new, of);
+        [
+            ("KMS", value(|config| config.name.clone())),
+            (
+                "KMS_GRACE",
+                value(|config| config.grace.as_secs().to_string()),
+            ),
+        ]
+    }
+}
+
+/// Reads the token anew for each request, because agents renew it in its file. Without a variable of ours, the variables
+/// count that the tools of Vault and OpenBao read.
+fn token(environment: &Environment) -> Result<TokenSource, ConfigError> {
+    let environment = environment.clone();
+    let token = move || {
+        let ours = environment.secret("KMS_TOKEN");
+        let theirs = || {
+            let mut names = ["BAO_TOKEN", "VAULT_TOKEN"].iter();
+            names.find_map(|name| environment.other(name))
+        };
+        let token = ours.map(|ours| ours.or_else(|| theirs().map(SecretString::from)));
+        let missing = || "CENTRAL_OAUTH_KMS_TOKEN is not set".to_owned();
+        token
+            .map_err(|error| error.to_string())?
+            .ok_or_else(missing)
+    };
+    Ok(Box::new(token))
+}

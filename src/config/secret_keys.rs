@@ -1,0 +1,155 @@
+//! The keys that encrypt what is stored, in plain text or wrapped by a key management service.
+
+use central_oauth_cipher_aes_gcm_siv::SecretKey;
+use central_oauth_kms::KmsError;
+use secrecy::ExposeSecret;
+
+use super::{ConfigError, Effective, Environment, KmsConfig};
+
+const PRESENT: &str = "SECRET_KEY";
+const PREVIOUS: &str = "PREVIOUS_SECRET_KEYS";
+
+/// The keys that encrypt and decrypt what is stored.
+pub(crate) struct SecretKeys {
+    /// Encrypts and decrypts.
+    pub(crate) present: SecretKey,
+    /// Earlier keys that only decrypt.
+    pub(crate) previous: Vec<SecretKey>,
+}
+
+/// These keys as they are configured.
+pub(crate) struct WrappedKeys {
+    present: ConfiguredKey,
+    previous: Vec<ConfiguredKey>,
+    kms: Option<KmsConfig>,
+}
+
+/// One key as it is configured.
+enum ConfiguredKey {
+    Plain(SecretKey),
+    /// The ciphertext from the key management service.
+    Wrapped(String),
+}
+
+/// Why keys could not be unwrapped.
+#[derive(Debug, thiserror::Error)]
+#[error("{}{variable}: {error}", Environment::PREFIX)]
+pub(crate) struct NotUnwrapped {
+    variable: &'static str,
+    error: KmsError,
+}
+
+impl NotUnwrapped {
+    /// Whether the key management service may unwrap the keys later.
+    pub(crate) const fn may_pass(&self) -> bool {
+        matches!(self.error, KmsError::Unavailable(_))
+    }
+}
+
+impl WrappedKeys {
+    /// Reads the keys; sends nothing.
+    pub(super) fn read(environment: &Environment) -> Result<Self, ConfigError> {
+        let missing = || {
+            let problem = "is not set: set it to 64 hexadecimal digits, for example from `openssl rand -hex 32`";
+            ConfigError::variable(PRESENT, problem)
+        };
+        let kms = KmsConfig::read(environment)?;
+        let present = environment.secret("SECRET_KEY")?.ok_or_else(missing)?;
+        let present = present.expose_secret().trim();
+        // What people write until they have a key. As a previous key it is accepted, because it must be replaced.
+        if !present.is_empty() && present.bytes().all(|digit| digit == b'0') {
+            let problem = "is all zeros; make a key, for example with `openssl rand -hex 32`";
+            return Err(ConfigError::variable(PRESENT, problem));
+        }
+        let previous = environment.secret("PREVIOUS_SECRET_KEYS")?;
+        let previous = previous.as_ref().map_or("", ExposeSecret::expose_secret);
+        let previous = previous.split(',').map(str::trim);
+        let previous = previous.filter(|key| !key.is_empty());
+        let previous = previous.map(|text| ConfiguredKey::read(PREVIOUS, text, kms.is_some()));
+        Ok(Self {
+            present: ConfiguredKey::read(PRESENT, present, kms.is_some())?,
+            previous: previous.collect::<Result<_, _>>()?,
+            kms,
+        })
+    }
+
+    /// Takes a key in plain text, and no other.
+    pub(crate) const fn plain(key: SecretKey) -> Self {
+        Self {
+            present: ConfiguredKey::Plain(key),
+            previous: Vec::new(),
+            kms: None,
+        }
+    }
+
+    /// How many previous keys there are.
+    pub(crate) const fn previous(&self) -> usize {
+        self.previous.len()
+    }
+
+    /// The key management service that must be asked for the present key.
+    pub(crate) fn kms(&self) -> Option<&KmsConfig> {
+        let is_wrapped = matches!(self.present, ConfiguredKey::Wrapped(_));
+        self.kms.as_ref().filter(|_| is_wrapped)
+    }
+
+    /// Returns the settings of the key management service in force.
+    pub(super) fn effective_kms(&self) -> [Effective; 2] {
+        KmsConfig::effective(self.kms.as_ref())
+    }
+
+    /// Asks the key management service for the keys that it has wrapped.
+    ///
+    /// # Errors
+    /// [`NotUnwrapped`].
+    pub(crate) async fn unwrap(&self) -> Result<SecretKeys, NotUnwrapped> {
+        let mut previous = Vec::with_capacity(self.previous.len());
+        for key in &self.previous {
+            previous.push(self.unwrapped(PREVIOUS, key).await?);
+        }
+        let present = self.unwrap_present().await?;
+        Ok(SecretKeys { present, previous })
+    }
+
+    /// Asks the key management service for the present key alone.
+    ///
+    /// # Errors
+    /// As [`WrappedKeys::unwrap`].
+    pub(crate) async fn unwrap_present(&self) -> Result<SecretKey, NotUnwrapped> {
+        self.unwrapped(PRESENT, &self.present).await
+    }
+
+    async fn unwrapped(
+        &self,
+        variable: &'static str,
+        key: &ConfiguredKey,
+    ) -> Result<SecretKey, NotUnwrapped> {
+        let failed = |error| NotUnwrapped { variable, error };
+        match (key, &self.kms) {
+            (ConfiguredKey::Plain(key), _) => Ok(key.clone()),
+            (ConfiguredKey::Wrapped(wrapped), Some(KmsConfig { kms, .. })) => {
+                let key = kms.unwrap(wrapped).await.map_err(failed)?;
+                Ok(SecretKey::from_bytes(*key))
+            }
+            // Reading the configuration has refused this.
+            (ConfiguredKey::Wrapped(_), None) => {
+                Err(failed(KmsError::Refused("none is configured".to_owned())))
+            }
+        }
+    }
+}
+
+impl ConfiguredKey {
+    /// Reads 64 hexadecimal digits, or what a key management service has made of a key.
+    fn read(variable: &str, text: &str, may_be_wrapped: bool) -> Result<Self, ConfigError> {
+        /// The ciphertext of a key is longer than the key; anything shorter is a key that was cut.
+        const LEAST_WRAPPED: usize = 65;
+        match SecretKey::from_hex(text) {
+            Ok(key) => Ok(Self::Plain(key)),
+            Err(_) if may_be_wrapped && text.len() >= LEAST_WRAPPED => {
+                Ok(Self::Wrapped(text.to_owned()))
+            }
+            Err(problem) => Err(ConfigError::variable(variable, problem)),
+        }
+    }
+}

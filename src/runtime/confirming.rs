@@ -1,0 +1,21 @@
+//! Keeps what is remembered of tokens confirmed.
+
+use std::sync::Arc;
+
+use central_oauth_domain::usecases::{Services, Tokens};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::Stop;
+
+/// Has the remembered tokens confirmed again and again, until told to stop. A service that nobody asks for tokens asks its
+/// store nothing.
+pub(crate) async fn confirm_tokens(services: Arc<Services>, mut stop: Stop) {
+    let mut ticks = interval(Tokens::CONFIRM_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while !*stop.borrow() {
+        tokio::select! {
+            _ = ticks.tick() => services.tokens.confirm_remembered().await,
+            _ = stop.changed() => {}
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Looks whether the key management service still opens the secret key.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use super::Stop;
+use crate::config::{KmsConfig, NotUnwrapped, WrappedKeys};
+
+/// How often the key management service is asked.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// Asks the key management service for the secret key again and again. Returns when told to stop, or when the key has been
+/// refused for the grace period: somebody has disabled it, so that nothing is opened with it any more. A service that is away
+/// changes nothing.
+pub(crate) async fn watch_key(keys: WrappedKeys, mut stop: Stop) {
+    let Some(&KmsConfig { grace, .. }) = keys.kms() else {
+        return stopped(&mut stop).await;
+    };
+    let mut refused_since = None;
+    let mut is_away = false;
+    let mut pause = LOOK_EVERY.min(grace.max(Duration::from_secs(1)));
+    while timeout(pause, stopped(&mut stop)).await.is_err() {
+        match keys.unwrap_present().await {
+            Ok(_) => {
+                if refused_since.take().is_some() || is_away {
+                    tracing::info!("the key management service opens the secret key again");
+                }
+                is_away = false;
+                pause = LOOK_EVERY.min(grace.max(Duration::from_secs(1)));
+            }
+            Err(error) if error.may_pass() => {
+                if !std::mem::replace(&mut is_away, true) {
+                    tracing::warn!(%error, "the service goes on with the secret key that it has");
+                }
+            }
+            Err(error) => {
+                let since = *refused_since.get_or_insert_with(Instant::now);
+                let left = grace.saturating_sub(since.elapsed());
+                tell(&error, left);
+                if left.is_zero() {
+                    return;
+                }
+                pause = pause.min(left);
+            }
+        }
+    }
+}
+
+fn tell(error: &NotUnwrapped, left: Duration) {
+    let seconds_left = left.as_secs();
+    if left.is_zero() {
+        tracing::error!(%error, "the secret key may not be used any more; the service stops");
+    } else {
+        tracing::error!(%error, seconds_left, "the secret key may not be used any more; the service stops unless that changes");
+    }
+}
+
+async fn stopped(stop: &mut Stop) {
+    // An error means that the sender is gone, which is the end as well.
+    let _ = stop.wait_for(|stop| *stop).await;
+}

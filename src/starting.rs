@@ -1,0 +1,52 @@
+//! Waits at the start for the key management service that has wrapped the secret key.
+
+use std::time::Duration;
+
+use central_oauth_http_poem::{Connections, waiting_app};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use crate::config::SecretKeys;
+use crate::descriptors::most_connections;
+use crate::exit::Failure;
+use crate::service::{ServiceConfig, bind, serve};
+
+/// The first pause between two requests to the key management service; each is twice as long as the one before.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// Unwraps the secret keys. While the key management service is away, waits for it and answers at the service's address that
+/// the service is not ready.
+///
+/// # Errors
+/// If the key management service refuses, or the address cannot be bound.
+pub(crate) async fn secret_keys(config: &ServiceConfig) -> Result<SecretKeys, Failure> {
+    let keys = &config.keys.secret;
+    match keys.unwrap().await {
+        Err(error) if error.may_pass() => {
+            tracing::warn!(%error, "waiting for the key management service; until then the service is not ready");
+        }
+        unwrapped => return Ok(unwrapped?),
+    }
+    let (acceptor, _) = bind(config.http.listen).await?;
+    let (stop, stopped) = watch::channel(false);
+    let why = "the key management service has not opened the secret key yet";
+    let certificate = config.http.certificate()?;
+    let connections = Connections::new(most_connections());
+    let app = waiting_app(why);
+    let serving = tokio::spawn(serve(acceptor, certificate, &connections, app, stopped));
+    let mut pause = FIRST_PAUSE;
+    let unwrapped = loop {
+        sleep(pause).await;
+        pause = LONGEST_PAUSE.min(pause * 2);
+        match keys.unwrap().await {
+            Err(error) if error.may_pass() => {
+                tracing::debug!(%error, "still waiting for the key management service");
+            }
+            unwrapped => break unwrapped,
+        }
+    };
+    stop.send_replace(true);
+    serving.await.map_err(Failure::other)??;
+    Ok(unwrapped?)
+}

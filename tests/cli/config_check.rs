@@ -1,0 +1,126 @@
+//! `config check`: the configuration in force, without secrets.
+
+use super::documents::known_variables;
+use super::machine::{Machine, Run, names};
+use crate::support::service::Service;
+
+const SECRET: &str = "hunter2hunter2hunter2";
+
+const PROVIDERS: &str = r#"
+[work]
+issuer = "https://login.example.com/realms/work"
+client_id = "central-oauth"
+client_secret = "hunter2hunter2hunter2"
+scopes = ["openid", "offline_access"]
+default = true
+"#;
+
+#[tokio::test]
+async fn prints_what_is_in_force_and_no_secret() {
+    let machine = Machine::new();
+    std::fs::write(machine.work().join("providers.toml"), PROVIDERS).unwrap();
+    std::fs::write(machine.work().join("admin.key"), SECRET).unwrap();
+    let settings = [
+        ("SECRET_KEY", Service::SECRET_KEY),
+        (
+            "DATABASE_URL",
+            "postgres://me:hunter2@db.example.com/tokens",
+        ),
+        ("PUBLIC_URL", "https://auth.example.com"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1"),
+        ("ADMIN_KEY_FILE", "admin.key"),
+        ("KMS", "https://vault.example.com/v1/transit/keys/tokens"),
+        ("KMS_TOKEN", SECRET),
+        ("PROVIDERS", "providers.toml"),
+        ("LOG", "info,central_oauth=debug"),
+        ("LINK_CODE_TTL", "300"),
+    ];
+    let run = machine.run_with(&settings, &["config", "check"]).await;
+    let run = run.expect(0);
+    assert_eq!(run.stderr, "");
+    for line in [
+        "CENTRAL_OAUTH_SECRET_KEY=(secret)",
+        "CENTRAL_OAUTH_KMS=https://vault.example.com/v1/transit/keys/tokens",
+        "CENTRAL_OAUTH_KMS_GRACE=3600",
+        "CENTRAL_OAUTH_KMS_TOKEN=(secret)",
+        "CENTRAL_OAUTH_ADMIN_KEY=(secret)",
+        "CENTRAL_OAUTH_OPERATOR_KEYS=",
+        "CENTRAL_OAUTH_ENROLL_KEY=",
+        "CENTRAL_OAUTH_DB_PATH=",
+        "CENTRAL_OAUTH_DATABASE_URL=postgres://db.example.com:5432/tokens",
+        "CENTRAL_OAUTH_LISTEN_ADDR=127.0.0.1:8080",
+        "CENTRAL_OAUTH_PUBLIC_URL=https://auth.example.com/",
+        "CENTRAL_OAUTH_TRUSTED_PROXIES=10.0.0.0/8,192.0.2.1/32",
+        "CENTRAL_OAUTH_LOG=info,central_oauth=debug",
+        "CENTRAL_OAUTH_LINK_CODE_TTL=300",
+        "CENTRAL_OAUTH_POLL_INTERVAL=2",
+        "OTEL_TRACES_EXPORTER=none",
+        "provider work of providers.toml, the default",
+        "  issuer = https://login.example.com/realms/work",
+        "  client_secret = (secret)",
+        "  scopes = openid offline_access",
+    ] {
+        let found = run.stdout.lines().any(|printed| printed == line);
+        assert!(found, "no {line:?} in\n{}", run.stdout);
+    }
+    assert!(!run.stdout.contains("hunter2"), "{}", run.stdout);
+    assert!(!run.stdout.contains(Service::SECRET_KEY), "{}", run.stdout);
+    assert_eq!(names(&machine.work()).len(), 2, "a database was made");
+}
+
+#[tokio::test]
+async fn prints_every_variable_of_the_service() {
+    let settings = [("SECRET_KEY", Service::SECRET_KEY)];
+    let run = Machine::new()
+        .run_with(&settings, &["config", "check"])
+        .await;
+    let run = run.expect(0);
+    assert!(run.stderr.contains("no provider is configured"), "{run:?}");
+    let is_of_clients = |name: &str| matches!(name, "ACCESS_KEY" | "SERVER");
+    // What PROVIDERS and PROVIDER_* say is printed for each provider.
+    let is_of_providers = |name: &str| name.starts_with("PROVIDER") && name != "PROVIDER_TIMEOUT";
+    for name in known_variables() {
+        let line = format!("CENTRAL_OAUTH_{name}=");
+        let is_printed = run.stdout.lines().any(|printed| printed.starts_with(&line));
+        let is_expected = !is_of_clients(&name) && !is_of_providers(&name);
+        assert_eq!(is_printed, is_expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn fails_as_serve_does() {
+    let machine = Machine::new();
+    let good = ("SECRET_KEY", Service::SECRET_KEY);
+    let client = ("PROVIDER_CLIENT_ID", "central-oauth");
+    let issuer = ("PROVIDER_ISSUER", "https://login.example.com");
+    for settings in [
+        &[][..],
+        &[good, ("LISTEN_ADDR", "8080")],
+        &[good, ("LOG_FORMAT", "xml")],
+        &[good, ("METRICS_ADDR", "9464")],
+        &[
+            good,
+            ("TLS_CERT_FILE", "missing"),
+            ("TLS_KEY_FILE", "missing"),
+        ],
+        &[good, client, issuer, ("PROVIDER_SCOPES", "\"profile\"")],
+    ] {
+        // Any free port.
+        let settings = [&[("LISTEN_ADDR", "127.0.0.1:0")], settings].concat();
+        let checked = machine.run_with(&settings, &["config", "check"]).await;
+        let served = machine.run_with(&settings, &["serve"]).await;
+        assert_eq!(
+            (checked.code, served.code),
+            (Some(1), Some(1)),
+            "{settings:?}"
+        );
+        // Warnings may come before it.
+        let reason = |run: &Run| run.stderr.lines().last().unwrap_or_default().to_owned();
+        assert!(
+            reason(&checked).starts_with("central-oauth: "),
+            "{checked:?}"
+        );
+        assert_eq!(reason(&checked), reason(&served), "{settings:?}");
+        assert_eq!(checked.stdout, "");
+    }
+}

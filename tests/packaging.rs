@@ -1,0 +1,335 @@
+//! What operators install: the systemd unit, the Debian package, the image, the Helm chart and the manifests. Nothing is built
+//! here; `packaging/release` builds them.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use support::process::{fixtures, modules};
+
+/// A file of the repository.
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Runs a command in the repository and returns its output.
+#[track_caller]
+fn output(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> String {
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// `NAME=value` lines.
+fn assignments(text: &str) -> Vec<(&str, &str)> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_once('=')).collect()
+}
+
+/// Insists that the service accepts this configuration.
+#[track_caller]
+fn check(settings: &[(&str, &str)]) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_central-oauth"));
+    command.args(["config", "check"]).env_clear();
+    let checked = command.envs(settings.iter().copied()).output().unwrap();
+    let said = String::from_utf8_lossy(&checked.stderr);
+    assert!(checked.status.success(), "{said}");
+    assert!(!said.contains("unknown"), "{said}");
+}
+
+const UNIT: &str = "packaging/debian/central-oauth.service";
+const SECRET_KEY: (&str, &str) = (
+    "CENTRAL_OAUTH_SECRET_KEY",
+    "00112233445566778899aabbccddeeff102132435465768798a9bacbdcedfe0f",
+);
+
+#[test]
+fn the_unit_is_hardened() {
+    let threshold = "--threshold=20";
+    let arguments = ["security", "--offline=yes", "--no-pager", threshold, UNIT];
+    let report = output("systemd-analyze", &arguments);
+    assert!(report.contains("Overall exposure level"), "{report}");
+}
+
+#[test]
+fn the_package_has_every_file_that_it_names() {
+    let manifest: toml::Value = toml::from_str(&read("Cargo.toml")).unwrap();
+    let package = &manifest["package"]["metadata"]["deb"];
+    let mut destinations = Vec::new();
+    for asset in package["assets"].as_array().unwrap() {
+        let part = |index: usize| asset[index].as_str().unwrap();
+        // `packaging/release` makes what is in target.
+        if !part(0).starts_with("target/") {
+            read(part(0));
+        }
+        let name = part(0).rsplit('/').next().unwrap();
+        destinations.push((format!("/{}{name}", part(1)), part(2)));
+    }
+    let installed = |path: &str| {
+        let found = destinations.iter().find(|(installed, _)| installed == path);
+        found.unwrap_or_else(|| panic!("{path} is not installed")).1
+    };
+    let unit = read(UNIT);
+    let value = |name: &str| {
+        let mut found = unit
+            .lines()
+            .filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        found.next().unwrap()
+    };
+    let program = value("ExecStart").split(' ').next().unwrap();
+    assert_eq!(installed(program), "755");
+    let environment = value("EnvironmentFile");
+    assert_eq!(installed(environment), "600");
+    let kept: Vec<_> = package["conf-files"].as_array().unwrap().iter().collect();
+    assert_eq!(kept, [&toml::Value::from(environment)]);
+    let folder = format!("/var/lib/{}", value("StateDirectory"));
+    assert_eq!(value("WorkingDirectory"), folder);
+    let postinst = read("packaging/debian/postinst");
+    for needed in [folder.as_str(), value("User"), "#DEBHELPER#"] {
+        assert!(postinst.contains(needed), "{needed}");
+    }
+}
+
+#[test]
+fn the_environment_of_the_package_is_a_configuration() {
+    let text = read("packaging/debian/environment");
+    let set = assignments(&text);
+    let value = |name: &str| set.iter().find(|(known, _)| *known == name).unwrap().1;
+    let key_file = value("CENTRAL_OAUTH_SECRET_KEY_FILE");
+    assert!(read("packaging/debian/postinst").contains(&format!("key={key_file}\n")));
+    assert!(value("CENTRAL_OAUTH_DB_PATH").starts_with("/var/lib/central-oauth/"));
+    // With all examples, except those that need a value or contradict each other.
+    let examples = text.replace("\n#CENTRAL_OAUTH_", "\nCENTRAL_OAUTH_");
+    let unusable = ["CENTRAL_OAUTH_SECRET_KEY_FILE", "CENTRAL_OAUTH_PROVIDERS"];
+    let mut settings = assignments(&examples);
+    settings.retain(|(name, value)| !value.is_empty() && !unusable.contains(name));
+    assert!(settings.len() > 7, "{settings:?}");
+    settings.push(SECRET_KEY);
+    check(&settings);
+}
+
+#[test]
+fn the_readme_names_the_files_of_this_version() {
+    let readme = read("README.md");
+    let version = env!("CARGO_PKG_VERSION");
+    for file in [
+        format!("./central-oauth_{version}-1_amd64.deb"),
+        format!("central-oauth-{version}-x86_64.tar.gz"),
+        format!("central-oauth-{version}-image.tar.gz"),
+        format!("central-oauth-chart-{version}.tgz"),
+    ] {
+        assert!(readme.contains(&file), "{file}");
+    }
+}
+
+#[test]
+fn scripts_are_scripts() {
+    for script in ["postinst", "postrm"] {
+        let path = format!("packaging/debian/{script}");
+        assert!(read(&path).starts_with("#!/bin/sh\nset -e\n"));
+        output("sh", &["-n", &path]);
+    }
+    output("bash", &["-n", "packaging/release"]);
+}
+
+#[test]
+fn image_and_release_link_statically_in_the_same_way() {
+    let flags =
+        "RUSTFLAGS=\"-C target-feature=+crt-static\" cargo build --release --locked --target";
+    for path in ["Dockerfile", "packaging/release"] {
+        assert!(read(path).contains(flags), "{path}");
+    }
+    let image = read("Dockerfile");
+    let instructions: Vec<_> = image.lines().collect();
+    let last = instructions
+        .iter()
+        .rposition(|line| line.starts_with("FROM "));
+    let last = &instructions[last.unwrap()..];
+    for expected in [
+        "FROM scratch",
+        "USER 65532:65532",
+        "VOLUME /data",
+        "CMD [\"serve\"]",
+    ] {
+        assert!(last.contains(&expected), "{expected}");
+    }
+    assert!(last.iter().any(|line| line.starts_with("HEALTHCHECK ")));
+}
+
+/// Runs the script that knows Helm and the schemas of Kubernetes.
+async fn chart(arguments: &[&str]) -> String {
+    let python = modules("charts").await.join("bin/python");
+    let script = fixtures().join("charts/chart.py");
+    output(python, &[&[script.to_str().unwrap()], arguments].concat())
+}
+
+/// Valid objects of a file in `packaging/kubernetes`.
+async fn manifest(name: &str) -> Vec<Value> {
+    let path = format!("packaging/kubernetes/{name}.yaml");
+    serde_json::from_str(&chart(&["read", &path]).await).unwrap()
+}
+
+fn object<'a>(objects: &'a [Value], kind: &str) -> &'a Value {
+    let mut found = objects.iter().filter(|object| object["kind"] == kind);
+    found.next().unwrap_or_else(|| panic!("no {kind}"))
+}
+
+#[tokio::test]
+async fn manifests_are_valid_and_restricted() {
+    let image = read("Dockerfile");
+    for (name, replicas) in [("sqlite", 1), ("postgresql", 3)] {
+        let objects = manifest(name).await;
+        let spec = &object(&objects, "Deployment")["spec"];
+        assert_eq!(spec["replicas"], replicas, "{name}");
+        let pod = &spec["template"]["spec"];
+        // Kubernetes' Pod Security Standards, profile "restricted".
+        let context = &pod["securityContext"];
+        assert_eq!(context["runAsNonRoot"], true, "{name}");
+        assert_eq!(
+            context["seccompProfile"]["type"], "RuntimeDefault",
+            "{name}"
+        );
+        let user = context["runAsUser"].as_u64().unwrap();
+        assert!(image.contains(&format!("USER {user}:{user}\n")), "{name}");
+        let container = &pod["containers"][0];
+        let context = &container["securityContext"];
+        assert_eq!(context["allowPrivilegeEscalation"], false, "{name}");
+        assert_eq!(context["readOnlyRootFilesystem"], true, "{name}");
+        assert_eq!(context["capabilities"]["drop"][0], "ALL", "{name}");
+        assert_eq!(pod["enableServiceLinks"], false, "{name}");
+        assert_eq!(pod["automountServiceAccountToken"], false, "{name}");
+        let port = container["ports"][0]["containerPort"].as_u64().unwrap();
+        assert!(image.contains(&format!("EXPOSE {port}\n")), "{name}");
+        let settings = object(&objects, "ConfigMap")["data"].as_object().unwrap();
+        let settings = settings.iter();
+        let settings = settings.map(|(name, value)| (name.as_str(), value.as_str().unwrap()));
+        check(&settings.chain([SECRET_KEY]).collect::<Vec<_>>());
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod helm {
+    use serde_json::json;
+
+    use super::*;
+
+    async fn render(values: Value) -> Vec<Value> {
+        let rendered = chart(&["render", &values.to_string()]).await;
+        serde_json::from_str(&rendered).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_chart_is_well_formed_and_has_our_version() {
+        chart(&["lint"]).await;
+        let version = env!("CARGO_PKG_VERSION");
+        for line in ["version", "appVersion"] {
+            let line = format!("\n{line}: {version}\n");
+            assert!(read("packaging/helm/central-oauth/Chart.yaml").contains(&line));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_manifests_are_what_the_chart_renders() {
+        for (name, values) in [
+            ("sqlite", json!({})),
+            (
+                "postgresql",
+                json!({ "sqlite": { "enabled": false }, "replicas": 3 }),
+            ),
+        ] {
+            let mut rendered = render(values).await;
+            for object in &mut rendered {
+                // Annotations for Helm itself.
+                object["metadata"]
+                    .as_object_mut()
+                    .unwrap()
+                    .remove("annotations");
+                if let Some(pod) = object.pointer_mut("/spec/template/metadata") {
+                    pod.as_object_mut().unwrap().remove("annotations");
+                }
+            }
+            let written = manifest(name).await;
+            assert_eq!(written.len(), rendered.len(), "{name}");
+            for object in &written {
+                assert!(rendered.contains(object), "{name}: {object:#}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn options_of_the_chart_are_valid() {
+        let objects = render(json!({
+            "sqlite": { "enabled": false },
+            "replicas": 3,
+            "metrics": true,
+            "providers": "[work]\nissuer = \"https://login.example.com\"\nclient_id = \"x\"\n",
+            "ingress": { "enabled": true, "className": "nginx", "tlsSecret": "tls" },
+            "settings": { "CENTRAL_OAUTH_PUBLIC_URL": "https://tokens.example.org" },
+        }))
+        .await;
+        let ingress = &object(&objects, "Ingress")["spec"];
+        assert_eq!(ingress["rules"][0]["host"], "tokens.example.org");
+        assert_eq!(ingress["tls"][0]["hosts"][0], "tokens.example.org");
+        let pod = &object(&objects, "Deployment")["spec"]["template"]["spec"];
+        assert_eq!(pod["containers"][0]["ports"][1]["containerPort"], 9464);
+        let mounted = &pod["containers"][0]["volumeMounts"][0]["mountPath"];
+        let settings = &object(&objects, "ConfigMap")["data"];
+        let providers = settings["CENTRAL_OAUTH_PROVIDERS"].as_str().unwrap();
+        assert!(
+            providers.starts_with(mounted.as_str().unwrap()),
+            "{providers}"
+        );
+        object(&objects, "PodDisruptionBudget");
+        assert!(
+            objects
+                .iter()
+                .all(|object| object["kind"] != "PersistentVolumeClaim")
+        );
+    }
+
+    #[tokio::test]
+    async fn values_that_cannot_work_are_rejected() {
+        let python = modules("charts").await.join("bin/python");
+        let script = fixtures().join("charts/chart.py");
+        let public = |url: &str| json!({ "CENTRAL_OAUTH_PUBLIC_URL": url });
+        let secret = json!({
+            "CENTRAL_OAUTH_PUBLIC_URL": "https://auth.example.com",
+            "CENTRAL_OAUTH_SECRET_KEY": "0011",
+        });
+        for (values, reason) in [
+            (json!({ "replicas": 2 }), "/replicas"),
+            (json!({ "replica": 1 }), "replica"),
+            (json!({ "settings": secret }), "CENTRAL_OAUTH_SECRET_KEY"),
+            (
+                json!({ "settings": public("auth.example.com") }),
+                "PUBLIC_URL",
+            ),
+            (
+                json!({ "settings": public("https://example.com/auth"), "ingress": { "enabled": true } }),
+                "has a path",
+            ),
+        ] {
+            let mut render = Command::new(&python);
+            let run = render
+                .arg(&script)
+                .args(["render", &values.to_string()])
+                .output();
+            let run = run.unwrap();
+            let said = String::from_utf8_lossy(&run.stderr);
+            assert!(
+                !run.status.success() && said.contains(reason),
+                "{values}: {said}"
+            );
+        }
+    }
+}

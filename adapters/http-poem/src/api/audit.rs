@@ -119,8 +119,7 @@ impl Documented for ListAuditEntries {
     const PROBLEMS: &'static [Answer] = &[
         BAD_PAGE,
         Answer("`after` or `before` is not a time", || {
-            let reason =
-                "failed to parse \"string(date-time)\": the 'year' component could not be parsed";
+            let reason = r#"failed to parse "string_date-time": the 'year' component could not be parsed (occurred while parsing "optional_string_date-time")"#;
             bad_parameter("after", reason)
         }),
         Answer("no such kind of entry; the detail names all", bad_kind),

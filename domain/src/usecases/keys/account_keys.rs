@@ -135,7 +135,8 @@ impl Keys {
         address: IpAddr,
     ) -> Result<(), Refusal> {
         for key in self.doomed(id, key, with).await? {
-            self.ender.end_relinks(id, Some(key)).await?;
+            let ended = self.ender.end_relinks(id, Some(key), actor, address);
+            ended.await?;
         }
         let audit = self.audit.draft(actor, Some(address));
         let gone = self.keys.delete_key(id, key, with, audit).await?;

@@ -116,6 +116,7 @@ pub(crate) async fn ports(
         vault.clone(),
         Arc::clone(&clock),
         Arc::clone(&entropy),
+        Arc::clone(&observer),
         audit,
     );
     let ports = Ports {

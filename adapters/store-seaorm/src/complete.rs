@@ -30,7 +30,7 @@ pub(crate) async fn link(
             outbox::cancel(db, &account.key, now).await?;
             links::save(db, &link, &completed).await?;
             let event = AuditEvent::linked(&link, &account);
-            audit::keep(db, &audit.entry(event)).await?;
+            audit::keep(db, &[audit.entry(event)]).await?;
             Ok(account)
         })
     });

@@ -23,7 +23,7 @@ words! {
         LinkLinked => "link.linked",
         /// A link has ended without an account.
         LinkEnded => "link.ended",
-        /// Access tokens were handed out, counted for each key, network and minute.
+        /// Access tokens were handed out, counted for each key and network.
         TokenHandedOut => "token.handed_out",
         /// A refresh has failed in a way that it did not fail before.
         RefreshFailed => "refresh.failed",
@@ -39,12 +39,14 @@ words! {
         KeyCreated => "key.created",
         /// An access key was deleted.
         KeyDeleted => "key.deleted",
-        /// Bearers were refused, counted for each network and minute.
+        /// Bearers were refused, counted for each network.
         BearerRefused => "bearer.refused",
-        /// An operator's key was used, counted for each network and minute.
+        /// An operator's key was used, counted for each network.
         OperatorUsed => "operator.used",
         /// A process of the service has started, with this configuration.
         ServiceStarted => "service.started",
+        /// The keys of operators were read again while the service was running.
+        OperatorsReloaded => "operators.reloaded",
         /// Entries were found that this service has not written. They were not added to the log.
         EntriesRejected => "audit.rejected",
         /// The log was changed by somebody else. The chain goes on behind a gap.
@@ -119,7 +121,7 @@ pub struct AuditEvent {
 
 impl AuditEvent {
     /// A value of the detail has at most so many bytes.
-    const LONGEST_VALUE: usize = 200;
+    pub const LONGEST_VALUE: usize = 200;
     /// Replaces a value that is no code. It may be a sentence of a provider, an e-mail address or a secret.
     const NO_CODE: &str = "other";
 
@@ -184,12 +186,6 @@ impl AuditEvent {
         Self::new(AuditKind::KeyCreated)
             .account(account)
             .key(key.id)
-    }
-
-    /// An access key was deleted.
-    #[must_use]
-    pub fn key_deleted(account: AccountId, key: AccessKeyId) -> Self {
-        Self::new(AuditKind::KeyDeleted).account(account).key(key)
     }
 
     /// An account was deleted.

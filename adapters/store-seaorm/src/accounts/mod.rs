@@ -83,7 +83,7 @@ impl AccountStore for SeaOrmStore {
             .map_err(failed)?;
         let lease = outbox::insert(&write.txn, revocation).await?;
         let event = AuditEvent::account_deleted(&seen.account);
-        audit::keep(&write.txn, &audit.entry(event)).await?;
+        audit::keep(&write.txn, &[audit.entry(event)]).await?;
         write.commit().await?;
         Ok(lease)
     }

@@ -85,7 +85,7 @@ impl KeyStore for SeaOrmStore {
         let row = macs::insert(&write.txn, holder, name, now, macs).await?;
         let record = key_record(row)?;
         let event = AuditEvent::key_created(id, &record);
-        audit::keep(&write.txn, &audit.entry(event)).await?;
+        audit::keep(&write.txn, &[audit.entry(event)]).await?;
         write.commit().await?;
         Ok(KeyCreation::Created(record))
     }
@@ -111,12 +111,7 @@ impl KeyStore for SeaOrmStore {
         locks::in_order(&write.txn, rows, Column::Id).await?;
         let deleted = Entity::delete_many().filter(Column::Id.is_in(numbers));
         deleted.exec(&write.txn).await.map_err(failed)?;
-        let event = AuditEvent::key_deleted(account, key);
-        let event = match gone.len() {
-            1 => event,
-            more => event.with("descendants", more - 1),
-        };
-        audit::keep(&write.txn, &audit.entry(event)).await?;
+        audit::keep(&write.txn, &audit.keys_deleted(account, &gone)).await?;
         write.commit().await?;
         Ok(gone)
     }

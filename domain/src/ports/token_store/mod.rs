@@ -21,7 +21,7 @@ use crate::link::TransitionError;
 use crate::vault::AlteredKey;
 
 pub use accounts::AccountStore;
-pub use audit::AuditStore;
+pub use audit::{AuditStore, Chained};
 pub use census::{AccountCount, Census, CensusStore, DyingCount, OverdueCount};
 pub use clock_steps::ClockStepStore;
 pub use guesses::GuessStore;

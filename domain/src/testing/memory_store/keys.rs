@@ -79,12 +79,9 @@ impl KeyStore for MemoryStore {
             state.keys.remove(&key.0);
             state.links.retain(|_, link| link.key != *key);
         }
-        let event = AuditEvent::key_deleted(account, key);
-        let event = match gone.len() {
-            1 => event,
-            more => event.with("descendants", more - 1),
-        };
-        state.keep_entry(audit.entry(event));
+        for entry in audit.keys_deleted(account, &gone) {
+            state.keep_entry(entry);
+        }
         Ok(gone)
     }
 

@@ -207,6 +207,11 @@ impl Service {
         Arc::clone(&self.operators)
     }
 
+    /// The audit log.
+    pub(crate) fn audit(&self) -> Arc<AuditLog> {
+        Arc::clone(&self.audit)
+    }
+
     /// Where people and programs reach the service.
     pub(crate) const fn url(&self) -> &Url {
         &self.public_url

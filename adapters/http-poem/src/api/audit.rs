@@ -35,8 +35,8 @@ impl Audit {
 impl Audit {
     /// List audit entries
     ///
-    /// What happened to links, accounts, keys and tokens, the oldest first. Events of which there are many are counted for
-    /// each minute. Needs the admin key.
+    /// What happened to links, accounts, keys and tokens, the oldest first. Events of which there are many are counted over
+    /// ten minutes. Needs an admin's or an auditor's key.
     #[oai(path = "/audit", method = "get", operation_id = "list_audit_entries")]
     #[expect(
         clippy::too_many_arguments,
@@ -119,7 +119,10 @@ impl Documented for ListAuditEntries {
             "`invalid_request`: a filter, the limit or the cursor is invalid, or the cursor is of a list with other filters",
         ),
         UNAUTHORIZED,
-        Answer(403, "`forbidden`: only the admin key sees the audit log"),
+        Answer(
+            403,
+            "`forbidden`: only an admin's or an auditor's key sees the audit log",
+        ),
         LINK_PENDING,
         TOO_MANY_UNKNOWN_KEYS,
         STORE_UNAVAILABLE,

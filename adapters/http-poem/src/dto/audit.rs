@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::{example_time, utc};
 
-/// The network of what the service has done by itself.
+/// Stands for no network.
 const NO_NETWORK: &str = "none";
 
 /// An entry of the audit log: who did what, from where, to which account. It contains no token, no key and no e-mail
@@ -19,13 +19,15 @@ const NO_NETWORK: &str = "none";
 pub(crate) struct AuditEntry {
     /// The place of the entry in the log, counted from 1.
     id: String,
-    /// When it happened. For counted events, the start of their minute.
+    /// When it happened. For counted events, the minute in which counting began.
     at: OffsetDateTime,
     /// What happened, such as `link.linked`, `token.handed_out` or `key.deleted`.
     kind: String,
-    /// Who did it: `admin`, `enroller`, `key:ID`, `person` (at the page), `anonymous` or `service`.
+    /// Who did it: `admin`, `auditor`, `enroller`, `key:ID`, `person` (at the page or the
+    /// provider), `anonymous` or `service`.
     actor: String,
-    /// The network that it came from, such as `192.0.2.0/24`; `none` for what the service has done by itself.
+    /// The network that it came from, such as `192.0.2.0/24`; `none` if no request caused it, and for the sum of
+    /// many networks.
     network: String,
     /// The id of the account that it is about.
     account: Option<String>,

@@ -121,7 +121,7 @@ impl Documented for ListAuditEntries {
         UNAUTHORIZED,
         Answer(
             403,
-            "`forbidden`: only an admin's or an auditor's key sees the audit log",
+            "`forbidden`: only keys of admins and auditors see the audit log",
         ),
         LINK_PENDING,
         TOO_MANY_UNKNOWN_KEYS,

@@ -23,11 +23,9 @@ pub(crate) struct AuditEntry {
     at: OffsetDateTime,
     /// What happened, such as `link.linked`, `token.handed_out` or `key.deleted`.
     kind: String,
-    /// Who did it: `admin`, `auditor`, `enroller`, `key:ID`, `person` (at the page or the
-    /// provider), `anonymous` or `service`.
+    /// Who did it: `admin`, `auditor`, `enroller`, `key:ID`, `person`, `anonymous` or `service`.
     actor: String,
-    /// The network that it came from, such as `192.0.2.0/24`; `none` if no request caused it, and for the sum of
-    /// many networks.
+    /// The network that it came from, such as `192.0.2.0/24`; `none` without a request, or for many networks.
     network: String,
     /// The id of the account that it is about.
     account: Option<String>,

@@ -4,6 +4,7 @@
 //!
 //! | module | what it decides |
 //! | --- | --- |
+//! | [`admin_session`] | how long an operator stays logged in |
 //! | [`audit`] | what is recorded of an event, and how a change of the record is noticed |
 //! | [`clock_step`] | how far ahead a stored time may lie |
 //! | [`link`] | what a link code is, how a link lives and ends, how often codes may be guessed |
@@ -19,7 +20,7 @@
 //!
 //! # Adding an adapter
 //!
-//! *A store*: implement the thirteen traits that make a [`TokenStore`] in a crate below `adapters/`, one transaction for each
+//! *A store*: implement the fourteen traits that make a [`TokenStore`] in a crate below `adapters/`, one transaction for each
 //! method, and run `central_oauth_contract::token_store` against it. *A provider*: implement [`OAuthProvider`], one HTTP
 //! exchange for each method; intervals, deadlines and retries are decided here. *A cipher*: implement [`Cipher`] and
 //! run `central_oauth_contract::cipher`. Then name the adapter in `src/wiring.rs`, the only place that knows it.
@@ -31,6 +32,7 @@
 //! [`Observer`]: observe::Observer
 //! [`Services`]: usecases::Services
 
+pub mod admin_session;
 pub mod audit;
 pub mod cidr;
 pub mod clock_step;

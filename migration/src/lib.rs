@@ -4,6 +4,7 @@
 //! Unix epoch; `TEXT`; `BLOB`), an index for whatever a periodic scan looks for, and a working way down. A migration
 //! that has been released is never edited: the next one follows it.
 
+mod admin_sessions;
 mod answer_members;
 mod audit;
 mod callback_hash;
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(key_macs::Migration),
             Box::new(audit::Migration),
             Box::new(return_codes::Migration),
+            Box::new(admin_sessions::Migration),
         ]
     }
 }

@@ -64,6 +64,7 @@ async fn purge(services: &Services, stop: &Stop) -> bool {
     while goes_on() && is_whole("wrong codes", services.links.purge_guesses(BATCH).await) {}
     while goes_on() && is_whole("ended revocations", services.revoker.purge(BATCH).await) {}
     while goes_on() && is_whole("old audit entries", services.audit.purge(BATCH).await) {}
+    while goes_on() && is_whole("ended sessions", services.admin_sessions.purge(BATCH).await) {}
     goes_on()
 }
 

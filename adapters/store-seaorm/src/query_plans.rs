@@ -21,8 +21,8 @@ use crate::accounts::locked::locked;
 use crate::entities::{accounts, device_codes, revocations as outgoing, tokens};
 use crate::refreshes::{open_providers, outages};
 use crate::{
-    DatabaseUrl, PoolSettings, SeaOrmStore, audit, claims, clock_steps, guesses, keys, links,
-    outbox, reads, revocations, sealed_rows, seals,
+    DatabaseUrl, PoolSettings, SeaOrmStore, admin_sessions, audit, claims, clock_steps, guesses,
+    keys, links, outbox, reads, revocations, sealed_rows, seals,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
@@ -233,6 +233,12 @@ async fn wrong_codes_are_counted_and_forgotten_by_an_index() {
     let surplus = plan(surplus).await;
     assert!(surplus.contains("COVERING INDEX ix_wrong_codes_tried_at (tried_at<?)"));
     assert_uses(guesses::delete_old(NOW, 10), &index).await;
+}
+
+#[tokio::test]
+async fn sessions_are_forgotten_by_an_index() {
+    let unused = admin_sessions::delete_unused(NOW, 10);
+    assert_uses(unused, &["ix_admin_sessions_seen_at"]).await;
 }
 
 #[tokio::test]

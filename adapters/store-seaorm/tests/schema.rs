@@ -41,7 +41,8 @@ async fn up_and_down_and_up_again() {
             "m0011_networks",
             "m0012_key_macs",
             "m0013_audit",
-            "m0014_return_codes"
+            "m0014_return_codes",
+            "m0017_admin_sessions"
         ]
     );
     store.migrate_up().await.unwrap();

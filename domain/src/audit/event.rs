@@ -27,6 +27,8 @@ words! {
         TokenHandedOut => "token.handed_out",
         /// A refresh has failed in a way that it did not fail before.
         RefreshFailed => "refresh.failed",
+        /// An operator has asked for a refresh.
+        RefreshRequested => "refresh.requested",
         /// A grant that was degraded or given up has been refreshed.
         RefreshRecovered => "refresh.recovered",
         /// A grant was given up: a person must consent again.
@@ -43,6 +45,12 @@ words! {
         BearerRefused => "bearer.refused",
         /// An operator's key was used, counted for each network and minute.
         OperatorUsed => "operator.used",
+        /// An operator has logged in at the page `/admin`.
+        AdminLoggedIn => "admin.logged_in",
+        /// A key was refused at the page `/admin`.
+        AdminRefused => "admin.refused",
+        /// An operator has logged out.
+        AdminLoggedOut => "admin.logged_out",
         /// A process of the service has started, with this configuration.
         ServiceStarted => "service.started",
         /// Entries were found that this service has not written. They were not added to the log.
@@ -71,6 +79,7 @@ impl AuditKind {
                 | Self::LinkWrongReturnCode
                 | Self::LinkEnded
                 | Self::BearerRefused
+                | Self::AdminRefused
         )
     }
 }

@@ -12,9 +12,9 @@ pub use oauth_provider::{
     RefreshAnswer, RefreshError, Revoked, TokenToRevoke,
 };
 pub use token_store::{
-    AccountCount, AccountStore, AuditStore, Census, CensusStore, ClockStepStore, Descendants,
-    DyingCount, GuessStore, KeyCreation, KeyStore, LinkCreation, LinkStore, NewLink, NewLinkKey,
-    OpenedGrant, OpenedKey, OutageStore, OverdueCount, OwnerKind, ReadStore, Recorded,
+    AccountCount, AccountStore, AdminSessionStore, AuditStore, Census, CensusStore, ClockStepStore,
+    Descendants, DyingCount, GuessStore, KeyCreation, KeyStore, LinkCreation, LinkStore, NewLink,
+    NewLinkKey, OpenedGrant, OpenedKey, OutageStore, OverdueCount, OwnerKind, ReadStore, Recorded,
     RefreshStore, ReplicaStore, Resealing, RevocationStore, RowVersion, SealStore, SealedRow,
     SealedTo, SealedValue, SecretKind, StoreError, TokenStore, WriteTestStore,
 };

@@ -1,6 +1,7 @@
 //! What people and programs can do. Each service is a folder with its rules; [`Services`] holds one of each.
 
 mod accounts;
+mod admin_sessions;
 mod audit;
 mod caller;
 mod consents;
@@ -11,6 +12,7 @@ mod keys;
 mod links;
 mod name;
 mod operators;
+mod overview;
 mod page;
 mod providers;
 mod readiness;
@@ -27,7 +29,8 @@ mod tokens;
 mod unlock;
 mod withdrawal;
 
-pub use accounts::{AccountPage, Accounts, after_restore};
+pub use accounts::{AccountPage, AccountSearch, Accounts, after_restore};
+pub use admin_sessions::{AdminSessions, LoggedIn};
 pub use audit::{
     AuditLog, AuditPage, AuditSettings, Verified, VerifyError, export_audit, verify_audit,
 };
@@ -37,7 +40,8 @@ pub use housekeeping::Housekeeping;
 pub use key_macs::{add_key_macs, give_up_key_macs};
 pub use keys::{HandedKey, KeyPage, KeyRequest, Keys};
 pub use links::{LinkReport, LinkRequest, Links, StartedLink};
-pub use operators::Operators;
+pub use operators::{Operator, Operators};
+pub use overview::{Overview, ProviderState, ServiceState};
 pub use page::Page;
 pub use providers::Providers;
 pub use readiness::Readiness;

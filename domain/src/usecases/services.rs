@@ -9,8 +9,9 @@ use super::readiness::Readiness;
 use super::tokens::Renewal;
 use super::withdrawal::Withdrawals;
 use super::{
-    Accounts, AuditLog, Consents, Housekeeping, Keys, Links, Operators, Pause, Providers, Redeemer,
-    RefreshOnDemand, Refresher, RevokeOnDemand, Revoker, TokenCache, Tokens,
+    Accounts, AdminSessions, AuditLog, Consents, Housekeeping, Keys, Links, Operators, Overview,
+    Pause, Providers, Redeemer, RefreshOnDemand, Refresher, RevokeOnDemand, Revoker, TokenCache,
+    Tokens,
 };
 use crate::entropy::Entropy;
 use crate::link::ReturnCodePolicy;
@@ -108,6 +109,10 @@ pub struct Services {
     pub keys: Arc<Keys>,
     /// The keys of operators.
     pub operators: Arc<Operators>,
+    /// Logs operators in at the page `/admin`.
+    pub admin_sessions: Arc<AdminSessions>,
+    /// For operators: how providers and replicas are.
+    pub overview: Arc<Overview>,
     /// Refreshes grants.
     pub refresher: Arc<Refresher>,
     /// Revokes tokens.
@@ -152,6 +157,8 @@ impl Services {
             redeemer: Arc::new(redeemer),
             tokens: Arc::new(Tokens::new(ports, &renewal)),
             accounts: deletion,
+            admin_sessions: Arc::new(AdminSessions::new(ports, &operators, &keys)),
+            overview: Arc::new(Overview::new(ports)),
             keys,
             consents: Arc::new(consents),
             links: Arc::new(Links::new(

@@ -13,6 +13,7 @@ use crate::grant::{AccountKey, Extra};
 use crate::link::{Link, LinkCode, Network, ReturnCode};
 use crate::ports::{Cipher, CipherError, HashKey, SealedTo, SealedValue, SecretKind};
 use crate::secret::{AccessKey, BrowserToken, CallbackQuery, KeyedHash, SealId, Sealed};
+use crate::time::Timestamp;
 
 pub use place::Sealable;
 use place::{STATE, associated_data, bound, hash_key_without_macs, places};
@@ -253,6 +254,25 @@ impl Vault {
     #[must_use]
     pub fn csrf_token(&self, browser: &BrowserToken) -> KeyedHash {
         self.hash("csrf", browser.expose())
+    }
+
+    /// The hash that the session of an operator is found by.
+    #[must_use]
+    pub fn hash_session(&self, token: &BrowserToken) -> KeyedHash {
+        self.hash("admin_session", token.expose())
+    }
+
+    /// The MAC of an operator's session: over its token, its start and the operator's key.
+    #[must_use]
+    pub fn session_mac(
+        &self,
+        token: &KeyedHash,
+        created_at: Timestamp,
+        operator: &KeyedHash,
+    ) -> KeyedHash {
+        let created_at = created_at.as_millis().to_be_bytes();
+        let parts: [&[u8]; 3] = [token.as_bytes(), &created_at, operator.as_bytes()];
+        self.mac("admin_session_mac", &parts.concat())
     }
 
     /// The hash of an operator's key, for comparing without telling how much of it was right.

@@ -32,6 +32,10 @@ const LEFT_OUT: &[(&str, &str)] = &[
         "who shares the source does not share the destination",
     ),
     (
+        "admin_sessions",
+        "operators log in again: the copy may have other operators",
+    ),
+    (
         "wrong_codes",
         "what counts for minutes is forgotten soon: nobody who guesses can bring a copy about",
     ),

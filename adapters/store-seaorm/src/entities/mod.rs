@@ -6,6 +6,7 @@
 
 pub(crate) mod access_keys;
 pub(crate) mod accounts;
+pub(crate) mod admin_sessions;
 pub(crate) mod audit_ends;
 pub(crate) mod audit_inbox;
 pub(crate) mod audit_log;

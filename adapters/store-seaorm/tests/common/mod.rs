@@ -125,7 +125,7 @@ impl OnServer {
 
     /// As good as a new one, and quicker made.
     pub(crate) fn emptied(&self) -> Self {
-        let empty = "TRUNCATE accounts, tokens, access_keys, device_codes, revocations, service_keys, replicas, wrong_codes, write_tests, outages, audit_inbox, audit_log, audit_ends RESTART IDENTITY";
+        let empty = "TRUNCATE accounts, tokens, access_keys, device_codes, revocations, service_keys, replicas, wrong_codes, write_tests, outages, audit_inbox, audit_log, audit_ends, admin_sessions RESTART IDENTITY";
         Cluster::shared().execute(&self.database, empty);
         self.clone()
     }

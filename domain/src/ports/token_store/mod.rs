@@ -1,6 +1,7 @@
 //! The TokenStore port, by what its methods are about.
 
 mod accounts;
+mod admin_sessions;
 mod audit;
 mod census;
 mod clock_steps;
@@ -21,6 +22,7 @@ use crate::link::TransitionError;
 use crate::vault::AlteredKey;
 
 pub use accounts::AccountStore;
+pub use admin_sessions::AdminSessionStore;
 pub use audit::AuditStore;
 pub use census::{AccountCount, Census, CensusStore, DyingCount, OverdueCount};
 pub use clock_steps::ClockStepStore;
@@ -39,7 +41,7 @@ pub use write_tests::WriteTestStore;
 /// method returns `Ok` for is durable. The store takes only sealed and hashed values, so no plaintext can be persisted
 /// by mistake.
 ///
-/// An adapter implements the thirteen traits; this one follows.
+/// An adapter implements the fourteen traits; this one follows.
 pub trait TokenStore:
     LinkStore
     + GuessStore
@@ -54,6 +56,7 @@ pub trait TokenStore:
     + OutageStore
     + WriteTestStore
     + AuditStore
+    + AdminSessionStore
 {
 }
 
@@ -71,6 +74,7 @@ impl<T> TokenStore for T where
         + OutageStore
         + WriteTestStore
         + AuditStore
+        + AdminSessionStore
 {
 }
 

@@ -1,6 +1,7 @@
 //! A store that forgets everything at the end.
 
 mod accounts;
+mod admin_sessions;
 mod audit;
 mod census;
 mod clock_steps;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use self::audit::Audit;
 use self::keys::Key;
 use super::FixedClock;
+use crate::admin_session::AdminSession;
 use crate::grant::refresh::Outage;
 use crate::grant::revocation::RevocationLease;
 use crate::grant::{AccessKeyId, AccountId, StoredTokens};
@@ -49,6 +51,7 @@ struct State {
     wrong_codes: Vec<WrongCode>,
     outages: Vec<Outage>,
     audit: Audit,
+    sessions: Vec<AdminSession>,
     recordings_to_refuse: u32,
     guesses_to_refuse: u32,
     is_silent: bool,

@@ -4,6 +4,7 @@ mod after_restore;
 mod delete;
 mod reader;
 mod refresh;
+mod search;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use crate::ports::{AccountStore, Clock, RevocationStore};
 
 pub use after_restore::after_restore;
 pub(super) use reader::{AccountReader, NO_SUCH_ACCOUNT};
+pub use search::AccountSearch;
 
 /// One page of accounts.
 pub type AccountPage = Page<Account, AccountId>;

@@ -5,6 +5,7 @@ mod confirm;
 mod ender;
 mod guesses;
 mod poll;
+mod relink;
 mod start;
 
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use super::{AuditLog, Operators, Ports, Providers, Settings};
 use crate::entropy::Entropy;
 use crate::link::{CodeLimit, Link, PollLimit, ReturnCodePolicy};
 use crate::observe::Observer;
-use crate::ports::{Clock, LinkStore, StoreError};
+use crate::ports::{Clock, KeyStore, LinkStore, StoreError};
 use crate::vault::Vault;
 
 pub(super) use completer::LinkCompleter;
@@ -28,6 +29,7 @@ pub use start::{LinkRequest, StartedLink};
 /// For clients: request a link code, poll it and confirm it.
 pub struct Links {
     links: Arc<dyn LinkStore>,
+    keys: Arc<dyn KeyStore>,
     vault: Vault,
     clock: Arc<dyn Clock>,
     entropy: Arc<Entropy>,
@@ -60,6 +62,7 @@ impl Links {
     ) -> Self {
         Self {
             links: ports.store.clone(),
+            keys: ports.store.clone(),
             vault: ports.vault.clone(),
             clock: Arc::clone(&ports.clock),
             entropy: Arc::clone(&ports.entropy),

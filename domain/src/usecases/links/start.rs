@@ -49,16 +49,16 @@ pub struct StartedLink {
 }
 
 /// A link to be stored under some code.
-struct Wanted {
-    provider: ProviderName,
-    requester: Requester,
+pub(super) struct Wanted {
+    pub(super) provider: ProviderName,
+    pub(super) requester: Requester,
     /// The network whose link codes are limited.
-    network: Option<KeyedHash>,
-    key: NewLinkKey,
-    return_code: bool,
-    most_open: u64,
-    actor: Actor,
-    address: Option<IpAddr>,
+    pub(super) network: Option<KeyedHash>,
+    pub(super) key: NewLinkKey,
+    pub(super) return_code: bool,
+    pub(super) most_open: u64,
+    pub(super) actor: Actor,
+    pub(super) address: Option<IpAddr>,
 }
 
 impl Links {
@@ -163,7 +163,11 @@ impl Links {
     }
 
     /// Judges whether a link at this provider may ask for a return code, or must.
-    fn judge_return_code(&self, asked: bool, provider: &ProviderName) -> Result<(), Refusal> {
+    pub(super) fn judge_return_code(
+        &self,
+        asked: bool,
+        provider: &ProviderName,
+    ) -> Result<(), Refusal> {
         match (self.return_code, asked) {
             (ReturnCodePolicy::Required, false) => return Err(Refusal::ReturnCodeRequired),
             (ReturnCodePolicy::Off, true) => {
@@ -188,7 +192,7 @@ impl Links {
     }
 
     /// Stores a link under a code that no other link has.
-    async fn create(&self, wanted: Wanted) -> Result<LinkCode, Refusal> {
+    pub(super) async fn create(&self, wanted: Wanted) -> Result<LinkCode, Refusal> {
         const TRIES: usize = 20;
         let provider = &wanted.provider;
         let digits = self.guesses.code_digits().await?;

@@ -1,6 +1,7 @@
 //! The services over the fakes, on a clock that stands still; and tests that concern several of them.
 #![allow(clippy::unwrap_used)]
 
+mod admin_sessions;
 mod altered_rows;
 mod authorization;
 mod operators;

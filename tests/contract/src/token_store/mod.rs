@@ -1,6 +1,7 @@
 //! What a store promises.
 
 mod accounts;
+mod admin_sessions;
 mod audit;
 mod callbacks;
 mod clock_steps;
@@ -209,6 +210,10 @@ where
         },
         replicas::{
             they_say_who_they_are, they_are_seen_again, who_ends_is_forgotten, who_is_gone_is_forgotten,
+        },
+        admin_sessions::{
+            they_are_found_by_their_tokens, the_latest_use_stands, one_that_has_ended_stays_ended,
+            unused_ones_are_forgotten,
         },
         write_tests::{a_store_that_works_passes, a_test_leaves_an_empty_store_empty, many_test_at_once},
         purging::{

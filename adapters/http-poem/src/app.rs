@@ -65,10 +65,10 @@ struct Routes {
 
 impl Routes {
     fn new(services: Arc<Services>, public_url: Url, allowed_hosts: AllowedHosts) -> Self {
-        let consents = Arc::clone(&services.consents);
+        let others = pages::routes(docs::routes(), Arc::clone(&services), &public_url);
         Self {
             api: api::service(api::new(services, &public_url)).into_endpoint(),
-            others: pages::routes(docs::routes(), consents, &public_url),
+            others,
             public_url,
             allowed_hosts,
         }

@@ -54,8 +54,11 @@ pub(crate) fn check(
 
 fn is_of_interest(request: &Request) -> bool {
     let path = request.uri().path();
-    let is_page =
-        path == "/device" || path.starts_with("/device/") || path.starts_with("/callback/");
+    let is_below = |page: &str| {
+        let rest = path.strip_prefix(page);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let is_page = is_below("/device") || is_below("/admin") || path.starts_with("/callback/");
     let is_anonymous = !request.headers().contains_key(header::AUTHORIZATION);
     is_page || request.method() == Method::POST && is_anonymous
 }
@@ -134,12 +137,24 @@ mod tests {
             });
             is_of_interest(&request.finish())
         };
-        for path in ["/device", "/device/status?code=1", "/callback/work?code=1"] {
+        for path in [
+            "/device",
+            "/device/status?code=1",
+            "/callback/work?code=1",
+            "/admin",
+            "/admin/accounts/1",
+        ] {
             assert!(is_checked(Method::GET, path, None), "{path}");
         }
         assert!(is_checked(Method::POST, "/v1/link-code", None));
         assert!(!is_checked(Method::POST, "/v1/link-code", Some("Bearer k")));
-        for path in ["/v1/readyz", "/v1/token", "/openapi.json", "/devices"] {
+        for path in [
+            "/v1/readyz",
+            "/v1/token",
+            "/openapi.json",
+            "/devices",
+            "/admins",
+        ] {
             assert!(!is_checked(Method::GET, path, None), "{path}");
         }
     }

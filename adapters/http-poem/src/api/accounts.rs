@@ -128,7 +128,7 @@ impl Accounts {
 }
 
 /// Parses the account id of an address.
-pub(super) fn account_id(text: &str) -> AccountId {
+pub(crate) fn account_id(text: &str) -> AccountId {
     id::read(text, AccountId(-1))
 }
 

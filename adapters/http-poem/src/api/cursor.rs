@@ -9,11 +9,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::error::{Code, Problem};
 
 /// Prefixes that keep the cursors of different lists apart.
-pub(super) struct Cursors(&'static str);
+pub(crate) struct Cursors(&'static str);
 
-pub(super) const ACCOUNTS: Cursors = Cursors("account:");
-pub(super) const KEYS: Cursors = Cursors("key:");
-pub(super) const REVOCATIONS: Cursors = Cursors("revocation:");
+pub(crate) const ACCOUNTS: Cursors = Cursors("account:");
+pub(crate) const KEYS: Cursors = Cursors("key:");
+pub(crate) const REVOCATIONS: Cursors = Cursors("revocation:");
 pub(super) const AUDIT: Cursors = Cursors("audit:");
 
 /// Default page size.
@@ -23,12 +23,12 @@ pub(super) const fn page_size() -> u32 {
 
 impl Cursors {
     /// Returns the cursor that continues after an item.
-    pub(super) fn write(&self, after: impl Display) -> String {
+    pub(crate) fn write(&self, after: impl Display) -> String {
         URL_SAFE_NO_PAD.encode(format!("{}{after}", self.0))
     }
 
     /// Returns the item after which the caller's cursor continues, if there is a cursor.
-    pub(super) fn read<Id: FromStr>(&self, cursor: Option<&str>) -> Result<Option<Id>, Problem> {
+    pub(crate) fn read<Id: FromStr>(&self, cursor: Option<&str>) -> Result<Option<Id>, Problem> {
         let Some(cursor) = cursor else {
             return Ok(None);
         };
@@ -39,12 +39,12 @@ impl Cursors {
     }
 
     /// Returns the cursor of a filtered list. It continues only a list with the same filters.
-    pub(super) fn write_with(&self, filters: &str, after: impl Display) -> String {
+    pub(crate) fn write_with(&self, filters: &str, after: impl Display) -> String {
         self.write(format!("{after} {filters}"))
     }
 
     /// Reads a cursor that [`Cursors::write_with`] has written for the same filters.
-    pub(super) fn read_with<Id: FromStr>(
+    pub(crate) fn read_with<Id: FromStr>(
         &self,
         filters: &str,
         cursor: Option<&str>,

@@ -130,7 +130,7 @@ impl Keys {
         descendants: Query<bool>,
     ) -> Result<Deleted, Failure<DeleteKey>> {
         let caller = bearer.caller(&self.services.keys).await?;
-        let (id, key) = (account_id(&id), id::read(&key_id, AccessKeyId(-1)));
+        let (id, key) = (account_id(&id), self::key_id(&key_id));
         let with = match descendants.0 {
             true => Descendants::Deleted,
             false => Descendants::Kept,
@@ -140,6 +140,11 @@ impl Keys {
         deleted.await?;
         Ok(Deleted::Deleted)
     }
+}
+
+/// Parses the key id of an address.
+pub(crate) fn key_id(text: &str) -> AccessKeyId {
+    id::read(text, AccessKeyId(-1))
 }
 
 struct ListKeys;

@@ -11,6 +11,10 @@ mod providers;
 mod revocations;
 mod token;
 
+pub(crate) use accounts::account_id;
+pub(crate) use cursor::{ACCOUNTS, KEYS, REVOCATIONS};
+pub(crate) use keys::key_id;
+
 use std::sync::Arc;
 
 use central_oauth_domain::usecases::Services;

@@ -93,6 +93,21 @@ impl Problem {
         }
     }
 
+    /// Returns its HTTP status.
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    /// Returns what it says to people.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Returns after how long to try again, if that helps.
+    pub(crate) const fn wait(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
     /// Hides the cause from the caller and logs it.
     pub(crate) fn internal(cause: &(dyn Error + 'static)) -> Self {
         tracing::error!(error = cause, "request failed: internal error");

@@ -23,7 +23,7 @@ pub(super) async fn take(request: &Request, body: Body, Data(site): Data<&Arc<Si
         Ok(form) => form,
         Err(no_form) => return refused::no_form(&visit, no_form),
     };
-    if let Some(distrust) = visit.distrust(&form) {
+    if let Some(distrust) = visit.distrust(&form.csrf) {
         return refused::distrusted(&visit, distrust, &form.code);
     }
     let Ok(code) = LinkCode::parse(&form.code) else {

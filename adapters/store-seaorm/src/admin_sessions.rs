@@ -34,7 +34,7 @@ impl AdminSessionStore for SeaOrmStore {
     async fn session(&self, token: &KeyedHash) -> Result<Option<AdminSession>, StoreError> {
         let found = Entity::find().filter(Column::Token.eq(bytes(token)));
         let found = found.one(&self.read().await?).await.map_err(failed)?;
-        found.map(session).transpose()
+        found.as_ref().map(session).transpose()
     }
 
     async fn note_session_use(&self, token: &KeyedHash, at: Timestamp) -> Result<(), StoreError> {
@@ -79,7 +79,7 @@ fn bytes(hash: &KeyedHash) -> Vec<u8> {
     hash.as_bytes().to_vec()
 }
 
-fn session(row: Model) -> Result<AdminSession, StoreError> {
+fn session(row: &Model) -> Result<AdminSession, StoreError> {
     let hashes = hash(&row.token).zip(hash(&row.mac));
     let unreadable = || StoreError::Corrupt("a session has hashes of another length".into());
     let (token, mac) = hashes.ok_or_else(unreadable)?;

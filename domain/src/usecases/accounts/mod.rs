@@ -107,4 +107,5 @@ impl Accounts {
 mod tests {
     mod after_restore;
     mod delete;
+    mod search;
 }

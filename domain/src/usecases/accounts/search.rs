@@ -22,8 +22,7 @@ impl AccountSearch {
 }
 
 /// Accounts that are read at a time, and how often for one page.
-const BATCH: u64 = 500;
-const MOST_BATCHES: usize = 10;
+const BATCHES: (u64, usize) = (500, 10);
 
 impl Accounts {
     /// Lists the accounts that are searched for among those that [`Accounts::list`] lists. A page may have fewer than `limit`
@@ -35,12 +34,23 @@ impl Accounts {
         &self,
         caller: &Caller,
         wanted: &AccountSearch,
-        mut after: Option<AccountId>,
+        after: Option<AccountId>,
         limit: u64,
     ) -> Result<AccountPage, Refusal> {
+        self.search_in(caller, wanted, after, limit, BATCHES).await
+    }
+
+    pub(super) async fn search_in(
+        &self,
+        caller: &Caller,
+        wanted: &AccountSearch,
+        mut after: Option<AccountId>,
+        limit: u64,
+        (batch, most): (u64, usize),
+    ) -> Result<AccountPage, Refusal> {
         let mut found = Vec::new();
-        for _ in 0..MOST_BATCHES {
-            let page = self.list(caller, after, BATCH).await?;
+        for _ in 0..most {
+            let page = self.list(caller, after, batch).await?;
             found.extend(page.items.into_iter().filter(|one| wanted.admits(one)));
             after = page.next;
             if found.len() as u64 > limit {

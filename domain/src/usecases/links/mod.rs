@@ -113,6 +113,7 @@ mod tests {
     mod confirm;
     mod guesses;
     mod poll;
+    mod relink;
     mod room;
     mod start;
 }

@@ -1,5 +1,7 @@
 //! Hands out a link code for an account because an operator asks for it.
 
+use std::net::IpAddr;
+
 use super::Links;
 use super::start::{StartedLink, Wanted};
 use crate::audit::Actor;
@@ -19,6 +21,7 @@ impl Links {
         &self,
         caller: &Caller,
         id: AccountId,
+        address: IpAddr,
     ) -> Result<StartedLink, Refusal> {
         let account = self.accounts.owned(caller, id).await?;
         if !account.identified {
@@ -46,7 +49,7 @@ impl Links {
             return_code: false,
             most_open: Self::MOST_OPEN,
             actor: Actor::from(caller),
-            address: None,
+            address: Some(address),
         };
         Ok(StartedLink {
             code: self.create(wanted).await?,

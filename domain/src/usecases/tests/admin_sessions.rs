@@ -194,6 +194,22 @@ async fn who_logs_in_and_out_is_recorded() {
 }
 
 #[tokio::test]
+async fn only_operators_see_providers_and_replicas() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    for operator in [Caller::Admin, Caller::Auditor] {
+        let state = stage.overview.state(&operator).await.unwrap();
+        assert_eq!((state.providers.len(), state.replicas.len()), (1, 0));
+    }
+    let refused = stage.overview.state(&Caller::Nobody).await.err();
+    assert!(matches!(refused, Some(Refusal::Unauthorized(_))));
+    for other in [Caller::Enroller, stage.caller(&key).await] {
+        let refused = stage.overview.state(&other).await.err();
+        assert!(matches!(refused, Some(Refusal::Forbidden(_))));
+    }
+}
+
+#[tokio::test]
 async fn sessions_that_are_over_are_deleted() {
     let stage = stage().await;
     let old = log_in(&stage, ADMIN).await.unwrap();

@@ -1,24 +1,52 @@
-//! The list of accounts, and one account with its keys.
+//! The list of accounts.
 
 use std::sync::Arc;
 
-use central_oauth_domain::grant::{
-    Account, AccountStatus, KeyLimits, KeyMaker, KeyRecord, ProviderName,
-};
-use central_oauth_domain::usecases::{AccountSearch, Refusal};
+use askama::Template;
+use central_oauth_domain::grant::{Account, AccountStatus, ProviderName};
+use central_oauth_domain::usecases::AccountSearch;
 use central_oauth_domain::{Fault, Timestamp};
 use poem::http::StatusCode;
-use poem::web::{Data, Path};
+use poem::web::Data;
 use poem::{Request, Response, Result, handler};
 use url::form_urlencoded;
 
 use super::AdminSite;
 use super::desk::{self, Desk};
-use super::templates::{AccountRow, Accounts, KeyRow, OneAccount};
+use super::templates::{DeskFrame, Status};
 use crate::api;
-use crate::error::Problem;
 use crate::pages::form::Fields;
+use crate::pages::site;
 use crate::pages::words::Moment;
+
+/// The list of accounts.
+#[derive(Template)]
+#[template(path = "admin/accounts.html")]
+struct Accounts<'a> {
+    frame: &'a site::Frame,
+    desk: DeskFrame<'a>,
+    /// The providers that can be chosen, and which one is.
+    providers: Vec<(String, bool)>,
+    /// The word and the name of each status, and which one is chosen.
+    statuses: Vec<(&'static str, &'static str, bool)>,
+    accounts: Vec<AccountRow>,
+    /// The address of the next page.
+    next: Option<String>,
+}
+
+/// An account in a list.
+pub(super) struct AccountRow {
+    pub(super) href: String,
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) provider: String,
+    pub(super) status: Status,
+    /// The last error, or a warning.
+    pub(super) trouble: Option<String>,
+    /// When the grant ends, whatever is done.
+    pub(super) ends: Option<Moment>,
+    pub(super) next_refresh: Option<Moment>,
+}
 
 /// Items on a page.
 pub(super) const PAGE: u64 = 50;
@@ -68,55 +96,6 @@ pub(super) async fn list(request: &Request, Data(site): Data<&Arc<AdminSite>>) -
     })))
 }
 
-/// `GET /admin/accounts/{id}`.
-#[handler]
-pub(super) async fn show(
-    request: &Request,
-    Path(id): Path<String>,
-    Data(site): Data<&Arc<AdminSite>>,
-) -> Result<Response> {
-    let desk = Desk::open(site, request).await?;
-    let query = Fields::of_query(request);
-    let page = page(&desk, &id, &query).await;
-    Ok(desk.answer(page?))
-}
-
-/// Only a cursor that is none is no refusal.
-async fn page(
-    desk: &Desk<'_>,
-    id: &str,
-    query: &Fields,
-) -> Result<Result<Response, Refusal>, Problem> {
-    let after = api::KEYS.read(query.get("cursor"))?;
-    let account = match desk.account(id).await {
-        Ok(account) => account,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let keys = &desk.services().keys;
-    let listed = keys.list(desk.caller(), account.id, after, PAGE).await;
-    Ok(listed.map(|keys| {
-        let href = desk.account_page(account.id);
-        let next = keys.next.map(|id| {
-            let cursor = api::KEYS.write(id);
-            format!("{href}?cursor={cursor}")
-        });
-        let keys = keys.items.into_iter().map(|key| key_row(key, desk.now));
-        let page = OneAccount {
-            frame: &desk.site.device.frame,
-            desk: desk.frame(desk::ACCOUNTS),
-            done: desk::done(query),
-            trouble: trouble(desk, &account).map(|fault| fault.detail),
-            person: &account.key.account_id,
-            scopes: &account.scopes,
-            times: times(&account, desk.now),
-            account: row(desk, account.clone()),
-            keys: keys.collect(),
-            next,
-        };
-        desk.page(StatusCode::OK, &page)
-    }))
-}
-
 /// What the cursor of a filtered list is bound to, in the form of a query.
 fn filters(wanted: &AccountSearch, status: Option<&str>) -> String {
     let provider = wanted.provider.as_ref().map(ProviderName::as_str);
@@ -141,7 +120,7 @@ fn providers(desk: &Desk<'_>, chosen: Option<&ProviderName>) -> Vec<(String, boo
         .collect()
 }
 
-fn row(desk: &Desk<'_>, account: Account) -> AccountRow {
+pub(super) fn row(desk: &Desk<'_>, account: Account) -> AccountRow {
     let moment = |at: Timestamp| Moment::of(at, desk.now);
     // Without a refresh, the account ends with its access token.
     let last = account.access_token_expires_at;
@@ -160,54 +139,7 @@ fn row(desk: &Desk<'_>, account: Account) -> AccountRow {
 }
 
 /// The last error of an account, or a warning.
-fn trouble(desk: &Desk<'_>, account: &Account) -> Option<Fault> {
+pub(super) fn trouble(desk: &Desk<'_>, account: &Account) -> Option<Fault> {
     let warning = desk.services().accounts.warning(account);
     account.last_error.clone().or(warning)
-}
-
-fn times(account: &Account, now: Timestamp) -> Vec<(&'static str, Option<Moment>, &'static str)> {
-    let moment = |at: Option<Timestamp>| at.map(|at| Moment::of(at, now));
-    vec![
-        ("Grant ends", moment(account.grant_expires_at), "not known"),
-        (
-            "Refresh token expires if unused",
-            moment(account.refresh_token_expires_at),
-            "not known",
-        ),
-        (
-            "Access token expires",
-            moment(account.access_token_expires_at),
-            "never, as far as the provider says",
-        ),
-        ("Next refresh", moment(account.next_refresh_at), "none"),
-        ("Last refresh", moment(account.last_refreshed_at), "none"),
-        ("Last consent", moment(Some(account.linked_at)), ""),
-        ("First consent", moment(Some(account.created_at)), ""),
-    ]
-}
-
-fn key_row(key: KeyRecord, now: Timestamp) -> KeyRow {
-    let moment = |at: Timestamp| Moment::of(at, now);
-    KeyRow {
-        id: key.id.to_string(),
-        name: key.name,
-        role: key.role.as_str(),
-        limits: limits(&key.limits),
-        maker: key.maker.map(|maker| match maker {
-            KeyMaker::Link => "with a link code".to_owned(),
-            KeyMaker::Operator => "by an operator".to_owned(),
-            KeyMaker::Key(key) => format!("by key {key}"),
-        }),
-        made: Some(moment(key.created_at)),
-        used: key.last_used_at.map(moment),
-        expires: key.expires_at.map(moment),
-    }
-}
-
-fn limits(limits: &KeyLimits) -> Option<String> {
-    let networks = limits.networks.iter().map(ToString::to_string);
-    let rate = limits.uses_per_minute;
-    let rate = rate.map(|uses| format!("{uses} uses a minute"));
-    let all: Vec<_> = networks.chain(rate).collect();
-    (!all.is_empty()).then(|| all.join(", "))
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use askama::Template;
 use central_oauth_domain::grant::Account;
 use central_oauth_domain::grant::revocation::RevocationStatus;
 use central_oauth_domain::secret::AccessKey;
@@ -11,9 +12,23 @@ use poem::web::{Data, Path};
 use poem::{Body, Request, Response, Result, handler};
 
 use super::desk::{self, Desk};
-use super::templates::{Asks, Confirm, Relink};
+use super::templates::{Asks, Confirm, DeskFrame};
 use super::{AdminSite, qr};
 use crate::api::account_id;
+use crate::pages::site;
+
+/// The address at which a person consents again.
+#[derive(Template)]
+#[template(path = "admin/relink.html")]
+struct Relink<'a> {
+    frame: &'a site::Frame,
+    desk: DeskFrame<'a>,
+    subject: &'a str,
+    address: &'a str,
+    qr: Option<qr::Drawing>,
+    minutes: u64,
+    back: &'a str,
+}
 
 /// `GET /admin/accounts/{id}/refresh`.
 #[handler]
@@ -84,14 +99,15 @@ pub(super) async fn relink(
 async fn relinking(desk: &Desk<'_>, id: &str) -> Result<Response, Refusal> {
     let account = desk.account(id).await?;
     let links = &desk.services().links;
-    let started = links.start_relink(desk.caller(), account.id).await?;
+    let started = links.start_relink(desk.caller(), account.id, desk.address);
+    let started = started.await?;
     let public_url = desk.site.device.public_url.as_str();
     let public_url = public_url.trim_end_matches('/');
     let address = format!("{public_url}/device?code={}", started.code.digits());
     let page = Relink {
         frame: &desk.site.device.frame,
         desk: desk.frame(desk::ACCOUNTS),
-        subject: &account.display_name,
+        subject: &desk::named(&account),
         qr: qr::draw(&address),
         address: &address,
         minutes: started.expires_in.as_secs() / 60,
@@ -190,7 +206,7 @@ fn confirmation(
         frame: &desk.site.device.frame,
         desk: desk.frame(desk::ACCOUNTS),
         heading: words.heading,
-        subject: &account.display_name,
+        subject: &desk::named(account),
         text: words.text,
         button: words.button,
         action: &format!("{page}/{}", words.action),

@@ -12,7 +12,7 @@ use poem::http::StatusCode;
 use poem::{Body, Error, Request, Response, Result};
 
 use super::AdminSite;
-use super::templates::{Frame, Message, Tab};
+use super::templates::{DeskFrame, Message, Tab};
 use crate::address::client_address;
 use crate::api::account_id;
 use crate::error::Problem;
@@ -162,8 +162,8 @@ impl<'a> Desk<'a> {
     }
 
     /// Returns what all pages show around their content. `present` is the address of the page below the base.
-    pub(super) fn frame(&self, present: &'static str) -> Frame<'_> {
-        Frame {
+    pub(super) fn frame(&self, present: &'static str) -> DeskFrame<'_> {
+        DeskFrame {
             base: &self.site.base,
             style: &self.site.style,
             csrf: &self.csrf,
@@ -188,6 +188,12 @@ const TABS: [(&str, &str); 3] = [
     (REVOCATIONS, "/revocations"),
     (SERVICE, "/service"),
 ];
+
+/// Names an account so that no other one is meant: people choose their names at their providers.
+pub(super) fn named(account: &Account) -> String {
+    let (name, provider) = (&account.display_name, &account.key.provider);
+    format!("{name}, {provider}, account {}", account.id)
+}
 
 /// What a page says about what was done just before.
 pub(super) fn done(fields: &Fields) -> Option<&'static str> {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use askama::Template;
 use central_oauth_domain::grant::{Account, KeyLimits};
 use central_oauth_domain::ports::Descendants;
 use central_oauth_domain::usecases::{KeyRequest, Refusal};
@@ -13,9 +14,36 @@ use poem::{Body, Request, Response, Result, handler};
 
 use super::AdminSite;
 use super::desk::{self, Desk};
-use super::templates::{Asks, Confirm, Key, NewKey};
+use super::templates::{Asks, Confirm, DeskFrame};
 use crate::api::{account_id, key_id};
 use crate::pages::form::Fields;
+use crate::pages::site;
+
+/// The form for a new key.
+#[derive(Template)]
+#[template(path = "admin/new_key.html")]
+struct NewKey<'a> {
+    frame: &'a site::Frame,
+    desk: DeskFrame<'a>,
+    subject: &'a str,
+    action: &'a str,
+    back: &'a str,
+    name: &'a str,
+    days: &'a str,
+    problem: Option<&'a str>,
+}
+
+/// A new key, shown once.
+#[derive(Template)]
+#[template(path = "admin/key.html")]
+struct Key<'a> {
+    frame: &'a site::Frame,
+    desk: DeskFrame<'a>,
+    key: &'a str,
+    name: &'a str,
+    subject: &'a str,
+    back: &'a str,
+}
 
 /// `GET /admin/accounts/{id}/keys/new`.
 #[handler]
@@ -69,7 +97,7 @@ async fn creating(desk: &Desk<'_>, id: &str, fields: &Fields) -> Result<Response
         desk: desk.frame(desk::ACCOUNTS),
         key: made.access_key.expose(),
         name: made.record.name.as_deref().unwrap_or_default(),
-        subject: &account.display_name,
+        subject: &desk::named(&account),
         back: &desk.account_page(account.id),
     };
     Ok(desk.page(StatusCode::CREATED, &page))
@@ -103,7 +131,7 @@ pub(super) async fn ask_delete(
             frame: &site.device.frame,
             desk: desk.frame(desk::ACCOUNTS),
             heading: &format!("Delete key {key}?"),
-            subject: &account.display_name,
+            subject: &desk::named(&account),
             text: "The program that holds it gets no more tokens. The account and its other keys stay.",
             button: "Delete the key",
             action: &format!("{page}/keys/{key}/delete"),
@@ -151,7 +179,7 @@ fn form(
     let page = NewKey {
         frame: &desk.site.device.frame,
         desk: desk.frame(desk::ACCOUNTS),
-        subject: &account.display_name,
+        subject: &desk::named(account),
         action: &format!("{page}/keys/new"),
         back: &page,
         name,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use askama::Template;
 use central_oauth_domain::secret::AccessKey;
 use central_oauth_domain::usecases::Refusal;
 use poem::error::NotFoundError;
@@ -11,13 +12,23 @@ use poem::{Body, Request, Response, Result, handler};
 
 use super::AdminSite;
 use super::desk::Desk;
-use super::templates::Login;
 use crate::address::client_address;
 use crate::error::Problem;
 use crate::pages::form::Fields;
 use crate::pages::refused::after;
-use crate::pages::see_other;
 use crate::pages::visit::Visit;
+use crate::pages::{see_other, site};
+
+/// The form for an operator's key.
+#[derive(Template)]
+#[template(path = "admin/login.html")]
+struct Login<'a> {
+    frame: &'a site::Frame,
+    action: &'a str,
+    csrf: &'a str,
+    /// Why the last try failed.
+    problem: Option<&'a str>,
+}
 
 /// `GET /admin/login`.
 #[handler]

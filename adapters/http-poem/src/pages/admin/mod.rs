@@ -6,19 +6,22 @@
 //! | --- | --- |
 //! | [`login`] | logs operators in and out |
 //! | [`desk`] | a request of an operator who has logged in, and its answer |
-//! | [`accounts`] | the list of accounts, and one account with its keys |
+//! | [`accounts`], [`account`] | the list of accounts, and one account with its keys |
 //! | [`actions`] | refresh, relink, delete and revoke |
 //! | [`keys`] | make and delete keys |
-//! | [`service`] | revocations, providers and replicas |
-//! | [`templates`] | data of the templates |
+//! | [`revocations`] | the list of revocations |
+//! | [`service`] | providers and replicas |
+//! | [`templates`] | data that several pages have in common |
 //! | [`qr`] | draws QR codes |
 
+mod account;
 mod accounts;
 mod actions;
 mod desk;
 mod keys;
 mod login;
 mod qr;
+mod revocations;
 mod service;
 mod templates;
 
@@ -66,7 +69,7 @@ pub(super) fn routes(
         .at("/", get(accounts::list))
         .at("/login", get(login::show).post(login::log_in))
         .at("/logout", post(login::log_out))
-        .at("/accounts/:id", get(accounts::show))
+        .at("/accounts/:id", get(account::show))
         .at(
             "/accounts/:id/refresh",
             get(actions::ask_refresh).post(actions::refresh),
@@ -87,7 +90,7 @@ pub(super) fn routes(
             "/accounts/:id/keys/:key/delete",
             get(keys::ask_delete).post(keys::delete),
         )
-        .at("/revocations", get(service::revocations))
+        .at("/revocations", get(revocations::list))
         .at("/service", get(service::state))
         .data(site)
         .with(headers::private())

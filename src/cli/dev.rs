@@ -152,7 +152,7 @@ fn invite(
   the service   {url}
   the page      {url}device   where people enter a code
   the API       {url}docs   to read and to try
-  for operators {url}admin   log in with the admin key
+  for operators {url}admin   log in with this key:
   the admin key {admin_key}
   the sandbox   {sandbox}   a provider with invented people
   the database  {folder}   deleted when this command ends

@@ -1,9 +1,9 @@
-//! The configuration, as the audit log records it at each start: no address of a person, no secret.
+//! The configuration, as the audit log records it at each start and each reload: no address of a person, no secret.
 
 use std::net::SocketAddr;
 
 use central_oauth_domain::audit::{AuditEvent, AuditKind, NetworkPrecision};
-use central_oauth_domain::operator::OperatorRole;
+use central_oauth_domain::operator::{OperatorKey, OperatorRole};
 use url::Url;
 
 use crate::service::ServiceConfig;
@@ -17,10 +17,9 @@ pub(crate) fn service_started(
 ) -> AuditEvent {
     let is_set = |is_set: bool| if is_set { "set" } else { "unset" };
     let keys = &config.keys;
-    let providers = config.providers.providers.iter();
-    let providers: Vec<_> = providers
-        .map(|provider| provider.settings.name.as_str())
-        .collect();
+    let providers = &config.providers.providers;
+    let names = providers.iter();
+    let names = names.map(|provider| provider.settings.name.as_str());
     let database = match config.store.url.path() {
         Some(_) => "sqlite",
         None => "postgresql",
@@ -43,7 +42,42 @@ pub(crate) fn service_started(
         .with("previous_secret_keys", keys.secret.previous())
         .with("key_management", is_set(keys.secret.kms().is_some()))
         .with("providers", providers.len())
-        .with("provider_names", providers.join(","))
+        .with("provider_names", joined(names))
         .with("audit_network", network)
         .with("audit_retention", config.audit.retention.as_secs())
+}
+
+/// Returns the entry of a service that has read the keys of operators again.
+pub(crate) fn operators_reloaded(keys: &[OperatorKey]) -> AuditEvent {
+    AuditEvent::new(AuditKind::OperatorsReloaded).with("operator_keys", keys.len())
+}
+
+/// As many names as a value of the log may hold. The number of providers is recorded beside them.
+fn joined<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut joined = String::new();
+    for name in names {
+        if joined.len() + 1 + name.len() > AuditEvent::LONGEST_VALUE {
+            break;
+        }
+        if !joined.is_empty() {
+            joined.push(',');
+        }
+        joined.push_str(name);
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_names_are_cut_between_two() {
+        assert_eq!(joined(["github", "google"].into_iter()), "github,google");
+        let long = "a".repeat(63);
+        let many = joined([&*long; 9].into_iter());
+        assert_eq!(many, [&*long; 3].join(","));
+        let event = AuditEvent::new(AuditKind::ServiceStarted).with("provider_names", many);
+        assert!(!format!("{event:?}").contains("other"));
+    }
 }

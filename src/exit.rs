@@ -18,6 +18,7 @@ pub(crate) enum Exit {
     LinkFailed = 6,
     RelinkRequired = 7,
     Unavailable = 8,
+    Tampered = 9,
     CannotExecute = 126,
     CommandNotFound = 127,
 }
@@ -34,6 +35,7 @@ impl Exit {
         Self::LinkFailed,
         Self::RelinkRequired,
         Self::Unavailable,
+        Self::Tampered,
         Self::CannotExecute,
         Self::CommandNotFound,
     ];
@@ -52,6 +54,7 @@ impl Exit {
             Self::LinkFailed => "the link failed",
             Self::RelinkRequired => "a person must consent again: run central-oauth link --relink",
             Self::Unavailable => "the service or the provider cannot be reached; try again later",
+            Self::Tampered => "the audit log was changed outside the service",
             Self::CannotExecute => "exec found the command and cannot run it",
             Self::CommandNotFound => "exec did not find the command",
         }

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use central_oauth_domain::audit::Actor;
 use central_oauth_domain::link::ReturnCodePolicy;
-use central_oauth_domain::usecases::{AuditLog, AuditSettings, Operators, Services, Workers};
+use central_oauth_domain::usecases::{
+    AuditLog, AuditSettings, Operators, Services, Settings, Workers,
+};
 use central_oauth_http_poem::{AllowedHosts, Certificate, Connections, HttpSettings, TlsAcceptor};
 use central_oauth_observer_opentelemetry::Telemetry;
 use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
@@ -19,7 +21,7 @@ use url::Url;
 
 use crate::config::{
     ConfigError, Environment, HttpConfig, Keys, LinkConfig, ProviderConfig, SecretKeys,
-    StoreConfig, TelemetryConfig,
+    StoreConfig, TelemetryConfig, WorkloadConfig,
 };
 use crate::descriptors::most_connections;
 use crate::exit::{Exit, Failure};
@@ -35,6 +37,7 @@ pub(crate) struct ServiceConfig {
     pub(crate) http: HttpConfig,
     pub(crate) links: LinkConfig,
     pub(crate) providers: ProviderConfig,
+    pub(crate) workloads: Option<WorkloadConfig>,
     pub(crate) audit: AuditSettings,
     /// Where metrics are scraped.
     pub(crate) metrics: Option<SocketAddr>,
@@ -47,11 +50,13 @@ impl ServiceConfig {
         telemetry: &TelemetryConfig,
     ) -> Result<Self, ConfigError> {
         let links = LinkConfig::read(environment)?;
+        let providers = ProviderConfig::read(environment, links.provider_timeout)?;
         Ok(Self {
             store: StoreConfig::read(environment)?,
             keys: Keys::read(environment)?,
             http: HttpConfig::read(environment)?,
-            providers: ProviderConfig::read(environment, links.provider_timeout)?,
+            workloads: WorkloadConfig::read(environment, &providers)?,
+            providers,
             links,
             audit: config::audit_settings(environment)?,
             metrics: telemetry.scraped_at,
@@ -113,7 +118,12 @@ impl Service {
             config.audit,
         );
         let (ports, store) = wired.await?;
-        let settings = wiring::settings(&keys, links, &public_url, listen);
+        let workloads = config.workloads;
+        let workloads = workloads.map(|it| wiring::workloads(it, &ports.clock));
+        let settings = Settings {
+            workloads: workloads.transpose()?,
+            ..wiring::settings(&keys, links, &public_url, listen)
+        };
         let workers = Workers::new(&ports, &settings);
         let refreshes = Refreshes::new(Arc::clone(&workers.refresher));
         let outbox = Outbox::new(Arc::clone(&workers.revoker));
@@ -205,6 +215,11 @@ impl Service {
     /// The keys of operators.
     pub(crate) fn operators(&self) -> Arc<Operators> {
         Arc::clone(&self.operators)
+    }
+
+    /// The audit log.
+    pub(crate) fn audit(&self) -> Arc<AuditLog> {
+        Arc::clone(&self.audit)
     }
 
     /// Where people and programs reach the service.

@@ -1,5 +1,6 @@
 //! Waits at the start for the key management service that has wrapped the secret key.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use central_oauth_http_poem::{Connections, waiting_app};
@@ -22,12 +23,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// If the key management service refuses, or the address cannot be bound.
 pub(crate) async fn secret_keys(config: &ServiceConfig) -> Result<SecretKeys, Failure> {
     let keys = &config.keys.secret;
-    match keys.unwrap().await {
-        Err(error) if error.may_pass() => {
-            tracing::warn!(%error, "waiting for the key management service; until then the service is not ready");
-        }
+    let mut reason = match keys.unwrap().await {
+        Err(error) if error.may_pass() => error.to_string(),
         unwrapped => return Ok(unwrapped?),
-    }
+    };
+    warn(&reason);
     let (acceptor, _) = bind(config.http.listen).await?;
     let (stop, stopped) = watch::channel(false);
     let why = "the key management service has not opened the secret key yet";
@@ -35,13 +35,22 @@ pub(crate) async fn secret_keys(config: &ServiceConfig) -> Result<SecretKeys, Fa
     let connections = Connections::new(most_connections());
     let app = waiting_app(why);
     let serving = tokio::spawn(serve(acceptor, certificate, &connections, app, stopped));
+    let mut serving = pin!(serving);
     let mut pause = FIRST_PAUSE;
     let unwrapped = loop {
-        sleep(pause).await;
+        tokio::select! {
+            // Nobody could ask any more whether the service is ready.
+            ended = &mut serving => ended.map_err(Failure::other)??,
+            () = sleep(pause) => {}
+        }
         pause = LONGEST_PAUSE.min(pause * 2);
         match keys.unwrap().await {
             Err(error) if error.may_pass() => {
-                tracing::debug!(%error, "still waiting for the key management service");
+                let present = error.to_string();
+                if present != reason {
+                    warn(&present);
+                    reason = present;
+                }
             }
             unwrapped => break unwrapped,
         }
@@ -49,4 +58,11 @@ pub(crate) async fn secret_keys(config: &ServiceConfig) -> Result<SecretKeys, Fa
     stop.send_replace(true);
     serving.await.map_err(Failure::other)??;
     Ok(unwrapped?)
+}
+
+fn warn(error: &str) {
+    tracing::warn!(
+        error,
+        "waiting for the key management service; until then the service is not ready"
+    );
 }

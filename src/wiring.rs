@@ -9,14 +9,14 @@ use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::observe::Observer;
 use central_oauth_domain::ports::{CensusStore, Cipher, Clock, OAuthProvider};
 use central_oauth_domain::usecases::{
-    AuditLog, AuditSettings, Ports, Providers, Settings, TokenCache, UnlockError, add_key_macs,
-    after_restore, require_all_keys, unlock,
+    AuditLog, AuditSettings, Ports, Providers, Settings, TokenCache, UnlockError, WorkloadTrust,
+    add_key_macs, after_restore, require_all_keys, unlock,
 };
 use central_oauth_domain::vault::Vault;
 use central_oauth_observer_opentelemetry::{
     ObservedCipher, ObservedProvider, Telemetry, TelemetryOptions, headers_to_pass_on,
 };
-use central_oauth_provider_openidconnect::OpenIdConnectProvider;
+use central_oauth_provider_openidconnect::{OpenIdConnectProvider, WorkloadVerifier};
 use central_oauth_store_seaorm::{DatabaseClock, SeaOrmStore, peek_hash_key};
 use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
@@ -24,6 +24,7 @@ use url::Url;
 
 use crate::config::{
     ConfigError, Keys, LinkConfig, ProviderConfig, SecretKeys, StoreConfig, TelemetryConfig,
+    WorkloadConfig,
 };
 use crate::exit::{Exit, Failure};
 use crate::runtime::MachinePause;
@@ -116,6 +117,7 @@ pub(crate) async fn ports(
         vault.clone(),
         Arc::clone(&clock),
         Arc::clone(&entropy),
+        Arc::clone(&observer),
         audit,
     );
     let ports = Ports {
@@ -149,7 +151,22 @@ pub(crate) fn settings(
         operators: keys.operators.clone(),
         replica_name: replica_name(listen),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        workloads: None,
     }
+}
+
+/// The workloads that the operator trusts.
+pub(crate) fn workloads(
+    config: WorkloadConfig,
+    clock: &Arc<dyn Clock>,
+) -> Result<WorkloadTrust, Failure> {
+    let verifier = WorkloadVerifier::new(config.keys.clone(), clock);
+    let verifier = verifier.map_err(|(issuer, error)| config.refused(&issuer, &error))?;
+    Ok(WorkloadTrust {
+        identities: Arc::new(verifier),
+        issuers: config.issuers,
+        policies: config.policies,
+    })
 }
 
 /// This machine and the port on it, as an operator would look for it.

@@ -1,11 +1,13 @@
 //! From the link code to a token that works: the real binary, a certified authorization server, and a person in a real
-//! browser, with JavaScript and without.
+//! browser, with JavaScript and without; and what an operator sees and does there.
 //!
 //! With `CENTRAL_OAUTH_TEST_PICTURES=folder` the person takes a picture of every page.
 #![allow(clippy::unwrap_used)]
 
 #[path = "link_flow/client.rs"]
 mod client;
+#[path = "link_flow/operator.rs"]
+mod operator;
 #[path = "link_flow/person.rs"]
 mod person;
 mod support;

@@ -88,6 +88,7 @@ fn the_package_has_every_file_that_it_names() {
     };
     let program = value("ExecStart").split(' ').next().unwrap();
     assert_eq!(installed(program), "755");
+    assert_eq!(value("ExecReload"), "/bin/kill -HUP $MAINPID");
     let environment = value("EnvironmentFile");
     assert_eq!(installed(environment), "600");
     let kept: Vec<_> = package["conf-files"].as_array().unwrap().iter().collect();
@@ -130,6 +131,18 @@ fn the_readme_names_the_files_of_this_version() {
     ] {
         assert!(readme.contains(&file), "{file}");
     }
+}
+
+#[test]
+fn what_the_package_leaves_behind_includes_the_secret_key() {
+    let postrm = read("packaging/debian/postrm");
+    let deleted: Vec<_> = postrm
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("rm"))
+        .collect();
+    let folder = "rmdir --ignore-fail-on-non-empty /etc/central-oauth 2>/dev/null || true";
+    assert_eq!(deleted, ["rm -rf /var/lib/central-oauth", folder]);
 }
 
 #[test]
@@ -306,10 +319,16 @@ mod helm {
             "CENTRAL_OAUTH_PUBLIC_URL": "https://auth.example.com",
             "CENTRAL_OAUTH_SECRET_KEY": "0011",
         });
+        let number = json!({
+            "CENTRAL_OAUTH_PUBLIC_URL": "https://auth.example.com",
+            "CENTRAL_OAUTH_REFRESH_AT_LEAST": 2_592_000,
+        });
         for (values, reason) in [
             (json!({ "replicas": 2 }), "/replicas"),
             (json!({ "replica": 1 }), "replica"),
             (json!({ "settings": secret }), "CENTRAL_OAUTH_SECRET_KEY"),
+            // Helm would write 2.592e+06.
+            (json!({ "settings": number }), "REFRESH_AT_LEAST"),
             (
                 json!({ "settings": public("auth.example.com") }),
                 "PUBLIC_URL",

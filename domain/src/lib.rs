@@ -4,6 +4,7 @@
 //!
 //! | module | what it decides |
 //! | --- | --- |
+//! | [`admin_session`] | how long an operator stays logged in |
 //! | [`audit`] | what is recorded of an event, and how a change of the record is noticed |
 //! | [`clock_step`] | how far ahead a stored time may lie |
 //! | [`link`] | what a link code is, how a link lives and ends, how often codes may be guessed |
@@ -13,13 +14,14 @@
 //! | [`text`] | which characters of strangers are shown |
 //! | [`secret`] | the values that must never be printed, and their sealed and hashed forms |
 //! | [`vault`] | how secrets are sealed to their place, opened and hashed |
+//! | [`workload`] | what a workload's JWT must say, and what the workload may do |
 //! | [`ports`] | what the rules need from the outside: [`TokenStore`], [`Cipher`], [`OAuthProvider`], [`Clock`] |
 //! | [`observe`] | what whoever keeps count is told: [`Observer`] |
 //! | [`usecases`] | what people and programs can do: a service for each, held by [`Services`] |
 //!
 //! # Adding an adapter
 //!
-//! *A store*: implement the thirteen traits that make a [`TokenStore`] in a crate below `adapters/`, one transaction for each
+//! *A store*: implement the fourteen traits that make a [`TokenStore`] in a crate below `adapters/`, one transaction for each
 //! method, and run `central_oauth_contract::token_store` against it. *A provider*: implement [`OAuthProvider`], one HTTP
 //! exchange for each method; intervals, deadlines and retries are decided here. *A cipher*: implement [`Cipher`] and
 //! run `central_oauth_contract::cipher`. Then name the adapter in `src/wiring.rs`, the only place that knows it.
@@ -31,6 +33,7 @@
 //! [`Observer`]: observe::Observer
 //! [`Services`]: usecases::Services
 
+pub mod admin_session;
 pub mod audit;
 pub mod cidr;
 pub mod clock_step;
@@ -38,6 +41,7 @@ pub mod entropy;
 pub mod fault;
 pub mod grant;
 mod key_checksum;
+mod labels;
 pub mod link;
 pub mod observe;
 pub mod operator;
@@ -51,6 +55,8 @@ pub mod text;
 pub mod time;
 pub mod usecases;
 pub mod vault;
+pub mod workload;
 
 pub use fault::Fault;
+pub use labels::{BadLabel, Label, Labels};
 pub use time::Timestamp;

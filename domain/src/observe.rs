@@ -48,6 +48,9 @@ pub trait Observer: Send + Sync {
     /// The row of an access key was changed by somebody who does not have the secret key; the key was refused.
     fn key_altered(&self) {}
 
+    /// The audit log was changed by somebody who does not have the secret key.
+    fn audit_log_altered(&self) {}
+
     /// The accounts were counted.
     fn counted(&self, _census: &Census) {}
 }

@@ -49,6 +49,8 @@ secrets! {
     ExtraText,
     /// A client's key to one account.
     AccessKey,
+    /// The JWT with which a workload proves who it is (RFC 7519).
+    WorkloadToken,
     /// The random value in the cookie of the browser that a person uses at the page.
     BrowserToken,
 }
@@ -63,6 +65,14 @@ impl AccessKey {
         let key = format!("{}{}", Self::PREFIX, entropy.text(40));
         let checksum = checksum(&key);
         Self::new(key + &checksum)
+    }
+}
+
+impl WorkloadToken {
+    /// Whether a bearer token looks like a JWT: base64url of a JSON object, and a second part.
+    #[must_use]
+    pub fn is_like(bearer: &str) -> bool {
+        bearer.starts_with("eyJ") && bearer.contains('.')
     }
 }
 

@@ -4,6 +4,7 @@
 //! Unix epoch; `TEXT`; `BLOB`), an index for whatever a periodic scan looks for, and a working way down. A migration
 //! that has been released is never edited: the next one follows it.
 
+mod admin_sessions;
 mod answer_members;
 mod audit;
 mod callback_hash;
@@ -11,11 +12,13 @@ mod clock_steps;
 mod grant_expires_at;
 mod initial;
 mod key_macs;
+mod labels;
 mod networks;
 mod outages;
 mod renewed_by_use;
 mod replicas;
 mod return_codes;
+mod workloads;
 mod write_tests;
 mod wrong_codes;
 
@@ -41,6 +44,9 @@ impl MigratorTrait for Migrator {
             Box::new(key_macs::Migration),
             Box::new(audit::Migration),
             Box::new(return_codes::Migration),
+            Box::new(workloads::Migration),
+            Box::new(labels::Migration),
+            Box::new(admin_sessions::Migration),
         ]
     }
 }

@@ -37,7 +37,7 @@ impl Choice {
 
 /// Returns the only account that a key opens.
 async fn own(client: &Client) -> Result<AccountDetails, Failure> {
-    let (page, _) = client.page("/v1/accounts", None).await?;
+    let (page, _) = client.page("/v1/accounts", &[], None).await?;
     let mut items = page.items.into_iter();
     match (items.next(), items.next()) {
         (Some(only), None) => serde_json::from_value(only).map_err(Failure::other),

@@ -8,7 +8,8 @@ use super::print::{printable, result};
 use super::serve::ServeConfig;
 use super::{Exit, Failure};
 use crate::config::{
-    Environment, HIDDEN, LogConfig, Provider, TelemetryConfig, TlsConfig, effective_audit,
+    Environment, HIDDEN, LogConfig, Provider, TelemetryConfig, TlsConfig, WorkloadConfig,
+    effective_audit,
 };
 use crate::service::ServiceConfig;
 use crate::{telemetry, wiring};
@@ -81,6 +82,7 @@ fn settings(
         service.store.effective(),
         service.keys.effective(environment)?,
         service.links.effective(),
+        vec![WorkloadConfig::effective(service.workloads.as_ref())],
         effective_audit(&service.audit),
         log.effective(),
         telemetry.effective(),

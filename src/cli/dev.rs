@@ -114,6 +114,7 @@ fn config(
         http: HttpConfig::local(free(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))),
         links,
         providers: ProviderConfig::built_in(provider),
+        workloads: None,
         audit: AuditSettings::default(),
         metrics: None,
     })
@@ -152,6 +153,7 @@ fn invite(
   the service   {url}
   the page      {url}device   where people enter a code
   the API       {url}docs   to read and to try
+  for operators {url}admin   log in with this key:
   the admin key {admin_key}
   the sandbox   {sandbox}   a provider with invented people
   the database  {folder}   deleted when this command ends

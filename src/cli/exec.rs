@@ -5,9 +5,10 @@ use std::io::ErrorKind;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
-use super::help::{CLIENT, Notes};
+use super::help::Notes;
 use super::profile::Target;
 use super::token::fetch;
+use super::workload::Workload;
 use super::{Exit, Failure};
 use crate::config::{ClientConfig, Environment, SECRETS};
 
@@ -19,6 +20,7 @@ token` itself. Keys of Central OAuth are removed from the environment of the com
     examples: &[
         "central-oauth exec -- ./backup.sh",
         "central-oauth exec --env GITHUB_TOKEN --min-ttl 600 -- gh repo list",
+        "central-oauth exec --workload --server https://auth.example.com -- ./backup.sh",
     ],
     exits: &[
         Exit::NoKey,
@@ -27,7 +29,7 @@ token` itself. Keys of Central OAuth are removed from the environment of the com
         Exit::CannotExecute,
         Exit::CommandNotFound,
     ],
-    variables: CLIENT,
+    variables: &["SERVER", "ACCESS_KEY", "ID_TOKEN"],
 };
 
 /// Options of `exec`.
@@ -36,6 +38,8 @@ token` itself. Keys of Central OAuth are removed from the environment of the com
 pub(super) struct Options {
     #[command(flatten)]
     target: Target,
+    #[command(flatten)]
+    workload: Workload,
     /// The variable that holds the token in the environment of the command.
     #[arg(long, value_name = "NAME", default_value = "ACCESS_TOKEN", value_parser = variable)]
     env: String,
@@ -49,7 +53,7 @@ pub(super) struct Options {
 
 /// Replaces this process by the command, so that signals and the exit code need no forwarding. Returns only on failure.
 pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Exit, Failure> {
-    let profile = options.target.profile(&config)?;
+    let profile = options.workload.profile(&options.target, &config).await?;
     let (token, _) = fetch(&profile, options.min_ttl).await?;
     let Some((program, arguments)) = options.command.split_first() else {
         return Err(Failure::new(Exit::Usage, "no command is given"));
@@ -60,6 +64,11 @@ pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Ex
         let name = format!("{}{secret}", Environment::PREFIX);
         command.env_remove(format!("{name}_FILE"));
         command.env_remove(name);
+    }
+    // With these a command could request tokens in the name of the job.
+    if options.workload.is_wanted() {
+        command.env_remove("ACTIONS_ID_TOKEN_REQUEST_URL");
+        command.env_remove("ACTIONS_ID_TOKEN_REQUEST_TOKEN");
     }
     command.env(&options.env, &token.access_token);
     let error = command.exec();

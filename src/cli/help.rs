@@ -20,7 +20,6 @@ pub(super) const GRANT: &[Exit] = &[Exit::NoKey, Exit::RelinkRequired, Exit::Una
 /// Of commands that ask for confirmation.
 pub(super) const ASKING: &[Exit] = &[Exit::NoKey, Exit::Denied, Exit::Unavailable];
 
-pub(super) const CLIENT: &[&str] = &["SERVER", "ACCESS_KEY"];
 pub(super) const OPERATOR: &[&str] = &["SERVER", "ACCESS_KEY", "ADMIN_KEY"];
 pub(super) const DATABASE: &[&str] = &["DATABASE_URL", "DB_PATH"];
 pub(super) const SEALED: &[&str] = &[
@@ -45,6 +44,10 @@ const VARIABLES: &[(&str, &str)] = &[
     (
         "ENROLL_KEY",
         "the enrolment key, if the service needs one for a new link",
+    ),
+    (
+        "ID_TOKEN",
+        "a token of the platform, for --workload (or ..._FILE: a file with it)",
     ),
     ("SECRET_KEY", "encrypts the database"),
     ("PREVIOUS_SECRET_KEYS", "earlier secret keys"),

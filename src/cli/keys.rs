@@ -116,7 +116,8 @@ struct Delete {
     /// The id of the key, as `keys list` shows it.
     #[arg(value_name = "KEY_ID", value_parser = choice::id)]
     key: String,
-    /// Also delete the keys that this key has made, and what those have made. Do that if it has leaked. At a terminal you are
+    /// Also delete the keys that this key has made. Do that if it has leaked. In the 24 hours after its
+    /// link, they are always deleted. At a terminal you are
     /// asked; otherwise the default is false.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     descendants: Option<bool>,
@@ -138,7 +139,7 @@ impl List {
         let client = Client::of(&self.choice.caller(config)?)?;
         let account = self.choice.find(&client).await?;
         let path = format!("/v1/accounts/{}/keys", account.id);
-        let keys = client.list(&path).await?;
+        let keys = client.list(&path, &[]).await?;
         if self.json {
             json(&keys.items)
         } else {
@@ -230,34 +231,26 @@ impl Delete {
         tell(format_args!("Deleted key {key} of {of}."));
         if !made.is_empty() && !descendants {
             tell(format_args!(
-                "The keys that it has made still work: {all}. If it has leaked, delete them too."
+                "The keys that it has made still work unless it was linked in the last 24 hours: {all}. If it has leaked, delete them too."
             ));
         }
         Ok(())
     }
 }
 
-/// The ids of the keys that a key has made, and of what those have made.
+/// Returns the ids of the keys that a key has made.
 async fn made_by(client: &Client, account: &str, key: &str) -> Result<Vec<String>, Failure> {
-    let keys = client.list(&format!("/v1/accounts/{account}/keys")).await?;
+    let keys = client
+        .list(&format!("/v1/accounts/{account}/keys"), &[])
+        .await?;
     let keys = keys.items.iter().map(KeyDetails::deserialize);
     let keys = keys
         .collect::<Result<Vec<_>, _>>()
         .map_err(Failure::other)?;
-    let mut found = vec![key.to_owned()];
-    let mut next = 0;
-    while let Some(maker) = found.get(next).cloned() {
-        let made = keys
-            .iter()
-            .filter(|key| key.created_by.as_ref() == Some(&maker));
-        for id in made.map(|key| key.id.clone()) {
-            if !found.contains(&id) {
-                found.push(id);
-            }
-        }
-        next += 1;
-    }
-    Ok(found.split_off(1))
+    let made = keys
+        .into_iter()
+        .filter(|made| made.created_by.as_deref() == Some(key));
+    Ok(made.map(|made| made.id).collect())
 }
 
 /// Checks a time of the command line.

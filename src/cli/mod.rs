@@ -14,6 +14,7 @@ mod exec;
 mod health;
 mod help;
 mod keys;
+mod label;
 mod link;
 mod logout;
 mod man;
@@ -35,6 +36,7 @@ mod table;
 mod token;
 mod wait;
 mod when;
+mod workload;
 mod wrap_key;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};

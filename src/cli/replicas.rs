@@ -5,13 +5,12 @@ use central_oauth_domain::ports::ReplicaStore;
 use central_oauth_domain::replica::Replica;
 use central_oauth_store_seaorm::Migrating;
 use serde_json::json;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::help::{DATABASE, Notes};
 use super::migrate::must_exist;
 use super::print::{self, printable, result, tell};
 use super::table::{distance, lay_out};
+use super::when::rfc3339;
 use super::{Exit, Failure};
 use crate::config::{Environment, LogConfig, StoreConfig};
 use crate::{telemetry, wiring};
@@ -93,11 +92,4 @@ fn json(replica: &Replica, now: Timestamp) -> serde_json::Value {
         "seen_at": rfc3339(replica.seen_at),
         "is_there": replica.is_there(now),
     })
-}
-
-fn rfc3339(at: Timestamp) -> String {
-    let nanos = i128::from(at.as_millis()) * 1_000_000;
-    let time = OffsetDateTime::from_unix_timestamp_nanos(nanos).ok();
-    let text = time.and_then(|time| time.format(&Rfc3339).ok());
-    text.unwrap_or_default()
 }

@@ -37,7 +37,7 @@ pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Ex
         let message = "only the operator sees revocations: set CENTRAL_OAUTH_ADMIN_KEY, without --profile or --key-file";
         return Err(Failure::new(Exit::NoKey, message));
     };
-    let seen = Client::of(&operator)?.list("/v1/revocations").await?;
+    let seen = Client::of(&operator)?.list("/v1/revocations", &[]).await?;
     if options.json {
         json(&seen.items)?;
     } else if seen.items.is_empty() {

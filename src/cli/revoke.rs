@@ -84,7 +84,7 @@ async fn clean_up(client: &Client, caller: &Profile, target: &Target) {
 
 /// Whether the service rejects the key now. The admin key stays valid.
 async fn is_dead(client: &Client) -> bool {
-    let asked = client.page("/v1/accounts", None).await;
+    let asked = client.page("/v1/accounts", &[], None).await;
     let refused = asked.err().map(Failure::from);
     refused.is_some_and(|failure| failure.code() == Exit::NoKey)
 }

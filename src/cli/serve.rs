@@ -2,7 +2,8 @@
 
 use std::pin::pin;
 
-use central_oauth_domain::usecases::Operators;
+use central_oauth_domain::audit::Actor;
+use central_oauth_domain::usecases::{AuditLog, Operators};
 use central_oauth_observer_opentelemetry::Telemetry;
 
 use super::help::Notes;
@@ -11,7 +12,7 @@ use crate::config::{
     ConfigError, Environment, LogConfig, LogFormat, TelemetryConfig, read_operators,
 };
 use crate::service::{Service, ServiceConfig};
-use crate::{private_memory, runtime, starting, telemetry, wiring};
+use crate::{audit_start, private_memory, runtime, starting, telemetry, wiring};
 
 pub(super) const NOTES: Notes = Notes {
     text: "",
@@ -102,30 +103,34 @@ async fn serve(
         metrics = service.metrics().map(tracing::field::display),
         "serving"
     );
-    let operators = service.operators();
-    let reloading = runtime::at_each(hangups, || reload(environment, &operators));
+    let (operators, audit) = (service.operators(), service.audit());
+    let reloading = runtime::at_each(hangups, || reload(environment, &operators, &audit));
     tokio::select! {
         served = service.run_until(told_to_stop) => served,
         never = reloading => match never {},
     }
 }
 
-/// Reads the keys of operators anew. What is wrong with them changes nothing.
-fn reload(environment: &Environment, operators: &Operators) {
-    match read_operators(environment) {
-        Ok(keys) => {
-            operators.replace(&keys);
-            let names: Vec<_> = keys.iter().map(|key| key.name.as_str()).collect();
-            tracing::info!(
-                all = names.join(", "),
-                "the keys of operators were read again"
-            );
-        }
-        Err(error) => {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "the keys of operators were not read again; the old ones stay valid"
-            );
-        }
+/// Reads the keys of operators again. If they are invalid, nothing changes.
+fn reload(environment: &Environment, operators: &Operators, audit: &AuditLog) {
+    let keys = match read_operators(environment) {
+        Ok(keys) => keys,
+        Err(error) => return log_rejected(&error),
+    };
+    if let Err(error) = operators.replace(&keys) {
+        return log_rejected(&error);
     }
+    audit.record(audit_start::operators_reloaded(&keys), Actor::Service, None);
+    let names: Vec<_> = keys.iter().map(|key| key.name.as_str()).collect();
+    tracing::info!(
+        operators = names.join(", "),
+        "the keys of operators were read again"
+    );
+}
+
+fn log_rejected(error: &(dyn std::error::Error + 'static)) {
+    tracing::error!(
+        error,
+        "the keys of operators were not read again; the old ones stay valid"
+    );
 }

@@ -15,17 +15,33 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Polls until the link has ended. Returns the completed link, or the reason why there is none.
 pub(super) async fn wait(client: &Client, code: &LinkCode, json: bool) -> Result<Poll, Failure> {
+    wait_by(code, json, async || Ok(client.clone())).await
+}
+
+/// The same, with a client for each poll.
+pub(super) async fn wait_by(
+    code: &LinkCode,
+    json: bool,
+    mut client: impl AsyncFnMut() -> Result<Client, Refused>,
+) -> Result<Poll, Failure> {
     let mut progress = Progress::new(code.expires_in);
     let interval = Duration::from_secs(code.interval).clamp(Duration::from_secs(1), LONGEST_PAUSE);
     let mut pause = interval;
     loop {
         sleep(pause).await;
         pause = interval;
-        match client.poll(&code.link_code).await {
-            Ok(poll) => {
+        let polled = match client().await {
+            Ok(client) => {
+                let poll = client.poll(&code.link_code).await;
+                poll.map(|poll| (client, poll))
+            }
+            Err(refused) => Err(refused),
+        };
+        match polled {
+            Ok((client, poll)) => {
                 progress.heard(&poll);
                 if poll.status == "confirming" {
-                    let asked = return_code::confirm(client, code, &poll, json);
+                    let asked = return_code::confirm(&client, code, &poll, json);
                     if let Some(linked) = progress.silently(asked).await? {
                         return Ok(linked);
                     }

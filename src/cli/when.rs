@@ -1,10 +1,20 @@
 //! Times in words, by the service's clock.
 
+use central_oauth_domain::Timestamp;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::table::distance;
 
 const NOTHING: &str = "-";
+
+/// Writes an instant for scripts.
+pub(super) fn rfc3339(at: Timestamp) -> String {
+    let nanos = i128::from(at.as_millis()) * 1_000_000;
+    let time = OffsetDateTime::from_unix_timestamp_nanos(nanos).ok();
+    let text = time.and_then(|time| time.format(&Rfc3339).ok());
+    text.unwrap_or_else(|| at.as_millis().to_string())
+}
 
 /// Returns when something expires. Without a time it never does.
 pub(super) fn expiry(at: Option<OffsetDateTime>, now: Option<OffsetDateTime>) -> String {

@@ -1,6 +1,7 @@
 //! Variables of the client commands.
 
 use central_oauth_domain::secret::AccessKey;
+use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
@@ -58,6 +59,21 @@ impl<'a> ClientConfig<'a> {
     /// Returns the admin key, for commands of operators.
     pub(crate) fn admin_key(&self) -> Result<Option<NamedKey>, ConfigError> {
         self.key("ADMIN_KEY")
+    }
+
+    /// Returns a token of the platform.
+    pub(crate) fn id_token(&self) -> Result<Option<SecretString>, ConfigError> {
+        self.environment.secret("ID_TOKEN")
+    }
+
+    /// Returns where GitHub Actions issues tokens, and with which bearer.
+    pub(crate) fn github_actions(&self) -> Option<(&str, SecretString)> {
+        let variable = |name: &str| {
+            self.environment
+                .other(&format!("ACTIONS_ID_TOKEN_REQUEST_{name}"))
+        };
+        let bearer = variable("TOKEN").map(SecretString::from);
+        variable("URL").zip(bearer)
     }
 
     fn key(&self, name: &str) -> Result<Option<NamedKey>, ConfigError> {

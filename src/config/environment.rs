@@ -18,6 +18,7 @@ pub(crate) const SECRETS: &[&str] = &[
     "ADMIN_KEY",
     "DATABASE_URL",
     "ENROLL_KEY",
+    "ID_TOKEN",
     "KMS_TOKEN",
     "OPERATOR_KEYS",
     "PREVIOUS_SECRET_KEYS",

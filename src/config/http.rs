@@ -27,8 +27,6 @@ pub(crate) struct HttpConfig {
     pub(crate) public_url: Option<Url>,
     /// Other hosts under which people reach the service.
     other_hosts: Vec<Host>,
-    /// Whether only this machine reaches the service, under its own names.
-    is_local: bool,
     /// Proxies whose `X-Forwarded-For` is trusted.
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// The certificate, where the service itself speaks TLS.
@@ -44,7 +42,6 @@ impl HttpConfig {
             listen,
             public_url: None,
             other_hosts: Vec::new(),
-            is_local: true,
             trusted_proxies: Vec::new(),
             tls: None,
         }
@@ -65,7 +62,6 @@ impl HttpConfig {
             listen,
             public_url: raw.public_url.as_deref().map(public_url).transpose()?,
             other_hosts: listed(&hosts).map(host).collect::<Result<_, _>>()?,
-            is_local: false,
             trusted_proxies: listed(&proxies).map(network).collect::<Result<_, _>>()?,
             tls: TlsConfig::read(environment)?,
         })
@@ -127,7 +123,7 @@ impl HttpConfig {
     /// may be right.
     pub(crate) fn allowed_hosts(&self) -> Option<Vec<Host>> {
         let public = self.public_url.as_ref().and_then(Url::host);
-        if public.is_none() && self.other_hosts.is_empty() && !self.is_local {
+        if public.is_none() && self.other_hosts.is_empty() && !self.listen.ip().is_loopback() {
             return None;
         }
         let public = public.map(|host| host.to_owned());
@@ -193,4 +189,34 @@ fn network(text: &str) -> Result<IpNet, ConfigError> {
             "must be a list of addresses and networks such as 10.0.0.0/8",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosts(variables: &[(&str, &str)]) -> Option<Vec<String>> {
+        let variables = variables
+            .iter()
+            .map(|(name, value)| (format!("CENTRAL_OAUTH_{name}").into(), (*value).into()));
+        let environment = Environment::new(variables).unwrap();
+        let config = HttpConfig::read(&environment).unwrap();
+        let hosts = config.allowed_hosts()?;
+        Some(hosts.iter().map(Host::to_string).collect())
+    }
+
+    #[test]
+    fn any_host_is_right_only_where_others_reach_the_service_and_none_is_named() {
+        let everywhere = ("LISTEN_ADDR", "0.0.0.0:8080");
+        assert_eq!(hosts(&[everywhere]), None);
+        assert_eq!(hosts(&[]), Some(Vec::new()));
+        let public = ("PUBLIC_URL", "https://auth.example.com");
+        let named = Some(vec!["auth.example.com".to_owned()]);
+        assert_eq!(hosts(&[everywhere, public]), named);
+        let other = ("ALLOWED_HOSTS", "10.0.0.7");
+        assert_eq!(
+            hosts(&[everywhere, other]),
+            Some(vec!["10.0.0.7".to_owned()])
+        );
+    }
 }

@@ -37,6 +37,11 @@ impl KmsConfig {
         let Some(key) = raw.kms else { return Ok(None) };
         let kms = Kms::new(&key, endpoint, token(environment)?);
         let kms = kms.map_err(|error| ConfigError::variable("KMS", error))?;
+        let has_token = environment.is_set("KMS_TOKEN") || foreign_token(environment).is_some();
+        if !key.starts_with("arn:") && !has_token {
+            let problem = "is not set, and CENTRAL_OAUTH_KMS names a key of Vault or OpenBao";
+            return Err(ConfigError::variable("KMS_TOKEN", problem));
+        }
         Ok(Some(Self {
             kms,
             name: key,
@@ -63,15 +68,17 @@ fn token(environment: &Environment) -> Result<TokenSource, ConfigError> {
     let environment = environment.clone();
     let token = move || {
         let ours = environment.secret("KMS_TOKEN");
-        let theirs = || {
-            let mut names = ["BAO_TOKEN", "VAULT_TOKEN"].iter();
-            names.find_map(|name| environment.other(name))
-        };
-        let token = ours.map(|ours| ours.or_else(|| theirs().map(SecretString::from)));
+        let token = ours.map(|ours| ours.or_else(|| foreign_token(&environment)));
         let missing = || "CENTRAL_OAUTH_KMS_TOKEN is not set".to_owned();
         token
             .map_err(|error| error.to_string())?
             .ok_or_else(missing)
     };
     Ok(Box::new(token))
+}
+
+fn foreign_token(environment: &Environment) -> Option<SecretString> {
+    let mut names = ["BAO_TOKEN", "VAULT_TOKEN"].iter();
+    let token = names.find_map(|name| environment.other(name));
+    token.map(SecretString::from)
 }

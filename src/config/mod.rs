@@ -17,6 +17,7 @@ mod secret_keys;
 mod store;
 mod telemetry;
 mod tls;
+mod workloads;
 
 pub(crate) use audit::{audit_settings, effective_audit};
 pub(crate) use client::{ClientConfig, NamedKey, parse_server};
@@ -33,6 +34,7 @@ pub(crate) use secret_keys::{NotUnwrapped, SecretKeys, WrappedKeys};
 pub(crate) use store::StoreConfig;
 pub(crate) use telemetry::TelemetryConfig;
 pub(crate) use tls::TlsConfig;
+pub(crate) use workloads::WorkloadConfig;
 
 /// A variable, named without the prefix, and the value in force. Of a secret only whether it is set.
 pub(crate) type Effective = (&'static str, String);
@@ -57,6 +59,7 @@ pub(crate) const KNOWN: &[&str] = &[
     "DATABASE_URL",
     "DB_PATH",
     "ENROLL_KEY",
+    "ID_TOKEN",
     "KMS",
     "KMS_GRACE",
     "KMS_TOKEN",
@@ -99,6 +102,7 @@ pub(crate) const KNOWN: &[&str] = &[
     "TLS_KEY_FILE",
     "TOKEN_CACHE",
     "TRUSTED_PROXIES",
+    "WORKLOADS",
 ];
 
 /// An invalid setting: where it is and what is wrong, in one line. Never contains the value, which may be a secret.

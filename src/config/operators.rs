@@ -193,7 +193,10 @@ mod tests {
                 table("bob", "admin", "with a space in it"),
                 "operator 1 has a key",
             ),
-            (table("bob", "root", KEY), "line 3: unknown variant"),
+            (
+                table("bob", KEY, "another-key-of-16"),
+                "line 3: expected one of",
+            ),
             (format!("{one}secret = {KEY:?}"), "line 5: unknown field"),
             (
                 format!("[[operator]]\nname = {KEY:?}"),

@@ -63,7 +63,10 @@ async fn purge(services: &Services, stop: &Stop) -> bool {
     while goes_on() && is_whole("ended links", services.links.purge(BATCH).await) {}
     while goes_on() && is_whole("wrong codes", services.links.purge_guesses(BATCH).await) {}
     while goes_on() && is_whole("ended revocations", services.revoker.purge(BATCH).await) {}
+    let workloads = &services.workloads;
+    while goes_on() && is_whole("used tokens", workloads.purge_used_tokens(BATCH).await) {}
     while goes_on() && is_whole("old audit entries", services.audit.purge(BATCH).await) {}
+    while goes_on() && is_whole("ended sessions", services.admin_sessions.purge(BATCH).await) {}
     goes_on()
 }
 

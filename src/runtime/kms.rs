@@ -19,7 +19,8 @@ pub(crate) async fn watch_key(keys: WrappedKeys, mut stop: Stop) {
     };
     let mut refused_since = None;
     let mut is_away = false;
-    let mut pause = LOOK_EVERY.min(grace.max(Duration::from_secs(1)));
+    let usual = LOOK_EVERY.min(grace.max(Duration::from_secs(1)));
+    let mut pause = usual;
     while timeout(pause, stopped(&mut stop)).await.is_err() {
         match keys.unwrap_present().await {
             Ok(_) => {
@@ -27,12 +28,13 @@ pub(crate) async fn watch_key(keys: WrappedKeys, mut stop: Stop) {
                     tracing::info!("the key management service opens the secret key again");
                 }
                 is_away = false;
-                pause = LOOK_EVERY.min(grace.max(Duration::from_secs(1)));
+                pause = usual;
             }
             Err(error) if error.may_pass() => {
                 if !std::mem::replace(&mut is_away, true) {
                     tracing::warn!(%error, "the service goes on with the secret key that it has");
                 }
+                pause = usual;
             }
             Err(error) => {
                 let since = *refused_since.get_or_insert_with(Instant::now);

@@ -76,7 +76,7 @@ async fn prints_every_variable_of_the_service() {
         .await;
     let run = run.expect(0);
     assert!(run.stderr.contains("no provider is configured"), "{run:?}");
-    let is_of_clients = |name: &str| matches!(name, "ACCESS_KEY" | "SERVER");
+    let is_of_clients = |name: &str| matches!(name, "ACCESS_KEY" | "ID_TOKEN" | "SERVER");
     // What PROVIDERS and PROVIDER_* say is printed for each provider.
     let is_of_providers = |name: &str| name.starts_with("PROVIDER") && name != "PROVIDER_TIMEOUT";
     for name in known_variables() {

@@ -123,6 +123,10 @@ async fn links_by_hand_as_it_tells_to() {
         assert!(dev.said.contains(&address), "{}", dev.said);
         http::send(http::client().get(address)).await.expect(200);
     }
+    let admin = format!("{}admin", dev.service());
+    assert!(dev.said.contains(&format!("{admin} ")), "{}", dev.said);
+    let login = http::client().get(format!("{admin}/login"));
+    http::send(login).await.expect(200);
 
     let token = machine.run(&["token", "--profile", "dev"]).await.expect(0);
     let message = greeted(dev.hello(), token.stdout.trim()).await;

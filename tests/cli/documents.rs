@@ -56,6 +56,7 @@ fn every_variable_is_read() {
         "store",
         "telemetry",
         "tls",
+        "workloads/mod",
     ];
     let sources: String = sources
         .iter()
@@ -174,7 +175,9 @@ async fn help_names_the_commands_and_the_exit_codes() {
         .collect();
     assert_eq!(
         codes,
-        ["0", "1", "2", "3", "4", "5", "6", "7", "8", "126", "127"]
+        [
+            "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "126", "127"
+        ]
     );
 }
 

@@ -40,6 +40,13 @@ async fn keys_are_replaced_without_a_restart() {
     .await;
     assert!(!is_admin(&service, ALICE).await);
     assert!(is_admin(&service, Service::ADMIN_KEY).await);
+    eventually(PATIENCE, "an entry of the audit log", async || {
+        let path = "/v1/audit?kind=operators.reloaded";
+        let list = http::client().get(service.url(path));
+        let list = http::send(list.bearer_auth(BOB)).await.expect(200);
+        list.json["items"][0]["detail"]["operator_keys"] == "2"
+    })
+    .await;
 
     // What cannot be read changes nothing, and says so.
     std::fs::write(&file, admin("alice", ALICE) + "key = ").unwrap();

@@ -110,6 +110,10 @@ const MISTAKES: &[Mistake] = &[
         &[("KMS", "http://vault.example.com/v1/transit/keys/x")],
     ),
     ("KMS_GRACE", &[("KMS_GRACE", "an hour")]),
+    (
+        "KMS_TOKEN",
+        &[("KMS", "https://vault.example.com/v1/transit/keys/x")],
+    ),
     ("OPERATOR_KEYS", &[("OPERATOR_KEYS", "hunter2")]),
     (
         "OPERATOR_KEYS",
@@ -136,6 +140,7 @@ const MISTAKES: &[Mistake] = &[
     ("PROVIDER_TIMEOUT", &[("PROVIDER_TIMEOUT", "0")]),
     ("PROVIDER_TIMEOUT", &[("PROVIDER_TIMEOUT", "121")]),
     ("PROVIDERS", &[("PROVIDERS", "missing.toml")]),
+    ("WORKLOADS", &[("WORKLOADS", "missing.toml")]),
     (
         "PROVIDER_ISSUER",
         &[CLIENT, ("PROVIDER_ISSUER", "login.example.com")],
@@ -306,11 +311,11 @@ const CLIENT: (&str, &str) = ("PROVIDER_CLIENT_ID", "central-oauth");
 const ISSUER: (&str, &str) = ("PROVIDER_ISSUER", "https://login.example.com");
 /// Good as long as nothing above says otherwise. Nothing outside of this machine is asked before a person comes.
 const GOOD: [(&str, &str); 2] = [("SECRET_KEY", KEY), ("LISTEN_ADDR", "127.0.0.1:0")];
-/// These have no wrong values of their own: the tests for the client commands, the database and the KMS are about them.
+/// These have no wrong values of their own: the tests for the client commands and the database are about them.
 const ELSEWHERE: [&str; 5] = [
     "ACCESS_KEY",
     "DB_PATH",
-    "KMS_TOKEN",
+    "ID_TOKEN",
     "PROVIDER_CLIENT_ID",
     "SERVER",
 ];

@@ -17,8 +17,8 @@ use crate::middleware::{Shell, in_time};
 use crate::requests::Requests;
 use crate::{api, docs, pages};
 
-/// Where the API is.
-const API: &str = "/v1";
+/// Where the API is: its own part, and what OAuth clients look for.
+const API: [&str; 3] = ["/v1", "/oauth", "/.well-known"];
 
 /// Settings of the HTTP interface besides the services.
 #[derive(Debug, Clone)]
@@ -65,10 +65,10 @@ struct Routes {
 
 impl Routes {
     fn new(services: Arc<Services>, public_url: Url, allowed_hosts: AllowedHosts) -> Self {
-        let consents = Arc::clone(&services.consents);
+        let others = pages::routes(docs::routes(), Arc::clone(&services), &public_url);
         Self {
             api: api::service(api::new(services, &public_url)).into_endpoint(),
-            others: pages::routes(docs::routes(), consents, &public_url),
+            others,
             public_url,
             allowed_hosts,
         }
@@ -82,14 +82,18 @@ impl DynEndpoint for Routes {
         if let Err(foreign) = host::check(&self.allowed_hosts, &request, &self.public_url) {
             return Box::pin(ready(Err(foreign.into())));
         }
-        let rest = request.uri().path().strip_prefix(API);
-        if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+        let path = request.uri().path();
+        let is_below = |part: &&&str| {
+            let rest = path.strip_prefix(**part);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let Some(part) = API.iter().find(is_below).copied() else {
             return Box::pin(self.others.call(request));
-        }
+        };
         let answer = DynEndpoint::call(&*self.api, request);
         Box::pin(in_time(answer).map_err(|mut error| {
             if error.data::<PathPattern>().is_none() {
-                error.set_data(PathPattern(API.into()));
+                error.set_data(PathPattern(part.into()));
             }
             error
         }))

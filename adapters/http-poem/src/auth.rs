@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
-use central_oauth_domain::secret::AccessKey;
-use central_oauth_domain::usecases::{Caller, Keys, Refusal};
+use central_oauth_domain::grant::AccountId;
+use central_oauth_domain::secret::{AccessKey, WorkloadToken};
+use central_oauth_domain::usecases::{Caller, Keys, Refusal, Services, Workloads};
 use poem::http::{HeaderMap, header};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
@@ -44,7 +45,14 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
     ///
     /// # Errors
     /// As [`Bearer::caller`].
-    pub(crate) async fn token_caller(&self, keys: &Keys) -> Result<Caller, Refusal> {
+    pub(crate) async fn token_caller(&self, services: &Services) -> Result<Caller, Refusal> {
+        if let Some(token) = self.workload(&services.workloads) {
+            return services
+                .workloads
+                .for_token(&token, None, self.address)
+                .await;
+        }
+        let keys = &services.keys;
         let recognised = if self.is_head {
             keys.recognise(self.key.as_ref(), self.address).await
         } else {
@@ -69,6 +77,53 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
         self.address
     }
 
+    /// Authenticates a caller who asks for an account.
+    ///
+    /// # Errors
+    /// As [`Bearer::caller`] and [`Workloads::for_account`].
+    pub(crate) async fn account_caller(
+        &self,
+        services: &Services,
+        id: AccountId,
+    ) -> Result<Caller, Refusal> {
+        match self.workload(&services.workloads) {
+            Some(token) => {
+                services
+                    .workloads
+                    .for_account(&token, id, self.address)
+                    .await
+            }
+            None => self.caller(&services.keys).await,
+        }
+    }
+
+    /// Authenticates a caller who polls a link.
+    ///
+    /// # Errors
+    /// As [`Bearer::caller`] and [`Workloads::for_link`].
+    pub(crate) async fn link_caller(
+        &self,
+        services: &Services,
+        code: &str,
+    ) -> Result<Caller, Refusal> {
+        match self.workload(&services.workloads) {
+            Some(token) => {
+                services
+                    .workloads
+                    .for_link(&token, code, self.address)
+                    .await
+            }
+            None => self.caller(&services.keys).await,
+        }
+    }
+
+    /// Returns the bearer token if it looks like the JWT of a workload and the service trusts any.
+    pub(crate) fn workload(&self, workloads: &Workloads) -> Option<WorkloadToken> {
+        let text = self.key.as_ref()?.expose();
+        let is_one = workloads.are_trusted() && WorkloadToken::is_like(text);
+        is_one.then(|| WorkloadToken::new(text))
+    }
+
     /// Whether the request is a `HEAD`, which must not change anything.
     pub(crate) const fn is_head(&self) -> bool {
         self.is_head
@@ -87,8 +142,8 @@ impl<'a, const NEEDED: bool> ApiExtractor<'a> for Bearer<NEEDED> {
         let scheme = MetaSecurityScheme {
             ty: "http",
             description: Some(
-                "An access key, as `POST /v1/link-code` hands it out; or the admin key or the enrolment key that the \
-                 operator has set.",
+                "An access key, as `POST /v1/link-code` hands it out; the admin key or the enrolment key that the operator \
+                 has set; or, where the operation says so, the JWT of a trusted workload.",
             ),
             name: None,
             key_in: None,

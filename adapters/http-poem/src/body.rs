@@ -62,14 +62,16 @@ impl<'a, T: Type + DeserializeOwned> ApiExtractor<'a> for NeededJson<T> {
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
         let sent = sent(request, body).await?;
-        let missing = || {
-            Problem::new(
-                Code::InvalidRequest,
-                "the body must be a JSON object, but it is empty",
-            )
-        };
-        Ok(Self(sent.ok_or_else(missing)?))
+        Ok(Self(sent.ok_or_else(no_body)?))
     }
+}
+
+/// The problem of an empty body where one is needed.
+pub(crate) fn no_body() -> Problem {
+    Problem::new(
+        Code::InvalidRequest,
+        "the body must be a JSON object, but it is empty",
+    )
 }
 
 fn meta<T: Type>(required: bool) -> MetaRequest {
@@ -98,8 +100,18 @@ fn check_content_type(content_type: Option<&str>) -> Result<(), Problem> {
     if essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(JSON)) {
         return Ok(());
     }
+    Err(not_json())
+}
+
+/// The problem of a body of another media type.
+pub(crate) fn not_json() -> Problem {
     let detail = "the body must be JSON, with Content-Type: application/json";
-    Err(Problem::new(Code::UnsupportedMediaType, detail))
+    Problem::new(Code::UnsupportedMediaType, detail)
+}
+
+/// The problem of this body, for examples.
+pub(crate) fn rejected<T: DeserializeOwned>(body: &str) -> Problem {
+    read::<T>(body.as_bytes()).err().unwrap_or_else(no_body)
 }
 
 /// Parses in two steps, so that invalid JSON and JSON of a wrong shape get different errors.

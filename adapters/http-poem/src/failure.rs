@@ -1,15 +1,29 @@
 //! Documents the problem responses of each operation in the OpenAPI document.
+//!
+//! An operation lists its problems as [`Answer`]s next to itself. Each has an example that the service makes in the same way
+//! as the real response, so code, status and words in the document are those that clients get.
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
+use std::time::Duration;
 
+use central_oauth_domain::Fault;
+use central_oauth_domain::ports::ProviderError;
+use central_oauth_domain::usecases::{Refusal, refusals};
+use central_oauth_domain::workload::{Rule, WorkloadRefusal};
+use poem::http::StatusCode;
 use poem_openapi::ApiResponse;
 use poem_openapi::registry::{
     MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
 };
-use poem_openapi::types::Type as _;
+use poem_openapi::types::{ToJSON as _, Type as _};
+use serde_json::{Map, Value, json};
 
+use crate::api::bad_cursor;
+use crate::body::not_json;
 use crate::dto::ProblemDetails;
 use crate::error::{PROBLEM_JSON, Problem};
+use crate::middleware::body_too_large;
 
 /// The error of an operation, documented by `D`.
 pub(crate) struct Failure<D> {
@@ -23,54 +37,139 @@ pub(crate) trait Documented {
     const PROBLEMS: &'static [Answer];
 }
 
-/// A problem response in the OpenAPI document: the status and the codes that come with it.
+/// A problem response in the OpenAPI document: when it comes, and an example. Its code and status are those of the example.
 #[derive(Clone, Copy)]
-pub(crate) struct Answer(pub(crate) u16, pub(crate) &'static str);
+pub(crate) struct Answer(pub(crate) &'static str, pub(crate) fn() -> Problem);
+
+/// How long the examples wait.
+pub(crate) const A_WHILE: Duration = Duration::from_secs(5);
 
 /// For operations that need a key.
 pub(crate) const UNAUTHORIZED: Answer = Answer(
-    401,
-    "`unauthorized`: the key is missing, unknown, expired or revoked",
+    "the key is missing, unknown, expired or revoked, or may not be used from this network",
+    unknown_key,
 );
+/// For operations where a key is optional.
+pub(crate) const BAD_KEY: Answer = Answer(
+    "the key is unknown, expired or revoked, or may not be used from this network",
+    unknown_key,
+);
+/// For operations that accept the JWT of a workload too.
+pub(crate) const WORKLOAD_REFUSED: Answer = Answer(
+    "the workload's JWT breaks a rule, which the detail names",
+    || {
+        let detail = "the token has expired (exp); request a new one";
+        Refusal::from(WorkloadRefusal::new(Rule::Expiry, detail)).into()
+    },
+);
+/// For operations that accept the JWT of a workload too.
+pub(crate) const WORKLOAD_UNKNOWABLE: Answer =
+    Answer("the issuer of the workload's JWT does not answer", || {
+        let detail = "the signing keys of the token's issuer are not known yet";
+        Refusal::ProviderUnavailable {
+            detail: detail.to_owned(),
+            retry_after: A_WHILE,
+        }
+        .into()
+    });
 /// For operations that recognise keys.
 pub(crate) const TOO_MANY_UNKNOWN_KEYS: Answer = Answer(
-    429,
-    "`rate_limited`: too many unknown or expired keys from this network (30 at once, then one every 2 seconds get a 401; \
-     a valid key still works); or this key was used more often than its `max_uses_per_minute`",
+    "too many unknown or expired keys from this network (30 at once, then one every 2 seconds get a 401); a valid key \
+     still works",
+    || {
+        let retry_after = A_WHILE;
+        Refusal::TooManyUnknownKeys { retry_after }.into()
+    },
 );
-/// For operations that read the store and have no other reason for a 503.
+/// For operations with a key.
+pub(crate) const KEY_USED_TOO_OFTEN: Answer = Answer(
+    "this key was used more often than its `max_uses_per_minute`",
+    || {
+        let retry_after = A_WHILE;
+        Refusal::KeyUsedTooOften { retry_after }.into()
+    },
+);
+/// For operations that use the store.
 pub(crate) const STORE_UNAVAILABLE: Answer = Answer(
-    503,
-    "`store_unavailable`: the service cannot use its database at the moment",
+    "the service cannot use its database at the moment",
+    Problem::store_unavailable,
 );
 /// For operations on accounts.
-pub(crate) const ENROLMENT_ONLY: Answer =
-    Answer(403, "`forbidden`: the enrolment key may not see accounts");
+pub(crate) const ENROLMENT_ONLY: Answer = Answer("the enrolment key may not see accounts", || {
+    refusals::ENROLMENT_ONLY.into()
+});
 /// For operations of the admin key and the key that came with a link code.
 pub(crate) const OWNERS_ONLY: Answer = Answer(
-    403,
-    "`forbidden`: the enrolment key may not see accounts, and a key that was made for an account later only reads the \
-     token and the account",
+    "a key that was made for an account later only reads the token and the account",
+    || refusals::READING_ONLY.into(),
 );
+/// For operations that no workload may ask for.
+pub(crate) const NOT_FOR_WORKLOADS: Answer = Answer(
+    "a workload only links, and reads its token and account",
+    || refusals::NOT_FOR_WORKLOADS.into(),
+);
+/// For operations that change something.
+pub(crate) const AUDITORS_ONLY_READ: Answer =
+    Answer("an auditor's key reads, and changes nothing", || {
+        refusals::AUDITING_ONLY.into()
+    });
 /// For operations on one account.
-pub(crate) const NO_SUCH_ACCOUNT: Answer =
-    Answer(404, "`not_found`: there is no such account for this key");
+pub(crate) const NO_SUCH_ACCOUNT: Answer = Answer("there is no such account for this key", || {
+    refusals::NO_SUCH_ACCOUNT.into()
+});
 /// For operations on what a key opens.
-pub(crate) const LINK_PENDING: Answer =
-    Answer(409, "`link_pending`: the person has not consented yet");
+pub(crate) const LINK_PENDING: Answer = Answer("the person has not consented yet", || {
+    Refusal::LinkPending.into()
+});
+/// For operations that need a live grant.
+pub(crate) const RELINK_REQUIRED: Answer =
+    Answer("the grant is over, and a person must consent again", || {
+        let fault = Fault::from(&ProviderError::Refused {
+            code: "invalid_grant".to_owned(),
+            detail: "the refresh token was revoked".to_owned(),
+        });
+        Refusal::RelinkRequired(fault).into()
+    });
+/// For operations that ask the provider.
+pub(crate) const PROVIDER_GONE: Answer =
+    Answer("the provider is not in the configuration any more", || {
+        let detail = "the provider github is not configured any more";
+        Refusal::ProviderNotConfigured(detail.to_owned()).into()
+    });
 /// For operations that need a body.
-pub(crate) const NOT_JSON: Answer = Answer(
-    415,
-    "`unsupported_media_type`: the body is not application/json",
-);
+pub(crate) const NOT_JSON: Answer = Answer("the body is not application/json", not_json);
+/// For lists.
+pub(crate) const BAD_PAGE: Answer = Answer("the limit or the cursor is invalid", bad_cursor);
 /// For all operations.
 const COMMON: [Answer; 2] = [
-    Answer(413, "`payload_too_large`: the body is larger than 64 KiB"),
+    Answer("the body is larger than 64 KiB", body_too_large),
     Answer(
-        500,
-        "`internal_error`: the operator finds the cause in the service's log",
+        "the operator finds the cause in the service's log",
+        Problem::internal_error,
     ),
 ];
+
+/// The provider does not answer.
+pub(crate) fn provider_unavailable() -> Problem {
+    let error = ProviderError::Unavailable {
+        detail: "the token endpoint answers 503".to_owned(),
+        retry_after: Some(A_WHILE),
+    };
+    Refusal::from(error).into()
+}
+
+/// The provider rejects a request of the service.
+pub(crate) fn provider_refused() -> Problem {
+    let error = ProviderError::Misconfigured {
+        code: "invalid_client".to_owned(),
+        detail: "the client secret has expired".to_owned(),
+    };
+    Refusal::from(error).into()
+}
+
+fn unknown_key() -> Problem {
+    refusals::UNKNOWN_KEY.into()
+}
 
 impl<D, P: Into<Problem>> From<P> for Failure<D> {
     fn from(problem: P) -> Self {
@@ -89,9 +188,15 @@ impl<D> From<Failure<D>> for poem::Error {
 
 impl<D: Documented> ApiResponse for Failure<D> {
     fn meta() -> MetaResponses {
-        let answers = D::PROBLEMS.iter().chain(&COMMON);
+        let mut statuses: BTreeMap<StatusCode, Vec<Documentation>> = BTreeMap::new();
+        for Answer(when, example) in D::PROBLEMS.iter().chain(&COMMON) {
+            let problem = example();
+            let same_status = statuses.entry(problem.code().status()).or_default();
+            same_status.push(Documentation { when, problem });
+        }
+        let responses = statuses.into_iter();
         MetaResponses {
-            responses: answers.map(Answer::meta).collect(),
+            responses: responses.map(|(status, all)| meta(status, all)).collect(),
         }
     }
 
@@ -100,34 +205,71 @@ impl<D: Documented> ApiResponse for Failure<D> {
     }
 }
 
-impl Answer {
-    fn meta(&self) -> MetaResponse {
-        MetaResponse {
-            description: self.1,
-            status: Some(self.0),
-            status_range: None,
-            content: vec![MetaMediaType {
-                content_type: PROBLEM_JSON,
-                schema: ProblemDetails::schema_ref(),
-            }],
-            headers: self.header().into_iter().collect(),
-        }
-    }
+struct Documentation {
+    when: &'static str,
+    problem: Problem,
+}
 
-    fn header(&self) -> Option<MetaHeader> {
-        match self.0 {
-            401 => Some(meta_header(
-                "WWW-Authenticate",
-                "`Bearer`; with `error=\"invalid_token\"` if the request had a bearer token",
-                MetaSchema::new("string"),
-            )),
-            429 | 503 => Some(meta_header(
-                "Retry-After",
-                "Seconds to wait before the next attempt, if retrying may help",
-                MetaSchema::new_with_format("integer", "int32"),
-            )),
-            _ => None,
-        }
+/// poem-openapi has no place for examples and computed descriptions of a response. They travel as the example of an inline
+/// schema until [`unpack`] puts them where they belong.
+fn meta(status: StatusCode, problems: Vec<Documentation>) -> MetaResponse {
+    let words = |it: &Documentation| format!("`{}`: {}", it.problem.code().as_str(), it.when);
+    let description = Vec::from_iter(problems.iter().map(words)).join("; ");
+    let mut examples = Map::new();
+    for Documentation { when, problem } in problems {
+        let code = problem.code().as_str();
+        let count = examples
+            .keys()
+            .filter(|name| name.starts_with(code))
+            .count();
+        let name = match count {
+            0 => code.to_owned(),
+            earlier => format!("{code}_{}", earlier + 1),
+        };
+        let example = json!({ "summary": when, "value": problem.into_details().to_json() });
+        examples.insert(name, example);
+    }
+    let packed = MetaSchema {
+        // poem-openapi leaves schemas out to which nothing refers.
+        all_of: vec![ProblemDetails::schema_ref()],
+        example: Some(json!({ "description": description, "examples": examples })),
+        ..MetaSchema::ANY
+    };
+    MetaResponse {
+        description: "",
+        status: Some(status.as_u16()),
+        status_range: None,
+        content: vec![MetaMediaType {
+            content_type: PROBLEM_JSON,
+            schema: MetaSchemaRef::Inline(Box::new(packed)),
+        }],
+        headers: header(status).into_iter().collect(),
+    }
+}
+
+/// Puts description and examples of a problem response into their places.
+pub(crate) fn unpack(response: &mut Value) {
+    let media_type = &mut response["content"][PROBLEM_JSON];
+    let mut packed = media_type["schema"]["example"].take();
+    let schema = format!("#/components/schemas/{}", ProblemDetails::name());
+    *media_type = json!({ "schema": { "$ref": schema }, "examples": packed["examples"].take() });
+    response["description"] = packed["description"].take();
+}
+
+/// Describes the header that goes with a status.
+pub(crate) fn header(status: StatusCode) -> Option<MetaHeader> {
+    match status {
+        StatusCode::UNAUTHORIZED => Some(meta_header(
+            "WWW-Authenticate",
+            "`Bearer`; with `error=\"invalid_token\"` if the request had a bearer token",
+            MetaSchema::new("string"),
+        )),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Some(meta_header(
+            "Retry-After",
+            "Seconds to wait before the next attempt, if retrying may help",
+            MetaSchema::new_with_format("integer", "int32"),
+        )),
+        _ => None,
     }
 }
 

@@ -44,18 +44,25 @@ pub(crate) fn check(
     if !is_of_interest(request) || allowed.allows(request) {
         return Ok(());
     }
-    let base = public_url.as_str().trim_end_matches('/');
+    Err(foreign(public_url.as_str().trim_end_matches('/')))
+}
+
+/// The problem of a request under a foreign host.
+pub(crate) fn foreign(base: &str) -> Problem {
     let detail = format!(
         "the host of this request is not one of this service: use {base}; the operator can allow other hosts in \
          CENTRAL_OAUTH_ALLOWED_HOSTS"
     );
-    Err(Problem::new(Code::InvalidRequest, detail))
+    Problem::new(Code::InvalidRequest, detail)
 }
 
 fn is_of_interest(request: &Request) -> bool {
     let path = request.uri().path();
-    let is_page =
-        path == "/device" || path.starts_with("/device/") || path.starts_with("/callback/");
+    let is_below = |page: &str| {
+        let rest = path.strip_prefix(page);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let is_page = is_below("/device") || is_below("/admin") || path.starts_with("/callback/");
     let is_anonymous = !request.headers().contains_key(header::AUTHORIZATION);
     is_page || request.method() == Method::POST && is_anonymous
 }
@@ -134,12 +141,24 @@ mod tests {
             });
             is_of_interest(&request.finish())
         };
-        for path in ["/device", "/device/status?code=1", "/callback/work?code=1"] {
+        for path in [
+            "/device",
+            "/device/status?code=1",
+            "/callback/work?code=1",
+            "/admin",
+            "/admin/accounts/1",
+        ] {
             assert!(is_checked(Method::GET, path, None), "{path}");
         }
         assert!(is_checked(Method::POST, "/v1/link-code", None));
         assert!(!is_checked(Method::POST, "/v1/link-code", Some("Bearer k")));
-        for path in ["/v1/readyz", "/v1/token", "/openapi.json", "/devices"] {
+        for path in [
+            "/v1/readyz",
+            "/v1/token",
+            "/openapi.json",
+            "/devices",
+            "/admins",
+        ] {
             assert!(!is_checked(Method::GET, path, None), "{path}");
         }
     }

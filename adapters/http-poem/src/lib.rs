@@ -1,4 +1,4 @@
-//! The HTTP interface: JSON API, OpenAPI document, Swagger UI and the page at `/device`.
+//! The HTTP interface: JSON API, OpenAPI document, Swagger UI and the pages at `/device` and `/admin`.
 //!
 //! # Modules
 //!
@@ -16,11 +16,11 @@
 //! | `middleware` | what applies to every request and response |
 //! | `requests`, `scrape` | the observer of requests, and `/metrics` |
 //! | `spec`, `docs` | the OpenAPI document and Swagger UI |
-//! | `pages` | the page at `/device` |
+//! | `pages` | the pages at `/device` and `/admin` |
 //! | `waiting` | the answers before the service can open its database |
 //!
-//! A new operation is a method in a file of `api`, its wire types in `dto` and its problems beside it. Then generate the
-//! OpenAPI document (see `openapi/README.md`).
+//! A new operation is a method in a file of `api`, its wire types in `dto` and its problems beside it. `CONTRIBUTING.md` says
+//! what its documentation needs.
 
 mod address;
 mod api;

@@ -6,7 +6,7 @@ use poem::{IntoResponse, Request, Response};
 use poem_openapi::types::ToJSON as _;
 use std::time::Duration;
 
-use crate::dto::{ServiceState, ServiceStatus};
+use crate::dto::Liveness;
 use crate::error::{Code, Problem};
 
 /// Clients ask again after this time.
@@ -16,13 +16,10 @@ const SOON: Duration = Duration::from_secs(5);
 pub fn waiting_app(why: &'static str) -> impl Endpoint<Output = Response> + 'static {
     make_sync(move |request: Request| {
         if request.uri().path() == "/v1/healthz" {
-            let alive = ServiceStatus {
-                status: ServiceState::Ok,
-            };
             return Response::builder()
                 .status(StatusCode::OK)
                 .content_type("application/json; charset=utf-8")
-                .body(alive.to_json_string());
+                .body(Liveness::new().to_json_string());
         }
         Problem::new(Code::NotReady, why)
             .retry_after(SOON)

@@ -12,13 +12,12 @@ use reqsign_aws_v4::{Credential, DefaultCredentialProvider, RequestSigner};
 use reqsign_core::{Context, Error, FileRead, HttpSend, OsEnv, Signer};
 use reqwest::Client;
 use secrecy::SecretString;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::client::{client_for, credentials_client, may_pass, one_line, send};
+use crate::client::{client_for, credentials_client, one_line, secret_json, send};
 use crate::{InvalidKeyName, KEY_LENGTH, KmsError, Service};
 
 /// A key, or an alias of one.
@@ -49,14 +48,50 @@ struct Rejection {
     message: String,
 }
 
-/// Errors that pass although their status says that the request was wrong.
-const PASSING: [&str; 5] = [
-    "DependencyTimeoutException",
-    "KeyUnavailableException",
-    "KMSInternalException",
-    "LimitExceededException",
-    "ThrottlingException",
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Encrypt<'a> {
+    key_id: &'a str,
+    plaintext: &'a str,
+    encryption_context: EncryptionContext,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Decrypt<'a> {
+    key_id: &'a str,
+    ciphertext_blob: &'a str,
+    encryption_context: EncryptionContext,
+}
+
+/// What the ciphertext is bound to; it also appears in the audit log of AWS.
+#[derive(Serialize)]
+struct EncryptionContext {
+    application: &'static str,
+}
+
+const CONTEXT: EncryptionContext = EncryptionContext {
+    application: "central-oauth",
+};
+
+/// Errors that say that the key must not be used, or not with this ciphertext. Others may pass: throttling, errors inside the
+/// service, and credentials that have expired or that a wrong clock makes invalid.
+const REFUSALS: [&str; 8] = [
+    "AccessDeniedException",
+    "DisabledException",
+    "IncorrectKeyException",
+    "InvalidCiphertextException",
+    "InvalidKeyUsageException",
+    "KMSInvalidStateException",
+    "NotFoundException",
+    "ValidationException",
 ];
+
+fn is_refusal(code: &str) -> bool {
+    // Some endpoints put a namespace before the code: `com.amazonaws.kms#DisabledException`.
+    let code = code.rsplit('#').next().unwrap_or(code);
+    REFUSALS.contains(&code)
+}
 
 impl AwsKms {
     /// Takes the ARN of a key or alias: `arn:PARTITION:kms:REGION:ACCOUNT:key/ID`.
@@ -74,8 +109,18 @@ impl AwsKms {
             _ => "amazonaws.com",
         };
         let usual = format!("https://kms.{region}.{suffix}/");
-        let endpoint = Url::parse(endpoint.unwrap_or(&usual));
-        let endpoint = endpoint.map_err(|_| InvalidKeyName::Malformed)?;
+        let usual = Url::parse(&usual).map_err(|_| InvalidKeyName::Malformed)?;
+        let (endpoint, client) = match endpoint {
+            Some(text) => {
+                let url = Url::parse(text).map_err(|_| InvalidKeyName::Endpoint)?;
+                let client = client_for(&url).map_err(|_| InvalidKeyName::Endpoint)?;
+                (url, client)
+            }
+            None => {
+                let client = client_for(&usual)?;
+                (usual, client)
+            }
+        };
         let context = Context::new()
             .with_env(OsEnv)
             .with_file_read(Files)
@@ -87,7 +132,7 @@ impl AwsKms {
         );
         Ok(Self {
             arn: arn.to_owned(),
-            client: client_for(&endpoint)?,
+            client,
             endpoint,
             signer,
         })
@@ -96,10 +141,10 @@ impl AwsKms {
     async fn ask<T: serde::de::DeserializeOwned>(
         &self,
         operation: &str,
-        body: &Value,
+        body: &(impl Serialize + Sync),
     ) -> Result<T, KmsError> {
-        let body = Zeroizing::new(body.to_string());
-        let hash = Sha256::digest(body.as_bytes());
+        let body = secret_json(body)?;
+        let hash = Sha256::digest(&body);
         let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
         let request = http::Request::post(self.endpoint.as_str())
             .header("content-type", "application/x-amz-json-1.1")
@@ -108,55 +153,55 @@ impl AwsKms {
             .body(());
         let request = request.map_err(|error| KmsError::Refused(error.to_string()))?;
         let mut head = request.into_parts().0;
-        // Without credentials the request goes out unsigned, and the service says what is missing.
         let signed = self.signer.sign(&mut head, None).await;
         signed.map_err(|error| KmsError::Unavailable(format!("no AWS credentials: {error}")))?;
         let request = self
             .client
             .post(self.endpoint.clone())
             .headers(head.headers)
-            .body(body.to_string());
+            .body(body);
         let answer = send(request).await?;
         if answer.status.is_success() {
             let malformed = |_| KmsError::Unavailable("its response is malformed".to_owned());
             return serde_json::from_slice(&answer.body).map_err(malformed);
         }
         let rejection = serde_json::from_slice::<Rejection>(&answer.body);
-        let passes = may_pass(answer.status)
-            || rejection
-                .as_ref()
-                .is_ok_and(|rejection| PASSING.iter().any(|code| rejection.code.ends_with(code)));
+        let is_refused = rejection
+            .as_ref()
+            .is_ok_and(|rejection| is_refusal(&rejection.code));
         let words = match rejection {
             Ok(Rejection { code, message }) => {
                 format!("{}: {}", one_line(&code), one_line(&message))
             }
             Err(_) => answer.status.to_string(),
         };
-        Err(if passes {
-            KmsError::Unavailable(words)
-        } else {
+        Err(if is_refused {
             KmsError::Refused(words)
+        } else {
+            KmsError::Unavailable(words)
         })
     }
-}
-
-/// What the ciphertext is bound to; it also appears in the audit log of AWS.
-fn context() -> Value {
-    json!({"application": "central-oauth"})
 }
 
 #[async_trait]
 impl Service for AwsKms {
     async fn encrypt(&self, key: &[u8; KEY_LENGTH]) -> Result<String, KmsError> {
-        let plaintext = BASE64_STANDARD.encode(key);
-        let body =
-            json!({"KeyId": self.arn, "Plaintext": plaintext, "EncryptionContext": context()});
+        let plaintext = Zeroizing::new(BASE64_STANDARD.encode(key));
+        let body = Encrypt {
+            key_id: &self.arn,
+            plaintext: &plaintext,
+            encryption_context: CONTEXT,
+        };
         let encrypted: Encrypted = self.ask("Encrypt", &body).await?;
         Ok(encrypted.ciphertext_blob)
     }
 
     async fn decrypt(&self, ciphertext: &str) -> Result<SecretString, KmsError> {
-        let body = json!({"KeyId": self.arn, "CiphertextBlob": ciphertext, "EncryptionContext": context()});
+        let body = Decrypt {
+            key_id: &self.arn,
+            ciphertext_blob: ciphertext,
+            encryption_context: CONTEXT,
+        };
         let decrypted: Decrypted = self.ask("Decrypt", &body).await?;
         Ok(decrypted.plaintext)
     }
@@ -195,5 +240,26 @@ impl HttpSend for Http {
         let body = response.bytes().await.map_err(failed)?;
         let malformed = |_| Error::unexpected("credentials come in a malformed response");
         answer.body(body).map_err(malformed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_concerns_the_key_is_a_refusal() {
+        for code in ["DisabledException", "com.amazonaws.kms#NotFoundException"] {
+            assert!(is_refusal(code), "{code}");
+        }
+        for code in [
+            "ExpiredTokenException",
+            "InvalidSignatureException",
+            "KMSInternalException",
+            "ThrottlingException",
+            "UnrecognizedClientException",
+        ] {
+            assert!(!is_refusal(code), "{code}");
+        }
     }
 }

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::{Client, RequestBuilder, StatusCode, redirect};
+use serde::Serialize;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
 use crate::{InvalidKeyName, KmsError};
 
-/// A request takes at most this long. Whoever waits for a start would rather see an error than wait.
+/// A request takes at most this long.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest response that is read, in bytes. A wrapped key has some hundred.
 const LONGEST: usize = 64 * 1024;
@@ -58,6 +60,15 @@ fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv6(ip)) => ip.is_loopback(),
         host => host == Some(Host::Domain("localhost")),
     }
+}
+
+/// Writes the JSON of a request, which may hold the key. Its memory is wiped when the request is gone.
+pub(crate) fn secret_json(body: &impl Serialize) -> Result<Bytes, KmsError> {
+    // The buffer never grows, so no copy of the key stays behind.
+    let mut buffer = Zeroizing::new(Vec::with_capacity(LONGEST));
+    let written = serde_json::to_writer(&mut *buffer, body);
+    written.map_err(|error| KmsError::Refused(error.to_string()))?;
+    Ok(Bytes::from_owner(buffer))
 }
 
 /// Sends a request and reads the response.

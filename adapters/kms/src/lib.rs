@@ -28,7 +28,8 @@ pub struct Kms(Box<dyn Service>);
 /// Why a key management service did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KmsError {
-    /// It did not answer, or has trouble of its own. The same request may succeed later.
+    /// It did not answer, has trouble of its own, or our credentials are not good at the moment. The same request may succeed
+    /// later.
     #[error("the key management service is not available: {0}")]
     Unavailable(String),
     /// It refuses to use the key: disabled, deleted, not permitted, or another key's ciphertext.
@@ -48,6 +49,11 @@ pub enum InvalidKeyName {
     /// The secret key would be sent unencrypted.
     #[error("must be https (plain http is for loopback addresses only)")]
     NotHttps,
+    /// The address that replaces the one of AWS KMS.
+    #[error(
+        "cannot be used: AWS_ENDPOINT_URL_KMS or AWS_ENDPOINT_URL is no https URL (plain http is for loopback addresses only)"
+    )]
+    Endpoint,
     /// No HTTPS client could be created.
     #[error("no HTTPS client: {0} (SSL_CERT_FILE may name a file of CA certificates)")]
     NoClient(String),
@@ -138,5 +144,12 @@ mod tests {
         assert_eq!(named(plain), Some(InvalidKeyName::NotHttps));
         let loopback = "http://127.0.0.1:8200/v1/team/transit/keys/central-oauth";
         assert_eq!(named(loopback), None);
+        let arn = "arn:aws:kms:eu-central-1:111122223333:key/1";
+        assert_eq!(named(arn), None);
+        for endpoint in ["localhost:4566", "http://aws.example.com/"] {
+            let token: TokenSource = Box::new(|| Ok(SecretString::from("token")));
+            let kms = Kms::new(arn, Some(endpoint), token);
+            assert_eq!(kms.err(), Some(InvalidKeyName::Endpoint), "{endpoint}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::client::{client_for, may_pass, one_line, send};
+use crate::client::{client_for, may_pass, one_line, secret_json, send};
 use crate::{InvalidKeyName, KEY_LENGTH, KmsError, Service, TokenSource};
 
 /// A key of the Transit engine.
@@ -82,13 +82,15 @@ impl Transit {
         url: &Url,
         body: &(impl Serialize + Sync),
     ) -> Result<T, KmsError> {
-        let token = (self.token)().map_err(KmsError::Refused)?;
+        // An agent may be writing the file of the token at this moment.
+        let token = (self.token)().map_err(KmsError::Unavailable)?;
         let request = self
             .client
             .post(url.clone())
             .header("X-Vault-Request", "true")
             .header("X-Vault-Token", token.expose_secret())
-            .json(body);
+            .header("Content-Type", "application/json")
+            .body(secret_json(body)?);
         let answer = send(request).await?;
         if answer.status.is_success() {
             let response = serde_json::from_slice::<Response<T>>(&answer.body);

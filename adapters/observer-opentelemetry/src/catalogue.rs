@@ -107,6 +107,8 @@ catalogue! {
         "Requests whose bearer was refused. Many of them: somebody guesses keys, or a program goes on with a key that was deleted.";
     KEYS_ALTERED: "central_oauth.keys.altered", Kind::Counter, "{refusal}", [],
         "Access keys and links that were refused because their row was changed in the database, but not by this service. Anything but 0: somebody writes to the database.";
+    AUDIT_LOGS_ALTERED: "central_oauth.audit.altered", Kind::Counter, "{discovery}", [],
+        "How often the service found that the audit log was changed in the database, but not by this service. Anything but 0: somebody writes to the database.";
     CACHE_LOOKUPS: "central_oauth.cache.lookups", Kind::Counter, "{lookup}", ["cache", "result"],
         "Lookups in the caches of provider metadata and signing keys, by hit or miss.";
     ACCOUNTS: "central_oauth.accounts", Kind::Gauge, "{account}", ["provider", "status"],

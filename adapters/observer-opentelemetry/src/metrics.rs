@@ -77,6 +77,7 @@ impl Metrics {
             self.is.bearers_refused.add(0, &[reason]);
         }
         self.is.keys_altered.add(0, &[]);
+        self.is.audit_logs_altered.add(0, &[]);
         for provider in &self.providers {
             let of = [self.provider(provider)];
             self.is.links_started.add(0, &of);
@@ -222,6 +223,10 @@ impl Observer for Metrics {
 
     fn key_altered(&self) {
         self.is.keys_altered.add(1, &[]);
+    }
+
+    fn audit_log_altered(&self) {
+        self.is.audit_logs_altered.add(1, &[]);
     }
 
     fn cache_asked(&self, cache: Cache, hit: bool) {

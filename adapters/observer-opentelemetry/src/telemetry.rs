@@ -299,6 +299,10 @@ impl Observer for Watcher {
         self.count(|metrics| metrics.key_altered());
     }
 
+    fn audit_log_altered(&self) {
+        self.count(|metrics| metrics.audit_log_altered());
+    }
+
     fn cache_asked(&self, cache: Cache, hit: bool) {
         self.count(|metrics| metrics.cache_asked(cache, hit));
     }

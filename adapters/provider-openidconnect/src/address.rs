@@ -91,6 +91,16 @@ const fn v6_leads_inward(ip: Ipv6Addr) -> bool {
         || ip.is_multicast()
         || ip.is_unique_local()
         || ip.is_unicast_link_local()
+        || leads_to_embedded(ip)
+}
+
+/// Whether it may lead to an IPv4 address in a way that the network decides: site-local (RFC 3879), 6to4 (RFC 3056), local
+/// NAT64 (RFC 8215), or stateless translation (RFC 7915).
+const fn leads_to_embedded(ip: Ipv6Addr) -> bool {
+    match ip.segments() {
+        [0x2002, ..] | [0x64, 0xff9b, 1, ..] | [0, 0, 0, 0, 0xffff, 0, ..] => true,
+        [first, ..] => first & 0xffc0 == 0xfec0,
+    }
 }
 
 /// Returns the IPv4 address inside an IPv6 one: mapped or compatible (RFC 4291 section 2.5.5), or translated (RFC 6052).
@@ -157,6 +167,10 @@ mod tests {
             "https://localhost./t",
             "https://[::10.0.0.1]/t",
             "https://[64:ff9b::a00:1]/t",
+            "https://[64:ff9b:1::808:808]/t",
+            "https://[2002:a9fe:a9fe::]/t",
+            "https://[::ffff:0:10.0.0.1]/t",
+            "https://[fec0::1]/t",
             "https://198.18.0.1/t",
             "https://192.0.0.8/t",
             "https://240.0.0.1/t",

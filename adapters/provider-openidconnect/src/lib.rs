@@ -19,6 +19,7 @@
 //! | `extra`, `token_exp` | other contents of token responses: members for clients, the `exp` of a JWT |
 //! | `revocation` | revocation requests and responses |
 //! | `identity` | who consented: ID token, userinfo |
+//! | `workload` | the `WorkloadIdentities` port: JWTs of trusted issuers, verified with the same HTTP client |
 //!
 //! Real servers differ from the RFCs. Each difference is handled in one place, with its source beside it, and has a test
 //! in `tests/`.
@@ -52,6 +53,7 @@ mod server;
 mod settings;
 mod token;
 mod token_exp;
+mod workload;
 
 pub use address::AddressFault;
 pub use client_auth::{ClientAuthMethod, UnknownClientAuthMethod};
@@ -63,3 +65,4 @@ pub use profile::{
 };
 pub use provider::OpenIdConnectProvider;
 pub use settings::{Flow, ProviderSettings, SettingsError, UnknownFlow};
+pub use workload::{KeySource, WorkloadIssuerError, WorkloadIssuerSettings, WorkloadVerifier};

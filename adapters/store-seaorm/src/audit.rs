@@ -4,20 +4,21 @@
 //! binds each to the one before it.
 
 use std::collections::HashSet;
+use std::ops::RangeInclusive;
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::audit::{
-    AuditChain, AuditEnds, AuditEntry, AuditFilter, AuditNumber, AuditPosition, KeptEntry,
+    AuditChain, AuditEnds, AuditEntry, AuditFilter, AuditNumber, AuditPosition, SignedEntry,
 };
-use central_oauth_domain::ports::{AuditStore, StoreError};
+use central_oauth_domain::ports::{AuditStore, Chained, StoreError};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
 use crate::convert::{
-    audit_ends, audit_entry, ends_row, inbox_row, kept_entry, log_row, row_count,
+    ONLY_ROW, audit_ends, audit_entry, ends_row, inbox_row, log_row, row_count, signed_entry,
 };
 use crate::entities::audit_log::{Column, Entity, Model};
 use crate::entities::{audit_ends as ends, audit_inbox as inbox};
@@ -25,9 +26,12 @@ use crate::error::failed;
 use crate::locks;
 use crate::store::{MOST_AT_ONCE, SeaOrmStore};
 
+/// Rows in one statement: ten values each, of which SQLite takes 32,766.
+const ROWS_AT_ONCE: usize = 1_000;
+
 #[async_trait]
 impl AuditStore for SeaOrmStore {
-    async fn keep_entries(&self, entries: &[KeptEntry]) -> Result<(), StoreError> {
+    async fn keep_entries(&self, entries: &[SignedEntry]) -> Result<(), StoreError> {
         if entries.is_empty() {
             return Ok(());
         }
@@ -56,25 +60,37 @@ impl AuditStore for SeaOrmStore {
         chain: &AuditChain,
         limit: u64,
         now: Timestamp,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Chained, StoreError> {
         let waiting = next_kept(1).into_tuple::<i64>();
         let waiting = waiting.one(&self.read().await?).await.map_err(failed)?;
+        let mut chained = Chained {
+            taken: 0,
+            is_broken: false,
+        };
         if waiting.is_none() {
-            return Ok(0);
+            return Ok(chained);
         }
         let write = self.write().await?;
         locks::audit(&write.txn).await?;
         let taken = take(&write.txn, limit).await?;
+        chained.taken = taken.count;
         let (stored, last) = (read_ends(&write.txn).await?, last(&write.txn).await?);
         let extension = chain.extend(stored.as_ref(), last, taken.entries, now);
         if let Some(extension) = extension {
+            chained.is_broken = extension.is_broken;
+            if chained.is_broken {
+                // They would stand in the way of all entries to come.
+                let beyond = Column::Id.gt(AuditNumber::HIGHEST.0);
+                let gone = Entity::delete_many().filter(beyond).exec(&write.txn).await;
+                gone.map_err(failed)?;
+            }
             let rows = extension.entries.iter().map(log_row);
             let added = Entity::insert_many(rows).exec_without_returning(&write.txn);
             added.await.map_err(failed)?;
             save_ends(&write.txn, &extension.ends).await?;
         }
         write.commit().await?;
-        Ok(taken.count)
+        Ok(chained)
     }
 
     async fn audit_entries(
@@ -85,7 +101,7 @@ impl AuditStore for SeaOrmStore {
     ) -> Result<Vec<AuditEntry>, StoreError> {
         let rows = filtered(filter, after).limit(row_count(limit));
         let rows = rows.all(&self.read().await?).await.map_err(failed)?;
-        rows.into_iter().map(audit_entry).collect()
+        Ok(rows.into_iter().map(audit_entry).collect())
     }
 
     async fn audit_ends(&self) -> Result<Option<AuditEnds>, StoreError> {
@@ -95,13 +111,12 @@ impl AuditStore for SeaOrmStore {
     async fn purge_entries(
         &self,
         chain: &AuditChain,
-        before: Timestamp,
+        retained: RangeInclusive<Timestamp>,
         limit: u64,
     ) -> Result<u64, StoreError> {
-        let limit = limit.min(MOST_AT_ONCE);
-        let is_old = |row: &Model| row.at < before.as_millis();
-        let rows = oldest(limit).all(&self.read().await?).await;
-        if !rows.map_err(failed)?.iter().any(is_old) {
+        let first = oldest(1).one(&self.read().await?).await.map_err(failed)?;
+        let is_outdated = |row: &Model| !retained.contains(&Timestamp::from_millis(row.at));
+        if !first.as_ref().is_some_and(is_outdated) {
             return Ok(0);
         }
         let write = self.write().await?;
@@ -109,32 +124,40 @@ impl AuditStore for SeaOrmStore {
         let Some(stored) = read_ends(&write.txn).await? else {
             return Ok(0);
         };
-        let mut rows = oldest(limit).all(&write.txn).await.map_err(failed)?;
-        let Some(last) = rows.iter().rposition(is_old) else {
+        let rows = oldest(limit.min(MOST_AT_ONCE)).all(&write.txn).await;
+        let rows = rows.map_err(failed)?.into_iter();
+        let entries: Vec<_> = rows.map(audit_entry).collect();
+        let shortened = chain.shorten(&stored, &entries, &retained);
+        let shortened = shortened.map_err(|broken| StoreError::Corrupt(Box::new(broken)))?;
+        let Some(last) = entries[..shortened.deleted].last() else {
             return Ok(0);
         };
-        let count = last as u64 + 1;
-        let last = AuditPosition::of(&audit_entry(rows.swap_remove(last))?);
-        let shortened = chain.shorten(&stored, last);
-        let shortened = shortened.map_err(|broken| StoreError::Corrupt(Box::new(broken)))?;
         let gone = Entity::delete_many().filter(Column::Id.lte(last.number.0));
         gone.exec(&write.txn).await.map_err(failed)?;
-        save_ends(&write.txn, &shortened).await?;
+        save_ends(&write.txn, &shortened.ends).await?;
         write.commit().await?;
-        Ok(count)
+        Ok(shortened.deleted as u64)
     }
 }
 
-/// Keeps an entry in the transaction of its event.
-pub(crate) async fn keep(db: &impl ConnectionTrait, kept: &KeptEntry) -> Result<(), StoreError> {
-    let row = inbox_row(&kept.content, &kept.mac);
-    let kept = inbox::Entity::insert(row).exec_without_returning(db).await;
-    kept.map(drop).map_err(failed)
+/// Adds entries in the transaction of their event.
+pub(crate) async fn keep(
+    db: &impl ConnectionTrait,
+    entries: &[SignedEntry],
+) -> Result<(), StoreError> {
+    for batch in entries.chunks(ROWS_AT_ONCE) {
+        let rows = batch
+            .iter()
+            .map(|entry| inbox_row(&entry.content, &entry.mac));
+        let added = inbox::Entity::insert_many(rows).exec_without_returning(db);
+        added.await.map_err(failed)?;
+    }
+    Ok(())
 }
 
 struct Taken {
     count: u64,
-    entries: Vec<KeptEntry>,
+    entries: Vec<SignedEntry>,
 }
 
 /// Takes the oldest entries out of the inbox. Those that are in the log already are dropped.
@@ -152,14 +175,7 @@ async fn take(db: &impl ConnectionTrait, limit: u64) -> Result<Taken, StoreError
     let fresh = rows
         .into_iter()
         .filter(|row| !known.contains(&row.reference));
-    // Only somebody else can have written a row that cannot be read.
-    let readable = fresh.filter_map(|row| {
-        let entry = kept_entry(row);
-        let logged =
-            entry.inspect_err(|error| tracing::error!(%error, "an audit entry is dropped"));
-        logged.ok()
-    });
-    let entries = readable.collect();
+    let entries = fresh.map(signed_entry).collect();
     Ok(Taken { count, entries })
 }
 
@@ -190,8 +206,7 @@ pub(crate) fn with_references(references: Vec<Vec<u8>>) -> Select<Entity> {
 async fn last(db: &impl ConnectionTrait) -> Result<Option<AuditPosition>, StoreError> {
     let row = Entity::find().order_by_desc(Column::Id).limit(1);
     let row = row.one(db).await.map_err(failed)?;
-    let entry = row.map(audit_entry).transpose()?;
-    Ok(entry.as_ref().map(AuditPosition::of))
+    Ok(row.map(audit_entry).as_ref().map(AuditPosition::of))
 }
 
 pub(crate) fn oldest(limit: u64) -> Select<Entity> {
@@ -220,11 +235,8 @@ pub(crate) fn filtered(filter: &AuditFilter, after: AuditNumber) -> Select<Entit
 }
 
 async fn read_ends(db: &impl ConnectionTrait) -> Result<Option<AuditEnds>, StoreError> {
-    let row = ends::Entity::find()
-        .order_by_asc(ends::Column::Id)
-        .one(db)
-        .await;
-    row.map_err(failed)?.as_ref().map(audit_ends).transpose()
+    let row = ends::Entity::find_by_id(ONLY_ROW).one(db).await;
+    Ok(row.map_err(failed)?.as_ref().map(audit_ends))
 }
 
 async fn save_ends(db: &impl ConnectionTrait, signed: &AuditEnds) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use central_oauth_domain::link::Link;
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::vault::RowMacs;
 
-use crate::accounts::relink;
+use crate::accounts::{labels, relink};
 use crate::database::Purpose;
 use crate::store::SeaOrmStore;
 use crate::{audit, keys, links, locks, outbox};
@@ -25,12 +25,13 @@ pub(crate) async fn link(
         Box::pin(async move {
             locks::persons(db, &grant.account.provider).await?;
             let account = relink::link(db, grant, now).await?;
+            labels::add(db, account.id, &link.requester.labels).await?;
             let completed = link.complete(account.id, now)?;
             keys::complete(db, &link, &account, &macs).await?;
             outbox::cancel(db, &account.key, now).await?;
             links::save(db, &link, &completed).await?;
             let event = AuditEvent::linked(&link, &account);
-            audit::keep(db, &audit.entry(event)).await?;
+            audit::keep(db, &[audit.entry(event)]).await?;
             Ok(account)
         })
     });

@@ -8,7 +8,7 @@
 //! | `url`, `database` | where the database is; how SQLite and PostgreSQL are opened, read and written, which writes are committed together; their clock |
 //! | `schema`, `locks` | how it is migrated; what keeps transactions apart that run side by side |
 //! | `claims` | how work is shared out between tasks and replicas |
-//! | `links`, `guesses`, `accounts`, `refreshes`, `keys`, `reads`, `revocations`, `seals`, `replicas`, `write_tests`, `audit` | the port's traits, one each |
+//! | `links`, `guesses`, `accounts`, `refreshes`, `keys`, `reads`, `revocations`, `seals`, `replicas`, `workloads`, `write_tests`, `audit`, `admin_sessions` | the port's traits, one each |
 //! | `complete`, `outbox`, `sealed_rows` | what would make those too long, or what several of them need |
 //! | `copy` | everything from one database to another: what `central-oauth copy` does |
 //! | `entities`, `convert` | the tables, and what their rows mean |
@@ -18,6 +18,7 @@
 //! PostgreSQL understand differently is kept out of queries; it is in `database`, `locks` and `error`.
 
 mod accounts;
+mod admin_sessions;
 mod audit;
 mod census;
 mod claims;
@@ -42,6 +43,7 @@ mod sealed_rows;
 mod seals;
 mod store;
 mod url;
+mod workloads;
 mod write_tests;
 
 #[cfg(test)]

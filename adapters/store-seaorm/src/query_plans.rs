@@ -6,23 +6,27 @@ use std::time::Duration;
 use central_oauth_domain::audit::{AuditFilter, AuditKind, AuditNumber};
 use central_oauth_domain::grant::refresh::Outage;
 use central_oauth_domain::grant::revocation::REVOCATION_HORIZON;
-use central_oauth_domain::grant::{AccessKeyId, AccountId, AccountKey, ProviderName};
+use central_oauth_domain::grant::{
+    AccessKeyId, AccountFilter, AccountId, AccountKey, AccountStatus, ProviderName, StatusAsOf,
+};
 use central_oauth_domain::link::GuessLimit;
 use central_oauth_domain::link::pace::POLL_HORIZON;
 use central_oauth_domain::ports::RowVersion;
 use central_oauth_domain::secret::{KeyedHash, SealId};
-use central_oauth_domain::{Fault, Timestamp};
+use central_oauth_domain::{Fault, Label, Timestamp};
 use central_oauth_test_postgres::Cluster;
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, QuerySelect, QueryTrait, Statement};
 use tokio::sync::OnceCell;
 
+use crate::accounts::filtered;
+use crate::accounts::labels::labels_of;
 use crate::accounts::locked::locked;
 use crate::entities::{accounts, device_codes, revocations as outgoing, tokens};
 use crate::refreshes::{open_providers, outages};
 use crate::{
-    DatabaseUrl, PoolSettings, SeaOrmStore, audit, claims, clock_steps, guesses, keys, links,
-    outbox, reads, revocations, sealed_rows, seals,
+    DatabaseUrl, PoolSettings, SeaOrmStore, admin_sessions, audit, claims, clock_steps, guesses,
+    keys, links, outbox, reads, revocations, sealed_rows, seals, workloads,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
@@ -98,6 +102,10 @@ async fn links_are_found_by_their_code() {
 async fn keys_are_found_by_their_hash_and_links_by_their_key() {
     let query = keys::with_hash(&KeyedHash::from_bytes([0; 32]));
     assert_uses(query, &["(hash=?)"]).await;
+    let query = workloads::with_identity(&KeyedHash::from_bytes([0; 32]));
+    assert_uses(query, &["ix_workloads_identity"]).await;
+    let query = workloads::delete_expired(NOW, 100);
+    assert_uses(query, &["ix_used_tokens_expires_at"]).await;
     let query = keys::links_of(AccessKeyId(1));
     assert_uses(query, &["ix_device_codes_access_key_id"]).await;
 }
@@ -236,6 +244,12 @@ async fn wrong_codes_are_counted_and_forgotten_by_an_index() {
 }
 
 #[tokio::test]
+async fn sessions_are_forgotten_by_an_index() {
+    let unused = admin_sessions::delete_unused(NOW, 10);
+    assert_uses(unused, &["ix_admin_sessions_seen_at"]).await;
+}
+
+#[tokio::test]
 async fn links_that_are_over_are_found_by_indexes() {
     let indexes = ["ix_device_codes_ended_at", "ix_device_codes_expires_at"];
     assert_uses(links::over_before(NOW, NOW).limit(10), &indexes).await;
@@ -294,6 +308,37 @@ async fn live_accounts_are_found_by_indexes() {
     assert_uses(ada, &["(provider=? AND account_id=?)"]).await;
     let anybody = outbox::live_accounts(&provider, None);
     assert_uses(anybody, &["ix_accounts_provider"]).await;
+}
+
+#[tokio::test]
+async fn accounts_are_filtered_by_indexes() {
+    let label = Label::parse("team:billing").unwrap();
+    let by_label = AccountFilter {
+        label: Some(label),
+        ..AccountFilter::default()
+    };
+    let by_provider = AccountFilter {
+        provider: Some(ProviderName::new("github")),
+        ..AccountFilter::default()
+    };
+    let by_status = AccountFilter {
+        status: Some(StatusAsOf {
+            status: AccountStatus::Degraded,
+            now: NOW,
+            outages: Vec::new(),
+        }),
+        ..AccountFilter::default()
+    };
+    for (filter, index) in [
+        (by_label, "(name=? AND value=? AND account_id>?)"),
+        (by_provider, "ix_accounts_provider_id (provider=? AND id>?)"),
+        (by_status, "ix_accounts_status_id (status=? AND id>?)"),
+    ] {
+        let query = filtered::matching(&filter, Some(AccountId(7)), 50);
+        assert_uses(query, &[index]).await;
+    }
+    let labels = labels_of(&[AccountId(1), AccountId(2)]);
+    assert_uses(labels, &["(account_id=?)"]).await;
 }
 
 #[tokio::test]

@@ -41,7 +41,10 @@ async fn up_and_down_and_up_again() {
             "m0011_networks",
             "m0012_key_macs",
             "m0013_audit",
-            "m0014_return_codes"
+            "m0014_return_codes",
+            "m0015_workloads",
+            "m0016_labels",
+            "m0017_admin_sessions"
         ]
     );
     store.migrate_up().await.unwrap();

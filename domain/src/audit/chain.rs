@@ -3,11 +3,15 @@
 //! The keyed hash uses the store's hash key. `rekey` seals that key anew and does not change it, so the chain goes on
 //! under a new secret key.
 
-use super::entry::{AuditContent, AuditEntry, AuditNumber, AuditReference, KeptEntry};
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use super::entry::{AuditContent, AuditEntry, AuditNumber, AuditReference, SignedEntry};
 use super::{Actor, AuditDraft, AuditEvent, AuditKind, AuditNetwork};
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
-use crate::vault::Vault;
+use crate::vault::{Vault, hex, unhex};
 
 /// Purposes keep the hashes of different things apart.
 const ENTRY: &str = "audit_entry";
@@ -31,6 +35,14 @@ impl AuditPosition {
         mac: KeyedHash::from_bytes([0; 32]),
     };
 
+    /// The position from which a new chain begins with the entry of this number.
+    const fn before(number: AuditNumber) -> Self {
+        Self {
+            number: AuditNumber(number.0.saturating_sub(1)),
+            ..Self::ORIGIN
+        }
+    }
+
     /// The position of an entry.
     #[must_use]
     pub const fn of(entry: &AuditEntry) -> Self {
@@ -38,6 +50,36 @@ impl AuditPosition {
             number: entry.number,
             mac: entry.mac,
         }
+    }
+
+    /// The hash in hexadecimal.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        hex(self.mac.as_bytes())
+    }
+}
+
+/// The number of the entry and its hash, as people keep the head of a log: `NUMBER:HASH`.
+impl fmt::Display for AuditPosition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.number, self.hash())
+    }
+}
+
+/// What is wrong with a text that is no position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a number, a colon and 64 hexadecimal digits")]
+pub struct NoPosition;
+
+impl FromStr for AuditPosition {
+    type Err = NoPosition;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (number, hash) = text.split_once(':').ok_or(NoPosition)?;
+        let number = number.parse().map_err(|_| NoPosition)?;
+        let bytes = unhex(hash).and_then(|bytes| bytes.try_into().ok());
+        let mac = bytes.map(KeyedHash::from_bytes).ok_or(NoPosition)?;
+        Ok(Self { number, mac })
     }
 }
 
@@ -59,6 +101,17 @@ pub struct Extension {
     pub entries: Vec<AuditEntry>,
     /// The new ends.
     pub ends: AuditEnds,
+    /// Whether somebody else has changed the log. The first new entry says so.
+    pub is_broken: bool,
+}
+
+/// What [`AuditChain::shorten`] deletes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shortening {
+    /// How many of the oldest entries are deleted.
+    pub deleted: usize,
+    /// The new ends.
+    pub ends: AuditEnds,
 }
 
 /// Why a log is not as this service has written it.
@@ -75,6 +128,9 @@ pub enum ChainBreak {
     /// An entry was changed, or another one stands in its place.
     #[error("entry {0} is not as it was written")]
     Changed(AuditNumber),
+    /// The service has found the log changed, and has begun a new chain.
+    #[error("entry {0} says that the log before it was changed")]
+    Recorded(AuditNumber),
     /// The last entries are missing.
     #[error("the entries after {last} are missing: the log ended with entry {head}")]
     Truncated {
@@ -124,75 +180,105 @@ impl AuditChain {
 
     /// Signs an entry.
     #[must_use]
-    pub(super) fn sign(&self, content: AuditContent) -> KeptEntry {
+    pub(super) fn sign(&self, content: AuditContent) -> SignedEntry {
         let mac = self.vault.mac(ENTRY, &content.to_bytes());
-        KeptEntry { content, mac }
+        SignedEntry { content, mac }
     }
 
     /// Gives entries their places behind the last one. `ends` and `last` are what the store has; both `None` begin a log.
     ///
     /// Entries that this service has not signed are left out, and one entry says how many. If the ends and the last entry do
-    /// not fit together, somebody else has changed the log: an entry says so, behind a gap in the numbers that
-    /// [`AuditChain::follows`] finds for as long as it is in the log.
+    /// not fit together, somebody else has changed the log. A new chain then begins with an entry that says so, behind a gap
+    /// in the numbers. Without signed ends, nobody knows where the log began, so it begins with that entry.
     #[must_use]
     pub fn extend(
         &self,
         ends: Option<&AuditEnds>,
         last: Option<AuditPosition>,
-        kept: Vec<KeptEntry>,
+        signed: Vec<SignedEntry>,
         now: Timestamp,
     ) -> Option<Extension> {
-        let is_intact = match (ends, last) {
-            (None, None) => true,
-            (Some(ends), last) => self.is_signed(ends) && ends.head == last.unwrap_or(ends.start),
-            (None, Some(_)) => false,
+        let is_new = ends.is_none() && last.is_none();
+        let ends = ends.filter(|ends| self.is_signed(ends));
+        let mut start = ends.map_or(AuditPosition::ORIGIN, |ends| ends.start);
+        let mut position = ends.map_or(AuditPosition::ORIGIN, |ends| ends.head);
+        let is_broken = match ends {
+            Some(ends) => ends.head != last.unwrap_or(ends.start),
+            None => !is_new,
         };
-        let start = ends.map_or(AuditPosition::ORIGIN, |ends| ends.start);
-        let mut position = last.unwrap_or(start);
-        let mut entries = Vec::with_capacity(kept.len());
-        if !is_intact {
-            let highest = ends.map_or(position.number, |ends| {
-                ends.head.number.max(position.number)
-            });
-            position.number = AuditNumber(highest.0.saturating_add(1));
+        let mut entries = Vec::with_capacity(signed.len());
+        if is_broken {
+            let last = last.filter(|last| last.number <= AuditNumber::HIGHEST);
+            let highest = last.map_or(position.number, |last| last.number.max(position.number));
+            position = AuditPosition::before(AuditNumber(highest.0.saturating_add(2)));
+            if ends.is_none() {
+                start = position;
+            }
             entries.push(self.own(AuditEvent::new(AuditKind::ChainBroken), position, now));
         }
         let (signed, rejected): (Vec<_>, Vec<_>) =
-            kept.into_iter().partition(|kept| self.has_signed(kept));
+            signed.into_iter().partition(|entry| self.has_signed(entry));
         if !rejected.is_empty() {
             let event = AuditEvent::new(AuditKind::EntriesRejected).with("count", rejected.len());
             entries.push(self.own(event, position, now));
         }
         entries.extend(signed);
-        let link = |kept: KeptEntry| {
-            let entry = self.link(position, kept.content);
+        let link = |signed: SignedEntry| {
+            let entry = self.link(position, signed.content);
             position = AuditPosition::of(&entry);
             entry
         };
         let entries: Vec<_> = entries.into_iter().map(link).collect();
         let ends = self.signed(start, position);
-        (!entries.is_empty()).then_some(Extension { entries, ends })
+        (!entries.is_empty()).then_some(Extension {
+            entries,
+            ends,
+            is_broken,
+        })
     }
 
-    /// Returns the ends of a log whose first entries, up to this one, are deleted.
+    /// Decides how many of these entries, the oldest of a log, are deleted: those before the first one that is dated within
+    /// `retained`, and before the first one that does not fit. What stands before a recorded break need not fit, because the
+    /// break was reported already.
     ///
     /// # Errors
-    /// [`ChainBreak::Unsigned`]: the stored ends prove nothing, so nothing may be deleted on their word.
+    /// [`ChainBreak`]: the ends are not signed, or the first of the entries does not fit. Nothing may be deleted.
     pub fn shorten(
         &self,
         ends: &AuditEnds,
-        deleted: AuditPosition,
-    ) -> Result<AuditEnds, ChainBreak> {
+        oldest: &[AuditEntry],
+        retained: &RangeInclusive<Timestamp>,
+    ) -> Result<Shortening, ChainBreak> {
         if !self.is_signed(ends) {
             return Err(ChainBreak::Unsigned);
         }
-        Ok(self.signed(deleted, ends.head))
+        let retains = |entry: &AuditEntry| retained.contains(&entry.content.at);
+        let outdated = oldest.iter().position(retains).unwrap_or(oldest.len());
+        let oldest = &oldest[..outdated];
+        let before_start = oldest.partition_point(|entry| entry.number <= ends.start.number);
+        let recorded = oldest
+            .iter()
+            .rposition(|entry| self.is_recorded_break(entry));
+        let (mut deleted, mut start) = match recorded {
+            Some(place) if place >= before_start => (place + 1, AuditPosition::of(&oldest[place])),
+            _ => (before_start, ends.start),
+        };
+        for entry in &oldest[deleted..] {
+            match self.follows(start, entry) {
+                Ok(position) => start = position,
+                Err(broken) if deleted == 0 => return Err(broken),
+                Err(_) => break,
+            }
+            deleted += 1;
+        }
+        let ends = self.signed(start, ends.head);
+        Ok(Shortening { deleted, ends })
     }
 
     /// Checks that an entry follows the position, and returns its own.
     ///
     /// # Errors
-    /// [`ChainBreak::Missing`], [`ChainBreak::Changed`].
+    /// [`ChainBreak::Missing`], [`ChainBreak::Changed`], [`ChainBreak::Recorded`].
     pub fn follows(
         &self,
         before: AuditPosition,
@@ -207,7 +293,17 @@ impl AuditChain {
         if linked != entry.mac {
             return Err(ChainBreak::Changed(entry.number));
         }
+        if is_of_kind(entry, AuditKind::ChainBroken) {
+            return Err(ChainBreak::Recorded(entry.number));
+        }
         Ok(AuditPosition::of(entry))
+    }
+
+    /// Whether this service has begun a new chain with the entry.
+    fn is_recorded_break(&self, entry: &AuditEntry) -> bool {
+        let before = AuditPosition::before(entry.number);
+        is_of_kind(entry, AuditKind::ChainBroken)
+            && self.link_mac(before, &entry.content) == entry.mac
     }
 
     /// Whether this service has signed the ends.
@@ -216,8 +312,14 @@ impl AuditChain {
         self.signed(ends.start, ends.head).mac == ends.mac
     }
 
-    fn has_signed(&self, kept: &KeptEntry) -> bool {
-        self.vault.mac(ENTRY, &kept.content.to_bytes()) == kept.mac
+    /// The ends of a log without entries.
+    #[must_use]
+    pub fn empty(&self) -> AuditEnds {
+        self.signed(AuditPosition::ORIGIN, AuditPosition::ORIGIN)
+    }
+
+    fn has_signed(&self, entry: &SignedEntry) -> bool {
+        self.vault.mac(ENTRY, &entry.content.to_bytes()) == entry.mac
     }
 
     fn link(&self, before: AuditPosition, content: AuditContent) -> AuditEntry {
@@ -235,7 +337,7 @@ impl AuditChain {
         self.vault.mac(LINK, &parts.concat())
     }
 
-    fn signed(&self, start: AuditPosition, head: AuditPosition) -> AuditEnds {
+    pub(super) fn signed(&self, start: AuditPosition, head: AuditPosition) -> AuditEnds {
         let [first, last] = [start, head].map(|end| end.number.0.to_be_bytes());
         let parts = [
             first.as_slice(),
@@ -248,7 +350,7 @@ impl AuditChain {
     }
 
     /// An entry about the log itself. Its reference follows from the place: nobody else writes it a second time.
-    fn own(&self, event: AuditEvent, position: AuditPosition, at: Timestamp) -> KeptEntry {
+    fn own(&self, event: AuditEvent, position: AuditPosition, at: Timestamp) -> SignedEntry {
         let number = position.number.0.to_be_bytes();
         let kind = event.kind.as_str().as_bytes();
         let parts = [position.mac.as_bytes().as_slice(), &number, kind];
@@ -258,4 +360,8 @@ impl AuditChain {
         let draft = self.draft(AuditReference(reference), at, Actor::Service, None);
         draft.entry(event)
     }
+}
+
+fn is_of_kind(entry: &AuditEntry, kind: AuditKind) -> bool {
+    entry.content.kind == kind.as_str()
 }

@@ -12,6 +12,11 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AuditNumber(pub i64);
 
+impl AuditNumber {
+    /// Nothing reaches this number in a lifetime: rows beyond it were written by somebody else.
+    pub const HIGHEST: Self = Self(i64::MAX / 2);
+}
+
 impl fmt::Display for AuditNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -89,7 +94,7 @@ impl AuditContent {
 
 /// An entry that has no place in the log yet. Its signature shows that this service has written it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptEntry {
+pub struct SignedEntry {
     /// What it says.
     pub content: AuditContent,
     /// The keyed hash of the content.
@@ -120,7 +125,7 @@ pub struct AuditDraft {
 impl AuditDraft {
     /// Completes and signs the entry.
     #[must_use]
-    pub fn entry(self, event: AuditEvent) -> KeptEntry {
+    pub fn entry(self, event: AuditEvent) -> SignedEntry {
         self.chain.sign(AuditContent {
             reference: self.reference,
             at: self.at,
@@ -131,6 +136,27 @@ impl AuditDraft {
             key: event.key,
             detail: event.detail,
         })
+    }
+
+    /// Completes and signs one entry for each deleted key: the key that somebody has deleted, then those that went with it.
+    #[must_use]
+    pub fn keys_deleted(self, account: AccountId, gone: &[AccessKeyId]) -> Vec<SignedEntry> {
+        let reference = u128::from_be_bytes(self.reference.0);
+        let entry = |(n, key): (u32, &AccessKeyId)| {
+            let event = AuditEvent::new(AuditKind::KeyDeleted)
+                .account(account)
+                .key(*key);
+            let event = match (n, gone) {
+                (0, [_]) => event,
+                (0, _) => event.with("descendants", gone.len() - 1),
+                _ => event.with("deleted_with", gone[0]),
+            };
+            let reference = reference ^ u128::from(n) << 64;
+            let reference = AuditReference(reference.to_be_bytes());
+            let draft = self.clone();
+            Self { reference, ..draft }.entry(event)
+        };
+        (0..).zip(gone).map(entry).collect()
     }
 }
 

@@ -23,10 +23,12 @@ words! {
         LinkLinked => "link.linked",
         /// A link has ended without an account.
         LinkEnded => "link.ended",
-        /// Access tokens were handed out, counted for each key, network and minute.
+        /// Access tokens were handed out, counted for each key and network.
         TokenHandedOut => "token.handed_out",
         /// A refresh has failed in a way that it did not fail before.
         RefreshFailed => "refresh.failed",
+        /// An operator has asked for a refresh.
+        RefreshRequested => "refresh.requested",
         /// A grant that was degraded or given up has been refreshed.
         RefreshRecovered => "refresh.recovered",
         /// A grant was given up: a person must consent again.
@@ -39,12 +41,24 @@ words! {
         KeyCreated => "key.created",
         /// An access key was deleted.
         KeyDeleted => "key.deleted",
-        /// Bearers were refused, counted for each network and minute.
+        /// A workload was recognised by its JWT and got what it asked for.
+        WorkloadAccepted => "workload.accepted",
+        /// The JWT of a workload was refused.
+        WorkloadRefused => "workload.refused",
+        /// Bearers were refused, counted for each network.
         BearerRefused => "bearer.refused",
-        /// An operator's key was used, counted for each network and minute.
+        /// An operator's key was used, counted for each network.
         OperatorUsed => "operator.used",
+        /// An operator has logged in at the page `/admin`.
+        AdminLoggedIn => "admin.logged_in",
+        /// A key was refused at the page `/admin`.
+        AdminRefused => "admin.refused",
+        /// An operator has logged out.
+        AdminLoggedOut => "admin.logged_out",
         /// A process of the service has started, with this configuration.
         ServiceStarted => "service.started",
+        /// The keys of operators were read again while the service was running.
+        OperatorsReloaded => "operators.reloaded",
         /// Entries were found that this service has not written. They were not added to the log.
         EntriesRejected => "audit.rejected",
         /// The log was changed by somebody else. The chain goes on behind a gap.
@@ -71,6 +85,8 @@ impl AuditKind {
                 | Self::LinkWrongReturnCode
                 | Self::LinkEnded
                 | Self::BearerRefused
+                | Self::WorkloadRefused
+                | Self::AdminRefused
         )
     }
 }
@@ -119,7 +135,7 @@ pub struct AuditEvent {
 
 impl AuditEvent {
     /// A value of the detail has at most so many bytes.
-    const LONGEST_VALUE: usize = 200;
+    pub const LONGEST_VALUE: usize = 200;
     /// Replaces a value that is no code. It may be a sentence of a provider, an e-mail address or a secret.
     const NO_CODE: &str = "other";
 
@@ -184,12 +200,6 @@ impl AuditEvent {
         Self::new(AuditKind::KeyCreated)
             .account(account)
             .key(key.id)
-    }
-
-    /// An access key was deleted.
-    #[must_use]
-    pub fn key_deleted(account: AccountId, key: AccessKeyId) -> Self {
-        Self::new(AuditKind::KeyDeleted).account(account).key(key)
     }
 
     /// An account was deleted.

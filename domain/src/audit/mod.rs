@@ -14,9 +14,11 @@ mod network;
 #[cfg(test)]
 mod tests;
 
-pub use chain::{AuditChain, AuditEnds, AuditPosition, ChainBreak, Extension};
+pub use chain::{
+    AuditChain, AuditEnds, AuditPosition, ChainBreak, Extension, NoPosition, Shortening,
+};
 pub use entry::{
-    AuditContent, AuditDraft, AuditEntry, AuditFilter, AuditNumber, AuditReference, KeptEntry,
+    AuditContent, AuditDraft, AuditEntry, AuditFilter, AuditNumber, AuditReference, SignedEntry,
 };
 pub use event::{Actor, AuditEvent, AuditKind};
 pub use network::{AuditNetwork, NetworkPrecision};

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
 use super::*;
 use crate::grant::{AccessKeyId, AccountId};
@@ -10,12 +11,15 @@ use crate::testing::{audit_chain, audit_draft};
 use crate::time::Timestamp;
 
 const NUMBER: usize = 1_000;
+/// No entry of these tests is dated so.
+const NONE_RETAINED: RangeInclusive<Timestamp> =
+    Timestamp::from_millis(-2)..=Timestamp::from_millis(-1);
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_millis(second * 1_000)
 }
 
-fn kept(number: i64) -> KeptEntry {
+fn kept(number: i64) -> SignedEntry {
     let event = AuditEvent::new(AuditKind::KeyCreated)
         .account(AccountId(number % 7))
         .key(AccessKeyId(number))
@@ -40,7 +44,7 @@ impl Log {
         log
     }
 
-    fn extend(&mut self, kept: Vec<KeptEntry>) {
+    fn extend(&mut self, kept: Vec<SignedEntry>) {
         let last = self.entries.last().map(AuditPosition::of);
         let extension = audit_chain().extend(self.ends.as_ref(), last, kept, at(9_000));
         let extension = extension.unwrap();
@@ -48,8 +52,25 @@ impl Log {
         self.ends = Some(extension.ends);
     }
 
+    /// Deletes those of the `limit` oldest entries that can be deleted.
+    fn shorten(&mut self, limit: usize) -> Result<usize, ChainBreak> {
+        let oldest = &self.entries[..self.entries.len().min(limit)];
+        let ends = self.ends.as_ref().unwrap();
+        let shortened = audit_chain().shorten(ends, oldest, &NONE_RETAINED)?;
+        self.entries.drain(..shortened.deleted);
+        self.ends = Some(shortened.ends);
+        Ok(shortened.deleted)
+    }
+
+    /// Walks the entries from the signed start, as a store returns them.
     fn verify(&self) -> Result<(), ChainBreak> {
-        verify(&audit_chain(), self.ends.as_ref().unwrap(), &self.entries)
+        let start = self.ends.as_ref().unwrap().start.number;
+        let first = self.entries.partition_point(|e| e.number <= start);
+        verify(
+            &audit_chain(),
+            self.ends.as_ref().unwrap(),
+            &self.entries[first..],
+        )
     }
 }
 
@@ -117,7 +138,7 @@ fn every_deletion_swap_and_truncation_is_noticed() {
     let mut before = AuditPosition::ORIGIN;
     for n in 0..NUMBER {
         // What comes before the change is as it was, and what comes some entries later is not walked any more.
-        let ends = chain.shorten(ends, before).unwrap();
+        let ends = chain.signed(before, ends.head);
         let rest = &log.entries[n..NUMBER.min(n + 3)];
         let is_cut = n + 3 < NUMBER;
         let is_noticed = |entries: &[AuditEntry]| match verify(&chain, &ends, entries) {
@@ -156,9 +177,24 @@ fn a_cut_log_stays_broken_when_it_goes_on() {
         log.extend(vec![kept(5_000)]);
         let broken = &log.entries[990];
         assert_eq!(broken.content.kind, "audit.broken");
-        assert!(matches!(log.verify(), Err(ChainBreak::Missing { .. })));
+        let number = broken.number;
+        let expected = match forged_ends {
+            // Nobody knows where the log began, so it begins anew.
+            true => ChainBreak::Recorded(number),
+            false => ChainBreak::Missing {
+                expected: AuditNumber(991),
+                found: number,
+            },
+        };
+        assert_eq!(log.verify(), Err(expected));
         log.extend(vec![kept(5_001)]);
-        assert!(log.verify().is_err());
+        assert_eq!(log.verify(), Err(expected));
+        // Old entries go, and with them the trace of what has happened.
+        while !log.entries.is_empty() {
+            assert_ne!(log.shorten(100), Ok(0));
+        }
+        log.extend(vec![kept(5_002)]);
+        assert_eq!(log.verify(), Ok(()));
     }
 }
 
@@ -189,17 +225,14 @@ fn entries_of_somebody_else_are_not_added() {
 #[test]
 fn a_shortened_log_is_verified_from_its_signed_start() {
     let mut log = Log::new();
-    let (chain, last) = (audit_chain(), AuditPosition::of(&log.entries[499]));
-    log.ends = Some(chain.shorten(log.ends.as_ref().unwrap(), last).unwrap());
-    assert!(log.verify().is_err());
-    log.entries.drain(..500);
+    let whole = log.clone();
+    assert_eq!(log.shorten(500), Ok(500));
     assert_eq!(log.verify(), Ok(()));
     log.entries.remove(0);
     assert!(log.verify().is_err());
     // All of it may be old.
-    let head = log.ends.as_ref().unwrap().head;
-    log.ends = Some(chain.shorten(log.ends.as_ref().unwrap(), head).unwrap());
-    log.entries.clear();
+    log = whole;
+    assert_eq!(log.shorten(NUMBER), Ok(NUMBER));
     assert_eq!(log.verify(), Ok(()));
     log.extend(vec![kept(5_000)]);
     assert_eq!(log.entries[0].number, AuditNumber(NUMBER as i64 + 1));
@@ -208,14 +241,53 @@ fn a_shortened_log_is_verified_from_its_signed_start() {
 
 #[test]
 fn forged_ends_shorten_nothing() {
+    let mut log = Log::new();
+    log.ends.as_mut().unwrap().head = AuditPosition::of(&log.entries[10]);
+    assert_eq!(log.shorten(5), Err(ChainBreak::Unsigned));
+}
+
+#[test]
+fn a_changed_entry_is_not_deleted() {
+    let mut log = Log::new();
+    log.entries[7].content.actor.clear();
+    assert_eq!(log.shorten(100), Ok(7));
+    let changed = AuditNumber(8);
+    assert_eq!(log.shorten(100), Err(ChainBreak::Changed(changed)));
+    assert_eq!(log.verify(), Err(ChainBreak::Changed(changed)));
+}
+
+#[test]
+fn entries_are_deleted_up_to_the_first_that_is_retained() {
     let log = Log::new();
-    let mut forged = log.ends.unwrap();
-    forged.head = AuditPosition::of(&log.entries[10]);
-    let last = AuditPosition::of(&log.entries[5]);
-    assert_eq!(
-        audit_chain().shorten(&forged, last),
-        Err(ChainBreak::Unsigned)
-    );
+    let shortened = |retained| {
+        let ends = log.ends.as_ref().unwrap();
+        let shortened = audit_chain().shorten(ends, &log.entries[..100], &retained);
+        shortened.unwrap().deleted
+    };
+    assert_eq!(shortened(at(0)..=at(9_000)), 0);
+    assert_eq!(shortened(at(50)..=at(9_000)), 50);
+    // A clock that was ahead has dated all of them.
+    assert_eq!(shortened(at(-9)..=at(-1)), 100);
+}
+
+#[test]
+fn positions_round_trip() {
+    let head = AuditPosition {
+        number: AuditNumber(17),
+        mac: KeyedHash::from_bytes([0xa5; 32]),
+    };
+    assert_eq!(head.to_string().parse(), Ok(head));
+    let short = "a5".repeat(31);
+    for text in [
+        "",
+        "17",
+        "17:",
+        "x:a5",
+        &format!("17:{short}"),
+        &format!("17:{short}zz"),
+    ] {
+        assert!(text.parse::<AuditPosition>().is_err(), "{text}");
+    }
 }
 
 #[test]

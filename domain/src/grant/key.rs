@@ -115,6 +115,14 @@ pub struct KeyRecord {
     pub last_used_at: Option<Timestamp>,
 }
 
+impl KeyRecord {
+    /// Whether deleting `key` with what it has made deletes this key. A made key is a reader, and makes none itself.
+    #[must_use]
+    pub fn goes_with(&self, key: AccessKeyId) -> bool {
+        self.id == key || self.maker == Some(KeyMaker::Key(key))
+    }
+}
+
 /// A further key of an account. Its role is [`KeyRole::Reader`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewKey {

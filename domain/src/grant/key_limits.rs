@@ -50,31 +50,23 @@ pub struct KeyLimits {
     pub uses_per_minute: Option<u32>,
 }
 
-/// A key could do more than the one that makes it.
+/// A key would expire later than the key that makes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ExceedsMaker {
-    /// It would last longer.
-    #[error("expires_at is later than that of the key that makes it")]
-    Expiry,
-    /// It could be used from more networks.
-    #[error("networks has addresses that the key that makes it may not be used from")]
-    Networks,
-    /// It could be used more often.
-    #[error("max_uses_per_minute is higher than that of the key that makes it")]
-    Uses,
-}
+#[error("expires_at is later than that of the key that makes it")]
+pub struct OutlivesMaker;
 
-/// When a key stops working that was made by one with this expiry: at the same time, unless it is asked to be earlier.
+/// Returns when a key expires that a key with the expiry `maker` makes: at the same time, unless the request asks for an
+/// earlier one.
 ///
 /// # Errors
-/// [`ExceedsMaker::Expiry`].
+/// [`OutlivesMaker`].
 pub fn expiry_under(
     asked: Option<Timestamp>,
     maker: Option<Timestamp>,
-) -> Result<Option<Timestamp>, ExceedsMaker> {
+) -> Result<Option<Timestamp>, OutlivesMaker> {
     match (asked, maker) {
         (None, last) => Ok(last),
-        (Some(asked), Some(last)) if asked > last => Err(ExceedsMaker::Expiry),
+        (Some(asked), Some(last)) if asked > last => Err(OutlivesMaker),
         (asked, _) => Ok(asked),
     }
 }
@@ -82,28 +74,6 @@ pub fn expiry_under(
 impl KeyLimits {
     /// A key has at most this many networks.
     pub const MOST_NETWORKS: usize = 20;
-
-    /// The limits of a key that was made by one with the limits of `maker`: the same ones where nothing else was asked for.
-    ///
-    /// # Errors
-    /// [`ExceedsMaker`] where the key could do more.
-    pub fn under(self, maker: &Self) -> Result<Self, ExceedsMaker> {
-        let inside = |block: &Cidr| maker.networks.iter().any(|own| own.includes(block));
-        let networks = match self.networks {
-            none if none.is_empty() => maker.networks.clone(),
-            asked if maker.networks.is_empty() || asked.iter().all(inside) => asked,
-            _ => return Err(ExceedsMaker::Networks),
-        };
-        let uses_per_minute = match (self.uses_per_minute, maker.uses_per_minute) {
-            (None, most) => most,
-            (Some(asked), Some(most)) if asked > most => return Err(ExceedsMaker::Uses),
-            (asked, _) => asked,
-        };
-        Ok(Self {
-            networks,
-            uses_per_minute,
-        })
-    }
 
     /// Whether the key may be used from this address.
     #[must_use]
@@ -158,24 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_never_does_more_than_its_maker() {
-        let maker = limits(&["10.0.0.0/8", "2001:db8::/32"], Some(10));
-        let none = KeyLimits::default();
-        assert_eq!(none.clone().under(&maker), Ok(maker.clone()));
-        assert_eq!(maker.clone().under(&none), Ok(maker.clone()));
-        for (asked, expected) in [
-            (limits(&["10.1.0.0/16"], Some(9)), Ok(())),
-            (limits(&["10.1.0.0/16", "2001:db8::7"], Some(10)), Ok(())),
-            (limits(&["0.0.0.0/0"], None), Err(ExceedsMaker::Networks)),
-            (
-                limits(&["10.1.0.0/16", "11.0.0.0/8"], None),
-                Err(ExceedsMaker::Networks),
-            ),
-            (limits(&["10.1.0.0/16"], Some(11)), Err(ExceedsMaker::Uses)),
-        ] {
-            let allowed = asked.clone().under(&maker);
-            assert_eq!(allowed.map(|allowed| assert_eq!(allowed, asked)), expected);
-        }
+    fn a_key_never_outlives_its_maker() {
         let at = |second: i64| Some(Timestamp::from_millis(second));
         for (asked, maker, expected) in [
             (None, None, Ok(None)),
@@ -183,7 +136,7 @@ mod tests {
             (None, at(5), Ok(at(5))),
             (at(4), at(5), Ok(at(4))),
             (at(5), at(5), Ok(at(5))),
-            (at(6), at(5), Err(ExceedsMaker::Expiry)),
+            (at(6), at(5), Err(OutlivesMaker)),
         ] {
             assert_eq!(expiry_under(asked, maker), expected, "{asked:?} {maker:?}");
         }

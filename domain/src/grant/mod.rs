@@ -2,11 +2,11 @@
 
 mod account;
 mod extra;
+mod filter;
 mod key;
 mod key_limits;
 mod lease;
 mod lifetime;
-mod lineage;
 mod origin;
 pub mod refresh;
 pub mod revocation;
@@ -15,10 +15,10 @@ mod transitions;
 
 pub use account::{Account, AccountId, AccountKey, AccountStatus, Identity, ProviderName};
 pub use extra::{Extra, ListedMembers};
+pub use filter::{AccountFilter, StatusAsOf};
 pub use key::{AccessKeyId, InertKey, KeyBinding, KeyHolder, KeyRecord, KeyRole, NewKey};
-pub use key_limits::{ExceedsMaker, KeyLimits, KeyMaker, expiry_under};
+pub use key_limits::{KeyLimits, KeyMaker, OutlivesMaker, expiry_under};
 pub use lease::{Lease, LeaseVersion};
 pub use lifetime::{AccessEnd, LifetimeHints, SaidEnd};
-pub use lineage::descendants;
 pub use origin::TokenOrigin;
 pub use tokens::{Generation, NewGrant, RefreshedTokens, StoredTokens, TokenGrant};

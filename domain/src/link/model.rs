@@ -5,8 +5,10 @@ use std::time::Duration;
 use super::ReturnCode;
 use crate::fault::Fault;
 use crate::grant::{AccessKeyId, AccountId, AccountKey, ProviderName, TokenOrigin};
+use crate::labels::Labels;
 use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
+use crate::workload::Facts;
 
 /// The store's number of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +36,10 @@ pub struct Requester {
     pub client_name: Option<String>,
     /// The network address that the request came from.
     pub address: Option<String>,
+    /// What the JWT of a workload says about the job that asks: verified.
+    pub workload: Option<Facts>,
+    /// What the client wants the account to be found by.
+    pub labels: Labels,
 }
 
 /// A link as the store knows it.
@@ -222,6 +228,17 @@ pub struct PollSchedule {
 }
 
 impl Link {
+    /// Returns the account that the link led to, and when, while the person may still say "This was not me".
+    #[must_use]
+    pub fn disownable(&self, now: Timestamp) -> Option<(AccountId, Timestamp)> {
+        match self.state {
+            LinkState::Linked { account, at } => {
+                (now.since(at) < Self::KEPT_AFTER_END).then_some((account, at))
+            }
+            _ => None,
+        }
+    }
+
     /// How long an ended link still answers and holds its code.
     pub const KEPT_AFTER_END: Duration = Duration::from_secs(24 * 60 * 60);
 

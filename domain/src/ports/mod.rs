@@ -4,6 +4,7 @@ mod cipher;
 mod clock;
 mod oauth_provider;
 mod token_store;
+mod workload_identities;
 
 pub use cipher::{Cipher, CipherError, HashKey};
 pub use clock::Clock;
@@ -12,9 +13,11 @@ pub use oauth_provider::{
     RefreshAnswer, RefreshError, Revoked, TokenToRevoke,
 };
 pub use token_store::{
-    AccountCount, AccountStore, AuditStore, Census, CensusStore, ClockStepStore, Descendants,
-    DyingCount, GuessStore, KeyCreation, KeyStore, LinkCreation, LinkStore, NewLink, NewLinkKey,
-    OpenedGrant, OpenedKey, OutageStore, OverdueCount, OwnerKind, ReadStore, Recorded,
-    RefreshStore, ReplicaStore, Resealing, RevocationStore, RowVersion, SealStore, SealedRow,
-    SealedTo, SealedValue, SecretKind, StoreError, TokenStore, WriteTestStore,
+    AccountCount, AccountStore, AdminSessionStore, AuditStore, Census, CensusStore, Chained,
+    ClockStepStore, Descendants, DyingCount, GuessStore, KeyCreation, KeyStore, LinkCreation,
+    LinkStore, LinkingWorkload, NewLink, NewLinkKey, OpenedGrant, OpenedKey, OutageStore,
+    OverdueCount, OwnerKind, ReadStore, Recorded, RefreshStore, ReplicaStore, Resealing,
+    RevocationStore, RowVersion, SealStore, SealedRow, SealedTo, SealedValue, SecretKind,
+    SingleUse, StoreError, TokenStore, WorkloadStore, WriteTestStore,
 };
+pub use workload_identities::{NotVerified, SignedClaims, WorkloadIdentities};

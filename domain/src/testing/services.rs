@@ -30,6 +30,7 @@ pub fn ports(
             vault.clone(),
             Arc::clone(&clock),
             Arc::clone(&entropy),
+            Arc::new(Unobserved),
             AuditSettings::default(),
         )),
         store,

@@ -18,5 +18,6 @@ pub fn settings() -> Settings {
         operators: Vec::new(),
         replica_name: "test".to_owned(),
         version: "0".to_owned(),
+        workloads: None,
     }
 }

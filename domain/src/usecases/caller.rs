@@ -70,14 +70,22 @@ pub(super) fn account_of(key: &KeyHolder, now: Timestamp) -> Result<AccountId, R
     }
 }
 
-pub(super) const UNKNOWN_KEY: Refusal =
+/// For a bearer that is no key of this service.
+pub const UNKNOWN_KEY: Refusal =
     Refusal::Unauthorized("the key is unknown, revoked or was never used");
 /// The answer says no more than for an unknown key; the log does.
 pub(super) const ALTERED_KEY: Refusal = UNKNOWN_KEY;
-pub(super) const KEY_NEEDED: Refusal = Refusal::Unauthorized(
+/// For a request without a key.
+pub const KEY_NEEDED: Refusal = Refusal::Unauthorized(
     "authentication required: send an access key as `Authorization: Bearer <key>`",
 );
-pub(super) const AUDITING_ONLY: Refusal =
+/// For an auditor who would change something.
+pub const AUDITING_ONLY: Refusal =
     Refusal::Forbidden("an auditor's key may read, and change nothing");
-pub(super) const READING_ONLY: Refusal =
+/// For a key that was made for an account later.
+pub const READING_ONLY: Refusal =
     Refusal::Forbidden("this key may read the token and the account, and nothing else");
+/// For a workload that wants more than it may.
+pub const NOT_FOR_WORKLOADS: Refusal = Refusal::Forbidden(
+    "a workload may request link codes, poll them, and read the token and its account, and nothing else",
+);

@@ -23,7 +23,14 @@ pub async fn add_key_macs(store: &dyn TokenStore, vault: &Vault) -> Result<u64, 
         let Some(marked) = marked.map_err(UnlockError::WrongKey)? else {
             return Ok(added);
         };
-        added += add_missing(store, vault).await?;
+        // A replica of an earlier version may add keys meanwhile: go on until there are none.
+        loop {
+            let pass = add_missing(store, vault).await?;
+            added += pass.added;
+            if pass.found == 0 {
+                break;
+            }
+        }
         // Unless the hash key was sealed with another secret key meanwhile.
         if store.replace_hash_key(&sealed, &marked).await? {
             tracing::warn!(
@@ -35,8 +42,8 @@ pub async fn add_key_macs(store: &dyn TokenStore, vault: &Vault) -> Result<u64, 
     }
 }
 
-/// Takes back what [`add_key_macs`] says of a store, for a version that knows no MACs. Rows of a store that has been given back
-/// so are trusted again as they are.
+/// Takes the mark away that [`add_key_macs`] has set, for a version that knows no MACs. The keys of the store are trusted again as
+/// they are.
 ///
 /// # Errors
 /// [`UnlockError::WrongKey`] when the hash key does not open, or the store fails.
@@ -56,19 +63,26 @@ pub async fn give_up_key_macs(
     Ok(())
 }
 
-async fn add_missing(store: &dyn TokenStore, vault: &Vault) -> Result<u64, StoreError> {
-    let (mut added, mut after) = (0, None);
+/// Keys without a MAC that were found, and those of them that got one.
+struct Pass {
+    found: usize,
+    added: u64,
+}
+
+async fn add_missing(store: &dyn TokenStore, vault: &Vault) -> Result<Pass, StoreError> {
+    let (mut pass, mut after) = (Pass { found: 0, added: 0 }, None);
     let macs = vault.row_macs();
     loop {
         let keys = store.keys_without_mac(after, BATCH).await?;
         let Some(last) = keys.last() else {
-            return Ok(added);
+            return Ok(pass);
         };
         after = Some(last.id);
+        pass.found += keys.len();
         let keys: Vec<_> = keys
             .into_iter()
             .map(|key| macs.authenticated(key))
             .collect();
-        added += store.keep_key_macs(&keys).await?;
+        pass.added += store.keep_key_macs(&keys).await?;
     }
 }

@@ -1,6 +1,7 @@
 //! What people and programs can do. Each service is a folder with its rules; [`Services`] holds one of each.
 
 mod accounts;
+mod admin_sessions;
 mod audit;
 mod caller;
 mod consents;
@@ -11,6 +12,7 @@ mod keys;
 mod links;
 mod name;
 mod operators;
+mod overview;
 mod page;
 mod providers;
 mod readiness;
@@ -26,8 +28,10 @@ mod token_cache;
 mod tokens;
 mod unlock;
 mod withdrawal;
+mod workloads;
 
-pub use accounts::{AccountPage, Accounts, after_restore};
+pub use accounts::{AccountPage, AccountQuery, Accounts, after_restore};
+pub use admin_sessions::{AdminSessions, LoggedIn};
 pub use audit::{
     AuditLog, AuditPage, AuditSettings, Verified, VerifyError, export_audit, verify_audit,
 };
@@ -37,7 +41,8 @@ pub use housekeeping::Housekeeping;
 pub use key_macs::{add_key_macs, give_up_key_macs};
 pub use keys::{HandedKey, KeyPage, KeyRequest, Keys};
 pub use links::{LinkReport, LinkRequest, Links, StartedLink};
-pub use operators::Operators;
+pub use operators::{LastEnrolmentKey, Operator, Operators};
+pub use overview::{Overview, ProviderState, ServiceState};
 pub use page::Page;
 pub use providers::Providers;
 pub use readiness::Readiness;
@@ -48,6 +53,22 @@ pub use rekey::{Rekeyed, rekey, require_all_keys, require_known};
 pub use revoker::{RevocationPage, RevokeOnDemand, Revoker};
 pub use services::{Ports, Services, Settings, Workers};
 pub use token_cache::TokenCache;
-pub use tokens::{HandedToken, Tokens};
+pub use tokens::{ExchangeError, HandedToken, Tokens};
 pub use unlock::{UnlockError, unlock};
 pub use withdrawal::Pause;
+pub use workloads::{ShownWorkload, WorkloadPage, WorkloadRequest, WorkloadTrust, Workloads};
+
+/// Refusals with constant words, for the examples in the document of an API.
+pub mod refusals {
+    pub use super::accounts::{ENROLMENT_ONLY, NO_SUCH_ACCOUNT};
+    pub use super::audit::READERS_ONLY;
+    pub use super::caller::{
+        AUDITING_ONLY, KEY_NEEDED, NOT_FOR_WORKLOADS, READING_ONLY, UNKNOWN_KEY,
+    };
+    pub use super::keys::NO_SUCH_KEY;
+    pub use super::links::{KEY_IS_KEPT, RETURN_CODES_ARE_OFF};
+    pub use super::refusal::{NO_RETURN_CODE, UNKNOWN_CODE};
+    pub use super::revoker::ADMIN_ONLY;
+    pub use super::tokens::{NOT_FOR_OPERATORS, NOTHING_TO_REFRESH_WITH};
+    pub use super::workloads::{NO_SUCH_POLICY, NO_SUCH_WORKLOAD, SEVERAL_ACCOUNTS};
+}

@@ -9,14 +9,23 @@ use crate::vault::Vault;
 /// The keys of operators, as hashes. They can be replaced while the service runs.
 pub struct Operators {
     vault: Vault,
-    known: RwLock<Arc<[Known]>>,
+    known: RwLock<Arc<[Operator]>>,
 }
 
-struct Known {
-    name: String,
-    role: OperatorRole,
-    hash: KeyedHash,
+/// An operator, known by the hash of the key.
+#[derive(Clone)]
+pub struct Operator {
+    pub(super) name: String,
+    pub(super) role: OperatorRole,
+    pub(super) hash: KeyedHash,
 }
+
+/// The new keys have no enrolment key, but the old ones have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the last enrolment key was removed, which would let everybody link accounts; this needs a restart"
+)]
+pub struct LastEnrolmentKey;
 
 impl Operators {
     /// Takes the keys that are configured at the start.
@@ -30,20 +39,32 @@ impl Operators {
     }
 
     /// Replaces all keys: those that are not among these open nothing from now on.
-    pub fn replace(&self, keys: &[OperatorKey]) {
+    ///
+    /// # Errors
+    /// [`LastEnrolmentKey`] if the service has an enrolment key and `keys` has none. Nothing changes then.
+    pub fn replace(&self, keys: &[OperatorKey]) -> Result<(), LastEnrolmentKey> {
+        if self.need_enrolment() && !keys.iter().any(|key| key.role == OperatorRole::Enroll) {
+            return Err(LastEnrolmentKey);
+        }
         let known = hashed(&self.vault, keys);
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+        Ok(())
     }
 
     /// Whether a key is needed to ask for a link code.
     pub(super) fn need_enrolment(&self) -> bool {
-        let known = self.known();
+        let known = self.all();
         known.iter().any(|key| key.role == OperatorRole::Enroll)
     }
 
-    /// What the bearer of this key may do, if it is an operator's. It takes the same time whichever key it is.
+    /// What the bearer of this key may do, if it is an operator's.
     pub(super) fn recognise(&self, shown: &AccessKey) -> Option<OperatorRole> {
-        let known = self.known();
+        self.find(shown).map(|operator| operator.role)
+    }
+
+    /// Whose key this is, if it is an operator's. It takes the same time whichever key it is.
+    pub(super) fn find(&self, shown: &AccessKey) -> Option<Operator> {
+        let known = self.all();
         if known.is_empty() {
             return None;
         }
@@ -53,17 +74,18 @@ impl Operators {
             if is_equal { Some(key) } else { found }
         })?;
         tracing::debug!(operator = found.name, "operator recognised");
-        Some(found.role)
+        Some(found.clone())
     }
 
-    fn known(&self) -> Arc<[Known]> {
+    /// All of them.
+    pub(super) fn all(&self) -> Arc<[Operator]> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&known)
     }
 }
 
-fn hashed(vault: &Vault, keys: &[OperatorKey]) -> Arc<[Known]> {
-    let hashed = keys.iter().map(|key| Known {
+fn hashed(vault: &Vault, keys: &[OperatorKey]) -> Arc<[Operator]> {
+    let hashed = keys.iter().map(|key| Operator {
         name: key.name.clone(),
         role: key.role,
         hash: vault.hash_operator_key(&key.key),

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use crate::fault::Fault;
+use crate::labels::BadLabel;
 use crate::link::{MalformedLinkCode, PolledTooSoon, TooManyConsents, TooManyGuesses};
 use crate::ports::{CipherError, ProviderError, StoreError};
+use crate::workload::WorkloadRefusal;
 
 /// Why something was not done, in terms that a caller can act on. The HTTP surface has one table from these to
 /// problem codes.
@@ -16,6 +18,9 @@ pub enum Refusal {
     /// No key, where the enrolment key is needed.
     #[error("this service gives link codes only to programs that send its enrolment key")]
     EnrollKeyRequired,
+    /// The JWT of a workload that breaks a rule.
+    #[error(transparent)]
+    WorkloadRefused(#[from] WorkloadRefusal),
     /// A good key that may not do this.
     #[error("{0}")]
     Forbidden(&'static str),
@@ -119,6 +124,12 @@ impl From<MalformedLinkCode> for Refusal {
     }
 }
 
+impl From<BadLabel> for Refusal {
+    fn from(label: BadLabel) -> Self {
+        Self::Unprocessable(label.to_string())
+    }
+}
+
 impl From<TooManyGuesses> for Refusal {
     fn from(guesses: TooManyGuesses) -> Self {
         Self::RateLimited {
@@ -150,10 +161,10 @@ impl From<ProviderError> for Refusal {
 }
 
 /// What a code without a link gets.
-pub(super) const UNKNOWN_CODE: Refusal = Refusal::NotFound("no link has this code");
+pub const UNKNOWN_CODE: Refusal = Refusal::NotFound("no link has this code");
 
 /// Why a provider's links cannot ask for a return code.
-pub(super) const NO_RETURN_CODE: &str = "this provider does not send people back to this service (device flow), so a return code \
+pub const NO_RETURN_CODE: &str = "this provider does not send people back to this service (device flow), so a return code \
      would prove nothing";
 
 fn wrong_return_code(tries_left: u32) -> String {

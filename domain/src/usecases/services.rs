@@ -9,8 +9,9 @@ use super::readiness::Readiness;
 use super::tokens::Renewal;
 use super::withdrawal::Withdrawals;
 use super::{
-    Accounts, AuditLog, Consents, Housekeeping, Keys, Links, Operators, Pause, Providers, Redeemer,
-    RefreshOnDemand, Refresher, RevokeOnDemand, Revoker, TokenCache, Tokens,
+    Accounts, AdminSessions, AuditLog, Consents, Housekeeping, Keys, Links, Operators, Overview,
+    Pause, Providers, Redeemer, RefreshOnDemand, Refresher, RevokeOnDemand, Revoker, TokenCache,
+    Tokens, WorkloadTrust, Workloads,
 };
 use crate::entropy::Entropy;
 use crate::link::ReturnCodePolicy;
@@ -62,6 +63,8 @@ pub struct Settings {
     pub replica_name: String,
     /// The version of the program.
     pub version: String,
+    /// Which workloads are trusted, if any.
+    pub workloads: Option<WorkloadTrust>,
 }
 
 /// The services that send tokens to providers, and the runners of what callers wait for.
@@ -106,8 +109,14 @@ pub struct Services {
     pub accounts: Arc<Accounts>,
     /// Authenticates callers and manages access keys.
     pub keys: Arc<Keys>,
+    /// Recognises workloads and manages which of them may use an account.
+    pub workloads: Arc<Workloads>,
     /// The keys of operators.
     pub operators: Arc<Operators>,
+    /// Logs operators in at the page `/admin`.
+    pub admin_sessions: Arc<AdminSessions>,
+    /// For operators: how providers and replicas are.
+    pub overview: Arc<Overview>,
     /// Refreshes grants.
     pub refresher: Arc<Refresher>,
     /// Revokes tokens.
@@ -145,18 +154,30 @@ impl Services {
             revoke,
             &withdrawals,
         ));
-        let keys = Keys::new(ports, &operators, &accounts, &ender, withdrawals);
+        let trusts_workloads = settings.workloads.is_some();
+        let keys = Keys::new(
+            ports,
+            &operators,
+            trusts_workloads,
+            &accounts,
+            &ender,
+            withdrawals,
+        );
         let keys = Arc::new(keys);
+        let workloads = Workloads::new(ports, settings, &accounts, Arc::clone(&keys));
         let consents = Consents::new(ports, settings, &guesses, ender.clone(), &deletion, &keys);
         Self {
             redeemer: Arc::new(redeemer),
             tokens: Arc::new(Tokens::new(ports, &renewal)),
             accounts: deletion,
+            admin_sessions: Arc::new(AdminSessions::new(ports, &operators, &keys)),
+            overview: Arc::new(Overview::new(ports)),
             keys,
             consents: Arc::new(consents),
             links: Arc::new(Links::new(
                 ports, settings, &operators, accounts, guesses, ender, completer,
             )),
+            workloads: Arc::new(workloads),
             operators,
             refresher: workers.refresher,
             revoker: workers.revoker,

@@ -12,7 +12,11 @@ use zeroize::Zeroizing;
 use crate::grant::{AccountKey, Extra};
 use crate::link::{Link, LinkCode, Network, ReturnCode};
 use crate::ports::{Cipher, CipherError, HashKey, SealedTo, SealedValue, SecretKind};
-use crate::secret::{AccessKey, BrowserToken, CallbackQuery, KeyedHash, SealId, Sealed};
+use crate::secret::{
+    AccessKey, BrowserToken, CallbackQuery, KeyedHash, SealId, Sealed, WorkloadToken,
+};
+use crate::time::Timestamp;
+use crate::workload::{Facts, WorkloadBinding};
 
 pub use place::Sealable;
 use place::{STATE, associated_data, bound, hash_key_without_macs, places};
@@ -25,11 +29,11 @@ pub struct Vault {
     hash_key: Arc<HashKey>,
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
     rest.is_empty().then(|| pairs.iter().map(byte).collect())?
@@ -255,12 +259,69 @@ impl Vault {
         self.hash("csrf", browser.expose())
     }
 
+    /// The hash that the session of an operator is found by.
+    #[must_use]
+    pub fn hash_session(&self, token: &BrowserToken) -> KeyedHash {
+        self.hash("admin_session", token.expose())
+    }
+
+    /// The MAC of an operator's session: over its token, its start and the operator's key.
+    #[must_use]
+    pub fn session_mac(
+        &self,
+        token: &KeyedHash,
+        created_at: Timestamp,
+        operator: &KeyedHash,
+    ) -> KeyedHash {
+        let created_at = created_at.as_millis().to_be_bytes();
+        let parts: [&[u8]; 3] = [token.as_bytes(), &created_at, operator.as_bytes()];
+        self.mac("admin_session_mac", &parts.concat())
+    }
+
     /// The hash of an operator's key, for comparing without telling how much of it was right.
     #[must_use]
     pub fn hash_operator_key(&self, key: &AccessKey) -> KeyedHash {
         self.hash("operator_key", key.expose())
     }
 
+    /// The hash that a workload is found by.
+    #[must_use]
+    pub fn hash_workload(&self, issuer: &str, claims: &Facts) -> KeyedHash {
+        self.hash("workload", &format!("{issuer}\n{}", claims.to_text()))
+    }
+
+    /// The MAC of a workload: it ties the workload to its key, so that a row which was changed or moved is recognised.
+    #[must_use]
+    pub fn workload_mac(&self, key: &KeyedHash, workload: &WorkloadBinding) -> KeyedHash {
+        let WorkloadBinding {
+            workload,
+            issuer,
+            claims,
+        } = workload;
+        let key = hex(key.as_bytes());
+        let text = format!("{key}\n{workload}\n{issuer}\n{}", claims.to_text());
+        self.mac("workload_mac", text.as_bytes())
+    }
+
+    /// The hash that a workload's token is recognised by when it comes again: by its id, or else by its header and payload,
+    /// because a signature can be written in several ways.
+    #[must_use]
+    pub fn hash_workload_token(
+        &self,
+        token: &WorkloadToken,
+        issuer: &str,
+        jti: Option<&str>,
+    ) -> KeyedHash {
+        match jti {
+            Some(jti) => self.hash("workload_jti", &format!("{issuer}\n{jti}")),
+            None => {
+                let signed = token.expose().rsplit_once('.');
+                self.hash("workload_token", signed.map_or("", |(signed, _)| signed))
+            }
+        }
+    }
+
+    /// The purpose in front keeps the hashes of different kinds of values apart; it contains no zero byte.
     fn hash(&self, purpose: &str, value: &str) -> KeyedHash {
         self.mac(purpose, value.as_bytes())
     }

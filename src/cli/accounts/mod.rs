@@ -3,10 +3,10 @@
 mod words;
 
 use serde::Deserialize as _;
-use serde_json::Value;
 
 use super::client::{AccountDetails, Client, Listed};
 use super::help::{KEY, Notes, OPERATOR};
+use super::label::Label;
 use super::print::{json, result, tell};
 use super::profile::Target;
 use super::table::lay_out;
@@ -21,6 +21,7 @@ CENTRAL_OAUTH_SERVER, never to the service of a saved key.",
     examples: &[
         "central-oauth accounts",
         "central-oauth accounts --status relink_required --json",
+        "central-oauth accounts --label team=billing",
     ],
     exits: KEY,
     variables: OPERATOR,
@@ -38,6 +39,9 @@ pub(super) struct Options {
     /// Show only accounts at this provider.
     #[arg(long, value_name = "NAME")]
     provider: Option<String>,
+    /// Show only accounts with this label.
+    #[arg(long, value_name = "NAME=VALUE")]
+    label: Option<Label>,
     /// Print the complete response of the service as one JSON array, for scripts.
     #[arg(long)]
     json: bool,
@@ -72,15 +76,14 @@ pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Ex
             (options.target.profile(&config)?, relink)
         }
     };
-    let mut seen = Client::of(&caller)?.list("/v1/accounts").await?;
-    let is_linked = !seen.items.is_empty();
-    seen.items.retain(|account| options.shows(account));
+    let filters = options.filters();
+    let seen = Client::of(&caller)?.list("/v1/accounts", &filters).await?;
     if options.json {
         json(&seen.items)?;
     } else if seen.items.is_empty() {
-        tell(match is_linked {
-            true => "No account matches.",
-            false => "No account is linked.",
+        tell(match filters.is_empty() {
+            true => "No account is linked.",
+            false => "No account matches.",
         });
     } else {
         show(&seen, &relink)?;
@@ -89,11 +92,18 @@ pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Ex
 }
 
 impl Options {
-    fn shows(&self, account: &Value) -> bool {
-        let is = |member: &str, wanted: Option<&str>| {
-            wanted.is_none_or(|wanted| account[member].as_str() == Some(wanted))
-        };
-        is("status", self.status.map(Status::as_str)) && is("provider", self.provider.as_deref())
+    /// Returns what the service filters by.
+    fn filters(&self) -> Vec<(&'static str, String)> {
+        let status = self.status.map(|status| status.as_str().to_owned());
+        let label = self.label.as_ref().map(Label::filter);
+        let filters = [
+            ("status", status),
+            ("provider", self.provider.clone()),
+            ("label", label),
+        ];
+        let set = filters.into_iter();
+        set.filter_map(|(name, value)| Some((name, value?)))
+            .collect()
     }
 }
 

@@ -1,5 +1,7 @@
 //! The parts of requests and responses that the client commands use.
 
+use std::collections::BTreeMap;
+
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -38,6 +40,8 @@ pub(crate) struct LinkRequest<'a> {
     pub(crate) key_expires_at: Option<&'a str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) return_code: bool,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) labels: BTreeMap<&'a str, &'a str>,
 }
 
 /// The body of `POST /v1/link/{link_code}/confirm`.

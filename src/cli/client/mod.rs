@@ -23,6 +23,7 @@ pub(super) use answers::{
 };
 
 /// Talks to one service, with at most one key.
+#[derive(Clone)]
 pub(super) struct Client {
     http: reqwest::Client,
     server: Url,
@@ -135,22 +136,28 @@ impl Client {
     pub(super) async fn page(
         &self,
         path: &str,
+        filters: &[(&str, String)],
         cursor: Option<&str>,
     ) -> Result<(Page, Option<OffsetDateTime>), Refused> {
         const LIMIT: (&str, &str) = ("limit", "200");
         let mut query = vec![LIMIT];
+        query.extend(filters.iter().map(|(name, value)| (*name, value.as_str())));
         query.extend(cursor.map(|cursor| ("cursor", cursor)));
         let request = self.request(Method::GET, path).query(&query);
         let response = self.send(request).await?;
         Ok((self.read(&response)?, response.date))
     }
 
-    /// Returns all items of a list.
-    pub(super) async fn list(&self, path: &str) -> Result<Listed, Refused> {
-        let (mut page, now) = self.page(path, None).await?;
+    /// Returns all items of a list that match the filters.
+    pub(super) async fn list(
+        &self,
+        path: &str,
+        filters: &[(&str, String)],
+    ) -> Result<Listed, Refused> {
+        let (mut page, now) = self.page(path, filters, None).await?;
         let mut items = page.items;
         while let Some(cursor) = page.next_cursor {
-            (page, _) = self.page(path, Some(&cursor)).await?;
+            (page, _) = self.page(path, filters, Some(&cursor)).await?;
             items.append(&mut page.items);
         }
         Ok(Listed { items, now })

@@ -13,9 +13,11 @@ use url::Url;
 use super::client::{Client, LinkCode, LinkRequest, Poll, Refused};
 use super::help::Notes;
 use super::keys::time;
+use super::label::Label;
 use super::print::{tell, warn};
 use super::profile::{self, Origin, Pending, Profile, Target};
-use super::wait::wait;
+use super::wait::{wait, wait_by};
+use super::workload::Workload;
 use super::{Exit, Failure};
 use crate::config::{ClientConfig, Environment};
 
@@ -24,9 +26,11 @@ const NOTES: Notes = Notes {
     examples: &[
         "central-oauth link --server https://auth.example.com",
         "central-oauth link --profile work --provider github --host github.com",
+        "central-oauth link --label team=billing --label host=db1",
         "central-oauth link --relink",
         "central-oauth link --return-code",
         "central-oauth link --json --no-browser",
+        "central-oauth link --workload --server https://auth.example.com",
     ],
     exits: &[
         Exit::NoKey,
@@ -35,7 +39,14 @@ const NOTES: Notes = Notes {
         Exit::LinkFailed,
         Exit::Unavailable,
     ],
-    variables: &["SERVER", "ACCESS_KEY", "ENROLL_KEY", "NO_COLOR", "BROWSER"],
+    variables: &[
+        "SERVER",
+        "ACCESS_KEY",
+        "ENROLL_KEY",
+        "ID_TOKEN",
+        "NO_COLOR",
+        "BROWSER",
+    ],
 };
 
 /// Options of `link`.
@@ -44,6 +55,8 @@ const NOTES: Notes = Notes {
 pub(super) struct Options {
     #[command(flatten)]
     target: Target,
+    #[command(flatten)]
+    workload: Workload,
     /// The provider, by its name at the service. Required if the service has several and none is the default.
     #[arg(long, value_name = "NAME")]
     provider: Option<String>,
@@ -67,6 +80,9 @@ pub(super) struct Options {
     /// repeated.
     #[arg(long = "host", value_name = "HOST", conflicts_with = "relink")]
     hosts: Vec<String>,
+    /// Give the account this label, by which the operator finds it. Can be repeated.
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    labels: Vec<Label>,
     /// Ask for a return code: after the consent, the page shows a code, which you type here to complete the link. Protects
     /// against people who talk you into confirming their link. Used without this option, too, if the service requires it.
     #[arg(long)]
@@ -125,7 +141,9 @@ pub(super) async fn run(
     config: ClientConfig<'_>,
     environment: &Environment,
 ) -> Result<Exit, Failure> {
-    let linked = if options.relink {
+    let linked = if options.workload.is_wanted() {
+        link_workload(&options, &config, environment).await
+    } else if options.relink {
         relink(&options, &config, environment).await
     } else {
         link(&options, &config, environment).await
@@ -258,6 +276,27 @@ async fn adopt(pending: &Pending, server: &Url) -> Result<bool, Failure> {
     Ok(true)
 }
 
+/// Links an account to the workload that this runs in. No key is saved: later jobs show tokens of their own.
+async fn link_workload(
+    options: &Options,
+    config: &ClientConfig<'_>,
+    environment: &Environment,
+) -> Result<Linked, Failure> {
+    let mut identity = options.workload.identity(&options.target, config)?;
+    let client = identity.client().await?;
+    let code = ask(&client, options).await?;
+    let provider = invite(&client, &code, options, environment).await?;
+    let poll = wait_by(&code, options.json, async || {
+        let client = identity.client().await;
+        client.map_err(|failure| Refused::Unreachable(failure.to_string()))
+    });
+    Ok(Linked {
+        poll: Some(poll.await?),
+        provider,
+        key_file: None,
+    })
+}
+
 async fn relink(
     options: &Options,
     config: &ClientConfig<'_>,
@@ -310,6 +349,7 @@ async fn ask(client: &Client, options: &Options) -> Result<LinkCode, Failure> {
     let request = |return_code| LinkRequest {
         provider: options.provider.as_deref(),
         client_name: options.client_name.as_deref().or(machine.as_deref()),
+        labels: options.labels.iter().map(Label::parts).collect(),
         role: options.role.map(Role::word),
         key_expires_at: options.key_expires_at.as_deref(),
         return_code,

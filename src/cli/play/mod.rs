@@ -2,6 +2,7 @@
 
 mod person;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use central_oauth_domain::secret::AccessKey;
@@ -37,6 +38,7 @@ async fn ask_for_a_code(client: &Client, service: &Url) -> Result<(LinkCode, Acc
     let request = LinkRequest {
         provider: None,
         client_name: Some("dev --auto"),
+        labels: BTreeMap::new(),
         role: None,
         key_expires_at: None,
         return_code: false,

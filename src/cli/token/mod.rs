@@ -15,6 +15,7 @@ use super::client::{Client, Token};
 use super::help::{GRANT, Notes};
 use super::print::{self, json, result};
 use super::profile::{Profile, Target};
+use super::workload::Workload;
 use super::{Exit, Failure};
 use crate::config::{ClientConfig, Environment};
 use hosts::Hosts;
@@ -26,10 +27,11 @@ machine). docs/RECIPES.md shows the configuration of git, Docker and kubectl.",
     examples: &[
         "central-oauth token --min-ttl 300",
         "central-oauth token --json",
+        "central-oauth token --workload --server https://auth.example.com",
         "git config --global credential.https://github.com.helper \\\n      '!central-oauth token --format git --host github.com'",
     ],
     exits: GRANT,
-    variables: &["SERVER", "ACCESS_KEY", "KUBERNETES_EXEC_INFO"],
+    variables: &["SERVER", "ACCESS_KEY", "ID_TOKEN", "KUBERNETES_EXEC_INFO"],
 };
 
 /// Options of `token`.
@@ -38,6 +40,8 @@ machine). docs/RECIPES.md shows the configuration of git, Docker and kubectl.",
 pub(super) struct Options {
     #[command(flatten)]
     target: Target,
+    #[command(flatten)]
+    workload: Workload,
     /// Ask for a token that is valid for at least this many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     min_ttl: u64,
@@ -101,7 +105,7 @@ async fn print(
     options: &Options,
     config: &ClientConfig<'_>,
 ) -> Result<Exit, Failure> {
-    let profile = options.target.profile(config)?;
+    let profile = options.workload.profile(&options.target, config).await?;
     let (token, complete) = fetch(&profile, options.min_ttl).await?;
     match format {
         Format::Json => json(&complete)?,
@@ -148,7 +152,7 @@ impl Options {
         if !self.hosts.is_empty() && !Hosts(&self.hosts).include(&server) {
             return Ok(None);
         }
-        let profile = self.target.profile(config)?;
+        let profile = self.workload.profile(&self.target, config).await?;
         if !self.hosts(&profile).include(&server) {
             return Ok(None);
         }

@@ -23,7 +23,12 @@ pub(super) fn read(path: &str) -> Result<BTreeMap<String, Table>, ConfigError> {
 /// Describes a TOML error without the value, which may be a secret. (`Display` would show the whole line.)
 pub(in crate::config) fn harmless(message: &str) -> String {
     let message = message.lines().next().unwrap_or_default();
-    let about_a_value = ["invalid type: ", "invalid value: ", "invalid length: "];
+    let about_a_value = [
+        "invalid type: ",
+        "invalid value: ",
+        "invalid length: ",
+        "unknown variant ",
+    ];
     match message.rsplit_once(", expected ") {
         Some((_, expected)) if about_a_value.iter().any(|how| message.starts_with(how)) => {
             format!("expected {expected}")

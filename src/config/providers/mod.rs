@@ -4,7 +4,6 @@ mod file;
 mod source;
 mod table;
 
-pub(super) use file::harmless;
 use std::time::Duration;
 
 use central_oauth_domain::grant::ProviderName;
@@ -13,6 +12,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{ConfigError, Environment, KNOWN};
+pub(super) use file::harmless;
 use source::Source;
 use table::{Switch, Table};
 

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::process::within;
 
+mod axe;
 mod driver;
 
 use driver::Driver;

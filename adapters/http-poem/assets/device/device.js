@@ -76,7 +76,7 @@ function offerCopy(button) {
 // The provider is given some seconds: say so, and take no second press.
 function showBusy(form) {
   form.addEventListener("submit", (event) => {
-    if (event.submitter?.value !== "confirm") return;
+    if (!["confirm", "disown"].includes(event.submitter?.value)) return;
     const button = event.submitter;
     const words = button.textContent;
     // After the browser has read the form: a disabled button's value is not sent.

@@ -2,20 +2,25 @@
 
 use std::sync::Arc;
 
-use central_oauth_domain::grant::{Account, AccountId};
-use central_oauth_domain::usecases::Services;
+use central_oauth_domain::grant::{Account, AccountId, ProviderName};
+use central_oauth_domain::usecases::{AccountQuery, Refusal, Services, refusals};
+use central_oauth_domain::{BadLabel, Label};
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
+use poem_openapi::types::ToJSON as _;
 
 use super::cursor::{ACCOUNTS, page_size};
 use super::{Tag, id};
 use crate::auth::NeededBearer;
-use crate::dto::{AccountDetails, AccountList, DeletedAccount};
+use crate::dto::{AccountDetails, AccountList, AccountStatus, DeletedAccount};
+use crate::error::Problem;
 use crate::failure::{
-    Answer, Documented, ENROLMENT_ONLY, Failure, LINK_PENDING, NO_SUCH_ACCOUNT, OWNERS_ONLY,
-    STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED,
+    AUDITORS_ONLY_READ, Answer, BAD_PAGE, Documented, ENROLMENT_ONLY, Failure, KEY_USED_TOO_OFTEN,
+    LINK_PENDING, NO_SUCH_ACCOUNT, OWNERS_ONLY, PROVIDER_GONE, RELINK_REQUIRED, STORE_UNAVAILABLE,
+    TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED, WORKLOAD_REFUSED, provider_refused, provider_unavailable,
 };
+use crate::middleware::bad_parameter;
 
 pub(crate) struct Accounts {
     services: Arc<Services>,
@@ -31,7 +36,8 @@ impl Accounts {
 impl Accounts {
     /// List accounts
     ///
-    /// The admin key sees all accounts, an access key sees its own account.
+    /// The admin key sees all accounts, an access key sees its own account. Filters can be combined; a cursor belongs to the
+    /// filters of its page.
     #[oai(path = "/accounts", method = "get", operation_id = "list_accounts")]
     async fn list(
         &self,
@@ -44,30 +50,54 @@ impl Accounts {
         limit: Query<u32>,
         /// Cursor of the page to return: the `next_cursor` of the previous page.
         cursor: Query<Option<String>>,
+        /// Only accounts at this provider, by its name.
+        provider: Query<Option<String>>,
+        /// Only accounts with this status.
+        status: Query<Option<AccountStatus>>,
+        /// Only accounts with this label, as `NAME:VALUE`.
+        label: Query<Option<String>>,
     ) -> Result<Json<AccountList>, Failure<ListAccounts>> {
         let caller = bearer.caller(&self.services.keys).await?;
-        let after = ACCOUNTS.read(cursor.0.as_deref())?;
-        let limit = u64::from(limit.0);
-        let page = self.services.accounts.list(&caller, after, limit).await?;
+        let cursors = ACCOUNTS.filtered(&[
+            ("provider", provider.0.clone()),
+            (
+                "status",
+                status
+                    .0
+                    .and_then(|status| status.to_json())
+                    .map(|word| word.to_string()),
+            ),
+            ("label", label.0.clone()),
+        ]);
+        let after = cursors.read(cursor.0.as_deref())?;
+        let query = AccountQuery {
+            provider: provider.0.map(ProviderName::new),
+            status: status.0.map(Into::into),
+            label: label.0.as_deref().map(read_label).transpose()?,
+        };
+        let (limit, accounts) = (u64::from(limit.0), &self.services.accounts);
+        let page = accounts.list(&caller, query, after, limit).await?;
         Ok(Json(AccountList {
-            items: page.items.into_iter().map(|it| self.details(it)).collect(),
-            next_cursor: page.next.map(|id| ACCOUNTS.write(id)),
+            items: self.details(page.items).await?,
+            next_cursor: page.next.map(|id| cursors.write(id)),
         }))
     }
 
     /// Get an account
     ///
-    /// The admin key sees every account, an access key sees its own account.
+    /// The admin key sees every account, an access key and a trusted workload see their own.
     #[oai(path = "/accounts/:id", method = "get", operation_id = "get_account")]
     async fn get(
         &self,
         bearer: NeededBearer,
         /// The id of the account.
+        #[oai(example = "id::example")]
         id: Path<String>,
     ) -> Result<Json<AccountDetails>, Failure<GetAccount>> {
-        let caller = bearer.caller(&self.services.keys).await?;
-        let account = self.services.accounts.get(&caller, account_id(&id)).await?;
-        Ok(Json(self.details(account)))
+        let id = account_id(&id);
+        let caller = bearer.account_caller(&self.services, id).await?;
+        let account = self.services.accounts.get(&caller, id).await?;
+        Ok(Json(self.detail(account).await?))
     }
 
     /// Delete an account
@@ -84,6 +114,7 @@ impl Accounts {
         &self,
         bearer: NeededBearer,
         /// The id of the account.
+        #[oai(example = "id::example")]
         id: Path<String>,
     ) -> Result<Json<DeletedAccount>, Failure<DeleteAccount>> {
         let caller = bearer.caller(&self.services.keys).await?;
@@ -108,6 +139,7 @@ impl Accounts {
         &self,
         bearer: NeededBearer,
         /// The id of the account.
+        #[oai(example = "id::example")]
         id: Path<String>,
     ) -> Result<Json<AccountDetails>, Failure<RefreshAccount>> {
         let caller = bearer.caller(&self.services.keys).await?;
@@ -116,19 +148,34 @@ impl Accounts {
             .accounts
             .refresh(&caller, account_id(&id))
             .await?;
-        Ok(Json(self.details(account)))
+        Ok(Json(self.detail(account).await?))
     }
 }
 
 impl Accounts {
-    fn details(&self, account: Account) -> AccountDetails {
-        let warning = self.services.accounts.warning(&account);
-        AccountDetails::new(account, warning)
+    async fn details(&self, shown: Vec<Account>) -> Result<Vec<AccountDetails>, Refusal> {
+        let accounts = &self.services.accounts;
+        let mut labels = accounts.labels(&shown).await?;
+        let details = shown.into_iter().map(|account| {
+            let warning = accounts.warning(&account);
+            let labels = labels.remove(&account.id).unwrap_or_default();
+            AccountDetails::new(account, labels, warning)
+        });
+        Ok(details.collect())
+    }
+
+    async fn detail(&self, shown: Account) -> Result<AccountDetails, Refusal> {
+        let details = self.details(vec![shown]).await?.pop();
+        details.ok_or(refusals::NO_SUCH_ACCOUNT)
     }
 }
 
+fn read_label(text: &str) -> Result<Label, Problem> {
+    Label::parse(text).map_err(|error| bad_parameter("label", &error.to_string()))
+}
+
 /// Parses the account id of an address.
-pub(super) fn account_id(text: &str) -> AccountId {
+pub(crate) fn account_id(text: &str) -> AccountId {
     id::read(text, AccountId(-1))
 }
 
@@ -136,11 +183,16 @@ struct ListAccounts;
 
 impl Documented for ListAccounts {
     const PROBLEMS: &'static [Answer] = &[
-        Answer(400, "`invalid_request`: the limit or the cursor is invalid"),
+        BAD_PAGE,
+        Answer(
+            "the status is none, or the label is not `NAME:VALUE`",
+            || bad_parameter("label", &BadLabel::Name.to_string()),
+        ),
         UNAUTHORIZED,
         ENROLMENT_ONLY,
         LINK_PENDING,
         TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
         STORE_UNAVAILABLE,
     ];
 }
@@ -150,10 +202,12 @@ struct GetAccount;
 impl Documented for GetAccount {
     const PROBLEMS: &'static [Answer] = &[
         UNAUTHORIZED,
+        WORKLOAD_REFUSED,
         ENROLMENT_ONLY,
         NO_SUCH_ACCOUNT,
         LINK_PENDING,
         TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
         STORE_UNAVAILABLE,
     ];
 }
@@ -163,10 +217,13 @@ struct DeleteAccount;
 impl Documented for DeleteAccount {
     const PROBLEMS: &'static [Answer] = &[
         UNAUTHORIZED,
+        ENROLMENT_ONLY,
         OWNERS_ONLY,
+        AUDITORS_ONLY_READ,
         NO_SUCH_ACCOUNT,
         LINK_PENDING,
         TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
         STORE_UNAVAILABLE,
     ];
 }
@@ -176,23 +233,24 @@ struct RefreshAccount;
 impl Documented for RefreshAccount {
     const PROBLEMS: &'static [Answer] = &[
         UNAUTHORIZED,
+        ENROLMENT_ONLY,
         OWNERS_ONLY,
+        AUDITORS_ONLY_READ,
         NO_SUCH_ACCOUNT,
+        LINK_PENDING,
+        RELINK_REQUIRED,
         Answer(
-            409,
-            "`link_pending`: the link of this key has not been completed; `relink_required`: the grant is over, and a \
-             person must consent again",
-        ),
-        Answer(
-            422,
-            "`unprocessable`: the provider gave no refresh token, so the account cannot be refreshed",
+            "the provider gave no refresh token, so the account cannot be refreshed",
+            || Refusal::Unprocessable(refusals::NOTHING_TO_REFRESH_WITH.to_owned()).into(),
         ),
         TOO_MANY_UNKNOWN_KEYS,
-        Answer(502, "`provider_error`: the provider rejected the refresh"),
+        KEY_USED_TOO_OFTEN,
+        Answer("the provider rejected the refresh", provider_refused),
         Answer(
-            503,
-            "`provider_unavailable`: the provider gives no usable answer, or gave none a moment ago; \
-             `provider_not_configured`: it is not in the configuration any more; `store_unavailable`: the service cannot use its database at the moment",
+            "the provider gives no usable answer, or gave none a moment ago",
+            provider_unavailable,
         ),
+        PROVIDER_GONE,
+        STORE_UNAVAILABLE,
     ];
 }

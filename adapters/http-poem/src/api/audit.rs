@@ -5,21 +5,22 @@ use std::sync::Arc;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::audit::{AuditFilter, AuditKind, AuditNumber};
 use central_oauth_domain::grant::{AccessKeyId, AccountId};
-use central_oauth_domain::usecases::Services;
+use central_oauth_domain::usecases::{Services, refusals};
 use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
 use time::OffsetDateTime;
 
-use super::cursor::{AUDIT, page_size};
+use super::cursor::{AUDIT, Cursors, page_size};
 use super::{Tag, id};
 use crate::auth::NeededBearer;
 use crate::dto::{AuditEntry, AuditEntryList};
 use crate::error::{Code, Problem};
 use crate::failure::{
-    Answer, Documented, Failure, LINK_PENDING, STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS,
-    UNAUTHORIZED,
+    Answer, BAD_PAGE, Documented, Failure, KEY_USED_TOO_OFTEN, LINK_PENDING, STORE_UNAVAILABLE,
+    TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED,
 };
+use crate::middleware::bad_parameter;
 
 pub(crate) struct Audit {
     services: Arc<Services>,
@@ -31,12 +32,12 @@ impl Audit {
     }
 }
 
-#[OpenApi(prefix_path = "/v1", tag = "Tag::Audit")]
+#[OpenApi(prefix_path = "/v1", tag = "Tag::Service")]
 impl Audit {
     /// List audit entries
     ///
-    /// What happened to links, accounts, keys and tokens, the oldest first. Events of which there are many are counted for
-    /// each minute. Needs the admin key.
+    /// What happened to links, accounts, keys and tokens, the oldest first. Events of which there are many are counted over
+    /// ten minutes. Needs an admin's or an auditor's key.
     #[oai(path = "/audit", method = "get", operation_id = "list_audit_entries")]
     #[expect(
         clippy::too_many_arguments,
@@ -72,24 +73,27 @@ impl Audit {
             after: after.0.map(instant),
             before: before.0.map(instant),
         };
-        let filters = filters(&filter);
-        let after: Option<AuditNumber> = AUDIT.read_with(&filters, cursor.0.as_deref())?;
+        let cursors = cursors(&filter);
+        let after: Option<AuditNumber> = cursors.read(cursor.0.as_deref())?;
         let limit = u64::from(limit.0);
         let page = self.services.audit.list(&caller, &filter, after, limit);
         let page = page.await?;
         Ok(Json(AuditEntryList {
             items: page.items.into_iter().map(AuditEntry::from).collect(),
-            next_cursor: page.next.map(|last| AUDIT.write_with(&filters, last)),
+            next_cursor: page.next.map(|last| cursors.write(last)),
         }))
     }
 }
 
 fn read_kind(word: &str) -> Result<AuditKind, Problem> {
-    AuditKind::parse(word).ok_or_else(|| {
-        let known: Vec<_> = AuditKind::ALL.iter().map(|kind| kind.as_str()).collect();
-        let detail = format!("the parameter kind is none of {}", known.join(", "));
-        Problem::new(Code::InvalidRequest, detail)
-    })
+    AuditKind::parse(word).ok_or_else(bad_kind)
+}
+
+/// The problem of a kind that is none.
+fn bad_kind() -> Problem {
+    let known: Vec<_> = AuditKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    let detail = format!("the parameter kind is none of {}", known.join(", "));
+    Problem::new(Code::InvalidRequest, detail)
 }
 
 fn instant(time: OffsetDateTime) -> Timestamp {
@@ -97,31 +101,35 @@ fn instant(time: OffsetDateTime) -> Timestamp {
     Timestamp::from_millis(time.unix_timestamp() * 1000 + millis)
 }
 
-/// The filters as one text. A cursor continues only the list that it comes from.
-fn filters(filter: &AuditFilter) -> String {
-    let number = |number: Option<i64>| number.map_or(String::new(), |number| number.to_string());
-    [
-        number(filter.account.map(|account| account.0)),
-        number(filter.key.map(|key| key.0)),
-        filter.kind.map_or("", AuditKind::as_str).to_owned(),
-        number(filter.after.map(Timestamp::as_millis)),
-        number(filter.before.map(Timestamp::as_millis)),
-    ]
-    .join(",")
+/// The cursors of the list with these filters.
+fn cursors(filter: &AuditFilter) -> Cursors {
+    let word = |number: i64| number.to_string();
+    AUDIT.filtered(&[
+        ("account", filter.account.map(|account| word(account.0))),
+        ("key", filter.key.map(|key| word(key.0))),
+        ("kind", filter.kind.map(|kind| kind.as_str().to_owned())),
+        ("after", filter.after.map(|at| word(at.as_millis()))),
+        ("before", filter.before.map(|at| word(at.as_millis()))),
+    ])
 }
 
 struct ListAuditEntries;
 
 impl Documented for ListAuditEntries {
     const PROBLEMS: &'static [Answer] = &[
-        Answer(
-            400,
-            "`invalid_request`: a filter, the limit or the cursor is invalid, or the cursor is of a list with other filters",
-        ),
+        BAD_PAGE,
+        Answer("`after` or `before` is not a time", || {
+            let reason = r#"failed to parse "string_date-time": the 'year' component could not be parsed (occurred while parsing "optional_string_date-time")"#;
+            bad_parameter("after", reason)
+        }),
+        Answer("no such kind of entry; the detail names all", bad_kind),
         UNAUTHORIZED,
-        Answer(403, "`forbidden`: only the admin key sees the audit log"),
+        Answer("only keys of admins and auditors see the audit log", || {
+            refusals::READERS_ONLY.into()
+        }),
         LINK_PENDING,
         TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
         STORE_UNAVAILABLE,
     ];
 }

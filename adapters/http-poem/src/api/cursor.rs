@@ -1,5 +1,6 @@
 //! Cursors of paged lists. They are opaque to clients.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -9,12 +10,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::error::{Code, Problem};
 
 /// Prefixes that keep the cursors of different lists apart.
-pub(super) struct Cursors(&'static str);
+pub(crate) struct Cursors(Cow<'static, str>);
 
-pub(super) const ACCOUNTS: Cursors = Cursors("account:");
-pub(super) const KEYS: Cursors = Cursors("key:");
-pub(super) const REVOCATIONS: Cursors = Cursors("revocation:");
-pub(super) const AUDIT: Cursors = Cursors("audit:");
+pub(crate) const ACCOUNTS: Cursors = Cursors(Cow::Borrowed("account:"));
+pub(crate) const KEYS: Cursors = Cursors(Cow::Borrowed("key:"));
+pub(super) const WORKLOADS: Cursors = Cursors(Cow::Borrowed("workload:"));
+pub(crate) const REVOCATIONS: Cursors = Cursors(Cow::Borrowed("revocation:"));
+pub(super) const AUDIT: Cursors = Cursors(Cow::Borrowed("audit:"));
 
 /// Default page size.
 pub(super) const fn page_size() -> u32 {
@@ -22,44 +24,34 @@ pub(super) const fn page_size() -> u32 {
 }
 
 impl Cursors {
+    /// Returns the cursors of the list with these filters. Those of the list with others, or with none, are not among them.
+    pub(crate) fn filtered(&self, filters: &[(&str, Option<String>)]) -> Self {
+        let set = filters.iter().filter_map(|(name, value)| {
+            let value = value.as_ref()?;
+            Some(format!("{name}={value:?}:"))
+        });
+        Self(Cow::Owned(format!("{}{}", self.0, String::from_iter(set))))
+    }
+
     /// Returns the cursor that continues after an item.
-    pub(super) fn write(&self, after: impl Display) -> String {
+    pub(crate) fn write(&self, after: impl Display) -> String {
         URL_SAFE_NO_PAD.encode(format!("{}{after}", self.0))
     }
 
     /// Returns the item after which the caller's cursor continues, if there is a cursor.
-    pub(super) fn read<Id: FromStr>(&self, cursor: Option<&str>) -> Result<Option<Id>, Problem> {
+    pub(crate) fn read<Id: FromStr>(&self, cursor: Option<&str>) -> Result<Option<Id>, Problem> {
         let Some(cursor) = cursor else {
             return Ok(None);
         };
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
         let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-        let id = text.and_then(|text| text.strip_prefix(self.0)?.parse().ok());
-        id.map(Some).ok_or_else(invalid)
-    }
-
-    /// Returns the cursor of a filtered list. It continues only a list with the same filters.
-    pub(super) fn write_with(&self, filters: &str, after: impl Display) -> String {
-        self.write(format!("{after} {filters}"))
-    }
-
-    /// Reads a cursor that [`Cursors::write_with`] has written for the same filters.
-    pub(super) fn read_with<Id: FromStr>(
-        &self,
-        filters: &str,
-        cursor: Option<&str>,
-    ) -> Result<Option<Id>, Problem> {
-        let Some(text) = self.read::<String>(cursor)? else {
-            return Ok(None);
-        };
-        let parts = text.split_once(' ');
-        let after = parts.filter(|(_, of)| *of == filters);
-        let after = after.and_then(|(after, _)| after.parse().ok());
-        after.map(Some).ok_or_else(invalid)
+        let id = text.and_then(|text| text.strip_prefix(&*self.0)?.parse().ok());
+        id.map(Some).ok_or_else(bad_cursor)
     }
 }
 
-fn invalid() -> Problem {
+/// The problem of a cursor that is none of this list.
+pub(crate) fn bad_cursor() -> Problem {
     let detail = "the parameter cursor is invalid: use the next_cursor of a page of this list";
     Problem::new(Code::InvalidRequest, detail)
 }
@@ -83,11 +75,27 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_continues_the_list_that_it_comes_from() {
-        let cursor = AUDIT.write_with("kind=x", AccountId(7));
-        let read = |filters| AUDIT.read_with::<AccountId>(filters, Some(&cursor));
-        assert_eq!(read("kind=x").unwrap(), Some(AccountId(7)));
-        assert!(read("").is_err() && read("kind=y").is_err());
+    fn cursors_belong_to_their_filters() {
+        let some = |value: &str| Some(value.to_owned());
+        let lists = [
+            ACCOUNTS,
+            ACCOUNTS.filtered(&[("provider", None), ("label", some("a:b"))]),
+            ACCOUNTS.filtered(&[("provider", None), ("label", some("a:b:7"))]),
+            ACCOUNTS.filtered(&[("provider", some("a:b")), ("label", None)]),
+            AUDIT,
+            AUDIT.filtered(&[("kind", some("x"))]),
+            AUDIT.filtered(&[("kind", some("y"))]),
+        ];
+        for (one, of) in lists.iter().enumerate() {
+            for (other, reading) in lists.iter().enumerate() {
+                let read = reading.read::<i64>(Some(&of.write(42)));
+                assert_eq!(
+                    read.ok(),
+                    (one == other).then_some(Some(42)),
+                    "{one} {other}"
+                );
+            }
+        }
     }
 
     #[test]

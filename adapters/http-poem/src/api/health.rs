@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
 use super::Tag;
-use crate::dto::{ServiceState, ServiceStatus};
+use crate::dto::{Liveness, Readiness as Ready};
 use crate::error::{Code, Problem};
 use crate::failure::{Answer, Documented, Failure};
 
@@ -20,6 +20,7 @@ use crate::failure::{Answer, Documented, Failure};
 const TIMEOUT: Duration = Duration::from_secs(3);
 /// A result is cached this long, so that frequent requests cost nothing.
 const CACHED_FOR: Duration = Duration::from_secs(1);
+const TOO_SLOW: &str = "the store does not answer in time";
 
 pub(crate) struct Health {
     readiness: Arc<Readiness>,
@@ -54,9 +55,8 @@ impl Readiness {
             Ok(Ok(())) => Ok(()),
             Ok(Err(refusal)) => Err(logged(words(&refusal), &refusal, last.as_ref())),
             Err(_) => {
-                let why = "the store does not answer in time";
-                let error: Box<dyn Error + Send + Sync> = why.into();
-                Err(logged(why.to_owned(), &*error, last.as_ref()))
+                let error: Box<dyn Error + Send + Sync> = TOO_SLOW.into();
+                Err(logged(TOO_SLOW.to_owned(), &*error, last.as_ref()))
             }
         };
         *last = Some((Instant::now(), result.clone()));
@@ -81,14 +81,14 @@ fn logged(why: String, error: &(dyn Error + 'static), last: Option<&Checked>) ->
     why
 }
 
-#[OpenApi(prefix_path = "/v1", tag = "Tag::Health")]
+#[OpenApi(prefix_path = "/v1", tag = "Tag::Service")]
 impl Health {
     /// Check that the service runs
+    ///
+    /// It answers as long as the process runs, whatever the state of its store and its providers.
     #[oai(path = "/healthz", method = "get", operation_id = "get_liveness")]
-    async fn liveness(&self) -> Result<Json<ServiceStatus>, Failure<GetLiveness>> {
-        Ok(Json(ServiceStatus {
-            status: ServiceState::Ok,
-        }))
+    async fn liveness(&self) -> Result<Json<Liveness>, Failure<GetLiveness>> {
+        Ok(Json(Liveness::new()))
     }
 
     /// Check that the service is ready
@@ -96,16 +96,14 @@ impl Health {
     /// It is ready when its store answers and takes writes and its secret key can decrypt the stored values. A write is
     /// tested at most once a second, and only if nothing was committed in the last 10 s.
     #[oai(path = "/readyz", method = "get", operation_id = "get_readiness")]
-    async fn readiness(&self) -> Result<Json<ServiceStatus>, Failure<GetReadiness>> {
+    async fn readiness(&self) -> Result<Json<Ready>, Failure<GetReadiness>> {
         let readiness = Arc::clone(&self.readiness);
         // Runs to completion even if the client disconnects: clients with a shorter timeout would never get an answer.
         let check = async move { readiness.check().await };
         let ready = tokio::spawn(check.in_current_span()).await;
         let ready = ready.map_err(|failed| Problem::internal(&failed))?;
         ready.map_err(|why| Problem::new(Code::NotReady, why))?;
-        Ok(Json(ServiceStatus {
-            status: ServiceState::Ready,
-        }))
+        Ok(Json(Ready::new()))
     }
 }
 
@@ -119,7 +117,7 @@ struct GetReadiness;
 
 impl Documented for GetReadiness {
     const PROBLEMS: &'static [Answer] = &[Answer(
-        503,
-        "`not_ready`: the store does not answer or takes no writes, or the secret key cannot decrypt it",
+        "the store does not answer or takes no writes, or the secret key cannot decrypt it",
+        || Problem::new(Code::NotReady, TOO_SLOW),
     )];
 }

@@ -10,6 +10,11 @@ pub(super) fn read<Id: FromStr + ToString>(text: &str, none: Id) -> Id {
     parsed.filter(|id| id.to_string() == text).unwrap_or(none)
 }
 
+/// The account of the examples.
+pub(super) fn example() -> String {
+    "42".to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

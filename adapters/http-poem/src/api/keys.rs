@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use central_oauth_domain::grant::AccessKeyId;
+use central_oauth_domain::grant::{AccessKeyId, OutlivesMaker};
 use central_oauth_domain::ports::Descendants;
-use central_oauth_domain::usecases::Services;
+use central_oauth_domain::usecases::{Refusal, Services, refusals};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
@@ -13,12 +13,14 @@ use super::accounts::account_id;
 use super::cursor::{KEYS, page_size};
 use super::{Tag, id};
 use crate::auth::NeededBearer;
-use crate::body::NeededJson;
+use crate::body::{NeededJson, no_body, rejected};
 use crate::dto::{AccessKeyDetails, AccessKeyList, CreatedAccessKey, NewAccessKey};
 use crate::failure::{
-    Answer, Documented, Failure, LINK_PENDING, NO_SUCH_ACCOUNT, NOT_JSON, OWNERS_ONLY,
-    STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED,
+    AUDITORS_ONLY_READ, Answer, BAD_PAGE, Documented, ENROLMENT_ONLY, Failure, KEY_USED_TOO_OFTEN,
+    LINK_PENDING, NO_SUCH_ACCOUNT, NOT_JSON, OWNERS_ONLY, STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS,
+    UNAUTHORIZED,
 };
+use crate::middleware::bad_parameter;
 
 pub(crate) struct Keys {
     services: Arc<Services>,
@@ -59,6 +61,7 @@ impl Keys {
         &self,
         bearer: NeededBearer,
         /// The id of the account.
+        #[oai(example = "id::example")]
         id: Path<String>,
         /// Maximum number of keys to return.
         #[oai(
@@ -93,6 +96,7 @@ impl Keys {
         &self,
         bearer: NeededBearer,
         /// The id of the account.
+        #[oai(example = "id::example")]
         id: Path<String>,
         body: NeededJson<NewAccessKey>,
     ) -> Result<Created, Failure<CreateKey>> {
@@ -111,8 +115,9 @@ impl Keys {
     /// Delete an access key
     ///
     /// Also deletes the key's links; the account and its other keys stay. With `descendants=true` the keys are deleted too that
-    /// this key has made, and what those have made: do that if the key has leaked. Needs the admin key or the key that came
-    /// with a link code of the account, which may delete itself.
+    /// this key has made: do that if the key has leaked. In the 24 hours after the key's link, in which the person may say "This
+    /// was not me", they are always deleted. Needs the admin key or the key that came with a link code of the account, which may
+    /// delete itself.
     #[oai(
         path = "/accounts/:id/keys/:key_id",
         method = "delete",
@@ -122,15 +127,17 @@ impl Keys {
         &self,
         bearer: NeededBearer,
         /// The id of the account.
+        #[oai(example = "id::example")]
         id: Path<String>,
         /// The id of the key.
+        #[oai(example = "example_key")]
         key_id: Path<String>,
         /// Whether the keys that this key has made are deleted too.
         #[oai(default)]
         descendants: Query<bool>,
     ) -> Result<Deleted, Failure<DeleteKey>> {
         let caller = bearer.caller(&self.services.keys).await?;
-        let (id, key) = (account_id(&id), id::read(&key_id, AccessKeyId(-1)));
+        let (id, key) = (account_id(&id), self::key_id(&key_id));
         let with = match descendants.0 {
             true => Descendants::Deleted,
             false => Descendants::Kept,
@@ -142,16 +149,27 @@ impl Keys {
     }
 }
 
+/// Parses the key id of an address.
+pub(crate) fn key_id(text: &str) -> AccessKeyId {
+    id::read(text, AccessKeyId(-1))
+}
+
+fn example_key() -> String {
+    "7".to_owned()
+}
+
 struct ListKeys;
 
 impl Documented for ListKeys {
     const PROBLEMS: &'static [Answer] = &[
-        Answer(400, "`invalid_request`: the limit or the cursor is invalid"),
+        BAD_PAGE,
         UNAUTHORIZED,
+        ENROLMENT_ONLY,
         OWNERS_ONLY,
         NO_SUCH_ACCOUNT,
         LINK_PENDING,
         TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
         STORE_UNAVAILABLE,
     ];
 }
@@ -160,22 +178,34 @@ struct CreateKey;
 
 impl Documented for CreateKey {
     const PROBLEMS: &'static [Answer] = &[
-        Answer(
-            400,
-            "`invalid_request`: the body is missing or not JSON, or `expires_at` is not a time",
-        ),
+        Answer("the body is missing or not JSON", no_body),
+        Answer("`expires_at` is not a time", NewAccessKey::bad_expiry),
         UNAUTHORIZED,
+        ENROLMENT_ONLY,
         OWNERS_ONLY,
+        AUDITORS_ONLY_READ,
         NO_SUCH_ACCOUNT,
         LINK_PENDING,
         NOT_JSON,
+        Answer("an unknown field, a wrong type or no name", || {
+            rejected::<NewAccessKey>(r#"{"expires_at": "2036-06-02T12:00:00Z"}"#)
+        }),
+        Answer("a name that is empty, too long or cannot be shown", || {
+            Refusal::Unprocessable("name is empty".to_owned()).into()
+        }),
+        Answer("an `expires_at` that is over", || {
+            Refusal::Unprocessable("expires_at is over already".to_owned()).into()
+        }),
+        Answer("a network that is none", NewAccessKey::bad_network),
         Answer(
-            422,
-            "`unprocessable`: an unknown field, a wrong type, a name that is missing or cannot be shown, an \
-             `expires_at` that is over, a network that is none, more than the key that asks may do itself (`expires_at`, \
-             `networks`, `max_uses_per_minute`), or an account that has as many keys as it may have",
+            "an `expires_at` that is later than that of the key that asks",
+            || Refusal::from(OutlivesMaker).into(),
         ),
+        Answer("the account has as many keys as it may have", || {
+            Refusal::Unprocessable("the account has 100 keys already".to_owned()).into()
+        }),
         TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
         STORE_UNAVAILABLE,
     ];
 }
@@ -184,18 +214,21 @@ struct DeleteKey;
 
 impl Documented for DeleteKey {
     const PROBLEMS: &'static [Answer] = &[
-        Answer(
-            400,
-            "`invalid_request`: `descendants` is not `true` or `false`",
-        ),
+        Answer("`descendants` is not `true` or `false`", || {
+            let reason = r#"failed to parse "boolean": provided string was not `true` or `false`"#;
+            bad_parameter("descendants", reason)
+        }),
         UNAUTHORIZED,
+        ENROLMENT_ONLY,
         OWNERS_ONLY,
-        Answer(
-            404,
-            "`not_found`: there is no such account for this key, or the account has no such key",
-        ),
+        AUDITORS_ONLY_READ,
+        NO_SUCH_ACCOUNT,
+        Answer("the account has no such key", || {
+            refusals::NO_SUCH_KEY.into()
+        }),
         LINK_PENDING,
         TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
         STORE_UNAVAILABLE,
     ];
 }

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use central_oauth_domain::grant::KeyRole;
-use central_oauth_domain::link::Requester;
-use central_oauth_domain::usecases::{LinkRequest, Services};
+use central_oauth_domain::link::{PolledTooSoon, Requester};
+use central_oauth_domain::usecases::{LinkRequest, Refusal, Services, refusals};
+use central_oauth_domain::{BadLabel, Labels};
 use poem::Request;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
@@ -15,14 +16,15 @@ use url::Url;
 use super::Tag;
 use crate::address::client_address;
 use crate::auth::{NeededBearer, OptionalBearer};
-use crate::body::{NeededJson, OptionalJson};
+use crate::body::{NeededJson, OptionalJson, no_body, rejected};
 use crate::dto::{Confirmation, LinkReport, NewLink, StartedLink};
 use crate::error::{Code, Problem};
 use crate::failure::{
-    Answer, Documented, Failure, LINK_PENDING, NOT_JSON, STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS,
-    UNAUTHORIZED,
+    A_WHILE, AUDITORS_ONLY_READ, Answer, BAD_KEY, Documented, Failure, KEY_USED_TOO_OFTEN,
+    LINK_PENDING, NOT_JSON, STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED,
+    WORKLOAD_REFUSED, WORKLOAD_UNKNOWABLE,
 };
-use crate::origin;
+use crate::{host, origin};
 
 pub(crate) struct Links {
     services: Arc<Services>,
@@ -61,7 +63,8 @@ impl Links {
     ///
     /// Without a key this starts a new link; if the operator has set an enrolment key, send that key. With an access key
     /// this links the key's account again: the response has no new key, you poll with the old one, and the account stays
-    /// the same person's.
+    /// the same person's. A trusted workload sends a fresh JWT of its platform, which works once. The response has no key:
+    /// the workload polls, and later gets the token, with any fresh JWT.
     #[oai(path = "/link-code", method = "post", operation_id = "start_link")]
     async fn start(
         &self,
@@ -70,10 +73,10 @@ impl Links {
         body: OptionalJson<NewLink>,
     ) -> Result<Started, Failure<StartLink>> {
         if !origin::is_own(request, &self.public_url) {
-            return Err(Problem::new(Code::Forbidden, FOREIGN_PAGE).into());
+            return Err(foreign_page().into());
         }
-        let caller = bearer.caller(&self.services.keys).await?;
         let OptionalJson(asked) = body;
+        let labels = Labels::new(asked.labels.unwrap_or_default()).map_err(Refusal::from)?;
         let address = known(client_address(request));
         let key_expires_at = asked.key_expires_at.map(|text| text.read("key_expires_at"));
         let wanted = LinkRequest {
@@ -81,13 +84,25 @@ impl Links {
             requester: Requester {
                 client_name: asked.client_name,
                 address: address.map(|address| address.to_string()),
+                workload: None,
+                labels,
             },
             address,
             role: asked.role.map(KeyRole::from),
             key_expires_at: key_expires_at.transpose()?,
             return_code: asked.return_code.unwrap_or_default(),
         };
-        let started = self.services.links.start(&caller, wanted).await?;
+        let (links, workloads) = (&self.services.links, &self.services.workloads);
+        let started = match bearer.workload(workloads) {
+            Some(token) => {
+                let shown = workloads.recognise(&token, client_address(request)).await?;
+                links.start_for_workload(workloads, &shown, wanted).await?
+            }
+            None => {
+                let caller = bearer.caller(&self.services.keys).await?;
+                links.start(&caller, wanted).await?
+            }
+        };
         let started = StartedLink::new(started, asked.return_code, &self.page);
         Ok(Started::Created(Json(started)))
     }
@@ -102,9 +117,10 @@ impl Links {
         request: &Request,
         bearer: OptionalBearer,
         /// The link code. Spaces and hyphens are ignored.
+        #[oai(example = "example_code")]
         link_code: Path<String>,
     ) -> Result<Json<LinkReport>, Failure<PollLink>> {
-        let caller = bearer.caller(&self.services.keys).await?;
+        let caller = bearer.link_caller(&self.services, &link_code).await?;
         if bearer.is_head() {
             let report = self.services.links.inspect(&link_code, &caller).await?;
             return Ok(Json(report.into()));
@@ -134,10 +150,11 @@ impl Links {
         request: &Request,
         bearer: NeededBearer,
         /// The link code. Spaces and hyphens are ignored.
+        #[oai(example = "example_code")]
         link_code: Path<String>,
         body: NeededJson<Confirmation>,
     ) -> Result<Json<LinkReport>, Failure<ConfirmLink>> {
-        let caller = bearer.caller(&self.services.keys).await?;
+        let caller = bearer.link_caller(&self.services, &link_code).await?;
         let NeededJson(Confirmation { return_code }) = body;
         let links = &self.services.links;
         let address = client_address(request);
@@ -146,7 +163,15 @@ impl Links {
     }
 }
 
-const FOREIGN_PAGE: &str = "a web page of another site made this browser ask for a link code; only programs and pages of this service may";
+fn example_code() -> String {
+    "12345678".to_owned()
+}
+
+/// The problem of a request by a web page of another site.
+fn foreign_page() -> Problem {
+    let detail = "a web page of another site made this browser ask for a link code; only programs and pages of this service may";
+    Problem::new(Code::Forbidden, detail)
+}
 
 /// Returns the caller's address, if it is known.
 fn known(address: IpAddr) -> Option<IpAddr> {
@@ -157,42 +182,82 @@ struct StartLink;
 
 impl Documented for StartLink {
     const PROBLEMS: &'static [Answer] = &[
+        Answer("the body is not JSON", || {
+            rejected::<NewLink>("provider=github")
+        }),
+        Answer("`key_expires_at` is not a time", NewLink::bad_expiry),
         Answer(
-            400,
-            "`invalid_request`: the body is not JSON, `key_expires_at` is not a time, or the request has no key and names a host \
-             that is not one of this service",
+            "the request has no key and names a host that is not one of this service",
+            || host::foreign("https://auth.example.com"),
         ),
         Answer(
-            401,
-            "`enroll_key_required`: the operator has set an enrolment key, and the request has no key; `unauthorized`: \
-             the key is unknown, expired or revoked",
+            "the operator has set an enrolment key, and the request has no key",
+            || Refusal::EnrollKeyRequired.into(),
         ),
+        BAD_KEY,
+        WORKLOAD_REFUSED,
+        Answer("this access key may not link its account again", || {
+            refusals::READING_ONLY.into()
+        }),
+        AUDITORS_ONLY_READ,
         Answer(
-            403,
-            "`forbidden`: this access key may not link its account again, or a web page of another site made a browser send \
-             this request",
+            "a web page of another site made a browser send this request",
+            foreign_page,
         ),
         LINK_PENDING,
         NOT_JSON,
+        Answer("an unknown field or a wrong type", || {
+            rejected::<NewLink>(r#"{"client": "nightly backup"}"#)
+        }),
         Answer(
-            422,
-            "`unprocessable`: an unknown field, a wrong type, a client name that cannot be shown, a `key_expires_at` that is \
-             over, a `role` or `key_expires_at` for an account that is linked again, no such provider (the detail names the \
-             providers to choose from), or a return code where the service or the provider offers none; \
-             `return_code_required`: this service links accounts only with a return code",
+            "no such provider; the detail names the providers to choose from",
+            || {
+                let detail = "there is no provider \"gitlab\"; this service has: github, google";
+                Refusal::Unprocessable(detail.to_owned()).into()
+            },
+        ),
+        Answer("a `key_expires_at` that is over", || {
+            Refusal::Unprocessable("key_expires_at is over already".to_owned()).into()
+        }),
+        Answer(
+            "a `role` or `key_expires_at` for an account that is linked again",
+            || Refusal::Unprocessable(refusals::KEY_IS_KEPT.to_owned()).into(),
+        ),
+        Answer("a return code, and this service offers none", || {
+            Refusal::Unprocessable(refusals::RETURN_CODES_ARE_OFF.to_owned()).into()
+        }),
+        Answer("a return code, and the provider offers none", || {
+            Refusal::Unprocessable(refusals::NO_RETURN_CODE.to_owned()).into()
+        }),
+        Answer(
+            "this service links accounts only with a return code",
+            || Refusal::ReturnCodeRequired.into(),
         ),
         Answer(
-            429,
-            "`rate_limited`: a network (an IPv6 /48 counts as one) gets 300 link codes without a key in the lifetime of one (10 \
-             minutes by default), and 10 while 2,000 or more links are open; too many unknown or expired keys from this \
-             network (30 at once, then one every 2 seconds get a 401; a valid key still works); or this key was used more often \
-             than its `max_uses_per_minute`",
+            "a label that is too long, has other characters than it may, or is one too many",
+            || Refusal::from(BadLabel::Name).into(),
         ),
+        Answer("a client name that is too long or cannot be shown", || {
+            let detail = "client_name is longer than 100 characters";
+            Refusal::Unprocessable(detail.to_owned()).into()
+        }),
         Answer(
-            503,
-            "`provider_not_configured`: the operator has configured no provider; `over_capacity`: too many links are \
-             open; `store_unavailable`: the service cannot use its database at the moment",
+            "a network (an IPv6 /48 counts as one) gets 300 link codes without a key in the lifetime of one (10 minutes by \
+             default), and 10 while 2,000 or more links are open",
+            || {
+                let retry_after = A_WHILE;
+                Refusal::TooManyLinks { retry_after }.into()
+            },
         ),
+        TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
+        Answer("the operator has configured no provider", || {
+            let detail = "no provider is configured on this service";
+            Refusal::ProviderNotConfigured(detail.to_owned()).into()
+        }),
+        Answer("too many links are open", || Refusal::OverCapacity.into()),
+        WORKLOAD_UNKNOWABLE,
+        STORE_UNAVAILABLE,
     ];
 }
 
@@ -200,17 +265,20 @@ struct PollLink;
 
 impl Documented for PollLink {
     const PROBLEMS: &'static [Answer] = &[
-        Answer(
-            401,
-            "`unauthorized`: the key is unknown, expired or revoked",
-        ),
-        Answer(404, "`not_found`: no link has this code"),
-        Answer(
-            429,
-            "`rate_limited`: polled faster than the interval; too many wrong codes were tried; too many unknown \
-             or expired keys from this network (30 at once, then one every 2 seconds get a 401; a valid key still works); or \
-             this key was used more often than its `max_uses_per_minute`",
-        ),
+        BAD_KEY,
+        WORKLOAD_REFUSED,
+        Answer("no link has this code", || refusals::UNKNOWN_CODE.into()),
+        Answer("polled faster than the interval", || {
+            let retry_after = A_WHILE;
+            Refusal::from(PolledTooSoon { retry_after }).into()
+        }),
+        Answer("too many wrong codes were tried", || {
+            let retry_after = A_WHILE;
+            Refusal::RateLimited { retry_after }.into()
+        }),
+        TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
+        WORKLOAD_UNKNOWABLE,
         STORE_UNAVAILABLE,
     ];
 }
@@ -219,20 +287,26 @@ struct ConfirmLink;
 
 impl Documented for ConfirmLink {
     const PROBLEMS: &'static [Answer] = &[
-        Answer(400, "`invalid_request`: the body is missing or not JSON"),
+        Answer("the body is missing or not JSON", no_body),
         UNAUTHORIZED,
-        Answer(404, "`not_found`: this key has no link with this code"),
-        Answer(
-            409,
-            "`link_pending`: the person has not consented yet; `link_ended`: the link has ended without an account",
-        ),
+        WORKLOAD_REFUSED,
+        Answer("this key has no link with this code", || {
+            refusals::UNKNOWN_CODE.into()
+        }),
+        LINK_PENDING,
+        Answer("the link has ended without an account", || {
+            Refusal::LinkEnded.into()
+        }),
         NOT_JSON,
         Answer(
-            422,
-            "`wrong_return_code`: not the code on the page; `tries_left` says how often it may still be tried. \
-             `unprocessable`: an unknown field or a wrong type",
+            "not the code on the page; `tries_left` says how often it may still be tried",
+            || Refusal::WrongReturnCode { tries_left: 2 }.into(),
         ),
+        Answer("an unknown field or a wrong type", || {
+            rejected::<Confirmation>("{}")
+        }),
         TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
         STORE_UNAVAILABLE,
     ];
 }

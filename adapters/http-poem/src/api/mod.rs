@@ -7,14 +7,20 @@ mod health;
 mod id;
 mod keys;
 mod links;
+mod oauth;
 mod providers;
 mod revocations;
 mod token;
+mod workloads;
+
+pub(crate) use accounts::account_id;
+pub(crate) use cursor::{ACCOUNTS, KEYS, REVOCATIONS};
+pub(crate) use keys::key_id;
 
 use std::sync::Arc;
 
 use central_oauth_domain::usecases::Services;
-use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
+use poem_openapi::{ContactObject, LicenseObject, OpenApi, OpenApiService, Tags};
 use url::Url;
 
 use accounts::Accounts;
@@ -22,40 +28,41 @@ use audit::Audit;
 use health::Health;
 use keys::Keys;
 use links::Links;
+use oauth::OAuth;
 use providers::Providers;
 use revocations::Revocations;
 use token::TokenApi;
+use workloads::Workloads;
 
-/// All operations, in the order of the document.
+pub(crate) use cursor::bad_cursor;
+
+/// All operations. The document has their tags in this order.
 pub(crate) type Api = (
     Links,
     TokenApi,
+    OAuth,
     Accounts,
-    Keys,
     Revocations,
+    Keys,
+    Workloads,
     Audit,
     Providers,
     Health,
 );
 
+/// What operations are about, in the order of use.
 #[derive(Tags)]
 enum Tag {
     /// Link codes: from a code to a person's consent.
     Links,
     /// Valid access tokens.
     Tokens,
-    /// Linked accounts and their health.
+    /// Linked accounts, their health, and the revocation of their tokens.
     Accounts,
-    /// Access keys of an account.
+    /// Access keys and workloads of an account.
     Keys,
-    /// Revocation of tokens at their providers.
-    Revocations,
-    /// What has happened.
-    Audit,
-    /// The configured providers.
-    Providers,
-    /// Health of the service.
-    Health,
+    /// The service itself: its providers, its health, and what has happened.
+    Service,
 }
 
 /// Creates the operations of the services with this public URL.
@@ -63,9 +70,11 @@ pub(crate) fn new(services: Arc<Services>, public_url: &Url) -> Api {
     (
         Links::new(Arc::clone(&services), public_url),
         TokenApi::new(Arc::clone(&services)),
+        OAuth::new(Arc::clone(&services), public_url),
         Accounts::new(Arc::clone(&services)),
-        Keys::new(Arc::clone(&services)),
         Revocations::new(Arc::clone(&services)),
+        Keys::new(Arc::clone(&services)),
+        Workloads::new(Arc::clone(&services)),
         Audit::new(Arc::clone(&services)),
         Providers::new(Arc::clone(&services)),
         Health::new(services),
@@ -79,6 +88,7 @@ pub(crate) fn service<T: OpenApi>(api: T) -> OpenApiService<T, ()> {
         LicenseObject::new(LICENSE).url(format!("https://spdx.org/licenses/{LICENSE}.html"));
     OpenApiService::new(api, "Central OAuth", env!("CARGO_PKG_VERSION"))
         .description(DESCRIPTION)
+        .contact(ContactObject::new().name("The operator of this service"))
         .license(license)
         .server("/")
 }

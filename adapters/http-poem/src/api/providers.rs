@@ -20,9 +20,11 @@ impl Providers {
     }
 }
 
-#[OpenApi(prefix_path = "/v1", tag = "Tag::Providers")]
+#[OpenApi(prefix_path = "/v1", tag = "Tag::Service")]
 impl Providers {
     /// List the configured providers
+    ///
+    /// Their names, for `provider` in a request for a link code.
     #[oai(path = "/providers", method = "get", operation_id = "list_providers")]
     async fn list(&self) -> Result<Json<ProviderList>, Failure<ListProviders>> {
         let providers = self.services.providers.iter();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use central_oauth_domain::usecases::Services;
+use central_oauth_domain::usecases::{Services, refusals};
 use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
@@ -12,7 +12,8 @@ use super::cursor::{REVOCATIONS, page_size};
 use crate::auth::NeededBearer;
 use crate::dto::{Revocation, RevocationList};
 use crate::failure::{
-    Answer, Documented, Failure, STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED,
+    Answer, BAD_PAGE, Documented, Failure, KEY_USED_TOO_OFTEN, LINK_PENDING, STORE_UNAVAILABLE,
+    TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED,
 };
 
 pub(crate) struct Revocations {
@@ -25,7 +26,7 @@ impl Revocations {
     }
 }
 
-#[OpenApi(prefix_path = "/v1", tag = "Tag::Revocations")]
+#[OpenApi(prefix_path = "/v1", tag = "Tag::Accounts")]
 impl Revocations {
     /// List revocations
     ///
@@ -63,10 +64,14 @@ struct ListRevocations;
 
 impl Documented for ListRevocations {
     const PROBLEMS: &'static [Answer] = &[
-        Answer(400, "`invalid_request`: the limit or the cursor is invalid"),
+        BAD_PAGE,
         UNAUTHORIZED,
-        Answer(403, "`forbidden`: only the admin key sees revocations"),
+        Answer("only the admin key sees revocations", || {
+            refusals::ADMIN_ONLY.into()
+        }),
+        LINK_PENDING,
         TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
         STORE_UNAVAILABLE,
     ];
 }

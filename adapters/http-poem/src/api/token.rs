@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_domain::usecases::Services;
+use central_oauth_domain::usecases::{Refusal, Services, refusals};
 use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
@@ -11,7 +11,12 @@ use poem_openapi::payload::Json;
 use super::Tag;
 use crate::auth::NeededBearer;
 use crate::dto::Token;
-use crate::failure::{Answer, Documented, Failure, TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED};
+use crate::failure::{
+    Answer, Documented, Failure, KEY_USED_TOO_OFTEN, LINK_PENDING, PROVIDER_GONE, RELINK_REQUIRED,
+    STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED, WORKLOAD_REFUSED, WORKLOAD_UNKNOWABLE,
+    provider_unavailable,
+};
+use crate::middleware::bad_parameter;
 
 pub(crate) struct TokenApi {
     services: Arc<Services>,
@@ -28,7 +33,8 @@ impl TokenApi {
     /// Get a valid access token
     ///
     /// Ask whenever you need a token instead of storing one. A token that does not last long enough is refreshed first,
-    /// which takes at most 15 seconds. A `warning` comes with a token that works although something is wrong.
+    /// which takes at most 15 seconds. A `warning` comes with a token that works although something is wrong. A trusted
+    /// workload sends a JWT of its platform instead of an access key.
     #[oai(path = "/token", method = "get", operation_id = "get_token")]
     async fn get(
         &self,
@@ -38,7 +44,7 @@ impl TokenApi {
         #[oai(default)]
         min_ttl: Query<u64>,
     ) -> Result<Json<Token>, Failure<GetToken>> {
-        let caller = bearer.token_caller(&self.services.keys).await?;
+        let caller = bearer.token_caller(&self.services).await?;
         let min_ttl = Duration::from_secs(min_ttl.0);
         let token = if bearer.is_head() {
             self.services.tokens.inspect(&caller, min_ttl).await?
@@ -57,22 +63,29 @@ struct GetToken;
 
 impl Documented for GetToken {
     const PROBLEMS: &'static [Answer] = &[
-        Answer(
-            400,
-            "`invalid_request`: `min_ttl` is not a number of seconds",
-        ),
+        Answer("`min_ttl` is not a number of seconds", || {
+            let reason = r#"failed to parse "integer(uint64)": invalid digit found in string"#;
+            bad_parameter("min_ttl", reason)
+        }),
         UNAUTHORIZED,
-        Answer(403, "`forbidden`: only an access key can read a token"),
+        WORKLOAD_REFUSED,
+        Answer("only an access key can read a token", || {
+            refusals::NOT_FOR_OPERATORS.into()
+        }),
+        LINK_PENDING,
+        RELINK_REQUIRED,
         Answer(
-            409,
-            "`link_pending`: the link of this key has not been completed; `relink_required`: the grant is over, and a \
-             person must consent again",
+            "the workload may read several accounts; `POST /oauth/token` takes the id of one",
+            || Refusal::Unprocessable(refusals::SEVERAL_ACCOUNTS.to_owned()).into(),
         ),
         TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
         Answer(
-            503,
-            "`provider_unavailable`: the token has expired and the provider gives no usable response at the moment; \
-             `provider_not_configured`: it has expired and the provider is not in the configuration any more; `store_unavailable`: the service cannot use its database at the moment",
+            "the token has expired and the provider gives no usable response at the moment",
+            provider_unavailable,
         ),
+        WORKLOAD_UNKNOWABLE,
+        PROVIDER_GONE,
+        STORE_UNAVAILABLE,
     ];
 }

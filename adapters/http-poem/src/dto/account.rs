@@ -1,6 +1,8 @@
 //! Accounts.
 
-use central_oauth_domain::{Fault, grant};
+use std::collections::BTreeMap;
+
+use central_oauth_domain::{Fault, Labels, grant};
 use poem_openapi::types::Example;
 use poem_openapi::{Enum, Object};
 use time::OffsetDateTime;
@@ -61,6 +63,8 @@ pub(crate) struct AccountDetails {
     last_refreshed_at: Option<OffsetDateTime>,
     /// When the tokens are refreshed next, if a refresh is scheduled.
     next_refresh_at: Option<OffsetDateTime>,
+    /// The labels that clients gave with their link codes. Nobody has verified them.
+    labels: BTreeMap<String, String>,
     /// The last error, if it still matters.
     last_error: Option<Trouble>,
     /// A warning although nothing has failed. `no_refresh_token`: the account cannot be refreshed and ends when its
@@ -70,12 +74,22 @@ pub(crate) struct AccountDetails {
 
 /// One page of accounts.
 #[derive(Object)]
-#[oai(skip_serializing_if_is_none)]
+#[oai(skip_serializing_if_is_none, example)]
 pub(crate) struct AccountList {
     /// The accounts of this page, the oldest first.
     pub(crate) items: Vec<AccountDetails>,
     /// Send this as `cursor` to get the next page. Absent on the last page.
     pub(crate) next_cursor: Option<String>,
+}
+
+impl From<AccountStatus> for grant::AccountStatus {
+    fn from(status: AccountStatus) -> Self {
+        match status {
+            AccountStatus::Active => Self::Active,
+            AccountStatus::Degraded => Self::Degraded,
+            AccountStatus::RelinkRequired => Self::RelinkRequired,
+        }
+    }
 }
 
 impl From<grant::AccountStatus> for AccountStatus {
@@ -101,8 +115,8 @@ impl From<grant::Account> for Account {
 }
 
 impl AccountDetails {
-    /// Converts an account, with its warning at this moment.
-    pub(crate) fn new(account: grant::Account, warning: Option<Fault>) -> Self {
+    /// Converts an account, with its labels and its warning at this moment.
+    pub(crate) fn new(account: grant::Account, labels: Labels, warning: Option<Fault>) -> Self {
         Self {
             warning: warning.map(Trouble::from),
             id: account.id.to_string(),
@@ -118,9 +132,15 @@ impl AccountDetails {
             grant_expires_at: account.grant_expires_at.map(utc),
             last_refreshed_at: account.last_refreshed_at.map(utc),
             next_refresh_at: account.next_refresh_at.map(utc),
+            labels: labels.into_iter().collect(),
             last_error: account.last_error.map(Trouble::from),
         }
     }
+}
+
+/// The labels of the examples.
+pub(super) fn example_labels() -> BTreeMap<String, String> {
+    [("team".to_owned(), "billing".to_owned())].into()
 }
 
 impl Example for Account {
@@ -152,8 +172,18 @@ impl Example for AccountDetails {
             grant_expires_at: None,
             last_refreshed_at: None,
             next_refresh_at: Some(example_time(432)),
+            labels: example_labels(),
             last_error: None,
             warning: None,
+        }
+    }
+}
+
+impl Example for AccountList {
+    fn example() -> Self {
+        Self {
+            items: vec![AccountDetails::example()],
+            next_cursor: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::{example_time, utc};
 
-/// The network of what the service has done by itself.
+/// Stands for no network.
 const NO_NETWORK: &str = "none";
 
 /// An entry of the audit log: who did what, from where, to which account. It contains no token, no key and no e-mail
@@ -19,13 +19,13 @@ const NO_NETWORK: &str = "none";
 pub(crate) struct AuditEntry {
     /// The place of the entry in the log, counted from 1.
     id: String,
-    /// When it happened. For counted events, the start of their minute.
+    /// When it happened. For counted events, the minute in which counting began.
     at: OffsetDateTime,
     /// What happened, such as `link.linked`, `token.handed_out` or `key.deleted`.
     kind: String,
-    /// Who did it: `admin`, `enroller`, `key:ID`, `person` (at the page), `anonymous` or `service`.
+    /// Who did it: `admin`, `auditor`, `enroller`, `key:ID`, `person`, `anonymous` or `service`.
     actor: String,
-    /// The network that it came from, such as `192.0.2.0/24`; `none` for what the service has done by itself.
+    /// The network that it came from, such as `192.0.2.0/24`; `none` without a request, or for many networks.
     network: String,
     /// The id of the account that it is about.
     account: Option<String>,
@@ -37,7 +37,7 @@ pub(crate) struct AuditEntry {
 
 /// One page of the audit log.
 #[derive(Object)]
-#[oai(skip_serializing_if_is_none)]
+#[oai(skip_serializing_if_is_none, example)]
 pub(crate) struct AuditEntryList {
     /// The entries of this page, the oldest first.
     pub(crate) items: Vec<AuditEntry>,
@@ -75,6 +75,15 @@ impl Example for AuditEntry {
             account: Some("42".to_owned()),
             key: Some("7".to_owned()),
             detail: detail.into(),
+        }
+    }
+}
+
+impl Example for AuditEntryList {
+    fn example() -> Self {
+        Self {
+            items: vec![AuditEntry::example()],
+            next_cursor: None,
         }
     }
 }

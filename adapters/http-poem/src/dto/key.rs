@@ -26,7 +26,8 @@ pub(crate) struct NewAccessKey {
     /// are none.
     #[oai(nullable)]
     networks: Option<Vec<String>>,
-    /// How often the key may be used in a minute, on each replica. Any number of times if it is absent.
+    /// How often the key may be used in a minute, on each replica. So many uses may come at once; then they are admitted at
+    /// this rate. Any number of times if it is absent.
     #[oai(nullable, validator(minimum(value = "1"), maximum(value = "100000")))]
     max_uses_per_minute: Option<u32>,
 }
@@ -67,7 +68,7 @@ pub(crate) struct AccessKeyDetails {
 
 /// One page of an account's access keys.
 #[derive(Object)]
-#[oai(skip_serializing_if_is_none)]
+#[oai(skip_serializing_if_is_none, example)]
 pub(crate) struct AccessKeyList {
     /// The keys of this page, the oldest first.
     pub(crate) items: Vec<AccessKeyDetails>,
@@ -121,14 +122,28 @@ impl NewAccessKey {
     }
 }
 
+impl NewAccessKey {
+    /// The problem of an `expires_at` that is not a time.
+    pub(crate) fn bad_expiry() -> Problem {
+        TimeText::malformed("expires_at")
+    }
+
+    /// The problem of a network that is none.
+    pub(crate) fn bad_network() -> Problem {
+        malformed("192.0.2.0/33", MalformedCidr)
+    }
+}
+
 /// More than any program needs; the numbers in between fit the schema.
 const MOST_USES: u32 = 100_000;
 
 fn network(text: &str) -> Result<Cidr, Problem> {
-    text.parse().map_err(|malformed: MalformedCidr| {
-        let detail = format!("networks: {text:?} {malformed}");
-        Problem::new(Code::Unprocessable, detail)
-    })
+    text.parse().map_err(|error| malformed(text, error))
+}
+
+fn malformed(text: &str, error: MalformedCidr) -> Problem {
+    let detail = format!("networks: {text:?} {error}");
+    Problem::new(Code::Unprocessable, detail)
 }
 
 /// The networks of a key, if it is limited to any.
@@ -222,6 +237,15 @@ impl Example for CreatedAccessKey {
             expires_at: Some(example_time(A_DECADE)),
             networks: Some(vec!["192.0.2.0/24".to_owned()]),
             max_uses_per_minute: Some(60),
+        }
+    }
+}
+
+impl Example for AccessKeyList {
+    fn example() -> Self {
+        Self {
+            items: vec![AccessKeyDetails::example()],
+            next_cursor: None,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Links.
 
+use std::collections::BTreeMap;
+
 use central_oauth_domain::link::LinkStatus as Status;
 use central_oauth_domain::usecases;
 use poem_openapi::types::Example;
@@ -7,9 +9,11 @@ use poem_openapi::{Enum, Object};
 use serde::Deserialize;
 use url::Url;
 
+use super::account::example_labels;
 use super::key::AccessKeyRole;
 use super::time_text::TimeText;
 use super::{Account, Trouble, seconds_down, seconds_up};
+use crate::error::Problem;
 
 /// A request for a link code.
 #[derive(Object, Deserialize, Default)]
@@ -31,6 +35,11 @@ pub(crate) struct NewLink {
     /// shows to the person. Only for providers that send people back to the page.
     #[oai(nullable)]
     pub(crate) return_code: Option<bool>,
+    /// Labels that the account gets: at most 16. A name has 1 to 63 characters of `a-z`, `0-9`, `.`, `_`, `/` and `-`, a
+    /// value at most 255. The account keeps its labels: a later link adds new names and overwrites nothing. Nobody
+    /// verifies labels, and they authorise nothing.
+    #[oai(nullable)]
+    pub(crate) labels: Option<BTreeMap<String, String>>,
 }
 
 /// The return code of a link.
@@ -129,6 +138,13 @@ impl From<&Status> for LinkStatus {
     }
 }
 
+impl NewLink {
+    /// The problem of a `key_expires_at` that is not a time.
+    pub(crate) fn bad_expiry() -> Problem {
+        TimeText::malformed("key_expires_at")
+    }
+}
+
 impl From<usecases::LinkReport> for LinkReport {
     fn from(report: usecases::LinkReport) -> Self {
         Self {
@@ -144,11 +160,12 @@ impl From<usecases::LinkReport> for LinkReport {
 impl Example for NewLink {
     fn example() -> Self {
         Self {
-            provider: Some("github".to_owned()),
+            provider: None,
             client_name: Some("nightly backup on db1".to_owned()),
             role: Some(AccessKeyRole::Reader),
             key_expires_at: Some(TimeText::example()),
             return_code: None,
+            labels: Some(example_labels()),
         }
     }
 }

@@ -5,12 +5,14 @@ mod account;
 mod audit;
 mod key;
 mod link;
+mod oauth;
 mod problem;
 mod provider;
 mod revocation;
 mod status;
 mod time_text;
 mod token;
+mod workload;
 
 use std::time::Duration;
 
@@ -18,15 +20,20 @@ use central_oauth_domain::{Fault, Timestamp};
 use poem_openapi::Object;
 use time::OffsetDateTime;
 
-pub(crate) use account::{Account, AccountDetails, AccountList};
+pub(crate) use account::{Account, AccountDetails, AccountList, AccountStatus};
 pub(crate) use audit::{AuditEntry, AuditEntryList};
 pub(crate) use key::{AccessKeyDetails, AccessKeyList, CreatedAccessKey, NewAccessKey};
 pub(crate) use link::{Confirmation, LinkReport, NewLink, StartedLink};
+pub(crate) use oauth::{
+    ACCESS_TOKEN, ExchangedToken, ID_TOKEN, JWT, OAuthErrorBody, ServerMetadata, TOKEN_EXCHANGE,
+    TokenExchange,
+};
 pub(crate) use problem::ProblemDetails;
 pub(crate) use provider::{Provider, ProviderList};
 pub(crate) use revocation::{DeletedAccount, Revocation, RevocationList};
-pub(crate) use status::{ServiceState, ServiceStatus};
+pub(crate) use status::{Liveness, Readiness};
 pub(crate) use token::Token;
+pub(crate) use workload::{NewWorkload, Workload, WorkloadList};
 
 /// An error or a warning that still matters.
 #[derive(Object)]

@@ -64,7 +64,7 @@ pub(crate) struct Revocation {
 
 /// One page of revocations.
 #[derive(Object)]
-#[oai(skip_serializing_if_is_none)]
+#[oai(skip_serializing_if_is_none, example)]
 pub(crate) struct RevocationList {
     /// The revocations of this page, the oldest first.
     pub(crate) items: Vec<Revocation>,
@@ -141,6 +141,15 @@ impl Example for Revocation {
                 code: "provider_unavailable".to_owned(),
                 detail: "the provider did not answer".to_owned(),
             }),
+        }
+    }
+}
+
+impl Example for RevocationList {
+    fn example() -> Self {
+        Self {
+            items: vec![Revocation::example()],
+            next_cursor: None,
         }
     }
 }

@@ -1,19 +1,46 @@
 //! The service itself.
 
-use poem_openapi::{Enum, Object};
+use poem_openapi::Object;
+use poem_openapi::types::Example;
 
-/// Status of the service.
-#[derive(Enum, Clone, Copy)]
-#[oai(rename_all = "snake_case")]
-pub(crate) enum ServiceState {
-    /// The service runs.
-    Ok,
-    /// The service is ready for requests.
-    Ready,
+/// The service runs.
+#[derive(Object)]
+#[oai(example)]
+pub(crate) struct Liveness {
+    /// Always `ok`.
+    status: String,
 }
 
-/// Status of the service: `ok` if it runs, `ready` if it is ready for requests.
+/// The service is ready for requests.
 #[derive(Object)]
-pub(crate) struct ServiceStatus {
-    pub(crate) status: ServiceState,
+#[oai(example)]
+pub(crate) struct Readiness {
+    /// Always `ready`.
+    status: String,
+}
+
+impl Liveness {
+    pub(crate) fn new() -> Self {
+        let status = "ok".to_owned();
+        Self { status }
+    }
+}
+
+impl Readiness {
+    pub(crate) fn new() -> Self {
+        let status = "ready".to_owned();
+        Self { status }
+    }
+}
+
+impl Example for Liveness {
+    fn example() -> Self {
+        Self::new()
+    }
+}
+
+impl Example for Readiness {
+    fn example() -> Self {
+        Self::new()
+    }
 }

@@ -19,15 +19,18 @@ use crate::error::{Code, Problem};
 pub(crate) struct TimeText(String);
 
 impl TimeText {
+    /// The problem of a field that is not a time.
+    pub(super) fn malformed(field: &str) -> Problem {
+        let detail = format!("{field}: not an RFC 3339 time such as 2026-12-31T23:59:59Z");
+        Problem::new(Code::InvalidRequest, detail)
+    }
+
     /// Parses the time of a field.
     ///
     /// # Errors
     /// [`Code::InvalidRequest`] if it is not an RFC 3339 time.
     pub(crate) fn read(&self, field: &str) -> Result<Timestamp, Problem> {
-        let time = OffsetDateTime::parse(&self.0, &Rfc3339).map_err(|_| {
-            let detail = format!("{field}: not an RFC 3339 time such as 2026-12-31T23:59:59Z");
-            Problem::new(Code::InvalidRequest, detail)
-        })?;
+        let time = OffsetDateTime::parse(&self.0, &Rfc3339).map_err(|_| Self::malformed(field))?;
         let millis = i64::from(time.millisecond());
         Ok(Timestamp::from_millis(
             time.unix_timestamp() * 1000 + millis,

@@ -1,5 +1,7 @@
 //! Errors on the wire: the single table from refusals of the domain to problem codes and statuses.
 
+mod oauth;
+
 use std::borrow::Cow;
 use std::error::Error;
 use std::time::Duration;
@@ -11,6 +13,8 @@ use poem::{Body, IntoResponse, Response};
 use poem_openapi::types::ToJSON as _;
 
 use crate::dto::{ProblemDetails, seconds_up};
+
+pub(crate) use oauth::{ExchangeFailure, OAuthError, translate};
 
 /// The media type of RFC 9457.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
@@ -43,6 +47,7 @@ codes! {
     InvalidRequest "invalid_request" BAD_REQUEST;
     Unauthorized "unauthorized" UNAUTHORIZED;
     EnrollKeyRequired "enroll_key_required" UNAUTHORIZED;
+    WorkloadRefused "workload_refused" UNAUTHORIZED;
     Forbidden "forbidden" FORBIDDEN;
     NotFound "not_found" NOT_FOUND;
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED;
@@ -93,9 +98,29 @@ impl Problem {
         }
     }
 
+    /// Returns its HTTP status.
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    /// Returns what it says to people.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Returns after how long to try again, if that helps.
+    pub(crate) const fn wait(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
     /// Hides the cause from the caller and logs it.
     pub(crate) fn internal(cause: &(dyn Error + 'static)) -> Self {
         tracing::error!(error = cause, "request failed: internal error");
+        Self::internal_error()
+    }
+
+    /// An error whose cause is in the log.
+    pub(crate) fn internal_error() -> Self {
         Self::new(
             Code::InternalError,
             "internal error; the operator finds the cause in the service's log",
@@ -108,11 +133,16 @@ impl Problem {
         Self::new(Code::StoreUnavailable, detail).retry_after(SOON)
     }
 
-    fn store_unavailable(cause: &(dyn Error + 'static)) -> Self {
-        tracing::warn!(
-            error = cause,
-            "request failed: the database does not answer or takes no writes"
-        );
+    /// What the token endpoint makes of it.
+    fn told(&self) -> oauth::Told {
+        oauth::Told {
+            code: self.code,
+            detail: self.detail.to_string(),
+        }
+    }
+
+    /// The store cannot be used; the cause is in the log.
+    pub(crate) fn store_unavailable() -> Self {
         Self::new(
             Code::StoreUnavailable,
             "the service cannot use its database at the moment; try again later",
@@ -134,6 +164,7 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::Unauthorized(_) => problem(Code::Unauthorized),
             Refusal::EnrollKeyRequired => problem(Code::EnrollKeyRequired),
+            Refusal::WorkloadRefused(_) => problem(Code::WorkloadRefused),
             Refusal::Forbidden(_) => problem(Code::Forbidden),
             Refusal::NotFound(_) => problem(Code::NotFound),
             Refusal::LinkPending => problem(Code::LinkPending),
@@ -166,7 +197,11 @@ impl From<Refusal> for Problem {
             Refusal::ProviderRefused(_) => problem(Code::ProviderError),
             Refusal::OverCapacity => problem(Code::OverCapacity).retry_after(AFTER_LINKS_END),
             Refusal::Store(error @ (StoreError::Conflict | StoreError::Unavailable(_))) => {
-                Self::store_unavailable(&error)
+                tracing::warn!(
+                    error = &error as &dyn Error,
+                    "request failed: the database does not answer or takes no writes"
+                );
+                Self::store_unavailable()
             }
             Refusal::Store(error @ (StoreError::Corrupt(_) | StoreError::Altered(_))) => {
                 Self::internal(&error)
@@ -176,17 +211,31 @@ impl From<Refusal> for Problem {
     }
 }
 
+impl Problem {
+    /// Returns its code.
+    pub(crate) const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// Returns its body.
+    pub(crate) fn into_details(self) -> ProblemDetails {
+        let mut details = ProblemDetails::new(self.code, self.detail.into_owned());
+        details.tries_left = self.tries_left;
+        details
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.code.status();
-        let mut body = ProblemDetails::new(self.code, self.detail.into_owned());
-        body.tries_left = self.tries_left;
-        let body = body.to_json_string();
+        let (told, retry_after) = (self.told(), self.retry_after);
+        let body = self.into_details().to_json_string();
         let mut response = Response::builder()
             .status(status)
             .content_type(PROBLEM_JSON)
             .body(Body::from_string(body));
-        if let Some(wait) = self.retry_after {
+        response.set_data(told);
+        if let Some(wait) = retry_after {
             // At least 1 s: a client that retries at once would be rejected again.
             let wait = HeaderValue::from(seconds_up(wait).max(1));
             response.headers_mut().insert(header::RETRY_AFTER, wait);
@@ -197,7 +246,11 @@ impl IntoResponse for Problem {
 
 impl From<Problem> for poem::Error {
     fn from(problem: Problem) -> Self {
-        Self::from_response(problem.into_response())
+        let told = problem.told();
+        let mut error = Self::from_response(problem.into_response());
+        // An error has its own data, in place of that of its response.
+        error.set_data(told);
+        error
     }
 }
 

@@ -10,6 +10,12 @@ const MAX_BYTES: usize = 64 * 1024;
 /// Enough for the headers that proxies add. A key of any length is just an unknown key, so it does not count.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 
+/// The problem of a body over the limit.
+pub(crate) fn body_too_large() -> Problem {
+    let detail = format!("the body is larger than {MAX_BYTES} bytes");
+    Problem::new(Code::PayloadTooLarge, detail)
+}
+
 /// Reads the body up to the limit. A larger `Content-Length` is rejected before reading.
 pub(crate) async fn limit_body(request: &mut Request) -> Result<()> {
     let headers = request.headers().iter();
@@ -24,8 +30,7 @@ pub(crate) async fn limit_body(request: &mut Request) -> Result<()> {
     let announced = request.header(header::CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.parse::<u64>().ok());
     if announced.is_some_and(|length| length > MAX_BYTES as u64) {
-        let detail = format!("the body is larger than {MAX_BYTES} bytes");
-        return Err(Problem::new(Code::PayloadTooLarge, detail).into());
+        return Err(body_too_large().into());
     }
     let body = request.take_body();
     if !body.is_empty() {

@@ -23,7 +23,9 @@ pub(super) fn allowed(path: &str) -> String {
     let documented = OPERATIONS.iter().find(|(known, _)| matches(known, path));
     let methods = match (documented, path) {
         (Some((_, methods)), _) => methods.as_slice(),
-        (None, "/device" | "/device/") => &[Method::GET, Method::POST],
+        (None, "/admin/logout") => &[Method::POST],
+        (None, "/device" | "/device/" | "/admin/login") => &[Method::GET, Method::POST],
+        (None, _) if is_action(path) => &[Method::GET, Method::POST],
         (None, _) => &[Method::GET],
     };
     let mut names: Vec<&str> = methods.iter().map(Method::as_str).collect();
@@ -31,6 +33,12 @@ pub(super) fn allowed(path: &str) -> String {
         names.push(Method::HEAD.as_str());
     }
     names.join(", ")
+}
+
+/// Whether an address is that of something which operators can do to an account.
+fn is_action(path: &str) -> bool {
+    let account = path.strip_prefix("/admin/accounts/");
+    account.is_some_and(|rest| rest.contains('/'))
 }
 
 /// Returns the documented template of an address; `None` if it is unknown.
@@ -81,5 +89,8 @@ mod tests {
         assert_eq!(allowed("/v1/poll/12345678"), "GET, HEAD");
         assert_eq!(allowed("/openapi.json"), "GET, HEAD");
         assert_eq!(allowed("/device"), "GET, POST, HEAD");
+        assert_eq!(allowed("/admin/logout"), "POST");
+        assert_eq!(allowed("/admin/accounts/1"), "GET, HEAD");
+        assert_eq!(allowed("/admin/accounts/1/revoke"), "GET, POST, HEAD");
     }
 }

@@ -22,8 +22,11 @@ use tracing::Instrument as _;
 
 use crate::address::locate;
 use crate::connections::Connections;
+use crate::error::translate;
 use crate::requests::Requests;
 pub(crate) use head::is_head;
+pub(crate) use limit_body::body_too_large;
+pub(crate) use problems::bad_parameter;
 pub(crate) use timeout::in_time;
 use trace::Underway;
 
@@ -53,6 +56,7 @@ impl<R: DynEndpoint<Output = Response>> Endpoint for Shell<R> {
                 Ok(Err(error)) => handled.span().in_scope(|| problems::answer(error)),
                 Err(panic) => handled.span().in_scope(|| panics::answer(&*panic)),
             };
+            translate(underway.path(), &mut response);
             problems::complete(&mut response, underway.path(), challenge);
             headers::secure(response.headers_mut(), self.is_https);
             underway.answered(&mut response);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use central_oauth_domain::link::{LinkCode, LinkStatus};
 use central_oauth_domain::usecases::{LinkView, Refusal};
+use central_oauth_domain::workload::Facts;
 use poem::http::StatusCode;
 use poem::web::Data;
 use poem::{Body, Request, Response, handler};
@@ -23,7 +24,7 @@ pub(super) async fn take(request: &Request, body: Body, Data(site): Data<&Arc<Si
         Ok(form) => form,
         Err(no_form) => return refused::no_form(&visit, no_form),
     };
-    if let Some(distrust) = visit.distrust(&form) {
+    if let Some(distrust) = visit.distrust(&form.csrf) {
         return refused::distrusted(&visit, distrust, &form.code);
     }
     let Ok(code) = LinkCode::parse(&form.code) else {
@@ -99,11 +100,16 @@ async fn cancel(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal>
 
 /// Takes back what a link has given, for the browser that confirmed it.
 async fn disown(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
-    let disowned = visit
+    match visit
         .consents()
         .disown(code.digits(), &visit.visitor())
-        .await?;
-    Ok(progress::disowned(visit, disowned))
+        .await
+    {
+        Ok(disowned) => Ok(progress::disowned(visit, disowned)),
+        // A second press, most likely: the first one has deleted the link.
+        Err(Refusal::NotFound(_)) => Ok(progress::nothing_to_take_back(visit)),
+        Err(refusal) => Err(refusal),
+    }
 }
 
 /// Shows the link's page to the browser that owns it; for others the code is used up.
@@ -131,6 +137,7 @@ fn who_asks(visit: &Visit<'_>, view: &LinkView, code: &LinkCode) -> Response {
         code: &code.grouped(),
         client: requester.client_name.as_deref(),
         address: requester.address.as_deref(),
+        workload: requester.workload.iter().flat_map(Facts::iter).collect(),
         is_near: requester
             .address
             .as_deref()

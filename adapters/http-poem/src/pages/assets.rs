@@ -19,6 +19,11 @@ pub(super) const STYLE: Asset = Asset {
     content_type: "text/css; charset=utf-8",
     text: include_str!("../../assets/device/device.css"),
 };
+pub(super) const ADMIN_STYLE: Asset = Asset {
+    name: "admin.css",
+    content_type: "text/css; charset=utf-8",
+    text: include_str!("../../assets/device/admin.css"),
+};
 pub(super) const SCRIPT: Asset = Asset {
     name: "device.js",
     content_type: "text/javascript; charset=utf-8",
@@ -47,7 +52,7 @@ impl Asset {
 /// `GET /device/assets/{name}`.
 #[handler]
 pub(super) fn serve(request: &Request, Path(name): Path<String>) -> Result<Response> {
-    let asset = [STYLE, SCRIPT, ICON]
+    let asset = [STYLE, ADMIN_STYLE, SCRIPT, ICON]
         .into_iter()
         .find(|asset| asset.name == name)
         .ok_or(NotFoundError)?;

@@ -1,4 +1,4 @@
-//! The cookie that identifies a browser, and the CSRF token of its forms.
+//! The cookies that identify a browser and an operator's session, and the CSRF token of forms.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,6 +23,16 @@ const HTTP: BrowserCookie = BrowserCookie {
     attributes: "; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax",
 };
 
+/// The session of an operator. It ends with the browser, and no link of another site carries it along.
+const SESSION_HTTPS: BrowserCookie = BrowserCookie {
+    name: "__Host-central-oauth-admin",
+    attributes: "; Path=/; HttpOnly; SameSite=Strict; Secure",
+};
+const SESSION_HTTP: BrowserCookie = BrowserCookie {
+    name: "central-oauth-admin",
+    attributes: "; Path=/; HttpOnly; SameSite=Strict",
+};
+
 impl BrowserCookie {
     /// Returns the cookie for a service at this address. On https its name (`__Host-`) stops other hosts of the domain
     /// from setting it.
@@ -31,6 +41,15 @@ impl BrowserCookie {
             HTTPS
         } else {
             HTTP
+        }
+    }
+
+    /// Returns the cookie of operators' sessions for a service at this address.
+    pub(super) fn of_session(public_url: &Url) -> Self {
+        if public_url.scheme() == "https" {
+            SESSION_HTTPS
+        } else {
+            SESSION_HTTP
         }
     }
 
@@ -50,6 +69,11 @@ impl BrowserCookie {
     /// Returns the `Set-Cookie` header that sets a token or extends it.
     pub(super) fn write(&self, browser: &BrowserToken) -> String {
         format!("{}={}{}", self.name, browser.expose(), self.attributes)
+    }
+
+    /// Returns the `Set-Cookie` header that deletes a session.
+    pub(super) fn delete(&self) -> String {
+        format!("{}=; Max-Age=0{}", self.name, self.attributes)
     }
 }
 

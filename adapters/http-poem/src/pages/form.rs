@@ -7,6 +7,9 @@ use url::form_urlencoded;
 /// Larger than any of our forms.
 const MAX_BYTES: usize = 4096;
 
+/// The fields of a form, or of the query of an address.
+pub(super) struct Fields(Vec<(String, String)>);
+
 /// A form of the page.
 pub(super) struct Form {
     /// The CSRF token.
@@ -67,8 +70,8 @@ impl NoForm {
     }
 }
 
-impl Form {
-    /// Reads a form from a request.
+impl Fields {
+    /// Reads the fields of a form from a request.
     pub(super) async fn read(request: &Request, body: Body) -> Result<Self, NoForm> {
         if !is_form(request) {
             return Err(NoForm::OtherType);
@@ -78,20 +81,48 @@ impl Form {
             ReadBodyError::PayloadTooLarge => NoForm::TooLarge,
             _ => NoForm::BrokenOff,
         })?;
-        Self::parse(&bytes)
+        Ok(Self::parse(&bytes))
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, NoForm> {
-        let (mut csrf, mut code, mut action) = (String::new(), String::new(), Action::LookUp);
-        for (name, value) in form_urlencoded::parse(bytes) {
-            match name.as_ref() {
-                "csrf" => csrf = value.into_owned(),
-                "code" => code = value.into_owned(),
-                "action" => action = Action::named(&value).ok_or(NoForm::UnknownAction)?,
-                _ => {}
-            }
-        }
-        Ok(Self { csrf, code, action })
+    /// Reads the fields of a request's query.
+    pub(super) fn of_query(request: &Request) -> Self {
+        Self::parse(request.uri().query().unwrap_or_default().as_bytes())
+    }
+
+    fn parse(bytes: &[u8]) -> Self {
+        Self(form_urlencoded::parse(bytes).into_owned().collect())
+    }
+
+    /// Returns the last field of this name.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let mut latest_first = self.0.iter().rev();
+        let found = latest_first.find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// Returns the last field of this name, if something was entered or chosen.
+    pub(super) fn given(&self, name: &str) -> Option<&str> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// Returns the CSRF token.
+    pub(super) fn csrf(&self) -> &str {
+        self.get("csrf").unwrap_or_default()
+    }
+}
+
+impl Form {
+    /// Reads a form from a request.
+    pub(super) async fn read(request: &Request, body: Body) -> Result<Self, NoForm> {
+        let fields = Fields::read(request, body).await?;
+        let action = fields
+            .get("action")
+            .map_or(Some(Action::LookUp), Action::named);
+        Ok(Self {
+            csrf: fields.csrf().to_owned(),
+            code: fields.get("code").unwrap_or_default().to_owned(),
+            action: action.ok_or(NoForm::UnknownAction)?,
+        })
     }
 }
 

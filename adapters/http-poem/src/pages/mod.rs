@@ -1,4 +1,4 @@
-//! The page at `/device`: a person enters a link code, sees who asks, and continues to the provider.
+//! The page at `/device`, and the operators' at `/admin`. At `/device`, a person enters a link code, sees who asks, and continues to the provider.
 //!
 //! | file | what it does |
 //! | --- | --- |
@@ -11,7 +11,9 @@
 //! | [`refused`] | error pages |
 //! | [`cookie`] | identifies the browser |
 //! | [`prefetch`] | detects prefetching |
+//! | [`admin`] | the page at `/admin` |
 
+mod admin;
 mod answer;
 mod assets;
 mod callback;
@@ -33,15 +35,20 @@ mod words;
 
 use std::sync::Arc;
 
-use central_oauth_domain::usecases::Consents;
-use poem::{EndpointExt as _, Route, get};
+use central_oauth_domain::usecases::Services;
+use poem::endpoint::make_sync;
+use poem::http::{StatusCode, header};
+use poem::{EndpointExt as _, Response, Route, get};
 use url::Url;
 
 use site::Site;
 
-/// Returns the routes of the pages: those of `/device`, and the callback.
-pub(crate) fn routes(route: Route, consents: Arc<Consents>, public_url: &Url) -> Route {
+/// Returns the routes of the pages: those of `/device` and `/admin`, and the callback. `/` leads to `/device`.
+pub(crate) fn routes(route: Route, services: Arc<Services>, public_url: &Url) -> Route {
+    let consents = Arc::clone(&services.consents);
     let site = Arc::new(Site::new(consents, public_url));
+    let admin = admin::routes(services, Arc::clone(&site));
+    let start = site.frame.page.clone();
     let callback = get(callback::take)
         .data(Arc::clone(&site))
         .with(headers::private());
@@ -55,6 +62,16 @@ pub(crate) fn routes(route: Route, consents: Arc<Consents>, public_url: &Url) ->
         .at("/status", status)
         .at("/assets/:name", get(assets::serve));
     route
+        .at("/", get(make_sync(move |_| see_other(&start))))
+        .nest("/admin", admin)
         .nest("/device", device)
         .at("/callback/:provider", callback)
+}
+
+/// Leads a browser to another page.
+fn see_other(address: &str) -> Response {
+    Response::builder()
+        .status(StatusCode::SEE_OTHER)
+        .header(header::LOCATION, address)
+        .finish()
 }

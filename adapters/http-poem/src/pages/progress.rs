@@ -89,7 +89,8 @@ pub(super) fn disowned(visit: &Visit<'_>, disowned: Disowned) -> Response {
         heading: "Taken back",
         text: match disowned {
             Disowned::Account => {
-                "The program can no longer use your account, and the permission is given back to the provider."
+                "The program can no longer use your account, nor can any program that you linked to it later. The permission \
+                 is given back to the provider."
             }
             Disowned::Key => {
                 "The program can no longer use your account. It was linked before, so your other programs keep it."
@@ -100,6 +101,20 @@ pub(super) fn disowned(visit: &Visit<'_>, disowned: Disowned) -> Response {
         detail: None,
     };
     visit.page(StatusCode::OK, &page)
+}
+
+/// This browser has no link with this code that could be taken back.
+pub(super) fn nothing_to_take_back(visit: &Visit<'_>) -> Response {
+    let page = Ended {
+        frame: &visit.site.frame,
+        mood: Mood::Calm,
+        heading: "Nothing is left to take back",
+        text: "Either you have taken the consent back already, or it is more than 24 hours old, or another browser gave it.",
+        advice: "If a program still uses your account, end its access in your settings at the provider, or ask the operator \
+                 of this service.",
+        detail: None,
+    };
+    visit.page(StatusCode::NOT_FOUND, &page)
 }
 
 /// The provider denied access with a reason, which may not be the person's decision.

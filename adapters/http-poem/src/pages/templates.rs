@@ -36,6 +36,8 @@ pub(super) struct Confirm<'a> {
     pub(super) code: &'a str,
     pub(super) client: Option<&'a str>,
     pub(super) address: Option<&'a str>,
+    /// What the JWT of a workload says about the job that asks.
+    pub(super) workload: Vec<(&'a str, &'a str)>,
     /// Whether that is the network of this browser, if it is known.
     pub(super) is_near: Option<bool>,
     pub(super) asked: Moment,

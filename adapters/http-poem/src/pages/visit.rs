@@ -11,7 +11,7 @@ use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Request, Response};
 
 use super::cookie::{csrf_field, is_csrf_token};
-use super::form::Form;
+use super::see_other;
 use super::site::Site;
 use crate::address::client_address;
 use crate::origin;
@@ -68,13 +68,13 @@ impl<'a> Visit<'a> {
     }
 
     /// Returns why a form cannot be trusted, if so.
-    pub(super) fn distrust(&self, form: &Form) -> Option<Distrust> {
+    pub(super) fn distrust(&self, csrf: &str) -> Option<Distrust> {
         let token = self.site.consents.csrf_token(&self.browser);
         if !self.is_own {
             Some(Distrust::OtherSite)
         } else if !self.is_known {
             Some(Distrust::NoCookie)
-        } else if !is_csrf_token(&form.csrf, &token) {
+        } else if !is_csrf_token(csrf, &token) {
             Some(Distrust::WrongToken)
         } else {
             None
@@ -83,27 +83,12 @@ impl<'a> Visit<'a> {
 
     /// Responds with a page.
     pub(super) fn page(&self, status: StatusCode, page: &impl Template) -> Response {
-        match page.render() {
-            Ok(html) => self.remember(
-                Response::builder()
-                    .status(status)
-                    .content_type("text/html; charset=utf-8")
-                    .body(html),
-            ),
-            Err(error) => {
-                tracing::error!(%error, "page failed: it could not be rendered");
-                StatusCode::INTERNAL_SERVER_ERROR.into()
-            }
-        }
+        self.remember(html(status, page))
     }
 
     /// Redirects to the page of a link that the browser confirmed, so that reloading repeats nothing.
     pub(super) fn to_link(&self, code: &LinkCode) -> Response {
-        let response = Response::builder()
-            .status(StatusCode::SEE_OTHER)
-            .header(header::LOCATION, self.site.frame.link(code))
-            .finish();
-        self.remember(response)
+        self.remember(see_other(&self.site.frame.link(code)))
     }
 
     /// Sets the cookie, or extends it.
@@ -112,6 +97,20 @@ impl<'a> Visit<'a> {
         let headers = response.headers_mut();
         headers.extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
         response
+    }
+}
+
+/// Responds with a page.
+pub(super) fn html(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(html) => Response::builder()
+            .status(status)
+            .content_type("text/html; charset=utf-8")
+            .body(html),
+        Err(error) => {
+            tracing::error!(%error, "page failed: it could not be rendered");
+            StatusCode::INTERNAL_SERVER_ERROR.into()
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use time::format_description::well_known::Rfc3339;
 
 /// A time in the three forms that a page needs.
 pub(super) struct Moment {
-    /// `2 minutes ago`.
-    pub(super) ago: String,
+    /// `2 minutes ago`, or `in 2 minutes`.
+    pub(super) when: String,
     /// `3 June 2026, 14:05 UTC`.
     pub(super) date: String,
     /// RFC 3339, for programs.
@@ -21,7 +21,11 @@ impl Moment {
         let utc = OffsetDateTime::from_unix_timestamp(instant.as_millis().div_euclid(1000))
             .unwrap_or(OffsetDateTime::UNIX_EPOCH);
         Self {
-            ago: ago(now.since(instant)),
+            when: if instant > now {
+                format!("in {}", span(instant.since(now)))
+            } else {
+                ago(now.since(instant))
+            },
             date: format!(
                 "{} {} {}, {:02}:{:02} UTC",
                 utc.day(),
@@ -81,9 +85,11 @@ mod tests {
     fn times_are_formatted() {
         let then = Timestamp::from_millis(1_780_495_500_999);
         let moment = Moment::of(then, then + Duration::from_secs(150));
-        assert_eq!(moment.ago, "2 minutes ago");
+        assert_eq!(moment.when, "2 minutes ago");
         assert_eq!(moment.date, "3 June 2026, 14:05 UTC");
         assert_eq!(moment.machine, "2026-06-03T14:05:00Z");
-        assert_eq!(Moment::of(then, then).ago, "just now");
+        assert_eq!(Moment::of(then, then).when, "just now");
+        let ahead = Moment::of(then + Duration::from_secs(200_000), then);
+        assert_eq!(ahead.when, "in 2 days");
     }
 }

@@ -1,5 +1,7 @@
 //! `GET /v1/audit`.
 
+use std::time::Duration;
+
 use poem::http::Method;
 use serde_json::{Value, json};
 
@@ -46,6 +48,10 @@ async fn an_entry_says_who_did_what_to_which_account() {
         "detail": {},
     });
     assert_eq!(entry, expected);
+    // Counts are stored when their ten minutes are over.
+    let counted = world.audit("?kind=token.handed_out").await;
+    assert_eq!(counted["items"], json!([]));
+    world.clock.advance(Duration::from_secs(600));
     let counted = world.audit("?kind=token.handed_out").await;
     assert_eq!(counted["items"][0]["detail"], json!({"count": "2"}));
     assert_eq!(counted["items"][0]["account"], *id);
@@ -101,6 +107,21 @@ async fn filters_and_pages() {
             .await;
         refused.assert_problem(400, "invalid_request");
     }
+}
+
+#[tokio::test]
+async fn reading_page_by_page_comes_to_an_end() {
+    let world = World::new().await;
+    world.link(1).await;
+    let mut cursor = String::new();
+    for _ in 0..50 {
+        let page = world.audit(&format!("?limit=1{cursor}")).await;
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return,
+        }
+    }
+    panic!("each page adds an entry");
 }
 
 #[tokio::test]

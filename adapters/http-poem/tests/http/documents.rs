@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use central_oauth_domain::link::CodeLimit;
+use central_oauth_domain::usecases::Keys;
 use central_oauth_http_poem::{spec_json, spec_yaml};
 use serde_json::{Value, json};
 
@@ -39,11 +41,15 @@ fn the_document_has_the_routes_of_the_contract() {
     let document = document();
     let paths: BTreeSet<_> = operations(&document).map(|(path, _)| path).collect();
     let expected = [
+        "/.well-known/oauth-authorization-server",
+        "/oauth/token",
         "/v1/accounts",
         "/v1/accounts/{id}",
         "/v1/accounts/{id}/keys",
         "/v1/accounts/{id}/keys/{key_id}",
         "/v1/accounts/{id}/refresh",
+        "/v1/accounts/{id}/workloads",
+        "/v1/accounts/{id}/workloads/{workload_id}",
         "/v1/audit",
         "/v1/healthz",
         "/v1/link-code",
@@ -82,12 +88,112 @@ fn every_operation_has_an_id_a_summary_security_and_problems() {
             .filter(|(status, _)| *status >= &"400".to_owned())
         {
             let content = answer["content"].as_object().unwrap();
+            let is_oauth = path == "/oauth/token";
             assert!(
-                content.contains_key("application/problem+json"),
+                content.contains_key("application/problem+json") != is_oauth,
                 "{path} {status}"
             );
         }
     }
+}
+
+#[test]
+fn everything_is_described() {
+    let document = document();
+    let tags = document["tags"].as_array().unwrap().iter();
+    let names: Vec<_> = tags.map(|tag| tag["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["Links", "Tokens", "Accounts", "Keys", "Service"]);
+    assert!(document["info"]["contact"]["name"].is_string());
+    for (path, operation) in operations(&document) {
+        assert_eq!(
+            operation["tags"].as_array().map(Vec::len),
+            Some(1),
+            "{path}"
+        );
+        assert!(
+            names.contains(&operation["tags"][0].as_str().unwrap()),
+            "{path}"
+        );
+        assert!(operation["description"].is_string(), "{path}");
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            assert!(parameter["description"].is_string(), "{path}: {parameter}");
+            let has_example = parameter["schema"]["example"].is_string();
+            assert!(
+                parameter["in"] != "path" || has_example,
+                "{path}: {parameter}"
+            );
+        }
+    }
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        assert!(schema["description"].is_string(), "{name}");
+        for (member, property) in schema["properties"].as_object().into_iter().flatten() {
+            let is_described = property["description"].is_string() || property["$ref"].is_string();
+            assert!(is_described, "{name}.{member}");
+        }
+    }
+}
+
+// Examples of problems are made as the real ones are. `Documented` asks for one with each problem.
+#[test]
+fn every_body_has_an_example_of_its_own() {
+    let document = document();
+    let schemas = &document["components"]["schemas"];
+    let schema = |content: &Value| {
+        let name = content["schema"]["$ref"].as_str().unwrap();
+        schemas[name.rsplit('/').next().unwrap()].clone()
+    };
+    for (path, operation) in operations(&document) {
+        let request = &operation["requestBody"]["content"]["application/json"];
+        if request.is_object() {
+            assert!(
+                schema(request)["example"].is_object(),
+                "{path}: the request"
+            );
+        }
+        for (status, answer) in operation["responses"].as_object().unwrap() {
+            let problem = &answer["content"]["application/problem+json"];
+            let Some(examples) = problem["examples"].as_object() else {
+                let content = &answer["content"]["application/json"];
+                let has_example = content.is_null() || schema(content)["example"].is_object();
+                assert!(has_example, "{path}: {status}");
+                continue;
+            };
+            assert!(!examples.is_empty(), "{path}: {status}");
+            for (name, example) in examples {
+                let (summary, problem) = (&example["summary"], &example["value"]);
+                let code = problem["code"].as_str().unwrap();
+                assert!(name.starts_with(code), "{path}: {name}");
+                assert_eq!(problem["status"].to_string(), *status, "{path}: {name}");
+                assert!(
+                    summary.as_str().is_some_and(|text| text.len() > 10),
+                    "{path}"
+                );
+                let said = answer["description"].as_str().unwrap();
+                assert!(said.contains(&format!("`{code}`: ")), "{path}: {said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_operation_with_a_key_says_how_it_is_throttled() {
+    let document = document();
+    let burst = Keys::UNKNOWN_AT_ONCE.to_string();
+    let every = format!("every {} seconds", Keys::UNKNOWN_EVERY.as_secs());
+    for (path, operation) in operations(&document) {
+        if operation["security"].as_array().unwrap().is_empty() {
+            continue;
+        }
+        let said = &operation["responses"]["429"]["description"];
+        let said = said.as_str().unwrap_or_else(|| panic!("{path}: no 429"));
+        assert!(
+            said.contains(&burst) && said.contains(&every),
+            "{path}: {said}"
+        );
+    }
+    let said = &document["paths"]["/v1/link-code"]["post"]["responses"]["429"]["description"];
+    let codes = format!("{} link codes", CodeLimit::PER_NETWORK);
+    assert!(said.as_str().unwrap().contains(&codes), "{said}");
 }
 
 #[test]
@@ -106,9 +212,10 @@ fn security_is_said_as_it_is() {
 fn generators_find_what_they_need() {
     let document = document();
     let text = document.to_string();
-    for odd in ["uint64", "uint32", "uint16", "charset"] {
-        assert!(!text.contains(odd), "{odd}");
+    for odd in ["uint64", "uint32", "uint16"] {
+        assert!(!text.contains(&format!("\"format\":\"{odd}\"")), "{odd}");
     }
+    assert!(!text.contains("charset"));
     let schemas = &document["components"]["schemas"];
     for request in ["NewLink", "NewAccessKey"] {
         assert_eq!(schemas[request]["additionalProperties"], false, "{request}");
@@ -130,6 +237,21 @@ fn generators_find_what_they_need() {
     );
     let required = schemas["Token"]["required"].as_array().unwrap();
     assert!(!required.contains(&"expires_at".into()));
+    // One name space for the constants of all enums, as in Go.
+    let mut constants = BTreeSet::new();
+    for (name, schema) in schemas.as_object().unwrap() {
+        let words = schema["enum"].as_array().map_or(0, Vec::len);
+        let names = schema["x-enum-varnames"].as_array().into_iter().flatten();
+        let new = names.filter(|constant| constants.insert(constant.to_string()));
+        assert_eq!(new.count(), words, "{name}");
+        // Go clients reject unknown fields otherwise.
+        let is_object = schema["type"] == "object";
+        assert_eq!(
+            schema["additionalProperties"].is_boolean(),
+            is_object,
+            "{name}"
+        );
+    }
     let codes = &schemas["Problem"]["properties"]["code"];
     assert!(codes.get("enum").is_none() && codes["x-extensible-enum"].is_array());
     let parameters = &document["paths"]["/v1/accounts"]["get"]["parameters"];

@@ -8,7 +8,6 @@ use crate::support::World;
 async fn an_unknown_address_is_not_found() {
     let world = World::new().await;
     for path in [
-        "/",
         "/v1",
         "/v1/",
         "/v1/tokens",

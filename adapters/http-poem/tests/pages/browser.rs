@@ -1,4 +1,4 @@
-//! A browser with one cookie and one tab.
+//! A browser with one tab.
 
 use poem::http::{HeaderMap, StatusCode, header};
 use poem::test::{TestRequestBuilder, TestResponse};
@@ -8,6 +8,8 @@ use super::world::Client;
 pub(crate) struct Browser<'a> {
     client: &'a Client,
     pub(crate) cookie: Option<String>,
+    /// The cookie of an operator's session.
+    pub(crate) session: Option<String>,
     /// What the last form on a page carried.
     pub(crate) csrf: String,
 }
@@ -24,6 +26,7 @@ impl<'a> Browser<'a> {
         Self {
             client,
             cookie: None,
+            session: None,
             csrf: String::new(),
         }
     }
@@ -88,20 +91,36 @@ impl<'a> Browser<'a> {
         &mut self,
         request: TestRequestBuilder<'_, impl poem::Endpoint>,
     ) -> Page {
-        let request = match &self.cookie {
-            Some(cookie) => request.header(header::COOKIE, cookie),
-            None => request,
-        };
+        let cookies = self.cookie.iter().chain(&self.session);
+        let request = cookies.fold(request, |request, cookie| {
+            request.header(header::COOKIE, cookie)
+        });
         let page = Page::read(request.send().await).await;
-        if let Some(cookie) = page.header("set-cookie").split(';').next() {
-            self.cookie = (!cookie.is_empty())
-                .then(|| cookie.to_owned())
-                .or(self.cookie.take());
-        }
+        self.take_cookie(page.header("set-cookie"));
         if let Some(csrf) = between(&page.html, "name=\"csrf\" value=\"", "\"") {
             self.csrf = csrf.to_owned();
         }
         page
+    }
+
+    fn take_cookie(&mut self, header: &str) {
+        let cookie = header.split(';').next().unwrap_or_default();
+        let place = match cookie.contains("-admin=") {
+            true => &mut self.session,
+            false => &mut self.cookie,
+        };
+        if cookie.ends_with('=') {
+            *place = None;
+        } else if !cookie.is_empty() {
+            *place = Some(cookie.to_owned());
+        }
+    }
+
+    /// Sends a form to an address, with the token of the last page.
+    pub(crate) async fn send_form(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
+        let form = [&[("csrf", self.csrf.as_str())], fields].concat();
+        let request = self.client.post(path).form(&form);
+        self.send(request).await
     }
 }
 
@@ -136,11 +155,17 @@ impl Page {
         assert!(!self.html.contains(words), "{words:?} is in {}", self.html);
     }
 
+    /// The browser is sent to another page.
+    #[track_caller]
+    pub(crate) fn assert_sends_to(&self, address: &str) {
+        assert_eq!(self.status, StatusCode::SEE_OTHER, "{}", self.html);
+        assert_eq!(self.header("location"), address);
+    }
+
     /// The browser is sent to the page of a link.
     #[track_caller]
     pub(crate) fn assert_leads_to(&self, code: &str) {
-        assert_eq!(self.status, StatusCode::SEE_OTHER, "{}", self.html);
-        assert_eq!(self.header("location"), format!("/device?code={code}"));
+        self.assert_sends_to(&format!("/device?code={code}"));
     }
 }
 

@@ -1,7 +1,8 @@
-//! The page at `/device`, as a browser sees it.
+//! The pages at `/device` and `/admin`, as a browser sees them.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod admin;
 mod answers;
 mod browser;
 mod callback;

@@ -35,7 +35,8 @@ async fn a_consent_is_taken_back() {
     let page = browser.post("disown", &code).await;
     page.assert(200, &["Taken back"]);
     assert_eq!(world.provider.revoked(), ["refresh", "access"]);
-    browser.post("disown", &code).await.assert(404, &[]);
+    let again = browser.post("disown", &code).await;
+    again.assert(404, &["<h1>Nothing is left to take back</h1>"]);
 }
 
 #[tokio::test]

@@ -73,6 +73,7 @@ impl World {
             requester: Requester {
                 client_name: Some(client_name.to_owned()),
                 address: Some("192.0.2.44".to_owned()),
+                ..Requester::default()
             },
             ..LinkRequest::default()
         };

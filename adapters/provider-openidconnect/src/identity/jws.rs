@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 /// Algorithms with public keys. `none` is not among them.
-const ASYMMETRIC: [CoreJwsSigningAlgorithm; 9] = [
+pub(crate) const ASYMMETRIC: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
@@ -32,7 +32,7 @@ const SYMMETRIC: [CoreJwsSigningAlgorithm; 3] = [
 ];
 
 /// Allowed values of `typ` (RFC 7519 section 5.1).
-const TYPES: [&str; 4] = ["jwt", "application/jwt", "jose", "application/jose"];
+pub(crate) const TYPES: [&str; 4] = ["jwt", "application/jwt", "jose", "application/jose"];
 
 /// A parsed token. Trust nothing in it before [`verify`](Jws::verify) has succeeded.
 pub(super) struct Jws {

@@ -1,7 +1,7 @@
 //! The person who consented.
 
 pub(crate) mod id_token;
-mod jws;
+pub(crate) mod jws;
 mod userinfo;
 
 pub(crate) use id_token::{Unverified, Verifier, unverified_claims};

@@ -24,3 +24,4 @@ mod settings;
 mod support;
 mod token_answers;
 mod userinfo;
+mod workloads;

@@ -178,6 +178,10 @@ impl TestClock {
     /// 15 January 2027, 08:00:00 UTC.
     pub(crate) const START: i64 = 1_800_000_000;
 
+    pub(crate) fn new() -> Self {
+        Self(AtomicI64::new(Self::START * 1000))
+    }
+
     pub(crate) fn advance(&self, by: Duration) {
         let millis = i64::try_from(by.as_millis()).unwrap();
         self.0.fetch_add(millis, Ordering::Relaxed);
@@ -204,7 +208,7 @@ impl Subject {
     pub(crate) fn new(settings: ProviderSettings) -> Self {
         // Another test may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let clock = Arc::new(TestClock(AtomicI64::new(TestClock::START * 1000)));
+        let clock = Arc::new(TestClock::new());
         let entropy = Arc::new(seeded_entropy(1));
         let provider = OpenIdConnectProvider::new(settings, clock.clone(), entropy).unwrap();
         Self { provider, clock }

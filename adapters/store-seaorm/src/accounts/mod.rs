@@ -1,19 +1,22 @@
 //! Accounts and their tokens, as they are read, linked and deleted.
 
+pub(crate) mod filtered;
+pub(crate) mod labels;
 pub(crate) mod locked;
 pub(crate) mod relink;
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
+use central_oauth_domain::Labels;
 use central_oauth_domain::audit::{AuditDraft, AuditEvent};
 use central_oauth_domain::grant::revocation::{NewRevocation, RevocationLease};
-use central_oauth_domain::grant::{Account, AccountId, StoredTokens};
+use central_oauth_domain::grant::{Account, AccountFilter, AccountId, StoredTokens};
 use central_oauth_domain::ports::{AccountStore, StoreError};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select};
 
 use crate::audit;
-use crate::convert::{AccountRow, row_count, stored_tokens};
+use crate::convert::{AccountRow, stored_tokens};
 use crate::entities::accounts::{self, Status};
 use crate::entities::tokens;
 use crate::error::failed;
@@ -27,20 +30,25 @@ impl AccountStore for SeaOrmStore {
         find(&self.read().await?, id).await
     }
 
-    async fn accounts(
+    async fn accounts_matching(
         &self,
+        filter: &AccountFilter,
         after: Option<AccountId>,
         limit: u64,
     ) -> Result<Vec<Account>, StoreError> {
-        let rows = with_times()
-            .filter(accounts::Column::Id.gt(after.map_or(0, |after| after.0)))
-            .order_by_asc(accounts::Column::Id)
-            .limit(row_count(limit))
+        let rows = filtered::matching(filter, after, limit)
             .into_partial_model::<AccountRow>()
             .all(&self.read().await?)
             .await
             .map_err(failed)?;
         rows.into_iter().map(Account::try_from).collect()
+    }
+
+    async fn labels(
+        &self,
+        accounts: &[AccountId],
+    ) -> Result<BTreeMap<AccountId, Labels>, StoreError> {
+        labels::read(&self.read().await?, accounts).await
     }
 
     async fn tokens(&self, id: AccountId) -> Result<Option<StoredTokens>, StoreError> {
@@ -71,6 +79,9 @@ impl AccountStore for SeaOrmStore {
         let write = self.write().await?;
         locks::persons(&write.txn, &seen.account.key.provider).await?;
         locks::tokens_of(&write.txn, id).await?;
+        // Before its keys, as for creating and deleting a key.
+        let account = accounts::Entity::find_by_id(id.0).lock_exclusive();
+        account.one(&write.txn).await.map_err(failed)?;
         locks::keys_and_links_of(&write.txn, id).await?;
         let stored = read_tokens(&write.txn, id).await?;
         if !stored.is_some_and(|stored| stored.are_those_of(seen)) {
@@ -83,7 +94,7 @@ impl AccountStore for SeaOrmStore {
             .map_err(failed)?;
         let lease = outbox::insert(&write.txn, revocation).await?;
         let event = AuditEvent::account_deleted(&seen.account);
-        audit::keep(&write.txn, &audit.entry(event)).await?;
+        audit::keep(&write.txn, &[audit.entry(event)]).await?;
         write.commit().await?;
         Ok(lease)
     }

@@ -2,26 +2,22 @@
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::audit::{
-    AuditContent, AuditEnds, AuditEntry, AuditNumber, AuditPosition, AuditReference, KeptEntry,
+    AuditContent, AuditEnds, AuditEntry, AuditNumber, AuditPosition, AuditReference, SignedEntry,
 };
 use central_oauth_domain::grant::{AccessKeyId, AccountId};
-use central_oauth_domain::ports::StoreError;
+use central_oauth_domain::secret::KeyedHash;
 use sea_orm::ActiveValue::{NotSet, Set};
 
 use super::hash;
 use crate::entities::{audit_ends, audit_inbox, audit_log};
-use crate::error::Unreadable;
 
 /// The number of the only row of ends.
 pub(crate) const ONLY_ROW: i64 = 1;
 
 /// Implements both directions for one of the two tables of entries, which have the same columns.
 macro_rules! entries {
-    ($table:ident, $name:literal, $row:ident, $content:ident) => {
-        pub(crate) fn $row(
-            content: &AuditContent,
-            mac: &central_oauth_domain::secret::KeyedHash,
-        ) -> $table::ActiveModel {
+    ($table:ident, $row:ident, $content:ident) => {
+        pub(crate) fn $row(content: &AuditContent, mac: &KeyedHash) -> $table::ActiveModel {
             $table::ActiveModel {
                 id: NotSet,
                 reference: Set(content.reference.0.to_vec()),
@@ -36,19 +32,10 @@ macro_rules! entries {
             }
         }
 
-        fn $content(
-            row: $table::Model,
-        ) -> Result<(AuditContent, central_oauth_domain::secret::KeyedHash), Unreadable> {
-            let unreadable = |column| Unreadable {
-                table: $name,
-                id: row.id,
-                column,
-            };
-            let reference = row.reference.as_slice().try_into();
-            let reference = reference.map_err(|_| unreadable("reference"))?;
-            let mac = hash(&row.mac).ok_or_else(|| unreadable("mac"))?;
+        fn $content(row: $table::Model) -> (AuditContent, KeyedHash) {
+            let mac = read_mac(&row.mac);
             let content = AuditContent {
-                reference: AuditReference(reference),
+                reference: AuditReference(row.reference.try_into().unwrap_or_default()),
                 at: Timestamp::from_millis(row.at),
                 kind: row.kind,
                 actor: row.actor,
@@ -57,13 +44,19 @@ macro_rules! entries {
                 key: row.key_id.map(AccessKeyId),
                 detail: row.detail,
             };
-            Ok((content, mac))
+            (content, mac)
         }
     };
 }
 
-entries!(audit_inbox, "audit_inbox", inbox_row, inbox_content);
-entries!(audit_log, "audit_log", log_row_unnumbered, log_content);
+/// Only somebody else can have written a MAC of another length. It becomes one that fits nothing, so that it is reported as
+/// any other change.
+fn read_mac(bytes: &[u8]) -> KeyedHash {
+    hash(bytes).unwrap_or(KeyedHash::from_bytes([0; 32]))
+}
+
+entries!(audit_inbox, inbox_row, inbox_content);
+entries!(audit_log, log_row_unnumbered, log_content);
 
 pub(crate) fn log_row(entry: &AuditEntry) -> audit_log::ActiveModel {
     audit_log::ActiveModel {
@@ -72,19 +65,19 @@ pub(crate) fn log_row(entry: &AuditEntry) -> audit_log::ActiveModel {
     }
 }
 
-pub(crate) fn kept_entry(row: audit_inbox::Model) -> Result<KeptEntry, Unreadable> {
-    let (content, mac) = inbox_content(row)?;
-    Ok(KeptEntry { content, mac })
+pub(crate) fn signed_entry(row: audit_inbox::Model) -> SignedEntry {
+    let (content, mac) = inbox_content(row);
+    SignedEntry { content, mac }
 }
 
-pub(crate) fn audit_entry(row: audit_log::Model) -> Result<AuditEntry, StoreError> {
+pub(crate) fn audit_entry(row: audit_log::Model) -> AuditEntry {
     let number = AuditNumber(row.id);
-    let (content, mac) = log_content(row)?;
-    Ok(AuditEntry {
+    let (content, mac) = log_content(row);
+    AuditEntry {
         number,
         content,
         mac,
-    })
+    }
 }
 
 pub(crate) fn ends_row(ends: &AuditEnds) -> audit_ends::ActiveModel {
@@ -98,20 +91,16 @@ pub(crate) fn ends_row(ends: &AuditEnds) -> audit_ends::ActiveModel {
     }
 }
 
-pub(crate) fn audit_ends(row: &audit_ends::Model) -> Result<AuditEnds, StoreError> {
-    let mac = |bytes: &[u8], column| {
-        let (table, id) = ("audit_ends", row.id);
-        hash(bytes).ok_or(Unreadable { table, id, column })
-    };
-    Ok(AuditEnds {
+pub(crate) fn audit_ends(row: &audit_ends::Model) -> AuditEnds {
+    AuditEnds {
         start: AuditPosition {
             number: AuditNumber(row.start_number),
-            mac: mac(&row.start_mac, "start_mac")?,
+            mac: read_mac(&row.start_mac),
         },
         head: AuditPosition {
             number: AuditNumber(row.head_number),
-            mac: mac(&row.head_mac, "head_mac")?,
+            mac: read_mac(&row.head_mac),
         },
-        mac: mac(&row.mac, "mac")?,
-    })
+        mac: read_mac(&row.mac),
+    }
 }

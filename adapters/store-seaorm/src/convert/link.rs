@@ -9,7 +9,8 @@ use central_oauth_domain::link::{
 };
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::secret::{KeyedHash, Sealed};
-use central_oauth_domain::{Fault, Timestamp};
+use central_oauth_domain::workload::Facts;
+use central_oauth_domain::{Fault, Labels, Timestamp};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, Iterable};
 
@@ -40,6 +41,8 @@ fn read(mut row: Model) -> Result<Link, Column> {
         requester: Requester {
             client_name: row.client_name.take(),
             address: row.address.take(),
+            workload: workload(row.workload.take())?,
+            labels: labels(row.labels.take().as_deref()),
         },
         network: optional_hash(row.network.take(), "network")?,
         created_at: Timestamp::from_millis(row.created_at),
@@ -54,9 +57,26 @@ fn read(mut row: Model) -> Result<Link, Column> {
     })
 }
 
+fn labels(lines: Option<&str>) -> Labels {
+    let lines = lines.into_iter().flat_map(|lines| lines.split('\n'));
+    let labels = lines.filter_map(|line| line.split_once('='));
+    Labels::stored(labels.map(|(name, value)| (name.to_owned(), value.to_owned())))
+}
+
+fn label_lines(labels: &Labels) -> Option<String> {
+    let lines = labels.iter().map(|(name, value)| format!("{name}={value}"));
+    let lines = Vec::from_iter(lines);
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
 fn optional_hash(bytes: Option<Vec<u8>>, column: Column) -> Result<Option<KeyedHash>, Column> {
     let read = |bytes: Vec<u8>| hash(&bytes).ok_or(column);
     bytes.map(read).transpose()
+}
+
+fn workload(text: Option<String>) -> Result<Option<Facts>, Column> {
+    let read = |text: String| Facts::from_text(&text).ok_or("workload");
+    text.map(read).transpose()
 }
 
 fn optional_bytes(hash: Option<KeyedHash>) -> Option<Vec<u8>> {
@@ -196,6 +216,8 @@ fn columns(link: &Link, state: ActiveModel) -> ActiveModel {
         provider: Set(link.provider.as_str().to_owned()),
         client_name: Set(link.requester.client_name.clone()),
         address: Set(link.requester.address.clone()),
+        workload: Set(link.requester.workload.as_ref().map(Facts::to_text)),
+        labels: Set(label_lines(&link.requester.labels)),
         network: Set(optional_bytes(link.network)),
         created_at: Set(link.created_at.as_millis()),
         expires_at: Set(link.expires_at.as_millis()),

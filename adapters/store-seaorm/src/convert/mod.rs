@@ -8,7 +8,9 @@ mod revocation;
 mod scalars;
 
 pub(crate) use account::{AccountRow, rows, stored_tokens};
-pub(crate) use audit::{audit_ends, audit_entry, ends_row, inbox_row, kept_entry, log_row};
+pub(crate) use audit::{
+    ONLY_ROW, audit_ends, audit_entry, ends_row, inbox_row, log_row, signed_entry,
+};
 pub(crate) use key::{key_holder, key_record, key_row, mac_bytes, person, to_account};
 pub(crate) use link::{link_changes, link_columns};
 pub(crate) use revocation::{ended_revocation, new_revocation, reference, revocation_fault};

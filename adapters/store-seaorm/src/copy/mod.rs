@@ -28,7 +28,8 @@ pub use source::CopySource;
 
 use crate::database::{OpenError, PoolSettings, Write, peek_hash_key};
 use crate::entities::{
-    access_keys, accounts, audit_ends, audit_inbox, audit_log, device_codes, revocations, tokens,
+    access_keys, account_labels, accounts, audit_ends, audit_inbox, audit_log, device_codes,
+    revocations, tokens, workloads,
 };
 use crate::error::{failed, is_locked};
 use crate::store::SeaOrmStore;

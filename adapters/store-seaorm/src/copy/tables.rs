@@ -3,7 +3,8 @@
 use sea_orm::EntityTrait;
 
 use crate::entities::{
-    access_keys, accounts, audit_ends, audit_inbox, audit_log, device_codes, revocations, tokens,
+    access_keys, account_labels, accounts, audit_ends, audit_inbox, audit_log, device_codes,
+    revocations, tokens, workloads,
 };
 
 /// The tables that are copied row by row, parents before children. A table that is not, and why, stands in
@@ -11,10 +12,12 @@ use crate::entities::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Table {
     Accounts,
+    AccountLabels,
     Tokens,
     AccessKeys,
     DeviceCodes,
     Revocations,
+    Workloads,
     AuditInbox,
     AuditLog,
     AuditEnds,
@@ -32,8 +35,16 @@ const LEFT_OUT: &[(&str, &str)] = &[
         "who shares the source does not share the destination",
     ),
     (
+        "admin_sessions",
+        "operators log in again: the copy may have other operators",
+    ),
+    (
         "wrong_codes",
         "what counts for minutes is forgotten soon: nobody who guesses can bring a copy about",
+    ),
+    (
+        "used_tokens",
+        "a workload's token is used up within the hour that it lasts; a copy takes place while nobody asks",
     ),
     (
         "outages",
@@ -50,12 +61,14 @@ const LEFT_OUT: &[(&str, &str)] = &[
 ];
 
 impl Table {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Accounts,
+        Self::AccountLabels,
         Self::Tokens,
         Self::AccessKeys,
         Self::DeviceCodes,
         Self::Revocations,
+        Self::Workloads,
         Self::AuditInbox,
         Self::AuditLog,
         Self::AuditEnds,
@@ -64,10 +77,12 @@ impl Table {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Accounts => "accounts",
+            Self::AccountLabels => "account_labels",
             Self::Tokens => "tokens",
             Self::AccessKeys => "access_keys",
             Self::DeviceCodes => "device_codes",
             Self::Revocations => "revocations",
+            Self::Workloads => "workloads",
             Self::AuditInbox => "audit_inbox",
             Self::AuditLog => "audit_log",
             Self::AuditEnds => "audit_ends",
@@ -78,10 +93,12 @@ impl Table {
         match self {
             Self::Tokens | Self::DeviceCodes | Self::Revocations => true,
             Self::Accounts
+            | Self::AccountLabels
             | Self::AccessKeys
             | Self::AuditInbox
             | Self::AuditLog
-            | Self::AuditEnds => false,
+            | Self::AuditEnds
+            | Self::Workloads => false,
         }
     }
 }
@@ -91,10 +108,12 @@ macro_rules! with_entity {
     ($table:expr, $function:ident($($argument:expr),*)) => {
         match $table {
             Table::Accounts => $function::<accounts::Entity>($($argument),*).await,
+            Table::AccountLabels => $function::<account_labels::Entity>($($argument),*).await,
             Table::Tokens => $function::<tokens::Entity>($($argument),*).await,
             Table::AccessKeys => $function::<access_keys::Entity>($($argument),*).await,
             Table::DeviceCodes => $function::<device_codes::Entity>($($argument),*).await,
             Table::Revocations => $function::<revocations::Entity>($($argument),*).await,
+            Table::Workloads => $function::<workloads::Entity>($($argument),*).await,
             Table::AuditInbox => $function::<audit_inbox::Entity>($($argument),*).await,
             Table::AuditLog => $function::<audit_log::Entity>($($argument),*).await,
             Table::AuditEnds => $function::<audit_ends::Entity>($($argument),*).await,
@@ -116,10 +135,20 @@ impl Copied for accounts::Entity {
     const GENERATED: &'static [Self::Column] = &[];
 }
 
+impl Copied for account_labels::Entity {
+    const ID: Self::Column = account_labels::Column::Id;
+    const GENERATED: &'static [Self::Column] = &[];
+}
+
 impl Copied for tokens::Entity {
     const ID: Self::Column = tokens::Column::Id;
     const GENERATED: &'static [Self::Column] =
         &[tokens::Column::SealedWith, tokens::Column::RefreshDueAt];
+}
+
+impl Copied for workloads::Entity {
+    const ID: Self::Column = workloads::Column::Id;
+    const GENERATED: &'static [Self::Column] = &[];
 }
 
 impl Copied for access_keys::Entity {

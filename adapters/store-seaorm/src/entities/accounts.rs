@@ -32,6 +32,8 @@ pub enum Status {
 pub enum Relation {
     #[sea_orm(has_one = "super::tokens::Entity")]
     Tokens,
+    #[sea_orm(has_many = "super::account_labels::Entity")]
+    Labels,
 }
 
 impl Related<super::tokens::Entity> for Entity {

@@ -61,6 +61,8 @@ pub struct Model {
     /// Sealed.
     pub extra: Option<Vec<u8>>,
     pub access_token_hinted_end: Option<i64>,
+    /// One `name=value` a line: a name has no `=`, and a value no line break.
+    pub labels: Option<String>,
 
     /// The return codes that may still be tried; null if the link asks for none.
     pub return_code_tries: Option<i64>,
@@ -68,6 +70,8 @@ pub struct Model {
     pub person: Option<String>,
     pub person_identified: Option<bool>,
     pub person_name: Option<String>,
+    /// What the JWT of a workload says about the job that asks, a line each.
+    pub workload: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]

@@ -5,7 +5,9 @@
 )]
 
 pub(crate) mod access_keys;
+pub(crate) mod account_labels;
 pub(crate) mod accounts;
+pub(crate) mod admin_sessions;
 pub(crate) mod audit_ends;
 pub(crate) mod audit_inbox;
 pub(crate) mod audit_log;
@@ -15,4 +17,6 @@ pub(crate) mod replicas;
 pub(crate) mod revocations;
 pub(crate) mod service_keys;
 pub(crate) mod tokens;
+pub(crate) mod used_tokens;
+pub(crate) mod workloads;
 pub(crate) mod wrong_codes;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::audit::{AuditDraft, AuditEvent};
 use central_oauth_domain::grant::{
-    AccessKeyId, AccountId, KeyBinding, KeyHolder, KeyMaker, KeyRecord, NewKey, descendants,
+    AccessKeyId, AccountId, KeyBinding, KeyHolder, KeyMaker, KeyRecord, NewKey,
 };
 use central_oauth_domain::link::Link;
 use central_oauth_domain::ports::{Descendants, KeyCreation, KeyStore, StoreError};
@@ -19,7 +19,7 @@ use sea_orm::{
 };
 
 use crate::convert::{key_holder, key_record, person, row_count, to_account};
-use crate::entities::access_keys::{ActiveModel, Column, Entity};
+use crate::entities::access_keys::{ActiveModel, Column, Entity, Model};
 use crate::entities::{accounts, device_codes};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
@@ -40,15 +40,7 @@ impl KeyStore for SeaOrmStore {
         let Some((key, account)) = row else {
             return Ok(None);
         };
-        let binding = match account {
-            Some(account) => to_account(&account),
-            None => match link_of(self, AccessKeyId(key.id)).await? {
-                Some(link) => KeyBinding::Link(Box::new(link)),
-                // Both were purged between the two questions.
-                None => return Ok(None),
-            },
-        };
-        Ok(Some(key_holder(&key, binding)?))
+        holder(self, &key, account.as_ref()).await
     }
 
     async fn keys(
@@ -71,23 +63,14 @@ impl KeyStore for SeaOrmStore {
         audit: AuditDraft,
     ) -> Result<KeyCreation, StoreError> {
         let write = self.write().await?;
-        let account = accounts::Entity::find_by_id(key.account.0).lock_exclusive();
-        let account = account.one(&write.txn).await.map_err(failed)?;
-        let account = account.ok_or(StoreError::Conflict)?;
-        if let KeyMaker::Key(maker) = key.maker {
-            require(&write.txn, maker, key.account).await?;
+        let account = key.account;
+        let created = insert_reader(&write.txn, key, most, macs).await?;
+        if let KeyCreation::Created(record) = &created {
+            let event = AuditEvent::key_created(account, record);
+            audit::keep(&write.txn, &[audit.entry(event)]).await?;
         }
-        if is_full(&write.txn, key.account, most).await? {
-            return Ok(KeyCreation::Full);
-        }
-        let holder = key.holder(UNNUMBERED, person(&account));
-        let (id, name, now) = (key.account, Some(key.name), key.created_at);
-        let row = macs::insert(&write.txn, holder, name, now, macs).await?;
-        let record = key_record(row)?;
-        let event = AuditEvent::key_created(id, &record);
-        audit::keep(&write.txn, &audit.entry(event)).await?;
         write.commit().await?;
-        Ok(KeyCreation::Created(record))
+        Ok(created)
     }
 
     async fn delete_key(
@@ -111,12 +94,7 @@ impl KeyStore for SeaOrmStore {
         locks::in_order(&write.txn, rows, Column::Id).await?;
         let deleted = Entity::delete_many().filter(Column::Id.is_in(numbers));
         deleted.exec(&write.txn).await.map_err(failed)?;
-        let event = AuditEvent::key_deleted(account, key);
-        let event = match gone.len() {
-            1 => event,
-            more => event.with("descendants", more - 1),
-        };
-        audit::keep(&write.txn, &audit.entry(event)).await?;
+        audit::keep(&write.txn, &audit.keys_deleted(account, &gone)).await?;
         write.commit().await?;
         Ok(gone)
     }
@@ -151,7 +129,46 @@ impl KeyStore for SeaOrmStore {
     }
 }
 
-/// The key, if the account has it, and what goes with it.
+/// A key and what it opens.
+pub(crate) async fn holder(
+    store: &SeaOrmStore,
+    key: &Model,
+    account: Option<&accounts::Model>,
+) -> Result<Option<KeyHolder>, StoreError> {
+    let binding = match account {
+        Some(account) => to_account(account),
+        None => match link_of(store, AccessKeyId(key.id)).await? {
+            Some(link) => KeyBinding::Link(Box::new(link)),
+            // Both were purged between the two questions.
+            None => return Ok(None),
+        },
+    };
+    Ok(Some(key_holder(key, binding)?))
+}
+
+/// Stores a further key of an account.
+pub(crate) async fn insert_reader(
+    db: &impl ConnectionTrait,
+    key: NewKey,
+    most: u64,
+    macs: &RowMacs,
+) -> Result<KeyCreation, StoreError> {
+    let account = accounts::Entity::find_by_id(key.account.0).lock_exclusive();
+    let account = account.one(db).await.map_err(failed)?;
+    let account = account.ok_or(StoreError::Conflict)?;
+    if let KeyMaker::Key(maker) = key.maker {
+        require(db, maker, key.account).await?;
+    }
+    if is_full(db, key.account, most).await? {
+        return Ok(KeyCreation::Full);
+    }
+    let holder = key.holder(UNNUMBERED, person(&account));
+    let (name, now) = (Some(key.name), key.created_at);
+    let row = macs::insert(db, holder, name, now, macs).await?;
+    Ok(KeyCreation::Created(key_record(row)?))
+}
+
+/// Returns the key, if the account has it, and the keys that it has made if asked to.
 async fn doomed(
     db: &impl ConnectionTrait,
     account: AccountId,
@@ -162,13 +179,14 @@ async fn doomed(
         Err(StoreError::Conflict) => return Ok(Vec::new()),
         required => required?,
     }
-    let mut gone = vec![key];
-    if with == Descendants::Deleted {
-        let all = keys_of(account, None).all(db).await.map_err(failed)?;
-        let all = all.into_iter().map(key_record);
-        gone.extend(descendants(key, &all.collect::<Result<Vec<_>, _>>()?));
+    if with == Descendants::Kept {
+        return Ok(vec![key]);
     }
-    Ok(gone)
+    let made = Column::CreatedBy.eq(KeyMaker::Key(key).to_string());
+    let gone = Condition::any().add(Column::Id.eq(key.0)).add(made);
+    let rows = keys_of(account, None).filter(gone).all(db).await;
+    let rows = rows.map_err(failed)?.into_iter();
+    Ok(rows.map(|row| AccessKeyId(row.id)).collect())
 }
 
 /// Uses that are noted in one transaction.

@@ -19,7 +19,7 @@ use crate::database::Purpose;
 use crate::entities::device_codes::{ActiveModel, Column, Entity};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
-use crate::{keys, locks};
+use crate::{keys, locks, workloads};
 
 pub(super) async fn create(
     store: &SeaOrmStore,
@@ -68,7 +68,16 @@ async fn insert(
     if open >= most_open {
         return Err(NotCreated::Refused(LinkCreation::OverCapacity));
     }
+    let workload = link.workload.clone();
+    if let Some(asking) = &workload
+        && !workloads::use_once(db, &asking.token).await?
+    {
+        return Err(NotCreated::Refused(LinkCreation::TokenUsed));
+    }
     let key = key_of(db, &link, &macs).await?;
+    if let Some(binding) = workload.and_then(|asking| asking.binding) {
+        workloads::insert(db, key, binding).await?;
+    }
     match new_row(link, key).insert(db).await {
         Ok(row) => Ok(row.try_into()?),
         Err(error) if is_taken(&error) => Err(NotCreated::Refused(LinkCreation::CodeTaken)),

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::audit::AuditDraft;
 use central_oauth_domain::grant::revocation::NewRevocation;
-use central_oauth_domain::grant::{Account, AccountId, NewGrant, ProviderName};
+use central_oauth_domain::grant::{AccessKeyId, Account, AccountId, NewGrant, ProviderName};
 use central_oauth_domain::link::{
     CodeLimit, Confirmation, Ending, Link, Owner, PollSchedule, SealedConsent, SealedGrant,
     TooManyConsents,
@@ -24,7 +24,7 @@ use crate::database::Purpose;
 use crate::entities::device_codes::{Column, Entity};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
-use crate::{complete, locks, outbox};
+use crate::{complete, keys, locks, outbox};
 
 #[cfg(test)]
 pub(crate) use confirm::{underway, underway_from};
@@ -178,6 +178,12 @@ impl LinkStore for SeaOrmStore {
             .await
             .map_err(failed)?;
         rows.into_iter().map(Link::try_from).collect()
+    }
+
+    async fn links_of_key(&self, key: AccessKeyId) -> Result<Vec<Link>, StoreError> {
+        let rows = keys::links_of(key).all(&self.read().await?).await;
+        let rows = rows.map_err(failed)?.into_iter();
+        rows.map(Link::try_from).collect()
     }
 
     async fn count_left_over(&self, now: Timestamp) -> Result<u64, StoreError> {

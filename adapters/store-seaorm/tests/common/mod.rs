@@ -7,7 +7,6 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use central_oauth_contract::token_store::Fixture;
-use central_oauth_domain::Timestamp;
 use central_oauth_domain::audit::{Actor, AuditDraft};
 use central_oauth_domain::grant::{
     Account, AccountKey, InertKey, LifetimeHints, NewGrant, ProviderName, RefreshedTokens,
@@ -22,6 +21,7 @@ use central_oauth_domain::ports::{
 use central_oauth_domain::secret::{KeyedHash, Sealed};
 use central_oauth_domain::testing::{FakeCipher, audit_draft};
 use central_oauth_domain::vault::{RowMacs, Vault};
+use central_oauth_domain::{Labels, Timestamp};
 use central_oauth_store_seaorm::{DatabaseUrl, PoolSettings, SeaOrmStore};
 use central_oauth_test_postgres::{Cluster, Database};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
@@ -125,7 +125,7 @@ impl OnServer {
 
     /// As good as a new one, and quicker made.
     pub(crate) fn emptied(&self) -> Self {
-        let empty = "TRUNCATE accounts, tokens, access_keys, device_codes, revocations, service_keys, replicas, wrong_codes, write_tests, outages, audit_inbox, audit_log, audit_ends RESTART IDENTITY";
+        let empty = "TRUNCATE accounts, account_labels, tokens, access_keys, device_codes, revocations, service_keys, replicas, wrong_codes, write_tests, outages, audit_inbox, audit_log, audit_ends, workloads, used_tokens, admin_sessions RESTART IDENTITY";
         Cluster::shared().execute(&self.database, empty);
         self.clone()
     }
@@ -188,11 +188,15 @@ pub(crate) fn new_link(n: u64) -> NewLink {
     NewLink {
         code: code(n),
         provider: ProviderName::new("github"),
-        requester: Requester::default(),
+        requester: Requester {
+            labels: Labels::new([("team".to_owned(), "billing".to_owned())]).unwrap(),
+            ..Requester::default()
+        },
         network: None,
         key: NewLinkKey::New(InertKey::owner(key(n))),
         created_at: NOW,
         expires_at: LATER,
+        workload: None,
         return_code: false,
     }
 }

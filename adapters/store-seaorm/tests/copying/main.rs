@@ -26,11 +26,13 @@ async fn all_is_there_and_opens() {
             .collect();
         let expected = [
             ("accounts", 3),
+            ("account_labels", 3),
             ("tokens", 3),
-            ("access_keys", 5),
+            ("access_keys", 6),
             ("device_codes", 5),
             ("revocations", 1),
-            ("audit_inbox", 3),
+            ("workloads", 1),
+            ("audit_inbox", 4),
             ("audit_log", 0),
             ("audit_ends", 0),
         ];

@@ -1,20 +1,26 @@
 //! A store with something in every table, and places to copy it to.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use central_oauth_domain::Labels;
 use central_oauth_domain::grant::revocation::{
     NewRevocation, RevocableTokens, Revocation, RevocationReference,
 };
-use central_oauth_domain::grant::{Account, AccountKey, NewGrant, ProviderName, StoredTokens};
+use central_oauth_domain::grant::{
+    Account, AccountId, AccountKey, KeyLimits, KeyMaker, NewGrant, NewKey, ProviderName,
+    StoredTokens,
+};
 use central_oauth_domain::link::{Link, PollSchedule, SealedConsent, SealedPrompt};
 use central_oauth_domain::ports::{
-    AccountStore, KeyStore, LinkStore, RefreshStore, RevocationStore,
+    AccountStore, KeyStore, LinkStore, RefreshStore, RevocationStore, WorkloadStore,
 };
 use central_oauth_domain::secret::{AccessToken, DeviceCode, RefreshToken, UserCode};
 use central_oauth_domain::testing::{FakeCipher, seeded_entropy};
 use central_oauth_domain::usecases::unlock;
 use central_oauth_domain::vault::Vault;
+use central_oauth_domain::workload::{NewWorkload, WorkloadBinding, WorkloadRecord};
 use central_oauth_store_seaorm::{
     CopyError, CopyReport, CopySource, DatabaseUrl, SeaOrmCopy, SeaOrmStore,
 };
@@ -153,7 +159,10 @@ pub(crate) fn revocation(vault: &Vault, n: u8) -> NewRevocation {
 
 async fn fill(store: &SeaOrmStore, vault: &Vault) {
     for (n, name) in [(1, "ada"), (2, "bob"), (3, "eve")] {
-        linked(store, vault, n, name).await;
+        let account = linked(store, vault, n, name).await;
+        if name == "ada" {
+            grant_workload(store, account.id).await;
+        }
     }
     pending(store, 4).await;
     asked(store, vault, 5).await;
@@ -165,13 +174,38 @@ async fn fill(store: &SeaOrmStore, vault: &Vault) {
     assert_eq!(claimed.unwrap().len(), 1);
 }
 
+async fn grant_workload(store: &SeaOrmStore, account: AccountId) {
+    let new_key = NewKey {
+        account,
+        hash: key(90),
+        name: "workload nightly".to_owned(),
+        maker: KeyMaker::Operator,
+        limits: KeyLimits::default(),
+        created_at: NOW,
+        expires_at: None,
+    };
+    let workload = NewWorkload {
+        identity: key(91),
+        mac: key(92),
+        binding: WorkloadBinding {
+            workload: "nightly".to_owned(),
+            issuer: "https://ci.example".to_owned(),
+            claims: [("sub", "project:7")].into_iter().collect(),
+        },
+    };
+    let created = store.create_workload(new_key, workload, 100, macs(), audit());
+    created.await.unwrap();
+}
+
 /// All that the port shows.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Contents {
     accounts: Vec<Account>,
+    labels: BTreeMap<AccountId, Labels>,
     tokens: Vec<StoredTokens>,
     links: Vec<Link>,
     keys: Vec<String>,
+    workloads: Vec<WorkloadRecord>,
     revocations: Vec<Revocation>,
 }
 
@@ -180,8 +214,12 @@ impl Contents {
 
     pub(crate) async fn of(store: &SeaOrmStore) -> Self {
         let accounts = store.accounts(None, Self::MOST).await.unwrap();
+        let ids = Vec::from_iter(accounts.iter().map(|account| account.id));
         let (mut tokens, mut links, mut keys) = (Vec::new(), Vec::new(), Vec::new());
+        let mut workloads = Vec::new();
         for account in &accounts {
+            let granted = store.workloads(account.id, None, Self::MOST).await;
+            workloads.extend(granted.unwrap());
             tokens.extend(store.tokens(account.id).await.unwrap());
         }
         for n in 0..Self::MOST {
@@ -190,10 +228,12 @@ impl Contents {
             keys.extend(holder.map(|holder| format!("{holder:?}")));
         }
         Self {
+            labels: store.labels(&ids).await.unwrap(),
             accounts,
             tokens,
             links,
             keys,
+            workloads,
             revocations: store.revocations(None, Self::MOST).await.unwrap(),
         }
     }

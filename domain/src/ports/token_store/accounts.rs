@@ -1,11 +1,14 @@
 //! Accounts in the store.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use super::StoreError;
 use crate::audit::AuditDraft;
 use crate::grant::revocation::{NewRevocation, RevocationLease};
-use crate::grant::{Account, AccountId, StoredTokens};
+use crate::grant::{Account, AccountFilter, AccountId, StoredTokens};
+use crate::labels::Labels;
 
 /// Accounts and their tokens, as they are read and as they end.
 #[async_trait]
@@ -18,7 +21,24 @@ pub trait AccountStore: Send + Sync {
         &self,
         after: Option<AccountId>,
         limit: u64,
+    ) -> Result<Vec<Account>, StoreError> {
+        self.accounts_matching(&AccountFilter::default(), after, limit)
+            .await
+    }
+
+    /// The same of the accounts that a filter admits ([`AccountFilter::admits`]).
+    async fn accounts_matching(
+        &self,
+        filter: &AccountFilter,
+        after: Option<AccountId>,
+        limit: u64,
     ) -> Result<Vec<Account>, StoreError>;
+
+    /// The labels of those of these accounts that have any.
+    async fn labels(
+        &self,
+        accounts: &[AccountId],
+    ) -> Result<BTreeMap<AccountId, Labels>, StoreError>;
 
     /// An account with its tokens.
     async fn tokens(&self, id: AccountId) -> Result<Option<StoredTokens>, StoreError>;

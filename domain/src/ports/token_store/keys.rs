@@ -33,8 +33,8 @@ pub trait KeyStore: Send + Sync {
         audit: AuditDraft,
     ) -> Result<KeyCreation, StoreError>;
 
-    /// Deletes a key of an account with its links, and with the keys that come from it
-    /// ([`descendants`](crate::grant::descendants)) if asked to. Returns the keys that are gone; none if there was no such
+    /// Deletes a key of an account with its links, and with the keys that it has made
+    /// ([`KeyRecord::goes_with`](crate::grant::KeyRecord::goes_with)) if asked to. Returns the keys that are gone; none if there was no such
     /// key. Whoever makes a key at the same moment is either earlier, and the new key goes too, or fails. The audit entry is
     /// part of the transaction.
     async fn delete_key(

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::StoreError;
+use super::{LinkingWorkload, StoreError};
 use crate::audit::AuditDraft;
 use crate::grant::revocation::NewRevocation;
 use crate::grant::{AccessKeyId, Account, AccountId, InertKey, NewGrant, ProviderName};
@@ -108,10 +108,12 @@ pub trait LinkStore: Send + Sync {
     ) -> Result<Link, StoreError>;
 
     /// Completes a link ([`Link::complete`]): creates the account or brings it back to life, replaces its tokens and opens
-    /// it to the link's key ([`RowMacs::completed`]). See [`NewGrant::refresh_token`] for what happens without one. What was
-    /// to be revoked of the same person is not any more: some providers revoke by person, and would end the new grant too. The
-    /// audit entry is part of the transaction. [`StoreError::Altered`] when the key's row is not one that the service has
-    /// written for this link.
+    /// it to the link's key ([`RowMacs::completed`]). The account gets the link's labels as [`Labels::added_by`] decides. See
+    /// [`NewGrant::refresh_token`] for what happens without one. What was to be revoked of the same person is not any more: some
+    /// providers revoke by person, and would end the new grant too. The audit entry is part of the transaction.
+    /// [`StoreError::Altered`] when the key's row is not one that the service has written for this link.
+    ///
+    /// [`Labels::added_by`]: crate::Labels::added_by
     async fn complete_link(
         &self,
         link: &Link,
@@ -135,6 +137,9 @@ pub trait LinkStore: Send + Sync {
 
     /// Returns the open relinks of this account.
     async fn open_relinks(&self, account: AccountId) -> Result<Vec<Link>, StoreError>;
+
+    /// Returns the links of a key, ended ones too.
+    async fn links_of_key(&self, key: AccessKeyId) -> Result<Vec<Link>, StoreError>;
 
     /// Counts the links that are over without an account ([`Link::is_left_over`]), up to [`Link::MOST_LEFT_OVER`].
     async fn count_left_over(&self, now: Timestamp) -> Result<u64, StoreError>;
@@ -167,6 +172,8 @@ pub struct NewLink {
     pub created_at: Timestamp,
     /// When it dies if nobody confirms it.
     pub expires_at: Timestamp,
+    /// The workload that asks, if one does.
+    pub workload: Option<LinkingWorkload>,
     /// Whether the program sends a return code before the key opens the account.
     pub return_code: bool,
 }
@@ -225,4 +232,6 @@ pub enum LinkCreation {
     OverCapacity,
     /// Its network has got as many link codes as it may.
     TooManyCodes(TooManyCodes),
+    /// The workload's token has been used before.
+    TokenUsed,
 }

@@ -1,6 +1,7 @@
 //! The TokenStore port, by what its methods are about.
 
 mod accounts;
+mod admin_sessions;
 mod audit;
 mod census;
 mod clock_steps;
@@ -13,6 +14,7 @@ mod refreshes;
 mod replicas;
 mod revocations;
 mod seals;
+mod workloads;
 mod write_tests;
 
 use std::error::Error;
@@ -21,7 +23,8 @@ use crate::link::TransitionError;
 use crate::vault::AlteredKey;
 
 pub use accounts::AccountStore;
-pub use audit::AuditStore;
+pub use admin_sessions::AdminSessionStore;
+pub use audit::{AuditStore, Chained};
 pub use census::{AccountCount, Census, CensusStore, DyingCount, OverdueCount};
 pub use clock_steps::ClockStepStore;
 pub use guesses::GuessStore;
@@ -33,13 +36,14 @@ pub use refreshes::{Recorded, RefreshStore};
 pub use replicas::ReplicaStore;
 pub use revocations::RevocationStore;
 pub use seals::{OwnerKind, Resealing, SealStore, SealedRow, SealedTo, SealedValue, SecretKind};
+pub use workloads::{LinkingWorkload, SingleUse, WorkloadStore};
 pub use write_tests::WriteTestStore;
 
 /// Keeps links, accounts, tokens, keys and what is to be revoked. One method is one intent and one transaction; what a
 /// method returns `Ok` for is durable. The store takes only sealed and hashed values, so no plaintext can be persisted
 /// by mistake.
 ///
-/// An adapter implements the thirteen traits; this one follows.
+/// An adapter implements the fourteen traits; this one follows.
 pub trait TokenStore:
     LinkStore
     + GuessStore
@@ -53,7 +57,9 @@ pub trait TokenStore:
     + ClockStepStore
     + OutageStore
     + WriteTestStore
+    + WorkloadStore
     + AuditStore
+    + AdminSessionStore
 {
 }
 
@@ -70,7 +76,9 @@ impl<T> TokenStore for T where
         + ClockStepStore
         + OutageStore
         + WriteTestStore
+        + WorkloadStore
         + AuditStore
+        + AdminSessionStore
 {
 }
 

@@ -1,11 +1,16 @@
 //! Accounts, tokens and keys in memory.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use super::{MemoryStore, State};
 use crate::audit::{AuditDraft, AuditEvent};
 use crate::grant::revocation::{NewRevocation, RevocationLease};
-use crate::grant::{Account, AccountId, AccountKey, AccountStatus, NewGrant, StoredTokens};
+use crate::grant::{
+    Account, AccountFilter, AccountId, AccountKey, AccountStatus, NewGrant, StoredTokens,
+};
+use crate::labels::Labels;
 use crate::link::{Link, LinkState};
 use crate::ports::{AccountStore, StoreError};
 use crate::time::Timestamp;
@@ -18,20 +23,35 @@ impl AccountStore for MemoryStore {
         Ok(state.accounts.get(&id.0).map(|t| t.account.clone()))
     }
 
-    async fn accounts(
+    async fn accounts_matching(
         &self,
+        filter: &AccountFilter,
         after: Option<AccountId>,
         limit: u64,
     ) -> Result<Vec<Account>, StoreError> {
         let state = self.lock();
-        let later = state
-            .accounts
-            .values()
-            .filter(|tokens| after.is_none_or(|after| tokens.account.id > after));
-        Ok(later
+        let none = Labels::default();
+        let accounts = state.accounts.values().map(|tokens| &tokens.account);
+        let listed = accounts
+            .filter(|account| after.is_none_or(|after| account.id > after))
+            .filter(|account| {
+                filter.admits(account, state.labels.get(&account.id).unwrap_or(&none))
+            });
+        Ok(listed
             .take(usize::try_from(limit).unwrap_or(usize::MAX))
-            .map(|tokens| tokens.account.clone())
+            .cloned()
             .collect())
+    }
+
+    async fn labels(
+        &self,
+        accounts: &[AccountId],
+    ) -> Result<BTreeMap<AccountId, Labels>, StoreError> {
+        let state = self.lock();
+        let labelled = accounts
+            .iter()
+            .filter_map(|id| Some((*id, state.labels.get(id)?.clone())));
+        Ok(labelled.collect())
     }
 
     async fn tokens(&self, id: AccountId) -> Result<Option<StoredTokens>, StoreError> {
@@ -82,6 +102,10 @@ impl State {
         let completed = macs.completed(&key, link, &opened)?;
         self.change_link(link, |link| link.complete(id, now))?;
         let account = self.link_account(id, grant, now);
+        let asked = &link.requester.labels;
+        if !asked.is_empty() {
+            self.labels.entry(id).or_default().add(asked);
+        }
         self.cancel_revocations(&account.key, now);
         if let Some(key) = completed
             && let Some(kept) = self.keys.get_mut(&key.id.0)
@@ -118,6 +142,7 @@ impl State {
             return Err(StoreError::Conflict);
         }
         self.accounts.remove(&id.0);
+        self.labels.remove(&id);
         let keys = &mut self.keys;
         keys.retain(|_, key| key.account != Some(id));
         self.links.retain(|_, link| {

@@ -1,25 +1,31 @@
 //! The audit log in memory.
 
+use std::collections::HashSet;
+use std::ops::RangeInclusive;
+
 use async_trait::async_trait;
 
 use super::{MemoryStore, State};
 use crate::audit::{
-    AuditChain, AuditEnds, AuditEntry, AuditFilter, AuditNumber, AuditPosition, KeptEntry,
+    AuditChain, AuditEnds, AuditEntry, AuditFilter, AuditNumber, AuditPosition, AuditReference,
+    SignedEntry,
 };
-use crate::ports::{AuditStore, StoreError};
+use crate::ports::{AuditStore, Chained, StoreError};
 use crate::time::Timestamp;
 
 /// Entries that wait for their places, and those that have one.
 #[derive(Default)]
 pub(super) struct Audit {
-    kept: Vec<KeptEntry>,
+    kept: Vec<SignedEntry>,
     entries: Vec<AuditEntry>,
     ends: Option<AuditEnds>,
+    /// Those of all entries that were ever added.
+    references: HashSet<AuditReference>,
 }
 
 #[async_trait]
 impl AuditStore for MemoryStore {
-    async fn keep_entries(&self, entries: &[KeptEntry]) -> Result<(), StoreError> {
+    async fn keep_entries(&self, entries: &[SignedEntry]) -> Result<(), StoreError> {
         let mut state = self.lock();
         state.take_tokens()?;
         for entry in entries {
@@ -33,20 +39,24 @@ impl AuditStore for MemoryStore {
         chain: &AuditChain,
         limit: u64,
         now: Timestamp,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Chained, StoreError> {
         let audit = &mut self.lock().audit;
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
         let taken: Vec<_> = audit.kept.drain(..audit.kept.len().min(most)).collect();
-        let count = taken.len() as u64;
+        let mut chained = Chained {
+            taken: taken.len() as u64,
+            is_broken: false,
+        };
         if taken.is_empty() {
-            return Ok(0);
+            return Ok(chained);
         }
         let last = audit.entries.last().map(AuditPosition::of);
         if let Some(extension) = chain.extend(audit.ends.as_ref(), last, taken, now) {
+            chained.is_broken = extension.is_broken;
             audit.entries.extend(extension.entries);
             audit.ends = Some(extension.ends);
         }
-        Ok(count)
+        Ok(chained)
     }
 
     async fn audit_entries(
@@ -69,7 +79,7 @@ impl AuditStore for MemoryStore {
     async fn purge_entries(
         &self,
         chain: &AuditChain,
-        before: Timestamp,
+        retained: RangeInclusive<Timestamp>,
         limit: u64,
     ) -> Result<u64, StoreError> {
         let audit = &mut self.lock().audit;
@@ -77,26 +87,20 @@ impl AuditStore for MemoryStore {
             return Ok(0);
         };
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
-        let is_old = |entry: &AuditEntry| entry.content.at < before;
         let oldest = &audit.entries[..audit.entries.len().min(most)];
-        let Some(last) = oldest.iter().rposition(is_old) else {
-            return Ok(0);
-        };
-        let shortened = chain.shorten(ends, AuditPosition::of(&oldest[last]));
-        audit.ends = Some(shortened.map_err(|broken| StoreError::Corrupt(Box::new(broken)))?);
-        audit.entries.drain(..=last);
-        Ok(last as u64 + 1)
+        let shortened = chain.shorten(ends, oldest, &retained);
+        let shortened = shortened.map_err(|broken| StoreError::Corrupt(Box::new(broken)))?;
+        audit.entries.drain(..shortened.deleted);
+        audit.ends = Some(shortened.ends);
+        Ok(shortened.deleted as u64)
     }
 }
 
 impl State {
-    /// Keeps an entry, once.
-    pub(super) fn keep_entry(&mut self, entry: KeptEntry) {
-        let (audit, reference) = (&mut self.audit, entry.content.reference);
-        let mut kept = audit.kept.iter().map(|kept| kept.content.reference);
-        let mut placed = audit.entries.iter().map(|entry| entry.content.reference);
-        if !kept.any(|kept| kept == reference) && !placed.any(|placed| placed == reference) {
-            audit.kept.push(entry);
+    /// Adds an entry, once.
+    pub(super) fn keep_entry(&mut self, entry: SignedEntry) {
+        if self.audit.references.insert(entry.content.reference) {
+            self.audit.kept.push(entry);
         }
     }
 }

@@ -6,7 +6,6 @@ use super::{MemoryStore, State};
 use crate::audit::{AuditDraft, AuditEvent};
 use crate::grant::{
     AccessKeyId, AccountId, InertKey, KeyBinding, KeyHolder, KeyMaker, KeyRecord, NewKey,
-    descendants,
 };
 use crate::link::Link;
 use crate::ports::{Descendants, KeyCreation, KeyStore, StoreError};
@@ -15,10 +14,10 @@ use crate::time::Timestamp;
 use crate::vault::RowMacs;
 
 pub(super) struct Key {
-    hash: KeyedHash,
+    pub(super) hash: KeyedHash,
     pub(super) account: Option<AccountId>,
     pub(super) mac: Option<KeyedHash>,
-    record: KeyRecord,
+    pub(super) record: KeyRecord,
 }
 
 #[async_trait]
@@ -73,18 +72,16 @@ impl KeyStore for MemoryStore {
         }
         let mut gone = vec![key];
         if with == Descendants::Deleted {
-            gone.extend(descendants(key, &records));
+            let made = records.iter().filter(|record| record.goes_with(key));
+            gone.extend(made.map(|made| made.id).filter(|made| *made != key));
         }
         for key in &gone {
             state.keys.remove(&key.0);
             state.links.retain(|_, link| link.key != *key);
         }
-        let event = AuditEvent::key_deleted(account, key);
-        let event = match gone.len() {
-            1 => event,
-            more => event.with("descendants", more - 1),
-        };
-        state.keep_entry(audit.entry(event));
+        for entry in audit.keys_deleted(account, &gone) {
+            state.keep_entry(entry);
+        }
         Ok(gone)
     }
 
@@ -167,7 +164,7 @@ impl State {
         })
     }
 
-    fn create_key(
+    pub(super) fn create_key(
         &mut self,
         key: NewKey,
         most: u64,

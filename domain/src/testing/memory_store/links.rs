@@ -167,6 +167,12 @@ impl LinkStore for MemoryStore {
         Ok(relinks.cloned().collect())
     }
 
+    async fn links_of_key(&self, key: AccessKeyId) -> Result<Vec<Link>, StoreError> {
+        let state = self.lock();
+        let links = state.links.values().filter(|link| link.key == key);
+        Ok(links.cloned().collect())
+    }
+
     async fn count_left_over(&self, now: Timestamp) -> Result<u64, StoreError> {
         let state = self.lock();
         let left_over = state.links.values().filter(|link| link.is_left_over(now));
@@ -227,7 +233,21 @@ impl State {
         if self.links.values().any(|kept| kept.code == link.code) {
             return Ok(LinkCreation::CodeTaken);
         }
+        let workload = link.workload.clone();
+        if let Some(asking) = &workload {
+            if self
+                .used_tokens
+                .iter()
+                .any(|used| used.hash == asking.token.hash)
+            {
+                return Ok(LinkCreation::TokenUsed);
+            }
+            self.used_tokens.push(asking.token);
+        }
         let (key, inert) = self.key_of(&link)?;
+        if let Some(binding) = workload.and_then(|asking| asking.binding) {
+            self.workloads.insert(key.0, binding);
+        }
         let kept = link.into_link(LinkId(self.next_number()), key);
         if let Some(inert) = inert {
             self.insert_inert_key(inert, &kept, macs)?;

@@ -1,6 +1,7 @@
 //! A store that forgets everything at the end.
 
 mod accounts;
+mod admin_sessions;
 mod audit;
 mod census;
 mod clock_steps;
@@ -13,6 +14,7 @@ mod refreshes;
 mod replicas;
 mod revocations;
 mod seals;
+mod workloads;
 mod write_tests;
 
 use std::collections::BTreeMap;
@@ -22,13 +24,16 @@ use std::time::Duration;
 use self::audit::Audit;
 use self::keys::Key;
 use super::FixedClock;
+use crate::admin_session::AdminSession;
 use crate::grant::refresh::Outage;
 use crate::grant::revocation::RevocationLease;
 use crate::grant::{AccessKeyId, AccountId, StoredTokens};
+use crate::labels::Labels;
 use crate::link::{Link, WrongCode};
-use crate::ports::StoreError;
+use crate::ports::{SingleUse, StoreError};
 use crate::replica::Replica;
 use crate::secret::Sealed;
+use crate::workload::NewWorkload;
 
 /// A [`TokenStore`] in memory. It keeps the same contract as a database does, save that nothing is durable.
 ///
@@ -44,11 +49,15 @@ struct State {
     links: BTreeMap<i64, Link>,
     keys: BTreeMap<i64, Key>,
     accounts: BTreeMap<i64, StoredTokens>,
+    labels: BTreeMap<AccountId, Labels>,
     revocations: BTreeMap<i64, RevocationLease>,
     replicas: Vec<Replica>,
     wrong_codes: Vec<WrongCode>,
     outages: Vec<Outage>,
+    workloads: BTreeMap<i64, NewWorkload>,
+    used_tokens: Vec<SingleUse>,
     audit: Audit,
+    sessions: Vec<AdminSession>,
     recordings_to_refuse: u32,
     guesses_to_refuse: u32,
     is_silent: bool,

@@ -74,7 +74,8 @@ impl Accounts {
         address: IpAddr,
     ) -> Result<RevocationLease, Refusal> {
         for _ in 0..TRIES {
-            self.ender.end_relinks(id, None).await?;
+            let ended = self.ender.end_relinks(id, None, actor, address);
+            ended.await?;
             let tokens = self.accounts.tokens(id).await?.ok_or(NO_SUCH_ACCOUNT)?;
             let revocation = self.revoker.of_account(&tokens)?;
             let audit = self.audit.draft(actor, Some(address));

@@ -5,6 +5,7 @@ mod delete;
 mod reader;
 mod refresh;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::caller::{KEY_NEEDED, account_of};
@@ -14,16 +15,41 @@ use super::tokens::Renewal;
 use super::withdrawal::Withdrawals;
 use super::{AuditLog, Caller, Ports, Refusal, RevokeOnDemand, Revoker};
 use crate::fault::Fault;
-use crate::grant::{Account, AccountId};
+use crate::grant::{Account, AccountFilter, AccountId, AccountStatus, ProviderName, StatusAsOf};
+use crate::labels::{Label, Labels};
 use crate::ports::{AccountStore, Clock, RevocationStore};
 
 pub use after_restore::after_restore;
-pub(super) use reader::{AccountReader, NO_SUCH_ACCOUNT};
+pub(super) use reader::AccountReader;
+pub use reader::NO_SUCH_ACCOUNT;
 
 /// One page of accounts.
 pub type AccountPage = Page<Account, AccountId>;
 
-const ENROLMENT_ONLY: Refusal = Refusal::Forbidden("the enrolment key only asks for link codes");
+/// For the enrolment key.
+pub const ENROLMENT_ONLY: Refusal =
+    Refusal::Forbidden("the enrolment key only asks for link codes");
+
+/// Which accounts a caller wants to see.
+#[derive(Debug, Clone, Default)]
+pub struct AccountQuery {
+    /// Those at this provider.
+    pub provider: Option<ProviderName>,
+    /// Those with this status.
+    pub status: Option<AccountStatus>,
+    /// Those with this label.
+    pub label: Option<Label>,
+}
+
+impl AccountQuery {
+    fn into_filter(self, status: Option<StatusAsOf>) -> AccountFilter {
+        AccountFilter {
+            provider: self.provider,
+            status,
+            label: self.label,
+        }
+    }
+}
 
 /// For operators and owners: list, refresh and delete accounts.
 pub struct Accounts {
@@ -63,24 +89,26 @@ impl Accounts {
         }
     }
 
-    /// Lists accounts: all for the admin, its own for an access key.
+    /// Lists accounts: all that match for the admin, its own for an access key if it matches.
     ///
     /// # Errors
     /// [`Refusal`]: no key, a key without an account, the store.
     pub async fn list(
         &self,
         caller: &Caller,
+        query: AccountQuery,
         after: Option<AccountId>,
         limit: u64,
     ) -> Result<AccountPage, Refusal> {
         match caller {
             Caller::Nobody => Err(KEY_NEEDED),
             Caller::Enroller => Err(ENROLMENT_ONLY),
-            Caller::Admin | Caller::Auditor => self.reader.page(after, limit).await,
+            Caller::Admin | Caller::Auditor => self.reader.page(query, after, limit).await,
             Caller::Key(key) => {
                 let own = account_of(key, self.clock.now())?;
                 let own = self.reader.get(own).await?;
-                let items = Vec::from_iter((after < Some(own.id)).then_some(own));
+                let is_listed = after < Some(own.id) && self.matches(&query, &own).await?;
+                let items = Vec::from_iter(is_listed.then_some(own));
                 Ok(AccountPage { items, next: None })
             }
         }
@@ -92,6 +120,28 @@ impl Accounts {
     /// [`Refusal`]: no key, no such account, the store.
     pub async fn get(&self, caller: &Caller, id: AccountId) -> Result<Account, Refusal> {
         self.reader.readable(caller, id).await
+    }
+
+    /// Returns the labels of those of these accounts that have any. The caller must have got the accounts from here.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn labels(
+        &self,
+        accounts: &[Account],
+    ) -> Result<BTreeMap<AccountId, Labels>, Refusal> {
+        let ids = Vec::from_iter(accounts.iter().map(|account| account.id));
+        Ok(self.accounts.labels(&ids).await?)
+    }
+
+    async fn matches(&self, query: &AccountQuery, own: &Account) -> Result<bool, Refusal> {
+        let labels = match query.label {
+            Some(_) => self.accounts.labels(&[own.id]).await?.remove(&own.id),
+            None => None,
+        };
+        let is_status = query.status.is_none_or(|status| status == own.status);
+        let filter = query.clone().into_filter(None);
+        Ok(is_status && filter.admits(own, &labels.unwrap_or_default()))
     }
 
     /// Returns the warning of an account that has no error, if there is one ([`Account::warning`]).

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{AccountPage, ENROLMENT_ONLY};
-use crate::grant::{Account, AccountId, KeyRole, StoredTokens};
+use super::{AccountPage, AccountQuery, ENROLMENT_ONLY};
+use crate::grant::{Account, AccountId, KeyRole, StatusAsOf, StoredTokens};
 use crate::ports::{AccountStore, Clock, OutageStore, StoreError};
 use crate::usecases::caller::{AUDITING_ONLY, KEY_NEEDED, READING_ONLY, account_of};
 use crate::usecases::page::Page;
 use crate::usecases::{Caller, Ports, Refusal};
 
-pub(in crate::usecases) const NO_SUCH_ACCOUNT: Refusal =
-    Refusal::NotFound("there is no such account");
+/// For an account that is not there, or not for this key.
+pub const NO_SUCH_ACCOUNT: Refusal = Refusal::NotFound("there is no such account");
 
 /// Reads accounts as they are now: an outage of the provider shows in the health of its accounts.
 #[derive(Clone)]
@@ -43,17 +43,24 @@ impl AccountReader {
         Ok(tokens)
     }
 
-    /// Returns a page of all accounts.
+    /// Returns a page of the accounts that match.
     pub(super) async fn page(
         &self,
+        query: AccountQuery,
         after: Option<AccountId>,
         limit: u64,
     ) -> Result<AccountPage, Refusal> {
+        let (outages, now) = (self.outages.outages().await?, self.clock.now());
+        let status = query.status.map(|status| StatusAsOf {
+            status,
+            now,
+            outages: outages.clone(),
+        });
+        let filter = query.into_filter(status);
         let stored = self
             .accounts
-            .accounts(after, limit.saturating_add(1))
+            .accounts_matching(&filter, after, limit.saturating_add(1))
             .await?;
-        let (outages, now) = (self.outages.outages().await?, self.clock.now());
         let items = stored
             .into_iter()
             .map(|account| account.as_of(now, &outages));

@@ -1,6 +1,7 @@
 //! Refreshes an account because somebody asks for it.
 
 use super::Accounts;
+use crate::audit::{Actor, AuditEvent, AuditKind};
 use crate::grant::{Account, AccountId};
 use crate::usecases::{Caller, Refusal};
 
@@ -14,6 +15,10 @@ impl Accounts {
     /// [`Refusal::Unprocessable`] without a refresh token.
     pub async fn refresh(&self, caller: &Caller, id: AccountId) -> Result<Account, Refusal> {
         self.reader.owned(caller, id).await?;
+        if matches!(caller, Caller::Admin) {
+            let requested = AuditEvent::new(AuditKind::RefreshRequested).account(id);
+            self.audit.record(requested, Actor::from(caller), None);
+        }
         let before = self.renewal.stored(id).await?;
         let after = self.renewal.refreshed(before.clone()).await?;
         // Promoting the spare refresh token brings no new access token yet.

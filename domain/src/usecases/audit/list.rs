@@ -9,10 +9,13 @@ use crate::usecases::{Caller, Refusal};
 /// One page of the audit log.
 pub type AuditPage = Page<AuditEntry, AuditNumber>;
 
-const READERS_ONLY: Refusal = Refusal::Forbidden("only the admin reads the audit log");
+/// For a key that may not read the audit log.
+pub const READERS_ONLY: Refusal =
+    Refusal::Forbidden("only an admin's or an auditor's key reads the audit log");
 
 impl AuditLog {
-    /// Lists entries, the oldest first. What this process has recorded is stored first, so that it is in the list.
+    /// Lists entries, the oldest first. What this process has recorded is stored first, so that it is in the list. Counts
+    /// are not: the pages of a list would add to it.
     ///
     /// # Errors
     /// [`Refusal`]: a caller who may not read the log, the store.
@@ -24,7 +27,7 @@ impl AuditLog {
         limit: u64,
     ) -> Result<AuditPage, Refusal> {
         self.may_read(caller)?;
-        if let Err(error) = self.store(true).await {
+        if let Err(error) = self.store(false).await {
             // What is stored can be read all the same.
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "the audit log lags: entries could not be stored");

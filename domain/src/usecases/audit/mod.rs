@@ -13,15 +13,16 @@ use std::time::Duration;
 use self::pending::{Pending, Recorded};
 use super::Caller;
 use crate::audit::{
-    Actor, AuditChain, AuditDraft, AuditEvent, AuditKind, AuditNetwork, AuditReference, KeptEntry,
-    NetworkPrecision,
+    Actor, AuditChain, AuditDraft, AuditEvent, AuditKind, AuditNetwork, AuditReference,
+    NetworkPrecision, SignedEntry,
 };
 use crate::entropy::Entropy;
 use crate::grant::{AccessKeyId, AccountId};
+use crate::observe::Observer;
 use crate::ports::{AuditStore, Clock, StoreError};
 use crate::vault::Vault;
 
-pub use list::AuditPage;
+pub use list::{AuditPage, READERS_ONLY};
 pub use verify::{Verified, VerifyError, export_audit, verify_audit};
 
 /// What the operator decides about the audit log.
@@ -34,11 +35,11 @@ pub struct AuditSettings {
 }
 
 impl Default for AuditSettings {
-    /// Networks, for a year.
+    /// Networks, for 90 days.
     fn default() -> Self {
         Self {
             precision: NetworkPrecision::Cut,
-            retention: Duration::from_secs(365 * 24 * 3600),
+            retention: Duration::from_secs(90 * 24 * 3600),
         }
     }
 }
@@ -52,15 +53,19 @@ pub struct AuditLog {
     store: Arc<dyn AuditStore>,
     clock: Arc<dyn Clock>,
     entropy: Arc<Entropy>,
+    observer: Arc<dyn Observer>,
     chain: AuditChain,
     settings: AuditSettings,
     pending: Mutex<Pending>,
     /// Entries on their way to the store. They keep their references when they are stored again.
-    outgoing: Mutex<Vec<KeptEntry>>,
+    /// `None` while a call stores them.
+    outgoing: Mutex<Option<Vec<SignedEntry>>>,
 }
 
 /// Entries in one transaction.
 const BATCH: usize = 200;
+/// An entry that is dated later than this from now was written by a clock that was ahead.
+const MOST_AHEAD: Duration = Duration::from_secs(24 * 3600);
 
 impl AuditLog {
     /// Creates the log of one process.
@@ -70,26 +75,29 @@ impl AuditLog {
         vault: Vault,
         clock: Arc<dyn Clock>,
         entropy: Arc<Entropy>,
+        observer: Arc<dyn Observer>,
         settings: AuditSettings,
     ) -> Self {
         Self {
             store,
             clock,
             entropy,
+            observer,
             chain: AuditChain::new(vault),
             settings,
             pending: Mutex::default(),
-            outgoing: Mutex::default(),
+            outgoing: Mutex::new(Some(Vec::new())),
         }
     }
 
     /// Records an event. It is stored within about a second.
     pub fn record(&self, event: AuditEvent, actor: Actor, address: Option<IpAddr>) {
         let (now, network) = (self.clock.now(), self.network(address));
-        lock(&self.pending).record(event, actor, network, now);
+        let uptime = self.clock.uptime();
+        lock(&self.pending).record(event, actor, network, now, uptime);
     }
 
-    /// Counts an event of a kind of which there are many. The count is stored within about a minute.
+    /// Counts an event of a kind of which there are many. The count is stored within about ten minutes.
     pub fn count(
         &self,
         kind: AuditKind,
@@ -98,7 +106,8 @@ impl AuditLog {
         address: IpAddr,
     ) {
         let (now, network) = (self.clock.now(), self.network(Some(address)));
-        lock(&self.pending).count(kind, about, actor, network, now);
+        let uptime = self.clock.uptime();
+        lock(&self.pending).count(kind, about, actor, network, now, uptime);
     }
 
     /// Prepares the entry of an event that the store records in the transaction of the event.
@@ -108,30 +117,37 @@ impl AuditLog {
         self.chain.draft(self.reference(), now, actor, network)
     }
 
-    /// Stores what was recorded, and the counts of past minutes; `with_counts` stores those of this minute too. Then
-    /// gives all stored entries their places.
+    /// Stores what was recorded, and the counts that are due; `with_counts` stores all counts. Then gives all stored
+    /// entries their places. Does nothing while another call does the same.
     ///
     /// # Errors
     /// When the store fails; nothing is lost, call it again later.
     pub async fn store(&self, with_counts: bool) -> Result<(), StoreError> {
+        let Some(entries) = lock(&self.outgoing).take() else {
+            return Ok(());
+        };
         let mut outgoing = Outgoing {
-            entries: std::mem::take(&mut *lock(&self.outgoing)),
+            entries,
             unsent: &self.outgoing,
         };
-        if outgoing.entries.is_empty() {
-            let recorded = lock(&self.pending).take(self.clock.now(), with_counts);
-            let signed = recorded.into_iter().map(|recorded| self.signed(recorded));
-            outgoing.entries.extend(signed);
-        }
-        while !outgoing.entries.is_empty() {
-            let batch = outgoing.entries.len().min(BATCH);
-            self.store.keep_entries(&outgoing.entries[..batch]).await?;
-            outgoing.entries.drain(..batch);
-        }
-        self.chain_kept().await
+        self.send(&mut outgoing.entries).await?;
+        let recorded = lock(&self.pending).take(self.clock.uptime(), with_counts);
+        let signed = recorded.into_iter().map(|recorded| self.signed(recorded));
+        outgoing.entries.extend(signed);
+        self.send(&mut outgoing.entries).await?;
+        self.chain_all().await
     }
 
-    fn signed(&self, recorded: Recorded) -> KeptEntry {
+    async fn send(&self, entries: &mut Vec<SignedEntry>) -> Result<(), StoreError> {
+        while !entries.is_empty() {
+            let batch = entries.len().min(BATCH);
+            self.store.keep_entries(&entries[..batch]).await?;
+            entries.drain(..batch);
+        }
+        Ok(())
+    }
+
+    fn signed(&self, recorded: Recorded) -> SignedEntry {
         let (at, actor) = (recorded.at, recorded.actor);
         let draft = self
             .chain
@@ -139,23 +155,32 @@ impl AuditLog {
         draft.entry(recorded.event)
     }
 
-    async fn chain_kept(&self) -> Result<(), StoreError> {
+    async fn chain_all(&self) -> Result<(), StoreError> {
         loop {
             let now = self.clock.now();
             let chained = self.store.chain_entries(&self.chain, BATCH as u64, now);
-            if chained.await? < BATCH as u64 {
+            let chained = chained.await?;
+            if chained.is_broken {
+                self.observer.audit_log_altered();
+                tracing::error!(
+                    "the audit log was changed in the database, but not by this service; find out who wrote to the database, and run central-oauth audit verify"
+                );
+            }
+            if chained.taken < BATCH as u64 {
                 return Ok(());
             }
         }
     }
 
-    /// Deletes entries that are older than the retention, up to `limit`. Returns how many.
+    /// Deletes entries that are older than the retention, up to `limit`, and those that a clock which was far ahead has
+    /// dated. Returns how many.
     ///
     /// # Errors
-    /// When the store fails, or the signed ends of the log are not those that this service has written.
+    /// When the store fails, or somebody else has changed the entries or the signed ends of the log.
     pub async fn purge(&self, limit: u64) -> Result<u64, StoreError> {
-        let before = self.clock.now() - self.settings.retention;
-        self.store.purge_entries(&self.chain, before, limit).await
+        let now = self.clock.now();
+        let retained = now - self.settings.retention..=now + MOST_AHEAD;
+        self.store.purge_entries(&self.chain, retained, limit).await
     }
 
     fn reference(&self) -> AuditReference {
@@ -169,13 +194,13 @@ impl AuditLog {
 
 /// Entries on their way to the store. Those that have not arrived are sent again, even if the caller disconnects.
 struct Outgoing<'a> {
-    entries: Vec<KeptEntry>,
-    unsent: &'a Mutex<Vec<KeptEntry>>,
+    entries: Vec<SignedEntry>,
+    unsent: &'a Mutex<Option<Vec<SignedEntry>>>,
 }
 
 impl Drop for Outgoing<'_> {
     fn drop(&mut self) {
-        lock(self.unsent).append(&mut self.entries);
+        *lock(self.unsent) = Some(std::mem::take(&mut self.entries));
     }
 }
 

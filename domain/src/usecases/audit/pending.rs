@@ -1,6 +1,7 @@
 //! What was recorded and is not stored yet.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use crate::audit::{Actor, AuditEvent, AuditKind, AuditNetwork};
 use crate::grant::{AccessKeyId, AccountId};
@@ -10,10 +11,12 @@ use crate::time::Timestamp;
 const MOST_ENTRIES: usize = 10_000;
 /// Entries a minute of events that anybody can cause.
 const MOST_OF_STRANGERS: u32 = 100;
-/// Counters. A million keys in use within one minute take about 100 MB.
-const MOST_COUNTERS: usize = 1_000_000;
-/// Networks that are counted one by one in a minute, for each kind and key.
+/// Counters. They take about 10 MB.
+const MOST_COUNTERS: usize = 100_000;
+/// Networks that are counted one by one in a period, for each kind and key.
 const MOST_NETWORKS: usize = 20;
+/// How long events are counted together.
+const PERIOD: Duration = Duration::from_secs(600);
 const MINUTE_MS: i64 = 60_000;
 
 /// An event with its circumstances.
@@ -34,14 +37,48 @@ struct Counted {
     network: Option<AuditNetwork>,
 }
 
+impl Counted {
+    /// The same without its network. The actor stays only where there are few: an operator, or the key that it is about.
+    fn without_network(self) -> Self {
+        let actor = match self.actor {
+            Actor::Key(_) if self.about.is_none() => Actor::Anonymous,
+            actor => actor,
+        };
+        Self {
+            network: None,
+            actor,
+            ..self
+        }
+    }
+
+    fn recorded(self, at: Timestamp, count: u64) -> Recorded {
+        let mut event = AuditEvent::new(self.kind).with("count", count);
+        if let Some((account, key)) = self.about {
+            event = event.account(account).key(key);
+        }
+        Recorded {
+            at,
+            event,
+            actor: self.actor,
+            network: self.network,
+        }
+    }
+}
+
 /// What was recorded and counted.
 #[derive(Default)]
 pub(super) struct Pending {
     entries: Vec<Recorded>,
-    /// The minute that is counted.
-    minute: i64,
-    of_strangers: u32,
+    /// Events that anybody can cause, in this minute of the uptime.
+    of_strangers: (u64, u32),
     counts: HashMap<Counted, u64>,
+    period: Option<Period>,
+}
+
+/// When counting began. Nobody sets the uptime, so the length of a period does not depend on the clock.
+struct Period {
+    at: Timestamp,
+    uptime: Duration,
 }
 
 impl Pending {
@@ -52,12 +89,16 @@ impl Pending {
         actor: Actor,
         network: Option<AuditNetwork>,
         at: Timestamp,
+        uptime: Duration,
     ) {
-        self.turn_to(at);
         let mut has_room = self.entries.len() < MOST_ENTRIES;
         if event.kind().is_open_to_strangers() {
-            has_room &= self.of_strangers < MOST_OF_STRANGERS;
-            self.of_strangers = self.of_strangers.saturating_add(1);
+            let minute = uptime.as_secs() / 60;
+            if self.of_strangers.0 != minute {
+                self.of_strangers = (minute, 0);
+            }
+            has_room &= self.of_strangers.1 < MOST_OF_STRANGERS;
+            self.of_strangers.1 = self.of_strangers.1.saturating_add(1);
         }
         if has_room {
             self.entries.push(Recorded {
@@ -67,7 +108,7 @@ impl Pending {
                 network,
             });
         } else {
-            self.count(event.kind(), None, actor, network, at);
+            self.count(event.kind(), None, actor, network, at, uptime);
         }
     }
 
@@ -79,8 +120,9 @@ impl Pending {
         actor: Actor,
         network: Option<AuditNetwork>,
         at: Timestamp,
+        uptime: Duration,
     ) {
-        self.turn_to(at);
+        self.period.get_or_insert(Period { at, uptime });
         let mut counted = Counted {
             kind,
             about,
@@ -88,53 +130,25 @@ impl Pending {
             network,
         };
         if self.counts.len() >= MOST_COUNTERS && !self.counts.contains_key(&counted) {
-            counted = Counted {
-                about: None,
-                actor: Actor::Service,
-                network: None,
-                ..counted
-            };
+            let about = None;
+            counted = Counted { about, ..counted }.without_network();
         }
         *self.counts.entry(counted).or_default() += 1;
     }
 
-    /// Takes what is to be stored: entries, the counts of past minutes, and those of this minute if `with_counts`.
-    pub(super) fn take(&mut self, now: Timestamp, with_counts: bool) -> Vec<Recorded> {
-        self.turn_to(now);
-        if with_counts {
-            self.close_minute();
+    /// Takes what is to be stored: entries, and the counts of a period that is over; all counts if `with_counts`. Counts stay
+    /// together until they are taken, so a store that is away does not make them more.
+    pub(super) fn take(&mut self, uptime: Duration, with_counts: bool) -> Vec<Recorded> {
+        let mut taken = std::mem::take(&mut self.entries);
+        let is_over = |period: &Period| uptime.saturating_sub(period.uptime) >= PERIOD;
+        if let Some(period) = self.period.take_if(|period| with_counts || is_over(period)) {
+            let counts = fold_networks(std::mem::take(&mut self.counts));
+            let at = period.at.as_millis().div_euclid(MINUTE_MS) * MINUTE_MS;
+            let at = Timestamp::from_millis(at);
+            let counts = counts.into_iter();
+            taken.extend(counts.map(|(counted, count)| counted.recorded(at, count)));
         }
-        std::mem::take(&mut self.entries)
-    }
-
-    fn turn_to(&mut self, at: Timestamp) {
-        let minute = at.as_millis().div_euclid(MINUTE_MS);
-        if minute != self.minute {
-            self.close_minute();
-            self.minute = minute;
-            self.of_strangers = 0;
-        }
-    }
-
-    /// Turns counts into entries.
-    fn close_minute(&mut self) {
-        if self.counts.is_empty() {
-            return;
-        }
-        let at = Timestamp::from_millis(self.minute.saturating_mul(MINUTE_MS));
-        let counts = std::mem::take(&mut self.counts);
-        for (counted, count) in fold_networks(counts) {
-            let mut event = AuditEvent::new(counted.kind).with("count", count);
-            if let Some((account, key)) = counted.about {
-                event = event.account(account).key(key);
-            }
-            self.entries.push(Recorded {
-                at,
-                event,
-                actor: counted.actor,
-                network: counted.network,
-            });
-        }
+        taken
     }
 }
 
@@ -149,11 +163,7 @@ fn fold_networks(counts: HashMap<Counted, u64>) -> Vec<(Counted, u64)> {
     for (counted, count) in sorted {
         let known = networks.entry((counted.kind, counted.about)).or_default();
         if *known >= MOST_NETWORKS {
-            let other = Counted {
-                network: None,
-                ..counted
-            };
-            *others.entry(other).or_default() += count;
+            *others.entry(counted.without_network()).or_default() += count;
         } else {
             *known += 1;
             kept.push((counted, count));

@@ -2,12 +2,17 @@
 #![allow(clippy::unwrap_used)]
 
 use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
 
 use super::*;
-use crate::audit::{AuditEntry, AuditFilter, AuditPosition, ChainBreak};
+use crate::audit::{AuditEnds, AuditEntry, AuditFilter, AuditNumber, AuditPosition, ChainBreak};
 use crate::grant::KeyLimits;
-use crate::ports::Descendants;
+use crate::grant::revocation::{RevocationResult, RevocationStatus};
+use crate::operator::{OperatorKey, OperatorRole};
+use crate::ports::{Chained, Descendants};
 use crate::secret::AccessKey;
+use crate::testing::MemoryStore;
+use crate::time::Timestamp;
 use crate::usecases::tests::{ADMIN, HOME, Stage, secs};
 use crate::usecases::{KeyRequest, Refusal, VerifyError, verify_audit};
 
@@ -18,6 +23,7 @@ impl Stage {
     }
 
     async fn list(&self, filter: &AuditFilter) -> Vec<AuditEntry> {
+        self.audit.store(true).await.unwrap();
         let page = self.audit.list(&Caller::Admin, filter, None, 1_000).await;
         page.unwrap().items
     }
@@ -68,13 +74,15 @@ async fn a_link_leaves_its_trace() {
 }
 
 #[tokio::test]
-async fn tokens_are_counted_for_each_key_network_and_minute() {
+async fn tokens_are_counted_for_each_key_and_network() {
     let stage = Stage::new().await;
     let (_, key) = stage.linked().await;
     let elsewhere = Ipv4Addr::new(203, 0, 113, 9).into();
-    for (seconds, address) in [(0, HOME), (1, HOME), (1, elsewhere), (60, HOME)] {
+    for (seconds, address) in [(0, HOME), (1, HOME), (598, elsewhere), (1, HOME)] {
         stage.clock.advance(secs(seconds));
         let caller = stage.caller(&key).await;
+        // The runtime does so every second.
+        stage.audit.store(false).await.unwrap();
         let handed = stage.tokens.hand_out(&caller, secs(0), address).await;
         assert!(handed.is_ok());
     }
@@ -189,6 +197,7 @@ async fn only_so_many_wait_for_the_store() {
         kind,
         ..AuditFilter::default()
     };
+    stage.audit.store(true).await.unwrap();
     let page = stage
         .audit
         .list(&Caller::Admin, &filter, None, 20_000)
@@ -284,7 +293,7 @@ async fn an_exported_head_reveals_that_an_older_log_was_put_back() {
     let verified = verify(Some(exported)).await.unwrap();
     assert_eq!(verified.entries, 2);
     let newer = AuditPosition {
-        number: crate::audit::AuditNumber(3),
+        number: AuditNumber(3),
         mac: verified.head.mac,
     };
     let broken = verify(Some(newer)).await;
@@ -297,5 +306,247 @@ async fn an_exported_head_reveals_that_an_older_log_was_put_back() {
     // The head was deleted because it was old, which the signed start shows.
     for old in [exported, verified.head] {
         assert_eq!(verify(Some(old)).await.unwrap().entries, 0);
+    }
+}
+
+#[tokio::test]
+async fn counts_are_merged_while_the_store_is_away() {
+    let stage = Stage::new().await;
+    stage.store.be_full(true);
+    for _ in 0..5 {
+        for n in 0..4_000 {
+            let about = Some((AccountId(n), AccessKeyId(n)));
+            let actor = Actor::Key(AccessKeyId(n));
+            stage
+                .audit
+                .count(AuditKind::TokenHandedOut, about, actor, HOME);
+        }
+        stage.clock.advance(secs(3_600));
+        assert!(stage.audit.store(false).await.is_err());
+    }
+    stage.store.be_full(false);
+    for _ in 0..3 {
+        stage.audit.store(true).await.unwrap();
+    }
+    let filter = AuditFilter::default();
+    let page = stage.audit.list(&Caller::Admin, &filter, None, 50_000);
+    let entries = page.await.unwrap().items;
+    assert_eq!(entries.len(), 8_000);
+    let counts = entries.iter().flat_map(|entry| entry.content.details());
+    let sum: u64 = counts.map(|(_, count)| count.parse::<u64>().unwrap()).sum();
+    assert_eq!(sum, 5 * 4_000);
+}
+
+#[tokio::test]
+async fn the_last_call_stores_what_came_after_a_failure_too() {
+    let stage = Stage::new().await;
+    let record = || {
+        let event = AuditEvent::new(AuditKind::RelinkRequired);
+        stage.audit.record(event, Actor::Service, None);
+    };
+    stage.store.be_full(true);
+    record();
+    assert!(stage.audit.store(false).await.is_err());
+    record();
+    stage.store.be_full(false);
+    stage.audit.store(true).await.unwrap();
+    let all = AuditFilter::default();
+    let stored = stage.store.audit_entries(&all, AuditNumber(0), 9).await;
+    assert_eq!(stored.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn reading_page_by_page_comes_to_an_end() {
+    let stage = Stage::new().await;
+    stage.linked().await;
+    let (all, mut after) = (AuditFilter::default(), None);
+    for _ in 0..30 {
+        stage.keys.count_operator(&Caller::Admin, HOME);
+        let page = stage.audit.list(&Caller::Admin, &all, after, 1).await;
+        after = page.unwrap().next;
+        if after.is_none() {
+            return;
+        }
+    }
+    panic!("each page adds an entry");
+}
+
+#[tokio::test]
+async fn a_discarded_outcome_of_a_revocation_is_not_recorded() {
+    let stage = Stage::new().await;
+    stage.linked().await;
+    let account = stage.last_account().await;
+    let away = crate::ports::ProviderError::Unavailable {
+        detail: "away".to_owned(),
+        retry_after: None,
+    };
+    stage.provider.answer_revoke(Err(away));
+    stage
+        .accounts
+        .delete(&Caller::Admin, account, HOME)
+        .await
+        .unwrap();
+    stage.clock.advance(secs(3_600));
+    let leases = stage.revoker.claim_due(9, &[]).await.unwrap();
+    let ended = RevocationResult::Ended {
+        status: RevocationStatus::Revoked,
+        fault: None,
+    };
+    for _ in 0..2 {
+        stage
+            .revoker
+            .record(&leases[0], Some(&ended))
+            .await
+            .unwrap();
+    }
+    assert_eq!(stage.of_kind(AuditKind::RevocationEnded).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_link_says_who_ended_it() {
+    let stage = Stage::new().await;
+    let (code, _) = stage.started().await;
+    let visitor = stage.visitor();
+    stage.consents.cancel(&code, &visitor).await.unwrap();
+    let ended = &stage.of_kind(AuditKind::LinkEnded).await[0].content;
+    assert_eq!(ended.actor, "person");
+    assert!(ended.network.is_some());
+}
+
+#[tokio::test]
+async fn an_auditor_reads_it() {
+    let stage = Stage::new().await;
+    stage.linked().await;
+    let key = OperatorKey {
+        name: "carol".to_owned(),
+        role: OperatorRole::Auditor,
+        key: AccessKey::new("the-key-of-carol"),
+    };
+    stage.operators.replace(std::slice::from_ref(&key)).unwrap();
+    let carol = stage.caller(&key.key).await;
+    stage.keys.count_operator(&carol, HOME);
+    let all = AuditFilter::default();
+    let page = stage.audit.list(&carol, &all, None, 100).await.unwrap();
+    assert!(!page.items.is_empty());
+    let used = stage.of_kind(AuditKind::OperatorUsed).await;
+    assert!(used[0].content.actor.starts_with("auditor"));
+}
+
+#[tokio::test]
+async fn each_network_of_a_flood_has_no_actor_of_its_own() {
+    let stage = Stage::new().await;
+    for n in 0..500 {
+        let (actor, address) = (
+            Actor::Key(AccessKeyId(n)),
+            Ipv4Addr::from(0x0a00_0000 + 256 * u32::try_from(n).unwrap()),
+        );
+        stage
+            .audit
+            .count(AuditKind::LinkWrongReturnCode, None, actor, address.into());
+    }
+    let counted = stage.of_kind(AuditKind::LinkWrongReturnCode).await;
+    assert_eq!(counted.len(), 21);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_wrong_neither_stops_retention_nor_deletes_young_entries() {
+    let stage = Stage::new().await;
+    let record = async || {
+        let event = AuditEvent::new(AuditKind::RelinkRequired);
+        stage.audit.record(event, Actor::Service, None);
+        stage.audit.store(true).await.unwrap();
+    };
+    const DAY: i64 = 24 * 3_600;
+    let now = stage.clock_now();
+    let set = |days: i64| {
+        let at = Timestamp::from_millis(now.as_millis() + days * DAY * 1_000);
+        stage.clock.set(at);
+    };
+    for days in [0, 500, 1, -500, 2] {
+        set(days);
+        record().await;
+    }
+    set(89);
+    assert_eq!(stage.audit.purge(100).await.unwrap(), 0);
+    // The first is too old, and the second too far ahead.
+    set(91);
+    assert_eq!(stage.audit.purge(100).await.unwrap(), 2);
+    set(92);
+    assert_eq!(stage.audit.purge(100).await.unwrap(), 2);
+    let chain = AuditChain::new(stage.ports.vault.clone());
+    let verified = verify_audit(stage.store.as_ref(), &chain, None).await;
+    assert_eq!(verified.unwrap().entries, 1);
+}
+
+/// A store whose oldest entries are deleted while somebody reads.
+struct Shrinking {
+    store: Arc<MemoryStore>,
+    chain: AuditChain,
+    /// How many entries are deleted after each time that the ends were read.
+    by: u64,
+}
+
+#[async_trait::async_trait]
+impl AuditStore for Shrinking {
+    async fn keep_entries(&self, entries: &[SignedEntry]) -> Result<(), StoreError> {
+        self.store.keep_entries(entries).await
+    }
+
+    async fn chain_entries(
+        &self,
+        chain: &AuditChain,
+        limit: u64,
+        now: Timestamp,
+    ) -> Result<Chained, StoreError> {
+        self.store.chain_entries(chain, limit, now).await
+    }
+
+    async fn audit_entries(
+        &self,
+        filter: &AuditFilter,
+        after: AuditNumber,
+        limit: u64,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        // Small pages, so that the start moves in the middle of the log.
+        self.store.audit_entries(filter, after, limit.min(4)).await
+    }
+
+    async fn audit_ends(&self) -> Result<Option<AuditEnds>, StoreError> {
+        let ends = self.store.audit_ends().await;
+        let none = Timestamp::from_millis(-2)..=Timestamp::from_millis(-1);
+        self.purge_entries(&self.chain, none, self.by).await?;
+        ends
+    }
+
+    async fn purge_entries(
+        &self,
+        chain: &AuditChain,
+        retained: RangeInclusive<Timestamp>,
+        limit: u64,
+    ) -> Result<u64, StoreError> {
+        self.store.purge_entries(chain, retained, limit).await
+    }
+}
+
+#[tokio::test]
+async fn retention_while_the_log_is_verified_is_no_false_alarm() {
+    for by in [1, 3, 5, 50] {
+        let stage = Stage::new().await;
+        let chain = AuditChain::new(stage.ports.vault.clone());
+        for _ in 0..100 {
+            let event = AuditEvent::new(AuditKind::RelinkRequired);
+            stage.audit.record(event, Actor::Service, None);
+        }
+        stage.audit.store(true).await.unwrap();
+        let all = AuditFilter::default();
+        let entries = stage.store.audit_entries(&all, AuditNumber(0), 100).await;
+        let exported = AuditPosition::of(&entries.unwrap()[1]);
+        let store = Shrinking {
+            store: Arc::clone(&stage.store),
+            chain: chain.clone(),
+            by,
+        };
+        let verified = verify_audit(&store, &chain, Some(exported)).await;
+        assert_eq!(verified.unwrap().head.number, AuditNumber(100), "{by}");
     }
 }

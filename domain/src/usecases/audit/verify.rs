@@ -1,6 +1,6 @@
 //! Checks the audit log, entry by entry.
 
-use crate::audit::{AuditChain, AuditEntry, AuditFilter, AuditPosition, ChainBreak};
+use crate::audit::{AuditChain, AuditEnds, AuditEntry, AuditFilter, AuditPosition, ChainBreak};
 use crate::ports::{AuditStore, StoreError};
 
 /// Entries read at a time.
@@ -50,22 +50,26 @@ pub async fn export_audit(
     each: &mut (dyn FnMut(&AuditEntry) + Send),
 ) -> Result<Verified, VerifyError> {
     let all = AuditFilter::default();
-    let mut walk = Walk::begin(store, chain, exported).await?;
+    let mut walk = Walk::new(exported);
     loop {
+        let ends = walk.signed_ends(store, chain).await?;
+        walk.begin_at(ends.start);
         let page = store.audit_entries(&all, walk.position.number, BATCH);
-        let page = page.await?;
-        for entry in &page {
-            walk.step(chain, entry).await?;
-            each(entry);
-        }
-        if page.is_empty() && walk.has_ended(chain).await? {
-            return walk.finish();
+        match walk.check(chain, &page.await?, ends.head, each) {
+            Ok(true) => return walk.finish(),
+            Ok(false) => {}
+            // Old entries may have been deleted since the ends were read. Then the start has moved.
+            Err(broken) => {
+                let now = walk.signed_ends(store, chain).await?;
+                if now.start == ends.start {
+                    return Err(broken.into());
+                }
+            }
         }
     }
 }
 
-struct Walk<'a> {
-    store: &'a dyn AuditStore,
+struct Walk {
     position: AuditPosition,
     entries: u64,
     exported: Option<AuditPosition>,
@@ -73,76 +77,61 @@ struct Walk<'a> {
     has_exported: bool,
 }
 
-impl<'a> Walk<'a> {
-    async fn begin(
-        store: &'a dyn AuditStore,
-        chain: &AuditChain,
-        exported: Option<AuditPosition>,
-    ) -> Result<Self, VerifyError> {
-        let position = match store.audit_ends().await? {
-            Some(ends) if chain.is_signed(&ends) => ends.start,
-            Some(_) => return Err(ChainBreak::Unsigned.into()),
-            None => AuditPosition::ORIGIN,
-        };
-        let has_exported = exported.is_none_or(|exported| {
-            // Deleted since because it was old: only the last deleted entry can be compared.
-            exported.number < position.number || exported == position
-        });
-        Ok(Self {
-            store,
-            position,
+impl Walk {
+    const fn new(exported: Option<AuditPosition>) -> Self {
+        Self {
+            position: AuditPosition::ORIGIN,
             entries: 0,
             exported,
-            has_exported,
-        })
-    }
-
-    async fn step(&mut self, chain: &AuditChain, entry: &AuditEntry) -> Result<(), VerifyError> {
-        let followed = match chain.follows(self.position, entry) {
-            // Old entries may have been deleted since the ends were read.
-            Err(_) if self.entries == 0 && self.has_moved(chain).await? => {
-                chain.follows(self.position, entry)
-            }
-            followed => followed,
-        };
-        self.position = followed?;
-        self.entries += 1;
-        self.has_exported |= self.exported == Some(self.position);
-        Ok(())
-    }
-
-    async fn has_moved(&mut self, chain: &AuditChain) -> Result<bool, VerifyError> {
-        let ends = self.store.audit_ends().await?;
-        let start = ends
-            .filter(|ends| chain.is_signed(ends))
-            .map(|ends| ends.start);
-        let moved = start.filter(|start| start.number > self.position.number);
-        self.position = moved.unwrap_or(self.position);
-        Ok(moved.is_some())
-    }
-
-    /// Whether the last entry is the signed head. The service may have added entries since the page was read.
-    async fn has_ended(&self, chain: &AuditChain) -> Result<bool, VerifyError> {
-        let Some(ends) = self.store.audit_ends().await? else {
-            return if self.position == AuditPosition::ORIGIN {
-                Ok(true)
-            } else {
-                Err(ChainBreak::Unsigned.into())
-            };
-        };
-        if !chain.is_signed(&ends) {
-            return Err(ChainBreak::Unsigned.into());
+            has_exported: exported.is_none(),
         }
-        if ends.head == self.position {
-            return Ok(true);
+    }
+
+    async fn signed_ends(
+        &self,
+        store: &dyn AuditStore,
+        chain: &AuditChain,
+    ) -> Result<AuditEnds, VerifyError> {
+        match store.audit_ends().await? {
+            Some(ends) if chain.is_signed(&ends) => Ok(ends),
+            None if self.entries == 0 => Ok(chain.empty()),
+            _ => Err(ChainBreak::Unsigned.into()),
         }
-        let all = AuditFilter::default();
-        let next = self.store.audit_entries(&all, self.position.number, 1);
-        if !next.await?.is_empty() {
+    }
+
+    /// Entries before the start were deleted because they were old. Of them, only the last one can be compared.
+    fn begin_at(&mut self, start: AuditPosition) {
+        if start.number > self.position.number {
+            self.position = start;
+        }
+        self.has_exported |= self.exported == Some(self.position)
+            || self
+                .exported
+                .is_some_and(|exported| exported.number < start.number);
+    }
+
+    /// Checks the next entries. Returns whether the log ends here.
+    fn check(
+        &mut self,
+        chain: &AuditChain,
+        page: &[AuditEntry],
+        head: AuditPosition,
+        each: &mut (dyn FnMut(&AuditEntry) + Send),
+    ) -> Result<bool, ChainBreak> {
+        for entry in page {
+            self.position = chain.follows(self.position, entry)?;
+            self.entries += 1;
+            self.has_exported |= self.exported == Some(self.position);
+            each(entry);
+        }
+        if !page.is_empty() {
             return Ok(false);
         }
-        let (last, head) = (self.position.number, ends.head.number);
-        Err(ChainBreak::Truncated { last, head }.into())
+        if self.position == head {
+            return Ok(true);
+        }
+        let (last, head) = (self.position.number, head.number);
+        Err(ChainBreak::Truncated { last, head })
     }
 
     fn finish(self) -> Result<Verified, VerifyError> {

@@ -2,10 +2,8 @@
 
 use super::{Consents, Visitor};
 use crate::audit::Actor;
-use crate::grant::AccountId;
-use crate::link::{Link, LinkCode, LinkState};
+use crate::link::LinkCode;
 use crate::ports::Descendants;
-use crate::time::Timestamp;
 use crate::usecases::Refusal;
 use crate::usecases::refusal::UNKNOWN_CODE;
 
@@ -31,7 +29,7 @@ impl Consents {
         let link = link.filter(|link| link.belongs_to(&browser));
         let link = link.ok_or(UNKNOWN_CODE)?;
         let now = self.clock.now();
-        let (id, at) = disownable(&link, now).ok_or(UNKNOWN_CODE)?;
+        let (id, at) = link.disownable(now).ok_or(UNKNOWN_CODE)?;
         tracing::warn!(link = link.id.0, account = id.0, provider = %link.provider, "the person takes the consent back");
         let account = self.accounts.account(id).await?.ok_or(UNKNOWN_CODE)?;
         if account.created_at == at {
@@ -49,15 +47,5 @@ impl Consents {
             .await?;
             Ok(Disowned::Key)
         }
-    }
-}
-
-/// The account that a link led to, and when, while the person may take it back.
-fn disownable(link: &Link, now: Timestamp) -> Option<(AccountId, Timestamp)> {
-    match link.state {
-        LinkState::Linked { account, at } => {
-            (now.since(at) < Link::KEPT_AFTER_END).then_some((account, at))
-        }
-        _ => None,
     }
 }

@@ -115,17 +115,19 @@ impl Consents {
     /// As [`Consents::look_up`].
     pub async fn cancel(&self, code: &str, visitor: &Visitor<'_>) -> Result<(), Refusal> {
         let link = self.entered(code, visitor).await?;
-        self.deny(link).await
+        self.deny(link, visitor.address).await
     }
 
-    async fn deny(&self, mut link: Link) -> Result<(), Refusal> {
+    async fn deny(&self, mut link: Link, address: IpAddr) -> Result<(), Refusal> {
         const TRIES: usize = 5;
         for _ in 0..TRIES {
             let now = self.clock.now();
             if link.status(now).is_final() {
                 return Ok(());
             }
-            match self.ender.end(&link, Ending::Denied(None)).await {
+            let (ending, address) = (Ending::Denied(None), Some(address));
+            let ended = self.ender.end_by(Actor::Person, address, &link, ending);
+            match ended.await {
                 Ok(()) => return Ok(()),
                 // A poll of the provider moved it on in between.
                 Err(StoreError::Conflict) => {

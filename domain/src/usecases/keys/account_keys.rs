@@ -5,8 +5,7 @@ use std::net::IpAddr;
 use super::Keys;
 use crate::audit::Actor;
 use crate::grant::{
-    AccessKeyId, AccountId, ExceedsMaker, KeyLimits, KeyMaker, KeyRecord, NewKey, descendants,
-    expiry_under,
+    AccessKeyId, AccountId, KeyLimits, KeyMaker, KeyRecord, NewKey, OutlivesMaker, expiry_under,
 };
 use crate::ports::{Descendants, KeyCreation, StoreError};
 use crate::secret::AccessKey;
@@ -60,12 +59,12 @@ impl Keys {
         Ok(Page::cut(keys.collect(), limit, |key| key.id))
     }
 
-    /// Creates a key that may read the token and the account. A key that makes another one passes its own limits and expiry
-    /// on where the request has none.
+    /// Creates a key that may read the token and the account. A key that makes another one passes its own expiry on where the
+    /// request has none.
     ///
     /// # Errors
-    /// The same as for listing keys. [`Refusal::Unprocessable`] if the name is invalid, the expiry is in the past, the key
-    /// could do more than the one that makes it, or the account has too many keys.
+    /// The same as for listing keys. [`Refusal::Unprocessable`] if the name is invalid, the expiry is in the past or later
+    /// than that of the key that makes it, there are too many networks, or the account has too many keys.
     pub async fn create(
         &self,
         caller: &Caller,
@@ -80,7 +79,7 @@ impl Keys {
             hash: self.vault.hash_access_key(&access_key),
             name: named(&request.name)?,
             maker: maker(caller),
-            limits: allowed(caller, &request)?,
+            limits: allowed(request.limits)?,
             created_at: self.clock.now(),
             expires_at: self.expiry(caller, request.expires_at)?,
         };
@@ -102,7 +101,8 @@ impl Keys {
         }
     }
 
-    /// Deletes a key of an account, possibly the caller's own, and with it what comes from it if asked to. On return no
+    /// Deletes a key of an account, possibly the caller's own, and with it the keys that it has made if asked to, or if the person
+    /// may still disown its link: who deletes a key must not save what it has made from "This was not me". On return no
     /// replica serves a token for any of them.
     ///
     /// # Errors
@@ -134,8 +134,18 @@ impl Keys {
         with: Descendants,
         address: IpAddr,
     ) -> Result<(), Refusal> {
-        for key in self.doomed(id, key, with).await? {
-            self.ender.end_relinks(id, Some(key)).await?;
+        let ended = self.ender.end_relinks(id, Some(key), actor, address);
+        ended.await?;
+        // Not earlier: one of these links may have been completed just now.
+        let with = match self.ender.can_be_disowned(key).await? {
+            true => Descendants::Deleted,
+            false => with,
+        };
+        if with == Descendants::Deleted {
+            for made in self.made_by(id, key).await? {
+                let ended = self.ender.end_relinks(id, Some(made), actor, address);
+                ended.await?;
+            }
         }
         let audit = self.audit.draft(actor, Some(address));
         let gone = self.keys.delete_key(id, key, with, audit).await?;
@@ -150,19 +160,14 @@ impl Keys {
         Ok(())
     }
 
-    /// The keys whose links are ended before they are deleted.
-    async fn doomed(
+    async fn made_by(
         &self,
         id: AccountId,
         key: AccessKeyId,
-        with: Descendants,
-    ) -> Result<Vec<AccessKeyId>, Refusal> {
-        let mut doomed = vec![key];
-        if with == Descendants::Deleted {
-            let all = self.keys.keys(id, None, u64::MAX).await?;
-            doomed.extend(descendants(key, &all));
-        }
-        Ok(doomed)
+    ) -> Result<Vec<AccessKeyId>, StoreError> {
+        let all = self.keys.keys(id, None, u64::MAX).await?;
+        let made = all.iter().filter(|other| other.goes_with(key));
+        Ok(made.map(|made| made.id).collect())
     }
 
     fn expiry(
@@ -171,44 +176,45 @@ impl Keys {
         asked: Option<Timestamp>,
     ) -> Result<Option<Timestamp>, Refusal> {
         let asked = in_the_future("expires_at", asked, self.clock.now())?;
-        match caller {
-            Caller::Key(maker) => Ok(expiry_under(asked, maker.expires_at)?),
-            _ => Ok(asked),
-        }
+        Ok(expiry_under(asked, maker_expiry(caller))?)
     }
 }
 
 /// Who makes a key for this caller.
-fn maker(caller: &Caller) -> KeyMaker {
+pub(in crate::usecases) fn maker(caller: &Caller) -> KeyMaker {
     match caller {
         Caller::Key(key) => KeyMaker::Key(key.id),
         Caller::Nobody | Caller::Admin | Caller::Auditor | Caller::Enroller => KeyMaker::Operator,
     }
 }
 
-/// The limits of a key that this caller makes.
-fn allowed(caller: &Caller, request: &KeyRequest) -> Result<KeyLimits, Refusal> {
-    let asked = request.limits.clone();
-    if asked.networks.len() > KeyLimits::MOST_NETWORKS {
+/// When this caller's own key expires: what it makes expires no later.
+pub(in crate::usecases) fn maker_expiry(caller: &Caller) -> Option<Timestamp> {
+    match caller {
+        Caller::Key(maker) => maker.expires_at,
+        _ => None,
+    }
+}
+
+fn allowed(limits: KeyLimits) -> Result<KeyLimits, Refusal> {
+    if limits.networks.len() > KeyLimits::MOST_NETWORKS {
         let detail = format!(
             "networks has more than {} entries",
             KeyLimits::MOST_NETWORKS
         );
         return Err(Refusal::Unprocessable(detail));
     }
-    match caller {
-        Caller::Key(maker) => Ok(asked.under(&maker.limits)?),
-        _ => Ok(asked),
+    Ok(limits)
+}
+
+impl From<OutlivesMaker> for Refusal {
+    fn from(error: OutlivesMaker) -> Self {
+        Self::Unprocessable(error.to_string())
     }
 }
 
-impl From<ExceedsMaker> for Refusal {
-    fn from(exceeds: ExceedsMaker) -> Self {
-        Self::Unprocessable(exceeds.to_string())
-    }
-}
-
-const NO_SUCH_KEY: Refusal = Refusal::NotFound("the account has no such key");
+/// For a key that the account does not have.
+pub const NO_SUCH_KEY: Refusal = Refusal::NotFound("the account has no such key");
 
 fn named(name: &str) -> Result<String, Refusal> {
     let name = checked("name", name)?;

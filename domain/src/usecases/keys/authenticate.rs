@@ -6,12 +6,13 @@ use std::time::Duration;
 use super::Keys;
 use super::unknown::WRONG_NETWORK;
 use crate::audit::{Actor, AuditKind};
-use crate::grant::KeyBinding;
+use crate::grant::{AccessKeyId, KeyBinding, KeyHolder};
 use crate::link::LinkState;
 use crate::observe::BearerRefusal;
 use crate::operator::OperatorRole;
-use crate::secret::{AccessKey, KeyedHash};
-use crate::usecases::caller::{ALTERED_KEY, ShownKey, UNKNOWN_KEY};
+use crate::secret::{AccessKey, KeyedHash, WorkloadToken};
+use crate::time::Timestamp;
+use crate::usecases::caller::{ALTERED_KEY, NOT_FOR_WORKLOADS, ShownKey, UNKNOWN_KEY};
 use crate::usecases::{Caller, Refusal};
 
 impl Keys {
@@ -20,7 +21,8 @@ impl Keys {
     ///
     /// # Errors
     /// [`Refusal::Unauthorized`] for a bearer that is no key of this service, an expired one, or one that may not be used from
-    /// this address; [`Refusal::KeyUsedTooOften`].
+    /// this address; [`Refusal::KeyUsedTooOften`]; [`Refusal::Forbidden`] for a workload's JWT, which
+    /// [`Workloads`](crate::usecases::Workloads) recognises where it is accepted.
     pub async fn authenticate(
         &self,
         bearer: Option<&AccessKey>,
@@ -40,7 +42,7 @@ impl Keys {
         bearer: Option<&AccessKey>,
         from: IpAddr,
     ) -> Result<Caller, Refusal> {
-        let caller = match self.operator_or_key(bearer) {
+        let caller = match self.operator_or_key(bearer)? {
             Shown::Other(caller) => caller,
             Shown::Key(key) => {
                 let hash = self.vault.hash_access_key(key);
@@ -60,7 +62,7 @@ impl Keys {
         bearer: Option<&AccessKey>,
         from: IpAddr,
     ) -> Result<Caller, Refusal> {
-        match self.operator_or_key(bearer) {
+        match self.operator_or_key(bearer)? {
             Shown::Other(caller) => Ok(caller),
             Shown::Key(key) => {
                 let hash = self.vault.hash_access_key(key);
@@ -78,16 +80,19 @@ impl Keys {
         }
     }
 
-    fn operator_or_key<'a>(&self, bearer: Option<&'a AccessKey>) -> Shown<'a> {
+    fn operator_or_key<'a>(&self, bearer: Option<&'a AccessKey>) -> Result<Shown<'a>, Refusal> {
         let Some(bearer) = bearer else {
-            return Shown::Other(Caller::Nobody);
+            return Ok(Shown::Other(Caller::Nobody));
         };
-        match self.operators.recognise(bearer) {
+        Ok(match self.operators.recognise(bearer) {
             Some(OperatorRole::Admin) => Shown::Other(Caller::Admin),
             Some(OperatorRole::Auditor) => Shown::Other(Caller::Auditor),
             Some(OperatorRole::Enroll) => Shown::Other(Caller::Enroller),
+            None if self.trusts_workloads && WorkloadToken::is_like(bearer.expose()) => {
+                return Err(NOT_FOR_WORKLOADS);
+            }
             None => Shown::Key(bearer),
-        }
+        })
     }
 
     /// Looks a key up. Its link may be completed between the two reads that find the key and its link, so it is read again
@@ -109,6 +114,39 @@ impl Keys {
         Ok(Caller::Key(key))
     }
 
+    /// Whether the key of a workload is as this service has written it. One that is not is reported.
+    pub(in crate::usecases) fn is_genuine(&self, key: &KeyHolder) -> bool {
+        let is_genuine = !is_behind_its_link(key) && self.macs.is_genuine(key);
+        if !is_genuine {
+            self.altered(key);
+        }
+        is_genuine
+    }
+
+    /// Admits a workload with its genuine key, and notes that the key was used.
+    ///
+    /// # Errors
+    /// An expired key, one that may not be used from this address, or one that is used too often.
+    pub(in crate::usecases) fn admit(
+        &self,
+        key: KeyHolder,
+        from: IpAddr,
+    ) -> Result<Caller, Refusal> {
+        self.within_limits(&key, from)?;
+        let caller = Caller::Key(ShownKey::from(key));
+        self.note_use(&caller);
+        Ok(caller)
+    }
+
+    /// When a key was last used, as the store knows it or later.
+    pub(in crate::usecases) fn last_used(
+        &self,
+        key: AccessKeyId,
+        stored: Option<Timestamp>,
+    ) -> Option<Timestamp> {
+        self.uses.latest(key, stored)
+    }
+
     async fn read(&self, hash: &KeyedHash, source: Source) -> Result<ShownKey, Refusal> {
         let found = match source {
             Source::Store => self.keys.find_key(hash).await?.map(ShownKey::from),
@@ -117,7 +155,7 @@ impl Keys {
         found.ok_or(UNKNOWN_KEY)
     }
 
-    fn altered(&self, key: &ShownKey) -> Refusal {
+    fn altered(&self, key: &KeyHolder) -> Refusal {
         self.observer.key_altered();
         let account = key.binding.account().map(|account| account.0);
         tracing::error!(
@@ -129,7 +167,7 @@ impl Keys {
     }
 
     /// Checks what limits the use of a genuine key.
-    fn within_limits(&self, key: &ShownKey, from: IpAddr) -> Result<(), Refusal> {
+    fn within_limits(&self, key: &KeyHolder, from: IpAddr) -> Result<(), Refusal> {
         if key.expires_at.is_some_and(|at| at <= self.clock.now()) {
             return Err(Refusal::Unauthorized("this access key has expired"));
         }
@@ -148,6 +186,7 @@ impl Keys {
         })
     }
 
+    /// Notes that the caller's key was used.
     fn note_use(&self, caller: &Caller) {
         if let Caller::Key(key) = caller {
             self.uses.note(key.id, self.clock.now());
@@ -173,6 +212,6 @@ enum Shown<'a> {
 }
 
 /// Whether the link of a key says that it is complete, and the key's own row does not.
-fn is_behind_its_link(key: &ShownKey) -> bool {
+pub(in crate::usecases) fn is_behind_its_link(key: &KeyHolder) -> bool {
     matches!(&key.binding, KeyBinding::Link(link) if matches!(link.state, LinkState::Linked { .. }))
 }

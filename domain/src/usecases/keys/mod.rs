@@ -20,7 +20,10 @@ use crate::ports::{Clock, KeyStore, StoreError};
 use crate::rate_limit::RateLimit;
 use crate::vault::{RowMacs, Vault};
 
-pub use account_keys::{HandedKey, KeyPage, KeyRequest};
+pub(super) use account_keys::{maker, maker_expiry};
+pub(super) use authenticate::is_behind_its_link;
+
+pub use account_keys::{HandedKey, KeyPage, KeyRequest, NO_SUCH_KEY};
 
 /// Authenticates callers, and manages the access keys of an account.
 pub struct Keys {
@@ -34,6 +37,7 @@ pub struct Keys {
     ender: LinkEnder,
     withdrawals: Withdrawals,
     operators: Arc<Operators>,
+    trusts_workloads: bool,
     uses: KeyUses,
     unknown: UnknownBearers,
     /// How often limited keys were used, in this process.
@@ -49,6 +53,7 @@ impl Keys {
     pub(super) fn new(
         ports: &Ports,
         operators: &Arc<Operators>,
+        trusts_workloads: bool,
         accounts: &AccountReader,
         ender: &LinkEnder,
         withdrawals: Withdrawals,
@@ -64,6 +69,7 @@ impl Keys {
             ender: ender.clone(),
             withdrawals,
             operators: Arc::clone(operators),
+            trusts_workloads,
             uses: KeyUses::default(),
             unknown: UnknownBearers::default(),
             used: RateLimit::of_each(),

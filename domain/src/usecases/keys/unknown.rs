@@ -19,20 +19,18 @@ pub(super) const WRONG_NETWORK: &str = "this access key may not be used from thi
 /// lock each other out. The 200 random bits of a key need no lockout.
 pub(super) struct UnknownBearers(RateLimit<Network>);
 
-impl UnknownBearers {
-    /// One unknown bearer in this time gets a 401; more of them get a 429.
-    const EVERY: Duration = Duration::from_secs(2);
-    /// So many may come at once.
-    const BURST: u32 = 30;
-}
-
 impl Default for UnknownBearers {
     fn default() -> Self {
-        Self(RateLimit::new(Self::EVERY, Self::BURST))
+        Self(RateLimit::new(Keys::UNKNOWN_EVERY, Keys::UNKNOWN_AT_ONCE))
     }
 }
 
 impl Keys {
+    /// One unknown bearer of a network in this time gets a 401; more of them get a 429.
+    pub const UNKNOWN_EVERY: Duration = Duration::from_secs(2);
+    /// So many may come at once.
+    pub const UNKNOWN_AT_ONCE: u32 = 30;
+
     /// Counts, reports and logs a refusal to recognise a bearer from this address. Returns the refusal for the caller:
     /// [`Refusal::TooManyUnknownKeys`] where its network has tried too many.
     #[must_use]

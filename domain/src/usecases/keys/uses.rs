@@ -21,11 +21,15 @@ impl KeyUses {
 
     /// A key as it is with the uses that the store does not know of.
     pub(super) fn overlay(&self, key: KeyRecord) -> KeyRecord {
-        let noted = self.lock().get(&key.id).copied();
         KeyRecord {
-            last_used_at: key.last_used_at.max(noted),
+            last_used_at: self.latest(key.id, key.last_used_at),
             ..key
         }
+    }
+
+    /// When a key was last used, as the store knows it or later.
+    pub(super) fn latest(&self, key: AccessKeyId, stored: Option<Timestamp>) -> Option<Timestamp> {
+        stored.max(self.lock().get(&key).copied())
     }
 
     /// Stores all uses at once. Keeps them if the store fails.

@@ -61,7 +61,7 @@ impl Links {
         if self.vault.return_code(link).is_typed(return_code) {
             return self.complete(link, held, address).await;
         }
-        let tries_left = self.count_wrong(link).await?;
+        let tries_left = self.count_wrong(link, address).await?;
         tracing::warn!(link = link.id.0, provider = %link.provider, tries_left, "wrong return code");
         let wrong = AuditEvent::wrong_return_code(link, tries_left);
         self.audit
@@ -79,19 +79,25 @@ impl Links {
             .completer
             .seal_to(held.owner.clone(), link, &held.grant)?;
         let audit = self.audit.draft(Actor::Key(link.key), Some(address));
-        self.completer.complete(link, grant, audit).await?;
-        Ok(())
+        match self.completer.complete(link, grant, audit).await {
+            Err(StoreError::Altered(altered)) => {
+                self.ender.end_altered(link, altered).await?;
+                Err(Refusal::LinkEnded)
+            }
+            completed => Ok(completed.map(drop)?),
+        }
     }
 
     /// Counts a wrong code, or ends the link with the last one. Returns how many tries are left.
-    async fn count_wrong(&self, link: &Link) -> Result<u32, StoreError> {
+    async fn count_wrong(&self, link: &Link, address: IpAddr) -> Result<u32, StoreError> {
         if link.return_code_tries.is_some_and(|tries| tries > 1) {
             let now = self.clock.now();
             let counted = self.links.count_wrong_return_code(link, now).await?;
             return Ok(counted.return_code_tries.unwrap_or_default());
         }
         let ending = Ending::Failed(ReturnCode::not_confirmed());
-        self.ender.end(link, ending).await?;
+        let (actor, address) = (Actor::Key(link.key), Some(address));
+        self.ender.end_by(actor, address, link, ending).await?;
         Ok(0)
     }
 

@@ -1,13 +1,16 @@
 //! Ends links that lead to no account, and revokes the tokens that they hold.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::audit::{Actor, AuditEvent};
+use crate::fault::Fault;
 use crate::grant::{AccessKeyId, AccountId};
 use crate::link::{Ending, Link, LinkState, SealedGrant};
 use crate::observe::{LinkEnd, Observer};
 use crate::ports::{Clock, LinkStore, StoreError};
 use crate::usecases::{AuditLog, Ports, Refusal, Revoker};
+use crate::vault::AlteredKey;
 
 /// Ends links that lead to no account.
 #[derive(Clone)]
@@ -30,9 +33,25 @@ impl LinkEnder {
         }
     }
 
-    /// Ends a link. Tokens that it holds are revoked.
+    /// Ends a link because of what the provider, the clock, or a person at the provider has said. Tokens that it holds are
+    /// revoked.
     pub(in crate::usecases) async fn end(
         &self,
+        link: &Link,
+        ending: Ending,
+    ) -> Result<(), StoreError> {
+        let actor = match ending {
+            Ending::Denied(_) => Actor::Person,
+            Ending::Expired | Ending::Failed(_) => Actor::Service,
+        };
+        self.end_by(actor, None, link, ending).await
+    }
+
+    /// Does the same on behalf of a caller.
+    pub(in crate::usecases) async fn end_by(
+        &self,
+        actor: Actor,
+        address: Option<IpAddr>,
         link: &Link,
         ending: Ending,
     ) -> Result<(), StoreError> {
@@ -45,7 +64,7 @@ impl LinkEnder {
         let now = self.clock.now();
         let ended = self.links.end_link(link, ending.clone(), stray, now);
         ended.await?;
-        self.report_end(link, &ending);
+        self.report_end(actor, address, link, &ending);
         Ok(())
     }
 
@@ -65,6 +84,19 @@ impl LinkEnder {
             Err(StoreError::Conflict) => self.revoke(link, grant).await,
             ended => ended,
         }
+    }
+
+    /// Ends a link whose key was tampered with.
+    pub(in crate::usecases) async fn end_altered(
+        &self,
+        link: &Link,
+        altered: AlteredKey,
+    ) -> Result<(), StoreError> {
+        self.observer.key_altered();
+        tracing::error!(link = link.id.0, key = link.key.0, error = %altered, "link refused: it would open the account to a key that does not belong to it");
+        let detail = "the stored key of this link is not the one that was handed out with it";
+        let fault = Fault::new("key_altered", detail);
+        self.end(link, Ending::Failed(fault)).await
     }
 
     /// Whether tokens are stored with a link. A link has one consent, so an attempt to store them that seemed to fail has
@@ -98,6 +130,8 @@ impl LinkEnder {
         &self,
         account: AccountId,
         by: Option<AccessKeyId>,
+        actor: Actor,
+        address: IpAddr,
     ) -> Result<(), Refusal> {
         const TRIES: usize = 20;
         for _ in 0..TRIES {
@@ -107,7 +141,8 @@ impl LinkEnder {
                 return Ok(());
             }
             for link in open {
-                match self.end(&link, Ending::Denied(None)).await {
+                let ending = Ending::Denied(None);
+                match self.end_by(actor, Some(address), &link, ending).await {
                     // A link that has moved on is read again.
                     Ok(()) | Err(StoreError::Conflict) => {}
                     Err(error) => return Err(error.into()),
@@ -117,7 +152,17 @@ impl LinkEnder {
         Err(StoreError::Conflict.into())
     }
 
-    fn report_end(&self, link: &Link, ending: &Ending) {
+    /// Whether the person may still say "This was not me" about a link of this key.
+    pub(in crate::usecases) async fn can_be_disowned(
+        &self,
+        key: AccessKeyId,
+    ) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        let links = self.links.links_of_key(key).await?;
+        Ok(links.iter().any(|link| link.disownable(now).is_some()))
+    }
+
+    fn report_end(&self, actor: Actor, address: Option<IpAddr>, link: &Link, ending: &Ending) {
         let (outcome, fault) = match ending {
             Ending::Denied(why) => (LinkEnd::Denied, why.as_ref()),
             Ending::Expired => (LinkEnd::Expired, None),
@@ -128,7 +173,7 @@ impl LinkEnder {
         let detail = fault.map(|fault| &*fault.detail);
         tracing::info!(link = id.0, %provider, outcome = outcome_word, code, detail, "link ended");
         let event = AuditEvent::link_ended(link, outcome, code);
-        self.audit.record(event, Actor::Service, None);
+        self.audit.record(event, actor, address);
         self.observer.link_ended(id, provider, outcome);
     }
 }

@@ -5,7 +5,9 @@ mod confirm;
 mod ender;
 mod guesses;
 mod poll;
+mod relink;
 mod start;
+mod start_for_workload;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,18 +18,19 @@ use super::{AuditLog, Operators, Ports, Providers, Settings};
 use crate::entropy::Entropy;
 use crate::link::{CodeLimit, Link, PollLimit, ReturnCodePolicy};
 use crate::observe::Observer;
-use crate::ports::{Clock, LinkStore, StoreError};
+use crate::ports::{Clock, KeyStore, LinkStore, StoreError};
 use crate::vault::Vault;
 
 pub(super) use completer::LinkCompleter;
 pub(super) use ender::LinkEnder;
 pub(super) use guesses::GuessLimiter;
 pub use poll::LinkReport;
-pub use start::{LinkRequest, StartedLink};
+pub use start::{KEY_IS_KEPT, LinkRequest, RETURN_CODES_ARE_OFF, StartedLink};
 
 /// For clients: request a link code, poll it and confirm it.
 pub struct Links {
     links: Arc<dyn LinkStore>,
+    keys: Arc<dyn KeyStore>,
     vault: Vault,
     clock: Arc<dyn Clock>,
     entropy: Arc<Entropy>,
@@ -60,6 +63,7 @@ impl Links {
     ) -> Self {
         Self {
             links: ports.store.clone(),
+            keys: ports.store.clone(),
             vault: ports.vault.clone(),
             clock: Arc::clone(&ports.clock),
             entropy: Arc::clone(&ports.entropy),
@@ -110,6 +114,7 @@ mod tests {
     mod confirm;
     mod guesses;
     mod poll;
+    mod relink;
     mod room;
     mod start;
 }

@@ -8,7 +8,7 @@ use super::Links;
 use crate::audit::{Actor, AuditEvent};
 use crate::grant::{InertKey, KeyHolder, KeyRole, ProviderName};
 use crate::link::{Link, LinkCode, Network, Requester, ReturnCodePolicy, TooManyCodes};
-use crate::ports::{LinkCreation, NewLink, NewLinkKey, StoreError};
+use crate::ports::{LinkCreation, LinkingWorkload, NewLink, NewLinkKey, StoreError};
 use crate::secret::{AccessKey, KeyedHash};
 use crate::time::Timestamp;
 use crate::usecases::caller::{AUDITING_ONLY, READING_ONLY, UNKNOWN_KEY, account_of};
@@ -16,6 +16,13 @@ use crate::usecases::expiry::in_the_future;
 use crate::usecases::name::checked;
 use crate::usecases::refusal::NO_RETURN_CODE;
 use crate::usecases::{Caller, Refusal};
+use crate::workload::{Rule, WorkloadRefusal};
+
+/// Why a relink cannot ask for a role or an expiry.
+pub const KEY_IS_KEPT: &str =
+    "role and key_expires_at are for new keys: an account that is linked again keeps its key";
+/// Why no link can ask for a return code.
+pub const RETURN_CODES_ARE_OFF: &str = "this service offers no return codes";
 
 /// A request for a link code.
 #[derive(Debug, Clone, Default)]
@@ -49,16 +56,17 @@ pub struct StartedLink {
 }
 
 /// A link to be stored under some code.
-struct Wanted {
-    provider: ProviderName,
-    requester: Requester,
+pub(super) struct Wanted {
+    pub(super) provider: ProviderName,
+    pub(super) requester: Requester,
     /// The network whose link codes are limited.
-    network: Option<KeyedHash>,
-    key: NewLinkKey,
-    return_code: bool,
-    most_open: u64,
-    actor: Actor,
-    address: Option<IpAddr>,
+    pub(super) network: Option<KeyedHash>,
+    pub(super) key: NewLinkKey,
+    pub(super) return_code: bool,
+    pub(super) most_open: u64,
+    pub(super) actor: Actor,
+    pub(super) address: Option<IpAddr>,
+    pub(super) workload: Option<LinkingWorkload>,
 }
 
 impl Links {
@@ -99,8 +107,7 @@ impl Links {
                 (provider.name().clone(), key, Some(access_key))
             }
             Caller::Key(_) if request.role.is_some() || request.key_expires_at.is_some() => {
-                let detail = "role and key_expires_at are for new keys: an account that is linked again keeps its key";
-                return Err(Refusal::Unprocessable(detail.to_owned()));
+                return Err(Refusal::Unprocessable(KEY_IS_KEPT.to_owned()));
             }
             Caller::Key(holder) => {
                 let (provider, key) = self.relink(holder, request.provider.as_deref()).await?;
@@ -127,6 +134,7 @@ impl Links {
             key,
             return_code: request.return_code,
             most_open,
+            workload: None,
             actor: Actor::from(caller),
             address: request.address,
         };
@@ -163,12 +171,15 @@ impl Links {
     }
 
     /// Judges whether a link at this provider may ask for a return code, or must.
-    fn judge_return_code(&self, asked: bool, provider: &ProviderName) -> Result<(), Refusal> {
+    pub(super) fn judge_return_code(
+        &self,
+        asked: bool,
+        provider: &ProviderName,
+    ) -> Result<(), Refusal> {
         match (self.return_code, asked) {
             (ReturnCodePolicy::Required, false) => return Err(Refusal::ReturnCodeRequired),
             (ReturnCodePolicy::Off, true) => {
-                let detail = "this service offers no return codes".to_owned();
-                return Err(Refusal::Unprocessable(detail));
+                return Err(Refusal::Unprocessable(RETURN_CODES_ARE_OFF.to_owned()));
             }
             _ => {}
         }
@@ -188,7 +199,7 @@ impl Links {
     }
 
     /// Stores a link under a code that no other link has.
-    async fn create(&self, wanted: Wanted) -> Result<LinkCode, Refusal> {
+    pub(super) async fn create(&self, wanted: Wanted) -> Result<LinkCode, Refusal> {
         const TRIES: usize = 20;
         let provider = &wanted.provider;
         let digits = self.guesses.code_digits().await?;
@@ -203,6 +214,7 @@ impl Links {
                 key: wanted.key,
                 created_at: now,
                 expires_at: now + self.code_ttl,
+                workload: wanted.workload.clone(),
                 return_code: wanted.return_code,
             };
             let macs = self.vault.row_macs();
@@ -217,6 +229,7 @@ impl Links {
                     return Ok(code);
                 }
                 Ok(LinkCreation::CodeTaken) => {}
+                Ok(LinkCreation::TokenUsed) => return Err(token_used().into()),
                 Ok(LinkCreation::OverCapacity) => break,
                 Ok(LinkCreation::TooManyCodes(TooManyCodes { retry_after })) => {
                     let address = wanted.requester.address;
@@ -232,7 +245,12 @@ impl Links {
     }
 }
 
-fn client_name(name: Option<String>) -> Result<Option<String>, Refusal> {
+fn token_used() -> WorkloadRefusal {
+    let detail = "this token has asked for a link code before; request a new token";
+    WorkloadRefusal::new(Rule::SingleUse, detail)
+}
+
+pub(super) fn client_name(name: Option<String>) -> Result<Option<String>, Refusal> {
     let name = name.map(|name| checked("client_name", &name)).transpose()?;
     Ok(name.filter(|name| !name.is_empty()))
 }

@@ -2,12 +2,10 @@
 
 use super::{Outcome, Redeemer};
 use crate::audit::{Actor, AuditEvent};
-use crate::fault::Fault;
 use crate::grant::NewGrant;
 use crate::link::pace::IDENTIFY_WITHIN;
 use crate::link::{Ending, Link, LinkState, PollSchedule, SealedGrant};
 use crate::ports::StoreError;
-use crate::vault::AlteredKey;
 
 impl Redeemer {
     /// Records an outcome. Returns the link if there is more to do at once, under the same lease.
@@ -31,7 +29,9 @@ impl Redeemer {
                 let grant = NewGrant::clone(grant);
                 let audit = self.audit.draft(Actor::Person, None);
                 match self.completer.complete(link, grant, audit).await {
-                    Err(StoreError::Altered(altered)) => self.refuse(link, altered).await?,
+                    Err(StoreError::Altered(altered)) => {
+                        self.ender.end_altered(link, altered).await?;
+                    }
                     completed => drop(completed?),
                 }
             }
@@ -44,15 +44,6 @@ impl Redeemer {
             Outcome::Over(ending) => self.ender.end(link, ending.clone()).await?,
         }
         Ok(None)
-    }
-
-    /// Ends a link whose key was tampered with, and revokes its tokens.
-    async fn refuse(&self, link: &Link, altered: AlteredKey) -> Result<(), StoreError> {
-        self.observer.key_altered();
-        tracing::error!(link = link.id.0, key = link.key.0, error = %altered, "link refused: it would open the account to a key that does not belong to it");
-        let detail = "the stored key of this link is not the one that was handed out with it";
-        let fault = Fault::new("key_altered", detail);
-        self.ender.end(link, Ending::Failed(fault)).await
     }
 
     /// Stores tokens that just arrived. They exist nowhere else, so they are stored even if the lease was lost meanwhile, as

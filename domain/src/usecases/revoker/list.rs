@@ -9,7 +9,8 @@ use crate::usecases::{Caller, Refusal};
 /// One page of revocations.
 pub type RevocationPage = Page<Revocation, RevocationId>;
 
-const ADMIN_ONLY: Refusal = Refusal::Forbidden("only the admin sees revocations");
+/// For a key that is not the admin key.
+pub const ADMIN_ONLY: Refusal = Refusal::Forbidden("only the admin sees revocations");
 
 impl Revoker {
     /// Lists pending revocations, and for a week those that have ended, to the admin and to auditors.

@@ -27,7 +27,7 @@ use crate::ports::{Clock, RevocationStore, StoreError, WriteTestStore};
 use crate::time::Timestamp;
 use crate::vault::Vault;
 
-pub use list::RevocationPage;
+pub use list::{ADMIN_ONLY, RevocationPage};
 
 /// Revokes tokens at providers (RFC 7009), and retries for a day.
 pub struct Revoker {
@@ -120,7 +120,9 @@ impl Revoker {
             RevocationResult::Ended { fault, .. } => {
                 let code = fault.as_ref().map(|fault| &*fault.code);
                 let event = AuditEvent::revocation_ended(&lease.revocation, outcome, code);
-                self.audit.record(event, Actor::Service, None);
+                if kept {
+                    self.audit.record(event, Actor::Service, None);
+                }
                 let outcome = outcome.as_str();
                 let detail = fault.as_ref().map(|fault| &*fault.detail);
                 tracing::info!(revocation, %provider, outcome, code, detail, kept, "revocation ended");

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ports::ProviderError;
+use crate::usecases::AccountQuery;
 
 #[tokio::test]
 async fn tokens_are_for_access_keys_of_linked_accounts() {
@@ -64,17 +65,33 @@ async fn an_access_key_sees_its_own_account_and_the_admin_all() {
         .answer_identify(Ok(ScriptedProvider::person("bob")));
     let (_, bob) = stage.linked().await;
     let (alice, bob) = (stage.caller(&alice).await, stage.caller(&bob).await);
-    let own = stage.accounts.list(&bob, None, 50).await.unwrap().items;
+    let own = stage
+        .accounts
+        .list(&bob, AccountQuery::default(), None, 50)
+        .await
+        .unwrap()
+        .items;
     assert_eq!(own.len(), 1);
     let hidden = stage.accounts.get(&alice, own[0].id).await;
     assert!(matches!(hidden, Err(Refusal::NotFound(_))));
 
     let admin = stage.caller(&AccessKey::new(ADMIN)).await;
-    let first = stage.accounts.list(&admin, None, 1).await.unwrap();
+    let first = stage
+        .accounts
+        .list(&admin, AccountQuery::default(), None, 1)
+        .await
+        .unwrap();
     assert_eq!(first.items.len(), 1);
-    let rest = stage.accounts.list(&admin, first.next, 1).await.unwrap();
+    let rest = stage
+        .accounts
+        .list(&admin, AccountQuery::default(), first.next, 1)
+        .await
+        .unwrap();
     assert_eq!((rest.items.len(), rest.next), (1, None));
-    let nobody = stage.accounts.list(&Caller::Nobody, None, 1).await;
+    let nobody = stage
+        .accounts
+        .list(&Caller::Nobody, AccountQuery::default(), None, 1)
+        .await;
     assert!(matches!(nobody, Err(Refusal::Unauthorized(_))));
 }
 

@@ -1,6 +1,7 @@
 //! The services over the fakes, on a clock that stands still; and tests that concern several of them.
 #![allow(clippy::unwrap_used)]
 
+mod admin_sessions;
 mod altered_rows;
 mod authorization;
 mod operators;
@@ -105,7 +106,7 @@ impl Stage {
     pub(super) async fn link_for(&self, caller: &Caller) -> Result<StartedLink, Refusal> {
         let requester = Requester {
             client_name: Some("cron".to_owned()),
-            address: None,
+            ..Requester::default()
         };
         self.links
             .start(

@@ -1,6 +1,7 @@
 //! Several operators, each with a key.
 
 use super::*;
+use crate::usecases::AccountQuery;
 
 fn key(name: &str, role: OperatorRole) -> OperatorKey {
     OperatorKey {
@@ -25,7 +26,7 @@ async fn each_key_has_its_role_and_all_can_be_replaced() {
         key("dave", OperatorRole::Enroll),
     ];
     assert!(stage.link_for(&Caller::Nobody).await.is_ok());
-    stage.operators.replace(&all);
+    stage.operators.replace(&all).unwrap();
     for admin in ["alice", "bob"] {
         assert!(matches!(caller(&stage, admin).await, Ok(Caller::Admin)));
     }
@@ -37,13 +38,23 @@ async fn each_key_has_its_role_and_all_can_be_replaced() {
     let replaced = AccessKey::new(ADMIN);
     let refused = stage.keys.authenticate(Some(&replaced), address(9)).await;
     assert!(matches!(refused, Err(Refusal::Unauthorized(_))));
-    stage.operators.replace(&all[1..3]);
+    // Without an enrolment key, everybody could link accounts.
+    for without in [&all[1..3], &[]] {
+        stage.operators.replace(without).unwrap_err();
+        assert!(matches!(caller(&stage, "dave").await, Ok(Caller::Enroller)));
+    }
+    let next = [
+        key("bob", OperatorRole::Admin),
+        key("erin", OperatorRole::Enroll),
+    ];
+    stage.operators.replace(&next).unwrap();
     assert!(matches!(caller(&stage, "bob").await, Ok(Caller::Admin)));
     for gone in ["alice", "dave"] {
         assert!(caller(&stage, gone).await.is_err(), "{gone}");
     }
-    assert!(stage.link_for(&Caller::Nobody).await.is_ok());
-    stage.operators.replace(&[]);
+    let refused = stage.link_for(&Caller::Nobody).await.err();
+    assert!(matches!(refused, Some(Refusal::EnrollKeyRequired)));
+    stage.operators.replace(&next[1..]).unwrap();
     assert!(caller(&stage, "bob").await.is_err());
 }
 
@@ -52,7 +63,8 @@ async fn an_auditor_reads_what_an_admin_reads_and_changes_nothing() {
     let stage = Stage::new().await;
     stage
         .operators
-        .replace(&[key("carol", OperatorRole::Auditor)]);
+        .replace(&[key("carol", OperatorRole::Auditor)])
+        .unwrap();
     stage.linked().await;
     let (carol, id) = (
         caller(&stage, "carol").await.unwrap(),
@@ -61,7 +73,7 @@ async fn an_auditor_reads_what_an_admin_reads_and_changes_nothing() {
     assert_eq!(
         stage
             .accounts
-            .list(&carol, None, 9)
+            .list(&carol, AccountQuery::default(), None, 9)
             .await
             .unwrap()
             .items

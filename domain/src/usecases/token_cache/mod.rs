@@ -1,8 +1,8 @@
 //! Remembers for half a second what keys open, so that most requests for a token ask no database.
 //!
 //! Every remembered answer is confirmed by a read of the database that began at most [`SERVED_FOR`] ago. The runtime has them
-//! confirmed every [`CONFIRM_EVERY`]; what is not confirmed is read again. Whoever deletes a key or an account waits longer than that before the deletion is
-//! acknowledged (see [`withdrawal`](super::withdrawal)), so no replica serves a token after it. Times are taken from
+//! confirmed every [`CONFIRM_EVERY`]; what is not confirmed is read again. Whoever deletes a key or an account waits longer than
+//! that before the deletion is acknowledged (see [`withdrawal`](super::withdrawal)), so no replica serves a token after it. Times are taken from
 //! [`Clock::uptime`], which nobody sets and which counts the time that the machine was suspended.
 
 mod memory;

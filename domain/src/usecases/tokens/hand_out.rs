@@ -131,14 +131,15 @@ impl Tokens {
     }
 }
 
-fn token_key(caller: &Caller) -> Result<&ShownKey, Refusal> {
+/// For an operator's key.
+pub const NOT_FOR_OPERATORS: Refusal =
+    Refusal::Forbidden("only an access key opens a token; operators' keys do not");
+
+pub(super) fn token_key(caller: &Caller) -> Result<&ShownKey, Refusal> {
     match caller {
         Caller::Key(key) => Ok(key),
         Caller::Nobody => Err(KEY_NEEDED),
-        Caller::Admin | Caller::Auditor | Caller::Enroller => {
-            let detail = "only an access key opens a token; operators' keys do not";
-            Err(Refusal::Forbidden(detail))
-        }
+        Caller::Admin | Caller::Auditor | Caller::Enroller => Err(NOT_FOR_OPERATORS),
     }
 }
 

@@ -1,5 +1,6 @@
 //! For clients: the access token of their account.
 
+mod exchange;
 mod hand_out;
 mod renewal;
 
@@ -11,7 +12,9 @@ use super::{AuditLog, Ports, TokenCache};
 use crate::ports::{Clock, KeyStore};
 use crate::vault::Vault;
 
-pub use hand_out::HandedToken;
+pub use exchange::ExchangeError;
+pub use hand_out::{HandedToken, NOT_FOR_OPERATORS};
+pub use renewal::NOTHING_TO_REFRESH_WITH;
 pub(super) use renewal::Renewal;
 
 /// For clients: the access token of their account.

@@ -15,7 +15,7 @@ use crate::usecases::{Ports, RefreshOnDemand, RefreshRequest, Refusal};
 const OURS: [&str; 2] = [Fault::UNAVAILABLE, Fault::NOT_CONFIGURED];
 
 /// The answer for a healthy account without a refresh token, for as long as its access token lasts.
-const NOTHING_TO_REFRESH_WITH: &str = "the provider gave no refresh token, so there is nothing to refresh with; the access token serves as long as it lasts";
+pub const NOTHING_TO_REFRESH_WITH: &str = "the provider gave no refresh token, so there is nothing to refresh with; the access token serves as long as it lasts";
 
 /// How long a caller waits for a refresh. The rest of the request fits into the 15 s that an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(14);

@@ -1,4 +1,4 @@
-{{- define "labels" -}}
+{{- define "central-oauth.labels" -}}
 app.kubernetes.io/name: central-oauth
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}

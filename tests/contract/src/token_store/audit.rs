@@ -1,13 +1,14 @@
 //! The audit log.
 
 use std::collections::HashSet;
+use std::ops::RangeInclusive;
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::audit::{
-    Actor, AuditEntry, AuditEvent, AuditFilter, AuditKind, AuditNumber, KeptEntry,
+    Actor, AuditEntry, AuditEvent, AuditFilter, AuditKind, AuditNumber, SignedEntry,
 };
-use central_oauth_domain::grant::{AccessKeyId, AccountId};
-use central_oauth_domain::ports::{Descendants, StoreError, TokenStore};
+use central_oauth_domain::grant::{AccessKeyId, AccountId, KeyMaker, NewKey};
+use central_oauth_domain::ports::{Descendants, KeyCreation, StoreError, TokenStore};
 use central_oauth_domain::testing::{audit_chain, audit_draft};
 use central_oauth_domain::usecases::verify_audit;
 use tokio::task::JoinSet;
@@ -16,14 +17,19 @@ use super::Fixture;
 use super::samples::*;
 
 /// An entry of second `n`.
-fn entry(n: u64) -> KeptEntry {
+fn entry(n: u64) -> SignedEntry {
     let event = AuditEvent::new(AuditKind::KeyCreated).with("number", n);
     audit_draft(Actor::Admin, at(n)).entry(event)
 }
 
+/// What is dated in second `n` or later, by a clock that is not far ahead.
+fn since(n: u64) -> RangeInclusive<Timestamp> {
+    at(n)..=at(100_000)
+}
+
 async fn chain_all(store: &dyn TokenStore) {
     let chain = audit_chain();
-    while store.chain_entries(&chain, 100, at(0)).await.unwrap() > 0 {}
+    while store.chain_entries(&chain, 100, at(0)).await.unwrap().taken > 0 {}
 }
 
 async fn log(store: &dyn TokenStore) -> Vec<AuditEntry> {
@@ -74,14 +80,13 @@ pub(super) async fn an_entry_is_kept_once(fixture: &dyn Fixture) {
 pub(super) async fn they_are_chained_in_batches(fixture: &dyn Fixture) {
     let store = fixture.store();
     let chain = audit_chain();
-    assert_eq!(store.chain_entries(&chain, 10, at(0)).await.unwrap(), 0);
+    let none = store.chain_entries(&chain, 10, at(0)).await.unwrap();
+    assert_eq!((none.taken, none.is_broken), (0, false));
     let kept: Vec<_> = (0..25).map(entry).collect();
     store.keep_entries(&kept).await.unwrap();
     for chained in [10, 10, 5, 0] {
-        assert_eq!(
-            store.chain_entries(&chain, 10, at(0)).await.unwrap(),
-            chained
-        );
+        let done = store.chain_entries(&chain, 10, at(0)).await.unwrap();
+        assert_eq!((done.taken, done.is_broken), (chained, false));
     }
     let entries = log(&*store).await;
     let order: Vec<_> = entries.iter().map(|entry| entry.content.at).collect();
@@ -179,17 +184,17 @@ pub(super) async fn they_are_found_by_what_they_say(fixture: &dyn Fixture) {
 pub(super) async fn old_ones_are_deleted_and_the_rest_is_verified(fixture: &dyn Fixture) {
     let store = fixture.store();
     let chain = audit_chain();
-    assert_eq!(store.purge_entries(&chain, at(99), 10).await.unwrap(), 0);
+    assert_eq!(store.purge_entries(&chain, since(99), 10).await.unwrap(), 0);
     let kept: Vec<_> = (0..20).map(entry).collect();
     store.keep_entries(&kept).await.unwrap();
     chain_all(&*store).await;
     for (before, purged, left) in [(0, 0, 20), (5, 5, 15), (18, 10, 5), (18, 3, 2)] {
-        let deleted = store.purge_entries(&chain, at(before), 10).await;
+        let deleted = store.purge_entries(&chain, since(before), 10).await;
         assert_eq!(deleted.unwrap(), purged);
         assert_eq!(log(&*store).await.len(), left);
         assert_verified(&*store, left as u64).await;
     }
-    assert_eq!(store.purge_entries(&chain, at(99), 10).await.unwrap(), 2);
+    assert_eq!(store.purge_entries(&chain, since(99), 10).await.unwrap(), 2);
     store.keep_entries(&[entry(20)]).await.unwrap();
     assert_eq!(log(&*store).await[0].number, AuditNumber(21));
     assert_verified(&*store, 1).await;
@@ -201,10 +206,54 @@ pub(super) async fn one_that_is_dated_ahead_keeps_no_others(fixture: &dyn Fixtur
     let kept = [1, 900_000, 3, 4].map(entry);
     store.keep_entries(&kept).await.unwrap();
     chain_all(&*store).await;
-    assert_eq!(store.purge_entries(&chain, at(4), 10).await.unwrap(), 3);
-    assert_eq!(store.purge_entries(&chain, at(4), 10).await.unwrap(), 0);
+    assert_eq!(store.purge_entries(&chain, since(4), 10).await.unwrap(), 3);
+    assert_eq!(store.purge_entries(&chain, since(4), 10).await.unwrap(), 0);
     assert_eq!(log(&*store).await[0].content.at, at(4));
     assert_verified(&*store, 1).await;
+}
+
+pub(super) async fn one_that_is_dated_long_ago_takes_no_others(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let chain = audit_chain();
+    let kept = [5, 1, 6].map(entry);
+    store.keep_entries(&kept).await.unwrap();
+    chain_all(&*store).await;
+    assert_eq!(store.purge_entries(&chain, since(4), 10).await.unwrap(), 0);
+    assert_eq!(store.purge_entries(&chain, since(6), 10).await.unwrap(), 2);
+    assert_verified(&*store, 1).await;
+}
+
+pub(super) async fn each_descendant_of_a_deleted_key_leaves_an_entry(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    let owner = found(&*store, 1).await.key;
+    let mut made = Vec::new();
+    for n in 2..5 {
+        let maker = KeyMaker::Key(owner);
+        let key = NewKey {
+            maker,
+            ..new_key(n, ada.id)
+        };
+        let created = store.create_key(key, PLENTY, macs(), draft(Actor::Admin));
+        let KeyCreation::Created(record) = created.await.unwrap() else {
+            panic!("not created");
+        };
+        made.push(record.id);
+    }
+    let with = Descendants::Deleted;
+    let gone = store.delete_key(ada.id, owner, with, draft(Actor::Admin));
+    assert_eq!(gone.await.unwrap().len(), 4);
+    let entries = log(&*store).await.into_iter().map(|entry| entry.content);
+    let mut deleted = entries.filter(|content| content.kind == "key.deleted");
+    let first = deleted.next().unwrap();
+    assert_eq!((first.key, &*first.detail), (Some(owner), "descendants=3"));
+    let mut others = Vec::new();
+    for content in deleted {
+        assert_eq!(content.detail, format!("deleted_with={owner}"));
+        others.extend(content.key);
+    }
+    others.sort();
+    assert_eq!(others, made);
 }
 
 /// What changes a key leaves an entry exactly if it has changed something.

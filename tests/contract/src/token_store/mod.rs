@@ -1,6 +1,7 @@
 //! What a store promises.
 
 mod accounts;
+mod admin_sessions;
 mod audit;
 mod callbacks;
 mod clock_steps;
@@ -15,6 +16,7 @@ mod guesses;
 mod hash_key;
 mod key_macs;
 mod keys;
+mod labels;
 mod outages;
 mod polling;
 mod purging;
@@ -29,6 +31,7 @@ mod reserving;
 mod revocations;
 mod samples;
 mod seals;
+mod workloads;
 mod write_tests;
 
 use std::pin::Pin;
@@ -122,6 +125,10 @@ where
             a_missing_refresh_token_keeps_the_old_one, a_refresh_token_stays_with_its_origin,
             a_dead_refresh_token_is_not_kept, linking_heals, many_links_of_one_person_at_once,
         },
+        labels::{
+            a_link_keeps_those_that_it_was_asked_for_with, the_account_gets_them_and_keeps_them,
+            they_go_with_the_account, lists_hold_what_the_filter_admits,
+        },
         relinking::{
             other_keys_keep_working, another_person_is_refused, the_key_must_open_the_account,
             failing_takes_nothing_away, open_ones_can_be_looked_up,
@@ -198,7 +205,8 @@ where
             entries_come_back_as_they_were_kept, an_entry_is_kept_once, they_are_chained_in_batches,
             many_at_once_make_one_chain, they_are_found_by_what_they_say,
             old_ones_are_deleted_and_the_rest_is_verified, one_that_is_dated_ahead_keeps_no_others, changes_of_keys_leave_entries,
-            a_deleted_account_leaves_an_entry,
+            a_deleted_account_leaves_an_entry, one_that_is_dated_long_ago_takes_no_others,
+            each_descendant_of_a_deleted_key_leaves_an_entry,
         },
         seals::{
             an_empty_store_needs_no_key, every_value_needs_its_key, many_rows_may_share_a_few_keys,
@@ -209,6 +217,14 @@ where
         },
         replicas::{
             they_say_who_they_are, they_are_seen_again, who_ends_is_forgotten, who_is_gone_is_forgotten,
+        },
+        workloads::{
+            one_is_found_by_its_identity, a_token_works_once, of_many_at_once_one_uses_a_token,
+            expired_tokens_are_forgotten, an_account_s_workloads_come_and_go,
+        },
+        admin_sessions::{
+            they_are_found_by_their_tokens, the_latest_use_stands, one_that_has_ended_stays_ended,
+            unused_ones_are_forgotten,
         },
         write_tests::{a_store_that_works_passes, a_test_leaves_an_empty_store_empty, many_test_at_once},
         purging::{

@@ -23,7 +23,7 @@ use central_oauth_domain::ports::{
 use central_oauth_domain::secret::{KeyedHash, Sealed};
 use central_oauth_domain::testing::{FakeCipher, audit_draft};
 use central_oauth_domain::vault::{RowMacs, Vault};
-use central_oauth_domain::{Fault, Timestamp};
+use central_oauth_domain::{Fault, Labels, Timestamp};
 
 /// More links than any case opens.
 pub(super) const PLENTY: u64 = 10_000;
@@ -118,11 +118,14 @@ pub(super) fn new_link(n: u8) -> NewLink {
         requester: Requester {
             client_name: Some("nightly build 🌙".to_owned()),
             address: Some("192.0.2.7".to_owned()),
+            workload: None,
+            labels: Labels::default(),
         },
         network: None,
         key: NewLinkKey::New(InertKey::owner(key(n))),
         created_at: at(0),
         expires_at: at(0) + LIFETIME,
+        workload: None,
         return_code: false,
     }
 }

@@ -67,13 +67,18 @@ fn problem(error: &Error) -> Problem {
         return Problem::new(Code::InvalidRequest, "the body is incomplete");
     }
     if let Some(ParseParamError { name, reason }) = error.downcast_ref() {
-        let detail = format!("the parameter {name} is invalid: {reason}");
-        return Problem::new(Code::InvalidRequest, detail);
+        return bad_parameter(name, reason);
     }
     match code(error.status()) {
         Some(code) => Problem::new(code, error.to_string()),
         None => Problem::internal(error),
     }
+}
+
+/// The problem of a parameter that cannot be parsed.
+pub(crate) fn bad_parameter(name: &str, reason: &str) -> Problem {
+    let detail = format!("the parameter {name} is invalid: {reason}");
+    Problem::new(Code::InvalidRequest, detail)
 }
 
 /// Returns the code for an error that has only a status; `None` if the error is not the caller's fault.

@@ -93,6 +93,15 @@ impl Answer {
         };
         let documented = &operation["responses"][self.status.to_string()];
         assert!(documented.is_object(), "{method} {template}: {}", self.text);
+        if let Some(code) = self.body["code"].as_str().filter(|_| self.status >= 400) {
+            let examples = &documented["content"]["application/problem+json"]["examples"];
+            let codes = examples.as_object().unwrap().values();
+            let mut codes = codes.map(|example| example["value"]["code"].as_str().unwrap());
+            assert!(
+                codes.any(|known| known == code),
+                "{method} {template}: {code}"
+            );
+        }
     }
 }
 

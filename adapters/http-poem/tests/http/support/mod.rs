@@ -9,4 +9,4 @@ mod world;
 pub(crate) use answer::Answer;
 pub(crate) use log::written;
 pub(crate) use provider::{Person, ScriptedProvider};
-pub(crate) use world::{ADMIN, World};
+pub(crate) use world::{ADMIN, ISSUER, World};

@@ -9,9 +9,13 @@ use central_oauth_domain::operator::{OperatorKey, OperatorRole};
 use central_oauth_domain::ports::{Clock as _, OAuthProvider};
 use central_oauth_domain::secret::AccessKey;
 use central_oauth_domain::testing::{
-    FakeCipher, FixedClock, MemoryStore, ports, seeded_entropy, services, settings,
+    FakeCipher, FixedClock, MemoryStore, ScriptedIdentities, ports, seeded_entropy, services,
+    settings,
 };
-use central_oauth_domain::usecases::{Providers, Services, Settings, Visitor, unlock};
+use central_oauth_domain::usecases::{
+    Providers, Services, Settings, Visitor, WorkloadTrust, unlock,
+};
+use central_oauth_domain::workload::{Policy, Preset, TrustedIssuer};
 use central_oauth_http_poem::{AllowedHosts, Connections, HttpSettings, app};
 use poem::endpoint::BoxEndpoint;
 use poem::http::Method;
@@ -29,6 +33,8 @@ pub(crate) const ADMIN: &str = "the-admin-key";
 pub(crate) struct World {
     pub(crate) clock: FixedClock,
     pub(crate) provider: Arc<ScriptedProvider>,
+    pub(crate) identities: Arc<ScriptedIdentities>,
+    pub(crate) store: Arc<MemoryStore>,
     services: Arc<Services>,
     client: TestClient<BoxEndpoint<'static, Response>>,
 }
@@ -44,6 +50,8 @@ pub(crate) struct Options {
     pub(crate) forgetful: bool,
     /// The store does not say any more whether it is there.
     pub(crate) silent: bool,
+    /// The policies of trusted workloads.
+    pub(crate) policies: Vec<Policy>,
 }
 
 impl Default for Options {
@@ -56,7 +64,23 @@ impl Default for Options {
             poll_interval: Duration::from_secs(2),
             forgetful: false,
             silent: false,
+            policies: Vec::new(),
         }
+    }
+}
+
+/// The issuer of the workloads.
+pub(crate) const ISSUER: &str = "https://token.actions.githubusercontent.com";
+
+fn github() -> TrustedIssuer {
+    let preset = Preset::GithubActions;
+    let immutable = preset.immutable_claims().iter();
+    TrustedIssuer {
+        name: "github".to_owned(),
+        url: ISSUER.to_owned(),
+        preset,
+        audience: "https://auth.example".to_owned(),
+        immutable_claims: immutable.map(|it| (*it).to_owned()).collect(),
     }
 }
 
@@ -76,7 +100,14 @@ impl World {
             store = Arc::default();
         }
         store.be_silent(options.silent);
+        let identities = Arc::new(ScriptedIdentities::default());
+        let trust = WorkloadTrust {
+            identities: Arc::clone(&identities) as _,
+            issuers: vec![github()],
+            policies: options.policies.clone(),
+        };
         let settings = Settings {
+            workloads: (!trust.policies.is_empty()).then_some(trust),
             link_code_ttl: Duration::from_millis(600_900),
             poll_interval: options.poll_interval,
             operators: operators(&options),
@@ -86,7 +117,7 @@ impl World {
         let providers = options.providers.into_iter();
         let providers = providers.map(|provider| -> Arc<dyn OAuthProvider> { provider });
         let ports = ports(
-            store,
+            store.clone(),
             vault.unwrap(),
             Arc::new(clock.clone()),
             entropy,
@@ -102,6 +133,8 @@ impl World {
         let client = TestClient::new(app(Arc::clone(&services), settings, None).boxed());
         Self {
             clock,
+            identities,
+            store,
             provider: provider.unwrap_or_else(|| Arc::new(ScriptedProvider::new("none"))),
             services,
             client,

@@ -1,7 +1,9 @@
 //! The person takes a consent back.
 
+use crate::grant::{AccessKeyId, KeyLimits};
 use crate::link::Link;
 use crate::usecases::Disowned;
+use crate::usecases::KeyRequest;
 use crate::usecases::tests::*;
 
 impl Stage {
@@ -12,6 +14,21 @@ impl Stage {
     async fn is_known(&self, key: &AccessKey) -> bool {
         self.keys.authenticate(Some(key), HOME).await.is_ok()
     }
+}
+
+async fn made_by(stage: &Stage, key: &AccessKey) -> (AccessKeyId, AccessKey) {
+    let caller = stage.caller(key).await;
+    let Caller::Key(ref shown) = caller else {
+        panic!("no key");
+    };
+    let request = KeyRequest {
+        name: "made".to_owned(),
+        expires_at: None,
+        limits: KeyLimits::default(),
+    };
+    let account = stage.last_account().await;
+    let made = stage.keys.create(&caller, account, request, HOME).await;
+    (shown.id, made.unwrap().access_key)
 }
 
 #[tokio::test]
@@ -32,7 +49,10 @@ async fn of_an_account_that_was_there_before_only_the_key_goes() {
     let (_, first) = stage.linked().await;
     stage.clock.advance(secs(1));
     let (code, second) = stage.linked().await;
+    let (_, kept) = made_by(&stage, &first).await;
+    let (_, made) = made_by(&stage, &second).await;
     assert_eq!(stage.disown(&code).await.unwrap(), Disowned::Key);
+    assert!(stage.is_known(&kept).await && !stage.is_known(&made).await);
     assert!(stage.is_known(&first).await && !stage.is_known(&second).await);
     assert_eq!(stage.store.accounts(None, 9).await.unwrap().len(), 1);
     assert!(stage.provider.revoked().is_empty());
@@ -57,4 +77,21 @@ async fn only_the_browser_that_confirmed_may_and_only_for_a_day() {
     let late = stage.disown(&code).await;
     assert!(matches!(late, Err(Refusal::NotFound(_))));
     assert!(stage.is_known(&key).await);
+}
+
+#[tokio::test]
+async fn a_key_that_deletes_itself_saves_nothing_that_it_has_made() {
+    let stage = Stage::new().await;
+    stage.linked().await;
+    for (age, is_saved) in [(secs(0), false), (Link::KEPT_AFTER_END, true)] {
+        let (_, key) = stage.linked().await;
+        let (id, made) = made_by(&stage, &key).await;
+        stage.clock.advance(age);
+        let (account, own) = (stage.last_account().await, stage.caller(&key).await);
+        let deleted = stage
+            .keys
+            .delete(&own, account, id, Descendants::Kept, HOME);
+        deleted.await.unwrap();
+        assert_eq!(stage.is_known(&made).await, is_saved, "{age:?}");
+    }
 }

@@ -63,6 +63,7 @@ async fn what_a_leaked_key_has_made_goes_with_it_if_asked_to() {
         let Caller::Key(key) = stage.caller(&leaked).await else {
             panic!("no key");
         };
+        stage.clock.advance(crate::link::Link::KEPT_AFTER_END);
         // An open relink of the leaked key goes in any case.
         let relink = stage.link_for(&stage.caller(&leaked).await).await.unwrap();
         let owner = stage.caller(&own).await;

@@ -1,6 +1,6 @@
 //! Links that wait for a return code.
 
-use crate::link::{LinkState, ReturnCode, ReturnCodePolicy};
+use crate::link::{Link, LinkCode, LinkState, ReturnCode, ReturnCodePolicy};
 use crate::ports::{LinkStore, Prompt};
 use crate::secret::CallbackQuery;
 use crate::usecases::Callback;
@@ -308,4 +308,31 @@ async fn the_operator_decides() {
     let refused = ask(&required, false).await;
     assert!(matches!(refused, Err(Refusal::ReturnCodeRequired)));
     assert!(ask(&required, true).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_link_that_was_given_to_another_key_ends() {
+    let stage = Stage::new().await;
+    let (_, eves) = stage.linked().await;
+    let Caller::Key(eve) = stage.caller(&eves).await else {
+        panic!("no access key");
+    };
+    let bob = ScriptedProvider::person("bob");
+    stage.provider.answer_identify(Ok(bob));
+    let (code, _) = stage.confirming(&Caller::Nobody).await;
+    let hash = LinkCode::parse(&code).unwrap();
+    let hash = stage.ports.vault.hash_link_code(&hash);
+    let link = stage.store.find_link(&hash).await.unwrap().unwrap();
+    stage.store.replace_link(Link {
+        key: eve.id,
+        ..link
+    });
+    let typed = stage.return_code(&code).await;
+    let refused = stage.send(&code, &eves, &typed).await;
+    assert!(matches!(refused, Err(Refusal::LinkEnded)), "{refused:?}");
+    let LinkStatus::Failed(fault) = stage.status(&code, &eves).await else {
+        panic!("not failed");
+    };
+    assert_eq!(fault.code, "key_altered");
+    assert_eq!(stage.revocations().await.len(), 1);
 }

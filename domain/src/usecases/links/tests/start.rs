@@ -56,7 +56,7 @@ async fn names_that_could_deceive_the_person_are_refused() {
     for name in ["a\nb", "right\u{202e}left", &"x".repeat(101)] {
         let requester = Requester {
             client_name: Some(name.to_owned()),
-            address: None,
+            ..Requester::default()
         };
         let request = LinkRequest {
             provider: None,

@@ -17,7 +17,9 @@ use crate::ports::{
 use crate::secret::Sealed;
 use crate::testing::audit_draft;
 use crate::usecases::tests::*;
-use crate::usecases::{Exchange, HandedToken, RefreshOnDemand, RefreshRequest, Workers};
+use crate::usecases::{
+    AccountQuery, Exchange, HandedToken, RefreshOnDemand, RefreshRequest, Workers,
+};
 
 fn gone() -> ProviderError {
     ProviderError::Unavailable {
@@ -50,7 +52,10 @@ impl Stage {
 
     /// All accounts as an operator sees them.
     async fn listed(&self) -> Vec<Account> {
-        let page = self.accounts.list(&Caller::Admin, None, 100).await;
+        let page = self
+            .accounts
+            .list(&Caller::Admin, AccountQuery::default(), None, 100)
+            .await;
         page.unwrap().items
     }
 

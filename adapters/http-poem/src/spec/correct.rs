@@ -1,77 +1,12 @@
-//! The OpenAPI document: poem-openapi's output with some corrections.
+//! Adds what the macros of poem-openapi cannot express.
 
-use std::collections::HashMap;
-use std::marker::PhantomData;
-
-use poem::endpoint::BoxEndpoint;
-use poem::http::Method;
-use poem_openapi::OpenApi;
-use poem_openapi::registry::{MetaApi, Registry};
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::api::{Api, service};
-use crate::error::Code;
+use crate::error::{Code, PROBLEM_JSON};
+use crate::failure;
 
-/// The OpenAPI document as JSON, ending with a new line.
-#[must_use]
-pub fn spec_json() -> String {
-    let mut text = serde_json::to_string_pretty(&document()).unwrap_or_default();
-    text.push('\n');
-    text
-}
-
-/// The OpenAPI document as YAML.
-#[must_use]
-pub fn spec_yaml() -> String {
-    serde_yaml::to_string(&document()).unwrap_or_default()
-}
-
-/// The parts in the order in which people read them. Below, keys are sorted, whatever features of serde_json another
-/// crate enables, because the document must not depend on the build.
-#[derive(Serialize)]
-struct Document {
-    openapi: Value,
-    info: Value,
-    servers: Value,
-    tags: Value,
-    paths: Value,
-    components: Value,
-}
-
-fn document() -> Document {
-    let written = service(Described::<Api>(PhantomData)).spec();
-    let mut value: Value = serde_json::from_str(&written).unwrap_or_default();
-    correct(&mut value);
-    value.sort_all_objects();
-    let mut part = |name: &str| value.get_mut(name).map(Value::take).unwrap_or_default();
-    Document {
-        openapi: part("openapi"),
-        info: part("info"),
-        servers: part("servers"),
-        tags: part("tags"),
-        paths: part("paths"),
-        components: part("components"),
-    }
-}
-
-/// Operations without a broker and database, for description only.
-struct Described<T>(PhantomData<T>);
-
-impl<T: OpenApi> OpenApi for Described<T> {
-    fn meta() -> Vec<MetaApi> {
-        T::meta()
-    }
-
-    fn register(registry: &mut Registry) {
-        T::register(registry);
-    }
-
-    fn add_routes(self, _: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
-}
-
-/// Adds what the macros cannot express.
-fn correct(document: &mut Value) {
+/// Corrects the document.
+pub(super) fn correct(document: &mut Value) {
     correct_values(document);
     let schemas = document["components"]["schemas"].clone();
     let mut requests = Vec::new();
@@ -83,7 +18,9 @@ fn correct(document: &mut Value) {
             .get_mut("responses")
             .and_then(Value::as_object_mut);
         for answer in answers.into_iter().flat_map(Map::values_mut) {
-            if answer["description"] == "" {
+            if answer["content"].get(PROBLEM_JSON).is_some() {
+                failure::unpack(answer);
+            } else if answer["description"] == "" {
                 let schema = schema_name(answer).unwrap_or_default();
                 answer["description"] = schemas[schema]["description"].clone();
             }
@@ -93,9 +30,37 @@ fn correct(document: &mut Value) {
     for request in requests {
         schemas[request]["additionalProperties"] = json!(false);
     }
+    for (name, schema) in schemas.as_object_mut().into_iter().flatten() {
+        correct_schema(name, schema);
+    }
     // No `enum`, so that generated clients accept codes that are added later.
     let codes = Code::ALL.iter().map(|code| code.as_str());
     schemas["Problem"]["properties"]["code"]["x-extensible-enum"] = codes.collect();
+}
+
+/// Helps generators that need more than OpenAPI says.
+fn correct_schema(name: &str, schema: &mut Value) {
+    if let Some(words) = schema["enum"].as_array() {
+        // Go and C have one name space for all constants, and several enums have a `failed`.
+        let names = words.iter().filter_map(Value::as_str);
+        let names = names.map(|word| format!("{}_{}", constant_case(name), word.to_uppercase()));
+        schema["x-enum-varnames"] = names.collect();
+    } else if schema.get("additionalProperties").is_none() {
+        // The default. Clients that OpenAPI Generator makes for Go reject fields that are added later unless it is said.
+        schema["additionalProperties"] = json!(true);
+    }
+}
+
+/// Converts `LinkStatus` to `LINK_STATUS`.
+fn constant_case(name: &str) -> String {
+    let mut constant = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !constant.is_empty() {
+            constant.push('_');
+        }
+        constant.push(letter.to_ascii_uppercase());
+    }
+    constant
 }
 
 fn operations(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {

@@ -1,0 +1,119 @@
+//! Workloads that may use an account.
+
+use std::collections::BTreeMap;
+
+use central_oauth_domain::usecases::WorkloadRequest;
+use central_oauth_domain::workload::WorkloadRecord;
+use poem_openapi::Object;
+use poem_openapi::types::Example;
+use serde::Deserialize;
+use time::OffsetDateTime;
+
+use super::key::AccessKeyRole;
+use super::{example_time, utc};
+
+/// A request to let a workload read an account.
+#[derive(Object, Deserialize)]
+#[oai(skip_serializing_if_is_none, example)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewWorkload {
+    /// The name of the workload in the configuration.
+    workload: String,
+    /// The claims that name the workload for good, with their values: `repository_id` and `repository_owner_id` for GitHub
+    /// Actions, `project_id` for GitLab.
+    claims: BTreeMap<String, String>,
+}
+
+/// A workload that may use an account. It shows a JWT of its platform and has no key.
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none, example)]
+pub(crate) struct Workload {
+    /// The id of the grant.
+    id: String,
+    /// The name of the workload in the configuration.
+    workload: String,
+    /// The issuer of its JWTs.
+    issuer: String,
+    /// The claims that name it for good.
+    claims: BTreeMap<String, String>,
+    /// `owner` if it has linked the account, `reader` if it was granted later. It may read the token and the account, and an
+    /// owner may link the account again.
+    role: AccessKeyRole,
+    /// When it was linked or granted.
+    created_at: OffsetDateTime,
+    /// When it was last seen, if ever.
+    last_used_at: Option<OffsetDateTime>,
+}
+
+/// One page of an account's workloads.
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none, example)]
+pub(crate) struct WorkloadList {
+    /// The workloads of this page, the oldest first.
+    pub(crate) items: Vec<Workload>,
+    /// Send this as `cursor` to get the next page. Absent on the last page.
+    pub(crate) next_cursor: Option<String>,
+}
+
+impl From<NewWorkload> for WorkloadRequest {
+    fn from(new: NewWorkload) -> Self {
+        Self {
+            workload: new.workload,
+            claims: new.claims.into_iter().collect(),
+        }
+    }
+}
+
+impl From<WorkloadRecord> for Workload {
+    fn from(record: WorkloadRecord) -> Self {
+        let claims = record.binding.claims.iter();
+        Self {
+            id: record.id.to_string(),
+            claims: claims.map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+            workload: record.binding.workload,
+            issuer: record.binding.issuer,
+            role: record.role.into(),
+            created_at: utc(record.created_at),
+            last_used_at: record.last_used_at.map(utc),
+        }
+    }
+}
+
+fn example_claims() -> BTreeMap<String, String> {
+    let claims = [("repository_id", "74"), ("repository_owner_id", "65")];
+    claims
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+}
+
+impl Example for NewWorkload {
+    fn example() -> Self {
+        Self {
+            workload: "nightly".to_owned(),
+            claims: example_claims(),
+        }
+    }
+}
+
+impl Example for Workload {
+    fn example() -> Self {
+        Self {
+            id: "8".to_owned(),
+            workload: "nightly".to_owned(),
+            issuer: "https://token.actions.githubusercontent.com".to_owned(),
+            claims: example_claims(),
+            role: AccessKeyRole::Reader,
+            created_at: example_time(0),
+            last_used_at: Some(example_time(30)),
+        }
+    }
+}
+
+impl Example for WorkloadList {
+    fn example() -> Self {
+        Self {
+            items: vec![Workload::example()],
+            next_cursor: None,
+        }
+    }
+}

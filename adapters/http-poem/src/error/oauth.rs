@@ -1,0 +1,176 @@
+//! Errors of the token endpoint (RFC 6749 section 5.2, RFC 8693 section 2.2.2).
+
+use central_oauth_domain::usecases::ExchangeError;
+use poem::http::{StatusCode, header};
+use poem::{Body, IntoResponse, Response};
+use poem_openapi::types::ToJSON as _;
+
+use super::{Code, Problem};
+use crate::dto::OAuthErrorBody;
+
+/// The address whose errors are not problems: clients of RFC 6749 expect `error`.
+const TOKEN_ENDPOINT: &str = "/oauth/token";
+
+/// An error of the token endpoint that no problem code has a word for.
+pub(crate) struct OAuthError {
+    error: &'static str,
+    description: String,
+}
+
+impl OAuthError {
+    /// The request lacks something, or has it twice.
+    pub(crate) fn invalid_request(description: impl Into<String>) -> Self {
+        Self::new("invalid_request", description)
+    }
+
+    /// The request is for another grant type than token exchange.
+    pub(crate) fn unsupported_grant_type() -> Self {
+        let description = "grant_type must be urn:ietf:params:oauth:grant-type:token-exchange";
+        Self::new("unsupported_grant_type", description)
+    }
+
+    /// There is no token for what the request names (RFC 8693 section 2.2.2).
+    pub(crate) fn invalid_target(description: impl Into<String>) -> Self {
+        Self::new("invalid_target", description)
+    }
+
+    fn new(error: &'static str, description: impl Into<String>) -> Self {
+        let description = description.into();
+        Self { error, description }
+    }
+}
+
+impl IntoResponse for OAuthError {
+    fn into_response(self) -> Response {
+        let mut response = Response::builder().status(StatusCode::BAD_REQUEST).finish();
+        write(&mut response, self.error, &self.description);
+        response
+    }
+}
+
+/// The error of a token exchange.
+pub(crate) enum ExchangeFailure {
+    /// One with a problem code.
+    Problem(Problem),
+    /// Another one.
+    OAuth(OAuthError),
+}
+
+impl From<ExchangeError> for ExchangeFailure {
+    fn from(error: ExchangeError) -> Self {
+        let description = error.to_string();
+        match error {
+            ExchangeError::Target => Self::OAuth(OAuthError::invalid_target(description)),
+            ExchangeError::Scope(_) => Self::OAuth(OAuthError::new("invalid_scope", description)),
+            ExchangeError::Refused(refusal) => Self::Problem(refusal.into()),
+        }
+    }
+}
+
+impl From<ExchangeFailure> for poem::Error {
+    fn from(failure: ExchangeFailure) -> Self {
+        match failure {
+            ExchangeFailure::Problem(problem) => problem.into(),
+            ExchangeFailure::OAuth(error) => Self::from_response(error.into_response()),
+        }
+    }
+}
+
+/// What a problem response is about, for [`translate`].
+#[derive(Clone)]
+pub(super) struct Told {
+    pub(super) code: Code,
+    pub(super) detail: String,
+}
+
+/// Turns a problem of the token endpoint into an error of RFC 6749. Its other headers stay.
+pub(crate) fn translate(path: &str, response: &mut Response) {
+    if path.trim_end_matches('/') != TOKEN_ENDPOINT {
+        return;
+    }
+    let Some(Told { code, detail }) = response.data::<Told>().cloned() else {
+        return;
+    };
+    let (status, error) = meaning(code);
+    response.set_status(status);
+    write(response, error, &detail);
+}
+
+fn meaning(code: Code) -> (StatusCode, &'static str) {
+    const BAD_REQUEST: StatusCode = StatusCode::BAD_REQUEST;
+    match code {
+        // An invalid subject token is an invalid request (RFC 8693 section 2.2.2).
+        Code::Unauthorized | Code::EnrollKeyRequired | Code::WorkloadRefused | Code::Forbidden => {
+            (BAD_REQUEST, "invalid_request")
+        }
+        // A person must consent, or consent again.
+        Code::LinkPending | Code::LinkEnded | Code::RelinkRequired => {
+            (BAD_REQUEST, "invalid_grant")
+        }
+        Code::InvalidRequest
+        | Code::Unprocessable
+        | Code::CodeInUse
+        | Code::ReturnCodeRequired
+        | Code::WrongReturnCode => (BAD_REQUEST, "invalid_request"),
+        Code::NotFound
+        | Code::MethodNotAllowed
+        | Code::PayloadTooLarge
+        | Code::UnsupportedMediaType => (code.status(), "invalid_request"),
+        Code::InternalError => (code.status(), "server_error"),
+        Code::RateLimited => (code.status(), "temporarily_unavailable"),
+        Code::ProviderError
+        | Code::ProviderUnavailable
+        | Code::ProviderNotConfigured
+        | Code::OverCapacity
+        | Code::StoreUnavailable
+        | Code::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
+    }
+}
+
+fn write(response: &mut Response, error: &'static str, description: &str) {
+    let body = OAuthErrorBody::new(error, &printable(description));
+    let json = header::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response.set_body(Body::from_string(body.to_json_string()));
+}
+
+/// RFC 6749 section 5.2 allows printable ASCII without quotes and backslashes.
+fn printable(text: &str) -> String {
+    let allowed = |c: char| match c {
+        ' ' | '!' | '#'..='[' | ']'..='~' => c,
+        '"' => '\'',
+        _ => '?',
+    };
+    text.chars().map(allowed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_a_meaning_with_an_error_status() {
+        const WORDS: [&str; 4] = [
+            "invalid_request",
+            "invalid_grant",
+            "server_error",
+            "temporarily_unavailable",
+        ];
+        for code in Code::ALL {
+            let (status, error) = meaning(*code);
+            assert!(
+                status.as_u16() >= 400 && status != StatusCode::UNAUTHORIZED,
+                "{code:?}"
+            );
+            assert!(WORDS.contains(&error), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn descriptions_are_printable() {
+        assert_eq!(
+            printable("aud is not \"https://é\"\\\n"),
+            "aud is not 'https://?'??"
+        );
+    }
+}

@@ -1,0 +1,219 @@
+//! Refresh, relink, delete and revoke: each is asked for, confirmed and done.
+
+use std::sync::Arc;
+
+use askama::Template;
+use central_oauth_domain::grant::Account;
+use central_oauth_domain::grant::revocation::RevocationStatus;
+use central_oauth_domain::secret::AccessKey;
+use central_oauth_domain::usecases::Refusal;
+use poem::http::StatusCode;
+use poem::web::{Data, Path};
+use poem::{Body, Request, Response, Result, handler};
+
+use super::desk::{self, Desk};
+use super::templates::{Asks, Confirm, DeskFrame};
+use super::{AdminSite, qr};
+use crate::api::account_id;
+use crate::pages::site;
+
+/// The address at which a person consents again.
+#[derive(Template)]
+#[template(path = "admin/relink.html")]
+struct Relink<'a> {
+    frame: &'a site::Frame,
+    desk: DeskFrame<'a>,
+    subject: &'a str,
+    address: &'a str,
+    qr: Option<qr::Drawing>,
+    minutes: u64,
+    back: &'a str,
+}
+
+/// `GET /admin/accounts/{id}/refresh`.
+#[handler]
+pub(super) async fn ask_refresh(
+    request: &Request,
+    Path(id): Path<String>,
+    Data(site): Data<&Arc<AdminSite>>,
+) -> Result<Response> {
+    let words = Words {
+        action: "refresh",
+        heading: "Refresh this account?",
+        text: "The service asks the provider for new tokens now. This is safe, and seldom needed: tokens are refreshed in time.",
+        button: "Refresh",
+        asks: Asks::Nothing,
+    };
+    ask(site, request, &id, &words).await
+}
+
+/// `POST /admin/accounts/{id}/refresh`.
+#[handler]
+pub(super) async fn refresh(
+    request: &Request,
+    body: Body,
+    Path(id): Path<String>,
+    Data(site): Data<&Arc<AdminSite>>,
+) -> Result<Response> {
+    let desk = Desk::open(site, request).await?;
+    desk.form(request, body).await?;
+    let accounts = &desk.services().accounts;
+    let refreshed = accounts.refresh(desk.caller(), account_id(&id)).await;
+    Ok(
+        desk.answer(
+            refreshed.map(|account| desk.done(&desk.account_page(account.id), "refreshed")),
+        ),
+    )
+}
+
+/// `GET /admin/accounts/{id}/relink`.
+#[handler]
+pub(super) async fn ask_relink(
+    request: &Request,
+    Path(id): Path<String>,
+    Data(site): Data<&Arc<AdminSite>>,
+) -> Result<Response> {
+    let words = Words {
+        action: "relink",
+        heading: "Ask for consent again?",
+        text: "You get an address for the person whose account this is. Whoever opens it signs in at the provider. Nothing changes until then.",
+        button: "Make the address",
+        asks: Asks::Nothing,
+    };
+    ask(site, request, &id, &words).await
+}
+
+/// `POST /admin/accounts/{id}/relink`. The code is shown once, so this is the page itself.
+#[handler]
+pub(super) async fn relink(
+    request: &Request,
+    body: Body,
+    Path(id): Path<String>,
+    Data(site): Data<&Arc<AdminSite>>,
+) -> Result<Response> {
+    let desk = Desk::open(site, request).await?;
+    desk.form(request, body).await?;
+    Ok(desk.answer(relinking(&desk, &id).await))
+}
+
+async fn relinking(desk: &Desk<'_>, id: &str) -> Result<Response, Refusal> {
+    let account = desk.account(id).await?;
+    let links = &desk.services().links;
+    let started = links.start_relink(desk.caller(), account.id, desk.address);
+    let started = started.await?;
+    let public_url = desk.site.device.public_url.as_str();
+    let public_url = public_url.trim_end_matches('/');
+    let address = format!("{public_url}/device?code={}", started.code.digits());
+    let page = Relink {
+        frame: &desk.site.device.frame,
+        desk: desk.frame(desk::ACCOUNTS),
+        subject: &desk::named(&account),
+        qr: qr::draw(&address),
+        address: &address,
+        minutes: started.expires_in.as_secs() / 60,
+        back: &desk.account_page(account.id),
+    };
+    Ok(desk.page(StatusCode::OK, &page))
+}
+
+const REVOKE: Words = Words {
+    action: "revoke",
+    heading: "Delete this account and revoke its tokens?",
+    text: "All its keys stop working at once. This cannot be undone: the person has to link the account anew, and programs need new keys.",
+    button: "Delete and revoke",
+    asks: Asks::OwnKey,
+};
+
+/// `GET /admin/accounts/{id}/revoke`.
+#[handler]
+pub(super) async fn ask_revoke(
+    request: &Request,
+    Path(id): Path<String>,
+    Data(site): Data<&Arc<AdminSite>>,
+) -> Result<Response> {
+    ask(site, request, &id, &REVOKE).await
+}
+
+/// `POST /admin/accounts/{id}/revoke`.
+#[handler]
+pub(super) async fn revoke(
+    request: &Request,
+    body: Body,
+    Path(id): Path<String>,
+    Data(site): Data<&Arc<AdminSite>>,
+) -> Result<Response> {
+    let desk = Desk::open(site, request).await?;
+    let fields = desk.form(request, body).await?;
+    desk.require_admin()?;
+    let key = AccessKey::new(fields.get("key").unwrap_or_default().trim());
+    Ok(desk.answer(revoking(&desk, &id, &key).await))
+}
+
+async fn revoking(desk: &Desk<'_>, id: &str, key: &AccessKey) -> Result<Response, Refusal> {
+    let account = desk.account(id).await?;
+    let sessions = &desk.services().admin_sessions;
+    match sessions.confirm(&desk.who, key, desk.address) {
+        Ok(()) => {}
+        Err(Refusal::Unauthorized(_)) => {
+            let problem = Some("This is not the key that you logged in with.");
+            let page = confirmation(desk, &account, &REVOKE, problem);
+            return Ok(page);
+        }
+        Err(refusal) => return Err(refusal),
+    }
+    let accounts = &desk.services().accounts;
+    let deleted = accounts.delete(desk.caller(), account.id, desk.address);
+    let done = match deleted.await? {
+        RevocationStatus::Revoked => "revoked",
+        RevocationStatus::Unsupported => "unsupported",
+        RevocationStatus::Pending | RevocationStatus::Failed | RevocationStatus::Cancelled => {
+            "unconfirmed"
+        }
+    };
+    let page = format!("{}/revocations", desk.site.base);
+    Ok(desk.done(&page, done))
+}
+
+/// What is asked before something is done to an account.
+struct Words {
+    /// The last part of the address.
+    action: &'static str,
+    heading: &'static str,
+    text: &'static str,
+    button: &'static str,
+    asks: Asks,
+}
+
+async fn ask(site: &AdminSite, request: &Request, id: &str, words: &Words) -> Result<Response> {
+    let desk = Desk::open(site, request).await?;
+    desk.require_admin()?;
+    let account = desk.account(id).await;
+    Ok(desk.answer(account.map(|account| confirmation(&desk, &account, words, None))))
+}
+
+fn confirmation(
+    desk: &Desk<'_>,
+    account: &Account,
+    words: &Words,
+    problem: Option<&str>,
+) -> Response {
+    let page = desk.account_page(account.id);
+    let status = match problem {
+        None => StatusCode::OK,
+        Some(_) => StatusCode::FORBIDDEN,
+    };
+    let page = Confirm {
+        frame: &desk.site.device.frame,
+        desk: desk.frame(desk::ACCOUNTS),
+        heading: words.heading,
+        subject: &desk::named(account),
+        text: words.text,
+        button: words.button,
+        action: &format!("{page}/{}", words.action),
+        back: &page,
+        asks: words.asks,
+        is_final: words.asks == Asks::OwnKey,
+        problem,
+    };
+    desk.page(status, &page)
+}

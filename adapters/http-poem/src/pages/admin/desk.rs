@@ -1,0 +1,210 @@
+//! A request of an operator who has logged in, and its answer.
+
+use std::net::IpAddr;
+
+use askama::Template;
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::{Account, AccountId};
+use central_oauth_domain::secret::BrowserToken;
+use central_oauth_domain::usecases::{Caller, LoggedIn, Refusal, Services};
+use poem::error::NotFoundError;
+use poem::http::StatusCode;
+use poem::{Body, Error, Request, Response, Result};
+
+use super::AdminSite;
+use super::templates::{DeskFrame, Message, Tab};
+use crate::address::client_address;
+use crate::api::account_id;
+use crate::error::Problem;
+use crate::origin;
+use crate::pages::cookie::{csrf_field, is_csrf_token};
+use crate::pages::form::{Fields, NoForm};
+use crate::pages::refused::after;
+use crate::pages::{see_other, visit};
+
+/// A request of an operator who has logged in.
+pub(super) struct Desk<'a> {
+    pub(super) site: &'a AdminSite,
+    pub(super) who: LoggedIn,
+    pub(super) address: IpAddr,
+    pub(super) token: BrowserToken,
+    pub(super) now: Timestamp,
+    csrf: String,
+    is_own: bool,
+}
+
+impl<'a> Desk<'a> {
+    /// Finds the session of a request.
+    ///
+    /// # Errors
+    /// 404 if nobody can log in; leads to the login if there is no session.
+    pub(super) async fn open(site: &'a AdminSite, request: &Request) -> Result<Self> {
+        let sessions = &site.services.admin_sessions;
+        if !sessions.is_open() {
+            return Err(NotFoundError.into());
+        }
+        let token = site.cookie.read(request);
+        let found = match &token {
+            Some(token) => sessions.resume(token).await.map_err(Problem::from)?,
+            None => None,
+        };
+        let Some((who, token)) = found.zip(token) else {
+            let login = see_other(&format!("{}/login", site.base));
+            return Err(Error::from_response(login));
+        };
+        let address = client_address(request);
+        site.services.keys.count_operator(who.caller(), address);
+        Ok(Self {
+            csrf: csrf_field(&site.device.consents.csrf_token(&token)),
+            is_own: origin::is_own(request, &site.device.public_url),
+            now: site.services.overview.now(),
+            site,
+            who,
+            address,
+            token,
+        })
+    }
+
+    pub(super) fn services(&self) -> &'a Services {
+        &self.site.services
+    }
+
+    /// As whom the operator calls the services.
+    pub(super) const fn caller(&self) -> &Caller {
+        self.who.caller()
+    }
+
+    /// Reads a form that this session's page has sent.
+    ///
+    /// # Errors
+    /// A page that says why the form is not accepted. Nothing may have happened yet.
+    pub(super) async fn form(&self, request: &Request, body: Body) -> Result<Fields> {
+        let fields = Fields::read(request, body).await;
+        let fields = fields.map_err(|no_form| self.unread(no_form))?;
+        let token = self.site.device.consents.csrf_token(&self.token);
+        if self.is_own && is_csrf_token(fields.csrf(), &token) {
+            return Ok(fields);
+        }
+        tracing::debug!("form of an operator rejected");
+        let text = "It seems to come from another website or an earlier session. Go back, load the page again and repeat it.";
+        let heading = "The form was not accepted";
+        Err(self.error(StatusCode::FORBIDDEN, heading, text))
+    }
+
+    /// Lets only operators go on who may change something, so that nobody fills in a form in vain. The services check it
+    /// again.
+    ///
+    /// # Errors
+    /// A page that says so.
+    pub(super) fn require_admin(&self) -> Result<()> {
+        if self.who.is_admin() {
+            return Ok(());
+        }
+        let text = "An auditor may look at everything and change nothing.";
+        Err(self.error(StatusCode::FORBIDDEN, "Not allowed", text))
+    }
+
+    /// Returns the account of an address.
+    pub(super) async fn account(&self, id: &str) -> Result<Account, Refusal> {
+        let accounts = &self.services().accounts;
+        accounts.get(self.caller(), account_id(id)).await
+    }
+
+    /// Returns the address of an account's page.
+    pub(super) fn account_page(&self, id: AccountId) -> String {
+        format!("{}/accounts/{id}", self.site.base)
+    }
+
+    /// Leads to another page once something is done, so that reloading repeats nothing. `done` is a word that
+    /// [`done`] knows.
+    pub(super) fn done(&self, page: &str, done: &str) -> Response {
+        see_other(&format!("{page}?done={done}"))
+    }
+
+    /// Answers, with a page if the services have refused.
+    pub(super) fn answer(&self, answer: Result<Response, Refusal>) -> Response {
+        answer.unwrap_or_else(|refusal| self.refused(refusal))
+    }
+
+    fn refused(&self, refusal: Refusal) -> Response {
+        let problem = Problem::from(refusal);
+        let response = self.message(problem.status(), "That did not work", problem.detail());
+        match problem.wait() {
+            Some(wait) => after(response, wait),
+            None => response,
+        }
+    }
+
+    fn unread(&self, why: NoForm) -> Error {
+        self.error(why.status(), "The form could not be read", why.detail())
+    }
+
+    fn error(&self, status: StatusCode, heading: &str, text: &str) -> Error {
+        Error::from_response(self.message(status, heading, text))
+    }
+
+    fn message(&self, status: StatusCode, heading: &str, text: &str) -> Response {
+        let desk = self.frame("");
+        self.page(
+            status,
+            &Message {
+                frame: &self.site.device.frame,
+                desk,
+                heading,
+                text,
+            },
+        )
+    }
+
+    /// Responds with a page.
+    pub(super) fn page(&self, status: StatusCode, page: &impl Template) -> Response {
+        visit::html(status, page)
+    }
+
+    /// Returns what all pages show around their content. `present` is the address of the page below the base.
+    pub(super) fn frame(&self, present: &'static str) -> DeskFrame<'_> {
+        DeskFrame {
+            base: &self.site.base,
+            style: &self.site.style,
+            csrf: &self.csrf,
+            operator: self.who.name(),
+            is_admin: self.who.is_admin(),
+            tabs: TABS.map(|(name, below)| Tab {
+                name,
+                href: format!("{}{below}", self.site.base),
+                is_present: name == present,
+            }),
+        }
+    }
+}
+
+pub(super) const ACCOUNTS: &str = "Accounts";
+pub(super) const REVOCATIONS: &str = "Revocations";
+pub(super) const SERVICE: &str = "Service";
+
+/// The pages that all pages lead to, and where they are.
+const TABS: [(&str, &str); 3] = [
+    (ACCOUNTS, ""),
+    (REVOCATIONS, "/revocations"),
+    (SERVICE, "/service"),
+];
+
+/// Names an account so that no other one is meant: people choose their names at their providers.
+pub(super) fn named(account: &Account) -> String {
+    let (name, provider) = (&account.display_name, &account.key.provider);
+    format!("{name}, {provider}, account {}", account.id)
+}
+
+/// What a page says about what was done just before.
+pub(super) fn done(fields: &Fields) -> Option<&'static str> {
+    match fields.get("done")? {
+        "refreshed" => Some("Refreshed: the account has a new access token."),
+        "key-deleted" => Some("The key is deleted. No program can use it any more."),
+        "revoked" => Some("The account is deleted, and the provider has revoked its tokens."),
+        "unsupported" => Some("The account is deleted. The provider cannot revoke its tokens."),
+        "unconfirmed" => Some(
+            "The account is deleted. The provider has not confirmed the revocation yet and is asked again for a day.",
+        ),
+        _ => None,
+    }
+}

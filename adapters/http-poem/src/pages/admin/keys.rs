@@ -1,0 +1,190 @@
+//! Makes and deletes access keys of an account.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use askama::Template;
+use central_oauth_domain::grant::{Account, KeyLimits};
+use central_oauth_domain::ports::Descendants;
+use central_oauth_domain::usecases::{KeyRequest, Refusal};
+use poem::http::StatusCode;
+use poem::web::{Data, Path};
+use poem::{Body, Request, Response, Result, handler};
+
+use super::AdminSite;
+use super::desk::{self, Desk};
+use super::templates::{Asks, Confirm, DeskFrame};
+use crate::api::{account_id, key_id};
+use crate::pages::form::Fields;
+use crate::pages::site;
+
+/// The form for a new key.
+#[derive(Template)]
+#[template(path = "admin/new_key.html")]
+struct NewKey<'a> {
+    frame: &'a site::Frame,
+    desk: DeskFrame<'a>,
+    subject: &'a str,
+    action: &'a str,
+    back: &'a str,
+    name: &'a str,
+    days: &'a str,
+    problem: Option<&'a str>,
+}
+
+/// A new key, shown once.
+#[derive(Template)]
+#[template(path = "admin/key.html")]
+struct Key<'a> {
+    frame: &'a site::Frame,
+    desk: DeskFrame<'a>,
+    key: &'a str,
+    name: &'a str,
+    subject: &'a str,
+    back: &'a str,
+}
+
+/// `GET /admin/accounts/{id}/keys/new`.
+#[handler]
+pub(super) async fn ask_new(
+    request: &Request,
+    Path(id): Path<String>,
+    Data(site): Data<&Arc<AdminSite>>,
+) -> Result<Response> {
+    let desk = Desk::open(site, request).await?;
+    desk.require_admin()?;
+    let account = desk.account(&id).await;
+    Ok(desk.answer(account.map(|account| form(&desk, &account, ("", ""), None))))
+}
+
+/// `POST /admin/accounts/{id}/keys/new`. The key is shown once, so this is the page itself.
+#[handler]
+pub(super) async fn create(
+    request: &Request,
+    body: Body,
+    Path(id): Path<String>,
+    Data(site): Data<&Arc<AdminSite>>,
+) -> Result<Response> {
+    let desk = Desk::open(site, request).await?;
+    let fields = desk.form(request, body).await?;
+    Ok(desk.answer(creating(&desk, &id, &fields).await))
+}
+
+async fn creating(desk: &Desk<'_>, id: &str, fields: &Fields) -> Result<Response, Refusal> {
+    let account = desk.account(id).await?;
+    let name = fields.get("name").unwrap_or_default();
+    let days = fields.get("days").unwrap_or_default().trim();
+    let again = |problem: &str| form(desk, &account, (name, days), Some(problem));
+    let Ok(lasts) = lasting(days) else {
+        return Ok(again(
+            "The number of days must be a whole number from 1 to 99999.",
+        ));
+    };
+    let request = KeyRequest {
+        name: name.to_owned(),
+        expires_at: lasts.map(|lasts| desk.now + lasts),
+        limits: KeyLimits::default(),
+    };
+    let (caller, address): (_, IpAddr) = (desk.caller(), desk.address);
+    let keys = &desk.services().keys;
+    let made = match keys.create(caller, account.id, request, address).await {
+        Err(Refusal::Unprocessable(why)) => return Ok(again(&why)),
+        made => made?,
+    };
+    let page = Key {
+        frame: &desk.site.device.frame,
+        desk: desk.frame(desk::ACCOUNTS),
+        key: made.access_key.expose(),
+        name: made.record.name.as_deref().unwrap_or_default(),
+        subject: &desk::named(&account),
+        back: &desk.account_page(account.id),
+    };
+    Ok(desk.page(StatusCode::CREATED, &page))
+}
+
+/// How long a key lasts that was asked for so many days; `None` for one without an end.
+fn lasting(days: &str) -> Result<Option<Duration>, ()> {
+    const MOST_DAYS: u64 = 99_999;
+    if days.is_empty() {
+        return Ok(None);
+    }
+    let days: u64 = days.parse().map_err(drop)?;
+    let is_possible = (1..=MOST_DAYS).contains(&days);
+    let lasting = Duration::from_secs(days.saturating_mul(24 * 3600));
+    is_possible.then_some(Some(lasting)).ok_or(())
+}
+
+/// `GET /admin/accounts/{id}/keys/{key}/delete`.
+#[handler]
+pub(super) async fn ask_delete(
+    request: &Request,
+    Path((id, key)): Path<(String, String)>,
+    Data(site): Data<&Arc<AdminSite>>,
+) -> Result<Response> {
+    let desk = Desk::open(site, request).await?;
+    desk.require_admin()?;
+    let (account, key) = (desk.account(&id).await, key_id(&key));
+    Ok(desk.answer(account.map(|account| {
+        let page = desk.account_page(account.id);
+        let page = Confirm {
+            frame: &site.device.frame,
+            desk: desk.frame(desk::ACCOUNTS),
+            heading: &format!("Delete key {key}?"),
+            subject: &desk::named(&account),
+            text: "The program that holds it gets no more tokens. The account and its other keys stay.",
+            button: "Delete the key",
+            action: &format!("{page}/keys/{key}/delete"),
+            back: &page,
+            asks: Asks::Descendants,
+            is_final: true,
+            problem: None,
+        };
+        desk.page(StatusCode::OK, &page)
+    })))
+}
+
+/// `POST /admin/accounts/{id}/keys/{key}/delete`.
+#[handler]
+pub(super) async fn delete(
+    request: &Request,
+    body: Body,
+    Path((id, key)): Path<(String, String)>,
+    Data(site): Data<&Arc<AdminSite>>,
+) -> Result<Response> {
+    let desk = Desk::open(site, request).await?;
+    let fields = desk.form(request, body).await?;
+    let with = match fields.get("descendants") {
+        Some(_) => Descendants::Deleted,
+        None => Descendants::Kept,
+    };
+    let (id, key, caller) = (account_id(&id), key_id(&key), desk.caller());
+    let keys = &desk.services().keys;
+    let deleted = keys.delete(caller, id, key, with, desk.address).await;
+    Ok(desk.answer(deleted.map(|()| desk.done(&desk.account_page(id), "key-deleted"))))
+}
+
+/// The form for a new key, with what was entered.
+fn form(
+    desk: &Desk<'_>,
+    account: &Account,
+    (name, days): (&str, &str),
+    problem: Option<&str>,
+) -> Response {
+    let page = desk.account_page(account.id);
+    let status = match problem {
+        None => StatusCode::OK,
+        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    let page = NewKey {
+        frame: &desk.site.device.frame,
+        desk: desk.frame(desk::ACCOUNTS),
+        subject: &desk::named(account),
+        action: &format!("{page}/keys/new"),
+        back: &page,
+        name,
+        days,
+        problem,
+    };
+    desk.page(status, &page)
+}

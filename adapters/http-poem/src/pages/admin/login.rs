@@ -1,0 +1,130 @@
+//! Logs operators in and out.
+
+use std::sync::Arc;
+
+use askama::Template;
+use central_oauth_domain::secret::AccessKey;
+use central_oauth_domain::usecases::Refusal;
+use poem::error::NotFoundError;
+use poem::http::{HeaderValue, StatusCode, header};
+use poem::web::Data;
+use poem::{Body, Request, Response, Result, handler};
+
+use super::AdminSite;
+use super::desk::Desk;
+use crate::address::client_address;
+use crate::error::Problem;
+use crate::pages::form::Fields;
+use crate::pages::refused::after;
+use crate::pages::visit::Visit;
+use crate::pages::{see_other, site};
+
+/// The form for an operator's key.
+#[derive(Template)]
+#[template(path = "admin/login.html")]
+struct Login<'a> {
+    frame: &'a site::Frame,
+    action: &'a str,
+    csrf: &'a str,
+    /// Why the last try failed.
+    problem: Option<&'a str>,
+}
+
+/// `GET /admin/login`.
+#[handler]
+pub(super) async fn show(request: &Request, Data(site): Data<&Arc<AdminSite>>) -> Result<Response> {
+    require_open(site)?;
+    if Desk::open(site, request).await.is_ok() {
+        return Ok(see_other(&site.base));
+    }
+    let visit = Visit::of(&site.device, request);
+    Ok(form(site, &visit, StatusCode::OK, None))
+}
+
+/// `POST /admin/login`.
+#[handler]
+pub(super) async fn log_in(
+    request: &Request,
+    body: Body,
+    Data(site): Data<&Arc<AdminSite>>,
+) -> Result<Response> {
+    require_open(site)?;
+    let visit = Visit::of(&site.device, request);
+    let fields = match Fields::read(request, body).await {
+        Ok(fields) => fields,
+        Err(why) => return Ok(form(site, &visit, why.status(), Some(why.detail()))),
+    };
+    if let Some(why) = visit.distrust(fields.csrf()) {
+        tracing::debug!(?why, "login rejected");
+        let text = "The form was not accepted. Allow cookies for this site, then try again.";
+        return Ok(form(site, &visit, StatusCode::FORBIDDEN, Some(text)));
+    }
+    let key = AccessKey::new(fields.get("key").unwrap_or_default().trim());
+    let sessions = &site.services.admin_sessions;
+    Ok(match sessions.log_in(&key, client_address(request)).await {
+        Ok(token) => set_cookie(see_other(&site.base), site.cookie.write(&token)),
+        Err(refusal) => refused(site, &visit, refusal),
+    })
+}
+
+/// `POST /admin/logout`.
+#[handler]
+pub(super) async fn log_out(
+    request: &Request,
+    body: Body,
+    Data(site): Data<&Arc<AdminSite>>,
+) -> Result<Response> {
+    let desk = Desk::open(site, request).await?;
+    desk.form(request, body).await?;
+    let sessions = &site.services.admin_sessions;
+    let out = sessions.log_out(&desk.who, &desk.token, desk.address).await;
+    let login = see_other(&format!("{}/login", site.base));
+    Ok(desk.answer(out.map(|()| set_cookie(login, site.cookie.delete()))))
+}
+
+/// The page does not exist where nobody can log in.
+fn require_open(site: &AdminSite) -> Result<()> {
+    match site.services.admin_sessions.is_open() {
+        true => Ok(()),
+        false => Err(NotFoundError.into()),
+    }
+}
+
+fn refused(site: &AdminSite, visit: &Visit<'_>, refusal: Refusal) -> Response {
+    let words = match &refusal {
+        Refusal::Unauthorized(_) => Some("This key is not an operator's."),
+        Refusal::TooManyUnknownKeys { .. } => {
+            Some("Too many wrong keys from your network. The right key still works.")
+        }
+        _ => None,
+    };
+    let problem = Problem::from(refusal);
+    let words = words.unwrap_or_else(|| problem.detail());
+    let response = form(site, visit, problem.status(), Some(words));
+    match problem.wait() {
+        Some(wait) => after(response, wait),
+        None => response,
+    }
+}
+
+fn form(
+    site: &AdminSite,
+    visit: &Visit<'_>,
+    status: StatusCode,
+    problem: Option<&str>,
+) -> Response {
+    let page = Login {
+        frame: &site.device.frame,
+        action: &format!("{}/login", site.base),
+        csrf: &visit.csrf,
+        problem,
+    };
+    visit.page(status, &page)
+}
+
+fn set_cookie(mut response: Response, cookie: String) -> Response {
+    let cookie = HeaderValue::try_from(cookie);
+    let headers = response.headers_mut();
+    headers.extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+    response
+}

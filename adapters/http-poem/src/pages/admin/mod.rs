@@ -1,0 +1,97 @@
+//! The page at `/admin`: an operator logs in, sees how accounts, providers and replicas are, and acts.
+//!
+//! The rules are those of the API: each handler calls the same service with the operator as the caller.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | [`login`] | logs operators in and out |
+//! | [`desk`] | a request of an operator who has logged in, and its answer |
+//! | [`accounts`], [`account`] | the list of accounts, and one account with its keys |
+//! | [`actions`] | refresh, relink, delete and revoke |
+//! | [`keys`] | make and delete keys |
+//! | [`revocations`] | the list of revocations |
+//! | [`service`] | providers and replicas |
+//! | [`templates`] | data that several pages have in common |
+//! | [`qr`] | draws QR codes |
+
+mod account;
+mod accounts;
+mod actions;
+mod desk;
+mod keys;
+mod login;
+mod qr;
+mod revocations;
+mod service;
+mod templates;
+
+use std::sync::Arc;
+
+use central_oauth_domain::usecases::Services;
+use poem::{Endpoint, EndpointExt as _, Response, Route, get, post};
+
+use super::assets;
+use super::cookie::BrowserCookie;
+use super::headers;
+use super::site::Site;
+
+/// What all requests to the page share.
+struct AdminSite {
+    services: Arc<Services>,
+    /// The page at `/device`, for what both have in common.
+    device: Arc<Site>,
+    cookie: BrowserCookie,
+    /// The address of the page.
+    base: String,
+    style: String,
+}
+
+impl AdminSite {
+    fn new(services: Arc<Services>, device: Arc<Site>) -> Self {
+        let below = device.public_url.path().trim_end_matches('/');
+        Self {
+            base: format!("{below}/admin"),
+            style: assets::address(&device.frame.page, &assets::ADMIN_STYLE),
+            cookie: BrowserCookie::of_session(&device.public_url),
+            services,
+            device,
+        }
+    }
+}
+
+/// Returns the routes below `/admin`.
+pub(super) fn routes(
+    services: Arc<Services>,
+    device: Arc<Site>,
+) -> impl Endpoint<Output = Response> {
+    let site = Arc::new(AdminSite::new(services, device));
+    Route::new()
+        .at("/", get(accounts::list))
+        .at("/login", get(login::show).post(login::log_in))
+        .at("/logout", post(login::log_out))
+        .at("/accounts/:id", get(account::show))
+        .at(
+            "/accounts/:id/refresh",
+            get(actions::ask_refresh).post(actions::refresh),
+        )
+        .at(
+            "/accounts/:id/relink",
+            get(actions::ask_relink).post(actions::relink),
+        )
+        .at(
+            "/accounts/:id/revoke",
+            get(actions::ask_revoke).post(actions::revoke),
+        )
+        .at(
+            "/accounts/:id/keys/new",
+            get(keys::ask_new).post(keys::create),
+        )
+        .at(
+            "/accounts/:id/keys/:key/delete",
+            get(keys::ask_delete).post(keys::delete),
+        )
+        .at("/revocations", get(revocations::list))
+        .at("/service", get(service::state))
+        .data(site)
+        .with(headers::private())
+}

@@ -1,0 +1,81 @@
+//! The list of revocations.
+
+use std::sync::Arc;
+
+use askama::Template;
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::revocation::Revocation;
+use poem::http::StatusCode;
+use poem::web::Data;
+use poem::{Request, Response, Result, handler};
+
+use super::AdminSite;
+use super::accounts::PAGE;
+use super::desk::{self, Desk};
+use super::templates::{DeskFrame, Status};
+use crate::api::REVOCATIONS;
+use crate::pages::form::Fields;
+use crate::pages::site;
+use crate::pages::words::Moment;
+
+/// The list of revocations.
+#[derive(Template)]
+#[template(path = "admin/revocations.html")]
+struct Revocations<'a> {
+    frame: &'a site::Frame,
+    desk: DeskFrame<'a>,
+    done: Option<&'static str>,
+    revocations: Vec<RevocationRow>,
+    next: Option<String>,
+}
+
+/// A revocation in a list.
+struct RevocationRow {
+    id: String,
+    account: Option<String>,
+    provider: String,
+    status: Status,
+    trouble: Option<String>,
+    requested: Option<Moment>,
+    next_attempt: Option<Moment>,
+    failures: u32,
+}
+
+/// `GET /admin/revocations`.
+#[handler]
+pub(super) async fn list(request: &Request, Data(site): Data<&Arc<AdminSite>>) -> Result<Response> {
+    let desk = Desk::open(site, request).await?;
+    let query = Fields::of_query(request);
+    let after = REVOCATIONS.read(query.get("cursor"))?;
+    let revoker = &desk.services().revoker;
+    let listed = revoker.list(desk.caller(), after, PAGE).await;
+    Ok(desk.answer(listed.map(|page| {
+        let next = page.next.map(|id| {
+            let cursor = REVOCATIONS.write(id);
+            format!("{}/revocations?cursor={cursor}", site.base)
+        });
+        let rows = page.items.into_iter();
+        let page = Revocations {
+            frame: &site.device.frame,
+            desk: desk.frame(desk::REVOCATIONS),
+            done: desk::done(&query),
+            revocations: rows.map(|one| revocation(one, desk.now)).collect(),
+            next,
+        };
+        desk.page(StatusCode::OK, &page)
+    })))
+}
+
+fn revocation(one: Revocation, now: Timestamp) -> RevocationRow {
+    let moment = |at: Timestamp| Moment::of(at, now);
+    RevocationRow {
+        id: one.id.to_string(),
+        account: one.account.map(|id| id.to_string()),
+        provider: one.provider.to_string(),
+        status: one.status.into(),
+        trouble: one.last_error.map(|fault| fault.code),
+        requested: Some(moment(one.created_at)),
+        next_attempt: one.next_attempt_at.map(moment),
+        failures: one.failures,
+    }
+}

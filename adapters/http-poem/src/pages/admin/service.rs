@@ -1,0 +1,98 @@
+//! Providers and replicas.
+
+use std::sync::Arc;
+
+use askama::Template;
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::replica::Replica;
+use central_oauth_domain::usecases::{ProviderState, ServiceState};
+use poem::http::StatusCode;
+use poem::web::Data;
+use poem::{Request, Response, Result, handler};
+
+use super::AdminSite;
+use super::desk::{self, Desk};
+use super::templates::{DeskFrame, Status};
+use crate::pages::site;
+use crate::pages::words::Moment;
+
+/// Providers and replicas.
+#[derive(Template)]
+#[template(path = "admin/service.html")]
+struct Service<'a> {
+    frame: &'a site::Frame,
+    desk: DeskFrame<'a>,
+    providers: Vec<ProviderRow>,
+    replicas: Vec<ReplicaRow>,
+}
+
+/// A provider in a list.
+struct ProviderRow {
+    name: String,
+    display_name: String,
+    status: Status,
+    trouble: Option<String>,
+    asked_again: Option<Moment>,
+    failures: Option<u32>,
+}
+
+/// A replica in a list.
+struct ReplicaRow {
+    name: String,
+    version: String,
+    status: Status,
+    started: Option<Moment>,
+    seen: Option<Moment>,
+}
+
+/// `GET /admin/service`.
+#[handler]
+pub(super) async fn state(
+    request: &Request,
+    Data(site): Data<&Arc<AdminSite>>,
+) -> Result<Response> {
+    let desk = Desk::open(site, request).await?;
+    let state = desk.services().overview.state(desk.caller()).await;
+    Ok(desk.answer(state.map(|state| {
+        let ServiceState {
+            providers,
+            replicas,
+            now,
+        } = state;
+        let page = Service {
+            frame: &site.device.frame,
+            desk: desk.frame(desk::SERVICE),
+            providers: providers
+                .into_iter()
+                .map(|one| provider(one, now))
+                .collect(),
+            replicas: replicas.into_iter().map(|one| replica(one, now)).collect(),
+        };
+        desk.page(StatusCode::OK, &page)
+    })))
+}
+
+fn provider(one: ProviderState, now: Timestamp) -> ProviderRow {
+    let outage = one.outage.as_ref();
+    ProviderRow {
+        name: one.name.to_string(),
+        display_name: one.display_name,
+        status: outage.map_or(Status::WELL, |_| Status::OUTAGE),
+        trouble: outage.map(|outage| outage.fault.code.clone()),
+        asked_again: outage.map(|outage| Moment::of(outage.probe_at, now)),
+        failures: outage.map(|outage| outage.failed_probes),
+    }
+}
+
+fn replica(one: Replica, now: Timestamp) -> ReplicaRow {
+    ReplicaRow {
+        status: match one.is_there(now) {
+            true => Status::RUNS,
+            false => Status::GONE,
+        },
+        started: Some(Moment::of(one.presence.started_at, now)),
+        seen: Some(Moment::of(one.seen_at, now)),
+        name: one.presence.name,
+        version: one.presence.version,
+    }
+}

@@ -1,0 +1,85 @@
+//! The OpenAPI document: poem-openapi's output with some corrections.
+
+mod correct;
+
+use std::collections::HashMap;
+use std::marker::PhantomData;
+
+use poem::endpoint::BoxEndpoint;
+use poem::http::Method;
+use poem_openapi::OpenApi;
+use poem_openapi::registry::{MetaApi, Registry};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::api::{Api, service};
+use correct::correct;
+
+/// The OpenAPI document as JSON, ending with a new line.
+#[must_use]
+pub fn spec_json() -> String {
+    let mut text = serde_json::to_string_pretty(&document()).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// The OpenAPI document as YAML.
+#[must_use]
+pub fn spec_yaml() -> String {
+    serde_yaml::to_string(&document()).unwrap_or_default()
+}
+
+/// The parts in the order in which people read them. Below, keys are sorted, whatever features of serde_json another
+/// crate enables, because the document must not depend on the build.
+#[derive(Serialize)]
+struct Document {
+    openapi: Value,
+    info: Value,
+    servers: Value,
+    tags: Value,
+    paths: Value,
+    components: Value,
+}
+
+fn document() -> Document {
+    let written = service(Described::<Api>(PhantomData)).spec();
+    let mut value: Value = serde_json::from_str(&written).unwrap_or_default();
+    correct(&mut value);
+    sort_tags(&mut value["tags"]);
+    value.sort_all_objects();
+    let mut part = |name: &str| value.get_mut(name).map(Value::take).unwrap_or_default();
+    Document {
+        openapi: part("openapi"),
+        info: part("info"),
+        servers: part("servers"),
+        tags: part("tags"),
+        paths: part("paths"),
+        components: part("components"),
+    }
+}
+
+/// Sorts tags by the order of the operations, which is the order of use.
+fn sort_tags(tags: &mut Value) {
+    let operations = Api::meta().into_iter().flat_map(|api| api.paths);
+    let operations = operations.flat_map(|path| path.operations);
+    let order: Vec<_> = operations.flat_map(|operation| operation.tags).collect();
+    let place = |tag: &Value| order.iter().position(|known| tag["name"] == **known);
+    if let Some(tags) = tags.as_array_mut() {
+        tags.sort_by_key(place);
+    }
+}
+
+/// Operations without a broker and database, for description only.
+struct Described<T>(PhantomData<T>);
+
+impl<T: OpenApi> OpenApi for Described<T> {
+    fn meta() -> Vec<MetaApi> {
+        T::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn add_routes(self, _: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
+}

@@ -1,0 +1,62 @@
+//! The operators' page: sessions, what it shows and what it does.
+
+mod acting;
+mod sessions;
+mod showing;
+
+use central_oauth_domain::operator::{OperatorKey, OperatorRole};
+use central_oauth_domain::secret::AccessKey;
+use central_oauth_domain::testing::ScriptedProvider;
+use central_oauth_domain::usecases::AccountQuery;
+
+use super::browser::Browser;
+use super::world::World;
+
+const ADMIN: &str = "the-key-of-the-admin";
+const AUDITOR: &str = "the-key-of-the-auditor";
+
+fn operators() -> [OperatorKey; 2] {
+    let key = |role, key| OperatorKey::of_role(role, AccessKey::new(key));
+    [
+        key(OperatorRole::Admin, ADMIN),
+        key(OperatorRole::Auditor, AUDITOR),
+    ]
+}
+
+/// A service with an admin and an auditor.
+async fn world_at(public_url: &str) -> World {
+    let world = World::at(public_url).await;
+    world.services.operators.replace(&operators()).unwrap();
+    world
+}
+
+async fn world() -> World {
+    world_at("http://127.0.0.1:8080").await
+}
+
+/// A browser in which an operator has logged in.
+async fn logged_in<'a>(world: &'a World, key: &str) -> Browser<'a> {
+    let mut browser = world.browser();
+    browser.get("/admin/login").await;
+    let page = browser.send_form("/admin/login", &[("key", key)]).await;
+    page.assert_sends_to("/admin");
+    browser.get("/admin").await.assert(200, &["Log out"]);
+    browser
+}
+
+/// Links an account of Alice. Returns the address of its page.
+async fn linked(world: &World, program: &str) -> String {
+    let code = world.ask(program).await;
+    let mut person = world.browser();
+    person.confirm(code.digits()).await;
+    let grant = ScriptedProvider::grant("access", Some("refresh"));
+    world.provider_answers(Ok(grant)).await;
+    let caller = central_oauth_domain::usecases::Caller::Admin;
+    let accounts = world
+        .services
+        .accounts
+        .list(&caller, AccountQuery::default(), None, 200)
+        .await;
+    let account = accounts.unwrap().items.pop().unwrap();
+    format!("/admin/accounts/{}", account.id)
+}

@@ -1,0 +1,165 @@
+//! What operators see.
+
+use central_oauth_domain::grant::Identity;
+use central_oauth_domain::ports::ProviderError;
+
+use super::super::browser::between;
+use super::{ADMIN, AUDITOR, linked, logged_in, world, world_at};
+
+#[tokio::test]
+async fn the_root_leads_to_the_page_of_codes() {
+    for (public_url, page) in [
+        ("http://127.0.0.1:8080", "/device"),
+        ("https://auth.example/broker/", "/broker/device"),
+    ] {
+        let world = world_at(public_url).await;
+        world.browser().get("/").await.assert_sends_to(page);
+    }
+}
+
+#[tokio::test]
+async fn accounts_show_how_they_are_and_who_holds_keys() {
+    let world = world().await;
+    let account = linked(&world, "nightly-backup").await;
+    for key in [ADMIN, AUDITOR] {
+        let mut browser = logged_in(&world, key).await;
+        let page = browser.get("/admin").await;
+        let href = format!("href=\"{account}\"");
+        page.assert(
+            200,
+            &[&href, "alice&#39;s name", "scripted", "active", "in 5"],
+        );
+        let page = browser.get(&account).await;
+        page.assert(
+            200,
+            &["nightly-backup", "owner", "with a link code", "profile"],
+        );
+        page.assert_lacks("refresh\"</");
+        assert_eq!(page.html.contains("Delete and revoke"), key == ADMIN);
+    }
+}
+
+#[tokio::test]
+async fn accounts_are_found_by_status_and_provider() {
+    let world = world().await;
+    let account = linked(&world, "cron").await;
+    let mut browser = logged_in(&world, AUDITOR).await;
+    for (query, is_there) in [
+        ("provider=scripted&status=active", true),
+        ("provider=&status=", true),
+        ("status=relink_required", false),
+        ("provider=another", false),
+        ("status=invented", true),
+    ] {
+        let page = browser.get(&format!("/admin?{query}")).await;
+        page.assert(200, &["<option value=\"scripted\""]);
+        assert_eq!(page.html.contains(&account), is_there, "{query}");
+    }
+    browser
+        .get("/admin?cursor=x")
+        .await
+        .assert(400, &["cursor"]);
+}
+
+#[tokio::test]
+async fn accounts_come_in_pages() {
+    let world = world().await;
+    let mut last = String::new();
+    for n in 0..51 {
+        world.provider.answer_identify(Ok(Identity::Known {
+            account_id: format!("person-{n}"),
+            display_name: None,
+        }));
+        last = linked(&world, "cron").await;
+    }
+    let mut browser = logged_in(&world, AUDITOR).await;
+    let page = browser.get("/admin?status=active").await;
+    page.assert_lacks(&format!("{last}\""));
+    let next = between(&page.html, "<p class=\"centred\"><a href=\"", "\"").unwrap();
+    let next = next.replace("&#38;", "&").replace("&amp;", "&");
+    assert!(next.contains("status=active"), "{next}");
+    let page = browser.get(&next).await;
+    page.assert(200, &[&format!("{last}\"")]);
+    page.assert_lacks("Next page");
+    // A cursor belongs to its filters.
+    let other = next.replace("status=active", "status=degraded");
+    browser.get(&other).await.assert(400, &["cursor"]);
+}
+
+#[tokio::test]
+async fn revocations_providers_and_replicas_are_shown() {
+    let world = world().await;
+    let mut browser = logged_in(&world, AUDITOR).await;
+    browser
+        .get("/admin/revocations")
+        .await
+        .assert(200, &["None."]);
+    let account = linked(&world, "cron").await;
+    let down = ProviderError::Unavailable {
+        detail: "connection refused".to_owned(),
+        retry_after: None,
+    };
+    world.provider.answer_revoke(Err(down));
+    let mut admin = logged_in(&world, ADMIN).await;
+    admin.get(&account).await;
+    let revoke = format!("{account}/revoke");
+    let page = admin.send_form(&revoke, &[("key", ADMIN)]).await;
+    page.assert_sends_to("/admin/revocations?done=unconfirmed");
+    let page = browser.get("/admin/revocations").await;
+    page.assert(200, &["pending", "provider_unavailable"]);
+
+    world.services.housekeeping.check_in().await.unwrap();
+    let page = browser.get("/admin/service").await;
+    page.assert(200, &["Scripted Provider", "works", "runs", ">test<"]);
+    world.clock.advance(std::time::Duration::from_secs(60));
+    browser.get("/admin/service").await.assert(200, &["gone"]);
+}
+
+#[tokio::test]
+async fn hostile_names_stay_text() {
+    let world = world().await;
+    let hostile = "</bdi><script>alert(1)</script>";
+    world.provider.answer_identify(Ok(Identity::Known {
+        account_id: hostile.to_owned(),
+        display_name: Some(hostile.to_owned()),
+    }));
+    let account = linked(&world, hostile).await;
+    let mut browser = logged_in(&world, ADMIN).await;
+    for path in ["", "/refresh", "/relink", "/revoke", "/keys/new"] {
+        let page = browser.get(&format!("{account}{path}")).await;
+        page.assert(200, &["&#60;script&#62;"]);
+        page.assert_lacks("<script>");
+    }
+    let page = browser.get("/admin?provider=%22%3E%3Cscript%3E").await;
+    page.assert_lacks("<script>");
+}
+
+#[tokio::test]
+async fn every_page_is_private_strict_and_without_scripts() {
+    let world = world().await;
+    let account = linked(&world, "cron").await;
+    let mut browser = logged_in(&world, ADMIN).await;
+    let mut pages = vec![world.browser().get("/admin/login").await];
+    for path in ["/admin", "/admin/revocations", "/admin/service", &account] {
+        pages.push(browser.get(path).await);
+    }
+    for path in ["/refresh", "/relink", "/revoke", "/keys/new"] {
+        pages.push(browser.get(&format!("{account}{path}")).await);
+    }
+    pages.push(browser.send_form(&format!("{account}/relink"), &[]).await);
+    pages.push(browser.get("/admin/accounts/999").await);
+    for page in pages {
+        let policy = page.header("content-security-policy");
+        for rule in [
+            "default-src 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        ] {
+            assert!(policy.contains(rule), "{policy}");
+        }
+        assert_eq!(page.header("cache-control"), "no-store");
+        for inline in ["<style", " style=", "<script", " onclick", "javascript:"] {
+            page.assert_lacks(inline);
+        }
+    }
+}

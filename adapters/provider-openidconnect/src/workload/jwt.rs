@@ -1,0 +1,195 @@
+//! A signed JWT in compact form (RFC 7519, RFC 7515 section 7.1).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use central_oauth_domain::workload::{ClaimValue, Claims, RepeatedClaim, Rule, WorkloadRefusal};
+use openidconnect::core::{CoreJsonWebKey, CoreJsonWebKeySet, CoreJwsSigningAlgorithm};
+use openidconnect::{JsonWebKey, SignatureVerificationError};
+use serde_json::{Map, Value};
+
+use super::json;
+use crate::identity::jws::{ASYMMETRIC, TYPES};
+
+/// Tokens of platforms have one to three kilobytes.
+const MAX_BYTES: usize = 16 * 1024;
+/// How deep objects in claims may lie in each other.
+const MAX_DEPTH: usize = 4;
+
+/// A token. Nothing in it is true before [`Jwt::verify`] has succeeded.
+pub(super) struct Jwt<'a> {
+    algorithm: CoreJwsSigningAlgorithm,
+    key_id: Option<String>,
+    signed: &'a str,
+    signature: Vec<u8>,
+    claims: Claims,
+}
+
+impl<'a> Jwt<'a> {
+    /// Parses a token.
+    pub(super) fn parse(token: &'a str) -> Result<Self, WorkloadRefusal> {
+        if token.len() > MAX_BYTES {
+            let detail = format!("the token is larger than {MAX_BYTES} bytes");
+            return Err(WorkloadRefusal::new(Rule::Size, detail));
+        }
+        let (signed, signature) = token.rsplit_once('.').ok_or_else(form)?;
+        let (header, payload) = signed.split_once('.').ok_or_else(form)?;
+        let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| form());
+        let header = json::object(&decode(header)?, "header")?;
+        let algorithm = check_header(&header)?;
+        let key_id = match header.get("kid") {
+            None => None,
+            Some(Value::String(id)) => Some(id.clone()),
+            Some(_) => return Err(form()),
+        };
+        let payload = decode(payload)?;
+        if payload.starts_with(b"eyJ") {
+            return Err(nested());
+        }
+        let mut claims = Claims::default();
+        add(
+            &mut claims,
+            "",
+            json::object(&payload, "payload")?,
+            MAX_DEPTH,
+        )?;
+        Ok(Self {
+            algorithm,
+            key_id,
+            signed,
+            signature: decode(signature)?,
+            claims,
+        })
+    }
+
+    /// Returns the issuer that it names.
+    pub(super) fn issuer(&self) -> Result<String, WorkloadRefusal> {
+        let missing = || WorkloadRefusal::new(Rule::Required, "the token has no iss");
+        match self.claims.get("iss") {
+            Some(ClaimValue::Text(issuer)) => Ok(issuer.clone()),
+            _ => Err(missing()),
+        }
+    }
+
+    /// Checks the signature. [`Rule::Key`] means that none of these keys can have made it.
+    pub(super) fn verify(&self, keys: &CoreJsonWebKeySet) -> Result<(), WorkloadRefusal> {
+        let is_named = |key: &&CoreJsonWebKey| match &self.key_id {
+            Some(id) => key.key_id().is_some_and(|known| known.as_str() == id),
+            None => true,
+        };
+        let mut rule = Rule::Key;
+        for key in keys.keys().iter().filter(is_named) {
+            match key.verify_signature(&self.algorithm, self.signed.as_bytes(), &self.signature) {
+                Ok(()) => return Ok(()),
+                // A key for something else: another type or algorithm, or for encryption.
+                Err(SignatureVerificationError::InvalidKey(_)) => {}
+                Err(_) => rule = Rule::Signature,
+            }
+        }
+        // Without the name of a key, a new key looks like a wrong signature.
+        if self.key_id.is_none() {
+            rule = Rule::Key;
+        }
+        Err(WorkloadRefusal::new(
+            rule,
+            match rule {
+                Rule::Key => "the issuer publishes no key that can have signed the token",
+                _ => "the token's signature is wrong",
+            },
+        ))
+    }
+
+    /// Returns the claims.
+    pub(super) fn into_claims(self) -> Claims {
+        self.claims
+    }
+}
+
+fn check_header(header: &Map<String, Value>) -> Result<CoreJwsSigningAlgorithm, WorkloadRefusal> {
+    if header.contains_key("crit") {
+        let detail =
+            "the token's header requires extensions (crit), which this service does not have";
+        return Err(WorkloadRefusal::new(Rule::Extensions, detail));
+    }
+    if header.contains_key("cty") || header.contains_key("enc") {
+        return Err(nested());
+    }
+    let typ = header
+        .get("typ")
+        .map(|typ| typ.as_str().unwrap_or_default());
+    if typ.is_some_and(|typ| !TYPES.contains(&typ.to_ascii_lowercase().as_str())) {
+        let detail = "the token's header names another type of token (typ)";
+        return Err(WorkloadRefusal::new(Rule::Type, detail));
+    }
+    let named = header.get("alg").cloned().unwrap_or_default();
+    let algorithm = serde_json::from_value(named).ok();
+    // `none` and algorithms with a shared secret are not among them, whatever keys there are.
+    algorithm
+        .filter(|known| ASYMMETRIC.contains(known))
+        .ok_or_else(|| {
+            let detail =
+                "the token's algorithm (alg) is not one with a public key, such as RS256 or ES256";
+            WorkloadRefusal::new(Rule::Algorithm, detail)
+        })
+}
+
+/// Adds the members of an object to the claims.
+fn add(
+    claims: &mut Claims,
+    prefix: &str,
+    members: Map<String, Value>,
+    depth: usize,
+) -> Result<(), WorkloadRefusal> {
+    let Some(deeper) = depth.checked_sub(1) else {
+        let detail = "the token's claims are nested too deeply";
+        return Err(WorkloadRefusal::new(Rule::Form, detail));
+    };
+    for (name, value) in members {
+        let name = format!("{prefix}{name}");
+        match value {
+            Value::Object(inner) => add(claims, &format!("{name}/"), inner, deeper)?,
+            value => claims.insert(name, claim(value)).map_err(repeated)?,
+        }
+    }
+    Ok(())
+}
+
+fn claim(value: Value) -> ClaimValue {
+    match value {
+        Value::String(text) => ClaimValue::Text(text),
+        Value::Bool(flag) => ClaimValue::Flag(flag),
+        // A NumericDate may have a fraction (RFC 7519 section 2).
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => ClaimValue::Number(whole),
+            (None, Some(number)) if number.abs() < 1e15 => {
+                ClaimValue::Number(number.floor() as i64)
+            }
+            _ => ClaimValue::Other,
+        },
+        Value::Array(items) => {
+            let texts = items.into_iter().map(|item| match item {
+                Value::String(text) => Some(text),
+                _ => None,
+            });
+            texts
+                .collect::<Option<_>>()
+                .map_or(ClaimValue::Other, ClaimValue::Texts)
+        }
+        Value::Null | Value::Object(_) => ClaimValue::Other,
+    }
+}
+
+fn repeated(_: RepeatedClaim) -> WorkloadRefusal {
+    let detail = "two of the token's claims have the same name";
+    WorkloadRefusal::new(Rule::Members, detail)
+}
+
+fn nested() -> WorkloadRefusal {
+    WorkloadRefusal::new(
+        Rule::Nesting,
+        "the token contains or is another token (cty, enc)",
+    )
+}
+
+fn form() -> WorkloadRefusal {
+    WorkloadRefusal::new(Rule::Form, "the token is not a signed JWT")
+}

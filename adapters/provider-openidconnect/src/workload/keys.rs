@@ -1,0 +1,225 @@
+//! The signing keys of an issuer.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use central_oauth_domain::ports::{Clock, ProviderError};
+use openidconnect::core::CoreJsonWebKeySet;
+use url::Url;
+
+use super::{KeySource, WorkloadIssuerError, WorkloadIssuerSettings};
+use crate::address;
+use crate::dialect::Dialect;
+use crate::discovery::Metadata;
+use crate::http::{Http, Names, Request};
+
+/// An issuer is asked at most this often.
+const ASK_EVERY: Duration = Duration::from_secs(60);
+/// An issuer whose keys are not known yet is asked at most this often.
+const RETRY_EVERY: Duration = Duration::from_secs(5);
+/// Keys that are older are fetched again, so that one which the issuer has withdrawn is forgotten.
+const FRESH_FOR: Duration = Duration::from_secs(5 * 60);
+/// The timeout of fetching keys.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// A larger file of keys is a mistake.
+const MAX_FILE_BYTES: u64 = 2 * 1024 * 1024;
+
+/// The signing keys of an issuer, fetched when they are needed.
+pub(super) struct Keys {
+    issuer: String,
+    source: Source,
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+    /// Held by whoever fetches.
+    fetching: tokio::sync::Mutex<()>,
+}
+
+enum Source {
+    Discovery(Box<Http>, Url),
+    Uri(Box<Http>, Url),
+    File(std::path::PathBuf),
+}
+
+/// Times are uptimes.
+#[derive(Default)]
+struct State {
+    known: Option<Arc<CoreJsonWebKeySet>>,
+    fetched_at: Duration,
+    asked_at: Option<Duration>,
+    last_error: String,
+}
+
+impl Keys {
+    /// Checks the settings. A file is read.
+    pub(super) fn new(
+        settings: WorkloadIssuerSettings,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, WorkloadIssuerError> {
+        let mut state = State::default();
+        let issuer = Url::parse(&settings.issuer).ok();
+        let http = |own: &Url| {
+            let names = Names::new(issuer.as_ref(), issuer.iter().chain([own]));
+            let http = Http::new(&settings.name, Dialect::default(), names, Arc::clone(clock))?;
+            http.prepare(own)?;
+            Ok::<_, WorkloadIssuerError>(Box::new(http))
+        };
+        let source = match settings.keys {
+            KeySource::Discovery => {
+                let url = issuer.clone().ok_or(WorkloadIssuerError::NotAnAddress)?;
+                address::check(&url).map_err(WorkloadIssuerError::Issuer)?;
+                Source::Discovery(http(&url)?, url)
+            }
+            KeySource::JwksUri(url) => {
+                address::check(&url).map_err(WorkloadIssuerError::JwksUri)?;
+                Source::Uri(http(&url)?, url)
+            }
+            KeySource::JwksFile(path) => {
+                let keys = read(&path).map_err(WorkloadIssuerError::JwksFile)?;
+                state.known = Some(Arc::new(keys));
+                state.fetched_at = clock.uptime();
+                Source::File(path)
+            }
+        };
+        Ok(Self {
+            issuer: settings.issuer,
+            source,
+            clock: Arc::clone(clock),
+            state: Mutex::new(state),
+            fetching: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Returns the known keys. They are fetched if there are none, or if they are old and nobody else fetches them.
+    ///
+    /// # Errors
+    /// What happened, if no keys are known.
+    pub(super) async fn current(this: &Arc<Self>) -> Result<Arc<CoreJsonWebKeySet>, String> {
+        let known = {
+            let state = this.lock();
+            let is_fresh = this.clock.uptime() < state.fetched_at + FRESH_FOR;
+            match &state.known {
+                Some(known) if is_fresh => return Ok(Arc::clone(known)),
+                known => known.clone(),
+            }
+        };
+        match known {
+            Some(known) if this.fetching.try_lock().is_err() => Ok(known),
+            _ => Self::newer(this).await,
+        }
+    }
+
+    /// Returns keys that were fetched just now, or else the known ones if the issuer was asked a short time ago.
+    ///
+    /// # Errors
+    /// As [`Keys::current`].
+    pub(super) async fn newer(this: &Arc<Self>) -> Result<Arc<CoreJsonWebKeySet>, String> {
+        if this.may_ask() {
+            // In a task of its own: a caller that disconnects must not keep others from new keys.
+            let keys = Arc::clone(this);
+            let fetched = tokio::spawn(async move { keys.fetch_alone().await });
+            let _ = fetched.await;
+        }
+        let state = this.lock();
+        state.known.clone().ok_or_else(|| state.last_error.clone())
+    }
+
+    fn may_ask(&self) -> bool {
+        let state = self.lock();
+        let every = if state.known.is_some() {
+            ASK_EVERY
+        } else {
+            RETRY_EVERY
+        };
+        let now = self.clock.uptime();
+        state
+            .asked_at
+            .is_none_or(|asked_at| now >= asked_at + every)
+    }
+
+    async fn fetch_alone(&self) {
+        let _alone = self.fetching.lock().await;
+        // Whoever was first has fetched what the others wait for.
+        if !self.may_ask() {
+            return;
+        }
+        let now = self.clock.uptime();
+        self.lock().asked_at = Some(now);
+        let fetched = self.fetch().await;
+        let mut state = self.lock();
+        match fetched {
+            Ok(keys) => {
+                state.known = Some(Arc::new(keys));
+                state.fetched_at = now;
+            }
+            Err(detail) => {
+                let issuer = &self.issuer;
+                let has_keys = state.known.is_some();
+                tracing::warn!(
+                    issuer,
+                    detail,
+                    has_keys,
+                    "signing keys of a workload issuer not fetched; known ones stay in use"
+                );
+                state.last_error =
+                    format!("the keys of the issuer {issuer} are not known: {detail}");
+            }
+        }
+    }
+
+    /// Fetches the keys. An empty set is an error: it would refuse every token.
+    async fn fetch(&self) -> Result<CoreJsonWebKeySet, String> {
+        let fetched = match &self.source {
+            Source::File(path) => return read(path),
+            Source::Uri(http, uri) => fetch(http, uri).await,
+            Source::Discovery(http, url) => self.discover(http, url).await,
+        };
+        usable(fetched.map_err(|error| error.to_string())?)
+    }
+
+    async fn discover(&self, http: &Http, url: &Url) -> Result<CoreJsonWebKeySet, ProviderError> {
+        let metadata = Metadata::discover(http, url, None, http.deadline(TIMEOUT)).await?;
+        let nonsense = |detail: &str| ProviderError::Nonsense {
+            detail: detail.to_owned(),
+        };
+        if metadata.issuer != self.issuer {
+            return Err(nonsense("the metadata name another issuer"));
+        }
+        let uri = metadata.endpoint("jwks_uri")?;
+        fetch(
+            http,
+            &uri.ok_or_else(|| nonsense("the metadata name no jwks_uri"))?,
+        )
+        .await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn fetch(http: &Http, uri: &Url) -> Result<CoreJsonWebKeySet, ProviderError> {
+    let outcome = http.send(Request::get(uri), http.deadline(TIMEOUT)).await;
+    let outcome = outcome.map_err(ProviderError::from)?;
+    serde_json::from_value(outcome.success()?.into_value()).map_err(|_| ProviderError::Nonsense {
+        detail: "not a set of keys (RFC 7517)".to_owned(),
+    })
+}
+
+fn read(path: &Path) -> Result<CoreJsonWebKeySet, String> {
+    let unreadable = |error| format!("{} cannot be read: {error}", path.display());
+    if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_FILE_BYTES {
+        return Err(format!("{} is too large", path.display()));
+    }
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let keys = serde_json::from_slice(&bytes);
+    usable(keys.map_err(|_| format!("{} is not a set of keys (RFC 7517)", path.display()))?)
+}
+
+/// Whether there is any key in a set with which signatures can be verified.
+fn usable(keys: CoreJsonWebKeySet) -> Result<CoreJsonWebKeySet, String> {
+    if keys.keys().is_empty() {
+        return Err("the set of keys is empty".to_owned());
+    }
+    Ok(keys)
+}

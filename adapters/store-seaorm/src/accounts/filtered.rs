@@ -1,0 +1,83 @@
+//! Accounts that a filter admits.
+
+use central_oauth_domain::grant::{AccountFilter, AccountId, AccountStatus, StatusAsOf};
+use sea_orm::sea_query::ExprTrait;
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
+    RelationTrait, Select,
+};
+
+use crate::convert::row_count;
+use crate::entities::accounts::{self, Status};
+use crate::entities::{account_labels, tokens};
+
+/// Returns the accounts after `after` that the filter admits, joined with their tokens. Labels, status and provider have
+/// indexes that end with the number of the account, so a page is read in its order.
+pub(crate) fn matching(
+    filter: &AccountFilter,
+    after: Option<AccountId>,
+    limit: u64,
+) -> Select<accounts::Entity> {
+    let after = after.map_or(0, |after| after.0);
+    let mut query = accounts::Entity::find().inner_join(tokens::Entity);
+    query = match &filter.label {
+        Some(label) => query
+            .join(JoinType::InnerJoin, accounts::Relation::Labels.def())
+            .filter(account_labels::Column::Name.eq(&label.name))
+            .filter(account_labels::Column::Value.eq(&label.value))
+            .filter(account_labels::Column::AccountId.gt(after))
+            .order_by_asc(account_labels::Column::AccountId),
+        None => query
+            .filter(accounts::Column::Id.gt(after))
+            .order_by_asc(accounts::Column::Id),
+    };
+    if let Some(provider) = &filter.provider {
+        query = query.filter(accounts::Column::Provider.eq(provider.as_str()));
+    }
+    if let Some(status) = &filter.status {
+        query = query.filter(is_shown_as(status));
+    }
+    query.limit(row_count(limit))
+}
+
+/// What `Account::as_of` shows, in SQL.
+fn is_shown_as(wanted: &StatusAsOf) -> Condition {
+    let now = wanted.now.as_millis();
+    let outages = wanted.outages.iter().map(|outage| outage.provider.as_str());
+    let outages = Vec::from_iter(outages);
+    let stored = |status| accounts::Column::Status.eq(status);
+    let due = tokens::Column::NextRefreshAt;
+    let end = tokens::Column::AccessTokenExpiresAt;
+    match wanted.status {
+        AccountStatus::Active => {
+            let none_waits = Condition::any()
+                .add(accounts::Column::Provider.is_not_in(outages))
+                .add(due.is_null())
+                .add(due.gt(now));
+            let none_is_over = due.is_not_null().or(end.is_null()).or(end.gt(now));
+            Condition::all()
+                .add(stored(Status::Active))
+                .add(none_waits)
+                .add(none_is_over)
+        }
+        AccountStatus::Degraded if outages.is_empty() => {
+            Condition::all().add(stored(Status::Degraded))
+        }
+        AccountStatus::Degraded => {
+            let waits = Condition::all()
+                .add(stored(Status::Active))
+                .add(accounts::Column::Provider.is_in(outages))
+                .add(due.lte(now));
+            Condition::any().add(stored(Status::Degraded)).add(waits)
+        }
+        AccountStatus::RelinkRequired => {
+            let is_over = Condition::all()
+                .add(stored(Status::Active))
+                .add(due.is_null())
+                .add(end.lte(now));
+            Condition::any()
+                .add(stored(Status::RelinkRequired))
+                .add(is_over)
+        }
+    }
+}

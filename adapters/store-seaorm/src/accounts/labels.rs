@@ -1,0 +1,56 @@
+//! Labels of accounts.
+
+use std::collections::BTreeMap;
+
+use central_oauth_domain::Labels;
+use central_oauth_domain::grant::AccountId;
+use central_oauth_domain::ports::StoreError;
+use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select};
+
+use crate::entities::account_labels::{ActiveModel, Column, Entity};
+use crate::error::failed;
+
+/// Returns the labels of those of these accounts that have any.
+pub(super) async fn read(
+    db: &impl ConnectionTrait,
+    accounts: &[AccountId],
+) -> Result<BTreeMap<AccountId, Labels>, StoreError> {
+    let mut labels: BTreeMap<AccountId, Vec<(String, String)>> = BTreeMap::new();
+    for row in labels_of(accounts).all(db).await.map_err(failed)? {
+        let account = labels.entry(AccountId(row.account_id)).or_default();
+        account.push((row.name, row.value));
+    }
+    let labels = labels.into_iter();
+    Ok(labels.map(|(id, all)| (id, Labels::stored(all))).collect())
+}
+
+pub(crate) fn labels_of(accounts: &[AccountId]) -> Select<Entity> {
+    let ids = accounts.iter().map(|account| account.0);
+    Entity::find().filter(Column::AccountId.is_in(ids))
+}
+
+/// Gives an account the labels of a link, as [`Labels::added_by`] decides. The caller holds the lock of the person.
+pub(crate) async fn add(
+    db: &impl ConnectionTrait,
+    account: AccountId,
+    later: &Labels,
+) -> Result<(), StoreError> {
+    if later.is_empty() {
+        return Ok(());
+    }
+    let kept = read(db, &[account]).await?.remove(&account);
+    let rows = kept.unwrap_or_default().added_by(later).into_iter();
+    let rows = rows.map(|(name, value)| ActiveModel {
+        id: NotSet,
+        account_id: Set(account.0),
+        name: Set(name),
+        value: Set(value),
+    });
+    let rows = Vec::from_iter(rows);
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let added = Entity::insert_many(rows).exec_without_returning(db).await;
+    added.map(drop).map_err(failed)
+}

@@ -1,0 +1,195 @@
+//! Workloads, and their tokens that were used once.
+
+use async_trait::async_trait;
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::audit::{AuditDraft, AuditEvent};
+use central_oauth_domain::grant::{AccessKeyId, AccountId, NewKey};
+use central_oauth_domain::ports::{KeyCreation, SingleUse, StoreError, WorkloadStore};
+use central_oauth_domain::secret::KeyedHash;
+use central_oauth_domain::vault::RowMacs;
+use central_oauth_domain::workload::{
+    Facts, NewWorkload, WorkloadBinding, WorkloadGrant, WorkloadRecord,
+};
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{LockBehavior, LockType};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, ModelTrait,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, TryInsertResult,
+};
+
+use crate::convert::{hash, key_record, row_count};
+use crate::entities::workloads::{ActiveModel, Column, Entity, Model};
+use crate::entities::{access_keys, accounts, used_tokens};
+use crate::error::{Unreadable, failed};
+use crate::store::{MOST_AT_ONCE, SeaOrmStore};
+use crate::{audit, keys};
+
+/// One workload uses at most this many accounts.
+const MOST_OF_ONE: u64 = 1_000;
+
+#[async_trait]
+impl WorkloadStore for SeaOrmStore {
+    async fn find_workloads(&self, identity: &KeyedHash) -> Result<Vec<WorkloadGrant>, StoreError> {
+        let rows = with_identity(identity).find_also_related(access_keys::Entity);
+        let rows = rows.all(&self.read().await?).await.map_err(failed)?;
+        let mut grants = Vec::new();
+        for (workload, key) in rows {
+            let Some(key) = key else { continue };
+            let account = key.find_related(accounts::Entity);
+            let account = account.one(&self.read().await?).await.map_err(failed)?;
+            let Some(holder) = keys::holder(self, &key, account.as_ref()).await? else {
+                continue;
+            };
+            grants.push(WorkloadGrant {
+                key: holder,
+                mac: hash(&workload.mac).ok_or_else(|| unreadable(&workload, "mac"))?,
+                binding: binding(workload)?,
+            });
+        }
+        Ok(grants)
+    }
+
+    async fn workloads(
+        &self,
+        account: AccountId,
+        after: Option<AccessKeyId>,
+        limit: u64,
+    ) -> Result<Vec<WorkloadRecord>, StoreError> {
+        let rows = Entity::find()
+            .find_also_related(access_keys::Entity)
+            .filter(access_keys::Column::AccountId.eq(account.0))
+            .filter(access_keys::Column::Id.gt(after.map_or(0, |after| after.0)))
+            .order_by_asc(access_keys::Column::Id)
+            .limit(row_count(limit));
+        let rows = rows.all(&self.read().await?).await.map_err(failed)?;
+        let both = rows.into_iter().filter_map(|(row, key)| Some((row, key?)));
+        let records = both.map(|(row, key)| {
+            let key = key_record(key)?;
+            Ok(WorkloadRecord {
+                id: key.id,
+                binding: binding(row)?,
+                role: key.role,
+                created_at: key.created_at,
+                last_used_at: key.last_used_at,
+            })
+        });
+        records.collect()
+    }
+
+    async fn create_workload(
+        &self,
+        key: NewKey,
+        workload: NewWorkload,
+        most: u64,
+        macs: &RowMacs,
+        audit: AuditDraft,
+    ) -> Result<KeyCreation, StoreError> {
+        let account = key.account;
+        let write = self.write().await?;
+        let created = keys::insert_reader(&write.txn, key, most, macs).await?;
+        if let KeyCreation::Created(record) = &created {
+            insert(&write.txn, record.id, workload).await?;
+            let event = AuditEvent::key_created(account, record);
+            audit::keep(&write.txn, &[audit.entry(event)]).await?;
+        }
+        write.commit().await?;
+        Ok(created)
+    }
+
+    async fn is_workload(&self, account: AccountId, key: AccessKeyId) -> Result<bool, StoreError> {
+        let row = Entity::find_by_id(key.0)
+            .find_also_related(access_keys::Entity)
+            .filter(access_keys::Column::AccountId.eq(account.0))
+            .one(&self.read().await?)
+            .await
+            .map_err(failed)?;
+        Ok(row.is_some())
+    }
+
+    async fn purge_used_tokens(
+        &self,
+        expired_before: Timestamp,
+        limit: u64,
+    ) -> Result<u64, StoreError> {
+        let write = self.write().await?;
+        let deleted = delete_expired(expired_before, limit).exec(&write.txn).await;
+        let deleted = deleted.map_err(failed)?;
+        write.commit().await?;
+        Ok(deleted.rows_affected)
+    }
+}
+
+pub(crate) fn with_identity(identity: &KeyedHash) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::Identity.eq(identity.as_bytes().to_vec()))
+        .order_by_asc(Column::Id)
+        .limit(MOST_OF_ONE)
+}
+
+pub(crate) fn delete_expired(
+    expired_before: Timestamp,
+    limit: u64,
+) -> DeleteMany<used_tokens::Entity> {
+    use used_tokens::{Column, Entity};
+    let expired = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::ExpiresAt.lt(expired_before.as_millis()))
+        .limit(Ord::min(limit, MOST_AT_ONCE))
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    Entity::delete_many().filter(Column::Id.in_subquery(expired.into_query()))
+}
+
+/// Stores the workload that acts with a key.
+pub(crate) async fn insert(
+    db: &impl ConnectionTrait,
+    key: AccessKeyId,
+    workload: NewWorkload,
+) -> Result<(), StoreError> {
+    let WorkloadBinding {
+        workload: name,
+        issuer,
+        claims,
+    } = workload.binding;
+    let row = ActiveModel {
+        id: Set(key.0),
+        identity: Set(workload.identity.as_bytes().to_vec()),
+        workload: Set(name),
+        issuer: Set(issuer),
+        claims: Set(claims.to_text()),
+        mac: Set(workload.mac.as_bytes().to_vec()),
+    };
+    row.insert(db).await.map(drop).map_err(failed)
+}
+
+/// Notes that a token was used. Returns false if it was used before.
+pub(crate) async fn use_once(
+    db: &impl ConnectionTrait,
+    token: &SingleUse,
+) -> Result<bool, StoreError> {
+    use used_tokens::{ActiveModel, Column, Entity};
+    let row = ActiveModel {
+        hash: Set(token.hash.as_bytes().to_vec()),
+        expires_at: Set(token.expires_at.as_millis()),
+        ..Default::default()
+    };
+    let noted = Entity::insert(row).on_conflict_do_nothing_on([Column::Hash]);
+    match noted.exec(db).await.map_err(failed)? {
+        TryInsertResult::Inserted(_) => Ok(true),
+        TryInsertResult::Conflicted | TryInsertResult::Empty => Ok(false),
+    }
+}
+
+fn binding(row: Model) -> Result<WorkloadBinding, StoreError> {
+    let claims = Facts::from_text(&row.claims).ok_or_else(|| unreadable(&row, "claims"))?;
+    Ok(WorkloadBinding {
+        workload: row.workload,
+        issuer: row.issuer,
+        claims,
+    })
+}
+
+fn unreadable(row: &Model, column: &'static str) -> StoreError {
+    let (table, id) = ("workloads", row.id);
+    Unreadable { table, id, column }.into()
+}

@@ -1,0 +1,131 @@
+//! An audit log that somebody changes behind the back of the service.
+#![allow(clippy::unwrap_used, reason = "this is test code")]
+
+mod common;
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::audit::{
+    Actor, AuditEntry, AuditEvent, AuditFilter, AuditKind, AuditNumber, SignedEntry,
+};
+use central_oauth_domain::ports::AuditStore;
+use central_oauth_domain::testing::{audit_chain, audit_draft};
+use central_oauth_domain::usecases::verify_audit;
+use central_oauth_store_seaorm::SeaOrmStore;
+use central_oauth_test_postgres::Cluster;
+use common::{OnDisk, OnServer};
+
+fn entry(second: i64) -> SignedEntry {
+    let event = AuditEvent::new(AuditKind::KeyCreated);
+    audit_draft(Actor::Admin, at(second)).entry(event)
+}
+
+const fn at(second: i64) -> Timestamp {
+    Timestamp::from_millis(second * 1_000)
+}
+
+async fn add(store: &SeaOrmStore, seconds: std::ops::Range<i64>) {
+    let last = seconds.end;
+    let entries: Vec<_> = seconds.map(entry).collect();
+    store.keep_entries(&entries).await.unwrap();
+    let chained = store.chain_entries(&audit_chain(), 100, at(last)).await;
+    chained.unwrap();
+}
+
+async fn all(store: &SeaOrmStore) -> Vec<AuditEntry> {
+    let all = AuditFilter::default();
+    let entries = store.audit_entries(&all, AuditNumber(i64::MIN), 100).await;
+    entries.unwrap()
+}
+
+async fn is_verified(store: &SeaOrmStore) -> bool {
+    verify_audit(store, &audit_chain(), None).await.is_ok()
+}
+
+/// Each is a state from which the service must go on, and says so.
+const STATES: [&str; 9] = [
+    "UPDATE audit_log SET mac = SHORT WHERE id = 10",
+    "DELETE FROM audit_log WHERE id > 7",
+    "UPDATE audit_ends SET mac = SHORT",
+    "UPDATE audit_ends SET head_mac = SHORT",
+    "UPDATE audit_ends SET head_number = 9223372036854775807",
+    "UPDATE audit_ends SET start_number = 9223372036854775807, head_number = 9223372036854775807",
+    "DELETE FROM audit_ends",
+    "UPDATE audit_log SET id = 9223372036854775807 WHERE id = 10",
+    "UPDATE audit_log SET reference = SHORT, id = 11 WHERE id = 10",
+];
+
+async fn the_log_goes_on(store: &SeaOrmStore, short: &str, execute: impl AsyncFn(&str)) {
+    for state in STATES {
+        execute("DELETE FROM audit_log; DELETE FROM audit_ends").await;
+        add(store, 0..10).await;
+        assert!(is_verified(store).await, "{state}");
+        execute(&state.replace("SHORT", short)).await;
+        for n in 20..23 {
+            add(store, n..n + 1).await;
+            assert!(!is_verified(store).await, "{state}");
+        }
+        let kinds = all(store).await.into_iter().map(|entry| entry.content.kind);
+        let broken = kinds.filter(|kind| kind == "audit.broken").count();
+        assert_eq!(broken, 1, "{state}");
+        // It is as it should be once the traces are too old.
+        for _ in 0..3 {
+            let purged = store
+                .purge_entries(&audit_chain(), at(22)..=at(99), 100)
+                .await;
+            purged.unwrap();
+        }
+        assert!(is_verified(store).await, "{state}");
+        assert_eq!(all(store).await.len(), 1, "{state}");
+    }
+}
+
+#[tokio::test]
+async fn the_log_goes_on_on_sqlite() {
+    let disk = OnDisk::new().await;
+    let execute = async |sql: &str| disk.scratch.execute(sql).await;
+    the_log_goes_on(&disk.store, "X'00'", execute).await;
+}
+
+#[tokio::test]
+async fn the_log_goes_on_on_postgresql() {
+    let server = OnServer::new().await;
+    let cluster = Cluster::shared();
+    let execute = async |sql: &str| drop(cluster.execute(&server.database, sql));
+    the_log_goes_on(&server.store, "decode('00', 'hex')", execute).await;
+}
+
+#[tokio::test]
+async fn another_row_of_ends_is_not_read() {
+    let disk = OnDisk::new().await;
+    add(&disk.store, 0..10).await;
+    let copy = "INSERT INTO audit_ends SELECT -1, 0, start_mac, 0, head_mac, mac FROM audit_ends";
+    disk.scratch.execute(copy).await;
+    add(&disk.store, 20..22).await;
+    assert!(is_verified(&disk.store).await);
+}
+
+/// Old entries are deleted up to one that was changed, which stays for people to see.
+#[tokio::test]
+async fn changed_entries_are_not_signed_away() {
+    for change in [
+        "UPDATE audit_log SET actor = 'admin2' WHERE id = 3",
+        "DELETE FROM audit_log WHERE id = 3",
+        "UPDATE audit_log SET mac = X'00' WHERE id = 3",
+        "UPDATE audit_log SET id = 0 WHERE id = 3",
+    ] {
+        let disk = OnDisk::new().await;
+        let store = &disk.store;
+        add(store, 0..10).await;
+        disk.scratch.execute(change).await;
+        let mut refused = false;
+        for _ in 0..3 {
+            let purged = store
+                .purge_entries(&audit_chain(), at(99)..=at(999), 4)
+                .await;
+            refused = purged.is_err();
+        }
+        assert!(refused, "{change}");
+        assert!(!is_verified(store).await, "{change}");
+        assert_eq!(all(store).await.last().unwrap().number.0, 10, "{change}");
+    }
+}

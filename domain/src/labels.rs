@@ -1,0 +1,203 @@
+//! Labels of an account.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::{Entry, IntoIter, Iter};
+
+/// Names and values that a client gave with its link, such as `team` and `billing`. Nobody has verified them, and they
+/// authorise nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Labels(BTreeMap<String, String>);
+
+/// One label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// Why a label is rejected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadLabel {
+    /// More than [`Labels::MOST`].
+    #[error("labels: more than {} labels", Labels::MOST)]
+    TooMany,
+    /// A name that is empty, too long or has other characters.
+    #[error(
+        "labels: a name must have 1 to {} characters of a-z, 0-9, `.`, `_`, `/` and `-`",
+        Label::LONGEST_NAME
+    )]
+    Name,
+    /// A value that is too long or has control characters.
+    #[error(
+        "labels: the value of {name} must have at most {} characters and no control characters",
+        Label::LONGEST_VALUE
+    )]
+    Value {
+        /// The name of the label.
+        name: String,
+    },
+}
+
+impl Label {
+    /// The most characters of a name.
+    pub const LONGEST_NAME: usize = 63;
+    /// The most characters of a value.
+    pub const LONGEST_VALUE: usize = 255;
+
+    /// Reads a label as `NAME:VALUE`. The value may contain colons.
+    ///
+    /// # Errors
+    /// [`BadLabel`] for a text without a colon, and as [`Label::new`].
+    pub fn parse(text: &str) -> Result<Self, BadLabel> {
+        let (name, value) = text.split_once(':').ok_or(BadLabel::Name)?;
+        Self::new(name.to_owned(), value.to_owned())
+    }
+
+    /// Checks a label.
+    ///
+    /// # Errors
+    /// [`BadLabel::Name`] and [`BadLabel::Value`].
+    pub fn new(name: String, value: String) -> Result<Self, BadLabel> {
+        let is_of_name = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'/' | b'-');
+        if !(1..=Self::LONGEST_NAME).contains(&name.len()) || !name.bytes().all(is_of_name) {
+            return Err(BadLabel::Name);
+        }
+        let is_long = value.chars().count() > Self::LONGEST_VALUE;
+        if is_long || value.chars().any(char::is_control) {
+            return Err(BadLabel::Value { name });
+        }
+        Ok(Self { name, value })
+    }
+}
+
+impl Labels {
+    /// An account has at most this many labels.
+    pub const MOST: usize = 16;
+
+    /// Checks labels.
+    ///
+    /// # Errors
+    /// [`BadLabel`].
+    pub fn new(labels: impl IntoIterator<Item = (String, String)>) -> Result<Self, BadLabel> {
+        let checked = |(name, value)| Label::new(name, value).map(|it| (it.name, it.value));
+        let labels: BTreeMap<_, _> = labels.into_iter().map(checked).collect::<Result<_, _>>()?;
+        if labels.len() > Self::MOST {
+            return Err(BadLabel::TooMany);
+        }
+        Ok(Self(labels))
+    }
+
+    /// Takes labels from the store, which were checked before they were stored.
+    pub fn stored(labels: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self(labels.into_iter().collect())
+    }
+
+    /// Returns the labels that a later link adds to these: those with new names, as long as there is room. Labels are
+    /// never overwritten.
+    #[must_use]
+    pub fn added_by(&self, later: &Self) -> Self {
+        let room = Self::MOST.saturating_sub(self.0.len());
+        let new = later.iter().filter(|(name, _)| !self.0.contains_key(*name));
+        Self::stored(
+            new.take(room)
+                .map(|(name, value)| (name.clone(), value.clone())),
+        )
+    }
+
+    /// Adds labels as [`Labels::added_by`] decides.
+    pub fn add(&mut self, later: &Self) {
+        for (name, value) in self.added_by(later) {
+            if let Entry::Vacant(place) = self.0.entry(name) {
+                place.insert(value);
+            }
+        }
+    }
+
+    /// Returns the labels in the order of their names.
+    pub fn iter(&self) -> Iter<'_, String, String> {
+        self.0.iter()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether this label is one of them.
+    #[must_use]
+    pub fn contains(&self, label: &Label) -> bool {
+        self.0.get(&label.name) == Some(&label.value)
+    }
+}
+
+impl IntoIterator for Labels {
+    type Item = (String, String);
+    type IntoIter = IntoIter<String, String>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Labels {
+    type Item = (&'a String, &'a String);
+    type IntoIter = Iter<'a, String, String>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(pairs: &[(&str, &str)]) -> Result<Labels, BadLabel> {
+        Labels::new(
+            pairs
+                .iter()
+                .map(|(n, v)| ((*n).to_owned(), (*v).to_owned())),
+        )
+    }
+
+    #[test]
+    fn labels_are_bounded() {
+        let (longest, value) = ("a".repeat(63), "🌙".repeat(255));
+        assert!(labels(&[(&longest, &value), ("a.b_c/d-9", "")]).is_ok());
+        let too_long = format!("{longest}a");
+        for name in ["", "Team", "a b", "a:b", "é", &too_long] {
+            assert_eq!(labels(&[(name, "x")]), Err(BadLabel::Name), "{name:?}");
+        }
+        for value in [format!("{value}x"), "a\nb".to_owned()] {
+            let refused = labels(&[("team", &value)]);
+            let name = "team".to_owned();
+            assert_eq!(refused, Err(BadLabel::Value { name }));
+        }
+        let many = |count: usize| Labels::new((0..count).map(|n| (n.to_string(), String::new())));
+        assert!(many(16).is_ok());
+        assert_eq!(many(17), Err(BadLabel::TooMany));
+    }
+
+    #[test]
+    fn a_label_is_written_with_a_colon() {
+        let label = Label::parse("url:https://x").unwrap();
+        assert_eq!((&*label.name, &*label.value), ("url", "https://x"));
+        for text in ["", "team", ":x", "Team:x"] {
+            assert_eq!(Label::parse(text), Err(BadLabel::Name), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn later_labels_overwrite_nothing_and_find_no_room_beyond_the_limit() {
+        let mut kept = labels(&[("team", "a")]).unwrap();
+        kept.add(&labels(&[("team", "b"), ("host", "db1")]).unwrap());
+        assert_eq!(kept, labels(&[("team", "a"), ("host", "db1")]).unwrap());
+        kept.add(&Labels::new((0..16).map(|n| (n.to_string(), String::new()))).unwrap());
+        assert_eq!(kept.iter().count(), Labels::MOST);
+        assert!(kept.contains(&Label::parse("team:a").unwrap()));
+        assert!(!kept.contains(&Label::parse("team:b").unwrap()));
+    }
+}

@@ -1,0 +1,27 @@
+//! Sessions of operators in the store.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::admin_session::AdminSession;
+use crate::secret::KeyedHash;
+use crate::time::Timestamp;
+
+/// The sessions of operators at the page `/admin`, on all replicas.
+#[async_trait]
+pub trait AdminSessionStore: Send + Sync {
+    /// Stores a new session.
+    async fn begin_session(&self, session: &AdminSession) -> Result<(), StoreError>;
+
+    /// Returns the session with this token, whether or not it is over.
+    async fn session(&self, token: &KeyedHash) -> Result<Option<AdminSession>, StoreError>;
+
+    /// Records that a session was used. A later use that is recorded already stands, and a session that has ended stays ended.
+    async fn note_session_use(&self, token: &KeyedHash, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Deletes a session. Returns whether there was one.
+    async fn end_session(&self, token: &KeyedHash) -> Result<bool, StoreError>;
+
+    /// Deletes up to `limit` sessions that were last used before `seen_before`. Returns how many.
+    async fn purge_sessions(&self, seen_before: Timestamp, limit: u64) -> Result<u64, StoreError>;
+}

@@ -1,0 +1,65 @@
+//! Workloads in the store.
+
+use async_trait::async_trait;
+
+use super::{KeyCreation, StoreError};
+use crate::audit::AuditDraft;
+use crate::grant::{AccessKeyId, AccountId, NewKey};
+use crate::secret::KeyedHash;
+use crate::time::Timestamp;
+use crate::vault::RowMacs;
+use crate::workload::{NewWorkload, WorkloadGrant, WorkloadRecord};
+
+/// Workloads that may use accounts, and tokens that they may use once. A workload goes with its key.
+#[async_trait]
+pub trait WorkloadStore: Send + Sync {
+    /// Returns the workloads with this identity and what their keys open.
+    async fn find_workloads(&self, identity: &KeyedHash) -> Result<Vec<WorkloadGrant>, StoreError>;
+
+    /// Returns up to `limit` workloads of an account in the order of their numbers, those after `after` only.
+    async fn workloads(
+        &self,
+        account: AccountId,
+        after: Option<AccessKeyId>,
+        limit: u64,
+    ) -> Result<Vec<WorkloadRecord>, StoreError>;
+
+    /// Stores a key and the workload that acts with it, unless the account has `most` keys already. [`StoreError::Conflict`]
+    /// when the account or the maker of the key is gone. The audit entry is part of the transaction.
+    async fn create_workload(
+        &self,
+        key: NewKey,
+        workload: NewWorkload,
+        most: u64,
+        macs: &RowMacs,
+        audit: AuditDraft,
+    ) -> Result<KeyCreation, StoreError>;
+
+    /// Whether this key is one of a workload of the account.
+    async fn is_workload(&self, account: AccountId, key: AccessKeyId) -> Result<bool, StoreError>;
+
+    /// Deletes used tokens that expired before this, up to `limit`. Returns how many.
+    async fn purge_used_tokens(
+        &self,
+        expired_before: Timestamp,
+        limit: u64,
+    ) -> Result<u64, StoreError>;
+}
+
+/// A token that works once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SingleUse {
+    /// The hash that the token is recognised by.
+    pub hash: KeyedHash,
+    /// When it expires: until then it must be remembered.
+    pub expires_at: Timestamp,
+}
+
+/// The workload that asks for a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkingWorkload {
+    /// The token that it asks with.
+    pub token: SingleUse,
+    /// The workload that acts with the new key of the link; `None` on a relink, where the old one does.
+    pub binding: Option<NewWorkload>,
+}

@@ -1,0 +1,46 @@
+//! The WorkloadIdentities port.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::secret::WorkloadToken;
+use crate::workload::{Claims, WorkloadRefusal};
+
+/// Checks the form and the signature of JWTs from trusted issuers. What their claims mean is decided by the domain.
+#[async_trait]
+pub trait WorkloadIdentities: Send + Sync {
+    /// Returns the claims of a JWT that a trusted issuer has signed.
+    ///
+    /// # Errors
+    /// [`NotVerified`].
+    async fn verify(&self, token: &WorkloadToken) -> Result<SignedClaims, NotVerified>;
+}
+
+/// Claims whose signature is right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedClaims {
+    /// The `iss` of the token: one of the trusted issuers, byte for byte.
+    pub issuer: String,
+    /// All claims.
+    pub claims: Claims,
+}
+
+/// Why a JWT was not verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotVerified {
+    /// It breaks a rule.
+    Refused {
+        /// The trusted issuer that it names, if it does. Without a valid signature that proves nothing.
+        claimed_issuer: Option<String>,
+        /// The rule.
+        refusal: WorkloadRefusal,
+    },
+    /// The keys of its issuer are not known, because the issuer does not answer.
+    KeysUnavailable {
+        /// What happened.
+        detail: String,
+        /// When it makes sense to try again.
+        retry_after: Duration,
+    },
+}

@@ -1,0 +1,109 @@
+//! Workloads in memory.
+
+use async_trait::async_trait;
+
+use super::MemoryStore;
+use crate::audit::{AuditDraft, AuditEvent};
+use crate::grant::{AccessKeyId, AccountId, NewKey};
+use crate::ports::{KeyCreation, StoreError, WorkloadStore};
+use crate::secret::KeyedHash;
+use crate::time::Timestamp;
+use crate::vault::RowMacs;
+use crate::workload::{NewWorkload, WorkloadGrant, WorkloadRecord};
+
+#[async_trait]
+impl WorkloadStore for MemoryStore {
+    async fn find_workloads(&self, identity: &KeyedHash) -> Result<Vec<WorkloadGrant>, StoreError> {
+        let state = self.lock();
+        let own = state.workloads.iter();
+        let own = own.filter(|(_, kept)| kept.identity == *identity);
+        let grants = own.filter_map(|(number, kept)| {
+            Some(WorkloadGrant {
+                key: state.holder(AccessKeyId(*number))?,
+                binding: kept.binding.clone(),
+                mac: kept.mac,
+            })
+        });
+        Ok(grants.collect())
+    }
+
+    async fn workloads(
+        &self,
+        account: AccountId,
+        after: Option<AccessKeyId>,
+        limit: u64,
+    ) -> Result<Vec<WorkloadRecord>, StoreError> {
+        let state = self.lock();
+        let all = state.workloads.iter().filter_map(|(number, kept)| {
+            let key = state.keys.get(number)?;
+            let is_its = key.account == Some(account) && Some(key.record.id) > after;
+            is_its.then(|| WorkloadRecord {
+                id: key.record.id,
+                binding: kept.binding.clone(),
+                role: key.record.role,
+                created_at: key.record.created_at,
+                last_used_at: key.record.last_used_at,
+            })
+        });
+        Ok(all
+            .take(usize::try_from(limit).unwrap_or(usize::MAX))
+            .collect())
+    }
+
+    async fn create_workload(
+        &self,
+        key: NewKey,
+        workload: NewWorkload,
+        most: u64,
+        macs: &RowMacs,
+        audit: AuditDraft,
+    ) -> Result<KeyCreation, StoreError> {
+        let mut state = self.lock();
+        let account = key.account;
+        let created = state.create_key(key, most, macs)?;
+        if let KeyCreation::Created(record) = &created {
+            state.workloads.insert(record.id.0, workload);
+            state.keep_entry(audit.entry(AuditEvent::key_created(account, record)));
+        }
+        Ok(created)
+    }
+
+    async fn is_workload(&self, account: AccountId, key: AccessKeyId) -> Result<bool, StoreError> {
+        let state = self.lock();
+        let is_its = state
+            .keys
+            .get(&key.0)
+            .is_some_and(|kept| kept.account == Some(account));
+        Ok(is_its && state.workloads.contains_key(&key.0))
+    }
+
+    async fn purge_used_tokens(
+        &self,
+        expired_before: Timestamp,
+        limit: u64,
+    ) -> Result<u64, StoreError> {
+        let mut gone = 0;
+        self.lock().used_tokens.retain(|used| {
+            let goes = used.expires_at < expired_before && gone < limit;
+            gone += u64::from(goes);
+            !goes
+        });
+        Ok(gone)
+    }
+}
+
+impl MemoryStore {
+    /// Changes the stored workload of a key, as somebody with access to the database could.
+    pub fn change_workload(&self, key: AccessKeyId, change: impl FnOnce(&mut NewWorkload)) {
+        if let Some(kept) = self.lock().workloads.get_mut(&key.0) {
+            change(kept);
+        }
+    }
+
+    /// Shows the stored workload of each key.
+    pub fn each_workload(&self, mut show: impl FnMut(AccessKeyId, &NewWorkload)) {
+        for (number, kept) in &self.lock().workloads {
+            show(AccessKeyId(*number), kept);
+        }
+    }
+}

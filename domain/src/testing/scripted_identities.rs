@@ -1,0 +1,58 @@
+//! Identities of workloads without signatures.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+
+use crate::ports::{NotVerified, SignedClaims, WorkloadIdentities};
+use crate::secret::WorkloadToken;
+use crate::workload::{ClaimValue, Claims, Rule, WorkloadRefusal};
+
+/// Verifies the tokens that it has issued.
+#[derive(Default)]
+pub struct ScriptedIdentities {
+    issued: Mutex<BTreeMap<String, SignedClaims>>,
+    is_away: Mutex<bool>,
+}
+
+impl ScriptedIdentities {
+    /// Issues a token with these claims; `iss` is the issuer.
+    pub fn issue(&self, issuer: &str, claims: &[(&str, ClaimValue)]) -> WorkloadToken {
+        let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut signed = Claims::default();
+        for (name, value) in claims {
+            let _ = signed.insert((*name).to_owned(), value.clone());
+        }
+        let token = format!("eyJ0.eyJ{}.signature", issued.len());
+        let signed = SignedClaims {
+            issuer: issuer.to_owned(),
+            claims: signed,
+        };
+        issued.insert(token.clone(), signed);
+        WorkloadToken::new(token)
+    }
+
+    /// Does not know the keys of any issuer any more, or again.
+    pub fn be_away(&self, is_away: bool) {
+        *self.is_away.lock().unwrap_or_else(PoisonError::into_inner) = is_away;
+    }
+}
+
+#[async_trait]
+impl WorkloadIdentities for ScriptedIdentities {
+    async fn verify(&self, token: &WorkloadToken) -> Result<SignedClaims, NotVerified> {
+        if *self.is_away.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Err(NotVerified::KeysUnavailable {
+                detail: "away, as the test wants it".to_owned(),
+                retry_after: std::time::Duration::from_secs(10),
+            });
+        }
+        let issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        let signed = issued.get(token.expose()).cloned();
+        signed.ok_or_else(|| NotVerified::Refused {
+            claimed_issuer: None,
+            refusal: WorkloadRefusal::new(Rule::Signature, "the token's signature is wrong"),
+        })
+    }
+}

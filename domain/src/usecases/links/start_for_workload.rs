@@ -1,0 +1,99 @@
+//! Hands out link codes to workloads.
+
+use super::Links;
+use super::start::{LinkRequest, StartedLink, Wanted, client_name};
+use crate::audit::Actor;
+use crate::grant::{AccountId, InertKey, KeyHolder, KeyRole, ProviderName};
+use crate::link::Requester;
+use crate::ports::NewLinkKey;
+use crate::secret::AccessKey;
+use crate::usecases::{Refusal, ShownWorkload, Workloads};
+
+impl Links {
+    /// Hands out a link code to a workload. Where it has linked an account of the provider before, this relinks that account.
+    /// There is no access key: the workload polls, and later gets the token, with any fresh JWT.
+    ///
+    /// # Errors
+    /// [`Refusal`]: no policy lets it link at the provider, a token that was used before, too many links.
+    pub async fn start_for_workload(
+        &self,
+        workloads: &Workloads,
+        shown: &ShownWorkload,
+        request: LinkRequest,
+    ) -> Result<StartedLink, Refusal> {
+        if request.role.is_some() || request.key_expires_at.is_some() {
+            let detail = "role and key_expires_at are for new keys, and a workload gets none";
+            return Err(Refusal::Unprocessable(detail.to_owned()));
+        }
+        let only = shown.only_provider().map(ProviderName::as_str);
+        let named = request.provider.as_deref().or(only);
+        let provider = self.providers.choose(named)?.name().clone();
+        self.judge_return_code(request.return_code, &provider)?;
+        let (key, hash) = match self.linked_by(shown, &provider).await? {
+            Some((key, account)) => {
+                let key = key.id;
+                (NewLinkKey::Relink { key, account }, None)
+            }
+            None => {
+                let unused = AccessKey::generate(&self.entropy);
+                let hash = self.vault.hash_access_key(&unused);
+                let key = InertKey {
+                    hash,
+                    role: KeyRole::Owner,
+                    expires_at: None,
+                };
+                (NewLinkKey::New(key), Some(hash))
+            }
+        };
+        let workload = workloads.linking(shown, &provider, hash.as_ref());
+        let workload =
+            workload.inspect_err(|refusal| workloads.refused(shown, refusal, request.address))?;
+        let wanted = Wanted {
+            provider: provider.clone(),
+            requester: Requester {
+                client_name: client_name(request.requester.client_name)?,
+                workload: Some(shown.facts().clone()),
+                ..request.requester
+            },
+            // All jobs of a workload share one limit, wherever they run.
+            network: Some(shown.identity()),
+            key,
+            return_code: request.return_code,
+            most_open: Self::MOST_OPEN,
+            actor: Actor::Anonymous,
+            address: request.address,
+            workload: Some(workload),
+        };
+        let created = self.create(wanted).await;
+        let code = created.inspect_err(|refusal| {
+            if let Refusal::WorkloadRefused(refusal) = refusal {
+                workloads.refused(shown, refusal, request.address);
+            }
+        })?;
+        workloads.accepted(shown, "link", Actor::Anonymous, request.address);
+        Ok(StartedLink {
+            code,
+            access_key: None,
+            provider,
+            expires_in: self.code_ttl,
+            interval: self.poll_interval,
+        })
+    }
+
+    /// The account of a provider that a workload has linked, and the key that it did it with.
+    async fn linked_by<'a>(
+        &self,
+        shown: &'a ShownWorkload,
+        provider: &ProviderName,
+    ) -> Result<Option<(&'a KeyHolder, AccountId)>, Refusal> {
+        for (key, id) in shown.owned() {
+            match self.accounts.get(id).await {
+                Ok(account) if account.key.provider == *provider => return Ok(Some((key, id))),
+                // Another provider's, or deleted since.
+                Ok(_) | Err(Refusal::NotFound(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+}

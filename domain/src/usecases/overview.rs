@@ -1,0 +1,85 @@
+//! For operators: the providers and the replicas, and how they are.
+
+use std::sync::Arc;
+
+use super::caller::{KEY_NEEDED, account_of};
+use super::{Caller, Ports, Providers, Refusal};
+use crate::grant::ProviderName;
+use crate::grant::refresh::Outage;
+use crate::ports::{Clock, OutageStore, ReplicaStore};
+use crate::replica::Replica;
+use crate::time::Timestamp;
+
+const OPERATORS_ONLY: Refusal = Refusal::Forbidden("only operators see providers and replicas");
+
+/// For operators: the providers and the replicas, and how they are.
+pub struct Overview {
+    outages: Arc<dyn OutageStore>,
+    replicas: Arc<dyn ReplicaStore>,
+    clock: Arc<dyn Clock>,
+    providers: Providers,
+}
+
+/// How the parts of the service are.
+pub struct ServiceState {
+    /// The configured providers, by name.
+    pub providers: Vec<ProviderState>,
+    /// The replicas, in the order in which they were first seen.
+    pub replicas: Vec<Replica>,
+    /// The time of all this.
+    pub now: Timestamp,
+}
+
+/// How a provider is.
+pub struct ProviderState {
+    /// Its name.
+    pub name: ProviderName,
+    /// Its name for people.
+    pub display_name: String,
+    /// Its outage, if it has one.
+    pub outage: Option<Outage>,
+}
+
+impl Overview {
+    pub(super) fn new(ports: &Ports) -> Self {
+        Self {
+            outages: ports.store.clone(),
+            replicas: ports.store.clone(),
+            clock: Arc::clone(&ports.clock),
+            providers: ports.providers.clone(),
+        }
+    }
+
+    /// The clock of this service.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Returns how the parts of the service are.
+    ///
+    /// # Errors
+    /// [`Refusal`]: neither an admin nor an auditor, the store.
+    pub async fn state(&self, caller: &Caller) -> Result<ServiceState, Refusal> {
+        let now = self.clock.now();
+        match caller {
+            Caller::Admin | Caller::Auditor => {}
+            Caller::Nobody => return Err(KEY_NEEDED),
+            Caller::Enroller => return Err(OPERATORS_ONLY),
+            // A key that opens nothing is refused as such, here as elsewhere.
+            Caller::Key(key) => return account_of(key, now).and(Err(OPERATORS_ONLY)),
+        }
+        let outages = self.outages.outages().await?;
+        let state = |name: &ProviderName| outages.iter().find(|outage| outage.provider == *name);
+        let providers = self.providers.iter().map(|provider| ProviderState {
+            name: provider.name().clone(),
+            display_name: provider.display_name().to_owned(),
+            outage: state(provider.name()).cloned(),
+        });
+        Ok(ServiceState {
+            providers: providers.collect(),
+            replicas: self.replicas.replicas().await?,
+            now,
+        })
+    }
+}

@@ -1,0 +1,180 @@
+//! From a JWT to the workload that shows it.
+
+use std::net::IpAddr;
+
+use super::shown::identified;
+use super::{ShownWorkload, WorkloadTrust, Workloads};
+use crate::audit::{Actor, AuditKind};
+use crate::ports::{NotVerified, SignedClaims, SingleUse};
+use crate::secret::WorkloadToken;
+use crate::usecases::Refusal;
+use crate::usecases::keys::is_behind_its_link;
+use crate::workload::{
+    Judged, Policy, Rule, TrustedIssuer, WorkloadBinding, WorkloadGrant, WorkloadRefusal,
+};
+
+/// The longest value from a token in the log.
+const LONGEST_LOGGED: usize = 200;
+
+impl Workloads {
+    /// Recognises a workload by its JWT: verifies it, judges its claims and finds the policies that it meets.
+    ///
+    /// # Errors
+    /// [`Refusal::WorkloadRefused`] with the rule that the token breaks, [`Refusal::ProviderUnavailable`] if the keys of its
+    /// issuer are not known.
+    pub async fn recognise(
+        &self,
+        token: &WorkloadToken,
+        address: IpAddr,
+    ) -> Result<ShownWorkload, Refusal> {
+        let Some(trust) = &self.trust else {
+            let detail = "this service trusts no issuer of workload tokens";
+            return Err(WorkloadRefusal::new(Rule::Issuer, detail).into());
+        };
+        let signed = match trust.identities.verify(token).await {
+            Ok(signed) => signed,
+            Err(NotVerified::Refused {
+                claimed_issuer,
+                refusal,
+            }) => {
+                let issuer = claimed_issuer.as_deref().unwrap_or("unknown");
+                tracing::info!(issuer, rule = %refusal.rule, "workload refused: its token is not verified");
+                let event = identified(AuditKind::WorkloadRefused, issuer, None, None);
+                let event = event.with("rule", refusal.rule);
+                self.audit.record(event, Actor::Anonymous, Some(address));
+                return Err(refusal.into());
+            }
+            Err(NotVerified::KeysUnavailable {
+                detail,
+                retry_after,
+            }) => {
+                return Err(Refusal::ProviderUnavailable {
+                    detail,
+                    retry_after,
+                });
+            }
+        };
+        match self.judged(trust, &signed) {
+            Ok((issuer, judged, policies)) => self.shown(token, issuer, judged, policies).await,
+            Err(refusal) => {
+                let subject = signed.claims.text("sub").map(|it| shortened(&it));
+                tracing::info!(issuer = signed.issuer, subject, rule = %refusal.rule, "workload refused");
+                let kind = AuditKind::WorkloadRefused;
+                let event = identified(kind, &signed.issuer, subject.as_deref(), None);
+                let event = event.with("rule", refusal.rule);
+                self.audit.record(event, Actor::Anonymous, Some(address));
+                Err(refusal.into())
+            }
+        }
+    }
+
+    fn judged<'a>(
+        &self,
+        trust: &'a WorkloadTrust,
+        signed: &SignedClaims,
+    ) -> Result<(&'a TrustedIssuer, Judged, Vec<&'a Policy>), WorkloadRefusal> {
+        let mut issuers = trust.issuers.iter();
+        let issuer = issuers.find(|issuer| issuer.url == signed.issuer);
+        let issuer = issuer.ok_or_else(|| {
+            WorkloadRefusal::new(Rule::Issuer, "the token's issuer is not trusted here")
+        })?;
+        let judged = issuer.judge(&signed.claims, self.clock.now())?;
+        let policies = met(trust, issuer, signed, &judged)?;
+        Ok((issuer, judged, policies))
+    }
+
+    async fn shown(
+        &self,
+        token: &WorkloadToken,
+        issuer: &TrustedIssuer,
+        judged: Judged,
+        policies: Vec<&Policy>,
+    ) -> Result<ShownWorkload, Refusal> {
+        let identity = self.vault.hash_workload(&issuer.url, &judged.bound);
+        let hash = self
+            .vault
+            .hash_workload_token(token, &issuer.url, judged.jti.as_deref());
+        let mut grants = self.store.find_workloads(&identity).await?;
+        // A link may be completed between the reads of a key and of its link.
+        if grants.iter().any(|grant| is_behind_its_link(&grant.key)) {
+            grants = self.store.find_workloads(&identity).await?;
+        }
+        grants.retain(|grant| self.is_genuine(grant, issuer, &judged));
+        let now = self.clock.now();
+        grants.retain(|grant| grant.key.expires_at.is_none_or(|at| at > now));
+        grants.retain(|grant| {
+            policies
+                .iter()
+                .any(|policy| policy.name == grant.binding.workload)
+        });
+        Ok(ShownWorkload {
+            issuer: issuer.url.clone(),
+            subject: judged.subject.as_deref().map(shortened),
+            run: judged.shown.get("run").map(shortened),
+            facts: judged.shown,
+            bound: judged.bound,
+            token: SingleUse {
+                hash,
+                expires_at: judged.expires_at,
+            },
+            identity,
+            policies: policies.into_iter().cloned().collect(),
+            grants,
+        })
+    }
+
+    /// Whether a stored workload is the one that shows its token, and its row is as the service has written it.
+    fn is_genuine(&self, grant: &WorkloadGrant, issuer: &TrustedIssuer, judged: &Judged) -> bool {
+        let WorkloadBinding {
+            issuer: bound_to,
+            claims,
+            ..
+        } = &grant.binding;
+        let is_its = *bound_to == issuer.url && *claims == judged.bound;
+        let is_genuine =
+            is_its && self.vault.workload_mac(&grant.key.hash, &grant.binding) == grant.mac;
+        if !is_genuine {
+            tracing::error!(
+                key = grant.key.id.0,
+                "a stored workload was changed by somebody else; it is ignored"
+            );
+        }
+        is_genuine && self.keys.is_genuine(&grant.key)
+    }
+}
+
+/// Returns the policies that a token meets.
+fn met<'a>(
+    trust: &'a WorkloadTrust,
+    issuer: &TrustedIssuer,
+    signed: &SignedClaims,
+    judged: &Judged,
+) -> Result<Vec<&'a Policy>, WorkloadRefusal> {
+    let own = trust.policies.iter();
+    let own = own.filter(|policy| policy.issuer == issuer.name);
+    let mut unmet = Vec::new();
+    let mut by_claims = Vec::new();
+    for policy in own {
+        match policy.check_claims(&signed.claims) {
+            Ok(()) => by_claims.push(policy),
+            Err(why) => unmet.push(format!("{}: {why}", policy.name)),
+        }
+    }
+    if by_claims.is_empty() {
+        let detail = format!(
+            "the token meets no policy of its issuer ({})",
+            unmet.join("; ")
+        );
+        return Err(WorkloadRefusal::new(Rule::Policy, detail));
+    }
+    by_claims.retain(|policy| policy.accepts_event(judged));
+    if by_claims.is_empty() {
+        let detail = "a pull request has started the job, or an event that follows one, and no policy allows that";
+        return Err(WorkloadRefusal::new(Rule::PullRequest, detail));
+    }
+    Ok(by_claims)
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(LONGEST_LOGGED).collect()
+}

@@ -1,0 +1,290 @@
+//! A workload that has shown a valid JWT, and what it may do.
+
+use std::net::IpAddr;
+
+use super::Workloads;
+use crate::audit::{Actor, AuditEvent, AuditKind};
+use crate::grant::{AccountId, KeyBinding, KeyHolder, KeyRole, ProviderName};
+use crate::link::LinkCode;
+use crate::ports::{LinkingWorkload, SingleUse};
+use crate::secret::{KeyedHash, WorkloadToken};
+use crate::time::Timestamp;
+use crate::usecases::{Caller, Refusal};
+use crate::workload::{
+    Action, Facts, NewWorkload, Policy, Rule, WorkloadBinding, WorkloadGrant, WorkloadRefusal,
+};
+
+/// A workload that has shown a valid JWT. It meets the policies, and each of its grants is of one of them.
+pub struct ShownWorkload {
+    pub(super) issuer: String,
+    pub(super) subject: Option<String>,
+    pub(super) run: Option<String>,
+    pub(super) facts: Facts,
+    pub(super) bound: Facts,
+    pub(super) token: SingleUse,
+    pub(super) identity: KeyedHash,
+    pub(super) policies: Vec<Policy>,
+    pub(super) grants: Vec<WorkloadGrant>,
+}
+
+impl ShownWorkload {
+    /// What the person sees of it.
+    pub(in crate::usecases) const fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The hash that it is found by.
+    pub(in crate::usecases) const fn identity(&self) -> KeyedHash {
+        self.identity
+    }
+
+    /// The only provider at which it may link, if there is only one.
+    pub(in crate::usecases) fn only_provider(&self) -> Option<&ProviderName> {
+        let linking = self.policies.iter();
+        let linking = linking.filter(|policy| policy.may.contains(&Action::Link));
+        let mut providers = linking.flat_map(|policy| &policy.providers);
+        let first = providers.next()?;
+        providers.all(|other| other == first).then_some(first)
+    }
+
+    /// The policy under which it links an account: one that also lets it read the token, if there is one.
+    fn linking_policy(&self, provider: &ProviderName) -> Result<&Policy, WorkloadRefusal> {
+        let allowing = || {
+            self.policies
+                .iter()
+                .filter(|policy| policy.allows(Action::Link, provider))
+        };
+        let reading = allowing().find(|policy| policy.may.contains(&Action::Token));
+        reading.or_else(|| allowing().next()).ok_or_else(|| {
+            let detail = format!("no policy lets this workload link an account of {provider}");
+            WorkloadRefusal::new(Rule::Policy, detail)
+        })
+    }
+
+    /// The keys with which it has linked accounts.
+    pub(in crate::usecases) fn owned(&self) -> impl Iterator<Item = (&KeyHolder, AccountId)> {
+        let owners = self
+            .grants
+            .iter()
+            .filter(|it| it.key.role == KeyRole::Owner);
+        owners.filter_map(|grant| Some((&grant.key, account(grant)?)))
+    }
+
+    /// An audit event about it.
+    fn event(&self, kind: AuditKind) -> AuditEvent {
+        identified(
+            kind,
+            &self.issuer,
+            self.subject.as_deref(),
+            self.run.as_deref(),
+        )
+    }
+
+    fn allows(&self, action: Action, grant: &WorkloadGrant, provider: &ProviderName) -> bool {
+        let mut policies = self.policies.iter();
+        policies
+            .any(|policy| policy.name == grant.binding.workload && policy.allows(action, provider))
+    }
+}
+
+/// An audit event about a workload.
+pub(super) fn identified(
+    kind: AuditKind,
+    issuer: &str,
+    subject: Option<&str>,
+    run: Option<&str>,
+) -> AuditEvent {
+    let event = AuditEvent::new(kind).with("issuer", issuer);
+    let event = subject
+        .into_iter()
+        .fold(event, |event, it| event.with("subject", it));
+    run.into_iter()
+        .fold(event, |event, it| event.with("run", it))
+}
+
+fn account(grant: &WorkloadGrant) -> Option<AccountId> {
+    grant.key.binding.account()
+}
+
+impl Workloads {
+    /// Logs that a workload has got what it asked for.
+    pub(in crate::usecases) fn accepted(
+        &self,
+        shown: &ShownWorkload,
+        action: &'static str,
+        actor: Actor,
+        address: Option<IpAddr>,
+    ) {
+        let (issuer, subject, run) = (&shown.issuer, &shown.subject, &shown.run);
+        tracing::info!(issuer, subject, run, action, "workload accepted");
+        let event = shown.event(AuditKind::WorkloadAccepted);
+        self.audit
+            .record(event.with("action", action), actor, address);
+    }
+
+    /// Logs that a workload is refused although its token is valid.
+    pub(in crate::usecases) fn refused(
+        &self,
+        shown: &ShownWorkload,
+        refusal: &WorkloadRefusal,
+        address: Option<IpAddr>,
+    ) {
+        let (issuer, subject, run) = (&shown.issuer, &shown.subject, &shown.run);
+        tracing::info!(issuer, subject, run, rule = %refusal.rule, "workload refused");
+        let event = shown.event(AuditKind::WorkloadRefused);
+        let event = event.with("rule", refusal.rule);
+        self.audit.record(event, Actor::Anonymous, address);
+    }
+
+    /// What is kept of a workload that asks for a link at a provider. `key` is the hash of the link's new key; without one the
+    /// link is a relink.
+    pub(in crate::usecases) fn linking(
+        &self,
+        shown: &ShownWorkload,
+        provider: &ProviderName,
+        key: Option<&KeyedHash>,
+    ) -> Result<LinkingWorkload, WorkloadRefusal> {
+        let policy = shown.linking_policy(provider)?;
+        let binding = key.map(|key| {
+            let binding = WorkloadBinding {
+                workload: policy.name.clone(),
+                issuer: shown.issuer.clone(),
+                claims: shown.bound.clone(),
+            };
+            NewWorkload {
+                mac: self.vault.workload_mac(key, &binding),
+                identity: shown.identity,
+                binding,
+            }
+        });
+        Ok(LinkingWorkload {
+            token: shown.token,
+            binding,
+        })
+    }
+
+    /// Recognises a workload that polls a link: as the link's key, if the link is its own, and else as a stranger.
+    ///
+    /// # Errors
+    /// As [`Workloads::recognise`].
+    pub async fn for_link(
+        &self,
+        token: &WorkloadToken,
+        code: &str,
+        address: IpAddr,
+    ) -> Result<Caller, Refusal> {
+        let shown = self.recognise(token, address).await?;
+        let code = LinkCode::parse(code)?;
+        let hash = self.vault.hash_link_code(&code);
+        let Some(link) = self.links.find_link(&hash).await? else {
+            return Ok(Caller::Nobody);
+        };
+        let mut grants = shown.grants.iter();
+        let own = grants.find(|grant| grant.key.id == link.key);
+        let own = own.filter(|grant| shown.allows(Action::Link, grant, &link.provider));
+        own.map_or(Ok(Caller::Nobody), |grant| self.caller(grant, address))
+    }
+
+    /// Recognises a workload that wants the token of an account, or of the only account that it may read.
+    ///
+    /// # Errors
+    /// As [`Workloads::recognise`]; [`Refusal::NotFound`] if it may not read the named account;
+    /// [`Refusal::Unprocessable`] if it may read several and names none; [`Refusal::LinkPending`] while its link is open.
+    pub async fn for_token(
+        &self,
+        token: &WorkloadToken,
+        named: Option<&str>,
+        address: IpAddr,
+    ) -> Result<Caller, Refusal> {
+        let shown = self.recognise(token, address).await?;
+        let readable = self.readable(&shown).await?;
+        if let Some(name) = named {
+            let found = readable.iter().find(|(_, id)| id.to_string() == name);
+            let (grant, _) = found.ok_or(NO_SUCH_TARGET)?;
+            let caller = self.caller(grant, address)?;
+            self.accepted(&shown, "token", Actor::Key(grant.key.id), Some(address));
+            return Ok(caller);
+        }
+        let Some((grant, account)) = readable.first() else {
+            return Err(self.nothing_to_read(&shown, address));
+        };
+        if readable.iter().any(|(_, other)| other != account) {
+            return Err(Refusal::Unprocessable(SEVERAL_ACCOUNTS.to_owned()));
+        }
+        let caller = self.caller(grant, address)?;
+        self.accepted(&shown, "token", Actor::Key(grant.key.id), Some(address));
+        Ok(caller)
+    }
+
+    /// Recognises a workload that wants to see an account.
+    ///
+    /// # Errors
+    /// As [`Workloads::for_token`].
+    pub async fn for_account(
+        &self,
+        token: &WorkloadToken,
+        id: AccountId,
+        address: IpAddr,
+    ) -> Result<Caller, Refusal> {
+        let shown = self.recognise(token, address).await?;
+        let readable = self.readable(&shown).await?;
+        let found = readable.iter().find(|(_, account)| *account == id);
+        let (grant, _) = found.ok_or(crate::usecases::accounts::NO_SUCH_ACCOUNT)?;
+        self.caller(grant, address)
+    }
+
+    /// The accounts that a workload may read by today's policies.
+    async fn readable<'a>(
+        &self,
+        shown: &'a ShownWorkload,
+    ) -> Result<Vec<(&'a WorkloadGrant, AccountId)>, Refusal> {
+        let mut readable = Vec::new();
+        for grant in &shown.grants {
+            let Some(id) = account(grant) else { continue };
+            let account = match self.accounts.get(id).await {
+                // Deleted since the workload was read.
+                Err(Refusal::NotFound(_)) => continue,
+                account => account?,
+            };
+            if shown.allows(Action::Token, grant, &account.key.provider) {
+                readable.push((grant, id));
+            }
+        }
+        Ok(readable)
+    }
+
+    fn nothing_to_read(&self, shown: &ShownWorkload, address: IpAddr) -> Refusal {
+        let now: Timestamp = self.clock.now();
+        let is_open = |grant: &WorkloadGrant| match &grant.key.binding {
+            KeyBinding::Link(link) => !link.status(now).is_final(),
+            KeyBinding::Account { .. } => false,
+        };
+        if shown.grants.iter().any(is_open) {
+            return Refusal::LinkPending;
+        }
+        let refusal = if shown.grants.iter().any(|grant| account(grant).is_some()) {
+            WorkloadRefusal::new(
+                Rule::Policy,
+                "no policy lets this workload read the token of its account",
+            )
+        } else {
+            let detail = format!(
+                "no account is linked to this workload or granted to it ({})",
+                shown.bound
+            );
+            WorkloadRefusal::new(Rule::Linked, detail)
+        };
+        self.refused(shown, &refusal, Some(address));
+        refusal.into()
+    }
+
+    /// The workload as a holder of its key.
+    fn caller(&self, grant: &WorkloadGrant, from: IpAddr) -> Result<Caller, Refusal> {
+        self.keys.admit(grant.key.clone(), from)
+    }
+}
+
+/// For a workload that names none of the accounts that it may read.
+pub const SEVERAL_ACCOUNTS: &str = "this workload may read several accounts; name one with POST /oauth/token and audience=ACCOUNT_ID";
+/// The answer for an account that a workload may not read, whether or not it exists.
+const NO_SUCH_TARGET: Refusal = Refusal::NotFound("there is no such account for this workload");

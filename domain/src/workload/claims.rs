@@ -1,0 +1,72 @@
+//! The claims of a JWT (RFC 7519 section 4), as far as rules look at them.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// The value of a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClaimValue {
+    /// A string.
+    Text(String),
+    /// A whole number.
+    Number(i64),
+    /// `true` or `false`.
+    Flag(bool),
+    /// An array of strings.
+    Texts(Vec<String>),
+    /// Anything else. No rule accepts it.
+    Other,
+}
+
+/// The claims of a JWT by name. A claim inside an object has the names of both, joined with a slash:
+/// `kubernetes.io/namespace`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Claims(BTreeMap<String, ClaimValue>);
+
+/// Two claims have the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("two claims have the same name")]
+pub struct RepeatedClaim;
+
+impl Claims {
+    /// Adds a claim.
+    ///
+    /// # Errors
+    /// [`RepeatedClaim`] if there is one with this name. A nested claim and a claim with a slash in its name can be meant to
+    /// be taken for each other.
+    pub fn insert(&mut self, name: String, value: ClaimValue) -> Result<(), RepeatedClaim> {
+        match self.0.insert(name, value) {
+            None => Ok(()),
+            Some(_) => Err(RepeatedClaim),
+        }
+    }
+
+    /// Returns a claim.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&ClaimValue> {
+        self.0.get(name)
+    }
+
+    /// Returns a claim that has one value as text. Numbers are written in decimal. Empty texts, and texts with control
+    /// characters, count as missing.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        let text = match self.get(name)? {
+            ClaimValue::Text(text) => Cow::Borrowed(text.as_str()),
+            ClaimValue::Number(number) => Cow::Owned(number.to_string()),
+            ClaimValue::Flag(flag) => Cow::Borrowed(if *flag { "true" } else { "false" }),
+            ClaimValue::Texts(_) | ClaimValue::Other => return None,
+        };
+        let is_plain = !text.is_empty() && !text.chars().any(char::is_control);
+        is_plain.then_some(text)
+    }
+
+    /// Returns a claim that is a whole number.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<i64> {
+        match self.get(name)? {
+            ClaimValue::Number(number) => Some(*number),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Names and values of claims that are kept.
+
+use std::fmt;
+
+/// Claims that are kept: name and value, in an order of their own. Neither contains control characters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts(Vec<(String, String)>);
+
+impl Facts {
+    /// Returns an iterator over names and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.0.iter();
+        pairs.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Returns the value with this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let mut all = self.iter();
+        all.find_map(|(known, value)| (known == name).then_some(value))
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns one text for a store: a line for each, with a tab between name and value.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let lines = self
+            .iter()
+            .map(|(name, value)| format!("{name}\t{value}\n"));
+        lines.collect()
+    }
+
+    /// Reads what [`Facts::to_text`] has written.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        let pair = |line: &str| {
+            let (name, value) = line.split_once('\t')?;
+            Some((name.to_owned(), value.to_owned()))
+        };
+        text.lines().map(pair).collect::<Option<_>>().map(Self)
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Facts {
+    /// Leaves out pairs with control characters, which [`Facts::to_text`] could not write.
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        let pairs = pairs.into_iter().map(|(n, v)| (n.into(), v.into()));
+        let is_plain = |text: &str| !text.chars().any(char::is_control);
+        let plain =
+            pairs.filter(|(name, value): &(String, String)| is_plain(name) && is_plain(value));
+        Self(plain.collect())
+    }
+}
+
+impl fmt::Display for Facts {
+    /// `name=value, name=value`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (name, value)) in self.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{name}={value}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_survive_their_text() {
+        let facts: Facts = [("repository", "octo/app"), ("ref", "a = b"), ("empty", "")]
+            .into_iter()
+            .collect();
+        assert_eq!(Facts::from_text(&facts.to_text()), Some(facts));
+        assert_eq!(Facts::from_text("no tab"), None);
+    }
+
+    #[test]
+    fn a_value_cannot_forge_a_line() {
+        let facts: Facts = [("a", "1\nb\t2"), ("c", "3")].into_iter().collect();
+        assert_eq!(facts.to_text(), "c\t3\n");
+    }
+}

@@ -1,0 +1,266 @@
+//! The issuers whose JWTs are accepted.
+
+/// A kind of platform: which claims name its workloads for good, and which ones people want to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preset {
+    /// GitHub Actions: github.com, an enterprise's own issuer, GitHub Enterprise Server.
+    GithubActions,
+    /// GitLab CI/CD, on gitlab.com or elsewhere.
+    Gitlab,
+    /// Service accounts of a Kubernetes cluster.
+    Kubernetes,
+    /// SPIFFE JWT-SVIDs.
+    Spiffe,
+    /// Buildkite.
+    Buildkite,
+    /// CircleCI.
+    Circleci,
+    /// Any other OpenID Connect issuer.
+    Oidc,
+}
+
+impl Preset {
+    /// All presets.
+    pub const ALL: [Self; 7] = [
+        Self::GithubActions,
+        Self::Gitlab,
+        Self::Kubernetes,
+        Self::Spiffe,
+        Self::Buildkite,
+        Self::Circleci,
+        Self::Oidc,
+    ];
+
+    /// Returns its name in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::GithubActions => "github-actions",
+            Self::Gitlab => "gitlab",
+            Self::Kubernetes => "kubernetes",
+            Self::Spiffe => "spiffe",
+            Self::Buildkite => "buildkite",
+            Self::Circleci => "circleci",
+            Self::Oidc => "oidc",
+        }
+    }
+
+    /// Returns the issuer of the platform's public service, if it has one.
+    #[must_use]
+    pub const fn public_issuer(self) -> Option<&'static str> {
+        match self {
+            Self::GithubActions => Some("https://token.actions.githubusercontent.com"),
+            Self::Gitlab => Some("https://gitlab.com"),
+            Self::Buildkite => Some("https://agent.buildkite.com"),
+            Self::Kubernetes | Self::Spiffe | Self::Circleci | Self::Oidc => None,
+        }
+    }
+
+    /// Returns the claims that name a workload for good. Names of repositories, projects and pipelines can be taken over by
+    /// somebody else; these cannot.
+    #[must_use]
+    pub const fn immutable_claims(self) -> &'static [&'static str] {
+        match self {
+            Self::GithubActions => &["repository_id", "repository_owner_id"],
+            Self::Gitlab => &["project_id"],
+            Self::Kubernetes => &[
+                "kubernetes.io/namespace",
+                "kubernetes.io/serviceaccount/name",
+                "kubernetes.io/serviceaccount/uid",
+            ],
+            Self::Spiffe | Self::Oidc => &["sub"],
+            Self::Buildkite => &["organization_id", "pipeline_id"],
+            Self::Circleci => &["oidc.circleci.com/project-id"],
+        }
+    }
+
+    /// Returns claims that say whose workload it is. Where strangers have workloads at the same issuer, a policy must name
+    /// one of them. Empty for issuers that belong to the operator.
+    #[must_use]
+    pub const fn owner_claims(self) -> &'static [&'static str] {
+        match self {
+            Self::GithubActions => &[
+                "repository_id",
+                "repository_owner_id",
+                "repository",
+                "repository_owner",
+                "enterprise_id",
+                "sub",
+            ],
+            Self::Gitlab => &[
+                "project_id",
+                "namespace_id",
+                "project_path",
+                "namespace_path",
+                "sub",
+            ],
+            Self::Buildkite => &["organization_id", "organization_slug", "pipeline_id", "sub"],
+            Self::Kubernetes | Self::Spiffe | Self::Circleci | Self::Oidc => &[],
+        }
+    }
+
+    /// Returns what the page and the audit log show: a word for each claim.
+    #[must_use]
+    pub const fn shown_claims(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::GithubActions => &[
+                ("repository", "repository"),
+                ("workflow", "workflow"),
+                ("run", "run_id"),
+                ("ref", "ref"),
+                ("actor", "actor"),
+            ],
+            Self::Gitlab => &[
+                ("repository", "project_path"),
+                ("workflow", "ci_config_ref_uri"),
+                ("run", "pipeline_id"),
+                ("ref", "ref"),
+                ("actor", "user_login"),
+            ],
+            Self::Kubernetes => &[
+                ("namespace", "kubernetes.io/namespace"),
+                ("service account", "kubernetes.io/serviceaccount/name"),
+                ("run", "kubernetes.io/pod/name"),
+            ],
+            Self::Buildkite => &[
+                ("repository", "organization_slug"),
+                ("workflow", "pipeline_slug"),
+                ("run", "build_number"),
+                ("ref", "build_branch"),
+            ],
+            Self::Circleci => &[
+                ("repository", "oidc.circleci.com/project-id"),
+                ("run", "oidc.circleci.com/job-id"),
+                ("ref", "oidc.circleci.com/vcs-ref"),
+            ],
+            Self::Spiffe | Self::Oidc => &[("subject", "sub")],
+        }
+    }
+}
+
+/// An issuer whose JWTs are accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustedIssuer {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The `iss` of its tokens, byte for byte.
+    pub url: String,
+    /// What kind of platform it is.
+    pub preset: Preset,
+    /// The `aud` that its tokens must have, byte for byte.
+    pub audience: String,
+    /// The claims that name a workload for good.
+    pub immutable_claims: Vec<String>,
+}
+
+/// Why tokens for an audience would prove too little.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UnusableAudience(&'static str);
+
+/// Checks an audience. A token for an audience that other services accept too could be stolen from one of them and used
+/// here.
+///
+/// # Errors
+/// [`UnusableAudience`] for what platforms put into tokens by default, and for audiences of well-known services.
+pub fn check_audience(
+    preset: Preset,
+    issuer: &str,
+    audience: &str,
+) -> Result<(), UnusableAudience> {
+    let bare = audience.trim_end_matches('/');
+    let path_of = |host: &str| {
+        bare.strip_prefix(host)
+            .and_then(|rest| rest.strip_prefix('/'))
+    };
+    if audience.is_empty()
+        || audience
+            .chars()
+            .any(|c| c.is_whitespace() || c.is_control())
+    {
+        return Err(UnusableAudience("is empty or contains spaces"));
+    }
+    if bare == issuer.trim_end_matches('/') {
+        return Err(UnusableAudience(
+            "is the issuer itself, whose tokens many services accept",
+        ));
+    }
+    let is_owner = path_of("https://github.com").is_some_and(|owner| !owner.contains('/'));
+    if preset == Preset::GithubActions && (is_owner || bare == "https://github.com") {
+        return Err(UnusableAudience(
+            "is the address of an owner, which GitHub puts into tokens by default",
+        ));
+    }
+    let is_api_server =
+        bare.contains("kubernetes.default") || bare == "api" || bare == "kubernetes";
+    if preset == Preset::Kubernetes && is_api_server {
+        return Err(UnusableAudience(
+            "is the API server of the cluster, which every default token is for",
+        ));
+    }
+    let organisation = issuer
+        .rsplit_once("/org/")
+        .map(|(_, id)| id.trim_end_matches('/'));
+    if preset == Preset::Circleci && organisation == Some(bare) {
+        return Err(UnusableAudience(
+            "is the organisation's id, which CircleCI puts into tokens by default",
+        ));
+    }
+    let of_others = [
+        "sts.amazonaws.com",
+        "api://AzureADTokenExchange",
+        "sigstore",
+        "vault",
+        "pypi",
+    ];
+    if of_others.contains(&audience) || audience.contains("iam.googleapis.com/") {
+        return Err(UnusableAudience(
+            "is the audience of another well-known service",
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn audiences_that_others_accept_are_rejected() {
+        let github = "https://token.actions.githubusercontent.com";
+        let circle = "https://oidc.circleci.com/org/3b1f";
+        for (preset, issuer, audience) in [
+            (Preset::GithubActions, github, "https://github.com/octo-org"),
+            (
+                Preset::GithubActions,
+                github,
+                "https://github.com/octo-org/",
+            ),
+            (Preset::GithubActions, github, github),
+            (Preset::GithubActions, github, "sts.amazonaws.com"),
+            (Preset::GithubActions, github, ""),
+            (
+                Preset::Kubernetes,
+                "https://k8s.example",
+                "https://kubernetes.default.svc",
+            ),
+            (
+                Preset::Kubernetes,
+                "https://k8s.example",
+                "https://kubernetes.default.svc.cluster.local",
+            ),
+            (Preset::Kubernetes, "https://k8s.example", "api"),
+            (Preset::Gitlab, "https://gitlab.com", "https://gitlab.com"),
+            (Preset::Circleci, circle, "3b1f"),
+        ] {
+            assert!(
+                check_audience(preset, issuer, audience).is_err(),
+                "{audience}"
+            );
+            assert_eq!(
+                check_audience(preset, issuer, "https://auth.example.com"),
+                Ok(())
+            );
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What every JWT of an issuer must say.
+
+use std::time::Duration;
+
+use super::rule::Rule;
+use super::{ClaimValue, Claims, Facts, Preset, TrustedIssuer, WorkloadRefusal};
+use crate::time::Timestamp;
+
+/// A token that lasts longer is refused: the longer it lasts, the longer a stolen one works.
+pub const LONGEST_LIFETIME: Duration = Duration::from_secs(60 * 60);
+
+/// By how much another machine's clock may differ from ours.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
+
+/// A JWT that its issuer has made for this service, and that is valid now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    /// The claims that name the workload for good.
+    pub bound: Facts,
+    /// What the page and the audit log show.
+    pub shown: Facts,
+    /// The subject, if it has one.
+    pub subject: Option<String>,
+    /// Its id (RFC 7519 section 4.1.7), if it has one.
+    pub jti: Option<String>,
+    /// When it expires.
+    pub expires_at: Timestamp,
+    /// Whether a pull request has started the job. Anybody can open one, with code of their own.
+    pub is_of_pull_request: bool,
+}
+
+impl TrustedIssuer {
+    /// Judges claims that this issuer has signed.
+    ///
+    /// # Errors
+    /// [`WorkloadRefusal`] with the first rule that is broken.
+    pub fn judge(&self, claims: &Claims, now: Timestamp) -> Result<Judged, WorkloadRefusal> {
+        self.check_audience_of(claims)?;
+        let expires_at = check_time(claims, now)?;
+        self.check_platform(claims)?;
+        Ok(Judged {
+            bound: self.bound(claims)?,
+            shown: self.shown(claims),
+            subject: claims.text("sub").map(Into::into),
+            jti: claims.text("jti").map(Into::into),
+            expires_at,
+            is_of_pull_request: self.is_of_pull_request(claims),
+        })
+    }
+
+    fn check_audience_of(&self, claims: &Claims) -> Result<(), WorkloadRefusal> {
+        let audience = match claims.get("aud") {
+            Some(ClaimValue::Text(audience)) => audience,
+            Some(ClaimValue::Texts(audiences)) => match audiences.as_slice() {
+                [audience] => audience,
+                [] => return Err(missing("aud")),
+                _ => {
+                    let detail =
+                        "the token is for several audiences; request one for this service alone";
+                    return Err(WorkloadRefusal::new(Rule::OneAudience, detail));
+                }
+            },
+            _ => return Err(missing("aud")),
+        };
+        if *audience == self.audience {
+            return Ok(());
+        }
+        let detail = format!(
+            "the token's aud is not {:?}; request the token with that audience",
+            self.audience
+        );
+        Err(WorkloadRefusal::new(Rule::Audience, detail))
+    }
+
+    fn check_platform(&self, claims: &Claims) -> Result<(), WorkloadRefusal> {
+        let of_job = claims.get("job_project_id").is_some();
+        if self.preset == Preset::Gitlab
+            && of_job
+            && claims.text("job_project_id") != claims.text("project_id")
+        {
+            let detail =
+                "the job runs in another project than the one that it acts for (job_project_id)";
+            return Err(WorkloadRefusal::new(Rule::Fork, detail));
+        }
+        let is_spiffe_id = |subject: &str| {
+            let rest = subject.strip_prefix("spiffe://");
+            rest.is_some_and(|rest| !rest.starts_with('/') && rest.contains('/'))
+        };
+        if self.preset == Preset::Spiffe
+            && !claims.text("sub").is_some_and(|sub| is_spiffe_id(&sub))
+        {
+            let detail = "the token's sub is not a SPIFFE ID";
+            return Err(WorkloadRefusal::new(Rule::ImmutableClaims, detail));
+        }
+        Ok(())
+    }
+
+    fn bound(&self, claims: &Claims) -> Result<Facts, WorkloadRefusal> {
+        let names = self.immutable_claims.iter();
+        let bound = names.map(|name| match claims.text(name) {
+            Some(value) => Ok((name.clone(), value.into_owned())),
+            None => {
+                let detail = format!("the token has no {name}, which names its workload for good");
+                Err(WorkloadRefusal::new(Rule::ImmutableClaims, detail))
+            }
+        });
+        bound.collect()
+    }
+
+    fn shown(&self, claims: &Claims) -> Facts {
+        let shown = self.preset.shown_claims().iter();
+        let known = shown.filter_map(|(word, claim)| Some((*word, claims.text(claim)?)));
+        known.collect()
+    }
+
+    /// `pull_request_target` and `workflow_run` count too: both run with the rights of the repository on data of a stranger.
+    fn is_of_pull_request(&self, claims: &Claims) -> bool {
+        let event = match self.preset {
+            Preset::GithubActions => claims.text("event_name"),
+            Preset::Gitlab => claims.text("pipeline_source"),
+            _ => None,
+        };
+        event.is_some_and(|event| {
+            event.starts_with("pull_request")
+                || matches!(
+                    &*event,
+                    "workflow_run" | "merge_request_event" | "external_pull_request_event"
+                )
+        })
+    }
+}
+
+/// Checks the times. Returns when the token expires.
+fn check_time(claims: &Claims, now: Timestamp) -> Result<Timestamp, WorkloadRefusal> {
+    let seconds = |name| {
+        claims
+            .number(name)
+            .map(|at| Timestamp::from_millis(at.saturating_mul(1000)))
+    };
+    let expires_at = seconds("exp").ok_or_else(|| missing("exp"))?;
+    let issued_at = seconds("iat").ok_or_else(|| missing("iat"))?;
+    let valid_from = match claims.get("nbf") {
+        Some(_) => seconds("nbf").ok_or_else(|| missing("valid nbf"))?,
+        None => issued_at,
+    };
+    if expires_at <= now {
+        return Err(WorkloadRefusal::new(
+            Rule::Expiry,
+            "the token has expired (exp); request a new one",
+        ));
+    }
+    if issued_at.max(valid_from) > now + CLOCK_SKEW {
+        let detail = "the token is not valid yet (iat or nbf); compare the clocks of both machines";
+        return Err(WorkloadRefusal::new(Rule::Start, detail));
+    }
+    if expires_at.since(issued_at) > LONGEST_LIFETIME {
+        let detail = "the token lasts longer than one hour (exp and iat); request a shorter one";
+        return Err(WorkloadRefusal::new(Rule::Lifetime, detail));
+    }
+    Ok(expires_at)
+}
+
+fn missing(claim: &str) -> WorkloadRefusal {
+    WorkloadRefusal::new(Rule::Required, format!("the token has no {claim}"))
+}
+
+#[cfg(test)]
+mod tests;

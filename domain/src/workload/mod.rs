@@ -1,0 +1,21 @@
+//! Workloads: CI jobs, pods and machines that prove with a JWT of their platform who they are, and store no key.
+//!
+//! A JWT is judged in three steps. An adapter checks its form and its signature
+//! ([`WorkloadIdentities`](crate::ports::WorkloadIdentities)). [`TrustedIssuer::judge`] checks what every JWT of an issuer
+//! must say. A [`Policy`] decides what a workload may do at which provider.
+
+mod claims;
+mod facts;
+mod grant;
+mod issuer;
+mod judge;
+mod policy;
+mod rule;
+
+pub use claims::{ClaimValue, Claims, RepeatedClaim};
+pub use facts::Facts;
+pub use grant::{NewWorkload, WorkloadBinding, WorkloadGrant, WorkloadRecord};
+pub use issuer::{Preset, TrustedIssuer, UnusableAudience, check_audience};
+pub use judge::{CLOCK_SKEW, Judged, LONGEST_LIFETIME};
+pub use policy::{Action, Policy};
+pub use rule::{Rule, WorkloadRefusal};

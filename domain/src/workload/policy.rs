@@ -1,0 +1,72 @@
+//! What workloads may do.
+
+use std::collections::BTreeMap;
+
+use super::{Claims, Judged};
+use crate::grant::ProviderName;
+
+/// What a workload wants to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Request link codes and poll them.
+    Link,
+    /// Read the token and the account.
+    Token,
+}
+
+impl Action {
+    /// Returns its name in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Link => "link",
+            Self::Token => "token",
+        }
+    }
+}
+
+/// `[workload.NAME]`: which JWTs of an issuer may do what at which provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Its name.
+    pub name: String,
+    /// The name of the issuer.
+    pub issuer: String,
+    /// The providers whose accounts it may use.
+    pub providers: Vec<ProviderName>,
+    /// What it may do.
+    pub may: Vec<Action>,
+    /// For each claim the values that it may have. All claims must be met; values are compared byte for byte.
+    pub claims: BTreeMap<String, Vec<String>>,
+    /// Whether jobs that a pull request has started are accepted.
+    pub allows_pull_requests: bool,
+}
+
+impl Policy {
+    /// Whether it allows this at a provider.
+    #[must_use]
+    pub fn allows(&self, action: Action, provider: &ProviderName) -> bool {
+        self.may.contains(&action) && self.providers.contains(provider)
+    }
+
+    /// Checks the claims of a token of its issuer.
+    ///
+    /// # Errors
+    /// Which claim is not met, in words.
+    pub fn check_claims(&self, claims: &Claims) -> Result<(), String> {
+        for (name, allowed) in &self.claims {
+            match claims.text(name) {
+                Some(value) if allowed.iter().any(|allowed| *allowed == value) => {}
+                Some(_) => return Err(format!("{name} has another value")),
+                None => return Err(format!("the token has no {name}")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it accepts the job of a token, as far as pull requests go.
+    #[must_use]
+    pub const fn accepts_event(&self, judged: &Judged) -> bool {
+        self.allows_pull_requests || !judged.is_of_pull_request
+    }
+}

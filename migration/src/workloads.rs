@@ -1,0 +1,111 @@
+//! The fifteenth schema: workloads that may use accounts, the tokens of workloads that were used once, and what the page
+//! shows of a workload that asks.
+//!
+//! An older version that runs beside this one recognises no workload. It deletes keys with their workloads.
+
+use sea_orm_migration::{prelude::*, schema::*};
+
+/// Creates the tables and adds the column.
+pub(crate) struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &str {
+        "m0015_workloads"
+    }
+}
+
+#[derive(DeriveIden)]
+enum Workloads {
+    Table,
+    /// The number of its key.
+    Id,
+    /// The keyed hash of issuer and claims.
+    Identity,
+    /// The name of its policy.
+    Workload,
+    Issuer,
+    /// A line for each claim.
+    Claims,
+    Mac,
+}
+
+#[derive(DeriveIden)]
+enum UsedTokens {
+    Table,
+    Id,
+    /// The keyed hash of the token's id, or of its header and payload.
+    Hash,
+    ExpiresAt,
+}
+
+#[derive(DeriveIden)]
+enum AccessKeys {
+    Table,
+    Id,
+}
+
+#[derive(DeriveIden)]
+enum DeviceCodes {
+    Table,
+    /// What the JWT of a workload says about the job that asks, a line each.
+    Workload,
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let mut key = ForeignKey::create()
+            .from(Workloads::Table, Workloads::Id)
+            .to(AccessKeys::Table, AccessKeys::Id)
+            .on_delete(ForeignKeyAction::Cascade)
+            .to_owned();
+        let workloads = Table::create()
+            .table(Workloads::Table)
+            .col(big_pk_auto(Workloads::Id))
+            .col(blob(Workloads::Identity))
+            .col(text(Workloads::Workload))
+            .col(text(Workloads::Issuer))
+            .col(text(Workloads::Claims))
+            .col(blob(Workloads::Mac))
+            .foreign_key(&mut key)
+            .to_owned();
+        manager.create_table(workloads).await?;
+        let identity = Index::create()
+            .name("ix_workloads_identity")
+            .table(Workloads::Table)
+            .col(Workloads::Identity)
+            .to_owned();
+        manager.create_index(identity).await?;
+        let used = Table::create()
+            .table(UsedTokens::Table)
+            .col(big_pk_auto(UsedTokens::Id))
+            .col(blob(UsedTokens::Hash).unique_key())
+            .col(big_integer(UsedTokens::ExpiresAt))
+            .to_owned();
+        manager.create_table(used).await?;
+        // The oldest are forgotten.
+        let expired = Index::create()
+            .name("ix_used_tokens_expires_at")
+            .table(UsedTokens::Table)
+            .col(UsedTokens::ExpiresAt)
+            .to_owned();
+        manager.create_index(expired).await?;
+        let shown = Table::alter()
+            .table(DeviceCodes::Table)
+            .add_column(text_null(DeviceCodes::Workload))
+            .to_owned();
+        manager.alter_table(shown).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let shown = Table::alter()
+            .table(DeviceCodes::Table)
+            .drop_column(DeviceCodes::Workload)
+            .to_owned();
+        manager.alter_table(shown).await?;
+        let used = Table::drop().table(UsedTokens::Table).to_owned();
+        manager.drop_table(used).await?;
+        let workloads = Table::drop().table(Workloads::Table).to_owned();
+        manager.drop_table(workloads).await
+    }
+}

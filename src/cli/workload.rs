@@ -1,0 +1,195 @@
+//! `--workload`: the JWT with which the platform of a job or pod says who it is, instead of an access key.
+
+use std::path::Path;
+use std::time::Duration;
+
+use central_oauth_domain::secret::AccessKey;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use tokio::time::Instant;
+use url::{Host, Url};
+
+use super::client::Client;
+use super::profile::{Origin, Profile, Target};
+use super::{Exit, Failure};
+use crate::config::ClientConfig;
+
+/// Selects a token of the platform.
+#[derive(clap::Args)]
+pub(super) struct Workload {
+    /// Send a token of the platform that this runs on instead of an access key: of GitHub Actions, or the one in
+    /// CENTRAL_OAUTH_ID_TOKEN or CENTRAL_OAUTH_ID_TOKEN_FILE.
+    #[arg(long, conflicts_with_all = ["profile", "key_file"])]
+    workload: bool,
+    /// The audience to request from GitHub Actions [default: the URL of the service].
+    #[arg(long, value_name = "AUDIENCE", requires = "workload")]
+    audience: Option<String>,
+}
+
+/// Where a pod of Kubernetes has a projected token, unless a variable says otherwise.
+const PROJECTED: &str = "/var/run/secrets/central-oauth/token";
+/// Platforms issue tokens for five minutes or more.
+const FRESH_FOR: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+impl Workload {
+    /// Whether a token of the platform is wanted.
+    pub(super) const fn is_wanted(&self) -> bool {
+        self.workload
+    }
+
+    /// Returns the key to use: a fresh token of the platform if one is wanted, else the one that the target selects.
+    pub(super) async fn profile(
+        &self,
+        target: &Target,
+        config: &ClientConfig<'_>,
+    ) -> Result<Profile, Failure> {
+        if self.workload {
+            self.identity(target, config)?.profile().await
+        } else {
+            target.profile(config)
+        }
+    }
+
+    /// Finds the platform.
+    pub(super) fn identity(
+        &self,
+        target: &Target,
+        config: &ClientConfig<'_>,
+    ) -> Result<Identity, Failure> {
+        let server = target.server(config, None)?;
+        let audience = self.audience.clone();
+        let audience = audience.unwrap_or_else(|| server.as_str().trim_end_matches('/').to_owned());
+        Ok(Identity {
+            source: Source::find(config)?,
+            audience,
+            server,
+            fresh: None,
+        })
+    }
+}
+
+/// Tokens of a platform for one service.
+pub(super) struct Identity {
+    source: Source,
+    audience: String,
+    server: Url,
+    fresh: Option<(AccessKey, Instant)>,
+}
+
+impl Identity {
+    /// Returns the service, with a token that was issued a short time ago.
+    pub(super) async fn profile(&mut self) -> Result<Profile, Failure> {
+        let is_fresh = |issued: &Instant| issued.elapsed() < FRESH_FOR;
+        let kept = self.fresh.as_ref().filter(|(_, issued)| is_fresh(issued));
+        let access_key = match kept {
+            Some((token, _)) => token.clone(),
+            None => {
+                let token = self.source.token(&self.audience).await?;
+                self.fresh = Some((token.clone(), Instant::now()));
+                token
+            }
+        };
+        Ok(Profile {
+            server: self.server.clone(),
+            access_key,
+            origin: Origin::Variable(self.source.name().to_owned()),
+            hosts: Vec::new(),
+        })
+    }
+
+    /// Returns a client that sends such a token.
+    pub(super) async fn client(&mut self) -> Result<Client, Failure> {
+        Client::of(&self.profile().await?)
+    }
+}
+
+/// Where a token comes from.
+enum Source {
+    /// GitHub Actions issues one for each request.
+    GithubActions { url: Url, bearer: SecretString },
+    /// A variable, or the file that it names.
+    Variable(SecretString),
+    /// A file at the usual place.
+    File,
+}
+
+impl Source {
+    fn find(config: &ClientConfig<'_>) -> Result<Self, Failure> {
+        if let Some(token) = config.id_token()? {
+            return Ok(Self::Variable(token));
+        }
+        if let Some((url, bearer)) = config.github_actions() {
+            let url = Url::parse(url).ok().filter(is_safe).ok_or_else(|| {
+                let message = "ACTIONS_ID_TOKEN_REQUEST_URL is not an https URL";
+                Failure::new(Exit::NoKey, message)
+            })?;
+            return Ok(Self::GithubActions { url, bearer });
+        }
+        if Path::new(PROJECTED).exists() {
+            return Ok(Self::File);
+        }
+        let message = "no token of a platform is here: give a GitHub Actions job the permission `id-token: write`; set \
+             CENTRAL_OAUTH_ID_TOKEN with `id_tokens` of GitLab; or mount a projected token and set CENTRAL_OAUTH_ID_TOKEN_FILE";
+        Err(Failure::new(Exit::NoKey, message))
+    }
+
+    /// What messages call it.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::GithubActions { .. } => "ACTIONS_ID_TOKEN_REQUEST_URL",
+            Self::Variable(_) => "CENTRAL_OAUTH_ID_TOKEN",
+            Self::File => PROJECTED,
+        }
+    }
+
+    async fn token(&self, audience: &str) -> Result<AccessKey, Failure> {
+        let text = match self {
+            Self::GithubActions { url, bearer } => requested(url, bearer, audience).await?,
+            Self::Variable(token) => token.expose_secret().to_owned(),
+            Self::File => {
+                let read = std::fs::read_to_string(PROJECTED);
+                let message = |error| format!("{PROJECTED} cannot be read: {error}");
+                read.map_err(|error| Failure::new(Exit::NoKey, message(error)))?
+            }
+        };
+        let token = text.trim();
+        if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
+            let message = format!("{} holds no token", self.name());
+            return Err(Failure::new(Exit::NoKey, message));
+        }
+        Ok(AccessKey::new(token))
+    }
+}
+
+fn is_safe(url: &Url) -> bool {
+    let is_loopback = match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        _ => false,
+    };
+    url.scheme() == "https" || url.scheme() == "http" && is_loopback
+}
+
+/// Requests a token of the job from GitHub Actions.
+async fn requested(url: &Url, bearer: &SecretString, audience: &str) -> Result<String, Failure> {
+    #[derive(Deserialize)]
+    struct Issued {
+        value: String,
+    }
+    let unavailable = |error: reqwest::Error| {
+        let error = error.without_url();
+        let message = format!("GitHub Actions issued no token: {error}");
+        Failure::new(Exit::Unavailable, message)
+    };
+    let http = reqwest::Client::builder().timeout(TIMEOUT).build();
+    let request = http
+        .map_err(unavailable)?
+        .get(url.clone())
+        .query(&[("audience", audience)])
+        .bearer_auth(bearer.expose_secret());
+    let response = request.send().await.map_err(unavailable)?;
+    let response = response.error_for_status().map_err(unavailable)?;
+    let issued: Issued = response.json().await.map_err(unavailable)?;
+    Ok(issued.value)
+}

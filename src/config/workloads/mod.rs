@@ -1,0 +1,123 @@
+//! Trusted workloads: issuers and policies, from a TOML file.
+
+mod table;
+
+use std::collections::BTreeMap;
+
+use central_oauth_domain::workload::{Policy, TrustedIssuer};
+use central_oauth_provider_openidconnect::{WorkloadIssuerError, WorkloadIssuerSettings};
+use serde::Deserialize;
+
+use super::providers::harmless;
+use super::{ConfigError, Effective, Environment, ProviderConfig};
+use table::{IssuerTable, PolicyTable};
+
+/// The trusted issuers, and what their workloads may do.
+pub(crate) struct WorkloadConfig {
+    pub(crate) issuers: Vec<TrustedIssuer>,
+    pub(crate) policies: Vec<Policy>,
+    /// Where the keys of each issuer are.
+    pub(crate) keys: Vec<WorkloadIssuerSettings>,
+    path: String,
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    workloads: Option<String>,
+    public_url: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    issuer: BTreeMap<String, IssuerTable>,
+    #[serde(default)]
+    workload: BTreeMap<String, PolicyTable>,
+}
+
+impl WorkloadConfig {
+    const VARIABLE: &'static str = "WORKLOADS";
+
+    /// Reads the file, if there is one. The audience is the public URL as the operator has written it, unless an issuer has
+    /// one of its own.
+    pub(crate) fn read(
+        environment: &Environment,
+        providers: &ProviderConfig,
+    ) -> Result<Option<Self>, ConfigError> {
+        let raw: Raw = environment.section()?;
+        let Some(path) = raw.workloads else {
+            return Ok(None);
+        };
+        let wrong =
+            |problem: String| ConfigError::variable(Self::VARIABLE, format!("{path}{problem}"));
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            ConfigError::variable(
+                Self::VARIABLE,
+                format!("the file {path} cannot be read: {error}"),
+            )
+        })?;
+        let file: File = toml::from_str(&text).map_err(|error: toml::de::Error| {
+            let place = error.span().and_then(|span| text.get(..span.start));
+            let line = place.unwrap_or_default().matches('\n').count() + 1;
+            wrong(format!(", line {line}: {}", harmless(error.message())))
+        })?;
+        file.validated(raw.public_url.as_deref(), providers, path.clone())
+            .map(Some)
+            .map_err(|(table, problem)| wrong(format!(", table {table}: {problem}")))
+    }
+
+    /// Returns the file.
+    pub(crate) fn effective(config: Option<&Self>) -> Effective {
+        let path = config.map(|config| config.path.clone());
+        (Self::VARIABLE, path.unwrap_or_default())
+    }
+
+    /// Creates an error about an issuer of the file.
+    pub(crate) fn refused(&self, issuer: &str, error: &WorkloadIssuerError) -> ConfigError {
+        let path = &self.path;
+        let problem = format!("{path}, table issuer.{issuer}: {error}");
+        ConfigError::variable(Self::VARIABLE, problem)
+    }
+}
+
+/// A table, and what is wrong with it.
+type Wrong = (String, String);
+
+impl File {
+    fn validated(
+        self,
+        public_url: Option<&str>,
+        providers: &ProviderConfig,
+        path: String,
+    ) -> Result<WorkloadConfig, Wrong> {
+        let mut config = WorkloadConfig {
+            issuers: Vec::new(),
+            policies: Vec::new(),
+            keys: Vec::new(),
+            path,
+        };
+        for (name, table) in self.issuer {
+            let wrong = |problem| (format!("issuer.{name}"), problem);
+            let (issuer, keys) = table.validated(&name, public_url).map_err(wrong)?;
+            if config.issuers.iter().any(|known| known.url == issuer.url) {
+                return Err(wrong("another table has the same issuer".to_owned()));
+            }
+            config.issuers.push(issuer);
+            config.keys.push(keys);
+        }
+        if self.workload.is_empty() {
+            let problem = "there is none, so nobody could use it; add [workload.NAME]";
+            return Err(("workload".to_owned(), problem.to_owned()));
+        }
+        for (name, table) in self.workload {
+            let policy = table.validated(&name, &config.issuers, providers);
+            let policy = policy.map_err(|problem| (format!("workload.{name}"), problem));
+            config.policies.push(policy?);
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! Clients that are generated from the published document, compiled and run against a real service: they link, poll, get a
+//! token and a typed problem, and delete the account.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::process::Command;
+
+use crate::support::http;
+use crate::support::linking::confirm;
+use crate::support::process::{self, fixtures, modules, within};
+use crate::support::service::Service;
+
+/// Java starts slowly on a crowded machine.
+const GENERATE_WITHIN: Duration = Duration::from_secs(180);
+const RUN_WITHIN: Duration = Duration::from_secs(60);
+
+fn document() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi/openapi.json")
+}
+
+async fn succeed(mut command: Command, what: &str) {
+    let output = within(GENERATE_WITHIN, what, command.output())
+        .await
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{what}:\n{said}\n{complained}");
+}
+
+/// Runs a client, and plays the person whom it asks: the client prints the link code first, and last what it has seen.
+async fn play(mut client: Command) {
+    let options = SandboxOptions {
+        auto_consent: Some(Duration::ZERO),
+        interval: Duration::from_secs(1),
+        ..SandboxOptions::default()
+    };
+    let sandbox = Sandbox::start(options).await.unwrap();
+    let mut service = Service::prepare_for(&sandbox);
+    service.run().await;
+    client
+        .arg(service.url(""))
+        .stdout(std::process::Stdio::piped());
+    let mut child = client.spawn().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let mut code = String::new();
+    within(RUN_WITHIN, "the link code", output.read_line(&mut code))
+        .await
+        .unwrap();
+    confirm(&http::client(), &service, code.trim()).await;
+    let mut rest = String::new();
+    within(RUN_WITHIN, "the client", output.read_to_string(&mut rest))
+        .await
+        .unwrap();
+    let seen: Vec<_> = rest.lines().collect();
+    let expected = [
+        "linked Alice",
+        "token Bearer",
+        "labels team=billing",
+        "problem 401 unauthorized",
+        "deleted unsupported",
+        "problem 401 unauthorized",
+    ];
+    assert_eq!(seen, expected);
+    assert!(child.wait().await.unwrap().success());
+}
+
+#[tokio::test]
+async fn a_python_client_works() {
+    let python = modules("client-python").await.join("bin/python");
+    let folder = tempfile::tempdir().unwrap();
+    // The script of the package names the Python of another folder.
+    let run = "import sys, openapi_generator_cli as it; sys.exit(it.run(sys.argv[1:]).returncode)";
+    let mut generate = process::command(&python);
+    generate
+        .args(["-c", run, "generate", "-g", "python", "-o"])
+        .arg(folder.path())
+        .arg("-i")
+        .arg(document());
+    succeed(generate, "openapi-generator").await;
+    let mut client = process::command(&python);
+    client
+        .arg("-B")
+        .arg(fixtures().join("client-python/client.py"))
+        .env("PYTHONPATH", folder.path());
+    play(client).await;
+}
+
+#[tokio::test]
+async fn a_typescript_client_compiles_and_works() {
+    let modules = modules("client-typescript").await.join("node_modules");
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(&modules, folder.path().join("node_modules")).unwrap();
+    let program = fixtures().join("client-typescript/client.ts");
+    std::fs::copy(program, folder.path().join("client.ts")).unwrap();
+    std::fs::write(folder.path().join("package.json"), r#"{"type": "module"}"#).unwrap();
+    let mut generate = process::command("node");
+    generate
+        .arg(modules.join("openapi-typescript/bin/cli.js"))
+        .arg(document())
+        .args(["-o", "central-oauth.d.ts"])
+        .current_dir(folder.path());
+    succeed(generate, "openapi-typescript").await;
+    let mut compile = process::command("node");
+    compile
+        .arg(modules.join("typescript/bin/tsc"))
+        .args([
+            "--strict",
+            "--target",
+            "es2022",
+            "--module",
+            "nodenext",
+            "client.ts",
+        ])
+        .current_dir(folder.path());
+    succeed(compile, "tsc").await;
+    let mut client = process::command("node");
+    client.arg("client.js").current_dir(folder.path());
+    play(client).await;
+}
+
+/// For clients in other languages, by hand: `CENTRAL_OAUTH_TEST_CLIENT` is the program.
+#[tokio::test]
+#[ignore = "needs a program"]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "whoever runs it names the program"
+)]
+async fn a_client_of_another_language_works() {
+    let program = std::env::var_os("CENTRAL_OAUTH_TEST_CLIENT").unwrap();
+    play(process::command(program)).await;
+}

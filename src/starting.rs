@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use crate::config::SecretKeys;
 use crate::descriptors::most_connections;
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::service::{ServiceConfig, bind, serve};
 
 /// The first pause between two requests to the key management service; each is twice as long as the one before.
@@ -40,7 +40,10 @@ pub(crate) async fn secret_keys(config: &ServiceConfig) -> Result<SecretKeys, Fa
     let unwrapped = loop {
         tokio::select! {
             // Nobody could ask any more whether the service is ready.
-            ended = &mut serving => ended.map_err(Failure::other)??,
+            ended = &mut serving => {
+                ended.map_err(Failure::other)??;
+                return Err(Failure::new(Exit::Other, "the service stopped listening while it waited"));
+            }
             () = sleep(pause) => {}
         }
         pause = LONGEST_PAUSE.min(pause * 2);

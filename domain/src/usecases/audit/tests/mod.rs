@@ -1,20 +1,20 @@
 //! What is recorded, what is counted, and who may read it.
 #![allow(clippy::unwrap_used)]
 
+mod chain;
+mod floods;
+
 use std::net::Ipv4Addr;
-use std::ops::RangeInclusive;
 
 use super::*;
-use crate::audit::{AuditEnds, AuditEntry, AuditFilter, AuditNumber, AuditPosition, ChainBreak};
+use crate::audit::{AuditEntry, AuditFilter, AuditNumber};
 use crate::grant::KeyLimits;
 use crate::grant::revocation::{RevocationResult, RevocationStatus};
 use crate::operator::{OperatorKey, OperatorRole};
-use crate::ports::{Chained, Descendants};
+use crate::ports::Descendants;
 use crate::secret::AccessKey;
-use crate::testing::MemoryStore;
-use crate::time::Timestamp;
 use crate::usecases::tests::{ADMIN, HOME, Stage, secs};
-use crate::usecases::{KeyRequest, Refusal, VerifyError, verify_audit};
+use crate::usecases::{KeyRequest, Refusal};
 
 impl Stage {
     /// All entries, once they are stored.
@@ -37,10 +37,6 @@ impl Stage {
         })
         .await
     }
-}
-
-fn addresses(number: u8) -> impl Iterator<Item = IpAddr> {
-    (0..number).map(|n| Ipv4Addr::new(198, 51, n, 1).into())
 }
 
 #[tokio::test]
@@ -105,64 +101,6 @@ async fn tokens_are_counted_for_each_key_and_network() {
         handed
             .iter()
             .all(|entry| entry.content.account == Some(account))
-    );
-}
-
-#[tokio::test]
-async fn a_flood_of_refused_bearers_takes_few_entries() {
-    let stage = Stage::new().await;
-    for address in addresses(200) {
-        for _ in 0..3 {
-            let refusal = Refusal::Unauthorized("unknown");
-            let _ = stage.keys.refuse_bearer(refusal, address);
-        }
-    }
-    let refused = stage.of_kind(AuditKind::BearerRefused).await;
-    assert_eq!(refused.len(), 21);
-    let counts = refused.iter().flat_map(|entry| entry.content.details());
-    let counts = counts.filter(|(name, _)| *name == "count");
-    let sum: u64 = counts.map(|(_, count)| count.parse::<u64>().unwrap()).sum();
-    assert_eq!(sum, 600);
-}
-
-#[tokio::test]
-async fn a_key_that_is_used_from_everywhere_takes_few_entries() {
-    let stage = Stage::new().await;
-    for key in [1, 2] {
-        let about = Some((AccountId(1), AccessKeyId(key)));
-        for address in addresses(200) {
-            let actor = Actor::Key(AccessKeyId(key));
-            stage
-                .audit
-                .count(AuditKind::TokenHandedOut, about, actor, address);
-        }
-    }
-    assert_eq!(stage.of_kind(AuditKind::TokenHandedOut).await.len(), 2 * 21);
-}
-
-#[tokio::test]
-async fn a_flood_of_links_takes_few_entries() {
-    let stage = Stage::new().await;
-    let record = || {
-        for address in addresses(250) {
-            let event = AuditEvent::new(AuditKind::LinkStarted);
-            stage.audit.record(event, Actor::Anonymous, Some(address));
-        }
-    };
-    record();
-    let started = stage.of_kind(AuditKind::LinkStarted).await.len();
-    assert_eq!(started, 100 + 20 + 1);
-    // What concerns accounts is recorded one by one.
-    for _ in 0..250 {
-        let event = AuditEvent::new(AuditKind::RelinkRequired);
-        stage.audit.record(event, Actor::Service, None);
-    }
-    assert_eq!(stage.of_kind(AuditKind::RelinkRequired).await.len(), 250);
-    stage.clock.advance(secs(60));
-    record();
-    assert_eq!(
-        stage.of_kind(AuditKind::LinkStarted).await.len(),
-        2 * started
     );
 }
 
@@ -274,38 +212,6 @@ async fn only_the_admin_reads_it() {
             refused,
             Some(Refusal::Unauthorized(_) | Refusal::Forbidden(_))
         ));
-    }
-}
-
-#[tokio::test]
-async fn an_exported_head_reveals_that_an_older_log_was_put_back() {
-    let stage = Stage::new().await;
-    let chain = AuditChain::new(stage.ports.vault.clone());
-    let record = async || {
-        let event = AuditEvent::new(AuditKind::RelinkRequired);
-        stage.audit.record(event, Actor::Service, None);
-        stage.audit.store(true).await.unwrap();
-    };
-    record().await;
-    let verify = async |exported| verify_audit(stage.store.as_ref(), &chain, exported).await;
-    let exported = verify(None).await.unwrap().head;
-    record().await;
-    let verified = verify(Some(exported)).await.unwrap();
-    assert_eq!(verified.entries, 2);
-    let newer = AuditPosition {
-        number: AuditNumber(3),
-        mac: verified.head.mac,
-    };
-    let broken = verify(Some(newer)).await;
-    assert!(matches!(
-        broken,
-        Err(VerifyError::Broken(ChainBreak::OtherHead(_)))
-    ));
-    stage.clock.advance(secs(400 * 24 * 3600));
-    assert_eq!(stage.audit.purge(100).await.unwrap(), 2);
-    // The head was deleted because it was old, which the signed start shows.
-    for old in [exported, verified.head] {
-        assert_eq!(verify(Some(old)).await.unwrap().entries, 0);
     }
 }
 
@@ -430,123 +336,4 @@ async fn an_auditor_reads_it() {
     assert!(!page.items.is_empty());
     let used = stage.of_kind(AuditKind::OperatorUsed).await;
     assert!(used[0].content.actor.starts_with("auditor"));
-}
-
-#[tokio::test]
-async fn each_network_of_a_flood_has_no_actor_of_its_own() {
-    let stage = Stage::new().await;
-    for n in 0..500 {
-        let (actor, address) = (
-            Actor::Key(AccessKeyId(n)),
-            Ipv4Addr::from(0x0a00_0000 + 256 * u32::try_from(n).unwrap()),
-        );
-        stage
-            .audit
-            .count(AuditKind::LinkWrongReturnCode, None, actor, address.into());
-    }
-    let counted = stage.of_kind(AuditKind::LinkWrongReturnCode).await;
-    assert_eq!(counted.len(), 21);
-}
-
-#[tokio::test]
-async fn a_clock_that_was_wrong_neither_stops_retention_nor_deletes_young_entries() {
-    let stage = Stage::new().await;
-    let record = async || {
-        let event = AuditEvent::new(AuditKind::RelinkRequired);
-        stage.audit.record(event, Actor::Service, None);
-        stage.audit.store(true).await.unwrap();
-    };
-    const DAY: i64 = 24 * 3_600;
-    let now = stage.clock_now();
-    let set = |days: i64| {
-        let at = Timestamp::from_millis(now.as_millis() + days * DAY * 1_000);
-        stage.clock.set(at);
-    };
-    for days in [0, 500, 1, -500, 2] {
-        set(days);
-        record().await;
-    }
-    set(89);
-    assert_eq!(stage.audit.purge(100).await.unwrap(), 0);
-    // The first is too old, and the second too far ahead.
-    set(91);
-    assert_eq!(stage.audit.purge(100).await.unwrap(), 2);
-    set(92);
-    assert_eq!(stage.audit.purge(100).await.unwrap(), 2);
-    let chain = AuditChain::new(stage.ports.vault.clone());
-    let verified = verify_audit(stage.store.as_ref(), &chain, None).await;
-    assert_eq!(verified.unwrap().entries, 1);
-}
-
-/// A store whose oldest entries are deleted while somebody reads.
-struct Shrinking {
-    store: Arc<MemoryStore>,
-    chain: AuditChain,
-    /// How many entries are deleted after each time that the ends were read.
-    by: u64,
-}
-
-#[async_trait::async_trait]
-impl AuditStore for Shrinking {
-    async fn keep_entries(&self, entries: &[SignedEntry]) -> Result<(), StoreError> {
-        self.store.keep_entries(entries).await
-    }
-
-    async fn chain_entries(
-        &self,
-        chain: &AuditChain,
-        limit: u64,
-        now: Timestamp,
-    ) -> Result<Chained, StoreError> {
-        self.store.chain_entries(chain, limit, now).await
-    }
-
-    async fn audit_entries(
-        &self,
-        filter: &AuditFilter,
-        after: AuditNumber,
-        limit: u64,
-    ) -> Result<Vec<AuditEntry>, StoreError> {
-        // Small pages, so that the start moves in the middle of the log.
-        self.store.audit_entries(filter, after, limit.min(4)).await
-    }
-
-    async fn audit_ends(&self) -> Result<Option<AuditEnds>, StoreError> {
-        let ends = self.store.audit_ends().await;
-        let none = Timestamp::from_millis(-2)..=Timestamp::from_millis(-1);
-        self.purge_entries(&self.chain, none, self.by).await?;
-        ends
-    }
-
-    async fn purge_entries(
-        &self,
-        chain: &AuditChain,
-        retained: RangeInclusive<Timestamp>,
-        limit: u64,
-    ) -> Result<u64, StoreError> {
-        self.store.purge_entries(chain, retained, limit).await
-    }
-}
-
-#[tokio::test]
-async fn retention_while_the_log_is_verified_is_no_false_alarm() {
-    for by in [1, 3, 5, 50] {
-        let stage = Stage::new().await;
-        let chain = AuditChain::new(stage.ports.vault.clone());
-        for _ in 0..100 {
-            let event = AuditEvent::new(AuditKind::RelinkRequired);
-            stage.audit.record(event, Actor::Service, None);
-        }
-        stage.audit.store(true).await.unwrap();
-        let all = AuditFilter::default();
-        let entries = stage.store.audit_entries(&all, AuditNumber(0), 100).await;
-        let exported = AuditPosition::of(&entries.unwrap()[1]);
-        let store = Shrinking {
-            store: Arc::clone(&stage.store),
-            chain: chain.clone(),
-            by,
-        };
-        let verified = verify_audit(&store, &chain, Some(exported)).await;
-        assert_eq!(verified.unwrap().head.number, AuditNumber(100), "{by}");
-    }
 }

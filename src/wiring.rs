@@ -109,9 +109,10 @@ pub(crate) async fn ports(
     add_key_macs(&store, &vault).await.map_err(refused)?;
     let open = OpenStore(Arc::new(store));
     let cache = match config.caches_tokens {
-        true => TokenCache::new(open.0.clone(), Arc::clone(&clock)),
-        false => TokenCache::off(open.0.clone(), Arc::clone(&clock)),
+        true => TokenCache::new,
+        false => TokenCache::off,
     };
+    let cache = cache(open.0.clone(), Arc::clone(&clock), vault.row_macs());
     let audit = AuditLog::new(
         open.0.clone(),
         vault.clone(),

@@ -23,7 +23,11 @@ pub fn ports(
     providers: Providers,
 ) -> Ports {
     Ports {
-        cache: Arc::new(TokenCache::new(store.clone(), Arc::clone(&clock))),
+        cache: Arc::new(TokenCache::new(
+            store.clone(),
+            Arc::clone(&clock),
+            vault.row_macs(),
+        )),
         pause: Arc::new(NoPause),
         audit: Arc::new(AuditLog::new(
             store.clone(),

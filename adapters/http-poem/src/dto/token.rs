@@ -31,13 +31,13 @@ pub(crate) struct Token {
 }
 
 impl From<HandedToken> for Token {
-    fn from(token: HandedToken) -> Self {
+    fn from(mut token: HandedToken) -> Self {
         Self {
             access_token: token.access_token.expose().to_owned(),
             token_type: "Bearer".to_owned(),
             expires_at: token.expires_at.map(utc),
             expires_in: token.expires_in.map(seconds_down),
-            scopes: token.account.scopes.clone(),
+            scopes: std::mem::take(&mut token.account.scopes),
             extra: Some(token.extra.into_members()).filter(|members| !members.is_empty()),
             account: token.account.into(),
             warning: token.warning.map(Trouble::from),

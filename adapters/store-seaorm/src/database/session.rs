@@ -10,7 +10,7 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 use tracing::field::Empty;
-use tracing::{Instrument as _, Span};
+use tracing::{Instrument as _, Level, Span};
 
 use super::pool::Pool;
 use super::transaction::Transaction;
@@ -122,7 +122,7 @@ impl Session {
 /// Named as the semantic conventions of OpenTelemetry have it. What is asked on nobody's behalf, again and again whether
 /// something is due, is no trace of its own.
 pub(super) fn span(backend: DbBackend, operation: &str) -> Span {
-    if Span::current().is_none() {
+    if !tracing::enabled!(Level::DEBUG) || Span::current().is_none() {
         return Span::none();
     }
     let system = match backend {

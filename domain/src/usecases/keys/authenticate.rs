@@ -95,30 +95,44 @@ impl Keys {
         })
     }
 
-    /// Looks a key up. Its link may be completed between the two reads that find the key and its link, so it is read again
-    /// then: only the key's own row says which account it opens.
+    /// Looks a key up.
     async fn found(
         &self,
         hash: &KeyedHash,
         source: Source,
         from: IpAddr,
     ) -> Result<Caller, Refusal> {
-        let mut key = self.read(hash, source).await?;
-        if is_behind_its_link(&key) {
-            key = self.read(hash, source).await?;
-        }
-        if is_behind_its_link(&key) || !self.macs.is_genuine(&key) {
-            return Err(self.altered(&key));
-        }
+        let remembered = match source {
+            Source::Cache => self.cache.recall(hash).map(ShownKey::from),
+            Source::Store => None,
+        };
+        let key = match remembered {
+            Some(key) => key,
+            None => self.read_genuine(hash, source).await?,
+        };
         self.within_limits(&key, from)?;
         Ok(Caller::Key(key))
     }
 
-    /// Whether the key of a workload is as this service has written it. One that is not is reported.
+    /// Reads a key. Its link may be completed between the two reads that find the key and its link, so it is read again then:
+    /// only the key's own row says which account it opens.
+    async fn read_genuine(&self, hash: &KeyedHash, source: Source) -> Result<ShownKey, Refusal> {
+        let mut key = self.read(hash, source).await?;
+        if is_behind_its_link(&key) {
+            key = self.read(hash, source).await?;
+        }
+        if self.is_genuine(&key) {
+            Ok(key)
+        } else {
+            Err(ALTERED_KEY)
+        }
+    }
+
+    /// Whether a key is as this service has written it. One that is not is reported.
     pub(in crate::usecases) fn is_genuine(&self, key: &KeyHolder) -> bool {
         let is_genuine = !is_behind_its_link(key) && self.macs.is_genuine(key);
         if !is_genuine {
-            self.altered(key);
+            self.report_altered(key);
         }
         is_genuine
     }
@@ -150,12 +164,12 @@ impl Keys {
     async fn read(&self, hash: &KeyedHash, source: Source) -> Result<ShownKey, Refusal> {
         let found = match source {
             Source::Store => self.keys.find_key(hash).await?.map(ShownKey::from),
-            Source::Cache => self.cache.open_key(hash).await?.map(ShownKey::from),
+            Source::Cache => self.cache.read(hash).await?.map(ShownKey::from),
         };
         found.ok_or(UNKNOWN_KEY)
     }
 
-    fn altered(&self, key: &KeyHolder) -> Refusal {
+    fn report_altered(&self, key: &KeyHolder) {
         self.observer.key_altered();
         let account = key.binding.account().map(|account| account.0);
         tracing::error!(
@@ -163,7 +177,6 @@ impl Keys {
             account,
             "access key refused: its row was changed in the database, but not by this service; find out who wrote to the database, and delete the key"
         );
-        ALTERED_KEY
     }
 
     /// Checks what limits the use of a genuine key.

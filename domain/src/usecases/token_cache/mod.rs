@@ -16,6 +16,7 @@ use self::memory::{Memory, ReadId};
 use crate::grant::AccountId;
 use crate::ports::{Clock, OpenedKey, ReadStore, StoreError};
 use crate::secret::KeyedHash;
+use crate::vault::RowMacs;
 
 /// How long an answer is served after the read that confirms it has begun.
 pub(super) const SERVED_FOR: Duration = Duration::from_millis(500);
@@ -26,10 +27,11 @@ const CONFIRMED_AT_ONCE: usize = 1000;
 /// Answers that nobody has asked for in this time are forgotten.
 const KEPT_UNUSED: Duration = Duration::from_secs(1);
 
-/// What keys open, as the store has said it recently. It holds sealed tokens and hashes of keys, nothing in plain text.
+/// What genuine keys open, as the store has said it recently. It holds sealed tokens and hashes of keys, nothing in plain text.
 pub struct TokenCache {
     store: Arc<dyn ReadStore>,
     clock: Arc<dyn Clock>,
+    macs: RowMacs,
     /// `None` if nothing is remembered.
     memory: Option<Mutex<Memory>>,
 }
@@ -37,37 +39,43 @@ pub struct TokenCache {
 impl TokenCache {
     /// Creates an empty cache.
     #[must_use]
-    pub fn new(store: Arc<dyn ReadStore>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(store: Arc<dyn ReadStore>, clock: Arc<dyn Clock>, macs: RowMacs) -> Self {
         Self {
             store,
             clock,
+            macs,
             memory: Some(Mutex::default()),
         }
     }
 
     /// Creates one that remembers nothing and asks the store each time.
     #[must_use]
-    pub fn off(store: Arc<dyn ReadStore>, clock: Arc<dyn Clock>) -> Self {
+    pub fn off(store: Arc<dyn ReadStore>, clock: Arc<dyn Clock>, macs: RowMacs) -> Self {
+        let memory = None;
         Self {
-            store,
-            clock,
-            memory: None,
+            memory,
+            ..Self::new(store, clock, macs)
         }
     }
 
-    /// Returns the key with this hash and what it opens.
-    pub(super) async fn open_key(
-        &self,
-        key: &KeyedHash,
-    ) -> Result<Option<Arc<OpenedKey>>, StoreError> {
+    /// Returns the key with this hash and what it opens, if it is remembered. It is genuine.
+    pub(super) fn recall(&self, key: &KeyedHash) -> Option<Arc<OpenedKey>> {
+        lock(self.memory.as_ref()?).recall(key, &*self.clock)
+    }
+
+    /// Reads the key with this hash and what it opens, and remembers it if it is genuine.
+    pub(super) async fn read(&self, key: &KeyedHash) -> Result<Option<Arc<OpenedKey>>, StoreError> {
         let Some(memory) = &self.memory else {
             return Ok(self.store.open_key(key).await?.map(Arc::new));
         };
-        let recalled = lock(memory).recall(key, &*self.clock);
-        match recalled {
-            Some(opened) => Ok(Some(opened)),
-            None => self.read(memory, key).await,
-        }
+        let reading = Reading::begin(memory);
+        let began = self.clock.uptime();
+        let opened = self.store.open_key(key).await?.map(Arc::new);
+        let genuine = opened
+            .as_ref()
+            .filter(|opened| self.macs.is_genuine(&opened.holder));
+        lock(memory).keep(reading.id, *key, genuine, began);
+        Ok(opened)
     }
 
     /// Forgets what is known of an account, because this process has changed it.
@@ -97,18 +105,6 @@ impl TokenCache {
                 }
             }
         }
-    }
-
-    async fn read(
-        &self,
-        memory: &Mutex<Memory>,
-        key: &KeyedHash,
-    ) -> Result<Option<Arc<OpenedKey>>, StoreError> {
-        let reading = Reading::begin(memory);
-        let began = self.clock.uptime();
-        let opened = self.store.open_key(key).await?.map(Arc::new);
-        lock(memory).keep(reading.id, *key, opened.as_ref(), began);
-        Ok(opened)
     }
 }
 

@@ -204,7 +204,11 @@ async fn nothing_is_remembered_when_it_is_off() {
     let stage = Stage::new().await;
     let (_, key) = stage.linked().await;
     let store = Arc::clone(&stage.store) as _;
-    let cache = Arc::new(TokenCache::off(store, Arc::new(stage.clock.clone())));
+    let cache = Arc::new(TokenCache::off(
+        store,
+        Arc::new(stage.clock.clone()),
+        stage.ports.vault.row_macs(),
+    ));
     let ports = Ports {
         cache,
         ..stage.ports.clone()

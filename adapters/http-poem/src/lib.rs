@@ -38,6 +38,7 @@ mod origin;
 mod pages;
 mod requests;
 mod scrape;
+mod serialized;
 mod spec;
 mod tls;
 mod waiting;

@@ -6,7 +6,6 @@ use std::time::Duration;
 use central_oauth_domain::usecases::{Refusal, Services, refusals};
 use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
-use poem_openapi::payload::Json;
 
 use super::Tag;
 use crate::auth::NeededBearer;
@@ -17,6 +16,7 @@ use crate::failure::{
     provider_unavailable,
 };
 use crate::middleware::bad_parameter;
+use crate::serialized::Serialized;
 
 pub(crate) struct TokenApi {
     services: Arc<Services>,
@@ -43,7 +43,7 @@ impl TokenApi {
         /// `warning`.
         #[oai(default)]
         min_ttl: Query<u64>,
-    ) -> Result<Json<Token>, Failure<GetToken>> {
+    ) -> Result<Serialized<Token>, Failure<GetToken>> {
         let caller = bearer.token_caller(&self.services).await?;
         let min_ttl = Duration::from_secs(min_ttl.0);
         let token = if bearer.is_head() {
@@ -55,7 +55,7 @@ impl TokenApi {
                 .hand_out(&caller, min_ttl, address)
                 .await?
         };
-        Ok(Json(token.into()))
+        Ok(Serialized(token.into()))
     }
 }
 

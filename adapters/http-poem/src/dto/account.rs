@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use central_oauth_domain::{Fault, Labels, grant};
 use poem_openapi::types::Example;
 use poem_openapi::{Enum, Object};
+use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::{Trouble, example_time, utc};
 
 /// An account inside another response.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub(crate) struct Account {
     /// The account's id at this service.
     id: String,
@@ -20,13 +21,14 @@ pub(crate) struct Account {
     account_id: String,
     /// A display name.
     display_name: String,
-    status: AccountStatus,
+    pub(super) status: AccountStatus,
 }
 
 /// Status of an account: `active`; `degraded`, if refreshing fails at the moment; `relink_required`, if the grant is over and a
 /// person must consent again.
-#[derive(Enum, Clone, Copy)]
+#[derive(Enum, Serialize, Clone, Copy)]
 #[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum AccountStatus {
     Active,
     Degraded,

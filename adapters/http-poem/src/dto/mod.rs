@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use central_oauth_domain::{Fault, Timestamp};
 use poem_openapi::Object;
+use serde::Serialize;
 use time::OffsetDateTime;
 
 pub(crate) use account::{Account, AccountDetails, AccountList, AccountStatus};
@@ -36,7 +37,7 @@ pub(crate) use token::Token;
 pub(crate) use workload::{NewWorkload, Workload, WorkloadList};
 
 /// An error or a warning that still matters.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub(crate) struct Trouble {
     /// What went wrong, for programs.
     code: String,

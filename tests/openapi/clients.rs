@@ -67,20 +67,35 @@ async fn play(mut client: Command) {
     assert!(child.wait().await.unwrap().success());
 }
 
-#[tokio::test]
-async fn a_python_client_works() {
-    let python = modules("client-python").await.join("bin/python");
-    let folder = tempfile::tempdir().unwrap();
+/// Has OpenAPI Generator make a client in this language, and returns the Python environment that holds the generator.
+async fn generate(language: &str, options: &[&str], folder: &Path) -> PathBuf {
+    let environment = modules("client-python").await;
     // The script of the package names the Python of another folder.
     let run = "import sys, openapi_generator_cli as it; sys.exit(it.run(sys.argv[1:]).returncode)";
-    let mut generate = process::command(&python);
+    let mut generate = process::command(environment.join("bin/python"));
     generate
-        .args(["-c", run, "generate", "-g", "python", "-o"])
-        .arg(folder.path())
+        .args(["-c", run, "generate", "-g", language])
+        .args(options)
+        .arg("-o")
+        .arg(folder)
         .arg("-i")
         .arg(document());
     succeed(generate, "openapi-generator").await;
-    let mut client = process::command(&python);
+    environment
+}
+
+/// The folder of the packages in a Python environment.
+fn site_packages(environment: &Path) -> PathBuf {
+    let mut pythons = std::fs::read_dir(environment.join("lib")).unwrap();
+    let python = pythons.next().unwrap().unwrap();
+    python.path().join("site-packages")
+}
+
+#[tokio::test]
+async fn a_python_client_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let environment = generate("python", &[], folder.path()).await;
+    let mut client = process::command(environment.join("bin/python"));
     client
         .arg("-B")
         .arg(fixtures().join("client-python/client.py"))
@@ -118,6 +133,66 @@ async fn a_typescript_client_compiles_and_works() {
     succeed(compile, "tsc").await;
     let mut client = process::command("node");
     client.arg("client.js").current_dir(folder.path());
+    play(client).await;
+}
+
+#[tokio::test]
+async fn a_go_client_compiles_and_works() {
+    let go = site_packages(&modules("client-go").await).join("go");
+    let folder = tempfile::tempdir().unwrap();
+    generate("go", &[], folder.path()).await;
+    let program = folder.path().join("client");
+    std::fs::create_dir(&program).unwrap();
+    let source = fixtures().join("client-go/client.go");
+    std::fs::copy(source, program.join("main.go")).unwrap();
+    let mut compile = process::command(go.join("bin/go"));
+    compile
+        .args(["build", "-o", "client.bin", "./client"])
+        .current_dir(folder.path())
+        // It compiles its library once and needs nothing from the network.
+        .env("GOCACHE", go.join("cache"))
+        .env("GOPATH", go.join("path"))
+        .env("GOTOOLCHAIN", "local")
+        .env("GOPROXY", "off");
+    succeed(compile, "go build").await;
+    play(process::command(folder.path().join("client.bin"))).await;
+}
+
+#[tokio::test]
+async fn a_java_client_compiles_and_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = [
+        "--library",
+        "native",
+        "--additional-properties",
+        "openApiNullable=false",
+    ];
+    let environment = generate("java", &options, folder.path()).await;
+    // The archive of the generator holds Jackson and Apache's HTTP client.
+    let sources = "find src/main -name '*.java' > sources && exec javac -nowarn -cp \"$1\" -d classes @sources \"$2\"";
+    let archive = "openapi_generator_cli/openapi-generator.jar";
+    let archive = site_packages(&environment).join(archive);
+    let debian = Path::new("/usr/share/java");
+    let libraries = [
+        archive,
+        debian.join("httpmime.jar"),
+        debian.join("geronimo-annotation-1.3-spec.jar"),
+        "classes".into(),
+    ];
+    let libraries = std::env::join_paths(libraries).unwrap();
+    let mut compile = process::command("sh");
+    compile
+        .args(["-c", sources, "sh"])
+        .arg(&libraries)
+        .arg(fixtures().join("client-java/Client.java"))
+        .current_dir(folder.path());
+    succeed(compile, "javac").await;
+    let mut client = process::command("java");
+    client
+        .arg("-cp")
+        .arg(&libraries)
+        .arg("Client")
+        .current_dir(folder.path());
     play(client).await;
 }
 

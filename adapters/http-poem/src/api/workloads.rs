@@ -13,7 +13,7 @@ use super::cursor::{WORKLOADS, page_size};
 use super::{Tag, id};
 use crate::auth::NeededBearer;
 use crate::body::{NeededJson, no_body, rejected};
-use crate::dto::{NewWorkload, Workload, WorkloadList};
+use crate::dto::{Workload, WorkloadGrant, WorkloadList};
 use crate::error::Problem;
 use crate::failure::{
     AUDITORS_ONLY_READ, Answer, BAD_PAGE, Documented, ENROLMENT_ONLY, Failure, KEY_USED_TOO_OFTEN,
@@ -97,7 +97,7 @@ impl Workloads {
         /// The id of the account.
         #[oai(example = "id::example")]
         id: Path<String>,
-        body: NeededJson<NewWorkload>,
+        body: NeededJson<WorkloadGrant>,
     ) -> Result<Granted, Failure<GrantWorkload>> {
         let caller = bearer.caller(&self.services.keys).await?;
         let NeededJson(asked) = body;
@@ -170,7 +170,7 @@ impl Documented for GrantWorkload {
         LINK_PENDING,
         NOT_JSON,
         Answer("an unknown field or a wrong type", || {
-            rejected::<NewWorkload>(r#"{"workload": "nightly"}"#)
+            rejected::<WorkloadGrant>(r#"{"workload": "nightly"}"#)
         }),
         Answer("no such workload is configured", || {
             unprocessable(refusals::NO_SUCH_POLICY)

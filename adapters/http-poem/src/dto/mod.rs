@@ -34,7 +34,7 @@ pub(crate) use provider::{Provider, ProviderList};
 pub(crate) use revocation::{DeletedAccount, Revocation, RevocationList};
 pub(crate) use status::{Liveness, Readiness};
 pub(crate) use token::Token;
-pub(crate) use workload::{NewWorkload, Workload, WorkloadList};
+pub(crate) use workload::{Workload, WorkloadGrant, WorkloadList};
 
 /// An error or a warning that still matters.
 #[derive(Object, Serialize)]

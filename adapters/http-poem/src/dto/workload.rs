@@ -16,7 +16,7 @@ use super::{example_time, utc};
 #[derive(Object, Deserialize)]
 #[oai(skip_serializing_if_is_none, example)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct NewWorkload {
+pub(crate) struct WorkloadGrant {
     /// The name of the workload in the configuration.
     workload: String,
     /// The claims that name the workload for good, with their values: `repository_id` and `repository_owner_id` for GitHub
@@ -55,8 +55,8 @@ pub(crate) struct WorkloadList {
     pub(crate) next_cursor: Option<String>,
 }
 
-impl From<NewWorkload> for WorkloadRequest {
-    fn from(new: NewWorkload) -> Self {
+impl From<WorkloadGrant> for WorkloadRequest {
+    fn from(new: WorkloadGrant) -> Self {
         Self {
             workload: new.workload,
             claims: new.claims.into_iter().collect(),
@@ -86,7 +86,7 @@ fn example_claims() -> BTreeMap<String, String> {
         .into()
 }
 
-impl Example for NewWorkload {
+impl Example for WorkloadGrant {
     fn example() -> Self {
         Self {
             workload: "nightly".to_owned(),

@@ -1,5 +1,6 @@
 //! Forged, old and foreign tokens over the whole way: each has its answer and its line in the audit log.
 
+use std::net::Ipv4Addr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
@@ -302,6 +303,26 @@ async fn a_flood_of_unknown_keys_and_a_huge_set_cause_no_storm() {
     assert_eq!(platform.fetches().await, 1);
     let fresh = platform.token(&world.audience(), &json!({})).await;
     world.token(&fresh).await.expect(200);
+
+    // One network: most answers of a flood are 429, and none of those has a line in the log.
+    let forged = scene.token(&Wrong::By("other")).await;
+    let (mut answers, flooder) = ([0, 0], Ipv4Addr::new(192, 0, 2, 1));
+    for _ in 0..60 {
+        match world.token_from(flooder, &forged).await.status.as_u16() {
+            401 => answers[0] += 1,
+            429 => answers[1] += 1,
+            other => panic!("{other}"),
+        }
+    }
+    assert!((30..40).contains(&answers[0]), "{answers:?}");
+    let logs = world.service.logs();
+    let lines = logs.matches("\"rule\":\"signature\"").count();
+    assert_eq!(lines, answers[0], "{logs}");
+    assert!(
+        logs.contains("too many refused access keys and JWTs"),
+        "{logs}"
+    );
+    world.token_from(flooder, &fresh).await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,9 @@
 //! The service with its trusted workloads, and commands as a job runs them.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
@@ -19,6 +21,7 @@ pub(crate) struct World {
     pub(crate) service: Service,
     /// The home of the jobs, in which nothing is stored.
     pub(crate) folder: tempfile::TempDir,
+    refused: AtomicU32,
     _sandbox: Sandbox,
 }
 
@@ -39,12 +42,14 @@ impl World {
         service.set("PUBLIC_URL", &url);
         service.set("WORKLOADS", &file.display().to_string());
         service.set("POLL_INTERVAL", "1");
+        service.set("TRUSTED_PROXIES", "127.0.0.1/32");
         service.set("LOG_FORMAT", "json");
         service.be_patient();
         service.run().await;
         Self {
             service,
             folder: tempfile::tempdir().unwrap(),
+            refused: AtomicU32::new(0),
             _sandbox: sandbox,
         }
     }
@@ -89,9 +94,18 @@ impl World {
         http::send(request.bearer_auth(jwt)).await
     }
 
-    /// The rule that a JWT breaks.
+    /// Asks for it from another address.
+    pub(crate) async fn token_from(&self, address: Ipv4Addr, jwt: &str) -> Answer {
+        let request = http::client().get(self.service.url("/v1/token"));
+        let request = request.header("x-forwarded-for", address.to_string());
+        http::send(request.bearer_auth(jwt)).await
+    }
+
+    /// The rule that a JWT breaks. Each comes from another network, as one network gets only so many answers at once.
     pub(crate) async fn refused(&self, jwt: &str) -> String {
-        let answer = self.token(jwt).await.expect(401);
+        let number = self.refused.fetch_add(1, Ordering::Relaxed);
+        let address = Ipv4Addr::from_bits(Ipv4Addr::new(198, 18, 0, 1).to_bits() + number);
+        let answer = self.token_from(address, jwt).await.expect(401);
         assert_eq!(answer.str("code"), "workload_refused");
         rule(answer.str("detail"))
     }

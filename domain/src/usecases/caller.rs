@@ -86,6 +86,6 @@ pub const AUDITING_ONLY: Refusal =
 pub const READING_ONLY: Refusal =
     Refusal::Forbidden("this key may read the token and the account, and nothing else");
 /// For a workload that wants more than it may.
-pub const NOT_FOR_WORKLOADS: Refusal = Refusal::Forbidden(
-    "a workload may request link codes, poll them, and read the token and its account, and nothing else",
-);
+pub const NOT_FOR_WORKLOADS: Refusal = Refusal::Forbidden(LINKING_AND_READING_ONLY);
+/// What a workload may do.
+pub(super) const LINKING_AND_READING_ONLY: &str = "a workload may request link codes, poll them, and read the token and its account, and nothing else";

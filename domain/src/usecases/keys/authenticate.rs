@@ -108,17 +108,17 @@ impl Keys {
             key = self.read(hash, source).await?;
         }
         if is_behind_its_link(&key) || !self.macs.is_genuine(&key) {
-            return Err(self.altered(&key));
+            return Err(self.altered(&key, from));
         }
         self.within_limits(&key, from)?;
         Ok(Caller::Key(key))
     }
 
     /// Whether the key of a workload is as this service has written it. One that is not is reported.
-    pub(in crate::usecases) fn is_genuine(&self, key: &KeyHolder) -> bool {
+    pub(in crate::usecases) fn is_genuine(&self, key: &KeyHolder, from: IpAddr) -> bool {
         let is_genuine = !is_behind_its_link(key) && self.macs.is_genuine(key);
         if !is_genuine {
-            self.altered(key);
+            self.altered(key, from);
         }
         is_genuine
     }
@@ -155,14 +155,16 @@ impl Keys {
         found.ok_or(UNKNOWN_KEY)
     }
 
-    fn altered(&self, key: &KeyHolder) -> Refusal {
+    fn altered(&self, key: &KeyHolder, from: IpAddr) -> Refusal {
         self.observer.key_altered();
-        let account = key.binding.account().map(|account| account.0);
-        tracing::error!(
-            key = key.id.0,
-            account,
-            "access key refused: its row was changed in the database, but not by this service; find out who wrote to the database, and delete the key"
-        );
+        if self.logs_refusal(from) {
+            let account = key.binding.account().map(|account| account.0);
+            tracing::error!(
+                key = key.id.0,
+                account,
+                "access key refused: its row was changed in the database, but not by this service; find out who wrote to the database, and delete the key"
+            );
+        }
         ALTERED_KEY
     }
 
@@ -172,7 +174,9 @@ impl Keys {
             return Err(Refusal::Unauthorized("this access key has expired"));
         }
         if !key.limits.admit(from) {
-            tracing::warn!(key = key.id.0, address = %from, "access key refused: it may not be used from this network; it may have been stolen");
+            if self.logs_refusal(from) {
+                tracing::warn!(key = key.id.0, address = %from, "access key refused: it may not be used from this network; it may have been stolen");
+            }
             return Err(Refusal::Unauthorized(WRONG_NETWORK));
         }
         let Some(uses) = key.limits.uses_per_minute else {

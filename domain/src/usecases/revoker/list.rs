@@ -10,7 +10,8 @@ use crate::usecases::{Caller, Refusal};
 pub type RevocationPage = Page<Revocation, RevocationId>;
 
 /// For a key that is not the admin key.
-pub const ADMIN_ONLY: Refusal = Refusal::Forbidden("only the admin sees revocations");
+pub const ADMIN_ONLY: Refusal =
+    Refusal::Forbidden("only keys of admins and auditors see revocations");
 
 impl Revoker {
     /// Lists pending revocations, and for a week those that have ended, to the admin and to auditors.

@@ -8,7 +8,7 @@ mod resumed;
 mod world;
 
 use central_oauth_domain::audit::{
-    Actor, AuditChain, AuditEvent, AuditFilter, AuditKind, AuditReference,
+    Actor, AuditChain, AuditEvent, AuditFilter, AuditKind, AuditNumber, AuditReference,
 };
 use central_oauth_domain::ports::{AccountStore, AuditStore, SealStore};
 use central_oauth_domain::usecases::verify_audit;
@@ -78,7 +78,7 @@ async fn many_rows_are_many_batches() {
 async fn record(store: &SeaOrmStore, vault: &Vault, times: u128) {
     let chain = AuditChain::new(vault.clone());
     let known = store
-        .audit_entries(&AuditFilter::default(), None, 10_000)
+        .audit_entries(&AuditFilter::default(), AuditNumber(0), 10_000)
         .await;
     let first = known.unwrap().len() as u128;
     let entries = (first..first + times).map(|n| {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use central_oauth_domain::grant::revocation::{
     NewRevocation, RevocableTokens, RevocationReference,
 };
-use central_oauth_domain::ports::{AccountStore, Descendants, KeyStore, RefreshStore};
+use central_oauth_domain::ports::{AccountStore, Descendants, KeyStore};
 use central_oauth_test_postgres::Cluster;
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use tokio::time::sleep;

@@ -8,7 +8,7 @@ use super::PATIENCE;
 use super::platform::Platform;
 use super::world::{World, said};
 use crate::support::http;
-use crate::support::linking::confirm;
+use crate::support::linking::{confirm, look_up};
 use crate::support::process::{self, fixtures, modules, within};
 
 fn workloads(issuer: &str) -> String {
@@ -47,6 +47,10 @@ async fn a_job_with_nothing_stored_links_an_account_and_gets_its_token() {
     let line = within(PATIENCE, "a code", lines.next_line()).await.unwrap();
     let code: Value = serde_json::from_str(&line.unwrap()).unwrap();
     let code = code["link_code"].as_str().unwrap().to_owned();
+    let asks = look_up(&http::client(), &world.service, &code).await;
+    for verified in ["octo-org/octo-repo", "nightly", "30433642"] {
+        assert!(asks.contains(verified), "{verified}: {asks}");
+    }
     confirm(&http::client(), &world.service, &code).await;
     let ended = within(PATIENCE, "the link", linking.wait()).await.unwrap();
     assert!(ended.success());

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::platform::Platform;
-use super::world::{World, said};
+use super::world::{World, now, said};
 use crate::support::http;
 use crate::support::service::Service;
 
@@ -207,10 +207,9 @@ async fn gitlab_works() {
         .await;
 }
 
-/// The end of a token that lasts an hour, as long as issuing it takes no more than this.
-fn in_an_hour() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.unwrap().as_secs() + 3600
+/// The end of a token that lasts an hour.
+fn in_an_hour() -> i64 {
+    now() + 3600
 }
 
 #[tokio::test(flavor = "multi_thread")]

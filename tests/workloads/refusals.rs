@@ -1,14 +1,13 @@
 //! Forged, old and foreign tokens over the whole way: each has its answer and its line in the audit log.
 
 use std::net::Ipv4Addr;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::platform::Platform;
-use super::world::{World, rule};
+use super::world::{World, now, rule};
 use crate::support::http;
 
 /// How a token departs from a good one of the platform.
@@ -53,11 +52,6 @@ may = ["link", "token"]
 claims = {{ project_id = "20" }}
 "#
     )
-}
-
-fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    i64::try_from(now.as_secs()).unwrap()
 }
 
 /// A token whose payload another one has signed.

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
 use serde_json::Value;
@@ -63,7 +63,8 @@ impl World {
     pub(crate) fn job(&self, program: &str) -> Command {
         let mut command = process::command(program);
         let binary = Path::new(env!("CARGO_BIN_EXE_central-oauth"));
-        let known = std::env::var_os("PATH").unwrap_or_default();
+        let known = std::env::vars_os().find(|(name, _)| name == "PATH");
+        let known = known.map(|(_, path)| path).unwrap_or_default();
         let own = [
             self.folder.path().to_owned(),
             binary.parent().unwrap().to_owned(),
@@ -145,6 +146,16 @@ impl World {
         entries.sort_by_key(|entry| entry["id"].as_str().unwrap().parse::<u64>().unwrap());
         entries
     }
+}
+
+/// The time of the platforms, in seconds.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "platforms and the service have the same clock"
+)]
+pub(crate) fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(now.as_secs()).unwrap()
 }
 
 /// The rule that a refusal names.

@@ -9,7 +9,6 @@ use crate::audit::{Actor, AuditKind};
 use crate::grant::{AccessKeyId, KeyBinding, KeyHolder};
 use crate::link::LinkState;
 use crate::observe::BearerRefusal;
-use crate::operator::OperatorRole;
 use crate::secret::{AccessKey, KeyedHash, WorkloadToken};
 use crate::time::Timestamp;
 use crate::usecases::caller::{ALTERED_KEY, NOT_FOR_WORKLOADS, ShownKey, UNKNOWN_KEY};
@@ -73,7 +72,10 @@ impl Keys {
 
     /// Counts a request with an operator's key for the audit log.
     pub fn count_operator(&self, caller: &Caller, address: IpAddr) {
-        if matches!(caller, Caller::Admin | Caller::Auditor | Caller::Enroller) {
+        if matches!(
+            caller,
+            Caller::Admin(_) | Caller::Auditor(_) | Caller::Enroller(_)
+        ) {
             let actor = Actor::from(caller);
             self.audit
                 .count(AuditKind::OperatorUsed, None, actor, address);
@@ -84,10 +86,8 @@ impl Keys {
         let Some(bearer) = bearer else {
             return Ok(Shown::Other(Caller::Nobody));
         };
-        Ok(match self.operators.recognise(bearer) {
-            Some(OperatorRole::Admin) => Shown::Other(Caller::Admin),
-            Some(OperatorRole::Auditor) => Shown::Other(Caller::Auditor),
-            Some(OperatorRole::Enroll) => Shown::Other(Caller::Enroller),
+        Ok(match self.operators.find(bearer) {
+            Some(operator) => Shown::Other(Caller::from(&operator)),
             None if self.trusts_workloads && WorkloadToken::is_like(bearer.expose()) => {
                 return Err(NOT_FOR_WORKLOADS);
             }

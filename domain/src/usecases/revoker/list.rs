@@ -25,9 +25,9 @@ impl Revoker {
         limit: u64,
     ) -> Result<RevocationPage, Refusal> {
         match caller {
-            Caller::Admin | Caller::Auditor => {}
+            Caller::Admin(_) | Caller::Auditor(_) => {}
             Caller::Nobody => return Err(KEY_NEEDED),
-            Caller::Enroller => return Err(ADMIN_ONLY),
+            Caller::Enroller(_) => return Err(ADMIN_ONLY),
             // A key that opens nothing is refused as such, here as elsewhere.
             Caller::Key(key) => return account_of(key, self.clock.now()).and(Err(ADMIN_ONLY)),
         }

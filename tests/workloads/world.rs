@@ -124,7 +124,7 @@ impl World {
         eventually(PATIENCE, "the link", async || {
             let report = http::send(client.get(&poll).bearer_auth(jwt)).await;
             account = report.json["account"]["id"].clone();
-            report.json["status"] == "linked"
+            report.json["status"] == "linked" && account.is_string()
         })
         .await;
         account.as_str().unwrap().to_owned()

@@ -20,7 +20,9 @@ use support::http;
 use support::oidc::{OidcOptions, OidcProvider};
 use support::process::{self, eventually, within};
 use support::service::Service;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const SCOPES: &str = "openid profile email offline_access";
@@ -265,53 +267,123 @@ async fn a_callback_that_the_browser_repeats_links_once_and_shows_it_each_time()
     browser.close().await;
 }
 
+/// A program that waits for the return code, after the person has consented.
+struct AtThePrompt {
+    link: Child,
+    keyboard: ChildStdin,
+    events: Lines<BufReader<ChildStdout>>,
+    browser: Browser,
+    link_code: String,
+    service: Service,
+    home: TempDir,
+    _provider: OidcProvider,
+}
+
+impl AtThePrompt {
+    async fn come() -> Self {
+        let secret = OidcProvider::CLIENT_SECRET;
+        let (provider, service) = started(OidcProvider::CLIENT_ID, Some(secret)).await;
+        let home = tempfile::tempdir().unwrap();
+        let mut link = process::command(env!("CARGO_BIN_EXE_central-oauth"));
+        link.args(["link", "--json", "--return-code", "--no-browser"])
+            .env("CENTRAL_OAUTH_SERVER", service.url(""))
+            .env("HOME", home.path())
+            .env("XDG_CONFIG_HOME", home.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut link = link.spawn().unwrap();
+        let keyboard = link.stdin.take().unwrap();
+        let mut events = BufReader::new(link.stdout.take().unwrap()).lines();
+        let asked = event(&mut events).await;
+        let browser = Browser::with_javascript().await;
+        let page = asked["verification_url_complete"].as_str().unwrap();
+        go_from(&browser, page).await;
+        sign_in(&browser, "erin").await;
+        browser.click("button[type=submit]").await;
+        browser
+            .wait_for_text("Type this code into the program")
+            .await;
+        assert_eq!(event(&mut events).await["status"], "confirming");
+        Self {
+            link,
+            keyboard,
+            events,
+            browser,
+            link_code: asked["link_code"].as_str().unwrap().to_owned(),
+            service,
+            home,
+            _provider: provider,
+        }
+    }
+
+    async fn type_in(&mut self, line: &str) {
+        let line = format!("{line}\n");
+        self.keyboard.write_all(line.as_bytes()).await.unwrap();
+    }
+
+    async fn next(&mut self) -> Value {
+        event(&mut self.events).await
+    }
+}
+
+async fn event(events: &mut Lines<BufReader<ChildStdout>>) -> Value {
+    let line = within(PATIENCE, "an event", events.next_line()).await;
+    let line = line.unwrap().expect("an event");
+    serde_json::from_str(&line).unwrap()
+}
+
 #[tokio::test]
 async fn a_person_types_the_return_code_into_the_program() {
-    let secret = OidcProvider::CLIENT_SECRET;
-    let (_provider, service) = started(OidcProvider::CLIENT_ID, Some(secret)).await;
-    let home = tempfile::tempdir().unwrap();
-    let mut link = process::command(env!("CARGO_BIN_EXE_central-oauth"));
-    link.args(["link", "--json", "--return-code", "--no-browser"])
-        .env("CENTRAL_OAUTH_SERVER", service.url(""))
-        .env("HOME", home.path())
-        .env("XDG_CONFIG_HOME", home.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped());
-    let mut link = link.spawn().unwrap();
-    let mut keyboard = link.stdin.take().unwrap();
-    let mut events = BufReader::new(link.stdout.take().unwrap()).lines();
-    let mut next = async || {
-        let line = within(PATIENCE, "an event", events.next_line()).await;
-        let line = line.unwrap().expect("an event");
-        serde_json::from_str::<Value>(&line).unwrap()
-    };
-
-    let asked = next().await;
-    let browser = Browser::with_javascript().await;
-    go_from(
-        &browser,
-        asked["verification_url_complete"].as_str().unwrap(),
-    )
-    .await;
-    sign_in(&browser, "erin").await;
-    browser.click("button[type=submit]").await;
-    browser
-        .wait_for_text("Type this code into the program")
-        .await;
-    picture(&browser, "return-code").await;
-    let shown = browser.find("#return-code").await.text().await.unwrap();
-    assert_eq!(next().await["status"], "confirming");
-    keyboard.write_all(b"BBB-BBB\n").await.unwrap();
-    assert_eq!(next().await["status"], "confirming");
-    keyboard
-        .write_all(format!("{}\n", shown.to_lowercase()).as_bytes())
-        .await
-        .unwrap();
-    let linked = next().await;
+    let mut at = AtThePrompt::come().await;
+    picture(&at.browser, "return-code").await;
+    let shown = at.browser.find("#return-code").await.text().await.unwrap();
+    at.type_in("BBB-BBB").await;
+    assert_eq!(at.next().await["status"], "confirming");
+    at.type_in(&shown.to_lowercase()).await;
+    let linked = at.next().await;
     assert_eq!(linked["status"], "linked", "{linked}");
     assert_eq!(linked["account"]["provider"], "default");
-    let ended = within(PATIENCE, "the end of `link`", link.wait()).await;
+    let ended = within(PATIENCE, "the end of `link`", at.link.wait()).await;
     assert!(ended.unwrap().success());
-    browser.wait_for_text("can now use this account").await;
-    browser.close().await;
+    at.browser.wait_for_text("can now use this account").await;
+    at.browser.close().await;
+}
+
+#[tokio::test]
+async fn a_program_at_its_prompt_sees_that_the_link_has_ended() {
+    let mut at = AtThePrompt::come().await;
+    let key = kept_key(at.home.path()).expect("the key of the link");
+    let path = format!("/v1/link/{}/confirm", at.link_code);
+    for _ in 0..3 {
+        let wrong = serde_json::json!({"return_code": "BBBBBB"});
+        let request = http::client().post(at.service.url(&path)).json(&wrong);
+        http::send(request.bearer_auth(&key)).await;
+    }
+    // Nobody types anything.
+    let failed = at.next().await;
+    assert_eq!(failed["status"], "failed", "{failed}");
+    let detail = failed["detail"].as_str().unwrap();
+    assert!(detail.contains("not_confirmed"), "{failed}");
+    let ended = within(PATIENCE, "the end of `link`", at.link.wait()).await;
+    assert_eq!(ended.unwrap().code(), Some(6));
+    at.browser.close().await;
+}
+
+/// The access key in a folder.
+fn kept_key(folder: &Path) -> Option<String> {
+    for entry in folder.read_dir().unwrap().map(Result::unwrap) {
+        let found = if entry.file_type().unwrap().is_dir() {
+            kept_key(&entry.path())
+        } else {
+            let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
+            let key = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            key.into_iter()
+                .find(|word| word.starts_with("coak_"))
+                .map(str::to_owned)
+        };
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
 }

@@ -132,6 +132,21 @@ async fn a_service_moves_to_postgresql() {
     expect_working(&sandbox, &service, &[new]).await;
     expect_none_presented_twice(&sandbox);
     assert!(service.stop().await.success());
+    expect_verified(&service).await;
+}
+
+/// The audit log says what has happened before the copy and after it, and nobody has changed it.
+async fn expect_verified(service: &Service) {
+    let mut command = service.command(&["audit", "verify"]);
+    let output = within(Duration::from_secs(60), "audit verify", command.output()).await;
+    let output = output.expect("audit verify does not run");
+    assert!(output.status.success(), "{}", said(&output));
+    let mut command = service.command(&["audit", "export"]);
+    let output = within(Duration::from_secs(60), "audit export", command.output()).await;
+    let exported = said(&output.expect("audit export does not run"));
+    let linked = exported.matches("link.linked").count();
+    // One link was completed between two copies, and one after the last.
+    assert_eq!(linked, ACCOUNTS + 2, "{exported}");
 }
 
 async fn killed_after(service: &Service, arguments: &[&str], millis: u64) {

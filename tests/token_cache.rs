@@ -13,11 +13,13 @@ use central_oauth_test_postgres::{Cluster, Database};
 use futures_util::future::{join, join_all};
 use reqwest::{Client, Method};
 use rustix::process::Signal;
+use sea_orm::ConnectionTrait as _;
 use serde_json::json;
 use tokio::time::sleep;
 
 use support::http::{self, Answer};
 use support::linking::{link, try_confirm};
+use support::process::eventually;
 use support::service::Service;
 
 /// How often each key is shown to each process.
@@ -285,6 +287,37 @@ async fn no_token_follows_a_deletion_with_three_replicas_on_postgresql() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_token_follows_a_deletion_with_two_processes_on_one_file() {
     delete_and_ask(2, false, &SHORT).await;
+}
+
+/// Only the task that has remembered tokens confirmed asks the store without a request, and says so when that fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn remembered_tokens_are_confirmed_by_a_running_service() {
+    let options = SandboxOptions {
+        auto_consent: Some(Duration::ZERO),
+        interval: Duration::from_secs(1),
+        ..SandboxOptions::default()
+    };
+    let sandbox = Sandbox::start(options).await.unwrap();
+    let mut service = Service::prepare_for(&sandbox);
+    service.be_patient();
+    service.set("LOG", "debug");
+    service.run().await;
+    let key = link(&service).await;
+    let file = service.file("central-oauth.sqlite3");
+    let database = sea_orm::Database::connect(format!("sqlite://{}", file.display()));
+    let database = database.await.unwrap();
+    let token = http::client().get(service.url("/v1/token"));
+    http::send(token.bearer_auth(&key)).await.expect(200);
+    database
+        .execute_unprepared("ALTER TABLE access_keys RENAME TO gone")
+        .await
+        .unwrap();
+    eventually(Duration::from_secs(20), "a confirmation", async || {
+        service
+            .logs()
+            .contains("remembered tokens are not confirmed")
+    })
+    .await;
 }
 
 /// Takes minutes. `TOKEN_CACHE_DELETIONS` says how many keys are deleted.

@@ -176,6 +176,8 @@ words! {
         WrongNetwork => "wrong_network",
         /// Because the key was used more often than it may be.
         UsedTooOften => "used_too_often",
+        /// As a JWT that breaks a rule.
+        Workload => "workload",
     }
 }
 

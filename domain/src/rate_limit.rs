@@ -52,6 +52,13 @@ impl<K: Eq + Hash> RateLimit<K> {
         self.admit_at(key, uptime, self.interval, self.burst)
     }
 
+    /// Whether an event of a key would be admitted now. It is not counted.
+    pub(crate) fn has_room(&self, key: &K, uptime: Duration) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let full_at = state.full_at.get(key).copied().unwrap_or_default();
+        uptime.max(full_at) + self.interval <= uptime + self.interval * self.burst
+    }
+
     /// Counts an event of a key that may have one in each interval, which is not zero, and so many at once.
     ///
     /// # Errors
@@ -99,7 +106,12 @@ mod tests {
     fn the_rest_of_the_burst_is_told() {
         let limit = RateLimit::new(INTERVAL, 3);
         let uptime = Duration::from_secs(100);
-        let admitted = [(); 4].map(|()| limit.admit(1, uptime));
+        let admitted = [(); 4].map(|()| {
+            let had_room = limit.has_room(&1, uptime);
+            let admitted = limit.admit(1, uptime);
+            assert_eq!(admitted.is_ok(), had_room);
+            admitted
+        });
         assert_eq!(admitted, [Ok(2), Ok(1), Ok(0), Err(INTERVAL)]);
         assert_eq!(limit.admit(1, uptime + INTERVAL), Ok(0));
         assert_eq!(limit.admit(2, uptime), Ok(2));

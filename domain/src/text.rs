@@ -3,14 +3,15 @@
 //! Callers can choose another name, so [`deceptive`] tells them which character is not accepted. What a provider says cannot be
 //! sent back, so [`presentable`] takes such characters out.
 
-use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
+use unicode_properties::{GeneralCategory, UnicodeEmoji as _, UnicodeGeneralCategory as _};
 
 /// Marks on one character. Living languages need three; a tower of them covers the lines around it.
 const MOST_MARKS: u32 = 3;
 
 /// Returns the first character that is invisible, that changes how other characters look, or that passes for a space:
 /// control and format characters (bidirectional controls, zero-width characters, tags), variation selectors, blank letters,
-/// unusual spaces, and combining marks without a letter or stacked on one.
+/// unusual spaces, and combining marks without a letter or stacked on one. What joins emoji or makes them pictures is accepted
+/// where it does that.
 #[must_use]
 pub fn deceptive(text: &str) -> Option<char> {
     judged(text).find_map(|(c, shown)| (shown != Some(c)).then_some(c))
@@ -28,15 +29,41 @@ pub fn presentable(text: &str) -> String {
     judged(text).filter_map(|(_, shown)| shown).collect()
 }
 
-/// Returns each character with what is shown in its place, which depends on the marks before it.
+/// Returns each character with what is shown in its place, which depends on its neighbours.
 fn judged(text: &str) -> impl Iterator<Item = (char, Option<char>)> {
     // A mark at the beginning would sit on whatever stands before the text.
-    let mut marks = MOST_MARKS;
-    text.chars().map(move |c| {
-        let shown = shown(c);
+    let (mut marks, mut before) = (MOST_MARKS, None);
+    let mut rest = text.chars().peekable();
+    std::iter::from_fn(move || {
+        let c = rest.next()?;
+        let is_of_emoji = is_of_emoji(before, c, rest.peek().copied());
+        let shown = if is_of_emoji { Some(c) } else { shown(c) };
         marks = if is_mark(c) { marks + 1 } else { 0 };
-        (c, shown.filter(|_| marks <= MOST_MARKS))
+        let shown = shown.filter(|_| marks <= MOST_MARKS);
+        before = shown.or(before);
+        Some((c, shown))
     })
+}
+
+/// Whether an invisible character has a meaning between these neighbours (UTS 51 section 1.4): it makes an emoji a picture, or
+/// joins it with another one. Joiners between letters, as in Persian, are not accepted: whether they show there depends on how
+/// each letter joins, and a name reads without them.
+fn is_of_emoji(before: Option<char>, c: char, after: Option<char>) -> bool {
+    const AS_PICTURE: char = '\u{fe0f}';
+    const JOINER: char = '\u{200d}';
+    match c {
+        AS_PICTURE => before.is_some_and(is_emoji),
+        JOINER => {
+            let follows = before.is_some_and(|c| is_emoji(c) || c == AS_PICTURE);
+            follows && after.is_some_and(is_emoji)
+        }
+        _ => false,
+    }
+}
+
+/// Digits count as emoji, too, as they begin keycaps. Here they are digits.
+fn is_emoji(c: char) -> bool {
+    !c.is_ascii() && c.is_emoji_char()
 }
 
 fn shown(c: char) -> Option<char> {
@@ -127,6 +154,35 @@ mod tests {
         assert_eq!(presentable(&tower), "e\u{301}\u{301}\u{301}x");
         assert_eq!(deceptive("\u{20dd}backup"), Some('\u{20dd}'));
         assert_eq!(presentable("\u{20dd}backup"), "backup");
+    }
+
+    #[test]
+    fn emoji_are_joined_and_nothing_else_is() {
+        for text in [
+            "👨\u{200d}👩\u{200d}👧",
+            "❤\u{fe0f}\u{200d}🔥 backup",
+            "👩🏽\u{200d}💻",
+            "☁\u{fe0f}",
+        ] {
+            assert_eq!(deceptive(text), None, "{text:?}");
+            assert_eq!(presentable(text), text);
+        }
+        for (text, shown) in [
+            ("\u{200d}👩", "👩"),
+            ("👩\u{200d}", "👩"),
+            ("👩\u{200d}\u{200d}👧", "👩\u{200d}👧"),
+            ("a\u{200d}👩", "a👩"),
+            ("👩\u{200d}a", "👩a"),
+            ("a\u{fe0f}\u{200d}👩", "a👩"),
+            ("1\u{fe0f}", "1"),
+            ("\u{fe0f}", ""),
+            ("❤\u{fe0f}\u{fe0f}", "❤\u{fe0f}"),
+            ("👩\u{200c}👧", "👩👧"),
+            ("می\u{200c}خواهم", "میخواهم"),
+        ] {
+            assert!(deceptive(text).is_some(), "{text:?}");
+            assert_eq!(presentable(text), shown, "{text:?}");
+        }
     }
 
     #[test]

@@ -102,13 +102,17 @@ async fn down(store: &wiring::Store, environment: &Environment) -> Result<(), Fa
     let newest = store.newest_migration().await.map_err(Failure::other)?;
     // A store that no service has used has no hash key, and no keys.
     let hash_key = store.hash_key().await.map_err(Failure::other)?;
-    if newest.as_deref() == Some(KEY_MACS) && hash_key.is_some() {
-        let keys = Keys::read(environment)?.secret.unwrap().await?;
-        let cipher = wiring::cipher(&keys, &Arc::new(wiring::entropy()));
-        let given_up = give_up_key_macs(store, cipher).await;
-        given_up.map_err(wiring::refused)?;
+    if newest.as_deref() != Some(KEY_MACS) || hash_key.is_none() {
+        return store.migrate_down(Some(1)).await.map_err(Failure::other);
     }
-    store.migrate_down(Some(1)).await.map_err(Failure::other)
+    let keys = Keys::read(environment)?.secret.unwrap().await?;
+    let cipher = wiring::cipher(&keys, &Arc::new(wiring::entropy()));
+    let given_up = give_up_key_macs(store, Arc::clone(&cipher)).await;
+    given_up.map_err(wiring::refused)?;
+    store.migrate_down(Some(1)).await.map_err(Failure::other)?;
+    // A replica that started in between has said it again.
+    let given_up = give_up_key_macs(store, cipher).await;
+    given_up.map_err(wiring::refused)
 }
 
 /// Fails if there is no database file. Opening a store would create it, even in the wrong folder.

@@ -25,7 +25,7 @@ pub(super) async fn wait_by(
     mut client: impl AsyncFnMut() -> Result<Client, Refused>,
 ) -> Result<Poll, Failure> {
     let mut progress = Progress::new(code.expires_in);
-    let interval = Duration::from_secs(code.interval).clamp(Duration::from_secs(1), LONGEST_PAUSE);
+    let interval = code.pause();
     let mut pause = interval;
     loop {
         sleep(pause).await;

@@ -1,6 +1,6 @@
 //! The keys of operators: one admin key, one enrolment key, and any number in a file.
 
-use central_oauth_domain::operator::{OperatorKey, OperatorRole};
+use central_oauth_domain::operator::{OperatorKey, OperatorName, OperatorRole};
 use central_oauth_domain::secret::AccessKey;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -11,7 +11,6 @@ use super::{ConfigError, Environment};
 
 /// As many characters as 64 random bits have in hexadecimal.
 const SHORTEST_KEY: usize = 16;
-const LONGEST_NAME: usize = 64;
 const FILE: &str = "OPERATOR_KEYS";
 const GUESSABLE: &str = "has fewer than 16 characters and could be guessed; make a key, for example with `openssl rand -hex 32`";
 
@@ -65,11 +64,10 @@ pub(crate) fn read(environment: &Environment) -> Result<Vec<OperatorKey>, Config
         keys.push(enroll);
     }
     if let Some(text) = environment.secret("OPERATOR_KEYS")? {
-        for (place, key) in (1..).zip(tables(text.expose_secret())?) {
+        for (place, table) in (1..).zip(tables(text.expose_secret())?) {
             let wrong =
                 |problem: &str| ConfigError::variable(FILE, format!("operator {place} {problem}"));
-            check(&key, &keys).map_err(wrong)?;
-            keys.push(key);
+            keys.push(table.checked(&keys).map_err(wrong)?);
         }
     }
     Ok(keys)
@@ -90,36 +88,38 @@ fn single(
     Ok(Some(OperatorKey::of_role(role, key)))
 }
 
-fn tables(text: &str) -> Result<Vec<OperatorKey>, ConfigError> {
+fn tables(text: &str) -> Result<Vec<Table>, ConfigError> {
     let tables: Tables = toml::from_str(text).map_err(|error: toml::de::Error| {
         let place = error.span().and_then(|span| text.get(..span.start));
         let line = place.unwrap_or_default().matches('\n').count() + 1;
         let problem = harmless(error.message());
         ConfigError::variable(FILE, format!("line {line}: {problem}"))
     })?;
-    let keys = tables.operator.into_iter().map(|table| OperatorKey {
-        name: table.name,
-        role: table.role.into(),
-        key: AccessKey::new(table.key),
-    });
-    Ok(keys.collect())
+    Ok(tables.operator)
+}
+
+impl Table {
+    fn checked(self, others: &[OperatorKey]) -> Result<OperatorKey, &'static str> {
+        let name = OperatorName::new(&self.name).ok_or(
+            "has a name that is not 1 to 64 of the characters a-z, 0-9, `.`, `_`, `-`, `@`",
+        )?;
+        let key = OperatorKey {
+            name,
+            role: self.role.into(),
+            key: AccessKey::new(self.key),
+        };
+        check(&key, others).map(|()| key)
+    }
 }
 
 fn check(key: &OperatorKey, others: &[OperatorKey]) -> Result<(), &'static str> {
-    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-@".contains(c);
-    let name = &key.name;
-    if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(is_plain) {
-        return Err(
-            "has a name that is not 1 to 64 of the characters a-z, 0-9, `.`, `_`, `-`, `@`",
-        );
-    }
     if !is_bearer(&key.key) {
         return Err("has a key that is not all visible ASCII, or shorter than 16 characters");
     }
     if key.key.expose().len() < SHORTEST_KEY {
         return Err(GUESSABLE);
     }
-    if others.iter().any(|other| other.name == *name) {
+    if others.iter().any(|other| other.name == key.name) {
         return Err("has the name of another one (the single keys are named admin and enroll)");
     }
     if others.iter().any(|other| is_same(other, key)) {
@@ -146,7 +146,8 @@ mod tests {
         let variables = variables.map(|(name, value)| (name.into(), value.into()));
         let environment = Environment::new(variables).unwrap();
         let keys = read(&environment).map_err(|error| error.to_string())?;
-        Ok(keys.into_iter().map(|key| (key.name, key.role)).collect())
+        let keys = keys.iter();
+        Ok(keys.map(|key| (key.name.to_string(), key.role)).collect())
     }
 
     fn table(name: &str, role: &str, key: &str) -> String {

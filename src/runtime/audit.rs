@@ -18,7 +18,11 @@ const TO_STORE_LAST: Duration = Duration::from_secs(3);
 pub(crate) async fn store_audit_entries(log: Arc<AuditLog>, mut stop: Stop) {
     let mut is_behind = false;
     while !*stop.borrow() {
-        let stored = log.store(false).await;
+        // What is given up here is stored with the last entries.
+        let stored = tokio::select! {
+            stored = log.store(false) => stored,
+            _ = stop.changed() => return,
+        };
         match (&stored, is_behind) {
             (Err(error), false) => {
                 let error = error as &dyn Error;

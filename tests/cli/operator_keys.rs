@@ -68,3 +68,38 @@ async fn keys_are_replaced_without_a_restart() {
     }
     assert!(service.stop().await.success());
 }
+
+async fn may_enrol(service: &Service, key: &str) -> bool {
+    let ask = http::client().post(service.url("/v1/link-code"));
+    http::send(ask.bearer_auth(key)).await.status == 201
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_enrolment_key_asks_for_nothing_after_a_signal() {
+    let enroll = |name, key| admin(name, key).replace("admin", "enroll");
+    let mut service = Service::prepare(&[
+        ("ADMIN_KEY", Service::ADMIN_KEY),
+        ("PROVIDER_CLIENT_ID", "client"),
+        (
+            "PROVIDER_DEVICE_AUTHORIZATION_ENDPOINT",
+            "http://127.0.0.1:1/device",
+        ),
+        ("PROVIDER_TOKEN_ENDPOINT", "http://127.0.0.1:1/token"),
+    ]);
+    let file = service.file("operators.toml");
+    std::fs::write(&file, enroll("alice", ALICE) + &enroll("bob", BOB)).unwrap();
+    service.set("OPERATOR_KEYS_FILE", file.to_str().unwrap());
+    service.run().await;
+    assert!(may_enrol(&service, ALICE).await && may_enrol(&service, BOB).await);
+    std::fs::write(&file, enroll("bob", BOB)).unwrap();
+    service.signal(Signal::HUP);
+    eventually(PATIENCE, "the removal", async || {
+        !may_enrol(&service, ALICE).await
+    })
+    .await;
+    let ask = http::client().post(service.url("/v1/link-code"));
+    let refused = http::send(ask.bearer_auth(ALICE)).await.expect(401);
+    assert_eq!(refused.str("code"), "unauthorized");
+    assert!(may_enrol(&service, BOB).await);
+    assert!(service.stop().await.success());
+}

@@ -68,8 +68,23 @@ pub(crate) async fn confirm(client: &Client, service: &Service, code: &str) -> S
     page.unwrap_or_else(|problem| panic!("the code cannot be confirmed: {problem}"))
 }
 
+/// Enters a code at the page and does not confirm it; the page that says who asks.
+pub(crate) async fn look_up(client: &Client, service: &Service, code: &str) -> String {
+    let page = entered(client, &service.url(""), code, &["look_up"]).await;
+    page.unwrap_or_else(|problem| panic!("the code cannot be entered: {problem}"))
+}
+
 /// Enters a code at the page of the service at `base` and confirms it. Returns the page that follows.
 pub(crate) async fn try_confirm(client: &Client, base: &str, code: &str) -> Result<String, String> {
+    entered(client, base, code, &["look_up", "confirm"]).await
+}
+
+async fn entered(
+    client: &Client,
+    base: &str,
+    code: &str,
+    actions: &[&str],
+) -> Result<String, String> {
     let page = format!("{base}/device");
     let opened = good(http::try_send(client.get(&page)).await)?;
     let cookie = opened.headers.get(SET_COOKIE);
@@ -82,12 +97,16 @@ pub(crate) async fn try_confirm(client: &Client, base: &str, code: &str) -> Resu
         .find(|input| input.contains("name=\"csrf\""));
     let csrf = csrf.and_then(|input| input.split("value=\"").nth(1)?.split('"').next());
     let csrf = csrf.ok_or("the page has no form")?;
-    let mut next = String::new();
-    for action in ["look_up", "confirm"] {
+    let (mut next, mut shown) = (String::new(), String::new());
+    for action in actions {
         let form = [("csrf", csrf), ("code", code), ("action", action)];
         let request = client.post(&page).header(COOKIE, &cookie).form(&form);
         let answer = good(http::try_send(request).await)?;
         next = answer.header("location").to_owned();
+        shown = answer.text;
+    }
+    if next.is_empty() {
+        return Ok(shown);
     }
     let next = client.get(format!("{base}{next}")).header(COOKIE, &cookie);
     Ok(good(http::try_send(next).await)?.text)

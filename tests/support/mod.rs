@@ -3,6 +3,7 @@
 //! | module | what it starts or does |
 //! | --- | --- |
 //! | [`oidc`] | a certified OpenID Connect provider |
+//! | [`bao`] | OpenBao, and other servers of one program |
 //! | [`allauth`] | an authorization server of other authors |
 //! | [`browser`] | Chromium, with and without JavaScript |
 //! | [`prometheus`] | Prometheus, and its tool |
@@ -19,6 +20,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 pub(crate) mod allauth;
+pub(crate) mod bao;
 pub(crate) mod browser;
 pub(crate) mod collector;
 pub(crate) mod http;

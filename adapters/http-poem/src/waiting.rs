@@ -7,7 +7,7 @@ use poem_openapi::types::ToJSON as _;
 use std::time::Duration;
 
 use crate::dto::Liveness;
-use crate::error::{Code, Problem};
+use crate::error::{Code, Problem, translate};
 
 /// Clients ask again after this time.
 const SOON: Duration = Duration::from_secs(5);
@@ -21,8 +21,32 @@ pub fn waiting_app(why: &'static str) -> impl Endpoint<Output = Response> + 'sta
                 .content_type("application/json; charset=utf-8")
                 .body(Liveness::new().to_json_string());
         }
-        Problem::new(Code::NotReady, why)
-            .retry_after(SOON)
-            .into_response()
+        let problem = Problem::new(Code::NotReady, why).retry_after(SOON);
+        let mut response = problem.into_response();
+        translate(request.uri().path(), &mut response);
+        response
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::test::TestClient;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn clients_of_oauth_get_an_error_of_oauth() {
+        let client = TestClient::new(waiting_app("the key is not here yet"));
+        let problem = client.get("/v1/token").send().await;
+        problem.assert_status(StatusCode::SERVICE_UNAVAILABLE);
+        problem.assert_content_type("application/problem+json");
+        let error = client.post("/oauth/token").send().await;
+        error.assert_status(StatusCode::SERVICE_UNAVAILABLE);
+        error.assert_header("retry-after", "5");
+        let body = error.0.into_body().into_string().await.unwrap();
+        assert!(
+            body.contains(r#""error":"temporarily_unavailable""#),
+            "{body}"
+        );
+    }
 }

@@ -175,7 +175,7 @@ pub const LABELS: &[(&str, &str)] = &[
     (
         "reason",
         "`unauthorized`: answered with 401; `rate_limited`: with 429, because the network has tried too many; `wrong_network`: \
-         the key may not be used from there; `used_too_often`: more often than its limit allows",
+         the key may not be used from there; `used_too_often`: more often than its limit allows; `workload`: a JWT breaks a rule",
     ),
     (
         "result",

@@ -16,7 +16,7 @@ use common::{OnDisk, OnServer};
 
 fn entry(second: i64) -> SignedEntry {
     let event = AuditEvent::new(AuditKind::KeyCreated);
-    audit_draft(Actor::Admin, at(second)).entry(event)
+    audit_draft(Actor::ADMIN, at(second)).entry(event)
 }
 
 const fn at(second: i64) -> Timestamp {

@@ -6,6 +6,7 @@ mod server {
     mod clock;
     mod connections;
     mod deaf;
+    mod locks;
     mod saving;
     mod tls;
 }

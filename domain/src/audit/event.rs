@@ -7,6 +7,7 @@ use crate::grant::revocation::Revocation;
 use crate::grant::{AccessKeyId, Account, AccountId, AccountStatus, KeyRecord};
 use crate::link::Link;
 use crate::observe::{LinkEnd, RevocationOutcome, words};
+use crate::operator::{OperatorName, OperatorRole};
 
 words! {
     /// A kind of entry. Programs filter by these words, so they never change.
@@ -100,25 +101,38 @@ pub enum Actor {
     Person,
     /// A caller without a key, or with a key that is not recognised.
     Anonymous,
-    /// A holder of the enrolment key.
-    Enroller,
-    /// A holder of an admin's key.
-    Admin,
-    /// A holder of an auditor's key.
-    Auditor,
+    /// The holder of an operator's key.
+    Operator(OperatorRole, OperatorName),
     /// A holder of an access key.
     Key(AccessKeyId),
 }
 
+impl Actor {
+    /// The holder of the admin key that has no other name.
+    pub const ADMIN: Self = Self::Operator(
+        OperatorRole::Admin,
+        OperatorName::of_role(OperatorRole::Admin),
+    );
+}
+
 impl Display for Actor {
+    /// A role alone stands for its key that has no other name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Service => f.write_str("service"),
             Self::Person => f.write_str("person"),
             Self::Anonymous => f.write_str("anonymous"),
-            Self::Enroller => f.write_str("enroller"),
-            Self::Admin => f.write_str("admin"),
-            Self::Auditor => f.write_str("auditor"),
+            Self::Operator(role, name) => {
+                f.write_str(match role {
+                    OperatorRole::Admin => "admin",
+                    OperatorRole::Auditor => "auditor",
+                    OperatorRole::Enroll => "enroller",
+                })?;
+                if *name == OperatorName::of_role(*role) {
+                    return Ok(());
+                }
+                write!(f, ":{name}")
+            }
             Self::Key(key) => write!(f, "key:{key}"),
         }
     }

@@ -24,7 +24,7 @@ fn kept(number: i64) -> SignedEntry {
         .account(AccountId(number % 7))
         .key(AccessKeyId(number))
         .with("number", number);
-    audit_draft(Actor::Admin, at(number)).entry(event)
+    audit_draft(Actor::ADMIN, at(number)).entry(event)
 }
 
 /// A log in the hands of somebody who can write to the database.
@@ -334,4 +334,15 @@ fn networks_are_cut() {
         assert_eq!(network(address, NetworkPrecision::Full).unwrap(), full);
     }
     assert_eq!(network("0.0.0.0", NetworkPrecision::Full), None);
+}
+
+#[test]
+fn an_actor_with_a_named_key_has_its_name() {
+    use crate::operator::{OperatorName, OperatorRole};
+    let of = |role, name| Actor::Operator(role, OperatorName::new(name).unwrap()).to_string();
+    assert_eq!(of(OperatorRole::Admin, "alice"), "admin:alice");
+    assert_eq!(of(OperatorRole::Auditor, "auditor"), "auditor");
+    assert_eq!(of(OperatorRole::Enroll, "ci"), "enroller:ci");
+    assert_eq!(of(OperatorRole::Enroll, "enroll"), "enroller");
+    assert_eq!(Actor::ADMIN.to_string(), "admin");
 }

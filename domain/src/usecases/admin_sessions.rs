@@ -65,7 +65,7 @@ impl AdminSessions {
             mac: self.vault.session_mac(&hash, now, &operator.hash),
         };
         self.sessions.begin_session(&session).await?;
-        tracing::info!(operator = operator.name, %address, "operator logged in");
+        tracing::info!(operator = %operator.name, %address, "operator logged in");
         self.record(
             AuditKind::AdminLoggedIn,
             &operator,
@@ -146,7 +146,7 @@ impl AdminSessions {
     }
 
     fn record(&self, kind: AuditKind, who: &Operator, actor: Actor, address: IpAddr) {
-        let event = AuditEvent::new(kind).with("operator", &who.name);
+        let event = AuditEvent::new(kind).with("operator", who.name);
         self.audit.record(event, actor, Some(address));
     }
 }
@@ -167,21 +167,21 @@ impl LoggedIn {
     /// The name that the operator's key has in the configuration.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.operator.name
+        self.operator.name.as_str()
     }
 
     /// Whether the operator may change something.
     #[must_use]
     pub const fn is_admin(&self) -> bool {
-        matches!(self.caller, Caller::Admin)
+        matches!(self.caller, Caller::Admin(_))
     }
 }
 
 /// As whom an operator with a session calls the services; `None` for those who have none.
 const fn caller(operator: &Operator) -> Option<Caller> {
     match operator.role {
-        OperatorRole::Admin => Some(Caller::Admin),
-        OperatorRole::Auditor => Some(Caller::Auditor),
+        OperatorRole::Admin => Some(Caller::Admin(operator.name)),
+        OperatorRole::Auditor => Some(Caller::Auditor(operator.name)),
         OperatorRole::Enroll => None,
     }
 }

@@ -4,7 +4,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::Refusal;
+use super::operators::Operator;
 use crate::grant::{AccountId, KeyBinding, KeyHolder, StoredTokens};
+use crate::operator::{OperatorName, OperatorRole};
 use crate::ports::OpenedKey;
 use crate::time::Timestamp;
 
@@ -13,13 +15,32 @@ pub enum Caller {
     /// No bearer was shown.
     Nobody,
     /// An operator who may do everything but read tokens.
-    Admin,
+    Admin(OperatorName),
     /// An operator who may read what an admin may read, and change nothing.
-    Auditor,
+    Auditor(OperatorName),
     /// A holder of the enrolment key.
-    Enroller,
+    Enroller(OperatorName),
     /// A holder of an access key.
     Key(ShownKey),
+}
+
+impl Caller {
+    /// The admin whose key has no other name.
+    pub const ADMIN: Self = Self::Admin(OperatorName::of_role(OperatorRole::Admin));
+    /// The auditor whose key has no other name.
+    pub const AUDITOR: Self = Self::Auditor(OperatorName::of_role(OperatorRole::Auditor));
+    /// The holder of the enrolment key that has no other name.
+    pub const ENROLLER: Self = Self::Enroller(OperatorName::of_role(OperatorRole::Enroll));
+}
+
+impl From<&Operator> for Caller {
+    fn from(operator: &Operator) -> Self {
+        match operator.role {
+            OperatorRole::Admin => Self::Admin(operator.name),
+            OperatorRole::Auditor => Self::Auditor(operator.name),
+            OperatorRole::Enroll => Self::Enroller(operator.name),
+        }
+    }
 }
 
 /// An access key that somebody has shown, perhaps with the tokens that were read together with it.
@@ -86,6 +107,6 @@ pub const AUDITING_ONLY: Refusal =
 pub const READING_ONLY: Refusal =
     Refusal::Forbidden("this key may read the token and the account, and nothing else");
 /// For a workload that wants more than it may.
-pub const NOT_FOR_WORKLOADS: Refusal = Refusal::Forbidden(
-    "a workload may request link codes, poll them, and read the token and its account, and nothing else",
-);
+pub const NOT_FOR_WORKLOADS: Refusal = Refusal::Forbidden(LINKING_AND_READING_ONLY);
+/// What a workload may do.
+pub(super) const LINKING_AND_READING_ONLY: &str = "a workload may request link codes, poll them, and read the token and its account, and nothing else";

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::operator::{OperatorKey, OperatorRole};
+use crate::operator::{OperatorKey, OperatorName, OperatorRole};
 use crate::secret::{AccessKey, KeyedHash};
 use crate::vault::Vault;
 
@@ -15,7 +15,7 @@ pub struct Operators {
 /// An operator, known by the hash of the key.
 #[derive(Clone)]
 pub struct Operator {
-    pub(super) name: String,
+    pub(super) name: OperatorName,
     pub(super) role: OperatorRole,
     pub(super) hash: KeyedHash,
 }
@@ -57,11 +57,6 @@ impl Operators {
         known.iter().any(|key| key.role == OperatorRole::Enroll)
     }
 
-    /// What the bearer of this key may do, if it is an operator's.
-    pub(super) fn recognise(&self, shown: &AccessKey) -> Option<OperatorRole> {
-        self.find(shown).map(|operator| operator.role)
-    }
-
     /// Whose key this is, if it is an operator's. It takes the same time whichever key it is.
     pub(super) fn find(&self, shown: &AccessKey) -> Option<Operator> {
         let known = self.all();
@@ -73,7 +68,7 @@ impl Operators {
             let is_equal = key.hash.is_equal(&shown);
             if is_equal { Some(key) } else { found }
         })?;
-        tracing::debug!(operator = found.name, "operator recognised");
+        tracing::debug!(operator = %found.name, "operator recognised");
         Some(found.clone())
     }
 
@@ -86,7 +81,7 @@ impl Operators {
 
 fn hashed(vault: &Vault, keys: &[OperatorKey]) -> Arc<[Operator]> {
     let hashed = keys.iter().map(|key| Operator {
-        name: key.name.clone(),
+        name: key.name,
         role: key.role,
         hash: vault.hash_operator_key(&key.key),
     });

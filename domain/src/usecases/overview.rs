@@ -63,9 +63,9 @@ impl Overview {
     pub async fn state(&self, caller: &Caller) -> Result<ServiceState, Refusal> {
         let now = self.clock.now();
         match caller {
-            Caller::Admin | Caller::Auditor => {}
+            Caller::Admin(_) | Caller::Auditor(_) => {}
             Caller::Nobody => return Err(KEY_NEEDED),
-            Caller::Enroller => return Err(OPERATORS_ONLY),
+            Caller::Enroller(_) => return Err(OPERATORS_ONLY),
             // A key that opens nothing is refused as such, here as elsewhere.
             Caller::Key(key) => return account_of(key, now).and(Err(OPERATORS_ONLY)),
         }

@@ -107,7 +107,8 @@ impl TrustedIssuer {
         bound.collect()
     }
 
-    fn shown(&self, claims: &Claims) -> Facts {
+    /// Returns what the page and the audit log show of a token that this issuer has signed, whether or not it is accepted.
+    pub(crate) fn shown(&self, claims: &Claims) -> Facts {
         let shown = self.preset.shown_claims().iter();
         let known = shown.filter_map(|(word, claim)| Some((*word, claims.text(claim)?)));
         known.collect()

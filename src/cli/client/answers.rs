@@ -1,6 +1,7 @@
 //! The parts of requests and responses that the client commands use.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -64,6 +65,13 @@ pub(crate) struct LinkCode {
     pub(crate) access_key: Option<String>,
     #[serde(deserialize_with = "shown")]
     pub(crate) provider: String,
+}
+
+impl LinkCode {
+    /// How long to wait between polls, whatever the service says.
+    pub(crate) fn pause(&self) -> Duration {
+        Duration::from_secs(self.interval.clamp(1, 60))
+    }
 }
 
 /// The response to `GET /v1/poll/{link_code}`.

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::events;
 use crate::cli::client::{Client, LinkCode, Poll, Refused};
@@ -34,7 +34,11 @@ pub(in crate::cli) async fn confirm(
     if !(json && is_quiet()) {
         io::stderr().write_all(b"Type the return code that the page shows: ")?;
     }
-    let Ok(typed) = timeout(Duration::from_secs(poll.expires_in), line()).await else {
+    let typed = tokio::select! {
+        typed = timeout(Duration::from_secs(poll.expires_in), line()) => typed.ok(),
+        () = ended(client, code) => None,
+    };
+    let Some(typed) = typed else {
         insist("");
         return Ok(None);
     };
@@ -49,6 +53,17 @@ pub(in crate::cli) async fn confirm(
             Ok(None)
         }
         Err(refused) => Err(refused.into()),
+    }
+}
+
+/// Waits until the link waits for no return code any more: somebody has ended it, or another program has confirmed it.
+async fn ended(client: &Client, code: &LinkCode) {
+    loop {
+        sleep(code.pause()).await;
+        let poll = client.poll(&code.link_code).await;
+        if poll.is_ok_and(|poll| poll.status != "confirming") {
+            return;
+        }
     }
 }
 

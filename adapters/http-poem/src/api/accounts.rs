@@ -36,7 +36,7 @@ impl Accounts {
 impl Accounts {
     /// List accounts
     ///
-    /// The admin key sees all accounts, an access key sees its own account. Filters can be combined; a cursor belongs to the
+    /// An admin's or an auditor's key sees all accounts, an access key sees its own account. Filters can be combined; a cursor belongs to the
     /// filters of its page.
     #[oai(path = "/accounts", method = "get", operation_id = "list_accounts")]
     async fn list(
@@ -85,7 +85,7 @@ impl Accounts {
 
     /// Get an account
     ///
-    /// The admin key sees every account, an access key and a trusted workload see their own.
+    /// An admin's or an auditor's key sees every account, an access key and a trusted workload see their own.
     #[oai(path = "/accounts/:id", method = "get", operation_id = "get_account")]
     async fn get(
         &self,

@@ -50,8 +50,8 @@ enum Deleted {
 impl Keys {
     /// List an account's access keys
     ///
-    /// All keys of the account, without their secrets. Needs the admin key or the key that came with a link code of the
-    /// account.
+    /// All keys of the account, without their secrets. Needs an admin's or an auditor's key, or the key that came with
+    /// a link code of the account.
     #[oai(
         path = "/accounts/:id/keys",
         method = "get",

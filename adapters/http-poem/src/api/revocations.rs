@@ -31,7 +31,7 @@ impl Revocations {
     /// List revocations
     ///
     /// Pending revocations, and for a week those that ended: tokens of deleted accounts, and tokens that arrived too
-    /// late. Needs the admin key.
+    /// late. Needs an admin's or an auditor's key.
     #[oai(
         path = "/revocations",
         method = "get",
@@ -66,7 +66,7 @@ impl Documented for ListRevocations {
     const PROBLEMS: &'static [Answer] = &[
         BAD_PAGE,
         UNAUTHORIZED,
-        Answer("only the admin key sees revocations", || {
+        Answer("only keys of admins and auditors see revocations", || {
             refusals::ADMIN_ONLY.into()
         }),
         LINK_PENDING,

@@ -49,8 +49,8 @@ enum Withdrawn {
 impl Workloads {
     /// List an account's workloads
     ///
-    /// Workloads that may use the account with a JWT of their platform. Needs the admin key or the key that came with a link
-    /// code of the account.
+    /// Workloads that may use the account with a JWT of their platform. Needs an admin's or an auditor's key, or the key that
+    /// came with a link code of the account.
     #[oai(
         path = "/accounts/:id/workloads",
         method = "get",

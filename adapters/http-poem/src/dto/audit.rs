@@ -23,7 +23,8 @@ pub(crate) struct AuditEntry {
     at: OffsetDateTime,
     /// What happened, such as `link.linked`, `token.handed_out` or `key.deleted`.
     kind: String,
-    /// Who did it: `admin`, `auditor`, `enroller`, `key:ID`, `person`, `anonymous` or `service`.
+    /// Who did it: `admin`, `auditor` or `enroller`, with `:NAME` where the operator's key has a name, `key:ID`, `person`,
+    /// `anonymous` or `service`.
     actor: String,
     /// The network that it came from, such as `192.0.2.0/24`; `none` without a request, or for many networks.
     network: String,

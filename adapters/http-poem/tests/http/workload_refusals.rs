@@ -84,6 +84,8 @@ async fn each_broken_rule_has_its_answer_on_every_route() {
         (vec![("event_name", text("workflow_run"))], "pull_request"),
     ];
     for (changes, rule) in cases {
+        // One network gets so many answers at once.
+        let world = trusting().await;
         let fresh = || world.job(&changes);
         let answers = [
             world
@@ -127,6 +129,33 @@ async fn a_forged_token_is_refused_and_never_logged() {
             .starts_with("signature: ")
     );
     assert!(!answer.text.contains("Zm9yZ2Vk"));
+}
+
+#[tokio::test]
+async fn a_flood_of_forged_tokens_is_limited_and_valid_ones_work() {
+    let world = trusting().await;
+    let forged = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0.Zm9yZ2Vk";
+    let mut limited = 0;
+    for _ in 0..100 {
+        let answer = world.get("/v1/token").key(forged).send().await;
+        if answer.status == 429 {
+            answer.assert_problem(429, "rate_limited");
+            assert_eq!(answer.header("retry-after"), Some("2"));
+            limited += 1;
+        } else {
+            answer.assert_problem(401, "workload_refused");
+        }
+    }
+    assert_eq!(limited, 70);
+    let fields = [
+        ("grant_type", EXCHANGE),
+        ("subject_token", forged),
+        ("subject_token_type", JWT),
+    ];
+    let exchanged = world.post_form(&fields).await;
+    exchanged.assert_oauth(429, "temporarily_unavailable");
+    let call = world.call(Method::POST, "/v1/link-code");
+    call.key(&world.job(&[])).send().await.assert(201);
 }
 
 #[tokio::test]

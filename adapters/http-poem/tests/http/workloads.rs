@@ -158,6 +158,43 @@ async fn a_job_links_an_account_and_later_jobs_get_its_token() {
 }
 
 #[tokio::test]
+async fn each_use_and_each_refusal_is_in_the_audit_log() {
+    let world = trusting().await;
+    let id = world.linked_by_job().await;
+    world.token_for(&world.job(&[])).await.assert(200);
+    let account = |id: &str| world.get(&format!("/v1/accounts/{id}"));
+    let own = account(&id).key(&world.job(&[])).send().await;
+    own.assert(200);
+    let foreign = account("999").key(&world.job(&[])).send().await;
+    foreign.assert_problem(404, "not_found");
+    let foreign = [("audience", "999")];
+    let foreign = world.exchange_jwt(&world.job(&[]), &foreign).await;
+    foreign.assert_oauth(400, "invalid_target");
+    let delete = world.call(Method::DELETE, &format!("/v1/accounts/{id}"));
+    let forbidden = delete.key(&world.job(&[])).send().await;
+    forbidden.assert_problem(403, "forbidden");
+    // What is counted is stored after ten minutes.
+    world.clock.advance(Duration::from_secs(600));
+    let entries = async |kind: &str, detail: &str| {
+        let path = format!("/v1/audit?kind={kind}");
+        let list = world.get(&path).key(ADMIN).send().await;
+        let items = list.body["items"].as_array().unwrap().clone();
+        let values = items.iter().map(|item| item["detail"][detail].clone());
+        values.collect::<Vec<_>>()
+    };
+    let accepted = entries("workload.accepted", "action").await;
+    assert_eq!(accepted, ["link", "poll", "token", "account"]);
+    let runs = entries("workload.accepted", "run").await;
+    assert_eq!(runs, ["1658"; 4]);
+    let refused = entries("workload.refused", "rule").await;
+    // Requests that no workload may make are counted.
+    assert_eq!(
+        refused,
+        [json!("not_linked"), json!("not_linked"), json!(null)]
+    );
+}
+
+#[tokio::test]
 async fn a_token_of_the_platform_opens_nothing_else() {
     let world = trusting().await;
     let id = world.linked_by_job().await;

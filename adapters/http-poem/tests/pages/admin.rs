@@ -51,7 +51,7 @@ async fn linked(world: &World, program: &str) -> String {
     person.confirm(code.digits()).await;
     let grant = ScriptedProvider::grant("access", Some("refresh"));
     world.provider_answers(Ok(grant)).await;
-    let caller = central_oauth_domain::usecases::Caller::Admin;
+    let caller = central_oauth_domain::usecases::Caller::ADMIN;
     let accounts = world
         .services
         .accounts

@@ -7,9 +7,14 @@ mod refused;
 mod resumed;
 mod world;
 
-use central_oauth_domain::ports::{AccountStore, SealStore};
-use central_oauth_store_seaorm::CopyError;
-use common::{audit, pending};
+use central_oauth_domain::audit::{
+    Actor, AuditChain, AuditEvent, AuditFilter, AuditKind, AuditNumber, AuditReference,
+};
+use central_oauth_domain::ports::{AccountStore, AuditStore, SealStore};
+use central_oauth_domain::usecases::verify_audit;
+use central_oauth_domain::vault::Vault;
+use central_oauth_store_seaorm::{CopyError, SeaOrmStore};
+use common::{NOW, audit, pending};
 use world::{Place, copy, linked, revocation};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,6 +71,45 @@ async fn many_rows_are_many_batches() {
         from.with(many).await;
         copy(&from, &to).await.unwrap();
         assert_eq!(to.contents().await, from.contents().await);
+    }
+}
+
+/// Records something this often, and gives it its places.
+async fn record(store: &SeaOrmStore, vault: &Vault, times: u128) {
+    let chain = AuditChain::new(vault.clone());
+    let known = store
+        .audit_entries(&AuditFilter::default(), AuditNumber(0), 10_000)
+        .await;
+    let first = known.unwrap().len() as u128;
+    let entries = (first..first + times).map(|n| {
+        let reference = AuditReference(n.to_be_bytes());
+        let draft = chain.draft(reference, NOW, Actor::Service, None);
+        draft.entry(AuditEvent::new(AuditKind::ServiceStarted))
+    });
+    let entries: Vec<_> = entries.collect();
+    store.keep_entries(&entries).await.unwrap();
+    let chained = store.chain_entries(&chain, entries.len() as u64, NOW).await;
+    assert!(!chained.unwrap().is_broken);
+}
+
+async fn verified(store: &SeaOrmStore, vault: &Vault) -> u64 {
+    let chain = AuditChain::new(vault.clone());
+    verify_audit(store, &chain, None).await.unwrap().entries
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_log_is_verified_and_goes_on_where_it_was_copied_to() {
+    for to in Place::each() {
+        let from = Place::file();
+        from.with(async |store, vault| record(store, vault, 450).await)
+            .await;
+        copy(&from, &to).await.unwrap();
+        to.with(async |store, vault| {
+            assert_eq!(verified(store, vault).await, 450);
+            record(store, vault, 1).await;
+            assert_eq!(verified(store, vault).await, 451);
+        })
+        .await;
     }
 }
 

@@ -102,8 +102,8 @@ impl Accounts {
     ) -> Result<AccountPage, Refusal> {
         match caller {
             Caller::Nobody => Err(KEY_NEEDED),
-            Caller::Enroller => Err(ENROLMENT_ONLY),
-            Caller::Admin | Caller::Auditor => self.reader.page(query, after, limit).await,
+            Caller::Enroller(_) => Err(ENROLMENT_ONLY),
+            Caller::Admin(_) | Caller::Auditor(_) => self.reader.page(query, after, limit).await,
             Caller::Key(key) => {
                 let own = account_of(key, self.clock.now())?;
                 let own = self.reader.get(own).await?;

@@ -75,9 +75,9 @@ impl AccountReader {
     ) -> Result<Account, Refusal> {
         match caller {
             Caller::Nobody => Err(KEY_NEEDED),
-            Caller::Enroller => Err(ENROLMENT_ONLY),
+            Caller::Enroller(_) => Err(ENROLMENT_ONLY),
             Caller::Key(key) if account_of(key, self.clock.now())? != id => Err(NO_SUCH_ACCOUNT),
-            Caller::Admin | Caller::Auditor | Caller::Key(_) => self.get(id).await,
+            Caller::Admin(_) | Caller::Auditor(_) | Caller::Key(_) => self.get(id).await,
         }
     }
 
@@ -90,7 +90,7 @@ impl AccountReader {
         let account = self.readable(caller, id).await?;
         match caller {
             Caller::Key(key) if key.role != KeyRole::Owner => Err(READING_ONLY),
-            Caller::Auditor => Err(AUDITING_ONLY),
+            Caller::Auditor(_) => Err(AUDITING_ONLY),
             _ => Ok(account),
         }
     }

@@ -15,7 +15,7 @@ impl Accounts {
     /// [`Refusal::Unprocessable`] without a refresh token.
     pub async fn refresh(&self, caller: &Caller, id: AccountId) -> Result<Account, Refusal> {
         self.reader.owned(caller, id).await?;
-        if matches!(caller, Caller::Admin) {
+        if matches!(caller, Caller::Admin(_)) {
             let requested = AuditEvent::new(AuditKind::RefreshRequested).account(id);
             self.audit.record(requested, Actor::from(caller), None);
         }

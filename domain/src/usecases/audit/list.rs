@@ -41,9 +41,9 @@ impl AuditLog {
     /// Who may read the log.
     fn may_read(&self, caller: &Caller) -> Result<(), Refusal> {
         match caller {
-            Caller::Admin | Caller::Auditor => Ok(()),
+            Caller::Admin(_) | Caller::Auditor(_) => Ok(()),
             Caller::Nobody => Err(KEY_NEEDED),
-            Caller::Enroller => Err(READERS_ONLY),
+            Caller::Enroller(_) => Err(READERS_ONLY),
             // A key that opens nothing is refused as such, here as elsewhere.
             Caller::Key(key) => account_of(key, self.clock.now()).and(Err(READERS_ONLY)),
         }

@@ -19,6 +19,7 @@ use crate::audit::{
 use crate::entropy::Entropy;
 use crate::grant::{AccessKeyId, AccountId};
 use crate::observe::Observer;
+use crate::operator::OperatorRole;
 use crate::ports::{AuditStore, Clock, StoreError};
 use crate::vault::Vault;
 
@@ -213,9 +214,9 @@ impl From<&Caller> for Actor {
     fn from(caller: &Caller) -> Self {
         match caller {
             Caller::Nobody => Self::Anonymous,
-            Caller::Admin => Self::Admin,
-            Caller::Auditor => Self::Auditor,
-            Caller::Enroller => Self::Enroller,
+            Caller::Admin(name) => Self::Operator(OperatorRole::Admin, *name),
+            Caller::Auditor(name) => Self::Operator(OperatorRole::Auditor, *name),
+            Caller::Enroller(name) => Self::Operator(OperatorRole::Enroll, *name),
             Caller::Key(key) => Self::Key(key.id),
         }
     }

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 const MOST_ENTRIES: usize = 10_000;
 /// Entries a minute of events that anybody can cause.
 const MOST_OF_STRANGERS: u32 = 100;
-/// Counters. They take about 10 MB.
+/// Counters. They take about 20 MB.
 const MOST_COUNTERS: usize = 100_000;
 /// Networks that are counted one by one in a period, for each kind and key.
 const MOST_NETWORKS: usize = 20;

@@ -51,7 +51,7 @@ impl Keys {
         limit: u64,
     ) -> Result<KeyPage, Refusal> {
         match caller {
-            Caller::Auditor => self.accounts.readable(caller, id).await?,
+            Caller::Auditor(_) => self.accounts.readable(caller, id).await?,
             _ => self.accounts.owned(caller, id).await?,
         };
         let keys = self.keys.keys(id, after, limit.saturating_add(1)).await?;
@@ -184,7 +184,9 @@ impl Keys {
 pub(in crate::usecases) fn maker(caller: &Caller) -> KeyMaker {
     match caller {
         Caller::Key(key) => KeyMaker::Key(key.id),
-        Caller::Nobody | Caller::Admin | Caller::Auditor | Caller::Enroller => KeyMaker::Operator,
+        Caller::Nobody | Caller::Admin(_) | Caller::Auditor(_) | Caller::Enroller(_) => {
+            KeyMaker::Operator
+        }
     }
 }
 

@@ -9,7 +9,6 @@ use crate::audit::{Actor, AuditKind};
 use crate::grant::{AccessKeyId, KeyBinding, KeyHolder};
 use crate::link::LinkState;
 use crate::observe::BearerRefusal;
-use crate::operator::OperatorRole;
 use crate::secret::{AccessKey, KeyedHash, WorkloadToken};
 use crate::time::Timestamp;
 use crate::usecases::caller::{ALTERED_KEY, NOT_FOR_WORKLOADS, ShownKey, UNKNOWN_KEY};
@@ -73,7 +72,10 @@ impl Keys {
 
     /// Counts a request with an operator's key for the audit log.
     pub fn count_operator(&self, caller: &Caller, address: IpAddr) {
-        if matches!(caller, Caller::Admin | Caller::Auditor | Caller::Enroller) {
+        if matches!(
+            caller,
+            Caller::Admin(_) | Caller::Auditor(_) | Caller::Enroller(_)
+        ) {
             let actor = Actor::from(caller);
             self.audit
                 .count(AuditKind::OperatorUsed, None, actor, address);
@@ -84,10 +86,8 @@ impl Keys {
         let Some(bearer) = bearer else {
             return Ok(Shown::Other(Caller::Nobody));
         };
-        Ok(match self.operators.recognise(bearer) {
-            Some(OperatorRole::Admin) => Shown::Other(Caller::Admin),
-            Some(OperatorRole::Auditor) => Shown::Other(Caller::Auditor),
-            Some(OperatorRole::Enroll) => Shown::Other(Caller::Enroller),
+        Ok(match self.operators.find(bearer) {
+            Some(operator) => Shown::Other(Caller::from(&operator)),
             None if self.trusts_workloads && WorkloadToken::is_like(bearer.expose()) => {
                 return Err(NOT_FOR_WORKLOADS);
             }
@@ -108,7 +108,7 @@ impl Keys {
         };
         let key = match remembered {
             Some(key) => key,
-            None => self.read_genuine(hash, source).await?,
+            None => self.read_genuine(hash, source, from).await?,
         };
         self.within_limits(&key, from)?;
         Ok(Caller::Key(key))
@@ -116,12 +116,17 @@ impl Keys {
 
     /// Reads a key. Its link may be completed between the two reads that find the key and its link, so it is read again then:
     /// only the key's own row says which account it opens.
-    async fn read_genuine(&self, hash: &KeyedHash, source: Source) -> Result<ShownKey, Refusal> {
+    async fn read_genuine(
+        &self,
+        hash: &KeyedHash,
+        source: Source,
+        from: IpAddr,
+    ) -> Result<ShownKey, Refusal> {
         let mut key = self.read(hash, source).await?;
         if is_behind_its_link(&key) {
             key = self.read(hash, source).await?;
         }
-        if self.is_genuine(&key) {
+        if self.is_genuine(&key, from) {
             Ok(key)
         } else {
             Err(ALTERED_KEY)
@@ -129,10 +134,10 @@ impl Keys {
     }
 
     /// Whether a key is as this service has written it. One that is not is reported.
-    pub(in crate::usecases) fn is_genuine(&self, key: &KeyHolder) -> bool {
+    pub(in crate::usecases) fn is_genuine(&self, key: &KeyHolder, from: IpAddr) -> bool {
         let is_genuine = !is_behind_its_link(key) && self.macs.is_genuine(key);
         if !is_genuine {
-            self.report_altered(key);
+            self.report_altered(key, from);
         }
         is_genuine
     }
@@ -169,14 +174,16 @@ impl Keys {
         found.ok_or(UNKNOWN_KEY)
     }
 
-    fn report_altered(&self, key: &KeyHolder) {
+    fn report_altered(&self, key: &KeyHolder, from: IpAddr) {
         self.observer.key_altered();
-        let account = key.binding.account().map(|account| account.0);
-        tracing::error!(
-            key = key.id.0,
-            account,
-            "access key refused: its row was changed in the database, but not by this service; find out who wrote to the database, and delete the key"
-        );
+        if self.logs_refusal(from) {
+            let account = key.binding.account().map(|account| account.0);
+            tracing::error!(
+                key = key.id.0,
+                account,
+                "access key refused: its row was changed in the database, but not by this service; find out who wrote to the database, and delete the key"
+            );
+        }
     }
 
     /// Checks what limits the use of a genuine key.
@@ -185,7 +192,9 @@ impl Keys {
             return Err(Refusal::Unauthorized("this access key has expired"));
         }
         if !key.limits.admit(from) {
-            tracing::warn!(key = key.id.0, address = %from, "access key refused: it may not be used from this network; it may have been stolen");
+            if self.logs_refusal(from) {
+                tracing::warn!(key = key.id.0, address = %from, "access key refused: it may not be used from this network; it may have been stolen");
+            }
             return Err(Refusal::Unauthorized(WRONG_NETWORK));
         }
         let Some(uses) = key.limits.uses_per_minute else {

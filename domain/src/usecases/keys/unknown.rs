@@ -1,4 +1,4 @@
-//! Limits bearers that are not recognised.
+//! Limits bearers that are refused.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -9,11 +9,12 @@ use crate::link::Network;
 use crate::observe::BearerRefusal;
 use crate::rate_limit::RateLimit;
 use crate::usecases::Refusal;
+use crate::usecases::caller::LINKING_AND_READING_ONLY;
 
 /// Why a key is refused that is used from elsewhere.
 pub(super) const WRONG_NETWORK: &str = "this access key may not be used from this network";
 
-/// Counts unknown and expired bearers by network, in this process.
+/// Counts refused bearers by network, in this process. What is refused beyond the limit is not logged.
 ///
 /// A bearer is looked up first, so a valid key works whatever its network has tried: clients behind one address do not
 /// lock each other out. The 200 random bits of a key need no lockout.
@@ -35,32 +36,56 @@ impl Keys {
     /// [`Refusal::TooManyUnknownKeys`] where its network has tried too many.
     #[must_use]
     pub fn refuse_bearer(&self, refusal: Refusal, address: IpAddr) -> Refusal {
+        if matches!(refusal, Refusal::Forbidden(LINKING_AND_READING_ONLY)) {
+            let refused = AuditKind::WorkloadRefused;
+            self.audit.count(refused, None, Actor::Anonymous, address);
+        }
         let Refusal::Unauthorized(why) = refusal else {
             return refusal;
         };
         let refused = AuditKind::BearerRefused;
         self.audit.count(refused, None, Actor::Anonymous, address);
-        match self
-            .unknown
-            .0
-            .admit(Network::of(address), self.clock.uptime())
-        {
-            Ok(left) => {
-                self.observer.bearer_refused(match why {
-                    WRONG_NETWORK => BearerRefusal::WrongNetwork,
-                    _ => BearerRefusal::Unauthorized,
-                });
-                if left == 0 {
-                    tracing::warn!(%address, "too many unknown access keys: this network gets 429 for more of them; valid keys still work");
-                } else {
-                    tracing::info!(%address, why, "access key refused");
-                }
+        let how = match why {
+            WRONG_NETWORK => BearerRefusal::WrongNetwork,
+            _ => BearerRefusal::Unauthorized,
+        };
+        match self.within_refusals(how, address) {
+            Ok(()) => {
+                tracing::info!(%address, why, "access key refused");
                 Refusal::Unauthorized(why)
             }
-            Err(retry_after) => {
+            Err(too_many) => too_many,
+        }
+    }
+
+    /// Counts a refused bearer of this address. The caller logs what is within the limit.
+    ///
+    /// # Errors
+    /// [`Refusal::TooManyUnknownKeys`] where its network has tried too many.
+    pub(in crate::usecases) fn within_refusals(
+        &self,
+        how: BearerRefusal,
+        address: IpAddr,
+    ) -> Result<(), Refusal> {
+        let (network, uptime) = (Network::of(address), self.clock.uptime());
+        let left = self
+            .unknown
+            .0
+            .admit(network, uptime)
+            .map_err(|retry_after| {
                 self.observer.bearer_refused(BearerRefusal::RateLimited);
                 Refusal::TooManyUnknownKeys { retry_after }
-            }
+            })?;
+        self.observer.bearer_refused(how);
+        if left == 0 {
+            tracing::warn!(%address, "too many refused access keys and JWTs: this network gets 429 for more of them; valid ones still work");
         }
+        Ok(())
+    }
+
+    /// Whether a bearer of this address that is about to be refused is within the limit, so that it is logged.
+    pub(in crate::usecases) fn logs_refusal(&self, address: IpAddr) -> bool {
+        let (network, uptime) = (Network::of(address), self.clock.uptime());
+        self.unknown.0.has_room(&network, uptime)
     }
 }

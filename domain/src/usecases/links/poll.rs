@@ -57,7 +57,7 @@ impl Links {
         };
         let poller = match caller {
             Caller::Key(key) => Poller::Key(key.id),
-            Caller::Nobody | Caller::Admin | Caller::Auditor | Caller::Enroller => {
+            Caller::Nobody | Caller::Admin(_) | Caller::Auditor(_) | Caller::Enroller(_) => {
                 Poller::Stranger { address, link }
             }
         };

@@ -93,8 +93,8 @@ impl Links {
             Caller::Nobody if self.operators.need_enrolment() => {
                 return Err(Refusal::EnrollKeyRequired);
             }
-            Caller::Auditor => return Err(AUDITING_ONLY),
-            Caller::Nobody | Caller::Enroller | Caller::Admin => {
+            Caller::Auditor(_) => return Err(AUDITING_ONLY),
+            Caller::Nobody | Caller::Enroller(_) | Caller::Admin(_) => {
                 let provider = self.providers.choose(request.provider.as_deref())?;
                 let access_key = AccessKey::generate(&self.entropy);
                 let expires_at = request.key_expires_at;

@@ -47,7 +47,7 @@ impl Links {
         };
         let workload = workloads.linking(shown, &provider, hash.as_ref());
         let workload =
-            workload.inspect_err(|refusal| workloads.refused(shown, refusal, request.address))?;
+            workload.map_err(|refusal| workloads.refused(shown, refusal, request.address))?;
         let wanted = Wanted {
             provider: provider.clone(),
             requester: Requester {
@@ -65,10 +65,9 @@ impl Links {
             workload: Some(workload),
         };
         let created = self.create(wanted).await;
-        let code = created.inspect_err(|refusal| {
-            if let Refusal::WorkloadRefused(refusal) = refusal {
-                workloads.refused(shown, refusal, request.address);
-            }
+        let code = created.map_err(|refusal| match refusal {
+            Refusal::WorkloadRefused(refusal) => workloads.refused(shown, refusal, request.address),
+            other => other,
         })?;
         workloads.accepted(shown, "link", Actor::Anonymous, request.address);
         Ok(StartedLink {

@@ -10,7 +10,8 @@ use crate::usecases::{Caller, Refusal};
 pub type RevocationPage = Page<Revocation, RevocationId>;
 
 /// For a key that is not the admin key.
-pub const ADMIN_ONLY: Refusal = Refusal::Forbidden("only the admin sees revocations");
+pub const ADMIN_ONLY: Refusal =
+    Refusal::Forbidden("only keys of admins and auditors see revocations");
 
 impl Revoker {
     /// Lists pending revocations, and for a week those that have ended, to the admin and to auditors.
@@ -24,9 +25,9 @@ impl Revoker {
         limit: u64,
     ) -> Result<RevocationPage, Refusal> {
         match caller {
-            Caller::Admin | Caller::Auditor => {}
+            Caller::Admin(_) | Caller::Auditor(_) => {}
             Caller::Nobody => return Err(KEY_NEEDED),
-            Caller::Enroller => return Err(ADMIN_ONLY),
+            Caller::Enroller(_) => return Err(ADMIN_ONLY),
             // A key that opens nothing is refused as such, here as elsewhere.
             Caller::Key(key) => return account_of(key, self.clock.now()).and(Err(ADMIN_ONLY)),
         }

@@ -9,7 +9,7 @@ const AUDITOR: &str = "an-auditors-key-of-the-test";
 
 fn key(name: &str, role: OperatorRole, key: &str) -> OperatorKey {
     OperatorKey {
-        name: name.to_owned(),
+        name: OperatorName::new(name).unwrap(),
         role,
         key: AccessKey::new(key),
     }
@@ -47,9 +47,9 @@ async fn admins_and_auditors_have_sessions_and_nobody_else() {
         log_in(&stage, AUDITOR).await.unwrap(),
     );
     let who = stage.admin_sessions.resume(&alice).await.unwrap().unwrap();
-    assert!(matches!(who.caller(), Caller::Admin) && who.is_admin());
+    assert!(matches!(who.caller(), Caller::Admin(_)) && who.is_admin());
     let who = stage.admin_sessions.resume(&carol).await.unwrap().unwrap();
-    assert!(matches!(who.caller(), Caller::Auditor) && !who.is_admin());
+    assert!(matches!(who.caller(), Caller::Auditor(_)) && !who.is_admin());
     for other in ["an-enrolment-key-of-the-test", "guessed", ""] {
         let refused = log_in(&stage, other).await.err();
         assert!(matches!(refused, Some(Refusal::Unauthorized(_))), "{other}");
@@ -181,7 +181,7 @@ async fn who_logs_in_and_out_is_recorded() {
     }
     assert_eq!(name(&stage, &token).await, None);
     let all = AuditFilter::default();
-    let log = stage.audit.list(&Caller::Admin, &all, None, 99).await;
+    let log = stage.audit.list(&Caller::ADMIN, &all, None, 99).await;
     let log = log.unwrap().items.into_iter().map(|entry| entry.content);
     let log = log.filter(|entry| entry.kind.starts_with("admin."));
     let log: Vec<_> = log
@@ -189,8 +189,8 @@ async fn who_logs_in_and_out_is_recorded() {
         .collect();
     let expected = [
         "admin.refused anonymous ",
-        "admin.logged_in admin operator=alice",
-        "admin.logged_out admin operator=alice",
+        "admin.logged_in admin:alice operator=alice",
+        "admin.logged_out admin:alice operator=alice",
     ];
     assert_eq!(log, expected);
 }
@@ -199,13 +199,13 @@ async fn who_logs_in_and_out_is_recorded() {
 async fn only_operators_see_providers_and_replicas() {
     let stage = Stage::new().await;
     let (_, key) = stage.linked().await;
-    for operator in [Caller::Admin, Caller::Auditor] {
+    for operator in [Caller::ADMIN, Caller::AUDITOR] {
         let state = stage.overview.state(&operator).await.unwrap();
         assert_eq!((state.providers.len(), state.replicas.len()), (1, 0));
     }
     let refused = stage.overview.state(&Caller::Nobody).await.err();
     assert!(matches!(refused, Some(Refusal::Unauthorized(_))));
-    for other in [Caller::Enroller, stage.caller(&key).await] {
+    for other in [Caller::ENROLLER, stage.caller(&key).await] {
         let refused = stage.overview.state(&other).await.err();
         assert!(matches!(refused, Some(Refusal::Forbidden(_))));
     }

@@ -14,7 +14,7 @@ async fn tokens_are_for_access_keys_of_linked_accounts() {
         Err(Refusal::Unauthorized(_))
     ));
     assert!(matches!(
-        token(Caller::Admin).await,
+        token(Caller::ADMIN).await,
         Err(Refusal::Forbidden(_))
     ));
     assert!(matches!(

@@ -20,7 +20,7 @@ pub(super) use super::{
 pub(super) use crate::grant::AccountId;
 pub(super) use crate::grant::revocation::{Revocation, RevocationStatus};
 pub(super) use crate::link::{Link, LinkCode, LinkStatus, Requester};
-pub(super) use crate::operator::{OperatorKey, OperatorRole};
+pub(super) use crate::operator::{OperatorKey, OperatorName, OperatorRole};
 pub(super) use crate::ports::{AccountStore, Descendants, OAuthProvider};
 pub(super) use crate::secret::{AccessKey, BrowserToken};
 pub(super) use crate::testing::{
@@ -190,7 +190,7 @@ impl Stage {
 
     /// How the revocations stand.
     pub(super) async fn revocations(&self) -> Vec<Revocation> {
-        let listed = self.revoker.list(&Caller::Admin, None, 100);
+        let listed = self.revoker.list(&Caller::ADMIN, None, 100);
         listed.await.unwrap().items
     }
 

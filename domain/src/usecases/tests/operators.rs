@@ -5,7 +5,7 @@ use crate::usecases::AccountQuery;
 
 fn key(name: &str, role: OperatorRole) -> OperatorKey {
     OperatorKey {
-        name: name.to_owned(),
+        name: OperatorName::new(name).unwrap(),
         role,
         key: AccessKey::new(format!("the-key-of-{name}")),
     }
@@ -28,10 +28,16 @@ async fn each_key_has_its_role_and_all_can_be_replaced() {
     assert!(stage.link_for(&Caller::Nobody).await.is_ok());
     stage.operators.replace(&all).unwrap();
     for admin in ["alice", "bob"] {
-        assert!(matches!(caller(&stage, admin).await, Ok(Caller::Admin)));
+        assert!(matches!(caller(&stage, admin).await, Ok(Caller::Admin(_))));
     }
-    assert!(matches!(caller(&stage, "carol").await, Ok(Caller::Auditor)));
-    assert!(matches!(caller(&stage, "dave").await, Ok(Caller::Enroller)));
+    assert!(matches!(
+        caller(&stage, "carol").await,
+        Ok(Caller::Auditor(_))
+    ));
+    assert!(matches!(
+        caller(&stage, "dave").await,
+        Ok(Caller::Enroller(_))
+    ));
     // There is one now who enrols.
     let refused = stage.link_for(&Caller::Nobody).await.err();
     assert!(matches!(refused, Some(Refusal::EnrollKeyRequired)));
@@ -41,14 +47,17 @@ async fn each_key_has_its_role_and_all_can_be_replaced() {
     // Without an enrolment key, everybody could link accounts.
     for without in [&all[1..3], &[]] {
         stage.operators.replace(without).unwrap_err();
-        assert!(matches!(caller(&stage, "dave").await, Ok(Caller::Enroller)));
+        assert!(matches!(
+            caller(&stage, "dave").await,
+            Ok(Caller::Enroller(_))
+        ));
     }
     let next = [
         key("bob", OperatorRole::Admin),
         key("erin", OperatorRole::Enroll),
     ];
     stage.operators.replace(&next).unwrap();
-    assert!(matches!(caller(&stage, "bob").await, Ok(Caller::Admin)));
+    assert!(matches!(caller(&stage, "bob").await, Ok(Caller::Admin(_))));
     for gone in ["alice", "dave"] {
         assert!(caller(&stage, gone).await.is_err(), "{gone}");
     }

@@ -123,7 +123,7 @@ async fn what_another_replica_deletes_is_served_for_half_a_second_at_most() {
     let (_, key) = stage.linked().await;
     let reader = stage.new_key(&key, None).await;
     let other = stage.another_replica().await;
-    let (admin, account) = (Caller::Admin, stage.last_account().await);
+    let (admin, account) = (Caller::ADMIN, stage.last_account().await);
     for served in [&key, &reader.access_key] {
         stage.served(served).await.unwrap();
     }

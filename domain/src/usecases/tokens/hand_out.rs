@@ -139,7 +139,7 @@ pub(super) fn token_key(caller: &Caller) -> Result<&ShownKey, Refusal> {
     match caller {
         Caller::Key(key) => Ok(key),
         Caller::Nobody => Err(KEY_NEEDED),
-        Caller::Admin | Caller::Auditor | Caller::Enroller => Err(NOT_FOR_OPERATORS),
+        Caller::Admin(_) | Caller::Auditor(_) | Caller::Enroller(_) => Err(NOT_FOR_OPERATORS),
     }
 }
 

@@ -45,7 +45,7 @@ impl Workloads {
         limit: u64,
     ) -> Result<WorkloadPage, Refusal> {
         match caller {
-            Caller::Auditor => self.accounts.readable(caller, id).await?,
+            Caller::Auditor(_) => self.accounts.readable(caller, id).await?,
             _ => self.accounts.owned(caller, id).await?,
         };
         let found = self.store.workloads(id, after, limit.saturating_add(1));

@@ -2,9 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::shown::identified;
+use super::shown::Named;
 use super::{ShownWorkload, WorkloadTrust, Workloads};
-use crate::audit::{Actor, AuditKind};
 use crate::ports::{NotVerified, SignedClaims, SingleUse};
 use crate::secret::WorkloadToken;
 use crate::usecases::Refusal;
@@ -38,11 +37,7 @@ impl Workloads {
                 refusal,
             }) => {
                 let issuer = claimed_issuer.as_deref().unwrap_or("unknown");
-                tracing::info!(issuer, rule = %refusal.rule, "workload refused: its token is not verified");
-                let event = identified(AuditKind::WorkloadRefused, issuer, None, None);
-                let event = event.with("rule", refusal.rule);
-                self.audit.record(event, Actor::Anonymous, Some(address));
-                return Err(refusal.into());
+                return Err(self.refuse(&Named::unproven(issuer), refusal, Some(address)));
             }
             Err(NotVerified::KeysUnavailable {
                 detail,
@@ -55,15 +50,22 @@ impl Workloads {
             }
         };
         match self.judged(trust, &signed) {
-            Ok((issuer, judged, policies)) => self.shown(token, issuer, judged, policies).await,
+            Ok((issuer, judged, policies)) => {
+                let shown = self.shown(token, issuer, judged, policies, address);
+                shown.await
+            }
             Err(refusal) => {
                 let subject = signed.claims.text("sub").map(|it| shortened(&it));
-                tracing::info!(issuer = signed.issuer, subject, rule = %refusal.rule, "workload refused");
-                let kind = AuditKind::WorkloadRefused;
-                let event = identified(kind, &signed.issuer, subject.as_deref(), None);
-                let event = event.with("rule", refusal.rule);
-                self.audit.record(event, Actor::Anonymous, Some(address));
-                Err(refusal.into())
+                let mut issuers = trust.issuers.iter();
+                let issuer = issuers.find(|issuer| issuer.url == signed.issuer);
+                let shown = issuer.map(|issuer| issuer.shown(&signed.claims));
+                let run = shown.and_then(|shown| shown.get("run").map(shortened));
+                let named = Named {
+                    issuer: &signed.issuer,
+                    subject: subject.as_deref(),
+                    run: run.as_deref(),
+                };
+                Err(self.refuse(&named, refusal, Some(address)))
             }
         }
     }
@@ -89,6 +91,7 @@ impl Workloads {
         issuer: &TrustedIssuer,
         judged: Judged,
         policies: Vec<&Policy>,
+        from: IpAddr,
     ) -> Result<ShownWorkload, Refusal> {
         let identity = self.vault.hash_workload(&issuer.url, &judged.bound);
         let hash = self
@@ -99,7 +102,7 @@ impl Workloads {
         if grants.iter().any(|grant| is_behind_its_link(&grant.key)) {
             grants = self.store.find_workloads(&identity).await?;
         }
-        grants.retain(|grant| self.is_genuine(grant, issuer, &judged));
+        grants.retain(|grant| self.is_genuine(grant, issuer, &judged, from));
         let now = self.clock.now();
         grants.retain(|grant| grant.key.expires_at.is_none_or(|at| at > now));
         grants.retain(|grant| {
@@ -124,7 +127,13 @@ impl Workloads {
     }
 
     /// Whether a stored workload is the one that shows its token, and its row is as the service has written it.
-    fn is_genuine(&self, grant: &WorkloadGrant, issuer: &TrustedIssuer, judged: &Judged) -> bool {
+    fn is_genuine(
+        &self,
+        grant: &WorkloadGrant,
+        issuer: &TrustedIssuer,
+        judged: &Judged,
+        from: IpAddr,
+    ) -> bool {
         let WorkloadBinding {
             issuer: bound_to,
             claims,
@@ -133,13 +142,13 @@ impl Workloads {
         let is_its = *bound_to == issuer.url && *claims == judged.bound;
         let is_genuine =
             is_its && self.vault.workload_mac(&grant.key.hash, &grant.binding) == grant.mac;
-        if !is_genuine {
+        if !is_genuine && self.keys.logs_refusal(from) {
             tracing::error!(
                 key = grant.key.id.0,
                 "a stored workload was changed by somebody else; it is ignored"
             );
         }
-        is_genuine && self.keys.is_genuine(&grant.key)
+        is_genuine && self.keys.is_genuine(&grant.key, from)
     }
 }
 

@@ -6,9 +6,11 @@ use super::Workloads;
 use crate::audit::{Actor, AuditEvent, AuditKind};
 use crate::grant::{AccountId, KeyBinding, KeyHolder, KeyRole, ProviderName};
 use crate::link::LinkCode;
+use crate::observe::BearerRefusal;
 use crate::ports::{LinkingWorkload, SingleUse};
 use crate::secret::{KeyedHash, WorkloadToken};
 use crate::time::Timestamp;
+use crate::usecases::accounts::NO_SUCH_ACCOUNT;
 use crate::usecases::{Caller, Refusal};
 use crate::workload::{
     Action, Facts, NewWorkload, Policy, Rule, WorkloadBinding, WorkloadGrant, WorkloadRefusal,
@@ -70,14 +72,12 @@ impl ShownWorkload {
         owners.filter_map(|grant| Some((&grant.key, account(grant)?)))
     }
 
-    /// An audit event about it.
-    fn event(&self, kind: AuditKind) -> AuditEvent {
-        identified(
-            kind,
-            &self.issuer,
-            self.subject.as_deref(),
-            self.run.as_deref(),
-        )
+    fn named(&self) -> Named<'_> {
+        Named {
+            issuer: &self.issuer,
+            subject: self.subject.as_deref(),
+            run: self.run.as_deref(),
+        }
     }
 
     fn allows(&self, action: Action, grant: &WorkloadGrant, provider: &ProviderName) -> bool {
@@ -87,19 +87,33 @@ impl ShownWorkload {
     }
 }
 
-/// An audit event about a workload.
-pub(super) fn identified(
-    kind: AuditKind,
-    issuer: &str,
-    subject: Option<&str>,
-    run: Option<&str>,
-) -> AuditEvent {
-    let event = AuditEvent::new(kind).with("issuer", issuer);
-    let event = subject
-        .into_iter()
-        .fold(event, |event, it| event.with("subject", it));
-    run.into_iter()
-        .fold(event, |event, it| event.with("run", it))
+/// What logs call a workload.
+pub(super) struct Named<'a> {
+    pub(super) issuer: &'a str,
+    pub(super) subject: Option<&'a str>,
+    pub(super) run: Option<&'a str>,
+}
+
+impl<'a> Named<'a> {
+    /// A workload whose token is not verified: nothing but the issuer that it names is worth a log line.
+    pub(super) const fn unproven(issuer: &'a str) -> Self {
+        Self {
+            issuer,
+            subject: None,
+            run: None,
+        }
+    }
+
+    /// An audit event about it.
+    fn event(&self, kind: AuditKind) -> AuditEvent {
+        let mut event = AuditEvent::new(kind).with("issuer", self.issuer);
+        for (name, value) in [("subject", self.subject), ("run", self.run)] {
+            event = value
+                .into_iter()
+                .fold(event, |event, it| event.with(name, it));
+        }
+        event
+    }
 }
 
 fn account(grant: &WorkloadGrant) -> Option<AccountId> {
@@ -115,25 +129,58 @@ impl Workloads {
         actor: Actor,
         address: Option<IpAddr>,
     ) {
-        let (issuer, subject, run) = (&shown.issuer, &shown.subject, &shown.run);
+        let named = shown.named();
+        let Named {
+            issuer,
+            subject,
+            run,
+        } = named;
         tracing::info!(issuer, subject, run, action, "workload accepted");
-        let event = shown.event(AuditKind::WorkloadAccepted);
+        let event = named.event(AuditKind::WorkloadAccepted);
         self.audit
             .record(event.with("action", action), actor, address);
     }
 
-    /// Logs that a workload is refused although its token is valid.
+    /// Refuses a workload although its token is valid. As [`Workloads::refuse`].
     pub(in crate::usecases) fn refused(
         &self,
         shown: &ShownWorkload,
-        refusal: &WorkloadRefusal,
+        refusal: WorkloadRefusal,
         address: Option<IpAddr>,
-    ) {
-        let (issuer, subject, run) = (&shown.issuer, &shown.subject, &shown.run);
-        tracing::info!(issuer, subject, run, rule = %refusal.rule, "workload refused");
-        let event = shown.event(AuditKind::WorkloadRefused);
-        let event = event.with("rule", refusal.rule);
+    ) -> Refusal {
+        self.refuse(&shown.named(), refusal, address)
+    }
+
+    /// Records and logs that a token is refused. Returns the answer: [`Refusal::TooManyUnknownKeys`], and no line in the log,
+    /// where the network has tried too many.
+    pub(super) fn refuse(
+        &self,
+        named: &Named<'_>,
+        refusal: WorkloadRefusal,
+        address: Option<IpAddr>,
+    ) -> Refusal {
+        let rule = refusal.rule;
+        let event = named.event(AuditKind::WorkloadRefused).with("rule", rule);
         self.audit.record(event, Actor::Anonymous, address);
+        let how = BearerRefusal::Workload;
+        let counted = address.map_or(Ok(()), |from| self.keys.within_refusals(how, from));
+        if let Err(too_many) = counted {
+            return too_many;
+        }
+        let Named {
+            issuer,
+            subject,
+            run,
+        } = named;
+        tracing::info!(issuer, subject, run, %rule, "workload refused");
+        refusal.into()
+    }
+
+    /// Records that a workload has asked for an account that it may not read.
+    fn refuse_account(&self, shown: &ShownWorkload, address: IpAddr) {
+        let event = shown.named().event(AuditKind::WorkloadRefused);
+        let event = event.with("rule", Rule::Linked);
+        self.audit.record(event, Actor::Anonymous, Some(address));
     }
 
     /// What is kept of a workload that asks for a link at a provider. `key` is the hash of the link's new key; without one the
@@ -182,7 +229,10 @@ impl Workloads {
         let mut grants = shown.grants.iter();
         let own = grants.find(|grant| grant.key.id == link.key);
         let own = own.filter(|grant| shown.allows(Action::Link, grant, &link.provider));
-        own.map_or(Ok(Caller::Nobody), |grant| self.caller(grant, address))
+        let Some(grant) = own else {
+            return Ok(Caller::Nobody);
+        };
+        self.admitted(&shown, grant, "poll", address)
     }
 
     /// Recognises a workload that wants the token of an account, or of the only account that it may read.
@@ -200,10 +250,11 @@ impl Workloads {
         let readable = self.readable(&shown).await?;
         if let Some(name) = named {
             let found = readable.iter().find(|(_, id)| id.to_string() == name);
-            let (grant, _) = found.ok_or(NO_SUCH_TARGET)?;
-            let caller = self.caller(grant, address)?;
-            self.accepted(&shown, "token", Actor::Key(grant.key.id), Some(address));
-            return Ok(caller);
+            let Some((grant, _)) = found else {
+                self.refuse_account(&shown, address);
+                return Err(NO_SUCH_TARGET);
+            };
+            return self.admitted(&shown, grant, "token", address);
         }
         let Some((grant, account)) = readable.first() else {
             return Err(self.nothing_to_read(&shown, address));
@@ -211,9 +262,7 @@ impl Workloads {
         if readable.iter().any(|(_, other)| other != account) {
             return Err(Refusal::Unprocessable(SEVERAL_ACCOUNTS.to_owned()));
         }
-        let caller = self.caller(grant, address)?;
-        self.accepted(&shown, "token", Actor::Key(grant.key.id), Some(address));
-        Ok(caller)
+        self.admitted(&shown, grant, "token", address)
     }
 
     /// Recognises a workload that wants to see an account.
@@ -229,8 +278,11 @@ impl Workloads {
         let shown = self.recognise(token, address).await?;
         let readable = self.readable(&shown).await?;
         let found = readable.iter().find(|(_, account)| *account == id);
-        let (grant, _) = found.ok_or(crate::usecases::accounts::NO_SUCH_ACCOUNT)?;
-        self.caller(grant, address)
+        let Some((grant, _)) = found else {
+            self.refuse_account(&shown, address);
+            return Err(NO_SUCH_ACCOUNT);
+        };
+        self.admitted(&shown, grant, "account", address)
     }
 
     /// The accounts that a workload may read by today's policies.
@@ -274,13 +326,21 @@ impl Workloads {
             );
             WorkloadRefusal::new(Rule::Linked, detail)
         };
-        self.refused(shown, &refusal, Some(address));
-        refusal.into()
+        self.refused(shown, refusal, Some(address))
     }
 
-    /// The workload as a holder of its key.
-    fn caller(&self, grant: &WorkloadGrant, from: IpAddr) -> Result<Caller, Refusal> {
-        self.keys.admit(grant.key.clone(), from)
+    /// The workload as a holder of its key, which does this.
+    fn admitted(
+        &self,
+        shown: &ShownWorkload,
+        grant: &WorkloadGrant,
+        action: &'static str,
+        from: IpAddr,
+    ) -> Result<Caller, Refusal> {
+        let admitted = self.keys.admit(grant.key.clone(), from);
+        let caller = admitted.map_err(|refusal| self.keys.refuse_bearer(refusal, from))?;
+        self.accepted(shown, action, Actor::Key(grant.key.id), Some(from));
+        Ok(caller)
     }
 }
 

@@ -19,7 +19,7 @@ use super::samples::*;
 /// An entry of second `n`.
 fn entry(n: u64) -> SignedEntry {
     let event = AuditEvent::new(AuditKind::KeyCreated).with("number", n);
-    audit_draft(Actor::Admin, at(n)).entry(event)
+    audit_draft(Actor::ADMIN, at(n)).entry(event)
 }
 
 /// What is dated in second `n` or later, by a clock that is not far ahead.
@@ -123,7 +123,7 @@ pub(super) async fn they_are_found_by_what_they_say(fixture: &dyn Fixture) {
     let about = |n: u64, kind, account, key| {
         let event = AuditEvent::new(kind).account(AccountId(account));
         let event = event.key(AccessKeyId(key));
-        audit_draft(Actor::Admin, at(n)).entry(event)
+        audit_draft(Actor::ADMIN, at(n)).entry(event)
     };
     let kept = [
         about(1, AuditKind::KeyCreated, 1, 1),
@@ -234,14 +234,14 @@ pub(super) async fn each_descendant_of_a_deleted_key_leaves_an_entry(fixture: &d
             maker,
             ..new_key(n, ada.id)
         };
-        let created = store.create_key(key, PLENTY, macs(), draft(Actor::Admin));
+        let created = store.create_key(key, PLENTY, macs(), draft(Actor::ADMIN));
         let KeyCreation::Created(record) = created.await.unwrap() else {
             panic!("not created");
         };
         made.push(record.id);
     }
     let with = Descendants::Deleted;
-    let gone = store.delete_key(ada.id, owner, with, draft(Actor::Admin));
+    let gone = store.delete_key(ada.id, owner, with, draft(Actor::ADMIN));
     assert_eq!(gone.await.unwrap().len(), 4);
     let entries = log(&*store).await.into_iter().map(|entry| entry.content);
     let mut deleted = entries.filter(|content| content.kind == "key.deleted");
@@ -263,22 +263,22 @@ pub(super) async fn changes_of_keys_leave_entries(fixture: &dyn Fixture) {
     assert_eq!(kinds(&*store).await, ["link.linked"]);
     let owner = found(&*store, 1).await.key;
     store
-        .create_key(new_key(2, ada.id), PLENTY, macs(), draft(Actor::Admin))
+        .create_key(new_key(2, ada.id), PLENTY, macs(), draft(Actor::ADMIN))
         .await
         .unwrap();
     // Neither a second key with this hash, nor one too many, nor one that is not there.
     assert_conflict(
         store
-            .create_key(new_key(2, ada.id), PLENTY, macs(), draft(Actor::Admin))
+            .create_key(new_key(2, ada.id), PLENTY, macs(), draft(Actor::ADMIN))
             .await,
     );
     store
-        .create_key(new_key(3, ada.id), 1, macs(), draft(Actor::Admin))
+        .create_key(new_key(3, ada.id), 1, macs(), draft(Actor::ADMIN))
         .await
         .unwrap();
     let gone = AccessKeyId(777);
     let kept = Descendants::Kept;
-    let deleted = store.delete_key(ada.id, gone, kept, draft(Actor::Admin));
+    let deleted = store.delete_key(ada.id, gone, kept, draft(Actor::ADMIN));
     assert_eq!(deleted.await.unwrap(), []);
     let deleted = store.delete_key(ada.id, owner, kept, draft(Actor::Key(owner)));
     assert_eq!(deleted.await.unwrap(), [owner]);
@@ -296,7 +296,7 @@ pub(super) async fn a_deleted_account_leaves_an_entry(fixture: &dyn Fixture) {
     let tokens = store.tokens(ada.id).await.unwrap().unwrap();
     for n in [1, 2] {
         let revocation = new_revocation(n, Some("ada"));
-        let deleted = store.delete_account(&tokens, revocation, draft(Actor::Admin));
+        let deleted = store.delete_account(&tokens, revocation, draft(Actor::ADMIN));
         let deleted: Result<_, StoreError> = deleted.await;
         assert_eq!(deleted.is_ok(), n == 1);
     }

@@ -152,7 +152,7 @@ pub(super) async fn revocations_are_due_again(fixture: &dyn Fixture) {
                 lease_until: Some(at(40)),
                 ..new_revocation(1, None)
             },
-            draft(Actor::Admin),
+            draft(Actor::ADMIN),
         )
         .await
         .unwrap();

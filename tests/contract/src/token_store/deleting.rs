@@ -23,7 +23,7 @@ fn left_by(seen: &StoredTokens, n: u8) -> NewRevocation {
 async fn delete(store: &dyn TokenStore, account: AccountId) {
     let seen = stored(store, account).await;
     let deleted = store
-        .delete_account(&seen, left_by(&seen, 9), draft(Actor::Admin))
+        .delete_account(&seen, left_by(&seen, 9), draft(Actor::ADMIN))
         .await;
     deleted.unwrap();
 }
@@ -35,7 +35,7 @@ pub(super) async fn takes_keys_and_links_along(fixture: &dyn Fixture) {
     let bob = linked(&*store, 3, grant("bob", "one"), 10).await.id;
     let hers = found(&*store, 1).await.key;
     keep(&*store, new_relink(4, hers, ada.id)).await;
-    let created = store.create_key(new_key(5, ada.id), PLENTY, macs(), draft(Actor::Admin));
+    let created = store.create_key(new_key(5, ada.id), PLENTY, macs(), draft(Actor::ADMIN));
     let reader = created.await;
     reader.unwrap();
     let bobs = stored(&*store, bob).await;
@@ -64,7 +64,7 @@ pub(super) async fn leaves_a_leased_revocation(fixture: &dyn Fixture) {
     let seen = stored(&*store, ada.id).await;
     let new = left_by(&seen, 1);
     let lease = store
-        .delete_account(&seen, new.clone(), draft(Actor::Admin))
+        .delete_account(&seen, new.clone(), draft(Actor::ADMIN))
         .await
         .unwrap();
     assert_eq!(
@@ -114,7 +114,7 @@ pub(super) async fn what_has_changed_since_is_a_conflict(fixture: &dyn Fixture) 
     };
     for stale in [first, second, sealed_anew] {
         let refused = store
-            .delete_account(&stale, left_by(&stale, 1), draft(Actor::Admin))
+            .delete_account(&stale, left_by(&stale, 1), draft(Actor::ADMIN))
             .await;
         assert_conflict(refused);
     }
@@ -129,7 +129,7 @@ pub(super) async fn a_refresh_under_way_does_not_keep_it(fixture: &dyn Fixture) 
     let seen = stored(&*store, ada.id).await;
     let claimed = claim_refresh(&*store, ada.id, 19, 34).await;
     let deleted = store
-        .delete_account(&seen, left_by(&seen, 1), draft(Actor::Admin))
+        .delete_account(&seen, left_by(&seen, 1), draft(Actor::ADMIN))
         .await;
     deleted.unwrap();
     let late = store.record_refresh(ada.id, claimed.generation, NO_LEASE, fresh("two"), at(21));
@@ -145,7 +145,7 @@ pub(super) async fn an_account_is_deleted_once(fixture: &dyn Fixture) {
         let (store, seen) = (fixture.store(), seen.clone());
         tasks.spawn(async move {
             store
-                .delete_account(&seen, left_by(&seen, n), draft(Actor::Admin))
+                .delete_account(&seen, left_by(&seen, n), draft(Actor::ADMIN))
                 .await
         });
     }
@@ -172,7 +172,7 @@ pub(super) async fn a_refresh_at_the_same_time_loses_no_tokens(fixture: &dyn Fix
             let deleted = tokio::spawn(async move {
                 let revocation = left_by(&deleting, n);
                 deleter
-                    .delete_account(&deleting, revocation, draft(Actor::Admin))
+                    .delete_account(&deleting, revocation, draft(Actor::ADMIN))
                     .await
             });
             let recorded = refresher.record_refresh(id, generation, NO_LEASE, fresh("two"), at(21));

@@ -23,7 +23,7 @@ pub(super) async fn every_key_has_one(fixture: &dyn Fixture) {
         "of an account"
     );
     let created = store
-        .create_key(new_key(3, ada.id), PLENTY, macs(), draft(Actor::Admin))
+        .create_key(new_key(3, ada.id), PLENTY, macs(), draft(Actor::ADMIN))
         .await;
     created.unwrap();
     assert!(

@@ -41,7 +41,7 @@ pub(super) async fn a_new_key_opens_its_link(fixture: &dyn Fixture) {
 
 async fn create(store: &dyn TokenStore, n: u8, account: AccountId) -> KeyRecord {
     let created = store
-        .create_key(new_key(n, account), PLENTY, macs(), draft(Actor::Admin))
+        .create_key(new_key(n, account), PLENTY, macs(), draft(Actor::ADMIN))
         .await;
     match created.unwrap() {
         KeyCreation::Created(record) => record,
@@ -88,7 +88,7 @@ pub(super) async fn a_further_key_opens_the_account(fixture: &dyn Fixture) {
         ..new_key(3, ada.id)
     };
     store
-        .create_key(endless, PLENTY, macs(), draft(Actor::Admin))
+        .create_key(endless, PLENTY, macs(), draft(Actor::ADMIN))
         .await
         .unwrap();
     let holder = store.find_key(&key(3)).await.unwrap().unwrap();
@@ -139,13 +139,13 @@ pub(super) async fn an_account_has_only_so_many(fixture: &dyn Fixture) {
     create(&*store, 11, ada.id).await;
     for most in [0, 1, 2] {
         let refused = store
-            .create_key(new_key(12, ada.id), most, macs(), draft(Actor::Admin))
+            .create_key(new_key(12, ada.id), most, macs(), draft(Actor::ADMIN))
             .await;
         assert_eq!(refused.unwrap(), KeyCreation::Full);
     }
     assert_eq!(store.find_key(&key(12)).await.unwrap(), None);
     let others = store
-        .create_key(new_key(12, bob.id), 2, macs(), draft(Actor::Admin))
+        .create_key(new_key(12, bob.id), 2, macs(), draft(Actor::ADMIN))
         .await
         .unwrap();
     assert!(matches!(others, KeyCreation::Created(_)));
@@ -160,14 +160,14 @@ pub(super) async fn a_key_needs_an_account_and_a_hash_of_its_own(fixture: &dyn F
                 new_key(2, AccountId(777)),
                 most,
                 macs(),
-                draft(Actor::Admin),
+                draft(Actor::ADMIN),
             )
             .await;
         assert_conflict(nobodys);
     }
     assert_conflict(
         store
-            .create_key(new_key(1, ada.id), PLENTY, macs(), draft(Actor::Admin))
+            .create_key(new_key(1, ada.id), PLENTY, macs(), draft(Actor::ADMIN))
             .await,
     );
     assert_eq!(all(&*store, ada.id).await.len(), 1);
@@ -180,7 +180,7 @@ pub(super) async fn many_at_once_stay_below_the_most(fixture: &dyn Fixture) {
         let store = fixture.store();
         tasks.spawn(async move {
             store
-                .create_key(new_key(n, ada.id), 5, macs(), draft(Actor::Admin))
+                .create_key(new_key(n, ada.id), 5, macs(), draft(Actor::ADMIN))
                 .await
                 .unwrap()
         });
@@ -204,7 +204,7 @@ pub(super) async fn deleting_one_takes_its_links_along(fixture: &dyn Fixture) {
     keep(&*store, new_relink(3, first, ada.id)).await;
     keep(&*store, new_relink(4, second, ada.id)).await;
     let gone = store
-        .delete_key(ada.id, first, Descendants::Kept, draft(Actor::Admin))
+        .delete_key(ada.id, first, Descendants::Kept, draft(Actor::ADMIN))
         .await;
     assert_eq!(gone.unwrap(), [first]);
     assert_eq!(store.find_key(&key(1)).await.unwrap(), None);
@@ -217,7 +217,7 @@ pub(super) async fn deleting_one_takes_its_links_along(fixture: &dyn Fixture) {
     assert_eq!(left, [second]);
     assert!(store.account(ada.id).await.unwrap().is_some());
     let gone = store
-        .delete_key(ada.id, first, Descendants::Kept, draft(Actor::Admin))
+        .delete_key(ada.id, first, Descendants::Kept, draft(Actor::ADMIN))
         .await;
     assert_eq!(gone.unwrap(), []);
 }
@@ -235,7 +235,7 @@ pub(super) async fn only_an_account_s_own_keys_are_deleted(fixture: &dyn Fixture
         (AccountId(777), hers),
     ] {
         let gone = store
-            .delete_key(account, key, Descendants::Kept, draft(Actor::Admin))
+            .delete_key(account, key, Descendants::Kept, draft(Actor::ADMIN))
             .await;
         assert_eq!(gone.unwrap(), []);
     }
@@ -295,7 +295,7 @@ async fn made_by(
         ..new_key(n, account)
     };
     match store
-        .create_key(key, PLENTY, macs(), draft(Actor::Admin))
+        .create_key(key, PLENTY, macs(), draft(Actor::ADMIN))
         .await
         .unwrap()
     {
@@ -319,13 +319,13 @@ pub(super) async fn what_comes_from_a_key_goes_with_it_if_asked_to(fixture: &dyn
         keys.iter().map(|key| key.id).collect::<Vec<_>>()
     };
     let gone = store
-        .delete_key(ada.id, child, Descendants::Kept, draft(Actor::Admin))
+        .delete_key(ada.id, child, Descendants::Kept, draft(Actor::ADMIN))
         .await;
     assert_eq!(gone.unwrap(), [child]);
     assert_eq!(all_of(ada.id).await, [owner, second, others]);
     let again = made_by(&*store, 7, ada.id, owner).await;
     let gone = store
-        .delete_key(ada.id, owner, Descendants::Deleted, draft(Actor::Admin))
+        .delete_key(ada.id, owner, Descendants::Deleted, draft(Actor::ADMIN))
         .await;
     let mut gone = gone.unwrap();
     gone.sort();
@@ -333,7 +333,7 @@ pub(super) async fn what_comes_from_a_key_goes_with_it_if_asked_to(fixture: &dyn
     assert_eq!(all_of(ada.id).await, [others]);
     assert_eq!(all_of(bob.id).await, [bobs, of_bob]);
     let gone = store
-        .delete_key(ada.id, of_bob, Descendants::Deleted, draft(Actor::Admin))
+        .delete_key(ada.id, of_bob, Descendants::Deleted, draft(Actor::ADMIN))
         .await;
     assert_eq!(gone.unwrap(), []);
     assert_eq!(all_of(bob.id).await, [bobs, of_bob]);
@@ -351,7 +351,7 @@ pub(super) async fn a_key_that_is_gone_makes_none(fixture: &dyn Fixture) {
         };
         assert_conflict(
             store
-                .create_key(key, PLENTY, macs(), draft(Actor::Admin))
+                .create_key(key, PLENTY, macs(), draft(Actor::ADMIN))
                 .await,
         );
     }
@@ -366,7 +366,7 @@ pub(super) async fn a_key_that_is_deleted_at_once_leaves_nothing_behind(fixture:
         tasks.spawn(async move {
             if n == 18 {
                 let gone = store
-                    .delete_key(ada.id, owner, Descendants::Deleted, draft(Actor::Admin))
+                    .delete_key(ada.id, owner, Descendants::Deleted, draft(Actor::ADMIN))
                     .await;
                 assert!(gone.unwrap().contains(&owner));
                 return;
@@ -376,7 +376,7 @@ pub(super) async fn a_key_that_is_deleted_at_once_leaves_nothing_behind(fixture:
                 ..new_key(n, ada.id)
             };
             match store
-                .create_key(key, PLENTY, macs(), draft(Actor::Admin))
+                .create_key(key, PLENTY, macs(), draft(Actor::ADMIN))
                 .await
             {
                 Ok(KeyCreation::Created(_)) | Err(StoreError::Conflict) => {}

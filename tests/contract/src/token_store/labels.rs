@@ -85,7 +85,7 @@ pub(super) async fn they_go_with_the_account(fixture: &dyn Fixture) {
     let ada = labelled(&*store, 1, grant("ada", "one"), first.clone()).await;
     let seen = stored(&*store, ada.id).await;
     store
-        .delete_account(&seen, new_revocation(1, Some("ada")), draft(Actor::Admin))
+        .delete_account(&seen, new_revocation(1, Some("ada")), draft(Actor::ADMIN))
         .await
         .unwrap();
     assert_eq!(labels_of(&*store, ada.id).await, Labels::default());

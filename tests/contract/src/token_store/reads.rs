@@ -35,7 +35,7 @@ pub(super) async fn a_key_opens_its_account(fixture: &dyn Fixture) {
     };
     assert!(matches!(
         store
-            .create_key(reader, PLENTY, macs(), draft(Actor::Admin))
+            .create_key(reader, PLENTY, macs(), draft(Actor::ADMIN))
             .await
             .unwrap(),
         KeyCreation::Created(_)
@@ -135,7 +135,7 @@ pub(super) async fn what_becomes_of_tokens_is_noticed(fixture: &dyn Fixture) {
         let person = Some(&*tokens.account.key.account_id);
         let revocation = new_revocation(9, person);
         store
-            .delete_account(tokens, revocation, draft(Actor::Admin))
+            .delete_account(tokens, revocation, draft(Actor::ADMIN))
             .await
             .unwrap();
     })
@@ -146,12 +146,12 @@ pub(super) async fn a_deleted_key_is_noticed(fixture: &dyn Fixture) {
     let store = fixture.store();
     let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
     store
-        .create_key(new_key(2, ada.id), PLENTY, macs(), draft(Actor::Admin))
+        .create_key(new_key(2, ada.id), PLENTY, macs(), draft(Actor::ADMIN))
         .await
         .unwrap();
     let [owner, reader] = [seen(&*store, 1).await, seen(&*store, 2).await];
     let gone = store
-        .delete_key(ada.id, reader.0, Descendants::Kept, draft(Actor::Admin))
+        .delete_key(ada.id, reader.0, Descendants::Kept, draft(Actor::ADMIN))
         .await;
     assert_eq!(gone.unwrap(), [reader.0]);
     assert_eq!(changed(&*store, &[owner, reader.clone()]).await, [reader.0]);

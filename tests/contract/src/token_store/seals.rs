@@ -199,7 +199,7 @@ pub(super) async fn what_is_gone_needs_no_key(fixture: &dyn Fixture) {
         ..RevocableTokens::default()
     };
     store
-        .delete_account(&seen, new, draft(Actor::Admin))
+        .delete_account(&seen, new, draft(Actor::ADMIN))
         .await
         .unwrap();
     assert_eq!(in_use(&*store).await, seals([1, 32, 33, 34, 35, 40]));
@@ -363,7 +363,7 @@ pub(super) async fn what_has_gone_stays_gone(fixture: &dyn Fixture) {
     let mut gone = new_revocation(2, None);
     gone.tokens = RevocableTokens::default();
     store
-        .delete_account(&seen, gone, draft(Actor::Admin))
+        .delete_account(&seen, gone, draft(Actor::ADMIN))
         .await
         .unwrap();
     let link = found(&*store, 1).await;

@@ -136,7 +136,7 @@ pub(super) async fn an_account_s_workloads_come_and_go(fixture: &dyn Fixture) {
                 workload(n),
                 PLENTY,
                 macs(),
-                draft(Actor::Admin),
+                draft(Actor::ADMIN),
             )
             .await;
         match made.unwrap() {
@@ -150,7 +150,7 @@ pub(super) async fn an_account_s_workloads_come_and_go(fixture: &dyn Fixture) {
             workload(6),
             4,
             macs(),
-            draft(Actor::Admin),
+            draft(Actor::ADMIN),
         )
         .await;
     assert_eq!(full.unwrap(), KeyCreation::Full);
@@ -172,7 +172,7 @@ pub(super) async fn an_account_s_workloads_come_and_go(fixture: &dyn Fixture) {
     assert_eq!(grants[0].key.binding.account(), Some(ada.id));
     assert!(macs().is_genuine(&grants[0].key));
     // A workload goes with its key.
-    let gone = store.delete_key(ada.id, ids[0], Descendants::Kept, draft(Actor::Admin));
+    let gone = store.delete_key(ada.id, ids[0], Descendants::Kept, draft(Actor::ADMIN));
     assert_eq!(gone.await.unwrap(), [ids[0]]);
     assert!(store.find_workloads(&hash(1, 3)).await.unwrap().is_empty());
     assert_eq!(store.workloads(ada.id, None, 9).await.unwrap().len(), 2);

@@ -13,7 +13,7 @@ use super::{ADMIN, AUDITOR, linked, logged_in, world};
 /// The kinds of the entries in the audit log that the admin has caused.
 async fn recorded(world: &World) -> Vec<String> {
     let all = AuditFilter::default();
-    let log = world.services.audit.list(&Caller::Admin, &all, None, 200);
+    let log = world.services.audit.list(&Caller::ADMIN, &all, None, 200);
     let log = log.await.unwrap().items.into_iter();
     let log = log.map(|entry| entry.content);
     let by_admin = log.filter(|entry| entry.actor == "admin");

@@ -233,21 +233,21 @@ async fn a_refresh_in_flight_does_not_bring_the_account_back() {
 #[tokio::test]
 async fn strangers_readers_and_the_enrolment_key_may_not() {
     let stage = Stage::with_enroll_key(Some("an-enrolment-key")).await;
-    let link = stage.link_for(&Caller::Enroller).await.unwrap();
+    let link = stage.link_for(&Caller::ENROLLER).await.unwrap();
     stage.confirm(link.code.digits()).await.unwrap();
     let granted = ScriptedProvider::grant("access-1", Some("refresh-1"));
     stage.provider.answer_redeem(Ok(granted));
     stage.poll_providers().await;
     let account = stage.last_account().await;
-    for caller in [Caller::Nobody, Caller::Enroller] {
+    for caller in [Caller::Nobody, Caller::ENROLLER] {
         let refused = stage.accounts.delete(&caller, account, HOME).await;
         assert!(matches!(
             refused,
             Err(Refusal::Unauthorized(_) | Refusal::Forbidden(_))
         ));
     }
-    let admin = stage.accounts.delete(&Caller::Admin, account, HOME).await;
+    let admin = stage.accounts.delete(&Caller::ADMIN, account, HOME).await;
     assert!(admin.is_ok());
-    let again = stage.accounts.delete(&Caller::Admin, account, HOME).await;
+    let again = stage.accounts.delete(&Caller::ADMIN, account, HOME).await;
     assert!(matches!(again, Err(Refusal::NotFound(_))));
 }

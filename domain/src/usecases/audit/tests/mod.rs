@@ -10,7 +10,7 @@ use super::*;
 use crate::audit::{AuditEntry, AuditFilter, AuditNumber};
 use crate::grant::KeyLimits;
 use crate::grant::revocation::{RevocationResult, RevocationStatus};
-use crate::operator::{OperatorKey, OperatorRole};
+use crate::operator::{OperatorKey, OperatorName, OperatorRole};
 use crate::ports::Descendants;
 use crate::secret::AccessKey;
 use crate::usecases::tests::{ADMIN, HOME, Stage, secs};
@@ -24,7 +24,7 @@ impl Stage {
 
     async fn list(&self, filter: &AuditFilter) -> Vec<AuditEntry> {
         self.audit.store(true).await.unwrap();
-        let page = self.audit.list(&Caller::Admin, filter, None, 1_000).await;
+        let page = self.audit.list(&Caller::ADMIN, filter, None, 1_000).await;
         page.unwrap().items
     }
 
@@ -83,7 +83,7 @@ async fn tokens_are_counted_for_each_key_and_network() {
         assert!(handed.is_ok());
     }
     // A caller without a token counts for nothing.
-    let refused = stage.tokens.hand_out(&Caller::Admin, secs(0), HOME).await;
+    let refused = stage.tokens.hand_out(&Caller::ADMIN, secs(0), HOME).await;
     assert!(refused.is_err());
     let handed = stage.of_kind(AuditKind::TokenHandedOut).await;
     let mut counts: Vec<_> = handed
@@ -138,7 +138,7 @@ async fn only_so_many_wait_for_the_store() {
     stage.audit.store(true).await.unwrap();
     let page = stage
         .audit
-        .list(&Caller::Admin, &filter, None, 20_000)
+        .list(&Caller::ADMIN, &filter, None, 20_000)
         .await;
     let items = page.unwrap().items;
     assert_eq!(items.len(), 10_001);
@@ -205,7 +205,7 @@ async fn what_counting_costs() {
 async fn only_the_admin_reads_it() {
     let stage = Stage::new().await;
     let (_, key) = stage.linked().await;
-    for caller in [Caller::Nobody, Caller::Enroller, stage.caller(&key).await] {
+    for caller in [Caller::Nobody, Caller::ENROLLER, stage.caller(&key).await] {
         let all = AuditFilter::default();
         let refused = stage.audit.list(&caller, &all, None, 10).await.err();
         assert!(matches!(
@@ -235,7 +235,7 @@ async fn counts_are_merged_while_the_store_is_away() {
         stage.audit.store(true).await.unwrap();
     }
     let filter = AuditFilter::default();
-    let page = stage.audit.list(&Caller::Admin, &filter, None, 50_000);
+    let page = stage.audit.list(&Caller::ADMIN, &filter, None, 50_000);
     let entries = page.await.unwrap().items;
     assert_eq!(entries.len(), 8_000);
     let counts = entries.iter().flat_map(|entry| entry.content.details());
@@ -267,8 +267,8 @@ async fn reading_page_by_page_comes_to_an_end() {
     stage.linked().await;
     let (all, mut after) = (AuditFilter::default(), None);
     for _ in 0..30 {
-        stage.keys.count_operator(&Caller::Admin, HOME);
-        let page = stage.audit.list(&Caller::Admin, &all, after, 1).await;
+        stage.keys.count_operator(&Caller::ADMIN, HOME);
+        let page = stage.audit.list(&Caller::ADMIN, &all, after, 1).await;
         after = page.unwrap().next;
         if after.is_none() {
             return;
@@ -289,7 +289,7 @@ async fn a_discarded_outcome_of_a_revocation_is_not_recorded() {
     stage.provider.answer_revoke(Err(away));
     stage
         .accounts
-        .delete(&Caller::Admin, account, HOME)
+        .delete(&Caller::ADMIN, account, HOME)
         .await
         .unwrap();
     stage.clock.advance(secs(3_600));
@@ -324,7 +324,7 @@ async fn an_auditor_reads_it() {
     let stage = Stage::new().await;
     stage.linked().await;
     let key = OperatorKey {
-        name: "carol".to_owned(),
+        name: OperatorName::new("carol").unwrap(),
         role: OperatorRole::Auditor,
         key: AccessKey::new("the-key-of-carol"),
     };

@@ -134,7 +134,7 @@ async fn uses_are_noted_without_a_write_for_each() {
     let (_, key) = stage.linked().await;
     let account = stage.last_account().await;
     let listed = async || {
-        let keys = stage.keys.list(&Caller::Admin, account, None, 9).await;
+        let keys = stage.keys.list(&Caller::ADMIN, account, None, 9).await;
         keys.unwrap().items[0].clone()
     };
     assert_eq!(listed().await.name.as_deref(), Some("cron"));

@@ -31,7 +31,7 @@ async fn a_key_is_used_from_its_networks_only() {
     let stage = Stage::new().await;
     stage.linked().await;
     let inside = limits(&["198.51.100.0/25", "2001:db8::/32"], None);
-    let made = key(&stage, &Caller::Admin, inside, None).await.unwrap();
+    let made = key(&stage, &Caller::ADMIN, inside, None).await.unwrap();
     let from = async |from: IpAddr| {
         let bearer = Some(&made.access_key);
         let each = [
@@ -62,7 +62,7 @@ async fn a_key_is_used_from_its_networks_only() {
 async fn a_key_is_used_so_often_in_a_minute() {
     let stage = Stage::new().await;
     stage.linked().await;
-    let made = key(&stage, &Caller::Admin, limits(&[], Some(3)), None).await;
+    let made = key(&stage, &Caller::ADMIN, limits(&[], Some(3)), None).await;
     let (made, other) = (made.unwrap().access_key, stage.linked().await.1);
     let uses = async |times: usize| {
         let mut admitted = 0;
@@ -127,7 +127,7 @@ async fn a_key_makes_none_that_lasts_longer() {
     );
     // The operator is bound by no key.
     assert!(
-        key(&stage, &Caller::Admin, KeyLimits::default(), later)
+        key(&stage, &Caller::ADMIN, KeyLimits::default(), later)
             .await
             .is_ok()
     );

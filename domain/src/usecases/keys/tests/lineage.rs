@@ -20,7 +20,7 @@ async fn reader(stage: &Stage, caller: &Caller) -> HandedKey {
 
 async fn makers(stage: &Stage) -> Vec<(AccessKeyId, Option<KeyMaker>)> {
     let account = stage.last_account().await;
-    let keys = stage.keys.list(&Caller::Admin, account, None, 100).await;
+    let keys = stage.keys.list(&Caller::ADMIN, account, None, 100).await;
     let keys = keys.unwrap().items.into_iter();
     keys.map(|key| (key.id, key.maker)).collect()
 }
@@ -42,7 +42,7 @@ async fn a_key_tells_who_made_it() {
         panic!("no key");
     };
     let by_owner = reader(&stage, &owner).await.record.id;
-    let by_operator = reader(&stage, &Caller::Admin).await.record.id;
+    let by_operator = reader(&stage, &Caller::ADMIN).await.record.id;
     let expected = [
         (shown.id, Some(KeyMaker::Link)),
         (by_owner, Some(KeyMaker::Key(shown.id))),

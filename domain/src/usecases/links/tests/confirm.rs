@@ -114,7 +114,7 @@ async fn nobody_else_can_try_or_read_it() {
     let shown = stage.return_code(&code).await;
     let (_, other) = stage.started().await;
     let other = stage.caller(&other).await;
-    for stranger in [Caller::Nobody, Caller::Admin, Caller::Enroller, other] {
+    for stranger in [Caller::Nobody, Caller::ADMIN, Caller::ENROLLER, other] {
         for typed in ["BBB-BBB", &shown] {
             let refused = stage
                 .links

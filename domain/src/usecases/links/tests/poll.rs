@@ -97,7 +97,7 @@ async fn inspecting_a_link_tells_its_own_key_alone() {
     assert_eq!(own.account.unwrap().key.account_id, "alice");
     for _ in 0..=GuessLimit::PER_ADDRESS {
         for code in [&*code, "00000000", "1"] {
-            for caller in [&Caller::Nobody, &Caller::Admin, &other] {
+            for caller in [&Caller::Nobody, &Caller::ADMIN, &other] {
                 let refused = inspect(code, caller).await;
                 assert!(matches!(refused, Err(Refusal::NotFound(_))), "{code}");
             }

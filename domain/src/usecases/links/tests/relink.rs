@@ -14,7 +14,7 @@ async fn given_up(stage: &Stage) -> (AccountId, AccessKey) {
         detail: "no".to_owned(),
     };
     stage.provider.answer_refresh(Err(over.into()));
-    let refused = stage.accounts.refresh(&Caller::Admin, id).await;
+    let refused = stage.accounts.refresh(&Caller::ADMIN, id).await;
     assert!(matches!(refused, Err(Refusal::RelinkRequired(_))));
     (id, key)
 }
@@ -23,14 +23,14 @@ async fn given_up(stage: &Stage) -> (AccountId, AccessKey) {
 async fn the_account_is_active_again_and_its_key_stays() {
     let stage = Stage::new().await;
     let (id, key) = given_up(&stage).await;
-    let started = stage.links.start_relink(&Caller::Admin, id, HOME).await;
+    let started = stage.links.start_relink(&Caller::ADMIN, id, HOME).await;
     let started = started.unwrap();
     assert!(started.access_key.is_none());
     stage.confirm(started.code.digits()).await.unwrap();
     let grant = ScriptedProvider::grant("access-2", Some("refresh-2"));
     stage.provider.answer_redeem(Ok(grant));
     stage.poll_providers().await;
-    let account = stage.accounts.get(&Caller::Admin, id).await.unwrap();
+    let account = stage.accounts.get(&Caller::ADMIN, id).await.unwrap();
     assert_eq!(account.status, AccountStatus::Active);
     let caller = stage.caller(&key).await;
     let handed = stage.tokens.hand_out(&caller, secs(0), HOME).await;
@@ -48,14 +48,14 @@ async fn a_readers_key_serves_where_no_other_is_left() {
         expires_at: None,
         limits: crate::grant::KeyLimits::default(),
     };
-    let made = stage.keys.create(&Caller::Admin, id, request, HOME).await;
+    let made = stage.keys.create(&Caller::ADMIN, id, request, HOME).await;
     let reader = made.unwrap().record.id;
-    let delete = |key| (stage.keys).delete(&Caller::Admin, id, key, Descendants::Kept, HOME);
+    let delete = |key| (stage.keys).delete(&Caller::ADMIN, id, key, Descendants::Kept, HOME);
     delete(owner).await.unwrap();
-    let started = stage.links.start_relink(&Caller::Admin, id, HOME).await;
+    let started = stage.links.start_relink(&Caller::ADMIN, id, HOME).await;
     assert!(started.is_ok());
     delete(reader).await.unwrap();
-    let refused = stage.links.start_relink(&Caller::Admin, id, HOME).await;
+    let refused = stage.links.start_relink(&Caller::ADMIN, id, HOME).await;
     assert!(matches!(refused, Err(Refusal::Unprocessable(_))));
 }
 
@@ -65,8 +65,8 @@ async fn only_who_may_change_the_account_asks() {
     let (id, _) = given_up(&stage).await;
     for (caller, is_known) in [
         (Caller::Nobody, false),
-        (Caller::Enroller, true),
-        (Caller::Auditor, true),
+        (Caller::ENROLLER, true),
+        (Caller::AUDITOR, true),
     ] {
         let refused = stage.links.start_relink(&caller, id, HOME).await.err();
         let is_expected = match refused {
@@ -77,6 +77,6 @@ async fn only_who_may_change_the_account_asks() {
         assert!(is_expected);
     }
     let nobodys = AccountId(id.0 + 1);
-    let refused = stage.links.start_relink(&Caller::Admin, nobodys, HOME);
+    let refused = stage.links.start_relink(&Caller::ADMIN, nobodys, HOME);
     assert!(matches!(refused.await, Err(Refusal::NotFound(_))));
 }

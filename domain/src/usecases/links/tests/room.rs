@@ -60,7 +60,7 @@ async fn one_network_gets_so_many_codes_in_the_lifetime_of_one() {
     );
     assert!(ask(&stage, 2).await.is_ok());
     // A key is known, whatever its network.
-    assert!(stage.link_for(&Caller::Admin).await.is_ok());
+    assert!(stage.link_for(&Caller::ADMIN).await.is_ok());
     stage.clock.advance(secs(500));
     assert!(ask(&stage, 1).await.is_ok());
 }

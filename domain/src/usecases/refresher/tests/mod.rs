@@ -54,7 +54,7 @@ impl Stage {
     async fn listed(&self) -> Vec<Account> {
         let page = self
             .accounts
-            .list(&Caller::Admin, AccountQuery::default(), None, 100)
+            .list(&Caller::ADMIN, AccountQuery::default(), None, 100)
             .await;
         page.unwrap().items
     }
@@ -375,7 +375,7 @@ async fn without_a_refresh_token_the_token_serves_out_its_time() {
     assert!(matches!(refused, Err(Refusal::RelinkRequired(_))));
     let refusal = stage.token(&key, 0).await.err().unwrap();
     assert!(matches!(refusal, Refusal::RelinkRequired(_)), "{refusal:?}");
-    let seen = stage.accounts.get(&Caller::Admin, token.account.id).await;
+    let seen = stage.accounts.get(&Caller::ADMIN, token.account.id).await;
     assert_eq!(seen.unwrap().status, AccountStatus::RelinkRequired);
 }
 
@@ -564,7 +564,7 @@ async fn a_key_that_is_deleted_while_its_caller_waits_opens_nothing() {
             let (store, seen, lease) = (Arc::clone(&store), seen.clone(), lease.clone());
             async move {
                 let id = seen.account.id;
-                let audit = audit_draft(Actor::Admin, Timestamp::from_millis(0));
+                let audit = audit_draft(Actor::ADMIN, Timestamp::from_millis(0));
                 let key = store.keys(id, None, 1).await.unwrap()[0].id;
                 if account_goes {
                     store.delete_account(&seen, lease, audit).await.unwrap();

@@ -1,0 +1,69 @@
+//! Transactions that want the same rows at the same time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use central_oauth_domain::grant::revocation::{
+    NewRevocation, RevocableTokens, RevocationReference,
+};
+use central_oauth_domain::ports::{AccountStore, Descendants, KeyStore};
+use central_oauth_test_postgres::Cluster;
+use sea_orm::{ConnectionTrait, TransactionTrait};
+use tokio::time::sleep;
+
+use crate::common::{LATER, NOW, OnServer, audit, grant, linked, sealed};
+
+/// Waits until so many transactions wait for others.
+async fn waiting(database: &str, count: &str) {
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+               AND wait_event_type = 'Lock'";
+    while Cluster::shared().execute(database, sql).trim() != count {
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_and_one_of_its_keys_are_deleted_at_the_same_time() {
+    let OnServer { store, database } = OnServer::new().await;
+    let account = linked(&store, 1, "ada").await.id;
+    let key = store.keys(account, None, 1).await.unwrap()[0].id;
+    let url = Cluster::shared().url(&database);
+    let other = sea_orm::Database::connect(url).await.unwrap();
+    let held = other.begin().await.unwrap();
+    held.execute_unprepared("SELECT id FROM accounts FOR UPDATE")
+        .await
+        .unwrap();
+
+    let deleting_key = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move {
+            let gone = store.delete_key(account, key, Descendants::Kept, audit());
+            gone.await
+        }
+    });
+    waiting(&database, "1").await;
+    let seen = store.tokens(account).await.unwrap().unwrap();
+    let deleting_account = tokio::spawn({
+        let store = Arc::clone(&store);
+        let revocation = NewRevocation {
+            reference: RevocationReference::from_bytes([1; 16]),
+            provider: seen.account.key.provider.clone(),
+            person: None,
+            account: Some(account),
+            origin: grant("ada").origin,
+            tokens: RevocableTokens {
+                refresh_token: Some(sealed("token")),
+                ..RevocableTokens::default()
+            },
+            requested_at: NOW,
+            created_at: NOW,
+            lease_until: Some(LATER),
+        };
+        async move { store.delete_account(&seen, revocation, audit()).await }
+    });
+    waiting(&database, "2").await;
+    held.rollback().await.unwrap();
+    assert_eq!(deleting_key.await.unwrap().unwrap(), [key]);
+    deleting_account.await.unwrap().unwrap();
+    assert!(store.tokens(account).await.unwrap().is_none());
+}

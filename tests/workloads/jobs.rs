@@ -1,0 +1,126 @@
+//! A job with nothing stored, from its platform's JWT to a token, and OAuth clients that nobody here wrote.
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Command;
+
+use super::PATIENCE;
+use super::platform::Platform;
+use super::world::{World, said};
+use crate::support::http;
+use crate::support::linking::{confirm, look_up};
+use crate::support::process::{self, fixtures, modules, within};
+
+fn workloads(issuer: &str) -> String {
+    format!(
+        r#"
+[issuer.github]
+preset = "github-actions"
+issuer = "{issuer}"
+
+[workload.nightly]
+issuer = "github"
+provider = "google"
+may = ["link", "token"]
+claims = {{ repository_owner_id = "65", ref = "refs/heads/main" }}
+"#
+    )
+}
+
+/// A command as a job of GitHub Actions runs it.
+fn command(world: &World, platform: &Platform, arguments: &[&str]) -> Command {
+    let mut command = world.command(arguments);
+    command
+        .env("ACTIONS_ID_TOKEN_REQUEST_URL", &platform.request)
+        .env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "of-the-job");
+    command
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_with_nothing_stored_links_an_account_and_gets_its_token() {
+    let platform = Platform::start().await;
+    let world = World::start(&workloads(&platform.issuer)).await;
+    let audience = world.audience();
+    let arguments = ["link", "--json", "--no-browser"];
+    let mut linking = command(&world, &platform, &arguments).spawn().unwrap();
+    let mut lines = BufReader::new(linking.stdout.take().unwrap()).lines();
+    let line = within(PATIENCE, "a code", lines.next_line()).await.unwrap();
+    let code: Value = serde_json::from_str(&line.unwrap()).unwrap();
+    let code = code["link_code"].as_str().unwrap().to_owned();
+    let asks = look_up(&http::client(), &world.service, &code).await;
+    for verified in ["octo-org/octo-repo", "nightly", "30433642"] {
+        assert!(asks.contains(verified), "{verified}: {asks}");
+    }
+    confirm(&http::client(), &world.service, &code).await;
+    let ended = within(PATIENCE, "the link", linking.wait()).await.unwrap();
+    assert!(ended.success());
+    assert!(
+        std::fs::read_dir(world.folder.path().join(".config")).is_err(),
+        "nothing is stored"
+    );
+
+    let token = said(command(&world, &platform, &["token"])).await;
+    assert!(!token.is_empty());
+    let job = platform.token(&audience, &json!({})).await;
+    exchanged_by_foreign_clients(&world, &job, &token).await;
+
+    for (claims, rule) in [
+        (
+            json!({"repository_id": "75", "repository": "octo-org/fork"}),
+            "not_linked",
+        ),
+        (json!({"repository_owner_id": "66"}), "policy"),
+        (json!({"ref": "refs/heads/other"}), "policy"),
+        (json!({"event_name": "pull_request"}), "pull_request"),
+        (json!({"repository_id": null}), "immutable_claim"),
+        (json!({"exp": 1}), "expired"),
+        (json!({"aud": "https://github.com/octo-org"}), "audience"),
+    ] {
+        let refused = world
+            .refused(&platform.token(&audience, &claims).await)
+            .await;
+        assert_eq!(refused, rule, "{claims}");
+    }
+    let other = Platform::start().await;
+    let claims = json!({"iss": platform.issuer});
+    let theirs = other.token(&audience, &claims).await;
+    assert_eq!(world.refused(&theirs).await, "unknown_key");
+
+    let logs = world.service.logs();
+    for word in [
+        "workload accepted",
+        "workload refused",
+        "octo-org/octo-repo",
+        "30433642",
+        "not_linked",
+    ] {
+        assert!(logs.contains(word), "{word}");
+    }
+    assert!(!logs.contains(&job) && !logs.contains(job.rsplit('.').next().unwrap()));
+}
+
+/// Each client exchanges the token of a job for this access token.
+async fn exchanged_by_foreign_clients(world: &World, job: &str, token: &str) {
+    let service = world.audience();
+    for kind in ["jwt", "id_token"] {
+        let mut client = process::command("node");
+        client
+            .arg(fixtures().join("workloads/exchange.mjs"))
+            .args([&service, job, kind])
+            .current_dir(modules("workloads").await);
+        let exchanged: Value = serde_json::from_str(&said(client).await).unwrap();
+        assert_eq!(exchanged["access_token"], token, "openid-client");
+    }
+    let account = world.token(job).await.expect(200);
+    let file = world.folder.path().join("token.jwt");
+    std::fs::write(&file, job).unwrap();
+    let python = modules("exchange").await.join("bin/python");
+    let mut client = process::command(python);
+    client
+        .arg(fixtures().join("exchange/exchange.py"))
+        .arg(&service)
+        .arg(&file)
+        .env("ACCOUNT", account.json["account"]["id"].as_str().unwrap());
+    let both: Value = serde_json::from_str(&said(client).await).unwrap();
+    assert_eq!(both, json!([token, token]), "google-auth and Authlib");
+}

@@ -1,9 +1,9 @@
-//! Times at which something is to end.
+//! Validates expiry times in requests.
 
 use super::Refusal;
 use crate::time::Timestamp;
 
-/// Checks that the time in this field of a request is still to come.
+/// Checks that the time in this field of a request is in the future.
 ///
 /// # Errors
 /// [`Refusal::Unprocessable`].

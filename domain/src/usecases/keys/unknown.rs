@@ -1,4 +1,4 @@
-//! Limits bearers that are not recognised.
+//! Limits unknown bearer tokens.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use crate::observe::BearerRefusal;
 use crate::rate_limit::RateLimit;
 use crate::usecases::Refusal;
 
-/// Why a key is refused that is used from elsewhere.
+/// The detail for a key that is used from a forbidden network.
 pub(super) const WRONG_NETWORK: &str = "this access key may not be used from this network";
 
-/// Counts unknown and expired bearers by network, in this process.
+/// Counts unknown and expired bearer tokens by network, in this process.
 ///
 /// A bearer is looked up first, so a valid key works whatever its network has tried: clients behind one address do not
-/// lock each other out. The 200 random bits of a key need no lockout.
+/// lock each other out. Keys have 200 random bits, so they need no lockout.
 pub(super) struct UnknownBearers(RateLimit<Network>);
 
 impl Default for UnknownBearers {
@@ -26,13 +26,13 @@ impl Default for UnknownBearers {
 }
 
 impl Keys {
-    /// One unknown bearer of a network in this time gets a 401; more of them get a 429.
+    /// Per network, one unknown bearer in this time gets a 401; more get a 429.
     pub const UNKNOWN_EVERY: Duration = Duration::from_secs(2);
-    /// So many may come at once.
+    /// The burst.
     pub const UNKNOWN_AT_ONCE: u32 = 30;
 
-    /// Counts, reports and logs a refusal to recognise a bearer from this address. Returns the refusal for the caller:
-    /// [`Refusal::TooManyUnknownKeys`] where its network has tried too many.
+    /// Counts, reports and logs a rejected bearer from this address. Returns the refusal for the caller:
+    /// [`Refusal::TooManyUnknownKeys`] if its network has tried too many.
     #[must_use]
     pub fn refuse_bearer(&self, refusal: Refusal, address: IpAddr) -> Refusal {
         let Refusal::Unauthorized(why) = refusal else {

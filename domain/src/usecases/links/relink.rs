@@ -1,4 +1,4 @@
-//! Hands out a link code for an account because an operator asks for it.
+//! Hands out a link code for an account on behalf of an operator.
 
 use std::net::IpAddr;
 
@@ -11,12 +11,12 @@ use crate::ports::NewLinkKey;
 use crate::usecases::{Caller, Refusal};
 
 impl Links {
-    /// Hands out a link code with which the person of an account consents again, on behalf of one of its keys. Nobody else can
-    /// consent, and all keys stay as they are.
+    /// Hands out a link code with which the person of an account consents again, on behalf of one of its keys. Nobody
+    /// else can consent, and all keys stay valid.
     ///
     /// # Errors
-    /// [`Refusal`]: a caller who may not change the account, no such account. [`Refusal::Unprocessable`] if nobody could tell
-    /// another person from the right one, or no key is left.
+    /// [`Refusal`]: a caller who may not change the account, no such account. [`Refusal::Unprocessable`] if the service
+    /// could not recognise the person, or if no key is left.
     pub async fn start_relink(
         &self,
         caller: &Caller,

@@ -1,4 +1,4 @@
-//! Deleting an account, and what becomes of its tokens.
+//! Deleting an account, and revoking its tokens.
 
 use crate::grant::TokenOrigin;
 use crate::ports::{ProviderError, Revoked};
@@ -111,7 +111,7 @@ async fn an_access_token_that_is_refused_after_the_refresh_token_was_revoked_is_
 #[tokio::test]
 async fn an_access_token_that_has_expired_says_nothing_about_the_grant() {
     for (refresh_token, expected) in [
-        // Providers that take access tokens only.
+        // Providers that revoke only access tokens.
         (Revoked::Unsupported, RevocationStatus::Pending),
         (Revoked::Unknown, RevocationStatus::Revoked),
         (Revoked::Revoked, RevocationStatus::Revoked),

@@ -89,7 +89,7 @@ fn read_kind(word: &str) -> Result<AuditKind, Problem> {
     AuditKind::parse(word).ok_or_else(bad_kind)
 }
 
-/// The problem of a kind that is none.
+/// The problem of an unknown kind.
 fn bad_kind() -> Problem {
     let known: Vec<_> = AuditKind::ALL.iter().map(|kind| kind.as_str()).collect();
     let detail = format!("the parameter kind is none of {}", known.join(", "));

@@ -108,7 +108,7 @@ impl Problem {
         &self.detail
     }
 
-    /// Returns after how long to try again, if that helps.
+    /// Returns when to retry, if that helps.
     pub(crate) const fn wait(&self) -> Option<Duration> {
         self.retry_after
     }
@@ -133,7 +133,7 @@ impl Problem {
         Self::new(Code::StoreUnavailable, detail).retry_after(SOON)
     }
 
-    /// What the token endpoint makes of it.
+    /// The corresponding error of the token endpoint.
     fn told(&self) -> oauth::Told {
         oauth::Told {
             code: self.code,

@@ -1,4 +1,4 @@
-//! What the log learns about requests.
+//! What is logged about requests.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use central_oauth_domain::ports::ProviderError;
 use crate::deletion::unavailable;
 use crate::support::{World, written};
 
-/// The levels of the lines with these words, as they came.
+/// Returns the levels of the lines with this text, in order.
 fn levels(words: &str) -> Vec<String> {
     let log = written();
     let lines = log.lines().filter(|line| line.contains(words));

@@ -27,7 +27,7 @@ async fn a_consent_is_taken_back() {
     world.provider_answers(Ok(grant)).await;
     let page = browser.link(&code).await;
     page.assert(200, &["value=\"disown\"", "This was not me"]);
-    // Another browser has nothing to take back.
+    // Another browser has nothing to withdraw.
     let mut other = world.browser();
     other.get("/device").await;
     other.post("disown", &code).await.assert(404, &[]);
@@ -60,7 +60,7 @@ async fn linked_names_the_account() {
     ];
     page.assert(200, &words);
     page.assert_lacks("http-equiv=\"refresh\"");
-    // Looking at it again changes nothing, and nobody else sees whose account it is.
+    // Opening it again changes nothing, and nobody else sees whose account it is.
     browser.post("cancel", &code).await.assert_leads_to(&code);
     browser.link(&code).await.assert(200, &["<h1>Linked</h1>"]);
     let mut stranger = world.browser();

@@ -113,7 +113,7 @@ fn lines(profile: &Profile) -> Vec<(&'static str, String)> {
     said.collect()
 }
 
-/// The profile's own words, or else a sentence made from its quirk.
+/// The profile's own text, or else a sentence made from its quirk.
 fn grant_end(profile: &Profile) -> Option<String> {
     let lasts = profile.quirks.refresh.grant_lasts;
     let told = lasts.map(|seconds| {
@@ -176,7 +176,7 @@ fn revocation(profile: &Profile) -> String {
     format!("{style}{takes}{auth}{leaves}")
 }
 
-/// The quirks that are switched on.
+/// The enabled quirks.
 fn behaviour(quirks: &Quirks) -> Option<String> {
     let (device, refresh) = (&quirks.device, &quirks.refresh);
     let all = [

@@ -40,7 +40,7 @@ impl Entropy {
         }
     }
 
-    /// A number from 0 to just below 1.
+    /// Returns a number in `0.0..1.0`.
     #[must_use]
     pub fn fraction(&self) -> f64 {
         f64::from(self.lock().next_u32()) / 2_f64.powi(32)

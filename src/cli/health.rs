@@ -45,7 +45,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     let state = timeout(PATIENCE, client.health(options.live)).await;
     let late = |_| Failure::new(Exit::Other, "the service does not answer in time");
     let state = state.map_err(late)?;
-    // Whatever it is: a supervisor knows well and unwell.
+    // Any failure gives the same exit code: a supervisor distinguishes only healthy and unhealthy.
     let unwell = |refused| Failure::new(Exit::Other, Failure::from(refused).to_string());
     result(state.map_err(unwell)?.status)?;
     Ok(Exit::Done)

@@ -38,7 +38,7 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Fails while a service uses the database: it would present the refresh tokens that this command doubts.
+/// Fails while a service uses the database: it would use the refresh tokens that this command marks.
 async fn refuse_if_in_use(store: &impl ReplicaStore, now: Timestamp) -> Result<(), Failure> {
     let replicas = store.replicas().await.map_err(Failure::other)?;
     let Some(running) = replicas.iter().find(|replica| replica.is_there(now)) else {

@@ -1,4 +1,5 @@
-//! `central-oauth serve`: runs the service until it gets SIGTERM or SIGINT. SIGHUP has it read the keys of operators anew.
+//! `central-oauth serve`: runs the service until it gets SIGTERM or SIGINT. SIGHUP makes it read the keys of operators
+//! again.
 
 use std::pin::pin;
 

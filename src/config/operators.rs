@@ -9,7 +9,7 @@ use super::keys::{bearer, is_bearer};
 use super::providers::harmless;
 use super::{ConfigError, Environment};
 
-/// As many characters as 64 random bits have in hexadecimal.
+/// The length of 64 random bits in hexadecimal.
 const SHORTEST_KEY: usize = 16;
 const LONGEST_NAME: usize = 64;
 const FILE: &str = "OPERATOR_KEYS";
@@ -49,7 +49,7 @@ impl From<Role> for OperatorRole {
     }
 }
 
-/// Reads all keys of operators, from files anew each time.
+/// Reads all keys of operators; reads files again each time.
 ///
 /// # Errors
 /// What is wrong with one of them, and where, without the key.

@@ -83,7 +83,7 @@ impl AuditContent {
         ];
         let mut bytes = Vec::new();
         for part in parts {
-            // An absent part is no empty part.
+            // An absent part differs from an empty one.
             let length = part.map_or(u64::MAX, |part| part.len() as u64);
             bytes.extend_from_slice(&length.to_be_bytes());
             bytes.extend_from_slice(part.unwrap_or_default());

@@ -91,7 +91,7 @@ pub struct Account {
     pub id: AccountId,
     /// Provider and the provider's id of the person.
     pub key: AccountKey,
-    /// Whether the provider said who the person is; otherwise the id is a random one.
+    /// Whether the provider identified the person; otherwise the id is random.
     pub identified: bool,
     /// A name to show.
     pub display_name: String,

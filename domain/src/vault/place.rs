@@ -72,8 +72,8 @@ const fn names(owner: &SealedTo, kind: SecretKind) -> [&'static str; 2] {
     [owner_name, value_name]
 }
 
-/// Where a hash key is sealed to while there may be rows without a MAC: in a database that no version has opened which
-/// knows MACs.
+/// The place to which a hash key is sealed while there may be rows without a MAC: in a database that no version with
+/// MACs has opened yet.
 pub(super) fn hash_key_without_macs() -> Vec<u8> {
     bound(["service_keys", "hash_key"], &[])
 }

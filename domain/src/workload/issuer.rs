@@ -149,7 +149,7 @@ pub struct TrustedIssuer {
     pub preset: Preset,
     /// The `aud` that its tokens must have, byte for byte.
     pub audience: String,
-    /// The claims that name a workload for good.
+    /// The claims that identify a workload permanently.
     pub immutable_claims: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Connections that are refused, cut, or hang.
+//! Connections that are rejected, cut, or hang.
 
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ async fn a_way_on_which_nothing_moves_is_given_up() {
     }
     assert!(began.elapsed() < Duration::from_secs(120), "it is bounded");
 
-    // The old connections stay deaf; new ones get through.
+    // The old connections still hang; new ones work.
     block.send_replace(false);
     let found = store.account(account.id).await;
     assert_eq!(found.unwrap().unwrap().id, account.id);

@@ -13,6 +13,7 @@ pub trait ClockStepStore: Send + Sync {
     /// [`CLOCKS_DIFFER`] after `now`. A lease that is cut short counts as expired. Writes nothing if there is no such
     /// work. Handles up to `limit` rows of each kind. Returns how many rows were changed.
     ///
-    /// [`Horizon`]: crate::clock_step::Horizon [`CLOCKS_DIFFER`]: crate::clock_step::CLOCKS_DIFFER
+    /// [`Horizon`]: crate::clock_step::Horizon
+    /// [`CLOCKS_DIFFER`]: crate::clock_step::CLOCKS_DIFFER
     async fn undo_clock_steps(&self, now: Timestamp, limit: u64) -> Result<u64, StoreError>;
 }

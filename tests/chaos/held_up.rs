@@ -19,7 +19,7 @@ use super::judge::{ARRIVES_WITHIN, Ambiguity, COMMIT_WITHIN, Case, RUNS_ON_WITHI
 use super::troubles::{Kind, Trouble};
 
 impl Case<'_> {
-    /// Which trouble, if any, kept a refresh from being stored in time.
+    /// Returns which trouble, if any, kept a refresh from being stored in time.
     pub(super) fn held_up(&self, before: &Presentation, again: &Presentation) -> Option<Ambiguity> {
         self.before_commit(Kind::Frozen, before, again)
             .map(|one| Ambiguity::Frozen(one.to - one.from))
@@ -45,11 +45,11 @@ impl Case<'_> {
             return None;
         }
         let latest = self.committed_by(before);
-        // Without an answer there is nothing to be stored: the trouble ends it, or its own retry does.
+        // Without a response there is nothing to store: the trouble or the process's own retry ends it.
         let had_time_by = |one: &Trouble| latest.unwrap_or(one.to + COMMIT_WITHIN);
         let mut all = self.troubles(kind, self.caller(before)?);
         all.find(|one| {
-            // What comes from a process that is stopped was sent before it was.
+            // A stopped process has sent its requests before it was stopped.
             let was_sent_before = match kind {
                 Kind::Frozen => before.arrived_at <= one.to,
                 _ => sent_at <= one.from,
@@ -74,7 +74,7 @@ impl Case<'_> {
         Some(Ambiguity::FrozenBeforeSending(one.to - one.from))
     }
 
-    /// Whether the answer to the first use was stored before the second one: then it could be served.
+    /// Whether the response to the first use was stored before the second one: then it could be served.
     fn is_committed(&self, before: &Presentation, again: &Presentation) -> bool {
         let served_at = before
             .access_token

@@ -179,7 +179,7 @@ impl Service {
         let (tell, ended) = mpsc::unbounded_channel();
         watched("confirming tokens", &tell, confirming);
         let watch_key = runtime::watch_key(keys.secret, stopped.clone());
-        watched("the secret key's watch", &tell, watch_key);
+        watched("the check of the secret key", &tell, watch_key);
         Ok(Self {
             listen,
             metrics,
@@ -288,7 +288,7 @@ impl Service {
             tracing::info!("stopped");
             Ok(Exit::Done)
         } else {
-            let message = "stopped before every answer of a provider could be saved";
+            let message = "stopped before all responses of providers were saved";
             Err(Failure::new(Exit::Other, message))
         }
     }

@@ -76,7 +76,7 @@ async fn answer_scrapes(acceptor: TcpAcceptor, metrics: Arc<Metrics>, mut stop: 
     let ended = server.run_with_graceful_shutdown(app, told, Some(Watching::GRACE));
     if let Err(error) = ended.await {
         let error = &error as &dyn std::error::Error;
-        tracing::error!(error, "metrics can be scraped no more");
+        tracing::error!(error, "metrics can no longer be scraped");
     }
 }
 

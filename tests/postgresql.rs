@@ -16,15 +16,15 @@ use support::process::eventually;
 use support::service::Service;
 use support::tokens::{token, working_token, works};
 
-/// In which everything happens that these tests wait for, on the most crowded machine.
+/// Long enough for everything in these tests, even on a very slow machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A sandbox whose alice consents by herself at once.
+/// A sandbox whose Alice consents at once.
 async fn sandbox() -> Sandbox {
     sandbox_that(Reuse::Forbidden).await
 }
 
-/// The same, with something to say about refresh tokens that come back.
+/// The same, with a reaction to reused refresh tokens.
 async fn sandbox_that(reuse: Reuse) -> Sandbox {
     let options = SandboxOptions {
         reuse,
@@ -120,7 +120,7 @@ async fn a_restart_of_the_database_loses_nothing() {
     })
     .await;
     cluster.kill();
-    // What the database has confirmed is served for half a second.
+    // A cached token is served for half a second after it was confirmed.
     eventually(PATIENCE, "no token", async || {
         token(&client, &service, &key).await.status == 503
     })
@@ -189,7 +189,7 @@ async fn a_newer_version_migrates_beside_an_older_one() {
     let mut old = replica(&sandbox, &database.url).await;
     let (client, key) = (http::client(), link(&old).await);
     let first = token(&client, &old, &key).await.expect(200);
-    // What a migration within a minor version does: it adds.
+    // A migration within a minor version only adds.
     let newer = "ALTER TABLE accounts ADD COLUMN colour TEXT; \
                  ALTER TABLE tokens ADD COLUMN weight BIGINT NOT NULL DEFAULT 7; \
                  CREATE TABLE ribbons (id BIGINT PRIMARY KEY); \

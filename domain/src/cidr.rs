@@ -12,7 +12,7 @@ pub struct Cidr(IpNet);
 
 /// The text is not a network in CIDR notation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is no address or CIDR such as 192.0.2.0/24 or 2001:db8::/32")]
+#[error("is not an address or CIDR such as 192.0.2.0/24 or 2001:db8::/32")]
 pub struct MalformedCidr;
 
 impl Cidr {

@@ -78,7 +78,7 @@ fn done<T>(what: &str, result: Result<T, StoreError>) -> Option<T> {
     result
         .inspect_err(|error| {
             let error = error as &dyn Error;
-            tracing::error!(what, error, "the store could not be tidied up");
+            tracing::error!(what, error, "housekeeping of the store failed");
         })
         .ok()
 }

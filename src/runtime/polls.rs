@@ -107,7 +107,7 @@ pub(super) async fn record(redeemer: &Redeemer, link: &Link, outcome: &Outcome) 
                 sleep(STORE_PAUSE).await;
             }
             Err(StoreError::Conflict) => {
-                tracing::debug!(link = link.id.0, "the link has moved on");
+                tracing::debug!(link = link.id.0, "the link has changed meanwhile");
                 return None;
             }
             Err(error) => {

@@ -1,4 +1,4 @@
-//! Answers in perfect form that mean harm: markup, addresses that run scripts, numbers without measure.
+//! Well-formed responses with malicious content: markup, script addresses, huge numbers.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -25,7 +25,7 @@ async fn what_a_provider_says_is_not_taken_on_trust() {
 const SCRIPT_ADDRESS: &str =
     r#"{"device_code":"d","user_code":"U","verification_uri":"javascript:alert(1)"}"#;
 
-/// Nothing that a page may link to: as good as no answer.
+/// Addresses that a page must not link to count as no response.
 async fn an_address_that_runs_a_script() {
     let mut scene = Scene::new(&[]).await;
     let link = scene.begin().await;
@@ -57,7 +57,7 @@ async fn a_prompt_without_measure() {
     scene.end(&["consent started"]).await;
 }
 
-/// A provider that wants to be left alone for more than a century.
+/// A `Retry-After` of more than a century.
 async fn a_pause_without_measure() {
     let mut scene = Scene::new(&[]).await;
     let link = scene.begin().await;

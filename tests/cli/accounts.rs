@@ -1,4 +1,4 @@
-//! `accounts`: health as people and scripts read it.
+//! `accounts`: output for people and scripts.
 
 use std::time::Duration;
 
@@ -79,7 +79,7 @@ async fn the_operator_sees_all() {
     let names: Vec<_> = rows(&run).iter().map(|row| row[2].to_owned()).collect();
     assert_eq!(names, ["ACCOUNT", "Alice", "Bob"]);
 
-    // What the command line says goes before what the environment says.
+    // Options override the environment.
     let bob = as_admin(&world, &["accounts", "--profile", "bob"]).await;
     let bob = bob.expect(0);
     assert!(bob.stdout.contains("Bob") && !bob.stdout.contains("Alice"));

@@ -1,4 +1,4 @@
-//! What the binary says about itself, and what the documents say about it.
+//! The output of the binary about itself, compared with the documents.
 
 use std::collections::BTreeSet;
 
@@ -243,7 +243,7 @@ async fn taking_a_migration_back_is_documented_with_all_that_it_needs() {
     let (options, _) = documented.split_once('`').unwrap();
     let mut down = vec!["migrate", "down"];
     down.extend(options.split_whitespace());
-    // It understands what is asked of it, and finds no database.
+    // The command accepts the options, and finds no database.
     let run = Machine::new().run(&down).await.expect(1);
     assert!(run.stderr.contains("there is no database"), "{run:?}");
 }

@@ -48,7 +48,7 @@ async fn keys_are_replaced_without_a_restart() {
     })
     .await;
 
-    // What cannot be read changes nothing, and says so.
+    // An unreadable file changes nothing, and is reported.
     std::fs::write(&file, admin("alice", ALICE) + "key = ").unwrap();
     service.signal(Signal::HUP);
     eventually(PATIENCE, "a complaint", async || {

@@ -9,7 +9,7 @@ use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 /// A row with contradictory columns.
 #[derive(Debug, thiserror::Error)]
-#[error("row {id} of {table}: {column} makes no sense")]
+#[error("row {id} of {table}: {column} is invalid")]
 pub(crate) struct Unreadable {
     pub(crate) table: &'static str,
     pub(crate) id: i64,

@@ -61,7 +61,7 @@ impl SeaOrmStore {
                 Ok(()) => return write.txn.commit().await.map_err(&at),
                 Err(error) if self.is_on_server() && is_locked(&error) => {
                     tracing::warn!(
-                        "migrating waits for somebody who uses the tables, such as a backup"
+                        "the migration waits for another transaction on the tables, such as a backup"
                     );
                 }
                 Err(error) => return Err(at(error)),

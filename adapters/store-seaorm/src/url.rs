@@ -43,7 +43,7 @@ pub enum InvalidDatabaseUrl {
         reason: String,
     },
     /// `PGSSLMODE` is set to a value that the driver does not know.
-    #[error("PGSSLMODE, which counts as the URL has no sslmode, is none of {}", SSL_MODES.join(", "))]
+    #[error("PGSSLMODE, which applies because the URL has no sslmode, must be one of {}", SSL_MODES.join(", "))]
     UnknownSslMode,
 }
 

@@ -118,7 +118,7 @@ pub struct Shortening {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ChainBreak {
     /// An entry is missing, or stands in the wrong place.
-    #[error("entry {expected} is missing: entry {found} stands in its place")]
+    #[error("entry {expected} is missing; entry {found} follows instead")]
     Missing {
         /// The expected number.
         expected: AuditNumber,
@@ -126,10 +126,10 @@ pub enum ChainBreak {
         found: AuditNumber,
     },
     /// An entry was changed, or another one stands in its place.
-    #[error("entry {0} is not as it was written")]
+    #[error("entry {0} was changed")]
     Changed(AuditNumber),
     /// The service has found the log changed, and has begun a new chain.
-    #[error("entry {0} says that the log before it was changed")]
+    #[error("entry {0} records that the log before it was changed")]
     Recorded(AuditNumber),
     /// The last entries are missing.
     #[error("the entries after {last} are missing: the log ended with entry {head}")]

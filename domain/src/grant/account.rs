@@ -147,12 +147,12 @@ impl Account {
             return None;
         }
         let when = match left.as_secs().div_ceil(24 * 60 * 60) {
-            0 => "is at its end".to_owned(),
+            0 => "has ended".to_owned(),
             1 => "ends within a day".to_owned(),
             days => format!("ends within {days} days"),
         };
         let words =
-            format!("the grant {when}, and no refresh puts that off: a person must consent again");
+            format!("the grant {when} and cannot be extended: a person must consent again");
         Some(Fault::new(Fault::GRANT_EXPIRES_SOON, words))
     }
 

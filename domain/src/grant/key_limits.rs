@@ -52,7 +52,7 @@ pub struct KeyLimits {
 
 /// A key would expire later than the key that creates it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expires_at is later than that of the key that makes it")]
+#[error("expires_at is later than the expiry of the key that creates it")]
 pub struct OutlivesMaker;
 
 /// Returns the expiry of a new key, given the expiry `maker` of the key that creates it: the same time, unless the

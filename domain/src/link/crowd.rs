@@ -92,7 +92,7 @@ pub struct Underway {
 
 /// Too many consents are in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many consents are under way")]
+#[error("too many consents are in progress")]
 pub struct TooManyConsents {
     /// When to retry.
     pub retry_after: Duration,

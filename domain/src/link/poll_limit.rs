@@ -27,7 +27,7 @@ pub enum Poller {
 
 /// A poll came faster than the interval allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("asked faster than the interval allows")]
+#[error("polled faster than the interval allows")]
 pub struct PolledTooSoon {
     /// How long to wait.
     pub retry_after: Duration,

@@ -59,7 +59,7 @@ pub enum CipherError {
     /// The value is damaged, or it was sealed for another place.
     #[error("damaged, or sealed for another place")]
     Corrupt,
-    /// The value is too large to seal.
-    #[error("too large to seal")]
+    /// The value is too large to encrypt.
+    #[error("too large to encrypt")]
     TooLarge,
 }

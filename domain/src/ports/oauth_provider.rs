@@ -209,14 +209,14 @@ pub enum ProviderError {
         retry_after: Option<Duration>,
     },
     /// A response that violates the protocol: HTML, truncated JSON, more than 2 MiB, a redirect.
-    #[error("the provider's answer makes no sense: {detail}")]
+    #[error("the provider sent an invalid response: {detail}")]
     Nonsense {
         /// What was wrong with it.
         detail: String,
     },
     /// The provider does not accept this service: `invalid_client`, `unauthorized_client`, `invalid_scope`, no device
     /// flow. The operator must act.
-    #[error("the provider refuses this service: {code}: {detail}")]
+    #[error("the provider rejects this service's client: {code}: {detail}")]
     Misconfigured {
         /// The OAuth error code.
         code: String,
@@ -224,7 +224,7 @@ pub enum ProviderError {
         detail: String,
     },
     /// A definite refusal of this request, such as `invalid_grant`.
-    #[error("the provider refuses: {code}: {detail}")]
+    #[error("the provider rejected the request: {code}: {detail}")]
     Refused {
         /// The OAuth error code.
         code: String,

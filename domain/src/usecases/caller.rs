@@ -82,11 +82,11 @@ pub const KEY_NEEDED: Refusal = Refusal::Unauthorized(
 );
 /// For an auditor who tries to change something.
 pub const AUDITING_ONLY: Refusal =
-    Refusal::Forbidden("an auditor's key may read, and change nothing");
+    Refusal::Forbidden("an auditor's key may only read");
 /// For a key that was made for an account later.
 pub const READING_ONLY: Refusal =
-    Refusal::Forbidden("this key may read the token and the account, and nothing else");
+    Refusal::Forbidden("this key may only read the token and the account");
 /// For a workload that requests more than it may.
 pub const NOT_FOR_WORKLOADS: Refusal = Refusal::Forbidden(
-    "a workload may request link codes, poll them, and read the token and its account, and nothing else",
+    "a workload may only request and poll link codes, and read its token and account",
 );

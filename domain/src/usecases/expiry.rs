@@ -13,7 +13,7 @@ pub(super) fn in_the_future(
     now: Timestamp,
 ) -> Result<Option<Timestamp>, Refusal> {
     if at.is_some_and(|at| at <= now) {
-        let detail = format!("{field} is over already");
+        let detail = format!("{field} is in the past");
         return Err(Refusal::Unprocessable(detail));
     }
     Ok(at)

@@ -46,7 +46,7 @@ impl Housekeeping {
         if rows > 0 {
             tracing::warn!(
                 rows,
-                "the clock has been set back: what was dated too far ahead is due now"
+                "the clock was set back; work that was scheduled too far in the future is due now"
             );
         }
         Ok(())

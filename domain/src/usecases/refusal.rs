@@ -70,7 +70,7 @@ pub enum Refusal {
         retry_after: Duration,
     },
     /// An access key was used more often than it may be.
-    #[error("this access key was used more often than it may be")]
+    #[error("this access key was used more often than its limit allows")]
     KeyUsedTooOften {
         /// When it may be used again.
         retry_after: Duration,
@@ -84,7 +84,7 @@ pub enum Refusal {
         retry_after: Duration,
     },
     /// Too many consents are in progress, in this network or in all.
-    #[error("too many consents are under way")]
+    #[error("too many consents are in progress")]
     TooManyConsents {
         /// When to retry.
         retry_after: Duration,
@@ -113,7 +113,7 @@ pub enum Refusal {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A stored value cannot be decrypted.
-    #[error("a stored value does not open")]
+    #[error("a stored value cannot be decrypted")]
     Cipher(#[from] CipherError),
 }
 

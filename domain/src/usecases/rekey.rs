@@ -80,7 +80,7 @@ fn resealing(vault: &Vault, row: SealedRow) -> Option<Resealing> {
     match values {
         Ok(values) => Some(Resealing { row, values }),
         Err(error) => {
-            tracing::error!(row = row.id, %error, "a row cannot be sealed anew");
+            tracing::error!(row = row.id, %error, "a row cannot be re-encrypted");
             None
         }
     }

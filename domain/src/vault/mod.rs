@@ -151,7 +151,7 @@ impl Vault {
         let read = opened.and_then(|text| Extra::from_text(&text).ok_or(CipherError::Corrupt));
         read.unwrap_or_else(|error| {
             let provider = &owner.provider;
-            tracing::error!(%provider, %error, "the stored extra of an account cannot be opened; it is left out");
+            tracing::error!(%provider, %error, "the extra members of an account cannot be decrypted; they are left out");
             Extra::default()
         })
     }

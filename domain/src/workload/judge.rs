@@ -100,7 +100,7 @@ impl TrustedIssuer {
         let bound = names.map(|name| match claims.text(name) {
             Some(value) => Ok((name.clone(), value.into_owned())),
             None => {
-                let detail = format!("the token has no {name}, which names its workload for good");
+                let detail = format!("the token has no {name}, which identifies its workload permanently");
                 Err(WorkloadRefusal::new(Rule::ImmutableClaims, detail))
             }
         });

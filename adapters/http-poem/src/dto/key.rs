@@ -101,7 +101,7 @@ impl NewAccessKey {
     ///
     /// # Errors
     /// [`Code::InvalidRequest`](crate::error::Code::InvalidRequest) if `expires_at` is not a time,
-    /// [`Code::Unprocessable`](crate::error::Code::Unprocessable) for a network that is none or a number out of range.
+    /// [`Code::Unprocessable`](crate::error::Code::Unprocessable) for an invalid network or a number out of range.
     pub(crate) fn read(self) -> Result<KeyRequest, Problem> {
         let expires_at = self.expires_at.map(|text| text.read("expires_at"));
         let networks = self.networks.unwrap_or_default();

@@ -149,7 +149,7 @@ async fn a_lost_answer_is_a_reason_to_start_again() {
         detail: "used".to_owned(),
     };
     world.provider_answers(Err(refusal)).await;
-    let words = ["first answer was lost", "link again", "start again"];
+    let words = ["first response was lost", "link again", "start again"];
     browser.link(&code).await.assert(200, &words);
 }
 

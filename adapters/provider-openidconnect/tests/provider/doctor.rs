@@ -211,7 +211,7 @@ async fn a_provider_that_names_itself() {
 #[tokio::test]
 async fn a_code_that_only_the_state_ties_to_its_request() {
     let stub = Stub::start(|seen, base| dated(healthy(seen, base), 0)).await;
-    let words = ["the state alone", "https"];
+    let words = ["only the state", "https"];
     for name in ["linkedin", "slack"] {
         let settings = preset(name, &stub.base);
         expect(
@@ -730,7 +730,7 @@ async fn hints_about_the_secret() {
 async fn revocation() {
     let stub = described_as(json!({"revocation_endpoint": null})).await;
     let findings = check(good(&stub.base)).await;
-    let words = ["live on until they expire", "Set revocation_endpoint"];
+    let words = ["until they expire", "Set revocation_endpoint"];
     expect(&findings, About::Revocation, Verdict::Warning, &words);
 
     let stub = described_as(json!({"revocation_endpoint": "http://id.example.com/r"})).await;
@@ -740,7 +740,7 @@ async fn revocation() {
     // Slack's auth.revoke revokes one token.
     let stub = Stub::start(|seen, base| dated(healthy(seen, base), 0)).await;
     let findings = check(preset("slack", &stub.base)).await;
-    let words = ["the grant lives on"];
+    let words = ["its grant lives on"];
     expect(&findings, About::Revocation, Verdict::Warning, &words);
 }
 

@@ -50,7 +50,7 @@ impl DatabaseClock {
         };
         tracing::warn!(
             drift_ms = drift,
-            "this machine's clock is not the database's: the database's is used"
+            "this machine's clock differs from the database's; the database's clock is used"
         );
         drift
     }

@@ -88,7 +88,7 @@ impl Pool {
     pub(super) fn give_up(&self, generation: u64) {
         let mut current = self.lock();
         if current.generation == generation {
-            tracing::warn!("the database does not answer: its connections are made anew");
+            tracing::warn!("the database does not respond; reconnecting");
             let in_vain = current.in_vain.saturating_add(1);
             let limit = self.limit(in_vain);
             *current = Current {

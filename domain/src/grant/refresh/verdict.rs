@@ -91,7 +91,7 @@ pub fn judge(
             attempts.refused_since = Some(since);
             is_believed(since, others, now).then(|| {
                 let hours = now.since(since).as_secs() / 3600;
-                let words = format!("{cause}; so it has been for {hours} hours");
+                let words = format!("{cause}; this has lasted for {hours} hours");
                 Fault::new(code, words)
             })
         }
@@ -151,7 +151,7 @@ const INVALID_GRANT: &str = "invalid_grant";
 fn last_words(error: &ProviderError, ambiguous: bool) -> String {
     if ambiguous {
         format!(
-            "{error}; the answer to an earlier attempt was lost, or the database restored from a backup: the refresh token may have been spent before"
+            "{error}; the response to an earlier attempt was lost, or the database was restored from a backup: the refresh token may have been used before"
         )
     } else {
         error.to_string()

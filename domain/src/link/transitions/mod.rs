@@ -21,7 +21,7 @@ pub enum TransitionError {
     #[error("the link belongs to another browser")]
     OtherBrowser,
     /// The link has a callback already.
-    #[error("the link has taken a callback already")]
+    #[error("the link has already received a callback")]
     SecondCallback,
     /// The link relinks another account than this one.
     #[error("the link relinks another account")]
@@ -30,7 +30,7 @@ pub enum TransitionError {
     #[error("the link is not due")]
     NotDue,
     /// The next wrong return code ends the link.
-    #[error("the link has one try of a return code left")]
+    #[error("the link has one return code attempt left")]
     NoTriesLeft,
 }
 

@@ -88,7 +88,7 @@ pub enum StoreError {
     #[error("the row has changed since it was read")]
     Conflict,
     /// The stored data is invalid.
-    #[error("what is stored cannot be understood")]
+    #[error("the stored data is invalid")]
     Corrupt(#[source] Box<dyn Error + Send + Sync>),
     /// A row was changed by somebody who does not have the secret key.
     #[error(transparent)]

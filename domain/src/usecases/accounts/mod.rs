@@ -28,7 +28,7 @@ pub type AccountPage = Page<Account, AccountId>;
 
 /// For the enrolment key.
 pub const ENROLMENT_ONLY: Refusal =
-    Refusal::Forbidden("the enrolment key only asks for link codes");
+    Refusal::Forbidden("the enrolment key may only request link codes");
 
 /// Which accounts a caller wants to see.
 #[derive(Debug, Clone, Default)]

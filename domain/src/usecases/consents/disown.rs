@@ -30,7 +30,7 @@ impl Consents {
         let link = link.ok_or(UNKNOWN_CODE)?;
         let now = self.clock.now();
         let (id, at) = link.disownable(now).ok_or(UNKNOWN_CODE)?;
-        tracing::warn!(link = link.id.0, account = id.0, provider = %link.provider, "the person takes the consent back");
+        tracing::warn!(link = link.id.0, account = id.0, provider = %link.provider, "the person withdrew the consent");
         let account = self.accounts.account(id).await?.ok_or(UNKNOWN_CODE)?;
         if account.created_at == at {
             self.deletion.disown(id, visitor.address).await?;

@@ -100,7 +100,7 @@ impl Consents {
             }
             Ok(Err(refused)) => {
                 let address = visitor.address;
-                tracing::warn!(link = link.id.0, %address, "not confirmed: too many consents are under way");
+                tracing::warn!(link = link.id.0, %address, "not confirmed: too many consents are in progress");
                 Err(refused.into())
             }
             // Another request was faster: read the link again.

@@ -54,7 +54,7 @@ impl Consents {
             let kept = self.links.keep_callback(&link, sealed, answer, poll);
             match kept.await {
                 Ok(link) => {
-                    tracing::debug!(link = link.id.0, provider = %link.provider, "the person is back");
+                    tracing::debug!(link = link.id.0, provider = %link.provider, "the person came back from the provider");
                     return Ok(code);
                 }
                 // The same callback may have arrived twice at the same time.
@@ -119,8 +119,8 @@ impl Consents {
 }
 
 const FOREIGN: Refusal = Refusal::ForeignCallback(
-    "this answer of a provider belongs to no consent that this browser has under way",
+    "this response of a provider matches no consent in progress in this browser",
 );
 const OTHER: Refusal =
-    Refusal::ForeignCallback("the link of this answer has taken another answer of the provider");
-const OVER: Refusal = Refusal::ForeignCallback("the link of this answer has ended");
+    Refusal::ForeignCallback("the link has already received another response of the provider");
+const OVER: Refusal = Refusal::ForeignCallback("the link of this response has ended");

@@ -160,7 +160,7 @@ impl Links {
         let account = self.accounts.get(account).await?;
         let provider = self.providers.get(&account.key.provider)?.name();
         if named.is_some_and(|name| name != provider.as_str()) {
-            let detail = format!("the account of this key is one of the provider {provider}");
+            let detail = format!("the account of this key is at the provider {provider}");
             return Err(Refusal::Unprocessable(detail));
         }
         let relink = NewLinkKey::Relink {
@@ -233,7 +233,7 @@ impl Links {
                 Ok(LinkCreation::OverCapacity) => break,
                 Ok(LinkCreation::TooManyCodes(TooManyCodes { retry_after })) => {
                     let address = wanted.requester.address;
-                    tracing::warn!(address, "no link code: this network has got too many");
+                    tracing::warn!(address, "no link code: this network has requested too many");
                     return Err(Refusal::TooManyLinks { retry_after });
                 }
                 // The key was deleted with its account meanwhile.

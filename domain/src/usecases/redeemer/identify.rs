@@ -29,7 +29,7 @@ impl Redeemer {
         };
         let Some(owner) = self.owner(link, identity, relinked) else {
             let detail =
-                "another person consented than the one whose account was to be linked again";
+                "another person consented, but only the owner of the account can link it again";
             let mismatch = Fault::new("account_mismatch", detail);
             return Ok(Outcome::Over(Ending::Failed(mismatch)));
         };

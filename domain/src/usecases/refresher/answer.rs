@@ -130,7 +130,7 @@ impl Refresher {
 /// The provider keeps returning an expired token.
 fn expired_token() -> ProviderError {
     ProviderError::Nonsense {
-        detail: "the access token that the service has already, and which has expired".to_owned(),
+        detail: "an access token that the service already has and that has expired".to_owned(),
     }
 }
 
@@ -138,7 +138,7 @@ fn expired_token() -> ProviderError {
 pub(super) fn unsealable(error: CipherError) -> RefreshError {
     RefreshError {
         cause: ProviderError::Nonsense {
-            detail: format!("tokens that cannot be sealed: {error}"),
+            detail: format!("tokens that cannot be encrypted: {error}"),
         },
         may_have_acted: true,
     }

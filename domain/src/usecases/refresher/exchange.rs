@@ -48,7 +48,7 @@ impl ExchangeError {
 
 impl From<CipherError> for ExchangeError {
     fn from(error: CipherError) -> Self {
-        let words = format!("the stored refresh token does not open: {error}");
+        let words = format!("the stored refresh token cannot be decrypted: {error}");
         Self::Operator(Fault::new("internal_error", words))
     }
 }
@@ -197,8 +197,7 @@ impl Refresher {
 }
 
 fn client_changed() -> Fault {
-    let words = "the tokens came from another issuer, token endpoint or client id than the one that is configured now; put \
-                 the configuration back, or link the account again";
+    let words = "the tokens came from another issuer, token endpoint or client id than the one that is configured now; restore the configuration, or link the account again";
     Fault::new(Fault::CLIENT_CHANGED, words)
 }
 

@@ -152,7 +152,7 @@ impl OutageWatch {
         };
         let given_back = outage.with_probe_given_back(self.clock.now());
         if let Err(error) = self.change_outage(given_back).await {
-            tracing::warn!(%provider, %error, "a probe could not be given back");
+            tracing::warn!(%provider, %error, "the turn of a probe could not be passed on");
         }
     }
 
@@ -181,7 +181,7 @@ impl OutageWatch {
 
     fn report(&self, provider: &ProviderName, is_down: bool) {
         if is_down {
-            tracing::warn!(%provider, "outage: the provider is asked by one account at a time");
+            tracing::warn!(%provider, "outage: the provider is probed with one account at a time");
         } else {
             tracing::info!(%provider, "the provider answers again");
         }
@@ -223,7 +223,7 @@ impl OutageWatch {
 
 fn log_if_not_stored(provider: &ProviderName, noted: Result<(), StoreError>) {
     if let Err(error) = noted {
-        tracing::warn!(%provider, %error, "what is known of an outage could not be stored");
+        tracing::warn!(%provider, %error, "an outage could not be stored");
     }
 }
 

@@ -50,11 +50,11 @@ impl Refresher {
             Recorded::Stored if account.status != AccountStatus::Active => {
                 self.audit
                     .record(AuditEvent::recovered(account), Actor::Service, None);
-                tracing::info!(account = id, %provider, "refreshed: the grant is well again");
+                tracing::info!(account = id, %provider, "refreshed: the grant has recovered");
             }
             Recorded::Stored => tracing::debug!(account = id, %provider, "refreshed"),
             Recorded::Superseded => {
-                tracing::warn!(account = id, %provider, "refreshed too late: others came first");
+                tracing::warn!(account = id, %provider, "refreshed too late: newer tokens are stored");
             }
         }
         Ok(())

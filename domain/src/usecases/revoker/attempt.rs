@@ -53,7 +53,7 @@ impl From<StoreError> for AttemptError {
 
 impl From<CipherError> for AttemptError {
     fn from(error: CipherError) -> Self {
-        let words = format!("a token that is to be revoked does not open: {error}");
+        let words = format!("a token to be revoked cannot be decrypted: {error}");
         Self::Operator(Fault::new("internal_error", words))
     }
 }
@@ -230,8 +230,7 @@ const fn has_refresh_token(lease: &RevocationLease) -> bool {
 fn out_of_date() -> ProviderError {
     ProviderError::Refused {
         code: "access_token_expired".to_owned(),
-        detail: "the provider takes access tokens only, and does not know this one any more: the grant may live on; \
-                 the person can withdraw the consent there"
+        detail: "the provider revokes only access tokens, and no longer knows this one: the grant may live on until the person withdraws consent there"
             .to_owned(),
     }
 }

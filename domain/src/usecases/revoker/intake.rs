@@ -112,7 +112,7 @@ impl Revoker {
     ) -> Result<(), StoreError> {
         let provider = stray.provider.clone();
         let kept = self.revocations.keep_stray(stray).await?;
-        tracing::info!(%provider, kept, "tokens arrived that nobody waits for");
+        tracing::info!(%provider, kept, "tokens arrived after their link or account had ended");
         Ok(())
     }
 
@@ -154,6 +154,6 @@ impl Revoker {
 
 fn opened<T>(token: Result<T, CipherError>) -> Option<T> {
     token
-        .inspect_err(|error| tracing::error!(%error, "a token that is to be revoked does not open"))
+        .inspect_err(|error| tracing::error!(%error, "a token to be revoked cannot be decrypted"))
         .ok()
 }

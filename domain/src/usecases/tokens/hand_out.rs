@@ -133,7 +133,7 @@ impl Tokens {
 
 /// For an operator's key.
 pub const NOT_FOR_OPERATORS: Refusal =
-    Refusal::Forbidden("only an access key opens a token; operators' keys do not");
+    Refusal::Forbidden("only an access key can read a token; operators' keys cannot");
 
 pub(super) fn token_key(caller: &Caller) -> Result<&ShownKey, Refusal> {
     match caller {
@@ -203,11 +203,11 @@ fn warning(
     let end = tokens.access_end().planned_by();
     let left = end.map(|end| end.since(now));
     let hint = || {
-        let words = "the token says of itself (`exp`) that it has expired, and the provider gives no other one";
+        let words = "the token has expired according to its `exp`, and the provider issues no other one";
         Fault::new("token_may_have_expired", words)
     };
     let short = || {
-        let words = "the token expires sooner than was asked for";
+        let words = "the token expires sooner than requested";
         Fault::new("min_ttl_unmet", words)
     };
     last_error

@@ -15,7 +15,7 @@ use crate::usecases::{Ports, RefreshOnDemand, RefreshRequest, Refusal};
 const OURS: [&str; 2] = [Fault::UNAVAILABLE, Fault::NOT_CONFIGURED];
 
 /// The refusal for a healthy account without a refresh token, while its access token is valid.
-pub const NOTHING_TO_REFRESH_WITH: &str = "the provider gave no refresh token, so there is nothing to refresh with; the access token serves as long as it lasts";
+pub const NOTHING_TO_REFRESH_WITH: &str = "the provider gave no refresh token, so the account cannot be refreshed; the access token is served until it expires";
 
 /// How long a caller waits for a refresh. The rest of the request fits into the 15 s limit of a response.
 const TIMEOUT: Duration = Duration::from_secs(14);
@@ -110,7 +110,7 @@ fn no_token_now(tokens: &StoredTokens, now: Timestamp) -> Refusal {
         return Refusal::ProviderNotConfigured(fault.detail.clone());
     }
     let next = tokens.account.next_refresh_at;
-    let under_way = || "the token is being refreshed; ask again".to_owned();
+    let under_way = || "the token is being refreshed; try again soon".to_owned();
     Refusal::ProviderUnavailable {
         detail: fault.map_or_else(under_way, |fault| fault.detail),
         retry_after: next.map_or(Duration::ZERO, |at| at.since(now)),

@@ -1,4 +1,4 @@
-//! What a store promises.
+//! The contract of a store.
 
 mod accounts;
 mod admin_sessions;
@@ -45,8 +45,8 @@ pub trait Fixture: Send + Sync {
     fn store(&self) -> Arc<dyn TokenStore>;
 }
 
-/// Puts a future on the heap. It is made in here, since unoptimised code would keep the futures of all cases on the stack of
-/// [`run`], and threads of tests have little of that.
+/// Boxes a future. It is created in here, because unoptimised code would keep the futures of all cases on the stack of
+/// [`run`], and test threads have a small one.
 #[inline(never)]
 fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
     Box::pin(make())
@@ -61,11 +61,11 @@ macro_rules! run_each {
     })+)+};
 }
 
-/// Runs the suite; `make` makes a fresh, empty store each time. Some cases use many tasks: run it on a runtime with
+/// Runs the suite; `make` creates an empty store for each case. Some cases use many tasks: run it on a runtime with
 /// several threads.
 ///
 /// # Panics
-/// When the store breaks a promise.
+/// When the store violates the contract.
 pub async fn run<M, Making, F>(make: M)
 where
     M: Fn() -> Making,

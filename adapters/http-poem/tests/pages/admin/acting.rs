@@ -148,7 +148,7 @@ async fn nobody_is_asked_again_whom_the_provider_does_not_name() {
     let mut browser = logged_in(&world, ADMIN).await;
     browser.get(&account).await;
     let page = browser.send_form(&format!("{account}/relink"), &[]).await;
-    page.assert(422, &["does not say whose account"]);
+    page.assert(422, &["does not identify people"]);
 }
 
 #[tokio::test]

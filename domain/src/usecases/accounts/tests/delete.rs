@@ -153,7 +153,7 @@ async fn a_refresh_token_that_is_refused_does_not_keep_the_access_token() {
     let (_, key) = stage.linked().await;
     stage.provider.answer_revoke(Err(ProviderError::Refused {
         code: "invalid_request".to_owned(),
-        detail: "access tokens only".to_owned(),
+        detail: "only access tokens".to_owned(),
     }));
     stage.provider.answer_revoke(Ok(Revoked::Revoked));
     let status = stage.delete(&key).await.unwrap();

@@ -261,7 +261,7 @@ async fn a_no_after_a_lost_answer_says_to_link_again() {
         }
         let Fault { code: told, detail } = stage.report(&link, &key).await.error.unwrap();
         assert_eq!(told, code);
-        let says_so = detail.contains("first answer was lost") && detail.contains("link again");
+        let says_so = detail.contains("first response was lost") && detail.contains("link again");
         assert_eq!(says_so, code == "answer_lost", "{detail}");
         assert!(detail.contains("invalid_grant"), "{detail}");
     }

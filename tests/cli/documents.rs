@@ -75,6 +75,7 @@ fn variables_in_other_documents_are_known() {
     let known = known_variables();
     for path in [
         "README.md",
+        "docs/BACKUP.md",
         "docs/DEPLOYMENT.md",
         "docs/OPERATIONS.md",
         "docs/POSTGRESQL.md",

@@ -66,7 +66,7 @@ fn section(text: &mut String, name: &str, profile: &Profile) {
     for (what, words) in lines(profile) {
         writeln!(text, "- {what}: {words}").unwrap();
     }
-    text.push_str("\nSet up at the provider:\n\n");
+    text.push_str("\nSetup:\n\n");
     for step in &profile.setup.steps {
         writeln!(text, "- {step}").unwrap();
     }

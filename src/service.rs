@@ -227,17 +227,17 @@ impl Service {
         &self.public_url
     }
 
-    /// Serves until `told_to_stop` completes, then finishes work in progress. If a part of the service ends by itself,
+    /// Serves until `stop` completes, then finishes work in progress. If a part of the service ends by itself,
     /// the others finish as well: a service that neglects links or grants must be restarted.
     ///
     /// # Errors
     /// When a part has ended by itself, or a response could not be saved.
     pub(crate) async fn run_until(
         mut self,
-        told_to_stop: impl Future<Output = ()>,
+        stop: impl Future<Output = ()>,
     ) -> Result<Exit, Failure> {
         let ended = tokio::select! {
-            () = told_to_stop => None,
+            () = stop => None,
             ended = self.ended.recv() => ended,
         };
         if let Some(part) = ended {
@@ -316,13 +316,13 @@ async fn answer(
     app: impl IntoEndpoint<Endpoint: 'static>,
     mut stopped: Stop,
 ) -> io::Result<()> {
-    let told = async move {
+    let stop = async move {
         // An error means that the sender is gone, which also means to stop.
         let _ = stopped.wait_for(|stop| *stop).await;
     };
     let server = Server::new_with_acceptor(acceptor);
     server
-        .run_with_graceful_shutdown(app, told, Some(GRACE))
+        .run_with_graceful_shutdown(app, stop, Some(GRACE))
         .await
 }
 

@@ -67,13 +67,13 @@ fn count(metrics: Arc<Metrics>, store: &OpenStore, stop: Stop) -> impl Future<Ou
 
 async fn answer_scrapes(acceptor: TcpAcceptor, metrics: Arc<Metrics>, mut stop: Stop) {
     let app = central_oauth_http_poem::metrics_app(move || metrics.text());
-    let told = async move {
+    let stop = async move {
         // An error means that the sender is gone, which also means to stop.
         let _ = stop.wait_for(|stop| *stop).await;
     };
     let connections = Connections::new(MOST_SCRAPERS);
     let server = Server::new_with_acceptor(connections.guard(acceptor));
-    let ended = server.run_with_graceful_shutdown(app, told, Some(Watching::GRACE));
+    let ended = server.run_with_graceful_shutdown(app, stop, Some(Watching::GRACE));
     if let Err(error) = ended.await {
         let error = &error as &dyn std::error::Error;
         tracing::error!(error, "metrics can no longer be scraped");

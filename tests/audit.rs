@@ -17,7 +17,7 @@ use support::linking::link;
 use support::process::{self, eventually, within};
 use support::service::Service;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// Secrets that must not be in the log.
 const STRANGER: &str = "coak_a-bearer-that-is-no-key-of-this-service";
 
@@ -34,7 +34,7 @@ async fn sandbox() -> Sandbox {
 async fn audit(service: &Service, arguments: &[&str]) -> Output {
     let arguments = [&["audit"], arguments].concat();
     let mut command = service.command(&arguments);
-    let output = within(PATIENCE, "audit", command.output()).await;
+    let output = within(TIMEOUT, "audit", command.output()).await;
     output.expect("audit does not run")
 }
 
@@ -214,7 +214,7 @@ async fn the_chain_goes_on_under_a_new_secret_key() {
     let before = verified(&service, &[]).await;
     service.set("SECRET_KEY", NEW_KEY);
     service.set("PREVIOUS_SECRET_KEYS", Service::SECRET_KEY);
-    let rekeyed = within(PATIENCE, "rekey", service.command(&["rekey"]).output()).await;
+    let rekeyed = within(TIMEOUT, "rekey", service.command(&["rekey"]).output()).await;
     assert!(rekeyed.expect("rekey does not run").status.success());
     service.set("PREVIOUS_SECRET_KEYS", "");
     service.run().await;
@@ -242,7 +242,7 @@ async fn three_replicas_write_one_chain() {
     let during = verified(&services[0], &[]).await;
     let accounts: BTreeSet<_> = accounts.into_iter().collect();
     assert_eq!(accounts.len(), 6);
-    eventually(PATIENCE, "the entries of all replicas", async || {
+    eventually(TIMEOUT, "the entries of all replicas", async || {
         let all = entries(&client, &services[0], "").await;
         let ids = all
             .iter()

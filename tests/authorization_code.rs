@@ -22,7 +22,7 @@ use support::process::{self, eventually, within};
 use support::service::Service;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 const SCOPES: &str = "openid profile email offline_access";
 
 /// A service with this flow, and its provider.
@@ -281,7 +281,7 @@ async fn a_person_types_the_return_code_into_the_program() {
     let mut keyboard = link.stdin.take().unwrap();
     let mut events = BufReader::new(link.stdout.take().unwrap()).lines();
     let mut next = async || {
-        let line = within(PATIENCE, "an event", events.next_line()).await;
+        let line = within(TIMEOUT, "an event", events.next_line()).await;
         let line = line.unwrap().expect("an event");
         serde_json::from_str::<Value>(&line).unwrap()
     };
@@ -310,7 +310,7 @@ async fn a_person_types_the_return_code_into_the_program() {
     let linked = next().await;
     assert_eq!(linked["status"], "linked", "{linked}");
     assert_eq!(linked["account"]["provider"], "default");
-    let ended = within(PATIENCE, "the end of `link`", link.wait()).await;
+    let ended = within(TIMEOUT, "the end of `link`", link.wait()).await;
     assert!(ended.unwrap().success());
     browser.wait_for_text("can now use this account").await;
     browser.close().await;

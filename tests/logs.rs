@@ -15,7 +15,7 @@ use support::linking::link;
 use support::process::{eventually, free_port};
 use support::service::Service;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 async fn service(access_token_ttl: Duration) -> (Sandbox, Service) {
     let options = SandboxOptions {
@@ -57,7 +57,7 @@ async fn at_info_there_is_every_link_verdict_and_revocation_and_nothing_else() {
     let key = link(&service).await;
     // Tokens last for 3 s: they are refreshed, which is not logged at this level.
     let mut id = String::new();
-    eventually(PATIENCE, "a refresh", async || {
+    eventually(TIMEOUT, "a refresh", async || {
         let account = client.get(service.url("/v1/accounts")).bearer_auth(&key);
         let account = http::send(account).await.expect(200);
         account.json["items"][0]["id"]
@@ -116,7 +116,7 @@ async fn a_grant_that_ends_is_told_once() {
     let (sandbox, mut service) = service(Duration::from_secs(3)).await;
     link(&service).await;
     sandbox.stop().await.unwrap();
-    eventually(PATIENCE, "a failure", async || {
+    eventually(TIMEOUT, "a failure", async || {
         service.logs().contains("not refreshed")
     })
     .await;
@@ -214,7 +214,7 @@ async fn what_happens_by_itself_names_its_trace() {
     let key = link(&service).await;
     sandbox.stop().await.unwrap();
     let told = async |message: &str| {
-        eventually(PATIENCE, message, async || service.logs().contains(message)).await;
+        eventually(TIMEOUT, message, async || service.logs().contains(message)).await;
     };
     told("not refreshed").await;
     let delete = http::client().delete(service.url("/v1/accounts/1"));

@@ -17,7 +17,7 @@ use support::service::Service;
 use support::tokens::{token, working_token, works};
 
 /// Long enough for everything in these tests, even on a very slow machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A sandbox whose Alice consents at once.
 async fn sandbox() -> Sandbox {
@@ -115,13 +115,13 @@ async fn a_restart_of_the_database_loses_nothing() {
     let mut service = replica(&sandbox, &database.url).await;
     let (client, key) = (http::client(), link(&service).await);
     cluster.restart();
-    eventually(PATIENCE, "a token", async || {
+    eventually(TIMEOUT, "a token", async || {
         token(&client, &service, &key).await.status == 200
     })
     .await;
     cluster.kill();
     // A cached token is served for half a second after it was confirmed.
-    eventually(PATIENCE, "no token", async || {
+    eventually(TIMEOUT, "no token", async || {
         token(&client, &service, &key).await.status == 503
     })
     .await;
@@ -129,7 +129,7 @@ async fn a_restart_of_the_database_loses_nothing() {
     assert_eq!(refused.str("code"), "store_unavailable");
     assert!(refused.headers.contains_key("retry-after"));
     cluster.start_again();
-    eventually(PATIENCE, "a token that works", async || {
+    eventually(TIMEOUT, "a token that works", async || {
         let answer = token(&client, &service, &key).await;
         answer.status == 200 && works(&client, &sandbox, answer.str("access_token")).await
     })
@@ -170,7 +170,7 @@ async fn replicas_are_listed_until_they_stop() {
     let (sandbox, database) = (sandbox().await, Cluster::shared().create_database());
     let mut one = replica(&sandbox, &database.url).await;
     let mut other = replica(&sandbox, &database.url).await;
-    eventually(PATIENCE, "two replicas", async || {
+    eventually(TIMEOUT, "two replicas", async || {
         replicas(&one).await.as_array().map(Vec::len) == Some(2)
     })
     .await;
@@ -195,7 +195,7 @@ async fn a_newer_version_migrates_beside_an_older_one() {
                  CREATE TABLE ribbons (id BIGINT PRIMARY KEY); \
                  INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_newer', 0)";
     cluster.execute(&database.name, newer);
-    eventually(PATIENCE, "a refreshed token", async || {
+    eventually(TIMEOUT, "a refreshed token", async || {
         let answer = token(&client, &old, &key).await.expect(200);
         answer.str("access_token") != first.str("access_token")
     })

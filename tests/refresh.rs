@@ -21,7 +21,7 @@ use support::tokens::{has_run_out, token, working_token, works};
 
 const LIFETIME: Duration = Duration::from_secs(4);
 /// Long enough for everything in these tests, even on a very slow machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A sandbox whose Alice consents at once.
 async fn sandbox(access_token_ttl: Duration) -> Sandbox {
@@ -158,7 +158,7 @@ async fn many_callers_always_get_a_token_that_works() {
     let key = link(&service).await;
     let crowd = Crowd::ask((0..32).map(|_| service.url("/v1/token")), &sandbox, &key);
     let (client, mut generations) = (http::client(), BTreeSet::new());
-    eventually(PATIENCE, "tokens and refreshes", async || {
+    eventually(TIMEOUT, "tokens and refreshes", async || {
         let account = account(&client, &service).await;
         assert_eq!(account["status"], "active", "{account}");
         generations.extend(account["last_refreshed_at"].as_str().map(str::to_owned));
@@ -190,7 +190,7 @@ async fn two_processes_on_one_database_share_a_grant() {
     let key = link(&first).await;
     let urls = [&first, &second].map(|service| service.url("/v1/token?min_ttl=1"));
     let crowd = Crowd::ask(urls.into_iter().cycle().take(16), &sandbox, &key);
-    eventually(PATIENCE, "refreshes", async || {
+    eventually(TIMEOUT, "refreshes", async || {
         let is_long = crowd.began.elapsed() >= Duration::from_secs(12);
         is_long && told(&first) + told(&second) >= 3
     })
@@ -230,7 +230,7 @@ async fn a_grant_survives_crashes() {
     // At any moment between two refreshes, and down beyond the next one or not.
     for (lives, is_down) in [(0, 0), (700, 4500), (1900, 0), (2400, 1500), (1300, 5000)] {
         loop {
-            eventually(PATIENCE, "a refresh", async || {
+            eventually(TIMEOUT, "a refresh", async || {
                 let answer = token(&client, &service, &key).await.expect(200);
                 let fresh = answer.str("access_token").to_owned();
                 std::mem::replace(&mut known, fresh.clone()) != fresh
@@ -245,7 +245,7 @@ async fn a_grant_survives_crashes() {
         service.run().await;
         working_token(&client, &service, &sandbox, &key).await;
     }
-    eventually(PATIENCE, "all is well", async || {
+    eventually(TIMEOUT, "all is well", async || {
         account(&client, &service).await["status"] == "active"
     })
     .await;
@@ -320,7 +320,7 @@ async fn an_outage_is_borne_and_told() {
     door.shut.store(true, Ordering::Relaxed);
 
     // The stored token is served until it expires.
-    eventually(PATIENCE, "the failure", async || {
+    eventually(TIMEOUT, "the failure", async || {
         let stored = token(&client, &service, &key).await;
         refresh(&client, &service, &key).await;
         let answer = token(&client, &service, &key).await;
@@ -331,7 +331,7 @@ async fn an_outage_is_borne_and_told() {
     })
     .await;
     // Then the response is an error with `Retry-After`.
-    eventually(PATIENCE, "the refusal", async || {
+    eventually(TIMEOUT, "the refusal", async || {
         let answer = token(&client, &service, &key).await;
         let waits: u64 = answer.header("retry-after").parse().unwrap_or(0);
         answer.status == 503 && answer.json["code"] == "provider_unavailable" && waits > 0
@@ -342,7 +342,7 @@ async fn an_outage_is_borne_and_told() {
 
     let before = door.passed.load(Ordering::Relaxed);
     door.shut.store(false, Ordering::Relaxed);
-    eventually(PATIENCE, "the recovery", async || {
+    eventually(TIMEOUT, "the recovery", async || {
         let answer = token(&client, &service, &key).await;
         answer.status == 200 && works(&client, &sandbox, answer.str("access_token")).await
     })

@@ -18,7 +18,7 @@ use support::tokens::has_run_out;
 
 const SCOPES: &str = "openid profile offline_access";
 const LIFETIME: Duration = Duration::from_secs(5);
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 async fn provider() -> OidcProvider {
     let options = OidcOptions {
@@ -60,7 +60,7 @@ async fn expect_accepted(
     service: &Service,
     link: &Confirmed,
 ) {
-    eventually(PATIENCE, "a token that works", async || {
+    eventually(TIMEOUT, "a token that works", async || {
         let asked = Instant::now();
         let token = token(client, service, link).await.expect(200);
         assert_eq!(token.json["account"]["status"], "active", "{}", token.text);
@@ -77,7 +77,7 @@ async fn expect_accepted(
 
 /// Waits for a new token that is not refreshed for a while.
 async fn refreshed(client: &Client, service: &Service, link: &Confirmed, known: &mut String) {
-    eventually(PATIENCE, "a refresh", async || {
+    eventually(TIMEOUT, "a refresh", async || {
         let answer = token(client, service, link).await.expect(200);
         let fresh = answer.str("access_token").to_owned();
         let is_new = std::mem::replace(known, fresh.clone()) != fresh;

@@ -16,7 +16,7 @@ use support::service::Service;
 use support::tokens::{token, works};
 
 /// Long enough for everything in these tests, even on a very slow machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Behaves like SQLite on a nearly full disk: small rows fit, and a row of tokens rolls its transaction back.
 struct NearlyFull {
@@ -121,17 +121,17 @@ async fn no_refresh_token_is_spent_that_could_not_be_replaced() {
     assert_eq!(presented(&sandbox), before + 1);
     full.make_room().await;
 
-    eventually(PATIENCE, "readiness", async || {
+    eventually(TIMEOUT, "readiness", async || {
         status(&client, &service, "/v1/readyz").await == 200
     })
     .await;
-    eventually(PATIENCE, "the token that was kept in memory", async || {
+    eventually(TIMEOUT, "the token that was kept in memory", async || {
         let stored = token(&client, &service, &key).await;
         works(&client, &sandbox, stored.str("access_token")).await
     })
     .await;
     let refreshed = async || refresh(&client, &service, &key).await.status == 200;
-    eventually(PATIENCE, "the next refresh", refreshed).await;
+    eventually(TIMEOUT, "the next refresh", refreshed).await;
     assert_eq!(presented(&sandbox), before + 2);
     assert!(service.stop().await.success());
     sandbox.stop().await.expect("the sandbox failed");

@@ -17,7 +17,7 @@ use support::http;
 use support::process::{eventually, within};
 use support::service::Service;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn the_api_can_be_tried_out_without_the_internet() {
@@ -44,7 +44,7 @@ async fn shown(browser: &Browser, service: &Service) -> BTreeSet<String> {
                   block.querySelector('.opblock-summary-method').textContent + ' ' + \
                   block.querySelector('.opblock-summary-path').dataset.path)";
     let mut shown = BTreeSet::new();
-    eventually(PATIENCE, "the operations", async || {
+    eventually(TIMEOUT, "the operations", async || {
         shown = texts(&run(browser, script).await);
         shown.len() >= count
     })
@@ -98,7 +98,7 @@ async fn expect_complaints_to_be_seen(browser: &Browser, service: &Service) {
                   const image = new Image(); image.src = 'https://example.com/image.png'";
     run(browser, script).await;
     let mut heard = String::new();
-    eventually(PATIENCE, "complaints", async || {
+    eventually(TIMEOUT, "complaints", async || {
         heard.push_str(&complaints(browser).await.join("\n"));
         heard.contains("a complaint") && heard.contains("example.com")
     })
@@ -107,7 +107,7 @@ async fn expect_complaints_to_be_seen(browser: &Browser, service: &Service) {
 
 async fn run(browser: &Browser, script: &str) -> Value {
     let ran = browser.client.execute(script, Vec::new());
-    within(PATIENCE, script, ran).await.unwrap()
+    within(TIMEOUT, script, ran).await.unwrap()
 }
 
 fn texts(value: &Value) -> BTreeSet<String> {

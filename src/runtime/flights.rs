@@ -124,7 +124,7 @@ impl<K: Key, S: State> Flights<K, S> {
                 return;
             }
             while let Some(landed) = tasks.join_next().await {
-                told(landed);
+                log_panic(landed);
             }
         }
     }
@@ -132,7 +132,7 @@ impl<K: Key, S: State> Flights<K, S> {
     fn spawn(&self, flight: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = lock(&self.tasks);
         while let Some(landed) = tasks.try_join_next() {
-            told(landed);
+            log_panic(landed);
         }
         // The first caller finds it in their own trace, and its log lines under their request id.
         tasks.spawn(flight.in_current_span());
@@ -140,7 +140,7 @@ impl<K: Key, S: State> Flights<K, S> {
 }
 
 /// If a task has panicked, its work is due again when the lease expires.
-fn told(landed: Result<(), JoinError>) {
+fn log_panic(landed: Result<(), JoinError>) {
     if let Err(error) = landed {
         tracing::error!(error = &error as &dyn Error, "a task ended too early");
     }

@@ -1,7 +1,7 @@
 //! The service crashes during a provider call, at every stage of a link.
 
 use super::provider::Endpoint;
-use super::scene::{Link, PATIENCE, Scene, all};
+use super::scene::{Link, Scene, TIMEOUT, all};
 use super::trouble::Trouble;
 use crate::support::process::eventually;
 
@@ -36,7 +36,7 @@ async fn outlives_a_crash(endpoint: Endpoint) {
 /// Kills the service while it waits for a response of this endpoint.
 async fn die_over(scene: &mut Scene, link: &Link, endpoint: Endpoint) {
     let pressed = link.person.press("confirm", &link.code);
-    let asked = eventually(PATIENCE, "the question", async || {
+    let asked = eventually(TIMEOUT, "the question", async || {
         !scene.provider.asked(endpoint).is_empty()
     });
     if endpoint == Endpoint::DeviceAuthorization {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::provider::Endpoint::{DeviceAuthorization, Token, Userinfo};
-use super::scene::{PATIENCE, Scene, all};
+use super::scene::{Scene, TIMEOUT, all};
 use super::trouble::Trouble;
 use crate::support::http;
 use crate::support::process::eventually;
@@ -64,7 +64,7 @@ async fn a_pause_without_measure() {
     let harm = Trouble::Http503(u32::MAX);
     scene.provider.suffer(Token, harm).await;
     link.person.press("confirm", &link.code).await.expect(303);
-    eventually(PATIENCE, "the first question", async || {
+    eventually(TIMEOUT, "the first question", async || {
         !scene.provider.asked(Token).is_empty()
     })
     .await;

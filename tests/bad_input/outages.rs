@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
 use super::provider::Endpoint;
-use super::scene::{Link, PATIENCE, Scene, all};
+use super::scene::{Link, Scene, TIMEOUT, all};
 use super::trouble::Trouble;
 use crate::support::http;
 use crate::support::process::eventually;
@@ -96,7 +96,7 @@ async fn redeem(scene: &Scene, link: &Link, trouble: Trouble) {
     scene.expect_status(link, "authorizing").await;
     scene.provider.recover().await;
     let asked = scene.provider.asked(endpoint).len();
-    eventually(PATIENCE, "a good poll", async || {
+    eventually(TIMEOUT, "a good poll", async || {
         scene.provider.asked(endpoint).len() > asked
     })
     .await;
@@ -131,7 +131,7 @@ fn failures(scene: &Scene) -> usize {
 
 async fn expect_failures(scene: &Scene, wanted: usize) {
     let so_many = async || failures(scene) >= wanted;
-    eventually(PATIENCE, "failed questions", so_many).await;
+    eventually(TIMEOUT, "failed questions", so_many).await;
 }
 
 /// There is at least a second between two requests, and as much as the provider asked for.

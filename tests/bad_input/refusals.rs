@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::provider::Endpoint::{self, DeviceAuthorization, Token, Userinfo};
-use super::scene::{PATIENCE, Scene, all};
+use super::scene::{Scene, TIMEOUT, all};
 use super::trouble::Trouble;
 use crate::support::http;
 use crate::support::process::eventually;
@@ -117,7 +117,7 @@ async fn a_no_about_the_person_ends_no_link() {
     scene.provider.suffer(Userinfo, no).await;
     link.person.press("confirm", &link.code).await.expect(303);
     let failed = "asking the provider failed";
-    eventually(PATIENCE, "a no", async || scene.log().contains(failed)).await;
+    eventually(TIMEOUT, "a no", async || scene.log().contains(failed)).await;
     scene.expect_status(&link, "authorizing").await;
     scene.provider.recover().await;
     scene.wait_for(&link, "linked").await;

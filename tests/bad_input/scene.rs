@@ -18,7 +18,7 @@ pub(super) const CLIENT_ID: &str = "central-oauth-tests";
 pub(super) const CLIENT_SECRET: &str = "client-secret-9f8e7d";
 pub(super) const CLIENT_NAME: &str = "nightly backup on db1";
 /// Time limit for everything in these tests.
-pub(super) const PATIENCE: Duration = Duration::from_secs(90);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(90);
 
 pub(super) struct Scene {
     pub(super) service: Service,
@@ -158,7 +158,7 @@ impl Scene {
                 assert!(["pending", "authorizing"].contains(&answer.str("status")));
             }
         };
-        within(PATIENCE, status, polls).await
+        within(TIMEOUT, status, polls).await
     }
 
     /// Returns the service's log, without colours.
@@ -209,5 +209,5 @@ pub(super) async fn all(scenes: impl IntoIterator<Item = impl Future<Output = ()
             }
         }
     });
-    within(5 * PATIENCE, "all scenes", played).await;
+    within(5 * TIMEOUT, "all scenes", played).await;
 }

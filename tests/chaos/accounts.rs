@@ -24,7 +24,7 @@ const FIRST: usize = 9;
 const TRIES: usize = 5;
 const LOOKS: usize = 40;
 /// How long the last retries may take before a grant counts as lost.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 /// The pause between two checks.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -102,7 +102,7 @@ async fn look_at(http: &Client, sandbox: &Sandbox, url: &str, account: &Account)
             }
             Err(why) => why,
         };
-        if why.starts_with("409 ") || start.elapsed() > PATIENCE {
+        if why.starts_with("409 ") || start.elapsed() > TIMEOUT {
             return Some(why);
         }
         sleep(PAUSE).await;

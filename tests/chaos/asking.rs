@@ -20,7 +20,7 @@ use super::liveness::Gap;
 use super::pursuit;
 
 /// How long an impatient client waits for a response.
-pub(super) const PATIENCE: Duration = Duration::from_millis(500);
+pub(super) const TIMEOUT: Duration = Duration::from_millis(500);
 /// How long a patient client waits.
 const LONG_PATIENCE: Duration = Duration::from_secs(20);
 /// The service promises an answer within this time.
@@ -153,13 +153,13 @@ impl Asking {
             over: Arc::default(),
             tally: Arc::default(),
             pursuits: Arc::default(),
-            patience: PATIENCE,
+            patience: TIMEOUT,
             dice: fastrand::Rng::with_seed(seed),
             http: http::client(),
         };
         let mut running = JoinSet::new();
         for number in 0..clients {
-            let patience = [PATIENCE, LONG_PATIENCE][number % 2];
+            let patience = [TIMEOUT, LONG_PATIENCE][number % 2];
             let dice = asker.dice.fork();
             let client = Asker {
                 patience,
@@ -214,7 +214,7 @@ impl Asker {
         let answer = timeout(self.patience, http::try_send(request.bearer_auth(key))).await;
         let until = self.sandbox.elapsed();
         // A client that waited long learns that it got no response, not that the account had no token before.
-        let is_hurried = self.patience == PATIENCE;
+        let is_hurried = self.patience == TIMEOUT;
         let since = if is_hurried { asked_at } else { until };
         let has_left = answer.is_err();
         if until > asked_at + ANSWER_WITHIN && (has_left || matches!(answer, Ok(Ok(_)))) {
@@ -252,7 +252,7 @@ impl Asker {
         self.note(|tally| is_news = tally.misses(account, since));
         if is_news && !self.is_over() {
             let pursuer = Asker {
-                patience: PATIENCE,
+                patience: TIMEOUT,
                 ..self.clone()
             };
             let mut pursuits = lock(&self.pursuits);

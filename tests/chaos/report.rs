@@ -7,7 +7,7 @@ use std::time::Duration;
 use central_oauth_sandbox_poem::{Delivery, Ledger, RefreshOutcome};
 
 use super::accounts::Lost;
-use super::asking::{Account, PATIENCE, Rejection, Seen, Tally};
+use super::asking::{Account, Rejection, Seen, TIMEOUT, Tally};
 use super::judge::{Ambiguity, Repeat, end_of};
 use super::liveness::Design;
 use super::scenario::Scenario;
@@ -280,7 +280,7 @@ impl Report {
                 trouble
                     .process
                     .is_none_or(|in_trouble| in_trouble == *process)
-                    && trouble.from <= *asked_at + PATIENCE
+                    && trouble.from <= *asked_at + TIMEOUT
                     && *asked_at <= trouble.well_at
             })
         })

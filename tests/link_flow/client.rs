@@ -12,7 +12,7 @@ use crate::support::oidc::OidcProvider;
 use crate::support::process::eventually;
 use crate::support::service::Service;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// Required remaining lifetime of a token that is examined: enough on a very slow machine.
 const LEFT: u64 = 3;
 
@@ -74,7 +74,7 @@ impl Program<'_> {
     /// Polls at the service's pace until the link has this status.
     pub(crate) async fn wait_for(&self, status: &str) {
         let mut last = Value::Null;
-        eventually(PATIENCE, status, async || {
+        eventually(TIMEOUT, status, async || {
             tokio::time::sleep(Duration::from_secs(self.link.number("interval"))).await;
             last = self.poll().await.json;
             last["status"] == status
@@ -91,7 +91,7 @@ impl Program<'_> {
     /// Returns a token with enough remaining lifetime, or else its successor.
     pub(crate) async fn token(&self) -> String {
         let mut token = String::new();
-        eventually(PATIENCE, "a token that lasts", async || {
+        eventually(TIMEOUT, "a token that lasts", async || {
             let answer = http::send(self.with_key(self.http.get(&self.token_url))).await;
             let answer = answer.expect(200);
             assert_eq!(answer.header("cache-control"), "no-store");

@@ -14,7 +14,7 @@ use super::support::linking::link;
 use super::support::process::eventually;
 use super::support::service::Service;
 use super::support::tokens::{token, working_token};
-use super::{PATIENCE, sandbox, sandbox_that};
+use super::{TIMEOUT, sandbox, sandbox_that};
 
 /// The documented proxy in front of these replicas, with no other proxy in front of it.
 fn proxy(replicas: &[Service]) -> HaProxy {
@@ -55,7 +55,7 @@ async fn any_request_may_reach_any_replica() {
         replica.reach_through(proxy.port());
     }
     let client = http::client();
-    eventually(PATIENCE, "the proxy", async || {
+    eventually(TIMEOUT, "the proxy", async || {
         let ready = http::try_send(client.get(replicas[0].url("/v1/readyz"))).await;
         ready.is_ok_and(|answer| answer.status == 200)
     })
@@ -70,7 +70,7 @@ async fn any_request_may_reach_any_replica() {
     for replica in &mut replicas {
         replica.kill().await;
     }
-    eventually(PATIENCE, "a token", async || {
+    eventually(TIMEOUT, "a token", async || {
         token(&client, &through, &key).await.status == 200
     })
     .await;
@@ -105,7 +105,7 @@ async fn people_have_their_own_addresses_behind_a_proxy_in_front_and_nobody_else
         (&behind, "198.51.100.7", "198.51.100.8", 404),
         (&alone, "198.51.100.9", "127.0.0.1", 429),
     ] {
-        eventually(PATIENCE, "too many wrong codes", async || {
+        eventually(TIMEOUT, "too many wrong codes", async || {
             guess(proxy, guesser)
                 .await
                 .is_ok_and(|status| status == 429)
@@ -137,7 +137,7 @@ async fn programs_are_told_to_come_back_when_no_replica_is_ready() {
         replica.run().await;
     }
     let client = http::client();
-    eventually(PATIENCE, "the proxy", async || {
+    eventually(TIMEOUT, "the proxy", async || {
         ask(&client, &proxy, "/v1/readyz").await.status == 200
     })
     .await;
@@ -213,7 +213,7 @@ async fn a_replica_that_takes_its_time_to_say_that_it_is_ready_is() {
         }
         true
     };
-    eventually(PATIENCE, "the only one that is ready", all_by_the_ready_one).await;
+    eventually(TIMEOUT, "the only one that is ready", all_by_the_ready_one).await;
     // Longer than two checks.
     let until = Instant::now() + Duration::from_secs(9);
     while Instant::now() < until {

@@ -9,7 +9,7 @@ use super::http::{self, Answer};
 use super::process::within;
 use super::service::Service;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The service's response to a token request.
 pub(crate) async fn token(client: &Client, service: &Service, key: &str) -> Answer {
@@ -58,5 +58,5 @@ pub(crate) async fn working_token_at(
             assert!(has_run_out(asked, &answer), "refused: {}", answer.text);
         }
     };
-    within(PATIENCE, "a token that works", works).await
+    within(TIMEOUT, "a token that works", works).await
 }

@@ -109,10 +109,9 @@ pub(crate) const NOT_FOR_WORKLOADS: Answer = Answer(
     || refusals::NOT_FOR_WORKLOADS.into(),
 );
 /// For operations that change something.
-pub(crate) const AUDITORS_ONLY_READ: Answer =
-    Answer("an auditor's key may only read", || {
-        refusals::AUDITING_ONLY.into()
-    });
+pub(crate) const AUDITORS_ONLY_READ: Answer = Answer("an auditor's key may only read", || {
+    refusals::AUDITING_ONLY.into()
+});
 /// For operations on one account.
 pub(crate) const NO_SUCH_ACCOUNT: Answer = Answer("there is no such account for this key", || {
     refusals::NO_SUCH_ACCOUNT.into()

@@ -151,8 +151,7 @@ impl Account {
             1 => "ends within a day".to_owned(),
             days => format!("ends within {days} days"),
         };
-        let words =
-            format!("the grant {when} and cannot be extended: a person must consent again");
+        let words = format!("the grant {when} and cannot be extended: a person must consent again");
         Some(Fault::new(Fault::GRANT_EXPIRES_SOON, words))
     }
 

@@ -81,8 +81,7 @@ pub const KEY_NEEDED: Refusal = Refusal::Unauthorized(
     "authentication required: send an access key as `Authorization: Bearer <key>`",
 );
 /// For an auditor who tries to change something.
-pub const AUDITING_ONLY: Refusal =
-    Refusal::Forbidden("an auditor's key may only read");
+pub const AUDITING_ONLY: Refusal = Refusal::Forbidden("an auditor's key may only read");
 /// For a key that was made for an account later.
 pub const READING_ONLY: Refusal =
     Refusal::Forbidden("this key may only read the token and the account");

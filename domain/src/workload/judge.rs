@@ -100,7 +100,8 @@ impl TrustedIssuer {
         let bound = names.map(|name| match claims.text(name) {
             Some(value) => Ok((name.clone(), value.into_owned())),
             None => {
-                let detail = format!("the token has no {name}, which identifies its workload permanently");
+                let detail =
+                    format!("the token has no {name}, which identifies its workload permanently");
                 Err(WorkloadRefusal::new(Rule::ImmutableClaims, detail))
             }
         });

@@ -19,7 +19,7 @@ use driver::Driver;
 
 const START_WITHIN: Duration = Duration::from_secs(60);
 /// How long the parts of a page may take to appear.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Options of a browser.
@@ -95,7 +95,7 @@ impl Browser {
 
     /// Waits for an element.
     pub(crate) async fn find(&self, css: &str) -> Element {
-        let wait = self.client.wait().at_most(PATIENCE);
+        let wait = self.client.wait().at_most(TIMEOUT);
         match bounded(css, wait.for_element(Locator::Css(css))).await {
             Ok(element) => element,
             Err(error) => self.give_up(css, &error).await,
@@ -125,7 +125,7 @@ impl Browser {
         loop {
             match bounded(css, act(self.find(css).await)).await {
                 Ok(done) => return done,
-                Err(error) if start.elapsed() < PATIENCE && is_untouched(&error) => {
+                Err(error) if start.elapsed() < TIMEOUT && is_untouched(&error) => {
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
                 Err(error) => self.give_up(css, &error).await,
@@ -143,7 +143,7 @@ impl Browser {
             if let Some(new) = tabs.into_iter().find(|tab| !known.contains(tab)) {
                 return self.look_at(new).await;
             }
-            if start.elapsed() > PATIENCE {
+            if start.elapsed() > TIMEOUT {
                 self.give_up("a new tab", &CmdError::WaitTimeout).await;
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -182,7 +182,7 @@ impl Browser {
     /// Waits until the page shows these words.
     pub(crate) async fn wait_for_text(&self, words: &str) {
         let start = Instant::now();
-        while start.elapsed() < PATIENCE {
+        while start.elapsed() < TIMEOUT {
             if self.text().await.contains(words) {
                 return;
             }
@@ -229,7 +229,7 @@ fn is_untouched(error: &CmdError) -> bool {
 
 /// Waits for the browser with a time limit, because it may have died.
 async fn bounded<F: Future>(what: &str, answer: F) -> F::Output {
-    within(2 * PATIENCE, what, answer).await
+    within(2 * TIMEOUT, what, answer).await
 }
 
 fn capabilities(options: BrowserOptions, profile: &Path) -> Capabilities {

@@ -122,7 +122,10 @@ impl Documented for ListAuditEntries {
             let reason = r#"failed to parse "string_date-time": the 'year' component could not be parsed (occurred while parsing "optional_string_date-time")"#;
             bad_parameter("after", reason)
         }),
-        Answer("an unknown kind of entry; the detail lists all kinds", bad_kind),
+        Answer(
+            "an unknown kind of entry; the detail lists all kinds",
+            bad_kind,
+        ),
         UNAUTHORIZED,
         Answer("only keys of admins and auditors see the audit log", || {
             refusals::READERS_ONLY.into()

@@ -233,10 +233,9 @@ impl Documented for StartLink {
             "this service links accounts only with a return code",
             || Refusal::ReturnCodeRequired.into(),
         ),
-        Answer(
-            "an invalid label, or too many labels",
-            || Refusal::from(BadLabel::Name).into(),
-        ),
+        Answer("an invalid label, or too many labels", || {
+            Refusal::from(BadLabel::Name).into()
+        }),
         Answer("a client name that is too long or cannot be shown", || {
             let detail = "client_name is longer than 100 characters";
             Refusal::Unprocessable(detail.to_owned()).into()

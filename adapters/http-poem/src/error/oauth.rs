@@ -78,7 +78,7 @@ impl From<ExchangeFailure> for poem::Error {
 
 /// Data of a problem response, for [`translate`].
 #[derive(Clone)]
-pub(super) struct Told {
+pub(super) struct ProblemData {
     pub(super) code: Code,
     pub(super) detail: String,
 }
@@ -88,7 +88,7 @@ pub(crate) fn translate(path: &str, response: &mut Response) {
     if path.trim_end_matches('/') != TOKEN_ENDPOINT {
         return;
     }
-    let Some(Told { code, detail }) = response.data::<Told>().cloned() else {
+    let Some(ProblemData { code, detail }) = response.data::<ProblemData>().cloned() else {
         return;
     };
     let (status, error) = meaning(code);

@@ -19,7 +19,7 @@ use super::transaction::{Origin, Transaction};
 use crate::url::{DatabaseUrl, Place};
 
 /// How long a process that is about to end may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 /// How often this is checked.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -59,12 +59,12 @@ impl Held {
         if let Connections::File(_) = self.connections {
             return Ok(true);
         }
-        let patience = PATIENCE.as_millis();
+        let lock_timeout = TIMEOUT.as_millis();
         let tables = tables.join(", ");
         let lock =
-            format!("SET LOCAL lock_timeout = {patience}; LOCK TABLE {tables} IN SHARE MODE");
+            format!("SET LOCAL lock_timeout = {lock_timeout}; LOCK TABLE {tables} IN SHARE MODE");
         self.session.execute_unprepared(&lock).await?;
-        let give_up_at = Instant::now() + PATIENCE;
+        let give_up_at = Instant::now() + TIMEOUT;
         while self.others().await? > 0 {
             if Instant::now() >= give_up_at {
                 return Ok(false);
@@ -119,7 +119,7 @@ async fn hold_file(path: &Path) -> Result<Held, DbErr> {
 fn alone(options: SqliteConnectOptions) -> SqliteConnectOptions {
     options
         .create_if_missing(false)
-        .busy_timeout(PATIENCE)
+        .busy_timeout(TIMEOUT)
         .locking_mode(SqliteLockingMode::Exclusive)
 }
 
@@ -130,5 +130,5 @@ pub(super) async fn stay(session: Session) -> Result<Session, DbErr> {
             "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0";
         session.execute_unprepared(stay).await?;
     }
-    Ok(session.without_hurry())
+    Ok(session.without_timeout())
 }

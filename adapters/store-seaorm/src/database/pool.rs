@@ -8,7 +8,7 @@ use sea_orm::DatabaseConnection;
 use sea_orm::sqlx::PgPool;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-use super::session::Patience;
+use super::session::ResponseTimeout;
 
 /// After this many reconnects in vain the timeout is doubled, so that a slow server gets its response through in the
 /// end.
@@ -21,7 +21,7 @@ pub(crate) struct Pool {
     options: PgConnectOptions,
     pool_options: PgPoolOptions,
     /// Timeout of a response: at first, and at most.
-    patience: RangeInclusive<Duration>,
+    response_timeout: RangeInclusive<Duration>,
     /// Additional timeout of getting a connection; `None` if it is part of the response timeout.
     connecting: Option<Duration>,
     current: Mutex<Current>,
@@ -39,32 +39,37 @@ impl Pool {
     pub(super) fn new(
         options: PgConnectOptions,
         pool_options: PgPoolOptions,
-        patience: RangeInclusive<Duration>,
+        response_timeout: RangeInclusive<Duration>,
         connecting: Option<Duration>,
     ) -> Self {
         let current = Mutex::new(Current {
-            connections: lazy(&options, &pool_options, connecting, *patience.start()),
+            connections: lazy(
+                &options,
+                &pool_options,
+                connecting,
+                *response_timeout.start(),
+            ),
             generation: 0,
             in_vain: 0,
         });
         Self {
             options,
             pool_options,
-            patience,
+            response_timeout,
             connecting,
             current,
         }
     }
 
     /// Returns the connections, and the timeout of their responses.
-    pub(super) fn current(self: &Arc<Self>) -> (DatabaseConnection, Patience) {
+    pub(super) fn current(self: &Arc<Self>) -> (DatabaseConnection, ResponseTimeout) {
         let current = self.lock();
-        let patience = Patience {
+        let response_timeout = ResponseTimeout {
             limit: self.limit(current.in_vain),
             pool: Arc::clone(self),
             generation: current.generation,
         };
-        (current.connections.clone(), patience)
+        (current.connections.clone(), response_timeout)
     }
 
     /// Returns the additional timeout of getting a connection.
@@ -74,8 +79,8 @@ impl Pool {
 
     fn limit(&self, in_vain: u32) -> Duration {
         let times = 2_u32.saturating_pow(in_vain / HURRIED_TRIES);
-        let longer = self.patience.start().saturating_mul(times);
-        longer.min(*self.patience.end())
+        let longer = self.response_timeout.start().saturating_mul(times);
+        longer.min(*self.response_timeout.end())
     }
 
     /// Returns the maximum number of connections.

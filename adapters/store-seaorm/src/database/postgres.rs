@@ -27,7 +27,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// The first timeout of saving. If a dead connection is detected in time, the response to a refresh can be stored over
 /// another one before the lease expires and another process sends the refresh token again: a lease lasts 5 s longer
 /// than a provider call.
-const HURRY: Duration = Duration::from_secs(2);
+const FIRST_SAVE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The server ends a transaction that idles for this long and releases its locks: its process was suspended or
 /// disconnected. Our transactions wait for nothing but the server.
 const LONGEST_IDLE_TRANSACTION: Duration = Duration::from_secs(5);
@@ -67,19 +67,27 @@ impl Postgres {
         let pool_options = pool_options(settings, found);
         let saving = (settings.max_connections / 2).max(1);
         let general = settings.max_connections.saturating_sub(saving).max(1);
-        let pool = |connections, patience, connecting| {
+        let pool = |connections, response_timeout, connecting| {
             let pool_options = pool_options.clone().max_connections(connections);
             Arc::new(Pool::new(
                 options.clone(),
                 pool_options,
-                patience,
+                response_timeout,
                 connecting,
             ))
         };
-        let patience = settings.statement_timeout + GRACE;
+        let response_timeout = settings.statement_timeout + GRACE;
         Ok(Arc::new(Self {
-            general: pool(general, patience..=patience, Some(settings.connect_timeout)),
-            saving: pool(saving, HURRY.min(patience)..=patience, None),
+            general: pool(
+                general,
+                response_timeout..=response_timeout,
+                Some(settings.connect_timeout),
+            ),
+            saving: pool(
+                saving,
+                FIRST_SAVE_TIMEOUT.min(response_timeout)..=response_timeout,
+                None,
+            ),
             turns: Arc::new(Semaphore::new(saving as usize)),
             settings,
             found,
@@ -92,10 +100,13 @@ impl Postgres {
         if self.found.is_shared {
             self.begin_at(&self.general, None, None).await
         } else {
-            let (connections, patience) = self.general.current();
+            let (connections, response_timeout) = self.general.current();
             // A single statement first waits for a connection, which may just be busy.
-            let patience = patience.with_connecting();
-            Ok(Session::new(Channel::Pool(connections), Some(patience)))
+            let response_timeout = response_timeout.with_connecting();
+            Ok(Session::new(
+                Channel::Pool(connections),
+                Some(response_timeout),
+            ))
         }
     }
 
@@ -121,8 +132,8 @@ impl Postgres {
     /// responded.
     pub(super) async fn save_at_once(&self, statement: Statement) -> Result<bool, DbErr> {
         let _turn = self.turn_to_save().await?;
-        let (connections, patience) = self.saving.current();
-        let session = Session::new(Channel::Pool(connections), Some(patience));
+        let (connections, response_timeout) = self.saving.current();
+        let session = Session::new(Channel::Pool(connections), Some(response_timeout));
         let has_changed = session.execute_raw(statement).await?.rows_affected() > 0;
         self.saving.is_well();
         if has_changed {
@@ -192,15 +203,18 @@ async fn try_to_begin(
     health: Option<Arc<WriteHealth>>,
     turn: &mut Option<OwnedSemaphorePermit>,
 ) -> Result<Session, DbErr> {
-    let (connections, patience) = pool.current();
+    let (connections, response_timeout) = pool.current();
     // It first waits for a connection, which may be what takes long.
-    let first = patience.clone().with_connecting();
+    let first = response_timeout.clone().with_connecting();
     let span = span(DbBackend::Postgres, "BEGIN");
     let begin = async move { seen(span, within(Some(&first), connections.begin())).await };
-    let origin = Origin::Server(patience.clone());
+    let origin = Origin::Server(response_timeout.clone());
     let txn = Transaction::begin(origin, health, begin).await?;
     let txn = txn.with_turn(turn.take());
-    Ok(Session::new(Channel::Transaction(txn), Some(patience)))
+    Ok(Session::new(
+        Channel::Transaction(txn),
+        Some(response_timeout),
+    ))
 }
 
 fn unanswered(limit: Duration) -> DbErr {

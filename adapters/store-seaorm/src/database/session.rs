@@ -19,7 +19,7 @@ use crate::error::{is_disconnected, kind};
 /// A connection, or a transaction.
 pub(crate) struct Session {
     channel: Channel,
-    patience: Option<Patience>,
+    response_timeout: Option<ResponseTimeout>,
 }
 
 pub(crate) enum Channel {
@@ -29,14 +29,14 @@ pub(crate) enum Channel {
 
 /// The timeout of a response, and the pool to be told when it expires.
 #[derive(Clone)]
-pub(crate) struct Patience {
+pub(crate) struct ResponseTimeout {
     pub(super) limit: Duration,
     pub(super) pool: Arc<Pool>,
     /// The pool's generation of this connection.
     pub(super) generation: u64,
 }
 
-impl Patience {
+impl ResponseTimeout {
     /// For statements that first wait for a connection.
     pub(super) fn with_connecting(self) -> Self {
         let limit = self.limit + self.pool.connecting();
@@ -45,14 +45,17 @@ impl Patience {
 }
 
 impl Session {
-    pub(crate) const fn new(channel: Channel, patience: Option<Patience>) -> Self {
-        Self { channel, patience }
+    pub(crate) const fn new(channel: Channel, response_timeout: Option<ResponseTimeout>) -> Self {
+        Self {
+            channel,
+            response_timeout,
+        }
     }
 
     /// Returns the session without a timeout.
-    pub(crate) fn without_hurry(self) -> Self {
+    pub(crate) fn without_timeout(self) -> Self {
         Self {
-            patience: None,
+            response_timeout: None,
             ..self
         }
     }
@@ -83,7 +86,7 @@ impl Session {
     pub(crate) async fn commit(self) -> Result<(), DbErr> {
         match self.channel {
             Channel::Pool(_) => Ok(()),
-            Channel::Transaction(txn) => txn.commit(self.patience).await,
+            Channel::Transaction(txn) => txn.commit(self.response_timeout).await,
         }
     }
 
@@ -98,8 +101,8 @@ impl Session {
     /// A single query may be repeated on another connection: after a restart of the server each old connection fails
     /// once.
     fn connections_to_try(&self) -> u32 {
-        match (&self.channel, &self.patience) {
-            (Channel::Pool(_), Some(patience)) => patience.pool.most(),
+        match (&self.channel, &self.response_timeout) {
+            (Channel::Pool(_), Some(response_timeout)) => response_timeout.pool.most(),
             _ => 0,
         }
     }
@@ -111,7 +114,7 @@ impl Session {
     ) -> Result<T, DbErr> {
         let operation = sql.split_ascii_whitespace().next().unwrap_or_default();
         let span = span(self.get_database_backend(), operation);
-        let answer = seen(span, within(self.patience.as_ref(), answer)).await;
+        let answer = seen(span, within(self.response_timeout.as_ref(), answer)).await;
         if let (Err(error), Channel::Transaction(txn)) = (&answer, &self.channel) {
             txn.statement_failed(error);
         }
@@ -155,17 +158,17 @@ pub(super) async fn seen<T>(
 /// After a timeout the connection is given up too: the server cancels slow statements by itself, so the connection must
 /// be broken.
 pub(crate) async fn within<T>(
-    patience: Option<&Patience>,
+    response_timeout: Option<&ResponseTimeout>,
     answer: impl Future<Output = Result<T, DbErr>>,
 ) -> Result<T, DbErr> {
-    let Some(patience) = patience else {
+    let Some(response_timeout) = response_timeout else {
         return answer.await;
     };
-    match timeout(patience.limit, answer).await {
+    match timeout(response_timeout.limit, answer).await {
         Ok(answer) => answer,
         Err(_) => {
-            patience.pool.give_up(patience.generation);
-            let message = format!("no answer within {} s", patience.limit.as_secs());
+            response_timeout.pool.give_up(response_timeout.generation);
+            let message = format!("no answer within {} s", response_timeout.limit.as_secs());
             Err(DbErr::Conn(RuntimeErr::Internal(message)))
         }
     }

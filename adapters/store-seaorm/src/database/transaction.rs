@@ -16,7 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument as _, Span};
 
 use super::health::WriteHealth;
-use super::session::{Patience, seen, span, within};
+use super::session::{ResponseTimeout, seen, span, within};
 use super::sqlite::OpenFile;
 use crate::error::{
     is_about_the_connection, is_about_the_statement, is_locked, is_storage_failure,
@@ -26,7 +26,7 @@ use crate::error::{
 #[derive(Clone)]
 pub(super) enum Origin {
     File(Arc<OpenFile>),
-    Server(Patience),
+    Server(ResponseTimeout),
     /// Connections that are closed after this transaction.
     OneUse,
 }
@@ -36,7 +36,9 @@ impl Origin {
     fn discard(&self) {
         match self {
             Self::File(file) => file.discard_writer(),
-            Self::Server(patience) => patience.pool.discard(patience.generation),
+            Self::Server(response_timeout) => {
+                response_timeout.pool.discard(response_timeout.generation);
+            }
             Self::OneUse => {}
         }
     }
@@ -45,8 +47,8 @@ impl Origin {
     fn confirm(&self) -> Result<(), DbErr> {
         match self {
             Self::File(file) => file.confirm_place(),
-            Self::Server(patience) => {
-                patience.pool.is_well();
+            Self::Server(response_timeout) => {
+                response_timeout.pool.is_well();
                 Ok(())
             }
             Self::OneUse => Ok(()),
@@ -54,10 +56,10 @@ impl Origin {
     }
 
     /// The timeout of a server's response; none for a file.
-    const fn patience(&self) -> Option<&Patience> {
+    const fn response_timeout(&self) -> Option<&ResponseTimeout> {
         match self {
             Self::File(_) | Self::OneUse => None,
-            Self::Server(patience) => Some(patience),
+            Self::Server(response_timeout) => Some(response_timeout),
         }
     }
 }
@@ -184,11 +186,14 @@ impl Transaction {
     }
 
     /// Commits. After an error it is unknown whether the commit is durable.
-    pub(super) async fn commit(mut self, patience: Option<Patience>) -> Result<(), DbErr> {
+    pub(super) async fn commit(
+        mut self,
+        response_timeout: Option<ResponseTimeout>,
+    ) -> Result<(), DbErr> {
         self.running()?;
         let span = span(self.backend, "COMMIT");
         match self.open.take() {
-            Some(open) => in_a_task(Box::pin(open.commit(patience, span))).await,
+            Some(open) => in_a_task(Box::pin(open.commit(response_timeout, span))).await,
             None => Err(spoilt()),
         }
     }
@@ -205,8 +210,12 @@ impl Drop for Transaction {
 }
 
 impl Open {
-    async fn commit(self, patience: Option<Patience>, span: Span) -> Result<(), DbErr> {
-        let committed = within(patience.as_ref(), self.txn.commit());
+    async fn commit(
+        self,
+        response_timeout: Option<ResponseTimeout>,
+        span: Span,
+    ) -> Result<(), DbErr> {
+        let committed = within(response_timeout.as_ref(), self.txn.commit());
         let committed = seen(span, committed).await;
         if committed.is_err() {
             self.origin.discard();
@@ -223,7 +232,7 @@ impl Open {
     }
 
     async fn roll_back(self, is_suspect: bool) {
-        let rolled_back = within(self.origin.patience(), self.txn.rollback()).await;
+        let rolled_back = within(self.origin.response_timeout(), self.txn.rollback()).await;
         if is_suspect || rolled_back.is_err() {
             self.origin.discard();
         }

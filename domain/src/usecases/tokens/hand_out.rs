@@ -203,7 +203,8 @@ fn warning(
     let end = tokens.access_end().planned_by();
     let left = end.map(|end| end.since(now));
     let hint = || {
-        let words = "the token has expired according to its `exp`, and the provider issues no other one";
+        let words =
+            "the token has expired according to its `exp`, and the provider issues no other one";
         Fault::new("token_may_have_expired", words)
     };
     let short = || {

@@ -368,7 +368,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_part_that_panics_is_told_by_its_name() {
+    async fn a_part_that_panics_is_reported_by_its_name() {
         let (tell, mut ended) = mpsc::unbounded_channel();
         let well = watched("one that waits", &tell, std::future::pending::<()>());
         let ill = watched("one that falls", &tell, async { panic!("it falls") });

@@ -49,7 +49,7 @@ pub(crate) async fn store(config: &StoreConfig) -> Result<SeaOrmStore, Failure> 
 }
 
 /// Opens the store with its clock.
-pub(crate) async fn told_the_time(
+pub(crate) async fn store_and_clock(
     config: &StoreConfig,
 ) -> Result<(SeaOrmStore, Arc<dyn Clock>), Failure> {
     let clock = Arc::new(DatabaseClock::new(Arc::new(SystemClock)));

@@ -1,7 +1,7 @@
-//! The promise, put to the test: every grant outlives every failure, and what was acknowledged stays true.
+//! Tests the promise: every grant survives every failure, and acknowledged writes are durable.
 //!
-//! The test kills, stops and starves the real binary while clients ask it for tokens and write. The sandbox ends a grant
-//! when a refresh token comes back without need, and keeps a ledger of every use. The judge compares the ledger with the
+//! The test kills, stops and starves the real binary while clients request tokens and write. The sandbox ends a grant
+//! when a refresh token is reused without need, and keeps a ledger of every use. The judge compares the ledger with the
 //! times of the troubles. docs/TESTING.md says what is counted and how.
 //!
 //! The short runs are part of `cargo test`. The long ones:

@@ -112,7 +112,7 @@ async fn at_info_there_is_every_link_verdict_and_revocation_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_grant_that_ends_is_told_once() {
+async fn a_grant_that_ends_is_logged_once() {
     let (sandbox, mut service) = service(Duration::from_secs(3)).await;
     link(&service).await;
     sandbox.stop().await.unwrap();

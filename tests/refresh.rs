@@ -307,7 +307,7 @@ impl Door {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outage_is_borne_and_told() {
+async fn an_outage_is_survived_and_reported() {
     let sandbox = sandbox(2 * LIFETIME).await;
     let door = Door::before(&sandbox).await;
     let mut service = service(&sandbox).await;

@@ -95,7 +95,7 @@ fn told(words: &str) -> usize {
 }
 
 #[tokio::test]
-async fn a_poll_that_is_not_recorded_is_told_now_and_then() {
+async fn a_poll_that_is_not_recorded_is_logged_now_and_then() {
     let stage = Stage::new().await;
     let (link, _) = stage.due_link().await;
     let outcome = stage.services.redeemer.advance(&link).await;
@@ -109,7 +109,7 @@ async fn a_poll_that_is_not_recorded_is_told_now_and_then() {
 }
 
 #[tokio::test]
-async fn a_revocation_that_is_not_recorded_is_told_now_and_then() {
+async fn a_revocation_that_is_not_recorded_is_logged_now_and_then() {
     let stage = Stage::new().await;
     let (link, key) = stage.due_link().await;
     let granted = ScriptedProvider::grant("access", Some("refresh"));

@@ -108,7 +108,7 @@ const INTERVAL: u64 = 10;
 
 /// Three polls at once, then one per interval, for each poller.
 #[tokio::test]
-async fn hurried_pollers_are_told_to_wait() {
+async fn fast_pollers_have_to_wait() {
     let interval = INTERVAL.to_string();
     let mut scene = Scene::new(&[("POLL_INTERVAL", interval.as_str())]).await;
     let link = scene.begin().await;

@@ -1,17 +1,16 @@
-//! Processes that were stopped, or cut off from their database, with a refresh in hand, and lost it to others.
+//! Processes that were stopped, or cut off from their database, during a refresh.
 //!
-//! Their lease lapses meanwhile, and whoever has the account then presents the same refresh token. That excuses a second
-//! use when, and only when, the process of the first one is known by its connection, and
+//! Their lease expires meanwhile, and another process uses the same refresh token. This second use is excused if the
+//! process of the first one is known by its connection, and all of these hold:
 //!
-//! - the trouble began after it had sent, but before it had had the time to store the answer;
-//! - the second use came before it has had that time since;
-//! - the lease had time to lapse: the service makes sure before it sends that it lasts as long as its patience with the
-//!   provider;
-//! - the access token of the first answer had not been served to anybody by then, which would have proved the commit.
+//! - The trouble began after the process had sent the token, and before it had had the time to store the response.
+//! - It has not had that time since, until the second use.
+//! - The lease had time to expire. The service checks before it sends that the lease outlasts its provider timeout.
+//! - The access token of the first response had not been served by then. Serving it would prove the commit.
 //!
-//! Where the process of the second use was stopped, the first use came from another process in that time, and the
-//! second one at most [`RUNS_ON_WITHIN`] after the stop: a process that has run for longer has had the time to check its
-//! lease again.
+//! The process of the second use may have been the one that was stopped. Then the first use came from another process
+//! during the stop, and the second one at most [`RUNS_ON_WITHIN`] after it: a process that has run for longer has had the
+//! time to check its lease again.
 
 use central_oauth_sandbox_poem::Presentation;
 

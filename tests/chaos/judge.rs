@@ -1,18 +1,18 @@
-//! What the ledger and the moments of trouble say about each use of a refresh token.
+//! Judges each use of a refresh token by the ledger and the times of the troubles.
 //!
-//! A refresh token that comes to the provider a second time has been presented twice, unless the use before it was
-//! ambiguous: the service could not know its outcome. It was, and only then, when before the second use
+//! A refresh token that reaches the provider a second time was used twice. That is excused only if the first use was
+//! ambiguous, which means that the service could not know its outcome before the second use:
 //!
-//! - a fault had taken the answer or put something else into its place ([`Ambiguity::AnswerLost`]);
-//! - the process that had sent it was killed between sending and commit ([`Ambiguity::Killed`]): the connection on
-//!   which the token came ended with a kill, before the answer left or before the process had had [`COMMIT_WITHIN`] to
-//!   store it, and the access token of that answer was never served to anybody, which would have proved the commit.
-//!   Where a fault has cut the connection in between, any kill in that time will do;
-//! - the process that had sent it was stopped, or cut off from its database, between sending and commit
-//!   ([`Ambiguity::Frozen`], [`Ambiguity::CutOff`]), or the process of the second use was stopped between its last look
-//!   at its lease and sending ([`Ambiguity::FrozenBeforeSending`]): see [`super::held_up`];
-//! - the connection ended just when the service's patience with the provider runs out: it had given up
-//!   ([`Ambiguity::TooLate`]). A service that hangs up earlier has no excuse.
+//! - A fault dropped or replaced the response ([`Ambiguity::AnswerLost`]).
+//! - The process was killed between sending and commit ([`Ambiguity::Killed`]): the connection of the token ended with a
+//!   kill, before the response was sent or before the process had had [`COMMIT_WITHIN`] to store it, and the access token
+//!   of that response was never served, which would prove the commit. If a fault had cut the connection, any kill in
+//!   that time counts.
+//! - The process was stopped, or cut off from its database, between sending and commit ([`Ambiguity::Frozen`],
+//!   [`Ambiguity::CutOff`]), or the process of the second use was stopped between its last check of the lease and sending
+//!   ([`Ambiguity::FrozenBeforeSending`]): see [`super::held_up`].
+//! - The connection ended just when the service's provider timeout expired ([`Ambiguity::TooLate`]). A service that
+//!   disconnects earlier has no excuse.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -353,7 +353,7 @@ fn a_kill_before_the_answer_left_is_an_excuse_whenever_it_came() {
 }
 
 #[test]
-fn giving_up_is_an_excuse_when_patience_ends_and_not_before() {
+fn giving_up_is_an_excuse_at_the_timeout_and_not_before() {
     let mut story = Story::new();
     story.first.delivery = Delivery::Unsent;
     story.first.answered_at = None;
@@ -367,7 +367,7 @@ fn giving_up_is_an_excuse_when_patience_ends_and_not_before() {
 }
 
 #[test]
-fn an_answer_that_comes_as_patience_ends_is_an_excuse() {
+fn an_answer_that_comes_at_the_timeout_is_an_excuse() {
     let mut story = Story::new();
     story.first.answered_at = Some(at(3990));
     story.closed_at = Some(at(4005));

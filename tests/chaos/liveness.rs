@@ -1,12 +1,12 @@
 //! Liveness: how long an account may have no token.
 //!
-//! The design bounds that time. A refresh that a crash interrupts goes on when its lease expires; in an outage one probe
-//! comes first; and a process may have to start. An account that failed waits for the pause that its backoff has reached.
+//! The design bounds that time. A refresh that a crash interrupts continues when its lease expires; in an outage one
+//! probe comes first; and a process may have to start. An account that failed waits for the pause that its backoff has reached.
 //! Each pause is at most a quarter longer than twice the pause before, so it is never longer than
 //! [`BACKOFF_SPREAD`] times the time for which the account has been failing, plus the first pause.
 //!
-//! Everything that the test breaks on purpose is left out: the clock stands still while nobody can refresh, and starts
-//! anew with each attempt that a fault, a kill or a `Retry-After` ends.
+//! Times of deliberate faults do not count: the clock stops while nobody can refresh, and restarts with each attempt that
+//! a fault, a kill or a `Retry-After` ends.
 
 use std::time::Duration;
 

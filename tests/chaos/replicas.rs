@@ -66,7 +66,7 @@ impl Drop for Around {
     }
 }
 
-/// Starts so many replicas.
+/// Starts this many replicas.
 pub(super) async fn start(
     sandbox: &Arc<Sandbox>,
     count: usize,

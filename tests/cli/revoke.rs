@@ -167,7 +167,7 @@ async fn a_kept_key_is_meant_even_where_the_operators_is_set() {
 }
 
 #[tokio::test]
-async fn a_key_of_the_environment_is_told_to_be_dead() {
+async fn a_revoked_key_of_the_environment_is_reported() {
     let world = World::start().await;
     world.link_as("alice", &["link"]).await.expect(0);
     let file = world.machine.key_file("default");

@@ -397,7 +397,7 @@ async fn secrets_are_read_from_files() {
 }
 
 #[tokio::test]
-async fn a_database_for_everybody_is_refused_with_the_command_that_mends_it() {
+async fn a_world_readable_database_is_rejected_with_the_command_that_fixes_it() {
     let machine = Machine::new();
     let database = machine.work().join("db.sqlite3");
     let public = |by_others: u32| {

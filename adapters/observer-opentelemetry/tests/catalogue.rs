@@ -137,7 +137,7 @@ fn everything_that_is_scraped_is_in_the_catalogue_and_the_other_way_round() {
 }
 
 #[test]
-fn figures_are_what_was_told() {
+fn metrics_match_the_reported_events() {
     let telemetry = scraped(&["work"]);
     let metrics = telemetry.metrics().unwrap();
     let before = metrics.text();

@@ -1,6 +1,6 @@
 //! The chain: each entry is bound to the one before it, and both ends are signed.
 //!
-//! The keyed hash uses the store's hash key. `rekey` seals that key anew and does not change it, so the chain goes on
+//! The keyed hash uses the store's hash key. `rekey` re-encrypts that key and does not change it, so the chain continues
 //! under a new secret key.
 
 use std::fmt;

@@ -179,7 +179,7 @@ fn a_cut_log_stays_broken_when_it_goes_on() {
         assert_eq!(broken.content.kind, "audit.broken");
         let number = broken.number;
         let expected = match forged_ends {
-            // Nobody knows where the log began, so it begins anew.
+            // Nobody knows where the log began, so a new log begins.
             true => ChainBreak::Recorded(number),
             false => ChainBreak::Missing {
                 expected: AuditNumber(991),

@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_end_that_moves_is_told_from_one_that_stands() {
+    fn an_end_that_moves_is_distinguished_from_a_fixed_one() {
         let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
         let answer = |requested_at: i64, end: Option<i64>| RefreshedTokens {
             access_token: Ok(Sealed::from_bytes(Vec::new())),

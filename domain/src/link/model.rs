@@ -74,7 +74,7 @@ pub struct Link {
     pub callback: Option<KeyedHash>,
     /// When the provider is polled next, if it must be.
     pub poll: Option<PollSchedule>,
-    /// The end of the lease of whoever polls the provider.
+    /// When the lease for polling the provider ends.
     pub lease_until: Option<Timestamp>,
     /// How often the link's key may still try a return code, if the link requires one.
     pub return_code_tries: Option<u32>,

@@ -171,7 +171,7 @@ async fn tokens_outlive_a_store_that_is_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tokens_that_cannot_be_saved_are_told_at_the_end() {
+async fn tokens_that_cannot_be_saved_are_logged_at_the_end() {
     let stage = Stage::new().await;
     stage.store.refuse_recordings(u32::MAX);
     let limit = Duration::from_millis(100);

@@ -27,7 +27,7 @@ async fn a_service_whose_store_is_not_its_own_is_not_ready() {
 }
 
 #[tokio::test]
-async fn a_store_that_hangs_is_told_once_though_its_clients_go_away() {
+async fn a_store_that_hangs_is_logged_once_though_its_clients_go_away() {
     let world = World::with(|options| options.silent = true).await;
     for _ in 0..2 {
         let impatient = timeout(Duration::from_millis(50), world.get("/v1/readyz").send());

@@ -133,7 +133,7 @@ async fn odd_members_cost_no_token() {
 
 // RFC 7519 section 4.1.4.
 #[tokio::test]
-async fn the_end_that_a_jwt_names_is_told() {
+async fn the_expiry_in_a_jwt_is_returned() {
     let claims = URL_SAFE_NO_PAD.encode(r#"{"exp": 1800000600}"#);
     let grant = granted(json!({"access_token": format!("e30.{claims}.c2ln")})).await;
     assert_eq!(grant.exp, Some(Timestamp::from_millis(1_800_000_600_000)));
@@ -141,7 +141,7 @@ async fn the_end_that_a_jwt_names_is_told() {
 }
 
 #[tokio::test]
-async fn listed_members_are_told_and_no_others() {
+async fn listed_members_are_returned_and_no_others() {
     let answer = json!({
         "access_token": "at", "refresh_token": "rt", "instance_url": "https://org.example.com",
         "team": {"id": 7}, "other": "x",

@@ -139,7 +139,7 @@ async fn a_limit_is_no_refusal() {
 
 // The same page: 403 without Retry-After, but with no requests remaining.
 #[tokio::test]
-async fn a_limit_that_is_told_by_a_count() {
+async fn a_limit_that_shows_in_the_remaining_count() {
     for (remaining, expected) in [("0", "unavailable"), ("17", "refused")] {
         let stub = Stub::start(move |_, _| {
             let mut response = reply_json(403, &json!({"message": "API rate limit exceeded"}));

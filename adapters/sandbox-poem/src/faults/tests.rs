@@ -113,7 +113,7 @@ async fn answers_are_sent_whole_when_nothing_goes_wrong() {
 const LATE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn whoever_hangs_up_was_sent_nothing_and_the_end_of_the_connection_is_noticed() {
+async fn a_client_that_disconnects_was_sent_nothing_and_its_end_is_noticed() {
     let sandbox = sandbox().await;
     let token = refresh_token(&sandbox).await;
     let slow = Odds {

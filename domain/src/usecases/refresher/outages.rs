@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn beginnings_and_ends_are_told_once() {
+    fn beginnings_and_ends_are_reported_once() {
         let outages = Outages::default();
         assert_eq!(read(&outages, vec![outage()]), [(one(), true)]);
         assert_eq!(read(&outages, vec![outage()]), []);
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_failed_last_lets_others_go_first() {
+    fn the_replica_that_failed_last_lets_others_go_first() {
         let outages = Outages::default();
         assert_eq!(outages.opens_at(&outage()), outage().probe_at);
         outages.failed_at(&one(), outage().version);
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_gets_no_answer_where_others_do_is_cut_off() {
+    fn a_replica_without_answers_where_others_get_some_is_cut_off() {
         let outages = Outages::default();
         fails(&outages, 1..=5);
         read(&outages, vec![outage()]);

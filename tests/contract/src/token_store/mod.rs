@@ -157,7 +157,7 @@ where
         },
         refresh_results::{
             a_success_replaces_the_tokens, the_old_refresh_token_may_stay, a_success_counts_without_the_lease,
-            a_late_success_leaves_the_lease_of_another, whoever_came_second_ends_their_own_lease,
+            a_late_success_leaves_the_lease_of_another, the_second_result_ends_only_its_own_lease,
             a_success_heals, how_long_the_refresh_token_lasts_goes_with_it, a_late_success_becomes_the_spare, of_two_answers_the_later_one_stands, no_answer_is_later_than_a_new_consent,
             what_came_from_elsewhere_is_not_kept, a_late_success_replaces_a_dead_token,
             recording_twice_changes_nothing, a_failure_is_kept_and_ends_the_lease, a_late_failure_is_dropped,

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::Fixture;
 use super::samples::*;
 
-/// An account whose refresh is due so many seconds after the case began.
+/// An account whose refresh is due this many seconds after the start of the case.
 async fn due(store: &dyn TokenStore, n: u8, person: &str, due: u64) -> AccountId {
     let grant = NewGrant {
         next_refresh_at: Some(at(due)),

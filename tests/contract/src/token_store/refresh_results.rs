@@ -119,7 +119,7 @@ pub(super) async fn a_late_success_leaves_the_lease_of_another(fixture: &dyn Fix
 }
 
 /// Whatever the retry returns, nobody has to wait for its lease afterwards, and the attempts are not ambiguous.
-pub(super) async fn whoever_came_second_ends_their_own_lease(fixture: &dyn Fixture) {
+pub(super) async fn the_second_result_ends_only_its_own_lease(fixture: &dyn Fixture) {
     let store = fixture.store();
     for (n, person) in [(1, "ada"), (2, "bob"), (3, "cid")] {
         let id = linked(&*store, n, grant(person, "one"), 10).await.id;

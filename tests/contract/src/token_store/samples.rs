@@ -142,7 +142,7 @@ pub(super) fn consent() -> SealedConsent {
     }
 }
 
-/// A poll that is due so many seconds after the case began.
+/// A poll that is due this many seconds after the start of the case.
 pub(super) fn poll(due: u64) -> PollSchedule {
     PollSchedule {
         interval: INTERVAL,
@@ -256,7 +256,7 @@ pub(super) async fn claim_one(store: &dyn TokenStore, now: u64, lease_until: u64
     link
 }
 
-/// Completes link number `n` so many seconds after the case began.
+/// Completes link number `n` this many seconds after the start of the case.
 pub(super) async fn linked(store: &dyn TokenStore, n: u8, grant: NewGrant, now: u64) -> Account {
     let link = authorizing(store, n, now).await;
     complete(store, &link, grant, now).await.unwrap()

@@ -25,7 +25,7 @@ impl Stage {
 }
 
 #[tokio::test]
-async fn access_ends_and_the_provider_is_told() {
+async fn access_ends_and_tokens_are_revoked_at_the_provider() {
     let stage = Stage::new().await;
     let (_, key) = stage.linked().await;
     let status = stage.delete(&key).await.unwrap();

@@ -112,7 +112,8 @@ impl HttpConfig {
         }
         if https && self.tls.is_none() && self.trusted_proxies.is_empty() {
             warnings.push(
-                "CENTRAL_OAUTH_TRUSTED_PROXIES is not set: behind a proxy all people have the proxy's address and share its limits of link codes, consents, wrong codes and unknown keys",
+                "CENTRAL_OAUTH_TRUSTED_PROXIES is not set: behind a proxy all people have the proxy's address and \
+                 share its limits of link codes, consents, wrong codes and unknown keys",
             );
         }
         warnings

@@ -58,7 +58,8 @@ pub(crate) fn read(environment: &Environment) -> Result<Vec<OperatorKey>, Config
     keys.extend(single(environment, "ADMIN_KEY", OperatorRole::Admin)?);
     if let Some(enroll) = single(environment, "ENROLL_KEY", OperatorRole::Enroll)? {
         if keys.iter().any(|admin| is_same(admin, &enroll)) {
-            let problem = "is the same key as CENTRAL_OAUTH_ADMIN_KEY: everybody who may request link codes would be an admin";
+            let problem = "is the same key as CENTRAL_OAUTH_ADMIN_KEY: everybody who may request link codes would be \
+                an admin";
             return Err(ConfigError::variable("ENROLL_KEY", problem));
         }
         keys.push(enroll);

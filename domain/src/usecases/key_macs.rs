@@ -36,7 +36,8 @@ pub async fn add_key_macs(store: &dyn TokenStore, vault: &Vault) -> Result<u64, 
         if store.replace_hash_key(&sealed, &marked).await? {
             tracing::warn!(
                 keys = added,
-                "MACs were added to the existing access keys, which are trusted as they are in the database; from now on a key that is changed in the database is refused"
+                "MACs were added to the existing access keys, which are trusted as they are in the database; from \
+                 now on a key that is changed in the database is refused"
             );
             return Ok(added);
         }

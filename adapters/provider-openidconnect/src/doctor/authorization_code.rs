@@ -136,7 +136,8 @@ fn judge(redeemed: &Result<Redemption, ProviderError>) -> Finding {
         Err(error @ ProviderError::Refused { .. }) => Finding::warning(
             Subject::Client,
             format!("an invented code gives something other than invalid_grant: {error}"),
-            "This is most likely about the code and not about this client. If links fail with the same error, look it up in the provider's documentation.",
+            "This is most likely about the code and not about this client. If links fail with the same error, look \
+             it up in the provider's documentation.",
         ),
         Err(error) => Finding::failed(Subject::Client, error, FLOW),
         Ok(_) => Finding::problem(

@@ -30,7 +30,8 @@ impl Checkup<'_> {
         {
             self.add(Finding::warning(
                 Subject::Settings,
-                "neither PKCE nor a nonce binds the response to its request; only the state binds it to the browser that confirmed",
+                "neither PKCE nor a nonce binds the response to its request; only the state binds it to the browser \
+                 that confirmed",
                 STATE_ALONE,
             ));
         }
@@ -66,7 +67,8 @@ impl Checkup<'_> {
     }
 }
 
-const STATE_ALONE: &str = "Serve PUBLIC_URL over https, so that nobody can read callbacks in transit. If the provider now accepts PKCE, or this client without its secret, change quirks.authorization or client_secret.";
+const STATE_ALONE: &str = "Serve PUBLIC_URL over https, so that nobody can read callbacks in transit. If the \
+    provider now accepts PKCE, or this client without its secret, change quirks.authorization or client_secret.";
 
 type Hint = (String, &'static str);
 

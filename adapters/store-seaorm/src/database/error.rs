@@ -41,7 +41,8 @@ pub enum OpenError {
     },
     /// The database was migrated by a newer version of this program.
     #[error(
-        "the database {database} was migrated by a newer version of this program ({}): start that version, or run its `central-oauth migrate down`",
+        "the database {database} was migrated by a newer version of this program ({}): start that version, or run \
+         its `central-oauth migrate down`",
         .migrations.join(", ")
     )]
     NewerSchema {

@@ -151,7 +151,8 @@ const INVALID_GRANT: &str = "invalid_grant";
 fn last_words(error: &ProviderError, ambiguous: bool) -> String {
     if ambiguous {
         format!(
-            "{error}; the response to an earlier attempt was lost, or the database was restored from a backup: the refresh token may have been used before"
+            "{error}; the response to an earlier attempt was lost, or the database was restored from a backup: the \
+             refresh token may have been used before"
         )
     } else {
         error.to_string()

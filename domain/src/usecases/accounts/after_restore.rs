@@ -24,7 +24,8 @@ pub async fn after_restore(
     clock: &dyn Clock,
     entropy: &Entropy,
 ) -> Result<u64, StoreError> {
-    let words = "the database was restored from a backup, so the refresh token may be outdated; it is tried once the access token expires";
+    let words = "the database was restored from a backup, so the refresh token may be outdated; it is tried once the \
+        access token expires";
     let fault = Fault::new("restored_from_backup", words);
     let (mut doubted, mut last) = (0, None);
     loop {

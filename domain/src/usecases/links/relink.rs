@@ -25,7 +25,8 @@ impl Links {
     ) -> Result<StartedLink, Refusal> {
         let account = self.accounts.owned(caller, id).await?;
         if !account.identified {
-            let detail = "the provider does not identify people, so anybody could consent instead of the owner: have the program request a new link code";
+            let detail = "the provider does not identify people, so anybody could consent instead of the owner: have \
+                the program request a new link code";
             return Err(Refusal::Unprocessable(detail.to_owned()));
         }
         let provider = self.providers.get(&account.key.provider)?.name().clone();

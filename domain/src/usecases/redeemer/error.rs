@@ -54,7 +54,8 @@ impl RedeemError {
         match self {
             Self::Provider(error @ ProviderError::Refused { .. }) => {
                 let words = format!(
-                    "the provider's first response was lost, and a consent can be redeemed only once: link again ({error})"
+                    "the provider's first response was lost, and a consent can be redeemed only once: link again \
+                     ({error})"
                 );
                 Fault::new(Fault::ANSWER_LOST, words)
             }

@@ -197,7 +197,8 @@ impl Refresher {
 }
 
 fn client_changed() -> Fault {
-    let words = "the tokens came from another issuer, token endpoint or client id than the one that is configured now; restore the configuration, or link the account again";
+    let words = "the tokens came from another issuer, token endpoint or client id than the one that is configured \
+        now; restore the configuration, or link the account again";
     Fault::new(Fault::CLIENT_CHANGED, words)
 }
 

@@ -230,7 +230,8 @@ const fn has_refresh_token(lease: &RevocationLease) -> bool {
 fn out_of_date() -> ProviderError {
     ProviderError::Refused {
         code: "access_token_expired".to_owned(),
-        detail: "the provider revokes only access tokens, and no longer knows this one: the grant may live on until the person withdraws consent there"
+        detail: "the provider revokes only access tokens, and no longer knows this one: the grant may live on until \
+                 the person withdraws consent there"
             .to_owned(),
     }
 }

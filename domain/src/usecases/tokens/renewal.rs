@@ -15,7 +15,8 @@ use crate::usecases::{Ports, RefreshOnDemand, RefreshRequest, Refusal};
 const OURS: [&str; 2] = [Fault::UNAVAILABLE, Fault::NOT_CONFIGURED];
 
 /// The refusal for a healthy account without a refresh token, while its access token is valid.
-pub const NOTHING_TO_REFRESH_WITH: &str = "the provider gave no refresh token, so the account cannot be refreshed; the access token is served until it expires";
+pub const NOTHING_TO_REFRESH_WITH: &str = "the provider gave no refresh token, so the account cannot be refreshed; \
+    the access token is served until it expires";
 
 /// How long a caller waits for a refresh. The rest of the request fits into the 15 s limit of a response.
 const TIMEOUT: Duration = Duration::from_secs(14);

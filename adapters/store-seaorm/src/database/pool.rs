@@ -13,7 +13,7 @@ use super::session::ResponseTimeout;
 /// After this many reconnects in vain the timeout is doubled, so that a slow server gets its response through in the
 /// end.
 const HURRIED_TRIES: u32 = 3;
-/// A timeout must fire before the statement timeout of the server, so that the connections are replaced.
+/// The response timeout must fire before the pool's acquire timeout, so that the connections are replaced.
 const LATER: Duration = Duration::from_millis(100);
 
 /// Connections that can be replaced.

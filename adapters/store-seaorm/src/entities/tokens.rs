@@ -9,7 +9,7 @@ pub struct Model {
     pub id: i64,
     #[sea_orm(unique)]
     pub account_id: i64,
-    /// The number of the account, which never changes.
+    /// The account's provider, which never changes.
     pub provider: String,
     pub generation: i64,
     pub access_token: Vec<u8>,
